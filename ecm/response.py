@@ -1,0 +1,38 @@
+"""HTTP/1.x responses as ECM writes them (RFC 9112): what to say in, bytes out. Pure.
+
+Each has a Content-Length, none is chunked: there are BOSH clients that cannot read chunks.
+"""
+
+from http import HTTPStatus
+from typing import Final
+
+# The header line that says whether the connection stays open. HTTP/1.1 keeps it, and HTTP/1.0
+# closes it, where nothing else is said (RFC 9112, section 9.3).
+KEEP: Final = b""
+KEEP_HTTP10: Final = b"Connection: keep-alive\r\n"
+CLOSE: Final = b"Connection: close\r\n"
+
+TEXT: Final = b"Content-Type: text/plain; charset=utf-8\r\n"
+
+
+def response(
+    status: HTTPStatus, headers: bytes, body: bytes, connection: bytes, head: bool = False
+) -> bytes:
+    """Return a whole response.
+
+    ``headers`` and ``connection`` are whole header lines, or nothing. With ``head`` the body is
+    announced and not sent (RFC 9110, section 9.3.2).
+    """
+    return b"HTTP/1.1 %d %b\r\n%b%bContent-Length: %d\r\n\r\n%b" % (
+        status,
+        status.phrase.encode(),
+        headers,
+        connection,
+        len(body),
+        b"" if head else body,
+    )
+
+
+def not_found(connection: bytes, head: bool = False) -> bytes:
+    """Return the answer for a path where nothing is."""
+    return response(HTTPStatus.NOT_FOUND, TEXT, b"There is nothing here.\n", connection, head)

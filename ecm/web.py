@@ -1,0 +1,124 @@
+"""Static files, for the paths that are no BOSH, through twisted.web.
+
+ECM has the connection and has parsed the request; twisted.web gets the one request, and writes the
+response straight to the client's transport. This is the only module that needs twisted.web: ECM
+imports it where there are files to serve.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.interfaces import IAddress, IPullProducer, IPushProducer, ISSLTransport
+from twisted.python.failure import Failure
+from twisted.web.http_headers import Headers
+from twisted.web.pages import notFound
+from twisted.web.server import Request as WebRequest
+from twisted.web.server import Site
+from twisted.web.static import File
+
+from ecm.client import IClientTransport
+from ecm.request import Request
+
+
+class Files(File):
+    """The files below a folder. Folders are not listed, and names that begin with a dot hidden."""
+
+    childNotFound: Any = notFound()
+
+    def getChild(self, path: bytes, request: WebRequest) -> Any:
+        if path.startswith(b".") or not _is_file_name(path):
+            return self.childNotFound
+        return super().getChild(path, request)
+
+    def directoryListing(self) -> Any:
+        return self.childNotFound
+
+
+def _is_file_name(path: bytes) -> bool:
+    try:
+        return "\0" not in path.decode()
+    except UnicodeDecodeError:
+        return False
+
+
+class WebExchange:
+    """One request and its response; for twisted.web the channel on which both go."""
+
+    factory = None  # where twisted.web would look for an access log
+
+    def __init__(
+        self, site: Site, transport: IClientTransport, connection: bytes, done: Callable[[], None]
+    ) -> None:
+        self.site = site
+        self.transport = transport
+        self.finished = False
+        self._connection = connection
+        self._done = done
+
+    def start(self, request: Request) -> None:
+        """Let the site answer the request."""
+        self._request = self.site.requestFactory(self)
+        for name, value in request.headers:
+            self._request.requestHeaders.addRawHeader(name, value)
+        self._request.gotLength(len(request.body))
+        self._request.handleContentChunk(request.body)
+        version = b"HTTP/1.0" if request.http10 else b"HTTP/1.1"
+        self._request.requestReceived(request.method, request.target, version)
+
+    def client_gone(self, reason: Failure) -> None:
+        """The connection has closed before the answer was complete."""
+        self._request.connectionLost(reason)
+
+    # What twisted.web calls.
+
+    def getPeer(self) -> IAddress:
+        return self.transport.getPeer()
+
+    def getHost(self) -> IAddress:
+        return self.transport.getHost()
+
+    def isSecure(self) -> bool:
+        return ISSLTransport.providedBy(self.transport)
+
+    def writeHeaders(self, version: bytes, code: bytes, reason: bytes, headers: Headers) -> None:
+        lines = [b"HTTP/1.1 %b %b\r\n" % (code, reason), self._connection]
+        for name, values in headers.getAllRawHeaders():
+            lines += [b"%b: %b\r\n" % (name, value) for value in values]
+        self.transport.write(b"%b\r\n" % b"".join(lines))
+
+    def write(self, data: bytes) -> None:
+        self.transport.write(data)
+
+    def writeSequence(self, data: list[bytes]) -> None:
+        self.transport.writeSequence(data)
+
+    def registerProducer(self, producer: IPullProducer | IPushProducer, streaming: bool) -> None:
+        self.transport.registerProducer(producer, streaming)
+
+    def unregisterProducer(self) -> None:
+        self.transport.unregisterProducer()
+
+    def loseConnection(self) -> None:
+        self.transport.loseConnection()
+
+    def requestDone(self, request: WebRequest) -> None:
+        self.finished = True
+        self._done()
+
+
+class WebPages:
+    """Answers requests with the files below ``folder``; what ``ClientFactory`` takes as pages."""
+
+    def __init__(self, folder: str) -> None:
+        self._site = Site(Files(folder), parsePOSTFormSubmission=False)
+
+    def __call__(
+        self,
+        transport: IClientTransport,
+        request: Request,
+        connection: bytes,
+        done: Callable[[], None],
+    ) -> WebExchange:
+        exchange = WebExchange(self._site, transport, connection, done)
+        exchange.start(request)
+        return exchange
