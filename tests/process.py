@@ -1,0 +1,76 @@
+"""A process that a test starts, listens to, and stops."""
+
+import os
+import re
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ProcessExitedAlready
+from twisted.internet.interfaces import IProcessTransport
+from twisted.internet.protocol import ProcessProtocol
+from twisted.python.failure import Failure
+from twisted.trial.unittest import TestCase
+
+
+def script(name: str) -> str:
+    """The path of a console script beside the Python that runs the tests."""
+    return str(Path(sys.executable).parent / name)
+
+
+class Process(ProcessProtocol):
+    """Keeps what a process prints, and tells when a certain line has come, and when it has ended.
+
+    ``ended`` fires with the exit status, or with minus the number of the signal.
+    """
+
+    transport: IProcessTransport
+
+    def __init__(self) -> None:
+        self.output = ""
+        self.ended: Deferred[int] = Deferred()
+        self._awaited: list[tuple[re.Pattern[str], Deferred[re.Match[str]]]] = []
+
+    def printed(self, pattern: str) -> Deferred[re.Match[str]]:
+        """Fires once what was printed, on stdout or stderr, matches; fails if it ends before."""
+        awaited: Deferred[re.Match[str]] = Deferred()
+        self._awaited.append((re.compile(pattern), awaited))
+        self._look()
+        return awaited
+
+    def signal(self, number: int) -> None:
+        self.transport.signalProcess(number)
+
+    async def stop(self) -> int:
+        """End the process, if it still runs, and return its status."""
+        with suppress(ProcessExitedAlready):
+            self.transport.signalProcess("TERM")
+        return await self.ended
+
+    def childDataReceived(self, childFD: int, data: bytes) -> None:
+        self.output += data.decode(errors="replace")
+        self._look()
+
+    def _look(self) -> None:
+        for pattern, awaited in self._awaited[:]:
+            match = pattern.search(self.output)
+            if match is not None:
+                self._awaited.remove((pattern, awaited))
+                awaited.callback(match)
+
+    def processEnded(self, reason: Failure) -> None:
+        ended: Any = reason.value
+        for _, awaited in self._awaited:
+            awaited.errback(AssertionError(f"it ended, having printed: {self.output}"))
+        self.ended.callback(-ended.signal if ended.signal else ended.exitCode)
+
+
+def start(test: TestCase, executable: str, *arguments: str) -> Process:
+    """Start a process, which is stopped when the test ends."""
+    process = Process()
+    reactor.spawnProcess(process, executable, [executable, *arguments], env=dict(os.environ))
+    test.addCleanup(process.stop)
+    return process

@@ -1,0 +1,56 @@
+"""A factory of ECM's, served on a real port of 127.0.0.1 while a test runs."""
+
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ServerEndpoint
+from twisted.internet.interfaces import IAddress
+from twisted.internet.protocol import Factory
+from twisted.python.failure import Failure
+from twisted.trial.unittest import TestCase
+
+
+class Served(Factory):
+    """Makes the protocols of another factory, and knows when the last connection has closed."""
+
+    noisy = False
+
+    def __init__(self, factory: Factory) -> None:
+        self._factory = factory
+        self._open = 0
+        self._all_closed: Deferred[None] | None = None
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        protocol: Any = self._factory.buildProtocol(addr)
+        connection_lost = protocol.connectionLost
+
+        def lost(reason: Failure) -> None:
+            connection_lost(reason)
+            self._closed()
+
+        protocol.connectionLost = lost
+        self._open += 1
+        return protocol
+
+    def _closed(self) -> None:
+        self._open -= 1
+        if self._open == 0 and self._all_closed is not None:
+            self._all_closed.callback(None)
+
+    def all_closed(self) -> Deferred[None]:
+        """Fires once no connection is open."""
+        self._all_closed = Deferred()
+        if self._open == 0:
+            self._all_closed.callback(None)
+        return self._all_closed
+
+
+async def serve(test: TestCase, factory: Factory) -> int:
+    """Serve until the test ends, and its last client has gone. Returns the port."""
+    served = Served(factory)
+    listening = await TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1").listen(served)
+    test.addCleanup(served.all_closed)
+    test.addCleanup(listening.stopListening)
+    port: int = listening.getHost().port
+    return port

@@ -1,0 +1,270 @@
+"""Clients' connections: what they are answered, and what goes to the link for them."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import TestCase
+
+from tests.joined import FIRST_ID, MAX_BODY, Joined
+from tests.pieces import cut, cuts
+
+ORIGIN = b"Access-Control-Allow-Origin: *\r\n"
+
+
+def answer(body: bytes, connection: bytes = b"") -> bytes:
+    """The response that carries an answer from the link."""
+    return (
+        b"HTTP/1.1 200 OK\r\n"
+        b"Content-Type: text/xml; charset=utf-8\r\n"
+        b"Access-Control-Allow-Origin: *\r\n"
+        b"%bContent-Length: %d\r\n\r\n%b" % (connection, len(body), body)
+    )
+
+
+class ExchangeTests(TestCase):
+    def setUp(self) -> None:
+        self.ecm = Joined()
+        self.client = self.ecm.client()
+
+    def test_the_body_of_a_post_goes_out_and_the_answer_comes_back(self) -> None:
+        self.assertEqual(self.client.post(b"<body rid='1'/>"), b"")
+        self.assertEqual(self.ecm.received(), [(FIRST_ID, b"<body rid='1'/>")])
+        self.ecm.answer(FIRST_ID, b"<body/>")
+        self.assertEqual(self.client.transport.written(), answer(b"<body/>"))
+        self.assertTrue(self.client.transport.connected)
+
+    def test_a_request_may_come_byte_by_byte(self) -> None:
+        for byte in b"POST /http-bind/?x HTTP/1.1\r\nContent-Length: 2\r\n\r\nhi":
+            self.assertEqual(self.ecm.received(), [])
+            self.client.send(bytes([byte]))
+        self.assertEqual(self.ecm.received(), [(FIRST_ID, b"hi")])
+
+    def test_a_connection_keeps_its_id_and_another_has_another(self) -> None:
+        other = self.ecm.client()
+        for body in (b"1", b"2"):
+            self.client.post(body)
+            self.ecm.answer(FIRST_ID, b"")
+            other.post(body)
+            self.ecm.answer(FIRST_ID + 1, b"")
+        ids = [packet[0] for packet in self.ecm.received()]
+        self.assertEqual(ids, [FIRST_ID, FIRST_ID + 1] * 2)
+
+    def test_answers_find_their_clients_in_any_order(self) -> None:
+        clients = [self.ecm.client() for _ in range(50)]
+        for number, client in enumerate(clients):
+            client.post(b"request %d" % number)
+        for connection_id, body in reversed(self.ecm.received()):
+            self.ecm.answer(connection_id, body.replace(b"request", b"answer"))
+        for number, client in enumerate(clients):
+            self.assertEqual(client.transport.written(), answer(b"answer %d" % number))
+        self.assertEqual(len(self.ecm.table), 0)
+
+    def test_a_connection_closes_where_the_client_asks_for_it(self) -> None:
+        self.client.post(b"last", more=b"Connection: close\r\n")
+        self.ecm.answer(FIRST_ID, b"<body/>")
+        written = self.client.transport.written()
+        self.assertEqual(written, answer(b"<body/>", b"Connection: close\r\n"))
+        self.assertFalse(self.client.transport.connected)
+
+    def test_http_1_0_closes_or_keeps_the_connection_as_asked(self) -> None:
+        head = b"POST /http-bind HTTP/1.0\r\nContent-Length: 0\r\n"
+        self.client.send(head + b"Connection: keep-alive\r\n\r\n")
+        self.ecm.answer(FIRST_ID, b"a")
+        written = self.client.transport.written()
+        self.assertEqual(written, answer(b"a", b"Connection: keep-alive\r\n"))
+        self.client.send(head + b"\r\n")
+        self.ecm.answer(FIRST_ID, b"b")
+        written = self.client.transport.written()
+        self.assertEqual(written, answer(b"b", b"Connection: close\r\n"))
+        self.assertFalse(self.client.transport.connected)
+
+
+class PipeliningTests(TestCase):
+    def setUp(self) -> None:
+        self.ecm = Joined()
+        self.client = self.ecm.client()
+
+    def test_what_is_pipelined_waits_its_turn(self) -> None:
+        self.client.post(b"1")
+        self.client.post(b"2")
+        self.client.send(b"GET /none HTTP/1.1\r\n\r\n")
+        self.client.post(b"3")
+        for body in (b"1", b"2", b"3"):
+            self.assertEqual(self.ecm.received(), [(FIRST_ID, body)])
+            self.assertEqual(self.client.transport.paused, body != b"3")
+            self.ecm.answer(FIRST_ID, b"answer to " + body)
+            self.assertTrue(
+                self.client.transport.written().startswith(answer(b"answer to " + body))
+            )
+        self.assertFalse(self.client.transport.paused)
+
+    def test_errors_wait_their_turn_and_end_the_connection(self) -> None:
+        self.client.post(b"1")
+        self.assertEqual(self.client.send(b"nonsense\r\n\r\n"), b"")
+        self.ecm.answer(FIRST_ID, b"")
+        written = self.client.transport.written()
+        self.assertTrue(written.startswith(answer(b"") + b"HTTP/1.1 400 Bad Request\r\n"), written)
+        self.assertFalse(self.client.transport.connected)
+
+    def test_nothing_counts_behind_a_last_request(self) -> None:
+        self.client.post(b"1")
+        self.client.post(b"2", more=b"Connection: close\r\n")
+        self.client.post(b"3")
+        self.ecm.answer(FIRST_ID, b"")
+        self.ecm.answer(FIRST_ID, b"")
+        bodies = [body for _, body in self.ecm.received()]
+        self.assertEqual(bodies, [b"1", b"2"])
+        self.assertFalse(self.client.transport.connected)
+
+    def test_a_thousand_pipelined_requests_are_answered(self) -> None:
+        written = self.client.send(b"GET /none HTTP/1.1\r\n\r\n" * 1000)
+        self.assertEqual(written.count(b"HTTP/1.1 404 Not Found\r\n"), 1000)
+
+
+class GoneTests(TestCase):
+    def setUp(self) -> None:
+        self.ecm = Joined()
+        self.client = self.ecm.client()
+
+    def test_a_client_that_leaves_is_forgotten_and_its_answer_dropped(self) -> None:
+        self.client.post(b"1")
+        self.client.leave()
+        self.assertEqual(len(self.ecm.table), 0)
+        self.ecm.answer(FIRST_ID, b"<body/>")
+        self.assertEqual(self.client.transport.written(), b"")
+        self.assertEqual(self.ecm.table.counters.late, 1)
+
+    def test_an_idle_client_leaves_quietly(self) -> None:
+        self.client.leave()
+        self.assertEqual(self.ecm.table.counters.late, 0)
+
+
+class NoLinkTests(TestCase):
+    RETRY = (
+        b"HTTP/1.1 503 Service Unavailable\r\n"
+        b"Content-Type: text/plain; charset=utf-8\r\n"
+        b"Access-Control-Allow-Origin: *\r\n"
+        b"Retry-After: 5\r\n"
+    )
+
+    def test_without_a_link_a_client_is_asked_to_try_again(self) -> None:
+        ecm = Joined(linked=False)
+        client = ecm.client()
+        self.assertTrue(client.post(b"1").startswith(self.RETRY))
+        self.assertTrue(client.transport.connected)
+        ecm.link_up()
+        client.post(b"1")
+        self.assertEqual(ecm.received(), [(FIRST_ID, b"1")])
+
+    def test_who_waits_when_the_link_goes_is_asked_to_try_again(self) -> None:
+        ecm = Joined()
+        clients = [ecm.client() for _ in range(3)]
+        for client in clients:
+            client.post(b"1")
+        ecm.link_down()
+        for client in clients:
+            self.assertTrue(client.transport.written().startswith(self.RETRY))
+        self.assertEqual((len(ecm.table), ecm.table.counters.lost), (0, 3))
+
+    def test_an_answer_that_did_not_come_is_never_taken_for_another(self) -> None:
+        ecm = Joined()
+        client = ecm.client()
+        client.post(b"1")
+        ecm.link_down()
+        ecm.link_up()
+        client.transport.clear()
+        client.post(b"1")
+        self.assertEqual(ecm.received(), [(FIRST_ID + 1, b"1")])
+        ecm.answer(FIRST_ID, b"an old answer")
+        self.assertEqual(client.transport.written(), b"")
+
+    def test_what_waits_behind_an_exchange_is_answered_too(self) -> None:
+        ecm = Joined()
+        client = ecm.client()
+        client.post(b"1")
+        client.post(b"2")
+        ecm.link_down()
+        self.assertEqual(client.transport.written().count(b"HTTP/1.1 503 "), 2)
+        self.assertFalse(client.transport.paused)
+
+
+class OwnAnswerTests(TestCase):
+    """What ECM answers by itself, byte for byte."""
+
+    def setUp(self) -> None:
+        self.ecm = Joined()
+        self.client = self.ecm.client()
+
+    def tearDown(self) -> None:
+        self.assertEqual(self.ecm.received(), [])
+
+    def test_a_preflight_request_is_granted(self) -> None:
+        self.assertEqual(
+            self.client.send(b"OPTIONS /http-bind HTTP/1.1\r\nOrigin: https://a.example\r\n\r\n"),
+            b"HTTP/1.1 200 OK\r\n"
+            b"Access-Control-Allow-Origin: *\r\n"
+            b"Access-Control-Allow-Methods: POST, GET, HEAD, OPTIONS\r\n"
+            b"Access-Control-Allow-Headers: Content-Type\r\n"
+            b"Access-Control-Max-Age: 86400\r\n"
+            b"Allow: POST, GET, HEAD, OPTIONS\r\n"
+            b"Content-Length: 0\r\n\r\n",
+        )
+
+    def test_get_shows_that_the_address_works_and_head_the_same_without_body(self) -> None:
+        page = self.client.send(b"GET /http-bind HTTP/1.1\r\n\r\n")
+        head, _, body = page.partition(b"\r\n\r\n")
+        self.assertEqual(
+            head,
+            b"HTTP/1.1 200 OK\r\n"
+            b"Content-Type: text/plain; charset=utf-8\r\n"
+            b"Access-Control-Allow-Origin: *\r\n"
+            b"Content-Length: %d" % len(body),
+        )
+        self.assertIn(b"It works.", body)
+        self.assertEqual(self.client.send(b"HEAD /http-bind/ HTTP/1.1\r\n\r\n"), head + b"\r\n\r\n")
+
+    def test_other_methods_are_not_allowed(self) -> None:
+        written = self.client.send(b"PUT /http-bind HTTP/1.1\r\nContent-Length: 1\r\n\r\nx")
+        self.assertTrue(written.startswith(b"HTTP/1.1 405 Method Not Allowed\r\n"), written)
+        self.assertIn(b"\r\nAllow: POST, GET, HEAD, OPTIONS\r\n", written)
+        self.assertIn(ORIGIN, written)
+
+    def test_other_paths_are_not_found(self) -> None:
+        body = b"There is nothing here.\n"
+        head = (
+            b"HTTP/1.1 404 Not Found\r\nContent-Type: text/plain; charset=utf-8\r\n"
+            b"Content-Length: %d\r\n\r\n" % len(body)
+        )
+        self.assertEqual(self.client.post(b"x", path=b"/other"), head + body)
+        self.assertEqual(self.client.send(b"HEAD /http-binding HTTP/1.1\r\n\r\n"), head)
+
+    def test_a_body_that_no_packet_can_take_is_refused(self) -> None:
+        written = self.client.post(b"x" * (MAX_BODY + 1))
+        self.assertTrue(written.startswith(b"HTTP/1.1 413 Request Entity Too Large\r\n"), written)
+        self.assertIn(ORIGIN, written)
+        self.assertIn(b"\r\nConnection: close\r\n", written)
+        self.assertFalse(self.client.transport.connected)
+
+
+class PropertyTests(TestCase):
+    @given(st.lists(st.binary(max_size=50), min_size=1, max_size=10), cuts())
+    def test_requests_in_any_pieces_are_answered_in_order(
+        self, bodies: list[bytes], places: list[int]
+    ) -> None:
+        ecm = Joined()
+        client = ecm.client()
+        request = b"POST /http-bind HTTP/1.1\r\nContent-Length: %d\r\n\r\n%b"
+        written = b""
+        for piece in cut(b"".join(request % (len(body), body) for body in bodies), places):
+            written += client.send(piece)
+            while packets := ecm.received():
+                for packet in packets:
+                    ecm.answer(*packet)
+            written += client.transport.written()
+        self.assertEqual(written, b"".join(answer(body) for body in bodies))
+
+    @given(st.binary(max_size=300), cuts())
+    def test_any_bytes_are_answered_or_waited_for(self, data: bytes, places: list[int]) -> None:
+        client = Joined().client()
+        for piece in cut(data, places):
+            if client.transport.connected:
+                client.send(piece)

@@ -1,0 +1,125 @@
+"""``twistd ecm`` as a process of its own: how it starts, serves and stops."""
+
+import signal
+import socket
+from pathlib import Path
+
+from treq import content, get, post
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ServerEndpoint
+from twisted.internet.interfaces import ITCPTransport
+from twisted.internet.protocol import Factory, Protocol
+from twisted.trial.unittest import TestCase
+
+from tests.process import Process, script, start
+
+LOOPBACK = "tcp:0:interface=127.0.0.1"
+
+
+def start_ecm(test: TestCase, *arguments: str) -> Process:
+    return start(test, script("twistd"), "-n", "--pidfile=", "ecm", *arguments)
+
+
+class StartTests(TestCase):
+    async def test_version(self) -> None:
+        ecm = start_ecm(self, "--version")
+        self.assertEqual(await ecm.ended, 0)
+        self.assertRegex(ecm.output, r"\Aecm [0-9]+\.[0-9]+\.[0-9]+\n\Z")
+
+    async def test_help_names_every_option(self) -> None:
+        ecm = start_ecm(self, "--help")
+        self.assertEqual(await ecm.ended, 0)
+        for option in ("listen", "upstream", "path", "www", "max-packet", "version"):
+            self.assertIn(f"--{option}", ecm.output)
+
+    async def test_a_bad_endpoint_is_one_line_and_status_1(self) -> None:
+        ecm = start_ecm(self, "--listen", "nonsense:1")
+        self.assertEqual(await ecm.ended, 1)
+        self.assertRegex(ecm.output, r"\Atwistd ecm: --listen nonsense:1: this is no endp.*\n\Z")
+
+    async def test_a_busy_port_is_one_line_and_status_1(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as busy:
+            endpoint = f"tcp:{busy.getsockname()[1]}:interface=127.0.0.1"
+            ecm = start_ecm(self, "--listen", endpoint)
+            self.assertEqual(await ecm.ended, 1)
+        self.assertRegex(ecm.output, r"twistd ecm: Couldn't listen on 127\.0\.0\.1:[0-9]+: .*use")
+        self.assertNotIn("Traceback", ecm.output)
+
+    async def test_a_daemon_on_a_busy_port_says_so_and_status_1(self) -> None:
+        log = self.mktemp()
+        with socket.create_server(("127.0.0.1", 0)) as busy:
+            listen = f"tcp:{busy.getsockname()[1]}:interface=127.0.0.1"
+            twistd = ("--pidfile=", f"--logfile={log}", "ecm", "--listen", listen)
+            ecm = start(self, script("twistd"), *twistd)
+            self.assertEqual(await ecm.ended, 1)
+        self.assertIn("Couldn't listen on", ecm.output)
+
+
+class EchoProtocol(Protocol):
+    """A server of the link that answers every request with its own body."""
+
+    transport: ITCPTransport
+
+    def dataReceived(self, data: bytes) -> None:
+        self.transport.write(data)
+
+
+class EchoFactory(Factory):
+    noisy = False
+
+    def __init__(self) -> None:
+        self.linked: Deferred[EchoProtocol] = Deferred()
+
+    def buildProtocol(self, addr: object) -> EchoProtocol:
+        protocol = EchoProtocol()
+        reactor.callLater(0, self.linked.callback, protocol)
+        return protocol
+
+
+class RunTests(TestCase):
+    async def start(self, *arguments: str) -> Process:
+        """Start ECM on a free port, and wait until it listens."""
+        ecm = start_ecm(self, "--listen", LOOPBACK, *arguments)
+        port = (await ecm.printed(r"ClientFactory starting on ([0-9]+)"))[1]
+        await ecm.printed("serves BOSH on")
+        self.url = f"http://127.0.0.1:{port}"
+        return ecm
+
+    async def post(self, path: str, body: bytes) -> tuple[int, bytes]:
+        response = await post(self.url + path, data=body, persistent=False)
+        return response.code, await content(response)
+
+    async def test_requests_go_over_the_link_and_back(self) -> None:
+        echo = EchoFactory()
+        server = await TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1").listen(echo)
+        self.addCleanup(server.stopListening)
+        upstream = f"tcp:127.0.0.1:{server.getHost().port}"
+        ecm = await self.start("--upstream", upstream, "--path", "/chat")
+        await ecm.printed("link up")
+        for path in ("/chat", "/chat/"):
+            self.assertEqual(await self.post(path, b"<body/>"), (200, b"<body/>"))
+        self.assertEqual((await self.post("/http-bind", b"<body/>"))[0], 404)
+        (await echo.linked).transport.abortConnection()
+        await ecm.printed("link down")
+
+    async def test_without_ejabberd_clients_are_asked_to_try_again(self) -> None:
+        ecm = await self.start("--upstream", f"unix:{self.mktemp()}")
+        self.assertEqual((await self.post("/bosh/", b"<body/>"))[0], 503)
+        await ecm.printed("no link to ejabberd at unix:")
+
+    async def test_files_are_served_beside_bosh(self) -> None:
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        (folder / "index.html").write_text("page")
+        await self.start("--upstream", "tcp:127.0.0.1:1", "--www", str(folder))
+        response = await get(f"{self.url}/", persistent=False)
+        self.assertEqual((response.code, await content(response)), (200, b"page"))
+
+    async def test_sigterm_and_sigint_stop_it(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            ecm = await self.start("--upstream", "tcp:127.0.0.1:1")
+            ecm.signal(number)
+            self.assertEqual(await ecm.ended, -number)
+            self.assertIn("ECM stops: Counters(", ecm.output)
+            self.assertNotIn("Traceback", ecm.output)
