@@ -3,6 +3,7 @@
 import signal
 import socket
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from treq import content, get, post
 from twisted.internet import reactor
@@ -19,6 +20,10 @@ LOOPBACK = "tcp:0:interface=127.0.0.1"
 
 def start_ecm(test: TestCase, *arguments: str) -> Process:
     return start(test, script("twistd"), "-n", "--pidfile=", "ecm", *arguments)
+
+
+def temporary_folder(test: TestCase) -> Path:
+    return Path(test.enterContext(TemporaryDirectory()))
 
 
 class StartTests(TestCase):
@@ -47,7 +52,7 @@ class StartTests(TestCase):
         self.assertNotIn("Traceback", ecm.output)
 
     async def test_a_daemon_on_a_busy_port_says_so_and_status_1(self) -> None:
-        log = self.mktemp()
+        log = temporary_folder(self) / "twistd.log"
         with socket.create_server(("127.0.0.1", 0)) as busy:
             listen = f"tcp:{busy.getsockname()[1]}:interface=127.0.0.1"
             twistd = ("--pidfile=", f"--logfile={log}", "ecm", "--listen", listen)
@@ -104,13 +109,12 @@ class RunTests(TestCase):
         await ecm.printed("link down")
 
     async def test_without_ejabberd_clients_are_asked_to_try_again(self) -> None:
-        ecm = await self.start("--upstream", f"unix:{self.mktemp()}")
+        ecm = await self.start("--upstream", f"unix:{temporary_folder(self)}/no-socket")
         self.assertEqual((await self.post("/bosh/", b"<body/>"))[0], 503)
         await ecm.printed("no link to ejabberd at unix:")
 
     async def test_files_are_served_beside_bosh(self) -> None:
-        folder = Path(self.mktemp())
-        folder.mkdir()
+        folder = temporary_folder(self)
         (folder / "index.html").write_text("page")
         await self.start("--upstream", "tcp:127.0.0.1:1", "--www", str(folder))
         response = await get(f"{self.url}/", persistent=False)
@@ -119,6 +123,7 @@ class RunTests(TestCase):
     async def test_sigterm_and_sigint_stop_it(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             ecm = await self.start("--upstream", "tcp:127.0.0.1:1")
+            await ecm.printed("no link to ejabberd")  # so its reactor runs
             ecm.signal(number)
             self.assertEqual(await ecm.ended, -number)
             self.assertIn("ECM stops: Counters(", ecm.output)

@@ -1,6 +1,7 @@
 """Static files beside BOSH, on one port and on one connection; over real sockets."""
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from treq import content
 from treq.client import HTTPClient
@@ -50,7 +51,7 @@ class LeavingClient(RawClient):
 
 class WebTests(TestCase):
     async def setUp(self) -> None:  # type: ignore[override]
-        folder = Path(self.mktemp())
+        folder = Path(self.enterContext(TemporaryDirectory())) / "www"
         (folder / "folder").mkdir(parents=True)
         (folder / "index.html").write_bytes(b"<p>page</p>")
         (folder / "large.bin").write_bytes(LARGE)

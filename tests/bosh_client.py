@@ -1,0 +1,204 @@
+"""A BOSH client (XEP-0124, XEP-0206) over treq, for conversations with a running stack."""
+
+import secrets
+from collections.abc import Callable
+from xml.etree.ElementTree import Element, fromstring
+from xml.sax.saxutils import quoteattr
+
+from treq import content
+from treq.client import HTTPClient
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, DeferredQueue, ensureDeferred, succeed
+from twisted.trial.unittest import TestCase
+from twisted.web.client import Agent, HTTPConnectionPool
+
+from tests.xmpp_login import Scram, plain
+
+BIND = "urn:ietf:params:xml:ns:xmpp-bind"
+CLIENT = "jabber:client"
+HTTPBIND = "http://jabber.org/protocol/httpbind"
+REGISTER = "jabber:iq:register"
+ROSTER = "jabber:iq:roster"
+SASL = "urn:ietf:params:xml:ns:xmpp-sasl"
+XBOSH = "urn:xmpp:xbosh"
+
+_REFUSED = "refused"  # in the queue of stanzas, the end of the session
+
+WAIT = 20  # seconds that a request may be held
+REQUESTS = 2  # that may be at the server at a time: one that is held, and one more
+
+
+class Refused(Exception):
+    """An answer that ends the conversation: an HTTP status, or a terminate condition."""
+
+
+def http_client(test: TestCase) -> HTTPClient:
+    """A client whose connections stay open between requests, and close when the test ends."""
+    pool = HTTPConnectionPool(reactor)
+    pool.maxPersistentPerHost = 1000
+    test.addCleanup(pool.closeCachedConnections)
+    return HTTPClient(Agent(reactor, pool=pool))
+
+
+class BoshClient:
+    """One user's session."""
+
+    def __init__(self, http: HTTPClient, url: str, domain: str) -> None:
+        self._http = http
+        self._url = url
+        self._rid = secrets.randbelow(2**32)
+        self._domain = domain
+        self._in_flight = 0
+        self._answered: Deferred[None] = Deferred()
+        self._last_turn: Deferred[None] = succeed(None)
+        self._outbox: list[str] = []
+        self._polls = False
+        self._stanzas: DeferredQueue[Element] = DeferredQueue()
+        self.sid = ""
+        self.jid = ""
+
+    # One request, one answer.
+
+    async def ask(self, payload: str = "", **attributes: str) -> Element:
+        """Send a request, and return the body of its answer. Raises Refused."""
+        self._rid += 1
+        named = {"rid": str(self._rid), "sid": self.sid} | attributes
+        written = " ".join(f"{key}={quoteattr(value)}" for key, value in named.items() if value)
+        body = f"<body xmlns='{HTTPBIND}' xmlns:xmpp='{XBOSH}' {written}>{payload}</body>"
+        headers = {"Content-Type": "text/xml; charset=utf-8"}
+        response = await self._http.post(self._url, data=body.encode(), headers=headers)
+        text = await content(response)
+        if response.code != 200:
+            raise Refused(str(response.code))
+        answer = fromstring(text)
+        if answer.get("type") == "terminate":
+            raise Refused(answer.get("condition", ""))
+        return answer
+
+    # The way to a session (RFC 6120, sections 6 and 7; XEP-0206).
+
+    async def create(self) -> Element:
+        """Create the session, and return the features of the stream."""
+        answer = await self.ask(
+            to=self._domain,
+            wait=str(WAIT),
+            hold="1",
+            ver="1.11",
+            content="text/xml; charset=utf-8",
+            **{"xml:lang": "en", "xmpp:version": "1.0"},
+        )
+        self.sid = answer.attrib["sid"]
+        return answer
+
+    async def register(self, name: str, password: str) -> None:
+        """Create an account (XEP-0077), before the login."""
+        account = f"<username>{name}</username><password>{password}</password>"
+        await self.iq("set", f"<query xmlns='{REGISTER}'>{account}</query>")
+
+    async def login(self, name: str, password: str, mechanism: str = "PLAIN") -> None:
+        """Log in, bind a resource, and begin to poll. Raises Refused if the password is wrong."""
+        await {"PLAIN": self._plain, "SCRAM-SHA-1": self._scram}[mechanism](name, password)
+        await self.ask(to=self._domain, **{"xmpp:restart": "true"})
+        bound = await self.iq("set", f"<bind xmlns='{BIND}'/>")
+        self.jid = bound.findtext(f".//{{{BIND}}}jid") or ""
+        self._polls = True
+        self._go_on()
+
+    async def _plain(self, name: str, password: str) -> None:
+        await self._auth("PLAIN", plain(name, password))
+
+    async def _scram(self, name: str, password: str) -> None:
+        scram = Scram(name, password)
+        challenge = await self._auth("SCRAM-SHA-1", scram.first())
+        final = scram.final(challenge.text or "")
+        success = (await self.ask(f"<response xmlns='{SASL}'>{final}</response>"))[0]
+        if success.tag != f"{{{SASL}}}success" or not scram.verifies(success.text or ""):
+            raise Refused(success.tag)
+
+    async def _auth(self, mechanism: str, initial: str) -> Element:
+        answer = await self.ask(f"<auth xmlns='{SASL}' mechanism='{mechanism}'>{initial}</auth>")
+        if answer[0].tag == f"{{{SASL}}}failure":
+            raise Refused("not-authorized")
+        return answer[0]
+
+    # Stanzas, either way.
+
+    def send(self, *stanzas: str) -> None:
+        """Send stanzas. What comes in answer is for ``receive``, as is what comes by itself."""
+        self._outbox += stanzas
+        self._go_on()
+
+    async def receive(self, wanted: Callable[[Element], bool]) -> Element:
+        """Return the next stanza that is wanted; those before it are dropped. Raises Refused."""
+        while True:
+            stanza = await self._stanzas.get()
+            if stanza.tag == _REFUSED:
+                raise Refused(stanza.text)
+            if wanted(stanza):
+                return stanza
+
+    async def iq(self, kind: str, query: str) -> Element:
+        """Send an IQ to the server, and return its result. Raises Refused at an error."""
+        name = secrets.token_hex(4)
+        stanza = f"<iq xmlns='{CLIENT}' type='{kind}' id='{name}'>{query}</iq>"
+        if self._polls:
+            self.send(stanza)
+            result = await self.receive(lambda stanza: stanza.get("id") == name)
+        else:
+            result = (await self.ask(stanza))[0]
+        if result.get("type") == "error":
+            raise Refused(result[-1][0].tag)
+        return result
+
+    async def message(self) -> tuple[str, str]:
+        """Return the next message: the bare JID of the sender, and the text."""
+        stanza = await self.receive(lambda stanza: stanza.find(f"{{{CLIENT}}}body") is not None)
+        sender = stanza.get("from", "").partition("/")[0]
+        return sender, stanza.findtext(f"{{{CLIENT}}}body") or ""
+
+    async def terminate(self) -> None:
+        """End the session. All its requests have been answered then."""
+        self._polls = False
+        await self._until_at_most(REQUESTS - 1)
+        try:
+            await self.ask(f"<presence xmlns='{CLIENT}' type='unavailable'/>", type="terminate")
+        except Refused as ended:
+            if str(ended):
+                raise
+        await self._until_at_most(0)
+
+    async def _until_at_most(self, requests: int) -> None:
+        while self._in_flight > requests:
+            await self._answered
+
+    def _go_on(self) -> None:
+        """Send what there is to send, or else keep one request at the server."""
+        if self._polls and self._in_flight < (REQUESTS if self._outbox else 1):
+            payload, self._outbox = "".join(self._outbox), []
+            self._in_flight += 1
+            ensureDeferred(self._exchange(payload, self._turn()))
+
+    def _turn(self) -> tuple[Deferred[None], Deferred[None]]:
+        """Return what fires once all earlier answers have been taken, and what to fire then."""
+        mine, self._last_turn = self._last_turn, Deferred()
+        return mine, self._last_turn
+
+    async def _exchange(self, payload: str, turn: tuple[Deferred[None], Deferred[None]]) -> None:
+        stanzas = await self._stanzas_of(payload)
+        await turn[0]  # answers may overtake each other: they come on several connections
+        for stanza in stanzas:
+            self._stanzas.put(stanza)
+        self._in_flight -= 1
+        turn[1].callback(None)
+        answered, self._answered = self._answered, Deferred()
+        answered.callback(None)
+        self._go_on()
+
+    async def _stanzas_of(self, payload: str) -> list[Element]:
+        try:
+            return list(await self.ask(payload))
+        except Refused as refused:
+            self._polls = False
+            last = Element(_REFUSED)
+            last.text = str(refused)
+            return [last]
