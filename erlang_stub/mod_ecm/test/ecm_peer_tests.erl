@@ -1,0 +1,11 @@
+%% SPDX-License-Identifier: GPL-2.0-or-later
+
+-module(ecm_peer_tests).
+
+-include_lib("eunit/include/eunit.hrl").
+
+name_test_() ->
+    [?_assertEqual(Name, unicode:characters_to_list(ecm_peer:name(Peer)))
+     || {Peer, Name} <- [{{{192, 0, 2, 7}, 51234}, "192.0.2.7:51234"},
+                         {{{16#2001, 16#db8, 0, 0, 0, 0, 0, 1}, 5290}, "[2001:db8::1]:5290"},
+                         {{local, <<>>}, "a UNIX socket"}]].

@@ -1,0 +1,96 @@
+%% SPDX-License-Identifier: GPL-2.0-or-later
+
+%% @doc The writer on a real socket. `inet:getstat' counts its writes.
+
+-module(ecm_writer_tests).
+
+-include_lib("eunit/include/eunit.hrl").
+
+-define(BATCH_SIZE, 262144).
+
+packets_are_written_in_order_test() ->
+    {{Peer, _} = Pair, Writer} = start([]),
+    Packets = [integer_to_binary(N) || N <- lists:seq(1, 10000)],
+    send_all(Writer, Packets),
+    Expected = iolist_to_binary(Packets),
+    ?assertEqual({ok, Expected}, gen_tcp:recv(Peer, byte_size(Expected))),
+    stop(Pair, Writer).
+
+waiting_packets_leave_in_one_write_test() ->
+    {{Peer, Ours} = Pair, Writer} = start([]),
+    Packets = [binary:copy(<<"x">>, 100) || _ <- lists:seq(1, 1000)],
+    send_at_once(Writer, Packets),
+    {ok, _} = gen_tcp:recv(Peer, 100000),
+    ?assertEqual({ok, [{send_cnt, 1}]}, inet:getstat(Ours, [send_cnt])),
+    stop(Pair, Writer).
+
+a_write_is_bounded_test() ->
+    {{Peer, Ours} = Pair, Writer} = start([]),
+    Packets = [binary:copy(<<"x">>, 1000) || _ <- lists:seq(1, 2000)],
+    send_at_once(Writer, Packets),
+    {ok, _} = gen_tcp:recv(Peer, 2000000),
+    {ok, [{send_max, Largest}]} = inet:getstat(Ours, [send_max]),
+    ?assert(Largest < ?BATCH_SIZE + 1000),
+    stop(Pair, Writer).
+
+%% A write searches the mailbox for its reply: what waits to be written must not wait there.
+the_mailbox_is_empty_during_a_write_test() ->
+    {Pair, Writer} = start([{sndbuf, 4096}]),
+    send_at_once(Writer, [binary:copy(<<"x">>, 100000) || _ <- lists:seq(1, 200)]),
+    ?assertEqual(ok, await_empty_mailbox(Writer)),
+    stop(Pair, Writer).
+
+await_empty_mailbox(Process) ->
+    case process_info(Process, message_queue_len) of
+        {message_queue_len, 0} -> ok;
+        {message_queue_len, _} -> timer:sleep(1), await_empty_mailbox(Process)
+    end.
+
+a_failed_write_ends_the_writer_test() ->
+    {{_, Ours} = Pair, Writer} = start([]),
+    ok = gen_tcp:close(Ours),
+    ecm_writer:send(Writer, <<"x">>),
+    ?assertEqual({shutdown, {send_failed, closed}}, reason_of_exit(Writer)),
+    ecm_socket_pair:close(Pair).
+
+a_peer_that_does_not_read_ends_the_writer_test() ->
+    {Pair, Writer} = start([{send_timeout, 50}, {sndbuf, 4096}]),
+    send_at_once(Writer, [binary:copy(<<"x">>, 1000000) || _ <- lists:seq(1, 20)]),
+    ?assertEqual({shutdown, {send_failed, timeout}}, reason_of_exit(Writer)),
+    ecm_socket_pair:close(Pair).
+
+the_writer_ends_with_its_link_test() ->
+    {_, Ours} = Pair = ecm_socket_pair:open(),
+    Test = self(),
+    Link = spawn(fun() ->
+                         Test ! {writer, ecm_writer:start_link(Ours)},
+                         receive stop -> exit(down) end
+                 end),
+    Writer = receive {writer, Pid} -> Pid end,
+    Monitor = monitor(process, Writer),
+    Link ! stop,
+    ?assertEqual(down, receive {'DOWN', Monitor, process, Writer, Reason} -> Reason end),
+    ?assertEqual(ok, ecm_writer:send(Writer, <<"dropped">>)),
+    ecm_socket_pair:close(Pair).
+
+start(Options) ->
+    process_flag(trap_exit, true),
+    {_, Ours} = Pair = ecm_socket_pair:open(Options),
+    {Pair, ecm_writer:start_link(Ours)}.
+
+stop(Pair, Writer) ->
+    exit(Writer, shutdown),
+    ?assertEqual(shutdown, reason_of_exit(Writer)),
+    ecm_socket_pair:close(Pair).
+
+send_all(Writer, Packets) ->
+    lists:foreach(fun(Packet) -> ecm_writer:send(Writer, Packet) end, Packets).
+
+%% All are in the mailbox before the writer sees the first.
+send_at_once(Writer, Packets) ->
+    true = erlang:suspend_process(Writer),
+    send_all(Writer, Packets),
+    true = erlang:resume_process(Writer).
+
+reason_of_exit(Writer) ->
+    receive {'EXIT', Writer, Reason} -> Reason end.
