@@ -1,4 +1,4 @@
-"""Makes ``twistd ecm`` known. It imports nothing of ours, so that listing the plugins stays cheap."""
+"""Makes ``twistd ecm`` known. Nothing of ours is imported: listing the plugins stays cheap."""
 
 from twisted.application.service import ServiceMaker
 

@@ -1,0 +1,83 @@
+"""The configuration of the private ejabberd."""
+
+from ecm.demo.plan import DOMAIN
+
+# What a normal small server has, with two differences: nothing leaves the machine (no s2s), and
+# nothing is slowed down or banned by address, for all clients come from the front end's.
+_TEMPLATE = """\
+hosts: [{domain}]
+loglevel: info
+language: en
+s2s_access: none
+s2s_use_starttls: optional
+
+listen:
+  -
+    ip: 127.0.0.1
+    port: {link_port}
+    module: mod_ecm
+
+auth_method: internal
+auth_password_format: scram
+
+acl:
+  local:
+    user_regexp: ""
+  loopback:
+    ip: 127.0.0.0/8
+
+access_rules:
+  local:
+    allow: local
+  loopback:
+    allow: loopback
+
+shaper_rules:
+  max_user_sessions: 10
+  max_user_offline_messages: 5000
+  c2s_shaper: none
+
+modules:
+  mod_adhoc: {{}}
+  mod_admin_extra: {{}}
+  mod_blocking: {{}}
+  mod_bosh:
+    # A hidden browser tab runs its timers once a minute only.
+    max_inactivity: 2 minutes
+  mod_caps: {{}}
+  mod_carboncopy: {{}}
+  mod_client_state: {{}}
+  mod_disco: {{}}
+  mod_last: {{}}
+  mod_mam:
+    db_type: mnesia
+    default: always
+  mod_muc:
+    access: all
+    access_create: local
+    default_room_options:
+      mam: true
+      persistent: true
+  mod_muc_admin: {{}}
+  mod_offline: {{}}
+  mod_ping: {{}}
+  mod_privacy: {{}}
+  mod_private: {{}}
+  mod_pubsub:
+    plugins: [flat, pep]
+    access_createnode: local
+  mod_register:
+    ip_access: loopback
+  mod_roster: {{}}
+  mod_stream_mgmt: {{}}
+  mod_vcard: {{}}
+  mod_vcard_xupdate: {{}}
+  mod_version: {{}}
+
+registration_timeout: infinity
+"""
+
+
+def ejabberd_yml(link_port: int) -> str:
+    """The text of ejabberd.yml, with mod_ecm listening on this port of 127.0.0.1."""
+    return _TEMPLATE.format(domain=DOMAIN, link_port=link_port)

@@ -1,0 +1,28 @@
+"""ECM itself, as the demo starts it."""
+
+import os
+import sys
+from pathlib import Path
+
+from ecm.demo import probe
+from ecm.demo.child import Child
+from ecm.demo.plan import Plan
+from ecm.demo.ports import HOST
+
+
+def prepare(plan: Plan) -> Child:
+    """ECM, ready to be started: the page in front, mod_ecm behind it."""
+    return Child(
+        name="ECM",
+        command=[
+            str(Path(sys.executable).with_name("twistd")),
+            *("-n", "--pidfile=", "ecm"),
+            *("--listen", f"tcp:{plan.page_port}:interface={HOST}"),
+            *("--upstream", f"tcp:{plan.link}"),
+            *("--www", str(plan.folder.www)),
+        ],
+        log=plan.folder.logs / "ecm.log",
+        cwd=plan.folder.path,
+        environment=os.environ,
+        ready=lambda _: probe.serves(plan.page_port),
+    )

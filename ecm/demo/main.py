@@ -1,0 +1,63 @@
+"""``ecm-demo``: the order of the steps."""
+
+import sys
+from collections.abc import Sequence
+
+from ecm.demo import debian, ejabberd, front, ports, ready_file, site, stub
+from ecm.demo.console import greet, say
+from ecm.demo.errors import DemoError
+from ecm.demo.folder import Folder, work_folder
+from ecm.demo.interrupts import ignore_signals, raise_on_signals
+from ecm.demo.options import Options, parse
+from ecm.demo.plan import Plan
+from ecm.demo.supervisor import Supervisor
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the demo until a signal ends it. Returns the exit status."""
+    options = parse(arguments)
+    raise_on_signals()
+    try:
+        with work_folder(options.folder) as folder, ready_file.kept(options.ready_file):
+            _run(options, folder)
+    except KeyboardInterrupt:
+        return 0
+    except DemoError as error:
+        print(f"ecm-demo: {error}", file=sys.stderr)
+    except OSError as error:
+        print(f"ecm-demo: {error.filename}: {error.strerror}", file=sys.stderr)
+    return 1
+
+
+def _run(options: Options, folder: Folder) -> None:
+    found = debian.find()
+    plan = _plan(options, folder)
+
+    say("compiling mod_ecm")
+    stub.compile_into(folder.ebin, found)
+    site.fill(folder.www, found.strophe, plan.users)
+
+    node = ejabberd.prepare(plan, found)
+    ecm = front.prepare(plan)
+    supervisor = Supervisor([node, ecm], say)
+    try:
+        supervisor.start()
+        ready_file.write(options.ready_file, plan, ecm.pid, node.pid)
+        greet(plan)
+        for child in supervisor.restarts():
+            ready_file.write(options.ready_file, plan, ecm.pid, node.pid)
+            say(f"{child.name} is up again")
+    finally:
+        ignore_signals()
+        say("stopping")
+        supervisor.stop()
+
+
+def _plan(options: Options, folder: Folder) -> Plan:
+    return Plan(
+        folder=folder,
+        page_port=ports.page_port(options.port),
+        link_port=ports.free_port(),
+        distribution_port=ports.free_port(),
+        users=options.users,
+    )

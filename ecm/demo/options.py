@@ -1,0 +1,112 @@
+"""The command line of ``ecm-demo``."""
+
+import argparse
+import string
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+import attrs
+
+# A localpart (RFC 7622, section 3.3) may hold more than ASCII; but these characters every client
+# and server takes as they are, whatever it does to prepare a name. ":" and "," part the users.
+_NAME_CHARACTERS = frozenset(string.ascii_lowercase + string.digits + "-._~!#$%()*+=?[]^`{|}")
+_PASSWORD_CHARACTERS = frozenset(map(chr, range(0x20, 0x7F))) - {","}
+_LONGEST_NAME = 1023  # bytes; RFC 7622, section 3.3
+
+_DEFAULT_USERS = "alice:secret,bob:secret"
+
+
+@attrs.frozen
+class Options:
+    """What the user asked for. ``folder`` is None for a temporary one, ``port`` 0 for any."""
+
+    folder: Path | None
+    port: int
+    users: dict[str, str]  # name -> password
+    ready_file: Path | None
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, without the usage."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
+def parse(arguments: Sequence[str] | None = None) -> Options:
+    """Read the command line; on a mistake say it and exit with status 2."""
+    found = _parser().parse_args(arguments)
+    return Options(found.dir, found.http, found.users, found.ready_file)
+
+
+def _parser() -> _Parser:
+    parser = _Parser(
+        prog="ecm-demo",
+        description="Start ECM, a private ejabberd behind it and a chat page. Ctrl-C stops all.",
+    )
+    parser.add_argument(
+        "--dir",
+        type=_path,
+        help="keep all data there and use it again (default: a temporary folder)",
+    )
+    parser.add_argument(
+        "--http",
+        type=_port,
+        default=5280,
+        metavar="PORT",
+        help="the port of the page, 0 for any that is free (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--users",
+        type=parse_users,
+        default=_DEFAULT_USERS,
+        metavar="NAME:PASSWORD,...",
+        help="the accounts to have (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--ready-file",
+        type=_path,
+        metavar="FILE",
+        help="once all is up, write addresses and process IDs there, as JSON",
+    )
+    return parser
+
+
+def _path(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("a path is missing")
+    return Path(text).absolute()
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= 65535):
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: 0 to 65535")
+    return int(text)
+
+
+def parse_users(text: str) -> dict[str, str]:
+    """``alice:secret,bob:secret`` as names and passwords; a password may hold a colon."""
+    users: dict[str, str] = {}
+    for user in text.split(","):
+        name, _, password = user.partition(":")
+        _check_name(name)
+        _check_password(name, password)
+        if name in users:
+            raise argparse.ArgumentTypeError(f"{name!r} is there twice")
+        users[name] = password
+    return users
+
+
+def _check_name(name: str) -> None:
+    if not name or len(name) > _LONGEST_NAME or not _NAME_CHARACTERS.issuperset(name):
+        raise argparse.ArgumentTypeError(
+            f"{name!r} is no user name: use a-z, 0-9 and ASCII punctuation without \"&'/:<>@"
+        )
+
+
+def _check_password(name: str, password: str) -> None:
+    if not password or not _PASSWORD_CHARACTERS.issuperset(password):
+        raise argparse.ArgumentTypeError(
+            f"{name!r} has no usable password: use ASCII characters without a comma"
+        )

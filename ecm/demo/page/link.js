@@ -1,0 +1,170 @@
+/* The way to the server: logs in over BOSH, notices a loss, logs in again. */
+
+import { NS } from "./stanza.js";
+
+/** Longest pause between two logins, in seconds. */
+const LONGEST_PAUSE = 30;
+
+/** How long a login or an answer may take before the connection counts as lost, in milliseconds. */
+const LIMIT = 20000;
+
+/** HTTP statuses after which Strophe repeats the request; 0 is a connection that failed. */
+const REPEATED = [0, ...Array.from({ length: 100 }, (_, n) => 500 + n)];
+
+/** Milliseconds to wait before login number `attempt` (from 0): 0.5–1 s at first, doubled each time. */
+function pause(attempt) {
+  return 1000 * Math.min(LONGEST_PAUSE, 2 ** attempt) * (0.5 + Math.random() / 2);
+}
+
+/** Strophe keeps to itself what its callbacks throw, and calls them no more: so it is said here. */
+function reporting(action) {
+  return (argument) => {
+    try {
+      return action(argument);
+    } catch (error) {
+      console.error(error);
+    }
+  };
+}
+
+/**
+ * The link of one account. Calls its listener's methods opened (a new session), resumed (the session works
+ * again), lost, and denied (wrong name or password).
+ *
+ * After an HTTP failure Strophe repeats the request at once, then only after 8, 27 and 64 seconds. The link
+ * gives it one pause to recover, and then logs in anew. Every login has a Strophe connection of its own;
+ * what an older one still says is ignored.
+ *
+ * Strophe waits a tenth of a second before each of the seven steps of a login; flushing spares that.
+ *
+ * Every login also has a resource of its own. Under the old resource a server may hand on what the lost
+ * session left unread, in the middle of the login, and Strophe would then wait for ever for the rest of it.
+ */
+export class Link {
+  /** `jid` is the bare JID; the resources are `run`-1, `run`-2, … */
+  constructor(bosh, jid, run, password, listener) {
+    Object.assign(this, { bosh, jid, run, password, listener });
+    this.strophe = null;
+    this.ready = false;
+    this.proven = false; // this password was right once
+    this.logins = 0;
+    this.attempt = 0; // logins that failed since the last that did not
+    this.deadline = null; // timer: the login takes too long
+    this.timer = null; // timer: the next login
+    this.newest = null; // sid and rid of the newest request
+  }
+
+  open() {
+    this.close();
+    const strophe = new Strophe.Connection(this.bosh);
+    this.strophe = strophe;
+    const whileCurrent = (action) => this.whileCurrent(action);
+    this.deadline = setTimeout(() => this.failed(), LIMIT);
+    for (const status of REPEATED) {
+      strophe.addProtocolErrorHandler("HTTP", status, whileCurrent(() => this.failed()));
+    }
+    strophe.xmlInput = whileCurrent((body) => this.answered(body));
+    strophe.xmlOutput = whileCurrent((body) => this.requested(body));
+    const jid = `${this.jid}/${this.run}-${++this.logins}`;
+    strophe.connect(jid, this.password, whileCurrent((status) => this.changed(status)));
+  }
+
+  /** Ends the session, if there is one, and the attempts to get one. */
+  close() {
+    const strophe = this.strophe;
+    this.stopTimers();
+    Object.assign(this, { strophe: null, ready: false, newest: null });
+    strophe?.pause(); // what it has not sent yet is the outbox's business
+    strophe?.disconnect();
+  }
+
+  /** Wraps a callback of the present Strophe connection: it does nothing once there is another. */
+  whileCurrent(action) {
+    const strophe = this.strophe;
+    return reporting((argument) => strophe === this.strophe && action(argument));
+  }
+
+  stopTimers() {
+    clearTimeout(this.deadline);
+    clearTimeout(this.timer);
+    this.timer = null;
+  }
+
+  /** Ends the session of a page that goes away: a goodbye of Strophe's would be cut off. */
+  leave() {
+    if (!this.newest?.sid) return;
+    const { sid, rid } = this.newest;
+    const goodbye = $build("body", { xmlns: NS.HTTPBIND, sid, rid: rid + 1, type: "terminate" });
+    goodbye.cnode($pres({ type: "unavailable" }).tree());
+    const headers = { "Content-Type": "text/xml; charset=utf-8" };
+    const request = { method: "POST", headers, body: goodbye.toString(), keepalive: true };
+    fetch(this.bosh, request).catch(() => {}); // nobody is left to tell
+  }
+
+  send(stanza) {
+    this.strophe.send(stanza);
+    this.strophe.flush();
+  }
+
+  /** Sends an IQ. `done` gets the answer, be it result or error; without an answer the link is lost. */
+  ask(iq, done) {
+    const settle = this.whileCurrent((answer) => (answer ? done(answer) : this.failed()));
+    this.strophe.sendIQ(iq, settle, settle, LIMIT);
+    this.strophe.flush();
+  }
+
+  /** Calls `handler` for each stanza of that name. */
+  on(name, handler) {
+    const handle = this.whileCurrent(handler);
+    const handleAll = (stanza) => {
+      handle(stanza);
+      return true; // or Strophe drops the handler
+    };
+    this.strophe.addHandler(handleAll, null, name);
+  }
+
+  retryNow() {
+    if (this.timer) this.open();
+  }
+
+  requested(body) {
+    const rid = Math.max(Number(body.getAttribute("rid")), this.newest?.rid ?? 0);
+    this.newest = { rid, sid: body.getAttribute("sid") };
+  }
+
+  /** Called before Strophe itself looks at the answer. */
+  answered(body) {
+    const isGoodbye = body.getAttribute("type") === "terminate";
+    if (!this.strophe.authenticated) queueMicrotask(this.whileCurrent(() => this.strophe.flush()));
+    else if (this.timer && !isGoodbye) this.established("resumed");
+  }
+
+  changed(status) {
+    if (status === Strophe.Status.CONNECTED) this.established("opened");
+    else if (status === Strophe.Status.AUTHFAIL) this.refused();
+    else if (status === Strophe.Status.DISCONNECTED) this.failed();
+  }
+
+  established(event) {
+    this.stopTimers();
+    this.attempt = 0;
+    this.ready = this.proven = true;
+    this.listener[event]();
+  }
+
+  /** A password that was right before is tried again: a server that is starting may not know it yet. */
+  refused() {
+    if (this.proven) return this.failed();
+    this.close();
+    this.listener.denied();
+  }
+
+  failed() {
+    if (this.timer) return;
+    this.stopTimers();
+    this.ready = false;
+    this.timer = setTimeout(() => this.open(), pause(this.attempt++));
+    if (!this.strophe.connected) this.strophe.disconnect(); // or it goes on with this login by itself
+    this.listener.lost();
+  }
+}

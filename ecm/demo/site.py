@@ -1,0 +1,26 @@
+"""The folder of the page: what a browser is to get."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from ecm.demo.plan import BOSH_PATH, DOMAIN
+
+_PAGE = Path(__file__).parent / "page"
+
+
+def fill(www: Path, strophe: Path, users: Mapping[str, str]) -> None:
+    """Put the page there, the library it uses, and ``demo.json``, which says who may log in."""
+    shutil.rmtree(www)
+    shutil.copytree(_PAGE, www)
+    shutil.copyfile(strophe, www / "strophe.js")
+    (www / "demo.json").write_text(json.dumps(_demo(users), indent=2))
+
+
+def _demo(users: Mapping[str, str]) -> dict[str, object]:
+    return {
+        "domain": DOMAIN,
+        "bosh": BOSH_PATH,
+        "users": [{"name": name, "password": password} for name, password in users.items()],
+    }

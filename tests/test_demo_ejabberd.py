@@ -1,0 +1,77 @@
+"""What the private ejabberd is given."""
+
+import os
+import stat
+import subprocess
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from twisted.trial.unittest import TestCase
+
+from ecm.demo import ejabberd
+from ecm.demo.debian import Debian
+from ecm.demo.ejabberd_config import ejabberd_yml
+from ecm.demo.folder import work_folder
+from ecm.demo.plan import Plan
+
+_USERS = {"alice": 'se"cr\\et', "bob": "x"}
+
+
+class ConfigTest(TestCase):
+    def test_listens_for_the_link_on_loopback_and_for_nothing_else(self) -> None:
+        text = ejabberd_yml(link_port=25290)
+        listeners = text.partition("listen:\n")[2].partition("\n\n")[0]
+        self.assertEqual(listeners, "  -\n    ip: 127.0.0.1\n    port: 25290\n    module: mod_ecm")
+
+    def test_keeps_to_this_machine_and_bans_nobody(self) -> None:
+        text = ejabberd_yml(link_port=25290)
+        self.assertIn("s2s_access: none\n", text)
+        self.assertNotIn("mod_fail2ban", text)
+
+
+class PrepareTest(TestCase):
+    def setUp(self) -> None:
+        path = Path(self.enterContext(TemporaryDirectory()), "it's a folder")
+        self.folder = self.enterContext(work_folder(path))
+        self.plan = Plan(self.folder, 25280, 25290, 25369, _USERS)
+        self.debian = Debian(erlang_libraries=Path("/lib/erlang"), strophe=Path("/strophe.js"))
+
+    def test_settings_of_other_nodes_are_left_out(self) -> None:
+        self.patch(os, "environ", {"ERL_FLAGS": "-x", "EJABBERD_PID_PATH": "/", "A": "b"})
+        environment = ejabberd.prepare(self.plan, self.debian).environment
+        self.assertNotIn("ERL_FLAGS", environment)
+        self.assertNotIn("EJABBERD_PID_PATH", environment)
+        self.assertEqual(environment["A"], "b")
+        self.assertEqual(environment["HOME"], str(self.folder.ejabberd))
+
+    def test_no_path_of_the_user_is_in_the_command(self) -> None:
+        self.assertNotIn(
+            str(self.folder.path), " ".join(ejabberd.prepare(self.plan, self.debian).command)
+        )
+
+    def test_names_and_passwords_cannot_become_code(self) -> None:
+        creation = ejabberd.prepare(self.plan, self.debian).command[-1]
+        self.assertIn(
+            "{<<97,108,105,99,101>>, <<115,101,34,99,114,92,101,116>>}, {<<98,111,98>>, <<120>>}",
+            creation,
+        )
+
+    def test_cookie_is_the_owners_alone_and_stays(self) -> None:
+        ejabberd.prepare(self.plan, self.debian)
+        cookie = self.folder.ejabberd / ".erlang.cookie"
+        self.assertEqual(stat.S_IMODE(cookie.stat().st_mode), 0o600)
+        first = cookie.read_text()
+        ejabberd.prepare(self.plan, self.debian)
+        self.assertEqual(cookie.read_text(), first)
+
+    def test_ready_once_it_has_written_its_process_id(self) -> None:
+        ready = ejabberd.prepare(self.plan, self.debian).ready
+        self.assertFalse(ready(12))
+        (self.folder.ejabberd / "started").write_text("12")
+        self.assertTrue(ready(12))
+        self.assertFalse(ready(13), "that was said by an earlier process")
+
+    def test_ejabberdctl_is_a_script_for_any_shell(self) -> None:
+        ejabberd.prepare(self.plan, self.debian)
+        subprocess.run(["sh", "-n", self.folder.ejabberdctl], check=True)
+        self.assertTrue(self.folder.ejabberdctl.stat().st_mode & stat.S_IXUSR)

@@ -1,0 +1,32 @@
+"""Choosing ports."""
+
+import socket
+
+from twisted.trial.unittest import TestCase
+
+from ecm.demo.errors import DemoError
+from ecm.demo.ports import HOST, free_port, page_port
+
+
+class PortsTest(TestCase):
+    def setUp(self) -> None:
+        server = self.enterContext(socket.create_server((HOST, 0)))
+        self.busy = int(server.getsockname()[1])
+
+    def test_free_port_can_be_listened_on(self) -> None:
+        with socket.create_server((HOST, free_port())):
+            pass
+
+    def test_free_port_is_none_that_a_connection_may_get(self) -> None:
+        self.assertTrue(all(20000 <= free_port() < 32768 for _ in range(50)))
+
+    def test_page_port_is_the_one_wanted(self) -> None:
+        wanted = free_port()
+        self.assertEqual(page_port(wanted), wanted)
+
+    def test_page_port_for_zero_is_any(self) -> None:
+        self.assertGreaterEqual(page_port(0), 20000)
+
+    def test_busy_page_port_names_the_port_and_the_option(self) -> None:
+        with self.assertRaisesRegex(DemoError, f"{self.busy}.*in use.*--http"):
+            page_port(self.busy)
