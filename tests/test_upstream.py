@@ -119,7 +119,7 @@ class LinkServiceTests(TestCase):
         for pause in pauses[10:]:
             self.assertGreaterEqual(pause, limits.RECONNECT_LAST)
             self.assertLess(pause, limits.RECONNECT_LAST + limits.RECONNECT_JITTER + 0.02)
-        self.assertEqual(len(set(pauses[10:])), 10, "there is no jitter")
+        self.assertGreater(len(set(pauses[10:])), 1, "there is no jitter")
 
     def test_why_there_is_no_link_is_logged_once(self) -> None:
         self.endpoint.refuses = True
