@@ -11,6 +11,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred, DeferredQueue, ensureDeferred, succeed
 from twisted.trial.unittest import TestCase
 from twisted.web.client import Agent, HTTPConnectionPool
+from twisted.web.http_headers import Headers
 
 from tests.xmpp_login import Scram, plain
 
@@ -65,7 +66,7 @@ class BoshClient:
         named = {"rid": str(self._rid), "sid": self.sid} | attributes
         written = " ".join(f"{key}={quoteattr(value)}" for key, value in named.items() if value)
         body = f"<body xmlns='{HTTPBIND}' xmlns:xmpp='{XBOSH}' {written}>{payload}</body>"
-        headers = {"Content-Type": "text/xml; charset=utf-8"}
+        headers = Headers({"Content-Type": ["text/xml; charset=utf-8"]})
         response = await self._http.post(self._url, data=body.encode(), headers=headers)
         text = await content(response)
         if response.code != 200:

@@ -29,6 +29,15 @@ class ConversationTests(TestCase):
         client.send("<presence xmlns='jabber:client'/>")
         return client
 
+    async def newcomer(self, name: str, mechanism: str) -> BoshClient:
+        """Somebody whom nobody knows yet, logged in and online."""
+        client = self.client()
+        await client.create()
+        await client.register(name, "secret")
+        await client.login(name, "secret", mechanism)
+        client.send("<presence xmlns='jabber:client'/>")
+        return client
+
     async def test_the_first_answer_has_what_clients_need(self) -> None:
         client = self.client()
         answer = await client.create()
@@ -47,36 +56,36 @@ class ConversationTests(TestCase):
                 await client.login("alice", "wrong", mechanism)
             await client.terminate()
 
-    async def test_alice_and_bob_meet_and_talk(self) -> None:
-        alice = await self.user("alice", "PLAIN")
-        bob = await self.user("bob", "SCRAM-SHA-1")
+    async def test_romeo_and_juliet_meet_and_talk(self) -> None:
+        romeo = await self.newcomer("romeo", "PLAIN")
+        juliet = await self.newcomer("juliet", "SCRAM-SHA-1")
 
-        # Alice puts Bob on her roster and asks to see him; Bob lets her.
-        item = f"<item jid='bob@{self.stack.domain}' name='Bob'/>"
-        await alice.iq("set", f"<query xmlns='{ROSTER}'>{item}</query>")
-        roster = await alice.iq("get", f"<query xmlns='{ROSTER}'/>")
-        [bob_on_roster] = list(roster.iter(f"{{{ROSTER}}}item"))
-        self.assertEqual(bob_on_roster.get("name"), "Bob")
-        alice.send(presence("subscribe", "bob", self.stack.domain))
-        await bob.receive(lambda stanza: stanza.get("type") == "subscribe")
-        bob.send(presence("subscribed", "alice", self.stack.domain))
-        seen = await alice.receive(lambda stanza: stanza.get("from") == bob.jid)
+        # Romeo puts Juliet on his roster and asks to see her; Juliet lets him.
+        item = f"<item jid='juliet@{self.stack.domain}' name='Juliet'/>"
+        await romeo.iq("set", f"<query xmlns='{ROSTER}'>{item}</query>")
+        roster = await romeo.iq("get", f"<query xmlns='{ROSTER}'/>")
+        [juliet_on_roster] = list(roster.iter(f"{{{ROSTER}}}item"))
+        self.assertEqual(juliet_on_roster.get("name"), "Juliet")
+        romeo.send(presence("subscribe", "juliet", self.stack.domain))
+        await juliet.receive(lambda stanza: stanza.get("type") == "subscribe")
+        juliet.send(presence("subscribed", "romeo", self.stack.domain))
+        seen = await romeo.receive(lambda stanza: stanza.get("from") == juliet.jid)
         self.assertEqual(seen.tag, f"{{{CLIENT}}}presence")
 
         # They talk, and each text arrives as it was written.
         texts = ["hi", "<&>\"'", "\U0001f600 \u4e16\u754c", "x" * 50_000, "bye"]
         for text in texts:
-            alice.send(message(bob.jid, text))
-            self.assertEqual(await bob.message(), (f"alice@{self.stack.domain}", text))
-            bob.send(message(alice.jid, text))
-            self.assertEqual(await alice.message(), (f"bob@{self.stack.domain}", text))
+            romeo.send(message(juliet.jid, text))
+            self.assertEqual(await juliet.message(), (f"romeo@{self.stack.domain}", text))
+            juliet.send(message(romeo.jid, text))
+            self.assertEqual(await romeo.message(), (f"juliet@{self.stack.domain}", text))
 
-        # Bob goes, and Alice sees it.
-        await bob.terminate()
-        await alice.receive(
-            lambda stanza: (stanza.get("from"), stanza.get("type")) == (bob.jid, "unavailable")
+        # Juliet goes, and Romeo sees it.
+        await juliet.terminate()
+        await romeo.receive(
+            lambda stanza: (stanza.get("from"), stanza.get("type")) == (juliet.jid, "unavailable")
         )
-        await alice.terminate()
+        await romeo.terminate()
 
     async def test_a_session_that_was_ended_is_gone(self) -> None:
         client = await self.user("alice")
