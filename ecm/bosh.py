@@ -1,27 +1,20 @@
 """What ECM answers on a BOSH path (XEP-0124, XEP-0206), beside what comes from ejabberd. Pure.
 
-Every answer has the CORS headers, errors too: without them a browser tells its page nothing of an
-answer to a cross-origin request, not even the status (Fetch standard, section 3.3).
+``lines`` are the header lines that all answers of a connection have: Date, Connection, and the CORS
+headers.
 """
 
 from http import HTTPStatus
 from typing import Final
 
-from ecm.limits import CORS_MAX_AGE, RETRY_AFTER
+from ecm.cors import METHODS, Cors
+from ecm.limits import RETRY_AFTER
 from ecm.request import Request, RequestError
-from ecm.response import CLOSE, TEXT, response
+from ecm.response import TEXT, response
 
-_XML: Final = b"Content-Type: text/xml; charset=utf-8\r\n"
-_ORIGIN: Final = b"Access-Control-Allow-Origin: *\r\n"
-_METHODS: Final = b"POST, GET, HEAD, OPTIONS"
-_ALLOW: Final = b"Allow: %b\r\n" % _METHODS
+_ANSWER: Final = b"HTTP/1.1 200 OK\r\nContent-Type: text/xml; charset=utf-8\r\n"
+_ALLOW: Final = b"Allow: %b\r\n" % METHODS
 _RETRY: Final = b"Retry-After: %d\r\n" % RETRY_AFTER
-_PREFLIGHT: Final = (
-    _ORIGIN
-    + b"Access-Control-Allow-Methods: %b\r\n" % _METHODS
-    + b"Access-Control-Allow-Headers: Content-Type\r\n"
-    + b"Access-Control-Max-Age: %d\r\n" % CORS_MAX_AGE
-)
 
 _PAGE: Final = b"""\
 This is the BOSH address (XEP-0124) of a chat server. It works.
@@ -29,33 +22,30 @@ Give it to a chat client; there is nothing to read here in a browser.
 """
 
 
-def answer(body: bytes, connection: bytes) -> bytes:
+def answer(body: bytes, lines: bytes) -> bytes:
     """Return the response that carries what the session answered."""
-    return response(HTTPStatus.OK, _XML + _ORIGIN, body, connection)
+    return b"%b%bContent-Length: %d\r\n\r\n%b" % (_ANSWER, lines, len(body), body)
 
 
-def unavailable(connection: bytes) -> bytes:
-    """Return the answer while ejabberd cannot be reached.
+def unavailable(why: str, lines: bytes) -> bytes:
+    """Return the answer to a request that cannot be answered now, by no fault of the client.
 
     Web clients repeat the same RID after a 5xx, and end the session for good after a 4xx.
     """
-    text = b"The front end is up, but has no link to the chat server. Please try again.\n"
-    headers = TEXT + _ORIGIN + _RETRY
-    return response(HTTPStatus.SERVICE_UNAVAILABLE, headers, text, connection)
+    text = f"{why}. Please try again.\n".encode()
+    return response(HTTPStatus.SERVICE_UNAVAILABLE, TEXT + _RETRY + lines, text)
 
 
-def without_session(request: Request, connection: bytes) -> bytes:
+def without_session(request: Request, cors: Cors, lines: bytes) -> bytes:
     """Return the answer to a request that is no POST, and so concerns no session."""
     if request.method == b"OPTIONS":
-        return response(HTTPStatus.OK, _PREFLIGHT + _ALLOW, b"", connection)
+        return response(HTTPStatus.OK, _ALLOW + cors.preflight_lines() + lines, b"")
     if request.method in (b"GET", b"HEAD"):
-        head = request.method == b"HEAD"
-        return response(HTTPStatus.OK, TEXT + _ORIGIN, _PAGE, connection, head)
+        return response(HTTPStatus.OK, TEXT + lines, _PAGE, head=request.method == b"HEAD")
     text = b"This address takes POST.\n"
-    return response(HTTPStatus.METHOD_NOT_ALLOWED, TEXT + _ORIGIN + _ALLOW, text, connection)
+    return response(HTTPStatus.METHOD_NOT_ALLOWED, TEXT + _ALLOW + lines, text)
 
 
-def refusal(error: RequestError) -> bytes:
-    """Return the answer to what is no request, after which the connection closes."""
-    text = error.reason.encode() + b".\n"
-    return response(error.status, TEXT + _ORIGIN, text, CLOSE)
+def refusal(error: RequestError, lines: bytes) -> bytes:
+    """Return the answer to what is no request."""
+    return response(error.status, TEXT + lines, error.reason.encode() + b".\n")

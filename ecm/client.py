@@ -1,24 +1,30 @@
-"""The clients' side: HTTP connections, and the requests that come in on them.
+"""A client's connection, and the requests that come in on it.
 
-A connection has one request in flight at a time; what is pipelined behind it waits its turn, so
-answers go out in the order of the requests (RFC 9112, section 9.3.2).
+Requests that a client pipelines go out at once, each under an ID of its own, and are answered in
+the order in which they came (RFC 9112, section 9.3.2).
 """
 
 from collections.abc import Callable
 from typing import Protocol as Interface
 
-from twisted.internet.interfaces import IAddress, IConsumer, IPushProducer, ITCPTransport
-from twisted.internet.protocol import Protocol, ServerFactory, connectionDone
+from twisted.internet.interfaces import IPullProducer, ISSLTransport
+from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from ecm import bosh
+from ecm.clock import Clock
+from ecm.connection import Connection, Connections, Phase
+from ecm.exchange import Exchange
+from ecm.limits import MAX_PIPELINED, TAKE_SIZE
 from ecm.request import Request, RequestError, RequestParser
-from ecm.response import CLOSE, KEEP, KEEP_HTTP10, not_found
-from ecm.table import ConnectionTable, NoLink
+from ecm.response import CLOSE, CONTINUE, KEEP, KEEP_HTTP10, not_found
+from ecm.settings import ClientSettings
+from ecm.source import Source
+from ecm.table import ConnectionTable, Unavailable
+from ecm.transport import IStreamTransport
 
-
-class IClientTransport(ITCPTransport, IPushProducer, IConsumer):
-    """What Twisted's stream transports are, TCP and TLS alike."""
+DRAINING = "This front end is stopping"
 
 
 class PageExchange(Interface):
@@ -30,179 +36,323 @@ class PageExchange(Interface):
         """The connection has closed before the answer was complete."""
 
 
-# Starts the answer to a request on a transport; the bytes are a Connection header line or nothing.
-# The callable is called once the answer is complete.
-Pages = Callable[[IClientTransport, Request, bytes, Callable[[], None]], PageExchange]
+class PageClient(Interface):
+    """What such an exchange needs of the connection."""
+
+    transport: IStreamTransport
+
+    def page_goes_on(self) -> None:
+        """More of the answer has been written, as the client has taken what was before."""
+
+    def page_done(self) -> None:
+        """The answer is complete."""
 
 
-class ClientProtocol(Protocol):
+# Starts the answer to a request; the bytes are a header line that it has to have, or nothing.
+Pages = Callable[[PageClient, Request, bytes], PageExchange]
+
+
+class Server(Connections, Interface):
+    """What a client's connection needs of the server that it is connected to."""
+
+    table: ConnectionTable
+    clock: Clock
+    settings: ClientSettings
+    pages: Pages | None
+    reads: bool
+    drains: bool
+
+
+@implementer(IPullProducer)
+class ClientProtocol(Connection):
     """One connection of a client."""
 
     # There may be hundreds of thousands of these, nearly all of them waiting for an answer.
     __slots__ = (
         "_backlog",
-        "_connection",
-        "_factory",
+        "_exchanges",
         "_id",
+        "_last",
         "_page",
         "_parser",
-        "_waiting",
-        "connected",
-        "transport",
+        "_paused",
+        "_peer",
+        "_server",
+        "_unsent",
     )
 
-    transport: IClientTransport
-
-    def __init__(self, factory: "ClientFactory") -> None:
-        self._factory = factory
+    def __init__(self, server: Server, peer: tuple[str, int] | None = None) -> None:
+        super().__init__(server)
+        self._server = server
+        # The client's address and port, where a proxy has told them for the whole connection.
+        self._peer = peer
         # The ID on the link, once a request has needed one.
         self._id = 0
-        # The Connection header line of the answer in flight, or of the last one.
-        self._connection = KEEP
-        # The answer in flight comes over the link, or is a page.
-        self._waiting = False
+        # The requests in flight, in their order; or the one that is answered from elsewhere.
+        self._exchanges: tuple[Exchange, ...] = ()
         self._page: PageExchange | None = None
-        # A request that is not complete, and complete ones behind the answer in flight.
+        # Whether the last request has been made: nothing counts that comes behind it.
+        self._last = False
+        # A request that is not complete, and complete ones that cannot be in flight yet.
         self._parser: RequestParser | None = None
         self._backlog: list[Request | RequestError] | None = None
+        # Whether the client is not read, and whether it has yet to take what it was sent.
+        self._paused = False
+        self._unsent = False
+
+    def connectionMade(self) -> None:
+        super().connectionMade()
+        self._go_on()
 
     def dataReceived(self, data: bytes) -> None:
-        parser = self._parser or RequestParser(self._factory.max_body)
+        if self._last:
+            return
+        parser = self._parser or RequestParser(self._server.settings.limits)
         try:
             for request in parser.feed(data):
                 self._arrived(request)
         except RequestError as error:
             self._arrived(error)
-        self._parser = None if parser.idle else parser
+        self._parser = None if parser.idle or self._last else parser
+        self._encourage()
+        self.read_or_not()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
+        super().connectionLost(reason)
+        self._last = True
         self._backlog = self._parser = None
-        if self._waiting:
-            self._waiting = False
-            self._factory.table.forget(self._id)
-        elif self._page is not None:
+        exchanges, self._exchanges = self._exchanges, ()
+        for exchange in exchanges:
+            self._server.table.forget(exchange.id)
+        if self._page is not None:
             self._page.client_gone(reason)
             self._page = None
 
-    # What the table calls.
+    def source(self, request: Request) -> Source:
+        """Whose request it is."""
+        peer = self._peer
+        if peer is None:
+            other_end = self.transport.getPeer()  # on a UNIX socket it has neither
+            peer = (getattr(other_end, "host", ""), getattr(other_end, "port", 0))
+        secure = ISSLTransport.providedBy(self.transport)
+        address = self._server.settings.proxies.client_address(peer[0], request.headers)
+        return Source(address, peer[1], secure)
 
-    def answered(self, content: bytes) -> None:
-        """Give the session's answer to the client."""
-        self._waiting = False
-        self._reply(bosh.answer(content, self._connection))
-        self._go_on()
+    # What the table says of a request, through its exchange.
 
-    def unanswered(self) -> None:
-        """Tell the client that the link has gone. No answer may be taken for this one's."""
-        self._waiting = False
-        self._id = 0
-        self._reply(bosh.unavailable(self._connection))
-        self._go_on()
+    def answered(self, exchange: Exchange, content: bytes) -> None:
+        """Answer with what the session has said."""
+        self._respond(exchange, bosh.answer(content, self._lines(exchange)))
 
-    # One request after the other.
+    def refused(self, exchange: Exchange, why: str) -> None:
+        """Answer that the session could not be asked, and take no later answer for another's."""
+        if exchange.id == self._id:
+            self._id = 0
+        self._respond(exchange, bosh.unavailable(why, self._lines(exchange)))
+
+    # What the server says to all.
+
+    def read_or_not(self) -> None:
+        """Read the client as far as it may ask, and the server is ready for it."""
+        wanted = self._server.reads and self._backlog is None
+        wanted = wanted and len(self._exchanges) < MAX_PIPELINED
+        if wanted is self._paused:
+            self._paused = not wanted
+            (self.transport.resumeProducing if wanted else self.transport.pauseProducing)()
+        self._wait()
+
+    def drain(self) -> None:
+        """Close as soon as no request is in flight."""
+        if self._phase is Phase.IDLE:
+            self._last = True
+            self._shut()
+
+    def give_up(self) -> None:
+        """Answer what is in flight without the session."""
+        for exchange in self._exchanges:
+            self._server.table.forget(exchange.id)
+            if exchange.response is None:
+                self.refused(exchange, DRAINING)
+
+    def expired(self) -> None:
+        """A request comes too slowly, or the client does not take its answer, or does nothing."""
+        if self._parser is not None and self._phase in (Phase.HEAD, Phase.BODY):
+            self._arrived(self._parser.too_slow())
+            self._parser = None
+            self._wait()
+        elif self._phase is Phase.IDLE:
+            self._last = True
+            self._shut()
+        else:
+            super().expired()
+
+    # From request to answer.
 
     def _arrived(self, arrived: Request | RequestError) -> None:
-        if self._connection is CLOSE:
-            return  # nothing counts behind the last request (RFC 9112, section 9.6)
-        if not self._busy:
-            self._begin(arrived)
-        elif self._backlog is None:
-            self._backlog = [arrived]
-            self.transport.pauseProducing()
-        else:
-            self._backlog.append(arrived)
-
-    @property
-    def _busy(self) -> bool:
-        return self._waiting or self._page is not None
-
-    def _go_on(self) -> None:
-        """Begin what has waited behind the answer that has just been given."""
-        backlog, self._backlog = self._backlog, None
-        if backlog is None:
+        if self._last:
             return
-        for arrived in backlog:
-            self._arrived(arrived)
-        if self._backlog is None:
-            self.transport.resumeProducing()
+        if self._backlog is None and self._may_begin(arrived):
+            self._begin(arrived)
+        else:
+            self._backlog = [*(self._backlog or ()), arrived]
+
+    def _may_begin(self, arrived: Request | RequestError) -> bool:
+        """A few requests may be in flight at once; one for a page has to be alone."""
+        if self._page is not None or len(self._exchanges) >= MAX_PIPELINED:
+            return False
+        return not (self._exchanges and self._is_for_page(arrived))
+
+    def _is_for_page(self, arrived: Request | RequestError) -> bool:
+        if isinstance(arrived, RequestError) or self._server.pages is None:
+            return False
+        return arrived.path not in self._server.settings.paths
 
     def _begin(self, arrived: Request | RequestError) -> None:
         if isinstance(arrived, RequestError):
-            self._connection = CLOSE
-            self._reply(bosh.refusal(arrived))
-            return
-        self._connection = _persistence(arrived)
-        if arrived.path in self._factory.paths:
+            self._begin_refusal(arrived)
+        elif arrived.path in self._server.settings.paths:
             self._begin_bosh(arrived)
+        elif self._server.pages is not None:
+            self._begin_page(arrived, self._server.pages)
         else:
-            self._begin_page(arrived)
+            exchange = self._exchange(arrived, b"")
+            head = arrived.method == b"HEAD"
+            self._respond(exchange, not_found(self._lines(exchange), head))
+
+    def _exchange(self, request: Request, cors: bytes) -> Exchange:
+        """Return a new exchange, which is in flight now."""
+        exchange = Exchange(self, self._persistence(request), cors)
+        self._exchanges += (exchange,)
+        return exchange
+
+    def _persistence(self, request: Request) -> bytes:
+        """Return the Connection header of the answer, and note whether there will be another."""
+        if not request.keep_alive or self._server.drains:
+            self._last = True
+            return CLOSE
+        return KEEP_HTTP10 if request.http10 else KEEP
+
+    def _begin_refusal(self, error: RequestError) -> None:
+        self._last = True
+        exchange = Exchange(self, CLOSE, self._server.settings.cors.lines(error.headers))
+        self._exchanges += (exchange,)
+        self._respond(exchange, bosh.refusal(error, self._lines(exchange)))
 
     def _begin_bosh(self, request: Request) -> None:
-        if request.method != b"POST":
-            self._reply(bosh.without_session(request, self._connection))
-            return
-        table = self._factory.table
-        self._id = self._id or table.new_id()
-        self._waiting = True
-        try:
-            table.request(self._id, self, request.body)
-        except NoLink:
-            self._waiting = False
-            self._reply(bosh.unavailable(self._connection))
+        cors = self._server.settings.cors
+        exchange = self._exchange(request, cors.lines(request.headers))
+        if request.method == b"POST":
+            self._ask(exchange, request)
+        else:
+            self._respond(exchange, bosh.without_session(request, cors, self._lines(exchange)))
 
-    def _begin_page(self, request: Request) -> None:
-        pages = self._factory.pages
-        if pages is None:
-            self._reply(not_found(self._connection, head=request.method == b"HEAD"))
+    def _ask(self, exchange: Exchange, request: Request) -> None:
+        table = self._server.table
+        if len(self._exchanges) > 1:
+            exchange.id = table.new_id()
+        else:
+            exchange.id = self._id = self._id or table.new_id()
+        try:
+            table.request(exchange, request)
+        except Unavailable as why:
+            self.refused(exchange, str(why))
+
+    def _lines(self, exchange: Exchange) -> bytes:
+        """Return the header lines that every answer has."""
+        if self._server.drains and exchange is self._exchanges[-1]:
+            exchange.connection = CLOSE
+        return self._server.clock.date + exchange.cors + exchange.connection
+
+    def _respond(self, exchange: Exchange, response: bytes) -> None:
+        """Write a response as soon as those to earlier requests are written."""
+        exchange.response = response
+        while self._exchanges and self._exchanges[0].response is not None:
+            first, self._exchanges = self._exchanges[0], self._exchanges[1:]
+            self._write(first)
+        self._go_on()
+
+    def _write(self, exchange: Exchange) -> None:
+        response = exchange.response or b""
+        self.transport.write(response)
+        self._await_taking(len(response))
+        if exchange.connection is CLOSE:
+            self._last = True
+            self._shut()
+
+    # Whether the client takes what it is sent. Bytes that wait in the transport are noticed by
+    # means of a pull producer, which is asked for more once all of them are gone.
+
+    def _await_taking(self, size: int) -> None:
+        if not self._unsent:
+            self.transport.registerProducer(self, False)
+            self._unsent = True
+        self._enter(Phase.TAKING)
+        self.deadline += size // TAKE_SIZE * self._server.settings.limits.take_timeout
+
+    def resumeProducing(self) -> None:
+        if self._unsent:  # else it is the first time, which is when the producer is registered
+            self._taken()
+            self._wait()
+
+    def stopProducing(self) -> None:
+        """The connection has gone, as connectionLost will say."""
+
+    def _taken(self) -> None:
+        self._unsent = False
+        self.transport.unregisterProducer()
+
+    # What to wait for.
+
+    def _encourage(self) -> None:
+        """Ask for a body that waits to be asked for (RFC 9110, section 10.1.1)."""
+        parser = self._parser
+        if parser is not None and parser.expects_continue and not self._exchanges:
+            parser.expects_continue = False
+            self.transport.write(CONTINUE)
+
+    def _wait(self) -> None:
+        """Enter the phase in which the connection is."""
+        if self._phase is Phase.CLOSING or self._page is not None:
             return
-        page = pages(self.transport, request, self._connection, self._page_done)
+        if self._unsent:
+            self._enter(Phase.TAKING)
+        elif self._parser is not None and not self._paused:
+            self._enter(Phase.BODY if self._parser.in_body else Phase.HEAD)
+        elif self._exchanges or self._paused:
+            self._enter(Phase.HELD)
+        else:
+            self._enter(Phase.IDLE)
+
+    def _go_on(self) -> None:
+        """Begin what has waited, and read on."""
+        backlog, self._backlog = self._backlog, None
+        for arrived in backlog or ():
+            self._arrived(arrived)
+        self.read_or_not()
+
+    # Pages.
+
+    def _begin_page(self, request: Request, pages: Pages) -> None:
+        connection = self._persistence(request)
+        self._taken()  # twisted.web may have a producer of its own
+        page = pages(self, request, connection)
         if page.finished:
-            self._settle()
+            self._page_written()
         else:
             self._page = page
+            self._enter(Phase.TAKING)
 
-    def _page_done(self) -> None:
-        if self._page is not None:  # else it was done at once, and _begin_page sees to it
+    def page_goes_on(self) -> None:
+        """More of a page has been written, as the client has taken what was before."""
+        self.deadline = self._server.deadlines[Phase.TAKING]
+
+    def page_done(self) -> None:
+        """A page is complete."""
+        if self._page is not None:  # else it was so at once, and _begin_page sees to it
             self._page = None
-            self._settle()
+            self._page_written()
             self._go_on()
 
-    def _reply(self, response: bytes) -> None:
-        self.transport.write(response)
-        self._settle()
-
-    def _settle(self) -> None:
-        """The answer in flight has been written."""
-        if self._connection is CLOSE:
-            self.transport.loseConnection()
-
-
-class ClientFactory(ServerFactory):
-    """Makes the protocols of the clients' connections.
-
-    ``paths`` are those that take BOSH; the others go to ``pages``, or are answered 404 where that
-    is None. ``max_body`` is in bytes.
-    """
-
-    noisy = False
-
-    def __init__(
-        self,
-        table: ConnectionTable,
-        paths: frozenset[bytes],
-        max_body: int,
-        pages: Pages | None = None,
-    ) -> None:
-        self.table = table
-        self.paths = paths
-        self.max_body = max_body
-        self.pages = pages
-
-    def buildProtocol(self, addr: IAddress | None) -> ClientProtocol:
-        return ClientProtocol(self)
-
-
-def _persistence(request: Request) -> bytes:
-    if not request.keep_alive:
-        return CLOSE
-    return KEEP_HTTP10 if request.http10 else KEEP
+    def _page_written(self) -> None:
+        if self._last:
+            self._shut()

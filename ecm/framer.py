@@ -1,15 +1,15 @@
 """Packets on a Twisted transport, in the manner of Twisted's ``Int32StringReceiver``."""
 
-from twisted.internet.interfaces import ITCPTransport
 from twisted.internet.protocol import Protocol
 
-from ecm.packet import PacketDecoder, PacketError, encode
+from ecm.packet import PacketDecoder, PacketError
+from ecm.transport import IStreamTransport
 
 
 class PacketReceiver(Protocol):
     """Calls ``packet_received`` for each packet that arrives; both methods are to be overridden."""
 
-    transport: ITCPTransport
+    transport: IStreamTransport
 
     def __init__(self, max_packet: int) -> None:
         self._decoder = PacketDecoder(max_packet)
@@ -20,10 +20,6 @@ class PacketReceiver(Protocol):
                 self.packet_received(connection_id, content)
         except PacketError as error:
             self.packet_error(error)
-
-    def send_packet(self, connection_id: int, content: bytes) -> None:
-        """Send one packet."""
-        self.transport.write(encode(connection_id, content))
 
     def packet_received(self, connection_id: int, content: bytes) -> None:
         """Take one packet."""

@@ -2,29 +2,22 @@
 
 from typing import Final
 
+import attrs
+
+# The link.
+
 # Bytes of one packet on the link, header included. ejabberd's own default for what a BOSH session
 # may put into one body has no bound; 1 MiB is far above what a chat sends, and far below what one
 # client could use to hurt the others on the same link.
 MAX_PACKET: Final = 1024 * 1024
 
-# --max-packet may not go below this: a BOSH session creation with its attributes, or a SASL
-# exchange with a token, still has to fit.
-LEAST_MAX_PACKET: Final = 4 * 1024
+# Bytes that wait to be sent on the link. A link that is that far behind is seconds behind, and more
+# would only be memory: it is better to let the clients wait.
+MAX_QUEUE: Final = 8 * 1024 * 1024
 
-# --max-packet may not go above this: the length field has ten digits.
-GREATEST_MAX_PACKET: Final = 9_999_999_999
-
-# Bytes of a request's target and headers. Browsers send 0.5-1 kB and cookies of at most 4 kB each;
-# Apache takes 8 kB a line, nginx 32 kB in all, Node.js 16 kB in all.
-MAX_HEAD: Final = 16 * 1024
-
-# Seconds that a client which was answered 503 is asked to wait (RFC 9110, section 10.2.3). About
-# what ejabberd needs to start.
-RETRY_AFTER: Final = 5
-
-# Seconds for which a browser may remember the answer to a preflight request. Chromium caps it at
-# two hours, Firefox at a day.
-CORS_MAX_AGE: Final = 86_400
+# Seconds for which requests may wait while the link is that far behind. Below the 20 to 60 seconds
+# after which web clients give up on a request by themselves.
+QUEUE_TIMEOUT: Final = 10
 
 # Seconds between attempts to reach ejabberd: the first, the factor by which they grow, the last.
 # The last is short, because people are waiting, and one link costs ejabberd nothing.
@@ -35,3 +28,92 @@ RECONNECT_LAST: Final = 5.0
 # Seconds, at most, that are added to each pause at random, so that many front ends do not all come
 # back in the same moment.
 RECONNECT_JITTER: Final = 0.5
+
+# Requests.
+
+# Bytes of a request's target and headers. Browsers send 0.5-1 kB and cookies of at most 4 kB each;
+# Apache takes 8 kB a line, nginx 32 kB in all, Node.js 16 kB in all.
+MAX_HEAD: Final = 16 * 1024
+
+# Header fields of a request. Browsers send about 15, proxies add some; Apache takes 100.
+MAX_FIELDS: Final = 64
+
+# Bytes of a request's body. ejabberd takes stanzas of 256 kB at most as Debian configures it, and
+# nginx bodies of 1 MB.
+MAX_BODY: Final = 256 * 1024
+
+# Requests of one connection that are in flight. BOSH clients have two, or three while they end a
+# session; a client that pipelines more waits.
+MAX_PIPELINED: Final = 4
+
+# Connections.
+
+# Connections in all. 0 is as many as there may be open files, but for some that are kept back: for
+# the link, the log, the ports, the files of --www, and for those that are told that they are too
+# many.
+MAX_CONNECTIONS: Final = 0
+RESERVED_FILES: Final = 128
+
+# Connections beyond the limit that are told so; what comes on top of these is cut at once.
+MAX_REFUSED: Final = 64
+
+# Connections from one address. 0 is no limit: an office or a mobile carrier shares an address.
+MAX_CONNECTIONS_PER_ADDRESS: Final = 0
+
+# Seconds for the head of a request, from its first byte. nginx gives 60, HAProxy's examples 10.
+HEAD_TIMEOUT: Final = 10
+
+# Seconds for the body of a request, from the end of its head: 256 kB at 70 kbit/s.
+BODY_TIMEOUT: Final = 30
+
+# Seconds in which a client has to take what it is sent, before the connection is cut; the same
+# again for each 64 kB, for what is slower than 20 kbit/s is of no use for a chat.
+TAKE_TIMEOUT: Final = 30
+TAKE_SIZE: Final = 64 * 1024
+
+# Seconds that a connection may be idle between requests. Browsers close theirs after 60 to 300;
+# nginx waits 75.
+IDLE_TIMEOUT: Final = 75
+
+# Bytes of a PROXY header. Its addresses are 52 bytes at most; the rest is for extensions, of which
+# certificates are the longest. HAProxy's specification wants 536 bytes to be taken.
+MAX_PROXY_HEADER: Final = 4 * 1024
+
+# Seconds, at most, that ECM waits for the requests in flight when it is told to stop.
+DRAIN_TIMEOUT: Final = 20
+
+# Answers.
+
+# Seconds that a client which was answered 503 is asked to wait (RFC 9110, section 10.2.3). About
+# what ejabberd needs to start.
+RETRY_AFTER: Final = 5
+
+# Seconds for which a browser may remember the answer to a preflight request. Chromium caps it at
+# two hours, Firefox at a day.
+CORS_MAX_AGE: Final = 86_400
+
+# What an option may be set to.
+
+# A BOSH session creation with its attributes, or a SASL exchange with a token, has to fit.
+LEAST_MAX_PACKET: Final = 4 * 1024
+
+# The length field of a packet has ten digits.
+GREATEST_MAX_PACKET: Final = 9_999_999_999
+
+# A day. Whoever wants to wait longer has mistaken the unit.
+GREATEST_TIMEOUT: Final = 86_400
+
+
+@attrs.frozen
+class ClientLimits:
+    """The limits of clients' connections, as the options set them. Bytes and seconds."""
+
+    max_head: int = MAX_HEAD
+    max_fields: int = MAX_FIELDS
+    max_body: int = MAX_BODY
+    max_connections: int = MAX_CONNECTIONS
+    max_connections_per_address: int = MAX_CONNECTIONS_PER_ADDRESS
+    head_timeout: int = HEAD_TIMEOUT
+    body_timeout: int = BODY_TIMEOUT
+    take_timeout: int = TAKE_TIMEOUT
+    idle_timeout: int = IDLE_TIMEOUT

@@ -1,17 +1,24 @@
 """The options of ``twistd ecm``."""
 
-import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 
 from twisted.internet.endpoints import clientFromString, serverFromString
 from twisted.python import usage
 
-from ecm import __version__, limits
+from ecm import __version__
+from ecm.cors import Cors
+from ecm.limits import ClientLimits
+from ecm.numbers import NUMBERS
+from ecm.packet import HEADER_SIZE
+from ecm.settings import ClientSettings
+from ecm.source import FORWARDED, X_FORWARDED_FOR, Proxies
 
 LISTEN = ["tcp:5280"]
 PATHS = ["/http-bind", "/bosh"]
+UPSTREAM = "tcp:127.0.0.1:5290"
 
 
 class Options(usage.Options):
@@ -22,39 +29,63 @@ class Options(usage.Options):
         "ECM ends the HTTP connections of BOSH clients and carries their requests over one link"
         " to mod_ecm in ejabberd. ENDPOINT is an endpoint string of Twisted: tcp:5280,"
         " tcp:5280:interface=127.0.0.1, ssl:5281:privateKey=key.pem:certKey=cert.pem,"
-        " unix:/run/ecm.sock."
+        " unix:/run/ecm.sock, systemd:domain=INET:index=0. What is marked * may be given several"
+        " times."
     )
     optParameters = [
         [
             "upstream",
             "u",
-            "tcp:127.0.0.1:5290",
+            UPSTREAM,
             "ENDPOINT of mod_ecm in ejabberd, to which the link goes.",
             str,
         ],
         ["www", "w", None, "DIR of files to serve on all other paths, which else are 404.", str],
         [
-            "max-packet",
+            "proxy-header",
             None,
-            limits.MAX_PACKET,
-            "BYTES that a packet on the link may have at most; mod_ecm's max_packet is the same.",
+            X_FORWARDED_FOR,
+            f"{X_FORWARDED_FOR} or {FORWARDED}: where trusted proxies tell the client's address.",
             str,
         ],
+        *(
+            [option.name, None, option.default, f"{option.unit.upper()} {option.help}.", str]
+            for option in NUMBERS
+        ),
     ]
+    optFlags = [["cors-credentials", None, "Let pages of the --cors-origin send cookies along."]]
 
     def __init__(self) -> None:
         super().__init__()
-        self["listen"] = []
-        self["path"] = []
+        for name in ("listen", "proxy-protocol", "path", "trusted-proxy"):
+            self[name] = []
+        for name in ("cors-origin", "cors-header"):
+            self[name] = []
 
     def opt_listen(self, endpoint: str) -> None:
-        """ENDPOINT on which clients are served; may be given several times. [default: tcp:5280]"""
+        """* ENDPOINT on which clients are served. [default: tcp:5280]"""
         self["listen"].append(endpoint)
 
+    def opt_proxy_protocol(self, endpoint: str) -> None:
+        """* ENDPOINT like --listen, for a proxy that begins each connection with a PROXY header."""
+        self["proxy-protocol"].append(endpoint)
+
     def opt_path(self, path: str) -> None:
-        """PATH that takes BOSH, with and without a slash at its end; may be given several times.
+        """* PATH that takes BOSH, with and without a slash at its end.
         [default: /http-bind and /bosh]"""
         self["path"].append(path)
+
+    def opt_trusted_proxy(self, cidr: str) -> None:
+        """* CIDR (192.0.2.0/24) of proxies whose word on the client's address counts."""
+        self["trusted-proxy"].append(cidr)
+
+    def opt_cors_origin(self, origin: str) -> None:
+        """* ORIGIN (https://chat.example) whose pages may use BOSH. [default: any]"""
+        self["cors-origin"].append(origin)
+
+    def opt_cors_header(self, header: str) -> None:
+        """* HEADER that pages may set, beside Content-Type."""
+        self["cors-header"].append(header)
 
     def opt_version(self) -> None:
         """Print the version and exit."""
@@ -71,42 +102,95 @@ class Options(usage.Options):
             raise SystemExit(f"twistd ecm: {error} (twistd ecm --help tells more)") from None
 
     def postOptions(self) -> None:
-        self["listen"] = self["listen"] or LISTEN
+        try:
+            self._check()
+        except ValueError as error:
+            raise usage.UsageError(str(error)) from None
+
+    def _check(self) -> None:
+        if not self["listen"] and not self["proxy-protocol"]:
+            self["listen"] = LISTEN
         self["path"] = self["path"] or PATHS
-        self["max-packet"] = _bytes("max-packet", self["max-packet"])
+        for option in NUMBERS:
+            self[option.name] = option.parse(self[option.name])
+        if self["max-body"] > self["max-packet"] - HEADER_SIZE:
+            raise ValueError("--max-body: no packet can take that, raise --max-packet")
         self._check_endpoints()
-        self._check_paths()
         if self["www"] is not None and not Path(self["www"]).is_dir():
-            raise usage.UsageError(f"--www: there is no folder {self['www']}")
+            raise ValueError(f"--www: there is no folder {self['www']}")
+        self.clients = ClientSettings(
+            paths=frozenset(_spellings(self["path"])),
+            limits=self._limits(),
+            cors=self._cors(),
+            proxies=self._proxies(),
+        )
 
     def _check_endpoints(self) -> None:
         # Imported here, as twistd's own --reactor has been obeyed by now.
         from twisted.internet import reactor
 
-        for endpoint in self["listen"]:
-            _parse(f"--listen {endpoint}", serverFromString, reactor, endpoint)
-        _parse(f"--upstream {self['upstream']}", clientFromString, reactor, self["upstream"])
+        for name in ("listen", "proxy-protocol"):
+            for endpoint in self[name]:
+                _try(f"--{name} {endpoint}", serverFromString, reactor, endpoint)
+        _try(f"--upstream {self['upstream']}", clientFromString, reactor, self["upstream"])
+        for endpoint in self["proxy-protocol"]:
+            if endpoint.startswith(("ssl:", "tls:")):
+                raise ValueError(f"--proxy-protocol {endpoint}: the header comes before any TLS")
 
-    def _check_paths(self) -> None:
-        for path in self["path"]:
-            if not path.startswith("/") or not path.isascii() or set(path) & set("?# "):
-                raise usage.UsageError(
-                    f"--path {path}: a path begins with / and has no ? # or space"
-                )
+    def _limits(self) -> ClientLimits:
+        return ClientLimits(
+            max_head=self["max-head"],
+            max_fields=self["max-headers"],
+            max_body=self["max-body"],
+            max_connections=self["max-connections"],
+            max_connections_per_address=self["max-connections-per-address"],
+            head_timeout=self["head-timeout"],
+            body_timeout=self["body-timeout"],
+            take_timeout=self["take-timeout"],
+            idle_timeout=self["idle-timeout"],
+        )
+
+    def _cors(self) -> Cors:
+        if self["cors-credentials"] and not self["cors-origin"]:
+            raise ValueError("--cors-credentials: say with --cors-origin for whom")
+        return Cors(
+            origins=frozenset(_header_value("cors-origin", text) for text in self["cors-origin"]),
+            credentials=bool(self["cors-credentials"]),
+            headers=tuple(_header_value("cors-header", text) for text in self["cors-header"]),
+        )
+
+    def _proxies(self) -> Proxies:
+        if self["proxy-header"].lower() not in (FORWARDED, X_FORWARDED_FOR):
+            raise ValueError(f"--proxy-header: {X_FORWARDED_FOR} or {FORWARDED}")
+        trusted = tuple(_network(cidr) for cidr in self["trusted-proxy"])
+        return Proxies(trusted, self["proxy-header"].lower())
 
 
-def _parse(what: str, parse: Any, *arguments: Any) -> None:
+def _try(what: str, parse: Callable[..., Any], *arguments: Any) -> None:
     """Twisted's parsers of endpoint strings raise whatever they stumble over."""
     try:
         parse(*arguments)
     except Exception as error:
-        raise usage.UsageError(f"{what}: this is no endpoint ({error})") from None
+        raise ValueError(f"{what}: this is no endpoint ({error})") from None
 
 
-def _bytes(name: str, text: str | int) -> int:
-    least, greatest = limits.LEAST_MAX_PACKET, limits.GREATEST_MAX_PACKET
-    if not re.fullmatch("[0-9]{1,10}", str(text)) or not least <= int(text) <= greatest:
-        raise usage.UsageError(
-            f"--{name} {text}: give a number of bytes from {least} to {greatest}"
-        )
-    return int(text)
+def _spellings(paths: list[str]) -> list[bytes]:
+    """Each path without and with a slash at its end: clients are given either."""
+    for path in paths:
+        if not path.startswith("/") or not path.isascii() or set(path) & set("?# "):
+            raise ValueError(f"--path {path}: a path begins with / and has no ? # or space")
+    bare = [path.rstrip("/").encode() for path in paths]
+    return bare + [path + b"/" for path in bare]
+
+
+def _header_value(name: str, text: str) -> bytes:
+    if not text or not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError(f"--{name} {text}: this is none")
+    return text.encode()
+
+
+def _network(cidr: str) -> IPv4Network | IPv6Network:
+    try:
+        return ip_network(cidr)
+    except ValueError as error:
+        raise ValueError(f"--trusted-proxy {cidr}: {error}") from None

@@ -3,8 +3,9 @@
 The grammar is llhttp's, the parser of Node.js, through ``httptools``. All of it is pure.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from http import HTTPStatus
+from typing import Final, NoReturn
 
 import attrs
 from httptools import (
@@ -15,7 +16,10 @@ from httptools import (
     parse_url,
 )
 
-from ecm.limits import MAX_HEAD
+from ecm.limits import ClientLimits
+
+# The headers that say where a request ends and whom it is for.
+_FRAMING: Final = {b"content-length", b"transfer-encoding", b"host", b"expect"}
 
 
 @attrs.frozen
@@ -38,20 +42,24 @@ class Request:
 class RequestError(Exception):
     """The client sent what can only be answered with ``status``.
 
-    Where a next request would start is not known: the connection has to be closed.
+    Where a next request would start is not known: the connection has to be closed. ``headers`` are
+    those that had come by then.
     """
 
-    def __init__(self, status: HTTPStatus, reason: str) -> None:
+    def __init__(
+        self, status: HTTPStatus, reason: str, headers: Sequence[tuple[bytes, bytes]] = ()
+    ) -> None:
         super().__init__(reason)
         self.status = status
         self.reason = reason
+        self.headers = headers
 
 
 class RequestParser:
     """Takes bytes as they arrive, split anywhere, and gives the requests that are complete.
 
-    It holds at most one incomplete request: ``max_head`` bytes of target and headers, and
-    ``max_body`` bytes of body. Where ``idle`` is true it holds nothing, and may be thrown away.
+    It holds at most one incomplete request, within the limits for a head and a body. Where ``idle``
+    is true it holds nothing, and may be thrown away; else ``in_body`` says how far it has come.
     """
 
     __slots__ = (
@@ -59,19 +67,18 @@ class RequestParser:
         "_body_size",
         "_complete",
         "_error",
-        "_head_done",
         "_head_size",
         "_headers",
+        "_limits",
         "_llhttp",
-        "_max_body",
-        "_max_head",
         "_target",
+        "expects_continue",
         "idle",
+        "in_body",
     )
 
-    def __init__(self, max_body: int, max_head: int = MAX_HEAD) -> None:
-        self._max_body = max_body
-        self._max_head = max_head
+    def __init__(self, limits: ClientLimits) -> None:
+        self._limits = limits
         self._llhttp = HttpRequestParser(self)
         self._complete: list[Request] = []
         self._error: RequestError | None = None
@@ -88,13 +95,20 @@ class RequestParser:
             self._parse(data)
             self._limit_open_head(len(data))
         except HttpParserError as error:
-            self._error = self._error or RequestError(HTTPStatus.BAD_REQUEST, str(error))
+            self._error = self._error or RequestError(
+                HTTPStatus.BAD_REQUEST, f"This is no HTTP/1.1: {error}", self._headers
+            )
         except RequestError as error:
             self._error = error
         complete, self._complete = self._complete, []
         yield from complete
         if self._error is not None:
             raise self._error
+
+    def too_slow(self) -> RequestError:
+        """Return the error with which to answer what has not become a request in time."""
+        why = "The request came too slowly"
+        return RequestError(HTTPStatus.REQUEST_TIMEOUT, why, self._headers)
 
     def _parse(self, data: bytes) -> None:
         """Feed llhttp, and go on behind a request that would like to upgrade the protocol.
@@ -110,22 +124,22 @@ class RequestParser:
 
     def _limit_open_head(self, received: int) -> None:
         """Count the bytes of a head that is not complete: llhttp keeps parts of it to itself."""
-        if not self.idle and not self._head_done:
+        if not self.idle and not self.in_body:
             self._grow_head(received)
 
     def _grow_head(self, size: int) -> None:
         self._head_size += size
-        if self._head_size > self._max_head:
+        if self._head_size > self._limits.max_head:
             self._fail(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "The head is too long")
 
     def _grow_body(self, size: int) -> None:
         self._body_size += size
-        if self._body_size > self._max_body:
+        if self._body_size > self._limits.max_body:
             self._fail(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too long")
 
-    def _fail(self, status: HTTPStatus, reason: str) -> None:
+    def _fail(self, status: HTTPStatus, reason: str) -> NoReturn:
         # httptools hides what a callback raises behind an exception of its own.
-        self._error = RequestError(status, reason)
+        self._error = RequestError(status, reason, self._headers)
         raise self._error
 
     # What httptools calls; an exception ends the parsing.
@@ -138,7 +152,8 @@ class RequestParser:
         self._target = b""
         self._headers: list[tuple[bytes, bytes]] = []
         self._head_size = 0
-        self._head_done = False
+        self.in_body = False
+        self.expects_continue = False
         self._body: list[bytes] = []
         self._body_size = 0
 
@@ -148,27 +163,43 @@ class RequestParser:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._grow_head(len(name) + len(value))
-        if not self._head_done:  # fields of a trailer may be discarded (RFC 9110, section 6.5.1)
-            self._headers.append((name, value.strip()))
+        if self.in_body:
+            return  # fields of a trailer may be discarded (RFC 9110, section 6.5.1)
+        self._headers.append((name, value.strip()))
+        if len(self._headers) > self._limits.max_fields:
+            self._fail(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "There are too many headers")
 
     def on_headers_complete(self) -> None:
-        self._head_done = True
-        if self._llhttp.should_upgrade():
-            self._refuse_tunnel()
+        self.in_body = True
+        fields = self._framing_fields()
+        if fields.keys() & {b"content-length", b"transfer-encoding"}:
+            self._check_body(fields)
+        elif self._llhttp.get_method() == b"POST":
+            self._fail(HTTPStatus.LENGTH_REQUIRED, "A POST needs a Content-Length")
+        if self._llhttp.should_upgrade() and self._llhttp.get_method() == b"CONNECT":
+            self._fail(HTTPStatus.NOT_IMPLEMENTED, "There is no way through here")
+
+    def _framing_fields(self) -> dict[bytes, bytes]:
+        """Return the headers that say what a request is, none of which may be there twice."""
+        fields: dict[bytes, bytes] = {}
         for name, value in self._headers:
-            if name.lower() == b"content-length":
-                self._refuse_long_body(int(value))
+            key = name.lower()
+            if key in _FRAMING and fields.setdefault(key, value) is not value:
+                self._fail(HTTPStatus.BAD_REQUEST, f"There are two headers {name.decode()}")
+        return fields
 
-    def _refuse_tunnel(self) -> None:
-        """Refuse what makes llhttp stop before the body, which it would take for a request."""
-        names = {name.lower() for name, _ in self._headers}
-        has_body = not names.isdisjoint({b"content-length", b"transfer-encoding"})
-        if has_body or self._llhttp.get_method() == b"CONNECT":
+    def _check_body(self, fields: dict[bytes, bytes]) -> None:
+        """Check how a body is sent (RFC 9112, section 6)."""
+        coding = fields.get(b"transfer-encoding", b"chunked")
+        if coding.lower() != b"chunked":
+            self._fail(HTTPStatus.NOT_IMPLEMENTED, "The only transfer coding is chunked")
+        if b"transfer-encoding" in fields and self._llhttp.get_http_version() == "1.0":
+            self._fail(HTTPStatus.BAD_REQUEST, "HTTP/1.0 has no transfer codings")
+        if self._llhttp.should_upgrade():  # llhttp would take the body for a request
             self._fail(HTTPStatus.NOT_IMPLEMENTED, "No other protocol is spoken here")
-
-    def _refuse_long_body(self, announced: int) -> None:
-        if announced > self._max_body:
+        if int(fields.get(b"content-length", 0)) > self._limits.max_body:
             self._fail(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too long")
+        self.expects_continue = fields.get(b"expect", b"").lower() == b"100-continue"
 
     def on_body(self, part: bytes) -> None:
         self._grow_body(len(part))
@@ -177,7 +208,7 @@ class RequestParser:
     def on_message_complete(self) -> None:
         version = self._llhttp.get_http_version()
         if version not in ("1.1", "1.0"):
-            self._fail(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "HTTP/1.1 and 1.0 are spoken here")
+            self._fail(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "Only 1.0 and 1.1 are spoken here")
         self._complete.append(
             Request(
                 method=self._llhttp.get_method(),
@@ -198,4 +229,3 @@ class RequestParser:
             return parse_url(self._target).path or b"/"
         except HttpParserInvalidURLError:
             self._fail(HTTPStatus.BAD_REQUEST, "The target is no URL")
-            raise

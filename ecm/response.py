@@ -12,27 +12,27 @@ KEEP: Final = b""
 KEEP_HTTP10: Final = b"Connection: keep-alive\r\n"
 CLOSE: Final = b"Connection: close\r\n"
 
+# Goes before the body of a request that asks for it (RFC 9110, section 10.1.1).
+CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+
 TEXT: Final = b"Content-Type: text/plain; charset=utf-8\r\n"
 
 
-def response(
-    status: HTTPStatus, headers: bytes, body: bytes, connection: bytes, head: bool = False
-) -> bytes:
+def response(status: HTTPStatus, lines: bytes, body: bytes, head: bool = False) -> bytes:
     """Return a whole response.
 
-    ``headers`` and ``connection`` are whole header lines, or nothing. With ``head`` the body is
-    announced and not sent (RFC 9110, section 9.3.2).
+    ``lines`` are whole header lines. With ``head`` the body is announced and not sent (RFC 9110,
+    section 9.3.2).
     """
-    return b"HTTP/1.1 %d %b\r\n%b%bContent-Length: %d\r\n\r\n%b" % (
+    return b"HTTP/1.1 %d %b\r\n%bContent-Length: %d\r\n\r\n%b" % (
         status,
         status.phrase.encode(),
-        headers,
-        connection,
+        lines,
         len(body),
         b"" if head else body,
     )
 
 
-def not_found(connection: bytes, head: bool = False) -> bytes:
+def not_found(lines: bytes, head: bool = False) -> bytes:
     """Return the answer for a path where nothing is."""
-    return response(HTTPStatus.NOT_FOUND, TEXT, b"There is nothing here.\n", connection, head)
+    return response(HTTPStatus.NOT_FOUND, TEXT + lines, b"There is nothing here.\n", head)

@@ -8,6 +8,7 @@ from twisted.internet.interfaces import (
     IAddress,
     IProtocol,
     IProtocolFactory,
+    IPushProducer,
     IReactorTime,
     IStreamClientEndpoint,
     ITCPTransport,
@@ -19,24 +20,66 @@ from zope.interface import implementer
 
 from ecm import limits
 from ecm.framer import PacketReceiver
-from ecm.packet import LINK_ID, PacketError
-from ecm.table import ConnectionTable
+from ecm.packet import LINK_ID, PacketError, encode
+from ecm.request import Request
+from ecm.table import ConnectionTable, Waiting
 
 _log = Logger()
 
 
+@implementer(IPushProducer)
 class LinkProtocol(PacketReceiver):
     """The link while it is up. The content of a packet is the body of a request or an answer."""
 
-    def __init__(self, table: ConnectionTable, max_packet: int) -> None:
+    def __init__(self, table: ConnectionTable, max_packet: int, max_queue: int) -> None:
         super().__init__(max_packet)
         self._table = table
+        # Packets that wait because the transport is stuck, and their bytes.
+        self._max_queue = max_queue
+        self._queue: list[bytes] = []
+        self._queued = 0
+        self._stuck = False
+        self._full = False
 
     def connectionMade(self) -> None:
+        self.transport.registerProducer(self, True)
         if ITCPTransport.providedBy(self.transport):  # not so on a UNIX socket
             self.transport.setTcpNoDelay(True)
         _log.info("link up")
         self._table.link_up(self)
+
+    def send_request(self, waiting: Waiting, request: Request) -> None:
+        """Send the body of a request, under the ID of who waits for the answer."""
+        packet = encode(waiting.id, request.body)
+        if self._stuck:
+            self._keep(packet)
+        else:
+            self.transport.write(packet)
+
+    # The queue. The transport says when ejabberd takes less than it is sent.
+
+    def pauseProducing(self) -> None:
+        self._stuck = True
+
+    def _keep(self, packet: bytes) -> None:
+        self._queue.append(packet)
+        self._queued += len(packet)
+        if self._queued > self._max_queue and not self._full:
+            self._full = True
+            _log.warn("link full: clients wait until ejabberd has taken what was sent")
+            self._table.link_full()
+
+    def resumeProducing(self) -> None:
+        self._stuck = False
+        queue, self._queue, self._queued = self._queue, [], 0
+        self.transport.writeSequence(queue)
+        if self._full:
+            self._full = False
+            _log.info("link drained")
+            self._table.link_drained()
+
+    def stopProducing(self) -> None:
+        """The link has gone, as connectionLost will say."""
 
     def packet_received(self, connection_id: int, content: bytes) -> None:
         if connection_id != LINK_ID:  # about the link itself nothing has been agreed
@@ -61,12 +104,13 @@ class LinkFactory(Factory):
 
     noisy = False
 
-    def __init__(self, table: ConnectionTable, max_packet: int) -> None:
+    def __init__(self, table: ConnectionTable, max_packet: int, max_queue: int) -> None:
         self._table = table
         self._max_packet = max_packet
+        self._max_queue = max_queue
 
     def buildProtocol(self, addr: IAddress | None) -> LinkProtocol:
-        return LinkProtocol(self._table, self._max_packet)
+        return LinkProtocol(self._table, self._max_packet, self._max_queue)
 
 
 @implementer(IStreamClientEndpoint)
@@ -108,11 +152,13 @@ def link_service(
     description: str,
     table: ConnectionTable,
     max_packet: int,
+    max_queue: int,
     clock: IReactorTime | None = None,
 ) -> ClientService:
     """Return the service that keeps the link up.
 
-    ``description`` is how the log names the endpoint; ``max_packet`` is in bytes.
+    ``description`` is how the log names the endpoint; ``max_packet`` and ``max_queue`` are
+    in bytes.
     """
     policy = backoffPolicy(
         initialDelay=limits.RECONNECT_FIRST,
@@ -120,5 +166,5 @@ def link_service(
         maxDelay=limits.RECONNECT_LAST,
         jitter=_jitter,
     )
-    factory = LinkFactory(table, max_packet)
+    factory = LinkFactory(table, max_packet, max_queue)
     return ClientService(ReportingEndpoint(endpoint, description), factory, policy, clock)

@@ -5,7 +5,6 @@ response straight to the client's transport. This is the only module that needs 
 imports it where there are files to serve.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.interfaces import IAddress, IPullProducer, IPushProducer, ISSLTransport
@@ -16,7 +15,7 @@ from twisted.web.server import Request as WebRequest
 from twisted.web.server import Site
 from twisted.web.static import File
 
-from ecm.client import IClientTransport
+from ecm.client import PageClient
 from ecm.request import Request
 
 
@@ -46,14 +45,12 @@ class WebExchange:
 
     factory = None  # where twisted.web would look for an access log
 
-    def __init__(
-        self, site: Site, transport: IClientTransport, connection: bytes, done: Callable[[], None]
-    ) -> None:
+    def __init__(self, site: Site, client: PageClient, connection: bytes) -> None:
         self.site = site
-        self.transport = transport
+        self.transport = client.transport
         self.finished = False
+        self._client = client
         self._connection = connection
-        self._done = done
 
     def start(self, request: Request) -> None:
         """Let the site answer the request."""
@@ -88,6 +85,7 @@ class WebExchange:
 
     def write(self, data: bytes) -> None:
         self.transport.write(data)
+        self._client.page_goes_on()
 
     def writeSequence(self, data: list[bytes]) -> None:
         self.transport.writeSequence(data)
@@ -103,7 +101,7 @@ class WebExchange:
 
     def requestDone(self, request: WebRequest) -> None:
         self.finished = True
-        self._done()
+        self._client.page_done()
 
 
 class WebPages:
@@ -112,13 +110,7 @@ class WebPages:
     def __init__(self, folder: str) -> None:
         self._site = Site(Files(folder), parsePOSTFormSubmission=False)
 
-    def __call__(
-        self,
-        transport: IClientTransport,
-        request: Request,
-        connection: bytes,
-        done: Callable[[], None],
-    ) -> WebExchange:
-        exchange = WebExchange(self._site, transport, connection, done)
+    def __call__(self, client: PageClient, request: Request, connection: bytes) -> WebExchange:
+        exchange = WebExchange(self._site, client, connection)
         exchange.start(request)
         return exchange

@@ -1,24 +1,69 @@
-"""ECM's two sides joined in memory: real protocols and table, no sockets."""
+"""ECM's two sides joined in memory: real protocols and table, no sockets, a clock to be moved."""
 
+import attrs
+from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.interfaces import IPullProducer
+from twisted.internet.task import Clock as TwistedClock
 from twisted.internet.testing import StringTransportWithDisconnection
 from twisted.python.failure import Failure
 
-from ecm.client import ClientFactory, ClientProtocol, Pages
+from ecm.client import Pages
+from ecm.clients import ClientFactory
+from ecm.clock import Clock
+from ecm.connection import Connection
 from ecm.packet import PacketDecoder, encode
+from ecm.settings import ClientSettings
 from ecm.table import ConnectionTable
 from ecm.upstream import LinkFactory, LinkProtocol
 
 FIRST_ID = 1000
 MAX_BODY = 10_000
+QUEUE_TIMEOUT = 10
+DATE = b"Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n"
+PATHS = frozenset({b"/http-bind", b"/http-bind/"})
 
 
 class Transport(StringTransportWithDisconnection):
-    """A transport in memory, which tells what was written since it was last asked."""
+    """A transport in memory, which tells what was written since it was last asked.
+
+    While ``stuck`` it behaves as one whose other end does not read.
+    """
+
+    def __init__(self, reactor: TwistedClock, address: str = "192.0.2.1") -> None:
+        super().__init__(peerAddress=IPv4Address("TCP", address, 51234))
+        self._reactor = reactor
+        self.stuck = False
+        self.aborted = False
+        self.half_closed = False
+        self.watcher: IPullProducer | None = None
+
+    def registerProducer(self, producer: IPullProducer, streaming: bool) -> None:
+        self.watcher = producer
+        if not streaming:
+            producer.resumeProducing()  # as Twisted does, whether or not there is room
+            self._reactor.callLater(0, self._send)
+
+    def _send(self) -> None:
+        if not self.stuck and self.watcher is not None:
+            self.watcher.resumeProducing()
+
+    def unregisterProducer(self) -> None:
+        self.watcher = None
+
+    def unstick(self) -> None:
+        """The other end reads everything."""
+        self.stuck = False
+        self._send()
+
+    def loseWriteConnection(self) -> None:
+        self.half_closed = True
 
     def abortConnection(self) -> None:
-        self.connected = False
-        self.protocol.connectionLost(Failure(ConnectionLost()))
+        self.aborted = True
+        if self.connected:
+            self.connected = False
+            self.protocol.connectionLost(Failure(ConnectionLost()))
 
     def setTcpNoDelay(self, enabled: bool) -> None:
         self.noDelay = enabled
@@ -36,15 +81,17 @@ class Transport(StringTransportWithDisconnection):
 class Client:
     """A client's connection."""
 
-    def __init__(self, factory: ClientFactory) -> None:
-        self.transport = Transport()
-        self.protocol: ClientProtocol = factory.buildProtocol(None)
-        self.transport.protocol = self.protocol
-        self.protocol.makeConnection(self.transport)
+    def __init__(self, protocol: Connection, reactor: TwistedClock, address: str) -> None:
+        self._reactor = reactor
+        self.transport = Transport(reactor, address)
+        self.protocol = protocol
+        self.transport.protocol = protocol
+        protocol.makeConnection(self.transport)
 
     def send(self, data: bytes) -> bytes:
         """Send bytes, and return what is written back at once."""
-        self.protocol.dataReceived(data)
+        self.transport.protocol.dataReceived(data)
+        self._reactor.advance(0)
         return self.transport.written()
 
     def post(self, body: bytes, path: bytes = b"/http-bind", more: bytes = b"") -> bytes:
@@ -53,25 +100,49 @@ class Client:
         return self.send(head + body)
 
     def leave(self) -> None:
-        self.protocol.connectionLost(Failure(ConnectionDone()))
+        self.transport.connected = False
+        self.transport.protocol.connectionLost(Failure(ConnectionDone()))
+
+    @property
+    def ended(self) -> bool:
+        """Whether ECM has ended the connection."""
+        return self.transport.half_closed or not self.transport.connected
 
 
 class Joined:
     """ECM with a link to a server, which the test plays packet by packet."""
 
-    def __init__(self, pages: Pages | None = None, linked: bool = True) -> None:
-        self.table = ConnectionTable(FIRST_ID)
-        paths = frozenset({b"/http-bind", b"/http-bind/"})
-        self.clients = ClientFactory(self.table, paths, MAX_BODY, pages)
+    def __init__(
+        self,
+        pages: Pages | None = None,
+        linked: bool = True,
+        settings: ClientSettings | None = None,
+        **limits: int,
+    ) -> None:
+        self.reactor = TwistedClock()
+        self.clock = Clock(self.reactor, self.reactor.seconds)
+        self.clock.start()
+        self.table = ConnectionTable(FIRST_ID, QUEUE_TIMEOUT)
+        self.clock.listen(self.table.tick)
+        settings = settings or ClientSettings(PATHS)
+        limited = attrs.evolve(settings.limits, **{"max_body": MAX_BODY, **limits})
+        settings = attrs.evolve(settings, limits=limited)
+        self.clients = ClientFactory(self.table, self.clock, settings, pages)
         if linked:
             self.link_up()
 
-    def client(self) -> Client:
-        return Client(self.clients)
+    def client(self, address: str = "192.0.2.1") -> Client:
+        protocol = self.clients.buildProtocol(IPv4Address("TCP", address, 51234))
+        assert protocol is not None
+        return Client(protocol, self.reactor, address)
+
+    def pass_time(self, seconds: int) -> None:
+        """Let the clock tick so many times."""
+        self.reactor.pump([1] * seconds)
 
     def link_up(self) -> None:
-        self.link: LinkProtocol = LinkFactory(self.table, 65_536).buildProtocol(None)
-        self.link_transport = Transport()
+        self.link: LinkProtocol = LinkFactory(self.table, 2**20, 65_536).buildProtocol(None)
+        self.link_transport = Transport(self.reactor)
         self.link_transport.protocol = self.link
         self.link.makeConnection(self.link_transport)
 
@@ -85,3 +156,4 @@ class Joined:
     def answer(self, connection_id: int, body: bytes) -> None:
         """Let the server send a packet."""
         self.link.dataReceived(encode(connection_id, body))
+        self.reactor.advance(0)

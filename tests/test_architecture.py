@@ -10,13 +10,18 @@ import ecm
 FOLDER = Path(ecm.__file__).parent
 
 # The wire formats: bytes in, bytes out. No I/O, and no clock.
-PURE = ["bosh", "limits", "packet", "request", "response"]
+PURE = [
+    *("bosh", "cors", "limits", "packet", "proxy_header", "request", "response"),
+    *("settings", "source"),
+]
 NOT_PURE = {"twisted", "time", "datetime", "socket", "asyncio", "select", "random", "os"}
 
 # Each module may import of ecm only what stands above it.
 LAYERS = [
-    *("limits", "counters", "packet", "request", "response", "bosh"),
-    *("framer", "table", "client", "upstream", "web", "options", "service"),
+    *("limits", "counters", "packet", "proxy_header", "request", "response", "cors", "bosh"),
+    *("source", "settings", "clock", "transport", "framer", "table", "upstream"),
+    *("connection", "exchange", "client", "refused", "clients", "proxied", "web"),
+    *("numbers", "options", "service"),
 ]
 
 

@@ -28,13 +28,13 @@ class OptionsTests(TestCase):
     def test_what_is_given_takes_the_place_of_the_defaults(self) -> None:
         options = parse(
             *("--listen", "tcp:80", "--listen", "unix:/a", "--upstream", "unix:/b"),
-            *("--path", "/a", "--path", "/b/", "--www", "/", "--max-packet", "65536"),
+            *("--path", "/a", "--path", "/b/", "--www", "/", "--max-packet", "655360"),
         )
         self.assertEqual(options["listen"], ["tcp:80", "unix:/a"])
         self.assertEqual(options["upstream"], "unix:/b")
         self.assertEqual(options["path"], ["/a", "/b/"])
         self.assertEqual(options["www"], "/")
-        self.assertEqual(options["max-packet"], 65_536)
+        self.assertEqual(options["max-packet"], 655_360)
 
     def test_a_mistake_is_one_clear_line(self) -> None:
         mistakes = {
@@ -71,8 +71,4 @@ class MakeServiceTests(TestCase):
     def test_a_path_is_served_with_and_without_a_slash_at_its_end(self) -> None:
         for path in ("/a", "/a/"):
             service = makeService(parse("--path", path))
-            self.assertEqual(service.services[1].factory.paths, {b"/a", b"/a/"})
-
-    def test_a_body_fits_into_a_packet(self) -> None:
-        service = makeService(parse("--max-packet", "4096"))
-        self.assertEqual(service.services[1].factory.max_body, 4096 - 32)
+            self.assertEqual(service.services[1].factory.settings.paths, {b"/a", b"/a/"})

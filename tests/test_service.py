@@ -1,29 +1,12 @@
 """``twistd ecm`` as a process of its own: how it starts, serves and stops."""
 
-import signal
 import socket
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
-from treq import content, get, post
-from twisted.internet import reactor
-from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import TCP4ServerEndpoint
-from twisted.internet.interfaces import ITCPTransport
-from twisted.internet.protocol import Factory, Protocol
+from treq import content, get
 from twisted.trial.unittest import TestCase
 
-from tests.process import Process, script, start
-
-LOOPBACK = "tcp:0:interface=127.0.0.1"
-
-
-def start_ecm(test: TestCase, *arguments: str) -> Process:
-    return start(test, script("twistd"), "-n", "--pidfile=", "ecm", *arguments)
-
-
-def temporary_folder(test: TestCase) -> Path:
-    return Path(test.enterContext(TemporaryDirectory()))
+from tests.ecm_process import EcmTestCase, Ejabberd, start_ecm, temporary_folder
+from tests.process import script, start
 
 
 class StartTests(TestCase):
@@ -61,51 +44,15 @@ class StartTests(TestCase):
         self.assertIn("Couldn't listen on", ecm.output)
 
 
-class EchoProtocol(Protocol):
-    """A server of the link that answers every request with its own body."""
-
-    transport: ITCPTransport
-
-    def dataReceived(self, data: bytes) -> None:
-        self.transport.write(data)
-
-
-class EchoFactory(Factory):
-    noisy = False
-
-    def __init__(self) -> None:
-        self.linked: Deferred[EchoProtocol] = Deferred()
-
-    def buildProtocol(self, addr: object) -> EchoProtocol:
-        protocol = EchoProtocol()
-        reactor.callLater(0, self.linked.callback, protocol)
-        return protocol
-
-
-class RunTests(TestCase):
-    async def start(self, *arguments: str) -> Process:
-        """Start ECM on a free port, and wait until it listens."""
-        ecm = start_ecm(self, "--listen", LOOPBACK, *arguments)
-        port = (await ecm.printed(r"ClientFactory starting on ([0-9]+)"))[1]
-        await ecm.printed("serves BOSH on")
-        self.url = f"http://127.0.0.1:{port}"
-        return ecm
-
-    async def post(self, path: str, body: bytes) -> tuple[int, bytes]:
-        response = await post(self.url + path, data=body, persistent=False)
-        return response.code, await content(response)
-
+class RunTests(EcmTestCase):
     async def test_requests_go_over_the_link_and_back(self) -> None:
-        echo = EchoFactory()
-        server = await TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1").listen(echo)
-        self.addCleanup(server.stopListening)
-        upstream = f"tcp:127.0.0.1:{server.getHost().port}"
-        ecm = await self.start("--upstream", upstream, "--path", "/chat")
+        ejabberd = await Ejabberd.start(self)
+        ecm = await self.start("--upstream", ejabberd.endpoint, "--path", "/chat")
         await ecm.printed("link up")
         for path in ("/chat", "/chat/"):
             self.assertEqual(await self.post(path, b"<body/>"), (200, b"<body/>"))
         self.assertEqual((await self.post("/http-bind", b"<body/>"))[0], 404)
-        (await echo.linked).transport.abortConnection()
+        ejabberd.hang_up()
         await ecm.printed("link down")
 
     async def test_without_ejabberd_clients_are_asked_to_try_again(self) -> None:
@@ -119,12 +66,3 @@ class RunTests(TestCase):
         await self.start("--upstream", "tcp:127.0.0.1:1", "--www", str(folder))
         response = await get(f"{self.url}/", persistent=False)
         self.assertEqual((response.code, await content(response)), (200, b"page"))
-
-    async def test_sigterm_and_sigint_stop_it(self) -> None:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            ecm = await self.start("--upstream", "tcp:127.0.0.1:1")
-            await ecm.printed("no link to ejabberd")  # so its reactor runs
-            ecm.signal(number)
-            self.assertEqual(await ecm.ended, -number)
-            self.assertIn("ECM stops: Counters(", ecm.output)
-            self.assertNotIn("Traceback", ecm.output)

@@ -75,7 +75,7 @@ class Endpoint:
             return fail(ConnectionRefusedError())
         protocol = protocolFactory.buildProtocol(None)  # type: ignore[arg-type]
         assert protocol is not None
-        transport = Transport()
+        transport = Transport(Clock())
         transport.protocol = protocol
         protocol.makeConnection(transport)
         self.connections.append(protocol)
@@ -89,8 +89,10 @@ class LinkServiceTests(TestCase):
         self.log = EventLoggingObserver.createWithCleanup(self, globalLogPublisher)
         self.clock = Clock()
         self.endpoint = Endpoint()
-        self.table = ConnectionTable(1)
-        self.service = link_service(self.endpoint, "tcp:test", self.table, 65_536, self.clock)
+        self.table = ConnectionTable(1, 10)
+        self.service = link_service(
+            self.endpoint, "tcp:test", self.table, 65_536, 65_536, self.clock
+        )
 
     def start(self) -> None:
         self.service.startService()

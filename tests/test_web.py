@@ -6,40 +6,17 @@ from tempfile import TemporaryDirectory
 from treq import content
 from treq.client import HTTPClient
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
-from twisted.internet.interfaces import ITCPTransport
-from twisted.internet.protocol import Protocol, connectionDone
-from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 from twisted.web.client import Agent, HTTPConnectionPool
 
 from ecm.packet import PacketDecoder
 from ecm.web import WebPages
 from tests.joined import FIRST_ID, Joined
+from tests.raw_client import RawClient
 from tests.serving import serve
 
 LARGE = b"0123456789abcdef" * 65_536
-
-
-class RawClient(Protocol):
-    """Sends bytes and gathers what comes back."""
-
-    transport: ITCPTransport
-
-    def __init__(self, data: bytes) -> None:
-        self.received = b""
-        self._data = data
-        self.closed: Deferred[bytes] = Deferred()
-
-    def connectionMade(self) -> None:
-        self.transport.write(self._data)
-
-    def dataReceived(self, data: bytes) -> None:
-        self.received += data
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self.closed.callback(self.received)
 
 
 class LeavingClient(RawClient):

@@ -1,0 +1,164 @@
+"""All connections of clients: how many there may be, their time, and their end."""
+
+from collections import Counter
+from math import inf
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IAddress
+from twisted.internet.protocol import ServerFactory
+
+from ecm.client import ClientProtocol, Pages
+from ecm.clock import Clock
+from ecm.connection import Connection, Phase
+from ecm.limits import MAX_REFUSED, ClientLimits
+from ecm.refused import RefusedClient
+from ecm.settings import ClientSettings
+from ecm.table import ConnectionTable
+
+TOO_MANY = "There are too many connections"
+TOO_MANY_OF_YOURS = "There are too many connections from your address"
+
+
+class ClientFactory(ServerFactory):
+    """Makes the protocols of clients' connections, and speaks to all of them.
+
+    Paths that take no BOSH go to ``pages``, or are answered 404 where that is None.
+    """
+
+    noisy = False
+
+    def __init__(
+        self,
+        table: ConnectionTable,
+        clock: Clock,
+        settings: ClientSettings,
+        pages: Pages | None = None,
+    ) -> None:
+        self.table = table
+        self.clock = clock
+        self.settings = settings
+        self.pages = pages
+        self.reads = True
+        self.drains = False
+        self._open: set[Connection] = set()
+        self._refused: set[Connection] = set()
+        self._addresses: dict[Connection, str] = {}
+        self._per_address: Counter[str] = Counter()
+        self._all_closed: Deferred[None] | None = None
+        self.deadlines = _deadlines(settings.limits, clock.now)
+        clock.listen(self.tick)
+        table.readers = self
+
+    def __len__(self) -> int:
+        """How many connections there are."""
+        return len(self._open)
+
+    # New connections.
+
+    def buildProtocol(self, addr: IAddress | None) -> Connection | None:
+        return self.connection_of(getattr(addr, "host", ""))
+
+    def connection_of(self, address: str, peer: tuple[str, int] | None = None) -> Connection | None:
+        """Return the protocol for a connection from an address; None where it is to be cut.
+
+        ``peer`` is address and port of the client, where they are not those of the socket.
+        """
+        why = self._refusal(address)
+        if why is not None:
+            return self._refuse(why)
+        client = ClientProtocol(self, peer)
+        if self.settings.limits.max_connections_per_address:
+            self._addresses[client] = address
+            self._per_address[address] += 1
+        return client
+
+    def _refusal(self, address: str) -> str | None:
+        limits = self.settings.limits
+        if limits.max_connections and len(self._open) >= limits.max_connections:
+            return TOO_MANY
+        if 0 < limits.max_connections_per_address <= self._per_address[address]:
+            return TOO_MANY_OF_YOURS
+        return None
+
+    def _refuse(self, why: str) -> Connection | None:
+        if len(self._refused) >= MAX_REFUSED:
+            return None
+        refused = RefusedClient(self, self.clock, why)
+        self._refused.add(refused)
+        return refused
+
+    # What connections say.
+
+    def opened(self, connection: Connection) -> None:
+        """A connection was made."""
+        if connection not in self._refused:
+            self._open.add(connection)
+
+    def closed(self, connection: Connection) -> None:
+        """A connection has gone."""
+        self._open.discard(connection)
+        self._refused.discard(connection)
+        address = self._addresses.pop(connection, None)
+        if address is not None:
+            self._per_address -= Counter((address,))
+        if not self._open and self._all_closed is not None:
+            all_closed, self._all_closed = self._all_closed, None
+            all_closed.callback(None)
+
+    # What the clock and the table say.
+
+    def tick(self, now: float) -> None:
+        """End what has taken too long."""
+        self.deadlines = _deadlines(self.settings.limits, now)
+        everything = (*self._open, *self._refused)
+        for connection in [each for each in everything if each.deadline <= now]:
+            connection.expired()
+
+    def pause(self) -> None:
+        """Read no more requests."""
+        self.reads = False
+        self._tell_read_or_not()
+
+    def resume(self) -> None:
+        """Read requests again."""
+        if not self.reads:
+            self.reads = True
+            self._tell_read_or_not()
+
+    def _tell_read_or_not(self) -> None:
+        for connection in tuple(self._open):
+            connection.read_or_not()
+
+    # The end.
+
+    def drain(self) -> Deferred[None]:
+        """Close each connection as soon as no request is in flight on it. Fires once all are."""
+        self.drains = True
+        for connection in tuple(self._open):
+            connection.drain()
+        if not self._open:
+            return succeed(None)
+        self._all_closed = Deferred()
+        return self._all_closed
+
+    def give_up(self) -> None:
+        """Answer what is still in flight, without the session."""
+        for connection in tuple(self._open):
+            connection.give_up()
+
+    def cut(self) -> None:
+        """Close all connections at once."""
+        for connection in (*self._open, *self._refused):
+            connection.transport.abortConnection()
+
+
+def _deadlines(limits: ClientLimits, now: float) -> dict[Phase, float]:
+    """When each phase ends that begins now."""
+    return {
+        Phase.IDLE: now + limits.idle_timeout,
+        Phase.HEAD: now + limits.head_timeout,
+        Phase.BODY: now + limits.body_timeout,
+        Phase.HELD: inf,
+        Phase.TAKING: now + limits.take_timeout,
+        Phase.CLOSING: now + limits.take_timeout,
+    }

@@ -1,0 +1,42 @@
+"""The time, to the second: nothing on a connection needs it better, or has a timer of its own."""
+
+from collections.abc import Callable
+from email.utils import formatdate
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+
+
+class Clock:
+    """Ticks once a second, and tells those who listen.
+
+    ``now`` is in seconds, from anywhere; ``date`` is the header line with the present (RFC 9110,
+    section 6.6.1).
+    """
+
+    def __init__(self, reactor: IReactorTime, wall_time: Callable[[], float]) -> None:
+        self._reactor = reactor
+        self._wall_time = wall_time
+        self._listeners: list[Callable[[float], None]] = []
+        self._loop = LoopingCall(self._tick)
+        self._loop.clock = reactor
+        self._read()
+
+    def listen(self, listener: Callable[[float], None]) -> None:
+        """Call ``listener`` with the time at every tick."""
+        self._listeners.append(listener)
+
+    def start(self) -> None:
+        self._loop.start(1, now=False)
+
+    def stop(self) -> None:
+        self._loop.stop()
+
+    def _read(self) -> None:
+        self.now = self._reactor.seconds()
+        self.date = b"Date: %b\r\n" % formatdate(self._wall_time(), usegmt=True).encode()
+
+    def _tick(self) -> None:
+        self._read()
+        for listener in self._listeners:
+            listener(self.now)

@@ -1,0 +1,88 @@
+"""What all connections from clients have in common: a deadline, and an end."""
+
+from enum import Enum, auto
+from math import inf
+from typing import Protocol as Interface
+
+from twisted.internet.interfaces import ISSLTransport
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+
+from ecm.transport import IStreamTransport
+
+
+class Phase(Enum):
+    """What a connection waits for. Each phase but the third has its time."""
+
+    IDLE = auto()  # a request
+    HEAD = auto()  # the rest of a head
+    BODY = auto()  # the rest of a body
+    HELD = auto()  # us, or ejabberd
+    TAKING = auto()  # the client, to read what it was sent
+    CLOSING = auto()  # the client, to close its end
+
+
+class Connections(Interface):
+    """What a connection needs of the others: to be one of them, and to know its time."""
+
+    deadlines: dict[Phase, float]
+
+    def opened(self, connection: "Connection") -> None:
+        """A connection was made."""
+
+    def closed(self, connection: "Connection") -> None:
+        """A connection has gone."""
+
+
+class Connection(Protocol):
+    """A connection with a deadline, at which ``expired`` is called."""
+
+    __slots__ = ("_connections", "_phase", "connected", "deadline", "transport")
+
+    transport: IStreamTransport
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+        self._phase = Phase.HELD
+        self.deadline: float = inf
+
+    def connectionMade(self) -> None:
+        self._connections.opened(self)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._connections.closed(self)
+
+    def expired(self) -> None:
+        """The deadline has passed."""
+        self.transport.abortConnection()
+
+    # What the server says to all; the connections of which it is true do something.
+
+    def read_or_not(self) -> None:
+        """Read the client as far as the server is ready for it."""
+
+    def drain(self) -> None:
+        """Close as soon as no request is in flight."""
+        self._shut()
+
+    def give_up(self) -> None:
+        """Answer what is in flight without the session."""
+
+    def _enter(self, phase: Phase) -> None:
+        """Begin a phase, unless the connection is in it already."""
+        if phase is not self._phase:
+            self._phase = phase
+            self.deadline = self._connections.deadlines[phase]
+
+    def _shut(self) -> None:
+        """Close our end once everything is written, and wait for the client to close its own.
+
+        To close both at once, while the client still sends, would be a reset, which may overtake
+        the answer (RFC 9112, section 9.6).
+        """
+        self._enter(Phase.CLOSING)
+        self.transport.unregisterProducer()
+        if ISSLTransport.providedBy(self.transport):  # TLS has no end of its own for each side
+            self.transport.loseConnection()
+        else:
+            self.transport.loseWriteConnection()

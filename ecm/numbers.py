@@ -1,0 +1,140 @@
+"""The options of ``twistd ecm`` that are whole numbers, each with its range and its unit."""
+
+import re
+
+import attrs
+
+from ecm import limits
+
+_DAY = limits.GREATEST_TIMEOUT
+_LARGEST = limits.GREATEST_MAX_PACKET
+
+
+@attrs.frozen
+class NumberOption:
+    """An option ``--name``, whose value is from ``least`` to ``greatest``."""
+
+    name: str
+    default: int
+    least: int
+    greatest: int
+    unit: str
+    help: str
+
+    def parse(self, text: str | int) -> int:
+        """Return the number. Raises ValueError, which says what to give."""
+        number = int(text) if re.fullmatch("[0-9]{1,10}", str(text)) else -1
+        if not self.least <= number <= self.greatest:
+            raise ValueError(
+                f"--{self.name} {text}: give a number of {self.unit}"
+                f" from {self.least} to {self.greatest}"
+            )
+        return number
+
+
+NUMBERS = [
+    NumberOption(
+        "max-packet",
+        limits.MAX_PACKET,
+        limits.LEAST_MAX_PACKET,
+        _LARGEST,
+        "bytes",
+        "of the longest packet on the link; mod_ecm's max_packet is the same",
+    ),
+    NumberOption(
+        "max-queue",
+        limits.MAX_QUEUE,
+        0,
+        _LARGEST,
+        "bytes",
+        "that may wait to be sent on the link before clients have to wait",
+    ),
+    NumberOption(
+        "queue-timeout",
+        limits.QUEUE_TIMEOUT,
+        0,
+        _DAY,
+        "seconds",
+        "for which they do so before they are answered 503",
+    ),
+    NumberOption(
+        "max-head",
+        limits.MAX_HEAD,
+        512,
+        _LARGEST,
+        "bytes",
+        "of a request's target and headers",
+    ),
+    NumberOption(
+        "max-headers",
+        limits.MAX_FIELDS,
+        8,
+        10_000,
+        "headers",
+        "of a request",
+    ),
+    NumberOption(
+        "max-body",
+        limits.MAX_BODY,
+        1024,
+        _LARGEST,
+        "bytes",
+        "of a request's body",
+    ),
+    NumberOption(
+        "max-connections",
+        limits.MAX_CONNECTIONS,
+        0,
+        _LARGEST,
+        "connections",
+        "in all; 0 for as many as open files allow",
+    ),
+    NumberOption(
+        "max-connections-per-address",
+        limits.MAX_CONNECTIONS_PER_ADDRESS,
+        0,
+        _LARGEST,
+        "connections",
+        "from one address; 0 for any number, as offices and carriers share addresses",
+    ),
+    NumberOption(
+        "head-timeout",
+        limits.HEAD_TIMEOUT,
+        1,
+        _DAY,
+        "seconds",
+        "for the head of a request, from its first byte",
+    ),
+    NumberOption(
+        "body-timeout",
+        limits.BODY_TIMEOUT,
+        1,
+        _DAY,
+        "seconds",
+        "for the body of a request",
+    ),
+    NumberOption(
+        "take-timeout",
+        limits.TAKE_TIMEOUT,
+        1,
+        _DAY,
+        "seconds",
+        "in which a client has to take its answer",
+    ),
+    NumberOption(
+        "idle-timeout",
+        limits.IDLE_TIMEOUT,
+        1,
+        _DAY,
+        "seconds",
+        "for which a connection may be idle between requests",
+    ),
+    NumberOption(
+        "drain-timeout",
+        limits.DRAIN_TIMEOUT,
+        0,
+        _DAY,
+        "seconds",
+        "for which requests in flight are waited for at the end",
+    ),
+]

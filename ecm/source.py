@@ -1,0 +1,96 @@
+"""Whose request it is, also behind proxies that forward requests. Pure.
+
+Each proxy on the way adds, to a header, the address from which it has the request. What a client
+puts there itself stands to the left of that. So the right-most entry that is no trusted proxy's is
+the client's; whatever is left of it may be made up.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import Final
+
+import attrs
+
+FORWARDED: Final = "forwarded"
+X_FORWARDED_FOR: Final = "x-forwarded-for"
+
+# RFC 7239, section 4. A quoted string may hold what separates entries, a token may not.
+_ENTRY: Final = re.compile(r'(?:[^",]|"(?:[^"\\]|\\.)*"|")+')
+_FOR: Final = re.compile(r'(?:^|;)\s*for=(?:"((?:[^"\\]|\\.)*)"|([^\s;]*))\s*(?:;|$)', re.I)
+
+# An address as proxies write it: in brackets or not, with a port or without.
+_BRACKETS: Final = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::[0-9]{1,5})?")
+_PORT: Final = re.compile(r"([0-9.]+):[0-9]{1,5}")
+
+
+@attrs.frozen
+class Source:
+    """Address and port of a client, and whether its request came over TLS."""
+
+    address: str
+    port: int
+    secure: bool
+
+
+@attrs.frozen
+class Proxies:
+    """The proxies whose word on the client's address counts, and the header that they set."""
+
+    trusted: tuple[IPv4Network | IPv6Network, ...] = ()
+    header: str = X_FORWARDED_FOR
+
+    def client_address(self, peer: str, headers: Sequence[tuple[bytes, bytes]]) -> str:
+        """Return the address of the client; ``peer`` is the connection's other end.
+
+        An entry that is no address ends the search: the proxy that wrote it is the last one of
+        which anything is known.
+        """
+        known = _plain(peer) or peer
+        if not self._trusts(known):
+            return known
+        for entry in reversed(list(self._entries(headers))):
+            address = _address(entry)
+            if address is None:
+                break
+            known = address
+            if not self._trusts(known):
+                break
+        return known
+
+    def _trusts(self, address: str) -> bool:
+        try:
+            parsed = ip_address(address)
+        except ValueError:
+            return False  # a UNIX socket has none
+        return any(parsed in network for network in self.trusted)
+
+    def _entries(self, headers: Sequence[tuple[bytes, bytes]]) -> Iterator[str]:
+        """Yield what each proxy has said of the one before it, the nearest to us last."""
+        name = self.header.encode()
+        for key, value in headers:
+            if key.lower() == name:
+                text = value.decode("latin-1")
+                yield from _forwarded(text) if self.header == FORWARDED else text.split(",")
+
+
+def _forwarded(text: str) -> Iterator[str]:
+    for entry in _ENTRY.findall(text):
+        match = _FOR.search(entry)
+        yield (match[1] or match[2]) if match else ""
+
+
+def _address(entry: str) -> str | None:
+    entry = entry.strip()
+    match = _BRACKETS.fullmatch(entry) or _PORT.fullmatch(entry)
+    return _plain(match[1] if match else entry)
+
+
+def _plain(address: str) -> str | None:
+    """Return an address in its usual spelling, and IPv4 as such where IPv6 carries it."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return None
+    mapped = parsed.ipv4_mapped if isinstance(parsed, IPv6Address) else None
+    return str(mapped or parsed)

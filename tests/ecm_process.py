@@ -1,0 +1,76 @@
+"""``twistd ecm`` as a process, and something that answers behind it."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from treq import content, post
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ServerEndpoint
+from twisted.internet.interfaces import ITCPTransport
+from twisted.internet.protocol import Factory, Protocol
+from twisted.trial.unittest import TestCase
+
+from tests.process import Process, script, start
+
+LOOPBACK = "tcp:0:interface=127.0.0.1"
+
+
+def start_ecm(test: TestCase, *arguments: str) -> Process:
+    return start(test, script("twistd"), "-n", "--pidfile=", "ecm", *arguments)
+
+
+def temporary_folder(test: TestCase) -> Path:
+    return Path(test.enterContext(TemporaryDirectory()))
+
+
+class Ejabberd(Protocol):
+    """The other end of the link: answers each request with its own body, at once or when told."""
+
+    transport: ITCPTransport
+
+    def __init__(self) -> None:
+        self.endpoint = ""
+        self.holds = False
+        self.asked: Deferred[bytes] = Deferred()
+        self._held = b""
+
+    @classmethod
+    async def start(cls, test: TestCase) -> "Ejabberd":
+        """Listen on a free port of 127.0.0.1 until the test ends."""
+        ejabberd = cls()
+        factory = Factory.forProtocol(lambda: ejabberd)
+        factory.noisy = False
+        server = await TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1").listen(factory)
+        test.addCleanup(server.stopListening)
+        ejabberd.endpoint = f"tcp:127.0.0.1:{server.getHost().port}"
+        return ejabberd
+
+    def dataReceived(self, data: bytes) -> None:
+        self._held += data
+        if not self.holds:
+            self.answer()
+        elif not self.asked.called:
+            self.asked.callback(data)
+
+    def answer(self) -> None:
+        """Answer all that is held."""
+        held, self._held = self._held, b""
+        self.transport.write(held)
+
+    def hang_up(self) -> None:
+        self.transport.abortConnection()
+
+
+class EcmTestCase(TestCase):
+    async def start(self, *arguments: str) -> Process:
+        """Start ECM on a free port, and wait until it serves."""
+        ecm = start_ecm(self, "--listen", LOOPBACK, *arguments)
+        self.port = int((await ecm.printed(r"ClientFactory starting on ([0-9]+)"))[1])
+        await ecm.printed("serves BOSH on")
+        self.url = f"http://127.0.0.1:{self.port}"
+        return ecm
+
+    async def post(self, path: str, body: bytes) -> tuple[int, bytes]:
+        response = await post(self.url + path, data=body, persistent=False)
+        return response.code, await content(response)

@@ -1,0 +1,26 @@
+"""A client that sends bytes, and keeps what comes back."""
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import ITCPTransport
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+
+
+class RawClient(Protocol):
+    """Sends bytes and gathers what comes back."""
+
+    transport: ITCPTransport
+
+    def __init__(self, data: bytes) -> None:
+        self.received = b""
+        self._data = data
+        self.closed: Deferred[bytes] = Deferred()
+
+    def connectionMade(self) -> None:
+        self.transport.write(self._data)
+
+    def dataReceived(self, data: bytes) -> None:
+        self.received += data
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self.closed.callback(self.received)
