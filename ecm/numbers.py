@@ -55,7 +55,7 @@ NUMBERS = [
         0,
         _DAY,
         "seconds",
-        "for which they do so before they are answered 503",
+        "for which requests wait for a full link before they are answered 503",
     ),
     NumberOption(
         "max-head",
@@ -119,7 +119,7 @@ NUMBERS = [
         1,
         _DAY,
         "seconds",
-        "in which a client has to take its answer",
+        "in which a client has to take its answer, for each 64 kB",
     ),
     NumberOption(
         "idle-timeout",

@@ -1,13 +1,20 @@
 """The options of ``twistd ecm``."""
 
+import resource
 from contextlib import redirect_stdout
 from io import StringIO
+from ipaddress import ip_network
 
+import attrs
 from twisted.trial.unittest import TestCase
 
 from ecm import __version__, limits
+from ecm.cors import Cors
+from ecm.numbers import NUMBERS
 from ecm.options import Options
+from ecm.proxied import ProxiedFactory
 from ecm.service import makeService
+from ecm.source import FORWARDED, Proxies
 
 
 def parse(*arguments: str) -> Options:
@@ -63,10 +70,82 @@ class OptionsTests(TestCase):
         self.assertEqual((stopped.code, printed.getvalue()), (0, f"ecm {__version__}\n"))
 
 
+class NumberTests(TestCase):
+    def test_each_has_its_default_and_its_range(self) -> None:
+        for option in NUMBERS:
+            self.assertEqual(parse()[option.name], option.default)
+            for text in (option.least - 1, option.greatest + 1, "x", "", "1.5", "+5", "1_000"):
+                stopped = self.assertRaises(SystemExit, parse, f"--{option.name}={text}")
+                self.assertTrue(
+                    str(stopped).startswith(f"twistd ecm: --{option.name} {text}: give a number"),
+                    str(stopped),
+                )
+            for number in (option.least, option.greatest):
+                self.assertEqual(option.parse(str(number)), number)
+
+    def test_those_of_clients_become_their_limits(self) -> None:
+        names = {"max_fields": "max-headers"}
+        for place, field in enumerate(attrs.fields(limits.ClientLimits)):
+            name = names.get(field.name, field.name.replace("_", "-"))
+            found = parse(f"--{name}", str(3000 + place)).clients.limits
+            self.assertEqual(getattr(found, field.name), 3000 + place)
+
+    def test_a_body_has_to_fit_into_a_packet(self) -> None:
+        parse("--max-packet", "10032", "--max-body", "10000")
+        stopped = self.assertRaises(SystemExit, parse, "--max-packet=10032", "--max-body=10001")
+        self.assertIn("--max-body: no packet can take that", str(stopped))
+
+
+class SettingsTests(TestCase):
+    def test_cors(self) -> None:
+        self.assertEqual(parse().clients.cors, Cors())
+        cors = parse(
+            *("--cors-origin", "https://a.example", "--cors-origin", "https://b.example"),
+            *("--cors-header", "X-A", "--cors-header", "X-B", "--cors-credentials"),
+        ).clients.cors
+        origins = frozenset({b"https://a.example", b"https://b.example"})
+        self.assertEqual(cors, Cors(origins, credentials=True, headers=(b"X-A", b"X-B")))
+
+    def test_proxies(self) -> None:
+        self.assertEqual(parse().clients.proxies, Proxies())
+        proxies = parse(
+            *("--trusted-proxy", "192.0.2.0/24", "--trusted-proxy", "2001:db8::1"),
+            *("--proxy-header", "Forwarded"),
+        ).clients.proxies
+        trusted = (ip_network("192.0.2.0/24"), ip_network("2001:db8::1/128"))
+        self.assertEqual(proxies, Proxies(trusted, FORWARDED))
+
+    def test_mistakes(self) -> None:
+        mistakes = {
+            ("--cors-credentials",): "--cors-credentials: say with --cors-origin for whom",
+            ("--cors-origin", "a b"): "--cors-origin a b: this is none",
+            ("--cors-header", "X\r\nY"): "--cors-header X",
+            ("--trusted-proxy", "192.0.2.1/24"): "--trusted-proxy 192.0.2.1/24: ",
+            ("--trusted-proxy", "nginx"): "--trusted-proxy nginx: ",
+            ("--proxy-header", "via"): "--proxy-header: x-forwarded-for or forwarded",
+            ("--proxy-protocol", "nonsense"): "--proxy-protocol nonsense: this is no endpoint",
+            ("--proxy-protocol", "x:1"): "--proxy-protocol x:1: this is no endpoint",
+        }
+        for arguments, message in mistakes.items():
+            stopped = self.assertRaises(SystemExit, parse, *arguments)
+            self.assertTrue(str(stopped).startswith(f"twistd ecm: {message}"), str(stopped))
+
+
 class MakeServiceTests(TestCase):
     def test_the_service_has_the_link_and_each_port(self) -> None:
         service = makeService(parse("--listen", "tcp:0", "--listen", "tcp:0"))
         self.assertEqual(len(service.services), 3)
+
+    def test_a_port_with_the_proxy_protocol_is_one_of_its_own(self) -> None:
+        service = makeService(parse("--proxy-protocol", "tcp:0"))
+        self.assertIsInstance(service.services[1].factory, ProxiedFactory)
+        self.assertEqual(len(service.services), 2)
+
+    def test_there_are_no_more_connections_than_open_files(self) -> None:
+        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        for asked, granted in ((0, files - 128), (10, 10), (10**9, files - 128)):
+            service = makeService(parse("--max-connections", str(asked)))
+            self.assertEqual(service.services[1].factory.settings.limits.max_connections, granted)
 
     def test_a_path_is_served_with_and_without_a_slash_at_its_end(self) -> None:
         for path in ("/a", "/a/"):
