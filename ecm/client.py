@@ -191,10 +191,12 @@ class ClientProtocol(Connection):
     def _arrived(self, arrived: Request | RequestError) -> None:
         if self._last:
             return
-        if self._backlog is None and self._may_begin(arrived):
+        if self._backlog is not None:
+            self._backlog.append(arrived)
+        elif self._may_begin(arrived):
             self._begin(arrived)
         else:
-            self._backlog = [*(self._backlog or ()), arrived]
+            self._backlog = [arrived]
 
     def _may_begin(self, arrived: Request | RequestError) -> bool:
         """A few requests may be in flight at once; one for a page has to be alone."""
@@ -324,10 +326,12 @@ class ClientProtocol(Connection):
             self._enter(Phase.IDLE)
 
     def _go_on(self) -> None:
-        """Begin what has waited, and read on."""
+        """Begin what has waited and may begin now, and read on."""
         backlog, self._backlog = self._backlog, None
-        for arrived in backlog or ():
-            self._arrived(arrived)
+        while backlog and not self._last and self._may_begin(backlog[0]):
+            self._begin(backlog.pop(0))
+        if backlog and not self._last:
+            self._backlog = backlog
         self.read_or_not()
 
     # Pages.
