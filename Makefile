@@ -6,6 +6,8 @@ VENV = .venv
 # Passed on: make run RUN_ARGS="--http 0"
 RUN_ARGS =
 
+# Apt-get runs once at a time, and before anything that needs what it installs.
+.NOTPARALLEL:
 .PHONY: help run test check clean python debian-run debian-test
 
 help:  ## Show this list

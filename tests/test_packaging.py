@@ -4,9 +4,9 @@ import functools
 import os
 import shutil
 import signal
-import site
 import subprocess
 import sys
+import sysconfig
 import tarfile
 import venv
 import zipfile
@@ -96,8 +96,8 @@ class Environment:
 
     def _borrow_packages(self, borrowed: Path, own_packages: Path) -> None:
         borrowed.mkdir()
-        for folder in map(Path, site.getsitepackages()):
-            for package in folder.iterdir():
+        for folder in {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}:
+            for package in Path(folder).iterdir():
                 if not package.name.startswith(("megaphone_ecm", "__editable__")):
                     (borrowed / package.name).symlink_to(package)
         (own_packages / "borrowed.pth").write_text(f"{borrowed}\n")

@@ -7,9 +7,7 @@ from ecm.demo.plan import DOMAIN
 _TEMPLATE = """\
 hosts: [{domain}]
 loglevel: info
-language: en
 s2s_access: none
-s2s_use_starttls: optional
 
 listen:
   -
@@ -18,7 +16,8 @@ listen:
     module: mod_ecm
 
 auth_method: internal
-auth_password_format: scram
+auth_password_format: scram  # serves PLAIN and SCRAM-SHA-1
+registration_timeout: infinity
 
 acl:
   local:
@@ -33,9 +32,7 @@ access_rules:
     allow: loopback
 
 shaper_rules:
-  max_user_sessions: 10
   max_user_offline_messages: 5000
-  c2s_shaper: none
 
 modules:
   mod_adhoc: {{}}
@@ -73,8 +70,6 @@ modules:
   mod_vcard: {{}}
   mod_vcard_xupdate: {{}}
   mod_version: {{}}
-
-registration_timeout: infinity
 """
 
 

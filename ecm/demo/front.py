@@ -20,6 +20,8 @@ def prepare(plan: Plan) -> Child:
             *("--listen", f"tcp:{plan.page_port}:interface={HOST}"),
             *("--upstream", f"tcp:{plan.link}"),
             *("--www", str(plan.folder.www)),
+            # Ejabberd is stopped next: no answer is worth waiting for.
+            *("--drain-timeout", "0"),
         ],
         log=plan.folder.logs / "ecm.log",
         cwd=plan.folder.path,

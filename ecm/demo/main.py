@@ -22,10 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _run(options, folder)
     except KeyboardInterrupt:
         return 0
-    except DemoError as error:
+    except (DemoError, OSError) as error:
         print(f"ecm-demo: {error}", file=sys.stderr)
-    except OSError as error:
-        print(f"ecm-demo: {error.filename}: {error.strerror}", file=sys.stderr)
     return 1
 
 
