@@ -8,7 +8,7 @@ RUN_ARGS =
 
 # Apt-get runs once at a time, and before anything that needs what it installs.
 .NOTPARALLEL:
-.PHONY: help run test check clean python debian-run debian-test
+.PHONY: help run test trial check clean python debian-run debian-test
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 12
@@ -16,9 +16,11 @@ help:  ## Show this list
 run: $(VENV)/run.stamp  ## Start ECM and a private ejabberd with a chat page; Ctrl-C stops them
 	@exec $(VENV)/bin/ecm-demo $(RUN_ARGS)
 
-test: $(VENV)/test.stamp  ## Run the tests, with trial and then with pytest
-	$(VENV)/bin/trial tests
+test: $(VENV)/test.stamp  ## Run the tests, with real ejabberd and Chromium
 	$(VENV)/bin/pytest
+
+trial: $(VENV)/test.stamp  ## Run the same tests with trial
+	$(VENV)/bin/trial tests
 
 check: $(VENV)/check.stamp  ## Lint, check formatting and types, compile mod_ecm without a warning
 	$(VENV)/bin/ruff check
