@@ -163,9 +163,7 @@ class ClientProtocol(Connection):
 
     def drain(self) -> None:
         """Close as soon as no request is in flight."""
-        if self._phase is Phase.IDLE:
-            self._last = True
-            self._shut()
+        self._wait()
 
     def give_up(self) -> None:
         """Answer what is in flight without the session."""
@@ -322,6 +320,9 @@ class ClientProtocol(Connection):
             self._enter(Phase.BODY if self._parser.in_body else Phase.HEAD)
         elif self._exchanges or self._paused:
             self._enter(Phase.HELD)
+        elif self._server.drains:
+            self._last = True
+            self._shut()
         else:
             self._enter(Phase.IDLE)
 

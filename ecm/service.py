@@ -82,7 +82,10 @@ class EcmService(MultiService):
             await self._drain()
         self._clients.clock.stop()
         self._log.info("ECM stops: {counters}", counters=self._clients.table.counters)
-        await maybeDeferred(super().stopService)
+        stopped = maybeDeferred(super().stopService)
+        await self._wait_for(stopped, seconds=LAST_WORDS)
+        self._clients.table.abort_link()  # if ejabberd takes nothing any more
+        await stopped
 
     async def _drain(self) -> None:
         """Wait for the requests in flight; then answer them 503, and cut what does not close."""

@@ -29,6 +29,9 @@ class Link(Protocol):
     def send_request(self, waiting: Waiting, request: Request) -> None:
         """Send a request to ejabberd."""
 
+    def abort(self) -> None:
+        """Close the link at once, whatever there is to be sent."""
+
 
 class Readers(Protocol):
     """What the table needs of the clients as a whole."""
@@ -142,6 +145,13 @@ class ConnectionTable:
         for one in waiting.values():
             one.refused(NO_LINK)
         self._not_full()
+
+    # From the service.
+
+    def abort_link(self) -> None:
+        """Close the link at once, if there is one."""
+        if self._link is not None:
+            self._link.abort()
 
     # From the clock.
 

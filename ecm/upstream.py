@@ -56,6 +56,10 @@ class LinkProtocol(PacketReceiver):
         else:
             self.transport.write(packet)
 
+    def abort(self) -> None:
+        """Close the link at once, whatever there is to be sent."""
+        self.transport.abortConnection()
+
     # The queue. The transport says when ejabberd takes less than it is sent.
 
     def pauseProducing(self) -> None:

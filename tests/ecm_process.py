@@ -7,10 +7,10 @@ from treq import content, post
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ServerEndpoint
-from twisted.internet.interfaces import ITCPTransport
 from twisted.internet.protocol import Factory, Protocol
 from twisted.trial.unittest import TestCase
 
+from ecm.transport import IStreamTransport
 from tests.process import Process, script, start
 
 LOOPBACK = "tcp:0:interface=127.0.0.1"
@@ -27,10 +27,11 @@ def temporary_folder(test: TestCase) -> Path:
 class Ejabberd(Protocol):
     """The other end of the link: answers each request with its own body, at once or when told."""
 
-    transport: ITCPTransport
+    transport: IStreamTransport
 
     def __init__(self) -> None:
         self.endpoint = ""
+        self.reads = True
         self.holds = False
         self.asked: Deferred[bytes] = Deferred()
         self._held = b""
@@ -45,6 +46,10 @@ class Ejabberd(Protocol):
         test.addCleanup(server.stopListening)
         ejabberd.endpoint = f"tcp:127.0.0.1:{server.getHost().port}"
         return ejabberd
+
+    def connectionMade(self) -> None:
+        if not self.reads:
+            self.transport.pauseProducing()
 
     def dataReceived(self, data: bytes) -> None:
         self._held += data

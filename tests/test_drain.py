@@ -60,6 +60,15 @@ class DrainTests(TestCase):
         self.assertIn(b"\r\nConnection: close\r\n", self.client.transport.written())
         self.assertTrue(self.client.ended)
 
+    def test_a_client_that_has_yet_to_take_its_answer_closes_then(self) -> None:
+        self.client.post(b"")
+        self.client.transport.stuck = True
+        self.ecm.answer(FIRST_ID, b"answer")
+        self.ecm.clients.drain()
+        self.assertFalse(self.client.ended)
+        self.client.transport.unstick()
+        self.assertTrue(self.client.ended)
+
     def test_at_the_end_of_the_time_what_is_held_is_answered_503(self) -> None:
         self.client.post(b"")
         self.ecm.clients.drain()
@@ -89,9 +98,9 @@ class StopTests(EcmTestCase):
         await self.ejabberd.asked
         return ecm, client
 
-    async def connect(self) -> RawClient:
+    async def connect(self, request: bytes = REQUEST) -> RawClient:
         endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", self.port)
-        client: RawClient = await connectProtocol(endpoint, RawClient(REQUEST))
+        client: RawClient = await connectProtocol(endpoint, RawClient(request))
         return client
 
     async def until_refused(self) -> None:
@@ -127,3 +136,19 @@ class StopTests(EcmTestCase):
         self.assertTrue((await client.closed).startswith(b"HTTP/1.1 503 "))
         self.assertEqual(await ecm.ended, -signal.SIGTERM)
         self.assertNotIn("Traceback", ecm.output)
+
+    async def test_a_link_that_takes_nothing_does_not_keep_it(self) -> None:
+        ejabberd = await Ejabberd.start(self)
+        ejabberd.reads = False
+        upstream = ("--upstream", ejabberd.endpoint)
+        ecm = await self.start(*upstream, "--drain-timeout", "0", "--max-queue", "100000")
+        await ecm.printed("link up")
+        body = b"x" * 250_000
+        request = b"POST /bosh HTTP/1.1\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+        clients = []
+        while "link full" not in ecm.output:
+            clients.append(await self.connect(request))
+        ecm.signal(signal.SIGTERM)
+        for client in clients:
+            await client.closed
+        self.assertEqual(await ecm.ended, -signal.SIGTERM)
