@@ -1,7 +1,9 @@
 """``twistd ecm`` as a process, and something that answers behind it."""
 
+import socket
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from treq import content, post
 from twisted.internet import reactor
@@ -29,26 +31,28 @@ class Ejabberd(Protocol):
 
     transport: IStreamTransport
 
-    def __init__(self) -> None:
+    def __init__(self, reads: bool) -> None:
         self.endpoint = ""
-        self.reads = True
+        self._reads = reads
         self.holds = False
         self.asked: Deferred[bytes] = Deferred()
         self._held = b""
 
     @classmethod
-    async def start(cls, test: TestCase) -> "Ejabberd":
+    async def start(cls, test: TestCase, reads: bool = True) -> "Ejabberd":
         """Listen on a free port of 127.0.0.1 until the test ends."""
-        ejabberd = cls()
+        ejabberd = cls(reads)
         factory = Factory.forProtocol(lambda: ejabberd)
         factory.noisy = False
-        server = await TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1").listen(factory)
+        server: Any = await TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1").listen(factory)
+        if not reads:  # or the kernel would read many megabytes in its place
+            server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         test.addCleanup(server.stopListening)
         ejabberd.endpoint = f"tcp:127.0.0.1:{server.getHost().port}"
         return ejabberd
 
     def connectionMade(self) -> None:
-        if not self.reads:
+        if not self._reads:
             self.transport.pauseProducing()
 
     def dataReceived(self, data: bytes) -> None:

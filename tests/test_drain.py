@@ -138,16 +138,14 @@ class StopTests(EcmTestCase):
         self.assertNotIn("Traceback", ecm.output)
 
     async def test_a_link_that_takes_nothing_does_not_keep_it(self) -> None:
-        ejabberd = await Ejabberd.start(self)
-        ejabberd.reads = False
+        ejabberd = await Ejabberd.start(self, reads=False)
         upstream = ("--upstream", ejabberd.endpoint)
-        ecm = await self.start(*upstream, "--drain-timeout", "0", "--max-queue", "100000")
+        ecm = await self.start(*upstream, "--drain-timeout", "0", "--max-queue", "0")
         await ecm.printed("link up")
         body = b"x" * 250_000
         request = b"POST /bosh HTTP/1.1\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
-        clients = []
-        while "link full" not in ecm.output:
-            clients.append(await self.connect(request))
+        clients = [await self.connect(request) for _ in range(80)]  # more than the kernel holds
+        await ecm.printed("link full")
         ecm.signal(signal.SIGTERM)
         for client in clients:
             await client.closed
