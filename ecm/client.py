@@ -162,8 +162,13 @@ class ClientProtocol(Connection):
         self._wait()
 
     def drain(self) -> None:
-        """Close as soon as no request is in flight."""
+        """Close as soon as no request is in flight.
+
+        On a new connection the first one may be on its way: it gets a second.
+        """
         self._wait()
+        if self._phase is Phase.IDLE:
+            self.deadline = self._server.clock.now + 1
 
     def give_up(self) -> None:
         """Answer what is in flight without the session."""
@@ -284,7 +289,7 @@ class ClientProtocol(Connection):
 
     def _await_taking(self, size: int) -> None:
         if not self._unsent:
-            self.transport.registerProducer(self, False)
+            self._wire.registerProducer(self, False)
             self._unsent = True
         self._enter(Phase.TAKING)
         self.deadline += size // TAKE_SIZE * self._server.settings.limits.take_timeout
@@ -299,7 +304,7 @@ class ClientProtocol(Connection):
 
     def _taken(self) -> None:
         self._unsent = False
-        self.transport.unregisterProducer()
+        self._wire.unregisterProducer()
 
     # What to wait for.
 
@@ -320,7 +325,7 @@ class ClientProtocol(Connection):
             self._enter(Phase.BODY if self._parser.in_body else Phase.HEAD)
         elif self._exchanges or self._paused:
             self._enter(Phase.HELD)
-        elif self._server.drains:
+        elif self._server.drains and self._id:
             self._last = True
             self._shut()
         else:

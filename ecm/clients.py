@@ -4,8 +4,9 @@ from collections import Counter
 from math import inf
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IAddress
+from twisted.internet.interfaces import IAddress, IProtocolNegotiationFactory
 from twisted.internet.protocol import ServerFactory
+from zope.interface import implementer
 
 from ecm.client import ClientProtocol, Pages
 from ecm.clock import Clock
@@ -19,6 +20,7 @@ TOO_MANY = "There are too many connections"
 TOO_MANY_OF_YOURS = "There are too many connections from your address"
 
 
+@implementer(IProtocolNegotiationFactory)
 class ClientFactory(ServerFactory):
     """Makes the protocols of clients' connections, and speaks to all of them.
 
@@ -54,6 +56,13 @@ class ClientFactory(ServerFactory):
         return len(self._open)
 
     # New connections.
+
+    def acceptableProtocols(self) -> list[bytes]:
+        """Return what is spoken over TLS (ALPN, RFC 7301).
+
+        Without an answer, Twisted would give browsers an empty one, on which OpenSSL 4 hangs up.
+        """
+        return [b"http/1.1"]
 
     def buildProtocol(self, addr: IAddress | None) -> Connection | None:
         return self.connection_of(getattr(addr, "host", ""))

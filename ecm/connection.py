@@ -2,6 +2,7 @@
 
 from enum import Enum, auto
 from math import inf
+from typing import Any, cast
 from typing import Protocol as Interface
 
 from twisted.internet.interfaces import ISSLTransport
@@ -74,6 +75,17 @@ class Connection(Protocol):
             self._phase = phase
             self.deadline = self._connections.deadlines[phase]
 
+    @property
+    def _wire(self) -> IStreamTransport:
+        """The transport that is empty once the client has taken everything: below TLS, if there is.
+
+        TLS takes what it is given, and asks a pull producer for more before anything is sent.
+        """
+        if ISSLTransport.providedBy(self.transport):
+            below: Any = self.transport
+            return cast(IStreamTransport, below.transport)
+        return self.transport
+
     def _shut(self) -> None:
         """Close our end once everything is written, and wait for the client to close its own.
 
@@ -81,7 +93,7 @@ class Connection(Protocol):
         the answer (RFC 9112, section 9.6).
         """
         self._enter(Phase.CLOSING)
-        self.transport.unregisterProducer()
+        self._wire.unregisterProducer()
         if ISSLTransport.providedBy(self.transport):  # TLS has no end of its own for each side
             self.transport.loseConnection()
         else:

@@ -23,10 +23,25 @@ class DrainTests(TestCase):
         self.client = self.ecm.client()
 
     def test_idle_connections_close_at_once(self) -> None:
+        self.client.post(b"")
+        self.ecm.answer(FIRST_ID, b"")
         drained = self.ecm.clients.drain()
         self.assertTrue(self.client.ended)
         self.client.leave()
         self.successResultOf(drained)
+
+    def test_a_new_connection_has_a_second_to_ask(self) -> None:
+        self.ecm.clients.drain()
+        self.assertFalse(self.client.ended)
+        self.client.post(b"on its way")
+        self.ecm.pass_time(1)
+        self.assertFalse(self.client.ended)
+        self.ecm.answer(FIRST_ID, b"answer")
+        self.assertTrue(self.client.ended)
+        silent = self.ecm.client()
+        self.ecm.clients.drain()
+        self.ecm.pass_time(1)
+        self.assertTrue(silent.ended)
 
     def test_a_request_in_flight_gets_its_answer_which_is_the_last(self) -> None:
         self.client.post(b"")
