@@ -8,10 +8,11 @@ RUN_ARGS =
 
 # Apt-get runs once at a time, and before anything that needs what it installs.
 .NOTPARALLEL:
-.PHONY: help run test trial check clean python debian-run debian-test
+.PHONY: help run test trial interop fuzz bench-memory bench-slow check clean python
+.PHONY: debian-run debian-test debian-interop debian-bench
 
 help:  ## Show this list
-	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile | expand -t 20
 
 run: $(VENV)/run.stamp  ## Start ECM and a private ejabberd with a chat page; Ctrl-C stops them
 	@exec $(VENV)/bin/ecm-demo $(RUN_ARGS)
@@ -21,6 +22,20 @@ test: $(VENV)/test.stamp  ## Run the tests, with real ejabberd and Chromium
 
 trial: $(VENV)/test.stamp  ## Run the same tests with trial
 	$(VENV)/bin/trial tests
+
+interop: $(VENV)/test.stamp debian-interop build/interop/stamp  ## Try other people's clients and proxies
+	$(VENV)/bin/pytest -o python_files='*_test.py' tests/interop
+
+fuzz: $(VENV)/fuzz.stamp  ## Fuzz all that parses, for a minute
+	$(VENV)/bin/python -m fuzz client 40
+	$(VENV)/bin/python -m fuzz packet 10
+	$(VENV)/bin/python -m fuzz proxy 10
+
+bench-memory: $(VENV)/bench.stamp debian-bench  ## Measure memory beside twisted.web, nginx, HAProxy
+	$(VENV)/bin/python -m bench.memory
+
+bench-slow: $(VENV)/bench.stamp  ## Measure a chat beside 5,000 slow clients
+	$(VENV)/bin/python -m bench.slow
 
 check: $(VENV)/check.stamp  ## Lint, check formatting and types, compile mod_ecm without a warning
 	$(VENV)/bin/ruff check
@@ -45,11 +60,25 @@ $(VENV)/check.stamp: setup.cfg pyproject.toml | debian-test $(VENV)/bin/python
 	$(VENV)/bin/pip install -qq -e '.[test,check]'
 	@touch $@
 
+$(VENV)/fuzz.stamp: setup.cfg pyproject.toml | $(VENV)/bin/python
+	$(VENV)/bin/pip install -q -e '.[test,fuzz]'
+	@touch $@
+
+$(VENV)/bench.stamp: setup.cfg pyproject.toml | $(VENV)/bin/python
+	$(VENV)/bin/pip install -q -e '.[bench]'
+	@touch $@
+
+build/interop/stamp: tests/interop/package.json tests/interop/package-lock.json | debian-interop
+	mkdir -p $(@D)
+	cp $^ $(@D)
+	npm ci --silent --no-audit --no-fund --prefix $(@D)
+	@touch $@
+
 $(VENV)/bin/python: | python
 	$(PYTHON) -m venv $(VENV)
 
 python:
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Megaphone needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
 
-debian-run debian-test: debian-%: python
+debian-run debian-test debian-interop debian-bench: debian-%: python
 	@tools/setup-debian $*

@@ -310,9 +310,10 @@ class ClientProtocol(Connection):
 
     def _encourage(self) -> None:
         """Ask for a body that waits to be asked for (RFC 9110, section 10.1.1)."""
-        parser = self._parser
-        if parser is not None and parser.expects_continue and not self._exchanges:
-            parser.expects_continue = False
+        if self._exchanges or self._page is not None or self._last:
+            return  # it would stand between, or inside, answers that are due before
+        if self._parser is not None and self._parser.expects_continue:
+            self._parser.expects_continue = False
             self.transport.write(CONTINUE)
 
     def _wait(self) -> None:
@@ -338,6 +339,7 @@ class ClientProtocol(Connection):
             self._begin(backlog.pop(0))
         if backlog and not self._last:
             self._backlog = backlog
+        self._encourage()
         self.read_or_not()
 
     # Pages.

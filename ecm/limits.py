@@ -54,6 +54,11 @@ MAX_PIPELINED: Final = 4
 MAX_CONNECTIONS: Final = 0
 RESERVED_FILES: Final = 128
 
+# Connections that wait in the kernel to be accepted, where an endpoint does not say. After a
+# restart everybody comes at once, and Twisted's 50 would cost most of them seconds. The kernel
+# takes no more than net.core.somaxconn, whose default is this.
+BACKLOG: Final = 4096
+
 # Connections beyond the limit that are told so; what comes on top of these is cut at once.
 MAX_REFUSED: Final = 64
 

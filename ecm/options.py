@@ -10,7 +10,7 @@ from twisted.python import usage
 
 from ecm import __version__
 from ecm.cors import Cors
-from ecm.limits import ClientLimits
+from ecm.limits import BACKLOG, ClientLimits
 from ecm.numbers import NUMBERS
 from ecm.packet import HEADER_SIZE
 from ecm.settings import ClientSettings
@@ -116,6 +116,8 @@ class Options(usage.Options):
         if self["max-body"] > self["max-packet"] - HEADER_SIZE:
             raise ValueError("--max-body: no packet can take that, raise --max-packet")
         self._check_endpoints()
+        for name in ("listen", "proxy-protocol"):
+            self[name] = [_with_backlog(endpoint) for endpoint in self[name]]
         if self["www"] is not None and not Path(self["www"]).is_dir():
             raise ValueError(f"--www: there is no folder {self['www']}")
         self.clients = ClientSettings(
@@ -172,6 +174,12 @@ def _try(what: str, parse: Callable[..., Any], *arguments: Any) -> None:
         parse(*arguments)
     except Exception as error:
         raise ValueError(f"{what}: this is no endpoint ({error})") from None
+
+
+def _with_backlog(endpoint: str) -> str:
+    if not endpoint.startswith(("tcp:", "ssl:", "unix:")) or ":backlog=" in endpoint:
+        return endpoint
+    return f"{endpoint}:backlog={BACKLOG}"
 
 
 def _spellings(paths: list[str]) -> list[bytes]:

@@ -18,6 +18,9 @@ from httptools import (
 
 from ecm.limits import ClientLimits
 
+# Digits of a Content-Length that may still be within a limit; Python refuses to read thousands.
+_MOST_DIGITS: Final = 12
+
 # The headers that say where a request ends and whom it is for.
 _FRAMING: Final = {b"content-length", b"transfer-encoding", b"host", b"expect"}
 
@@ -67,6 +70,7 @@ class RequestParser:
         "_body_size",
         "_complete",
         "_error",
+        "_head_received",
         "_head_size",
         "_headers",
         "_limits",
@@ -123,9 +127,14 @@ class RequestParser:
                 data = data[upgrade.args[0] :]
 
     def _limit_open_head(self, received: int) -> None:
-        """Count the bytes of a head that is not complete: llhttp keeps parts of it to itself."""
-        if not self.idle and not self.in_body:
-            self._grow_head(received)
+        """Count the bytes of a head that is not complete: llhttp keeps parts of it to itself.
+
+        Where another request has ended in the same bytes, it is not known how many are the head's.
+        """
+        if not self.idle and not self.in_body and not self._complete:
+            self._head_received += received
+            if self._head_received > self._limits.max_head:
+                self._fail(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "The head is too long")
 
     def _grow_head(self, size: int) -> None:
         self._head_size += size
@@ -152,6 +161,7 @@ class RequestParser:
         self._target = b""
         self._headers: list[tuple[bytes, bytes]] = []
         self._head_size = 0
+        self._head_received = 0
         self.in_body = False
         self.expects_continue = False
         self._body: list[bytes] = []
@@ -197,7 +207,8 @@ class RequestParser:
             self._fail(HTTPStatus.BAD_REQUEST, "HTTP/1.0 has no transfer codings")
         if self._llhttp.should_upgrade():  # llhttp would take the body for a request
             self._fail(HTTPStatus.NOT_IMPLEMENTED, "No other protocol is spoken here")
-        if int(fields.get(b"content-length", 0)) > self._limits.max_body:
+        length = fields.get(b"content-length", b"").lstrip(b"0") or b"0"
+        if len(length) > _MOST_DIGITS or int(length) > self._limits.max_body:
             self._fail(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too long")
         self.expects_continue = fields.get(b"expect", b"").lower() == b"100-continue"
 

@@ -1,7 +1,10 @@
 """Clients' connections: what they are answered, and what goes to the link for them."""
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
+from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
 from tests.joined import DATE, FIRST_ID, MAX_BODY, Joined
@@ -152,6 +155,45 @@ class PipeliningTests(TestCase):
     def test_a_thousand_pipelined_requests_are_answered(self) -> None:
         written = self.client.send(b"GET /none HTTP/1.1\r\n\r\n" * 1000)
         self.assertEqual(written.count(b"HTTP/1.1 404 Not Found\r\n"), 1000)
+
+
+EXPECTING = b"POST /http-bind HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
+
+
+class HeldPage:
+    """A page whose answer takes as long as the test wants."""
+
+    finished = False
+
+    def client_gone(self, reason: Failure) -> None:
+        """There is nothing to be done then."""
+
+
+class ContinueTests(TestCase):
+    CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+    def test_who_waits_for_leave_to_send_a_body_gets_it_once(self) -> None:
+        client = Joined().client()
+        self.assertEqual(client.send(EXPECTING), self.CONTINUE)
+        self.assertEqual(client.send(b"h"), b"")
+
+    def test_leave_comes_after_the_answers_that_are_due_before(self) -> None:
+        ecm = Joined()
+        client = ecm.client()
+        client.post(b"")
+        self.assertEqual(client.send(EXPECTING), b"")
+        ecm.answer(FIRST_ID, b"first")
+        self.assertEqual(client.transport.written(), answer(b"first") + self.CONTINUE)
+        client.send(b"hi")
+        self.assertEqual(ecm.received()[-1][1], b"hi")
+
+    def test_leave_never_stands_inside_a_page(self) -> None:
+        client = Joined(lambda client, request, connection: HeldPage()).client()
+        client.send(b"GET /page HTTP/1.1\r\n\r\n")
+        self.assertEqual(client.send(EXPECTING), b"")
+        protocol: Any = client.transport.protocol
+        protocol.page_done()
+        self.assertEqual(client.transport.written(), self.CONTINUE)
 
 
 class GoneTests(TestCase):

@@ -26,7 +26,7 @@ def parse(*arguments: str) -> Options:
 class OptionsTests(TestCase):
     def test_defaults(self) -> None:
         options = parse()
-        self.assertEqual(options["listen"], ["tcp:5280"])
+        self.assertEqual(options["listen"], ["tcp:5280:backlog=4096"])
         self.assertEqual(options["upstream"], "tcp:127.0.0.1:5290")
         self.assertEqual(options["path"], ["/http-bind", "/bosh"])
         self.assertIsNone(options["www"])
@@ -34,10 +34,10 @@ class OptionsTests(TestCase):
 
     def test_what_is_given_takes_the_place_of_the_defaults(self) -> None:
         options = parse(
-            *("--listen", "tcp:80", "--listen", "unix:/a", "--upstream", "unix:/b"),
+            *("--listen", "tcp:80:backlog=7", "--listen", "unix:/a", "--upstream", "unix:/b"),
             *("--path", "/a", "--path", "/b/", "--www", "/", "--max-packet", "655360"),
         )
-        self.assertEqual(options["listen"], ["tcp:80", "unix:/a"])
+        self.assertEqual(options["listen"], ["tcp:80:backlog=7", "unix:/a:backlog=4096"])
         self.assertEqual(options["upstream"], "unix:/b")
         self.assertEqual(options["path"], ["/a", "/b/"])
         self.assertEqual(options["www"], "/")

@@ -135,6 +135,20 @@ class RequestTests(TestCase):
         fits = b"POST / HTTP/1.1\r\nContent-Length: 100\r\n\r\n" + b"x" * 100
         self.assertEqual(parse(small_parser(), [fits])[0].body, b"x" * 100)
 
+    def test_a_head_in_pieces_is_as_long_as_a_whole_one(self) -> None:
+        data = b"GET / HTTP/1.1\r\n" + b"Header: %b\r\n" % (b"x" * 500) * 19 + b"\r\n"
+        pieces = [data[at : at + 1400] for at in range(0, len(data), 1400)]
+        self.assertEqual(len(parse(RequestParser(ClientLimits()), pieces)), 1)
+
+    def test_a_body_is_not_counted_for_the_next_head(self) -> None:
+        data = b"POST / HTTP/1.1\r\nContent-Length: 20000\r\n\r\n" + b"x" * 20_000
+        pieces = [data + NEXT[:5], NEXT[5:]]
+        self.assertEqual(len(parse(RequestParser(ClientLimits()), pieces)), 2)
+
+    def test_a_length_may_begin_with_any_number_of_zeros(self) -> None:
+        data = b"POST / HTTP/1.1\r\nContent-Length: " + b"0" * 5000 + b"3\r\n\r\nabc"
+        self.assertEqual(parse(RequestParser(ClientLimits()), [data])[0].body, b"abc")
+
 
 class PropertyTests(TestCase):
     @given(st.binary(max_size=400), cuts())
