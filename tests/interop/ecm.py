@@ -1,0 +1,16 @@
+"""An ECM of the test's own, beside the stack's, over a link of its own to the same ejabberd."""
+
+from twisted.trial.unittest import TestCase
+
+from tests.interop import programs
+from tests.process import script
+
+
+async def start(test: TestCase, link: str, *arguments: str) -> str:
+    """Start ECM on a free port, until the test ends; return its URL."""
+    command = (script("twistd"), "-n", "--pidfile=", "ecm", "--upstream", f"tcp:{link}")
+    listen = ("--listen", "tcp:0:interface=127.0.0.1")
+    process = programs.start(test, *command, *listen, *arguments)
+    port = (await process.printed(r"ClientFactory starting on ([0-9]+)"))[1]
+    await process.printed("link up")
+    return f"http://127.0.0.1:{port}"

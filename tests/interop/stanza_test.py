@@ -1,0 +1,46 @@
+"""stanza, a library for Node and browsers, in Node."""
+
+import json
+import re
+from pathlib import Path
+
+from tests.interop import programs
+from tests.interop.npm import NODE_MODULES
+from tests.interop.talk import TalkTestCase
+
+PROGRAM = Path(__file__).with_name("stanza_client.cjs")
+
+
+class StanzaClient:
+    """Talks to ``stanza_client.cjs``, which says how."""
+
+    def __init__(self, test: TalkTestCase) -> None:
+        self._test = test
+
+    async def come(self, url: str, jid: str, password: str) -> str:
+        command = ("node", str(PROGRAM), url, jid, password)
+        modules = {"NODE_PATH": str(NODE_MODULES)}
+        self._process = programs.start(self._test, *command, environment=modules)
+        online = await self._process.printed(r'\["online","(.*)"\]\n')
+        return online[1]
+
+    async def say(self, to: str, texts: list[str]) -> None:
+        for text in texts:
+            self._command("say", to, text)
+
+    async def hear(self, count: int) -> list[str]:
+        await self._process.printed(rf'(\["heard",.*\][^[]*){{{count}}}')
+        lines = re.findall(r'^\["heard".*$', self._process.output, re.MULTILINE)
+        return [json.loads(line)[1] for line in lines]
+
+    async def leave(self) -> None:
+        self._command("leave")
+        self._test.assertEqual(await self._process.ended, 0, self._process.output)
+
+    def _command(self, *values: str) -> None:
+        self._process.transport.writeToChild(0, f"{json.dumps(values)}\n".encode())
+
+
+class StanzaTests(TalkTestCase):
+    async def test_talk(self) -> None:
+        await self.assert_talks(StanzaClient(self))
