@@ -1,5 +1,6 @@
 """Conversations over BOSH through the whole stack: ECM, link, mod_ecm and a real ejabberd."""
 
+from secrets import token_hex
 from xml.sax.saxutils import escape
 
 from twisted.internet.defer import DeferredList, ensureDeferred
@@ -57,18 +58,19 @@ class ConversationTests(TestCase):
             await client.terminate()
 
     async def test_romeo_and_juliet_meet_and_talk(self) -> None:
-        romeo = await self.newcomer("romeo", "PLAIN")
-        juliet = await self.newcomer("juliet", "SCRAM-SHA-1")
+        montague, capulet = f"romeo-{token_hex(4)}", f"juliet-{token_hex(4)}"
+        romeo = await self.newcomer(montague, "PLAIN")
+        juliet = await self.newcomer(capulet, "SCRAM-SHA-1")
 
         # Romeo puts Juliet on his roster and asks to see her; Juliet lets him.
-        item = f"<item jid='juliet@{self.stack.domain}' name='Juliet'/>"
+        item = f"<item jid='{capulet}@{self.stack.domain}' name='Juliet'/>"
         await romeo.iq("set", f"<query xmlns='{ROSTER}'>{item}</query>")
         roster = await romeo.iq("get", f"<query xmlns='{ROSTER}'/>")
         [juliet_on_roster] = list(roster.iter(f"{{{ROSTER}}}item"))
         self.assertEqual(juliet_on_roster.get("name"), "Juliet")
-        romeo.send(presence("subscribe", "juliet", self.stack.domain))
+        romeo.send(presence("subscribe", capulet, self.stack.domain))
         await juliet.receive(lambda stanza: stanza.get("type") == "subscribe")
-        juliet.send(presence("subscribed", "romeo", self.stack.domain))
+        juliet.send(presence("subscribed", montague, self.stack.domain))
         seen = await romeo.receive(lambda stanza: stanza.get("from") == juliet.jid)
         self.assertEqual(seen.tag, f"{{{CLIENT}}}presence")
 
@@ -76,9 +78,9 @@ class ConversationTests(TestCase):
         texts = ["hi", "<&>\"'", "\U0001f600 \u4e16\u754c", "x" * 50_000, "bye"]
         for text in texts:
             romeo.send(message(juliet.jid, text))
-            self.assertEqual(await juliet.message(), (f"romeo@{self.stack.domain}", text))
+            self.assertEqual(await juliet.message(), (f"{montague}@{self.stack.domain}", text))
             juliet.send(message(romeo.jid, text))
-            self.assertEqual(await romeo.message(), (f"juliet@{self.stack.domain}", text))
+            self.assertEqual(await romeo.message(), (f"{capulet}@{self.stack.domain}", text))
 
         # Juliet goes, and Romeo sees it.
         await juliet.terminate()
