@@ -103,7 +103,6 @@ class BoshClient:
         bound = await self.iq("set", f"<bind xmlns='{BIND}'/>")
         self.jid = bound.findtext(f".//{{{BIND}}}jid") or ""
         self._polls = True
-        self._go_on()
 
     async def _plain(self, name: str, password: str) -> None:
         await self._auth("PLAIN", plain(name, password))
@@ -131,6 +130,7 @@ class BoshClient:
 
     async def receive(self, wanted: Callable[[Element], bool]) -> Element:
         """Return the next stanza that is wanted; those before it are dropped. Raises Refused."""
+        self._go_on()
         while True:
             stanza = await self._stanzas.get()
             if stanza.tag == _REFUSED:

@@ -58,13 +58,13 @@ class Proxy:
 
 NGINX = Proxy(
     name="nginx",
-    command=("nginx", "-p", "./", "-c", "nginx.conf", "-e", "stderr"),
+    command=("/usr/sbin/nginx", "-p", "./", "-c", "nginx.conf", "-e", "stderr"),
     bind="listen",
     ready="getrlimit",
 )
 HAPROXY = Proxy(
     name="haproxy",
-    command=("haproxy", "-W", "-f", "documented"),
+    command=("/usr/sbin/haproxy", "-W", "-f", "documented"),
     bind="bind",
     ready="Loading success",
 )
