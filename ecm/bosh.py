@@ -4,6 +4,7 @@
 headers.
 """
 
+from functools import cache
 from http import HTTPStatus
 from typing import Final
 
@@ -12,7 +13,6 @@ from ecm.limits import RETRY_AFTER
 from ecm.request import Request, RequestError
 from ecm.response import TEXT, response
 
-_ANSWER: Final = b"HTTP/1.1 200 OK\r\nContent-Type: text/xml; charset=utf-8\r\n"
 _ALLOW: Final = b"Allow: %b\r\n" % METHODS
 _RETRY: Final = b"Retry-After: %d\r\n" % RETRY_AFTER
 
@@ -22,9 +22,16 @@ Give it to a chat client; there is nothing to read here in a browser.
 """
 
 
-def answer(body: bytes, lines: bytes) -> bytes:
+def answer(status: int, body: bytes, lines: bytes) -> bytes:
     """Return the response that carries what the session answered."""
-    return b"%b%bContent-Length: %d\r\n\r\n%b" % (_ANSWER, lines, len(body), body)
+    return b"%b%bContent-Length: %d\r\n\r\n%b" % (_head(status), lines, len(body), body)
+
+
+@cache
+def _head(status: int) -> bytes:
+    phrase = HTTPStatus(status).phrase if status in set(HTTPStatus) else ""
+    type_line = b"Content-Type: text/xml; charset=utf-8\r\n"
+    return b"HTTP/1.1 %d %b\r\n%b" % (status, phrase.encode(), type_line)
 
 
 def unavailable(why: str, lines: bytes) -> bytes:

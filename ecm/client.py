@@ -21,7 +21,7 @@ from ecm.request import Request, RequestError, RequestParser
 from ecm.response import CLOSE, CONTINUE, KEEP, KEEP_HTTP10, not_found
 from ecm.settings import ClientSettings
 from ecm.source import Source
-from ecm.table import ConnectionTable, Unavailable
+from ecm.table import GAVE_UP, GONE, ConnectionTable, Unavailable
 from ecm.transport import IStreamTransport
 
 DRAINING = "This front end is stopping"
@@ -123,7 +123,7 @@ class ClientProtocol(Connection):
         self._backlog = self._parser = None
         exchanges, self._exchanges = self._exchanges, ()
         for exchange in exchanges:
-            self._server.table.forget(exchange.id)
+            self._server.table.forget(exchange.id, GONE)
         if self._page is not None:
             self._page.client_gone(reason)
             self._page = None
@@ -140,15 +140,19 @@ class ClientProtocol(Connection):
 
     # What the table says of a request, through its exchange.
 
-    def answered(self, exchange: Exchange, content: bytes) -> None:
+    def answered(self, exchange: Exchange, status: int, body: bytes) -> None:
         """Answer with what the session has said."""
-        self._respond(exchange, bosh.answer(content, self._lines(exchange)))
+        self._respond(exchange, bosh.answer(status, body, self._lines(exchange)))
 
     def refused(self, exchange: Exchange, why: str) -> None:
         """Answer that the session could not be asked, and take no later answer for another's."""
         if exchange.id == self._id:
             self._id = 0
         self._respond(exchange, bosh.unavailable(why, self._lines(exchange)))
+
+    def dropped(self) -> None:
+        """Close the connection at once."""
+        self.transport.abortConnection()
 
     # What the server says to all.
 
@@ -173,7 +177,7 @@ class ClientProtocol(Connection):
     def give_up(self) -> None:
         """Answer what is in flight without the session."""
         for exchange in self._exchanges:
-            self._server.table.forget(exchange.id)
+            self._server.table.forget(exchange.id, GAVE_UP)
             if exchange.response is None:
                 self.refused(exchange, DRAINING)
 

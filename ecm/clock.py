@@ -26,6 +26,10 @@ class Clock:
         """Call ``listener`` with the time at every tick."""
         self._listeners.append(listener)
 
+    def seconds(self) -> float:
+        """Return the time as exactly as it is known, on the same scale as ``now``."""
+        return self._reactor.seconds()
+
     def start(self) -> None:
         self._loop.start(1, now=False)
 

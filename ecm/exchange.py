@@ -2,15 +2,24 @@
 
 from typing import Protocol
 
+from ecm.request import Request
+from ecm.source import Source
+
 
 class Client(Protocol):
     """What an exchange needs of the connection that it is on."""
 
-    def answered(self, exchange: "Exchange", content: bytes) -> None:
+    def source(self, request: Request) -> Source:
+        """Whose request it is."""
+
+    def answered(self, exchange: "Exchange", status: int, body: bytes) -> None:
         """Answer with what the session has said."""
 
     def refused(self, exchange: "Exchange", why: str) -> None:
         """Answer that the session could not be asked."""
+
+    def dropped(self) -> None:
+        """Close the connection at once."""
 
 
 class Exchange:
@@ -30,10 +39,18 @@ class Exchange:
         self.id = 0
         self.response: bytes | None = None
 
-    def answered(self, content: bytes) -> None:
+    def source(self, request: Request) -> Source:
+        """Whose request it is."""
+        return self.client.source(request)
+
+    def answered(self, status: int, body: bytes) -> None:
         """Take the session's answer."""
-        self.client.answered(self, content)
+        self.client.answered(self, status, body)
 
     def refused(self, why: str) -> None:
         """There will be none, for a reason that is not the client's."""
         self.client.refused(self, why)
+
+    def dropped(self) -> None:
+        """There will be none, and ejabberd wants the client dropped."""
+        self.client.dropped()

@@ -15,9 +15,12 @@ MAX_PACKET: Final = 1024 * 1024
 # would only be memory: it is better to let the clients wait.
 MAX_QUEUE: Final = 8 * 1024 * 1024
 
-# Seconds for which requests may wait while the link is that far behind. Below the 20 to 60 seconds
-# after which web clients give up on a request by themselves.
+# Seconds for which requests may wait while the link is that far behind, or is not there. Below the
+# 20 to 60 seconds after which web clients give up on a request by themselves.
 QUEUE_TIMEOUT: Final = 10
+
+# Bytes of the bodies of requests that wait for that. As many as may wait on the link.
+MAX_PARKED: Final = MAX_QUEUE
 
 # Seconds between attempts to reach ejabberd: the first, the factor by which they grow, the last.
 # The last is short, because people are waiting, and one link costs ejabberd nothing.
@@ -28,6 +31,33 @@ RECONNECT_LAST: Final = 5.0
 # Seconds, at most, that are added to each pause at random, so that many front ends do not all come
 # back in the same moment.
 RECONNECT_JITTER: Final = 0.5
+
+# Bytes of the first line of a typed content. Only hello with a long name comes near it.
+MAX_LINE: Final = 1024
+
+# Bytes that a packet needs beside a request's body: its header, and the line with an IPv6 address.
+REQUEST_OVERHEAD: Final = 128
+
+# Seconds in which hello has to be answered. A busy ejabberd answers within one; clients that wait
+# for the link are answered 503 meanwhile.
+HELLO_TIMEOUT: Final = 5
+
+# Connections in succession that are closed before hello is answered, after which the next one is
+# plain. One alone may be an ejabberd that has just been stopped.
+MAX_UNANSWERED_HELLOS: Final = 2
+
+# Seconds between pings. Firewalls and NATs forget connections after minutes.
+PING_INTERVAL: Final = 10
+
+# Seconds without a byte from ejabberd after which the link is given up. Three pings, and still less
+# than the minute after which most clients give up on a request.
+DEAD_TIME: Final = 30
+
+# Pings within a second that are answered. A side needs one in some seconds.
+MAX_PINGS: Final = 100
+
+# Bytes of a link's secret. Less could be guessed from one proof.
+LEAST_SECRET: Final = 16
 
 # Requests.
 

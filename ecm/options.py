@@ -10,10 +10,9 @@ from twisted.python import usage
 
 from ecm import __version__
 from ecm.cors import Cors
-from ecm.limits import BACKLOG, ClientLimits
+from ecm.limits import BACKLOG, LEAST_SECRET, REQUEST_OVERHEAD, ClientLimits
 from ecm.numbers import NUMBERS
-from ecm.packet import HEADER_SIZE
-from ecm.settings import ClientSettings
+from ecm.settings import ClientSettings, LinkSettings, Protocol
 from ecm.source import FORWARDED, X_FORWARDED_FOR, Proxies
 
 LISTEN = ["tcp:5280"]
@@ -38,6 +37,21 @@ class Options(usage.Options):
             "u",
             UPSTREAM,
             "ENDPOINT of mod_ecm in ejabberd, to which the link goes.",
+            str,
+        ],
+        [
+            "protocol",
+            None,
+            Protocol.AUTO.value,
+            "plain, typed or auto: what is spoken on the link. auto is typed, and plain with what"
+            " knows only that. A plain link carries no addresses of clients.",
+            str,
+        ],
+        [
+            "link-secret-file",
+            None,
+            None,
+            "FILE with the secret that both ends of the link have to know; mod_ecm's secret_file.",
             str,
         ],
         ["www", "w", None, "DIR of files to serve on all other paths, which else are 404.", str],
@@ -113,19 +127,43 @@ class Options(usage.Options):
         self["path"] = self["path"] or PATHS
         for option in NUMBERS:
             self[option.name] = option.parse(self[option.name])
-        if self["max-body"] > self["max-packet"] - HEADER_SIZE:
+        if self["max-body"] > self["max-packet"] - REQUEST_OVERHEAD:
             raise ValueError("--max-body: no packet can take that, raise --max-packet")
+        if self["dead-time"] <= self["ping-interval"]:
+            raise ValueError("--dead-time: has to be longer than --ping-interval")
         self._check_endpoints()
         for name in ("listen", "proxy-protocol"):
             self[name] = [_with_backlog(endpoint) for endpoint in self[name]]
         if self["www"] is not None and not Path(self["www"]).is_dir():
             raise ValueError(f"--www: there is no folder {self['www']}")
+        self.link = self._link()
         self.clients = ClientSettings(
             paths=frozenset(_spellings(self["path"])),
             limits=self._limits(),
             cors=self._cors(),
             proxies=self._proxies(),
         )
+
+    def _link(self) -> LinkSettings:
+        return LinkSettings(
+            protocol=self._protocol(),
+            secret=_secret(self["link-secret-file"]),
+            max_packet=self["max-packet"],
+            max_queue=self["max-queue"],
+            ping_interval=self["ping-interval"],
+            dead_time=self["dead-time"],
+        )
+
+    def _protocol(self) -> Protocol:
+        try:
+            protocol = Protocol(self["protocol"])
+        except ValueError:
+            raise ValueError(f"--protocol {self['protocol']}: plain, typed or auto") from None
+        if protocol is Protocol.PLAIN and self["link-secret-file"] is not None:
+            raise ValueError(
+                "--link-secret-file: a plain link cannot prove it, use another --protocol"
+            )
+        return protocol
 
     def _check_endpoints(self) -> None:
         # Imported here, as twistd's own --reactor has been obeyed by now.
@@ -174,6 +212,21 @@ def _try(what: str, parse: Callable[..., Any], *arguments: Any) -> None:
         parse(*arguments)
     except Exception as error:
         raise ValueError(f"{what}: this is no endpoint ({error})") from None
+
+
+def _secret(file: str | None) -> bytes | None:
+    if file is None:
+        return None
+    try:
+        secret = Path(file).read_bytes().rstrip()
+    except OSError as error:
+        raise ValueError(f"--link-secret-file {file}: {error.strerror}") from None
+    if len(secret) < LEAST_SECRET:
+        raise ValueError(
+            f"--link-secret-file {file}: a secret has {LEAST_SECRET} bytes or more, this one"
+            f" {len(secret)}; head -c 32 /dev/urandom | base64 makes one"
+        )
+    return secret
 
 
 def _with_backlog(endpoint: str) -> str:

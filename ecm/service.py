@@ -26,7 +26,7 @@ from ecm.options import Options
 from ecm.proxied import ProxiedFactory
 from ecm.settings import ClientSettings
 from ecm.table import ConnectionTable
-from ecm.upstream import link_service
+from ecm.upstream import LinkFactory, link_service
 
 __all__ = ["Options", "makeService"]
 
@@ -89,6 +89,7 @@ class EcmService(MultiService):
 
     async def _drain(self) -> None:
         """Wait for the requests in flight; then answer them 503, and cut what does not close."""
+        self._clients.table.drain()
         drained = self._clients.drain()
         await self._wait_for(drained, self._hurry, seconds=self._options["drain-timeout"])
         self._clients.give_up()
@@ -125,21 +126,17 @@ def makeService(options: Options) -> EcmService:
     """Return the service that ``options`` describe; nothing of it has been started."""
     from twisted.internet import reactor
 
-    # A random start, so that an answer meant for an earlier ECM finds nobody here.
-    table = ConnectionTable(1 + secrets.randbelow(2**63), options["queue-timeout"])
     clock = Clock(reactor, time.time)
+    # A random start, so that an answer meant for an earlier ECM finds nobody here.
+    first_id = 1 + secrets.randbelow(2**63)
+    table = ConnectionTable(first_id, options["queue-timeout"], clock.now)
     clock.listen(table.tick)
     clients = ClientFactory(table, clock, _settings(options), _pages(options["www"]))
     ecm = EcmService(options, clients, reactor)
     upstream = options["upstream"]
-    link_service(
-        clientFromString(reactor, upstream),
-        upstream,
-        table,
-        options["max-packet"],
-        options["max-queue"],
-        reactor,
-    ).setServiceParent(ecm)
+    links = LinkFactory(table, clock, options.link)
+    endpoint = clientFromString(reactor, upstream)
+    link_service(endpoint, upstream, links, reactor).setServiceParent(ecm)
     for listen in options["listen"]:
         listening_service(listen, clients, reactor).setServiceParent(ecm)
     for listen in options["proxy-protocol"]:

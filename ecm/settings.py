@@ -1,10 +1,43 @@
-"""What the operator has said of clients' connections."""
+"""What the operator has said of the link, and of clients' connections."""
+
+from enum import Enum
 
 import attrs
 
 from ecm.cors import Cors
-from ecm.limits import ClientLimits
+from ecm.limits import (
+    DEAD_TIME,
+    MAX_PACKET,
+    MAX_QUEUE,
+    PING_INTERVAL,
+    ClientLimits,
+)
 from ecm.source import Proxies
+
+
+class Protocol(Enum):
+    """What is spoken on the link."""
+
+    PLAIN = "plain"
+    TYPED = "typed"
+    AUTO = "auto"
+
+
+@attrs.frozen
+class LinkSettings:
+    """Bytes and seconds."""
+
+    protocol: Protocol = Protocol.AUTO
+    secret: bytes | None = None
+    max_packet: int = MAX_PACKET
+    max_queue: int = MAX_QUEUE
+    ping_interval: int = PING_INTERVAL
+    dead_time: int = DEAD_TIME
+
+    @property
+    def insists(self) -> bool:
+        """Whether nothing but a typed link will do: a plain one proves nothing."""
+        return self.protocol is Protocol.TYPED or self.secret is not None
 
 
 @attrs.frozen

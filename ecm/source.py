@@ -46,8 +46,8 @@ class Proxies:
         An entry that is no address ends the search: the proxy that wrote it is the last one of
         which anything is known.
         """
-        known = _plain(peer) or peer
-        if not self._trusts(known):
+        known = (_plain(peer) or peer) if ":" in peer else peer
+        if not self.trusted or not self._trusts(known):
             return known
         for entry in reversed(list(self._entries(headers))):
             address = _address(entry)

@@ -5,10 +5,12 @@ connection that waits for its next request is not in it. An ID names one connect
 again only when the answer to its last request has come, so no answer is ever taken for another's.
 """
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from ecm.counters import Counters
+from ecm.limits import MAX_PARKED
 from ecm.request import Request
+from ecm.source import Source
 
 
 class Waiting(Protocol):
@@ -16,18 +18,32 @@ class Waiting(Protocol):
 
     id: int
 
-    def answered(self, content: bytes) -> None:
+    def source(self, request: Request) -> Source:
+        """Whose request it is."""
+
+    def answered(self, status: int, body: bytes) -> None:
         """Take the session's answer."""
 
     def refused(self, why: str) -> None:
         """There will be none, for a reason that is not the client's."""
 
+    def dropped(self) -> None:
+        """There will be none, and ejabberd wants the client dropped."""
+
 
 class Link(Protocol):
-    """What the table needs of the link."""
+    """What the table needs of the link. ``max_body`` is in bytes."""
+
+    max_body: int
 
     def send_request(self, waiting: Waiting, request: Request) -> None:
         """Send a request to ejabberd."""
+
+    def send_gone(self, connection_id: int, reason: str) -> None:
+        """Tell ejabberd that nobody waits for the answer to a request any more."""
+
+    def drain(self) -> None:
+        """Tell ejabberd that ECM stops soon."""
 
     def abort(self) -> None:
         """Close the link at once, whatever there is to be sent."""
@@ -47,28 +63,40 @@ class Unavailable(Exception):
     """ejabberd cannot be asked at the moment. The text says why."""
 
 
-NO_LINK = "The front end is up, but has no link to the chat server"
-LINK_FULL = "The chat server is too slow at the moment"
+NO_LINK: Final = "The front end is up, but has no link to the chat server"
+LINK_FULL: Final = "The chat server is too slow at the moment"
+STOPS: Final = "The chat server is stopping"
+TOO_LONG: Final = "The chat server takes no request of this length"
+NOT_UNDERSTOOD: Final = "The front end and the chat server do not understand each other"
+
+# Why nobody waits for an answer any more: the client has gone, or ECM has answered by itself.
+GONE: Final = "gone"
+GAVE_UP: Final = "gave-up"
 
 
 class ConnectionTable:
     """Carries requests to the link, and answers back to the clients that wait for them.
 
-    While the link is full, clients are not read, and what they have asked already is parked. If
-    that lasts for ``queue_timeout`` seconds, they are read and refused until the link has drained.
+    While there is no link, or a full one, requests are parked; while it is full, clients are not
+    even read. If that lasts for ``queue_timeout`` seconds, requests are refused until there is a
+    link again that is not full.
     """
 
-    def __init__(self, first_id: int, queue_timeout: float) -> None:
+    def __init__(self, first_id: int, queue_timeout: float, now: float = 0.0) -> None:
         self.counters = Counters()
         self.readers: Readers | None = None
         self._queue_timeout = queue_timeout
         self._next_id = first_id
         self._waiting: dict[int, Waiting] = {}
+        # Requests that wait to be sent, by the same ID, and the bytes of their bodies.
         self._parked: dict[int, Request] = {}
+        self._parked_size = 0
         self._link: Link | None = None
-        self._full_since: float | None = None
-        self._refuses = False
-        self._now = 0.0
+        # Why requests have to wait, and since when; why they are refused. Empty if they are not.
+        self._obstacle = NO_LINK
+        self._since = now
+        self._refusal = ""
+        self._now = now
 
     def __len__(self) -> int:
         """How many exchanges are in flight."""
@@ -87,66 +115,129 @@ class ConnectionTable:
 
     def request(self, waiting: Waiting, request: Request) -> None:
         """Send a request, and note who waits for the answer. Raises Unavailable."""
-        if self._link is None:
-            raise Unavailable(NO_LINK)
-        if self._refuses:
-            raise Unavailable(LINK_FULL)
-        self._waiting[waiting.id] = waiting
-        if self._full_since is None:
+        if self._refusal:
+            raise Unavailable(self._refusal)
+        if self._link is not None and len(request.body) > self._link.max_body:
+            raise Unavailable(TOO_LONG)
+        if self._link is None or self._obstacle:
+            self._park(waiting, request)
+        else:
+            self._waiting[waiting.id] = waiting
             self.counters.requests += 1
             self._link.send_request(waiting, request)
-        else:
-            self._parked[waiting.id] = request
 
-    def forget(self, connection_id: int) -> None:
-        """The client of an exchange in flight has gone: the answer is for nobody."""
-        self._waiting.pop(connection_id, None)
-        self._parked.pop(connection_id, None)
+    def forget(self, connection_id: int, reason: str) -> None:
+        """Nobody waits for the answer of an exchange any more: should it come, it is for nobody."""
+        waiting = self._waiting.pop(connection_id, None)
+        parked = self._parked.pop(connection_id, None)
+        if parked is not None:
+            self._parked_size -= len(parked.body)
+        elif self._link is not None and waiting is not None:
+            self._link.send_gone(connection_id, reason)
 
     # From the link.
 
     def link_up(self, link: Link) -> None:
         self._link = link
+        self._go_on()
 
-    def answer(self, connection_id: int, content: bytes) -> None:
+    def answer(self, connection_id: int, status: int, body: bytes) -> None:
         """Give an answer to the one who waits for it; drop it where nobody does."""
         waiting = self._waiting.pop(connection_id, None)
         if waiting is None:
             self.counters.late += 1
             return
         self.counters.answers += 1
-        waiting.answered(content)
+        waiting.answered(status, body)
+
+    def drop(self, connection_id: int) -> None:
+        """Drop the client that waits under this ID, if there is one."""
+        waiting = self._waiting.pop(connection_id, None)
+        if waiting is not None:
+            waiting.dropped()
+
+    def fail(self, connection_id: int) -> None:
+        """A request, or the answer to it, was not understood."""
+        self.counters.failed += 1
+        waiting = self._waiting.pop(connection_id, None)
+        if waiting is not None:
+            waiting.refused(NOT_UNDERSTOOD)
 
     def link_full(self) -> None:
         """More waits to be sent than the link is allowed to hold."""
-        self._full_since = self._now
-        if self.readers is not None:
-            self.readers.pause()
+        if self._refusal != STOPS:
+            self._wait(LINK_FULL)
+            if self.readers is not None:
+                self.readers.pause()
 
     def link_drained(self) -> None:
-        """The link takes requests again: first those that were parked."""
-        self._not_full()
-        parked, self._parked = self._parked, {}
-        for connection_id, request in parked.items():
-            self.request(self._waiting[connection_id], request)
+        """The link takes requests again."""
+        if self._refusal != STOPS:
+            self._go_on()
 
-    def _not_full(self) -> None:
-        self._full_since = None
-        self._refuses = False
+    def link_stops(self) -> None:
+        """ejabberd takes no new requests on this link; it answers those that it has."""
+        self._refuse(STOPS)
+
+    def link_down(self) -> None:
+        """Tell those whose requests were sent that their answers will not come."""
+        self._link = None
+        waiting, self._waiting = self._waiting, {}
+        lost = [one for connection_id, one in waiting.items() if connection_id not in self._parked]
+        self._waiting = {each: waiting[each] for each in self._parked}
+        self.counters.lost += len(lost)
+        for one in lost:
+            one.refused(NO_LINK)
+        self._wait(NO_LINK)
+        self._read()
+
+    # Requests that have to wait.
+
+    def _wait(self, obstacle: str) -> None:
+        """Send no requests for now."""
+        self._obstacle = obstacle
+        self._since = self._now
+        self._refusal = ""
+
+    def _read(self) -> None:
         if self.readers is not None:
             self.readers.resume()
 
-    def link_down(self) -> None:
-        """Tell all who wait that their answers will not come."""
-        self._link = None
-        waiting, self._waiting = self._waiting, {}
-        self._parked.clear()
-        self.counters.lost += len(waiting)
-        for one in waiting.values():
-            one.refused(NO_LINK)
-        self._not_full()
+    def _park(self, waiting: Waiting, request: Request) -> None:
+        if self._parked_size + len(request.body) > MAX_PARKED:
+            raise Unavailable(self._obstacle)
+        self._waiting[waiting.id] = waiting
+        self._parked[waiting.id] = request
+        self._parked_size += len(request.body)
+
+    def _unpark(self) -> list[tuple[Waiting, Request]]:
+        parked, self._parked, self._parked_size = self._parked, {}, 0
+        return [(self._waiting.pop(each), request) for each, request in parked.items()]
+
+    def _go_on(self) -> None:
+        """Send requests again, first those that were parked."""
+        self._obstacle = self._refusal = ""
+        for waiting, request in self._unpark():
+            try:
+                self.request(waiting, request)
+            except Unavailable as why:
+                waiting.refused(str(why))
+        self._read()
+
+    def _refuse(self, why: str) -> None:
+        """Refuse requests from now on, and those that are parked."""
+        self._refusal = why
+        for waiting, _ in self._unpark():
+            waiting.refused(why)
+        self._read()
 
     # From the service.
+
+    def drain(self) -> None:
+        """Tell ejabberd that ECM stops soon. From now on no request waits to be sent."""
+        self._queue_timeout = 0
+        if self._link is not None:
+            self._link.drain()
 
     def abort_link(self) -> None:
         """Close the link at once, if there is one."""
@@ -156,17 +247,7 @@ class ConnectionTable:
     # From the clock.
 
     def tick(self, now: float) -> None:
-        """Stop waiting for a full link once that has taken too long."""
+        """Let no request wait for too long."""
         self._now = now
-        if self._full_since is None or self._refuses:
-            return
-        if now - self._full_since >= self._queue_timeout:
-            self._refuse_parked()
-
-    def _refuse_parked(self) -> None:
-        self._refuses = True
-        parked, self._parked = self._parked, {}
-        for connection_id in parked:
-            self._waiting.pop(connection_id).refused(LINK_FULL)
-        if self.readers is not None:
-            self.readers.resume()
+        if self._obstacle and not self._refusal and now - self._since >= self._queue_timeout:
+            self._refuse(self._obstacle)

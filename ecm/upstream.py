@@ -1,150 +1,128 @@
-"""The link's side: one connection to ejabberd, kept up for as long as ECM runs."""
+"""The way to ejabberd: connects the link, and connects it again, for as long as ECM runs."""
 
+import os
 import random
+import secrets
+import socket
 
+import attrs
 from twisted.application.internet import ClientService, backoffPolicy
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import (
     IAddress,
     IProtocol,
     IProtocolFactory,
-    IPushProducer,
     IReactorTime,
     IStreamClientEndpoint,
-    ITCPTransport,
 )
-from twisted.internet.protocol import Factory, connectionDone
+from twisted.internet.protocol import Factory, Protocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ecm import limits
-from ecm.framer import PacketReceiver
-from ecm.packet import LINK_ID, PacketError, encode
-from ecm.request import Request
-from ecm.table import ConnectionTable, Waiting
+from ecm.clock import Clock
+from ecm.dialogue import Dialogue
+from ecm.link import HelloUnanswered, LinkProtocol
+from ecm.settings import LinkSettings
+from ecm.settings import Protocol as Spoken
+from ecm.table import ConnectionTable
 
 _log = Logger()
 
 
-@implementer(IPushProducer)
-class LinkProtocol(PacketReceiver):
-    """The link while it is up. The content of a packet is the body of a request or an answer."""
-
-    def __init__(self, table: ConnectionTable, max_packet: int, max_queue: int) -> None:
-        super().__init__(max_packet)
-        self._table = table
-        # Packets that wait because the transport is stuck, and their bytes.
-        self._max_queue = max_queue
-        self._queue: list[bytes] = []
-        self._queued = 0
-        self._stuck = False
-        self._full = False
-
-    def connectionMade(self) -> None:
-        self.transport.registerProducer(self, True)
-        if ITCPTransport.providedBy(self.transport):  # not so on a UNIX socket
-            self.transport.setTcpNoDelay(True)
-        _log.info("link up")
-        self._table.link_up(self)
-
-    def send_request(self, waiting: Waiting, request: Request) -> None:
-        """Send the body of a request, under the ID of who waits for the answer."""
-        packet = encode(waiting.id, request.body)
-        if self._stuck:
-            self._keep(packet)
-        else:
-            self.transport.write(packet)
-
-    def abort(self) -> None:
-        """Close the link at once, whatever there is to be sent."""
-        self.transport.abortConnection()
-
-    # The queue. The transport says when ejabberd takes less than it is sent.
-
-    def pauseProducing(self) -> None:
-        self._stuck = True
-
-    def _keep(self, packet: bytes) -> None:
-        self._queue.append(packet)
-        self._queued += len(packet)
-        if self._queued > self._max_queue and not self._full:
-            self._full = True
-            _log.warn("link full: clients wait until ejabberd has taken what was sent")
-            self._table.link_full()
-
-    def resumeProducing(self) -> None:
-        self._stuck = False
-        queue, self._queue, self._queued = self._queue, [], 0
-        self.transport.writeSequence(queue)
-        if self._full:
-            self._full = False
-            _log.info("link drained")
-            self._table.link_drained()
-
-    def stopProducing(self) -> None:
-        """The link has gone, as connectionLost will say."""
-
-    def packet_received(self, connection_id: int, content: bytes) -> None:
-        if connection_id != LINK_ID:  # about the link itself nothing has been agreed
-            self._table.answer(connection_id, content)
-
-    def packet_error(self, error: PacketError) -> None:
-        _log.error("ejabberd has sent what is no packet, the link is closed: {error}", error=error)
-        self._table.counters.malformed += 1
-        self.transport.abortConnection()
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        _log.warn(
-            "link down, with {unanswered} requests unanswered: {why}",
-            unanswered=len(self._table),
-            why=reason.getErrorMessage(),
-        )
-        self._table.link_down()
-
-
 class LinkFactory(Factory):
-    """Makes the protocol of each new link."""
+    """Makes the protocol of each new link, and gives links the time."""
 
     noisy = False
 
-    def __init__(self, table: ConnectionTable, max_packet: int, max_queue: int) -> None:
+    def __init__(self, table: ConnectionTable, clock: Clock, settings: LinkSettings) -> None:
         self._table = table
-        self._max_packet = max_packet
-        self._max_queue = max_queue
+        self._clock = clock
+        self._settings = settings
+        self._link: LinkProtocol | None = None
+        self._unanswered = 0
+        clock.listen(self._tick)
 
     def buildProtocol(self, addr: IAddress | None) -> LinkProtocol:
-        return LinkProtocol(self._table, self._max_packet, self._max_queue)
+        settings = self._next_settings()
+        dialogue = Dialogue(settings, _instance(), secrets.token_hex(16))
+        self._link = LinkProtocol(self._table, self._clock, settings, dialogue)
+        return self._link
+
+    def up(self) -> None:
+        """A link has come up."""
+        self._unanswered = 0
+
+    def unanswered(self) -> None:
+        """A connection was closed before hello was answered."""
+        self._unanswered += 1
+
+    def _next_settings(self) -> LinkSettings:
+        """Do without hello after those to whom it means nothing, if that is wanted."""
+        if self._settings.insists or self._unanswered < limits.MAX_UNANSWERED_HELLOS:
+            return self._settings
+        return attrs.evolve(self._settings, protocol=Spoken.PLAIN)
+
+    def _tick(self, now: float) -> None:
+        if self._link is not None:
+            self._link.tick(now)
+
+
+def _instance() -> str:
+    """Return this ECM's name for ejabberd's log."""
+    return f"{socket.gethostname()[:200]}:{os.getpid()}"
 
 
 @implementer(IStreamClientEndpoint)
-class ReportingEndpoint:
-    """An endpoint that logs why it could not connect, once until it can again."""
+class LinkEndpoint:
+    """An endpoint whose connections are links that are up.
 
-    def __init__(self, endpoint: IStreamClientEndpoint, description: str) -> None:
+    It logs why there is none, once for each reason until there is one again. The factory that it
+    is given makes a protocol that hears only of the end of the link.
+    """
+
+    def __init__(
+        self, endpoint: IStreamClientEndpoint, description: str, links: LinkFactory
+    ) -> None:
         self._endpoint = endpoint
         self._description = description
-        self._reported = False
+        self._links = links
+        self._reported = ""
 
     def __repr__(self) -> str:
         return self._description
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
-        return self._endpoint.connect(protocolFactory).addCallbacks(self._connected, self._failed)
+        greeted = self._endpoint.connect(self._links).addCallback(_greeted)
+        return greeted.addCallbacks(self._up, self._failed, (protocolFactory,))
 
-    def _connected(self, protocol: IProtocol) -> IProtocol:
-        self._reported = False
-        return protocol
+    def _up(self, link: LinkProtocol, factory: IProtocolFactory) -> IProtocol:
+        self._reported = ""
+        self._links.up()
+        watcher = factory.buildProtocol(link.transport.getPeer())
+        assert watcher is not None
+        link.on_lost = watcher.connectionLost
+        watcher.makeConnection(link.transport)
+        return watcher
 
     def _failed(self, failure: Failure) -> Failure:
-        if not self._reported and not failure.check(CancelledError):
-            self._reported = True
+        if failure.check(HelloUnanswered):
+            self._links.unanswered()
+        why = failure.getErrorMessage()
+        if why != self._reported and not failure.check(CancelledError):
+            self._reported = why
             _log.warn(
                 "no link to ejabberd at {upstream}, clients are answered 503: {why}",
                 upstream=self._description,
-                why=failure.getErrorMessage(),
+                why=why,
             )
         return failure
+
+
+def _greeted(link: IProtocol) -> Deferred[LinkProtocol]:
+    assert isinstance(link, LinkProtocol)
+    return link.ready
 
 
 def _jitter() -> float:
@@ -154,21 +132,16 @@ def _jitter() -> float:
 def link_service(
     endpoint: IStreamClientEndpoint,
     description: str,
-    table: ConnectionTable,
-    max_packet: int,
-    max_queue: int,
+    links: LinkFactory,
     clock: IReactorTime | None = None,
 ) -> ClientService:
-    """Return the service that keeps the link up.
-
-    ``description`` is how the log names the endpoint; ``max_packet`` and ``max_queue`` are
-    in bytes.
-    """
+    """Return the service that keeps a link up; the log names the endpoint ``description``."""
     policy = backoffPolicy(
         initialDelay=limits.RECONNECT_FIRST,
         factor=limits.RECONNECT_FACTOR,
         maxDelay=limits.RECONNECT_LAST,
         jitter=_jitter,
     )
-    factory = LinkFactory(table, max_packet, max_queue)
-    return ClientService(ReportingEndpoint(endpoint, description), factory, policy, clock)
+    watchers = Factory.forProtocol(Protocol)
+    watchers.noisy = False
+    return ClientService(LinkEndpoint(endpoint, description, links), watchers, policy, clock)

@@ -12,6 +12,7 @@ from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.protocol import Factory, Protocol
 from twisted.trial.unittest import TestCase
 
+from ecm.packet import LINK_ID, PacketDecoder, encode
 from ecm.transport import IStreamTransport
 from tests.process import Process, script, start
 
@@ -27,7 +28,10 @@ def temporary_folder(test: TestCase) -> Path:
 
 
 class Ejabberd(Protocol):
-    """The other end of the link: answers each request with its own body, at once or when told."""
+    """The other end of a plain link: answers each request with its own body, at once or when told.
+
+    To hello it answers with a BOSH error, as one that knows nothing of connection 0.
+    """
 
     transport: IStreamTransport
 
@@ -37,6 +41,7 @@ class Ejabberd(Protocol):
         self.holds = False
         self.asked: Deferred[bytes] = Deferred()
         self._held = b""
+        self._decoder = PacketDecoder()
 
     @classmethod
     async def start(cls, test: TestCase, reads: bool = True) -> "Ejabberd":
@@ -56,11 +61,18 @@ class Ejabberd(Protocol):
             self.transport.pauseProducing()
 
     def dataReceived(self, data: bytes) -> None:
-        self._held += data
+        for connection_id, body in self._decoder.feed(data):
+            if connection_id == LINK_ID:
+                self.transport.write(encode(LINK_ID, b"<body type='terminate'/>"))
+            else:
+                self._received(encode(connection_id, body))
+
+    def _received(self, packet: bytes) -> None:
+        self._held += packet
         if not self.holds:
             self.answer()
         elif not self.asked.called:
-            self.asked.callback(data)
+            self.asked.callback(packet)
 
     def answer(self) -> None:
         """Answer all that is held."""

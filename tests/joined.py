@@ -12,15 +12,17 @@ from ecm.client import Pages
 from ecm.clients import ClientFactory
 from ecm.clock import Clock
 from ecm.connection import Connection
+from ecm.link import LinkProtocol, LinkRefused
 from ecm.packet import PacketDecoder, encode
-from ecm.settings import ClientSettings
+from ecm.settings import ClientSettings, LinkSettings, Protocol
 from ecm.table import ConnectionTable
-from ecm.upstream import LinkFactory, LinkProtocol
+from ecm.upstream import LinkFactory
 
 FIRST_ID = 1000
 MAX_BODY = 10_000
 QUEUE_TIMEOUT = 10
 DATE = b"Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n"
+PLAIN = LinkSettings(Protocol.PLAIN, max_packet=2**20, max_queue=65_536)
 PATHS = frozenset({b"/http-bind", b"/http-bind/"})
 
 
@@ -117,17 +119,20 @@ class Joined:
         pages: Pages | None = None,
         linked: bool = True,
         settings: ClientSettings | None = None,
+        link: LinkSettings = PLAIN,
         **limits: int,
     ) -> None:
         self.reactor = TwistedClock()
         self.clock = Clock(self.reactor, self.reactor.seconds)
         self.clock.start()
-        self.table = ConnectionTable(FIRST_ID, QUEUE_TIMEOUT)
+        self.table = ConnectionTable(FIRST_ID, QUEUE_TIMEOUT if linked else 0)
         self.clock.listen(self.table.tick)
+        self.table.tick(0)  # without a link the time to wait for one is over
         settings = settings or ClientSettings(PATHS)
         limited = attrs.evolve(settings.limits, **{"max_body": MAX_BODY, **limits})
         settings = attrs.evolve(settings, limits=limited)
         self.clients = ClientFactory(self.table, self.clock, settings, pages)
+        self.links = LinkFactory(self.table, self.clock, link)
         if linked:
             self.link_up()
 
@@ -141,13 +146,18 @@ class Joined:
         self.reactor.pump([1] * seconds)
 
     def link_up(self) -> None:
-        self.link: LinkProtocol = LinkFactory(self.table, 2**20, 65_536).buildProtocol(None)
+        self.link = self.new_link()
+        self.link.ready.addErrback(lambda failure: failure.trap(LinkRefused))
+
+    def new_link(self) -> LinkProtocol:
+        link = self.links.buildProtocol(None)
         self.link_transport = Transport(self.reactor)
-        self.link_transport.protocol = self.link
-        self.link.makeConnection(self.link_transport)
+        self.link_transport.protocol = link
+        link.makeConnection(self.link_transport)
+        return link
 
     def link_down(self) -> None:
-        self.link.connectionLost(Failure(ConnectionLost()))
+        self.link_transport.abortConnection()
 
     def received(self) -> list[tuple[int, bytes]]:
         """Return the packets that the server has received since it was last asked."""

@@ -14,7 +14,7 @@ from twisted.trial.unittest import TestCase
 from ecm import limits
 from ecm.request import Request
 from ecm.response import CONTINUE
-from tests.joined import MAX_BODY, Client, Joined
+from tests.joined import MAX_BODY, QUEUE_TIMEOUT, Client, Joined
 from tests.pieces import cut, cuts
 from tests.test_request import ERRORS, LAST_REQUESTS, REQUESTS
 from tests.test_smuggling import ATTACKS
@@ -317,7 +317,7 @@ class Crowd(RuleBasedStateMachine):
             member.client.transport.unstick()
         if self.ecm.table.linked:
             self.ecm.link_down()
-        self.ecm.reactor.advance(0)
+        self.ecm.pass_time(QUEUE_TIMEOUT)
         for member in self.members:
             if not member.client.ended:
                 assert len(member.received()) == member.complete

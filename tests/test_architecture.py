@@ -12,14 +12,15 @@ FOLDER = Path(ecm.__file__).parent
 # The wire formats: bytes in, bytes out. No I/O, and no clock.
 PURE = [
     *("bosh", "cors", "limits", "packet", "proxy_header", "request", "response"),
-    *("settings", "source"),
+    *("settings", "source", "typed", "proof", "dialogue"),
 ]
 NOT_PURE = {"twisted", "time", "datetime", "socket", "asyncio", "select", "random", "os"}
 
 # Each module may import of ecm only what stands above it.
 LAYERS = [
     *("limits", "counters", "packet", "proxy_header", "request", "response", "cors", "bosh"),
-    *("source", "settings", "clock", "transport", "framer", "table", "upstream"),
+    *("source", "settings", "typed", "proof", "dialogue"),
+    *("clock", "transport", "framer", "table", "link", "upstream"),
     *("connection", "exchange", "client", "refused", "clients", "proxied", "web"),
     *("numbers", "options", "service"),
 ]

@@ -67,9 +67,12 @@ class BackpressureTests(TestCase):
         clients = self.fill()
         self.idle.post(b"was read already")
         self.ecm.link_down()
-        for client in [*clients, self.idle]:
+        for client in clients:
             self.assertIn(b" 503 ", client.transport.written())
             self.assertFalse(client.transport.paused)
+        self.ecm.link_up()
+        self.assertEqual(self.ecm.received(), [(FIRST_ID + FULL, b"was read already")])
+        self.assertFalse(self.idle.transport.paused)
 
     def test_time_does_not_run_for_those_who_are_not_read(self) -> None:
         slow = self.ecm.client()

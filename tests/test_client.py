@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
-from tests.joined import DATE, FIRST_ID, MAX_BODY, Joined
+from tests.joined import DATE, FIRST_ID, MAX_BODY, QUEUE_TIMEOUT, Joined
 from tests.pieces import cut, cuts
 
 ORIGIN = b"Access-Control-Allow-Origin: *\r\n"
@@ -255,10 +255,12 @@ class NoLinkTests(TestCase):
     def test_what_waits_behind_an_exchange_is_answered_too(self) -> None:
         ecm = Joined()
         client = ecm.client()
-        client.post(b"1")
-        client.post(b"2")
+        for body in (b"1", b"2", b"3", b"4", b"5"):
+            client.post(body)
         ecm.link_down()
-        self.assertEqual(client.transport.written().count(b"HTTP/1.1 503 "), 2)
+        self.assertEqual(client.transport.written().count(b"HTTP/1.1 503 "), 4)
+        ecm.pass_time(QUEUE_TIMEOUT)
+        self.assertEqual(client.transport.written().count(b"HTTP/1.1 503 "), 1)
         self.assertFalse(client.transport.paused)
 
 

@@ -4,7 +4,7 @@ from twisted.trial.unittest import TestCase
 
 from ecm.cors import Cors
 from ecm.settings import ClientSettings
-from tests.joined import FIRST_ID, PATHS, Joined
+from tests.joined import FIRST_ID, PATHS, QUEUE_TIMEOUT, Joined
 
 LISTED = b"Origin: https://chat.example\r\n"
 OTHER = b"Origin: https://other.example\r\n"
@@ -51,6 +51,7 @@ class CorsTests(TestCase):
             head % b"POST" + b"Content-Length: 3\r\n\r\nabc",
         ]
         self.ecm.link_down()
+        self.ecm.pass_time(QUEUE_TIMEOUT)
         statuses = []
         for request in requests:
             written = self.ecm.client().send(request)

@@ -14,7 +14,9 @@ from ecm.numbers import NUMBERS
 from ecm.options import Options
 from ecm.proxied import ProxiedFactory
 from ecm.service import makeService
+from ecm.settings import LinkSettings, Protocol
 from ecm.source import FORWARDED, Proxies
+from tests.ecm_process import temporary_folder
 
 
 def parse(*arguments: str) -> Options:
@@ -91,8 +93,8 @@ class NumberTests(TestCase):
             self.assertEqual(getattr(found, field.name), 3000 + place)
 
     def test_a_body_has_to_fit_into_a_packet(self) -> None:
-        parse("--max-packet", "10032", "--max-body", "10000")
-        stopped = self.assertRaises(SystemExit, parse, "--max-packet=10032", "--max-body=10001")
+        parse("--max-packet", "10128", "--max-body", "10000")
+        stopped = self.assertRaises(SystemExit, parse, "--max-packet=10128", "--max-body=10001")
         self.assertIn("--max-body: no packet can take that", str(stopped))
 
 
@@ -125,6 +127,42 @@ class SettingsTests(TestCase):
             ("--proxy-header", "via"): "--proxy-header: x-forwarded-for or forwarded",
             ("--proxy-protocol", "nonsense"): "--proxy-protocol nonsense: this is no endpoint",
             ("--proxy-protocol", "x:1"): "--proxy-protocol x:1: this is no endpoint",
+        }
+        for arguments, message in mistakes.items():
+            stopped = self.assertRaises(SystemExit, parse, *arguments)
+            self.assertTrue(str(stopped).startswith(f"twistd ecm: {message}"), str(stopped))
+
+
+class LinkOptionTests(TestCase):
+    def setUp(self) -> None:
+        self.file = temporary_folder(self) / "secret"
+        self.secret = f"--link-secret-file={self.file}"
+
+    def test_defaults(self) -> None:
+        self.assertEqual(parse().link, LinkSettings())
+
+    def test_what_is_given_takes_their_place(self) -> None:
+        self.file.write_bytes(b" 0123456789abcde \r\n\n")
+        settings = parse(
+            *(self.secret, "--protocol=typed", "--max-packet=655360", "--max-queue=1"),
+            *("--ping-interval=2", "--dead-time=3"),
+        ).link
+        secret = b" 0123456789abcde"
+        self.assertEqual(settings, LinkSettings(Protocol.TYPED, secret, 655_360, 1, 2, 3))
+        self.assertIs(parse("--protocol=plain").link.protocol, Protocol.PLAIN)
+
+    def test_mistakes(self) -> None:
+        short = str(self.file)
+        self.file.write_bytes(b"0123456789abcde\n")
+        mistakes = {
+            ("--protocol=xmpp",): "--protocol xmpp: plain, typed or auto",
+            ("--protocol=plain", self.secret): "--link-secret-file: a plain link cannot prove it",
+            ("--link-secret-file=/no/file",): "--link-secret-file /no/file: No such file",
+            ("--link-secret-file=/",): "--link-secret-file /: Is a directory",
+            (
+                self.secret,
+            ): f"--link-secret-file {short}: a secret has 16 bytes or more, this one 15",
+            ("--dead-time=10",): "--dead-time: has to be longer than --ping-interval",
         }
         for arguments, message in mistakes.items():
             stopped = self.assertRaises(SystemExit, parse, *arguments)

@@ -1,62 +1,23 @@
-"""The link: its protocol, and the service that keeps it up."""
+"""The service that keeps the link up."""
 
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.error import ConnectionDone, ConnectionRefusedError
 from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
 from twisted.internet.task import Clock
 from twisted.internet.testing import EventLoggingObserver
-from twisted.logger import formatEvent, globalLogPublisher
+from twisted.logger import globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 from zope.interface import implementer
 
 from ecm import limits
-from ecm.packet import encode
+from ecm.clock import Clock as EcmClock
+from ecm.settings import LinkSettings, Protocol
 from ecm.table import ConnectionTable
-from ecm.upstream import link_service
-from tests.joined import FIRST_ID, Joined, Transport
-
-
-def lines(observer: EventLoggingObserver, namespace: str) -> list[str]:
-    """What the modules of a namespace have logged, a text each."""
-    return [formatEvent(event) for event in observer if event.get("log_namespace", "") == namespace]
-
-
-class LinkProtocolTests(TestCase):
-    def setUp(self) -> None:
-        self.log = EventLoggingObserver.createWithCleanup(self, globalLogPublisher)
-        self.ecm = Joined()
-
-    def test_many_packets_in_one_read_all_reach_their_clients(self) -> None:
-        clients = [self.ecm.client() for _ in range(3)]
-        for client in clients:
-            client.post(b"")
-        self.ecm.link.dataReceived(b"".join(encode(FIRST_ID + at, b"%d" % at) for at in range(3)))
-        for at, client in enumerate(clients):
-            self.assertTrue(client.transport.written().endswith(b"\r\n\r\n%d" % at))
-
-    def test_bytes_that_are_no_packet_close_the_link_with_one_line(self) -> None:
-        client = self.ecm.client()
-        client.post(b"")
-        self.ecm.link.dataReceived(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
-        self.assertFalse(self.ecm.link_transport.connected)
-        self.assertFalse(self.ecm.table.linked)
-        self.assertIn(b" 503 ", client.transport.written())
-        self.assertEqual(self.ecm.table.counters.malformed, 1)
-        [line] = [line for line in lines(self.log, "ecm.upstream") if "no packet" in line]
-        self.assertIn("length-not-decimal: b'HTTP/1.1 400 Bad Request\\r\\nContent-L", line)
-
-    def test_what_is_said_about_the_link_itself_is_passed_over(self) -> None:
-        self.ecm.answer(0, b"hello version=1")
-        self.assertTrue(self.ecm.link_transport.connected)
-        self.assertEqual(self.ecm.table.counters.late, 0)
-
-    def test_up_and_down_are_logged(self) -> None:
-        self.ecm.client().post(b"")
-        self.ecm.link_down()
-        up, down = lines(self.log, "ecm.upstream")
-        self.assertEqual(up, "link up")
-        self.assertIn("link down, with 1 requests unanswered: ", down)
+from ecm.upstream import LinkFactory, link_service
+from tests.joined import PLAIN, Transport
+from tests.logs import lines
+from tests.test_link import HELLO
 
 
 @implementer(IStreamClientEndpoint)
@@ -68,6 +29,14 @@ class Endpoint:
     def __init__(self) -> None:
         self.connections: list[IProtocol] = []
         self.attempts = 0
+
+    @property
+    def transport(self) -> Transport:
+        return self.connections[-1].transport  # type: ignore[attr-defined,no-any-return]
+
+    def hang_up(self) -> None:
+        self.transport.connected = False
+        self.connections[-1].connectionLost(Failure(ConnectionDone()))
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         self.attempts += 1
@@ -84,17 +53,16 @@ class Endpoint:
         return connected
 
 
-class LinkServiceTests(TestCase):
+class LinkServiceTestCase(TestCase):
     def setUp(self) -> None:
         self.log = EventLoggingObserver.createWithCleanup(self, globalLogPublisher)
         self.clock = Clock()
         self.endpoint = Endpoint()
         self.table = ConnectionTable(1, 10)
-        self.service = link_service(
-            self.endpoint, "tcp:test", self.table, 65_536, 65_536, self.clock
-        )
 
-    def start(self) -> None:
+    def start(self, settings: LinkSettings = PLAIN) -> None:
+        links = LinkFactory(self.table, EcmClock(self.clock, self.clock.seconds), settings)
+        self.service = link_service(self.endpoint, "tcp:test", links, self.clock)
         self.service.startService()
         self.addCleanup(self.service.stopService)
 
@@ -105,10 +73,12 @@ class LinkServiceTests(TestCase):
             self.clock.advance(0.01)
         return self.clock.seconds() - before
 
+
+class LinkServiceTests(LinkServiceTestCase):
     def test_the_link_comes_up_and_comes_back(self) -> None:
         self.start()
         self.assertTrue(self.table.linked)
-        self.endpoint.connections[0].connectionLost(Failure(ConnectionDone()))
+        self.endpoint.hang_up()
         self.assertFalse(self.table.linked)
         self.wait_for_attempt()
         self.assertTrue(self.table.linked)
@@ -133,7 +103,69 @@ class LinkServiceTests(TestCase):
         self.endpoint.refuses = False
         self.wait_for_attempt()
         self.endpoint.refuses = True
-        self.endpoint.connections[0].connectionLost(Failure(ConnectionDone()))
+        self.endpoint.hang_up()
         self.wait_for_attempt()
         said = [line for line in lines(self.log, "ecm.upstream") if line.startswith("no link")]
         self.assertEqual(len(said), 2)
+
+
+class HelloTests(LinkServiceTestCase):
+    """What becomes of links that are not up at once."""
+
+    AUTO = LinkSettings(Protocol.AUTO)
+    TYPED = LinkSettings(Protocol.TYPED)
+
+    def test_there_is_none_before_hello_is_answered(self) -> None:
+        self.start(self.AUTO)
+        self.assertFalse(self.table.linked)
+        self.endpoint.connections[0].dataReceived(HELLO)
+        self.assertTrue(self.table.linked)
+        self.endpoint.hang_up()
+        self.wait_for_attempt()
+        self.assertFalse(self.table.linked)
+        self.assertIn(b"|hello version=1", self.endpoint.transport.value())
+
+    def hang_up_twice(self) -> None:
+        for _ in range(2):
+            self.assertIn(b"|hello version=1", self.endpoint.transport.value())
+            self.endpoint.hang_up()
+            self.wait_for_attempt()
+
+    def test_what_hangs_up_on_hello_gets_a_plain_link(self) -> None:
+        self.start(self.AUTO)
+        self.hang_up_twice()
+        self.assertTrue(self.table.linked)
+        self.assertEqual(self.endpoint.transport.value(), b"")
+        self.endpoint.hang_up()
+        self.wait_for_attempt()
+        self.assertFalse(self.table.linked)
+        self.hang_up_twice()
+
+    def test_but_not_where_it_has_to_be_typed(self) -> None:
+        self.start(self.TYPED)
+        for _ in range(3):
+            self.hang_up_twice()
+        self.assertFalse(self.table.linked)
+
+    def test_pauses_grow_against_one_that_accepts_and_hangs_up(self) -> None:
+        self.start(self.TYPED)
+        pauses = []
+        for _ in range(10):
+            self.endpoint.hang_up()
+            pauses.append(self.wait_for_attempt())
+        self.assertGreaterEqual(pauses[-1], limits.RECONNECT_LAST)
+
+    def test_why_it_is_refused_is_logged_once_with_the_address(self) -> None:
+        self.start(self.TYPED)
+        for _ in range(3):
+            self.endpoint.connections[-1].dataReceived(HELLO.replace(b"version=1", b"version=7"))
+            self.wait_for_attempt()
+        [line] = lines(self.log, "ecm.upstream")
+        self.assertIn("no link to ejabberd at tcp:test, clients are answered 503: ", line)
+        self.assertIn("ecm speaks 1, ejabberd speaks 7", line)
+
+    def test_it_stops_in_the_middle(self) -> None:
+        self.start(self.TYPED)
+        self.successResultOf(self.service.stopService())
+        self.assertTrue(self.endpoint.transport.aborted)
+        self.assertEqual(lines(self.log, "ecm.upstream"), [])

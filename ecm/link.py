@@ -1,0 +1,230 @@
+"""A connection to ejabberd: the dialogue on it, and the requests and answers that it carries."""
+
+from collections.abc import Callable
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IPushProducer, ITCPTransport
+from twisted.internet.protocol import connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from ecm import typed
+from ecm.clock import Clock
+from ecm.dialogue import (
+    Answered,
+    Close,
+    Dialogue,
+    Drains,
+    Dropped,
+    Event,
+    Failed,
+    RoundTrip,
+    Send,
+    State,
+    Up,
+)
+from ecm.framer import PacketReceiver
+from ecm.limits import REQUEST_OVERHEAD
+from ecm.packet import HEADER_SIZE, PacketError, encode
+from ecm.request import Request
+from ecm.settings import LinkSettings
+from ecm.table import ConnectionTable, Waiting
+from ecm.typed import Line
+
+_log = Logger()
+
+
+class LinkRefused(Exception):
+    """The link did not come about. The text says why."""
+
+
+class HelloUnanswered(LinkRefused):
+    """ejabberd has closed the connection instead of answering hello."""
+
+
+@implementer(IPushProducer)
+class LinkProtocol(PacketReceiver):
+    """A link. ``ready`` fires with it once it takes requests, or fails with LinkRefused."""
+
+    def __init__(
+        self, table: ConnectionTable, clock: Clock, settings: LinkSettings, dialogue: Dialogue
+    ) -> None:
+        super().__init__(settings.max_packet)
+        self.ready: Deferred[LinkProtocol] = Deferred(self._cancelled)
+        self.on_lost: Callable[[Failure], None] | None = None
+        self.max_body = settings.max_packet - HEADER_SIZE
+        self._table = table
+        self._clock = clock
+        self._settings = settings
+        self._dialogue = dialogue
+        # Why the link has not come up, should it close now.
+        self._refusal: LinkRefused = HelloUnanswered("it closes the link and does not answer hello")
+        # How an answer with the status 200 begins on this link, while it is up.
+        self._begin: bytes | None = None
+        # Packets that wait because the transport is stuck, and their bytes.
+        self._queue: list[bytes] = []
+        self._queued = 0
+        self._stuck = False
+        self._full = False
+
+    def connectionMade(self) -> None:
+        self.transport.registerProducer(self, True)
+        if ITCPTransport.providedBy(self.transport):  # not so on a UNIX socket
+            self.transport.setTcpNoDelay(True)
+        self._do(self._dialogue.begin(self._clock.now))
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self.connected = 0
+        if not self.ready.called:
+            self.ready.errback(self._refusal)
+        self._down(reason.getErrorMessage())
+        if self.on_lost is not None:
+            self.on_lost(reason)
+
+    # From the table.
+
+    def send_request(self, waiting: Waiting, request: Request) -> None:
+        """Send a request, under the ID of who waits for the answer."""
+        content = request.body
+        if self._dialogue.is_typed:
+            content = typed.request(waiting.source(request), content)
+        self._send(encode(waiting.id, content))
+
+    def send_gone(self, connection_id: int, reason: str) -> None:
+        """Tell ejabberd that nobody waits for the answer to a request any more."""
+        self._do(self._dialogue.gone(connection_id, reason))
+
+    def drain(self) -> None:
+        """Tell ejabberd that ECM stops soon."""
+        self._do(self._dialogue.drain())
+
+    def abort(self) -> None:
+        """Close the link at once, whatever there is to be sent."""
+        self.transport.abortConnection()
+
+    # From the clock.
+
+    def tick(self, now: float) -> None:
+        """See whether ejabberd is there. A link that is to be closed has had its time to send."""
+        if self.connected and self._dialogue.state is State.CLOSED:
+            self.transport.abortConnection()
+        elif self.connected:
+            self._do(self._dialogue.tick(now))
+
+    # From ejabberd.
+
+    def dataReceived(self, data: bytes) -> None:
+        self._dialogue.received(self._clock.now)
+        super().dataReceived(data)
+
+    def packet_received(self, connection_id: int, content: bytes) -> None:
+        begin = self._begin
+        if connection_id and begin is not None and content.startswith(begin):
+            self._table.answer(connection_id, 200, content[len(begin) :])
+        else:
+            self._do(self._dialogue.packet(connection_id, content, self._clock.seconds()))
+
+    def packet_error(self, error: PacketError) -> None:
+        self._table.counters.malformed += 1
+        self._do(self._dialogue.no_packet(error))
+
+    # What the dialogue wants done.
+
+    def _do(self, events: list[Event]) -> None:
+        for event in events:
+            match event:
+                case Send(connection_id, content, spare):
+                    if not (spare and self._stuck):
+                        self._send(encode(connection_id, content))
+                case Up(hello):
+                    self._up(hello)
+                case Answered(connection_id, status, body):
+                    self._table.answer(connection_id, status, body)
+                case Dropped(connection_id):
+                    self._table.drop(connection_id)
+                case Failed(connection_id, why):
+                    _log.warn("a request is answered 503: {why}", why=why)
+                    self._table.fail(connection_id)
+                case Drains():
+                    _log.info("ejabberd stops, it is sent no more requests")
+                    self._table.link_stops()
+                case RoundTrip(seconds):
+                    self._table.counters.round_trip = seconds
+                case Close(why):
+                    self._close(why)
+
+    def _up(self, hello: Line | None) -> None:
+        if hello is None:
+            self._begin = b""
+            _log.info("link up: plain, no addresses of clients cross it")
+        else:
+            self._begin = typed.ANSWER_200
+            self._greeted(hello)
+        self._table.link_up(self)
+        self.ready.callback(self)
+
+    def _greeted(self, hello: Line) -> None:
+        _log.info("link up: typed, with {name}", name=hello.fields["instance"])
+        taken = int(hello.fields["max-packet"])
+        self.max_body = min(self.max_body, taken - REQUEST_OVERHEAD)
+        if taken < self._settings.max_packet:
+            _log.warn(
+                "ejabberd takes packets of {taken} bytes, ECM sends up to {sent}: longer requests"
+                " are answered 503; give max_packet and --max-packet the same value",
+                taken=taken,
+                sent=self._settings.max_packet,
+            )
+
+    def _close(self, why: str) -> None:
+        self._refusal = LinkRefused(why)
+        self._down(why)
+        self.transport.unregisterProducer()  # else it would not close while it is stuck
+        self.transport.loseConnection()
+
+    def _down(self, why: str) -> None:
+        if self._begin is None:
+            return
+        self._begin = None
+        _log.warn(
+            "link down, with {unanswered} requests unanswered: {why}",
+            unanswered=len(self._table),
+            why=why,
+        )
+        self._table.link_down()
+
+    def _cancelled(self, ready: Deferred["LinkProtocol"]) -> None:
+        """ECM stops before ejabberd has said anything."""
+        ready.errback(CancelledError())
+        self.transport.abortConnection()
+
+    # The queue. The transport says when ejabberd takes less than it is sent.
+
+    def pauseProducing(self) -> None:
+        self._stuck = True
+
+    def _send(self, packet: bytes) -> None:
+        if self._stuck:
+            self._keep(packet)
+        else:
+            self.transport.write(packet)
+
+    def _keep(self, packet: bytes) -> None:
+        self._queue.append(packet)
+        self._queued += len(packet)
+        if self._queued > self._settings.max_queue and not self._full:
+            self._full = True
+            _log.warn("link full: clients wait until ejabberd has taken what was sent")
+            self._table.link_full()
+
+    def resumeProducing(self) -> None:
+        self._stuck = False
+        queue, self._queue, self._queued = self._queue, [], 0
+        self.transport.writeSequence(queue)
+        if self._full:
+            self._full = False
+            _log.info("link drained")
+            self._table.link_drained()
+
+    def stopProducing(self) -> None:
+        """The link has gone, as connectionLost will say."""

@@ -1,0 +1,346 @@
+"""The link: what crosses it, what is refused, and when it is given up."""
+
+from twisted.internet.testing import EventLoggingObserver
+from twisted.logger import globalLogPublisher
+from twisted.trial.unittest import TestCase
+
+from ecm.link import HelloUnanswered, LinkRefused
+from ecm.packet import encode
+from ecm.settings import ClientSettings, LinkSettings, Protocol
+from ecm.table import NOT_UNDERSTOOD, STOPS, TOO_LONG
+from tests.joined import FIRST_ID, PATHS, QUEUE_TIMEOUT, Joined
+from tests.logs import lines
+from tests.typed_vectors import VECTORS, packet
+
+SETTINGS = LinkSettings(Protocol.AUTO, max_packet=2**20, max_queue=65_536)
+HELLO = next(packet(each) for each in VECTORS["contents"] if each["name"] == "hello of mod_ecm")
+PEER = b"request peer=192.0.2.1:51234 secure=0\n"
+
+
+class PlainTests(TestCase):
+    def setUp(self) -> None:
+        self.log = EventLoggingObserver.createWithCleanup(self, globalLogPublisher)
+        self.ecm = Joined()
+
+    def test_many_packets_in_one_read_all_reach_their_clients(self) -> None:
+        clients = [self.ecm.client() for _ in range(3)]
+        for client in clients:
+            client.post(b"")
+        self.ecm.link.dataReceived(b"".join(encode(FIRST_ID + at, b"%d" % at) for at in range(3)))
+        for at, client in enumerate(clients):
+            self.assertTrue(client.transport.written().endswith(b"\r\n\r\n%d" % at))
+
+    def test_bytes_that_are_no_packet_close_the_link_with_one_line(self) -> None:
+        client = self.ecm.client()
+        client.post(b"")
+        self.ecm.received()
+        self.ecm.link.dataReceived(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+        self.assertFalse(self.ecm.link_transport.connected)
+        self.assertFalse(self.ecm.table.linked)
+        self.assertEqual(self.ecm.received(), [])
+        self.assertIn(b" 503 ", client.transport.written())
+        self.assertEqual(self.ecm.table.counters.malformed, 1)
+        [line] = [line for line in lines(self.log, "ecm.link") if "no packet" in line]
+        self.assertIn("length-not-decimal: b'HTTP/1.1 400 Bad Request\\r\\nContent-L", line)
+
+    def test_what_is_said_about_the_link_itself_is_passed_over(self) -> None:
+        self.ecm.answer(0, b"drain")
+        self.assertTrue(self.ecm.link_transport.connected)
+        self.assertEqual(self.ecm.table.counters.late, 0)
+
+    def test_up_and_down_are_logged(self) -> None:
+        self.ecm.client().post(b"")
+        self.ecm.link_down()
+        up, down = lines(self.log, "ecm.link")
+        self.assertEqual(up, "link up: plain, no addresses of clients cross it")
+        self.assertIn("link down, with 1 requests unanswered: ", down)
+
+
+class HelloTests(TestCase):
+    """Before it is known what the link is."""
+
+    def setUp(self) -> None:
+        self.log = EventLoggingObserver.createWithCleanup(self, globalLogPublisher)
+        self.ecm = Joined(link=SETTINGS)
+        self.client = self.ecm.client()
+
+    def test_hello_says_who_and_what(self) -> None:
+        [(connection_id, hello)] = self.ecm.received()
+        self.assertEqual(connection_id, 0)
+        self.assertRegex(
+            hello,
+            rb"\Ahello version=1 role=ecm instance=[!-~]+:[0-9]+ max-packet=1048576"
+            rb" nonce=[0-9a-f]{32} features=\Z",
+        )
+
+    def test_requests_wait_until_it_is_known(self) -> None:
+        self.ecm.received()
+        self.assertEqual(self.client.post(b"<body/>"), b"")
+        self.assertEqual(self.ecm.received(), [])
+        self.ecm.link.dataReceived(HELLO)
+        self.assertEqual(self.ecm.received(), [(FIRST_ID, PEER + b"<body/>")])
+
+    def test_they_wait_for_a_peer_that_knows_no_hello(self) -> None:
+        self.ecm.received()
+        self.client.post(b"<body/>")
+        self.ecm.answer(0, b"<body type='terminate'/>")
+        self.assertEqual(self.ecm.received(), [(FIRST_ID, b"<body/>")])
+        self.ecm.answer(FIRST_ID, b"answer")
+        self.assertIn(b"answer", self.client.transport.written())
+
+    def test_and_for_one_that_says_nothing(self) -> None:
+        self.ecm.received()
+        self.client.post(b"<body/>")
+        self.ecm.pass_time(5)
+        self.assertEqual(self.ecm.received(), [(FIRST_ID, b"<body/>")])
+
+    def test_what_is_refused_is_told_and_closed(self) -> None:
+        self.ecm.received()
+        self.ecm.link.dataReceived(HELLO.replace(b"version=1", b"version=2"))
+        error = b"error version ecm speaks 1, ejabberd speaks 2"
+        self.assertEqual(self.ecm.received(), [(0, error)])
+        self.assertFalse(self.ecm.link_transport.connected)
+        self.assertEqual(lines(self.log, "ecm.link"), [])
+
+    def test_why_it_did_not_come_up_is_told(self) -> None:
+        for data, kind in ((HELLO.replace(b"=1 ", b"=2 "), LinkRefused), (b"", HelloUnanswered)):
+            link = self.ecm.new_link()
+            link.dataReceived(data)
+            self.ecm.link_down()
+            self.assertIs(type(self.failureResultOf(link.ready).value), kind)
+
+
+class TypedTests(TestCase):
+    def setUp(self) -> None:
+        self.log = EventLoggingObserver.createWithCleanup(self, globalLogPublisher)
+        self.ecm = Joined(link=SETTINGS)
+        self.ecm.link.dataReceived(HELLO)
+        self.ecm.received()
+        self.client = self.ecm.client()
+
+    def asked(self) -> None:
+        self.client.post(b"<body/>")
+        self.assertEqual(self.ecm.received(), [(FIRST_ID, PEER + b"<body/>")])
+
+    def test_who_is_there_is_logged(self) -> None:
+        self.assertEqual(lines(self.log, "ecm.link"), ["link up: typed, with ejabberd@chat"])
+
+    def test_statuses_come_back(self) -> None:
+        for status, phrase in (
+            (200, b"OK"),
+            (400, b"Bad Request"),
+            (403, b"Forbidden"),
+            (599, b""),
+        ):
+            self.client.post(b"")
+            [(connection_id, _)] = self.ecm.received()
+            self.ecm.answer(connection_id, b"answer %d\n<body/>" % status)
+            written = self.client.transport.written()
+            self.assertTrue(written.startswith(b"HTTP/1.1 %d %b\r\n" % (status, phrase)), written)
+            self.assertIn(b"\r\nContent-Type: text/xml; charset=utf-8\r\n", written)
+            self.assertIn(b"\r\nAccess-Control-Allow-Origin: *\r\n", written)
+            self.assertTrue(written.endswith(b"\r\n\r\n<body/>"), written)
+
+    def test_the_address_is_what_a_trusted_proxy_says(self) -> None:
+        settings = ClientSettings(PATHS)
+        ecm = Joined(link=SETTINGS, settings=settings)
+        ecm.link.dataReceived(HELLO)
+        ecm.received()
+        ecm.client("2001:db8::7").post(b"")
+        self.assertEqual(ecm.received()[0][1], b"request peer=[2001:db8::7]:51234 secure=0\n")
+
+    def test_a_client_that_goes_is_told_at_once(self) -> None:
+        self.asked()
+        self.client.leave()
+        self.assertEqual(self.ecm.received(), [(FIRST_ID, b"close gone")])
+        self.ecm.answer(FIRST_ID, b"answer 200\nlate")
+        self.assertEqual(self.ecm.table.counters.late, 1)
+
+    def test_one_that_has_its_answer_is_not(self) -> None:
+        self.asked()
+        self.ecm.answer(FIRST_ID, b"answer 200\n")
+        self.client.leave()
+        self.assertEqual(self.ecm.received(), [])
+
+    def test_one_that_ecm_answers_by_itself_is(self) -> None:
+        self.asked()
+        self.ecm.clients.give_up()
+        self.assertEqual(self.ecm.received(), [(FIRST_ID, b"close gave-up")])
+        self.assertIn(b" 503 ", self.client.transport.written())
+
+    def test_one_whose_request_was_not_sent_yet_is_not(self) -> None:
+        self.ecm.link_down()
+        self.client.post(b"")
+        self.ecm.link_up()
+        self.client.leave()
+        self.ecm.received()
+        self.ecm.link.dataReceived(HELLO)
+        self.assertEqual(self.ecm.received(), [])
+
+    def test_ejabberd_drops_a_client(self) -> None:
+        self.asked()
+        other = self.ecm.client()
+        other.post(b"other")
+        self.ecm.received()
+        self.ecm.answer(FIRST_ID, b"close failed")
+        self.assertTrue(self.client.transport.aborted)
+        self.assertFalse(other.transport.aborted)
+        self.assertEqual(self.ecm.received(), [])
+
+    def test_dropping_one_that_has_gone_does_nothing(self) -> None:
+        self.ecm.answer(FIRST_ID, b"close failed")
+        self.assertEqual((len(self.ecm.table), len(self.ecm.clients)), (0, 1))
+
+    def test_a_request_that_is_not_understood_is_answered_503(self) -> None:
+        self.asked()
+        self.ecm.answer(FIRST_ID, b"error malformed bad-value")
+        written = self.client.transport.written()
+        self.assertIn(b" 503 ", written)
+        self.assertIn(NOT_UNDERSTOOD.encode(), written)
+        self.assertEqual(self.ecm.table.counters.failed, 1)
+        self.client.post(b"next")
+        self.assertEqual(self.ecm.received()[0][0], FIRST_ID + 1)
+
+    def test_an_answer_that_is_not_understood_is_too(self) -> None:
+        self.asked()
+        self.ecm.answer(FIRST_ID, b"answer 99\n")
+        self.assertIn(b" 503 ", self.client.transport.written())
+        self.assertEqual(self.ecm.received(), [(FIRST_ID, b"error malformed bad-word")])
+
+    def test_an_ejabberd_that_stops_gets_nothing_new(self) -> None:
+        self.asked()
+        self.ecm.answer(0, b"drain")
+        other = self.ecm.client()
+        self.assertIn(STOPS.encode(), other.post(b"new"))
+        self.ecm.link.pauseProducing()
+        self.ecm.link.resumeProducing()
+        self.assertEqual(self.ecm.received(), [])
+        self.ecm.answer(FIRST_ID, b"answer 200\nlast")
+        self.assertTrue(self.client.transport.written().endswith(b"last"))
+
+    def test_a_full_link_of_an_ejabberd_that_stops_stays_without_requests(self) -> None:
+        self.ecm.link.pauseProducing()
+        for _ in range(8):
+            self.ecm.client().post(b"x" * 10_000)
+        self.ecm.answer(0, b"drain")
+        self.ecm.link.resumeProducing()
+        self.assertIn(STOPS.encode(), self.client.post(b"new"))
+
+    def test_a_new_link_takes_requests_again(self) -> None:
+        self.ecm.answer(0, b"drain")
+        self.ecm.link_down()
+        self.ecm.link_up()
+        self.client.post(b"new")
+        self.ecm.link.dataReceived(HELLO)
+        self.assertEqual(self.ecm.received()[-1], (FIRST_ID, PEER + b"new"))
+
+    def test_a_dead_ejabberd_is_found_in_time(self) -> None:
+        self.asked()
+        self.ecm.pass_time(29)
+        self.assertEqual(self.ecm.received(), [(0, b"ping 1")])
+        self.assertEqual(self.client.transport.written(), b"")
+        self.ecm.pass_time(1)
+        self.assertEqual(self.ecm.received(), [(0, b"error silent nothing came for 30 seconds")])
+        self.assertFalse(self.ecm.table.linked)
+        self.assertIn(b" 503 ", self.client.transport.written())
+
+    def test_a_dead_ejabberd_that_takes_nothing_is_cut_off(self) -> None:
+        transport = self.ecm.link_transport
+        self.patch(transport, "loseConnection", lambda: None)  # it waits to be able to send
+        self.ecm.link.pauseProducing()
+        self.ecm.pass_time(30)
+        self.assertFalse(transport.aborted)
+        self.ecm.pass_time(1)
+        self.assertTrue(transport.aborted)
+
+    def test_the_round_trip_time_is_kept(self) -> None:
+        self.ecm.pass_time(10)
+        self.ecm.reactor.advance(0.25)
+        self.ecm.answer(0, b"pong 1")
+        self.assertEqual(self.ecm.table.counters.round_trip, 0.25)
+
+    def test_pongs_do_not_pile_up_while_the_link_is_stuck(self) -> None:
+        self.ecm.link.pauseProducing()
+        for _ in range(50):
+            self.ecm.answer(0, b"ping 1")
+            self.ecm.answer(7, b"frobnicate")
+        self.ecm.link.resumeProducing()
+        self.assertEqual(self.ecm.received(), [])
+        self.ecm.answer(0, b"ping 2")
+        self.assertEqual(self.ecm.received(), [(0, b"pong 2")])
+
+    def test_ecm_says_that_it_stops(self) -> None:
+        self.ecm.table.drain()
+        self.assertEqual(self.ecm.received(), [(0, b"drain")])
+
+    def test_a_request_that_is_too_long_for_ejabberd_is_answered_503(self) -> None:
+        ecm = Joined(link=SETTINGS)
+        ecm.link.dataReceived(packet(LESS))
+        ecm.received()
+        [_, line] = lines(self.log, "ecm.link")[-2:]
+        self.assertIn("ejabberd takes packets of 4096 bytes, ECM sends up to 1048576", line)
+        client = ecm.client()
+        self.assertIn(TOO_LONG.encode(), client.post(b"x" * 3969))
+        client.post(b"x" * 3968)
+        self.assertEqual(len(ecm.received()), 1)
+
+    def test_one_that_waited_for_the_link_is_too(self) -> None:
+        ecm = Joined(link=SETTINGS)
+        client = ecm.client()
+        client.post(b"x" * 5000)
+        ecm.link.dataReceived(packet(LESS))
+        self.assertIn(TOO_LONG.encode(), client.transport.written())
+
+
+LESS = {
+    "id": "0",
+    "content": next(
+        each["content"] for each in VECTORS["contents"] if each["name"] == "hello of mod_ecm"
+    ).replace("1048576", "4096"),
+}
+
+
+class WaitingForTheLinkTests(TestCase):
+    def test_requests_wait_for_the_first_link(self) -> None:
+        ecm = Joined(link=SETTINGS)
+        client = ecm.client()
+        client.post(b"<body/>")
+        ecm.pass_time(3)
+        ecm.link.dataReceived(HELLO)
+        self.assertEqual(ecm.received()[-1], (FIRST_ID, PEER + b"<body/>"))
+
+    def test_and_for_the_next_one(self) -> None:
+        ecm = Joined()
+        ecm.link_down()
+        client = ecm.client()
+        self.assertEqual(client.post(b"<body/>"), b"")
+        ecm.pass_time(QUEUE_TIMEOUT - 1)
+        ecm.link_up()
+        self.assertEqual(ecm.received(), [(FIRST_ID, b"<body/>")])
+
+    def test_but_not_for_ever(self) -> None:
+        ecm = Joined()
+        ecm.link_down()
+        client = ecm.client()
+        client.post(b"<body/>")
+        ecm.pass_time(QUEUE_TIMEOUT)
+        self.assertIn(b" 503 ", client.transport.written())
+        self.assertIn(b" 503 ", client.post(b"<body/>"))
+
+    def test_and_not_too_many(self) -> None:
+        ecm = Joined(max_body=2**22)
+        ecm.link_down()
+        clients = [ecm.client() for _ in range(3)]
+        written = [client.post(bytes(2**22)) for client in clients]
+        self.assertEqual([b" 503 " in each for each in written], [False, False, True])
+        clients[0].leave()
+        self.assertEqual(clients[2].post(bytes(2**22)), b"")
+
+    def test_nobody_waits_for_it_while_ecm_stops(self) -> None:
+        ecm = Joined()
+        ecm.table.drain()
+        ecm.link_down()
+        client = ecm.client()
+        client.post(b"<body/>")
+        ecm.pass_time(1)
+        self.assertIn(b" 503 ", client.transport.written())

@@ -1,0 +1,18 @@
+"""What both ends of a typed link agree on: ``vectors/typed.json``, whose ``about`` explains it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ecm.packet import encode
+
+VECTORS: dict[str, Any] = json.loads((Path(__file__).parent / "vectors/typed.json").read_text())
+
+
+def content(vector: dict[str, Any]) -> bytes:
+    """The bytes of a content: one for each character."""
+    return bytes(vector["content"], "latin-1")
+
+
+def packet(vector: dict[str, Any]) -> bytes:
+    return encode(int(vector["id"]), content(vector))
