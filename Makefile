@@ -8,7 +8,7 @@ RUN_ARGS =
 
 # Apt-get runs once at a time, and before anything that needs what it installs.
 .NOTPARALLEL:
-.PHONY: help run test trial interop fuzz bench-memory bench-slow check clean python
+.PHONY: help run test trial interop fuzz bench-memory bench-slow bench-link check clean python
 .PHONY: debian-run debian-test debian-interop debian-bench
 
 help:  ## Show this list
@@ -36,6 +36,9 @@ bench-memory: $(VENV)/bench.stamp debian-bench  ## Measure memory beside twisted
 
 bench-slow: $(VENV)/bench.stamp  ## Measure a chat beside 5,000 slow clients
 	$(VENV)/bin/python -m bench.slow
+
+bench-link: $(VENV)/bench.stamp  ## Measure a typed link beside a plain one
+	$(VENV)/bin/python -m bench.link
 
 check: $(VENV)/check.stamp  ## Lint, check formatting and types, compile mod_ecm without a warning
 	$(VENV)/bin/ruff check

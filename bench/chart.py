@@ -33,7 +33,8 @@ def bars(title: str, what: str, rows: Sequence[tuple[str, float]], budget: float
 
 def save(name: str, figure: Figure, about: Mapping[str, str]) -> None:
     """Write ``name``.png, with the machine below the picture."""
-    versions = [f"{key} {about[key]}" for key in ("Python", "Twisted", "nginx", "HAProxy")]
+    programs = ("Python", "Twisted", "nginx", "HAProxy")
+    versions = [f"{key} {about[key]}" for key in programs if key in about]
     lines = [f"{about['date']}, {about['CPU']}, {about['memory']}", ", ".join(versions)]
     figure.supxlabel("\n".join(lines), size=8, color=OTHERS)
     figure.savefig(RESULTS / f"{name}.png", dpi=160)

@@ -26,6 +26,12 @@ def machine() -> dict[str, str]:
         "Python": platform.python_version(),
         "ECM": __version__,
         "Twisted": version("twisted"),
+    }
+
+
+def proxies() -> dict[str, str]:
+    """Return the versions of the proxies. Ends with one line where one is not installed."""
+    return {
         "nginx": _printed(program("nginx"), "-v"),
         "HAProxy": _printed(program("haproxy"), "-v"),
     }

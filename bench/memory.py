@@ -17,8 +17,8 @@ from matplotlib.figure import Figure
 
 from bench import chart, report
 from bench.front_ends import FRONT_ENDS, FrontEnd
-from bench.machine import machine
-from bench.process import Process, python, stop_on_sigterm
+from bench.machine import machine, proxies
+from bench.process import Process, python, stop_on_signals
 
 FEW = 2_000
 MANY = 10_000
@@ -148,8 +148,8 @@ def plot(growths: list[Growth]) -> Figure:
 
 
 def main() -> int:
-    stop_on_sigterm()
-    about = machine()
+    stop_on_signals()
+    about = machine() | proxies()
     growths = [measure(front_end) for front_end in FRONT_ENDS]
     table = report.table(COLUMNS, growths)
     report.write("memory", TITLE, about, table, verdict(growths), growths)

@@ -1,5 +1,6 @@
 """Processes that a measurement starts, and stops again by their IDs."""
 
+import ctypes
 import os
 import signal
 import socket
@@ -7,11 +8,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Self
 
 CHECKOUT = Path(__file__).parent.parent
 PATIENCE = 60.0  # seconds to wait for anything
+TICKS = os.sysconf("SC_CLK_TCK")  # a second of CPU in /proc
+STOPS = [signal.SIGINT, signal.SIGTERM]
+
+LIBC = ctypes.CDLL(None)
+PR_SET_PDEATHSIG = 1  # of Linux; Python has no name for it
 
 
 class Process:
@@ -30,6 +36,8 @@ class Process:
             stdout=errors or subprocess.PIPE,
             stderr=errors,
             text=True,
+            process_group=0,  # so Ctrl-C reaches only who stops it
+            preexec_fn=_end_with_parent,
         )
         if errors:
             errors.close()
@@ -56,18 +64,31 @@ class Process:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         return [pid, *map(int, children)]
 
+    def cpu_seconds(self) -> float:
+        """Return the CPU that it has had so far, without its children."""
+        stat = Path(f"/proc/{self._process.pid}/stat").read_text()
+        fields = stat.rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS
+
     def say(self, line: str) -> None:
+        """Raises RuntimeError where it has ended."""
         assert self._process.stdin is not None
-        self._process.stdin.write(f"{line}\n")
-        self._process.stdin.flush()
+        try:
+            self._process.stdin.write(f"{line}\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            raise self._has_ended() from None
 
     def line(self) -> str:
         """Return the next line that it prints. Raises RuntimeError where there is none."""
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError(f"this has ended: {' '.join(self._command)}")
+            raise self._has_ended()
         return line.strip()
+
+    def _has_ended(self) -> RuntimeError:
+        return RuntimeError(f"this has ended: {' '.join(self._command)}")
 
     def number(self, at_least: int = 0) -> int:
         """Return the first number that it prints and that is as large as wanted."""
@@ -104,9 +125,21 @@ def python(module: str, *arguments: str, log: Path | None = None) -> Process:
     return Process(sys.executable, "-u", "-m", module, *arguments, log=log)
 
 
-def stop_on_sigterm() -> None:
-    """Let SIGTERM end this program through all its ``with`` blocks, as Ctrl-C does."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+def _end_with_parent() -> None:
+    """Let this process have SIGTERM when the one that started it ends, even by SIGKILL."""
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def stop_on_signals() -> None:
+    """Let Ctrl-C and SIGTERM end this program through all its ``with`` blocks."""
+    for number in STOPS:
+        signal.signal(number, _stop)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    for stop in STOPS:
+        signal.signal(stop, signal.SIG_IGN)  # a second one would leave the blocks half done
+    sys.exit(128 + number)
 
 
 def free_port() -> int:

@@ -6,7 +6,6 @@ these with 408 after its ``--head-timeout``, and they connect again. They all be
 moment, and go on like that: it is the worst that they can do.
 """
 
-import os
 import socket
 import sys
 import time
@@ -18,7 +17,7 @@ import attrs
 from bench import report
 from bench.front_ends import ecm
 from bench.machine import machine
-from bench.process import Process, python, stop_on_sigterm
+from bench.process import Process, python, stop_on_signals
 from bench.request import END, REQUEST
 
 SLOW_CLIENTS = 5_000
@@ -26,7 +25,6 @@ PER_SECOND = 50
 SECONDS = 30
 
 TITLE = "A chat beside slow clients"
-TICKS = os.sysconf("SC_CLK_TCK")  # a second of CPU in /proc
 
 
 @attrs.frozen
@@ -51,12 +49,6 @@ COLUMNS = {
     "CPU of ECM": lambda figures: f"{figures.cpu:.0f} %",
     "slow ones ended": lambda figures: f"{figures.ended:,}",
 }
-
-
-def cpu_seconds(process: Process) -> float:
-    """Return the CPU that a process has had so far."""
-    fields = Path(f"/proc/{process.pids[0]}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
 
 
 def exchange(client: socket.socket) -> float:
@@ -84,9 +76,9 @@ def chat(port: int) -> list[float]:
 
 
 def measure(front_end: Process, port: int, beside: str) -> Figures:
-    wall, cpu = time.monotonic(), cpu_seconds(front_end)
+    wall, cpu = time.monotonic(), front_end.cpu_seconds()
     latencies = chat(port)
-    used = (cpu_seconds(front_end) - cpu) / (time.monotonic() - wall)
+    used = (front_end.cpu_seconds() - cpu) / (time.monotonic() - wall)
     last = len(latencies) - 1
     return Figures(
         beside=beside,
@@ -108,7 +100,7 @@ def measure_beside_slow_clients(front_end: Process, port: int) -> Figures:
 
 
 def main() -> int:
-    stop_on_sigterm()
+    stop_on_signals()
     about = machine()
     with (
         TemporaryDirectory() as folder,
