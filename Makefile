@@ -8,7 +8,7 @@ RUN_ARGS =
 
 # Apt-get runs once at a time, and before anything that needs what it installs.
 .NOTPARALLEL:
-.PHONY: help run test trial interop fuzz bench-memory bench-slow bench-link check clean python
+.PHONY: help run test trial interop fuzz bench-memory bench-slow bench-link check docs clean python
 .PHONY: debian-run debian-test debian-interop debian-bench
 
 help:  ## Show this list
@@ -45,6 +45,9 @@ check: $(VENV)/check.stamp  ## Lint, check formatting and types, compile mod_ecm
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy ecm tests
 	ERL_COMPILER_OPTIONS='[warnings_as_errors]' $(VENV)/bin/python -m ecm.demo.stub build/ebin
+
+docs: $(VENV)/test.stamp  ## Write the examples and diagrams of docs/protocol.md again
+	$(VENV)/bin/python -m tests.protocol_text
 
 clean:  ## Remove all that these commands made in this folder
 	rm -rf $(VENV) build dist *.egg-info _trial_temp* .hypothesis .*_cache

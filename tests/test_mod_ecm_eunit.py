@@ -11,7 +11,7 @@ from twisted.trial.unittest import TestCase
 
 TESTS = Path(__file__).resolve().parent
 MOD_ECM = TESTS.parent / "erlang_stub" / "mod_ecm"
-VECTORS = TESTS / "vectors" / "packet.json"
+VECTORS = TESTS / "vectors"
 
 # Passes on how EUnit ended; 'verbose' names each test in the output.
 RUN = "halt(case eunit:test([{modules}], [verbose]) of ok -> 0; _ -> 1 end)."
@@ -33,7 +33,7 @@ class EUnitTests(TestCase):
     def setUp(self) -> None:
         self.environment = os.environ | {
             "ERL_LIBS": erlang_libraries(),
-            "ECM_PACKET_VECTORS": str(VECTORS),
+            "ECM_VECTORS": str(VECTORS),
         }
         folder = tempfile.TemporaryDirectory(prefix="mod_ecm-")
         self.addCleanup(folder.cleanup)

@@ -11,34 +11,36 @@
 
 -module(ecm_exchange).
 
--export([handler/2, run/6]).
--export_type([ask/0]).
+-export([run/5, start/5]).
+-export_type([ask/0, link/0]).
 
 -include_lib("ejabberd/include/logger.hrl").
 
-%% How a session is asked: returns the content of the answer.
--type ask() :: fun((Body :: binary(), ecm_peer:peer()) -> iodata()).
+%% How a session is asked: returns status and body of the answer.
+-type ask() :: fun((Body :: binary(), Client :: ecm_peer:peer()) -> {200..599, iodata()}).
 
-%% @doc Returns what a link has to do with a packet: start an exchange that asks with `Ask', and
-%% answers with at most `MaxPacket' bytes, header included.
--spec handler(ask(), MaxPacket :: pos_integer()) -> ecm_link:handler().
-handler(Ask, MaxPacket) ->
-    fun(Id, Body, Peer, Writer) ->
-        spawn(?MODULE, run, [Id, Body, Peer, Writer, Ask, MaxPacket])
-    end.
+%% Where the answer goes: at most `max_packet' bytes, header included; `peer' is for the log.
+-type link() :: #{form := ecm_dialogue:form(), max_packet := pos_integer(),
+                  writer := ecm_writer:writer(), peer := ecm_peer:peer()}.
+
+%% @doc Starts the process, with a monitor of the caller.
+-spec start(ecm_packet:id(), Body :: binary(), Client :: ecm_peer:peer(), ask(), link()) ->
+    {pid(), Monitor :: reference()}.
+start(Id, Body, Client, Ask, Link) ->
+    spawn_monitor(?MODULE, run, [Id, Body, Client, Ask, Link]).
 
 %% @private
--spec run(ecm_packet:id(), binary(), ecm_peer:peer(), pid(), ask(), pos_integer()) -> ok.
-run(Id, Body, Peer, Writer, Ask, MaxPacket) ->
-    ecm_writer:send(Writer, limit(MaxPacket, answer(Id, Body, Peer, Ask), Id, Peer)).
+-spec run(ecm_packet:id(), binary(), ecm_peer:peer(), ask(), link()) -> ok.
+run(Id, Body, Client, Ask, #{writer := Writer} = Link) ->
+    ecm_writer:send(Writer, limit(answer(Id, Body, Client, Ask, Link), Id, Link)).
 
--spec answer(ecm_packet:id(), binary(), ecm_peer:peer(), ask()) -> Packet :: binary().
-answer(Id, Body, Peer, Ask) ->
-    try packet(Id, Ask(Body, Peer))
+-spec answer(ecm_packet:id(), binary(), ecm_peer:peer(), ask(), link()) -> Packet :: binary().
+answer(Id, Body, Client, Ask, #{peer := Peer} = Link) ->
+    try packet(Id, Ask(Body, Client), Link)
     catch Class:Reason:Stack ->
         ?ERROR_MSG("ECM link from ~ts: the session failed at a request on connection ~B: "
                    "~s:~0P in ~s", [ecm_peer:name(Peer), Id, Class, Reason, 20, place(Stack)]),
-        refusal(Id)
+        refusal(Id, Link)
     end.
 
 %% Where it failed. Not with which arguments: they can hold the request, and that a password.
@@ -51,21 +53,22 @@ place([]) ->
     "an unknown place".
 
 %% A packet above the peer's limit would take down the link, and with it the requests of everyone
-%% else; and again, once the client repeats its request. Both ends are given the same limit.
--spec limit(pos_integer(), Packet :: binary(), ecm_packet:id(), ecm_peer:peer()) -> binary().
-limit(MaxPacket, Packet, Id, Peer) when byte_size(Packet) > MaxPacket ->
+%% else; and again, once the client repeats its request.
+-spec limit(Packet :: binary(), ecm_packet:id(), link()) -> binary().
+limit(Packet, Id, #{max_packet := MaxPacket, peer := Peer} = Link)
+  when byte_size(Packet) > MaxPacket ->
     ?WARNING_MSG("ECM link from ~ts: dropped an answer of ~B bytes on connection ~B: "
                  "max_packet is ~B, raise it here and in ECM",
                  [ecm_peer:name(Peer), byte_size(Packet), Id, MaxPacket]),
-    refusal(Id);
-limit(_, Packet, _, _) ->
+    refusal(Id, Link);
+limit(Packet, _, _) ->
     Packet.
 
--spec refusal(ecm_packet:id()) -> binary().
-refusal(Id) ->
-    packet(Id, ecm_bosh:terminate(<<"internal-server-error">>)).
+-spec refusal(ecm_packet:id(), link()) -> binary().
+refusal(Id, Link) ->
+    packet(Id, {200, ecm_bosh:terminate(<<"internal-server-error">>)}, Link).
 
 %% One binary, so that the writer's mailbox shares it and copies nothing.
--spec packet(ecm_packet:id(), iodata()) -> binary().
-packet(Id, Content) ->
-    iolist_to_binary(ecm_packet:encode(Id, Content)).
+-spec packet(ecm_packet:id(), {200..599, iodata()}, link()) -> binary().
+packet(Id, {Status, Answer}, #{form := Form}) ->
+    iolist_to_binary(ecm_packet:encode(Id, ecm_dialogue:answer(Form, Status, Answer))).

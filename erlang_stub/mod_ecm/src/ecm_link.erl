@@ -1,22 +1,23 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc The process that owns a link and reads it: one TCP connection from an ECM.
+%% @doc The process that owns a link and reads it: one connection from an ECM.
 %%
-%%     socket -> ecm_link -> handler, one call for each packet
+%%     socket -> ecm_link -> ecm_exchange, one process for each request
 %%     socket <- ecm_writer <- whoever has an answer
 %%
-%% It takes the stream apart (ecm_packet) and hands each packet on, with the writer of this link,
-%% in the order of arrival. The handler must return at once. Packets on connection 0 are for the
-%% link itself; a peer that knows only the packet has nothing to say there, and is ignored.
+%% It takes the stream apart (ecm_packet), asks ecm_dialogue what each packet means, and does what
+%% that says. About once a second it lets the dialogue look at the clock.
 %%
-%% A link ends with its connection, with its writer, or at the first header that can be none.
+%% A link ends with its connection, with its writer, or when the dialogue says so. Then what has to
+%% be said to the peer is written before the connection is closed; and a peer that does not take
+%% it is not waited for.
 
 -module(ecm_link).
 -behaviour(gen_server).
 
--export([accept/1, start/2, start_link/2]).
--export([handle_call/3, handle_cast/2, handle_info/2, init/1, terminate/2]).
--export_type([handler/0, options/0]).
+-export([accept/1, info/1, start/2, start_link/2]).
+-export([format_status/1, handle_call/3, handle_cast/2, handle_info/2, init/1, terminate/2]).
+-export_type([options/0]).
 
 -include_lib("ejabberd/include/logger.hrl").
 
@@ -27,18 +28,39 @@
 %% mailbox faster than it is emptied, and other messages have not long to wait.
 -define(READS, 16).
 
--type handler() ::
-    fun((ecm_packet:id(), Content :: binary(), ecm_peer:peer(), Writer :: pid()) -> any()).
+%% Milliseconds: between two looks at the clock; in which TLS has to be agreed upon; and in which
+%% the peer has to take what is said at the end, and to close.
+-define(TICK, 1000).
+-define(HANDSHAKE_TIMEOUT, 10000).
+-define(LINGER, 3000).
 
-%% `peer' is given where the connection does not tell (the PROXY protocol).
+%% `dialogue': as ecm_dialogue:new/2 has it, without the nonce. `ask' answers a request; `gone' is
+%% told, in a process of its own, the exchange whose client has gone. At most `max_waiting' bytes
+%% may wait for a peer that does not read. When one of the processes in `watched' is shut down,
+%% ejabberd stops. `tls' is there for TLS, and returns the options of ssl, or what to log. `peer' is
+%% there where the connection does not tell (the PROXY protocol).
 -type options() ::
-    #{handler := handler(), max_packet := pos_integer(), peer => ecm_peer:peer()}.
+    #{dialogue := map(),
+      ask := ecm_exchange:ask(),
+      gone := fun((Exchange :: pid()) -> any()),
+      max_waiting := pos_integer(),
+      watched := [atom()],
+      tls => fun(() -> {ok, ecm_certificate:options()} | {error, unicode:chardata()}),
+      peer => ecm_peer:peer()}.
 
--record(link, {socket :: gen_tcp:socket(),
+%% The fields without a value have one once the link is accepted; `exchange' once it is up.
+-record(link, {socket :: ecm_socket:socket(),
                peer :: ecm_peer:peer(),
-               handler :: handler(),
-               writer :: pid(),
-               decoder :: ecm_packet:decoder()}).
+               options :: options(),
+               decoder :: ecm_packet:decoder(),
+               exchanges = ecm_exchanges:new() :: ecm_exchanges:exchanges(),
+               writer :: ecm_writer:writer() | undefined,
+               dialogue :: ecm_dialogue:dialogue() | undefined,
+               exchange :: ecm_exchange:link() | undefined,
+               watched = [] :: [reference()],
+               instance = unknown :: binary() | unknown,
+               round_trip = unknown :: non_neg_integer() | unknown,
+               end_text = none :: unicode:chardata() | none}).
 
 -type next() :: {noreply, #link{}} | {stop, {shutdown, term()}, #link{}}.
 
@@ -58,122 +80,315 @@ start_link(Socket, Options) ->
 accept(Link) ->
     gen_server:cast(Link, accept).
 
+%% @doc Returns how it stands with a link: its peer, the name that this has given itself, whether
+%% it is plain or typed, milliseconds of the last round trip, and how many requests wait.
+-spec info(pid()) ->
+    #{peer := ecm_peer:peer(),
+      form := ecm_dialogue:form() | unknown,
+      instance := binary() | unknown,
+      round_trip := non_neg_integer() | unknown,
+      in_flight := non_neg_integer()}.
+info(Link) ->
+    gen_server:call(Link, info).
+
 %% @private Exits are trapped so that terminate/2 is always called.
 -spec init({gen_tcp:socket(), options()}) -> {ok, #link{}} | ignore.
-init({Socket, #{handler := Handler, max_packet := MaxPacket} = Options}) ->
+init({Port, #{dialogue := #{max_packet := MaxPacket}} = Options}) ->
     process_flag(trap_exit, true),
+    Socket = ecm_socket:tcp(Port),
     case peer(Socket, Options) of
         {ok, Peer} ->
-            {ok, #link{socket = Socket, peer = Peer, handler = Handler,
-                       writer = ecm_writer:start_link(Socket),
+            {ok, #link{socket = Socket, peer = Peer, options = Options,
                        decoder = ecm_packet:new(MaxPacket)}};
         {error, _} ->
             ignore
     end.
 
--spec peer(gen_tcp:socket(), options()) -> {ok, ecm_peer:peer()} | {error, term()}.
+-spec peer(ecm_socket:socket(), options()) -> {ok, ecm_peer:peer()} | {error, term()}.
 peer(_, #{peer := Peer}) -> {ok, Peer};
-peer(Socket, _) -> inet:peername(Socket).
+peer(Socket, _) -> ecm_socket:peername(Socket).
 
 %% @private With `send_timeout_close' a write that takes too long would look as if the peer had
 %% closed; without it the writer tells what it was.
 -spec handle_cast(accept, #link{}) -> next().
-handle_cast(accept, Link) ->
-    ?INFO_MSG("ECM link from ~ts is up", [name(Link)]),
-    read([{recbuf, ?BUFFER_SIZE}, {sndbuf, ?BUFFER_SIZE}, {send_timeout_close, false},
-          {active, ?READS}], Link).
+handle_cast(accept, #link{socket = Socket, options = Options} = Link) ->
+    _ = ecm_socket:tune(Socket, [{recbuf, ?BUFFER_SIZE}, {sndbuf, ?BUFFER_SIZE},
+                                 {send_timeout_close, false}]),
+    case secure(Socket, Options) of
+        {ok, Secured} -> read(begin_dialogue(Link#link{socket = Secured}));
+        {error, Text} -> stop(no_tls, Link#link{end_text = ["no TLS: ", Text]})
+    end.
+
+-spec secure(ecm_socket:socket(), options()) ->
+    {ok, ecm_socket:socket()} | {error, unicode:chardata()}.
+secure(Socket, #{tls := Tls}) ->
+    case Tls() of
+        {ok, Options} -> ecm_socket:secure(Socket, Options, ?HANDSHAKE_TIMEOUT);
+        {error, Text} -> {error, Text}
+    end;
+secure(Socket, _) ->
+    {ok, Socket}.
+
+-spec begin_dialogue(#link{}) -> #link{}.
+begin_dialogue(#link{socket = Socket, options = Options} = Link) ->
+    #{dialogue := Dialogue, watched := Watched} = Options,
+    set_tick(),
+    Link#link{writer = ecm_writer:start_link(Socket),
+              dialogue = ecm_dialogue:new(Dialogue#{nonce => ecm_secret:nonce()}, now_ms()),
+              watched = [monitor(process, Name) || Name <- Watched]}.
+
+-spec now_ms() -> integer().
+now_ms() ->
+    erlang:monotonic_time(millisecond).
+
+-spec set_tick() -> reference().
+set_tick() ->
+    erlang:send_after(?TICK, self(), tick).
 
 %% @private
--spec handle_call(term(), gen_server:from(), #link{}) -> {reply, {error, badarg}, #link{}}.
+-spec handle_call(term(), gen_server:from(), #link{}) -> {reply, term(), #link{}}.
+handle_call(info, _, #link{exchanges = Exchanges} = Link) ->
+    {reply, #{peer => Link#link.peer, form => form(Link), instance => Link#link.instance,
+              round_trip => Link#link.round_trip, in_flight => ecm_exchanges:size(Exchanges)},
+     Link};
 handle_call(_, _, Link) ->
     {reply, {error, badarg}, Link}.
 
+-spec form(#link{}) -> ecm_dialogue:form() | unknown.
+form(#link{exchange = undefined}) -> unknown;
+form(#link{exchange = #{form := Form}}) -> Form.
+
 %% @private
 -spec handle_info(term(), #link{}) -> next().
-handle_info({tcp, Socket, Data}, #link{socket = Socket} = Link) ->
-    received(Data, Link);
-handle_info({tcp_passive, Socket}, #link{socket = Socket} = Link) ->
-    read([{active, ?READS}], Link);
-handle_info({tcp_closed, Socket}, #link{socket = Socket} = Link) ->
-    lost(closed, Link);
-handle_info({tcp_error, Socket, Reason}, #link{socket = Socket} = Link) ->
-    lost(Reason, Link);
-handle_info({'EXIT', _Writer, {shutdown, Reason}}, Link) ->
-    {stop, {shutdown, Reason}, Link};
-handle_info({'EXIT', _WriterOrSocket, Reason}, Link) ->
-    {stop, {shutdown, Reason}, Link};
-handle_info(Message, Link) ->
+handle_info(Message, #link{socket = Socket} = Link) ->
+    case ecm_socket:event(Message, Socket) of
+        {data, Data} -> {noreply, received(Data, Link)};
+        passive -> read(Link);
+        closed -> lost(closed, Link);
+        {error, Reason} -> lost(Reason, Link);
+        unknown -> message(Message, Link)
+    end.
+
+-spec read(#link{}) -> next().
+read(#link{socket = Socket} = Link) ->
+    case ecm_socket:read(Socket, ?READS) of
+        ok -> {noreply, Link};
+        {error, Reason} -> lost(Reason, Link)
+    end.
+
+%% What comes after the end of the dialogue is read, because a socket closed with bytes to read
+%% resets the connection, and the peer may lose what was said to it at last.
+-spec received(binary(), #link{}) -> #link{}.
+received(_, #link{end_text = Text} = Link) when Text =/= none ->
+    Link;
+received(Data, #link{decoder = Decoder, dialogue = Dialogue} = Link) ->
+    Now = now_ms(),
+    Alive = Link#link{dialogue = ecm_dialogue:received(Now, Dialogue)},
+    case ecm_packet:decode(Data, Decoder) of
+        {ok, Packets, Next} ->
+            packets(Packets, Now, Alive#link{decoder = Next});
+        {error, Packets, Reason, First} ->
+            fault(Reason, First, packets(Packets, Now, Alive))
+    end.
+
+-spec packets([ecm_packet:packet()], integer(), #link{}) -> #link{}.
+packets([Packet | Rest], Now, #link{dialogue = Dialogue, end_text = none} = Link) ->
+    packets(Rest, Now, act(ecm_dialogue:packet(Packet, Now, Dialogue), Link));
+packets(_, _, Link) ->
+    Link.
+
+%% `First' are the bytes from where a packet should have started, at most 64.
+-spec fault(ecm_packet:reason(), First :: binary(), #link{}) -> #link{}.
+fault(Reason, First, #link{dialogue = Dialogue, end_text = none} = Link) ->
+    #link{end_text = Text} = Ended = act(ecm_dialogue:fault(Reason, Dialogue), Link),
+    Ended#link{end_text = [Text, "; received \"", ecm_escape:escape(First), $"]};
+fault(_, _, Link) ->
+    Link.
+
+%% Does what the dialogue says.
+-spec act({[ecm_dialogue:event()], ecm_dialogue:dialogue()}, #link{}) -> #link{}.
+act({Events, Dialogue}, Link) ->
+    lists:foldl(fun event/2, Link#link{dialogue = Dialogue}, Events).
+
+-spec event(ecm_dialogue:event(), #link{}) -> #link{}.
+event({request, Id, Client, _Secure, Body}, Link) ->
+    start_exchange(Id, Client, Body, Link);
+event({send, Id, Content}, Link) ->
+    send(Id, Content, Link);
+event({gone, Id, Reason}, Link) ->
+    client_gone(Id, Reason, Link);
+event({up, Form}, Link) ->
+    up(Form, Link);
+event({round_trip, Milliseconds}, Link) ->
+    Link#link{round_trip = Milliseconds};
+event(drains, Link) ->
+    ?INFO_MSG("ECM link from ~ts: ECM stops, and sends no more requests", [name(Link)]),
+    Link;
+event({refused, Id, Text}, Link) ->
+    ?WARNING_MSG("ECM link from ~ts: connection ~B: ~ts", [name(Link), Id, Text]),
+    Link;
+event({close, Text}, #link{writer = Writer} = Link) ->
+    ecm_writer:finish(Writer),
+    _ = erlang:send_after(?LINGER, self(), linger_timeout),
+    Link#link{end_text = Text}.
+
+-spec up(plain | map(), #link{}) -> #link{}.
+up(plain, Link) ->
+    ?INFO_MSG("ECM link from ~ts is up: plain", [name(Link)]),
+    set_exchange(plain, infinity, Link);
+up(#{version := Version, instance := Instance, max_packet := MaxPacket}, Link) ->
+    ?INFO_MSG("ECM link from ~ts is up: typed, version ~B, instance ~ts",
+              [name(Link), Version, ecm_escape:escape(Instance)]),
+    set_exchange(typed, MaxPacket, Link#link{instance = Instance}).
+
+-spec set_exchange(ecm_dialogue:form(), Limit :: pos_integer() | infinity, #link{}) -> #link{}.
+set_exchange(Form, Limit, #link{writer = Writer, peer = Peer, options = Options} = Link) ->
+    #{dialogue := #{max_packet := MaxPacket}} = Options,
+    Link#link{exchange = #{form => Form, max_packet => min(MaxPacket, Limit), writer => Writer,
+                           peer => Peer}}.
+
+-spec start_exchange(ecm_packet:id(), ecm_peer:peer() | unknown, binary(), #link{}) -> #link{}.
+start_exchange(Id, unknown, Body, #link{peer = Peer} = Link) ->
+    start_exchange(Id, Peer, Body, Link);
+start_exchange(Id, Client, Body, #link{exchange = Exchange, exchanges = Exchanges} = Link) ->
+    #{ask := Ask} = Link#link.options,
+    {Pid, Monitor} = ecm_exchange:start(Id, Body, Client, Ask, Exchange),
+    Link#link{exchanges = ecm_exchanges:add(Id, Pid, Monitor, Exchanges)}.
+
+-spec client_gone(ecm_packet:id(), Reason :: binary(), #link{}) -> #link{}.
+client_gone(Id, Reason, #link{options = #{gone := Gone}, exchanges = Exchanges} = Link) ->
+    ?DEBUG("ECM link from ~ts: the client on connection ~B has gone: ~ts",
+           [name(Link), Id, Reason]),
+    _ = case ecm_exchanges:find(Id, Exchanges) of
+            {ok, Exchange} -> spawn(fun() -> Gone(Exchange) end);
+            error -> none
+        end,
+    Link.
+
+-spec send(ecm_packet:id(), iodata(), #link{}) -> #link{}.
+send(Id, Content, #link{writer = Writer} = Link) ->
+    ecm_writer:send(Writer, iolist_to_binary(ecm_packet:encode(Id, Content))),
+    Link.
+
+%% Messages that are not the socket's.
+-spec message(term(), #link{}) -> next().
+message({'DOWN', Monitor, process, _, Reason}, #link{watched = Watched} = Link) ->
+    case lists:member(Monitor, Watched) of
+        true -> {noreply, watched_ended(Reason, Link)};
+        false -> {noreply, exchange_ended(Monitor, Reason, Link)}
+    end;
+message(tick, Link) ->
+    tick(Link);
+message(linger_timeout, Link) ->
+    stop(linger_timeout, Link);
+message({'EXIT', Pid, Reason}, #link{writer = Writer} = Link) ->
+    case Writer =/= undefined andalso ecm_writer:pid(Writer) =:= Pid of
+        true -> writer_ended(Reason, Link);
+        false -> stop(Reason, Link)
+    end;
+message(Message, Link) ->
     ?WARNING_MSG("ECM link from ~ts: unexpected message ~0P", [name(Link), Message, 20]),
     {noreply, Link}.
+
+%% A watched process that was not there when the link began has been shut down before.
+-spec watched_ended(term(), #link{}) -> #link{}.
+watched_ended(Reason, #link{dialogue = Dialogue, end_text = none} = Link)
+  when Reason =:= shutdown; Reason =:= noproc ->
+    act(ecm_dialogue:drain(Dialogue), Link);
+watched_ended(_, Link) ->
+    Link.
+
+%% An exchange that ends by itself has answered.
+-spec exchange_ended(reference(), term(), #link{}) -> #link{}.
+exchange_ended(Monitor, Reason, #link{exchanges = Exchanges} = Link) ->
+    {Id, Rest} = ecm_exchanges:ended(Monitor, Exchanges),
+    Next = Link#link{exchanges = Rest},
+    case Reason =:= normal orelse Id =:= none of
+        true -> Next;
+        false -> answer_instead(Id, Reason, Next)
+    end.
+
+-spec answer_instead(ecm_packet:id(), term(), #link{}) -> #link{}.
+answer_instead(Id, Reason, Link) ->
+    ?WARNING_MSG("ECM link from ~ts: what was to answer on connection ~B has ended: ~0P",
+                 [name(Link), Id, Reason, 20]),
+    case form(Link) of
+        typed -> send(Id, ecm_dialogue:dropped(typed), Link);
+        plain -> send(Id, ecm_bosh:terminate(<<"internal-server-error">>), Link)
+    end.
+
+-spec tick(#link{}) -> next().
+tick(#link{end_text = Text} = Link) when Text =/= none ->
+    {noreply, Link};
+tick(#link{dialogue = Dialogue, writer = Writer, options = #{max_waiting := Most}} = Link) ->
+    set_tick(),
+    Next = act(ecm_dialogue:tick(now_ms(), Dialogue), Link),
+    case ecm_writer:waiting(Writer) of
+        Bytes when Bytes > Most ->
+            Text = io_lib:format("~B bytes wait, and ECM does not read them", [Bytes]),
+            stop(unread, Next#link{end_text = Text});
+        _ ->
+            {noreply, Next}
+    end.
+
+%% Where the dialogue has ended, all has been written now, and the peer has to close.
+-spec writer_ended(term(), #link{}) -> next().
+writer_ended(normal, #link{socket = Socket} = Link) ->
+    case ecm_socket:finish(Socket) of
+        ok -> {noreply, Link};
+        {error, Reason} -> stop(Reason, Link)
+    end;
+writer_ended({shutdown, Reason}, Link) ->
+    stop(Reason, Link);
+writer_ended(Reason, Link) ->
+    stop(Reason, Link).
+
+-spec lost(term(), #link{}) -> next().
+lost(Reason, #link{decoder = Decoder, end_text = none} = Link) ->
+    case ecm_packet:held(Decoder) of
+        0 ->
+            stop(Reason, Link);
+        Held ->
+            Text = io_lib:format("closed in mid-packet, after ~B bytes of it", [Held]),
+            stop(Reason, Link#link{end_text = Text})
+    end;
+lost(Reason, Link) ->
+    stop(Reason, Link).
+
+-spec stop(term(), #link{}) -> {stop, {shutdown, term()}, #link{}}.
+stop(Reason, Link) ->
+    {stop, {shutdown, Reason}, Link}.
 
 %% @private
 -spec terminate(term(), #link{}) -> ok.
 terminate({shutdown, Reason}, Link) ->
     terminate(Reason, Link);
-terminate(Reason, #link{socket = Socket} = Link) ->
-    ?INFO_MSG("ECM link from ~ts is down: ~0p", [name(Link), Reason]),
-    close(Reason, Socket).
+terminate(Reason, #link{end_text = none} = Link) ->
+    ?INFO_MSG("ECM link from ~ts is down: ~0P", [name(Link), Reason, 20]),
+    close(Reason, Link);
+terminate(Reason, #link{end_text = Text} = Link) ->
+    ?WARNING_MSG("ECM link from ~ts is down: ~ts", [name(Link), Text]),
+    close(Reason, Link).
 
-%% When ejabberd stops, what has been written may still leave. Else nothing may: a socket with
-%% unsent bytes outlives its owner for as long as its peer does not read, unless it is told not to
-%% linger.
--spec close(term(), gen_tcp:socket()) -> ok.
-close(shutdown, Socket) ->
-    gen_tcp:close(Socket);
-close(_, Socket) ->
-    _ = inet:setopts(Socket, [{linger, {true, 0}}]),
-    gen_tcp:close(Socket).
+%% When ejabberd stops, what has been written may still leave, until its supervisor loses patience.
+-spec close(term(), #link{}) -> ok.
+close(shutdown, #link{socket = Socket}) ->
+    _ = ecm_socket:close(Socket),
+    ok;
+close(_, #link{socket = Socket}) ->
+    ecm_socket:abort(Socket).
 
--spec read([gen_tcp:option()], #link{}) -> next().
-read(SocketOptions, #link{socket = Socket} = Link) ->
-    case inet:setopts(Socket, SocketOptions) of
-        ok -> {noreply, Link};
-        {error, Reason} -> lost(Reason, Link)
-    end.
+%% @private What is logged of a link that fails. Not its state, which holds the secret, nor the
+%% messages, which can hold a password.
+-spec format_status(gen_server:format_status()) -> gen_server:format_status().
+format_status(Status) ->
+    maps:map(fun hide/2, Status).
 
--spec received(binary(), #link{}) -> next().
-received(Data, #link{decoder = Decoder} = Link) ->
-    case ecm_packet:decode(Data, Decoder) of
-        {ok, Packets, Next} ->
-            hand_on(Packets, Link),
-            {noreply, Link#link{decoder = Next}};
-        {error, Packets, Reason, First} ->
-            hand_on(Packets, Link),
-            ?WARNING_MSG("ECM link from ~ts: protocol error ~ts, closing the link; "
-                         "received \"~ts\"", [name(Link), Reason, escape(First)]),
-            {stop, {shutdown, Reason}, Link}
-    end.
-
--spec hand_on([ecm_packet:packet()], #link{}) -> ok.
-hand_on(Packets, #link{handler = Handler, peer = Peer, writer = Writer} = Link) ->
-    lists:foreach(
-      fun({0, Content}) ->
-              ?DEBUG("ECM link from ~ts: ignored ~B bytes on connection 0",
-                     [name(Link), byte_size(Content)]);
-         ({Id, Content}) ->
-              Handler(Id, Content, Peer, Writer)
-      end, Packets).
-
--spec lost(term(), #link{}) -> {stop, {shutdown, term()}, #link{}}.
-lost(Reason, #link{decoder = Decoder} = Link) ->
-    case ecm_packet:held(Decoder) of
-        0 -> ok;
-        Held -> ?WARNING_MSG("ECM link from ~ts: closed in mid-packet, after ~B bytes of it",
-                             [name(Link), Held])
-    end,
-    {stop, {shutdown, Reason}, Link}.
+-spec hide(atom(), term()) -> term().
+hide(reason, Reason) -> Reason;
+hide(log, _) -> [];
+hide(_, _) -> hidden.
 
 -spec name(#link{}) -> unicode:chardata().
 name(#link{peer = Peer}) ->
     ecm_peer:name(Peer).
-
-%% What a peer sent, for one line of the log.
--spec escape(binary()) -> io_lib:chars().
-escape(Bytes) ->
-    [escape_byte(Byte) || <<Byte>> <= Bytes].
-
--spec escape_byte(byte()) -> byte() | io_lib:chars().
-escape_byte($") -> "\\\"";
-escape_byte($\\) -> "\\\\";
-escape_byte(Byte) when Byte >= $\s, Byte =< $~ -> Byte;
-escape_byte(Byte) -> io_lib:format("\\x~2.16.0b", [Byte]).

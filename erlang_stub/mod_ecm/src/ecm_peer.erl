@@ -1,13 +1,13 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc The peer of a link: the address of the ECM at its other end. Pure.
+%% @doc An end of a connection: its address and port. Pure.
 
 -module(ecm_peer).
 
--export([name/1]).
+-export([is_local/1, name/1]).
 -export_type([peer/0]).
 
-%% As inet:peername/1 tells it; `local' for a UNIX socket.
+%% As inet:peername/1 and inet:sockname/1 tell it; `local' for a UNIX socket.
 -type peer() :: {inet:ip_address(), inet:port_number()} | {local, binary()}.
 
 %% @doc Returns the name of a peer for the log.
@@ -15,3 +15,10 @@
 name({local, _}) -> "a UNIX socket";
 name({{_, _, _, _} = Address, Port}) -> io_lib:format("~s:~B", [inet:ntoa(Address), Port]);
 name({Address, Port}) -> io_lib:format("[~s]:~B", [inet:ntoa(Address), Port]).
+
+%% @doc Returns whether only this machine can connect to this address (RFC 6890).
+-spec is_local(peer()) -> boolean().
+is_local({local, _}) -> true;
+is_local({{127, _, _, _}, _}) -> true;
+is_local({{0, 0, 0, 0, 0, 0, 0, 1}, _}) -> true;
+is_local({_, _}) -> false.

@@ -1,16 +1,19 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
 %% @doc A listener for ECM, which holds the HTTP connections of web clients in place of ejabberd,
-%% and carries their BOSH requests (XEP-0124) here over one TCP connection: a link.
+%% and carries their BOSH requests (XEP-0124) here over one connection: a link.
 %%
 %% This module is what ejabberd_listener calls. For each connection it starts an ecm_link, which
 %% starts one ecm_exchange for each request; that one asks the session (ecm_bosh) and hands the
-%% answer to the ecm_writer of the link. All that goes over the link is an ecm_packet.
+%% answer to the ecm_writer of the link. All that goes over the link is an ecm_packet, and what the
+%% two ends of a link have to say to each other is an ecm_dialogue.
 
 -module(mod_ecm).
 -behaviour(ejabberd_listener).
 
 -export([accept/1, listen_opt_type/1, listen_options/0, start/3, start_link/3, tcp_init/2]).
+
+-include_lib("ejabberd/include/logger.hrl").
 
 %% As ECM has it for its --max-packet: the least lets a session begin, the greatest is what the ten
 %% digits of a length can say.
@@ -20,30 +23,93 @@
 %% Milliseconds in which the peer has to read some of what is written; ejabberd's default.
 -define(SEND_TIMEOUT, 15000).
 
-%% @doc Called when the listener starts, before there are connections.
--spec tcp_init(inet:socket(), Opts) -> Opts when Opts :: [{atom(), term()}].
+%% Milliseconds in which hello, and then the proof, have to come where they have to come at all.
+-define(HELLO_TIMEOUT, 5000).
+
+%% Bytes that may wait for a peer that reads, but too slowly: a message to 100,000 users at once is
+%% below it.
+-define(MAX_WAITING, 268435456).
+
+%% What ejabberd stops first: with `ejabberdctl stop' the session manager, else its listeners.
+-define(STOPPED_FIRST, [ejabberd_listener, ejabberd_sm]).
+
+-type opts() :: [{atom(), term()}].
+
+%% @doc Called when the listener starts, before there are connections. The options that it returns
+%% are those of each link. Where they cannot be used it ends the listener, in a way in which its
+%% supervisor does not try again.
+-spec tcp_init(inet:socket(), opts()) -> opts().
 tcp_init(ListenSocket, Opts) ->
+    {ok, Name} = inet:sockname(ListenSocket),
     ecm_bosh:report_missing(),
     limit_sending(inet:getopts(ListenSocket, [send_timeout]), ListenSocket, Opts),
-    Opts.
+    start_tls(proplists:get_bool(tls, Opts)),
+    case check_times(option(ping_interval, Opts), option(dead_time, Opts)) of
+        ok -> with_secret(Name, Opts);
+        {error, Text} -> refuse(Name, Text)
+    end.
+
+-spec check_times(pos_integer(), pos_integer()) -> ok | {error, string()}.
+check_times(PingInterval, DeadTime) when PingInterval < DeadTime -> ok;
+check_times(_, _) -> {error, "'dead_time' has to be longer than 'ping_interval'"}.
+
+-spec with_secret(ecm_peer:peer(), opts()) -> opts().
+with_secret(Name, Opts) ->
+    case read_secret(proplists:get_value(secret_file, Opts), option(protocol, Opts)) of
+        none ->
+            warn_of_everyone(Name),
+            Opts;
+        {ok, Secret} ->
+            [{secret, fun() -> Secret end} | Opts];
+        {error, Text} ->
+            refuse(Name, Text)
+    end.
+
+-spec refuse(ecm_peer:peer(), unicode:chardata()) -> no_return().
+refuse(Name, Text) ->
+    ?CRITICAL_MSG("mod_ecm does not listen at ~ts: ~ts", [ecm_peer:name(Name), Text]),
+    exit({shutdown, wrong_option}).
 
 %% ejabberd has the option `send_timeout' for every listener, but gives it to the sockets only from
 %% 25.10 on. Without it a peer that does not read would never lose its link, and its answers would
 %% pile up here.
--spec limit_sending(term(), inet:socket(), [{atom(), term()}]) -> ok.
+-spec limit_sending(term(), inet:socket(), opts()) -> ok.
 limit_sending({ok, [{send_timeout, infinity}]}, ListenSocket, Opts) ->
     Timeout = proplists:get_value(send_timeout, Opts, ?SEND_TIMEOUT),
     ok = inet:setopts(ListenSocket, [{send_timeout, Timeout}]);
 limit_sending({ok, [{send_timeout, _}]}, _, _) ->
     ok.
 
--spec start(gen_tcp, inet:socket(), [{atom(), term()}]) ->
-    {ok, pid()} | {error, term()} | ignore.
+-spec start_tls(boolean()) -> ok.
+start_tls(true) ->
+    {ok, _} = application:ensure_all_started(ssl),
+    ok;
+start_tls(false) ->
+    ok.
+
+-spec read_secret(file:filename_all() | undefined, auto | typed | plain) ->
+    none | {ok, binary()} | {error, unicode:chardata()}.
+read_secret(undefined, _) -> none;
+read_secret(_, plain) -> {error, "'protocol: plain' has no secret, leave out 'secret_file'"};
+read_secret(Path, _) -> ecm_secret:read(Path).
+
+-spec warn_of_everyone(ecm_peer:peer()) -> ok.
+warn_of_everyone(Name) ->
+    case ecm_peer:is_local(Name) of
+        true ->
+            ok;
+        false ->
+            ?WARNING_MSG("mod_ecm at ~ts takes requests from everyone who can connect to it: "
+                         "set 'secret_file' here and --link-secret-file in ECM, or "
+                         "'ip: \"127.0.0.1\"'",
+                         [ecm_peer:name(Name)])
+    end.
+
+-spec start(gen_tcp, inet:socket(), opts()) -> {ok, pid()} | {error, term()} | ignore.
 start(gen_tcp, Socket, Opts) ->
     ecm_link:start(Socket, link_options(Opts)).
 
--spec start_link(gen_tcp, inet:socket(), [{atom(), term()}]) ->
-    {ok, pid()} | {error, term()} | ignore.
+-spec start_link(gen_tcp, inet:socket(), opts()) -> {ok, pid()} | {error, term()} | ignore.
 start_link(gen_tcp, Socket, Opts) ->
     ecm_link:start_link(Socket, link_options(Opts)).
 
@@ -51,22 +117,69 @@ start_link(gen_tcp, Socket, Opts) ->
 accept(Link) ->
     ecm_link:accept(Link).
 
--spec listen_options() -> [{atom(), term()}].
+-spec listen_options() -> opts().
 listen_options() ->
-    [{max_packet, 1048576}].
+    [{protocol, auto},
+     {secret_file, undefined},
+     {max_packet, 1048576},
+     {ping_interval, 10000},
+     {dead_time, 30000},
+     {tls, false},
+     {certfile, undefined}].
 
--spec listen_opt_type(max_packet) -> econf:validator().
-listen_opt_type(max_packet) ->
-    econf:int(?LEAST_MAX_PACKET, ?GREATEST_MAX_PACKET).
+-spec listen_opt_type(atom()) -> econf:validator().
+listen_opt_type(protocol) -> econf:enum([auto, typed, plain]);
+listen_opt_type(secret_file) -> econf:path();
+listen_opt_type(max_packet) -> econf:int(?LEAST_MAX_PACKET, ?GREATEST_MAX_PACKET);
+listen_opt_type(ping_interval) -> econf:timeout(second);
+listen_opt_type(dead_time) -> econf:timeout(second);
+listen_opt_type(tls) -> econf:bool();
+listen_opt_type(certfile) -> econf:pem().
 
 %% ejabberd leaves out of `Opts' what has its default value, and puts in the peer's address if
 %% the PROXY protocol told it.
--spec link_options([{atom(), term()}]) -> ecm_link:options().
+-spec link_options(opts()) -> ecm_link:options().
 link_options(Opts) ->
-    MaxPacket = proplists:get_value(max_packet, Opts ++ listen_options()),
-    Options = #{handler => ecm_exchange:handler(fun ecm_bosh:ask/2, MaxPacket),
-                max_packet => MaxPacket},
+    Always = #{dialogue => dialogue_options(Opts),
+               ask => fun ecm_bosh:ask/2,
+               gone => fun ecm_bosh:gone/1,
+               max_waiting => ?MAX_WAITING,
+               watched => ?STOPPED_FIRST},
+    maps:merge(Always, maps:from_list(tls_option(Opts) ++ peer_option(Opts))).
+
+-spec dialogue_options(opts()) -> map().
+dialogue_options(Opts) ->
+    Always = maps:from_list([{Option, option(Option, Opts)}
+                             || Option <- [protocol, max_packet, ping_interval, dead_time]]),
+    Named = Always#{instance => atom_to_binary(node()), hello_timeout => ?HELLO_TIMEOUT},
+    case proplists:get_value(secret, Opts) of
+        undefined -> Named;
+        Secret -> Named#{secret => Secret()}
+    end.
+
+-spec option(atom(), opts()) -> term().
+option(Option, Opts) ->
+    proplists:get_value(Option, Opts ++ listen_options()).
+
+-spec tls_option(opts()) -> opts().
+tls_option(Opts) ->
+    CertFile = proplists:get_value(certfile, Opts),
+    [{tls, fun() -> certificate(CertFile) end} || proplists:get_bool(tls, Opts)].
+
+%% Asked for at each connection, because ejabberd gets new ones while it runs.
+-spec certificate(file:filename_all() | undefined) ->
+    {ok, ecm_certificate:options()} | {error, unicode:chardata()}.
+certificate(undefined) ->
+    case ejabberd_pkix:get_certfile(ejabberd_config:get_myname()) of
+        {ok, CertFile} -> ecm_certificate:read(CertFile);
+        error -> {error, "ejabberd has no certificate, name one with 'certfile'"}
+    end;
+certificate(CertFile) ->
+    ecm_certificate:read(CertFile).
+
+-spec peer_option(opts()) -> opts().
+peer_option(Opts) ->
     case proplists:get_value(sock_peer_name, Opts) of
-        {_Local, Peer} -> Options#{peer => Peer};
-        undefined -> Options
+        {_Local, Peer} -> [{peer, Peer}];
+        undefined -> []
     end.

@@ -1,144 +1,193 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc A link on a real socket. The handler gives each packet to the test, with the writer.
+%% @doc A link on a real socket: how it begins, what it does with the stream, and how it ends.
 
 -module(ecm_link_tests).
 
 -include_lib("eunit/include/eunit.hrl").
 
--define(MAX_PACKET, 1000).
+-import(ecm_link_pair, [close/1, log_since_up/0, open/1, open/2, reason_of_exit/1, send/2, send/3,
+                        stop/1]).
 
-packets_are_handed_on_in_order_test() ->
-    {Pair, Link} = accepted(#{}),
-    Contents = [integer_to_binary(N) || N <- lists:seq(1, 1000)],
-    send(Pair, [ecm_packet:encode(7, Content) || Content <- Contents]),
-    ?assertEqual([{7, Content} || Content <- Contents], [receive_packet() || _ <- Contents]),
-    stop(Pair, Link).
+requests_of_one_segment_are_all_asked_test() ->
+    Test = self(),
+    Opened = open(#{ask => fun(Body, _) -> Test ! {asked, Body}, {200, Body} end}),
+    Bodies = [integer_to_binary(N) || N <- lists:seq(1, 1000)],
+    send(Opened, [ecm_packet:encode(N, Body) || {N, Body} <- lists:enumerate(Bodies)]),
+    Asked = [receive {asked, Body} -> Body end || _ <- Bodies],
+    ?assertEqual(lists:sort(Bodies), lists:sort(Asked)),
+    stop(Opened).
 
 the_log_names_the_peer_test() ->
-    {{Peer, _} = Pair, Link} = accepted(#{}),
+    {{Peer, _}, _} = Opened = open(#{}),
     {ok, Name} = inet:sockname(Peer),
-    stop(Pair, Link),
+    send(Opened, 1, <<"first">>),
+    ecm_socket_pair:receive_packet(Peer),
+    stop(Opened),
     Prefix = unicode:characters_to_list(["ECM link from ", ecm_peer:name(Name)]),
-    ?assertEqual([{info, Prefix ++ " is up"}, {info, Prefix ++ " is down: shutdown"}],
+    ?assertEqual([{info, Prefix ++ " is up: plain"}, {info, Prefix ++ " is down: shutdown"}],
                  ecm_log:lines()).
 
 %% More reads than a socket is asked for at once.
 reading_goes_on_test() ->
-    {{Peer, _} = Pair, Link} = accepted(#{handler => fun echo/4}),
+    {{Peer, _}, _} = Opened = open(#{}),
     [begin
          Packet = iolist_to_binary(ecm_packet:encode(N, <<"again">>)),
-         send(Pair, Packet),
+         send(Opened, Packet),
          ?assertEqual(Packet, ecm_socket_pair:receive_packet(Peer))
      end || N <- lists:seq(1, 300)],
-    stop(Pair, Link).
+    stop(Opened).
 
-the_peer_is_that_of_the_connection_test() ->
-    {{Peer, _} = Pair, Link} = accepted(#{handler => peer_handler()}),
-    send(Pair, ecm_packet:encode(1, <<>>)),
+the_client_is_the_peer_of_the_connection_test() ->
+    {{Peer, _}, _} = Opened = open(#{ask => fun client/2}),
     {ok, Name} = inet:sockname(Peer),
-    ?assertEqual(Name, receive {peer, Told} -> Told end),
-    stop(Pair, Link).
+    send(Opened, 1, <<>>),
+    ?assertEqual({1, term_to_binary(Name)}, ecm_link_pair:receive_content(Peer)),
+    stop(Opened).
 
-the_peer_is_that_of_the_proxy_protocol_test() ->
+the_client_is_the_peer_of_the_proxy_protocol_test() ->
     Proxied = {{192, 0, 2, 7}, 51234},
-    {Pair, Link} = accepted(#{handler => peer_handler(), peer => Proxied}),
-    send(Pair, ecm_packet:encode(1, <<>>)),
-    ?assertEqual(Proxied, receive {peer, Told} -> Told end),
-    stop(Pair, Link).
+    {{Peer, _}, _} = Opened = open(#{ask => fun client/2, peer => Proxied}),
+    send(Opened, 1, <<>>),
+    ?assertEqual({1, term_to_binary(Proxied)}, ecm_link_pair:receive_content(Peer)),
+    stop(Opened).
 
-connection_0_is_ignored_test() ->
-    {Pair, Link} = accepted(#{}),
-    send(Pair, [ecm_packet:encode(0, <<"hello">>), ecm_packet:encode(1, <<"after">>)]),
-    ?assertEqual({1, <<"after">>}, receive_packet()),
-    ?assertEqual([{debug, "ignored 5 bytes on connection 0"}], log_since_up()),
-    stop(Pair, Link).
+client(_, Client) -> {200, term_to_binary(Client)}.
+
+a_unix_socket_is_a_link_as_well_test() ->
+    {{Peer, _}, Link} = Opened = ecm_link_pair:over(ecm_socket_pair:open_local(), #{}),
+    send(Opened, 1, <<"<body/>">>),
+    ?assertEqual({1, <<"<body/>">>}, ecm_link_pair:receive_content(Peer)),
+    ok = gen_tcp:close(Peer),
+    ?assertEqual({shutdown, closed}, reason_of_exit(Link)),
+    ?assertEqual([{info, "is down: closed"}], log_since_up()).
 
 an_unexpected_message_does_not_matter_test() ->
-    {Pair, Link} = accepted(#{}),
+    {_, Link} = Opened = open(#{}),
     Link ! something,
     ?assertEqual({error, badarg}, gen_server:call(Link, something)),
-    ?assertEqual([{warning, "unexpected message something"}], log_since_up()),
-    stop(Pair, Link).
+    ?assertEqual([{warning, "unexpected message something"}], ecm_link_pair:lines()),
+    stop(Opened).
 
 a_protocol_error_closes_the_link_test() ->
-    {{Peer, _} = Pair, Link} = accepted(#{}),
+    {{Peer, _}, Link} = Opened = open(#{}),
     Request = "POST /\"\\ HTTP/1.1\r\nHost: chat.example\r\n",
-    send(Pair, [ecm_packet:encode(1, <<"before">>), Request]),
-    ?assertEqual({shutdown, 'length-not-decimal'}, reason_of_exit(Link)),
-    ?assertEqual({1, <<"before">>}, receive_packet()),
-    ?assertMatch({<<>>, _}, ecm_socket_pair:receive_all(Peer)),
-    ?assertEqual([{warning, "protocol error length-not-decimal, closing the link; received "
-                            "\"POST /\\\"\\\\ HTTP/1.1\\x0d\\x0aHost: chat.example\\x0d\\x0a\""},
-                  {info, "is down: 'length-not-decimal'"}], log_since_up()),
-    ecm_socket_pair:close(Pair).
-
-the_limit_is_obeyed_test() ->
-    {Pair, Link} = accepted(#{}),
-    send(Pair, ecm_packet:encode(1, binary:copy(<<"x">>, ?MAX_PACKET - 32 + 1))),
-    ?assertEqual({shutdown, 'length-too-large'}, reason_of_exit(Link)),
-    ecm_socket_pair:close(Pair).
+    send(Opened, [ecm_packet:encode(1, <<"before">>), Request]),
+    ?assertMatch({_, closed}, ecm_socket_pair:receive_all(Peer)),
+    ok = gen_tcp:close(Peer),
+    ?assertEqual({shutdown, closed}, reason_of_exit(Link)),
+    ?assertEqual([{warning, "is down: malformed: length-not-decimal; received "
+                            "\"POST /\\\"\\\\ HTTP/1.1\\x0d\\x0aHost: chat.example\\x0d\\x0a\""}],
+                 log_since_up()).
 
 closing_between_packets_is_no_fault_test() ->
-    {{Peer, _} = Pair, Link} = accepted(#{}),
-    send(Pair, ecm_packet:encode(1, <<"last">>)),
+    Test = self(),
+    {{Peer, _}, Link} = Opened = open(#{ask => fun(Body, _) -> Test ! Body, {200, Body} end}),
+    send(Opened, 1, <<"last">>),
     ok = gen_tcp:shutdown(Peer, write),
     ?assertEqual({shutdown, closed}, reason_of_exit(Link)),
-    ?assertEqual({1, <<"last">>}, receive_packet()),
+    receive <<"last">> -> ok end,
     ?assertEqual([{info, "is down: closed"}], log_since_up()),
-    ecm_socket_pair:close(Pair).
+    close(Opened).
 
 closing_in_mid_packet_is_logged_test() ->
-    {{Peer, _} = Pair, Link} = accepted(#{}),
-    send(Pair, binary:part(iolist_to_binary(ecm_packet:encode(1, <<"last">>)), 0, 34)),
+    {{Peer, _}, Link} = Opened = open(#{}),
+    send(Opened, binary:part(iolist_to_binary(ecm_packet:encode(1, <<"last">>)), 0, 34)),
     ok = gen_tcp:shutdown(Peer, write),
     ?assertEqual({shutdown, closed}, reason_of_exit(Link)),
-    ?assertEqual([{warning, "closed in mid-packet, after 34 bytes of it"},
-                  {info, "is down: closed"}], log_since_up()),
-    ecm_socket_pair:close(Pair).
+    ?assertEqual([{warning, "is down: closed in mid-packet, after 34 bytes of it"}],
+                 ecm_link_pair:lines()),
+    close(Opened).
 
 %% Its socket has to go as well, with all that waits in it: nobody else will ever close it.
 a_peer_that_does_not_read_loses_its_link_test() ->
-    {{Peer, Ours} = Pair, Link} = accepted(#{handler => fun answer_much/4}, [{send_timeout, 50}]),
-    send(Pair, ecm_packet:encode(1, <<>>)),
+    {{Peer, Ours}, Link} = Opened = open(answers_much(), [{send_timeout, 50}]),
+    ask_much(Opened),
     ?assertEqual({shutdown, {send_failed, timeout}}, reason_of_exit(Link)),
     ?assertEqual(undefined, erlang:port_info(Ours)),
     ?assertMatch({_, closed}, ecm_socket_pair:receive_all(Peer)),
     ?assertEqual([{info, "is down: {send_failed,timeout}"}], log_since_up()),
-    ecm_socket_pair:close(Pair).
+    close(Opened).
+
+%% The same where the dialogue has ended: its last words cannot leave, and are not waited for.
+a_peer_that_does_not_read_at_the_end_test() ->
+    {{Peer, Ours}, Link} = Opened = open(answers_much(), [{send_timeout, 60000}]),
+    ask_much(Opened),
+    await_unsent(Ours),
+    send(Opened, <<"no packet: nothing of this is one">>),
+    ?assertEqual({shutdown, linger_timeout}, reason_of_exit(Link)),
+    ?assertEqual(undefined, erlang:port_info(Ours)),
+    ?assertMatch({_, closed}, ecm_socket_pair:receive_all(Peer)),
+    ?assertMatch([{warning, "is down: malformed: length-not-decimal" ++ _}], log_since_up()),
+    close(Opened).
+
+a_peer_that_does_not_close_at_the_end_test() ->
+    {{Peer, _}, Link} = Opened = open(#{}),
+    ok = inet:setopts(Peer, [{exit_on_close, false}]),
+    send(Opened, <<"no packet: nothing of this is one">>),
+    ?assertEqual({<<>>, closed}, ecm_socket_pair:receive_all(Peer)),
+    ok = gen_tcp:send(Peer, <<"this is not read any more">>),
+    ?assertEqual({shutdown, linger_timeout}, reason_of_exit(Link)),
+    close(Opened).
+
+%% Long before its write has failed.
+what_waits_for_a_peer_is_bounded_test() ->
+    {{_, Ours}, Link} = Opened = open((answers_much())#{max_waiting => 5000000},
+                                      [{send_timeout, 60000}]),
+    ask_much(Opened),
+    ?assertEqual({shutdown, unread}, reason_of_exit(Link)),
+    ?assertEqual(undefined, erlang:port_info(Ours)),
+    [{warning, Text}] = log_since_up(),
+    {ok, [Bytes], _} = io_lib:fread("is down: ~d bytes wait, and ECM does not read them", Text),
+    ?assert(Bytes > 5000000 andalso Bytes =< 20 * 1000032),
+    close(Opened).
 
 the_writer_ends_with_the_link_test() ->
-    {Pair, Link} = accepted(#{}),
-    send(Pair, ecm_packet:encode(1, <<>>)),
-    Writer = receive {packet, _, _, Pid} -> monitor(process, Pid) end,
-    stop(Pair, Link),
-    ?assertEqual(shutdown, receive {'DOWN', Writer, process, _, Reason} -> Reason end).
+    {{_, Ours}, Link} = Opened = open(#{}),
+    send(Opened, 1, <<>>),
+    {links, Linked} = process_info(Link, links),
+    [Writer] = [Pid || Pid <- Linked, is_pid(Pid), Pid =/= self()],
+    ?assert(lists:member(Ours, Linked)),
+    Monitor = monitor(process, Writer),
+    stop(Opened),
+    ?assertEqual(shutdown, receive {'DOWN', Monitor, process, _, Reason} -> Reason end).
 
 what_has_been_written_still_leaves_at_a_shutdown_test() ->
-    {{Peer, Ours} = Pair, Link} = accepted(#{handler => fun echo/4, max_packet => 10000000}),
+    {{Peer, Ours}, Link} = Opened = open(#{dialogue => #{max_packet => 10000000}}),
     Packet = iolist_to_binary(ecm_packet:encode(1, binary:copy(<<"x">>, 5000000))),
-    send(Pair, Packet),
+    send(Opened, Packet),
     await_unsent(Ours),
     exit(Link, shutdown),
     ?assertEqual({Packet, closed}, ecm_socket_pair:receive_all(Peer)),
     ?assertEqual(shutdown, reason_of_exit(Link)),
-    ecm_socket_pair:close(Pair).
+    close(Opened).
+
+answers_much() ->
+    #{ask => fun(_, _) -> {200, binary:copy(<<"x">>, 1000000)} end,
+      max_waiting => 100000000,
+      dialogue => #{max_packet => 2000000}}.
+
+ask_much(Opened) ->
+    [send(Opened, Id, <<>>) || Id <- lists:seq(1, 20)].
 
 %% Returns once the kernel has not taken all that was written.
 await_unsent(Socket) ->
-    case inet:getstat(Socket, [send_pend]) of
-        {ok, [{send_pend, 0}]} -> timer:sleep(1), await_unsent(Socket);
-        {ok, [{send_pend, _}]} -> ok
-    end.
+    ecm_link_pair:await(fun() ->
+                                {ok, [{send_pend, Bytes}]} = inet:getstat(Socket, [send_pend]),
+                                Bytes > 0
+                        end).
 
 a_connection_that_has_gone_gets_no_link_test() ->
     {_, Ours} = Pair = ecm_socket_pair:open(),
     ok = gen_tcp:close(Ours),
-    ?assertEqual(ignore, ecm_link:start(Ours, options(#{}))),
+    ?assertEqual(ignore, ecm_link:start(Ours, ecm_link_pair:options(#{}))),
     ecm_socket_pair:close(Pair).
 
 a_connection_that_goes_before_it_is_accepted_test() ->
-    {{Peer, _} = Pair, Link} = started(#{}, []),
+    process_flag(trap_exit, true),
+    {Peer, Ours} = Pair = ecm_socket_pair:open(),
+    {ok, Link} = ecm_link:start_link(Ours, ecm_link_pair:options(#{})),
+    ok = gen_tcp:controlling_process(Ours, Link),
     ok = gen_tcp:close(Peer),
     ok = ecm_link:accept(Link),
     ?assertEqual({shutdown, closed}, reason_of_exit(Link)),
@@ -147,63 +196,15 @@ a_connection_that_goes_before_it_is_accepted_test() ->
 a_socket_that_cannot_be_read_ends_the_link_test() ->
     process_flag(trap_exit, true),
     {_, Ours} = Pair = ecm_socket_pair:open(),
-    {ok, Link} = ecm_link:start_link(Ours, options(#{})),
+    {ok, Link} = ecm_link:start_link(Ours, ecm_link_pair:options(#{})),
     ok = gen_tcp:close(Ours),
     ok = ecm_link:accept(Link),
     ?assertEqual({shutdown, einval}, reason_of_exit(Link)),
     ecm_socket_pair:close(Pair).
 
-%% A link that has its socket, and is up. In `Changes' is what differs from options/0.
-accepted(Changes) ->
-    accepted(Changes, []).
-
-accepted(Changes, SocketOptions) ->
-    {Pair, Link} = started(Changes, SocketOptions),
-    ok = ecm_link:accept(Link),
-    {Pair, Link}.
-
-started(Changes, SocketOptions) ->
-    process_flag(trap_exit, true),
-    ecm_log:start(),
-    {_, Ours} = Pair = ecm_socket_pair:open(SocketOptions),
-    {ok, Link} = ecm_link:start_link(Ours, options(Changes)),
-    ok = gen_tcp:controlling_process(Ours, Link),
-    {Pair, Link}.
-
-stop(Pair, Link) ->
-    exit(Link, shutdown),
-    ?assertEqual(shutdown, reason_of_exit(Link)),
-    ecm_socket_pair:close(Pair).
-
-options(Changes) ->
-    Test = self(),
-    Handler = fun(Id, Content, _, Writer) -> Test ! {packet, Id, Content, Writer} end,
-    maps:merge(#{handler => Handler, max_packet => ?MAX_PACKET}, Changes).
-
-peer_handler() ->
-    Test = self(),
-    fun(_, _, Peer, _) -> Test ! {peer, Peer} end.
-
-echo(Id, Content, _, Writer) ->
-    ecm_writer:send(Writer, iolist_to_binary(ecm_packet:encode(Id, Content))).
-
-answer_much(_, _, _, Writer) ->
-    [ecm_writer:send(Writer, binary:copy(<<"x">>, 1000000)) || _ <- lists:seq(1, 20)].
-
-send({Peer, _}, Bytes) ->
-    ok = gen_tcp:send(Peer, Bytes).
-
-receive_packet() ->
-    receive {packet, Id, Content, _} -> {Id, Content} end.
-
-reason_of_exit(Link) ->
-    receive {'EXIT', Link, Reason} -> Reason end.
-
-%% What was logged after the line that the link is up, without the name of the link.
-log_since_up() ->
-    [{info, Up} | Lines] = [{Level, without_name(Text)} || {Level, Text} <- ecm_log:lines()],
-    ?assertEqual("is up", Up),
-    Lines.
-
-without_name(Text) ->
-    re:replace(Text, "^ECM link from 127\\.0\\.0\\.1:[0-9]+:? ", "", [{return, list}]).
+%% A line of the log must not hold what only the two ends may know.
+the_secret_is_not_shown_test() ->
+    {_, Link} = Opened = open(#{dialogue => #{secret => <<"0123456789abcdef">>}}),
+    Shown = lists:flatten(io_lib:format("~0p", [sys:get_status(Link)])),
+    ?assertEqual(nomatch, re:run(Shown, "0123456789abcdef")),
+    stop(Opened).

@@ -1,7 +1,6 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc The codec against the vectors that ECM has to pass as well: tests/vectors/packet.json
-%% of the whole project, or the file that the environment variable ECM_PACKET_VECTORS names.
+%% @doc The codec against packet.json, the vectors that ECM has to pass as well.
 
 -module(ecm_packet_tests).
 
@@ -218,9 +217,4 @@ decoder() ->
     ecm_packet:new(maps:get(<<"max_packet">>, vectors())).
 
 vectors() ->
-    {ok, Json} = file:read_file(os:getenv("ECM_PACKET_VECTORS", beside_the_source())),
-    jiffy:decode(Json, [return_maps]).
-
-beside_the_source() ->
-    Source = proplists:get_value(source, ?MODULE:module_info(compile)),
-    filename:join([filename:dirname(Source), "..", "..", "..", "tests", "vectors", "packet.json"]).
+    ecm_vectors:read("packet.json").

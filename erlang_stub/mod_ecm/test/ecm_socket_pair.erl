@@ -1,24 +1,37 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc For the tests: the two ends of a TCP connection over loopback, made as ejabberd makes it.
+%% @doc For the tests: the two ends of a connection on this machine, made as ejabberd makes it.
 
 -module(ecm_socket_pair).
 
--export([close/1, open/0, open/1, receive_all/1, receive_packet/1]).
+-export([close/1, open/0, open/1, open_local/0, receive_all/1, receive_packet/1]).
 
 open() ->
     open([]).
 
 %% @doc Returns the peer's end, and ours, which has `Options' and belongs to the caller.
 open(Options) ->
+    connect([{ip, {127, 0, 0, 1}} | Options]).
+
+%% @doc The same, with a UNIX socket.
+open_local() ->
+    Path = filename:join(string:trim(os:cmd("mktemp -d")), "ecm.sock"),
+    Pair = connect([{ip, {local, Path}}]),
+    ok = file:delete(Path),
+    ok = file:del_dir(filename:dirname(Path)),
+    Pair.
+
+connect(Options) ->
     {ok, Listener} = gen_tcp:listen(0, [binary, {packet, 0}, {active, false}, {nodelay, true},
-                                        {send_timeout_close, true}, {ip, {127, 0, 0, 1}}
-                                        | Options]),
-    {ok, Port} = inet:port(Listener),
-    {ok, Peer} = gen_tcp:connect({127, 0, 0, 1}, Port, [binary, {active, false}, {nodelay, true}]),
+                                        {send_timeout_close, true} | Options]),
+    {ok, {Address, Port}} = listens(inet:sockname(Listener)),
+    {ok, Peer} = gen_tcp:connect(Address, Port, [binary, {active, false}]),
     {ok, Ours} = gen_tcp:accept(Listener),
     ok = gen_tcp:close(Listener),
     {Peer, Ours}.
+
+listens({ok, {local, _} = Address}) -> {ok, {Address, 0}};
+listens(Name) -> Name.
 
 close({Peer, Ours}) ->
     ok = gen_tcp:close(Peer),

@@ -40,10 +40,10 @@ the_mailbox_is_empty_during_a_write_test() ->
     ?assertEqual(ok, await_empty_mailbox(Writer)),
     stop(Pair, Writer).
 
-await_empty_mailbox(Process) ->
-    case process_info(Process, message_queue_len) of
+await_empty_mailbox(Writer) ->
+    case process_info(ecm_writer:pid(Writer), message_queue_len) of
         {message_queue_len, 0} -> ok;
-        {message_queue_len, _} -> timer:sleep(1), await_empty_mailbox(Process)
+        {message_queue_len, _} -> timer:sleep(1), await_empty_mailbox(Writer)
     end.
 
 a_failed_write_ends_the_writer_test() ->
@@ -59,27 +59,59 @@ a_peer_that_does_not_read_ends_the_writer_test() ->
     ?assertEqual({shutdown, {send_failed, timeout}}, reason_of_exit(Writer)),
     ecm_socket_pair:close(Pair).
 
+%% Also where they are more than one write takes.
+what_has_been_handed_over_is_written_before_the_end_test() ->
+    {{Peer, _} = Pair, Writer} = start([]),
+    Packets = [binary:copy(<<"x">>, 100000) || _ <- lists:seq(1, 20)],
+    at_once(Writer, fun() ->
+                            send_all(Writer, Packets),
+                            ecm_writer:finish(Writer),
+                            ecm_writer:send(Writer, <<"too late">>)
+                    end),
+    Expected = iolist_to_binary(Packets),
+    ?assertEqual({ok, Expected}, gen_tcp:recv(Peer, byte_size(Expected))),
+    ?assertEqual(normal, reason_of_exit(Writer)),
+    ?assertEqual({error, timeout}, gen_tcp:recv(Peer, 1, 0)),
+    ecm_socket_pair:close(Pair).
+
+what_waits_is_counted_test() ->
+    {{Peer, _} = Pair, Writer} = start([]),
+    ?assertEqual(0, ecm_writer:waiting(Writer)),
+    at_once(Writer, fun() ->
+                            send_all(Writer, [<<"four">>, <<"sixsix">>]),
+                            ?assertEqual(10, ecm_writer:waiting(Writer))
+                    end),
+    ?assertEqual({ok, <<"foursixsix">>}, gen_tcp:recv(Peer, 10)),
+    ?assertEqual(ok, await_none_waiting(Writer)),
+    stop(Pair, Writer).
+
+await_none_waiting(Writer) ->
+    case ecm_writer:waiting(Writer) of
+        0 -> ok;
+        _ -> timer:sleep(1), await_none_waiting(Writer)
+    end.
+
 the_writer_ends_with_its_link_test() ->
     {_, Ours} = Pair = ecm_socket_pair:open(),
     Test = self(),
     Link = spawn(fun() ->
-                         Test ! {writer, ecm_writer:start_link(Ours)},
+                         Test ! {writer, ecm_writer:start_link(ecm_socket:tcp(Ours))},
                          receive stop -> exit(down) end
                  end),
-    Writer = receive {writer, Pid} -> Pid end,
-    Monitor = monitor(process, Writer),
+    Writer = receive {writer, Started} -> Started end,
+    Monitor = monitor(process, ecm_writer:pid(Writer)),
     Link ! stop,
-    ?assertEqual(down, receive {'DOWN', Monitor, process, Writer, Reason} -> Reason end),
+    ?assertEqual(down, receive {'DOWN', Monitor, process, _, Reason} -> Reason end),
     ?assertEqual(ok, ecm_writer:send(Writer, <<"dropped">>)),
     ecm_socket_pair:close(Pair).
 
 start(Options) ->
     process_flag(trap_exit, true),
     {_, Ours} = Pair = ecm_socket_pair:open(Options),
-    {Pair, ecm_writer:start_link(Ours)}.
+    {Pair, ecm_writer:start_link(ecm_socket:tcp(Ours))}.
 
 stop(Pair, Writer) ->
-    exit(Writer, shutdown),
+    exit(ecm_writer:pid(Writer), shutdown),
     ?assertEqual(shutdown, reason_of_exit(Writer)),
     ecm_socket_pair:close(Pair).
 
@@ -88,9 +120,13 @@ send_all(Writer, Packets) ->
 
 %% All are in the mailbox before the writer sees the first.
 send_at_once(Writer, Packets) ->
-    true = erlang:suspend_process(Writer),
-    send_all(Writer, Packets),
-    true = erlang:resume_process(Writer).
+    at_once(Writer, fun() -> send_all(Writer, Packets) end).
+
+at_once(Writer, Do) ->
+    true = erlang:suspend_process(ecm_writer:pid(Writer)),
+    Do(),
+    true = erlang:resume_process(ecm_writer:pid(Writer)).
 
 reason_of_exit(Writer) ->
-    receive {'EXIT', Writer, Reason} -> Reason end.
+    Pid = ecm_writer:pid(Writer),
+    receive {'EXIT', Pid, Reason} -> Reason end.

@@ -6,36 +6,193 @@
 
 -include_lib("eunit/include/eunit.hrl").
 
-max_packet_has_a_range_test_() ->
-    Validator = mod_ecm:listen_opt_type(max_packet),
-    [?_assertEqual({ok, 4096}, econf:validate(Validator, 4096)),
-     ?_assertEqual({ok, 9999999999}, econf:validate(Validator, 9999999999)),
-     ?_assertMatch({error, _, _}, econf:validate(Validator, 4095)),
-     ?_assertMatch({error, _, _}, econf:validate(Validator, 10000000000))].
+options_are_validated_test_() ->
+    [?_assertEqual(Expected, validate(Option, Value))
+     || {Option, Value, Expected} <-
+            [{protocol, <<"typed">>, {ok, typed}},
+             {protocol, <<"plain">>, {ok, plain}},
+             {protocol, <<"xmpp">>, error},
+             {secret_file, <<"/etc/ejabberd/ecm-secret">>, {ok, <<"/etc/ejabberd/ecm-secret">>}},
+             {secret_file, 5, error},
+             {max_packet, 4096, {ok, 4096}},
+             {max_packet, 9999999999, {ok, 9999999999}},
+             {max_packet, 4095, error},
+             {max_packet, 10000000000, error},
+             {ping_interval, 5, {ok, 5000}},
+             {ping_interval, <<"1 minute">>, {ok, 60000}},
+             {ping_interval, 0, error},
+             {dead_time, 20, {ok, 20000}},
+             {dead_time, <<"never">>, error},
+             {tls, true, {ok, true}},
+             {tls, <<"perhaps">>, error},
+             {certfile, <<"/nowhere/cert.pem">>, error}]].
 
+validate(Option, Value) ->
+    case econf:validate(mod_ecm:listen_opt_type(Option), Value) of
+        {ok, Valid} -> {ok, Valid};
+        {error, _, _} -> error
+    end.
+
+a_certfile_is_validated_test() ->
+    ecm_scratch:with_certificate(
+      fun(Path) ->
+              CertFile = list_to_binary(Path),
+              ?assertEqual({ok, CertFile}, validate(certfile, CertFile))
+      end).
+
+%% Times are validated in another unit than they have.
 every_option_has_a_default_that_is_valid_test() ->
-    [?assertEqual({ok, Default}, econf:validate(mod_ecm:listen_opt_type(Option), Default))
-     || {Option, Default} <- mod_ecm:listen_options()].
+    [?assertEqual({ok, Default}, validate(Option, Default))
+     || {Option, Default} <- mod_ecm:listen_options(), Default =/= undefined,
+        Option =/= ping_interval, Option =/= dead_time].
 
 %% ejabberd leaves out of the options what has its default value.
 max_packet_is_the_limit_of_a_link_test_() ->
-    [?_assertEqual({shutdown, 'length-too-large'}, after_announcing(1048577, [])),
-     ?_assertEqual({shutdown, 'length-too-large'}, after_announcing(5001, [{max_packet, 5000}])),
-     ?_assertEqual({shutdown, closed}, after_announcing(1048576, [])),
-     ?_assertEqual({shutdown, closed}, after_announcing(5000, [{max_packet, 5000}]))].
+    Fault = "malformed: length-too-large; received",
+    Closed = "closed in mid-packet",
+    running([?_assertEqual({Size, Text}, {Size, after_announcing(Size, Opts, length(Text))})
+             || {Size, Opts, Text} <- [{1048577, [], Fault},
+                                       {5001, [{max_packet, 5000}], Fault},
+                                       {1048576, [], Closed},
+                                       {5000, [{max_packet, 5000}], Closed}]]).
 
-%% How a link ends that gets a header with this length, and then the end of the connection.
-after_announcing(Length, Opts) ->
-    ecm_log:start(),
-    {{Peer, Ours} = Pair, Link} = start(Opts),
+%% The log of a link that gets a header with this length, and then the end of the connection: how
+%% the reason of its end begins.
+after_announcing(Length, Opts, Size) ->
+    {{Peer, _} = Pair, Link} = accepted(Opts),
     ok = gen_tcp:send(Peer, io_lib:format("~10..0B|~20..0B|", [Length, 1])),
     ok = gen_tcp:shutdown(Peer, write),
     Monitor = monitor(process, Link),
+    receive {'DOWN', Monitor, process, Link, _} -> ok end,
+    ecm_socket_pair:close(Pair),
+    [{warning, Text}] = ecm_log:lines(),
+    [_, Reason] = string:split(Text, " is down: "),
+    string:slice(Reason, 0, Size).
+
+protocol_is_that_of_a_link_test_() ->
+    Opening = ecm_packet:encode(0, ecm_link_pair:hello(4096)),
+    Request = ecm_packet:encode(7, <<"<body>">>),
+    running({setup, fun ecm_bosh_tests:start/0, fun ecm_config:stop/1,
+             [?_assertEqual({Opts, Begin}, {Opts, answer(Opts, Sent, byte_size(Begin))})
+              || {Opts, Sent, Begin} <-
+                     [{[], Opening, <<"hello version=1 role=ejabberd">>},
+                      {[], Request, <<"<body type='terminate'">>},
+                      {[{protocol, typed}], Opening, <<"hello version=1 role=ejabberd">>},
+                      {[{protocol, typed}], Request, <<"error unexpected ">>},
+                      {[{protocol, plain}], [Opening, Request], <<"<body type='terminate'">>},
+                      {[{secret, fun() -> <<"0123456789abcdef">> end}], Request,
+                       <<"error unexpected ">>},
+                      {[{secret, fun() -> <<"0123456789abcdef">> end}], Opening,
+                       <<"hello version=1 role=ejabberd">>}]]}).
+
+%% How the first content begins that comes back.
+answer(Opts, Sent, Size) ->
+    {{Peer, _} = Pair, Link} = accepted(Opts),
+    ok = gen_tcp:send(Peer, Sent),
+    {_, <<Begin:Size/binary, _/binary>>} = ecm_link_pair:receive_content(Peer),
+    stop(Pair, Link),
+    Begin.
+
+%% Both are looked at about once a second.
+the_times_are_those_of_a_link_test_() ->
+    running([?_assertMatch(<<"ping ", _/binary>>, said_first([{ping_interval, 1}])),
+             ?_assertMatch(<<"error silent ", _/binary>>, said_first([{dead_time, 1}]))]).
+
+said_first(Opts) ->
+    {{Peer, _} = Pair, Link} = accepted(Opts),
+    ok = gen_tcp:send(Peer, ecm_packet:encode(0, ecm_link_pair:hello(4096))),
+    {0, <<"hello ", _/binary>>} = ecm_link_pair:receive_content(Peer),
+    {0, Said} = ecm_link_pair:receive_content(Peer),
+    stop(Pair, Link),
+    Said.
+
+a_link_has_the_name_of_its_node_test_() ->
+    Hello = iolist_to_binary(["hello version=1 role=ejabberd instance=",
+                              atom_to_list(node()), " max-packet=1048576 nonce="]),
+    Opening = ecm_packet:encode(0, ecm_link_pair:hello(4096)),
+    running([?_assertEqual(Hello, answer([], Opening, byte_size(Hello)))]).
+
+tls_test_() ->
+    running([?_test(ecm_scratch:with_certificate(fun has_tls/1))]).
+
+has_tls(CertFile) ->
+    {ok, _} = application:ensure_all_started(ssl),
+    {{Peer, _} = Pair, Link} = accepted([{tls, true}, {certfile, CertFile}]),
+    {ok, Tls} = ssl:connect(Peer, [{verify, verify_none}, {active, false}, binary]),
+    ok = ssl:send(Tls, ecm_packet:encode(0, ecm_link_pair:hello(4096))),
+    ?assertMatch({ok, <<"hello ">>}, begin {ok, _} = ssl:recv(Tls, 32), ssl:recv(Tls, 6) end),
+    stop(Pair, Link).
+
+%% When it is not told, it asks ejabberd, each time anew.
+the_certificate_is_that_of_ejabberd_test_() ->
+    running({setup, fun() -> ecm_config:start([{host, global, <<"localhost">>}]) end,
+             fun ecm_config:stop/1, [?_test(ecm_scratch:with_file(pkcs8(), fun is_found/1))]}).
+
+%% As most tools write it.
+pkcs8() ->
+    {Certificate, Key} = ecm_scratch:certificate({rsa, 2048, 65537}),
+    Decoded = public_key:pem_entry_decode(Key),
+    public_key:pem_encode([Certificate, public_key:pem_entry_encode('PrivateKeyInfo', Decoded)]).
+
+is_found(CertFile) ->
+    {ok, _} = application:ensure_all_started(pkix),
+    {ok, _} = application:ensure_all_started(ssl),
+    ?assertEqual(no_tls, tls([{tls, true}])),
+    ok = pkix:add_file(CertFile),
+    Folder = CertFile ++ ".d",
+    {ok, [], _, _} = pkix:commit(list_to_binary(Folder), [{validate, false}]),
+    ?assertEqual(tls, tls([{tls, true}])),
+    ok = application:stop(pkix),
+    ok = file:del_dir_r(Folder).
+
+tls(Opts) ->
+    {{Peer, _} = Pair, Link} = accepted(Opts),
+    Result = ssl:connect(Peer, [{verify, verify_none}]),
+    stop(Pair, Link),
+    case Result of
+        {ok, _} -> tls;
+        {error, _} -> no_tls
+    end.
+
+a_link_begins_to_stop_with_ejabberd_test_() ->
+    [running([?_test(stops_with(Name))]) || Name <- [ejabberd_listener, ejabberd_sm]].
+
+stops_with(Name) ->
+    {{Peer, _} = Pair, Link} = accepted([]),
+    ok = gen_tcp:send(Peer, ecm_packet:encode(0, ecm_link_pair:hello(4096))),
+    {0, <<"hello ", _/binary>>} = ecm_link_pair:receive_content(Peer),
+    exit(whereis(Name), shutdown),
+    ?assertEqual({0, <<"drain">>}, ecm_link_pair:receive_content(Peer)),
+    stop(Pair, Link).
+
+%% Tests with the processes that are there until ejabberd stops.
+running(Tests) ->
+    {setup,
+     fun() -> [start_named(Name) || Name <- [ejabberd_listener, ejabberd_sm]] end,
+     fun(Processes) -> [stop_named(Process) || Process <- Processes] end,
+     Tests}.
+
+start_named(Name) ->
+    {Pid, Monitor} = spawn_monitor(fun() -> receive never -> ok end end),
+    true = register(Name, Pid),
+    {Pid, Monitor}.
+
+stop_named({Pid, Monitor}) ->
+    exit(Pid, shutdown),
+    receive {'DOWN', Monitor, process, Pid, _} -> ok end.
+
+accepted(Opts) ->
+    ecm_log:start(),
+    {{_, Ours}, Link} = Started = start(Opts),
     ok = gen_tcp:controlling_process(Ours, Link),
     ok = mod_ecm:accept(Link),
-    Reason = receive {'DOWN', Monitor, process, Link, Why} -> Why end,
-    ecm_socket_pair:close(Pair),
-    Reason.
+    Started.
+
+stop(Pair, Link) ->
+    Monitor = monitor(process, Link),
+    exit(Link, shutdown),
+    receive {'DOWN', Monitor, process, Link, _} -> ok end,
+    ecm_socket_pair:close(Pair).
 
 start(Opts) ->
     {_, Ours} = Pair = ecm_socket_pair:open(),
@@ -82,15 +239,63 @@ send_timeout(SocketOptions, Opts) ->
 a_configuration_without_sessions_is_reported_once_test_() ->
     Error = "mod_ecm cannot start a session without mod_bosh: "
             "add the line 'mod_bosh: {}' to 'modules' in ejabberd.yml",
-    [?_assertEqual([{error, Error}], log_of_start([mod_ping])),
-     ?_assertEqual([], log_of_start([mod_ping, mod_bosh]))].
+    [?_assertEqual([{error, Error}], log_of_start([mod_ping], {127, 0, 0, 1}, [])),
+     ?_assertEqual([], log_of_start([mod_ping, mod_bosh], {127, 0, 0, 1}, []))].
 
-log_of_start(Modules) ->
+a_listener_for_everyone_without_a_secret_is_warned_of_test_() ->
+    [?_assertMatch([{warning, "mod_ecm at 0.0.0.0:" ++ _}],
+                   log_of_start([mod_bosh], {0, 0, 0, 0}, [])),
+     ?_assertMatch([{warning, "mod_ecm at 0.0.0.0:" ++ _}],
+                   log_of_start([mod_bosh], {0, 0, 0, 0}, [{tls, true}])),
+     ?_test(with_secret(fun(Opts) ->
+                                ?assertEqual([], log_of_start([mod_bosh], {0, 0, 0, 0}, Opts))
+                        end))].
+
+log_of_start(Modules, Address, Opts) ->
+    {_, Lines} = start_listener(Modules, Address, Opts),
+    Lines.
+
+the_secret_is_read_at_the_start_test() ->
+    with_secret(
+      fun(Opts) ->
+              {{ok, Started}, []} = start_listener([mod_bosh], {127, 0, 0, 1}, Opts),
+              Secret = proplists:get_value(secret, Started),
+              ?assertEqual(<<"0123456789abcdef">>, Secret())
+      end).
+
+with_secret(Use) ->
+    ecm_scratch:with_file("0123456789abcdef\n", fun(Path) -> Use([{secret_file, Path}]) end).
+
+%% In a way in which its supervisor does not start it again and again.
+a_listener_that_cannot_do_as_it_shall_does_not_start_test_() ->
+    [?_assertEqual({{exit, {shutdown, wrong_option}}, Text}, refused(Opts))
+     || {Opts, Text} <-
+            [{[{secret_file, <<"/nowhere/secret">>}],
+              "cannot read /nowhere/secret: no such file or directory"},
+             {[{secret_file, <<"/nowhere/secret">>}, {protocol, plain}],
+              "'protocol: plain' has no secret, leave out 'secret_file'"},
+             {[{ping_interval, 30000}],
+              "'dead_time' has to be longer than 'ping_interval'"},
+             {[{ping_interval, 2000}, {dead_time, 2000}],
+              "'dead_time' has to be longer than 'ping_interval'"}]].
+
+refused(Opts) ->
+    {Result, [{critical, Line}]} = start_listener([mod_bosh], {127, 0, 0, 1}, Opts),
+    {match, [Text]} = re:run(Line, "^mod_ecm does not listen at 127\\.0\\.0\\.1:[0-9]+: (.*)$",
+                             [{capture, [1], list}]),
+    {Result, Text}.
+
+%% What comes of it, and what it logs.
+start_listener(Modules, Address, Opts) ->
     ecm_log:start(),
     Table = configure(Modules),
-    send_timeout([], []),
+    {ok, Listener} = gen_tcp:listen(0, [{ip, Address}]),
+    Result = try {ok, mod_ecm:tcp_init(Listener, Opts)}
+             catch exit:Reason -> {exit, Reason}
+             end,
+    ok = gen_tcp:close(Listener),
     ecm_config:stop(Table),
-    ecm_log:lines().
+    {Result, [Line || {_, Text} = Line <- ecm_log:lines(), is_list(Text)]}.
 
 %% Two hosts, the second of which has these modules.
 configure(Modules) ->

@@ -1,0 +1,93 @@
+%% SPDX-License-Identifier: GPL-2.0-or-later
+
+%% @doc For the tests: a link on a real socket, and the test at the other end of it.
+
+-module(ecm_link_pair).
+
+-export([await/1, close/1, hello/1, log_since_up/0, lines/0, open/1, open/2, options/1, over/2,
+         receive_content/1, reason_of_exit/1, send/2, send/3, stop/1, typed/1]).
+
+-define(MAX_PACKET, 10000).
+-define(NONCE, <<"000102030405060708090a0b0c0d0e0f">>).
+
+%% @doc Returns the two ends and a link that has its socket. In `Changes' is what differs from
+%% options/1. What is logged from now on is for lines/0.
+open(Changes) ->
+    open(Changes, []).
+
+open(Changes, SocketOptions) ->
+    over(ecm_socket_pair:open(SocketOptions), Changes).
+
+%% @doc The same, over a connection that is there.
+over({_, Ours} = Pair, Changes) ->
+    process_flag(trap_exit, true),
+    ecm_log:start(),
+    {ok, Link} = ecm_link:start_link(Ours, options(Changes)),
+    ok = gen_tcp:controlling_process(Ours, Link),
+    ok = ecm_link:accept(Link),
+    {Pair, Link}.
+
+%% @doc The same, typed, once hello has gone both ways.
+typed(Changes) ->
+    {{Peer, _}, _} = Opened = open(Changes),
+    send(Opened, 0, hello(4096)),
+    {0, <<"hello version=1 role=ejabberd ", _/binary>>} = receive_content(Peer),
+    Opened.
+
+%% @doc Returns the hello of an ECM that takes packets of so many bytes.
+hello(MaxPacket) ->
+    ["hello version=1 role=ecm instance=web1:4711 max-packet=", integer_to_binary(MaxPacket),
+     " nonce=", ?NONCE].
+
+%% @doc Returns the options of a link that answers each request with its own body. The dialogue's
+%% options may be changed one by one.
+options(Changes) ->
+    Dialogue = #{protocol => auto, instance => <<"ejabberd@chat">>, max_packet => ?MAX_PACKET,
+                 ping_interval => 10000, dead_time => 30000, hello_timeout => 5000},
+    Options = #{ask => fun(Body, _) -> {200, Body} end, gone => fun(_) -> ok end,
+                max_waiting => 1000000, watched => []},
+    Changed = maps:merge(Dialogue, maps:get(dialogue, Changes, #{})),
+    (maps:merge(Options, Changes))#{dialogue => Changed}.
+
+send({{Peer, _}, _}, Bytes) ->
+    ok = gen_tcp:send(Peer, Bytes).
+
+send(Opened, Id, Content) ->
+    send(Opened, ecm_packet:encode(Id, Content)).
+
+%% @doc Returns ID and content of the next packet.
+receive_content(Peer) ->
+    <<_:11/binary, Id:20/binary, _, Content/binary>> = ecm_socket_pair:receive_packet(Peer),
+    {binary_to_integer(Id), Content}.
+
+%% @doc Stops the link as ejabberd does when it stops itself.
+stop({_, Link} = Opened) ->
+    exit(Link, shutdown),
+    shutdown = reason_of_exit(Link),
+    close(Opened).
+
+close({Pair, _}) ->
+    ecm_socket_pair:close(Pair).
+
+reason_of_exit(Link) ->
+    receive {'EXIT', Link, Reason} -> Reason end.
+
+%% @doc Returns once this is true.
+await(Condition) ->
+    case Condition() of
+        true -> ok;
+        false -> timer:sleep(1), await(Condition)
+    end.
+
+%% @doc Returns what has been logged, without the name of the link, and without what others log.
+lines() ->
+    [{Level, without_name(Text)} || {Level, Text} <- ecm_log:lines(), is_list(Text)].
+
+%% @doc Returns what has been logged after the line that says that a plain link is up.
+log_since_up() ->
+    [{info, "is up: plain"} | Lines] = lines(),
+    Lines.
+
+without_name(Text) ->
+    re:replace(Text, "^ECM link from (127\\.0\\.0\\.1:[0-9]+|a UNIX socket):? ", "",
+               [{return, list}]).

@@ -1,0 +1,237 @@
+%% SPDX-License-Identifier: GPL-2.0-or-later
+
+%% @doc What a link does for its dialogue, on a real socket.
+
+-module(ecm_link_typed_tests).
+
+-include_lib("eunit/include/eunit.hrl").
+
+-import(ecm_link_pair, [close/1, lines/0, open/1, reason_of_exit/1, receive_content/1, send/3,
+                        stop/1, typed/1]).
+
+-define(SECRET, <<"0123456789abcdef">>).
+-define(UP, {info, "is up: typed, version 1, instance web1:4711"}).
+
+a_typed_link_is_logged_with_the_name_of_its_ecm_test() ->
+    Opened = typed(#{}),
+    stop(Opened),
+    ?assertEqual([?UP, {info, "is down: shutdown"}], lines()).
+
+what_ecm_calls_itself_is_ascii_in_the_log_test() ->
+    {{Peer, _}, _} = Opened = open(#{}),
+    [Before, After] = string:split(ecm_link_pair:hello(4096), "web1:4711"),
+    send(Opened, 0, [Before, "w%C3%A9b1", After]),
+    receive_content(Peer),
+    stop(Opened),
+    ?assertMatch([{info, "is up: typed, version 1, instance w\\xc3\\xa9b1"}, _], lines()).
+
+an_answer_has_its_status_test() ->
+    {{Peer, _}, _} = Opened = typed(#{ask => fun(Body, _) -> {403, Body} end}),
+    send(Opened, 7, "request\n<body/>"),
+    ?assertEqual({7, <<"answer 403\n<body/>">>}, receive_content(Peer)),
+    stop(Opened).
+
+the_client_is_that_of_the_request_test() ->
+    {{Peer, _}, _} = Opened = typed(#{ask => fun client/2}),
+    {ok, {_, Port}} = inet:sockname(Peer),
+    [begin
+         send(Opened, Id, Request),
+         ?assertEqual({Id, <<"answer 200\n", (iolist_to_binary(Name))/binary>>},
+                      receive_content(Peer))
+     end || {Id, Request, Name} <-
+                [{1, "request peer=192.0.2.7:51234 secure=1\n", "192.0.2.7:51234"},
+                 {2, "request peer=[2001:db8::7]:51234\n", "[2001:db8::7]:51234"},
+                 {3, "request\n", ["127.0.0.1:", integer_to_list(Port)]}]],
+    stop(Opened).
+
+client(_, Client) -> {200, ecm_peer:name(Client)}.
+
+%% That of hello, or our own.
+the_smaller_limit_holds_for_answers_test() ->
+    {{Peer, _}, _} = Opened = typed(#{ask => fun sized/2}),
+    send(Opened, 7, "request\n4053"),
+    ?assertEqual(<<"answer 200\n", 0:4053/unit:8>>, element(2, receive_content(Peer))),
+    send(Opened, 7, "request\n4054"),
+    ?assertMatch({7, <<"answer 200\n<body type='terminate'", _/binary>>}, receive_content(Peer)),
+    stop(Opened),
+    ?assertMatch([?UP, {warning, "dropped an answer of 4097 bytes on connection 7: max_packet "
+                                 "is 4096, " ++ _}, _], lines()).
+
+sized(Size, _) -> {200, binary:copy(<<0>>, binary_to_integer(Size))}.
+
+what_is_known_of_a_link_test() ->
+    {{Peer, _}, Link} = Opened = typed(#{ask => fun held/2, dialogue => #{ping_interval => 1}}),
+    {ok, Name} = inet:sockname(Peer),
+    {0, <<"ping ", Token/binary>>} = receive_content(Peer),
+    ?assertMatch(#{peer := Name, form := typed, instance := <<"web1:4711">>,
+                   round_trip := unknown, in_flight := 0}, ecm_link:info(Link)),
+    send(Opened, 0, ["pong ", Token]),
+    send(Opened, 7, "request\nheld"),
+    ecm_link_pair:await(fun() -> maps:get(in_flight, ecm_link:info(Link)) =:= 1 end),
+    #{round_trip := RoundTrip} = ecm_link:info(Link),
+    ?assert(is_integer(RoundTrip) andalso RoundTrip >= 0 andalso RoundTrip < 5000),
+    stop(Opened).
+
+what_is_known_of_a_link_that_has_not_begun_test() ->
+    {_, Link} = Opened = open(#{}),
+    ?assertMatch(#{form := unknown, instance := unknown}, ecm_link:info(Link)),
+    stop(Opened).
+
+an_answered_request_is_in_flight_no_more_test() ->
+    {{Peer, _}, Link} = Opened = typed(#{}),
+    send(Opened, 7, "request\n"),
+    receive_content(Peer),
+    ecm_link_pair:await(fun() -> maps:get(in_flight, ecm_link:info(Link)) =:= 0 end),
+    stop(Opened).
+
+held(_, _) -> receive {answer, Body} -> {200, Body} end.
+
+a_client_that_has_gone_is_told_with_its_exchange_test() ->
+    Test = self(),
+    {{Peer, _}, _} = Opened =
+        typed(#{ask => fun(_, _) -> Test ! {asked, self()}, held(none, none) end,
+                gone => fun(Exchange) -> Test ! {gone, Exchange, self()} end}),
+    send(Opened, 7, "request\n"),
+    Exchange = receive {asked, Asked} -> Asked end,
+    send(Opened, 8, "close gone"),
+    send(Opened, 7, "close gone"),
+    receive {gone, Gone, Told} -> ?assertEqual(Exchange, Gone), ?assert(Told =/= Gone) end,
+    Exchange ! {answer, <<"nobody's">>},
+    ?assertEqual({7, <<"answer 200\nnobody's">>}, receive_content(Peer)),
+    stop(Opened),
+    ?assertMatch([?UP, {debug, "the client on connection 8 has gone: gone"},
+                  {debug, "the client on connection 7 has gone: gone"}, _], lines()),
+    receive {gone, _, _} = Another -> error(Another) after 0 -> ok end.
+
+%% A process of its own, so that the link goes on.
+to_tell_a_session_may_take_its_time_test() ->
+    {{Peer, _}, _} = Opened =
+        typed(#{ask => fun(Body, _) -> held(Body), {200, Body} end,
+                gone => fun(_) -> receive never -> ok end end}),
+    send(Opened, 7, "request\nheld"),
+    send(Opened, 7, "close gone"),
+    send(Opened, 8, "request\nother"),
+    ?assertEqual({8, <<"answer 200\nother">>}, receive_content(Peer)),
+    stop(Opened).
+
+held(<<"held">>) -> receive never -> ok end;
+held(_) -> ok.
+
+an_exchange_that_is_killed_is_answered_for_test_() ->
+    [fun() -> killed(Opened, Request, Answer) end
+     || {Opened, Request, Answer} <-
+            [{fun ecm_link_pair:typed/1, "request\n<body/>", <<"close failed">>},
+             {fun ecm_link_pair:open/1, "<body/>",
+              ecm_bosh:terminate(<<"internal-server-error">>)}]].
+
+killed(Open, Request, Answer) ->
+    Test = self(),
+    {{Peer, _}, _} = Opened = Open(#{ask => fun(_, _) -> Test ! {asked, self()},
+                                                         held(none, none) end}),
+    send(Opened, 7, Request),
+    receive {asked, Exchange} -> exit(Exchange, kill) end,
+    ?assertEqual({7, Answer}, receive_content(Peer)),
+    stop(Opened),
+    ?assertMatch([_, {warning, "what was to answer on connection 7 has ended: killed"}, _],
+                 lines()).
+
+%% Nobody who does not know it makes us do anything, and what is said at last arrives.
+a_wrong_secret_is_logged_and_asks_nothing_test() ->
+    Test = self(),
+    {{Peer, _}, Link} = Opened = open(#{ask => fun(_, _) -> Test ! asked, {200, <<>>} end,
+                                        dialogue => #{secret => ?SECRET}}),
+    send(Opened, 0, ecm_link_pair:hello(4096)),
+    {0, <<"hello ", _/binary>>} = receive_content(Peer),
+    send(Opened, 0, ["proof ", binary:copy(<<"0">>, 64)]),
+    send(Opened, 7, "request\n<body/>"),
+    ?assertMatch({0, <<"error unproven ", _/binary>>}, receive_content(Peer)),
+    ?assertEqual({<<>>, closed}, ecm_socket_pair:receive_all(Peer)),
+    ok = gen_tcp:close(Peer),
+    ?assertEqual({shutdown, closed}, reason_of_exit(Link)),
+    ?assertMatch([{warning, "is down: unproven: the proof is wrong" ++ _}], lines()),
+    receive asked -> error(asked) after 0 -> ok end.
+
+the_right_secret_test() ->
+    {{Peer, _}, _} = Opened = open(#{dialogue => #{secret => ?SECRET}}),
+    send(Opened, 0, ecm_link_pair:hello(4096)),
+    {0, Hello} = receive_content(Peer),
+    {match, [Nonce]} = re:run(Hello, " nonce=([0-9a-f]{32})", [{capture, [1], binary}]),
+    send(Opened, 0, ["proof ", proof(["ecm:000102030405060708090a0b0c0d0e0f:", Nonce])]),
+    send(Opened, 7, "request\n<body/>"),
+    ?assertEqual({7, <<"answer 200\n<body/>">>}, receive_content(Peer)),
+    stop(Opened),
+    ?assertMatch([?UP, _], lines()).
+
+proof(Text) ->
+    Mac = crypto:mac(hmac, sha256, ?SECRET, Text),
+    string:lowercase(binary:encode_hex(Mac)).
+
+a_nonce_is_of_one_link_test() ->
+    ?assertNotEqual(hello_of_link(), hello_of_link()).
+
+hello_of_link() ->
+    {{Peer, _}, _} = Opened = open(#{}),
+    send(Opened, 0, ecm_link_pair:hello(4096)),
+    {0, Hello} = receive_content(Peer),
+    stop(Opened),
+    Hello.
+
+a_peer_that_says_nothing_is_left_test() ->
+    {{Peer, _}, Link} = Opened = typed(#{dialogue => #{dead_time => 1}}),
+    ?assertMatch({0, <<"error silent ", _/binary>>}, receive_content(Peer)),
+    close(Opened),
+    ?assertEqual({shutdown, closed}, reason_of_exit(Link)),
+    ?assertMatch([?UP, {warning, "is down: silent: " ++ _}], lines()).
+
+what_is_not_understood_is_logged_test() ->
+    {{Peer, _}, _} = Opened = typed(#{}),
+    send(Opened, 7, "open websocket"),
+    ?assertMatch({7, <<"error unknown-type ", _/binary>>}, receive_content(Peer)),
+    stop(Opened),
+    ?assertMatch([?UP, {warning, "connection 7: unknown-type: " ++ _}, _], lines()).
+
+an_ecm_that_stops_is_logged_test() ->
+    {{Peer, _}, Link} = Opened = typed(#{}),
+    send(Opened, 0, "drain"),
+    ok = gen_tcp:shutdown(Peer, write),
+    ?assertEqual({shutdown, closed}, reason_of_exit(Link)),
+    close(Opened),
+    ?assertEqual([?UP, {info, "ECM stops, and sends no more requests"},
+                  {info, "is down: closed"}], lines()).
+
+%% What has been asked is still answered.
+when_ejabberd_stops_ecm_is_told_test() ->
+    Test = self(),
+    Watched = watched(),
+    {{Peer, _}, _} = Opened = typed(#{ask => fun(_, _) -> Test ! {asked, self()},
+                                                          held(none, none) end,
+                                      watched => [Watched]}),
+    send(Opened, 7, "request\n"),
+    Exchange = receive {asked, Asked} -> Asked end,
+    exit(whereis(Watched), shutdown),
+    ?assertEqual({0, <<"drain">>}, receive_content(Peer)),
+    Exchange ! {answer, <<"<body/>">>},
+    ?assertEqual({7, <<"answer 200\n<body/>">>}, receive_content(Peer)),
+    stop(Opened).
+
+what_fails_and_starts_again_does_not_stop_test() ->
+    Watched = watched(),
+    {{Peer, _}, Link} = Opened = typed(#{watched => [Watched]}),
+    exit(whereis(Watched), failed),
+    ecm_link_pair:await(fun() -> whereis(Watched) =:= undefined end),
+    #{} = ecm_link:info(Link),
+    send(Opened, 7, "request\n"),
+    ?assertEqual({7, <<"answer 200\n">>}, receive_content(Peer)),
+    stop(Opened).
+
+a_link_that_comes_too_late_is_refused_test() ->
+    {{Peer, _}, Link} = open(#{watched => [has_been_stopped_before]}),
+    ?assertMatch({_, closed}, ecm_socket_pair:receive_all(Peer)),
+    ok = gen_tcp:close(Peer),
+    ?assertEqual({shutdown, closed}, reason_of_exit(Link)),
+    ?assertMatch([{warning, "is down: " ++ _}], lines()).
+
+watched() ->
+    Pid = spawn(fun() -> receive never -> ok end end),
+    true = register(ecm_link_watched, Pid),
+    ecm_link_watched.

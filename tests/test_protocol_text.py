@@ -1,0 +1,13 @@
+"""docs/protocol.md shows the vectors and the tables as they are."""
+
+from twisted.trial.unittest import TestCase
+
+from tests.protocol_text import FILE, renewed
+
+
+class ProtocolTextTests(TestCase):
+    maxDiff = None
+
+    def test_what_is_made_of_vectors_and_tables_is_up_to_date(self) -> None:
+        text = FILE.read_text()
+        self.assertEqual(text, renewed(text), "run: make docs")
