@@ -18,6 +18,9 @@ from ecm.typed import ContentError, Line, UnknownType
 
 VERSION: Final = 1
 
+# Bytes of an unknown type that are repeated in an error, whose line has an end, too.
+_REPEATED: Final = 64
+
 
 class State(Enum):
     """What a link is."""
@@ -319,7 +322,7 @@ class Dialogue:
     def _unknown(self, connection_id: int, name: str) -> list[Event]:
         if connection_id == LINK_ID:
             return []
-        return self._not_understood(connection_id, b"", "unknown-type", name)
+        return self._not_understood(connection_id, b"", "unknown-type", name[:_REPEATED])
 
     def _not_understood(
         self, connection_id: int, content: bytes, code: str, text: str

@@ -184,6 +184,7 @@ class TypedTests(TestCase):
     def test_what_is_not_understood_on_a_connection_is_told_there(self) -> None:
         for said, code, text in (
             (b"frobnicate", "unknown-type", "frobnicate"),
+            (b"x" * 1024, "unknown-type", "x" * 64),
             (b"answer", "malformed", "body-missing"),
             (b"request\n", "unexpected", "request"),
             (b"ping 1", "unexpected", "ping"),
