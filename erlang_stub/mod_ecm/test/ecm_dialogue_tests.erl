@@ -109,7 +109,7 @@ one_version_of_many_is_enough_test() ->
 only_who_insists_waits_in_vain_test_() ->
     Silent = ended(<<"silent">>, <<"no hello came for 5 seconds">>),
     [[?_assertEqual([], events([{tick, 4999}], Options)),
-      ?_assertEqual(Expected, events([{tick, 5000}, {tick, 100000}], Options))]
+      ?_assertEqual(Expected, events([{tick, 5000}], Options))]
      || {Options, Expected} <- [{#{protocol => typed}, Silent},
                                 {#{secret => ?SECRET}, Silent},
                                 {#{protocol => auto}, []},
@@ -148,7 +148,8 @@ a_link_with_a_secret_test_() ->
              {[Wrong, ?PROOF], ended(<<"unproven">>, <<"the proof is wrong: the secrets differ">>)},
              {[?REQUEST, ?PROOF], ended(<<"unproven">>, Late)},
              {[{7, <<"close gone">>}, ?PROOF], ended(<<"unproven">>, Late)},
-             {[{tick, 5999}, {5999, ?PROOF}, {tick, 15998}, {tick, 15999}], [?UP, ping(1)]},
+             {[{tick, 5999}, {5999, ?PROOF}, {tick, 15998}], [?UP]},
+             {[{5999, ?PROOF}, {tick, 15999}], [?UP, ping(1)]},
              {[{tick, 6000}, ?PROOF],
               ended(<<"unproven">>, <<"no proof came for 5 seconds">>)},
              {[?PROOF, ?PROOF], [?UP | ended(<<"unexpected">>, <<"proof came twice">>)]},

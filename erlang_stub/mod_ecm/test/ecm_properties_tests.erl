@@ -1,7 +1,7 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
 %% @doc What has to be true of any input at all, tried on inputs that PropEr makes up. They are the
-%% same in each run. A property that fails shows, as its output, the smallest input that it has found.
+%% same in each run. The output of a property that fails is the smallest input that it has found.
 
 -module(ecm_properties_tests).
 
