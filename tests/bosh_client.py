@@ -1,8 +1,8 @@
 """A BOSH client (XEP-0124, XEP-0206) over treq, for conversations with a running stack."""
 
 import secrets
-from collections.abc import Callable
-from xml.etree.ElementTree import Element, fromstring
+from collections.abc import Callable, Mapping
+from xml.etree.ElementTree import Element, ParseError, fromstring
 from xml.sax.saxutils import quoteattr
 
 from treq import content
@@ -21,32 +21,49 @@ HTTPBIND = "http://jabber.org/protocol/httpbind"
 REGISTER = "jabber:iq:register"
 ROSTER = "jabber:iq:roster"
 SASL = "urn:ietf:params:xml:ns:xmpp-sasl"
+STREAMS = "urn:ietf:params:xml:ns:xmpp-streams"
 XBOSH = "urn:xmpp:xbosh"
 
 _REFUSED = "refused"  # in the queue of stanzas, the end of the session
 
-WAIT = 20  # seconds that a request may be held
+WAIT = 60  # seconds that a request may be held
 REQUESTS = 2  # that may be at the server at a time: one that is held, and one more
 
 
 class Refused(Exception):
-    """An answer that ends the conversation: an HTTP status, or a terminate condition."""
+    """An answer that ends the conversation: an HTTP status, or a terminate condition.
+
+    With the condition come the names of a stream error; if the body is not well-formed, it is all.
+    """
 
 
-def http_client(test: TestCase) -> HTTPClient:
-    """A client whose connections stay open between requests, and close when the test ends."""
+def http_client(test: TestCase, address: str = "127.0.0.1") -> HTTPClient:
+    """A client whose connections stay open between requests, and close when the test ends.
+
+    They come from ``address``, one of 127.0.0.0/8.
+    """
     pool = HTTPConnectionPool(reactor)
     pool.maxPersistentPerHost = 1000
     test.addCleanup(pool.closeCachedConnections)
-    return HTTPClient(Agent(reactor, pool=pool))
+    return HTTPClient(Agent(reactor, bindAddress=(address, 0), pool=pool))
+
+
+def _condition(answer: Element) -> str:
+    names = (element.tag.partition("}")[2] for element in answer.iterfind(f".//{{{STREAMS}}}*"))
+    return " ".join([answer.get("condition", ""), *names])
 
 
 class BoshClient:
-    """One user's session."""
+    """One user's session. ``headers`` are sent with each request, beside the usual ones."""
 
-    def __init__(self, http: HTTPClient, url: str, domain: str) -> None:
+    def __init__(
+        self, http: HTTPClient, url: str, domain: str, headers: Mapping[str, str] | None = None
+    ) -> None:
         self._http = http
         self._url = url
+        self._headers = Headers({"Content-Type": ["text/xml; charset=utf-8"]})
+        for name, value in (headers or {}).items():
+            self._headers.addRawHeader(name, value)
         self._rid = secrets.randbelow(2**32)
         self._domain = domain
         self._in_flight = 0
@@ -66,15 +83,22 @@ class BoshClient:
         named = {"rid": str(self._rid), "sid": self.sid} | attributes
         written = " ".join(f"{key}={quoteattr(value)}" for key, value in named.items() if value)
         body = f"<body xmlns='{HTTPBIND}' xmlns:xmpp='{XBOSH}' {written}>{payload}</body>"
-        headers = Headers({"Content-Type": ["text/xml; charset=utf-8"]})
-        response = await self._http.post(self._url, data=body.encode(), headers=headers)
+        response = await self._http.post(self._url, data=body.encode(), headers=self._headers)
         text = await content(response)
         if response.code != 200:
             raise Refused(str(response.code))
-        answer = fromstring(text)
+        try:
+            answer = fromstring(text)
+        except ParseError:  # ejabberd writes some attributes twice where it refuses a session
+            raise Refused(text) from None
         if answer.get("type") == "terminate":
-            raise Refused(answer.get("condition", ""))
+            raise Refused(_condition(answer))
         return answer
+
+    async def ask_again(self) -> Element:
+        """Repeat the last request, whose answer was lost, and return the body of the answer."""
+        self._rid -= 1
+        return await self.ask()
 
     # The way to a session (RFC 6120, sections 6 and 7; XEP-0206).
 

@@ -99,7 +99,7 @@ class ConversationTests(TestCase):
         client = await self.user("alice")
         for nonsense in (b"", b"nonsense", b"<iq/>", b"<body/>", b"\xff\0" * 100):
             response = await self.http.post(self.stack.bosh, data=nonsense)
-            self.assertEqual(response.code, 200)
+            self.assertEqual(response.code, 400)
             self.assertIn(b"type='terminate'", await response.content())
         await client.iq("get", f"<query xmlns='{ROSTER}'/>")
         await client.terminate()

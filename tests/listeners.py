@@ -1,0 +1,116 @@
+"""What the tests of links want of ejabberd: its listeners, and all else in its configuration."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ecm.demo.plan import DOMAIN
+from ecm.demo.ports import HOST, free_port
+from tests.certificates import make_certificate
+
+# A second domain, whose sessions do not wait long for a client that is away.
+HASTY_DOMAIN = "hasty.localhost"
+HASTY_INACTIVITY = 2  # seconds
+
+BARRED_ADDRESS = "192.0.2.13"  # from where nobody may log in
+MAX_GUESSES = 3  # wrong passwords after which an address is banned
+
+# Bytes of the longest request that sessions take. ECM takes longer ones.
+MAX_REQUEST = 100_000
+
+SECRET = "correct horse battery staple\n"
+
+# Seconds, of the listener that has no patience.
+PING_INTERVAL = 1
+DEAD_TIME = 2
+
+
+class Listeners:
+    """Listeners for links, by name. Their files are in a folder of the test's.
+
+    ``distribution_port`` is where ejabberdctl finds ejabberd.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.secret_file = folder / "secret"
+        self.secret_file.write_text(SECRET)
+        roots, pem = _certificate(folder)
+        self._options: dict[str, dict[str, Any]] = {
+            "auto": {},
+            "typed": {"protocol": "typed"},
+            "plain": {"protocol": "plain"},
+            "impatient": {"ping_interval": PING_INTERVAL, "dead_time": DEAD_TIME},
+            "secret": {"secret_file": str(self.secret_file)},
+            "tls": {"tls": True, "certfile": str(pem)},
+        }
+        self.distribution_port, *ports = _free_ports(1 + len(self._options))
+        self._ports = dict(zip(self._options, ports, strict=True))
+        self._unix = folder / "link.sock"
+        self._tls_upstream = f"tls:{HOST}:{self._ports['tls']}:trustRoots={roots}"
+
+    def upstream(self, name: str) -> str:
+        """Return how ECM reaches a listener, for its option of this name."""
+        if name == "unix":
+            return f"unix:{self._unix}"
+        return self._tls_upstream if name == "tls" else f"tcp:{HOST}:{self._ports[name]}"
+
+    def ejabberd_yml(self) -> str:
+        """Return the text of ejabberd.yml. It is JSON, which is YAML."""
+        return json.dumps(_CONFIGURATION | {"listen": [_C2S, *self._listen()]}, indent=2)
+
+    def _listen(self) -> list[dict[str, Any]]:
+        tcp = [
+            {"module": "mod_ecm", "ip": HOST, "port": self._ports[name]} | options
+            for name, options in self._options.items()
+        ]
+        return [*tcp, {"module": "mod_ecm", "port": f"unix:{self._unix}"}]
+
+
+def _free_ports(number: int) -> set[int]:
+    ports: set[int] = set()
+    while len(ports) < number:
+        ports.add(free_port())
+    return ports
+
+
+def _certificate(folder: Path) -> tuple[Path, Path]:
+    """Return a folder with an authority, and a certificate of it with its key in one file."""
+    made = make_certificate(folder)
+    roots = folder / "roots"
+    roots.mkdir()
+    (roots / "ca.pem").write_bytes(made.ca)
+    pem = folder / "link.pem"
+    pem.write_bytes(made.certificate.read_bytes() + made.key.read_bytes())
+    return roots, pem
+
+
+# BOSH sessions obey the first listener for clients. Nobody connects to this one.
+_C2S = {
+    "module": "ejabberd_c2s",
+    "port": "unix:c2s.sock",
+    "access": "not_barred",
+    "max_stanza_size": MAX_REQUEST,
+}
+
+_MODULES = {
+    "mod_admin_extra": {},
+    "mod_bosh": {"max_inactivity": 120},
+    "mod_fail2ban": {"c2s_max_auth_failures": MAX_GUESSES},
+    "mod_register": {"ip_access": "all"},
+    "mod_roster": {},
+}
+
+_CONFIGURATION = {
+    "hosts": [DOMAIN, HASTY_DOMAIN],
+    "loglevel": "info",
+    "s2s_access": "none",
+    "auth_method": "internal",
+    "auth_password_format": "scram",
+    "registration_timeout": "infinity",
+    "acl": {"barred": {"ip": BARRED_ADDRESS}},
+    "access_rules": {"not_barred": [{"deny": "barred"}, {"allow": "all"}]},
+    "modules": _MODULES,
+    "host_config": {
+        HASTY_DOMAIN: {"modules": _MODULES | {"mod_bosh": {"max_inactivity": HASTY_INACTIVITY}}},
+    },
+}
