@@ -209,7 +209,7 @@ class Dialogue:
         if not self.is_typed:
             return []
         if now - self._heard >= self._settings.dead_time:
-            return self._silence(f"nothing came for {self._settings.dead_time} seconds")
+            return self._dead()
         if not self._awaited and now - self._pinged >= self._settings.ping_interval:
             return self._send_ping(now)
         return []
@@ -238,7 +238,8 @@ class Dialogue:
         self._become(Sign.FAULT)
         return [*said, Close(why)]
 
-    def _silence(self, text: str) -> list[Event]:
+    def _dead(self) -> list[Event]:
+        text = f"nothing came for {self._settings.dead_time} seconds"
         self._become(Sign.SILENCE)
         return [_error(LINK_ID, "silent", text), Close(text)]
 
@@ -259,11 +260,12 @@ class Dialogue:
         return [Up(None), *self._plain(connection_id, content)]
 
     def _unanswered(self) -> list[Event]:
-        text = f"no hello came for {HELLO_TIMEOUT} seconds"
-        if self.state is State.INSISTING:
-            return self._silence(text)
         self._become(Sign.SILENCE)
-        return [Up(None)]
+        if self.state is State.PLAIN:
+            return [Up(None)]
+        text = f"no hello came for {HELLO_TIMEOUT} seconds"
+        why = f"{text}; what listens there may know only the plain link"
+        return [_error(LINK_ID, "silent", text), Close(why)]
 
     def _hello(self, hello: Line) -> list[Event]:
         fields = hello.fields

@@ -3,7 +3,13 @@
 from collections.abc import Callable
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IPushProducer, ITCPTransport
+from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.interfaces import (
+    IHandshakeListener,
+    IPushProducer,
+    ISSLTransport,
+    ITCPTransport,
+)
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -25,7 +31,7 @@ from ecm.dialogue import (
     Up,
 )
 from ecm.framer import PacketReceiver
-from ecm.limits import REQUEST_OVERHEAD
+from ecm.limits import HANDSHAKE_TIMEOUT, REQUEST_OVERHEAD
 from ecm.packet import HEADER_SIZE, PacketError, encode
 from ecm.request import Request
 from ecm.settings import LinkSettings
@@ -43,7 +49,7 @@ class HelloUnanswered(LinkRefused):
     """ejabberd has closed the connection instead of answering hello."""
 
 
-@implementer(IPushProducer)
+@implementer(IPushProducer, IHandshakeListener)
 class LinkProtocol(PacketReceiver):
     """A link. ``ready`` fires with it once it takes requests, or fails with LinkRefused."""
 
@@ -58,8 +64,11 @@ class LinkProtocol(PacketReceiver):
         self._clock = clock
         self._settings = settings
         self._dialogue = dialogue
-        # Why the link has not come up, should it close now.
-        self._refusal: LinkRefused = HelloUnanswered("it closes the link and does not answer hello")
+        # When the connection was made, and whether the dialogue has begun, which TLS comes before.
+        self._connected_at = 0.0
+        self._begun = False
+        # Why the link has not come up, if we have closed it.
+        self._refusal: LinkRefused | None = None
         # How an answer with the status 200 begins on this link, while it is up.
         self._begin: bytes | None = None
         # Packets that wait because the transport is stuck, and their bytes.
@@ -69,18 +78,34 @@ class LinkProtocol(PacketReceiver):
         self._full = False
 
     def connectionMade(self) -> None:
+        self._connected_at = self._clock.now
         self.transport.registerProducer(self, True)
         if ITCPTransport.providedBy(self.transport):  # not so on a UNIX socket
             self.transport.setTcpNoDelay(True)
+        if not ISSLTransport.providedBy(self.transport):
+            self._begin_dialogue()
+
+    def handshakeCompleted(self) -> None:
+        """TLS is agreed upon, and the certificate is right."""
+        self._begin_dialogue()
+
+    def _begin_dialogue(self) -> None:
+        self._begun = True
         self._do(self._dialogue.begin(self._clock.now))
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.connected = 0
         if not self.ready.called:
-            self.ready.errback(self._refusal)
+            self.ready.errback(self._refusal or self._not_up(reason))
         self._down(reason.getErrorMessage())
         if self.on_lost is not None:
             self.on_lost(reason)
+
+    def _not_up(self, reason: Failure) -> LinkRefused:
+        """Tell a peer that does not like hello from a connection that has failed."""
+        if self._begun and reason.check(ConnectionDone, ConnectionLost):
+            return HelloUnanswered("it closes the link and does not answer hello")
+        return LinkRefused(reason.getErrorMessage())
 
     # From the table.
 
@@ -103,14 +128,21 @@ class LinkProtocol(PacketReceiver):
         """Close the link at once, whatever there is to be sent."""
         self.transport.abortConnection()
 
+    @property
+    def is_typed(self) -> bool:
+        return self._dialogue.is_typed
+
     # From the clock.
 
     def tick(self, now: float) -> None:
         """See whether ejabberd is there. A link that is to be closed has had its time to send."""
         if self.connected and self._dialogue.state is State.CLOSED:
             self.transport.abortConnection()
-        elif self.connected:
+        elif self.connected and self._begun:
             self._do(self._dialogue.tick(now))
+        elif self.connected and now - self._connected_at >= HANDSHAKE_TIMEOUT:
+            self._refusal = LinkRefused(f"TLS was not agreed upon in {HANDSHAKE_TIMEOUT} seconds")
+            self.transport.abortConnection()
 
     # From ejabberd.
 

@@ -50,9 +50,11 @@ class LinkFactory(Factory):
         self._link = LinkProtocol(self._table, self._clock, settings, dialogue)
         return self._link
 
-    def up(self) -> None:
-        """A link has come up."""
+    def up(self, link: LinkProtocol) -> None:
+        """A link has come up. Once one was typed, a plain one is a fault that would pass unseen."""
         self._unanswered = 0
+        if link.is_typed:
+            self._settings = attrs.evolve(self._settings, protocol=Spoken.TYPED)
 
     def unanswered(self) -> None:
         """A connection was closed before hello was answered."""
@@ -99,7 +101,7 @@ class LinkEndpoint:
 
     def _up(self, link: LinkProtocol, factory: IProtocolFactory) -> IProtocol:
         self._reported = ""
-        self._links.up()
+        self._links.up(link)
         watcher = factory.buildProtocol(link.transport.getPeer())
         assert watcher is not None
         link.on_lost = watcher.connectionLost

@@ -1,14 +1,16 @@
 """The link: what crosses it, what is refused, and when it is given up."""
 
+from twisted.internet.interfaces import ISSLTransport
 from twisted.internet.testing import EventLoggingObserver
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import TestCase
+from zope.interface import directlyProvides
 
 from ecm.link import HelloUnanswered, LinkRefused
 from ecm.packet import encode
 from ecm.settings import ClientSettings, LinkSettings, Protocol
 from ecm.table import NOT_UNDERSTOOD, STOPS, TOO_LONG
-from tests.joined import FIRST_ID, PATHS, QUEUE_TIMEOUT, Joined
+from tests.joined import FIRST_ID, PATHS, QUEUE_TIMEOUT, Joined, Transport
 from tests.logs import lines
 from tests.typed_vectors import VECTORS, packet
 
@@ -108,6 +110,29 @@ class HelloTests(TestCase):
             link.dataReceived(data)
             self.ecm.link_down()
             self.assertIs(type(self.failureResultOf(link.ready).value), kind)
+
+
+class TlsTests(TestCase):
+    def setUp(self) -> None:
+        self.ecm = Joined(link=SETTINGS, linked=False)
+        self.link = self.ecm.links.buildProtocol(None)
+        self.transport = Transport(self.ecm.reactor)
+        directlyProvides(self.transport, ISSLTransport)
+        self.transport.protocol = self.link
+        self.link.makeConnection(self.transport)
+
+    def test_nothing_is_said_before_tls_is_agreed_upon(self) -> None:
+        self.assertEqual(self.transport.value(), b"")
+        self.link.handshakeCompleted()
+        self.assertIn(b"|hello version=1", self.transport.value())
+
+    def test_tls_that_takes_too_long_is_given_up(self) -> None:
+        self.ecm.pass_time(9)
+        self.assertFalse(self.transport.aborted)
+        self.ecm.pass_time(1)
+        self.assertTrue(self.transport.aborted)
+        why = self.failureResultOf(self.link.ready, LinkRefused)
+        self.assertIn("TLS was not agreed upon in 10 seconds", str(why.value))
 
 
 class TypedTests(TestCase):

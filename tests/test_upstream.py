@@ -1,5 +1,6 @@
 """The service that keeps the link up."""
 
+from OpenSSL.SSL import Error
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.error import ConnectionDone, ConnectionRefusedError
 from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
@@ -35,8 +36,11 @@ class Endpoint:
         return self.connections[-1].transport  # type: ignore[attr-defined,no-any-return]
 
     def hang_up(self) -> None:
+        self.fail(ConnectionDone())
+
+    def fail(self, why: Exception) -> None:
         self.transport.connected = False
-        self.connections[-1].connectionLost(Failure(ConnectionDone()))
+        self.connections[-1].connectionLost(Failure(why))
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         self.attempts += 1
@@ -169,3 +173,22 @@ class HelloTests(LinkServiceTestCase):
         self.successResultOf(self.service.stopService())
         self.assertTrue(self.endpoint.transport.aborted)
         self.assertEqual(lines(self.log, "ecm.upstream"), [])
+
+    def test_after_a_typed_link_there_are_no_plain_ones(self) -> None:
+        self.start(self.AUTO)
+        self.endpoint.connections[0].dataReceived(HELLO)
+        self.endpoint.hang_up()
+        self.wait_for_attempt()
+        for _ in range(3):
+            self.hang_up_twice()
+        self.assertFalse(self.table.linked)
+
+    def test_a_connection_that_fails_is_not_taken_for_a_plain_peer(self) -> None:
+        self.start(self.AUTO)
+        for _ in range(5):
+            self.endpoint.fail(Error([("SSL routines", "", "certificate verify failed")]))
+            self.wait_for_attempt()
+        self.assertFalse(self.table.linked)
+        self.assertIn(b"|hello version=1", self.endpoint.transport.value())
+        [line] = lines(self.log, "ecm.upstream")
+        self.assertIn("certificate verify failed", line)
