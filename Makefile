@@ -5,11 +5,21 @@ PYTHON = python3
 VENV = .venv
 # Passed on: make run RUN_ARGS="--http 0"
 RUN_ARGS =
+# Passed on: make bench-ejabberd USERS=200000
+USERS =
+
+# make conformance URL=... DOMAIN=... USERS=alice:secret,bob:secret, or PEER="ejabberd prosody". What
+# else `python -m conformance --help` lists goes into ARGS. Only Megaphone itself needs more than
+# Python.
+CONFORMANCE_ARGS = $(if $(URL),'$(URL)') $(PEER:%=--peer %) $(if $(DOMAIN),--domain '$(DOMAIN)') \
+    $(if $(USERS),--users '$(USERS)') $(ARGS)
+CONFORMANCE_PYTHON = $(if $(filter megaphone,$(PEER)),$(VENV)/bin/python,$(PYTHON))
 
 # Apt-get runs once at a time, and before anything that needs what it installs.
 .NOTPARALLEL:
-.PHONY: help run test trial interop fuzz bench-memory bench-slow bench-link check docs clean python
-.PHONY: debian-run debian-test debian-interop debian-bench
+.PHONY: help run test trial interop fuzz bench-memory bench-slow bench-link bench-ejabberd check docs clean
+.PHONY: conformance python
+.PHONY: debian-run debian-test debian-interop debian-bench debian-conformance
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile | expand -t 20
@@ -26,6 +36,9 @@ trial: $(VENV)/test.stamp  ## Run the same tests with trial
 interop: $(VENV)/test.stamp debian-interop build/interop/stamp  ## Try other people's clients and proxies
 	$(VENV)/bin/pytest -o python_files='*_test.py' tests/interop
 
+conformance: $(if $(PEER),debian-conformance,python) $(if $(filter megaphone,$(PEER)),$(VENV)/run.stamp)  ## Try a BOSH server: URL=http://host:port/path, or PEER=ejabberd|prosody
+	@$(CONFORMANCE_PYTHON) -m conformance $(CONFORMANCE_ARGS)
+
 fuzz: $(VENV)/fuzz.stamp  ## Fuzz all that parses, for a minute
 	$(VENV)/bin/python -m fuzz client 40
 	$(VENV)/bin/python -m fuzz packet 10
@@ -40,10 +53,13 @@ bench-slow: $(VENV)/bench.stamp  ## Measure a chat beside 5,000 slow clients
 bench-link: $(VENV)/bench.stamp  ## Measure a typed link beside a plain one
 	$(VENV)/bin/python -m bench.link
 
+bench-ejabberd: $(VENV)/bench.stamp debian-run  ## Measure what users cost ejabberd; or mod_ecm alone: USERS=200000
+	$(VENV)/bin/python -m bench.ejabberd$(if $(USERS), --users $(USERS))
+
 check: $(VENV)/check.stamp  ## Lint, check formatting and types, compile mod_ecm without a warning
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
-	$(VENV)/bin/mypy ecm tests
+	$(VENV)/bin/mypy ecm tests conformance
 	ERL_COMPILER_OPTIONS='[warnings_as_errors]' $(VENV)/bin/python -m ecm.demo.stub build/ebin
 
 docs: $(VENV)/test.stamp  ## Write the examples and diagrams of docs/protocol.md again
@@ -86,5 +102,5 @@ $(VENV)/bin/python: | python
 python:
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Megaphone needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
 
-debian-run debian-test debian-interop debian-bench: debian-%: python
+debian-run debian-test debian-interop debian-bench debian-conformance: debian-%: python
 	@tools/setup-debian $*

@@ -63,7 +63,7 @@ class Growth:
 
 def kilobytes(name: str, path: str) -> int:
     """Return a figure of a file in /proc, in bytes."""
-    found = re.search(rf"^{name}: +([0-9]+) kB", Path(path).read_text(), re.M)
+    found = re.search(rf"^{name}:\s+([0-9]+) kB", Path(path).read_text(), re.M)
     assert found is not None, (name, path)
     return int(found[1]) * 1024
 

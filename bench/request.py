@@ -7,7 +7,7 @@ BODY = (
     b" xmlns='http://jabber.org/protocol/httpbind'>%b" % END
 )
 
-HEAD = (
+_HEAD = (
     b"POST /http-bind HTTP/1.1\r\n"
     b"Host: chat.example.com\r\n"
     b"Connection: keep-alive\r\n"
@@ -22,7 +22,14 @@ HEAD = (
     b"Sec-Fetch-Dest: empty\r\n"
     b"Referer: https://www.example.com/\r\n"
     b"Accept-Encoding: gzip, deflate, br\r\n"
-    b"Accept-Language: en-GB,en;q=0.9\r\n\r\n" % len(BODY)
+    b"Accept-Language: en-GB,en;q=0.9\r\n\r\n"
 )
 
-REQUEST = HEAD + BODY
+
+def post(body: bytes) -> bytes:
+    """Return a request with this body."""
+    return _HEAD % len(body) + body
+
+
+HEAD = _HEAD % len(BODY)
+REQUEST = post(BODY)

@@ -127,8 +127,9 @@ def makeService(options: Options) -> EcmService:
     from twisted.internet import reactor
 
     clock = Clock(reactor, time.time)
-    # A random start, so that an answer meant for an earlier ECM finds nobody here.
-    first_id = 1 + secrets.randbelow(2**63)
+    # A random start, so that an answer meant for an earlier ECM finds nobody here. Erlang has
+    # integers of up to 59 bits in one word.
+    first_id = 1 + secrets.randbelow(2**58)
     table = ConnectionTable(first_id, options["queue-timeout"], clock.now)
     clock.listen(table.tick)
     clients = ClientFactory(table, clock, _settings(options), _pages(options["www"]))

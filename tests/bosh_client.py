@@ -21,6 +21,7 @@ HTTPBIND = "http://jabber.org/protocol/httpbind"
 REGISTER = "jabber:iq:register"
 ROSTER = "jabber:iq:roster"
 SASL = "urn:ietf:params:xml:ns:xmpp-sasl"
+SM = "urn:xmpp:sm:3"
 STREAMS = "urn:ietf:params:xml:ns:xmpp-streams"
 XBOSH = "urn:xmpp:xbosh"
 
@@ -120,16 +121,43 @@ class BoshClient:
         account = f"<username>{name}</username><password>{password}</password>"
         await self.iq("set", f"<query xmlns='{REGISTER}'>{account}</query>")
 
-    async def login(self, name: str, password: str, mechanism: str = "PLAIN") -> None:
-        """Log in, bind a resource, and begin to poll. Raises Refused if the password is wrong."""
-        await {"PLAIN": self._plain, "SCRAM-SHA-1": self._scram}[mechanism](name, password)
-        await self.ask(to=self._domain, **{"xmpp:restart": "true"})
-        bound = await self.iq("set", f"<bind xmlns='{BIND}'/>")
+    async def login(
+        self, name: str, password: str, mechanism: str = "PLAIN", resource: str = ""
+    ) -> None:
+        """Log in, bind a resource, and begin to poll. Raises Refused if the password is wrong.
+
+        ``resource`` may be empty: the server chooses one then.
+        """
+        await self.authenticate(name, password, mechanism)
+        wanted = f"<resource>{resource}</resource>" if resource else ""
+        bound = await self.iq("set", f"<bind xmlns='{BIND}'>{wanted}</bind>")
         self.jid = bound.findtext(f".//{{{BIND}}}jid") or ""
         self._polls = True
 
-    async def _plain(self, name: str, password: str) -> None:
-        await self._auth("PLAIN", plain(name, password))
+    async def authenticate(self, name: str, password: str, mechanism: str = "PLAIN") -> Element:
+        """Show who this is, and return the features of the stream that begins then.
+
+        The password of X-OAUTH2 is a token; ANONYMOUS has no name and no password.
+        """
+        if mechanism == "SCRAM-SHA-1":
+            await self._scram(name, password)
+        else:
+            initial = "=" if mechanism == "ANONYMOUS" else plain(name, password)
+            await self._auth(mechanism, initial)
+        return await self.ask(to=self._domain, **{"xmpp:restart": "true"})
+
+    async def resume(self, stream: str, received: int) -> None:
+        """Go on with an earlier stream (XEP-0198, section 5) of this user, and begin to poll.
+
+        ``received`` is how many stanzas of it have come here. Raises Refused.
+        """
+        answer = await self.ask(f"<resume xmlns='{SM}' previd='{stream}' h='{received}'/>")
+        resumed, *stanzas = answer
+        if resumed.tag != f"{{{SM}}}resumed":
+            raise Refused(resumed.tag)
+        for stanza in stanzas:
+            self._stanzas.put(stanza)
+        self._polls = True
 
     async def _scram(self, name: str, password: str) -> None:
         scram = Scram(name, password)

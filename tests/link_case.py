@@ -7,13 +7,16 @@ import attrs
 from twisted.internet.defer import Deferred, ensureDeferred
 
 from ecm.demo.plan import DOMAIN
-from tests.bosh_client import CLIENT, BoshClient, http_client
+from tests.bosh_client import CLIENT, BoshClient, Refused, http_client
 from tests.ecm_process import EcmTestCase
 from tests.private_ejabberd import running_ejabberd
 from tests.process import Process, start
 from tests.test_conversation import message
 
 PASSWORD = "secret"
+
+ONLINE = f"<presence xmlns='{CLIENT}'/>"
+LAST = "this is the last one"
 
 
 @attrs.frozen
@@ -82,3 +85,88 @@ class LinkTestCase(EcmTestCase):
             self.assertEqual(await receiver.message(), (sender.jid.partition("/")[0], "hello"))
         for client in (romeo, juliet):
             await client.terminate()
+
+
+class ServiceTestCase(LinkTestCase):
+    """A test of what ejabberd does for people who are online."""
+
+    async def people(self, number: int, listener: str = "typed") -> list[BoshClient]:
+        """Return new users, who are online over a new ECM."""
+        self.entrance = await self.front(listener)
+        clients = [await self.log_in(self.client(self.entrance)) for _ in range(number)]
+        for client in clients:
+            await self.come_online(client)
+        return clients
+
+    async def again(self, user: BoshClient, resource: str = "") -> BoshClient:
+        """Let a user log in once more, and come online.
+
+        What comes first, as messages that were kept, may come before the user's own presence.
+        """
+        client = await self.unbound()
+        await client.login(name(user), PASSWORD, resource=resource)
+        client.send(ONLINE)
+        return client
+
+    async def unbound(self, domain: str = DOMAIN) -> BoshClient:
+        """Return a session in which nobody has logged in."""
+        client = self.client(self.entrance, domain=domain)
+        await client.create()
+        return client
+
+    async def come_online(self, client: BoshClient) -> None:
+        client.send(ONLINE)
+        await client.receive(lambda stanza: is_presence(stanza, client))
+
+    async def texts(self, client: BoshClient) -> list[str]:
+        """Return the texts of all messages that have come for somebody who is online."""
+        client.send(message(client.jid, LAST))
+        texts = []
+        while (text := (await client.message())[1]) != LAST:
+            texts.append(text)
+        return texts
+
+    async def cut(self, client: BoshClient) -> None:
+        """End a session in a way that is not the proper one: the client breaks the rules."""
+        with self.assertRaises(Refused):
+            await client.ask(rid="1")
+        await self.told(client)
+
+    async def told(self, client: BoshClient) -> str:
+        """Return what somebody is told at the end of the session."""
+        try:
+            await client.receive(lambda stanza: False)
+        except Refused as refused:
+            return str(refused)
+        raise AssertionError("the session goes on")
+
+    async def over(self, client: BoshClient, friend: BoshClient) -> None:
+        """Wait for the end of a session, as a friend sees it, and for all that it does then.
+
+        It routes what it has left a moment after it has said goodbye, and refuses requests last.
+        """
+        await friend.receive(lambda stanza: is_presence(stanza, client, "unavailable"))
+        with self.assertRaises(Refused):
+            await client.ask()
+
+    async def leave(self, *clients: BoshClient) -> None:
+        for client in clients:
+            await client.terminate()
+
+
+def name(user: BoshClient) -> str:
+    """The local part of somebody's JID."""
+    return user.jid.partition("@")[0]
+
+
+def bare(user: BoshClient) -> str:
+    return user.jid.partition("/")[0]
+
+
+def is_presence(stanza: Element, sender: BoshClient, kind: str | None = None) -> bool:
+    """Whether this is presence of somebody; that of who is available has no kind."""
+    return (stanza.tag, stanza.get("from"), stanza.get("type")) == (
+        f"{{{CLIENT}}}presence",
+        sender.jid,
+        kind,
+    )

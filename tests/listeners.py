@@ -8,9 +8,11 @@ from ecm.demo.plan import DOMAIN
 from ecm.demo.ports import HOST, free_port
 from tests.certificates import make_certificate
 
-# A second domain, whose sessions do not wait long for a client that is away.
-HASTY_DOMAIN = "hasty.localhost"
-HASTY_INACTIVITY = 2  # seconds
+# Seconds, of the listener whose sessions do not wait long for a client that is away.
+HASTY_INACTIVITY = 2
+
+# Of the second host, where everybody gets a name and needs no password.
+ANONYMOUS_DOMAIN = "anonymous.localhost"
 
 BARRED_ADDRESS = "192.0.2.13"  # from where nobody may log in
 MAX_GUESSES = 3  # wrong passwords after which an address is banned
@@ -42,6 +44,8 @@ class Listeners:
             "impatient": {"ping_interval": PING_INTERVAL, "dead_time": DEAD_TIME},
             "secret": {"secret_file": str(self.secret_file)},
             "tls": {"tls": True, "certfile": str(pem)},
+            "hasty": {"max_inactivity": HASTY_INACTIVITY},
+            "sleepless": {"hibernate_after": "infinity"},
         }
         self.distribution_port, *ports = _free_ports(1 + len(self._options))
         self._ports = dict(zip(self._options, ports, strict=True))
@@ -54,16 +58,20 @@ class Listeners:
             return f"unix:{self._unix}"
         return self._tls_upstream if name == "tls" else f"tcp:{HOST}:{self._ports[name]}"
 
+    def port(self, name: str) -> int:
+        """Return where a listener on TCP is."""
+        return self._ports[name]
+
     def ejabberd_yml(self) -> str:
         """Return the text of ejabberd.yml. It is JSON, which is YAML."""
-        return json.dumps(_CONFIGURATION | {"listen": [_C2S, *self._listen()]}, indent=2)
+        return json.dumps(_CONFIGURATION | {"listen": self._listen()}, indent=2)
 
     def _listen(self) -> list[dict[str, Any]]:
         tcp = [
-            {"module": "mod_ecm", "ip": HOST, "port": self._ports[name]} | options
+            _ECM | {"ip": HOST, "port": self._ports[name]} | options
             for name, options in self._options.items()
         ]
-        return [*tcp, {"module": "mod_ecm", "port": f"unix:{self._unix}"}]
+        return [*tcp, _ECM | {"port": f"unix:{self._unix}"}]
 
 
 def _free_ports(number: int) -> set[int]:
@@ -84,24 +92,30 @@ def _certificate(folder: Path) -> tuple[Path, Path]:
     return roots, pem
 
 
-# BOSH sessions obey the first listener for clients. Nobody connects to this one.
-_C2S = {
-    "module": "ejabberd_c2s",
-    "port": "unix:c2s.sock",
-    "access": "not_barred",
-    "max_stanza_size": MAX_REQUEST,
-}
+_ECM = {"module": "mod_ecm", "access": "not_barred", "max_stanza_size": MAX_REQUEST}
 
 _MODULES = {
+    "mod_adhoc": {},
     "mod_admin_extra": {},
-    "mod_bosh": {"max_inactivity": 120},
+    "mod_blocking": {},
+    "mod_carboncopy": {},
+    "mod_client_state": {},
+    "mod_disco": {},
     "mod_fail2ban": {"c2s_max_auth_failures": MAX_GUESSES},
+    "mod_mam": {"default": "always"},
+    "mod_muc": {},
+    "mod_offline": {},
+    "mod_ping": {},
+    "mod_privacy": {},
+    "mod_push": {},
     "mod_register": {"ip_access": "all"},
     "mod_roster": {},
+    "mod_stream_mgmt": {"resend_on_timeout": "if_offline"},
 }
 
 _CONFIGURATION = {
-    "hosts": [DOMAIN, HASTY_DOMAIN],
+    "hosts": [DOMAIN, ANONYMOUS_DOMAIN],
+    "host_config": {ANONYMOUS_DOMAIN: {"auth_method": "anonymous"}},
     "loglevel": "info",
     "s2s_access": "none",
     "auth_method": "internal",
@@ -110,7 +124,4 @@ _CONFIGURATION = {
     "acl": {"barred": {"ip": BARRED_ADDRESS}},
     "access_rules": {"not_barred": [{"deny": "barred"}, {"allow": "all"}]},
     "modules": _MODULES,
-    "host_config": {
-        HASTY_DOMAIN: {"modules": _MODULES | {"mod_bosh": {"max_inactivity": HASTY_INACTIVITY}}},
-    },
 }

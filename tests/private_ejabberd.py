@@ -15,6 +15,7 @@ from ecm.demo.errors import ChildFailed
 from ecm.demo.folder import work_folder
 from ecm.demo.plan import Plan
 from ecm.demo.supervisor import Supervisor
+from tests.erlang_shell import Node
 from tests.listeners import Listeners
 
 
@@ -33,6 +34,13 @@ class PrivateEjabberd:
     @property
     def log(self) -> Path:
         return self._child.log
+
+    @property
+    def node(self) -> Node:
+        """Where Erlang can be evaluated."""
+        command = self._child.command
+        name = command[command.index("-name") + 1]
+        return Node(name, self.listeners.distribution_port, self._child.cwd)
 
     def start(self) -> None:
         """Start it, if it has ended."""

@@ -7,7 +7,6 @@ from twisted.web.client import ResponseNeverReceived
 
 from tests.bosh_client import CLIENT, REGISTER, WAIT
 from tests.link_case import LinkTestCase
-from tests.listeners import HASTY_DOMAIN
 from tests.test_conversation import message
 
 
@@ -15,9 +14,8 @@ class VanishedClientTests(LinkTestCase):
     timeout = WAIT // 2
 
     async def test_its_session_ends_when_its_inactivity_is_over(self) -> None:
-        front = await self.front("typed")
-        friend = await self.log_in(self.client(front))
-        client = await self.log_in(self.client(front, domain=HASTY_DOMAIN))
+        friend = await self.log_in(self.client(await self.front("typed")))
+        client = await self.log_in(self.client(await self.front("hasty")))
         self.vanish(await self.held(client, friend))
         await friend.receive(
             lambda stanza: (stanza.get("from"), stanza.get("type")) == (client.jid, "unavailable")

@@ -38,9 +38,6 @@ modules:
   mod_adhoc: {{}}
   mod_admin_extra: {{}}
   mod_blocking: {{}}
-  mod_bosh:
-    # A hidden browser tab runs its timers once a minute only.
-    max_inactivity: 2 minutes
   mod_caps: {{}}
   mod_carboncopy: {{}}
   mod_client_state: {{}}

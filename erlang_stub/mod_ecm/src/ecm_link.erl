@@ -2,8 +2,8 @@
 
 %% @doc The process that owns a link and reads it: one connection from an ECM.
 %%
-%%     socket -> ecm_link -> ecm_exchange, one process for each request
-%%     socket <- ecm_writer <- whoever has an answer
+%%     socket -> ecm_link -> ecm_request -> ecm_c2s, one process for each session
+%%     socket <- ecm_writer <---- answers ----'
 %%
 %% It takes the stream apart (ecm_packet), asks ecm_dialogue what each packet means, and does what
 %% that says. About once a second it lets the dialogue look at the clock.
@@ -34,29 +34,34 @@
 -define(HANDSHAKE_TIMEOUT, 10000).
 -define(LINGER, 3000).
 
-%% `dialogue': as ecm_dialogue:new/2 has it, without the nonce. `ask' answers a request; `gone' is
-%% told, in a process of its own, the exchange whose client has gone. At most `max_waiting' bytes
-%% may wait for a peer that does not read. When one of the processes in `watched' is shut down,
-%% ejabberd stops. `tls' is there for TLS, and returns the options of ssl, or what to log. `peer' is
-%% there where the connection does not tell (the PROXY protocol).
+%% Ticks between two looks for sessions that have gone without a word.
+-define(TICKS_PER_LOOK, 30).
+
+%% `dialogue': as ecm_dialogue:new/2 has it, without the nonce. `request' is where requests go (see
+%% ecm_request:route/5), and `gone' where it is told that a client has gone (ecm_request:gone/2). At
+%% most `max_waiting' bytes may wait for a peer that does not read. When one of the processes in
+%% `watched' is shut down, ejabberd stops. `tls' is there for TLS, and returns the options of ssl,
+%% or what to log. `peer' is there where the connection does not tell (the PROXY protocol).
 -type options() ::
     #{dialogue := map(),
-      ask := ecm_exchange:ask(),
-      gone := fun((Exchange :: pid()) -> any()),
+      request := fun((binary(), ecm_c2s:exchange(), ecm_peer:peer(),
+                      ecm_in_flight:in_flight()) -> any()),
+      gone := fun((pid(), ecm_c2s:exchange()) -> any()),
       max_waiting := pos_integer(),
       watched := [atom()],
       tls => fun(() -> {ok, ecm_certificate:options()} | {error, unicode:chardata()}),
       peer => ecm_peer:peer()}.
 
-%% The fields without a value have one once the link is accepted; `exchange' once it is up.
+%% The fields without a value have one once the link is accepted; `form' once it is up.
 -record(link, {socket :: ecm_socket:socket(),
                peer :: ecm_peer:peer(),
                options :: options(),
                decoder :: ecm_packet:decoder(),
-               exchanges = ecm_exchanges:new() :: ecm_exchanges:exchanges(),
+               in_flight = ecm_in_flight:new() :: ecm_in_flight:in_flight(),
                writer :: ecm_writer:writer() | undefined,
                dialogue :: ecm_dialogue:dialogue() | undefined,
-               exchange :: ecm_exchange:link() | undefined,
+               form = unknown :: ecm_dialogue:form() | unknown,
+               ticks = 0 :: non_neg_integer(),
                watched = [] :: [reference()],
                instance = unknown :: binary() | unknown,
                round_trip = unknown :: non_neg_integer() | unknown,
@@ -147,16 +152,12 @@ set_tick() ->
 
 %% @private
 -spec handle_call(term(), gen_server:from(), #link{}) -> {reply, term(), #link{}}.
-handle_call(info, _, #link{exchanges = Exchanges} = Link) ->
-    {reply, #{peer => Link#link.peer, form => form(Link), instance => Link#link.instance,
-              round_trip => Link#link.round_trip, in_flight => ecm_exchanges:size(Exchanges)},
+handle_call(info, _, #link{in_flight = InFlight} = Link) ->
+    {reply, #{peer => Link#link.peer, form => Link#link.form, instance => Link#link.instance,
+              round_trip => Link#link.round_trip, in_flight => ecm_in_flight:size(InFlight)},
      Link};
 handle_call(_, _, Link) ->
     {reply, {error, badarg}, Link}.
-
--spec form(#link{}) -> ecm_dialogue:form() | unknown.
-form(#link{exchange = undefined}) -> unknown;
-form(#link{exchange = #{form := Form}}) -> Form.
 
 %% @private
 -spec handle_info(term(), #link{}) -> next().
@@ -212,7 +213,7 @@ act({Events, Dialogue}, Link) ->
 
 -spec event(ecm_dialogue:event(), #link{}) -> #link{}.
 event({request, Id, Client, _Secure, Body}, Link) ->
-    start_exchange(Id, Client, Body, Link);
+    request(Id, Client, Body, Link);
 event({send, Id, Content}, Link) ->
     send(Id, Content, Link);
 event({gone, Id, Reason}, Link) ->
@@ -235,34 +236,38 @@ event({close, Text}, #link{writer = Writer} = Link) ->
 -spec up(plain | map(), #link{}) -> #link{}.
 up(plain, Link) ->
     ?INFO_MSG("ECM link from ~ts is up: plain", [name(Link)]),
-    set_exchange(plain, infinity, Link);
+    set_form(plain, infinity, Link);
 up(#{version := Version, instance := Instance, max_packet := MaxPacket}, Link) ->
     ?INFO_MSG("ECM link from ~ts is up: typed, version ~B, instance ~ts",
               [name(Link), Version, ecm_escape:escape(Instance)]),
-    set_exchange(typed, MaxPacket, Link#link{instance = Instance}).
+    set_form(typed, MaxPacket, Link#link{instance = Instance}).
 
--spec set_exchange(ecm_dialogue:form(), Limit :: pos_integer() | infinity, #link{}) -> #link{}.
-set_exchange(Form, Limit, #link{writer = Writer, peer = Peer, options = Options} = Link) ->
+-spec set_form(ecm_dialogue:form(), Limit :: pos_integer() | infinity, #link{}) -> #link{}.
+set_form(Form, Limit, #link{writer = Writer, peer = Peer, options = Options} = Link) ->
     #{dialogue := #{max_packet := MaxPacket}} = Options,
-    Link#link{exchange = #{form => Form, max_packet => min(MaxPacket, Limit), writer => Writer,
-                           peer => Peer}}.
+    ecm_writer:up(Writer, #{form => Form, max_packet => min(MaxPacket, Limit), peer => Peer,
+                            in_flight => Link#link.in_flight}),
+    Link#link{form = Form}.
 
--spec start_exchange(ecm_packet:id(), ecm_peer:peer() | unknown, binary(), #link{}) -> #link{}.
-start_exchange(Id, unknown, Body, #link{peer = Peer} = Link) ->
-    start_exchange(Id, Peer, Body, Link);
-start_exchange(Id, Client, Body, #link{exchange = Exchange, exchanges = Exchanges} = Link) ->
-    #{ask := Ask} = Link#link.options,
-    {Pid, Monitor} = ecm_exchange:start(Id, Body, Client, Ask, Exchange),
-    Link#link{exchanges = ecm_exchanges:add(Id, Pid, Monitor, Exchanges)}.
+-spec request(ecm_packet:id(), ecm_peer:peer() | unknown, binary(), #link{}) -> #link{}.
+request(Id, unknown, Body, #link{peer = Peer} = Link) ->
+    request(Id, Peer, Body, Link);
+request(Id, Client, Body, #link{options = #{request := Request}, in_flight = InFlight} = Link) ->
+    Request(Body, {writer_pid(Link), Id}, Client, InFlight),
+    Link.
+
+-spec writer_pid(#link{}) -> pid().
+writer_pid(#link{writer = Writer}) ->
+    ecm_writer:pid(Writer).
 
 -spec client_gone(ecm_packet:id(), Reason :: binary(), #link{}) -> #link{}.
-client_gone(Id, Reason, #link{options = #{gone := Gone}, exchanges = Exchanges} = Link) ->
+client_gone(Id, Reason, #link{options = #{gone := Gone}, in_flight = InFlight} = Link) ->
     ?DEBUG("ECM link from ~ts: the client on connection ~B has gone: ~ts",
            [name(Link), Id, Reason]),
-    _ = case ecm_exchanges:find(Id, Exchanges) of
-            {ok, Exchange} -> spawn(fun() -> Gone(Exchange) end);
-            error -> none
-        end,
+    case ecm_in_flight:take(Id, InFlight) of
+        {ok, Session} -> Gone(Session, {writer_pid(Link), Id});
+        error -> none
+    end,
     Link.
 
 -spec send(ecm_packet:id(), iodata(), #link{}) -> #link{}.
@@ -272,11 +277,8 @@ send(Id, Content, #link{writer = Writer} = Link) ->
 
 %% Messages that are not the socket's.
 -spec message(term(), #link{}) -> next().
-message({'DOWN', Monitor, process, _, Reason}, #link{watched = Watched} = Link) ->
-    case lists:member(Monitor, Watched) of
-        true -> {noreply, watched_ended(Reason, Link)};
-        false -> {noreply, exchange_ended(Monitor, Reason, Link)}
-    end;
+message({'DOWN', _, process, _, Reason}, Link) ->
+    {noreply, watched_ended(Reason, Link)};
 message(tick, Link) ->
     tick(Link);
 message(linger_timeout, Link) ->
@@ -298,31 +300,24 @@ watched_ended(Reason, #link{dialogue = Dialogue, end_text = none} = Link)
 watched_ended(_, Link) ->
     Link.
 
-%% An exchange that ends by itself has answered.
--spec exchange_ended(reference(), term(), #link{}) -> #link{}.
-exchange_ended(Monitor, Reason, #link{exchanges = Exchanges} = Link) ->
-    {Id, Rest} = ecm_exchanges:ended(Monitor, Exchanges),
-    Next = Link#link{exchanges = Rest},
-    case Reason =:= normal orelse Id =:= none of
-        true -> Next;
-        false -> answer_instead(Id, Reason, Next)
-    end.
-
--spec answer_instead(ecm_packet:id(), term(), #link{}) -> #link{}.
-answer_instead(Id, Reason, Link) ->
-    ?WARNING_MSG("ECM link from ~ts: what was to answer on connection ~B has ended: ~0P",
-                 [name(Link), Id, Reason, 20]),
-    case form(Link) of
-        typed -> send(Id, ecm_dialogue:dropped(typed), Link);
-        plain -> send(Id, ecm_bosh:terminate(<<"internal-server-error">>), Link)
-    end.
+%% Once in a while, what nobody will answer any more is dropped. In another process, because to look
+%% at a million requests takes a second.
+-spec look_for_orphans(#link{}) -> any().
+look_for_orphans(#link{ticks = Ticks, writer = Writer, in_flight = InFlight})
+  when Ticks rem ?TICKS_PER_LOOK =:= ?TICKS_PER_LOOK - 1 ->
+    Drop = fun() -> ecm_writer:drop(Writer, ecm_in_flight:orphans(InFlight)) end,
+    catch spawn(Drop);  % there may be too many processes
+look_for_orphans(_) ->
+    none.
 
 -spec tick(#link{}) -> next().
 tick(#link{end_text = Text} = Link) when Text =/= none ->
     {noreply, Link};
-tick(#link{dialogue = Dialogue, writer = Writer, options = #{max_waiting := Most}} = Link) ->
+tick(#link{dialogue = Dialogue, writer = Writer, ticks = Ticks} = Link) ->
+    #{max_waiting := Most} = Link#link.options,
     set_tick(),
-    Next = act(ecm_dialogue:tick(now_ms(), Dialogue), Link),
+    look_for_orphans(Link),
+    Next = act(ecm_dialogue:tick(now_ms(), Dialogue), Link#link{ticks = Ticks + 1}),
     case ecm_writer:waiting(Writer) of
         Bytes when Bytes > Most ->
             Text = io_lib:format("~B bytes wait, and ECM does not read them", [Bytes]),
@@ -365,10 +360,20 @@ terminate({shutdown, Reason}, Link) ->
     terminate(Reason, Link);
 terminate(Reason, #link{end_text = none} = Link) ->
     ?INFO_MSG("ECM link from ~ts is down: ~0P", [name(Link), Reason, 20]),
+    tell_sessions(Link),
     close(Reason, Link);
 terminate(Reason, #link{end_text = Text} = Link) ->
     ?WARNING_MSG("ECM link from ~ts is down: ~ts", [name(Link), Text]),
+    tell_sessions(Link),
     close(Reason, Link).
+
+%% With the link all clients have gone that were on it.
+-spec tell_sessions(#link{}) -> ok.
+tell_sessions(#link{writer = undefined}) ->
+    ok;
+tell_sessions(#link{options = #{gone := Gone}, in_flight = InFlight} = Link) ->
+    lists:foreach(fun({Id, Session}) -> Gone(Session, {writer_pid(Link), Id}) end,
+                  ecm_in_flight:all(InFlight)).
 
 %% When ejabberd stops, what has been written may still leave, until its supervisor loses patience.
 -spec close(term(), #link{}) -> ok.

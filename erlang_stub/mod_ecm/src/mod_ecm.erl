@@ -4,9 +4,9 @@
 %% and carries their BOSH requests (XEP-0124) here over one connection: a link.
 %%
 %% This module is what ejabberd_listener calls. For each connection it starts an ecm_link, which
-%% starts one ecm_exchange for each request; that one asks the session (ecm_bosh) and hands the
-%% answer to the ecm_writer of the link. All that goes over the link is an ecm_packet, and what the
-%% two ends of a link have to say to each other is an ecm_dialogue.
+%% gives each request to its session (ecm_request); a session is one process (ecm_c2s), and its
+%% rules are in ecm_session. Answers go to the ecm_writer of the link. All that goes over the link
+%% is an ecm_packet, and what the two ends of a link have to say to each other is an ecm_dialogue.
 
 -module(mod_ecm).
 -behaviour(ejabberd_listener).
@@ -30,6 +30,9 @@
 %% below it.
 -define(MAX_WAITING, 268435456).
 
+%% Stanzas in one body, where there is no limit.
+-define(MANY, 1000000000).
+
 %% What ejabberd stops first: with `ejabberdctl stop' the session manager, else its listeners.
 -define(STOPPED_FIRST, [ejabberd_listener, ejabberd_sm]).
 
@@ -41,7 +44,9 @@
 -spec tcp_init(inet:socket(), opts()) -> opts().
 tcp_init(ListenSocket, Opts) ->
     {ok, Name} = inet:sockname(ListenSocket),
-    ecm_bosh:report_missing(),
+    ecm_c2s:add_hooks(),
+    ecm_key:start(),
+    ecm_gate:start(),
     limit_sending(inet:getopts(ListenSocket, [send_timeout]), ListenSocket, Opts),
     start_tls(proplists:get_bool(tls, Opts)),
     case check_times(option(ping_interval, Opts), option(dead_time, Opts)) of
@@ -125,7 +130,17 @@ listen_options() ->
      {ping_interval, 10000},
      {dead_time, 30000},
      {tls, false},
-     {certfile, undefined}].
+     {certfile, undefined},
+     {access, all},
+     {shaper, none},
+     {max_stanza_size, infinity},
+     {max_fsm_queue, 10000},
+     {max_wait, 300},
+     {max_hold, 1},
+     {max_inactivity, 90},
+     {max_pause, 120},
+     {max_concat, ?MANY},
+     {hibernate_after, 0}].
 
 -spec listen_opt_type(atom()) -> econf:validator().
 listen_opt_type(protocol) -> econf:enum([auto, typed, plain]);
@@ -134,18 +149,50 @@ listen_opt_type(max_packet) -> econf:int(?LEAST_MAX_PACKET, ?GREATEST_MAX_PACKET
 listen_opt_type(ping_interval) -> econf:timeout(second);
 listen_opt_type(dead_time) -> econf:timeout(second);
 listen_opt_type(tls) -> econf:bool();
-listen_opt_type(certfile) -> econf:pem().
+listen_opt_type(certfile) -> econf:pem();
+listen_opt_type(max_wait) -> seconds();
+listen_opt_type(max_hold) -> econf:int(1, 2);
+listen_opt_type(max_inactivity) -> seconds();
+listen_opt_type(max_pause) -> seconds();
+listen_opt_type(max_concat) -> econf:and_then(econf:pos_int(unlimited), fun most/1);
+listen_opt_type(hibernate_after) ->
+    econf:either(econf:int(0, 0), econf:timeout(second, infinity)).
+
+-spec most(pos_integer() | unlimited) -> pos_integer().
+most(unlimited) -> ?MANY;
+most(Number) -> Number.
+
+%% XEP-0124 counts in whole seconds.
+-spec seconds() -> econf:validator().
+seconds() ->
+    econf:and_then(econf:timeout(second), fun(Milliseconds) -> Milliseconds div 1000 end).
 
 %% ejabberd leaves out of `Opts' what has its default value, and puts in the peer's address if
 %% the PROXY protocol told it.
 -spec link_options(opts()) -> ecm_link:options().
 link_options(Opts) ->
     Always = #{dialogue => dialogue_options(Opts),
-               ask => fun ecm_bosh:ask/2,
-               gone => fun ecm_bosh:gone/1,
+               request => request(Opts),
+               gone => fun ecm_request:gone/2,
                max_waiting => ?MAX_WAITING,
                watched => ?STOPPED_FIRST},
     maps:merge(Always, maps:from_list(tls_option(Opts) ++ peer_option(Opts))).
+
+-spec request(opts()) -> fun().
+request(Opts) ->
+    Options = ecm_shared:term(#{key => fun ecm_key:get/0, max_size => option(max_stanza_size, Opts),
+                       c2s => session_options(Opts)}),
+    fun(Body, Exchange, Client, InFlight) ->
+            ecm_request:route(Body, Exchange, Client, InFlight, Options)
+    end.
+
+-spec session_options(opts()) -> ecm_c2s:options().
+session_options(Opts) ->
+    Limits = [max_wait, max_hold, max_inactivity, max_pause, max_concat],
+    C2s = [access, shaper, max_stanza_size, max_fsm_queue],
+    #{session => maps:from_list([{Option, option(Option, Opts)} || Option <- Limits]),
+      c2s => [{Option, option(Option, Opts)} || Option <- C2s],
+      hibernate_after => option(hibernate_after, Opts)}.
 
 -spec dialogue_options(opts()) -> map().
 dialogue_options(Opts) ->

@@ -4,8 +4,9 @@
 
 -module(ecm_link_pair).
 
--export([await/1, close/1, hello/1, log_since_up/0, lines/0, open/1, open/2, options/1, over/2,
-         receive_content/1, reason_of_exit/1, send/2, send/3, stop/1, typed/1]).
+-export([answers/1, await/1, close/1, gives/1, hello/1, log_since_up/0, lines/0, look/1, open/1,
+         open/2, options/1, over/2, receive_content/1, reason_of_exit/1, refusal/0, send/2, send/3,
+         stop/1, typed/1]).
 
 -define(MAX_PACKET, 10000).
 -define(NONCE, <<"000102030405060708090a0b0c0d0e0f">>).
@@ -22,10 +23,20 @@ open(Changes, SocketOptions) ->
 over({_, Ours} = Pair, Changes) ->
     process_flag(trap_exit, true),
     ecm_log:start(),
+    forget(),
     {ok, Link} = ecm_link:start_link(Ours, options(Changes)),
     ok = gen_tcp:controlling_process(Ours, Link),
     ok = ecm_link:accept(Link),
     {Pair, Link}.
+
+%% What an earlier link has told the test, as a session.
+forget() ->
+    receive
+        {request, _, _} -> forget();
+        {gone, _} -> forget()
+    after 0 ->
+        ok
+    end.
 
 %% @doc The same, typed, once hello has gone both ways.
 typed(Changes) ->
@@ -44,10 +55,35 @@ hello(MaxPacket) ->
 options(Changes) ->
     Dialogue = #{protocol => auto, instance => <<"ejabberd@chat">>, max_packet => ?MAX_PACKET,
                  ping_interval => 10000, dead_time => 30000, hello_timeout => 5000},
-    Options = #{ask => fun(Body, _) -> {200, Body} end, gone => fun(_) -> ok end,
+    Options = #{request => answers(fun(Body, _) -> {200, Body} end),
+                gone => fun(Session, Exchange) -> Session ! {gone, Exchange} end,
                 max_waiting => 1000000, watched => []},
     Changed = maps:merge(Dialogue, maps:get(dialogue, Changes, #{})),
     (maps:merge(Options, Changes))#{dialogue => Changed}.
+
+%% @doc Where requests go: to a function that makes an answer of body and client.
+answers(Answer) ->
+    fun(Body, {Writer, Id}, Client, _) ->
+            {Status, Content} = Answer(Body, Client),
+            ecm_writer:answer(Writer, Id, Status, Content)
+    end.
+
+%% @doc The same: to a session, which may answer or not.
+gives(Session) ->
+    fun(Body, {_, Id} = Exchange, _, InFlight) ->
+            ecm_in_flight:add(Id, Session, InFlight),
+            Session ! {request, Body, Exchange}
+    end.
+
+%% @doc Returns the body that clients get where there is no answer for them.
+refusal() ->
+    {200, Body} =
+        ecm_answer:content(ecm_answer:terminate(<<"internal-server-error">>, [], true)),
+    Body.
+
+%% @doc Lets the link look for requests that nobody will answer. It does so after 30 ticks.
+look({_, Link}) ->
+    [Link ! tick || _ <- lists:seq(1, 30)].
 
 send({{Peer, _}, _}, Bytes) ->
     ok = gen_tcp:send(Peer, Bytes).

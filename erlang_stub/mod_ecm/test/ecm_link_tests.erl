@@ -6,16 +6,16 @@
 
 -include_lib("eunit/include/eunit.hrl").
 
--import(ecm_link_pair, [close/1, log_since_up/0, open/1, open/2, reason_of_exit/1, send/2, send/3,
-                        stop/1]).
+-import(ecm_link_pair, [answers/1, close/1, gives/1, log_since_up/0, open/1, open/2,
+                        reason_of_exit/1, send/2, send/3, stop/1]).
 
-requests_of_one_segment_are_all_asked_test() ->
-    Test = self(),
-    Opened = open(#{ask => fun(Body, _) -> Test ! {asked, Body}, {200, Body} end}),
+%% So requests of one session do not overtake each other.
+requests_of_one_segment_go_to_their_sessions_in_order_test() ->
+    Opened = open(#{request => gives(self())}),
     Bodies = [integer_to_binary(N) || N <- lists:seq(1, 1000)],
     send(Opened, [ecm_packet:encode(N, Body) || {N, Body} <- lists:enumerate(Bodies)]),
-    Asked = [receive {asked, Body} -> Body end || _ <- Bodies],
-    ?assertEqual(lists:sort(Bodies), lists:sort(Asked)),
+    Given = [receive {request, Body, {_, N}} -> {N, Body} end || _ <- Bodies],
+    ?assertEqual(lists:enumerate(Bodies), Given),
     stop(Opened).
 
 the_log_names_the_peer_test() ->
@@ -39,7 +39,7 @@ reading_goes_on_test() ->
     stop(Opened).
 
 the_client_is_the_peer_of_the_connection_test() ->
-    {{Peer, _}, _} = Opened = open(#{ask => fun client/2}),
+    {{Peer, _}, _} = Opened = open(#{request => answers(fun client/2)}),
     {ok, Name} = inet:sockname(Peer),
     send(Opened, 1, <<>>),
     ?assertEqual({1, term_to_binary(Name)}, ecm_link_pair:receive_content(Peer)),
@@ -47,7 +47,7 @@ the_client_is_the_peer_of_the_connection_test() ->
 
 the_client_is_the_peer_of_the_proxy_protocol_test() ->
     Proxied = {{192, 0, 2, 7}, 51234},
-    {{Peer, _}, _} = Opened = open(#{ask => fun client/2, peer => Proxied}),
+    {{Peer, _}, _} = Opened = open(#{request => answers(fun client/2), peer => Proxied}),
     send(Opened, 1, <<>>),
     ?assertEqual({1, term_to_binary(Proxied)}, ecm_link_pair:receive_content(Peer)),
     stop(Opened).
@@ -81,12 +81,11 @@ a_protocol_error_closes_the_link_test() ->
                  log_since_up()).
 
 closing_between_packets_is_no_fault_test() ->
-    Test = self(),
-    {{Peer, _}, Link} = Opened = open(#{ask => fun(Body, _) -> Test ! Body, {200, Body} end}),
+    {{Peer, _}, Link} = Opened = open(#{request => gives(self())}),
     send(Opened, 1, <<"last">>),
     ok = gen_tcp:shutdown(Peer, write),
     ?assertEqual({shutdown, closed}, reason_of_exit(Link)),
-    receive <<"last">> -> ok end,
+    receive {request, <<"last">>, _} -> ok end,
     ?assertEqual([{info, "is down: closed"}], log_since_up()),
     close(Opened).
 
@@ -135,22 +134,28 @@ what_waits_for_a_peer_is_bounded_test() ->
     {{_, Ours}, Link} = Opened = open((answers_much())#{max_waiting => 5000000},
                                       [{send_timeout, 60000}]),
     ask_much(Opened),
+    await_unsent(Ours),
+    send(Opened, [ecm_packet:encode(Id, <<"little">>) || Id <- lists:seq(101, 5100)]),
     ?assertEqual({shutdown, unread}, reason_of_exit(Link)),
     ?assertEqual(undefined, erlang:port_info(Ours)),
     [{warning, Text}] = log_since_up(),
     {ok, [Bytes], _} = io_lib:fread("is down: ~d bytes wait, and ECM does not read them", Text),
-    ?assert(Bytes > 5000000 andalso Bytes =< 20 * 1000032),
+    ?assert(Bytes > 5000000 andalso Bytes =< 20 * 1000032 + 5020 * 1024),
     close(Opened).
 
 the_writer_ends_with_the_link_test() ->
     {{_, Ours}, Link} = Opened = open(#{}),
     send(Opened, 1, <<>>),
     {links, Linked} = process_info(Link, links),
-    [Writer] = [Pid || Pid <- Linked, is_pid(Pid), Pid =/= self()],
     ?assert(lists:member(Ours, Linked)),
-    Monitor = monitor(process, Writer),
+    Monitor = monitor(process, writer_of(Link)),
     stop(Opened),
     ?assertEqual(shutdown, receive {'DOWN', Monitor, process, _, Reason} -> Reason end).
+
+writer_of(Link) ->
+    {links, Linked} = process_info(Link, links),
+    [Writer] = [Pid || Pid <- Linked, is_pid(Pid), Pid =/= self()],
+    Writer.
 
 what_has_been_written_still_leaves_at_a_shutdown_test() ->
     {{Peer, Ours}, Link} = Opened = open(#{dialogue => #{max_packet => 10000000}}),
@@ -162,8 +167,11 @@ what_has_been_written_still_leaves_at_a_shutdown_test() ->
     ?assertEqual(shutdown, reason_of_exit(Link)),
     close(Opened).
 
+%% An empty request asks for much, another for little.
 answers_much() ->
-    #{ask => fun(_, _) -> {200, binary:copy(<<"x">>, 1000000)} end,
+    #{request => answers(fun(<<>>, _) -> {200, binary:copy(<<"x">>, 1000000)};
+                            (Body, _) -> {200, Body}
+                         end),
       max_waiting => 100000000,
       dialogue => #{max_packet => 2000000}}.
 
@@ -176,6 +184,50 @@ await_unsent(Socket) ->
                                 {ok, [{send_pend, Bytes}]} = inet:getstat(Socket, [send_pend]),
                                 Bytes > 0
                         end).
+
+%% Whatever the reason: with a link all clients have gone that were on it.
+sessions_are_told_at_the_end_of_a_link_test_() ->
+    [{Name, fun() -> told_at_the_end(End) end}
+     || {Name, End} <-
+            [{"closed", fun({{Peer, _}, _}) -> ok = gen_tcp:close(Peer) end},
+             {"fault", fun fail/1},
+             {"shutdown", fun({_, Link}) -> exit(Link, shutdown) end},
+             {"writer", fun({_, Link}) -> exit(writer_of(Link), kill) end}]].
+
+told_at_the_end(End) ->
+    {{Peer, _}, Link} = Opened = open(#{request => gives(self())}),
+    send(Opened, [ecm_packet:encode(Id, <<>>) || Id <- [1, 2, 3]]),
+    Exchanges = [receive {request, _, {_, Id} = Exchange} -> Exchange end || Id <- [1, 2, 3]],
+    [First | Held] = Exchanges,
+    {Writer, 1} = First,
+    ecm_writer:answer(Writer, 1, 200, <<"first">>),
+    ?assertEqual({1, <<"first">>}, ecm_link_pair:receive_content(Peer)),
+    End(Opened),
+    _ = reason_of_exit(Link),
+    ?assertEqual(Held, lists:sort([receive {gone, Exchange} -> Exchange end || _ <- Held])),
+    receive {gone, Another} -> error(Another) after 0 -> ok end,
+    close(Opened).
+
+fail({{Peer, _}, _} = Opened) ->
+    send(Opened, <<"no packet: nothing of this is one">>),
+    ok = gen_tcp:shutdown(Peer, write).
+
+%% A session that has answered before it ended has left nothing to look for.
+what_was_answered_before_the_session_ended_is_not_dropped_test() ->
+    Session = spawn(fun() ->
+                            receive {request, Body, {Writer, Id}} ->
+                                    ecm_writer:answer(Writer, Id, 200, Body)
+                            end
+                    end),
+    {{Peer, _}, Link} = Opened = open(#{request => gives(Session)}),
+    Monitor = monitor(process, Session),
+    send(Opened, 7, <<"last">>),
+    receive {'DOWN', Monitor, process, _, _} -> ok end,
+    ecm_link_pair:look(Opened),
+    ?assertEqual({7, <<"last">>}, ecm_link_pair:receive_content(Peer)),
+    ?assertMatch(#{in_flight := 0}, ecm_link:info(Link)),
+    stop(Opened),
+    ?assertEqual([{info, "is down: shutdown"}], log_since_up()).
 
 a_connection_that_has_gone_gets_no_link_test() ->
     {_, Ours} = Pair = ecm_socket_pair:open(),

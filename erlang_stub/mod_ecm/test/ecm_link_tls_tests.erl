@@ -56,8 +56,9 @@ a_peer_that_closes(CertFile) ->
 a_peer_that_does_not_read(CertFile) ->
     Answer = binary:copy(<<"x">>, 1000000),
     {{{_, Ours}, Link} = Opened, Tls} =
-        open(CertFile, #{ask => fun(_, _) -> {200, Answer} end, max_waiting => 100000000,
-                         dialogue => #{max_packet => 2000000}}, [{send_timeout, 50}]),
+        open(CertFile, #{request => ecm_link_pair:answers(fun(_, _) -> {200, Answer} end),
+                         max_waiting => 100000000, dialogue => #{max_packet => 2000000}},
+             [{send_timeout, 50}]),
     [ok = ssl:send(Tls, ecm_packet:encode(Id, <<>>)) || Id <- lists:seq(1, 20)],
     ?assertMatch({shutdown, {send_failed, _}}, reason_of_exit(Link)),
     ?assertEqual(undefined, erlang:port_info(Ours)),

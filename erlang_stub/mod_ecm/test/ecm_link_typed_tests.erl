@@ -6,8 +6,8 @@
 
 -include_lib("eunit/include/eunit.hrl").
 
--import(ecm_link_pair, [close/1, lines/0, open/1, reason_of_exit/1, receive_content/1, send/3,
-                        stop/1, typed/1]).
+-import(ecm_link_pair, [answers/1, close/1, gives/1, lines/0, open/1, reason_of_exit/1,
+                        receive_content/1, send/3, stop/1, typed/1]).
 
 -define(SECRET, <<"0123456789abcdef">>).
 -define(UP, {info, "is up: typed, version 1, instance web1:4711"}).
@@ -26,13 +26,13 @@ what_ecm_calls_itself_is_ascii_in_the_log_test() ->
     ?assertMatch([{info, "is up: typed, version 1, instance w\\xc3\\xa9b1"}, _], lines()).
 
 an_answer_has_its_status_test() ->
-    {{Peer, _}, _} = Opened = typed(#{ask => fun(Body, _) -> {403, Body} end}),
+    {{Peer, _}, _} = Opened = typed(#{request => answers(fun(Body, _) -> {403, Body} end)}),
     send(Opened, 7, "request\n<body/>"),
     ?assertEqual({7, <<"answer 403\n<body/>">>}, receive_content(Peer)),
     stop(Opened).
 
 the_client_is_that_of_the_request_test() ->
-    {{Peer, _}, _} = Opened = typed(#{ask => fun client/2}),
+    {{Peer, _}, _} = Opened = typed(#{request => answers(fun client/2)}),
     {ok, {_, Port}} = inet:sockname(Peer),
     [begin
          send(Opened, Id, Request),
@@ -44,15 +44,16 @@ the_client_is_that_of_the_request_test() ->
                  {3, "request\n", ["127.0.0.1:", integer_to_list(Port)]}]],
     stop(Opened).
 
-client(_, Client) -> {200, ecm_peer:name(Client)}.
+client(_, Client) -> {200, iolist_to_binary(ecm_peer:name(Client))}.
 
 %% That of hello, or our own.
 the_smaller_limit_holds_for_answers_test() ->
-    {{Peer, _}, _} = Opened = typed(#{ask => fun sized/2}),
+    {{Peer, _}, _} = Opened = typed(#{request => answers(fun sized/2)}),
     send(Opened, 7, "request\n4053"),
     ?assertEqual(<<"answer 200\n", 0:4053/unit:8>>, element(2, receive_content(Peer))),
     send(Opened, 7, "request\n4054"),
-    ?assertMatch({7, <<"answer 200\n<body type='terminate'", _/binary>>}, receive_content(Peer)),
+    Refusal = <<"answer 200\n", (ecm_link_pair:refusal())/binary>>,
+    ?assertEqual({7, Refusal}, receive_content(Peer)),
     stop(Opened),
     ?assertMatch([?UP, {warning, "dropped an answer of 4097 bytes on connection 7: max_packet "
                                  "is 4096, " ++ _}, _], lines()).
@@ -60,7 +61,8 @@ the_smaller_limit_holds_for_answers_test() ->
 sized(Size, _) -> {200, binary:copy(<<0>>, binary_to_integer(Size))}.
 
 what_is_known_of_a_link_test() ->
-    {{Peer, _}, Link} = Opened = typed(#{ask => fun held/2, dialogue => #{ping_interval => 1}}),
+    {{Peer, _}, Link} = Opened = typed(#{request => gives(self()),
+                                         dialogue => #{ping_interval => 1}}),
     {ok, Name} = inet:sockname(Peer),
     {0, <<"ping ", Token/binary>>} = receive_content(Peer),
     ?assertMatch(#{peer := Name, form := typed, instance := <<"web1:4711">>,
@@ -78,67 +80,64 @@ what_is_known_of_a_link_that_has_not_begun_test() ->
     stop(Opened).
 
 an_answered_request_is_in_flight_no_more_test() ->
-    {{Peer, _}, Link} = Opened = typed(#{}),
+    {{Peer, _}, Link} = Opened = typed(#{request => gives(self())}),
     send(Opened, 7, "request\n"),
+    {Writer, 7} = receive {request, _, Exchange} -> Exchange end,
+    ?assertMatch(#{in_flight := 1}, ecm_link:info(Link)),
+    ecm_writer:answer(Writer, 7, 200, <<>>),
     receive_content(Peer),
-    ecm_link_pair:await(fun() -> maps:get(in_flight, ecm_link:info(Link)) =:= 0 end),
+    ?assertMatch(#{in_flight := 0}, ecm_link:info(Link)),
     stop(Opened).
 
-held(_, _) -> receive {answer, Body} -> {200, Body} end.
-
-a_client_that_has_gone_is_told_with_its_exchange_test() ->
-    Test = self(),
-    {{Peer, _}, _} = Opened =
-        typed(#{ask => fun(_, _) -> Test ! {asked, self()}, held(none, none) end,
-                gone => fun(Exchange) -> Test ! {gone, Exchange, self()} end}),
+a_client_that_has_gone_is_told_to_its_session_test() ->
+    Opened = typed(#{request => gives(self())}),
     send(Opened, 7, "request\n"),
-    Exchange = receive {asked, Asked} -> Asked end,
+    Exchange = receive {request, <<>>, Given} -> Given end,
     send(Opened, 8, "close gone"),
     send(Opened, 7, "close gone"),
-    receive {gone, Gone, Told} -> ?assertEqual(Exchange, Gone), ?assert(Told =/= Gone) end,
-    Exchange ! {answer, <<"nobody's">>},
-    ?assertEqual({7, <<"answer 200\nnobody's">>}, receive_content(Peer)),
+    send(Opened, 7, "close gone"),
+    ?assertEqual(Exchange, receive {gone, Gone} -> Gone end),
     stop(Opened),
     ?assertMatch([?UP, {debug, "the client on connection 8 has gone: gone"},
+                  {debug, "the client on connection 7 has gone: gone"},
                   {debug, "the client on connection 7 has gone: gone"}, _], lines()),
-    receive {gone, _, _} = Another -> error(Another) after 0 -> ok end.
+    receive {gone, _} = Another -> error(Another) after 0 -> ok end.
 
-%% A process of its own, so that the link goes on.
-to_tell_a_session_may_take_its_time_test() ->
-    {{Peer, _}, _} = Opened =
-        typed(#{ask => fun(Body, _) -> held(Body), {200, Body} end,
-                gone => fun(_) -> receive never -> ok end end}),
-    send(Opened, 7, "request\nheld"),
+%% As by a session that has not heard of it yet. ECM drops it.
+what_is_answered_to_a_client_that_has_gone_is_carried_test() ->
+    {{Peer, _}, _} = Opened = typed(#{request => gives(self())}),
+    send(Opened, 7, "request\n"),
+    {Writer, 7} = receive {request, _, Exchange} -> Exchange end,
     send(Opened, 7, "close gone"),
-    send(Opened, 8, "request\nother"),
-    ?assertEqual({8, <<"answer 200\nother">>}, receive_content(Peer)),
+    receive {gone, _} -> ok end,
+    ecm_writer:answer(Writer, 7, 200, <<"nobody's">>),
+    ?assertEqual({7, <<"answer 200\nnobody's">>}, receive_content(Peer)),
     stop(Opened).
 
-held(<<"held">>) -> receive never -> ok end;
-held(_) -> ok.
-
-an_exchange_that_is_killed_is_answered_for_test_() ->
-    [fun() -> killed(Opened, Request, Answer) end
-     || {Opened, Request, Answer} <-
+a_request_is_answered_for_when_its_session_is_killed_test_() ->
+    [fun() -> killed(Open, Request, Answer) end
+     || {Open, Request, Answer} <-
             [{fun ecm_link_pair:typed/1, "request\n<body/>", <<"close failed">>},
-             {fun ecm_link_pair:open/1, "<body/>",
-              ecm_bosh:terminate(<<"internal-server-error">>)}]].
+             {fun ecm_link_pair:open/1, "<body/>", ecm_link_pair:refusal()}]].
 
 killed(Open, Request, Answer) ->
-    Test = self(),
-    {{Peer, _}, _} = Opened = Open(#{ask => fun(_, _) -> Test ! {asked, self()},
-                                                         held(none, none) end}),
+    Session = spawn(fun() -> receive never -> ok end end),
+    {{Peer, _}, Link} = Opened = Open(#{request => gives(Session)}),
     send(Opened, 7, Request),
-    receive {asked, Exchange} -> exit(Exchange, kill) end,
+    ecm_link_pair:await(fun() -> maps:get(in_flight, ecm_link:info(Link)) =:= 1 end),
+    Monitor = monitor(process, Session),
+    exit(Session, kill),
+    receive {'DOWN', Monitor, process, _, _} -> ok end,
+    ecm_link_pair:look(Opened),
     ?assertEqual({7, Answer}, receive_content(Peer)),
+    ?assertMatch(#{in_flight := 0}, ecm_link:info(Link)),
     stop(Opened),
-    ?assertMatch([_, {warning, "what was to answer on connection 7 has ended: killed"}, _],
+    ?assertMatch([_, {warning, "the session that was to answer on connection 7 has gone"}, _],
                  lines()).
 
 %% Nobody who does not know it makes us do anything, and what is said at last arrives.
 a_wrong_secret_is_logged_and_asks_nothing_test() ->
-    Test = self(),
-    {{Peer, _}, Link} = Opened = open(#{ask => fun(_, _) -> Test ! asked, {200, <<>>} end,
+    {{Peer, _}, Link} = Opened = open(#{request => gives(self()),
                                         dialogue => #{secret => ?SECRET}}),
     send(Opened, 0, ecm_link_pair:hello(4096)),
     {0, <<"hello ", _/binary>>} = receive_content(Peer),
@@ -149,7 +148,7 @@ a_wrong_secret_is_logged_and_asks_nothing_test() ->
     ok = gen_tcp:close(Peer),
     ?assertEqual({shutdown, closed}, reason_of_exit(Link)),
     ?assertMatch([{warning, "is down: unproven: the proof is wrong" ++ _}], lines()),
-    receive asked -> error(asked) after 0 -> ok end.
+    receive {request, _, _} = Request -> error(Request) after 0 -> ok end.
 
 the_right_secret_test() ->
     {{Peer, _}, _} = Opened = open(#{dialogue => #{secret => ?SECRET}}),
@@ -179,8 +178,9 @@ hello_of_link() ->
 a_peer_that_says_nothing_is_left_test() ->
     {{Peer, _}, Link} = Opened = typed(#{dialogue => #{dead_time => 1}}),
     ?assertMatch({0, <<"error silent ", _/binary>>}, receive_content(Peer)),
-    close(Opened),
+    ok = gen_tcp:close(Peer),
     ?assertEqual({shutdown, closed}, reason_of_exit(Link)),
+    close(Opened),
     ?assertMatch([?UP, {warning, "is down: silent: " ++ _}], lines()).
 
 what_is_not_understood_is_logged_test() ->
@@ -201,16 +201,13 @@ an_ecm_that_stops_is_logged_test() ->
 
 %% What has been asked is still answered.
 when_ejabberd_stops_ecm_is_told_test() ->
-    Test = self(),
     Watched = watched(),
-    {{Peer, _}, _} = Opened = typed(#{ask => fun(_, _) -> Test ! {asked, self()},
-                                                          held(none, none) end,
-                                      watched => [Watched]}),
+    {{Peer, _}, _} = Opened = typed(#{request => gives(self()), watched => [Watched]}),
     send(Opened, 7, "request\n"),
-    Exchange = receive {asked, Asked} -> Asked end,
+    {Writer, 7} = receive {request, _, Exchange} -> Exchange end,
     exit(whereis(Watched), shutdown),
     ?assertEqual({0, <<"drain">>}, receive_content(Peer)),
-    Exchange ! {answer, <<"<body/>">>},
+    ecm_writer:answer(Writer, 7, 200, <<"<body/>">>),
     ?assertEqual({7, <<"answer 200\n<body/>">>}, receive_content(Peer)),
     stop(Opened).
 

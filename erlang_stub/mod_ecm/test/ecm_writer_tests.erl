@@ -8,6 +8,8 @@
 
 -define(BATCH_SIZE, 262144).
 
+-define(PEER, {{192, 0, 2, 7}, 5290}).
+
 packets_are_written_in_order_test() ->
     {{Peer, _} = Pair, Writer} = start([]),
     Packets = [integer_to_binary(N) || N <- lists:seq(1, 10000)],
@@ -79,7 +81,7 @@ what_waits_is_counted_test() ->
     ?assertEqual(0, ecm_writer:waiting(Writer)),
     at_once(Writer, fun() ->
                             send_all(Writer, [<<"four">>, <<"sixsix">>]),
-                            ?assertEqual(10, ecm_writer:waiting(Writer))
+                            ?assertEqual(10 + 2 * 1024, ecm_writer:waiting(Writer))
                     end),
     ?assertEqual({ok, <<"foursixsix">>}, gen_tcp:recv(Peer, 10)),
     ?assertEqual(ok, await_none_waiting(Writer)),
@@ -90,6 +92,102 @@ await_none_waiting(Writer) ->
         0 -> ok;
         _ -> timer:sleep(1), await_none_waiting(Writer)
     end.
+
+a_writer_that_has_ended_has_nothing_waiting_test() ->
+    {{_, Ours} = Pair, Writer} = start([]),
+    ok = gen_tcp:close(Ours),
+    ecm_writer:send(Writer, <<"x">>),
+    _ = reason_of_exit(Writer),
+    ?assertEqual(0, ecm_writer:waiting(Writer)),
+    ecm_socket_pair:close(Pair).
+
+an_answer_is_a_packet_and_no_more_in_flight_test_() ->
+    [fun() -> answered(Form, Content) end
+     || {Form, Content} <- [{plain, <<"<body/>">>}, {typed, <<"answer 403\n<body/>">>}]].
+
+answered(Form, Content) ->
+    {{Peer, _} = Pair, Writer} = start([]),
+    InFlight = up(Writer, Form, 10000),
+    ecm_in_flight:add(7, self(), InFlight),
+    ecm_in_flight:add(8, self(), InFlight),
+    ecm_writer:answer(ecm_writer:pid(Writer), 7, 403, <<"<body/>">>),
+    ?assertEqual({7, Content}, ecm_link_pair:receive_content(Peer)),
+    ?assertEqual([{8, self()}], ecm_in_flight:all(InFlight)),
+    stop(Pair, Writer).
+
+many_answers_leave_together_test() ->
+    {{Peer, Ours} = Pair, Writer} = start([]),
+    up(Writer, plain, 10000),
+    Ids = lists:seq(1, 1000),
+    at_once(Writer, fun() -> answer_all(Writer, Ids, <<"<body/>">>) end),
+    ?assertEqual([{Id, <<"<body/>">>} || Id <- Ids],
+                 [ecm_link_pair:receive_content(Peer) || _ <- Ids]),
+    ?assertEqual({ok, [{send_cnt, 1}]}, inet:getstat(Ours, [send_cnt])),
+    stop(Pair, Writer).
+
+%% What a link closes for. The first answer is with the kernel and the driver, and the writer waits
+%% until it can write the second: so it cannot look at the others, but they are counted.
+answers_for_a_peer_that_does_not_read_are_counted_test() ->
+    {{Peer, Ours} = Pair, Writer} = start([]),
+    up(Writer, plain, 10000000),
+    Long = binary:copy(<<"x">>, 9000000),
+    Size = 32 + byte_size(Long),
+    Ids = lists:seq(3, 5002),
+    answer_all(Writer, [1], Long),
+    ecm_link_pair:await(fun() -> is_unsent(Ours) end),
+    answer_all(Writer, [2], Long),
+    ecm_link_pair:await(fun() -> ecm_writer:waiting(Writer) =:= Size andalso waits(Writer) end),
+    answer_all(Writer, Ids, <<"<body/>">>),
+    ?assertEqual(Size + 5000 * 1024, ecm_writer:waiting(Writer)),
+    [?assertEqual({Id, Long}, ecm_link_pair:receive_content(Peer)) || Id <- [1, 2]],
+    ?assertEqual([{Id, <<"<body/>">>} || Id <- Ids],
+                 [ecm_link_pair:receive_content(Peer) || _ <- Ids]),
+    ?assertEqual(ok, await_none_waiting(Writer)),
+    stop(Pair, Writer).
+
+waits(Writer) ->
+    {status, Status} = process_info(ecm_writer:pid(Writer), status),
+    lists:member(Status, [waiting, suspended]).
+
+is_unsent(Socket) ->
+    {ok, [{send_pend, Bytes}]} = inet:getstat(Socket, [send_pend]),
+    Bytes > 0.
+
+a_request_whose_session_has_ended_is_dropped_test_() ->
+    [fun() -> dropped(Form, Content) end
+     || {Form, Content} <- [{plain, ecm_link_pair:refusal()}, {typed, <<"close failed">>}]].
+
+dropped(Form, Content) ->
+    ecm_log:start(),
+    {{Peer, _} = Pair, Writer} = start([]),
+    InFlight = up(Writer, Form, 10000),
+    ecm_in_flight:add(7, self(), InFlight),
+    ecm_writer:drop(Writer, [{7, self()}]),
+    ?assertEqual({7, Content}, ecm_link_pair:receive_content(Peer)),
+    ?assertEqual([], ecm_in_flight:all(InFlight)),
+    ?assertEqual([{warning, "ECM link from 192.0.2.7:5290: the session that was to answer on "
+                            "connection 7 has gone"}], ecm_log:lines()),
+    stop(Pair, Writer).
+
+%% An answer is already there; and the connection has another request by now.
+what_is_answered_is_not_dropped_test() ->
+    {{Peer, _} = Pair, Writer} = start([]),
+    InFlight = up(Writer, plain, 10000),
+    Other = spawn(fun() -> ok end),
+    ecm_in_flight:add(7, self(), InFlight),
+    ecm_in_flight:add(8, Other, InFlight),
+    at_once(Writer, fun() ->
+                            ecm_writer:answer(ecm_writer:pid(Writer), 7, 200, <<"<body/>">>),
+                            ecm_writer:drop(Writer, [{7, self()}, {8, self()}]),
+                            ecm_writer:send(Writer, packet(<<"end">>))
+                    end),
+    ?assertEqual({7, <<"<body/>">>}, ecm_link_pair:receive_content(Peer)),
+    ?assertEqual({0, <<"end">>}, ecm_link_pair:receive_content(Peer)),
+    ?assertEqual([{8, Other}], ecm_in_flight:all(InFlight)),
+    stop(Pair, Writer).
+
+packet(Content) ->
+    iolist_to_binary(ecm_packet:encode(0, Content)).
 
 the_writer_ends_with_its_link_test() ->
     {_, Ours} = Pair = ecm_socket_pair:open(),
@@ -109,6 +207,16 @@ start(Options) ->
     process_flag(trap_exit, true),
     {_, Ours} = Pair = ecm_socket_pair:open(Options),
     {Pair, ecm_writer:start_link(ecm_socket:tcp(Ours))}.
+
+%% Returns the table of its link.
+up(Writer, Form, MaxPacket) ->
+    InFlight = ecm_in_flight:new(),
+    ecm_writer:up(Writer, #{form => Form, max_packet => MaxPacket, peer => ?PEER,
+                            in_flight => InFlight}),
+    InFlight.
+
+answer_all(Writer, Ids, Body) ->
+    [ecm_writer:answer(ecm_writer:pid(Writer), Id, 200, Body) || Id <- Ids].
 
 stop(Pair, Writer) ->
     exit(ecm_writer:pid(Writer), shutdown),

@@ -25,6 +25,21 @@ options_are_validated_test_() ->
              {dead_time, <<"never">>, error},
              {tls, true, {ok, true}},
              {tls, <<"perhaps">>, error},
+             {max_wait, 60, {ok, 60}},
+             {max_wait, <<"2 minutes">>, {ok, 120}},
+             {max_wait, <<"500 ms">>, error},
+             {max_hold, 2, {ok, 2}},
+             {max_hold, 0, error},
+             {max_hold, 3, error},
+             {max_inactivity, <<"1 minute">>, {ok, 60}},
+             {max_inactivity, 0, error},
+             {max_pause, <<"1 hour">>, {ok, 3600}},
+             {max_pause, <<"never">>, error},
+             {max_concat, 5, {ok, 5}},
+             {max_concat, 0, error},
+             {hibernate_after, 5, {ok, 5000}},
+             {hibernate_after, <<"infinity">>, {ok, infinity}},
+             {hibernate_after, -1, error},
              {certfile, <<"/nowhere/cert.pem">>, error}]].
 
 validate(Option, Value) ->
@@ -40,11 +55,71 @@ a_certfile_is_validated_test() ->
               ?assertEqual({ok, CertFile}, validate(certfile, CertFile))
       end).
 
-%% Times are validated in another unit than they have.
-every_option_has_a_default_that_is_valid_test() ->
-    [?assertEqual({ok, Default}, validate(Option, Default))
-     || {Option, Default} <- mod_ecm:listen_options(), Default =/= undefined,
-        Option =/= ping_interval, Option =/= dead_time].
+%% The options of a listener, and their defaults as somebody may write them into ejabberd.yml.
+-define(WRITTEN, [{protocol, <<"auto">>}, {max_packet, 1048576}, {ping_interval, 10},
+                  {dead_time, 30}, {tls, false}, {access, <<"all">>}, {shaper, <<"none">>},
+                  {max_stanza_size, <<"infinity">>}, {max_fsm_queue, 10000}, {max_wait, 300},
+                  {max_hold, 1}, {max_inactivity, <<"90 seconds">>}, {max_pause, <<"2 minutes">>},
+                  {max_concat, <<"unlimited">>}, {hibernate_after, 0}]).
+
+%% To write what is so anyway changes nothing. By ejabberd's own validator of listeners.
+a_default_may_be_written_test_() ->
+    configured([?_assertEqual({Written, listener([])}, {Written, listener([Written])})
+                || Written <- ?WRITTEN]
+               ++ [?_assertEqual([secret_file, certfile],
+                                 proplists:get_keys(mod_ecm:listen_options())
+                                 -- proplists:get_keys(?WRITTEN))]).
+
+an_option_that_is_none_is_refused_test_() ->
+    configured(?_assertError({badmatch, {error, {unknown_option, _, max_polling}, _}},
+                             listener([{max_polling, 1}]))).
+
+%% As ejabberd_listener gives them to mod_ecm: without those that have their default.
+listener(Written) ->
+    Listener = [{port, 5290}, {module, mod_ecm} | Written],
+    {ok, [{_, mod_ecm, Options}]} = econf:validate(ejabberd_listener:validator(), [Listener]),
+    lists:sort(maps:to_list(Options)) -- mod_ecm:listen_options().
+
+%% A session has each of its options, where it is told and where it is not.
+options_are_those_of_a_session_test_() ->
+    Defaults = #{max_wait => 300, max_hold => 1, max_inactivity => 90, max_pause => 120,
+                 max_concat => 1000000000, access => all, shaper => none,
+                 max_stanza_size => infinity, max_fsm_queue => 10000, hibernate_after => 0},
+    configured(running(
+      [?_assertEqual(Defaults, session_options([]))]
+      ++ [?_assertEqual({Option, Defaults#{Option => Value}},
+                        {Option, session_options(listener([{Option, Written}]))})
+          || {Option, Written, Value} <-
+                 [{max_wait, 60, 60}, {max_hold, 2, 2}, {max_inactivity, 30, 30},
+                  {max_pause, <<"1 hour">>, 3600}, {max_concat, 5, 5},
+                  {access, <<"c2s">>, c2s}, {shaper, <<"c2s_shaper">>, c2s_shaper},
+                  {max_stanza_size, 65536, 65536}, {max_fsm_queue, 50, 50},
+                  {hibernate_after, 5, 5000}]])).
+
+%% Those with which a link starts sessions, in one map: they are what its function for requests
+%% was made with.
+session_options(Opts) ->
+    {Pair, Link} = accepted(Opts),
+    #{request := Request} = element(4, sys:get_state(Link)),
+    {env, [#{c2s := Options}]} = erlang:fun_info(Request, env),
+    #{session := Session, c2s := C2s, hibernate_after := HibernateAfter} = Options,
+    stop(Pair, Link),
+    maps:merge(Session#{hibernate_after => HibernateAfter}, maps:from_list(C2s)).
+
+%% Of the whole body of a request.
+max_stanza_size_is_the_limit_of_a_request_test_() ->
+    Request = ecm_packet:encode(7, binary:copy(<<" ">>, 100)),
+    running([?_assertEqual({Size, Condition}, {Size, condition([{max_stanza_size, Size}], Request)})
+             || {Size, Condition} <- [{99, <<"policy-violation">>}, {100, <<"bad-request">>},
+                                      {infinity, <<"bad-request">>}]]).
+
+condition(Opts, Request) ->
+    {{Peer, _} = Pair, Link} = accepted(Opts),
+    ok = gen_tcp:send(Peer, Request),
+    {7, Answer} = ecm_link_pair:receive_content(Peer),
+    stop(Pair, Link),
+    {match, [Condition]} = re:run(Answer, "condition='([^']*)'", [{capture, [1], binary}]),
+    Condition.
 
 %% ejabberd leaves out of the options what has its default value.
 max_packet_is_the_limit_of_a_link_test_() ->
@@ -72,18 +147,17 @@ after_announcing(Length, Opts, Size) ->
 protocol_is_that_of_a_link_test_() ->
     Opening = ecm_packet:encode(0, ecm_link_pair:hello(4096)),
     Request = ecm_packet:encode(7, <<"<body>">>),
-    running({setup, fun ecm_bosh_tests:start/0, fun ecm_config:stop/1,
-             [?_assertEqual({Opts, Begin}, {Opts, answer(Opts, Sent, byte_size(Begin))})
-              || {Opts, Sent, Begin} <-
-                     [{[], Opening, <<"hello version=1 role=ejabberd">>},
-                      {[], Request, <<"<body type='terminate'">>},
-                      {[{protocol, typed}], Opening, <<"hello version=1 role=ejabberd">>},
-                      {[{protocol, typed}], Request, <<"error unexpected ">>},
-                      {[{protocol, plain}], [Opening, Request], <<"<body type='terminate'">>},
-                      {[{secret, fun() -> <<"0123456789abcdef">> end}], Request,
-                       <<"error unexpected ">>},
-                      {[{secret, fun() -> <<"0123456789abcdef">> end}], Opening,
-                       <<"hello version=1 role=ejabberd">>}]]}).
+    running([?_assertEqual({Opts, Begin}, {Opts, answer(Opts, Sent, byte_size(Begin))})
+             || {Opts, Sent, Begin} <-
+                    [{[], Opening, <<"hello version=1 role=ejabberd">>},
+                     {[], Request, <<"<body xmlns=">>},
+                     {[{protocol, typed}], Opening, <<"hello version=1 role=ejabberd">>},
+                     {[{protocol, typed}], Request, <<"error unexpected ">>},
+                     {[{protocol, plain}], [Opening, Request], <<"<body xmlns=">>},
+                     {[{secret, fun() -> <<"0123456789abcdef">> end}], Request,
+                      <<"error unexpected ">>},
+                     {[{secret, fun() -> <<"0123456789abcdef">> end}], Opening,
+                      <<"hello version=1 role=ejabberd">>}]]).
 
 %% How the first content begins that comes back.
 answer(Opts, Sent, Size) ->
@@ -220,10 +294,10 @@ a_supervised_link_is_linked_test() ->
 
 %% Before 25.10 ejabberd does not give it to the socket itself.
 the_listener_has_a_send_timeout_test_() ->
-    {setup, fun() -> configure([mod_bosh]) end, fun ecm_config:stop/1,
+    configured(
      [?_assertEqual(15000, send_timeout([], [])),
       ?_assertEqual(2000, send_timeout([], [{send_timeout, 2000}])),
-      ?_assertEqual(30000, send_timeout([{send_timeout, 30000}], []))]}.
+      ?_assertEqual(30000, send_timeout([{send_timeout, 30000}], []))]).
 
 %% That of the connections to a listener, whose socket ejabberd has given these options.
 send_timeout(SocketOptions, Opts) ->
@@ -236,69 +310,89 @@ send_timeout(SocketOptions, Opts) ->
     [ok = gen_tcp:close(Socket) || Socket <- [Peer, Ours, Listener]],
     Timeout.
 
-a_configuration_without_sessions_is_reported_once_test_() ->
-    Error = "mod_ecm cannot start a session without mod_bosh: "
-            "add the line 'mod_bosh: {}' to 'modules' in ejabberd.yml",
-    [?_assertEqual([{error, Error}], log_of_start([mod_ping], {127, 0, 0, 1}, [])),
-     ?_assertEqual([], log_of_start([mod_ping, mod_bosh], {127, 0, 0, 1}, []))].
+%% Also those of a host that comes while ejabberd runs.
+sessions_of_all_hosts_are_listened_to_test_() ->
+    configured([fun() -> listens_to(Host) end
+                || Host <- [<<"one.example">>, <<"two.example">>, <<"three.example">>]]).
+
+listens_to(Host) ->
+    {{ok, _}, []} = start_listener({127, 0, 0, 1}, []),
+    ejabberd_hooks:run(host_up, [<<"three.example">>]),
+    ?assertEqual([{10, ecm_c2s, handle_info}], hooks(c2s_handle_info, Host)),
+    ?assertEqual([{110, ecm_c2s, terminated}], hooks(c2s_terminated, Host)).
+
+hooks(Hook, Host) ->
+    [{_, Hooks}] = ets:lookup(hooks, {Hook, Host}),
+    Hooks.
 
 a_listener_for_everyone_without_a_secret_is_warned_of_test_() ->
-    [?_assertMatch([{warning, "mod_ecm at 0.0.0.0:" ++ _}],
-                   log_of_start([mod_bosh], {0, 0, 0, 0}, [])),
-     ?_assertMatch([{warning, "mod_ecm at 0.0.0.0:" ++ _}],
-                   log_of_start([mod_bosh], {0, 0, 0, 0}, [{tls, true}])),
-     ?_test(with_secret(fun(Opts) ->
-                                ?assertEqual([], log_of_start([mod_bosh], {0, 0, 0, 0}, Opts))
-                        end))].
+    configured(
+      [?_assertEqual([], log_of_start({127, 0, 0, 1}, [])),
+       ?_assertMatch([{warning, "mod_ecm at 0.0.0.0:" ++ _}], log_of_start({0, 0, 0, 0}, [])),
+       ?_assertMatch([{warning, "mod_ecm at 0.0.0.0:" ++ _}],
+                     log_of_start({0, 0, 0, 0}, [{tls, true}])),
+       ?_test(with_secret(fun(Opts) ->
+                                  ?assertEqual([], log_of_start({0, 0, 0, 0}, Opts))
+                          end))]).
 
-log_of_start(Modules, Address, Opts) ->
-    {_, Lines} = start_listener(Modules, Address, Opts),
+log_of_start(Address, Opts) ->
+    {_, Lines} = start_listener(Address, Opts),
     Lines.
 
-the_secret_is_read_at_the_start_test() ->
-    with_secret(
-      fun(Opts) ->
-              {{ok, Started}, []} = start_listener([mod_bosh], {127, 0, 0, 1}, Opts),
-              Secret = proplists:get_value(secret, Started),
-              ?assertEqual(<<"0123456789abcdef">>, Secret())
-      end).
+the_secret_is_read_at_the_start_test_() ->
+    configured(?_test(with_secret(fun is_read/1))).
+
+is_read(Opts) ->
+    {{ok, Started}, []} = start_listener({127, 0, 0, 1}, Opts),
+    Secret = proplists:get_value(secret, Started),
+    ?assertEqual(<<"0123456789abcdef">>, Secret()).
 
 with_secret(Use) ->
     ecm_scratch:with_file("0123456789abcdef\n", fun(Path) -> Use([{secret_file, Path}]) end).
 
 %% In a way in which its supervisor does not start it again and again.
 a_listener_that_cannot_do_as_it_shall_does_not_start_test_() ->
-    [?_assertEqual({{exit, {shutdown, wrong_option}}, Text}, refused(Opts))
-     || {Opts, Text} <-
-            [{[{secret_file, <<"/nowhere/secret">>}],
-              "cannot read /nowhere/secret: no such file or directory"},
-             {[{secret_file, <<"/nowhere/secret">>}, {protocol, plain}],
-              "'protocol: plain' has no secret, leave out 'secret_file'"},
-             {[{ping_interval, 30000}],
-              "'dead_time' has to be longer than 'ping_interval'"},
-             {[{ping_interval, 2000}, {dead_time, 2000}],
-              "'dead_time' has to be longer than 'ping_interval'"}]].
+    configured(
+      [?_assertEqual({{exit, {shutdown, wrong_option}}, Text}, refused(Opts))
+       || {Opts, Text} <-
+              [{[{secret_file, <<"/nowhere/secret">>}],
+                "cannot read /nowhere/secret: no such file or directory"},
+               {[{secret_file, <<"/nowhere/secret">>}, {protocol, plain}],
+                "'protocol: plain' has no secret, leave out 'secret_file'"},
+               {[{ping_interval, 30000}],
+                "'dead_time' has to be longer than 'ping_interval'"},
+               {[{ping_interval, 2000}, {dead_time, 2000}],
+                "'dead_time' has to be longer than 'ping_interval'"}]]).
 
 refused(Opts) ->
-    {Result, [{critical, Line}]} = start_listener([mod_bosh], {127, 0, 0, 1}, Opts),
+    {Result, [{critical, Line}]} = start_listener({127, 0, 0, 1}, Opts),
     {match, [Text]} = re:run(Line, "^mod_ecm does not listen at 127\\.0\\.0\\.1:[0-9]+: (.*)$",
                              [{capture, [1], list}]),
     {Result, Text}.
 
 %% What comes of it, and what it logs.
-start_listener(Modules, Address, Opts) ->
+start_listener(Address, Opts) ->
     ecm_log:start(),
-    Table = configure(Modules),
     {ok, Listener} = gen_tcp:listen(0, [{ip, Address}]),
     Result = try {ok, mod_ecm:tcp_init(Listener, Opts)}
              catch exit:Reason -> {exit, Reason}
              end,
     ok = gen_tcp:close(Listener),
-    ecm_config:stop(Table),
-    {Result, [Line || {_, Text} = Line <- ecm_log:lines(), is_list(Text)]}.
+    {Result, [Line || {Level, Text} = Line <- ecm_log:lines(), is_list(Text),
+                      Level =/= debug, Level =/= info]}.
 
-%% Two hosts, the second of which has these modules.
-configure(Modules) ->
-    ecm_config:start([{hosts, global, [<<"one.example">>, <<"two.example">>]},
-                      {modules, <<"one.example">>, []},
-                      {modules, <<"two.example">>, [{Module, #{}, 1} || Module <- Modules]}]).
+%% Tests with what a listener finds when it starts.
+configured(Tests) ->
+    {setup,
+     fun() ->
+             {ok, Hooks} = ejabberd_hooks:start_link(),
+             true = unlink(Hooks),
+             {ecm_config:start([{hosts, global, [<<"one.example">>, <<"two.example">>]}]), Hooks,
+              ecm_tables:start()}
+     end,
+     fun({Table, Hooks, Tables}) ->
+             ecm_tables:stop(Tables),
+             ecm_user:stop(Hooks),
+             ecm_config:stop(Table)
+     end,
+     Tests}.

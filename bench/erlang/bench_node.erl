@@ -1,0 +1,91 @@
+%% SPDX-License-Identifier: GPL-2.0-or-later
+
+%% @doc What can be measured from within a node only. It reads lines from stdin, each a command, and
+%% answers each with a line of JSON on stdout. The end of stdin stops the node.
+%%
+%% versions         of ejabberd and Erlang
+%% memory           bytes: erlang:memory/0, and all tables of ets, by name
+%% processes        by what they were started with: how many, their bytes, how many hibernate
+%% sessions         how many users are online
+%% announce BYTES   sends everyone who is online a message with a body of so many bytes
+
+-module(bench_node).
+-export([start/0]).
+
+-define(HOST, <<"localhost">>).
+
+%% What ejabberd logs to the terminal has to go: nobody reads it before the next answer is wanted,
+%% and a full pipe would hold up the node.
+start() ->
+    _ = logger:remove_handler(default),
+    spawn(fun listen/0).
+
+listen() ->
+    case io:get_line("") of
+        Line when is_list(Line) ->
+            answer(string:lexemes(Line, " \n")),
+            listen();
+        _ ->
+            init:stop()
+    end.
+
+%% Each in a process of its own, so that nothing of it stays in the memory of this one.
+answer(Command) ->
+    {Pid, Monitor} = spawn_monitor(fun() -> print(run(Command)) end),
+    receive
+        {'DOWN', Monitor, process, Pid, _} -> ok
+    end.
+
+print(Answer) ->
+    io:put_chars([jiffy:encode(Answer), $\n]).
+
+run(["versions"]) ->
+    #{'ejabberd' => ejabberd_option:version(),
+      'Erlang/OTP' => list_to_binary(erlang:system_info(otp_release))};
+run(["memory"]) ->
+    #{memory => maps:from_list(erlang:memory()), tables => tables()};
+run(["processes"]) ->
+    lists:foldl(fun count_process/2, #{}, processes());
+run(["sessions"]) ->
+    #{sessions => ejabberd_sm:get_vh_session_number(?HOST)};
+run(["announce", Bytes]) ->
+    Body = binary:copy(<<"m">>, list_to_integer(Bytes)),
+    Users = [{User, Resource} || {User, _, Resource} <- ejabberd_sm:get_vh_session_list(?HOST)],
+    lists:foreach(fun(User) -> send(User, Body) end, Users),
+    #{sent => length(Users)}.
+
+send({User, Resource}, Body) ->
+    Message = {xmlel, <<"message">>, [{<<"type">>, <<"headline">>}],
+               [{xmlel, <<"body">>, [], [{xmlcdata, Body}]}]},
+    Decoded = xmpp:decode(Message, <<"jabber:client">>, []),
+    From = jid:make(<<>>, ?HOST),
+    ejabberd_router:route(xmpp:set_from_to(Decoded, From, jid:make(User, ?HOST, Resource))).
+
+tables() ->
+    Word = erlang:system_info(wordsize),
+    lists:foldl(fun(Table, Sizes) -> add_table(Table, Word, Sizes) end, #{}, ets:all()).
+
+add_table(Table, Word, Sizes) ->
+    case {ets:info(Table, name), ets:info(Table, memory)} of
+        {Name, Words} when is_atom(Name), is_integer(Words) ->
+            maps:update_with(Name, fun(Size) -> Size + Words * Word end, Words * Word, Sizes);
+        _ ->
+            Sizes  % it has gone meanwhile
+    end.
+
+count_process(Pid, Kinds) ->
+    case process_info(Pid, [dictionary, initial_call, memory, current_function]) of
+        [{dictionary, Dictionary}, {initial_call, Call}, {memory, Bytes}, {_, Current}] ->
+            Name = name(proplists:get_value('$initial_call', Dictionary, Call)),
+            Sleeps = case Current of {erlang, hibernate, 3} -> 1; _ -> 0 end,
+            maps:update_with(Name, fun(Kind) -> add(Kind, Bytes, Sleeps) end,
+                             #{count => 1, bytes => Bytes, hibernating => Sleeps}, Kinds);
+        undefined ->
+            Kinds
+    end.
+
+add(#{count := Count, bytes := Bytes, hibernating := Sleeping}, More, Sleeps) ->
+    #{count => Count + 1, bytes => Bytes + More, hibernating => Sleeping + Sleeps}.
+
+name({Module, Function, Arity}) ->
+    iolist_to_binary(io_lib:format("~s:~s/~B", [Module, Function, Arity])).

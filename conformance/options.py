@@ -1,0 +1,68 @@
+"""The command line."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+PEERS = ("ejabberd", "prosody", "megaphone")
+
+
+@dataclass(frozen=True)
+class Options:
+    """Exactly one of ``url`` and ``peers`` is given. Times are in seconds."""
+
+    url: str
+    domain: str
+    users: str
+    peers: list[str]
+    only: str
+    patience: float
+    longest: float
+    table: Path | None
+    verbose: bool
+
+
+def options(arguments: Sequence[str]) -> Options:
+    """Raises SystemExit, with one line that says what to do."""
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    if bool(given.url) == bool(given.peers):
+        parser.error("say either the URL of a BOSH server, or --peer")
+    return Options(**vars(given))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="conformance", description="Plays conversations with a BOSH server."
+    )
+    add = parser.add_argument
+    add("url", nargs="?", default="", help="where BOSH is served: http://host:5280/http-bind")
+    add("--domain", default="", help="the domain of the users (the host of the URL)")
+    add("--users", default="alice:secret,bob:secret", help="two accounts (%(default)s)")
+    add(
+        "--peer",
+        dest="peers",
+        action="append",
+        choices=PEERS,
+        default=[],
+        help="start a private one of these and try it; may be given several times",
+    )
+    add("--only", default="", metavar="TEXT", help="the scripts with this in their names")
+    add(
+        "--patience",
+        type=float,
+        default=5.0,
+        metavar="S",
+        help="how long an answer that must come may take (%(default)g s)",
+    )
+    add(
+        "--longest",
+        type=float,
+        default=10.0,
+        metavar="S",
+        help="skip scripts that would have to wait longer for nothing (%(default)g s)",
+    )
+    add("--table", type=Path, metavar="FILE", help="put a table of the results into this page")
+    add("--verbose", action="store_true", help="print what goes to and fro")
+    return parser

@@ -1,0 +1,165 @@
+%% SPDX-License-Identifier: GPL-2.0-or-later
+
+%% @doc What a client and this server agree on when a BOSH session is created (XEP-0124, section
+%% 7): what the client asks for, lowered to what it may have. Pure.
+%%
+%% It stays for the whole session, in few words of memory.
+
+-module(ecm_agreement).
+
+-export([acknowledges/1, attributes/3, first_wait/1, hold/1, inactivity/1, is_polling/1,
+         knows_conditions/1, max_concat/1, max_pause/1, new/2, remembered/1, requests/1,
+         shortest_poll/0, wait/1]).
+-export_type([agreement/0, options/0]).
+
+%% The highest version of XEP-0124 that is served, and how a longer one is known to be nonsense.
+-define(VERSION, {1, 11}).
+-define(LONGEST_VERSION, 16).
+
+%% What a client is taken to want if it does not say: to be a long polling one. In seconds.
+-define(USUAL_WAIT, 60).
+-define(USUAL_HOLD, 1).
+
+%% Seconds between two polls of a session that polls (XEP-0124, section 12), and by how much its
+%% client may be silent for longer than others.
+-define(POLLING, 5).
+-define(POLLING_INACTIVITY, 30).
+
+%% Milliseconds for which the creation of a session that polls waits for the first thing to send:
+%% clients want the features of the stream in the first answer (XEP-0206, section 4).
+-define(FIRST_WAIT, 1000).
+
+%% Milliseconds by which a poll may be early: it is sent in time, but the one before it was late.
+-define(JITTER, 1000).
+
+%% Seconds; max_concat counts stanzas in one answer.
+-type options() :: #{
+    max_wait := pos_integer(), max_hold := pos_integer(), max_inactivity := pos_integer(),
+    max_pause := pos_integer(), max_concat := pos_integer()}.
+
+%% Times in seconds, as on the wire.
+-record(agreement, {
+    wait :: non_neg_integer(),
+    hold :: non_neg_integer(),
+    inactivity :: pos_integer(),
+    max_pause :: pos_integer(),
+    max_concat :: pos_integer(),
+    knows_conditions :: boolean(),
+    acknowledges :: boolean()
+}).
+
+-opaque agreement() :: #agreement{}.
+
+%% @doc Agrees to the request that creates a session, or returns the terminal binding condition
+%% that says why not.
+-spec new(ecm_body:body(), options()) -> {ok, agreement()} | {error, Condition :: binary()}.
+new(#{rid := _, to := To} = Body, Options) when To =/= <<>> ->
+    {ok, agree(Body, Options)};
+new(#{rid := _}, _) ->
+    {error, <<"improper-addressing">>};
+new(_, _) ->
+    {error, <<"bad-request">>}.
+
+-spec agree(ecm_body:body(), options()) -> agreement().
+agree(Body, #{max_wait := MaxWait, max_hold := MaxHold, max_inactivity := MaxInactivity} = Max) ->
+    Agreement = #agreement{
+        wait = min(maps:get(wait, Body, ?USUAL_WAIT), MaxWait),
+        hold = min(maps:get(hold, Body, ?USUAL_HOLD), MaxHold),
+        inactivity = MaxInactivity,
+        max_pause = maps:get(max_pause, Max),
+        max_concat = maps:get(max_concat, Max),
+        knows_conditions = maps:is_key(ver, Body),
+        acknowledges = maps:is_key(ack, Body)
+    },
+    case is_polling(Agreement) of
+        true -> Agreement#agreement{inactivity = MaxInactivity + ?POLLING_INACTIVITY};
+        false -> Agreement
+    end.
+
+%% @doc Returns the milliseconds for which a request may be held.
+-spec wait(agreement()) -> non_neg_integer().
+wait(#agreement{wait = Wait}) -> Wait * 1000.
+
+%% @doc Returns the milliseconds for which the request that creates the session may be held.
+-spec first_wait(agreement()) -> pos_integer().
+first_wait(Agreement) ->
+    case is_polling(Agreement) of
+        true -> ?FIRST_WAIT;
+        false -> wait(Agreement)
+    end.
+
+%% @doc Returns how many requests may be held.
+-spec hold(agreement()) -> non_neg_integer().
+hold(#agreement{hold = Hold}) -> Hold.
+
+%% @doc Returns how many requests the client may have made that are not answered.
+-spec requests(agreement()) -> pos_integer().
+requests(#agreement{hold = Hold}) -> Hold + 1.
+
+%% @doc Returns how many answers are remembered. Section 14.3 wants as many as there may be requests
+%% at once. But a client with one request on a connection that is dead, unnoticed, goes on with the
+%% others, and repeats that one later.
+-spec remembered(agreement()) -> pos_integer().
+remembered(Agreement) -> 2 * requests(Agreement).
+
+%% @doc Returns the milliseconds for which the client may be silent when no request is held.
+-spec inactivity(agreement()) -> pos_integer().
+inactivity(#agreement{inactivity = Inactivity}) -> Inactivity * 1000.
+
+%% @doc Returns the milliseconds for which the client may be silent if it asks for a pause.
+-spec max_pause(agreement()) -> pos_integer().
+max_pause(#agreement{max_pause = MaxPause}) -> MaxPause * 1000.
+
+%% @doc Returns how many stanzas fit in one answer.
+-spec max_concat(agreement()) -> pos_integer().
+max_concat(#agreement{max_concat = MaxConcat}) -> MaxConcat.
+
+%% @doc Returns whether no request is held, and the client asks now and then (section 12).
+-spec is_polling(agreement()) -> boolean().
+is_polling(#agreement{wait = Wait, hold = Hold}) -> Wait =:= 0 orelse Hold =:= 0.
+
+%% @doc Returns the milliseconds that have to be between two polls.
+-spec shortest_poll() -> pos_integer().
+shortest_poll() -> ?POLLING * 1000 - ?JITTER.
+
+%% @doc Returns whether the client is new enough for terminal binding conditions (section 17.1).
+-spec knows_conditions(agreement()) -> boolean().
+knows_conditions(#agreement{knows_conditions = KnowsConditions}) -> KnowsConditions.
+
+%% @doc Returns whether requests are acknowledged, as the client acknowledges answers (section 9).
+-spec acknowledges(agreement()) -> boolean().
+acknowledges(#agreement{acknowledges = Acknowledges}) -> Acknowledges.
+
+%% @doc Returns the attributes of the answer that creates the session (section 7.2, and XEP-0206,
+%% section 4). All are told `polling', because there are clients that look for it; only those that
+%% poll are held to it (section 12).
+-spec attributes(Sid :: binary(), ecm_body:body(), agreement()) -> [{binary(), iodata()}].
+attributes(Sid, #{rid := Rid, to := To} = Body, #agreement{} = Agreement) ->
+    [{<<"sid">>, Sid},
+     {<<"wait">>, integer_to_binary(Agreement#agreement.wait)},
+     {<<"requests">>, integer_to_binary(requests(Agreement))},
+     {<<"inactivity">>, integer_to_binary(Agreement#agreement.inactivity)},
+     {<<"polling">>, integer_to_binary(?POLLING)},
+     {<<"hold">>, integer_to_binary(Agreement#agreement.hold)},
+     {<<"maxpause">>, integer_to_binary(Agreement#agreement.max_pause)},
+     {<<"from">>, To},
+     {<<"xmpp:version">>, <<"1.0">>},
+     {<<"xmpp:restartlogic">>, <<"true">>}]
+    ++ [{<<"ack">>, integer_to_binary(Rid)} || acknowledges(Agreement)]
+    ++ [{<<"ver">>, lower(maps:get(ver, Body))} || knows_conditions(Agreement)].
+
+%% The version of the client or ours, whichever is lower. Both numbers are integers: 1.10 comes
+%% after 1.9.
+-spec lower(binary()) -> iolist().
+lower(Text) ->
+    {Major, Minor} = min(version(Text), ?VERSION),
+    [integer_to_binary(Major), $., integer_to_binary(Minor)].
+
+-spec version(binary()) -> {non_neg_integer(), non_neg_integer()}.
+version(Text) when byte_size(Text) =< ?LONGEST_VERSION ->
+    case re:run(Text, "^([0-9]+)\\.([0-9]+)\\z", [{capture, all_but_first, binary}]) of
+        {match, [Major, Minor]} -> {binary_to_integer(Major), binary_to_integer(Minor)};
+        nomatch -> ?VERSION
+    end;
+version(_) ->
+    ?VERSION.

@@ -1,0 +1,54 @@
+%% SPDX-License-Identifier: GPL-2.0-or-later
+
+%% @doc What a client must not do in a BOSH session: skip RIDs, make too many requests at once, or
+%% poll too often (XEP-0124, sections 11, 12 and 14.2). Pure.
+%%
+%% Other clients than those that poll may make empty requests as often as they like. They are not
+%% given an interval, and the answer to the one before holds each of them up.
+
+-module(ecm_overactivity).
+
+-export([fault/5, poll/4]).
+-export_type([poll/0]).
+
+%% When the last request came, in milliseconds, if it was a poll that got an empty answer.
+-type poll() :: integer() | never.
+
+%% @doc Returns which condition a new request meets, if any. `Poll' is what poll/4 returned for the
+%% last one in order.
+-spec fault(ecm_body:body(), Now :: integer(), poll(), ecm_requests:requests(),
+            ecm_agreement:agreement()) -> none | Condition :: binary().
+fault(#{rid := Rid} = Body, Now, Poll, Requests, Agreement) ->
+    AtOnce = ecm_agreement:requests(Agreement) + extra(Body),
+    Next = ecm_requests:last(Requests) + 1,
+    FirstHeld = ecm_requests:first_held(Requests),
+    PollsTooFast = Rid =:= Next andalso polls_too_fast(Body, Now, Poll),
+    if
+        Rid >= Next + AtOnce -> <<"item-not-found">>;
+        Rid >= FirstHeld + AtOnce -> <<"policy-violation">>;
+        PollsTooFast -> <<"policy-violation">>;
+        true -> none
+    end.
+
+%% One request more may be made to pause or to end the session.
+-spec extra(ecm_body:body()) -> 0 | 1.
+extra(#{type := terminate}) -> 1;
+extra(#{pause := _}) -> 1;
+extra(_) -> 0.
+
+-spec polls_too_fast(ecm_body:body(), integer(), poll()) -> boolean().
+polls_too_fast(_, _, never) -> false;
+polls_too_fast(Body, Now, Poll) -> is_poll(Body) andalso Now - Poll < ecm_agreement:shortest_poll().
+
+%% @doc Returns what to remember of a request that comes at `Now', when these elements wait for it.
+-spec poll(ecm_body:body(), Waiting :: [iodata()], Now :: integer(), ecm_agreement:agreement()) ->
+    poll().
+poll(Body, Waiting, Now, Agreement) ->
+    case ecm_agreement:is_polling(Agreement) andalso Waiting =:= [] andalso is_poll(Body) of
+        true -> Now;
+        false -> never
+    end.
+
+-spec is_poll(ecm_body:body()) -> boolean().
+is_poll(#{els := [_ | _]}) -> false;
+is_poll(Body) -> not lists:any(fun(Key) -> is_map_key(Key, Body) end, [type, pause, restart]).

@@ -1,0 +1,82 @@
+%% SPDX-License-Identifier: GPL-2.0-or-later
+
+%% @doc The way of a request: to its session, or to a new one; or back, if there is none.
+%%
+%% All of a session's requests on a link go to its process in the order in which they came.
+
+-module(ecm_request).
+
+-export([gone/2, refuse/2, route/5]).
+-export_type([options/0]).
+
+%% `key' is that of the SIDs. A body has at most `max_size' bytes.
+-type options() :: #{key := fun(() -> ecm_sid:key()), max_size := pos_integer() | infinity,
+                     c2s := ecm_c2s:options()}.
+
+%% @doc Hands a request to its session, and notes in `InFlight' which that is. Never waits.
+-spec route(Body :: binary(), ecm_c2s:exchange(), Client :: ecm_peer:peer(),
+            ecm_in_flight:in_flight(), options()) -> any().
+route(Body, Exchange, _, _, #{max_size := MaxSize}) when byte_size(Body) > MaxSize ->
+    refuse(Exchange, <<"policy-violation">>);
+route(Body, Exchange, Client, InFlight, #{key := Key} = Options) ->
+    case ecm_body:sid(Body) of
+        {ok, Sid} -> to_session(ecm_sid:find(Key(), Sid), Body, Exchange, InFlight);
+        none -> start(fun() -> open(Body, Exchange, Client, InFlight, Options) end, Exchange)
+    end.
+
+-spec to_session({ok, pid(), ecm_sid:nonce()} | error, binary(), ecm_c2s:exchange(),
+                 ecm_in_flight:in_flight()) -> ok.
+to_session({ok, Session, Nonce}, Body, {_, Id} = Exchange, InFlight) ->
+    case ecm_in_flight:is_dead(Session) of
+        true ->
+            refuse(Exchange, <<"item-not-found">>);
+        false ->
+            ecm_in_flight:add(Id, Session, InFlight),
+            (way(Session)):request(Session, Nonce, Body, Exchange)
+    end;
+to_session(error, _, Exchange, _) ->
+    refuse(Exchange, <<"item-not-found">>).
+
+%% @doc Tells a session that the client has gone that waited for an answer.
+-spec gone(pid(), ecm_c2s:exchange()) -> ok.
+gone(Session, Exchange) ->
+    (way(Session)):gone(Session, Exchange).
+
+-spec way(pid()) -> ecm_c2s | ecm_gate.
+way(Session) when node(Session) =:= node() -> ecm_c2s;
+way(_) -> ecm_gate.
+
+%% The link must not wait, and must not fail where there are too many processes.
+-spec start(fun(() -> ok), ecm_c2s:exchange()) -> any().
+start(Open, Exchange) ->
+    try
+        spawn(Open)
+    catch
+        error:system_limit -> refuse(Exchange, <<"internal-server-error">>)
+    end.
+
+%% It is noted that this process is to answer, for the case that it cannot start another.
+-spec open(binary(), ecm_c2s:exchange(), ecm_peer:peer(), ecm_in_flight:in_flight(), options()) ->
+    ok.
+open(Binary, {_, Id} = Exchange, Client, InFlight, #{key := Key, c2s := Options}) ->
+    ecm_in_flight:add(Id, self(), InFlight),
+    case ecm_body:parse(Binary) of
+        {ok, #{sid := _}} ->
+            refuse(Exchange, <<"item-not-found">>);
+        {ok, Body} ->
+            Session = ecm_c2s:start(Client, Options),
+            ecm_in_flight:add(Id, Session, InFlight),
+            ecm_c2s:open(Session, Body, Exchange, Key(), Options);
+        {error, _} ->
+            refuse(Exchange, <<"bad-request">>)
+    end.
+
+%% @doc Answers a request that belongs to no session, with a condition of XEP-0124, section 17.2. It
+%% is not known whether the client has sent `ver': so there are the status that it would get without
+%% (17.1) and the body that it would get with it, but for item-not-found, which is nobody's fault
+%% and has to end the session cleanly.
+-spec refuse(ecm_c2s:exchange(), Condition :: binary()) -> ok.
+refuse({Writer, Id}, Condition) ->
+    Answer = ecm_answer:terminate(Condition, [], Condition =:= <<"item-not-found">>),
+    {Status, Body} = ecm_answer:content(Answer),
+    ecm_writer:answer(Writer, Id, Status, Body).

@@ -1,0 +1,398 @@
+%% SPDX-License-Identifier: GPL-2.0-or-later
+
+%% @doc A BOSH session (XEP-0124, XEP-0206; sections are those of XEP-0124): requests and the time
+%% go in, and actions come out. Pure: no process, no clock, no socket.
+%%
+%% Requests are brought into the order of their RIDs, and the content of each is delivered
+%% (ecm_requests). Then it is held: until there is something for the client, or the client has
+%% waited long enough, or too many are held. Answers go out in the order of the RIDs, too, and are
+%% remembered for a client that has not got them.
+%%
+%% What waits for the client is never put into an answer that nobody waits for. A client that has
+%% vanished from a request gets it when it repeats that request, or makes the next one.
+
+-module(ecm_session).
+
+-export([close/3, deadline/1, flush/2, gone/3, is_idle/1, new/5, request/4, send/2, timeout/2,
+         undelivered/1]).
+-export_type([action/0, exchange/0, ms/0, options/0, session/0]).
+
+-type exchange() :: ecm_requests:exchange().
+
+%% A time, or how long, in milliseconds.
+-type ms() :: integer().
+
+-type options() :: ecm_agreement:options().
+
+%% What the caller does, in this order. `restart' begins the XMPP stream anew. With `over' the
+%% session is at its end: the client has terminated it, or has been silent for too long, or has
+%% been told that we have closed it, or has broken the rules, with the condition that it was told.
+-type action() ::
+    {answer, exchange(), ecm_answer:status(), Body :: iodata()} |
+    {deliver, Els :: [tuple()]} |
+    restart |
+    {over, terminated | inactive | closed | Condition :: binary()}.
+
+%% The last one is the first in `waiting' and `unconfirmed', which has what was answered to the
+%% request with a RID and is perhaps not received, and in `actions', those of the call under way.
+-record(session, {
+    agreement :: ecm_agreement:agreement(),
+    requests :: ecm_requests:requests(),
+    waiting = [] :: [El :: iodata()],
+    unconfirmed = [] :: [{ecm_requests:rid(), [El :: iodata()]}],
+    keys :: ecm_keys:keys(),
+    expires :: ms(),  % if no request is held then
+    poll = never :: ecm_overactivity:poll(),
+    phase :: phase(),
+    actions = [] :: [action()]
+}).
+
+%% While it is `beginning', the attributes of the first answer. While it is `closing', nobody has
+%% been told yet.
+-type phase() ::
+    {beginning, [{binary(), iodata()}]} | running |
+    {closing, ecm_answer:condition()} | {ended, ecm_answer:condition()}.
+
+-opaque session() :: #session{}.
+
+%% @doc Creates a session, at the request for it (7.1). `Sid' names it.
+-spec new(ecm_body:body(), exchange(), Sid :: binary(), options(), Now :: ms()) ->
+    {[action()], session()} | {error, [action()]}.
+new(Body, Exchange, Sid, Options, Now) ->
+    case ecm_agreement:new(Body, Options) of
+        {ok, Agreement} ->
+            done(create(Body, Exchange, Sid, Agreement, Now));
+        {error, Condition} ->
+            Answer = ecm_answer:terminate(Condition, [], is_map_key(ver, Body)),
+            {Status, Content} = ecm_answer:content(Answer),
+            {error, [{answer, Exchange, Status, Content}]}
+    end.
+
+-spec create(ecm_body:body(), exchange(), binary(), ecm_agreement:agreement(), ms()) -> session().
+create(#{rid := Rid} = Body, Exchange, Sid, Agreement, Now) ->
+    {ok, Keys} = ecm_keys:next(Body, ecm_keys:new()),
+    deliver(Body, #session{
+        agreement = Agreement,
+        requests = ecm_requests:new(Rid, {Exchange, Now + ecm_agreement:first_wait(Agreement)},
+                                    ecm_agreement:remembered(Agreement)),
+        keys = Keys,
+        expires = Now + ecm_agreement:inactivity(Agreement),
+        phase = {beginning, ecm_agreement:attributes(Sid, Body, Agreement)}
+    }).
+
+%% @doc Takes a request of the client.
+-spec request(ecm_body:body(), exchange(), Now :: ms(), session()) -> {[action()], session()}.
+request(Body, Exchange, Now, #session{agreement = Agreement} = Session) ->
+    Holder = {Exchange, Now + ecm_agreement:wait(Agreement)},
+    done(settle(Now, received(Body, Holder, Now, Session))).
+
+%% @doc Takes notice that the client of a request has vanished.
+-spec gone(exchange(), Now :: ms(), session()) -> {[action()], session()}.
+gone(Exchange, Now, #session{requests = Requests} = Session) ->
+    case ecm_requests:gone(Exchange, Requests) of
+        {ok, Left} -> done(expire(Now, Session#session{requests = Left}));
+        none -> done(Session)
+    end.
+
+%% @doc Lets an element, encoded, wait for the client.
+-spec send(El, session()) -> session() when El :: iodata().
+send(El, #session{waiting = Waiting} = Session) ->
+    Session#session{waiting = [El | Waiting]}.
+
+%% @doc Gives what waits to the requests that are held.
+-spec flush(Now :: ms(), session()) -> {[action()], session()}.
+flush(Now, Session) ->
+    done(settle(Now, Session)).
+
+%% @doc Does what is due. Nothing is due before the deadline.
+-spec timeout(Now :: ms(), session()) -> {[action()], session()}.
+timeout(_, #session{phase = {ended, _}} = Session) ->
+    done(Session);
+timeout(Now, Session) ->
+    done(expired(Now, recover(Now, settle(Now, Session)))).
+
+%% @doc Returns the next time at which something is due.
+-spec deadline(session()) -> ms() | infinity.
+deadline(#session{phase = {ended, _}}) -> infinity;
+deadline(#session{requests = Requests, expires = Expires}) ->
+    case ecm_requests:held(Requests) of
+        {[], []} -> Expires;
+        {Open, Early} -> lists:min([Until || {_, Until} <- Open ++ Early])
+    end.
+
+%% @doc Ends the session. Clients that wait for an answer are told, and what waits goes with that;
+%% if there is none, the next request is told. A condition is that of an error (17.2): with
+%% `remote-stream-error', the error itself has to be the last thing that was sent.
+-spec close(ecm_answer:condition(), Now :: ms(), session()) -> {[action()], session()}.
+close(_, _, #session{phase = {ended, _}} = Session) ->
+    done(Session);
+close(Condition, Now, Session) ->
+    done(settle(Now, Session#session{phase = {closing, Condition}})).
+
+%% @doc Returns whether nothing is to be done before the client or the deadline comes.
+-spec is_idle(session()) -> boolean().
+is_idle(#session{waiting = Waiting, requests = Requests}) ->
+    {_, Early} = ecm_requests:held(Requests),
+    Waiting =:= [] andalso Early =:= [].
+
+%% @doc Returns the elements that the client may not have received, the oldest first: those in
+%% answers after which it has made no request, and those that still wait.
+-spec undelivered(session()) -> [El :: iodata()].
+undelivered(#session{waiting = Waiting, unconfirmed = Unconfirmed}) ->
+    lists:reverse(Waiting ++ lists:append([Els || {_, Els} <- Unconfirmed])).
+
+-spec done(session()) -> {[action()], session()}.
+done(#session{actions = Actions} = Session) ->
+    {lists:reverse(Actions), Session#session{actions = []}}.
+
+%% A request has come. A repeated one that was answered gets the same bytes again (14.3).
+
+-spec received(ecm_body:body(), ecm_requests:holder(), ms(), session()) -> session().
+received(Body, Holder, Now, #session{phase = Phase} = Session) ->
+    case {Phase, found(Body, Session)} of
+        {{ended, _}, {answered, Answer}} -> tell(Holder, Answer, Session);
+        {{ended, Condition}, _} -> tell(Holder, terminate(Condition, [], Session), Session);
+        {_, new} -> added(Body, Holder, Now, Session);
+        {_, {answered, Answer}} -> pause(Body, Now, expire(Now, tell(Holder, Answer, Session)));
+        {_, {fault, Condition}} -> violated(Condition, Holder, Session);
+        {_, _} -> superseded(Body, Holder, Session)
+    end.
+
+%% What has become of the request that this is or repeats. A repeated one has to show the key that
+%% it had, a new one has to show the right one when its turn comes (15.4).
+-spec found(ecm_body:body(), session()) ->
+    new | early | open | {answered, ecm_answer:answer()} | {fault, Condition :: binary()}.
+found(#{rid := Rid} = Body, #session{requests = Requests, keys = Keys}) ->
+    Back = ecm_requests:last(Requests) - Rid,
+    HasKey = Back < 0 orelse ecm_keys:repeated(Back, Body, Keys),
+    case HasKey andalso ecm_requests:find(Body, Requests) of
+        false -> {fault, <<"item-not-found">>};
+        forgotten -> {fault, <<"item-not-found">>};
+        Found -> Found
+    end;
+found(_, _) ->
+    {fault, <<"bad-request">>}.
+
+%% Repeated and not answered yet: the answer will go to the new holder, and the old one must not
+%% wait for it any longer (14.3).
+-spec superseded(ecm_body:body(), ecm_requests:holder(), session()) -> session().
+superseded(#{rid := Rid}, Holder, #session{requests = Requests} = Session) ->
+    {Old, Held} = ecm_requests:hold(Rid, Holder, Requests),
+    tell(Old, ecm_answer:recoverable(), Session#session{requests = Held}).
+
+-spec added(ecm_body:body(), ecm_requests:holder(), ms(), session()) -> session().
+added(Body, Holder, Now, #session{requests = Requests, agreement = Agreement} = Session) ->
+    case ecm_overactivity:fault(Body, Now, Session#session.poll, Requests, Agreement) of
+        none ->
+            Added = ecm_requests:add(Body, Holder, Requests),
+            in_order(Now, Session#session{requests = Added});
+        Condition ->
+            violated(Condition, Holder, Session)
+    end.
+
+%% Takes the requests whose turn it is.
+-spec in_order(ms(), session()) -> session().
+in_order(_, #session{phase = {ended, _}} = Session) ->
+    Session;
+in_order(Now, #session{requests = Requests} = Session) ->
+    case ecm_requests:next(Requests) of
+        {Body, Holder, Next} ->
+            case ecm_keys:next(Body, Session#session.keys) of
+                {ok, Keys} ->
+                    Expecting = Session#session{requests = Next, keys = Keys},
+                    in_order(Now, take(Body, Now, Expecting));
+                error ->
+                    {_, Left} = ecm_requests:hold(ecm_requests:last(Next), gone, Next),
+                    violated(<<"item-not-found">>, Holder, Session#session{requests = Left})
+            end;
+        none ->
+            Session
+    end.
+
+-spec take(ecm_body:body(), ms(), session()) -> session().
+take(Body, Now, #session{phase = Phase, agreement = Agreement, waiting = Waiting} = Session) ->
+    Poll = ecm_overactivity:poll(Body, Waiting, Now, Agreement),
+    Confirmed = confirm(Body, Session#session{poll = Poll}),
+    case {Phase, Body} of
+        {{closing, _}, _} -> Confirmed;
+        {_, #{type := terminate}} -> terminated(deliver(Body, Confirmed));
+        {_, #{pause := _}} -> paused(Body, Now, deliver(Body, Confirmed));
+        {_, _} -> keep(ecm_agreement:hold(Agreement), Now, deliver(Body, Confirmed))
+    end.
+
+%% All requests are answered, with nothing in the answer to this one (10).
+-spec paused(ecm_body:body(), ms(), session()) -> session().
+paused(Body, Now, Session) ->
+    pause(Body, Now, respond([], Now, keep(1, Now, Session))).
+
+%% The client makes a request when it has got an answer, unless it says up to which one it has got
+%% them (9.2). What is remembered of an answer is forgotten with it.
+-spec confirm(ecm_body:body(), session()) -> session().
+confirm(#{rid := Rid} = Body, #session{requests = Requests, unconfirmed = Given} = Session) ->
+    Received = max(ecm_requests:forgotten(Requests), maps:get(ack, Body, Rid)),
+    Session#session{unconfirmed = [Answer || {Answered, _} = Answer <- Given, Answered > Received]}.
+
+%% At a restart, elements are ignored (XEP-0206, section 5).
+-spec deliver(ecm_body:body(), session()) -> session().
+deliver(#{restart := true}, Session) -> act(restart, Session);
+deliver(#{els := [_ | _] = Els}, Session) -> act({deliver, Els}, Session);
+deliver(_, Session) -> Session.
+
+%% Until the next answer, the client may be silent for another time. If it asks for too long, it
+%% may be so for as long as is allowed: that helps it more than an error.
+-spec pause(ecm_body:body(), ms(), session()) -> session().
+pause(#{pause := Pause}, Now, #session{agreement = Agreement} = Session) ->
+    Session#session{expires = Now + min(Pause * 1000, ecm_agreement:max_pause(Agreement))};
+pause(_, _, Session) ->
+    Session.
+
+%% Answers the oldest requests until as many are open as may be.
+-spec keep(Open :: non_neg_integer(), ms(), session()) -> session().
+keep(Open, Now, #session{requests = Requests} = Session) ->
+    case ecm_requests:open(Requests) > Open of
+        true -> keep(Open, Now, respond(Now, Session));
+        false -> Session
+    end.
+
+%% Answers what can be answered.
+-spec settle(ms(), session()) -> session().
+settle(Now, #session{phase = Phase, requests = Requests} = Session) ->
+    {Open, Early} = ecm_requests:held(Requests),
+    case {Phase, Open ++ Early} of
+        {{ended, _}, _} -> Session;
+        {{closing, _}, []} -> Session;
+        {{closing, Condition}, _} -> closed(Condition, Session);
+        {_, _} -> give(Now, Open, Session)
+    end.
+
+-spec give(ms(), Held :: [ecm_requests:holder()], session()) -> session().
+give(Now, Held, #session{waiting = Waiting} = Session) ->
+    IsDue = fun({_, Until}) -> Waiting =/= [] orelse Until =< Now end,
+    case lists:any(IsDue, Held) of
+        true -> settle(Now, respond(Now, Session));
+        false -> Session
+    end.
+
+%% Answers the oldest open request with what waits, if its client is there.
+-spec respond(ms(), session()) -> session().
+respond(Now, #session{waiting = Waiting, agreement = Agreement, requests = Requests} = Session) ->
+    case ecm_requests:oldest(Requests) of
+        {_, gone} ->
+            respond([], Now, Session);
+        {_, _} ->
+            Kept = max(0, length(Waiting) - ecm_agreement:max_concat(Agreement)),
+            {Rest, Els} = lists:split(Kept, Waiting),
+            respond(Els, Now, Session#session{waiting = Rest})
+    end.
+
+%% Answers the oldest open request with these elements, the last one first.
+-spec respond([El :: iodata()], ms(), session()) -> session().
+respond(Els, Now, Session) ->
+    Answer = ecm_answer:payload(attributes(Session), lists:reverse(Els)),
+    expire(Now, answer(Answer, Els, Session#session{phase = running})).
+
+%% Those of the answer to the oldest open request. It says up to which RID all requests have been
+%% received, unless that is its own (9.1).
+-spec attributes(session()) -> [{binary(), iodata()}].
+attributes(#session{phase = {beginning, Attrs}}) ->
+    Attrs;
+attributes(#session{agreement = Agreement, requests = Requests}) ->
+    [{<<"ack">>, integer_to_binary(ecm_requests:last(Requests))}
+     || ecm_requests:open(Requests) > 1, ecm_agreement:acknowledges(Agreement)].
+
+%% Answers the oldest open request; these are the elements in the answer.
+-spec answer(ecm_answer:answer(), [El :: iodata()], session()) -> session().
+answer(Answer, Els, #session{requests = Requests} = Session) ->
+    {Rid, Holder} = ecm_requests:oldest(Requests),
+    tell(Holder, Answer, Session#session{
+        requests = ecm_requests:answer(Answer, Requests),
+        unconfirmed = [{Rid, Els} || Els =/= []] ++ Session#session.unconfirmed}).
+
+-spec tell(ecm_requests:holder(), ecm_answer:answer(), session()) -> session().
+tell(gone, _, Session) -> Session;
+tell({Exchange, _}, Answer, Session) ->
+    {Status, Content} = ecm_answer:content(Answer),
+    act({answer, Exchange, Status, Content}, Session).
+
+-spec act(action(), session()) -> session().
+act(Action, #session{actions = Actions} = Session) ->
+    Session#session{actions = [Action | Actions]}.
+
+%% From now on the client may be silent for as long as usual, if nothing is held (10).
+-spec expire(ms(), session()) -> session().
+expire(Now, #session{agreement = Agreement} = Session) ->
+    Session#session{expires = Now + ecm_agreement:inactivity(Agreement)}.
+
+%% An early request that has waited long enough cannot be answered before the missing one. Its
+%% client is asked to repeat both (17.3); the request itself is kept, for clients that only repeat
+%% the missing one.
+-spec recover(ms(), session()) -> session().
+recover(Now, #session{requests = Requests} = Session) ->
+    case ecm_requests:due(Now, Requests) of
+        {[], _} ->
+            Session;
+        {Holders, Left} ->
+            expire(Now, tell_all(Holders, ecm_answer:recoverable(),
+                                 Session#session{requests = Left}))
+    end.
+
+-spec tell_all([ecm_requests:holder()], ecm_answer:answer(), session()) -> session().
+tell_all(Holders, Answer, Session) ->
+    lists:foldl(fun(Holder, Told) -> tell(Holder, Answer, Told) end, Session, Holders).
+
+-spec expired(ms(), session()) -> session().
+expired(Now, #session{expires = Expires, requests = Requests} = Session) ->
+    case Now >= Expires andalso ecm_requests:held(Requests) =:= {[], []} of
+        true -> finish(empty, <<"item-not-found">>, inactive, Session);
+        false -> Session
+    end.
+
+%% The end, by the client. The oldest request that is held is told, the others get an empty answer
+%% (13).
+-spec terminated(session()) -> session().
+terminated(Session) ->
+    Told = answer_first(terminate(undefined, [], Session), empty, Session),
+    finish(empty, <<"item-not-found">>, terminated, Told).
+
+%% The end, by this side. What waits goes with the first answer, and is left nevertheless: many
+%% clients look at nothing else when they are told of an end.
+-spec closed(ecm_answer:condition(), session()) -> session().
+closed(Condition, #session{waiting = Waiting} = Session) ->
+    First = terminate(Condition, lists:reverse(Waiting), Session),
+    Others = terminate(Condition, [], Session),
+    finish(Others, Condition, closed, answer_first(First, Others, Session)).
+
+%% The end, by a fault. The request that broke the rules is told how; those that are held at the
+%% same time, why they end too (17.2).
+-spec violated(Condition :: binary(), ecm_requests:holder(), session()) -> session().
+violated(Condition, Holder, Session) ->
+    Told = tell(Holder, terminate(Condition, [], Session), Session),
+    finish(terminate(<<"other-request">>, [], Session), Condition, Condition, Told).
+
+-spec terminate(ecm_answer:condition(), [El :: iodata()], session()) -> ecm_answer:answer().
+terminate(Condition, Els, #session{agreement = Agreement}) ->
+    ecm_answer:terminate(Condition, Els, ecm_agreement:knows_conditions(Agreement)).
+
+%% Answers the oldest open request that somebody waits for, if there is one; and those before it
+%% with `Others'.
+-spec answer_first(First, Others, session()) -> session() when
+      First :: ecm_answer:answer(), Others :: ecm_answer:answer().
+answer_first(First, Others, #session{requests = Requests} = Session) ->
+    case ecm_requests:oldest(Requests) of
+        none -> Session;
+        {_, gone} -> answer_first(First, Others, answer(Others, [], Session));
+        {_, _} -> answer(First, [], Session)
+    end.
+
+%% Answers all requests. Later ones will be told the condition.
+-spec finish(ecm_answer:answer(), ecm_answer:condition(), Reason, session()) -> session() when
+      Reason :: terminated | inactive | closed | Condition :: binary().
+finish(Answer, Condition, Reason, #session{requests = Requests} = Session) ->
+    case ecm_requests:oldest(Requests) of
+        none ->
+            {_, Early} = ecm_requests:held(Requests),
+            Told = tell_all(Early, Answer, Session),
+            act({over, Reason}, Told#session{phase = {ended, Condition}});
+        {_, _} ->
+            finish(Answer, Condition, Reason, answer(Answer, [], Session))
+    end.

@@ -1,0 +1,90 @@
+%% SPDX-License-Identifier: GPL-2.0-or-later
+
+-module(ecm_agreement_tests).
+
+-include_lib("eunit/include/eunit.hrl").
+
+-define(OPTIONS, #{max_wait => 50, max_hold => 2, max_inactivity => 90, max_pause => 120,
+                   max_concat => 5}).
+
+body(Attrs) ->
+    maps:merge(#{rid => 7, to => <<"localhost">>, els => []}, Attrs).
+
+agreed(Attrs) ->
+    {ok, Agreement} = ecm_agreement:new(body(Attrs), ?OPTIONS),
+    Agreement.
+
+told(Name, Attrs) ->
+    Told = ecm_agreement:attributes(<<"SID">>, body(Attrs), agreed(Attrs)),
+    case lists:keyfind(Name, 1, Told) of
+        {_, Value} -> iolist_to_binary(Value);
+        false -> none
+    end.
+
+as_the_client_wants_test() ->
+    Agreement = agreed(#{wait => 30, hold => 2}),
+    ?assertEqual(30000, ecm_agreement:wait(Agreement)),
+    ?assertEqual(30000, ecm_agreement:first_wait(Agreement)),
+    ?assertEqual(2, ecm_agreement:hold(Agreement)),
+    ?assertEqual(3, ecm_agreement:requests(Agreement)),
+    ?assertEqual(90000, ecm_agreement:inactivity(Agreement)),
+    ?assertEqual(120000, ecm_agreement:max_pause(Agreement)),
+    ?assertEqual(5, ecm_agreement:max_concat(Agreement)),
+    ?assertNot(ecm_agreement:is_polling(Agreement)).
+
+what_is_too_much_is_lowered_test() ->
+    Attrs = #{wait => 51, hold => 3},
+    ?assertEqual(50000, ecm_agreement:wait(agreed(Attrs))),
+    ?assertEqual(2, ecm_agreement:hold(agreed(Attrs))),
+    ?assertEqual([<<"50">>, <<"2">>, <<"3">>],
+                 [told(Name, Attrs) || Name <- [<<"wait">>, <<"hold">>, <<"requests">>]]).
+
+a_client_that_does_not_say_is_a_usual_one_test() ->
+    ?assertEqual(50000, ecm_agreement:wait(agreed(#{}))),
+    ?assertEqual(1, ecm_agreement:hold(agreed(#{}))),
+    {ok, Patient} = ecm_agreement:new(body(#{}), ?OPTIONS#{max_wait => 300}),
+    ?assertEqual(60000, ecm_agreement:wait(Patient)).
+
+no_host_test() ->
+    ?assertEqual({error, <<"improper-addressing">>}, ecm_agreement:new(#{rid => 1}, ?OPTIONS)),
+    ?assertEqual({error, <<"improper-addressing">>},
+                 ecm_agreement:new(#{rid => 1, to => <<>>}, ?OPTIONS)).
+
+no_rid_test() ->
+    ?assertEqual({error, <<"bad-request">>},
+                 ecm_agreement:new(#{to => <<"localhost">>}, ?OPTIONS)).
+
+who_polls_is_told_how_often_test_() ->
+    [{lists:flatten(io_lib:format("~p", [Attrs])),
+      fun() ->
+              ?assert(ecm_agreement:is_polling(agreed(Attrs))),
+              ?assertEqual(<<"5">>, told(<<"polling">>, Attrs)),
+              ?assertEqual(<<"120">>, told(<<"inactivity">>, Attrs)),
+              ?assertEqual(120000, ecm_agreement:inactivity(agreed(Attrs))),
+              ?assertEqual(1000, ecm_agreement:first_wait(agreed(Attrs)))
+      end} || Attrs <- [#{wait => 0}, #{hold => 0}, #{wait => 0, hold => 0}]].
+
+others_are_not_test() ->
+    ?assertEqual(<<"5">>, told(<<"polling">>, #{})).
+
+the_lower_version_test_() ->
+    [{lists:flatten(io_lib:format("~0p", [Theirs])),
+      ?_assertEqual(Lower, told(<<"ver">>, #{ver => Theirs}))}
+     || {Theirs, Lower} <- [{<<"1.6">>, <<"1.6">>}, {<<"1.9">>, <<"1.9">>},
+                            {<<"1.10">>, <<"1.10">>}, {<<"1.11">>, <<"1.11">>},
+                            {<<"1.12">>, <<"1.11">>}, {<<"2.0">>, <<"1.11">>},
+                            {<<"0.99">>, <<"0.99">>}, {<<"1">>, <<"1.11">>},
+                            {<<"1.6.1">>, <<"1.11">>}, {<<"1.-6">>, <<"1.11">>},
+                            {<<"1.6\n">>, <<"1.11">>}, {<<>>, <<"1.11">>},
+                            {binary:copy(<<"1">>, 1000), <<"1.11">>}]].
+
+who_sends_no_version_is_told_none_test() ->
+    ?assertEqual(none, told(<<"ver">>, #{})),
+    ?assertNot(ecm_agreement:knows_conditions(agreed(#{}))),
+    ?assert(ecm_agreement:knows_conditions(agreed(#{ver => <<"1.6">>}))).
+
+who_acknowledges_is_acknowledged_test() ->
+    ?assertEqual(<<"7">>, told(<<"ack">>, #{ack => 1})),
+    ?assert(ecm_agreement:acknowledges(agreed(#{ack => 1}))),
+    ?assertEqual(none, told(<<"ack">>, #{})),
+    ?assertNot(ecm_agreement:acknowledges(agreed(#{}))).

@@ -1,0 +1,318 @@
+%% SPDX-License-Identifier: GPL-2.0-or-later
+
+%% @doc A BOSH session in ejabberd's own process (ecm_user).
+
+-module(ecm_c2s_tests).
+
+-include_lib("eunit/include/eunit.hrl").
+
+-import(ecm_user, [answer/0, answer/1, ask/3, await_sleep/1, deliver/2, open/1, open/2, routed/0]).
+
+-define(MESSAGE, "<message xmlns='jabber:client' to='romeo@chat.example'>"
+                 "<body>~s</body></message>").
+
+session_test_() ->
+    {setup, fun ecm_user:prepare/0, fun ecm_user:restore/1,
+     [fun() -> forget(), Test() end
+      || Test <-
+           [fun a_stanza_of_the_client_is_routed/0,
+            fun a_stanza_for_the_client_is_in_the_answer/0,
+            fun what_comes_together_goes_together/0,
+            fun what_waits_is_in_the_answer_to_the_next_request/0,
+            fun a_request_of_another_session_of_this_process_is_refused/0,
+            fun a_process_without_a_bosh_session_refuses/0,
+            fun no_xml_is_a_bad_request/0,
+            fun a_client_that_has_gone_is_sent_nothing/0,
+            fun a_client_may_go_before_its_session_begins/0,
+            fun a_session_sleeps_once_nothing_is_to_be_done/0,
+            fun a_session_that_sleeps_loses_nothing/0,
+            fun a_session_that_wakes_up_is_as_before/0,
+            fun a_session_may_be_told_not_to_sleep/0,
+            fun a_session_may_be_told_to_sleep_after_a_while/0,
+            fun a_session_that_is_not_logged_in_does_not_sleep/0,
+            fun a_request_is_answered_when_the_client_has_waited/0,
+            fun an_inactive_session_ends_and_what_waits_is_routed_once/0,
+            fun what_was_sent_and_is_not_confirmed_is_routed/0,
+            fun what_is_managed_is_not_routed/0,
+            fun only_stanzas_for_somebody_are_routed/0,
+            fun requests_of_the_last_moment_are_refused/0,
+            fun a_client_that_terminates_is_answered/0,
+            fun an_error_of_the_stream_ends_the_session/0,
+            fun the_address_of_a_client/0]]}.
+
+%% What an earlier test has left.
+forget() ->
+    ecm_log:start(),
+    receive
+        {answer, _, _, _} -> forget();
+        {routed, _} -> forget()
+    after 0 ->
+        ok
+    end.
+
+a_stanza_of_the_client_is_routed() ->
+    User = open(#{}),
+    ask(User, 2, [text("one"), text("two")]),
+    ?assertEqual([<<"one">>, <<"two">>], [receive_routed(), receive_routed()]),
+    ecm_user:stop(element(1, User)).
+
+text(Text) ->
+    io_lib:format(?MESSAGE, [Text]).
+
+receive_routed() ->
+    receive {routed, Text} -> Text end.
+
+a_stanza_for_the_client_is_in_the_answer() ->
+    User = open(#{}),
+    ask(User, 2, []),
+    deliver(User, <<"hello">>),
+    ?assertEqual([<<"hello">>], texts(answer(2))),
+    ecm_user:stop(element(1, User)).
+
+%% All that had come before goes out together.
+what_comes_together_goes_together() ->
+    {Session, _} = User = open(#{}),
+    ask(User, 2, []),
+    at_once(Session, fun() -> [deliver(User, <<N>>) || N <- "abc"] end),
+    ?assertEqual([<<"a">>, <<"b">>, <<"c">>], texts(answer(2))),
+    ecm_user:stop(Session).
+
+what_waits_is_in_the_answer_to_the_next_request() ->
+    {Session, _} = User = open(#{}),
+    deliver(User, <<"one">>),
+    await_sleep(User),
+    ask(User, 2, []),
+    ?assertEqual([<<"one">>], texts(answer(2))),
+    ecm_user:stop(Session).
+
+a_request_of_another_session_of_this_process_is_refused() ->
+    {Session, Sid} = User = open(#{}),
+    {ok, Session, Nonce} = ecm_sid:find(ecm_user:key(), Sid),
+    Body = <<"<body rid='2' sid='", Sid/binary,
+             "' xmlns='http://jabber.org/protocol/httpbind'/>">>,
+    ecm_c2s:request(Session, Nonce bxor 1, Body, {self(), 7}),
+    {7, 200, Answer} = answer(),
+    ?assertMatch(#{<<"type">> := <<"terminate">>, <<"condition">> := <<"item-not-found">>},
+                 attributes(Answer)),
+    ask(User, 2, []),
+    deliver(User, <<"hello">>),
+    ?assertEqual([<<"hello">>], texts(answer(2))),
+    ecm_user:stop(Session).
+
+%% As one of ejabberd's own clients, which got the pid of a session that is over.
+a_process_without_a_bosh_session_refuses() ->
+    Session = ecm_user:start(#{}),
+    ecm_c2s:request(Session, 1, <<"<body/>">>, {self(), 7}),
+    {7, 200, Answer} = answer(),
+    ?assertMatch(#{<<"condition">> := <<"item-not-found">>}, attributes(Answer)),
+    ecm_user:stop(Session).
+
+no_xml_is_a_bad_request() ->
+    {Session, Sid} = open(#{}),
+    {ok, Session, Nonce} = ecm_sid:find(ecm_user:key(), Sid),
+    ecm_c2s:request(Session, Nonce, <<"<body">>, {self(), 7}),
+    {7, 400, Answer} = answer(),
+    ?assertMatch(#{<<"condition">> := <<"bad-request">>}, attributes(Answer)),
+    ecm_user:stop(Session).
+
+%% The session keeps what comes for the next request.
+a_client_that_has_gone_is_sent_nothing() ->
+    {Session, _} = User = open(#{}),
+    ask(User, 2, []),
+    ecm_c2s:gone(Session, {self(), 2}),
+    deliver(User, <<"hello">>),
+    await_sleep(User),
+    receive {answer, 2, _, _} = Answer -> error(Answer) after 0 -> ok end,
+    ask(User, 3, []),
+    {Status, Body} = answer(3),
+    ?assertEqual([<<"hello">>], texts({Status, Body})),
+    ecm_user:stop(Session).
+
+a_client_may_go_before_its_session_begins() ->
+    Session = ecm_user:start(#{}),
+    ecm_c2s:gone(Session, {self(), 1}),
+    _ = sys:get_state(Session),
+    ?assertEqual([], [Line || {error, _} = Line <- ecm_log:lines()]),
+    ecm_user:stop(Session).
+
+%% Sleep.
+
+a_session_sleeps_once_nothing_is_to_be_done() ->
+    {Session, _} = User = open(#{}),
+    await_sleep(User),
+    ask(User, 2, []),
+    await_sleep(User),
+    deliver(User, <<"hello">>),
+    ?assertEqual([<<"hello">>], texts(answer(2))),
+    await_sleep(User),
+    ecm_user:stop(Session).
+
+%% p1_server takes all messages from the mailbox before it deals with the first: to sleep then
+%% would be to lose them.
+a_session_that_sleeps_loses_nothing() ->
+    {Session, _} = User = open(#{}),
+    Texts = [integer_to_binary(N) || N <- lists:seq(1, 200)],
+    at_once(Session, fun() -> all_at_once(2, Texts, User) end),
+    Answers = [answer(Rid) || Rid <- lists:seq(2, 201)],
+    ?assertEqual(Texts, lists:append([texts(Answer) || Answer <- Answers])),
+    await_sleep(User),
+    deliver(User, <<"last">>),
+    ask(User, 202, []),
+    ?assertEqual([<<"last">>], texts(answer(202))),
+    ecm_user:stop(Session).
+
+%% Between the messages are requests, each of which could be the last before sleep.
+all_at_once(_, [], _) ->
+    ok;
+all_at_once(Rid, [Text | Rest], User) ->
+    deliver(User, Text),
+    ask(User, Rid, []),
+    all_at_once(Rid + 1, Rest, User).
+
+%% The state is that which it had.
+a_session_that_wakes_up_is_as_before() ->
+    {Session, _} = User = open(#{}),
+    Before = sys:get_state(Session),
+    ask(User, 2, []),
+    await_sleep(User),
+    ?assertEqual(Before, sys:get_state(Session)),
+    ecm_user:stop(Session).
+
+a_session_may_be_told_not_to_sleep() ->
+    {Session, _} = User = open(#{hibernate_after => infinity}),
+    ask(User, 2, []),
+    _ = sys:get_state(Session),
+    ?assertNot(ecm_user:is_asleep(User)),
+    ecm_user:stop(Session).
+
+a_session_may_be_told_to_sleep_after_a_while() ->
+    {Session, _} = User = open(#{hibernate_after => 20}),
+    ask(User, 2, []),
+    await_sleep(User),
+    ecm_user:stop(Session).
+
+%% It would sleep for ever: xmpp_stream_in counts the time in which a client has to log in.
+a_session_that_is_not_logged_in_does_not_sleep() ->
+    Now = erlang:monotonic_time(millisecond),
+    {Session, _} = User = open(#{}, #{stream_timeout => {3600000, Now}}),
+    ask(User, 2, []),
+    _ = sys:get_state(Session),
+    ?assertNot(ecm_user:is_asleep(User)),
+    ecm_user:stop(Session).
+
+%% Timers.
+
+a_request_is_answered_when_the_client_has_waited() ->
+    {Session, _} = User = open(#{session => #{max_wait => 1}}),
+    ask(User, 2, []),
+    await_sleep(User),
+    ?assertEqual([], texts(answer(2))),
+    ecm_user:stop(Session).
+
+%% Which is a message of ejabberd itself: what is not acknowledged has to be routed by somebody.
+an_inactive_session_ends_and_what_waits_is_routed_once() ->
+    {Session, _} = User = open(#{session => #{max_inactivity => 1}}),
+    Monitor = monitor(process, Session),
+    deliver(User, <<"one">>),
+    deliver(User, <<"two">>),
+    ?assertEqual(normal, receive {'DOWN', Monitor, process, _, Reason} -> Reason end),
+    ?assertEqual([<<"one">>, <<"two">>], routed()).
+
+%% The end.
+
+what_was_sent_and_is_not_confirmed_is_routed() ->
+    {Session, _} = User = open(#{}),
+    ask(User, 2, []),
+    deliver(User, <<"confirmed">>),
+    _ = answer(2),
+    ask(User, 3, []),
+    deliver(User, <<"sent">>),
+    _ = answer(3),
+    deliver(User, <<"waits">>),
+    ended(Session),
+    ?assertEqual([<<"sent">>, <<"waits">>], routed()).
+
+%% Stream management (XEP-0198) does so itself.
+what_is_managed_is_not_routed() ->
+    [begin
+         {Session, _} = User = open(#{}, #{mgmt_state => State}),
+         deliver(User, <<"waits">>),
+         ended(Session),
+         ?assertEqual({State, Expected}, {State, routed()})
+     end || {State, Expected} <- [{active, []}, {pending, []}, {inactive, [<<"waits">>]}]].
+
+only_stanzas_for_somebody_are_routed() ->
+    {Session, _} = User = open(#{}),
+    ejabberd_c2s:send(Session, ecm_user:features()),
+    ejabberd_c2s:send(Session, ecm_user:decoded("<iq type='result' id='bind'/>")),
+    deliver(User, <<"waits">>),
+    ended(Session),
+    ?assertEqual([<<"waits">>], routed()),
+    ?assertEqual([], [Line || {error, _} = Line <- ecm_log:lines()]).
+
+%% They were in the mailbox, or in the queue of p1_server.
+requests_of_the_last_moment_are_refused() ->
+    {Session, _} = User = open(#{}),
+    at_once(Session, fun() ->
+                             ejabberd_c2s:stop_async(Session),
+                             ask(User, 2, []),
+                             ask(User, 3, [])
+                     end),
+    [?assertMatch(#{<<"condition">> := <<"item-not-found">>}, attributes(element(2, answer(Rid))))
+     || Rid <- [2, 3]].
+
+a_client_that_terminates_is_answered() ->
+    {Session, Sid} = open(#{}),
+    {ok, Session, Nonce} = ecm_sid:find(ecm_user:key(), Sid),
+    Monitor = monitor(process, Session),
+    Body = iolist_to_binary(["<body rid='2' sid='", Sid, "' type='terminate' "
+                             "xmlns='http://jabber.org/protocol/httpbind'>", text("last"),
+                             "</body>"]),
+    ecm_c2s:request(Session, Nonce, Body, {self(), 2}),
+    {200, Answer} = answer(2),
+    ?assertMatch(#{<<"type">> := <<"terminate">>}, attributes(Answer)),
+    ?assertEqual(<<"last">>, receive_routed()),
+    ?assertEqual(normal, receive {'DOWN', Monitor, process, _, Reason} -> Reason end).
+
+%% In one body (XEP-0206, section 8).
+an_error_of_the_stream_ends_the_session() ->
+    {Session, _} = User = open(#{}),
+    ask(User, 2, []),
+    await_sleep(User),
+    Monitor = monitor(process, Session),
+    ejabberd_c2s:send(Session, xmpp:serr_conflict()),
+    {200, Answer} = answer(2),
+    ?assertMatch(#{<<"type">> := <<"terminate">>, <<"condition">> := <<"remote-stream-error">>},
+                 attributes(Answer)),
+    ?assertMatch({match, _}, re:run(Answer, "<stream:error.*<conflict ")),
+    ?assertEqual(normal, receive {'DOWN', Monitor, process, _, Reason} -> Reason end).
+
+ended(Session) ->
+    Monitor = monitor(process, Session),
+    ejabberd_c2s:stop_async(Session),
+    receive {'DOWN', Monitor, process, _, _} -> ok end.
+
+%% The rest of ejabberd takes it for granted that a client has an IP address.
+the_address_of_a_client() ->
+    [begin
+         Session = ecm_c2s:start(Client, #{c2s => [{max_fsm_queue, 10}]}),
+         #{socket := Socket} = sys:get_state(Session),
+         ?assertEqual({ok, Address}, ecm_c2s:peername(Socket)),
+         ?assertEqual({ok, Address}, ecm_c2s:sockname(Socket)),
+         ecm_user:stop(Session)
+     end || {Client, Address} <- [{{{192, 0, 2, 7}, 51234}, {{192, 0, 2, 7}, 51234}},
+                                  {{local, <<>>}, {{127, 0, 0, 1}, 0}}]].
+
+texts({200, Body}) ->
+    {xmlel, <<"body">>, _, Children} = fxml_stream:parse_element(Body),
+    [fxml:get_subtag_cdata(Child, <<"body">>) || {xmlel, <<"message">>, _, _} = Child <- Children].
+
+attributes(Body) ->
+    {xmlel, <<"body">>, Attributes, _} = fxml_stream:parse_element(Body),
+    maps:from_list(Attributes).
+
+%% All messages are in the mailbox before the process sees the first.
+at_once(Process, Do) ->
+    true = erlang:suspend_process(Process),
+    Do(),
+    true = erlang:resume_process(Process).

@@ -1,0 +1,90 @@
+%% SPDX-License-Identifier: GPL-2.0-or-later
+
+%% @doc Conversations with a BOSH session, to be read as such: what happens at which second, and
+%% what comes of it.
+
+-module(ecm_conversation).
+
+-export([answer/1, idle/1, options/0, talk/2]).
+
+-include_lib("eunit/include/eunit.hrl").
+
+%% What happens. A request has a RID and perhaps attributes and an exchange, which is the RID if
+%% none is named. `says' lets elements with these names wait, and flushes; `keeps' only lets them
+%% wait. `time' is only allowed when something is due. `left' is what remains undelivered.
+%%
+%% What comes of it are actions, but answers are shorter: {Exchange, Elements}, or
+%% {Exchange, Attributes, Elements}, or with another status than 200 {Exchange, Status, Attributes,
+%% Elements}; and to `left' the names of elements.
+
+%% @doc Returns limits for sessions.
+options() ->
+    #{max_wait => 60, max_hold => 2, max_inactivity => 90, max_pause => 120, max_concat => 3}.
+
+%% @doc Lets a client that asks for a session with these attributes, its RID being 1, have a
+%% conversation after it got the stream features. Returns the session as it is then. An attribute
+%% that is `none' is not there.
+talk(Attrs, Steps) ->
+    Body = maps:merge(#{rid => 1, to => <<"localhost">>, wait => 60, hold => 1, ver => <<"1.11">>,
+                        els => []}, Attrs),
+    Given = maps:filter(fun(_, Value) -> Value =/= none end, Body),
+    {[], New} = ecm_session:new(Given, 1, <<"SID">>, options(), 0),
+    {[{answer, 1, 200, _}], Begun} = happen({says, [features]}, 0, New),
+    lists:foldl(fun step/2, Begun, Steps).
+
+%% @doc Returns a session as nearly all are nearly always: one request is held, with this RID, and
+%% nothing waits.
+idle(Rid) ->
+    talk(#{}, [{N, {asks, N}, [{N - 1, []} || N > 2]} || N <- lists:seq(2, Rid)]).
+
+step({Second, Event, Expected}, Session) ->
+    {Actions, Next} = happen(Event, round(Second * 1000), Session),
+    ?assertEqual({Second, Event, Expected}, {Second, Event, readable(Actions)}),
+    Next.
+
+happen({asks, Rid}, Now, Session) ->
+    happen({asks, Rid, #{}}, Now, Session);
+happen({asks, Rid, Attrs}, Now, Session) ->
+    happen({asks, Rid, Attrs, Rid}, Now, Session);
+happen({asks, Rid, Attrs, Exchange}, Now, Session) ->
+    ecm_session:request(maps:merge(#{rid => Rid, els => []}, Attrs), Exchange, Now, Session);
+happen({vanishes, Exchange}, Now, Session) ->
+    ecm_session:gone(Exchange, Now, Session);
+happen({keeps, Names}, _, Session) ->
+    Send = fun(Name, S) -> ecm_session:send(["<", atom_to_list(Name), "/>"], S) end,
+    {[], lists:foldl(Send, Session, Names)};
+happen({says, Names}, Now, Session) ->
+    {[], Next} = happen({keeps, Names}, Now, Session),
+    ecm_session:flush(Now, Next);
+happen({closes, Condition}, Now, Session) ->
+    ecm_session:close(Condition, Now, Session);
+happen(time, Now, Session) ->
+    ?assertEqual(Now, ecm_session:deadline(Session)),
+    {[], _} = ecm_session:timeout(Now - 1, Session),
+    ecm_session:timeout(Now, Session);
+happen(left, _, Session) ->
+    {ecm_session:undelivered(Session), Session}.
+
+readable(Actions) ->
+    lists:map(fun read/1, Actions).
+
+read({answer, Exchange, Status, Content}) ->
+    case {Status, answer(Content)} of
+        {200, {Attrs, Els}} when Attrs =:= #{} -> {Exchange, Els};
+        {200, {Attrs, Els}} -> {Exchange, Attrs, Els};
+        {_, {Attrs, Els}} -> {Exchange, Status, Attrs, Els}
+    end;
+read(["<", Name, "/>"]) ->
+    list_to_atom(Name);
+read(Action) ->
+    Action.
+
+%% @doc Reads an answer: its attributes, without namespaces, and the names of its elements.
+answer(Content) ->
+    {xmlel, <<"body">>, Attrs, Els} = fxml_stream:parse_element(iolist_to_binary(Content)),
+    {maps:from_list([{binary_to_atom(Name), Value} || {Name, Value} <- Attrs,
+                                                      not is_namespace(Name)]),
+     [binary_to_atom(Name) || {xmlel, Name, _, _} <- Els]}.
+
+is_namespace(<<"xmlns", _/binary>>) -> true;
+is_namespace(_) -> false.

@@ -1,0 +1,87 @@
+%% SPDX-License-Identifier: GPL-2.0-or-later
+
+%% @doc The table of the requests of a link.
+
+-module(ecm_in_flight_tests).
+
+-include_lib("eunit/include/eunit.hrl").
+
+a_request_is_in_flight_until_it_is_answered_test() ->
+    Table = ecm_in_flight:new(),
+    ok = ecm_in_flight:add(7, self(), Table),
+    ok = ecm_in_flight:add(8, self(), Table),
+    ?assertEqual(2, ecm_in_flight:size(Table)),
+    ok = ecm_in_flight:remove(7, Table),
+    ok = ecm_in_flight:remove(7, Table),
+    ?assertEqual([{8, self()}], ecm_in_flight:all(Table)).
+
+the_next_request_of_a_connection_takes_its_place_test() ->
+    Table = ecm_in_flight:new(),
+    Next = dead(),
+    ok = ecm_in_flight:add(7, self(), Table),
+    ok = ecm_in_flight:add(7, Next, Table),
+    ?assertEqual([{7, Next}], ecm_in_flight:all(Table)).
+
+a_request_is_taken_out_once_test() ->
+    Table = ecm_in_flight:new(),
+    ok = ecm_in_flight:add(7, self(), Table),
+    ?assertEqual({ok, self()}, ecm_in_flight:take(7, Table)),
+    ?assertEqual(error, ecm_in_flight:take(7, Table)).
+
+only_the_request_of_this_session_is_removed_test() ->
+    Table = ecm_in_flight:new(),
+    ok = ecm_in_flight:add(7, self(), Table),
+    ?assertNot(ecm_in_flight:remove(7, dead(), Table)),
+    ?assertNot(ecm_in_flight:remove(8, self(), Table)),
+    ?assertEqual(1, ecm_in_flight:size(Table)),
+    ?assert(ecm_in_flight:remove(7, self(), Table)),
+    ?assertEqual(0, ecm_in_flight:size(Table)).
+
+orphans_are_those_whose_session_has_ended_test() ->
+    Table = ecm_in_flight:new(),
+    Dead = dead(),
+    ok = ecm_in_flight:add(7, self(), Table),
+    [ok = ecm_in_flight:add(Id, Dead, Table) || Id <- [8, 9]],
+    ?assertEqual([{8, Dead}, {9, Dead}], lists:sort(ecm_in_flight:orphans(Table))),
+    ?assertEqual(3, ecm_in_flight:size(Table)).
+
+%% Of a node that this one is not connected to, as told by the external term format: NEW_PID_EXT.
+a_session_goes_with_its_node_test() ->
+    Node = <<"gone@chat.example">>,
+    Elsewhere = binary_to_term(<<131, 88, 119, (byte_size(Node)), Node/binary, 1:32, 0:32, 1:32>>),
+    ?assertNotEqual(node(), node(Elsewhere)),
+    ?assert(ecm_in_flight:is_dead(Elsewhere)),
+    ?assert(ecm_in_flight:is_dead(dead())),
+    ?assertNot(ecm_in_flight:is_dead(self())).
+
+%% The process that begins a session may be late, and so may the one that looks for orphans.
+the_table_goes_with_its_link_test() ->
+    Test = self(),
+    {Link, Monitor} = spawn_monitor(fun() -> Test ! {table, ecm_in_flight:new()} end),
+    Table = receive {table, Made} -> Made end,
+    receive {'DOWN', Monitor, process, Link, _} -> ok end,
+    ?assertEqual(ok, ecm_in_flight:add(7, self(), Table)),
+    ?assertEqual([], ecm_in_flight:orphans(Table)).
+
+%% Who notes a request before he hands it over finds nothing left of it once it is answered,
+%% however many do so at the same time.
+nothing_is_left_of_requests_that_are_answered_test() ->
+    Table = ecm_in_flight:new(),
+    {Writer, Monitor} = spawn_monitor(fun() -> remove_all(10000, Table) end),
+    [spawn(fun() -> ask(Id, Writer, Table) end) || Id <- lists:seq(1, 10000)],
+    receive {'DOWN', Monitor, process, Writer, normal} -> ok end,
+    ?assertEqual([], ecm_in_flight:all(Table)).
+
+ask(Id, Writer, Table) ->
+    ecm_in_flight:add(Id, self(), Table),
+    Writer ! {answer, Id}.
+
+remove_all(0, _) ->
+    ok;
+remove_all(Left, Table) ->
+    receive {answer, Id} -> ecm_in_flight:remove(Id, Table) end,
+    remove_all(Left - 1, Table).
+
+dead() ->
+    {Pid, Monitor} = spawn_monitor(fun() -> ok end),
+    receive {'DOWN', Monitor, process, Pid, _} -> Pid end.

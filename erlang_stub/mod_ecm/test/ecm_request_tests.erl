@@ -1,0 +1,113 @@
+%% SPDX-License-Identifier: GPL-2.0-or-later
+
+%% @doc The way of a request to its session, with the test as the link's writer and as the session.
+
+-module(ecm_request_tests).
+
+-include_lib("eunit/include/eunit.hrl").
+
+-define(CLIENT, {{192, 0, 2, 7}, 51234}).
+-define(MAX_SIZE, 1000).
+-define(NONCE, 4711).
+
+a_request_goes_to_its_session_test() ->
+    Body = body(sid(self())),
+    InFlight = route(Body),
+    ?assertEqual({request, ?NONCE, Body, {self(), 7}}, receive {ecm, Given} -> Given end),
+    ?assertEqual([{7, self()}], ecm_in_flight:all(InFlight)).
+
+%% Statuses that even clients without `ver' understand, and 200 where the session is over.
+a_request_without_a_session_is_answered_test_() ->
+    [{Name, fun() -> refused(Body, Status, Condition) end}
+     || {Name, Body, Status, Condition} <-
+            [{"nothing", <<>>, 400, <<"bad-request">>},
+             {"no XML", <<"<body">>, 400, <<"bad-request">>},
+             {"no body", <<"<iq xmlns='jabber:client'/>">>, 400, <<"bad-request">>},
+             {"no RID", <<"<body xmlns='http://jabber.org/protocol/httpbind'/>">>, 400,
+              <<"bad-request">>},
+             {"too long", binary:copy(<<" ">>, ?MAX_SIZE + 1), 403, <<"policy-violation">>},
+             {"an empty SID", body(<<>>), 200, <<"item-not-found">>},
+             {"a SID of elsewhere", body(<<"abc">>), 200, <<"item-not-found">>},
+             {"a forged SID", body(forged(sid(self()))), 200, <<"item-not-found">>},
+             {"a SID of another key", body(ecm_sid:make(ecm_sid:key(), self(), ?NONCE)),
+              200, <<"item-not-found">>},
+             {"a SID that only the parser finds",
+              <<"<?xml version='1.0'?>", (body(sid(self())))/binary>>, 200,
+              <<"item-not-found">>}]].
+
+refused(Body, Status, Condition) ->
+    InFlight = route(Body),
+    {7, Answered, Answer} = answer(),
+    ?assertEqual({Status, refusal(Condition)}, {Answered, Answer}),
+    receive {ecm, Given} -> error(Given) after 0 -> ok end,
+    ?assertEqual([], ecm_in_flight:all(answered(7, InFlight))).
+
+%% The answer is the same as for one that was never there, whatever the status that it has.
+refusal(Condition) ->
+    {_, Body} = ecm_answer:content(ecm_answer:terminate(Condition, [], true)),
+    Body.
+
+the_session_has_ended_test() ->
+    {Session, Monitor} = spawn_monitor(fun() -> ok end),
+    receive {'DOWN', Monitor, process, _, _} -> ok end,
+    InFlight = route(body(sid(Session))),
+    ?assertEqual({7, 200, refusal(<<"item-not-found">>)}, answer()),
+    ?assertEqual(0, ecm_in_flight:size(InFlight)).
+
+a_body_may_be_as_long_as_the_limit_test_() ->
+    Body = body(sid(self())),
+    Padding = binary:copy(<<" ">>, ?MAX_SIZE - byte_size(Body)),
+    [fun() ->
+             _ = route(Long, MaxSize),
+             ?assertMatch({request, _, Long, _}, receive {ecm, Given} -> Given end)
+     end || {Long, MaxSize} <- [{<<Body/binary, Padding/binary>>, ?MAX_SIZE},
+                                {<<Body/binary, Padding/binary, " ">>, infinity}]].
+
+%% Who is to begin a session is noted before there is one: if it fails, the request is an orphan.
+where_no_session_can_begin_the_request_is_an_orphan_test() ->
+    ecm_log:start(),
+    InFlight = route(<<"<body rid='1' to='chat.example' "
+                       "xmlns='http://jabber.org/protocol/httpbind'/>">>, ?MAX_SIZE, #{}),
+    ecm_link_pair:await(fun() -> length(ecm_in_flight:orphans(InFlight)) =:= 1 end),
+    [{7, _}] = ecm_in_flight:orphans(InFlight).
+
+route(Body) ->
+    route(Body, ?MAX_SIZE).
+
+route(Body, MaxSize) ->
+    route(Body, MaxSize, #{session => #{}, c2s => [], hibernate_after => infinity}).
+
+route(Body, MaxSize, C2s) ->
+    InFlight = ecm_in_flight:new(),
+    Options = #{key => fun key/0, max_size => MaxSize, c2s => C2s},
+    ecm_request:route(Body, {self(), 7}, ?CLIENT, InFlight, Options),
+    InFlight.
+
+%% What a writer gets.
+answer() ->
+    receive {answer, Id, Status, Body} -> {Id, Status, Body} end.
+
+%% What it does then.
+answered(Id, InFlight) ->
+    ok = ecm_in_flight:remove(Id, InFlight),
+    InFlight.
+
+body(Sid) ->
+    <<"<body rid='2' sid='", Sid/binary, "' xmlns='http://jabber.org/protocol/httpbind'/>">>.
+
+sid(Session) ->
+    ecm_sid:make(key(), Session, ?NONCE).
+
+%% With one character of the address changed.
+forged(<<First, Rest/binary>>) when First =/= $B -> <<"B", Rest/binary>>;
+forged(<<_, Rest/binary>>) -> <<"C", Rest/binary>>.
+
+%% Made once.
+key() ->
+    case persistent_term:get(?MODULE, none) of
+        none ->
+            persistent_term:put(?MODULE, ecm_sid:key()),
+            key();
+        Key ->
+            Key
+    end.

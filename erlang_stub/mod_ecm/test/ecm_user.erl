@@ -1,0 +1,129 @@
+%% SPDX-License-Identifier: GPL-2.0-or-later
+
+%% @doc For the tests: the session of a user who is logged in, and the test in place of the writer
+%% of its link, of the router, and of all else. The code of the session is ejabberd's own, from
+%% p1_server to ejabberd_c2s; there is no ejabberd around it.
+
+-module(ecm_user).
+
+-export([answer/0, answer/1, ask/3, await_sleep/1, decoded/1, deliver/2, features/0, is_asleep/1,
+         key/0, open/1, open/2, prepare/0, restore/1, routed/0, routed/1, start/1, stop/1]).
+
+-define(CLIENT, {{192, 0, 2, 7}, 51234}).
+-define(HOST, <<"chat.example">>).
+
+%% @doc Starts what a session cannot do without, and returns it for restore/1. What is routed comes
+%% to the caller of open/1.
+prepare() ->
+    {ok, _} = application:ensure_all_started(xmpp),
+    {ok, Hooks} = ejabberd_hooks:start_link(),
+    true = unlink(Hooks),
+    Sup = spawn(fun() -> receive never -> ok end end),
+    true = register(ejabberd_sup, Sup),
+    Table = ecm_config:start([{hosts, global, [?HOST]}, {host, global, ?HOST}]),
+    ok = ejabberd_c2s:host_up(?HOST),
+    ok = ecm_c2s:add_hooks(),
+    ok = ejabberd_hooks:add(filter_packet, ?MODULE, routed, 50),
+    {Hooks, Sup, Table}.
+
+restore({Hooks, Sup, Table}) ->
+    [stop(Process) || Process <- [Hooks, Sup]],
+    ecm_config:stop(Table).
+
+stop(Process) ->
+    Monitor = monitor(process, Process),
+    exit(Process, kill),
+    receive {'DOWN', Monitor, process, _, _} -> ok end.
+
+%% @private A hook. The packet goes nowhere else.
+routed(Packet) ->
+    Text = fxml:get_subtag_cdata(xmpp:encode(Packet), <<"body">>),
+    persistent_term:get(?MODULE) ! {routed, Text},
+    drop.
+
+%% @doc Returns the texts of the messages that have been routed.
+routed() ->
+    receive
+        {routed, Text} -> [Text | routed()]
+    after 0 ->
+        []
+    end.
+
+%% @doc Starts a session whose BOSH side has not begun. In `Changes' is what differs in its state.
+start(Changes) ->
+    persistent_term:put(?MODULE, self()),
+    proc_lib:spawn(fun() -> p1_server:enter_loop(xmpp_stream_in, [], state(Changes)) end).
+
+state(Changes) ->
+    Socket = xmpp_socket:new(ecm_c2s, {ecm_c2s, ?CLIENT}, [{xml_socket, true}]),
+    maps:merge(#{owner => self(), mod => ejabberd_c2s, socket => Socket,
+                 socket_monitor => xmpp_socket:monitor(Socket), ip => ?CLIENT,
+                 stream_state => established, stream_timeout => infinity,
+                 stream_header_sent => true, stream_direction => in,
+                 xmlns => <<"jabber:client">>, codec_options => [ignore_els], lang => <<"en">>,
+                 user => <<"juliet">>, server => ?HOST, lserver => ?HOST,
+                 resource => <<"balcony">>, pres_a => gb_sets:new(),
+                 jid => jid:make(<<"juliet">>, ?HOST, <<"balcony">>)}, Changes).
+
+%% @doc Returns a session that has begun, with the request 1, and its SID.
+open(Options) ->
+    open(Options, #{}).
+
+open(Options, Changes) ->
+    Session = start(Changes),
+    Limits = #{max_wait => 3600, max_hold => 1, max_inactivity => 3600, max_pause => 3600,
+               max_concat => 1000},
+    Body = #{rid => 1, to => ?HOST, wait => 3600, hold => 1, ver => <<"1.6">>, els => []},
+    Session ! {ecm, {open, Body, {self(), 1}, key(),
+                     #{session => maps:merge(Limits, maps:get(session, Options, #{})),
+                       c2s => [{max_fsm_queue, 10000}],
+                       hibernate_after => maps:get(hibernate_after, Options, 0)}}},
+    ejabberd_c2s:send(Session, features()),
+    {200, Answer} = answer(1),
+    {match, [Sid]} = re:run(Answer, "sid='([^']*)'", [{capture, [1], binary}]),
+    {Session, Sid}.
+
+%% @doc Makes a request of a session, with these elements.
+ask({Session, Sid}, Rid, Content) ->
+    {ok, Session, Nonce} = ecm_sid:find(key(), Sid),
+    Body = [io_lib:format("<body rid='~B' sid='~s' xmlns='http://jabber.org/protocol/httpbind'>",
+                          [Rid, Sid]), Content, "</body>"],
+    ecm_c2s:request(Session, Nonce, iolist_to_binary(Body), {self(), Rid}).
+
+%% @doc Returns the next answer, with the connection that it is for, whose number is the RID.
+answer() ->
+    receive {answer, Id, Status, Body} -> {Id, Status, Body} end.
+
+answer(Id) ->
+    receive {answer, Id, Status, Body} -> {Status, Body} end.
+
+%% @doc Lets a message come to a session, as from another user.
+deliver({Session, _}, Text) ->
+    Session ! {route, message(Text)}.
+
+message(Text) ->
+    decoded(["<message type='chat' from='romeo@chat.example/orchard' "
+             "to='juliet@chat.example/balcony'><body>", Text, "</body></message>"]).
+
+features() ->
+    decoded("<stream:features xmlns:stream='http://etherx.jabber.org/streams'/>").
+
+%% @doc Returns an element as ejabberd has it.
+decoded(Xml) ->
+    xmpp:decode(fxml_stream:parse_element(iolist_to_binary(Xml)), <<"jabber:client">>,
+                [ignore_els]).
+
+await_sleep(Opened) ->
+    ecm_link_pair:await(fun() -> is_asleep(Opened) end).
+
+is_asleep({Session, _}) ->
+    process_info(Session, current_function) =:= {current_function, {erlang, hibernate, 3}}.
+
+key() ->
+    case persistent_term:get({?MODULE, key}, none) of
+        none ->
+            persistent_term:put({?MODULE, key}, ecm_sid:key()),
+            key();
+        Key ->
+            Key
+    end.

@@ -1,0 +1,91 @@
+"""ECM's end of a typed link without ECM: a test sends requests and sees answers as they are."""
+
+from secrets import token_hex
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import HostnameEndpoint, connectProtocol
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+from twisted.trial.unittest import TestCase
+
+from ecm import settings, typed
+from ecm.dialogue import Answered, Close, Dialogue, Dropped, Event, Failed, Send, Up
+from ecm.packet import PacketDecoder, encode
+from ecm.source import Source
+from ecm.transport import IStreamTransport
+
+HOST = "127.0.0.1"
+_CLIENT = Source("192.0.2.7", 51234, secure=True)
+
+
+class NotAnswered(Exception):
+    """A request has got no answer, and its client is to be dropped."""
+
+
+class LinkSpeaker(Protocol):
+    """One link. Each request has a connection ID of its own, from 1 on."""
+
+    transport: IStreamTransport
+
+    def __init__(self) -> None:
+        wanted = settings.LinkSettings(settings.Protocol.TYPED)
+        self._dialogue = Dialogue(wanted, "test", token_hex(16))
+        self._decoder = PacketDecoder()
+        self._last_id = 0
+        self._awaited: dict[int, Deferred[Answered]] = {}
+        self.late: list[bytes] = []  # the answers to clients that had gone
+        self.up: Deferred[None] = Deferred()
+        self.down: Deferred[None] = Deferred()
+
+    @classmethod
+    async def connect(cls, test: TestCase, port: int) -> "LinkSpeaker":
+        """Connect to a listener. The link ends with the test."""
+        speaker = cls()
+        await connectProtocol(HostnameEndpoint(reactor, HOST, port), speaker)
+        test.addCleanup(speaker.hang_up)
+        await speaker.up
+        return speaker
+
+    async def hang_up(self) -> None:
+        self.transport.abortConnection()
+        await self.down
+
+    def ask(self, body: bytes) -> tuple[int, Deferred[Answered]]:
+        """Send a request. Returns its connection ID, and what fires with its answer."""
+        self._last_id += 1
+        answer: Deferred[Answered] = Deferred()
+        self._awaited[self._last_id] = answer
+        self.transport.write(encode(self._last_id, typed.request(_CLIENT, body)))
+        return self._last_id, answer
+
+    def gone(self, connection_id: int) -> None:
+        """Say that the client of a request has gone, before it has its answer."""
+        del self._awaited[connection_id]
+        self._do(self._dialogue.gone(connection_id, "gone"))
+
+    def connectionMade(self) -> None:
+        self._do(self._dialogue.begin(0.0))
+
+    def dataReceived(self, data: bytes) -> None:
+        for connection_id, content in self._decoder.feed(data):
+            self._do(self._dialogue.packet(connection_id, content, 0.0))
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self.down.callback(None)
+
+    def _do(self, events: list[Event]) -> None:
+        for event in events:
+            match event:
+                case Send(connection_id, content):
+                    self.transport.write(encode(connection_id, content))
+                case Up():
+                    self.up.callback(None)
+                case Answered(connection_id) if connection_id in self._awaited:
+                    self._awaited.pop(connection_id).callback(event)
+                case Answered(_, _, body):
+                    self.late.append(body)
+                case Dropped(connection_id) | Failed(connection_id):
+                    self._awaited.pop(connection_id).errback(NotAnswered(str(event)))
+                case Close(why):
+                    raise AssertionError(why)
