@@ -75,6 +75,8 @@ class SessionClusterTests(TestCase):
         """What comes then is not sent to where nobody waits, but to where it comes back."""
         self.romeo.ask()
         self.romeo.vanish(self.romeo.rid)
+        await self.juliet.ask(_SYNC)  # on the same link, so that it has passed on what came before
+        await self.arrive()
         await self.juliet.ask(message(self.romeo.jid, "still there?") + _SYNC)
         await self.arrive()
         self.romeo.speaker = self.near
@@ -94,8 +96,8 @@ class SessionClusterTests(TestCase):
         self.assertEqual(attribute(refused.body, "condition"), "item-not-found")
 
     async def arrive(self) -> None:
-        """Wait until all that has left for the other node is there."""
-        await self.shell.evaluate(f"rpc:call('{self.here}', erlang, node, [])")
+        """Wait until all that has left for the other node is there, and through its gate."""
+        await self.shell.evaluate(f"rpc:call('{self.here}', sys, get_state, [ecm_gate])")
 
     async def its_node_is_missed(self, held: Deferred[Answered]) -> None:
         """What is held elsewhere is dropped; and there is no such session any more."""
