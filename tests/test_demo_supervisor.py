@@ -12,8 +12,9 @@ from ecm.demo.child import Child
 from ecm.demo.errors import ChildFailed
 from ecm.demo.supervisor import Supervisor
 
-_SLEEPER = "{ touch up; exec sleep 60; }"
-_STUBBORN = "trap '' TERM; touch up; while :; do sleep 0.1; done"
+# No `touch`: a program of its own could outlive a shell that is killed.
+_SLEEPER = "{ : >up; exec sleep 60; }"
+_STUBBORN = "trap '' TERM; : >up; while :; do sleep 0.1; done"
 
 
 class SupervisorTest(TestCase):
@@ -54,7 +55,7 @@ class SupervisorTest(TestCase):
         self.assertEqual(child.log.read_text(), "said\n")
 
     def test_stop_ends_the_last_started_first(self) -> None:
-        script = "trap 'echo {0} >>../order; exit' TERM; touch up; while :; do sleep 0.1; done"
+        script = "trap 'echo {0} >>../order; exit' TERM; : >up; while :; do sleep 0.1; done"
         names = ("first", "second")
         supervisor = self.supervisor(*(self.child(script.format(name), name) for name in names))
         supervisor.start()
