@@ -17,7 +17,7 @@
                  'bad-ver', 'bad-type', 'bad-restart']).
 
 properties_test_() ->
-    [{Name, {timeout, 120, fun() -> holds(Generator, Test, Count) end}}
+    [{Name, {timeout, 120, fun() -> ecm_property:holds(Generator, Test, Count, 124) end}}
      || {Name, Generator, Test, Count} <-
             [{"any bytes are a body or not", any_bytes(), fun any_content/1, 20000},
              {"an empty body is read as by the parser", empty(), fun read_as_by_parser/1, 20000},
@@ -26,20 +26,6 @@ properties_test_() ->
              {"what is written is read", {attributes(), list(element())}, fun written_is_read/1,
               5000},
              {"a stanza needs no declaration around it", prefixed(), fun stands_alone/1, 1000}]].
-
-holds(Generator, Test, Count) ->
-    _ = rand:seed(exsss, 124),
-    Property = proper:forall(Generator, fun(Input) -> passes(Test, Input) end),
-    Found = proper:counterexample(Property, [quiet, {numtests, Count}]),
-    io:format("~0p", [Found]),
-    ?assertEqual(true, Found).
-
-%% An exception is a failure like any other: PropEr 1.2 itself ends where one reaches it, because
-%% it asks for the stack in a way that Erlang does not have any more.
-passes(Test, Input) ->
-    try Test(Input)
-    catch _:_ -> false
-    end.
 
 %% The properties.
 

@@ -20,27 +20,13 @@
                  'bad-field', 'missing-field', 'bad-value']).
 
 properties_test_() ->
-    [{Name, {timeout, 120, fun() -> holds(Generator, Test, Count) end}}
+    [{Name, {timeout, 120, fun() -> ecm_property:holds(Generator, Test, Count, 20) end}}
      || {Name, Generator, Test, Count} <-
             [{"any bytes are a packet's content", content(), fun any_content/1, 20000},
              {"a request is read as by the table", request(), fun request_by_table/1, 10000},
              {"what is written is read", line(), fun written_is_read/1, 5000},
              {"a conversation keeps its rules", conversation(), fun keeps_rules/1, 10000},
              {"TCP may cut anywhere", stream(), fun cuts_anywhere/1, 2000}]].
-
-holds(Generator, Test, Count) ->
-    _ = rand:seed(exsss, 20),
-    Property = proper:forall(Generator, fun(Input) -> passes(Test, Input) end),
-    Found = proper:counterexample(Property, [quiet, {numtests, Count}]),
-    io:format("~0p", [Found]),
-    ?assertEqual(true, Found).
-
-%% An exception is a failure like any other: PropEr 1.2 itself ends where one reaches it, because
-%% it asks for the stack in a way that Erlang does not have any more.
-passes(Test, Input) ->
-    try Test(Input)
-    catch _:_ -> false
-    end.
 
 %% The properties.
 

@@ -12,7 +12,7 @@
                        oneof/1, resize/2, vector/2]).
 
 properties_test_() ->
-    [{Name, {timeout, 120, fun() -> holds(Generator, Test, Count) end}}
+    [{Name, {timeout, 120, fun() -> ecm_property:holds(Generator, Test, Count, 124) end}}
      || {Name, Generator, Test, Count} <-
             [{"all arrives, once and in order", walk(), after_walk(fun ecm_walk:finish/1), 2000},
              {"whoever has asked is answered at the end", walk(),
@@ -20,20 +20,6 @@ properties_test_() ->
              {"what has not arrived is left", walk(), after_walk(fun ecm_walk:leave/1), 2000},
              {"most walks do not end too early", exactly(ok), fun mostly_long/1, 1},
              {"any requests are answered once", list(any_event()), fun answered_once/1, 10000}]].
-
-holds(Generator, Test, Count) ->
-    _ = rand:seed(exsss, 124),
-    Property = proper:forall(Generator, fun(Input) -> passes(Test, Input) end),
-    Found = proper:counterexample(Property, [quiet, {numtests, Count}]),
-    io:format("~0p", [Found]),
-    ?assertEqual(true, Found).
-
-%% An exception is a failure like any other: PropEr 1.2 itself ends where one reaches it, because
-%% it asks for the stack in a way that Erlang does not have any more.
-passes(Test, Input) ->
-    try Test(Input)
-    catch _:_ -> false
-    end.
 
 %% Clients that keep the rules.
 
