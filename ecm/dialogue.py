@@ -220,7 +220,7 @@ class Dialogue:
         return self._fault("malformed", error.name, why)
 
     def drain(self) -> list[Event]:
-        """ECM sends no more requests."""
+        """ECM stops soon."""
         return [Send(LINK_ID, typed.write("drain"))] if self.is_typed else []
 
     def gone(self, connection_id: int, reason: str) -> list[Event]:

@@ -70,7 +70,7 @@ class LinkProtocol(PacketReceiver):
         # Why the link has not come up, if we have closed it.
         self._refusal: LinkRefused | None = None
         # How an answer with the status 200 begins on this link, while it is up.
-        self._begin: bytes | None = None
+        self._answer_prefix: bytes | None = None
         # Packets that wait because the transport is stuck, and their bytes.
         self._queue: list[bytes] = []
         self._queued = 0
@@ -151,9 +151,9 @@ class LinkProtocol(PacketReceiver):
         super().dataReceived(data)
 
     def packet_received(self, connection_id: int, content: bytes) -> None:
-        begin = self._begin
-        if connection_id and begin is not None and content.startswith(begin):
-            self._table.answer(connection_id, 200, content[len(begin) :])
+        prefix = self._answer_prefix
+        if connection_id and prefix is not None and content.startswith(prefix):
+            self._table.answer(connection_id, 200, content[len(prefix) :])
         else:
             self._do(self._dialogue.packet(connection_id, content, self._clock.seconds()))
 
@@ -188,10 +188,10 @@ class LinkProtocol(PacketReceiver):
 
     def _up(self, hello: Line | None) -> None:
         if hello is None:
-            self._begin = b""
+            self._answer_prefix = b""
             _log.info("link up: plain, no addresses of clients cross it")
         else:
-            self._begin = typed.ANSWER_200
+            self._answer_prefix = typed.ANSWER_200
             self._greeted(hello)
         self._table.link_up(self)
         self.ready.callback(self)
@@ -215,9 +215,9 @@ class LinkProtocol(PacketReceiver):
         self.transport.loseConnection()
 
     def _down(self, why: str) -> None:
-        if self._begin is None:
+        if self._answer_prefix is None:
             return
-        self._begin = None
+        self._answer_prefix = None
         _log.warn(
             "link down, with {unanswered} requests unanswered: {why}",
             unanswered=len(self._table),

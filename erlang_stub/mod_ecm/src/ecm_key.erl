@@ -28,8 +28,8 @@ make() ->
         [_] -> ok
     end.
 
-%% @doc Returns the key. Not to be kept: when a node joins a cluster, it is another one.
+%% @doc Returns the key. Not to be kept: when a node joins a cluster, it is another one. Asked for at
+%% each request, and so of the node's own copy of the table, without mnesia.
 -spec get() -> ecm_sid:key().
 get() ->
-    [#ecm_key{key = Key}] = mnesia:dirty_read(ecm_key, sid),
-    Key.
+    ets:lookup_element(ecm_key, sid, #ecm_key.key).

@@ -62,7 +62,6 @@
                dialogue :: ecm_dialogue:dialogue() | undefined,
                form = unknown :: ecm_dialogue:form() | unknown,
                ticks = 0 :: non_neg_integer(),
-               watched = [] :: [reference()],
                instance = unknown :: binary() | unknown,
                round_trip = unknown :: non_neg_integer() | unknown,
                end_text = none :: unicode:chardata() | none}).
@@ -138,9 +137,9 @@ secure(Socket, _) ->
 begin_dialogue(#link{socket = Socket, options = Options} = Link) ->
     #{dialogue := Dialogue, watched := Watched} = Options,
     set_tick(),
+    lists:foreach(fun(Name) -> monitor(process, Name) end, Watched),
     Link#link{writer = ecm_writer:start_link(Socket),
-              dialogue = ecm_dialogue:new(Dialogue#{nonce => ecm_secret:nonce()}, now_ms()),
-              watched = [monitor(process, Name) || Name <- Watched]}.
+              dialogue = ecm_dialogue:new(Dialogue#{nonce => ecm_secret:nonce()}, now_ms())}.
 
 -spec now_ms() -> integer().
 now_ms() ->

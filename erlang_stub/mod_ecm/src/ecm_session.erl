@@ -13,7 +13,7 @@
 
 -module(ecm_session).
 
--export([close/3, deadline/1, flush/2, gone/3, is_idle/1, new/5, request/4, send/2, timeout/2,
+-export([close/3, deadline/1, flush/2, gone/3, new/5, request/4, send/2, timeout/2,
          undelivered/1]).
 -export_type([action/0, exchange/0, ms/0, options/0, session/0]).
 
@@ -128,12 +128,6 @@ close(_, _, #session{phase = {ended, _}} = Session) ->
     done(Session);
 close(Condition, Now, Session) ->
     done(settle(Now, Session#session{phase = {closing, Condition}})).
-
-%% @doc Returns whether nothing is to be done before the client or the deadline comes.
--spec is_idle(session()) -> boolean().
-is_idle(#session{waiting = Waiting, requests = Requests}) ->
-    {_, Early} = ecm_requests:held(Requests),
-    Waiting =:= [] andalso Early =:= [].
 
 %% @doc Returns the elements that the client may not have received, the oldest first: those in
 %% answers after which it has made no request, and those that still wait.

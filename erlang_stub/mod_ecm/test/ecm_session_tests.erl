@@ -265,7 +265,6 @@ creation_is_acknowledged_test() ->
 an_idle_session_is_small_test() ->
     {[], Vanished} = ecm_session:gone(10, 11000, idle(10)),
     {[], Held} = ecm_session:request(#{rid => 10, els => []}, {self(), 1 bsl 50}, 12000, Vanished),
-    ?assert(ecm_session:is_idle(Held)),
     ?assert(erts_debug:flat_size(Held) < 40),
     ?assertEqual(36, erts_debug:flat_size(Held)).
 
@@ -273,7 +272,3 @@ an_idle_session_is_small_test() ->
 soon_after_its_creation_it_is_as_small_test() ->
     ?assertEqual(erts_debug:flat_size(idle(10)), erts_debug:flat_size(idle(6))).
 
-it_is_idle_unless_something_waits_test() ->
-    ?assert(ecm_session:is_idle(talk(#{}, []))),
-    ?assertNot(ecm_session:is_idle(talk(#{}, [{1, {keeps, [a]}, []}]))),
-    ?assertNot(ecm_session:is_idle(talk(#{}, [{1, {asks, 3}, []}]))).
