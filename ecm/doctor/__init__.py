@@ -1,0 +1,1 @@
+"""``ecm-doctor``: how many users this machine holds, and what to change for more."""

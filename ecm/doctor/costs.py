@@ -1,0 +1,95 @@
+"""What users cost: every figure, with the command that it comes from.
+
+Those of `make ...` are in docs/benchmarks.md, with the machine. Memory is in bytes, and that of
+users who do nothing.
+"""
+
+from typing import Final
+
+import attrs
+
+from ecm.doctor.plan import Plan
+
+# A connection in the kernel, without data on its way. `make bench-memory`: 7,216 bytes for the two
+# ends of a connection; here is one of them.
+KERNEL_PER_CONNECTION: Final = 3_608
+
+# A held request in ECM. `make bench-memory`: the most of three runs.
+ECM_PER_REQUEST: Final = 1_429
+
+# A worker without clients. `make bench-memory`: 54 MB with 2,000 held requests, which are 3 MB.
+WORKER: Final = 51_000_000
+
+# A node of ejabberd without users, and a user of it. `make bench-ejabberd USERS=19000`.
+EJABBERD: Final = 130_000_000
+EJABBERD_PER_USER: Final = 4_982
+
+# CPU of an empty poll, in µs: the medians of mod_ecm in `make bench-ejabberd`, and of ECM with a
+# typed link in `make bench-link`.
+EJABBERD_PER_POLL: Final = 50
+ECM_PER_POLL: Final = 99
+
+# Seconds after which a request that is held is answered, and the client asks again. What Strophe.js
+# asks for.
+WAIT: Final = 60
+
+# Pages of TCP's memory (tcp_mem) for a connection with a small answer that has not been taken.
+# /proc/net/sockstat counted 0.99 for each of 8,000 connections, and 0 once all was taken.
+PAGES_ON_THE_WAY: Final = 1
+
+# One connection in so many has data on its way in the same moment. Assumed, not measured: ECM
+# sends far less than that in the time of a round trip, but some clients go without a word, and
+# the kernel repeats their answers until --take-timeout.
+ONE_IN: Final = 10
+
+# Threads of a worker: its own, and those in which Twisted looks names up, 10 at most.
+WORKER_TASKS: Final = 11
+
+# Threads of ejabberd, and in addition for each core. 18 to 20 in all on two cores (`Threads` in
+# /proc/PID/status of beam.smp), of which a scheduler and a dirty one for each core.
+EJABBERD_TASKS: Final = 20
+EJABBERD_TASKS_PER_CORE: Final = 2
+
+# Erlang processes of ejabberd: one for each session, and what it has without users, some hundreds.
+ERLANG_PROCESSES: Final = 1_000
+
+
+@attrs.frozen
+class Memory:
+    """The memory that a plan takes, in bytes."""
+
+    kernel: int
+    clients: int  # what ECM has for requests that are held
+    workers: int
+    ejabberd: int
+
+    @property
+    def total(self) -> int:
+        return self.kernel + self.clients + self.workers + self.ejabberd
+
+
+def memory(plan: Plan) -> Memory:
+    return Memory(
+        kernel=plan.connections * KERNEL_PER_CONNECTION,
+        clients=plan.connections * ECM_PER_REQUEST,
+        workers=plan.processes * WORKER,
+        ejabberd=EJABBERD + plan.users * EJABBERD_PER_USER,
+    )
+
+
+def tcp_pages(plan: Plan) -> int:
+    return -(-plan.connections * PAGES_ON_THE_WAY // ONE_IN)
+
+
+def cores(plan: Plan) -> int:
+    """The cores that are busy with polls of users who do nothing."""
+    return -(-plan.users * (EJABBERD_PER_POLL + ECM_PER_POLL) // (WAIT * 1_000_000))
+
+
+def tasks(plan: Plan, cores: int) -> int:
+    ejabberd = EJABBERD_TASKS + EJABBERD_TASKS_PER_CORE * cores
+    return plan.processes * WORKER_TASKS + ejabberd
+
+
+def erlang_processes(plan: Plan) -> int:
+    return ERLANG_PROCESSES + plan.users
