@@ -16,6 +16,11 @@ PURE = [
 ]
 NOT_PURE = {"twisted", "time", "datetime", "socket", "asyncio", "select", "random", "os"}
 
+# Of ecm-doctor all but what reads files and prints.
+PURE_OF_DOCTOR = [
+    *("proc", "machine", "plan", "costs", "mending", "rules", "diagnosis", "report"),
+]
+
 # Each module may import of ecm only what stands above it.
 LAYERS = [
     *("limits", "counters", "packet", "proxy_header", "request", "response", "cors", "bosh"),
@@ -57,6 +62,17 @@ class ArchitectureTests(TestCase):
     def test_the_server_does_without_the_demo(self) -> None:
         for module in LAYERS:
             self.assertFalse(any(name.startswith("ecm.demo") for name in imports(module)), module)
+
+    def test_the_rules_of_the_doctor_are_pure(self) -> None:
+        for module in PURE_OF_DOCTOR:
+            roots = {name.partition(".")[0] for name in imports(f"doctor/{module}")}
+            self.assertEqual(roots & (NOT_PURE | {"pathlib", "resource"}), set(), module)
+
+    def test_the_doctor_needs_nothing_of_the_server_but_its_limits(self) -> None:
+        for path in (FOLDER / "doctor").glob("*.py"):
+            needed = {name for name in imports(f"doctor/{path.stem}") if name.startswith("ecm.")}
+            others = {name for name in needed if not name.startswith("ecm.doctor")}
+            self.assertLessEqual(others, {"ecm.limits"}, path.stem)
 
     def test_only_web_needs_twisted_web(self) -> None:
         for module in set(LAYERS) - {"web"}:

@@ -84,7 +84,7 @@ class MainTests(TestCase):
         status, said = self.run_main("--users", "1000000")
         self.assertEqual(status, 1)
         self.assertRegex(said, r"1,000,017 +262,127  SHORT\n    sysctl -w \S+_max=1100000\n")
-        self.assertIn("90-ecm.conf", said)
+        self.assertIn("written to /etc/sysctl.d/90-ecm.conf,\n", said)
         self.assertIn("What gives out first: connections tracked (conntrack).\n", said)
         self.assertTrue(said.endswith("\nRoom for 1,000,000 users: NO.\n"))
 

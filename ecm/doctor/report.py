@@ -14,8 +14,8 @@ from ecm.doctor.proc import UNLIMITED
 _ROW: Final = "{:<35}{:>12}{:>12}{:>12}  {}"
 
 _NOTES: Final = """\
-Settings of the kernel last if they are written, without `sysctl -w`, to
-{lasting}.
+Settings of the kernel last if they are written to {lasting},
+without `sysctl -w` and without quotes.
 Open files are those of this shell: {soft}, which ECM can raise to {hard};
 a service has its own (LimitNOFILE).
 Memory is what is free now; what users need is for those who do nothing and come
