@@ -118,6 +118,7 @@ class MainTests(TestCase):
         self.assertEqual(found["first"], "connections tracked (conntrack)")
         self.assertEqual(found["memory"]["kernel"], 3_608_000_000)
         self.assertEqual(found["machine"]["soft_files"], 1024)
+        self.assertEqual(found["machine"]["file_max"], "unlimited")
         [tracked] = [one for one in found["findings"] if one["name"] == found["first"]]
         expected = {
             "name": "connections tracked (conntrack)",

@@ -40,7 +40,7 @@ class RuleTests(TestCase):
     def test_open_files(self) -> None:
         mends = self.check("open files of a worker", 1000 + RESERVED_FILES, "hard_files")
         self.assertIn("LimitNOFILE=1128,", mends[0])
-        self.assertIn("ulimit -n 1128:", mends[1])
+        self.assertIn("ulimit -n 1128 ", mends[1])
 
     def test_nr_open(self) -> None:
         mends = self.check("the most these can be", 1000 + RESERVED_FILES, "nr_open")
@@ -61,8 +61,8 @@ class RuleTests(TestCase):
         self.assertIn("MemoryMax=200000000 ", mends[0])
 
     def test_threads(self) -> None:
-        mends = self.check("threads", 11 + 20 + 2 * 4, "cgroup_tasks", cores=4)
-        self.assertIn("TasksMax=39 ", mends[0])
+        mends = self.check("threads", 11 + 16 + 2 * 4, "cgroup_tasks", cores=4)
+        self.assertIn("TasksMax=35 ", mends[0])
 
     def test_tcp_mem(self) -> None:
         mends = self.check("pages", 100, "tcp_pages")

@@ -33,8 +33,9 @@ ECM_PER_POLL: Final = 99
 # asks for.
 WAIT: Final = 60
 
-# Pages of TCP's memory (tcp_mem) for a connection with a small answer that has not been taken.
-# /proc/net/sockstat counted 0.99 for each of 8,000 connections, and 0 once all was taken.
+# Pages of TCP's memory (tcp_mem) for a connection with a small answer that has not been taken. The
+# kernel charges whole pages (sk_mem_pages), and none once all is taken: `mem` of TCP in
+# /proc/net/sockstat shows it.
 PAGES_ON_THE_WAY: Final = 1
 
 # One connection in so many has data on its way in the same moment. Assumed, not measured: ECM
@@ -45,9 +46,9 @@ ONE_IN: Final = 10
 # Threads of a worker: its own, and those in which Twisted looks names up, 10 at most.
 WORKER_TASKS: Final = 11
 
-# Threads of ejabberd, and in addition for each core. 18 to 20 in all on two cores (`Threads` in
-# /proc/PID/status of beam.smp), of which a scheduler and a dirty one for each core.
-EJABBERD_TASKS: Final = 20
+# Threads of ejabberd, and in addition for each core, a scheduler and a dirty one. On two cores there
+# were 18 and 20 in all (`Threads` in /proc/PID/status of beam.smp).
+EJABBERD_TASKS: Final = 16
 EJABBERD_TASKS_PER_CORE: Final = 2
 
 # Erlang processes of ejabberd: one for each session, and what it has without users, some hundreds.

@@ -26,7 +26,8 @@ def open_files(need: int) -> list[str]:
     """Exactly, as more may be above fs.nr_open."""
     return [
         f"systemctl edit ecm.service: LimitNOFILE={need}, below [Service]",
-        f"ulimit -n {need}: the same in a shell of root; or more --workers",
+        f"ulimit -n {need} in a shell of root, --ulimit nofile={need} of Docker",
+        "or more workers: --workers auto",
     ]
 
 

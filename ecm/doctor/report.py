@@ -104,7 +104,7 @@ def _conclusion(found: Diagnosis, asked: bool) -> str:
 
 
 def as_json(machine: Machine, found: Diagnosis) -> str:
-    """Numbers as they are: bytes, counts; null is not known."""
+    """Bytes and counts as numbers; ``null`` is not known, ``"unlimited"`` has no limit."""
     return json.dumps(
         {
             "users": found.plan.users,
@@ -115,7 +115,7 @@ def as_json(machine: Machine, found: Diagnosis) -> str:
             "first": found.first and found.first.rule.name,
             "findings": [_finding(finding) for finding in found.findings],
             "memory": attrs.asdict(costs.memory(found.plan)),
-            "machine": attrs.asdict(machine),
+            "machine": {name: _plain(value) for name, value in attrs.asdict(machine).items()},
         },
         indent=2,
     )
@@ -124,9 +124,13 @@ def as_json(machine: Machine, found: Diagnosis) -> str:
 def _finding(finding: Finding) -> dict[str, Any]:
     return {
         "name": finding.rule.name,
-        "have": finding.have,
+        "have": _plain(finding.have),
         "need": finding.need,
         "room": finding.room,
         "verdict": finding.verdict.lower(),
         "mend": finding.mends,
     }
+
+
+def _plain(amount: int | None) -> int | str | None:
+    return "unlimited" if amount is not None and amount >= UNLIMITED else amount
