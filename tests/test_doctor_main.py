@@ -95,6 +95,7 @@ class MainTests(TestCase):
         self.assertIn("Room for users, as far as is known: 262,127.\n", said)
         self.assertIn("1,024, which ECM can raise to 524,288;\n", said)
         self.assertNotIn("SHORT", said)
+        self.assertTrue(said.endswith("\necm-doctor --users NUMBER says what to do for more.\n"))
 
     def test_the_greatest_numbers_fit_in_80_columns(self) -> None:
         write(self.root, FILES)

@@ -93,6 +93,15 @@ class CgroupTests(MadeUpCase):
         (self.root / "sys/fs/cgroup").mkdir(parents=True)
         self.assertEqual(self.read({"proc/self/cgroup": "0::/\n"}).cgroup_memory, UNLIMITED)
 
+    def test_nothing_allowed_is_the_least(self) -> None:
+        files = {
+            "proc/self/cgroup": "0::/a/b\n",
+            "sys/fs/cgroup/memory.max": "much\n",
+            "sys/fs/cgroup/a/memory.max": "0\n",
+            "sys/fs/cgroup/a/b/memory.max": "6000\n",
+        }
+        self.assertEqual(self.read(files).cgroup_memory, 0)
+
     def test_what_is_no_number_is_not_known(self) -> None:
         files = {"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/memory.max": "much\n"}
         self.assertIsNone(self.read(files).cgroup_memory)

@@ -190,7 +190,11 @@ class MendingTests(TestCase):
         self.assertEqual(str(rounded).rstrip("0")[2:].strip("0"), "")
 
 
-class LedgerTests(TestCase):
+class CostTests(TestCase):
+    def test_a_part_of_a_page_or_of_a_core_counts(self) -> None:
+        some = Plan(users=1001, connections=1001, workers=1)
+        self.assertEqual((costs.tcp_pages(some), costs.cores(some)), (101, 1))
+
     def test_parts(self) -> None:
         parts = attrs.asdict(costs.memory(Plan(users=10, connections=20, workers=2)))
         expected = {

@@ -46,8 +46,8 @@ ONE_IN: Final = 10
 # Threads of a worker: its own, and those in which Twisted looks names up, 10 at most.
 WORKER_TASKS: Final = 11
 
-# Threads of ejabberd, and in addition for each core, a scheduler and a dirty one. On two cores there
-# were 18 and 20 in all (`Threads` in /proc/PID/status of beam.smp).
+# Threads of ejabberd, and in addition for each core, a scheduler and a dirty one. On two cores
+# there were 18 and 20 in all (`Threads` in /proc/PID/status of beam.smp).
 EJABBERD_TASKS: Final = 16
 EJABBERD_TASKS_PER_CORE: Final = 2
 
