@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import subprocess
 import sys
 from configparser import ConfigParser
@@ -145,12 +146,23 @@ class InstalledTests(TestCase):
 
     def test_real_machine(self) -> None:
         """One user fits where the tests run."""
-        program = "import sys; from ecm.doctor.main import main; sys.exit(main())"
-        done = subprocess.run(
-            [sys.executable, "-c", program, "--users", "1"],
-            cwd=_CHECKOUT,
-            capture_output=True,
-            text=True,
-        )
+        done = self.run_script(subprocess.PIPE)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assertTrue(done.stdout.endswith("\nRoom for 1 user: yes.\n"), done.stdout)
+
+    def test_nobody_reads_it(self) -> None:
+        ours, its = os.pipe()
+        os.close(ours)
+        self.addCleanup(os.close, its)
+        done = self.run_script(its)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+
+    def run_script(self, output: int) -> "subprocess.CompletedProcess[str]":
+        program = "import sys; from ecm.doctor.main import main; sys.exit(main())"
+        return subprocess.run(
+            [sys.executable, "-c", program, "--users", "1"],
+            cwd=_CHECKOUT,
+            stdout=output,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
