@@ -176,16 +176,16 @@ class MakeServiceTests(TestCase):
 
     def test_a_port_with_the_proxy_protocol_is_one_of_its_own(self) -> None:
         service = makeService(parse("--proxy-protocol", "tcp:0"))
-        self.assertIsInstance(service.services[1].factory, ProxiedFactory)
+        self.assertIsInstance(service.services[0].factory, ProxiedFactory)
         self.assertEqual(len(service.services), 2)
 
     def test_there_are_no_more_connections_than_open_files(self) -> None:
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         for asked, granted in ((0, files - 128), (10, 10), (10**9, files - 128)):
             service = makeService(parse("--max-connections", str(asked)))
-            self.assertEqual(service.services[1].factory.settings.limits.max_connections, granted)
+            self.assertEqual(service.services[0].factory.settings.limits.max_connections, granted)
 
     def test_a_path_is_served_with_and_without_a_slash_at_its_end(self) -> None:
         for path in ("/a", "/a/"):
             service = makeService(parse("--path", path))
-            self.assertEqual(service.services[1].factory.settings.paths, {b"/a", b"/a/"})
+            self.assertEqual(service.services[0].factory.settings.paths, {b"/a", b"/a/"})
