@@ -5,50 +5,64 @@ protocol of a client, TLS for one, the endpoint alone knows: so a worker lets th
 on a reactor that takes note of the factory, and does not listen.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IProtocolFactory
+from twisted.internet.protocol import ServerFactory
 from twisted.python.failure import Failure
 
 
 class Door:
-    """A ``--listen`` or ``--proxy-protocol`` endpoint.
+    """A ``--listen`` or ``--proxy-protocol`` endpoint. Raises whatever endpoints raise.
 
-    Keys are read when the door is made, and when it is tried. Raises whatever an endpoint raises.
+    Keys are read when it is made; and for all workers at once, if it is made before there are any.
     """
 
     def __init__(self, description: str) -> None:
-        self._factory: IProtocolFactory | None = None
+        self._make: Callable[[], IProtocolFactory] | None = None
         # An endpoint for a socket of systemd's looks for that in the environment. It adds nothing.
         systemd = description.startswith("systemd:")
         self._endpoint = None if systemd else serverFromString(self, description)
+        if description.startswith("ssl:"):
+            self._listen(ServerFactory())
 
     def factory(self, inner: IProtocolFactory) -> IProtocolFactory:
         """Return the factory for its connections, which has ``inner`` make clients' protocols."""
         if self._endpoint is None:
             return inner
+        self._listen(inner)
+        assert self._make is not None
+        return self._make()
+
+    def _listen(self, inner: IProtocolFactory) -> None:
+        assert self._endpoint is not None
         failures: list[Failure] = []
         self._endpoint.listen(inner).addErrback(failures.append)
         for failure in failures:
             failure.raiseException()
-        assert self._factory is not None
-        return self._factory
 
     # What endpoints call of a reactor.
 
     def listenTCP(self, port: int, factory: IProtocolFactory, *_: Any, **__: Any) -> "Door":
-        self._factory = factory
+        self._make = lambda: factory
         return self
 
     def listenUNIX(self, path: str, factory: IProtocolFactory, *_: Any, **__: Any) -> "Door":
-        self._factory = factory
+        self._make = lambda: factory
         return self
 
     def listenSSL(
         self, port: int, factory: IProtocolFactory, contextFactory: Any, *_: Any, **__: Any
     ) -> "Door":
-        from twisted.protocols.tls import TLSMemoryBIOFactory  # large, and not all need it
+        contextFactory.getContext()  # which keeps it
 
-        self._factory = TLSMemoryBIOFactory(contextFactory, False, factory)
+        def make() -> IProtocolFactory:
+            from twisted.protocols.tls import TLSMemoryBIOFactory  # large, and not all need it
+
+            made: IProtocolFactory = TLSMemoryBIOFactory(contextFactory, False, factory)
+            return made
+
+        self._make = make
         return self

@@ -26,7 +26,6 @@ from importlib import import_module
 from typing import Final, NoReturn
 
 import attrs
-from twisted.internet.protocol import ServerFactory
 
 from ecm import worker
 from ecm.doors import Door
@@ -87,8 +86,8 @@ class Nursery:
         import_module(self._start.reactor_module)
         if self._start.settings.www is not None:
             import_module("ecm.web")
-        for door in self._doors:
-            door.factory(ServerFactory())
+        if "twisted.internet.reactor" in sys.modules:
+            raise RuntimeError("an endpoint needs a reactor too early, use another or one process")
         gc.collect()
         gc.freeze()  # so that no worker's collector writes to what they share
 

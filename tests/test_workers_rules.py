@@ -1,4 +1,4 @@
-"""What workers go by, in memory: who gets a connection, when one is replaced, what each may have."""
+"""What workers go by, in memory: who gets a connection, when one is replaced, its share."""
 
 from random import Random
 
