@@ -11,8 +11,9 @@ from ecm.settings import EcmSettings
 
 def allow_most() -> int:
     """Let this process, and what it starts, open as many files as it may. Returns how many."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if now != most:  # else a service that may not call setrlimit would be killed for nothing
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     return sys.maxsize if most == resource.RLIM_INFINITY else most
 
 

@@ -43,6 +43,7 @@ class Workers(MultiService):
             for number, share in enumerate(shares, 1)
         ]
         self._acceptors: list[Acceptor] = []
+        self._stops = False
 
     def privilegedStartService(self) -> None:
         super().privilegedStartService()
@@ -67,6 +68,7 @@ class Workers(MultiService):
         return ensureDeferred(self._stop())
 
     async def _stop(self) -> None:
+        self._stops = True
         with hurried_by_signals(self._reactor, self._hurry):
             for acceptor in self._acceptors:
                 await acceptor.close()
@@ -94,10 +96,11 @@ class Workers(MultiService):
         return Acceptor(port, give, self._reactor)
 
     def _worker_ended(self, number: int, how: str) -> None:
-        if self.running:
+        if not self._stops:
             _log.warn("worker {number} {how}", number=number, how=how)
 
     def _nursery_lost(self) -> None:
         """Without it no worker can be replaced, and its privileges are gone: begin anew."""
-        _log.critical("the process that workers come from has ended: ECM stops")
-        self._reactor.stop()
+        if not self._stops:
+            _log.critical("the process that workers come from has ended: ECM stops")
+            self._reactor.stop()
