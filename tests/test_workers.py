@@ -89,7 +89,7 @@ class DeathTests(WorkersTestCase):
         await self.links.until(greeted=4)
 
     async def test_a_worker_that_is_told_to_end_drains_and_is_replaced(self) -> None:
-        ecm = await self.start_workers(2)
+        ecm = await self.start_workers(2, "--drain-timeout", "3600")
         clients = await self.crowd(20)
         os.kill(self.processes[0], signal.SIGTERM)
         await ecm.printed("worker 1 is told to end")
@@ -98,7 +98,7 @@ class DeathTests(WorkersTestCase):
         for name, client in clients.items():
             self.assertTrue((await client.closed).endswith(name))
         await self.links.until(greeted=3)
-        self.assertIn("worker 1 ended with status 0", ecm.output)
+        await ecm.printed("worker 1 ended with status 0")
 
     async def test_workers_end_when_the_supervisor_is_killed(self) -> None:
         ecm = await self.start_workers(2)
