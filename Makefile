@@ -17,7 +17,7 @@ CONFORMANCE_PYTHON = $(if $(filter megaphone,$(PEER)),$(VENV)/bin/python,$(PYTHO
 
 # Apt-get runs once at a time, and before anything that needs what it installs.
 .NOTPARALLEL:
-.PHONY: help run test trial interop fuzz bench-memory bench-slow bench-link bench-ejabberd check docs clean
+.PHONY: help run test trial interop fuzz bench-memory bench-slow bench-workers bench-link bench-ejabberd check docs clean
 .PHONY: conformance python
 .PHONY: debian-run debian-test debian-interop debian-bench debian-conformance
 
@@ -49,6 +49,9 @@ bench-memory: $(VENV)/bench.stamp debian-bench  ## Measure memory beside twisted
 
 bench-slow: $(VENV)/bench.stamp  ## Measure a chat beside 5,000 slow clients
 	$(VENV)/bin/python -m bench.slow
+
+bench-workers: $(VENV)/bench.stamp  ## Measure what workers cost, and how connections spread
+	$(VENV)/bin/python -m bench.workers
 
 bench-link: $(VENV)/bench.stamp  ## Measure a typed link beside a plain one
 	$(VENV)/bin/python -m bench.link

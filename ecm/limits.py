@@ -120,6 +120,33 @@ MAX_PROXY_HEADER: Final = 4 * 1024
 # Seconds, at most, that ECM waits for the requests in flight when it is told to stop.
 DRAIN_TIMEOUT: Final = 20
 
+# Seconds from the last answer to the end of the connection, at most, when ECM stops.
+LAST_WORDS: Final = 2
+
+# Workers.
+
+# More than any machine has cores for, and each has its own link, which ejabberd pays for.
+MAX_WORKERS: Final = 1024
+
+# Seconds before a worker that has ended is replaced: none after a steady one, then the first, each
+# time twice as many, up to the last. A worker that ran for long has died of something rare.
+REPLACE_FIRST: Final = 0.5
+REPLACE_LAST: Final = 30.0
+STEADY: Final = 60.0
+
+# Seconds for the process that workers come from to start, on a busy machine too. It takes one.
+NURSERY_TIMEOUT: Final = 60
+
+# Connections that are accepted at a time, before the log and the workers are listened to.
+ACCEPTED_AT_ONCE: Final = 100
+
+# Seconds after which a connection is offered to the workers again that none of them could take, as
+# each had hundreds to look at already.
+OFFER_AGAIN: Final = 0.05
+
+# Bytes of a line of a worker's log. What is longer comes in pieces.
+MAX_LOG_LINE: Final = 64 * 1024
+
 # Answers.
 
 # Seconds that a client which was answered 503 is asked to wait (RFC 9110, section 10.2.3). About

@@ -103,7 +103,7 @@ NUMBERS = [
         0,
         _LARGEST,
         "connections",
-        "in all; 0 for as many as open files allow",
+        "in all, of all --workers; 0 for as many as open files allow",
     ),
     NumberOption(
         "max-connections-per-address",
@@ -111,7 +111,8 @@ NUMBERS = [
         0,
         _LARGEST,
         "connections",
-        "from one address; 0 for any number, as offices and carriers share addresses",
+        "from one address, in each of the --workers; 0 for any number, as offices and carriers"
+        " share addresses",
     ),
     NumberOption(
         "head-timeout",

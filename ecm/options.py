@@ -1,5 +1,7 @@
 """The options of ``twistd ecm``."""
 
+import os
+import re
 from collections.abc import Callable, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -10,9 +12,9 @@ from twisted.python import usage
 
 from ecm import __version__
 from ecm.cors import Cors
-from ecm.limits import BACKLOG, LEAST_SECRET, REQUEST_OVERHEAD, ClientLimits
+from ecm.limits import BACKLOG, LEAST_SECRET, MAX_WORKERS, REQUEST_OVERHEAD, ClientLimits
 from ecm.numbers import NUMBERS
-from ecm.settings import ClientSettings, LinkSettings, Protocol
+from ecm.settings import ClientSettings, EcmSettings, LinkSettings, Protocol
 from ecm.source import FORWARDED, X_FORWARDED_FOR, Proxies
 
 LISTEN = ["tcp:5280"]
@@ -60,6 +62,13 @@ class Options(usage.Options):
             None,
             X_FORWARDED_FOR,
             f"{X_FORWARDED_FOR} or {FORWARDED}: where trusted proxies tell the client's address.",
+            str,
+        ],
+        [
+            "workers",
+            None,
+            "1",
+            "NUMBER of processes that share the clients, or auto: one for each core.",
             str,
         ],
         *(
@@ -131,6 +140,9 @@ class Options(usage.Options):
             raise ValueError("--max-body: no packet can take that, raise --max-packet")
         if self["dead-time"] <= self["ping-interval"]:
             raise ValueError("--dead-time: has to be longer than --ping-interval")
+        self["workers"] = _workers(self["workers"])
+        if 0 < self["max-connections"] < self["workers"]:
+            raise ValueError("--max-connections: each of the --workers needs one at least")
         self._check_endpoints()
         for name in ("listen", "proxy-protocol"):
             self[name] = [_with_backlog(endpoint) for endpoint in self[name]]
@@ -142,6 +154,19 @@ class Options(usage.Options):
             limits=self._limits(),
             cors=self._cors(),
             proxies=self._proxies(),
+        )
+
+    def settings(self) -> EcmSettings:
+        """Return what an ECM that is started with these options has to know."""
+        return EcmSettings(
+            listen=tuple(self["listen"]),
+            proxy_protocol=tuple(self["proxy-protocol"]),
+            upstream=self["upstream"],
+            link=self.link,
+            clients=self.clients,
+            www=self["www"],
+            queue_timeout=self["queue-timeout"],
+            drain_timeout=self["drain-timeout"],
         )
 
     def _link(self) -> LinkSettings:
@@ -212,6 +237,15 @@ def _try(what: str, parse: Callable[..., Any], *arguments: Any) -> None:
         parse(*arguments)
     except Exception as error:
         raise ValueError(f"{what}: this is no endpoint ({error})") from None
+
+
+def _workers(text: str) -> int:
+    if text == "auto":
+        return len(os.sched_getaffinity(0))
+    number = int(text) if re.fullmatch("[0-9]{1,4}", text) else 0
+    if not 0 < number <= MAX_WORKERS:
+        raise ValueError(f"--workers {text}: auto, or a number from 1 to {MAX_WORKERS}")
+    return number
 
 
 def _secret(file: str | None) -> bytes | None:

@@ -48,3 +48,17 @@ class ClientSettings:
     limits: ClientLimits = ClientLimits()
     cors: Cors = Cors()
     proxies: Proxies = Proxies()
+
+
+@attrs.frozen
+class EcmSettings:
+    """All that one ECM has to know. Endpoints are strings as Twisted has them."""
+
+    listen: tuple[str, ...]
+    proxy_protocol: tuple[str, ...]
+    upstream: str
+    link: LinkSettings
+    clients: ClientSettings
+    www: str | None
+    queue_timeout: int
+    drain_timeout: int

@@ -87,7 +87,7 @@ class EcmTestCase(TestCase):
     async def start(self, *arguments: str) -> Process:
         """Start ECM on a free port, and wait until it serves."""
         ecm = start_ecm(self, "--listen", LOOPBACK, *arguments)
-        self.port = int((await ecm.printed(r"ClientFactory starting on ([0-9]+)"))[1])
+        self.port = int((await ecm.printed(r"Factory starting on ([0-9]+)"))[1])
         await ecm.printed("serves BOSH on")
         self.url = f"http://127.0.0.1:{self.port}"
         return ecm

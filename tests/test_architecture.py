@@ -13,6 +13,7 @@ FOLDER = Path(ecm.__file__).parent
 PURE = [
     *("bosh", "cors", "limits", "packet", "proxy_header", "request", "response"),
     *("settings", "source", "typed", "proof", "dialogue"),
+    "backoff",
 ]
 NOT_PURE = {"twisted", "time", "datetime", "socket", "asyncio", "select", "random", "os"}
 
@@ -23,10 +24,25 @@ PURE_OF_DOCTOR = [
 
 # Each module may import of ecm only what stands above it.
 LAYERS = [
-    *("limits", "counters", "packet", "proxy_header", "request", "response", "cors", "bosh"),
+    *(
+        "limits",
+        "counters",
+        "errors",
+        "hurry",
+        "backoff",
+        "pool",
+        "packet",
+        "proxy_header",
+        "request",
+        "response",
+        "cors",
+        "bosh",
+    ),
     *("source", "settings", "typed", "proof", "dialogue"),
     *("clock", "transport", "framer", "table", "link", "upstream"),
     *("connection", "exchange", "client", "refused", "clients", "proxied", "web"),
+    *("instance", "open_files", "channel", "acceptor", "doors", "worker_log", "worker"),
+    *("nursery_process", "nursery", "seat", "workers"),
     *("numbers", "options", "service"),
 ]
 

@@ -1,5 +1,6 @@
 """The options of ``twistd ecm``."""
 
+import os
 import resource
 from contextlib import redirect_stdout
 from io import StringIO
@@ -58,6 +59,10 @@ class OptionsTests(TestCase):
             ("--max-packet", "4095"): "--max-packet 4095: give a number of bytes",
             ("--max-packet", "10000000000"): "--max-packet 10000000000: give a number",
             ("--max-packet", "٣٣٣٣٣"): "--max-packet ٣٣٣٣٣: give a number",
+            ("--workers", "0"): "--workers 0: auto, or a number from 1 to 1024",
+            ("--workers", "1025"): "--workers 1025: auto, or a number",
+            ("--workers", "many"): "--workers many: auto, or a number",
+            ("--workers", "3", "--max-connections", "2"): "--max-connections: each of the --wor",
             ("--nonsense",): "option --nonsense not recognized",
             ("nonsense",): "Wrong number of arguments",
         }
@@ -65,6 +70,11 @@ class OptionsTests(TestCase):
             stopped = self.assertRaises(SystemExit, parse, *arguments)
             self.assertTrue(str(stopped).startswith(f"twistd ecm: {message}"), str(stopped))
             self.assertNotIn("\n", str(stopped))
+
+    def test_there_is_one_worker_or_one_for_each_core(self) -> None:
+        self.assertEqual(parse()["workers"], 1)
+        self.assertEqual(parse("--workers", "55")["workers"], 55)
+        self.assertEqual(parse("--workers", "auto")["workers"], len(os.sched_getaffinity(0)))
 
     def test_version_is_that_of_ecm(self) -> None:
         with redirect_stdout(StringIO()) as printed:
@@ -176,16 +186,16 @@ class MakeServiceTests(TestCase):
 
     def test_a_port_with_the_proxy_protocol_is_one_of_its_own(self) -> None:
         service = makeService(parse("--proxy-protocol", "tcp:0"))
-        self.assertIsInstance(service.services[1].factory, ProxiedFactory)
+        self.assertIsInstance(service.services[0].factory, ProxiedFactory)
         self.assertEqual(len(service.services), 2)
 
     def test_there_are_no_more_connections_than_open_files(self) -> None:
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         for asked, granted in ((0, files - 128), (10, 10), (10**9, files - 128)):
             service = makeService(parse("--max-connections", str(asked)))
-            self.assertEqual(service.services[1].factory.settings.limits.max_connections, granted)
+            self.assertEqual(service.services[0].factory.settings.limits.max_connections, granted)
 
     def test_a_path_is_served_with_and_without_a_slash_at_its_end(self) -> None:
         for path in ("/a", "/a/"):
             service = makeService(parse("--path", path))
-            self.assertEqual(service.services[1].factory.settings.paths, {b"/a", b"/a/"})
+            self.assertEqual(service.services[0].factory.settings.paths, {b"/a", b"/a/"})

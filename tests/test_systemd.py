@@ -13,8 +13,7 @@ from twisted.internet import reactor
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 from twisted.trial.unittest import TestCase
 
-from ecm.limits import DRAIN_TIMEOUT
-from ecm.service import LAST_WORDS
+from ecm.limits import DRAIN_TIMEOUT, LAST_WORDS
 from tests.ecm_process import Ejabberd, temporary_folder
 from tests.process import Process, script
 from tests.raw_client import RawClient

@@ -1,0 +1,76 @@
+"""The log of a worker: lines on its stdout, which the supervisor logs among its own."""
+
+import json
+import os
+from contextlib import suppress
+from typing import Any
+
+from twisted.internet.abstract import FileDescriptor
+from twisted.internet.main import CONNECTION_DONE
+from twisted.logger import ILogObserver, LogEvent, Logger, LogLevel, formatEvent
+from twisted.python.failure import Failure
+from zope.interface import provider
+
+from ecm.limits import MAX_LOG_LINE
+
+_log = Logger()
+
+
+@provider(ILogObserver)
+def write_event(event: LogEvent) -> None:
+    """Write what a worker logs as a line of JSON to its stdout. An observer of Twisted's log."""
+    text = formatEvent(event)
+    failure = event.get("log_failure")
+    if failure is not None:
+        text += "\n" + failure.getTraceback()
+    level = event.get("log_level", LogLevel.info).name
+    line = json.dumps([level, event.get("log_namespace", "-"), text])
+    with suppress(OSError):  # the supervisor has gone, and the worker will end
+        os.write(1, line.encode() + b"\n")
+
+
+class WorkerLog(FileDescriptor):
+    """Logs what a worker prints, with ``name`` before it."""
+
+    def __init__(self, pipe: int, name: str, reactor: Any) -> None:
+        super().__init__(reactor)
+        os.set_blocking(pipe, False)
+        self._pipe = pipe
+        self._name = name
+        self._rest = b""
+        self.connected = 1
+        self.startReading()
+
+    def fileno(self) -> int:
+        return self._pipe
+
+    def doRead(self) -> Exception | None:
+        try:
+            data = os.read(self._pipe, MAX_LOG_LINE)
+        except BlockingIOError:
+            return None
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        if len(self._rest) >= MAX_LOG_LINE or not data:
+            lines.append(self._rest)
+            self._rest = b""
+        for line in filter(None, lines):
+            self._say(line)
+        return None if data else CONNECTION_DONE
+
+    def _say(self, line: bytes) -> None:
+        level, namespace, text = _parse(line)
+        log = Logger(namespace)
+        log.emit(level, "{worker}: {text}", worker=self._name, text=text)
+
+    def connectionLost(self, reason: Failure) -> None:
+        super().connectionLost(reason)
+        os.close(self._pipe)
+
+
+def _parse(line: bytes) -> tuple[Any, str, str]:
+    """Return level, namespace and text; Python itself, when it dies, prints no JSON."""
+    try:
+        level, namespace, text = json.loads(line)
+        return LogLevel.levelWithName(level), str(namespace), str(text)
+    except ValueError:
+        return LogLevel.error, _log.namespace, line.decode(errors="replace")
