@@ -84,7 +84,11 @@ NAMES = {
 
 # +P: processes, of which each user has up to three. +sbwt: a scheduler with nothing to do sleeps at
 # once; else it burns CPU, the more the less there is to do, and that is nobody's work.
-ERL = "erl -noshell +K true +P 2000000 +sbwt none +sbwtdcpu none +sbwtdio none"
+# +M: carriers of memory as small as there are; after a burst more of them are empty and given back.
+ERL = (
+    "erl -noshell +K true +P 2000000 +sbwt none +sbwtdcpu none +sbwtdio none"
+    " +MHsmbcs 256 +MHlmbcs 256 +MBsmbcs 256 +MBlmbcs 256"
+)
 NETWORK = "-name bench@127.0.0.1 -kernel inet_dist_use_interface {127,0,0,1} -start_epmd false"
 
 

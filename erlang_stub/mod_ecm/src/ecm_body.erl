@@ -288,25 +288,29 @@ body(#xmlel{name = Name, attrs = Attributes, children = Children}, HasPrefixes) 
 
 -spec add_field({binary(), binary()}, scope(), map()) -> map().
 add_field({Name, Text}, Scope, Body) ->
-    case field(meaning(Name, Scope)) of
-        {Key, Type} ->
-            case value(Type, Text) of
-                {ok, Value} -> Body#{Key => Value};
-                default -> Body;
-                error -> throw(bad(Key))
-            end;
-        unknown ->
-            Body
+    case known(Name, Scope) of
+        {Key, Type} -> add_value(Key, value(Type, Text), Body);
+        unknown -> Body
     end.
 
--spec meaning(binary(), scope()) -> binary() | {xbosh | xml, binary()}.
-meaning(Name, Scope) ->
-    case binary:split(Name, <<":">>) of
-        [_] -> Name;
-        [<<"xml">>, Local] -> {xml, Local};
-        [Prefix, Local] when map_get(Prefix, Scope) =:= <<?NS_XBOSH>> -> {xbosh, Local};
-        _ -> Name
+-spec add_value(Key :: atom(), {ok, term()} | default | error, map()) -> map().
+add_value(Key, {ok, Value}, Body) -> Body#{Key => Value};
+add_value(_, default, Body) -> Body;
+add_value(Key, error, _) -> throw(bad(Key)).
+
+%% To look for a prefix costs more than all else here, and most have none.
+-spec known(binary(), scope()) -> {Key :: atom(), type()} | unknown.
+known(Name, Scope) ->
+    case field(Name) of
+        unknown -> prefixed(binary:split(Name, <<":">>), Scope);
+        Known -> Known
     end.
+
+-spec prefixed([binary()], scope()) -> {Key :: atom(), type()} | unknown.
+prefixed([<<"xml">>, Local], _) -> field({xml, Local});
+prefixed([Prefix, Local], Scope) when map_get(Prefix, Scope) =:= <<?NS_XBOSH>> ->
+    field({xbosh, Local});
+prefixed(_, _) -> unknown.
 
 -spec bad(atom()) -> fault().
 bad(rid) -> 'bad-rid';
@@ -372,6 +376,7 @@ declarations(Attributes, Scope) ->
 %% The namespace and the local name of an element. The prefix `xml' cannot be replaced: its
 %% namespace may not be declared.
 -spec expand(binary(), scope()) -> {Namespace :: binary(), Local :: binary()}.
+expand(<<"body">>, #{<<>> := Default}) -> {Default, <<"body">>};  % for speed
 expand(Name, #{<<>> := Default} = Scope) ->
     case binary:split(Name, <<":">>) of
         [<<"xml">>, _] -> {Default, Name};

@@ -12,7 +12,7 @@
 
 -module(ecm_c2s).
 
--export([add_hooks/0, gone/2, open/5, request/4, start/2]).
+-export([add_hooks/0, doze/0, gone/2, open/5, request/4, start/2]).
 -export([handle_info/2, host_up/1, terminated/2]).
 -export([change_shaper/2, close/1, controlling_process/2, get_owner/1, get_transport/1, peername/1,
          reset_stream/1, send_xml/2, setopts/2, sockname/1]).
@@ -40,7 +40,7 @@
                nonce :: ecm_sid:nonce(),
                options :: options(),
                timer = none :: none | {reference(), Due :: integer()},
-               rest = none :: none | reference(),
+               rest = none :: none | reference() | due,
                settles = false :: boolean(),
                shaper = none :: term(),
                error = undefined :: binary() | undefined}).
@@ -100,11 +100,16 @@ gone(Session, Exchange) ->
 
 %% @private What comes to the process of any session of ejabberd; ours is taken.
 -spec handle_info(state(), term()) -> state() | {stop, state()}.
+handle_info(#{server := Server, lang := Lang} = State, {ecm, restart}) ->
+    start_stream(Server, Lang),
+    {stop, State};
 handle_info(State, {ecm, Message}) ->
-    message(Message, State),
+    message(Message),
+    rest(get(?MODULE), State),
     {stop, State};
 handle_info(State, {timeout, Timer, ecm}) ->
-    timeout(Timer, get(?MODULE), State),
+    timeout(Timer, get(?MODULE)),
+    rest(get(?MODULE), State),
     {stop, State};
 handle_info(State, {'$gen_event', {xmlstreamstart, _, _}}) ->
     not_due(get(?MODULE), State);
@@ -147,104 +152,120 @@ refuse_rest() ->
         ok
     end.
 
+%% @doc Deals with what has come, as far as it needs no state of ejabberd_c2s. What the process sends
+%% itself is left, as it comes in the right order only with all else.
+-spec doze() -> ok.
+doze() ->
+    receive
+        {ecm, Message} when is_tuple(Message) ->
+            message(Message),
+            doze();
+        {timeout, Timer, ecm} ->
+            timeout(Timer, get(?MODULE)),
+            doze()
+    after 0 ->
+        ok
+    end.
+
 %% What comes from the link.
 
--spec message(term(), state()) -> ok.
-message({open, Body, Exchange, Key, #{session := Limits} = Options}, State) ->
+-spec message(term()) -> ok.
+message({open, Body, Exchange, Key, #{session := Limits} = Options}) ->
     Nonce = erlang:unique_integer([positive]) band 16#FFFFFFFF,
     Sid = ecm_sid:make(Key, self(), Nonce),
     case ecm_session:new(Body, Exchange, Sid, Limits, now_ms()) of
         {error, Actions} ->
-            act(Actions, State),
+            act(Actions),
             ejabberd_c2s:stop_async(self());
         {Actions, Session} ->
             put(?MODULE, #bosh{session = Session, nonce = Nonce, options = Options}),
             start_stream(maps:get(to, Body), maps:get(lang, Body, <<>>)),
-            act(Actions, State),
+            act(Actions),
             set_timer()
     end;
-message({request, Nonce, Body, Exchange}, State) ->
-    shape(Nonce, get(?MODULE), Body, Exchange, State);
-message({shaped, Body, Exchange}, State) ->
-    take(Body, Exchange, State);
-message({gone, Exchange}, State) ->
-    gone(Exchange, get(?MODULE), State);
-message(settle, State) ->
-    settled(get(?MODULE), State);
-message(rest, State) ->
-    hibernate(get(?MODULE), State).
+message({request, Nonce, Body, Exchange}) ->
+    shape(Nonce, get(?MODULE), Body, Exchange);
+message({shaped, Body, Exchange}) ->
+    take(Body, Exchange);
+message({gone, Exchange}) ->
+    vanished(Exchange, get(?MODULE));
+message(settle) ->
+    settled(get(?MODULE));
+message(rest) ->
+    put(?MODULE, (get(?MODULE))#bosh{rest = due}),
+    ok.
 
 %% It may have gone before its session has begun.
--spec gone(exchange(), #bosh{} | undefined, state()) -> ok.
-gone(_, undefined, _) ->
+-spec vanished(exchange(), #bosh{} | undefined) -> ok.
+vanished(_, undefined) ->
     ok;
-gone(Exchange, _, State) ->
-    step(fun(Session) -> ecm_session:gone(Exchange, now_ms(), Session) end, State).
+vanished(Exchange, _) ->
+    step(fun(Session) -> ecm_session:gone(Exchange, now_ms(), Session) end).
 
 %% After an error of the stream comes its end, with which the error has to go to the client.
--spec settled(#bosh{}, state()) -> ok.
-settled(#bosh{error = undefined} = Bosh, State) ->
+-spec settled(#bosh{}) -> ok.
+settled(#bosh{error = undefined} = Bosh) ->
     put(?MODULE, Bosh#bosh{settles = false}),
-    step(fun(Session) -> ecm_session:flush(now_ms(), Session) end, State);
-settled(_, _) ->
+    step(fun(Session) -> ecm_session:flush(now_ms(), Session) end);
+settled(_) ->
     ok.
 
 %% The options may have a shaper for what a client sends: what is too much waits here.
--spec shape(ecm_sid:nonce(), #bosh{} | undefined, binary(), exchange(), state()) -> ok.
-shape(Nonce, #bosh{nonce = Nonce, shaper = none}, Body, Exchange, State) ->
-    take(Body, Exchange, State);
-shape(Nonce, #bosh{nonce = Nonce, shaper = Shaper} = Bosh, Body, Exchange, State) ->
+-spec shape(ecm_sid:nonce(), #bosh{} | undefined, binary(), exchange()) -> ok.
+shape(Nonce, #bosh{nonce = Nonce, shaper = none}, Body, Exchange) ->
+    take(Body, Exchange);
+shape(Nonce, #bosh{nonce = Nonce, shaper = Shaper} = Bosh, Body, Exchange) ->
     {Next, Pause} = ejabberd_shaper:update(Shaper, byte_size(Body)),
     put(?MODULE, Bosh#bosh{shaper = Next}),
     case Pause > 0 of
         true -> _ = erlang:send_after(Pause, self(), {ecm, {shaped, Body, Exchange}}), ok;
-        false -> take(Body, Exchange, State)
+        false -> take(Body, Exchange)
     end;
-shape(_, _, _, Exchange, _) ->
+shape(_, _, _, Exchange) ->
     ecm_request:refuse(Exchange, <<"item-not-found">>).  % of a process that was here before
 
--spec take(binary(), exchange(), state()) -> ok.
-take(Binary, Exchange, State) ->
+-spec take(binary(), exchange()) -> ok.
+take(Binary, Exchange) ->
     case ecm_body:parse(Binary) of
         {ok, Body} ->
-            step(fun(Session) -> ecm_session:request(Body, Exchange, now_ms(), Session) end, State);
+            step(fun(Session) -> ecm_session:request(Body, Exchange, now_ms(), Session) end);
         {error, _} ->
             ecm_request:refuse(Exchange, <<"bad-request">>)
     end.
 
--spec timeout(reference(), #bosh{} | undefined, state()) -> ok.
-timeout(Timer, #bosh{timer = {Timer, _}} = Bosh, State) ->
+-spec timeout(reference(), #bosh{} | undefined) -> ok.
+timeout(Timer, #bosh{timer = {Timer, _}} = Bosh) ->
     put(?MODULE, Bosh#bosh{timer = none}),
-    step(fun(Session) -> ecm_session:timeout(now_ms(), Session) end, State);
-timeout(_, _, _) ->
+    step(fun(Session) -> ecm_session:timeout(now_ms(), Session) end);
+timeout(_, _) ->
     ok.
 
-%% Lets something happen in the session, does what comes of it, and rests if that was all.
--spec step(fun((ecm_session:session()) -> {[ecm_session:action()], ecm_session:session()}),
-           state()) -> ok.
-step(Happen, State) ->
+%% Lets something happen in the session, and does what comes of it.
+-spec step(fun((ecm_session:session()) -> {[ecm_session:action()], ecm_session:session()})) -> ok.
+step(Happen) ->
     #bosh{session = Session} = Bosh = get(?MODULE),
     {Actions, Next} = Happen(Session),
     put(?MODULE, Bosh#bosh{session = Next}),
-    act(Actions, State),
-    set_timer(),
-    rest(get(?MODULE), State).
+    act(Actions),
+    set_timer().
 
--spec act([ecm_session:action()], state()) -> ok.
-act(Actions, State) ->
-    lists:foreach(fun(Action) -> action(Action, State) end, Actions).
+-spec act([ecm_session:action()]) -> ok.
+act(Actions) ->
+    lists:foreach(fun action/1, Actions).
 
--spec action(ecm_session:action(), state()) -> ok.
-action({answer, {Writer, Id}, Status, Body}, _) ->
+%% Nothing here needs the state of ejabberd_c2s; for what does, the process sends itself a message.
+-spec action(ecm_session:action()) -> ok.
+action({answer, {Writer, Id}, Status, Body}) ->
     ecm_writer:answer(Writer, Id, Status, iolist_to_binary(Body));
-action({deliver, Elements}, _) ->
+action({deliver, Elements}) ->
     lists:foreach(fun(Element) -> event({xmlstreamelement, Element}) end, Elements),
     settle();
-action(restart, #{server := Server, lang := Lang}) ->
-    start_stream(Server, Lang);
-action({over, terminated}, _) ->
+action(restart) ->
+    self() ! {ecm, restart},
+    ok;
+action({over, terminated}) ->
     event({xmlstreamend, <<"stream:stream">>});
-action({over, _}, _) ->
+action({over, _}) ->
     event(closed).
 
 -spec start_stream(Server :: binary(), Lang :: binary()) -> ok.
@@ -296,31 +317,27 @@ now_ms() ->
 
 %% Rest.
 
--spec rest(#bosh{}, state()) -> ok.
-rest(#bosh{settles = true}, _) ->
-    ok;
-rest(#bosh{options = #{hibernate_after := 0}} = Bosh, State) ->
-    hibernate(Bosh, State);
-rest(#bosh{options = #{hibernate_after := infinity}}, _) ->
-    ok;
-rest(#bosh{options = #{hibernate_after := After}, rest = Rest} = Bosh, _) ->
+-spec rest(#bosh{} | undefined, state()) -> ok.
+rest(#bosh{settles = false, options = #{hibernate_after := 0}} = Bosh, State) ->
+    sleep(Bosh, State);
+rest(#bosh{settles = false, rest = due} = Bosh, State) ->
+    put(?MODULE, Bosh#bosh{rest = none}),
+    sleep(Bosh, State);
+rest(#bosh{settles = false, options = #{hibernate_after := After}, rest = Rest} = Bosh, _)
+  when is_integer(After) ->
     _ = is_reference(Rest) andalso erlang:cancel_timer(Rest, [{async, true}, {info, false}]),
     put(?MODULE, Bosh#bosh{rest = erlang:send_after(After, self(), {ecm, rest})}),
+    ok;
+rest(_, _) ->
     ok.
 
-%% Does not return where the process goes to sleep. It must not while p1_server has taken messages
-%% from the mailbox and not dealt with them yet; nor before the session is established, as it has a
-%% time then after which it wakes up by itself.
--spec hibernate(#bosh{} | undefined, state()) -> ok.
-hibernate(#bosh{options = #{c2s := Opts}},
-          #{stream_state := established, stream_timeout := infinity} = State) ->
-    case get('$internal_queue_len') =:= 0
-        andalso process_info(self(), message_queue_len) =:= {message_queue_len, 0} of
-        true -> ecm_sleep:sleep(State, ejabberd_config:fsm_limit_opts(Opts));
-        false -> settle()  % and rest then
-    end;
-hibernate(_, _) ->
-    ok.
+%% If it cannot now, it will try again when that has been dealt with which is to come.
+-spec sleep(#bosh{}, state()) -> ok.
+sleep(#bosh{options = #{c2s := Opts}}, State) ->
+    case ecm_sleep:sleep(State, ejabberd_config:fsm_limit_opts(Opts)) of
+        busy -> settle();
+        unfit -> ok
+    end.
 
 %% As xmpp_socket has it. All of it is called by the process of the session.
 

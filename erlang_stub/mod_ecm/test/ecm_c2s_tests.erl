@@ -252,7 +252,7 @@ only_stanzas_for_somebody_are_routed() ->
 
 %% They were in the mailbox, or in the queue of p1_server.
 requests_of_the_last_moment_are_refused() ->
-    {Session, _} = User = open(#{}),
+    {Session, _} = User = open(#{hibernate_after => infinity}),
     at_once(Session, fun() ->
                              ejabberd_c2s:stop_async(Session),
                              ask(User, 2, []),
