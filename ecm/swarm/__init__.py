@@ -3,6 +3,6 @@
     main -> options -> course -> worker processes      what is to be done
     main <- report  <- course <- worker processes      what has happened
 
-A worker (``worker.py``) runs without Twisted: one for 18,000 users has to be small, and so has each of
-them (docs/swarm.md has the figures). The coordinator, which is everything else, runs on it.
+A worker (``worker.py``) runs without Twisted: one for 18,000 users has to be small, and so has each
+of them (docs/swarm.md has the figures). The coordinator, which is everything else, runs on it.
 """

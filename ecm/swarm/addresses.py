@@ -1,5 +1,6 @@
 """Where the swarm goes, and from which addresses it comes."""
 
+import re
 import socket
 from ipaddress import AddressValueError, IPv4Address, IPv4Network, NetmaskValueError, ip_address
 from typing import NamedTuple
@@ -8,6 +9,8 @@ from urllib.parse import urlsplit
 # Connections that one address can have to one port. The kernel hands out the ports of one parity
 # first (14,116 of them), and looks for those of the other so long that it comes to a crawl.
 CONNECTIONS_PER_SOURCE = 14_000
+
+_VISIBLE = re.compile(r"[!-~]+")
 
 MAX_SOURCES = 65_536  # none needs more, and a typing error in a range should not fill the memory
 
@@ -32,8 +35,8 @@ def target(url: str) -> Target:
         raise ValueError(f"{url!r}: give the URL of a BOSH server, http://HOST:PORT/PATH")
     port = parts.port or 80  # itself a ValueError, with a text, where it is no port
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    if not (path + parts.netloc).isascii() or not (path + parts.netloc).isprintable():
-        raise ValueError(f"{url!r}: percent-encode what is not ASCII")
+    if not _VISIBLE.fullmatch(url):
+        raise ValueError(f"{url!r}: percent-encode what is not visible ASCII")
     return Target(_resolved(parts.hostname, port), port, parts.netloc, path)
 
 

@@ -43,7 +43,9 @@ def cut(data: bytes) -> Answer | None:
     """
     end = data.find(b"\r\n\r\n")
     if end < 0:
-        return _incomplete(data)
+        if len(data) > MAX_HEAD:
+            raise BadAnswer("too long a head")
+        return None
     start = _STATUS.match(data)
     if start is None:
         raise BadAnswer("no HTTP")
@@ -53,11 +55,6 @@ def cut(data: bytes) -> Answer | None:
     content, behind = body
     persists = start[1] == b"1" and _CLOSE.search(data, 0, end + 2) is None
     return Answer(int(start[2]), content, persists, data[behind:])
-
-
-def _incomplete(data: bytes) -> None:
-    if len(data) > MAX_HEAD:
-        raise BadAnswer("too long a head")
 
 
 def _body(data: bytes, end: int) -> tuple[bytes, int] | None:

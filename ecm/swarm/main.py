@@ -57,8 +57,8 @@ def _summary(result: report.Result) -> str:
     lines = [
         f"users: {users['logins']} of {users['asked for']} logged in, {users['left']} left,"
         f" {users['sessions lost']} sessions lost",
-        f"messages: {messages['sent']} sent, {messages['arrived']} arrived, {messages['lost']} lost,"
-        f" {messages['twice']} twice, {messages['astray']} astray",
+        f"messages: {messages['sent']} sent, {messages['arrived']} arrived,"
+        f" {messages['lost']} lost, {messages['twice']} twice, {messages['astray']} astray",
         *(f"error: {times} x {kind}" for kind, times in result["errors"].items()),
         *(
             f"{what}: p50 {found['p50']} ms, p90 {found['p90']} ms, p99 {found['p99']} ms"

@@ -27,9 +27,9 @@ _DOMAIN = re.compile(r"[A-Za-z0-9._:\[\]-]+")  # nothing that would need an esca
 
 @attrs.frozen
 class Options:
-    """What the operator asked for. Rates are a number a second for all together, None for as many as
-    it goes; times are seconds. ``accounts`` is None for SASL ANONYMOUS, ``messages`` for as many as
-    ``duration`` gives."""
+    """What the operator asked for. Rates are a number a second for all together, None for as many
+    as it goes; times are seconds. ``accounts`` is None for SASL ANONYMOUS, ``messages`` for as many
+    as ``duration`` gives."""
 
     target: Target
     domain: str

@@ -31,7 +31,7 @@ def add(table: Table, more: Mapping[int, int]) -> None:
 
 
 def percentile(table: Mapping[int, int], percent: float) -> float | None:
-    """Return the seconds in which so many of a hundred were done; None where nothing was counted."""
+    """Return the seconds in which so many of a hundred were done; None where none was."""
     left = sum(table.values()) * percent / 100
     for number in sorted(table):
         left -= table[number]

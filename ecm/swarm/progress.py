@@ -10,7 +10,7 @@ _EVERY = 5  # samples of a phase that get one line, where there is no terminal
 
 class Progress(Protocol):
     def show(self, sample: Sample, done: float, total: float) -> None:
-        """A second has passed; so much of this phase is done. ``total`` is 0 where it is not known."""
+        """A second has passed; so much of this phase is done, of ``total``, or of 0 if unknown."""
 
     def end(self) -> None: ...
 

@@ -4,9 +4,8 @@ from base64 import b64encode
 
 RESOURCE = "swarm"
 
-_BOSH = "xmlns='http://jabber.org/protocol/httpbind'"
+_BOSH = b"xmlns='http://jabber.org/protocol/httpbind'"
 _XBOSH = "xmlns:xmpp='urn:xmpp:xbosh'"
-_BOSH_BYTES = _BOSH.encode()
 _SASL = "urn:ietf:params:xml:ns:xmpp-sasl"
 
 BIND = (
@@ -47,10 +46,14 @@ class Requests:
             "Content-Type: text/xml; charset=utf-8\r\nContent-Length: "
         ).encode()
         self._creation = (
-            f"to='{domain}' wait='{wait}' hold='{hold}' ver='1.11' xml:lang='en'"
-            f" xmpp:version='1.0' {_XBOSH} {_BOSH}/>"
-        ).encode()
-        self._restart = f"to='{domain}' xmpp:restart='true' {_XBOSH} {_BOSH}/>".encode()
+            (
+                f"to='{domain}' wait='{wait}' hold='{hold}' ver='1.11' xml:lang='en'"
+                f" xmpp:version='1.0' {_XBOSH} "
+            ).encode()
+            + _BOSH
+            + b"/>"
+        )
+        self._restart = f"to='{domain}' xmpp:restart='true' {_XBOSH} ".encode() + _BOSH + b"/>"
 
     def creation(self, rid: int) -> bytes:
         return self._post(b"<body rid='%d' %b" % (rid, self._creation))
@@ -59,17 +62,14 @@ class Requests:
         return self._post(b"<body rid='%d' sid='%b' %b" % (rid, sid, self._restart))
 
     def empty(self, rid: int, sid: bytes) -> bytes:
-        return self._post(b"<body rid='%d' sid='%b' %b/>" % (rid, sid, _BOSH_BYTES))
+        return self._post(b"<body rid='%d' sid='%b' %b/>" % (rid, sid, _BOSH))
 
     def carrying(self, rid: int, sid: bytes, stanzas: bytes) -> bytes:
-        return self._post(
-            b"<body rid='%d' sid='%b' %b>%b</body>" % (rid, sid, _BOSH_BYTES, stanzas)
-        )
+        return self._post(b"<body rid='%d' sid='%b' %b>%b</body>" % (rid, sid, _BOSH, stanzas))
 
     def end(self, rid: int, sid: bytes) -> bytes:
         return self._post(
-            b"<body rid='%d' sid='%b' type='terminate' %b>%b</body>"
-            % (rid, sid, _BOSH_BYTES, ABSENCE)
+            b"<body rid='%d' sid='%b' type='terminate' %b>%b</body>" % (rid, sid, _BOSH, ABSENCE)
         )
 
     def _post(self, body: bytes) -> bytes:

@@ -24,8 +24,8 @@ _MAX_RID = 2**31  # of the first; far enough from 2^53, where XEP-0124 has the e
 class Sessions:
     """``users`` has those who log in and who are online, by number; None for who is not there.
 
-    ``online`` counts those who are leaving, too. ``speaking`` is how many have a request of their own
-    on the way beside the one that was held; ``given_up`` is how many could not log in.
+    ``online`` counts those who are leaving, too. ``speaking`` is how many have a request of their
+    own on the way beside the one that was held; ``given_up`` is how many could not log in.
     """
 
     def __init__(

@@ -8,7 +8,8 @@ from ecm.swarm.percentiles import Table
 
 
 class Tally:
-    """``logins``, ``lost`` and ``given_up`` are users; ``polls`` and ``requests`` what they sent."""
+    """``counts`` has users by what became of them (logins, left, lost, given up), and what they
+    have sent (requests, polls)."""
 
     __slots__ = ("counts", "errors", "latencies")
 

@@ -24,8 +24,8 @@ class Task(NamedTuple):
 
 
 class Talk(NamedTuple):
-    """What users do once they are online. ``messages`` is how many there are to be in all, None for no
-    end."""
+    """What users do once they are online. ``messages`` is how many there are to be in all, None for
+    no end."""
 
     messages: int | None
     message_rate: float | None

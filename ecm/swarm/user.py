@@ -18,8 +18,8 @@ NONE = -1  # instead of a file descriptor
 
 
 class User:
-    """``line`` is the connection of the newest request, ``other`` that of the one before, each a file
-    descriptor or NONE; the flags say whether an answer is due. As answers come in the order of
+    """``line`` is the connection of the newest request, ``other`` that of the one before, each a
+    file descriptor or NONE; the flags say whether an answer is due. As answers come in the order of
     requests, the RID on ``other`` is the one before ``rid``.
 
     ``asked`` is when the newest request was sent, and while the user logs in, when that began.

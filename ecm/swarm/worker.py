@@ -7,7 +7,6 @@ whenever something is done. It ends with the end of stdin, which is also that of
 import json
 import os
 import resource
-import secrets
 import signal
 import sys
 import time
@@ -34,7 +33,7 @@ class Worker:
     def __init__(self, task: Task) -> None:
         self._lines = Lines(task.address, task.sources)
         self._tally = Tally()
-        self._mail = Mail(secrets.token_hex(_RUN_BYTES))
+        self._mail = Mail(os.urandom(_RUN_BYTES).hex())
         accounts = None if task.accounts is None else Accounts(task.accounts)
         requests = Requests(task.host, task.path, task.domain, task.wait, task.hold)
         login = Login(requests, accounts, task.domain)
@@ -103,7 +102,8 @@ def main() -> None:
     # Ctrl-C at a terminal is for the coordinator, which says what is to be done about it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _raise_open_files()
-    line = sys.stdin.buffer.raw.readline()  # type: ignore[attr-defined]  # and nothing beyond it
+    with open(sys.stdin.fileno(), "rb", buffering=0, closefd=False) as stdin:
+        line = stdin.readline()  # and nothing beyond it
     if line:
         task = Task(**json.loads(line))
         with suppress(BrokenPipeError):  # the coordinator has gone
