@@ -27,6 +27,7 @@ class Course:
         self.interrupts = 0
         self.bytes_per_user = 0.0
         self.cpu_of_logins = 0.0
+        self.most_online = 0
         self.lost_with_workers = 0
         self.seconds: dict[str, float] = {}  # that each phase took
         self._reactor: Any = reactor
@@ -119,6 +120,7 @@ class Course:
 
     def _told(self, worker: Worker, report: Report) -> None:
         self.figures.add(report)
+        self.most_online = max(self.most_online, sum(told["online"] for told in self.reports()))
         self._look()
 
     def _ended(self, worker: Worker) -> None:

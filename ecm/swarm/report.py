@@ -27,7 +27,7 @@ def result(options: Options, course: Course) -> Result:
         "given up": counts["given up"],
         "sessions lost": counts["lost"] + course.lost_with_workers,
         "left": counts["left"],
-        "most online": max((sample["online"] for sample in course.figures.series), default=0),
+        "most online": course.most_online,
     }
     return {
         "ok": _is_ok(users, messages, errors, course.interrupts),
