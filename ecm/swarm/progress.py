@@ -48,9 +48,9 @@ class Bar:
             self._bar = self._tqdm(
                 total=total or None,
                 desc=self._phase,
-                bar_format="{desc:7} {percentage:3.0f}%|{bar:20}| {remaining} left {postfix}"
+                bar_format="{desc:7} {percentage:3.0f}%|{bar:20}| {remaining} left{postfix}"
                 if total
-                else "{desc:7} {elapsed} {postfix}",
+                else "{desc:7} {elapsed}{postfix}",
                 dynamic_ncols=True,
             )
         self._bar.n = min(done, total) if total else 0
