@@ -1,6 +1,8 @@
 """What may import what, read from the sources."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 from twisted.trial.unittest import TestCase
@@ -75,9 +77,10 @@ class ArchitectureTests(TestCase):
         modules = {path.stem for path in FOLDER.glob("*.py")} - {"__init__"}
         self.assertEqual(modules, set(LAYERS))
 
-    def test_the_server_does_without_the_demo(self) -> None:
+    def test_the_server_does_without_the_demo_and_the_swarm(self) -> None:
         for module in LAYERS:
             self.assertFalse(any(name.startswith("ecm.demo") for name in imports(module)), module)
+            self.assertFalse(any(name.startswith("ecm.swarm") for name in imports(module)), module)
 
     def test_the_rules_of_the_doctor_are_pure(self) -> None:
         for module in PURE_OF_DOCTOR:
@@ -93,3 +96,8 @@ class ArchitectureTests(TestCase):
     def test_only_web_needs_twisted_web(self) -> None:
         for module in set(LAYERS) - {"web"}:
             self.assertFalse(any(name.startswith("twisted.web") for name in imports(module)))
+
+    def test_workers_of_the_swarm_do_without_twisted(self) -> None:
+        command = "import sys, ecm.swarm.worker; print('twisted' in sys.modules)"
+        loaded = subprocess.run([sys.executable, "-c", command], capture_output=True, check=True)
+        self.assertEqual(loaded.stdout, b"False\n")

@@ -172,6 +172,7 @@ class InstalledTest(TestCase):
         self.assertIn(__version__, environment.run("twistd", "ecm", "--version"))
         self.assertIn("--ready-file", environment.run("ecm-demo", "--help"))
         self.assertIn("--users N", environment.run("ecm-doctor", "--help"))
+        self.assertIn("--target-is-mine", environment.run("ecm-swarm", "--help"))
 
     def test_wheel(self) -> None:
         environment = Environment(self.folder, _archives().wheel)

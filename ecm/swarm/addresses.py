@@ -1,0 +1,74 @@
+"""Where the swarm goes, and from which addresses it comes."""
+
+import re
+import socket
+from ipaddress import AddressValueError, IPv4Address, IPv4Network, NetmaskValueError, ip_address
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+# Connections that one address can have to one port. The kernel hands out the ports of one parity
+# first (14,116 of them), and looks for those of the other so long that it comes to a crawl.
+CONNECTIONS_PER_SOURCE = 14_000
+
+_VISIBLE = re.compile(r"[!-~]+")
+
+MAX_SOURCES = 65_536  # none needs more, and a typing error in a range should not fill the memory
+
+
+class Target(NamedTuple):
+    """A BOSH URL, and the address it stands for."""
+
+    address: str
+    port: int
+    host: str  # as the header of this name has it
+    path: str
+
+    @property
+    def is_loopback(self) -> bool:
+        return ip_address(self.address).is_loopback
+
+
+def target(url: str) -> Target:
+    """Raises ValueError, which says what to give."""
+    parts = urlsplit(url)
+    if parts.scheme != "http" or not parts.hostname or parts.username:
+        raise ValueError(f"{url!r}: give the URL of a BOSH server, http://HOST:PORT/PATH")
+    port = parts.port or 80  # itself a ValueError, with a text, where it is no port
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    if not _VISIBLE.fullmatch(url):
+        raise ValueError(f"{url!r}: percent-encode what is not visible ASCII")
+    return Target(_resolved(parts.hostname, port), port, parts.netloc, path)
+
+
+def _resolved(host: str, port: int) -> str:
+    try:
+        found = socket.getaddrinfo(host, port, socket.AF_INET, socket.SOCK_STREAM)
+    except OSError as error:
+        raise ValueError(f"{host}: {error.strerror}; give a name or an address of IPv4") from None
+    return str(found[0][4][0])
+
+
+def sources(text: str) -> list[str]:
+    """``127.1.0.1-127.1.0.110`` or ``127.1.0.0/25`` or one address; several with commas between.
+
+    Raises ValueError, which says what to give.
+    """
+    found: list[str] = []
+    for part in text.split(","):
+        first, count = _range(part)
+        if count < 1 or len(found) + count > MAX_SOURCES:
+            raise ValueError(f"{part!r}: give from 1 to {MAX_SOURCES} addresses, the least first")
+        found.extend(str(first + number) for number in range(count))
+    return found
+
+
+def _range(part: str) -> tuple[IPv4Address, int]:
+    """Return the first address, and how many there are."""
+    try:
+        if "/" in part:
+            network = IPv4Network(part)
+            return network.network_address, network.num_addresses
+        first, _, last = part.partition("-")
+        return IPv4Address(first), int(IPv4Address(last or first)) - int(IPv4Address(first)) + 1
+    except (AddressValueError, NetmaskValueError, ValueError):
+        raise ValueError(f"{part!r}: give ADDRESS, ADDRESS-ADDRESS or ADDRESS/BITS") from None

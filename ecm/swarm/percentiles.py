@@ -1,0 +1,40 @@
+"""Percentiles of many durations, from a table whose size does not grow with their number. Pure.
+
+A duration falls into one of the buckets that are 5 % wide; what comes out is the upper end of
+one, so that it is at most 5 % too long. Tables of several processes are added up.
+"""
+
+import math
+from collections.abc import Mapping
+
+_WIDTH = math.log(1.05)
+_LEAST = 1e-5  # seconds; what is shorter counts as this
+
+Table = dict[int, int]
+
+
+def bucket(seconds: float) -> int:
+    """Return the number of the bucket for a duration."""
+    return math.ceil(math.log(max(seconds, _LEAST) / _LEAST) / _WIDTH)
+
+
+def count(table: Table, seconds: float) -> None:
+    """Count one duration."""
+    number = bucket(seconds)
+    table[number] = table.get(number, 0) + 1
+
+
+def add(table: Table, more: Mapping[int, int]) -> None:
+    """Add up two tables, in the first."""
+    for number, times in more.items():
+        table[number] = table.get(number, 0) + times
+
+
+def percentile(table: Mapping[int, int], percent: float) -> float | None:
+    """Return the seconds in which so many of a hundred were done; None where none was."""
+    left = sum(table.values()) * percent / 100
+    for number in sorted(table):
+        left -= table[number]
+        if left <= 0:
+            return _LEAST * math.exp(number * _WIDTH)
+    return None

@@ -1,0 +1,78 @@
+"""The command line of ``ecm-swarm``."""
+
+import io
+from contextlib import redirect_stderr
+
+from twisted.trial.unittest import TestCase
+
+from ecm.swarm import workers
+from ecm.swarm.options import parse
+
+URL = "http://127.0.0.1:5280/http-bind"
+
+
+class OptionTests(TestCase):
+    def refused(self, *arguments: str) -> str:
+        """The line that is said to them."""
+        said = io.StringIO()
+        with redirect_stderr(said):
+            exited = self.assertRaises(SystemExit, parse, arguments)
+        self.assertEqual(exited.code, 2)
+        self.assertEqual(said.getvalue().count("\n"), 1)
+        return said.getvalue()
+
+    def test_defaults(self) -> None:
+        options = parse([URL])
+        self.assertEqual((options.users, options.processes, options.rate), (100, 1, 100.0))
+        self.assertFalse(options.talks)
+
+    def test_another_machine_only_when_told_so(self) -> None:
+        self.assertIn("--target-is-mine", self.refused("http://192.0.2.1/"))
+        self.assertEqual(parse(["http://192.0.2.1/", "--target-is-mine"]).target.port, 80)
+
+    def test_max(self) -> None:
+        options = parse([URL, "--rate", "max", "--poll-rate", "max"])
+        self.assertEqual((options.rate, options.poll_rate), (None, None))
+        self.assertTrue(options.talks)
+
+    def test_mistakes(self) -> None:
+        for arguments, text in (
+            ([], "URL"),
+            (["ftp://127.0.0.1/"], "give the URL of a BOSH server"),
+            ([URL, "--users", "0"], "give from 1"),
+            ([URL, "--rate", "-1"], "--rate"),
+            ([URL, "--rate", "1e9"], "a number a second, or max"),
+            ([URL, "--wait", "x"], "give from 1 to 3600"),
+            ([URL, "--accounts", "user:secret"], "{} for the number"),
+            ([URL, "--sources", "127.0.0.2-127.0.0.1"], "the least first"),
+            ([URL, "--messages", "10"], "--messages needs --message-rate"),
+            (
+                [URL, "--messages", "1", "--message-rate", "1", "--duration", "1"],
+                "give one of them",
+            ),
+            ([URL, "--users", "5", "--processes", "6"], "--processes 6: give from 1 to 5"),
+            ([URL, "--users", "14001"], "2 addresses"),
+            ([URL, "--users", "7001", "--connections", "2"], "2 addresses"),
+            ([URL, "--domain", "a'b"], "no domain"),
+            ([URL, "--duration", "inf"], "give seconds"),
+        ):
+            self.assertIn(text, self.refused(*arguments))
+
+    def test_processes_for_all_users(self) -> None:
+        many = ["--users", "100000", "--sources", "127.1.0.1-127.1.0.9"]
+        self.assertGreater(parse([URL, *many]).processes, 0)
+
+
+class ShareTests(TestCase):
+    def test_what_each_worker_gets(self) -> None:
+        options = parse(
+            [URL, "--users", "10", "--first", "100", "--processes", "3", "--rate", "30"]
+            + ["--sources", "127.1.0.1-127.1.0.7", "--message-rate", "max", "--messages", "7"]
+        )
+        tasks, talks = workers.tasks(options), workers.talks(options)
+        numbers = [range(task.first, task.first + task.users) for task in tasks]
+        self.assertEqual([n for several in numbers for n in several], [*range(100, 110)])
+        self.assertEqual(sorted(s for task in tasks for s in task.sources), options.sources)
+        self.assertEqual([task.rate for task in tasks], [10.0] * 3)
+        self.assertEqual(sum(talk.messages or 0 for talk in talks), 7)
+        self.assertEqual([talk.message_rate for talk in talks], [None] * 3)
