@@ -18,7 +18,7 @@ CONFORMANCE_PYTHON = $(if $(filter megaphone,$(PEER)),$(VENV)/bin/python,$(PYTHO
 # Apt-get runs once at a time, and before anything that needs what it installs.
 .NOTPARALLEL:
 .PHONY: help run test trial interop fuzz bench-memory bench-slow bench-workers bench-link bench-ejabberd check docs clean
-.PHONY: conformance python
+.PHONY: conformance million python
 .PHONY: debian-run debian-test debian-interop debian-bench debian-conformance
 
 help:  ## Show this list
@@ -58,6 +58,9 @@ bench-link: $(VENV)/bench.stamp  ## Measure a typed link beside a plain one
 
 bench-ejabberd: $(VENV)/bench.stamp debian-run  ## Measure what users cost ejabberd; or mod_ecm alone: USERS=200000
 	$(VENV)/bin/python -m bench.ejabberd$(if $(USERS), --users $(USERS))
+
+million: $(VENV)/bench.stamp debian-run  ## Put a million users online on this machine, in most of an hour; or USERS=100000
+	$(VENV)/bin/python -m bench.million$(if $(USERS), --users $(USERS))
 
 check: $(VENV)/check.stamp  ## Lint, check formatting and types, compile mod_ecm without a warning
 	$(VENV)/bin/ruff check

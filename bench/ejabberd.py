@@ -8,7 +8,6 @@ poll and for a message, mod_ecm beside stock BOSH (bench/beam_cpu.py).
 """
 
 import argparse
-import resource
 import sys
 from pathlib import Path
 from statistics import median
@@ -23,7 +22,7 @@ from bench.idle import Growth, Waking
 from bench.link import positive
 from bench.machine import machine
 from bench.node import Kind, compiled, node
-from bench.process import stop_on_signals
+from bench.process import open_files, stop_on_signals
 
 # Resident bytes of ejabberd for a user who does nothing: the budget, and what one aims at.
 BUDGET = 6_000
@@ -164,13 +163,6 @@ def even(value: str) -> int:
     if number % 2:
         raise ValueError
     return number
-
-
-def open_files() -> int:
-    """Let this program and all that it starts open as many files as they may; return how many."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    return most
 
 
 def versions(code: list[Path]) -> dict[str, str]:

@@ -61,18 +61,20 @@ listen chat
 
 
 @contextmanager
-def ecm(folder: Path, behind: int, tls: bool = False, protocol: str = "plain") -> Iterator[Running]:
+def ecm(
+    folder: Path, behind: int, tls: bool = False, protocol: str = "plain", workers: int = 1
+) -> Iterator[Running]:
     """ECM, with the server behind at the other end of its link, which is plain or typed."""
     port, log = free_port(), folder / "ecm.log"
     listen = f"tcp:{port}:interface=127.0.0.1:backlog=4096"
     if tls:
         listen = listen.replace("tcp:", "ssl:") + f":privateKey={_certificate(folder)}"
     options = ["--listen", listen, "--upstream", f"tcp:127.0.0.1:{behind}"]
-    options += ["--protocol", protocol]
+    options += ["--protocol", protocol, "--workers", str(workers)]
     pidfile = f"--pidfile={folder}/ecm.pid"
     twistd = Path(sys.executable).parent / "twistd"
     with Process(twistd, "-n", pidfile, "ecm", *options, log=log) as process:
-        process.wait_until_logged("link up")
+        process.wait_until_logged("link up", times=workers)
         process.wait_until_listening(port)
         yield process, port
 

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -59,16 +60,13 @@ class Process:
 
     @property
     def pids(self) -> list[int]:
-        """Its own ID, and those of its children."""
-        pid = self._process.pid
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        return [pid, *map(int, children)]
+        """Its own ID, and those of all that it has started, directly or not."""
+        return _tree(self._process.pid)
 
-    def cpu_seconds(self) -> float:
-        """Return the CPU that it has had so far, without its children."""
-        stat = Path(f"/proc/{self._process.pid}/stat").read_text()
-        fields = stat.rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
+    def cpu_seconds(self, children: bool = False) -> float:
+        """Return the CPU that it has had so far, without that of its children, or with it."""
+        pids = self.pids if children else self.pids[:1]
+        return sum(map(_cpu_seconds, pids))
 
     def say(self, line: str) -> None:
         """Raises RuntimeError where it has ended."""
@@ -97,11 +95,11 @@ class Process:
             if number >= at_least:
                 return number
 
-    def wait_until_logged(self, text: str) -> None:
+    def wait_until_logged(self, text: str, times: int = 1) -> None:
         """Raises RuntimeError where that does not happen in time."""
         assert self._log is not None
         until = time.monotonic() + PATIENCE
-        while text not in self._log.read_text():
+        while self._log.read_text().count(text) < times:
             self._check(until, f"it has not logged {text!r}, but {self._log.read_text()}")
 
     def wait_until_listening(self, port: int) -> None:
@@ -118,6 +116,23 @@ class Process:
         if self._process.poll() is not None or time.monotonic() > until:
             raise RuntimeError(f"{' '.join(self._command)}: {why}")
         time.sleep(0.05)
+
+
+def _tree(pid: int) -> list[int]:
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except FileNotFoundError:  # it has just ended
+        return []
+    return [pid, *(below for child in children for below in _tree(int(child)))]
+
+
+def _cpu_seconds(pid: int) -> float:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:  # it has just ended
+        return 0
+    fields = stat.rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
 
 
 def python(module: str, *arguments: str, log: Path | None = None) -> Process:
@@ -140,6 +155,13 @@ def _stop(number: int, frame: FrameType | None) -> None:
     for stop in STOPS:
         signal.signal(stop, signal.SIG_IGN)  # a second one would leave the blocks half done
     sys.exit(128 + number)
+
+
+def open_files() -> int:
+    """Let this program and all that it starts open as many files as they may; return how many."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    return most
 
 
 def free_port() -> int:
