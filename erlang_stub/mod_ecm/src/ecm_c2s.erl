@@ -39,7 +39,8 @@
 -record(bosh, {session :: ecm_session:session(),
                nonce :: ecm_sid:nonce(),
                options :: options(),
-               timer = none :: none | {reference(), Due :: integer()},
+               content = none :: binary() | none,  % what the client has asked for
+               timer = none :: ecm_timer:timer(),
                rest = none :: none | reference(),
                settles = false :: boolean(),
                shaper = none :: term(),
@@ -153,12 +154,14 @@ refuse_rest() ->
 message({open, Body, Exchange, Key, #{session := Limits} = Options}, State) ->
     Nonce = erlang:unique_integer([positive]) band 16#FFFFFFFF,
     Sid = ecm_sid:make(Key, self(), Nonce),
+    Content = maps:get(content, Body, none),
     case ecm_session:new(Body, Exchange, Sid, Limits, now_ms()) of
-        {error, Actions} ->
-            act(Actions, State),
+        {error, {Status, Answer}} ->
+            answer(Exchange, Status, Answer, Content),
             ejabberd_c2s:stop_async(self());
         {Actions, Session} ->
-            put(?MODULE, #bosh{session = Session, nonce = Nonce, options = Options}),
+            put(?MODULE, #bosh{session = Session, nonce = Nonce, options = Options,
+                                content = Content}),
             start_stream(maps:get(to, Body), maps:get(lang, Body, <<>>)),
             act(Actions, State),
             set_timer()
@@ -209,7 +212,8 @@ take(Binary, Exchange, State) ->
         {ok, Body} ->
             step(fun(Session) -> ecm_session:request(Body, Exchange, now_ms(), Session) end, State);
         {error, _} ->
-            ecm_request:refuse(Exchange, <<"bad-request">>)
+            #bosh{content = Content} = get(?MODULE),
+            ecm_request:refuse(Exchange, <<"bad-request">>, Content)
     end.
 
 -spec timeout(reference(), #bosh{} | undefined, state()) -> ok.
@@ -235,8 +239,9 @@ act(Actions, State) ->
     lists:foreach(fun(Action) -> action(Action, State) end, Actions).
 
 -spec action(ecm_session:action(), state()) -> ok.
-action({answer, {Writer, Id}, Status, Body}, _) ->
-    ecm_writer:answer(Writer, Id, Status, iolist_to_binary(Body));
+action({answer, Exchange, Status, Body}, _) ->
+    #bosh{content = Content} = get(?MODULE),
+    answer(Exchange, Status, Body, Content);
 action({deliver, Elements}, _) ->
     lists:foreach(fun(Element) -> event({xmlstreamelement, Element}) end, Elements),
     settle();
@@ -246,6 +251,10 @@ action({over, terminated}, _) ->
     event({xmlstreamend, <<"stream:stream">>});
 action({over, _}, _) ->
     event(closed).
+
+-spec answer(exchange(), ecm_answer:status(), iodata(), Content :: binary() | none) -> ok.
+answer({Writer, Id}, Status, Body, Content) ->
+    ecm_writer:answer(Writer, Id, ecm_content:head(Status, Content), iolist_to_binary(Body)).
 
 -spec start_stream(Server :: binary(), Lang :: binary()) -> ok.
 start_stream(Server, Lang) ->
@@ -271,24 +280,11 @@ settle() ->
             ok
     end.
 
-%% One timer, for what is due next.
 -spec set_timer() -> ok.
 set_timer() ->
     #bosh{session = Session, timer = Timer} = Bosh = get(?MODULE),
-    case {ecm_session:deadline(Session), Timer} of
-        {Due, {_, Due}} -> ok;
-        {Due, _} -> put(?MODULE, Bosh#bosh{timer = start_timer(Due, Timer)}), ok
-    end.
-
--spec start_timer(integer() | infinity, none | {reference(), integer()}) ->
-    none | {reference(), integer()}.
-start_timer(Due, {Timer, _}) ->
-    _ = erlang:cancel_timer(Timer, [{async, true}, {info, false}]),
-    start_timer(Due, none);
-start_timer(infinity, none) ->
-    none;
-start_timer(Due, none) ->
-    {erlang:start_timer(Due, self(), ecm, [{abs, true}]), Due}.
+    put(?MODULE, Bosh#bosh{timer = ecm_timer:set(ecm_session:deadline(Session), Timer)}),
+    ok.
 
 -spec now_ms() -> integer().
 now_ms() ->
@@ -354,11 +350,11 @@ close(_) ->
 -spec close_session(#bosh{} | undefined) -> ok.
 close_session(undefined) ->
     ok;
-close_session(#bosh{session = Session, error = Error, timer = Timer} = Bosh) ->
+close_session(#bosh{session = Session, error = Error, timer = Timer, content = Content} = Bosh) ->
     {Actions, Next} = ecm_session:close(Error, now_ms(), Session),
-    put(?MODULE, Bosh#bosh{session = Next, timer = start_timer(infinity, Timer)}),
-    _ = [ecm_writer:answer(Writer, Id, Status, iolist_to_binary(Body))
-         || {answer, {Writer, Id}, Status, Body} <- Actions],
+    put(?MODULE, Bosh#bosh{session = Next, timer = ecm_timer:set(infinity, Timer)}),
+    _ = [answer(Exchange, Status, Body, Content)
+         || {answer, Exchange, Status, Body} <- Actions],
     ok.
 
 %% Never the process itself, which would be given an XML stream then. This one is there as long as

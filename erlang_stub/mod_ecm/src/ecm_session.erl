@@ -57,15 +57,14 @@
 
 %% @doc Creates a session, at the request for it (7.1). `Sid' names it.
 -spec new(ecm_body:body(), exchange(), Sid :: binary(), options(), Now :: ms()) ->
-    {[action()], session()} | {error, [action()]}.
+    {[action()], session()} | {error, Answer :: {ecm_answer:status(), Body :: iodata()}}.
 new(Body, Exchange, Sid, Options, Now) ->
     case ecm_agreement:new(Body, Options) of
         {ok, Agreement} ->
             done(create(Body, Exchange, Sid, Agreement, Now));
         {error, Condition} ->
             Answer = ecm_answer:terminate(Condition, [], is_map_key(ver, Body)),
-            {Status, Content} = ecm_answer:content(Answer),
-            {error, [{answer, Exchange, Status, Content}]}
+            {error, ecm_answer:content(Answer)}
     end.
 
 -spec create(ecm_body:body(), exchange(), binary(), ecm_agreement:agreement(), ms()) -> session().

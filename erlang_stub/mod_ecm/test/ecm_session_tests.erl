@@ -47,16 +47,16 @@ only_the_first_answer_creates_the_session_test() ->
                {2, {says, [a]}, [{2, [a]}]}]).
 
 creation_without_a_host_test() ->
-    ?assertMatch({error, [{answer, here, 200, _}]}, new(#{to => <<>>})),
-    {error, [{answer, here, 200, Content}]} = new(#{to => <<>>}),
+    ?assertMatch({error, {200, _}}, new(#{to => <<>>})),
+    {error, {200, Content}} = new(#{to => <<>>}),
     ?assertEqual({#{type => <<"terminate">>, condition => <<"improper-addressing">>}, []},
                  ecm_conversation:answer(Content)).
 
 creation_without_a_rid_test() ->
     Body = #{to => <<"localhost">>, els => []},
-    ?assertMatch({error, [{answer, here, 400, _}]},
+    ?assertMatch({error, {400, _}},
                  ecm_session:new(Body, here, <<"SID">>, options(), 0)),
-    ?assertMatch({error, [{answer, here, 200, _}]},
+    ?assertMatch({error, {200, _}},
                  ecm_session:new(Body#{ver => <<"1.6">>}, here, <<"SID">>, options(), 0)).
 
 %% Holding (8).
