@@ -31,8 +31,8 @@
       restart => true}.
 
 -type fault() ::
-    'not-xml' | 'not-body' | 'missing-rid' | 'text-between-stanzas' | 'namespace-too-long' |
-    'bad-rid' | 'bad-ack' | 'bad-wait' | 'bad-hold' | 'bad-pause' | 'bad-ver' | 'bad-type' |
+    'not-xml' | 'forbidden-markup' | 'not-body' | 'missing-rid' | 'text-between-stanzas' |
+    'namespace-too-long' | 'bad-rid' | 'bad-ack' | 'bad-wait' | 'bad-hold' | 'bad-pause' | 'bad-ver' | 'bad-type' |
     'bad-restart'.
 
 -type type() :: sid | text | number | rid | ver | type | boolean.
@@ -264,7 +264,7 @@ ver(Text) ->
 parse_xml(Bytes) ->
     case fxml_stream:parse_element(Bytes) of
         #xmlel{} = Root ->
-            try {ok, body(Root, has_prefixes(Bytes))}
+            try {ok, body(Root, Bytes)}
             catch throw:Fault -> {error, Fault}
             end;
         {error, _} ->
@@ -276,15 +276,16 @@ parse_xml(Bytes) ->
 has_prefixes(Bytes) ->
     binary:match(Bytes, <<"xmlns:">>) =/= nomatch.
 
--spec body(xmlel(), boolean()) -> body().
-body(#xmlel{name = Name, attrs = Attributes, children = Children}, HasPrefixes) ->
+-spec body(xmlel(), binary()) -> body().
+body(#xmlel{name = Name, attrs = Attributes, children = Children}, Bytes) ->
+    ecm_markup:is_forbidden(Bytes) andalso throw('forbidden-markup'),
     Scope = scope(Attributes, #{<<>> => <<>>}),
     expand(Name, Scope) =:= {?NS_BODY, <<"body">>} orelse throw('not-body'),
     Body = lists:foldl(fun(Attribute, Before) -> add_field(Attribute, Scope, Before) end,
                        #{}, Attributes),
     is_map_key(rid, Body) orelse throw('missing-rid'),
     Els = [El || Child <- Children, El <- el(Child)],
-    Body#{els => stanzas(Els, Scope, HasPrefixes)}.
+    Body#{els => stanzas(Els, Scope, has_prefixes(Bytes))}.
 
 -spec add_field({binary(), binary()}, scope(), map()) -> map().
 add_field({Name, Text}, Scope, Body) ->

@@ -28,9 +28,7 @@
                      c2s := [{atom(), term()}],
                      hibernate_after := non_neg_integer() | infinity}.
 
--type address() :: {inet:ip_address(), inet:port_number()}.
-
--type socket() :: {?MODULE, Client :: address()}.
+-type socket() :: {?MODULE, Client :: ecm_peer:address()}.
 
 %% The state of ejabberd_c2s.
 -type state() :: map().
@@ -47,6 +45,7 @@
                error = undefined :: binary() | undefined}).
 
 -define(CLIENT, <<"jabber:client">>).
+-define(STANZAS, [<<"message">>, <<"presence">>, <<"iq">>]).
 -define(STREAMS, <<"http://etherx.jabber.org/streams">>).
 
 %% From the link.
@@ -69,14 +68,9 @@ host_up(Host) ->
 %% @doc Starts the process of a session.
 -spec start(Client :: ecm_peer:peer(), options()) -> pid().
 start(Client, #{c2s := Opts}) ->
-    Socket = {?MODULE, address(Client)},
+    Socket = {?MODULE, ecm_peer:address(Client)},
     {ok, Session} = ejabberd_c2s:start(?MODULE, Socket, [{xml_socket, true} | Opts]),
     Session.
-
-%% The rest of ejabberd takes it for granted that a session has an IP address.
--spec address(ecm_peer:peer()) -> address().
-address({local, _}) -> {{127, 0, 0, 1}, 0};
-address(Client) -> Client.
 
 %% @doc Lets it begin, with the body that asks for it.
 -spec open(pid(), ecm_body:body(), exchange(), ecm_sid:key(), options()) -> ok.
@@ -243,7 +237,7 @@ action({answer, Exchange, Status, Body}, _) ->
     #bosh{content = Content} = get(?MODULE),
     answer(Exchange, Status, Body, Content);
 action({deliver, Elements}, _) ->
-    lists:foreach(fun(Element) -> event({xmlstreamelement, Element}) end, Elements),
+    lists:foreach(fun deliver/1, Elements),
     settle();
 action(restart, #{server := Server, lang := Lang}) ->
     start_stream(Server, Lang);
@@ -251,6 +245,15 @@ action({over, terminated}, _) ->
     event({xmlstreamend, <<"stream:stream">>});
 action({over, _}, _) ->
     event(closed).
+
+%% What is no stanza, and in their namespace, ends the stream (RFC 6120, section 4.9.3.24). ejabberd
+%% would drop it.
+-spec deliver(ecm_body:xmlel()) -> ok.
+deliver({xmlel, Name, Attrs, _} = Element) ->
+    case lists:member(Name, ?STANZAS) orelse lists:keymember(<<"xmlns">>, 1, Attrs) of
+        true -> event({xmlstreamelement, Element});
+        false -> xmpp_stream_in:send(self(), xmpp:serr_unsupported_stanza_type())
+    end.
 
 -spec answer(exchange(), ecm_answer:status(), iodata(), Content :: binary() | none) -> ok.
 answer({Writer, Id}, Status, Body, Content) ->
@@ -363,11 +366,11 @@ close_session(#bosh{session = Session, error = Error, timer = Timer, content = C
 get_owner(_) ->
     whereis(ejabberd_sup).
 
--spec peername(socket()) -> {ok, address()}.
+-spec peername(socket()) -> {ok, ecm_peer:address()}.
 peername({?MODULE, Client}) ->
     {ok, Client}.
 
--spec sockname(socket()) -> {ok, address()}.
+-spec sockname(socket()) -> {ok, ecm_peer:address()}.
 sockname({?MODULE, Client}) ->
     {ok, Client}.
 

@@ -356,7 +356,7 @@ what_the_client_acknowledges_is_confirmed_test() ->
                                   {2, {asks, 3}, []},
                                   {3, {says, [a]}, [{2, #{ack => <<"3">>}, [a]}]},
                                   {4, {says, [b]}, [{3, [b]}]},
-                                  {5, {asks, 4, #{ack => 2}}, []},
+                                  {4.9, {asks, 4, #{ack => 2}}, []},
                                   {6, left, [b]},
                                   {7, {asks, 5}, []},
                                   {8, left, []}]).
@@ -365,8 +365,9 @@ what_the_client_acknowledges_is_confirmed_test() ->
 what_is_forgotten_is_not_left_test() ->
     talk(#{hold => 0}, [{1, {says, [a]}, []},
                         {1, {asks, 2}, [{2, [a]}]},
-                        {2, {asks, 3, #{ack => 1}}, [{3, []}]},
-                        {7, {asks, 4, #{ack => 1}}, [{4, []}]},
+                        {1.9, {asks, 3, #{ack => 1}}, [{3, []}]},
+                        {7, {asks, 4, #{ack => 1}},
+                         [{4, #{report => <<"2">>, time => <<"6000">>}, []}]},
                         {8, left, [a]},
                         {12, {asks, 5, #{ack => 1}}, [{5, []}]},
                         {13, left, []}]).
