@@ -70,6 +70,26 @@ class ArchiveTests(ServiceTestCase):
             self.assertEqual(fin.get("complete"), "true")
         await self.leave(romeo, juliet)
 
+    async def test_what_was_found_and_is_not_delivered_goes_nowhere_else(self) -> None:
+        romeo, juliet = await self.people(2)
+        juliet.send(message(romeo.jid, "remember me"))
+        await romeo.message()
+        reader = await self.unbound()
+        await reader.login(name(romeo), PASSWORD)
+        await reader.ask(f"{ONLINE}<presence xmlns='{CLIENT}' to='{juliet.jid}'/>")
+        await juliet.receive(lambda stanza: is_presence(stanza, reader))
+        query = f"<query xmlns='{MAM}' queryid='all'/>"
+        found = [*await reader.ask(f"<iq xmlns='{CLIENT}' type='set' id='1'>{query}</iq>")]
+        while not any(stanza.find(f"{{{MAM}}}result") is not None for stanza in found):
+            found = [*await reader.ask()]
+        with self.assertRaises(Refused):
+            await reader.ask(rid="1")
+        await self.over(reader, juliet)
+        romeo.send(message(romeo.jid, LAST))
+        came = await romeo.receive(lambda stanza: stanza.tag == f"{{{CLIENT}}}message")
+        self.assertIsNone(came.find(f"{{{MAM}}}result"))
+        await self.leave(romeo, juliet)
+
 
 class CarbonsTests(ServiceTestCase):
     async def test_another_resource_gets_copies_either_way(self) -> None:

@@ -113,23 +113,17 @@ not_due(undefined, State) -> State;
 not_due(_, State) -> {stop, State}.
 
 %% @private The session is over for ejabberd. What the client has not got goes where it would have
-%% gone without this session; but stream management (XEP-0198) does so by itself.
+%% gone without this session.
 -spec terminated(state(), term()) -> state().
 terminated(State, _Reason) ->
     case get(?MODULE) of
         #bosh{session = Session} ->
-            _ = [ecm_undelivered:route(ecm_session:undelivered(Session))
-                 || not managed(State), is_map_key(jid, State)],
+            ecm_undelivered:route(ecm_session:undelivered(Session), State),
             refuse_rest();
         undefined ->
             ok
     end,
     State.
-
--spec managed(state()) -> boolean().
-managed(#{mgmt_state := inactive}) -> false;
-managed(#{mgmt_state := _}) -> true;
-managed(_) -> false.
 
 %% Requests that came in the last moment.
 -spec refuse_rest() -> ok.
