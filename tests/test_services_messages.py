@@ -6,6 +6,7 @@ from xml.etree.ElementTree import Element
 from ecm.demo.plan import DOMAIN
 from tests.bosh_client import CLIENT, BoshClient, Refused
 from tests.link_case import LAST, ONLINE, PASSWORD, ServiceTestCase, bare, is_presence, name
+from tests.listeners import MAX_WAITING
 from tests.test_conversation import message
 
 CARBONS = "urn:xmpp:carbons:2"
@@ -137,6 +138,18 @@ class CarbonsTests(ServiceTestCase):
 
 class AwayTests(ServiceTestCase):
     """Messages to somebody who is not there."""
+
+    async def test_a_client_that_does_not_come_loses_its_session_and_no_message(self) -> None:
+        [juliet] = await self.people(1, "narrow")
+        romeo = await self.log_in(self.client(self.entrance))
+        await romeo.ask(f"{ONLINE}<presence xmlns='{CLIENT}' to='{juliet.jid}'/>")
+        await juliet.receive(lambda stanza: is_presence(stanza, romeo))
+        sent = [f"message {number}" for number in range(2 * MAX_WAITING)]
+        juliet.send(*(message(romeo.jid, text) for text in sent))
+        await self.over(romeo, juliet)
+        again = await self.again(romeo)
+        self.assertEqual(sorted(await self.texts(again)), sorted(sent))
+        await self.leave(again, juliet)
 
     async def test_they_come_once_at_the_next_login(self) -> None:
         romeo, juliet = await self.people(2)

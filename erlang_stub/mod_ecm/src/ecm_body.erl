@@ -32,8 +32,8 @@
 
 -type fault() ::
     'not-xml' | 'forbidden-markup' | 'not-body' | 'missing-rid' | 'text-between-stanzas' |
-    'namespace-too-long' | 'bad-rid' | 'bad-ack' | 'bad-wait' | 'bad-hold' | 'bad-pause' | 'bad-ver' | 'bad-type' |
-    'bad-restart'.
+    'namespace-too-long' | 'bad-rid' | 'bad-ack' | 'bad-wait' | 'bad-hold' | 'bad-pause' |
+    'bad-ver' | 'bad-type' | 'bad-restart'.
 
 -type type() :: sid | text | number | rid | ver | type | boolean.
 

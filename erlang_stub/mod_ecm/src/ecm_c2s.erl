@@ -23,8 +23,10 @@
 %% Where an answer goes: to a connection of a link.
 -type exchange() :: {Writer :: pid(), ecm_packet:id()}.
 
-%% `c2s' are options of ejabberd's process; `hibernate_after' is in milliseconds.
+%% `c2s' are options of ejabberd's process; `max_waiting' elements wait for a client that does not
+%% come; `hibernate_after' is in milliseconds.
 -type options() :: #{session := ecm_session:options(),
+                     max_waiting := pos_integer(),
                      c2s := [{atom(), term()}],
                      hibernate_after := non_neg_integer() | infinity}.
 
@@ -176,7 +178,12 @@ gone(Exchange, _, State) ->
 -spec settled(#bosh{}, state()) -> ok.
 settled(#bosh{error = undefined} = Bosh, State) ->
     put(?MODULE, Bosh#bosh{settles = false}),
-    step(fun(Session) -> ecm_session:flush(now_ms(), Session) end, State);
+    #bosh{options = #{max_waiting := MaxWaiting}} = Bosh,
+    step(fun(Session) ->
+                 {Actions, Flushed} = ecm_session:flush(now_ms(), Session),
+                 {Ends, Next} = ecm_session:limit(MaxWaiting, Flushed),
+                 {Actions ++ Ends, Next}
+         end, State);
 settled(_, _) ->
     ok.
 

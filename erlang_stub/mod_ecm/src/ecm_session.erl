@@ -13,7 +13,7 @@
 
 -module(ecm_session).
 
--export([close/3, deadline/1, flush/2, gone/3, new/5, request/4, send/2, timeout/2,
+-export([close/3, deadline/1, flush/2, gone/3, limit/2, new/5, request/4, send/2, timeout/2,
          undelivered/1]).
 -export_type([action/0, exchange/0, ms/0, options/0, session/0]).
 
@@ -101,6 +101,14 @@ send(El, #session{waiting = Waiting} = Session) ->
 flush(Now, Session) ->
     done(settle(Now, Session)).
 
+%% @doc Ends the session where more elements wait than may, because its client does not come.
+-spec limit(MaxWaiting :: pos_integer(), session()) -> {[action()], session()}.
+limit(Max, #session{phase = running, waiting = Waiting} = Session) when length(Waiting) > Max ->
+    Told = terminate(<<"policy-violation">>, [], Session),
+    done(finish(Told, <<"policy-violation">>, <<"policy-violation">>, Session));
+limit(_, Session) ->
+    done(Session).
+
 %% @doc Does what is due. Nothing is due before the deadline.
 -spec timeout(Now :: ms(), session()) -> {[action()], session()}.
 timeout(_, #session{phase = {ended, _}} = Session) ->
@@ -139,8 +147,8 @@ done(#session{actions = Actions} = Session) ->
 %% A request has come. A repeated one that was answered gets the same bytes again (14.3).
 
 -spec received(ecm_body:body(), ecm_requests:holder(), ms(), session()) -> session().
-received(Body, Holder, Now, #session{phase = Phase} = Session) ->
-    case {Phase, found(Body, Session)} of
+received(Body, Holder, Now, #session{phase = Phase, requests = Requests, keys = Keys} = Session) ->
+    case {Phase, ecm_repetition:found(Body, Requests, Keys)} of
         {{ended, _}, {answered, Answer}} -> tell(Holder, Answer, Session);
         {{ended, Condition}, _} -> tell(Holder, terminate(Condition, [], Session), Session);
         {_, new} -> added(Body, Holder, Now, Session);
@@ -148,21 +156,6 @@ received(Body, Holder, Now, #session{phase = Phase} = Session) ->
         {_, {fault, Condition}} -> violated(Condition, Holder, Session);
         {_, _} -> superseded(Body, Holder, Session)
     end.
-
-%% What has become of the request that this is or repeats. A repeated one has to show the key that
-%% it had, a new one has to show the right one when its turn comes (15.4).
--spec found(ecm_body:body(), session()) ->
-    new | early | open | {answered, ecm_answer:answer()} | {fault, Condition :: binary()}.
-found(#{rid := Rid} = Body, #session{requests = Requests, keys = Keys}) ->
-    Back = ecm_requests:last(Requests) - Rid,
-    HasKey = Back < 0 orelse ecm_keys:repeated(Back, Body, Keys),
-    case HasKey andalso ecm_requests:find(Body, Requests) of
-        false -> {fault, <<"item-not-found">>};
-        forgotten -> {fault, <<"item-not-found">>};
-        Found -> Found
-    end;
-found(_, _) ->
-    {fault, <<"bad-request">>}.
 
 %% Repeated and not answered yet: the answer will go to the new holder, and the old one must not
 %% wait for it any longer (14.3).

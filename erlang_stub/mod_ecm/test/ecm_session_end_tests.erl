@@ -372,6 +372,16 @@ what_is_forgotten_is_not_left_test() ->
                         {12, {asks, 5, #{ack => 1}}, [{5, []}]},
                         {13, left, []}]).
 
+more_than_may_wait_ends_the_session_test() ->
+    Away = talk(#{}, [{1, {keeps, [a, b, c]}, []}]),
+    ?assertEqual({[], Away}, ecm_session:limit(3, Away)),
+    {[{over, <<"policy-violation">>}], Ended} = ecm_session:limit(2, Away),
+    ?assertEqual(4, length(ecm_session:undelivered(Ended))),  % the features are not confirmed
+    ?assertEqual({[], Ended}, ecm_session:limit(2, Ended)),
+    {[{answer, here, 200, Told}], _} =
+        ecm_session:request(#{rid => 2, els => []}, here, 2000, Ended),
+    ?assertEqual({?TERMINATE("policy-violation"), []}, ecm_conversation:answer(Told)).
+
 what_waits_is_left_when_the_client_ends_the_session_test() ->
     talk(#{}, [{1, {asks, 2}, []},
                {2, {says, [a]}, [{2, [a]}]},

@@ -77,6 +77,7 @@ open(Options, Changes) ->
     Session ! {ecm, {open, Body, {self(), 1}, key(),
                      #{session => maps:merge(Limits, maps:get(session, Options, #{})),
                        c2s => [{max_fsm_queue, 10000}],
+                       max_waiting => maps:get(max_waiting, Options, 5000),
                        hibernate_after => maps:get(hibernate_after, Options, 0)}}},
     ejabberd_c2s:send(Session, features()),
     {200, Answer} = answer(1),
