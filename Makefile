@@ -5,6 +5,7 @@ PYTHON = python3
 VENV = .venv
 # Passed on: make run RUN_ARGS="--http 0"
 RUN_ARGS =
+DIALYZER_APPS = erts kernel stdlib crypto public_key ssl mnesia p1_xml p1_xmpp p1_utils ejabberd
 # Passed on: make bench-ejabberd USERS=200000
 USERS =
 
@@ -19,7 +20,7 @@ CONFORMANCE_PYTHON = $(if $(filter megaphone,$(PEER)),$(VENV)/bin/python,$(PYTHO
 .NOTPARALLEL:
 .PHONY: help run test trial interop fuzz bench-memory bench-slow bench-link bench-ejabberd check docs clean
 .PHONY: conformance python
-.PHONY: debian-run debian-test debian-interop debian-bench debian-conformance
+.PHONY: debian-run debian-test debian-interop debian-bench debian-conformance debian-dialyzer dialyze
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile | expand -t 20
@@ -62,6 +63,10 @@ check: $(VENV)/check.stamp  ## Lint, check formatting and types, compile mod_ecm
 	$(VENV)/bin/mypy ecm tests conformance
 	ERL_COMPILER_OPTIONS='[warnings_as_errors]' $(VENV)/bin/python -m ecm.demo.stub build/ebin
 
+dialyze: $(VENV)/check.stamp build/dialyzer.plt  ## Let Dialyzer look for what cannot be right in mod_ecm
+	$(VENV)/bin/python -m ecm.demo.stub build/ebin
+	dialyzer --quiet --plt build/dialyzer.plt build/ebin
+
 docs: $(VENV)/test.stamp  ## Write the examples and diagrams of docs/protocol.md again
 	$(VENV)/bin/python -m tests.protocol_text
 
@@ -90,6 +95,13 @@ $(VENV)/bench.stamp: setup.cfg pyproject.toml | $(VENV)/bin/python
 	$(VENV)/bin/pip install -q -e '.[bench]'
 	@touch $@
 
+# What is known of Erlang and ejabberd, once: it takes some minutes.
+build/dialyzer.plt: | debian-dialyzer
+	mkdir -p $(@D)
+	ERL_LIBS=$$(dirname $$(dirname $$(dirname $$(ls -d /usr/lib/*/ejabberd-*/ebin | tail -n 1)))) \
+	    dialyzer --quiet --build_plt --output_plt $@.new --apps $(DIALYZER_APPS)
+	mv $@.new $@
+
 build/interop/stamp: tests/interop/package.json tests/interop/package-lock.json | debian-interop
 	mkdir -p $(@D)
 	cp $^ $(@D)
@@ -102,5 +114,5 @@ $(VENV)/bin/python: | python
 python:
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Megaphone needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
 
-debian-run debian-test debian-interop debian-bench debian-conformance: debian-%: python
+debian-run debian-test debian-interop debian-bench debian-conformance debian-dialyzer: debian-%: python
 	@tools/setup-debian $*
