@@ -5,7 +5,6 @@ PYTHON = python3
 VENV = .venv
 # Passed on: make run RUN_ARGS="--http 0"
 RUN_ARGS =
-DIALYZER_APPS = erts kernel stdlib crypto public_key ssl mnesia p1_xml p1_xmpp p1_utils ejabberd
 # Passed on: make bench-ejabberd USERS=200000
 USERS =
 
@@ -18,9 +17,9 @@ CONFORMANCE_PYTHON = $(if $(filter megaphone,$(PEER)),$(VENV)/bin/python,$(PYTHO
 
 # Apt-get runs once at a time, and before anything that needs what it installs.
 .NOTPARALLEL:
-.PHONY: help run test trial interop fuzz bench-memory bench-slow bench-link bench-ejabberd check docs clean
+.PHONY: dialyze help run test trial interop fuzz bench-memory bench-slow bench-link bench-ejabberd check docs clean
 .PHONY: conformance python
-.PHONY: debian-run debian-test debian-interop debian-bench debian-conformance debian-dialyzer dialyze
+.PHONY: debian-run debian-test debian-interop debian-bench debian-conformance debian-dialyzer
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile | expand -t 20
@@ -95,11 +94,15 @@ $(VENV)/bench.stamp: setup.cfg pyproject.toml | $(VENV)/bin/python
 	$(VENV)/bin/pip install -q -e '.[bench]'
 	@touch $@
 
-# What is known of Erlang and ejabberd, once: it takes some minutes.
+# What Dialyzer knows of Erlang, and of the modules of ejabberd that mod_ecm calls. It takes minutes,
+# once.
+PLT_APPS = erts kernel stdlib crypto public_key ssl mnesia p1_xml p1_xmpp p1_utils
+PLT_MODULES = econf ejabberd_c2s ejabberd_config ejabberd_hooks ejabberd_listener ejabberd_mnesia \
+    ejabberd_option ejabberd_pkix ejabberd_router ejabberd_shaper misc
 build/dialyzer.plt: | debian-dialyzer
 	mkdir -p $(@D)
-	ERL_LIBS=$$(dirname $$(dirname $$(dirname $$(ls -d /usr/lib/*/ejabberd-*/ebin | tail -n 1)))) \
-	    dialyzer --quiet --build_plt --output_plt $@.new --apps $(DIALYZER_APPS)
+	dialyzer --quiet --build_plt --output_plt $@.new --apps $(PLT_APPS) \
+	    $(foreach module,$(PLT_MODULES),$(lastword $(wildcard /usr/lib/*/ejabberd-*/ebin/$(module).beam)))
 	mv $@.new $@
 
 build/interop/stamp: tests/interop/package.json tests/interop/package-lock.json | debian-interop
