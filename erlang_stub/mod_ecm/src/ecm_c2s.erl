@@ -105,8 +105,20 @@ handle_info(State, {timeout, Timer, ecm}) ->
     {stop, State};
 handle_info(State, {'$gen_event', {xmlstreamstart, _, _}}) ->
     not_due(get(?MODULE), State);
+handle_info(#{stream_state := disconnected} = State, {route, Packet}) ->
+    late(Packet, get(?MODULE), State);
 handle_info(State, _) ->
     _ = get(?MODULE) =:= undefined orelse settle(),
+    State.
+
+%% It came before the session was taken from those of the user, and goes where what waits goes.
+-spec late(tuple(), #bosh{} | undefined, state()) -> state() | {stop, state()}.
+late(Packet, #bosh{session = Session} = Bosh, State)
+  when not is_map_key(mgmt_state, State); map_get(mgmt_state, State) =:= inactive ->
+    Next = ecm_session:send(encode(xmpp:encode(Packet, ?CLIENT)), Session),
+    put(?MODULE, Bosh#bosh{session = Next}),
+    {stop, State};
+late(_, _, State) ->
     State.
 
 %% A restart at which nothing is to be restarted.
@@ -121,22 +133,11 @@ terminated(State, _Reason) ->
     case get(?MODULE) of
         #bosh{session = Session} ->
             ecm_undelivered:route(ecm_session:undelivered(Session), State),
-            refuse_rest();
+            ecm_request:refuse_rest();
         undefined ->
             ok
     end,
     State.
-
-%% Requests that came in the last moment.
--spec refuse_rest() -> ok.
-refuse_rest() ->
-    receive
-        {ecm, {request, _, _, Exchange}} ->
-            ecm_request:refuse(Exchange, <<"item-not-found">>),
-            refuse_rest()
-    after 0 ->
-        ok
-    end.
 
 %% What comes from the link.
 

@@ -6,7 +6,7 @@
 
 -module(ecm_request).
 
--export([gone/2, refuse/2, refuse/3, route/5]).
+-export([gone/2, refuse/2, refuse/3, refuse_rest/0, route/5]).
 -export_type([options/0]).
 
 %% `key' is that of the SIDs. A body has at most `max_size' bytes.
@@ -85,3 +85,14 @@ refuse({Writer, Id}, Condition, Content) ->
     Answer = ecm_answer:terminate(Condition, [], Condition =:= <<"item-not-found">>),
     {Status, Body} = ecm_answer:content(Answer),
     ecm_writer:answer(Writer, Id, ecm_content:head(Status, Content), Body).
+
+%% @doc Refuses the requests that came to the calling session in its last moment (ecm_c2s:request/4).
+-spec refuse_rest() -> ok.
+refuse_rest() ->
+    receive
+        {ecm, {request, _, _, Exchange}} ->
+            refuse(Exchange, <<"item-not-found">>),
+            refuse_rest()
+    after 0 ->
+        ok
+    end.
