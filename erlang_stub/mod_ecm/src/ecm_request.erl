@@ -86,7 +86,7 @@ refuse({Writer, Id}, Condition, Content) ->
     {Status, Body} = ecm_answer:content(Answer),
     ecm_writer:answer(Writer, Id, ecm_content:head(Status, Content), Body).
 
-%% @doc Refuses the requests that came to the calling session in its last moment (ecm_c2s:request/4).
+%% @doc Refuses the requests that came to the calling session in its last moment.
 -spec refuse_rest() -> ok.
 refuse_rest() ->
     receive
