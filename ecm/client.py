@@ -140,9 +140,11 @@ class ClientProtocol(Connection):
 
     # What the table says of a request, through its exchange.
 
-    def answered(self, exchange: Exchange, status: int, body: bytes) -> None:
+    def answered(
+        self, exchange: Exchange, status: int, body: bytes, content_type: str | None
+    ) -> None:
         """Answer with what the session has said."""
-        self._respond(exchange, bosh.answer(status, body, self._lines(exchange)))
+        self._respond(exchange, bosh.answer(status, body, self._lines(exchange), content_type))
 
     def refused(self, exchange: Exchange, why: str) -> None:
         """Answer that the session could not be asked, and take no later answer for another's."""

@@ -157,6 +157,9 @@ RETRY_AFTER: Final = 5
 # two hours, Firefox at a day.
 CORS_MAX_AGE: Final = 86_400
 
+# Bytes of a Content-Type that a client may ask for. Twice what any media type needs.
+MAX_CONTENT_TYPE: Final = 128
+
 # What an option may be set to.
 
 # A BOSH session creation with its attributes, or a SASL exchange with a token, has to fit.

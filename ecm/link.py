@@ -171,8 +171,8 @@ class LinkProtocol(PacketReceiver):
                         self._send(encode(connection_id, content))
                 case Up(hello):
                     self._up(hello)
-                case Answered(connection_id, status, body):
-                    self._table.answer(connection_id, status, body)
+                case Answered(connection_id, status, body, content_type):
+                    self._table.answer(connection_id, status, body, content_type)
                 case Dropped(connection_id):
                     self._table.drop(connection_id)
                 case Failed(connection_id, why):
