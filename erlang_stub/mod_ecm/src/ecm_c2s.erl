@@ -108,6 +108,11 @@ handle_info(State, {timeout, Timer, ecm}) ->
     {stop, State};
 handle_info(State, {'$gen_event', {xmlstreamstart, _, _}}) ->
     not_due(get(?MODULE), State);
+handle_info(#{stream_state := disconnected} = State, {route, _} = Routed) ->
+    case get(?MODULE) of
+        undefined -> State;
+        _ -> ecm_undelivered:postpone(Routed, State)
+    end;
 handle_info(State, _) ->
     _ = get(?MODULE) =:= undefined orelse settle(),
     State.
@@ -124,17 +129,12 @@ terminated(State, _Reason) ->
     case get(?MODULE) of
         #bosh{session = Session} ->
             _ = [ecm_undelivered:route(ecm_session:undelivered(Session))
-                 || not managed(State), is_map_key(jid, State)],
+                 || not ecm_undelivered:is_managed(State), is_map_key(jid, State)],
             refuse_rest();
         undefined ->
             ok
     end,
     State.
-
--spec managed(state()) -> boolean().
-managed(#{mgmt_state := inactive}) -> false;
-managed(#{mgmt_state := _}) -> true;
-managed(_) -> false.
 
 %% Requests that came in the last moment.
 -spec refuse_rest() -> ok.

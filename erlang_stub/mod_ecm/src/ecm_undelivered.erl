@@ -5,9 +5,30 @@
 
 -module(ecm_undelivered).
 
--export([route/1]).
+-export([is_managed/1, postpone/2, route/1]).
 
 -include_lib("ejabberd/include/logger.hrl").
+
+%% The state of ejabberd_c2s.
+-type state() :: map().
+
+%% @doc Returns whether stream management (XEP-0198) takes care of it.
+-spec is_managed(state()) -> boolean().
+is_managed(#{mgmt_state := inactive}) -> false;
+is_managed(#{mgmt_state := _}) -> true;
+is_managed(_) -> false.
+
+%% @doc Takes what is routed to a session whose stream has ended, and whose process has not yet:
+%% ejabberd_c2s would throw it away. Behind what ends the process, it is routed again by that.
+-spec postpone({route, Stanza :: tuple()}, state()) -> state() | {stop, state()}.
+postpone(Routed, State) ->
+    case is_managed(State) of
+        true ->
+            State;
+        false ->
+            self() ! Routed,
+            {stop, State}
+    end.
 
 %% @doc Routes the stanzas among these elements, which are as they were for the client.
 -spec route([iodata()]) -> ok.
