@@ -6,8 +6,8 @@ import attrs
 
 from tests.erlang_shell import ErlangShell
 
-# Processes and ejabberd's caches give back first what they need no more. Of timers nothing has to be
-# counted: all of mod_ecm's are for a process, and end with that at the latest.
+# Processes and ejabberd's caches give back first what they need no more. Of timers nothing has to
+# be counted: all of mod_ecm's are for a process, and end with that at the latest.
 _LOOK = """
 lists:foreach(fun ets_cache:clear/1, ets_cache:all()),
 lists:foreach(fun erlang:garbage_collect/1, processes()),

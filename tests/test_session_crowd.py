@@ -34,14 +34,14 @@ EXAMPLES = 20
 STEPS = 40
 
 # Bytes by which the memory of the node may have grown, all of it, and that of its processes. That
-# of ejabberd's own processes, and of Mnesia's log of decisions, goes up and down by half of it. Each
-# example has a session of each user at least: what is found is 16 kB that each of these leaves, or
-# 8 kB of processes.
+# of ejabberd's own processes, and of Mnesia's log of decisions, goes up and down by half of it.
+# Each example has a session of each user at least: what is found is 16 kB that each of these
+# leaves, or 8 kB of processes.
 ALLOWANCE = 1_000_000
 PROCESS_ALLOWANCE = 500_000
 
-# Seconds in which anything has an answer: longer than the inactivity of a brief session, and shorter
-# than `wait`, as an answer that comes only because of that comes too late.
+# Seconds in which anything has an answer: longer than the inactivity of a brief session, and
+# shorter than `wait`, as an answer that comes only because of that comes too late.
 PATIENCE = 20
 
 _P = ParamSpec("_P")
