@@ -64,11 +64,15 @@ class Process:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         return [pid, *map(int, children)]
 
-    def cpu_seconds(self) -> float:
-        """Return the CPU that it has had so far, without its children."""
-        stat = Path(f"/proc/{self._process.pid}/stat").read_text()
-        fields = stat.rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
+    def cpu_seconds(self, children: bool = False) -> float:
+        """Return the CPU that it has had so far, without that of its children, or with it."""
+        pids = self.pids if children else self.pids[:1]
+        return sum(map(_cpu_seconds, pids))
+
+    def run_on(self, cores: set[int]) -> None:
+        """Let it, and its children, run on these cores only."""
+        for pid in self.pids:
+            os.sched_setaffinity(pid, cores)
 
     def say(self, line: str) -> None:
         """Raises RuntimeError where it has ended."""
@@ -123,6 +127,12 @@ class Process:
 def python(module: str, *arguments: str, log: Path | None = None) -> Process:
     """One of the programs of this folder, or another module, under the Python that runs now."""
     return Process(sys.executable, "-u", "-m", module, *arguments, log=log)
+
+
+def _cpu_seconds(pid: int) -> float:
+    stat = Path(f"/proc/{pid}/stat").read_text()
+    fields = stat.rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
 
 
 def _end_with_parent() -> None:
