@@ -4,8 +4,8 @@ Clients on connections that stay open ask, wait for their answer and ask again, 
 front end can. What is behind it answers each request with its own body: over the link for ECM, over
 HTTP connections that stay open for the proxies. Clients and answerers are C (bench/native). In each
 round all front ends are started anew, and take turns (bench/turns.py) on a core of their own; all
-else runs on the others. The result is ECM's CPU for one request, user and system, divided by that of
-the better proxy: the median of all rounds.
+else runs on the others. The result is ECM's CPU for one request, user and system, divided by that
+of the better proxy: the median of all rounds.
 """
 
 import argparse
