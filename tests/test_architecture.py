@@ -11,14 +11,15 @@ FOLDER = Path(ecm.__file__).parent
 
 # The wire formats: bytes in, bytes out. No I/O, and no clock.
 PURE = [
-    *("bosh", "cors", "limits", "packet", "proxy_header", "request", "response"),
+    *("bosh", "cors", "heads", "limits", "packet", "proxy_header", "request", "response"),
     *("settings", "source", "typed", "proof", "dialogue"),
 ]
 NOT_PURE = {"twisted", "time", "datetime", "socket", "asyncio", "select", "random", "os"}
 
 # Each module may import of ecm only what stands above it.
 LAYERS = [
-    *("limits", "counters", "packet", "proxy_header", "request", "response", "cors", "bosh"),
+    *("limits", "counters", "packet", "proxy_header", "request", "heads", "response"),
+    *("cors", "bosh"),
     *("source", "settings", "typed", "proof", "dialogue"),
     *("clock", "transport", "framer", "table", "link", "upstream"),
     *("connection", "exchange", "client", "refused", "clients", "proxied", "web"),
