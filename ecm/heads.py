@@ -58,9 +58,9 @@ class KnownHeads:
     def learn(self, data: bytes, request: Request) -> None:
         """Remember the head of ``data``, which a new parser has taken for just this request.
 
-        Left out is what might end elsewhere than at its first empty line and after a certain number
-        of bytes (RFC 9112, section 6): with the length of each chunk in the body, or with lines that
-        do not end with CRLF.
+        Left out is what might end elsewhere than at its first empty line and after a certain
+        number of bytes (RFC 9112, section 6): with the length of each chunk in the body, or with
+        lines that do not end with CRLF.
         """
         start, end, body = data.partition(_END)
         if not end or len(start) > MAX_KNOWN_HEAD or request.body != body:
