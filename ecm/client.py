@@ -7,8 +7,7 @@ the order in which they came (RFC 9112, section 9.3.2).
 from collections.abc import Callable
 from typing import Protocol as Interface
 
-import attrs
-from twisted.internet.interfaces import IPullProducer, ISSLTransport
+from twisted.internet.interfaces import IPullProducer
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -22,9 +21,9 @@ from ecm.limits import MAX_PIPELINED, TAKE_SIZE
 from ecm.request import Request, RequestError, RequestParser
 from ecm.response import CLOSE, CONTINUE, KEEP, KEEP_HTTP10, not_found
 from ecm.settings import ClientSettings
-from ecm.source import Proxies, Source
+from ecm.source import Source
 from ecm.table import GAVE_UP, GONE, ConnectionTable, Unavailable
-from ecm.transport import IStreamTransport, forget_names, send, takes_directly
+from ecm.transport import IStreamTransport, forget_names, other_end, send, takes_directly
 
 DRAINING = "This front end is stopping"
 
@@ -153,21 +152,12 @@ class ClientProtocol(Connection):
     def source(self, request: Request) -> Source:
         """Whose request it is."""
         if self._source is None:
-            self._source = self._other_end()
-        proxies = self._server.settings.proxies
+            self._source = other_end(self.transport, self._peer)
+        known, proxies = self._source, self._server.settings.proxies
         if not proxies.trusted:
-            return self._source
-        address = proxies.client_address(self._source.address, request.headers)
-        return attrs.evolve(self._source, address=address)
-
-    def _other_end(self) -> Source:
-        """Whose request it is, for all that is known of the connection."""
-        peer = self._peer
-        if peer is None:
-            other_end = self.transport.getPeer()  # on a UNIX socket it has neither
-            peer = (getattr(other_end, "host", ""), getattr(other_end, "port", 0))
-        secure = ISSLTransport.providedBy(self.transport)
-        return Source(Proxies().client_address(peer[0], ()), peer[1], secure)
+            return known
+        address = proxies.client_address(known.address, request.headers)
+        return Source(address, known.port, known.secure)
 
     # What the table says of a request, through its exchange.
 
@@ -308,14 +298,11 @@ class ClientProtocol(Connection):
         exchange.response = response
         while self._exchanges and self._exchanges[0].response is not None:
             first, self._exchanges = self._exchanges[0], self._exchanges[1:]
-            self._write(first)
+            self._send(first.response or b"")
+            if first.connection is CLOSE:
+                self._last = True
+                self._shut()
         self._go_on()
-
-    def _write(self, exchange: Exchange) -> None:
-        self._send(exchange.response or b"")
-        if exchange.connection is CLOSE:
-            self._last = True
-            self._shut()
 
     def _send(self, data: bytes) -> None:
         if self._direct and not self._unsent:

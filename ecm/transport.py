@@ -2,12 +2,29 @@
 
 from typing import Any
 
-from twisted.internet.interfaces import IConsumer, IPushProducer, ISystemHandle, ITCPTransport
+from twisted.internet.interfaces import (
+    IConsumer,
+    IPushProducer,
+    ISSLTransport,
+    ISystemHandle,
+    ITCPTransport,
+)
 from twisted.internet.tcp import Connection, Server
+
+from ecm.source import Proxies, Source
 
 
 class IStreamTransport(ITCPTransport, IPushProducer, IConsumer, ISystemHandle):
     """What Twisted's stream transports are, TCP and TLS alike."""
+
+
+def other_end(transport: IStreamTransport, peer: tuple[str, int] | None) -> Source:
+    """Return whose a connection is; ``peer`` is what a proxy has told of it, if one has."""
+    if peer is None:
+        address = transport.getPeer()  # on a UNIX socket it has neither host nor port
+        peer = (getattr(address, "host", ""), getattr(address, "port", 0))
+    secure = ISSLTransport.providedBy(transport)
+    return Source(Proxies().client_address(peer[0], ()), peer[1], secure)
 
 
 def takes_directly(transport: IStreamTransport) -> bool:
