@@ -181,9 +181,4 @@ def write(
 
 def request(source: Source, body: bytes) -> bytes:
     """Return the content that carries a request."""
-    address = source.address
-    if not address:
-        return b"request secure=%d\n%b" % (source.secure, body)
-    if ":" in address:
-        address = f"[{address.partition('%')[0]}]"  # the zone means something on this host only
-    return f"request peer={address}:{source.port} secure={source.secure:d}\n".encode() + body
+    return source.line + body
