@@ -155,9 +155,8 @@ def judged(row: Row) -> str:
 
 
 def plot(rows: list[Row]) -> Figure:
-    bars = [(f"{row.name}, {row.clients:,} clients", row.load.cpu_each) for row in rows]
-    best = min(row.load.cpu_each for row in rows if row.name in THEIRS)
-    return chart.bars(TITLE, "µs of the front end's CPU", bars, round(BUDGET * best, 1))
+    bars = [(f"{row.name}, {row.clients:,} clients", row.ratio * 100) for row in rows]
+    return chart.bars(TITLE, "percent of the CPU of the better proxy", bars, BUDGET * 100)
 
 
 def own_core() -> int:
