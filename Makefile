@@ -17,7 +17,7 @@ CONFORMANCE_PYTHON = $(if $(filter megaphone,$(PEER)),$(VENV)/bin/python,$(PYTHO
 
 # Apt-get runs once at a time, and before anything that needs what it installs.
 .NOTPARALLEL:
-.PHONY: help run test trial interop fuzz bench-memory bench-slow bench-workers bench-link bench-ejabberd check docs clean
+.PHONY: help run test trial interop fuzz bench-front bench-memory bench-slow bench-workers bench-link bench-ejabberd check docs clean
 .PHONY: conformance dialyze million python
 .PHONY: debian-run debian-test debian-interop debian-bench debian-conformance debian-dialyzer
 
@@ -43,6 +43,9 @@ fuzz: $(VENV)/fuzz.stamp  ## Fuzz all that parses, for a minute
 	$(VENV)/bin/python -m fuzz client 40
 	$(VENV)/bin/python -m fuzz packet 10
 	$(VENV)/bin/python -m fuzz proxy 10
+
+bench-front: $(VENV)/bench.stamp debian-bench  ## Measure the CPU of a request beside nginx, HAProxy
+	$(VENV)/bin/python -m bench.front
 
 bench-memory: $(VENV)/bench.stamp debian-bench  ## Measure memory beside twisted.web, nginx, HAProxy
 	$(VENV)/bin/python -m bench.memory

@@ -75,6 +75,11 @@ MAX_FIELDS: Final = 64
 # nginx bodies of 1 MB.
 MAX_BODY: Final = 256 * 1024
 
+# Heads of requests that are remembered, and the bytes of each, at most. A few hundred are in use at
+# a time: one for each kind of browser and length of body. Together they are a few MB.
+MAX_KNOWN_HEADS: Final = 1024
+MAX_KNOWN_HEAD: Final = 2 * 1024
+
 # Requests of one connection that are in flight. BOSH clients have two, or three while they end a
 # session; a client that pipelines more waits.
 MAX_PIPELINED: Final = 4

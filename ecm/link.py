@@ -112,7 +112,7 @@ class LinkProtocol(PacketReceiver):
     def send_request(self, waiting: Waiting, request: Request) -> None:
         """Send a request, under the ID of who waits for the answer."""
         content = request.body
-        if self._dialogue.is_typed:
+        if self._answer_prefix:  # the link is typed
             content = typed.request(waiting.source(request), content)
         self._send(encode(waiting.id, content))
 

@@ -182,13 +182,4 @@ def write(
 
 def request(source: Source, body: bytes) -> bytes:
     """Return the content that carries a request."""
-    if not source.address:
-        return b"request secure=%d\n%b" % (source.secure, body)
-    return b"request peer=%b secure=%d\n%b" % (_peer(source), source.secure, body)
-
-
-def _peer(source: Source) -> bytes:
-    address = source.address
-    if ":" in address:
-        address = f"[{address.partition('%')[0]}]"  # the zone means something on this host only
-    return b"%b:%d" % (address.encode(), source.port)
+    return source.line + body
