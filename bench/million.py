@@ -157,7 +157,7 @@ COLUMNS: dict[str, Callable[[Row], str]] = {
 }
 
 PARTS: dict[str, Callable[[Parts], float]] = {
-    "sockets of the server's side, in the kernel": lambda parts: parts.sockets,
+    "the kernel, for the server's side": lambda parts: parts.sockets,
     "ECM": lambda parts: parts.ecm,
     "ejabberd": lambda parts: parts.ejabberd,
     "**the server's side**": lambda parts: parts.server,
