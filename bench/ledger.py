@@ -1,22 +1,18 @@
 """Where the memory of a server with many users goes: the parts of the server's side, and the rest.
 
 Users are on the same machine, so that what is theirs has to be told apart: processes by their IDs,
-and of the kernel's memory one half, since each connection has two ends here. Sockets are nearly all
-that it grows by.
+and of the kernel's memory for sockets one half, since each connection has two ends here.
 """
 
 import re
-import resource
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import attrs
 
-from bench.memory import kilobytes
+from bench.memory import kernel_memory, kilobytes
 from bench.process import Process
-
-PAGE = resource.getpagesize()
 
 
 @attrs.frozen
@@ -38,7 +34,7 @@ class Parts:
 def parts(ecm: Process, ejabberd: Process, swarm: Process | None) -> Parts:
     """Return what is taken now."""
     return Parts(
-        sockets=kernel() / 2,
+        sockets=kernel_memory() / 2,
         ecm=proportional(ecm),
         ejabberd=resident(ejabberd),
         swarm=proportional(swarm) if swarm else 0,
@@ -64,26 +60,8 @@ def _sum(process: Process, size: Callable[[int], int]) -> float:
     return total
 
 
-def kernel() -> float:
-    """Return what the kernel has for itself: objects, buffers of sockets, tables of pages."""
-    found = meminfo()
-    return (found["Slab"] + found["PageTables"]) * 1024 + buffers()
-
-
-def buffers() -> int:
-    """Return what is in the buffers of all TCP sockets."""
-    pages = re.search(r"TCP: .* mem ([0-9]+)", Path("/proc/net/sockstat").read_text())
-    assert pages is not None
-    return int(pages[1]) * PAGE
-
-
 def used() -> float:
     """Return the memory of the machine that is in use, but for caches that can go."""
-    found = meminfo()
-    return (found["MemTotal"] - found["MemAvailable"]) * 1024
-
-
-def meminfo() -> dict[str, int]:
-    """Return the figures of the whole machine, in kB (proc_meminfo(5))."""
     text = Path("/proc/meminfo").read_text()
-    return {name: int(size) for name, size in re.findall(r"^(\w+): +([0-9]+) kB", text, re.M)}
+    found = {name: int(size) for name, size in re.findall(r"^(\w+): +([0-9]+) kB", text, re.M)}
+    return (found["MemTotal"] - found["MemAvailable"]) * 1024

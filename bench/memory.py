@@ -31,7 +31,8 @@ MANY_OF_A_PROXY = 9_000
 BUDGET = 1_600
 
 # What the kernel has for a connection, beside its buffers.
-SLABS = ["TCP", "sock_inode_cache", "filp", "eventpoll_epi"]
+SLABS = ["TCP", "sock_inode_cache", "dentry", "filp", "eventpoll_epi", "ep_head"]
+SLABS += ["lsm_inode_cache", "lsm_file_cache"]
 
 SETTLE = 1.0  # seconds until everything is where it stays
 

@@ -22,6 +22,7 @@ from bench import chart, ledger, report, swarm
 from bench.ledger import Parts
 from bench.link import positive
 from bench.machine import machine
+from bench.memory import kernel_memory
 from bench.node import compiled
 from bench.process import Process, open_files, stop_on_signals
 from bench.stack import Stack, megaphone
@@ -157,7 +158,7 @@ COLUMNS: dict[str, Callable[[Row], str]] = {
 }
 
 PARTS: dict[str, Callable[[Parts], float]] = {
-    "the kernel, for the server's side": lambda parts: parts.sockets,
+    "sockets of the server's side, in the kernel": lambda parts: parts.sockets,
     "ECM": lambda parts: parts.ecm,
     "ejabberd": lambda parts: parts.ejabberd,
     "**the server's side**": lambda parts: parts.server,
@@ -269,6 +270,8 @@ def options() -> argparse.ArgumentParser:
 def main() -> int:
     stop_on_signals()
     arguments = options().parse_args()
+    if not kernel_memory():
+        sys.exit("bench.million: run it as root, as only root may see what sockets take")
     open_files()
     about = machine() | {name: str(value) for name, value in vars(arguments).items()}
     with TemporaryDirectory() as folder:
