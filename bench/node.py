@@ -141,7 +141,9 @@ def node(kind: Kind, code: list[Path]) -> Iterator[Node]:
                 process.wait_until_listening(port)
             except RuntimeError:
                 raise RuntimeError(f"ejabberd does not start: {_last_words(home)}") from None
-            yield Node(process, port)
+            started = Node(process, port)
+            started.ask("prepare")
+            yield started
 
 
 def _last_words(home: Path) -> str:

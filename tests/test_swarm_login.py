@@ -32,10 +32,16 @@ class LoginTests(TestCase):
 
     def test_plain_in_five_requests(self) -> None:
         last = self.go(CREATED, SUCCESS, BIND % b"", BOUND % b"user5@localhost/swarm")
-        self.assertEqual((self.user.phase, self.user.rid), (Phase.ONLINE, 1004))
+        self.assertEqual((self.user.phase, self.user.rid), (Phase.APPEARING, 1004))
         self.assertIn(b"><presence xmlns='jabber:client'/></body>", last)
         self.assertIsNone(self.user.jid)
         self.assertEqual(self.login.jid(self.user), b"user5@localhost/swarm")
+
+    def test_online_with_its_own_presence(self) -> None:
+        self.go(CREATED, SUCCESS, BIND % b"", BOUND % b"user5@localhost/swarm", b"<body/>")
+        self.assertIs(self.user.phase, Phase.APPEARING)
+        self.login.go_on(self.user, b"<body><presence from='user5@localhost/swarm'/></body>")
+        self.assertIs(self.user.phase, Phase.ONLINE)
 
     def test_another_jid_is_kept(self) -> None:
         self.go(CREATED, SUCCESS, BIND % b"", BOUND % b"user5@localhost/other")

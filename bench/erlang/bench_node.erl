@@ -3,6 +3,8 @@
 %% @doc What can be measured from within a node only. It reads lines from stdin, each a command, and
 %% answers each with a line of JSON on stdout. The end of stdin stops the node.
 %%
+%% prepare          keeps all tables in memory, as an operator of many users would, who has no SQL: a
+%%                  table that is on disc alone is read by one process, at each login
 %% versions         of ejabberd and Erlang
 %% memory           bytes: erlang:memory/0, and all tables of ets, by name
 %% processes        by what they were started with: how many, their bytes, how many hibernate
@@ -39,6 +41,11 @@ answer(Command) ->
 print(Answer) ->
     io:put_chars([jiffy:encode(Answer), $\n]).
 
+run(["prepare"]) ->
+    Tables = [Table || Table <- mnesia:system_info(tables),
+                       mnesia:table_info(Table, storage_type) =:= disc_only_copies],
+    [{atomic, ok} = mnesia:change_table_copy_type(Table, node(), disc_copies) || Table <- Tables],
+    #{tables => Tables};
 run(["versions"]) ->
     #{'ejabberd' => ejabberd_option:version(),
       'Erlang/OTP' => list_to_binary(erlang:system_info(otp_release))};

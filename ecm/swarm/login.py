@@ -81,10 +81,17 @@ class Login:
         if jid := _JID.search(body):
             if jid[1] != self._expected_jid(user.number):
                 user.jid = jid[1]
-            user.phase = Phase.ONLINE
+            user.phase = Phase.APPEARING
             return self._requests.carrying(user.rid, user.sid or b"", user.said or b"")
         if b"<error" in body:
             raise LoginError("no resource")
+        return self._wait(user)
+
+    def _appeared(self, user: User, body: bytes) -> bytes:
+        """A user is told of its own presence (RFC 6121, section 4.2.2), and only by then has a server
+        done all that a login takes."""
+        if b"<presence" in body:
+            user.phase = Phase.ONLINE
         return self._wait(user)
 
     def _wait(self, user: User) -> bytes:
@@ -102,4 +109,5 @@ _STEPS = {
     Phase.AUTHENTICATING: Login._authenticated,
     Phase.RESTARTING: Login._restarted,
     Phase.BINDING: Login._bound,
+    Phase.APPEARING: Login._appeared,
 }

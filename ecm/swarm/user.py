@@ -10,8 +10,9 @@ class Phase(IntEnum):
     AUTHENTICATING = 1
     RESTARTING = 2
     BINDING = 3
-    ONLINE = 4
-    LEAVING = 5
+    APPEARING = 4
+    ONLINE = 5
+    LEAVING = 6
 
 
 NONE = -1  # instead of a file descriptor
