@@ -88,8 +88,8 @@ class Login:
         return self._wait(user)
 
     def _appeared(self, user: User, body: bytes) -> bytes:
-        """A user is told of its own presence (RFC 6121, section 4.2.2), and only by then has a server
-        done all that a login takes."""
+        """A user is told of its own presence (RFC 6121, section 4.2.2), and only by then has a
+        server done all that a login takes."""
         if b"<presence" in body:
             user.phase = Phase.ONLINE
         return self._wait(user)
