@@ -17,9 +17,9 @@ CONFORMANCE_PYTHON = $(if $(filter megaphone,$(PEER)),$(VENV)/bin/python,$(PYTHO
 
 # Apt-get runs once at a time, and before anything that needs what it installs.
 .NOTPARALLEL:
-.PHONY: help run test trial interop fuzz bench-memory bench-slow bench-workers bench-link bench-ejabberd check docs clean
-.PHONY: conformance million python
-.PHONY: debian-run debian-test debian-interop debian-bench debian-conformance
+.PHONY: help run test trial interop fuzz bench-front bench-memory bench-slow bench-workers bench-link bench-ejabberd check docs clean
+.PHONY: conformance dialyze million python
+.PHONY: debian-run debian-test debian-interop debian-bench debian-conformance debian-dialyzer
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile | expand -t 20
@@ -44,6 +44,9 @@ fuzz: $(VENV)/fuzz.stamp  ## Fuzz all that parses, for a minute
 	$(VENV)/bin/python -m fuzz packet 10
 	$(VENV)/bin/python -m fuzz proxy 10
 
+bench-front: $(VENV)/bench.stamp debian-bench  ## Measure the CPU of a request beside nginx, HAProxy
+	$(VENV)/bin/python -m bench.front
+
 bench-memory: $(VENV)/bench.stamp debian-bench  ## Measure memory beside twisted.web, nginx, HAProxy
 	$(VENV)/bin/python -m bench.memory
 
@@ -67,6 +70,10 @@ check: $(VENV)/check.stamp  ## Lint, check formatting and types, compile mod_ecm
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy ecm tests conformance
 	ERL_COMPILER_OPTIONS='[warnings_as_errors]' $(VENV)/bin/python -m ecm.demo.stub build/ebin
+
+dialyze: $(VENV)/check.stamp build/dialyzer.plt  ## Let Dialyzer look for what cannot be right in mod_ecm
+	$(VENV)/bin/python -m ecm.demo.stub build/ebin
+	dialyzer --quiet --plt build/dialyzer.plt build/ebin
 
 docs: $(VENV)/test.stamp  ## Write the examples and diagrams of docs/protocol.md again
 	$(VENV)/bin/python -m tests.protocol_text
@@ -96,6 +103,17 @@ $(VENV)/bench.stamp: setup.cfg pyproject.toml | $(VENV)/bin/python
 	$(VENV)/bin/pip install -q -e '.[bench]'
 	@touch $@
 
+# What Dialyzer knows of Erlang, and of the modules of ejabberd that mod_ecm calls. It takes minutes,
+# once.
+PLT_APPS = erts kernel stdlib crypto public_key ssl mnesia p1_xml p1_xmpp p1_utils
+PLT_MODULES = econf ejabberd_c2s ejabberd_config ejabberd_hooks ejabberd_listener ejabberd_mnesia \
+    ejabberd_option ejabberd_pkix ejabberd_router ejabberd_shaper misc
+build/dialyzer.plt: | debian-dialyzer
+	mkdir -p $(@D)
+	dialyzer --quiet --build_plt --output_plt $@.new --apps $(PLT_APPS) \
+	    $(foreach module,$(PLT_MODULES),$(lastword $(wildcard /usr/lib/*/ejabberd-*/ebin/$(module).beam)))
+	mv $@.new $@
+
 build/interop/stamp: tests/interop/package.json tests/interop/package-lock.json | debian-interop
 	mkdir -p $(@D)
 	cp $^ $(@D)
@@ -108,5 +126,5 @@ $(VENV)/bin/python: | python
 python:
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Megaphone needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
 
-debian-run debian-test debian-interop debian-bench debian-conformance: debian-%: python
+debian-run debian-test debian-interop debian-bench debian-conformance debian-dialyzer: debian-%: python
 	@tools/setup-debian $*

@@ -27,12 +27,17 @@ error_log stderr;
 events {{ worker_connections 19990; }}
 http {{
   access_log off;
+  keepalive_requests 1000000000;
   client_body_temp_path {folder}/body;
   proxy_temp_path {folder}/proxy;
   fastcgi_temp_path {folder}/fastcgi;
   uwsgi_temp_path {folder}/uwsgi;
   scgi_temp_path {folder}/scgi;
-  upstream chat {{ server 127.0.0.1:{behind}; keepalive 64; }}
+  upstream chat {{
+    server 127.0.0.1:{behind};
+    keepalive 1024;
+    keepalive_requests 1000000000;
+  }}
   server {{
     listen 127.0.0.1:{port} backlog=4096;
     location / {{
@@ -54,6 +59,7 @@ defaults
   timeout connect 10s
   timeout client 1h
   timeout server 1h
+  http-reuse always
 listen chat
   bind 127.0.0.1:{port} backlog 4096
   server ejabberd 127.0.0.1:{behind}

@@ -2,15 +2,13 @@
 
 Clients on connections that stay open ask, wait for their answer and ask again, as fast as ECM can.
 What is behind it answers each request with its own body. In every round two ECMs are started, with
-a plain link and with a typed one, and take turns, while the other has nothing to do: the turns are
-short, since what else the machine does changes within seconds. The result is the CPU of ECM's
+a plain link and with a typed one, and take turns (bench/turns.py). The result is the CPU of ECM's
 process for one request: typed divided by plain, the median of all rounds.
 """
 
 import argparse
 import sys
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
@@ -22,39 +20,15 @@ from matplotlib.figure import Figure
 from bench import chart, report
 from bench.front_ends import ecm
 from bench.machine import machine
-from bench.process import Process, python, stop_on_signals
+from bench.process import python, stop_on_signals
+from bench.turns import Load, Subject, loads, middle, saturation, told
 
 # How much of plain's CPU for each request a typed link may take.
 BUDGET = 1.15
 
-# Percent of a core. With less, ECM has waited for clients, the other end, or other programs.
-SATURATED = 90
-
-TURN = 0.25  # seconds
-WARM_UP = 0.5  # seconds
 START = 4  # seconds, about, to start everything and to stop it
 
 TITLE = "A typed link beside a plain one"
-
-
-@attrs.frozen
-class Moment:
-    """Up to now: answers; seconds of turns, of ECM's CPU, and of that of its clients and peer."""
-
-    answers: int
-    turns: float
-    ecm: float
-    others: float
-
-
-@attrs.frozen
-class Load:
-    """Answers a second, ECM's CPU for each in microseconds; CPU in percent of a core."""
-
-    per_second: float
-    cpu_each: float
-    ecm: float
-    others: float
 
 
 @attrs.frozen
@@ -78,32 +52,9 @@ COLUMNS: dict[str, Callable[[Round], str]] = {
     "plain, µs each": lambda row: f"{row.plain.cpu_each:.1f}",
     "typed, µs each": lambda row: f"{row.typed.cpu_each:.1f}",
     "typed / plain": lambda row: f"{row.ratio:.3f}",
-    "CPU of ECM": lambda row: f"{row.plain.ecm:.0f} %, {row.typed.ecm:.0f} %",
+    "CPU of ECM": lambda row: f"{row.plain.front_end:.0f} %, {row.typed.front_end:.0f} %",
     "of clients and peer": lambda row: f"{row.plain.others:.0f} %, {row.typed.others:.0f} %",
 }
-
-
-@attrs.define
-class Subject:
-    """ECM with a link of one form, its peer, and its clients, who ask when it is their turn."""
-
-    ecm: Process
-    peer: Process
-    clients: Process
-    answers: int = 0
-    turns: float = 0
-
-    def take_turn(self, seconds: float) -> None:
-        begin = time.monotonic()
-        self.clients.say("ask")
-        time.sleep(seconds)
-        self.clients.say("stop")
-        self.answers = self.clients.number()
-        self.turns += time.monotonic() - begin
-
-    def now(self) -> Moment:
-        others = self.clients.cpu_seconds() + self.peer.cpu_seconds()
-        return Moment(self.answers, self.turns, self.ecm.cpu_seconds(), others)
 
 
 @contextmanager
@@ -117,28 +68,9 @@ def subject(protocol: str, clients: int) -> Iterator[Subject]:
         yield Subject(front_end, echo, askers)
 
 
-def load(begin: Moment, end: Moment) -> Load:
-    """Return what there was between two moments."""
-    answers, seconds = end.answers - begin.answers, end.turns - begin.turns
-    return Load(
-        per_second=answers / seconds,
-        cpu_each=(end.ecm - begin.ecm) / answers * 1e6,
-        ecm=(end.ecm - begin.ecm) / seconds * 100,
-        others=(end.others - begin.others) / seconds * 100,
-    )
-
-
 def measure(number: int, clients: int, seconds: int) -> Round:
     with subject("plain", clients) as plain, subject("typed", clients) as typed:
-        both = [plain, typed]
-        for one in both:
-            one.take_turn(WARM_UP)
-        begins = [one.now() for one in both]
-        for _ in range(round(seconds / TURN)):
-            for one in both:
-                one.take_turn(TURN)
-        loads = [load(begin, one.now()) for begin, one in zip(begins, both, strict=True)]
-    return Round(number, *loads)
+        return Round(number, *loads([plain, typed], seconds))
 
 
 def rounds(clients: int, seconds: int, count: int) -> Iterator[Round]:
@@ -154,31 +86,15 @@ def rounds(clients: int, seconds: int, count: int) -> Iterator[Round]:
         yield row
 
 
-def told(found: Load) -> str:
-    return f"{found.per_second:,.0f} requests/s at {found.cpu_each:.1f} µs of CPU"
-
-
-def middle(loads: Iterable[Load]) -> Load:
-    """Return the median of each figure."""
-    return Load(*map(median, zip(*map(attrs.astuple, loads), strict=True)))
-
-
 def verdict(rows: list[Round]) -> str:
     ratios = [row.ratio for row in rows]
     kept = "kept" if median(ratios) <= BUDGET else "NOT kept"
+    both = [load for row in rows for load in (row.plain, row.typed)]
     return (
         f"A request over a typed link takes {median(ratios):.3f} × the CPU of one over a plain link"
         f" (median of {len(rows)} rounds, {min(ratios):.3f} to {max(ratios):.3f})."
-        f" The budget of {BUDGET} × is {kept}.\n\n{saturation(rows)}"
+        f" The budget of {BUDGET} × is {kept}.\n\n{saturation(both)}"
     )
-
-
-def saturation(rows: list[Round]) -> str:
-    """Say whether it was ECM that could do no more."""
-    least = min(load.ecm for row in rows for load in (row.plain, row.typed))
-    if least < SATURATED:
-        return f"ECM was NOT saturated: at times it had only {least:.1f} % of a core."
-    return f"ECM was saturated: it had {least:.1f} % of a core or more."
 
 
 def plot(rows: list[Round]) -> Figure:

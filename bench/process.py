@@ -68,6 +68,11 @@ class Process:
         pids = self.pids if children else self.pids[:1]
         return sum(map(_cpu_seconds, pids))
 
+    def run_on(self, cores: set[int]) -> None:
+        """Let it, and its children, run on these cores only."""
+        for pid in self.pids:
+            os.sched_setaffinity(pid, cores)
+
     def say(self, line: str) -> None:
         """Raises RuntimeError where it has ended."""
         assert self._process.stdin is not None

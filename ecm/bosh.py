@@ -8,6 +8,7 @@ from functools import cache
 from http import HTTPStatus
 from typing import Final
 
+from ecm import content_type
 from ecm.cors import METHODS, Cors
 from ecm.limits import RETRY_AFTER
 from ecm.request import Request, RequestError
@@ -22,16 +23,23 @@ Give it to a chat client; there is nothing to read here in a browser.
 """
 
 
-def answer(status: int, body: bytes, lines: bytes) -> bytes:
-    """Return the response that carries what the session answered."""
-    return b"%b%bContent-Length: %d\r\n\r\n%b" % (_head(status), lines, len(body), body)
+def answer(status: int, body: bytes, lines: bytes, asked: str | None = None) -> bytes:
+    """Return the response that carries what the session answered.
+
+    ``asked`` is the Content-Type that its client wants, if it is not the usual one.
+    """
+    head = _usual_head(status) if asked is None else _head(status, content_type.value(asked))
+    return b"%b%bContent-Length: %d\r\n\r\n%b" % (head, lines, len(body), body)
 
 
 @cache
-def _head(status: int) -> bytes:
+def _usual_head(status: int) -> bytes:
+    return _head(status, content_type.USUAL)
+
+
+def _head(status: int, of_type: bytes) -> bytes:
     phrase = HTTPStatus(status).phrase if status in set(HTTPStatus) else ""
-    type_line = b"Content-Type: text/xml; charset=utf-8\r\n"
-    return b"HTTP/1.1 %d %b\r\n%b" % (status, phrase.encode(), type_line)
+    return b"HTTP/1.1 %d %b\r\nContent-Type: %b\r\n" % (status, phrase.encode(), of_type)
 
 
 def unavailable(why: str, lines: bytes) -> bytes:

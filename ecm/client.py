@@ -7,7 +7,7 @@ the order in which they came (RFC 9112, section 9.3.2).
 from collections.abc import Callable
 from typing import Protocol as Interface
 
-from twisted.internet.interfaces import IPullProducer, ISSLTransport
+from twisted.internet.interfaces import IPullProducer
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -16,13 +16,14 @@ from ecm import bosh
 from ecm.clock import Clock
 from ecm.connection import Connection, Connections, Phase
 from ecm.exchange import Exchange
+from ecm.heads import KnownHeads
 from ecm.limits import MAX_PIPELINED, TAKE_SIZE
 from ecm.request import Request, RequestError, RequestParser
 from ecm.response import CLOSE, CONTINUE, KEEP, KEEP_HTTP10, not_found
 from ecm.settings import ClientSettings
 from ecm.source import Source
 from ecm.table import GAVE_UP, GONE, ConnectionTable, Unavailable
-from ecm.transport import IStreamTransport
+from ecm.transport import IStreamTransport, forget_names, other_end, send, takes_directly
 
 DRAINING = "This front end is stopping"
 
@@ -58,6 +59,7 @@ class Server(Connections, Interface):
     table: ConnectionTable
     clock: Clock
     settings: ClientSettings
+    heads: KnownHeads
     pages: Pages | None
     reads: bool
     drains: bool
@@ -70,6 +72,7 @@ class ClientProtocol(Connection):
     # There may be hundreds of thousands of these, nearly all of them waiting for an answer.
     __slots__ = (
         "_backlog",
+        "_direct",
         "_exchanges",
         "_id",
         "_last",
@@ -78,6 +81,7 @@ class ClientProtocol(Connection):
         "_paused",
         "_peer",
         "_server",
+        "_source",
         "_unsent",
     )
 
@@ -86,6 +90,7 @@ class ClientProtocol(Connection):
         self._server = server
         # The client's address and port, where a proxy has told them for the whole connection.
         self._peer = peer
+        self._source: Source | None = None
         # The ID on the link, once a request has needed one.
         self._id = 0
         # The requests in flight, in their order; or the one that is answered from elsewhere.
@@ -99,23 +104,39 @@ class ClientProtocol(Connection):
         # Whether the client is not read, and whether it has yet to take what it was sent.
         self._paused = False
         self._unsent = False
+        # Whether answers may go past the transport's queue, as nothing else is written.
+        self._direct = False
 
     def connectionMade(self) -> None:
         super().connectionMade()
+        forget_names(self.transport)
+        self._direct = takes_directly(self.transport)
         self._go_on()
 
     def dataReceived(self, data: bytes) -> None:
         if self._last:
             return
+        request = self._server.heads.recall(data) if self._parser is None else None
+        if request is None:
+            self._parse(data)
+        else:
+            self._arrived(request)
+        self.read_or_not()
+
+    def _parse(self, data: bytes) -> None:
         parser = self._parser or RequestParser(self._server.settings.limits)
+        arrived: list[Request] = []
         try:
             for request in parser.feed(data):
+                arrived.append(request)
                 self._arrived(request)
         except RequestError as error:
             self._arrived(error)
+        else:
+            if self._parser is None and parser.idle and len(arrived) == 1:
+                self._server.heads.learn(data, arrived[0])
         self._parser = None if parser.idle or self._last else parser
         self._encourage()
-        self.read_or_not()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         super().connectionLost(reason)
@@ -130,19 +151,21 @@ class ClientProtocol(Connection):
 
     def source(self, request: Request) -> Source:
         """Whose request it is."""
-        peer = self._peer
-        if peer is None:
-            other_end = self.transport.getPeer()  # on a UNIX socket it has neither
-            peer = (getattr(other_end, "host", ""), getattr(other_end, "port", 0))
-        secure = ISSLTransport.providedBy(self.transport)
-        address = self._server.settings.proxies.client_address(peer[0], request.headers)
-        return Source(address, peer[1], secure)
+        if self._source is None:
+            self._source = other_end(self.transport, self._peer)
+        known, proxies = self._source, self._server.settings.proxies
+        if not proxies.trusted:
+            return known
+        address = proxies.client_address(known.address, request.headers)
+        return Source(address, known.port, known.secure)
 
     # What the table says of a request, through its exchange.
 
-    def answered(self, exchange: Exchange, status: int, body: bytes) -> None:
+    def answered(
+        self, exchange: Exchange, status: int, body: bytes, content_type: str | None
+    ) -> None:
         """Answer with what the session has said."""
-        self._respond(exchange, bosh.answer(status, body, self._lines(exchange)))
+        self._respond(exchange, bosh.answer(status, body, self._lines(exchange), content_type))
 
     def refused(self, exchange: Exchange, why: str) -> None:
         """Answer that the session could not be asked, and take no later answer for another's."""
@@ -277,16 +300,18 @@ class ClientProtocol(Connection):
         exchange.response = response
         while self._exchanges and self._exchanges[0].response is not None:
             first, self._exchanges = self._exchanges[0], self._exchanges[1:]
-            self._write(first)
+            self._send(first.response or b"")
+            if first.connection is CLOSE:
+                self._last = True
+                self._shut()
         self._go_on()
 
-    def _write(self, exchange: Exchange) -> None:
-        response = exchange.response or b""
-        self.transport.write(response)
-        self._await_taking(len(response))
-        if exchange.connection is CLOSE:
-            self._last = True
-            self._shut()
+    def _send(self, data: bytes) -> None:
+        if self._direct and not self._unsent:
+            data = send(self.transport, data)
+        if data:
+            self.transport.write(data)
+            self._await_taking(len(data))
 
     # Whether the client takes what it is sent. Bytes that wait in the transport are noticed by
     # means of a pull producer, which is asked for more once all of them are gone.
@@ -301,6 +326,7 @@ class ClientProtocol(Connection):
     def resumeProducing(self) -> None:
         if self._unsent:  # else it is the first time, which is when the producer is registered
             self._taken()
+            self._direct = takes_directly(self.transport)
             self._wait()
 
     def stopProducing(self) -> None:
@@ -318,7 +344,7 @@ class ClientProtocol(Connection):
             return  # it would stand between, or inside, answers that are due before
         if self._parser is not None and self._parser.expects_continue:
             self._parser.expects_continue = False
-            self.transport.write(CONTINUE)
+            self._send(CONTINUE)
 
     def _wait(self) -> None:
         """Enter the phase in which the connection is."""
@@ -351,6 +377,7 @@ class ClientProtocol(Connection):
     def _begin_page(self, request: Request, pages: Pages) -> None:
         connection = self._persistence(request)
         self._taken()  # twisted.web may have a producer of its own
+        self._direct = False
         page = pages(self, request, connection)
         if page.finished:
             self._page_written()

@@ -11,6 +11,7 @@ from zope.interface import implementer
 from ecm.client import ClientProtocol, Pages
 from ecm.clock import Clock
 from ecm.connection import Connection, Phase
+from ecm.heads import KnownHeads
 from ecm.limits import MAX_REFUSED, ClientLimits
 from ecm.refused import RefusedClient
 from ecm.settings import ClientSettings
@@ -47,6 +48,7 @@ class ClientFactory(ServerFactory):
         self._addresses: dict[Connection, str] = {}
         self._per_address: Counter[str] = Counter()
         self._all_closed: Deferred[None] | None = None
+        self.heads = KnownHeads()
         self.deadlines = _deadlines(settings.limits, clock.now)
         clock.listen(self.tick)
         table.readers = self

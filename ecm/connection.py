@@ -1,6 +1,6 @@
 """What all connections from clients have in common: a deadline, and an end."""
 
-from enum import Enum, auto
+from enum import IntEnum, auto
 from math import inf
 from typing import Any, cast
 from typing import Protocol as Interface
@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 from ecm.transport import IStreamTransport
 
 
-class Phase(Enum):
+class Phase(IntEnum):
     """What a connection waits for. Each phase but the third has its time."""
 
     IDLE = auto()  # a request

@@ -94,11 +94,12 @@ class Up:
 
 @attrs.frozen
 class Answered:
-    """A request has its answer."""
+    """A request has its answer, perhaps with a Content-Type that is not the usual one."""
 
     id: int
     status: int
     body: bytes
+    content_type: str | None = None
 
 
 @attrs.frozen
@@ -316,7 +317,7 @@ class Dialogue:
         if connection_id == LINK_ID and line.type in self._readers:
             return self._readers[line.type](line, now)
         if connection_id != LINK_ID and line.type == "answer":
-            return [Answered(connection_id, int(line.words[0]), line.body or b"")]
+            return [_answered(connection_id, line)]
         if connection_id != LINK_ID and line.type == "close":
             return [Dropped(connection_id)]
         return self._not_understood(connection_id, b"", "unexpected", line.type)
@@ -363,6 +364,11 @@ class Dialogue:
             return []
         self._awaited = ""
         return [RoundTrip(now - self._pinged)]
+
+
+def _answered(connection_id: int, line: Line) -> Answered:
+    content_type = line.fields.get("content-type")
+    return Answered(connection_id, int(line.words[0]), line.body or b"", content_type)
 
 
 def _failed(connection_id: int, line: Line) -> list[Event]:

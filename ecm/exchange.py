@@ -12,8 +12,10 @@ class Client(Protocol):
     def source(self, request: Request) -> Source:
         """Whose request it is."""
 
-    def answered(self, exchange: "Exchange", status: int, body: bytes) -> None:
-        """Answer with what the session has said."""
+    def answered(
+        self, exchange: "Exchange", status: int, body: bytes, content_type: str | None
+    ) -> None:
+        """Answer with what the session has said, and its Content-Type, if it is not the usual."""
 
     def refused(self, exchange: "Exchange", why: str) -> None:
         """Answer that the session could not be asked."""
@@ -43,9 +45,9 @@ class Exchange:
         """Whose request it is."""
         return self.client.source(request)
 
-    def answered(self, status: int, body: bytes) -> None:
+    def answered(self, status: int, body: bytes, content_type: str | None) -> None:
         """Take the session's answer."""
-        self.client.answered(self, status, body)
+        self.client.answered(self, status, body, content_type)
 
     def refused(self, why: str) -> None:
         """There will be none, for a reason that is not the client's."""

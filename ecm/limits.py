@@ -75,6 +75,11 @@ MAX_FIELDS: Final = 64
 # nginx bodies of 1 MB.
 MAX_BODY: Final = 256 * 1024
 
+# Heads of requests that are remembered, and the bytes of each, at most. A few hundred are in use at
+# a time: one for each kind of browser and length of body. Together they are a few MB.
+MAX_KNOWN_HEADS: Final = 1024
+MAX_KNOWN_HEAD: Final = 2 * 1024
+
 # Requests of one connection that are in flight. BOSH clients have two, or three while they end a
 # session; a client that pipelines more waits.
 MAX_PIPELINED: Final = 4
@@ -156,6 +161,9 @@ RETRY_AFTER: Final = 5
 # Seconds for which a browser may remember the answer to a preflight request. Chromium caps it at
 # two hours, Firefox at a day.
 CORS_MAX_AGE: Final = 86_400
+
+# Bytes of a Content-Type that a client may ask for. Twice what any media type needs.
+MAX_CONTENT_TYPE: Final = 128
 
 # What an option may be set to.
 

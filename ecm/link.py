@@ -112,7 +112,7 @@ class LinkProtocol(PacketReceiver):
     def send_request(self, waiting: Waiting, request: Request) -> None:
         """Send a request, under the ID of who waits for the answer."""
         content = request.body
-        if self._dialogue.is_typed:
+        if self._answer_prefix:  # the link is typed
             content = typed.request(waiting.source(request), content)
         self._send(encode(waiting.id, content))
 
@@ -171,8 +171,8 @@ class LinkProtocol(PacketReceiver):
                         self._send(encode(connection_id, content))
                 case Up(hello):
                     self._up(hello)
-                case Answered(connection_id, status, body):
-                    self._table.answer(connection_id, status, body)
+                case Answered(connection_id, status, body, content_type):
+                    self._table.answer(connection_id, status, body, content_type)
                 case Dropped(connection_id):
                     self._table.drop(connection_id)
                 case Failed(connection_id, why):

@@ -25,9 +25,9 @@ _MOST_DIGITS: Final = 12
 _FRAMING: Final = {b"content-length", b"transfer-encoding", b"host", b"expect"}
 
 
-@attrs.frozen
+@attrs.define  # and not frozen, which takes twice the time to make one
 class Request:
-    """One complete request.
+    """One complete request. Nobody changes it.
 
     ``path`` is that of the target, without a query (RFC 9112, section 3.2). ``headers`` has names
     as they were received, and values without the white space around them.

@@ -21,8 +21,8 @@ class Waiting(Protocol):
     def source(self, request: Request) -> Source:
         """Whose request it is."""
 
-    def answered(self, status: int, body: bytes) -> None:
-        """Take the session's answer."""
+    def answered(self, status: int, body: bytes, content_type: str | None) -> None:
+        """Take the session's answer, and its Content-Type, if that is not the usual one."""
 
     def refused(self, why: str) -> None:
         """There will be none, for a reason that is not the client's."""
@@ -141,14 +141,16 @@ class ConnectionTable:
         self._link = link
         self._go_on()
 
-    def answer(self, connection_id: int, status: int, body: bytes) -> None:
+    def answer(
+        self, connection_id: int, status: int, body: bytes, content_type: str | None = None
+    ) -> None:
         """Give an answer to the one who waits for it; drop it where nobody does."""
         waiting = self._waiting.pop(connection_id, None)
         if waiting is None:
             self.counters.late += 1
             return
         self.counters.answers += 1
-        waiting.answered(status, body)
+        waiting.answered(status, body, content_type)
 
     def drop(self, connection_id: int) -> None:
         """Drop the client that waits under this ID, if there is one."""

@@ -1,7 +1,51 @@
 """What both sides need of Twisted's transports."""
 
-from twisted.internet.interfaces import IConsumer, IPushProducer, ITCPTransport
+from typing import Any
+
+from twisted.internet.interfaces import (
+    IConsumer,
+    IPushProducer,
+    ISSLTransport,
+    ISystemHandle,
+    ITCPTransport,
+)
+from twisted.internet.tcp import Connection, Server
+
+from ecm.source import Proxies, Source
 
 
-class IStreamTransport(ITCPTransport, IPushProducer, IConsumer):
+class IStreamTransport(ITCPTransport, IPushProducer, IConsumer, ISystemHandle):
     """What Twisted's stream transports are, TCP and TLS alike."""
+
+
+def other_end(transport: IStreamTransport, peer: tuple[str, int] | None) -> Source:
+    """Return whose a connection is; ``peer`` is what a proxy has told of it, if one has."""
+    if peer is None:
+        address = transport.getPeer()  # on a UNIX socket it has neither host nor port
+        peer = (getattr(address, "host", ""), getattr(address, "port", 0))
+    secure = ISSLTransport.providedBy(transport)
+    return Source(Proxies().client_address(peer[0], ()), peer[1], secure)
+
+
+def takes_directly(transport: IStreamTransport) -> bool:
+    """Return whether ``send`` may be used: what is written goes to a socket as it is."""
+    return isinstance(transport, Connection)
+
+
+def send(transport: IStreamTransport, data: bytes) -> bytes:
+    """Give data to the kernel at once, and return what it has not taken.
+
+    Nothing may wait in the transport. Twisted would first wait until the socket can be written to,
+    which costs more than the sending. An error is not told: the transport meets it with the rest.
+    """
+    handle: Any = transport.getHandle()
+    try:
+        return data[handle.send(data) :]
+    except OSError:
+        return data
+
+
+def forget_names(transport: IStreamTransport) -> None:
+    """Let a connection have no names of its own for Twisted's log: they are 200 bytes each."""
+    if isinstance(transport, Server):
+        transport.logstr = transport.repstr = "client"

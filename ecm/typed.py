@@ -83,6 +83,7 @@ _PROOF: Final = _matches("[0-9a-f]{64}")
 _STATUS: Final = _matches("(?!204|205|304)[2-5][0-9][0-9]")
 _CODE: Final = _matches("[a-z-]+")
 _TEXT: Final = _matches("[ -~]+")
+_ANY: Final = _matches("(?s).*")
 
 
 @attrs.frozen
@@ -117,7 +118,7 @@ _SHAPES: Final = {
     "pong": _Shape(words=(_TOKEN,)),
     "drain": _Shape(),
     "request": _Shape(fields={"peer": _is_peer, "secure": _matches("[01]")}, body=True),
-    "answer": _Shape(words=(_STATUS,), body=True),
+    "answer": _Shape(words=(_STATUS,), fields={"content-type": _ANY}, body=True),
     "close": _Shape(words=(_WORD,)),
     "error": _Shape(words=(_CODE, _TEXT), text=True),
 }
@@ -181,13 +182,4 @@ def write(
 
 def request(source: Source, body: bytes) -> bytes:
     """Return the content that carries a request."""
-    if not source.address:
-        return b"request secure=%d\n%b" % (source.secure, body)
-    return b"request peer=%b secure=%d\n%b" % (_peer(source), source.secure, body)
-
-
-def _peer(source: Source) -> bytes:
-    address = source.address
-    if ":" in address:
-        address = f"[{address.partition('%')[0]}]"  # the zone means something on this host only
-    return b"%b:%d" % (address.encode(), source.port)
+    return source.line + body

@@ -48,11 +48,11 @@ class LinkUser:
         """Close the connection of a request that has not been answered."""
         self.speaker.gone(self._ids[rid])
 
-    async def log_in(self, wait: int = 60) -> None:
+    async def log_in(self, wait: int = 60, hold: int = 1) -> None:
         """Begin a session, log in and bind the resource. The accounts are there."""
         language = {"xml:lang": "en", "xmpp:version": "1.0"}
         created = await self.ask(
-            to=DOMAIN, wait=str(wait), hold="1", ver="1.11", ack="1", **language
+            to=DOMAIN, wait=str(wait), hold=str(hold), ver="1.11", ack="1", **language
         )
         self.sid = attribute(created.body, "sid")
         initial = plain(self.name, PASSWORD)

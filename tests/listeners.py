@@ -11,6 +11,11 @@ from tests.certificates import make_certificate
 # Seconds, of the listener whose sessions do not wait long for a client that is away.
 HASTY_INACTIVITY = 2
 
+# Stanzas that wait for a client at the listener where these are few.
+MAX_WAITING = 10
+# Seconds, of the listener whose sessions hold two requests, and are ended where none is held.
+BRIEF_INACTIVITY = 1
+
 # Of the second host, where everybody gets a name and needs no password.
 ANONYMOUS_DOMAIN = "anonymous.localhost"
 
@@ -45,6 +50,8 @@ class Listeners:
             "secret": {"secret_file": str(self.secret_file)},
             "tls": {"tls": True, "certfile": str(pem)},
             "hasty": {"max_inactivity": HASTY_INACTIVITY},
+            "narrow": {"max_waiting": MAX_WAITING},
+            "brief": {"max_inactivity": BRIEF_INACTIVITY, "max_hold": 2},
             "sleepless": {"hibernate_after": "infinity"},
         }
         self.distribution_port, *ports = _free_ports(1 + len(self._options))

@@ -1,15 +1,16 @@
 """A client that sends bytes, and keeps what comes back."""
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import ITCPTransport
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
+
+from ecm.transport import IStreamTransport
 
 
 class RawClient(Protocol):
     """Sends bytes and gathers what comes back."""
 
-    transport: ITCPTransport
+    transport: IStreamTransport
 
     def __init__(self, data: bytes) -> None:
         self.received = b""

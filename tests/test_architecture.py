@@ -13,7 +13,17 @@ FOLDER = Path(ecm.__file__).parent
 
 # The wire formats: bytes in, bytes out. No I/O, and no clock.
 PURE = [
-    *("bosh", "cors", "limits", "packet", "proxy_header", "request", "response"),
+    *(
+        "bosh",
+        "content_type",
+        "cors",
+        "heads",
+        "limits",
+        "packet",
+        "proxy_header",
+        "request",
+        "response",
+    ),
     *("settings", "source", "typed", "proof", "dialogue"),
     "backoff",
 ]
@@ -26,20 +36,8 @@ PURE_OF_DOCTOR = [
 
 # Each module may import of ecm only what stands above it.
 LAYERS = [
-    *(
-        "limits",
-        "counters",
-        "errors",
-        "hurry",
-        "backoff",
-        "pool",
-        "packet",
-        "proxy_header",
-        "request",
-        "response",
-        "cors",
-        "bosh",
-    ),
+    *("limits", "content_type", "counters", "errors", "hurry", "backoff", "pool", "packet"),
+    *("proxy_header", "request", "heads", "response", "cors", "bosh"),
     *("source", "settings", "typed", "proof", "dialogue"),
     *("clock", "transport", "framer", "table", "link", "upstream"),
     *("connection", "exchange", "client", "refused", "clients", "proxied", "web"),

@@ -171,6 +171,8 @@ class SecretTests(TestCase):
 class TypedTests(TestCase):
     def test_answers(self) -> None:
         self.assertEqual(typed().packet(7, b"answer 403\nno", 0), [Answered(7, 403, b"no")])
+        asked = Answered(7, 200, b"", "text/html")
+        self.assertEqual(typed().packet(7, b"answer 200 content-type=text/html\n", 0), [asked])
 
     def test_a_client_is_dropped(self) -> None:
         self.assertEqual(typed().packet(7, b"close failed", 0), [Dropped(7)])

@@ -6,6 +6,7 @@ from xml.etree.ElementTree import Element
 from ecm.demo.plan import DOMAIN
 from tests.bosh_client import CLIENT, BoshClient, Refused
 from tests.link_case import LAST, ONLINE, PASSWORD, ServiceTestCase, bare, is_presence, name
+from tests.listeners import MAX_WAITING
 from tests.test_conversation import message
 
 CARBONS = "urn:xmpp:carbons:2"
@@ -70,6 +71,26 @@ class ArchiveTests(ServiceTestCase):
             self.assertEqual(fin.get("complete"), "true")
         await self.leave(romeo, juliet)
 
+    async def test_what_was_found_and_is_not_delivered_goes_nowhere_else(self) -> None:
+        romeo, juliet = await self.people(2)
+        juliet.send(message(romeo.jid, "remember me"))
+        await romeo.message()
+        reader = await self.unbound()
+        await reader.login(name(romeo), PASSWORD)
+        await reader.ask(f"{ONLINE}<presence xmlns='{CLIENT}' to='{juliet.jid}'/>")
+        await juliet.receive(lambda stanza: is_presence(stanza, reader))
+        query = f"<query xmlns='{MAM}' queryid='all'/>"
+        found = [*await reader.ask(f"<iq xmlns='{CLIENT}' type='set' id='1'>{query}</iq>")]
+        while not any(stanza.find(f"{{{MAM}}}result") is not None for stanza in found):
+            found = [*await reader.ask()]
+        with self.assertRaises(Refused):
+            await reader.ask(rid="1")
+        await self.over(reader, juliet)
+        romeo.send(message(romeo.jid, LAST))
+        came = await romeo.receive(lambda stanza: stanza.tag == f"{{{CLIENT}}}message")
+        self.assertIsNone(came.find(f"{{{MAM}}}result"))
+        await self.leave(romeo, juliet)
+
 
 class CarbonsTests(ServiceTestCase):
     async def test_another_resource_gets_copies_either_way(self) -> None:
@@ -117,6 +138,18 @@ class CarbonsTests(ServiceTestCase):
 
 class AwayTests(ServiceTestCase):
     """Messages to somebody who is not there."""
+
+    async def test_a_client_that_does_not_come_loses_its_session_and_no_message(self) -> None:
+        [juliet] = await self.people(1, "narrow")
+        romeo = await self.log_in(self.client(self.entrance))
+        await romeo.ask(f"{ONLINE}<presence xmlns='{CLIENT}' to='{juliet.jid}'/>")
+        await juliet.receive(lambda stanza: is_presence(stanza, romeo))
+        sent = [f"message {number}" for number in range(2 * MAX_WAITING)]
+        juliet.send(*(message(romeo.jid, text) for text in sent))
+        await self.over(romeo, juliet)
+        again = await self.again(romeo)
+        self.assertEqual(sorted(await self.texts(again)), sorted(sent))
+        await self.leave(again, juliet)
 
     async def test_they_come_once_at_the_next_login(self) -> None:
         romeo, juliet = await self.people(2)

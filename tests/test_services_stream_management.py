@@ -73,6 +73,20 @@ class StreamManagementTests(ServiceTestCase):
             await romeo.ask(rid="1")
         await self.assert_comes_once(romeo, juliet)
 
+    async def test_what_was_sent_before_it_began_and_is_not_received_is_not_lost(self) -> None:
+        [juliet] = await self.people(1)
+        romeo = await self.log_in(self.client(self.entrance))
+        await romeo.ask(f"{ONLINE}<presence xmlns='{CLIENT}' to='{juliet.jid}'/>")
+        await juliet.receive(lambda stanza: is_presence(stanza, romeo))
+        juliet.send(message(romeo.jid, "not acknowledged"))
+        came: list[Element] = []
+        while not any(stanza.tag == f"{{{CLIENT}}}message" for stanza in came):
+            came = [*await romeo.ask()]
+        await romeo.ask(f"<enable xmlns='{SM}'/>", ack="0")  # it has not got that answer
+        with self.assertRaises(Refused):
+            await romeo.ask(rid="1")
+        await self.assert_comes_once(romeo, juliet)
+
     async def unacknowledged(self, resume: str) -> tuple[BoshClient, BoshClient]:
         """Return two people, the first of whom has got, and not acknowledged, a message."""
         romeo, juliet = await self.people(2)

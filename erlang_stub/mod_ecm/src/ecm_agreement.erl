@@ -20,6 +20,10 @@
 -define(USUAL_WAIT, 60).
 -define(USUAL_HOLD, 1).
 
+%% The greatest hold whose requests are allowed, though fewer may be held: an answer is remembered
+%% for each of them. Nobody is known to ask for more than 2.
+-define(GREATEST_HOLD, 4).
+
 %% Seconds between two polls of a session that polls (XEP-0124, section 12), and by how much its
 %% client may be silent for longer than others.
 -define(POLLING, 5).
@@ -41,6 +45,7 @@
 -record(agreement, {
     wait :: non_neg_integer(),
     hold :: non_neg_integer(),
+    requests :: pos_integer(),
     inactivity :: pos_integer(),
     max_pause :: pos_integer(),
     max_concat :: pos_integer(),
@@ -62,9 +67,11 @@ new(_, _) ->
 
 -spec agree(ecm_body:body(), options()) -> agreement().
 agree(Body, #{max_wait := MaxWait, max_hold := MaxHold, max_inactivity := MaxInactivity} = Max) ->
+    Hold = maps:get(hold, Body, ?USUAL_HOLD),
     Agreement = #agreement{
         wait = min(maps:get(wait, Body, ?USUAL_WAIT), MaxWait),
-        hold = min(maps:get(hold, Body, ?USUAL_HOLD), MaxHold),
+        hold = min(Hold, MaxHold),
+        requests = min(Hold, ?GREATEST_HOLD) + 1,
         inactivity = MaxInactivity,
         max_pause = maps:get(max_pause, Max),
         max_concat = maps:get(max_concat, Max),
@@ -92,9 +99,10 @@ first_wait(Agreement) ->
 -spec hold(agreement()) -> non_neg_integer().
 hold(#agreement{hold = Hold}) -> Hold.
 
-%% @doc Returns how many requests the client may have made that are not answered.
+%% @doc Returns how many requests the client may have made that are not answered: one more than it
+%% has asked to be held, also where fewer are held (section 7.2).
 -spec requests(agreement()) -> pos_integer().
-requests(#agreement{hold = Hold}) -> Hold + 1.
+requests(#agreement{requests = Requests}) -> Requests.
 
 %% @doc Returns how many answers are remembered. Section 14.3 wants as many as there may be requests
 %% at once. But a client with one request on a connection that is dead, unnoticed, goes on with the
@@ -131,15 +139,15 @@ knows_conditions(#agreement{knows_conditions = KnowsConditions}) -> KnowsConditi
 acknowledges(#agreement{acknowledges = Acknowledges}) -> Acknowledges.
 
 %% @doc Returns the attributes of the answer that creates the session (section 7.2, and XEP-0206,
-%% section 4). All are told `polling', because there are clients that look for it; only those that
-%% poll are held to it (section 12).
+%% section 4). All are told `polling', because there are clients that look for it; those that do not
+%% poll may make empty requests as often as they like (section 11), as 0 says.
 -spec attributes(Sid :: binary(), ecm_body:body(), agreement()) -> [{binary(), iodata()}].
 attributes(Sid, #{rid := Rid, to := To} = Body, #agreement{} = Agreement) ->
     [{<<"sid">>, Sid},
      {<<"wait">>, integer_to_binary(Agreement#agreement.wait)},
      {<<"requests">>, integer_to_binary(requests(Agreement))},
      {<<"inactivity">>, integer_to_binary(Agreement#agreement.inactivity)},
-     {<<"polling">>, integer_to_binary(?POLLING)},
+     {<<"polling">>, integer_to_binary(polling(Agreement))},
      {<<"hold">>, integer_to_binary(Agreement#agreement.hold)},
      {<<"maxpause">>, integer_to_binary(Agreement#agreement.max_pause)},
      {<<"from">>, To},
@@ -147,6 +155,13 @@ attributes(Sid, #{rid := Rid, to := To} = Body, #agreement{} = Agreement) ->
      {<<"xmpp:restartlogic">>, <<"true">>}]
     ++ [{<<"ack">>, integer_to_binary(Rid)} || acknowledges(Agreement)]
     ++ [{<<"ver">>, lower(maps:get(ver, Body))} || knows_conditions(Agreement)].
+
+-spec polling(agreement()) -> non_neg_integer().
+polling(Agreement) ->
+    case is_polling(Agreement) of
+        true -> ?POLLING;
+        false -> 0
+    end.
 
 %% The version of the client or ours, whichever is lower. Both numbers are integers: 1.10 comes
 %% after 1.9.

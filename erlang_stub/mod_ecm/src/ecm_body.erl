@@ -31,9 +31,9 @@
       restart => true}.
 
 -type fault() ::
-    'not-xml' | 'not-body' | 'missing-rid' | 'text-between-stanzas' | 'namespace-too-long' |
-    'bad-rid' | 'bad-ack' | 'bad-wait' | 'bad-hold' | 'bad-pause' | 'bad-ver' | 'bad-type' |
-    'bad-restart'.
+    'not-xml' | 'forbidden-markup' | 'not-body' | 'missing-rid' | 'text-between-stanzas' |
+    'namespace-too-long' | 'bad-rid' | 'bad-ack' | 'bad-wait' | 'bad-hold' | 'bad-pause' |
+    'bad-ver' | 'bad-type' | 'bad-restart'.
 
 -type type() :: sid | text | number | rid | ver | type | boolean.
 
@@ -193,8 +193,6 @@ plain_size(<<Byte, Rest/binary>>, Size)
 plain_size(_, Size) ->
     Size.
 
-%% The attributes.
-
 %% The key of an attribute and the type of its value. Those with a prefix are named by what the
 %% prefix is bound to, which only the XML parser knows.
 -spec field(binary() | {xbosh | xml, binary()}) -> {Key :: atom(), type()} | unknown.
@@ -264,7 +262,7 @@ ver(Text) ->
 parse_xml(Bytes) ->
     case fxml_stream:parse_element(Bytes) of
         #xmlel{} = Root ->
-            try {ok, body(Root, has_prefixes(Bytes))}
+            try {ok, body(Root, Bytes)}
             catch throw:Fault -> {error, Fault}
             end;
         {error, _} ->
@@ -276,15 +274,16 @@ parse_xml(Bytes) ->
 has_prefixes(Bytes) ->
     binary:match(Bytes, <<"xmlns:">>) =/= nomatch.
 
--spec body(xmlel(), boolean()) -> body().
-body(#xmlel{name = Name, attrs = Attributes, children = Children}, HasPrefixes) ->
+-spec body(xmlel(), binary()) -> body().
+body(#xmlel{name = Name, attrs = Attributes, children = Children}, Bytes) ->
+    ecm_markup:is_forbidden(Bytes) andalso throw('forbidden-markup'),
     Scope = scope(Attributes, #{<<>> => <<>>}),
     expand(Name, Scope) =:= {?NS_BODY, <<"body">>} orelse throw('not-body'),
     Body = lists:foldl(fun(Attribute, Before) -> add_field(Attribute, Scope, Before) end,
                        #{}, Attributes),
     is_map_key(rid, Body) orelse throw('missing-rid'),
     Els = [El || Child <- Children, El <- el(Child)],
-    Body#{els => stanzas(Els, Scope, HasPrefixes)}.
+    Body#{els => stanzas(Els, Scope, has_prefixes(Bytes))}.
 
 -spec add_field({binary(), binary()}, scope(), map()) -> map().
 add_field({Name, Text}, Scope, Body) ->
@@ -298,7 +297,7 @@ add_value(Key, {ok, Value}, Body) -> Body#{Key => Value};
 add_value(_, default, Body) -> Body;
 add_value(Key, error, _) -> throw(bad(Key)).
 
-%% To look for a prefix costs more than all else here, and most have none.
+%% To look for a prefix costs more than all else here.
 -spec known(binary(), scope()) -> {Key :: atom(), type()} | unknown.
 known(Name, Scope) ->
     case field(Name) of

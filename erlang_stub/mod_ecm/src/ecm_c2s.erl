@@ -1,10 +1,9 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc A BOSH session inside ejabberd. It is one process, ejabberd's own c2s process, to which this
-%% module is the socket (xmpp_socket):
+%% @doc A BOSH session inside ejabberd. It is one process, ejabberd's own c2s process:
 %%
 %%     ecm_request --> {ecm, Message} --> handle_info/2 --> ecm_session --> elements to the process
-%%     ecm_writer  <----- answers ------  ecm_session <----- send_xml/2 <-- elements of the process
+%%     ecm_writer  <----- answers ------  ecm_session <------- send/1 <---- elements of the process
 %%
 %% The state of the session is in the dictionary of the process. What the process sends to the
 %% client waits there until everything has been dealt with that had come before, so that it goes
@@ -14,23 +13,18 @@
 
 -export([add_hooks/0, doze/0, gone/2, open/5, request/4, start/2]).
 -export([handle_info/2, host_up/1, terminated/2]).
--export([change_shaper/2, close/1, controlling_process/2, get_owner/1, get_transport/1, peername/1,
-         reset_stream/1, send_xml/2, setopts/2, sockname/1]).
+-export([change_shaper/1, close/0, send/1]).
 -export_type([exchange/0, options/0]).
-
--include_lib("ejabberd/include/logger.hrl").
 
 %% Where an answer goes: to a connection of a link.
 -type exchange() :: {Writer :: pid(), ecm_packet:id()}.
 
-%% `c2s' are options of ejabberd's process; `hibernate_after' is in milliseconds.
+%% `c2s' are options of ejabberd's process; `max_waiting' elements wait for a client that does not
+%% come; `hibernate_after' is in milliseconds.
 -type options() :: #{session := ecm_session:options(),
+                     max_waiting := pos_integer(),
                      c2s := [{atom(), term()}],
                      hibernate_after := non_neg_integer() | infinity}.
-
--type address() :: {inet:ip_address(), inet:port_number()}.
-
--type socket() :: {?MODULE, Client :: address()}.
 
 %% The state of ejabberd_c2s.
 -type state() :: map().
@@ -39,13 +33,15 @@
 -record(bosh, {session :: ecm_session:session(),
                nonce :: ecm_sid:nonce(),
                options :: options(),
-               timer = none :: none | {reference(), Due :: integer()},
+               content = none :: binary() | none,  % what the client has asked for
+               timer = none :: ecm_timer:timer(),
                rest = none :: none | reference() | due,
                settles = false :: boolean(),
                shaper = none :: term(),
                error = undefined :: binary() | undefined}).
 
 -define(CLIENT, <<"jabber:client">>).
+-define(STANZAS, [<<"message">>, <<"presence">>, <<"iq">>]).
 -define(STREAMS, <<"http://etherx.jabber.org/streams">>).
 
 %% From the link.
@@ -68,14 +64,7 @@ host_up(Host) ->
 %% @doc Starts the process of a session.
 -spec start(Client :: ecm_peer:peer(), options()) -> pid().
 start(Client, #{c2s := Opts}) ->
-    Socket = {?MODULE, address(Client)},
-    {ok, Session} = ejabberd_c2s:start(?MODULE, Socket, [{xml_socket, true} | Opts]),
-    Session.
-
-%% The rest of ejabberd takes it for granted that a session has an IP address.
--spec address(ecm_peer:peer()) -> address().
-address({local, _}) -> {{127, 0, 0, 1}, 0};
-address(Client) -> Client.
+    ecm_stream:start(ecm_peer:address(Client), Opts).
 
 %% @doc Lets it begin, with the body that asks for it.
 -spec open(pid(), ecm_body:body(), exchange(), ecm_sid:key(), options()) -> ok.
@@ -113,8 +102,20 @@ handle_info(State, {timeout, Timer, ecm}) ->
     {stop, State};
 handle_info(State, {'$gen_event', {xmlstreamstart, _, _}}) ->
     not_due(get(?MODULE), State);
+handle_info(#{stream_state := disconnected} = State, {route, Packet}) ->
+    late(Packet, get(?MODULE), State);
 handle_info(State, _) ->
     _ = get(?MODULE) =:= undefined orelse settle(),
+    State.
+
+%% It came before the session was taken from those of the user, and goes where what waits goes.
+-spec late(tuple(), #bosh{} | undefined, state()) -> state() | {stop, state()}.
+late(Packet, #bosh{session = Session} = Bosh, State)
+  when not is_map_key(mgmt_state, State); map_get(mgmt_state, State) =:= inactive ->
+    Next = ecm_session:send(encode(xmpp:encode(Packet, ?CLIENT)), Session),
+    put(?MODULE, Bosh#bosh{session = Next}),
+    {stop, State};
+late(_, _, State) ->
     State.
 
 %% A restart at which nothing is to be restarted.
@@ -123,34 +124,17 @@ not_due(undefined, State) -> State;
 not_due(_, State) -> {stop, State}.
 
 %% @private The session is over for ejabberd. What the client has not got goes where it would have
-%% gone without this session; but stream management (XEP-0198) does so by itself.
+%% gone without this session.
 -spec terminated(state(), term()) -> state().
 terminated(State, _Reason) ->
     case get(?MODULE) of
         #bosh{session = Session} ->
-            _ = [ecm_undelivered:route(ecm_session:undelivered(Session))
-                 || not managed(State), is_map_key(jid, State)],
-            refuse_rest();
+            ecm_undelivered:route(ecm_session:undelivered(Session), State),
+            ecm_request:refuse_rest();
         undefined ->
             ok
     end,
     State.
-
--spec managed(state()) -> boolean().
-managed(#{mgmt_state := inactive}) -> false;
-managed(#{mgmt_state := _}) -> true;
-managed(_) -> false.
-
-%% Requests that came in the last moment.
--spec refuse_rest() -> ok.
-refuse_rest() ->
-    receive
-        {ecm, {request, _, _, Exchange}} ->
-            ecm_request:refuse(Exchange, <<"item-not-found">>),
-            refuse_rest()
-    after 0 ->
-        ok
-    end.
 
 %% @doc Deals with what has come, as far as it needs no state of ejabberd_c2s. What the process sends
 %% itself is left, as it comes in the right order only with all else.
@@ -173,12 +157,14 @@ doze() ->
 message({open, Body, Exchange, Key, #{session := Limits} = Options}) ->
     Nonce = erlang:unique_integer([positive]) band 16#FFFFFFFF,
     Sid = ecm_sid:make(Key, self(), Nonce),
+    Content = maps:get(content, Body, none),
     case ecm_session:new(Body, Exchange, Sid, Limits, now_ms()) of
-        {error, Actions} ->
-            act(Actions),
+        {error, {Status, Answer}} ->
+            answer(Exchange, Status, Answer, Content),
             ejabberd_c2s:stop_async(self());
         {Actions, Session} ->
-            put(?MODULE, #bosh{session = Session, nonce = Nonce, options = Options}),
+            put(?MODULE, #bosh{session = Session, nonce = Nonce, options = Options,
+                                content = Content}),
             start_stream(maps:get(to, Body), maps:get(lang, Body, <<>>)),
             act(Actions),
             set_timer()
@@ -206,7 +192,12 @@ vanished(Exchange, _) ->
 -spec settled(#bosh{}) -> ok.
 settled(#bosh{error = undefined} = Bosh) ->
     put(?MODULE, Bosh#bosh{settles = false}),
-    step(fun(Session) -> ecm_session:flush(now_ms(), Session) end);
+    #bosh{options = #{max_waiting := MaxWaiting}} = Bosh,
+    step(fun(Session) ->
+                 {Actions, Flushed} = ecm_session:flush(now_ms(), Session),
+                 {Ends, Next} = ecm_session:limit(MaxWaiting, Flushed),
+                 {Actions ++ Ends, Next}
+         end);
 settled(_) ->
     ok.
 
@@ -230,7 +221,8 @@ take(Binary, Exchange) ->
         {ok, Body} ->
             step(fun(Session) -> ecm_session:request(Body, Exchange, now_ms(), Session) end);
         {error, _} ->
-            ecm_request:refuse(Exchange, <<"bad-request">>)
+            #bosh{content = Content} = get(?MODULE),
+            ecm_request:refuse(Exchange, <<"bad-request">>, Content)
     end.
 
 -spec timeout(reference(), #bosh{} | undefined) -> ok.
@@ -255,10 +247,11 @@ act(Actions) ->
 
 %% Nothing here needs the state of ejabberd_c2s; for what does, the process sends itself a message.
 -spec action(ecm_session:action()) -> ok.
-action({answer, {Writer, Id}, Status, Body}) ->
-    ecm_writer:answer(Writer, Id, Status, iolist_to_binary(Body));
+action({answer, Exchange, Status, Body}) ->
+    #bosh{content = Content} = get(?MODULE),
+    answer(Exchange, Status, Body, Content);
 action({deliver, Elements}) ->
-    lists:foreach(fun(Element) -> event({xmlstreamelement, Element}) end, Elements),
+    lists:foreach(fun deliver/1, Elements),
     settle();
 action(restart) ->
     self() ! {ecm, restart},
@@ -267,6 +260,19 @@ action({over, terminated}) ->
     event({xmlstreamend, <<"stream:stream">>});
 action({over, _}) ->
     event(closed).
+
+%% What is no stanza, and in their namespace, ends the stream (RFC 6120, section 4.9.3.24). ejabberd
+%% would drop it.
+-spec deliver(ecm_body:xmlel()) -> ok.
+deliver({xmlel, Name, Attrs, _} = Element) ->
+    case lists:member(Name, ?STANZAS) orelse lists:keymember(<<"xmlns">>, 1, Attrs) of
+        true -> event({xmlstreamelement, Element});
+        false -> xmpp_stream_in:send(self(), xmpp:serr_unsupported_stanza_type())
+    end.
+
+-spec answer(exchange(), ecm_answer:status(), iodata(), Content :: binary() | none) -> ok.
+answer({Writer, Id}, Status, Body, Content) ->
+    ecm_writer:answer(Writer, Id, ecm_content:head(Status, Content), iolist_to_binary(Body)).
 
 -spec start_stream(Server :: binary(), Lang :: binary()) -> ok.
 start_stream(Server, Lang) ->
@@ -292,24 +298,11 @@ settle() ->
             ok
     end.
 
-%% One timer, for what is due next.
 -spec set_timer() -> ok.
 set_timer() ->
     #bosh{session = Session, timer = Timer} = Bosh = get(?MODULE),
-    case {ecm_session:deadline(Session), Timer} of
-        {Due, {_, Due}} -> ok;
-        {Due, _} -> put(?MODULE, Bosh#bosh{timer = start_timer(Due, Timer)}), ok
-    end.
-
--spec start_timer(integer() | infinity, none | {reference(), integer()}) ->
-    none | {reference(), integer()}.
-start_timer(Due, {Timer, _}) ->
-    _ = erlang:cancel_timer(Timer, [{async, true}, {info, false}]),
-    start_timer(Due, none);
-start_timer(infinity, none) ->
-    none;
-start_timer(Due, none) ->
-    {erlang:start_timer(Due, self(), ecm, [{abs, true}]), Due}.
+    put(?MODULE, Bosh#bosh{timer = ecm_timer:set(ecm_session:deadline(Session), Timer)}),
+    ok.
 
 -spec now_ms() -> integer().
 now_ms() ->
@@ -339,13 +332,12 @@ sleep(#bosh{options = #{c2s := Opts}}, State) ->
         unfit -> ok
     end.
 
-%% As xmpp_socket has it. All of it is called by the process of the session.
+%% From ejabberd_c2s, through ecm_stream.
 
--spec send_xml(socket(), tuple()) -> ok | {error, closed}.
-send_xml(_, {xmlstreamelement, Element}) ->
-    send(Element, get(?MODULE));
-send_xml(_, _) ->
-    ok.  % a BOSH session has no header and no end
+%% @doc Lets an element wait for the client.
+-spec send(tuple()) -> ok | {error, closed}.
+send(Element) ->
+    send(Element, get(?MODULE)).
 
 -spec send(tuple(), #bosh{} | undefined) -> ok | {error, closed}.
 send(_, undefined) ->
@@ -364,50 +356,25 @@ encode(El) -> ecm_body:encode(El).
 error_of({xmlel, <<"stream:error">>, _, _}, Bosh) -> Bosh#bosh{error = <<"remote-stream-error">>};
 error_of(_, Bosh) -> Bosh.
 
--spec close(socket()) -> ok.
-close(_) ->
-    close_session(get(?MODULE)).
+%% @doc Ends the session, if it has begun.
+-spec close() -> ok.
+close() ->
+    close(get(?MODULE)).
 
--spec close_session(#bosh{} | undefined) -> ok.
-close_session(undefined) ->
+-spec close(#bosh{} | undefined) -> ok.
+close(undefined) ->
     ok;
-close_session(#bosh{session = Session, error = Error, timer = Timer} = Bosh) ->
+close(#bosh{session = Session, error = Error, timer = Timer, content = Content} = Bosh) ->
     {Actions, Next} = ecm_session:close(Error, now_ms(), Session),
-    put(?MODULE, Bosh#bosh{session = Next, timer = start_timer(infinity, Timer)}),
-    _ = [ecm_writer:answer(Writer, Id, Status, iolist_to_binary(Body))
-         || {answer, {Writer, Id}, Status, Body} <- Actions],
+    put(?MODULE, Bosh#bosh{session = Next, timer = ecm_timer:set(infinity, Timer)}),
+    _ = [answer(Exchange, Status, Body, Content)
+         || {answer, Exchange, Status, Body} <- Actions],
     ok.
 
-%% Never the process itself, which would be given an XML stream then. This one is there as long as
-%% ejabberd is.
--spec get_owner(socket()) -> pid().
-get_owner(_) ->
-    whereis(ejabberd_sup).
-
--spec peername(socket()) -> {ok, address()}.
-peername({?MODULE, Client}) ->
-    {ok, Client}.
-
--spec sockname(socket()) -> {ok, address()}.
-sockname({?MODULE, Client}) ->
-    {ok, Client}.
-
--spec get_transport(socket()) -> http_bind.
-get_transport(_) ->
-    http_bind.
-
--spec change_shaper(socket(), term()) -> ok.
-change_shaper(_, Shaper) ->
+%% @doc Has another shaper limit what the client sends from now on.
+-spec change_shaper(term()) -> ok.
+change_shaper(Shaper) ->
     case get(?MODULE) of
         undefined -> ok;
         Bosh -> put(?MODULE, Bosh#bosh{shaper = Shaper}), ok
     end.
-
--spec reset_stream(socket()) -> socket().
-reset_stream(Socket) -> Socket.
-
--spec setopts(socket(), list()) -> ok.
-setopts(_, _) -> ok.
-
--spec controlling_process(socket(), pid()) -> ok.
-controlling_process(_, _) -> ok.

@@ -10,8 +10,7 @@
 
 -module(ecm_dialogue).
 
--export([answer/3, drain/1, dropped/1, fault/2, new/2, packet/3, received/2, tick/2,
-         transitions/0]).
+-export([drain/1, fault/2, new/2, packet/3, received/2, tick/2, transitions/0]).
 -export_type([dialogue/0, event/0, form/0, options/0, state/0, time/0]).
 
 -define(VERSION, 1).
@@ -162,16 +161,6 @@ drain(#dialogue{heard = Heard} = Dialogue) ->
 -spec fault(ecm_packet:reason(), dialogue()) -> {[event()], dialogue()}.
 fault(Reason, #dialogue{state = State, heard = Heard} = Dialogue) ->
     step(no_packet(State, atom_to_binary(Reason)), Heard, Dialogue).
-
-%% @doc Returns the content that answers a request.
--spec answer(form(), Status :: 200..599, Body :: iodata()) -> Content :: iodata().
-answer(plain, _, Body) -> Body;
-answer(typed, Status, Body) -> ecm_typed:write(answer, [integer_to_binary(Status)], [], Body).
-
-%% @doc Returns the content that says that a request will have no answer. A plain link has none.
--spec dropped(typed) -> Content :: iodata().
-dropped(typed) ->
-    ecm_typed:write(close, [<<"failed">>], []).
 
 %% What has happened.
 

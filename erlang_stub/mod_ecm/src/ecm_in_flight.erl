@@ -5,7 +5,7 @@
 
 -module(ecm_in_flight).
 
--export([add/3, all/1, is_dead/1, new/0, orphans/1, remove/2, remove/3, size/1, take/2]).
+-export([add/3, all/1, delete/1, is_dead/1, leave_to/3, new/0, orphans/1, remove/2, remove/3, size/1, take/2]).
 -export_type([in_flight/0]).
 
 -opaque in_flight() :: ets:tid().
@@ -14,6 +14,18 @@
 -spec new() -> in_flight().
 new() ->
     ets:new(?MODULE, [public, {write_concurrency, true}]).
+
+%% @doc Has the table go to another process when its own ends: with the message
+%% `{'ETS-TRANSFER', Table, Owner, Data}'.
+-spec leave_to(pid(), Data :: term(), in_flight()) -> ok.
+leave_to(Heir, Data, Table) ->
+    true = ets:setopts(Table, {heir, Heir, Data}),
+    ok.
+
+-spec delete(in_flight()) -> ok.
+delete(Table) ->
+    true = ets:delete(Table),
+    ok.
 
 -spec add(ecm_packet:id(), pid(), in_flight()) -> ok.
 add(Id, Session, Table) ->

@@ -135,10 +135,12 @@ secure(Socket, _) ->
 
 -spec begin_dialogue(#link{}) -> #link{}.
 begin_dialogue(#link{socket = Socket, options = Options} = Link) ->
-    #{dialogue := Dialogue, watched := Watched} = Options,
+    #{dialogue := Dialogue, watched := Watched, gone := Gone} = Options,
     set_tick(),
     lists:foreach(fun(Name) -> monitor(process, Name) end, Watched),
-    Link#link{writer = ecm_writer:start_link(Socket),
+    Writer = ecm_writer:start_link(Socket),
+    ecm_link_heir:watch(Link#link.in_flight, ecm_writer:pid(Writer), Gone),
+    Link#link{writer = Writer,
               dialogue = ecm_dialogue:new(Dialogue#{nonce => ecm_secret:nonce()}, now_ms())}.
 
 -spec now_ms() -> integer().
@@ -211,7 +213,7 @@ act({Events, Dialogue}, Link) ->
     lists:foldl(fun event/2, Link#link{dialogue = Dialogue}, Events).
 
 -spec event(ecm_dialogue:event(), #link{}) -> #link{}.
-event({request, Id, Client, _Secure, Body}, Link) ->
+event({request, Id, Client, _, Body}, Link) ->  % ejabberd asks nobody whether HTTP came over TLS
     request(Id, Client, Body, Link);
 event({send, Id, Content}, Link) ->
     send(Id, Content, Link);
@@ -222,7 +224,7 @@ event({up, Form}, Link) ->
 event({round_trip, Milliseconds}, Link) ->
     Link#link{round_trip = Milliseconds};
 event(drains, Link) ->
-    ?INFO_MSG("ECM link from ~ts: ECM stops, and sends no more requests", [name(Link)]),
+    ?INFO_MSG("ECM link from ~ts: ECM stops, and takes no new clients", [name(Link)]),
     Link;
 event({refused, Id, Text}, Link) ->
     ?WARNING_MSG("ECM link from ~ts: connection ~B: ~ts", [name(Link), Id, Text]),
@@ -359,20 +361,10 @@ terminate({shutdown, Reason}, Link) ->
     terminate(Reason, Link);
 terminate(Reason, #link{end_text = none} = Link) ->
     ?INFO_MSG("ECM link from ~ts is down: ~0P", [name(Link), Reason, 20]),
-    tell_sessions(Link),
     close(Reason, Link);
 terminate(Reason, #link{end_text = Text} = Link) ->
     ?WARNING_MSG("ECM link from ~ts is down: ~ts", [name(Link), Text]),
-    tell_sessions(Link),
     close(Reason, Link).
-
-%% With the link all clients have gone that were on it.
--spec tell_sessions(#link{}) -> ok.
-tell_sessions(#link{writer = undefined}) ->
-    ok;
-tell_sessions(#link{options = #{gone := Gone}, in_flight = InFlight} = Link) ->
-    lists:foreach(fun({Id, Session}) -> Gone(Session, {writer_pid(Link), Id}) end,
-                  ecm_in_flight:all(InFlight)).
 
 %% When ejabberd stops, what has been written may still leave, until its supervisor loses patience.
 -spec close(term(), #link{}) -> ok.

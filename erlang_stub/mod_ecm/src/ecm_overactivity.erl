@@ -3,8 +3,8 @@
 %% @doc What a client must not do in a BOSH session: skip RIDs, make too many requests at once, or
 %% poll too often (XEP-0124, sections 11, 12 and 14.2). Pure.
 %%
-%% Other clients than those that poll may make empty requests as often as they like. They are not
-%% given an interval, and the answer to the one before holds each of them up.
+%% Other clients than those that poll may make empty requests as often as they like. Their interval
+%% is 0, and the answer to the one before holds each of them up.
 
 -module(ecm_overactivity).
 

@@ -4,11 +4,18 @@
 
 -module(ecm_peer).
 
--export([is_local/1, name/1]).
--export_type([peer/0]).
+-export([address/1, is_local/1, name/1]).
+-export_type([address/0, peer/0]).
 
 %% As inet:peername/1 and inet:sockname/1 tell it; `local' for a UNIX socket.
--type peer() :: {inet:ip_address(), inet:port_number()} | {local, binary()}.
+-type peer() :: address() | {local, binary()}.
+
+-type address() :: {inet:ip_address(), inet:port_number()}.
+
+%% @doc Returns an IP address for a peer, as ejabberd takes it for granted that a session has one.
+-spec address(peer()) -> address().
+address({local, _}) -> {{127, 0, 0, 1}, 0};
+address(Peer) -> Peer.
 
 %% @doc Returns the name of a peer for the log.
 -spec name(peer()) -> unicode:chardata().

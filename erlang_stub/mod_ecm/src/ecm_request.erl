@@ -6,7 +6,7 @@
 
 -module(ecm_request).
 
--export([gone/2, refuse/2, route/5]).
+-export([gone/2, refuse/2, refuse/3, refuse_rest/0, route/5]).
 -export_type([options/0]).
 
 %% `key' is that of the SIDs. A body has at most `max_size' bytes.
@@ -76,7 +76,23 @@ open(Binary, {_, Id} = Exchange, Client, InFlight, #{key := Key, c2s := Options}
 %% (17.1) and the body that it would get with it, but for item-not-found, which is nobody's fault
 %% and has to end the session cleanly.
 -spec refuse(ecm_c2s:exchange(), Condition :: binary()) -> ok.
-refuse({Writer, Id}, Condition) ->
+refuse(Exchange, Condition) ->
+    refuse(Exchange, Condition, none).
+
+%% @doc The same to a client that has asked for a Content-Type.
+-spec refuse(ecm_c2s:exchange(), Condition :: binary(), Content :: binary() | none) -> ok.
+refuse({Writer, Id}, Condition, Content) ->
     Answer = ecm_answer:terminate(Condition, [], Condition =:= <<"item-not-found">>),
     {Status, Body} = ecm_answer:content(Answer),
-    ecm_writer:answer(Writer, Id, Status, Body).
+    ecm_writer:answer(Writer, Id, ecm_content:head(Status, Content), Body).
+
+%% @doc Refuses the requests that came to the calling session in its last moment.
+-spec refuse_rest() -> ok.
+refuse_rest() ->
+    receive
+        {ecm, {request, _, _, Exchange}} ->
+            refuse(Exchange, <<"item-not-found">>),
+            refuse_rest()
+    after 0 ->
+        ok
+    end.

@@ -13,12 +13,11 @@
 
 -module(ecm_session).
 
--export([close/3, deadline/1, flush/2, gone/3, new/5, request/4, send/2, timeout/2,
+-export([close/3, deadline/1, flush/2, gone/3, limit/2, new/5, request/4, send/2, timeout/2,
          undelivered/1]).
 -export_type([action/0, exchange/0, ms/0, options/0, session/0]).
 
 -type exchange() :: ecm_requests:exchange().
-
 %% A time, or how long, in milliseconds.
 -type ms() :: integer().
 
@@ -33,13 +32,12 @@
     restart |
     {over, terminated | inactive | closed | Condition :: binary()}.
 
-%% The last one is the first in `waiting' and `unconfirmed', which has what was answered to the
-%% request with a RID and is perhaps not received, and in `actions', those of the call under way.
+%% The last one is the first in `waiting', and in `actions', those of the call under way.
 -record(session, {
     agreement :: ecm_agreement:agreement(),
     requests :: ecm_requests:requests(),
     waiting = [] :: [El :: iodata()],
-    unconfirmed = [] :: [{ecm_requests:rid(), [El :: iodata()]}],
+    unconfirmed = ecm_unconfirmed:new() :: ecm_unconfirmed:unconfirmed(),
     keys :: ecm_keys:keys(),
     expires :: ms(),  % if no request is held then
     poll = never :: ecm_overactivity:poll(),
@@ -47,25 +45,24 @@
     actions = [] :: [action()]
 }).
 
-%% While it is `beginning', the attributes of the first answer. While it is `closing', nobody has
-%% been told yet.
+%% While it is `telling', the attributes of the next answer, as at the beginning. While it is
+%% `closing', nobody has been told yet.
 -type phase() ::
-    {beginning, [{binary(), iodata()}]} | running |
+    {telling, [{binary(), iodata()}]} | running |
     {closing, ecm_answer:condition()} | {ended, ecm_answer:condition()}.
 
 -opaque session() :: #session{}.
 
 %% @doc Creates a session, at the request for it (7.1). `Sid' names it.
 -spec new(ecm_body:body(), exchange(), Sid :: binary(), options(), Now :: ms()) ->
-    {[action()], session()} | {error, [action()]}.
+    {[action()], session()} | {error, Answer :: {ecm_answer:status(), Body :: iodata()}}.
 new(Body, Exchange, Sid, Options, Now) ->
     case ecm_agreement:new(Body, Options) of
         {ok, Agreement} ->
             done(create(Body, Exchange, Sid, Agreement, Now));
         {error, Condition} ->
             Answer = ecm_answer:terminate(Condition, [], is_map_key(ver, Body)),
-            {Status, Content} = ecm_answer:content(Answer),
-            {error, [{answer, Exchange, Status, Content}]}
+            {error, ecm_answer:content(Answer)}
     end.
 
 -spec create(ecm_body:body(), exchange(), binary(), ecm_agreement:agreement(), ms()) -> session().
@@ -77,7 +74,7 @@ create(#{rid := Rid} = Body, Exchange, Sid, Agreement, Now) ->
                                     ecm_agreement:remembered(Agreement)),
         keys = Keys,
         expires = Now + ecm_agreement:inactivity(Agreement),
-        phase = {beginning, ecm_agreement:attributes(Sid, Body, Agreement)}
+        phase = {telling, ecm_agreement:attributes(Sid, Body, Agreement)}
     }).
 
 %% @doc Takes a request of the client.
@@ -103,6 +100,14 @@ send(El, #session{waiting = Waiting} = Session) ->
 -spec flush(Now :: ms(), session()) -> {[action()], session()}.
 flush(Now, Session) ->
     done(settle(Now, Session)).
+
+%% @doc Ends the session where more elements wait than may, because its client does not come.
+-spec limit(MaxWaiting :: pos_integer(), session()) -> {[action()], session()}.
+limit(Max, #session{phase = running, waiting = Waiting} = Session) when length(Waiting) > Max ->
+    Told = terminate(<<"policy-violation">>, [], Session),
+    done(finish(Told, <<"policy-violation">>, <<"policy-violation">>, Session));
+limit(_, Session) ->
+    done(Session).
 
 %% @doc Does what is due. Nothing is due before the deadline.
 -spec timeout(Now :: ms(), session()) -> {[action()], session()}.
@@ -133,7 +138,7 @@ close(Condition, Now, Session) ->
 %% answers after which it has made no request, and those that still wait.
 -spec undelivered(session()) -> [El :: iodata()].
 undelivered(#session{waiting = Waiting, unconfirmed = Unconfirmed}) ->
-    lists:reverse(Waiting ++ lists:append([Els || {_, Els} <- Unconfirmed])).
+    lists:reverse(Waiting ++ ecm_unconfirmed:els(Unconfirmed)).
 
 -spec done(session()) -> {[action()], session()}.
 done(#session{actions = Actions} = Session) ->
@@ -142,8 +147,8 @@ done(#session{actions = Actions} = Session) ->
 %% A request has come. A repeated one that was answered gets the same bytes again (14.3).
 
 -spec received(ecm_body:body(), ecm_requests:holder(), ms(), session()) -> session().
-received(Body, Holder, Now, #session{phase = Phase} = Session) ->
-    case {Phase, found(Body, Session)} of
+received(Body, Holder, Now, #session{phase = Phase, requests = Requests, keys = Keys} = Session) ->
+    case {Phase, ecm_repetition:found(Body, Requests, Keys)} of
         {{ended, _}, {answered, Answer}} -> tell(Holder, Answer, Session);
         {{ended, Condition}, _} -> tell(Holder, terminate(Condition, [], Session), Session);
         {_, new} -> added(Body, Holder, Now, Session);
@@ -151,21 +156,6 @@ received(Body, Holder, Now, #session{phase = Phase} = Session) ->
         {_, {fault, Condition}} -> violated(Condition, Holder, Session);
         {_, _} -> superseded(Body, Holder, Session)
     end.
-
-%% What has become of the request that this is or repeats. A repeated one has to show the key that
-%% it had, a new one has to show the right one when its turn comes (15.4).
--spec found(ecm_body:body(), session()) ->
-    new | early | open | {answered, ecm_answer:answer()} | {fault, Condition :: binary()}.
-found(#{rid := Rid} = Body, #session{requests = Requests, keys = Keys}) ->
-    Back = ecm_requests:last(Requests) - Rid,
-    HasKey = Back < 0 orelse ecm_keys:repeated(Back, Body, Keys),
-    case HasKey andalso ecm_requests:find(Body, Requests) of
-        false -> {fault, <<"item-not-found">>};
-        forgotten -> {fault, <<"item-not-found">>};
-        Found -> Found
-    end;
-found(_, _) ->
-    {fault, <<"bad-request">>}.
 
 %% Repeated and not answered yet: the answer will go to the new holder, and the old one must not
 %% wait for it any longer (14.3).
@@ -211,7 +201,9 @@ take(Body, Now, #session{phase = Phase, agreement = Agreement, waiting = Waiting
         {{closing, _}, _} -> Confirmed;
         {_, #{type := terminate}} -> terminated(deliver(Body, Confirmed));
         {_, #{pause := _}} -> paused(Body, Now, deliver(Body, Confirmed));
-        {_, _} -> keep(ecm_agreement:hold(Agreement), Now, deliver(Body, Confirmed))
+        {_, _} ->
+            Told = report(Body, Now, deliver(Body, Confirmed)),
+            keep(ecm_agreement:hold(Agreement), Now, Told)
     end.
 
 %% All requests are answered, with nothing in the answer to this one (10).
@@ -224,7 +216,15 @@ paused(Body, Now, Session) ->
 -spec confirm(ecm_body:body(), session()) -> session().
 confirm(#{rid := Rid} = Body, #session{requests = Requests, unconfirmed = Given} = Session) ->
     Received = max(ecm_requests:forgotten(Requests), maps:get(ack, Body, Rid)),
-    Session#session{unconfirmed = [Answer || {Answered, _} = Answer <- Given, Answered > Received]}.
+    Session#session{unconfirmed = ecm_unconfirmed:confirm(Received, Given)}.
+
+%% The client is told at once of an answer that it has missed.
+-spec report(ecm_body:body(), ms(), session()) -> session().
+report(Body, Now, #session{unconfirmed = Given} = Session) ->
+    case ecm_unconfirmed:report(Body, Now, Given) of
+        [] -> Session;
+        Attrs -> respond(Now, Session#session{phase = {telling, Attrs ++ attributes(Session)}})
+    end.
 
 %% At a restart, elements are ignored (XEP-0206, section 5).
 -spec deliver(ecm_body:body(), session()) -> session().
@@ -281,26 +281,26 @@ respond(Now, #session{waiting = Waiting, agreement = Agreement, requests = Reque
 
 %% Answers the oldest open request with these elements, the last one first.
 -spec respond([El :: iodata()], ms(), session()) -> session().
-respond(Els, Now, Session) ->
+respond(Els, Now, #session{requests = Requests, unconfirmed = Given} = Session) ->
     Answer = ecm_answer:payload(attributes(Session), lists:reverse(Els)),
-    expire(Now, answer(Answer, Els, Session#session{phase = running})).
+    {Rid, _} = ecm_requests:oldest(Requests),
+    Noted = ecm_unconfirmed:add(Rid, Els, Now, Given),
+    expire(Now, answer(Answer, Session#session{phase = running, unconfirmed = Noted})).
 
 %% Those of the answer to the oldest open request. It says up to which RID all requests have been
 %% received, unless that is its own (9.1).
 -spec attributes(session()) -> [{binary(), iodata()}].
-attributes(#session{phase = {beginning, Attrs}}) ->
+attributes(#session{phase = {telling, Attrs}}) ->
     Attrs;
 attributes(#session{agreement = Agreement, requests = Requests}) ->
     [{<<"ack">>, integer_to_binary(ecm_requests:last(Requests))}
      || ecm_requests:open(Requests) > 1, ecm_agreement:acknowledges(Agreement)].
 
-%% Answers the oldest open request; these are the elements in the answer.
--spec answer(ecm_answer:answer(), [El :: iodata()], session()) -> session().
-answer(Answer, Els, #session{requests = Requests} = Session) ->
-    {Rid, Holder} = ecm_requests:oldest(Requests),
-    tell(Holder, Answer, Session#session{
-        requests = ecm_requests:answer(Answer, Requests),
-        unconfirmed = [{Rid, Els} || Els =/= []] ++ Session#session.unconfirmed}).
+%% Answers the oldest open request.
+-spec answer(ecm_answer:answer(), session()) -> session().
+answer(Answer, #session{requests = Requests} = Session) ->
+    {_, Holder} = ecm_requests:oldest(Requests),
+    tell(Holder, Answer, Session#session{requests = ecm_requests:answer(Answer, Requests)}).
 
 -spec tell(ecm_requests:holder(), ecm_answer:answer(), session()) -> session().
 tell(gone, _, Session) -> Session;
@@ -374,13 +374,12 @@ terminate(Condition, Els, #session{agreement = Agreement}) ->
 answer_first(First, Others, #session{requests = Requests} = Session) ->
     case ecm_requests:oldest(Requests) of
         none -> Session;
-        {_, gone} -> answer_first(First, Others, answer(Others, [], Session));
-        {_, _} -> answer(First, [], Session)
+        {_, gone} -> answer_first(First, Others, answer(Others, Session));
+        {_, _} -> answer(First, Session)
     end.
 
 %% Answers all requests. Later ones will be told the condition.
--spec finish(ecm_answer:answer(), ecm_answer:condition(), Reason, session()) -> session() when
-      Reason :: terminated | inactive | closed | Condition :: binary().
+-spec finish(ecm_answer:answer(), ecm_answer:condition(), term(), session()) -> session().
 finish(Answer, Condition, Reason, #session{requests = Requests} = Session) ->
     case ecm_requests:oldest(Requests) of
         none ->
@@ -388,5 +387,5 @@ finish(Answer, Condition, Reason, #session{requests = Requests} = Session) ->
             Told = tell_all(Early, Answer, Session),
             act({over, Reason}, Told#session{phase = {ended, Condition}});
         {_, _} ->
-            finish(Answer, Condition, Reason, answer(Answer, [], Session))
+            finish(Answer, Condition, Reason, answer(Answer, Session))
     end.

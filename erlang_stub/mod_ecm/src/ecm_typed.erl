@@ -58,7 +58,8 @@ types() ->
       <<"drain">> => #type{from = both, on = link},
       <<"request">> => #type{from = ecm, on = connection,
                              optional = [<<"peer">>, <<"secure">>], body = true},
-      <<"answer">> => #type{from = ejabberd, on = connection, words = [status], body = true},
+      <<"answer">> => #type{from = ejabberd, on = connection, words = [status],
+                            optional = [<<"content-type">>], body = true},
       <<"close">> => #type{from = both, on = connection, words = [reason]},
       <<"error">> => #type{from = both, on = both, words = [code, text]}}.
 
@@ -257,7 +258,8 @@ meaning(<<"features">>, Text) -> features(parts(Text));
 meaning(<<"peer">>, Text) -> peer(Text);
 meaning(<<"secure">>, <<"0">>) -> false;
 meaning(<<"secure">>, <<"1">>) -> true;
-meaning(<<"secure">>, _) -> error.
+meaning(<<"secure">>, _) -> error;
+meaning(<<"content-type">>, Text) -> Text.
 
 -spec parts(binary()) -> [binary()].
 parts(Text) ->

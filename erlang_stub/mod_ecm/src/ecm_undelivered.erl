@@ -5,14 +5,33 @@
 
 -module(ecm_undelivered).
 
--export([route/1]).
+-export([route/2]).
 
 -include_lib("ejabberd/include/logger.hrl").
 
-%% @doc Routes the stanzas among these elements, which are as they were for the client.
--spec route([iodata()]) -> ok.
-route(Elements) ->
-    lists:foreach(fun(Element) -> route_element(iolist_to_binary(Element)) end, Elements).
+%% @doc Routes the stanzas among these elements, which are as they were for the client, the oldest
+%% first. `State' is that of ejabberd_c2s. Stream management (XEP-0198) routes by itself what was
+%% sent since it began.
+-spec route([iodata()], State :: map()) -> ok.
+route(Elements, #{jid := _} = State) ->
+    Binaries = lists:map(fun iolist_to_binary/1, Elements),
+    lists:foreach(fun route_element/1, unmanaged(Binaries, State));
+route(_, _) ->
+    ok.
+
+-spec unmanaged([binary()], State :: map()) -> [binary()].
+unmanaged(Elements, #{mgmt_state := State}) when State =/= inactive ->
+    case lists:splitwith(fun(Element) -> not begins_management(Element) end, Elements) of
+        {Before, [_ | _]} -> Before;
+        {_, []} -> []  % the client has got the beginning
+    end;
+unmanaged(Elements, _) ->
+    Elements.
+
+-spec begins_management(binary()) -> boolean().
+begins_management(<<"<enabled ", _/binary>>) -> true;
+begins_management(<<"<resumed ", _/binary>>) -> true;
+begins_management(_) -> false.
 
 -spec route_element(binary()) -> ok.
 route_element(Element) ->
@@ -28,7 +47,7 @@ route_element(Element) ->
 %% binding of its resource (RFC 6120, section 7.6).
 -spec route_stanza(tuple(), IsStanza :: boolean()) -> ok.
 route_stanza(Stanza, true) ->
-    case xmpp:get_to(Stanza) =:= undefined orelse is_copy(Stanza) of
+    case xmpp:get_to(Stanza) =:= undefined orelse is_copy(Stanza) orelse is_found(Stanza) of
         true -> ok;
         false -> ejabberd_router:route(Stanza)
     end;
@@ -41,3 +60,15 @@ is_copy(Stanza) ->
     From = xmpp:get_from(Stanza),
     From =:= jid:remove_resource(xmpp:get_to(Stanza))
         andalso misc:unwrap_carbon(Stanza) =/= Stanza.
+
+%% What was found in an archive (XEP-0313) is part of the answer to a query of this very session.
+-spec is_found(tuple()) -> boolean().
+is_found(Stanza) ->
+    lists:any(fun is_result/1, xmpp:get_els(Stanza)).
+
+-spec is_result(tuple()) -> boolean().
+is_result(El) ->
+    case {xmpp:get_name(El), xmpp:get_ns(El)} of
+        {<<"result">>, <<"urn:xmpp:mam:", _/binary>>} -> true;
+        _ -> false
+    end.

@@ -46,9 +46,9 @@ up(#writer{pid = Pid}, Link) ->
     ok.
 
 %% @doc Hands over the answer to the request on a connection. A binary, so that nothing is copied.
--spec answer(pid(), ecm_packet:id(), Status :: 200..599, Body :: binary()) -> ok.
-answer(Pid, Id, Status, Body) ->
-    Pid ! {answer, Id, Status, Body},
+-spec answer(pid(), ecm_packet:id(), ecm_content:head(), Body :: binary()) -> ok.
+answer(Pid, Id, Head, Body) ->
+    Pid ! {answer, Id, Head, Body},
     ok.
 
 %% @doc Drops requests whose processes have ended, but for those whose answers have been handed
@@ -132,9 +132,9 @@ drain(Items, Waiting, Link) ->
 -spec take(term(), items(), counters:counters_ref(), link() | none) -> {link() | none, items()}.
 take({write, Item}, Items, Waiting, Link) ->
     drain(queue:in(Item, Items), Waiting, Link);
-take({answer, Id, Status, Body}, Items, Waiting, #{in_flight := InFlight} = Link) ->
+take({answer, Id, Head, Body}, Items, Waiting, #{in_flight := InFlight} = Link) ->
     ecm_in_flight:remove(Id, InFlight),
-    enqueue(packet(Id, Status, Body, Link), Items, Waiting, Link);
+    enqueue(packet(Id, Head, Body, Link), Items, Waiting, Link);
 take({drop, Id, Session}, Items, Waiting, #{in_flight := InFlight} = Link) ->
     case ecm_in_flight:remove(Id, Session, InFlight) of
         true -> enqueue(dropped(Id, Link), Items, Waiting, Link);
@@ -148,9 +148,9 @@ enqueue(Packet, Items, Waiting, Link) ->
     counters:add(Waiting, 1, byte_size(Packet)),
     drain(queue:in(Packet, Items), Waiting, Link).
 
--spec packet(ecm_packet:id(), 200..599, binary(), link()) -> binary().
-packet(Id, Status, Body, #{form := Form} = Link) ->
-    Content = ecm_dialogue:answer(Form, Status, Body),
+-spec packet(ecm_packet:id(), ecm_content:head(), binary(), link()) -> binary().
+packet(Id, Head, Body, #{form := Form} = Link) ->
+    Content = ecm_content:answer(Form, Head, Body),
     limit(iolist_to_binary(ecm_packet:encode(Id, Content)), Id, Link).
 
 -spec dropped(ecm_packet:id(), link()) -> binary().
@@ -158,7 +158,7 @@ dropped(Id, #{form := Form, peer := Peer} = Link) ->
     ?WARNING_MSG("ECM link from ~ts: the session that was to answer on connection ~B has gone",
                  [ecm_peer:name(Peer), Id]),
     case Form of
-        typed -> iolist_to_binary(ecm_packet:encode(Id, ecm_dialogue:dropped(typed)));
+        typed -> iolist_to_binary(ecm_packet:encode(Id, ecm_content:dropped()));
         plain -> packet(Id, 200, refusal(), Link)
     end.
 

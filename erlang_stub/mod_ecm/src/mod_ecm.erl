@@ -30,7 +30,7 @@
 %% below it.
 -define(MAX_WAITING, 268435456).
 
-%% Stanzas in one body, where there is no limit.
+%% Stanzas in one body, or for a client that is away, where there is no limit.
 -define(MANY, 1000000000).
 
 %% What ejabberd stops first: with `ejabberdctl stop' the session manager, else its listeners.
@@ -140,6 +140,7 @@ listen_options() ->
      {max_inactivity, 90},
      {max_pause, 120},
      {max_concat, ?MANY},
+     {max_waiting, 5000},
      {hibernate_after, 0}].
 
 -spec listen_opt_type(atom()) -> econf:validator().
@@ -154,7 +155,8 @@ listen_opt_type(max_wait) -> seconds();
 listen_opt_type(max_hold) -> econf:int(1, 2);
 listen_opt_type(max_inactivity) -> seconds();
 listen_opt_type(max_pause) -> seconds();
-listen_opt_type(max_concat) -> econf:and_then(econf:pos_int(unlimited), fun most/1);
+listen_opt_type(Name) when Name =:= max_concat; Name =:= max_waiting ->
+    econf:and_then(econf:pos_int(unlimited), fun most/1);
 listen_opt_type(hibernate_after) ->
     econf:either(econf:int(0, 0), econf:timeout(second, infinity)).
 
@@ -192,6 +194,7 @@ session_options(Opts) ->
     C2s = [access, shaper, max_stanza_size, max_fsm_queue],
     #{session => maps:from_list([{Option, option(Option, Opts)} || Option <- Limits]),
       c2s => [{Option, option(Option, Opts)} || Option <- C2s],
+      max_waiting => option(max_waiting, Opts),
       hibernate_after => option(hibernate_after, Opts)}.
 
 -spec dialogue_options(opts()) -> map().

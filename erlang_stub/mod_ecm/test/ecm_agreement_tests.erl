@@ -36,7 +36,7 @@ what_is_too_much_is_lowered_test() ->
     Attrs = #{wait => 51, hold => 3},
     ?assertEqual(50000, ecm_agreement:wait(agreed(Attrs))),
     ?assertEqual(2, ecm_agreement:hold(agreed(Attrs))),
-    ?assertEqual([<<"50">>, <<"2">>, <<"3">>],
+    ?assertEqual([<<"50">>, <<"2">>, <<"4">>],
                  [told(Name, Attrs) || Name <- [<<"wait">>, <<"hold">>, <<"requests">>]]).
 
 a_client_that_does_not_say_is_a_usual_one_test() ->
@@ -64,8 +64,13 @@ who_polls_is_told_how_often_test_() ->
               ?assertEqual(1000, ecm_agreement:first_wait(agreed(Attrs)))
       end} || Attrs <- [#{wait => 0}, #{hold => 0}, #{wait => 0, hold => 0}]].
 
-others_are_not_test() ->
-    ?assertEqual(<<"5">>, told(<<"polling">>, #{})).
+others_may_ask_at_any_time_test() ->
+    ?assertEqual(<<"0">>, told(<<"polling">>, #{})).
+
+as_many_requests_as_are_asked_for_but_not_any_number_test() ->
+    ?assertEqual([1, 2, 3, 5, 5],
+                 [ecm_agreement:requests(agreed(#{hold => Hold})) || Hold <- [0, 1, 2, 4, 99]]),
+    ?assertEqual(2, ecm_agreement:requests(agreed(#{}))).
 
 the_lower_version_test_() ->
     [{lists:flatten(io_lib:format("~0p", [Theirs])),

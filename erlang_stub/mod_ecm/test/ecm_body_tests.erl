@@ -60,7 +60,6 @@ same_test_() ->
              "<body" ?XMLNS " sid='&#x61;' rid='&#55;'/>",
              "<?xml version='1.0' encoding='utf-8'?>" ?POLL,
              [16#EF, 16#BB, 16#BF | ?POLL],
-             "<!-- -->" ?POLL "<!-- -->",
              "<b:body xmlns:b='" ?NS "' rid='7' sid='a'/>"]].
 
 refused_test_() ->
@@ -134,7 +133,11 @@ stanzas_of_a_body_with_a_prefix_test_() ->
 
 several_stanzas_test() ->
     ?assertEqual([<<"<message/>">>, <<"<presence/>">>, <<"<iq/>">>],
-                 texts(around(" rid='7'", "\n <message/>\t<presence/>\r\n<iq/> <!-- -->"))).
+                 texts(around(" rid='7'", "\n <message/>\t<presence/>\r\n<iq/> "))).
+
+markup_that_is_forbidden_test() ->
+    ?assertEqual({error, 'forbidden-markup'},
+                 ecm_body:parse(around(" rid='7'", "<iq/><!-- -->"))).
 
 %% What a stanza of 64 kB can become is a few megabytes at most.
 prefixes_do_not_blow_up_test() ->

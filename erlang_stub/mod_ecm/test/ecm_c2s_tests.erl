@@ -38,6 +38,7 @@ session_test_() ->
             fun requests_of_the_last_moment_are_refused/0,
             fun a_client_that_terminates_is_answered/0,
             fun an_error_of_the_stream_ends_the_session/0,
+            fun what_is_no_stanza_ends_the_stream/0,
             fun the_address_of_a_client/0]]}.
 
 %% What an earlier test has left.
@@ -287,6 +288,15 @@ an_error_of_the_stream_ends_the_session() ->
     ?assertMatch({match, _}, re:run(Answer, "<stream:error.*<conflict ")),
     ?assertEqual(normal, receive {'DOWN', Monitor, process, _, Reason} -> Reason end).
 
+what_is_no_stanza_ends_the_stream() ->
+    {Session, _} = User = open(#{}),
+    Monitor = monitor(process, Session),
+    ask(User, 2, ["<a xmlns='urn:xmpp:sm:3' h='0'/>", text("one"), "<nonsense/>", text("two")]),
+    {200, Answer} = answer(2),
+    ?assertMatch({match, _}, re:run(Answer, "<stream:error.*<unsupported-stanza-type ")),
+    receive {'DOWN', Monitor, process, _, _} -> ok end,
+    ?assertEqual([<<"one">>], routed()).
+
 ended(Session) ->
     Monitor = monitor(process, Session),
     ejabberd_c2s:stop_async(Session),
@@ -297,8 +307,8 @@ the_address_of_a_client() ->
     [begin
          Session = ecm_c2s:start(Client, #{c2s => [{max_fsm_queue, 10}]}),
          #{socket := Socket} = sys:get_state(Session),
-         ?assertEqual({ok, Address}, ecm_c2s:peername(Socket)),
-         ?assertEqual({ok, Address}, ecm_c2s:sockname(Socket)),
+         ?assertEqual({ok, Address}, ecm_stream:peername(Socket)),
+         ?assertEqual({ok, Address}, ecm_stream:sockname(Socket)),
          ecm_user:stop(Session)
      end || {Client, Address} <- [{{{192, 0, 2, 7}, 51234}, {{192, 0, 2, 7}, 51234}},
                                   {{local, <<>>}, {{127, 0, 0, 1}, 0}}]].

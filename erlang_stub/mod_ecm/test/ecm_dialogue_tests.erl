@@ -47,7 +47,7 @@ replay_step(#{<<"content">> := <<"drain">>}, {[], Events, Dialogue}) ->
 replay_step(#{<<"content">> := <<"answer 200\n", Body/binary>>, <<"id">> := Id},
             {[], Events, Dialogue}) ->
     ?assertEqual(<<"answer 200\n", Body/binary>>,
-                 iolist_to_binary(ecm_dialogue:answer(typed, 200, Body))),
+                 iolist_to_binary(ecm_content:answer(typed, 200, Body))),
     ?assert(lists:keymember(binary_to_integer(Id), 2, Events)),
     {[], Events, Dialogue};
 replay_step(#{<<"id">> := Id, <<"content">> := Content}, {[Sent | Rest], Events, Dialogue}) ->
@@ -199,13 +199,6 @@ an_error_on_a_connection_test_() ->
      || {Content, Text} <-
             [{<<"error malformed bad-word">>, <<"ECM says malformed: bad-word">>},
              {<<"error">>, <<"malformed error: bad-word">>}]].
-
-answer_test_() ->
-    [?_assertEqual(Expected, iolist_to_binary(ecm_dialogue:answer(Form, 404, [<<"a">>, "b"])))
-     || {Form, Expected} <- [{plain, <<"ab">>}, {typed, <<"answer 404\nab">>}]].
-
-dropped_test() ->
-    ?assertEqual(<<"close failed">>, iolist_to_binary(ecm_dialogue:dropped(typed))).
 
 %% What concerns the link.
 

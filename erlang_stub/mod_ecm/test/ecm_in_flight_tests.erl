@@ -85,3 +85,16 @@ remove_all(Left, Table) ->
 dead() ->
     {Pid, Monitor} = spawn_monitor(fun() -> ok end),
     receive {'DOWN', Monitor, process, Pid, _} -> Pid end.
+
+the_heir_has_it_when_its_owner_is_killed_test() ->
+    Heir = self(),
+    Owner = spawn(fun() ->
+                          Table = ecm_in_flight:new(),
+                          ok = ecm_in_flight:add(7, Heir, Table),
+                          ok = ecm_in_flight:leave_to(Heir, data, Table),
+                          exit(self(), kill)
+                  end),
+    Left = receive {'ETS-TRANSFER', Given, Owner, data} -> Given end,
+    ?assertEqual([{7, self()}], ecm_in_flight:all(Left)),
+    ok = ecm_in_flight:delete(Left),
+    ?assertEqual(undefined, ets:info(Left)).

@@ -192,6 +192,7 @@ sessions_are_told_at_the_end_of_a_link_test_() ->
             [{"closed", fun({{Peer, _}, _}) -> ok = gen_tcp:close(Peer) end},
              {"fault", fun fail/1},
              {"shutdown", fun({_, Link}) -> exit(Link, shutdown) end},
+             {"kill", fun({_, Link}) -> exit(Link, kill) end},
              {"writer", fun({_, Link}) -> exit(writer_of(Link), kill) end}]].
 
 told_at_the_end(End) ->

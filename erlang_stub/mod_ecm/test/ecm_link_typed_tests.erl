@@ -196,7 +196,7 @@ an_ecm_that_stops_is_logged_test() ->
     ok = gen_tcp:shutdown(Peer, write),
     ?assertEqual({shutdown, closed}, reason_of_exit(Link)),
     close(Opened),
-    ?assertEqual([?UP, {info, "ECM stops, and sends no more requests"},
+    ?assertEqual([?UP, {info, "ECM stops, and takes no new clients"},
                   {info, "is down: closed"}], lines()).
 
 %% What has been asked is still answered.

@@ -356,7 +356,7 @@ what_the_client_acknowledges_is_confirmed_test() ->
                                   {2, {asks, 3}, []},
                                   {3, {says, [a]}, [{2, #{ack => <<"3">>}, [a]}]},
                                   {4, {says, [b]}, [{3, [b]}]},
-                                  {5, {asks, 4, #{ack => 2}}, []},
+                                  {4.9, {asks, 4, #{ack => 2}}, []},
                                   {6, left, [b]},
                                   {7, {asks, 5}, []},
                                   {8, left, []}]).
@@ -365,11 +365,22 @@ what_the_client_acknowledges_is_confirmed_test() ->
 what_is_forgotten_is_not_left_test() ->
     talk(#{hold => 0}, [{1, {says, [a]}, []},
                         {1, {asks, 2}, [{2, [a]}]},
-                        {2, {asks, 3, #{ack => 1}}, [{3, []}]},
-                        {7, {asks, 4, #{ack => 1}}, [{4, []}]},
+                        {1.9, {asks, 3, #{ack => 1}}, [{3, []}]},
+                        {7, {asks, 4, #{ack => 1}},
+                         [{4, #{report => <<"2">>, time => <<"6000">>}, []}]},
                         {8, left, [a]},
                         {12, {asks, 5, #{ack => 1}}, [{5, []}]},
                         {13, left, []}]).
+
+more_than_may_wait_ends_the_session_test() ->
+    Away = talk(#{}, [{1, {keeps, [a, b, c]}, []}]),
+    ?assertEqual({[], Away}, ecm_session:limit(3, Away)),
+    {[{over, <<"policy-violation">>}], Ended} = ecm_session:limit(2, Away),
+    ?assertEqual(4, length(ecm_session:undelivered(Ended))),  % the features are not confirmed
+    ?assertEqual({[], Ended}, ecm_session:limit(2, Ended)),
+    {[{answer, here, 200, Told}], _} =
+        ecm_session:request(#{rid => 2, els => []}, here, 2000, Ended),
+    ?assertEqual({?TERMINATE("policy-violation"), []}, ecm_conversation:answer(Told)).
 
 what_waits_is_left_when_the_client_ends_the_session_test() ->
     talk(#{}, [{1, {asks, 2}, []},

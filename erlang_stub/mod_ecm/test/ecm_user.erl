@@ -55,7 +55,7 @@ start(Changes) ->
     proc_lib:spawn(fun() -> p1_server:enter_loop(xmpp_stream_in, [], state(Changes)) end).
 
 state(Changes) ->
-    Socket = xmpp_socket:new(ecm_c2s, {ecm_c2s, ?CLIENT}, [{xml_socket, true}]),
+    Socket = xmpp_socket:new(ecm_stream, {ecm_stream, ?CLIENT}, [{xml_socket, true}]),
     maps:merge(#{owner => self(), mod => ejabberd_c2s, socket => Socket,
                  socket_monitor => xmpp_socket:monitor(Socket), ip => ?CLIENT,
                  stream_state => established, stream_timeout => infinity,
@@ -77,6 +77,7 @@ open(Options, Changes) ->
     Session ! {ecm, {open, Body, {self(), 1}, key(),
                      #{session => maps:merge(Limits, maps:get(session, Options, #{})),
                        c2s => [{max_fsm_queue, 10000}],
+                       max_waiting => maps:get(max_waiting, Options, 5000),
                        hibernate_after => maps:get(hibernate_after, Options, 0)}}},
     ejabberd_c2s:send(Session, features()),
     {200, Answer} = answer(1),

@@ -37,6 +37,7 @@ options_are_validated_test_() ->
              {max_pause, <<"never">>, error},
              {max_concat, 5, {ok, 5}},
              {max_concat, 0, error},
+             {max_waiting, 0, error},
              {hibernate_after, 5, {ok, 5000}},
              {hibernate_after, <<"infinity">>, {ok, infinity}},
              {hibernate_after, -1, error},
@@ -60,7 +61,7 @@ a_certfile_is_validated_test() ->
                   {dead_time, 30}, {tls, false}, {access, <<"all">>}, {shaper, <<"none">>},
                   {max_stanza_size, <<"infinity">>}, {max_fsm_queue, 10000}, {max_wait, 300},
                   {max_hold, 1}, {max_inactivity, <<"90 seconds">>}, {max_pause, <<"2 minutes">>},
-                  {max_concat, <<"unlimited">>}, {hibernate_after, 0}]).
+                  {max_concat, <<"unlimited">>}, {max_waiting, 5000}, {hibernate_after, 0}]).
 
 %% To write what is so anyway changes nothing. By ejabberd's own validator of listeners.
 a_default_may_be_written_test_() ->
@@ -83,7 +84,7 @@ listener(Written) ->
 %% A session has each of its options, where it is told and where it is not.
 options_are_those_of_a_session_test_() ->
     Defaults = #{max_wait => 300, max_hold => 1, max_inactivity => 90, max_pause => 120,
-                 max_concat => 1000000000, access => all, shaper => none,
+                 max_concat => 1000000000, max_waiting => 5000, access => all, shaper => none,
                  max_stanza_size => infinity, max_fsm_queue => 10000, hibernate_after => 0},
     configured(running(
       [?_assertEqual(Defaults, session_options([]))]
@@ -91,7 +92,7 @@ options_are_those_of_a_session_test_() ->
                         {Option, session_options(listener([{Option, Written}]))})
           || {Option, Written, Value} <-
                  [{max_wait, 60, 60}, {max_hold, 2, 2}, {max_inactivity, 30, 30},
-                  {max_pause, <<"1 hour">>, 3600}, {max_concat, 5, 5},
+                  {max_pause, <<"1 hour">>, 3600}, {max_concat, 5, 5}, {max_waiting, 9, 9},
                   {access, <<"c2s">>, c2s}, {shaper, <<"c2s_shaper">>, c2s_shaper},
                   {max_stanza_size, 65536, 65536}, {max_fsm_queue, 50, 50},
                   {hibernate_after, 5, 5000}]])).
@@ -102,9 +103,9 @@ session_options(Opts) ->
     {Pair, Link} = accepted(Opts),
     #{request := Request} = element(4, sys:get_state(Link)),
     {env, [#{c2s := Options}]} = erlang:fun_info(Request, env),
-    #{session := Session, c2s := C2s, hibernate_after := HibernateAfter} = Options,
+    #{session := Session, c2s := C2s} = Options,
     stop(Pair, Link),
-    maps:merge(Session#{hibernate_after => HibernateAfter}, maps:from_list(C2s)).
+    maps:merge(maps:merge(Session, maps:without([session, c2s], Options)), maps:from_list(C2s)).
 
 %% Of the whole body of a request.
 max_stanza_size_is_the_limit_of_a_request_test_() ->

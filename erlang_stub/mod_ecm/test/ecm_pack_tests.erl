@@ -1,12 +1,12 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
--module(ecm_sleep_tests).
+-module(ecm_pack_tests).
 
 -include_lib("eunit/include/eunit.hrl").
 
 -define(HOST, <<"chat.example">>).
 
-sleep_test_() ->
+pack_test_() ->
     [{setup, fun forget/0, fun(_) -> forget() end, Test}
      || Test <-
           [fun the_first_state_is_as_it_was/0,
@@ -14,12 +14,15 @@ sleep_test_() ->
            fun what_is_the_same_is_kept_once/0,
            fun a_key_may_be_missing/0,
            fun a_key_may_be_added/0,
+           fun what_is_said_twice_is_written_once/0,
+           fun presences_of_all_kinds/0,
+           fun what_belongs_to_another_process/0,
            fun what_belongs_to_one_session_is_not_in_the_template/0,
            fun each_host_has_its_template/0,
            fun two_may_make_the_template_at_once/0]].
 
 forget() ->
-    [persistent_term:erase(Name) || {{ecm_sleep, _} = Name, _} <- persistent_term:get()].
+    [persistent_term:erase(Name) || {{ecm_pack, _} = Name, _} <- persistent_term:get()].
 
 %% As ejabberd_c2s has it.
 state(User) ->
@@ -29,7 +32,7 @@ state(User) ->
       stream_id => User, xmlns => <<"jabber:client">>, codec_options => [ignore_els],
       lang => <<"en">>, tls_options => [compression_none], access => all, shaper => none,
       user => User, server => ?HOST, lserver => ?HOST, resource => <<"balcony">>,
-      sid => {os:timestamp(), self()}, jid => {jid, User, ?HOST, <<"balcony">>},
+      sid => {os:timestamp(), self()}, jid => jid:make(User, ?HOST, <<"balcony">>),
       pres_a => gb_sets:from_list([User]), pres_timestamp => os:timestamp(),
       csi_state => active, csi_queue => {0, #{}}, mgmt_state => inactive}.
 
@@ -41,33 +44,54 @@ a_state_is_as_it_was_with_the_template_of_another() ->
     round_trip((state(<<"romeo">>))#{lang := <<"it">>, mgmt_state := active}).
 
 what_is_the_same_is_kept_once() ->
-    _ = ecm_sleep:pack(state(<<"juliet">>)),
-    {_, Packed} = ecm_sleep:pack((state(<<"romeo">>))#{lang := <<"it">>}),
+    _ = ecm_pack:pack(state(<<"juliet">>)),
+    {_, Packed} = ecm_pack:pack((state(<<"romeo">>))#{lang := <<"it">>}),
     [?assertEqual(nomatch, binary:match(Packed, Same))
      || Same <- [<<"jabber:client">>, <<"ejabberd_c2s">>, <<"compression_none">>, <<"xmlns">>]],
     [?assertNotEqual(nomatch, binary:match(Packed, Own))
      || Own <- [<<"romeo">>, <<"it">>, <<"lang">>]].
 
 a_key_may_be_missing() ->
-    _ = ecm_sleep:pack(state(<<"juliet">>)),
+    _ = ecm_pack:pack(state(<<"juliet">>)),
     [round_trip(maps:without(Keys, state(<<"romeo">>)))
      || Keys <- [[csi_state], [csi_state, csi_queue, mgmt_state], [pres_a, user]]].
 
 a_key_may_be_added() ->
-    _ = ecm_sleep:pack(state(<<"juliet">>)),
+    _ = ecm_pack:pack(state(<<"juliet">>)),
     [round_trip(maps:merge(state(<<"romeo">>), Added))
      || Added <- [#{blocked => undefined}, #{pres_last => {presence, <<"away">>}, {a, 1} => []}]].
 
+what_is_said_twice_is_written_once() ->
+    #{jid := Jid} = State = state(<<"juliet">>),
+    {_, Packed} = ecm_pack:pack(State#{pres_last => presence(Jid, jid:remove_resource(Jid))}),
+    ?assertEqual(2, length(binary:matches(Packed, ?HOST))).  % in the JID, as it is and normalized
+
+presences_of_all_kinds() ->
+    #{jid := Jid} = State = state(<<"juliet">>),
+    Other = jid:make(<<"romeo">>, ?HOST, <<"orchard">>),
+    [round_trip(State#{pres_last => presence(From, To)})
+     || From <- [Jid, jid:remove_resource(Jid), Other, undefined],
+        To <- [Jid, jid:remove_resource(Jid), Other, undefined]].
+
+presence(From, To) ->
+    Text = <<"<presence xml:lang='en'><status>here</status></presence>">>,
+    El = fxml_stream:parse_element(Text),
+    xmpp:set_from_to(xmpp:decode(El, <<"jabber:client">>, []), From, To).
+
+what_belongs_to_another_process() ->
+    Other = spawn(fun() -> ok end),
+    round_trip((state(<<"juliet">>))#{owner := Other, sid := {os:timestamp(), Other}}).
+
 what_belongs_to_one_session_is_not_in_the_template() ->
     #{socket := Socket, jid := Jid} = State = state(<<"juliet">>),
-    {Template, _} = ecm_sleep:pack(State),
+    {Template, _} = ecm_pack:pack(State),
     ?assertNot(lists:any(fun(Value) -> lists:member(Value, [Socket, Jid, self()]) end,
                          maps:values(Template))).
 
 each_host_has_its_template() ->
     round_trip(state(<<"juliet">>)),
     Other = (state(<<"juliet">>))#{server := <<"b.example">>, lserver := <<"b.example">>},
-    {Template, _} = ecm_sleep:pack(Other),
+    {Template, _} = ecm_pack:pack(Other),
     ?assertMatch(#{lserver := <<"b.example">>}, Template),
     round_trip(Other).
 
@@ -89,4 +113,4 @@ round_trip_at(Start, State) ->
     end.
 
 round_trip(State) ->
-    ?assertEqual(State, ecm_sleep:unpack(ecm_sleep:pack(State))).
+    ?assertEqual(State, ecm_pack:unpack(ecm_pack:pack(State))).

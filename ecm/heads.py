@@ -1,0 +1,84 @@
+"""Heads of requests that have been parsed before, so that they need not be parsed again. Pure.
+
+A browser sends the very same head with every poll. What a head means depends on nothing but its
+bytes: where all of them are known, so is the request.
+"""
+
+from typing import Final
+
+import attrs
+
+from ecm.limits import MAX_KNOWN_HEAD, MAX_KNOWN_HEADS
+from ecm.request import Request
+
+_END: Final = b"\r\n\r\n"
+
+
+@attrs.frozen
+class _Head:
+    """What a head says: a request, but for its body; and the bytes that its body has."""
+
+    method: bytes
+    target: bytes
+    path: bytes
+    headers: list[tuple[bytes, bytes]]
+    http10: bool
+    keep_alive: bool
+    length: int
+
+
+class KnownHeads:
+    """The heads of some requests that the parser has taken, by their bytes without the empty line.
+
+    All connections share it. When it is full it is emptied: what is in use is soon back.
+    """
+
+    def __init__(self) -> None:
+        self._heads: dict[bytes, _Head] = {}
+
+    def recall(self, data: bytes) -> Request | None:
+        """Return the request that ``data`` is: exactly one, whole, with a known head. Else None.
+
+        ``data`` has to begin where a request may begin.
+        """
+        start, end, body = data.partition(_END)
+        head = self._heads.get(start)
+        if head is None or not end or len(body) != head.length:
+            return None
+        return Request(
+            head.method,
+            head.target,
+            head.path,
+            head.headers,
+            body,
+            head.http10,
+            head.keep_alive,
+        )
+
+    def learn(self, data: bytes, request: Request) -> None:
+        """Remember the head of ``data``, which a new parser has taken for just this request.
+
+        Left out is what might end elsewhere than at its first empty line and after a certain
+        number of bytes (RFC 9112, section 6): with the length of each chunk in the body, or with
+        lines that do not end with CRLF.
+        """
+        start, end, body = data.partition(_END)
+        if not end or len(start) > MAX_KNOWN_HEAD or request.body != body:
+            return
+        if b"\n" in start.replace(b"\r\n", b"") or _is_chunked(request):
+            return
+        if len(self._heads) >= MAX_KNOWN_HEADS:
+            self._heads.clear()
+        self._heads[start] = _Head(
+            request.method,
+            request.target,
+            request.path,
+            request.headers,
+            request.http10,
+            request.keep_alive,
+            len(body),
+        )
+
+
+def _is_chunked(request: Request) -> bool:
+    return any(name.lower() == b"transfer-encoding" for name, _ in request.headers)

@@ -1,0 +1,44 @@
+%% SPDX-License-Identifier: GPL-2.0-or-later
+
+%% @doc The contents that mod_ecm sends on the connection of a client, where a request waits. Pure.
+
+-module(ecm_content).
+
+-export([answer/3, dropped/0, head/2]).
+-export_type([head/0]).
+
+%% What ECM says by itself, and most clients ask for.
+-define(USUAL, <<"text/xml; charset=utf-8">>).
+
+%% Bytes of a Content-Type that a client may ask for, as ECM has it. A typed line has an end.
+-define(LONGEST_TYPE, 128).
+
+%% Of an answer: its status, and the Content-Type where the client has asked for another one.
+-type head() :: status() | {status(), ContentType :: binary()}.
+
+-type status() :: 200..599.
+
+%% @doc Returns what is before the body of an answer in a session that was asked for with this
+%% `content' (XEP-0124, section 7.1). What is too long is left out here, and what is no Content-Type
+%% by ECM.
+-spec head(status(), Content :: binary() | none) -> head().
+head(Status, ?USUAL) ->
+    Status;
+head(Status, Content) when is_binary(Content), byte_size(Content) =< ?LONGEST_TYPE ->
+    {Status, Content};
+head(Status, _) ->
+    Status.
+
+%% @doc Returns the content that answers a request. A plain link has nothing but the body.
+-spec answer(ecm_dialogue:form(), head(), Body :: iodata()) -> Content :: iodata().
+answer(plain, _, Body) ->
+    Body;
+answer(typed, {Status, Type}, Body) ->
+    ecm_typed:write(answer, [integer_to_binary(Status)], [{<<"content-type">>, Type}], Body);
+answer(typed, Status, Body) ->
+    ecm_typed:write(answer, [integer_to_binary(Status)], [], Body).
+
+%% @doc Returns the content that says that a request will have no answer. A plain link has none.
+-spec dropped() -> Content :: iodata().
+dropped() ->
+    ecm_typed:write(close, [<<"failed">>], []).

@@ -1,0 +1,51 @@
+%% SPDX-License-Identifier: GPL-2.0-or-later
+
+%% @doc A session as ejabberd_c2s sees it: a socket, in the way of xmpp_socket. All of it is called by
+%% the process of the session, where ecm_c2s has the rest.
+
+-module(ecm_stream).
+
+-export([start/2]).
+-export([change_shaper/2, close/1, controlling_process/2, get_owner/1, get_transport/1, peername/1,
+         reset_stream/1, send_xml/2, setopts/2, sockname/1]).
+
+-type socket() :: {?MODULE, Client :: ecm_peer:address()}.
+
+%% @doc Starts the process of a session. `Opts' are options of ejabberd_c2s.
+-spec start(ecm_peer:address(), Opts :: [{atom(), term()}]) -> pid().
+start(Client, Opts) ->
+    {ok, Session} = ejabberd_c2s:start(?MODULE, {?MODULE, Client}, [{xml_socket, true} | Opts]),
+    Session.
+
+-spec send_xml(socket(), tuple()) -> ok | {error, closed}.
+send_xml(_, {xmlstreamelement, Element}) -> ecm_c2s:send(Element);
+send_xml(_, _) -> ok.  % a BOSH session has no header and no end
+
+-spec close(socket()) -> ok.
+close(_) -> ecm_c2s:close().
+
+-spec change_shaper(socket(), term()) -> ok.
+change_shaper(_, Shaper) -> ecm_c2s:change_shaper(Shaper).
+
+%% Never the process itself, which would be given an XML stream then. This one is there as long as
+%% ejabberd is.
+-spec get_owner(socket()) -> pid().
+get_owner(_) -> whereis(ejabberd_sup).
+
+-spec peername(socket()) -> {ok, ecm_peer:address()}.
+peername({?MODULE, Client}) -> {ok, Client}.
+
+-spec sockname(socket()) -> {ok, ecm_peer:address()}.
+sockname({?MODULE, Client}) -> {ok, Client}.
+
+-spec get_transport(socket()) -> http_bind.
+get_transport(_) -> http_bind.
+
+-spec reset_stream(socket()) -> socket().
+reset_stream(Socket) -> Socket.
+
+-spec setopts(socket(), list()) -> ok.
+setopts(_, _) -> ok.
+
+-spec controlling_process(socket(), pid()) -> ok.
+controlling_process(_, _) -> ok.

@@ -1,0 +1,27 @@
+%% SPDX-License-Identifier: GPL-2.0-or-later
+
+-module(ecm_content_tests).
+
+-include_lib("eunit/include/eunit.hrl").
+
+answer_test_() ->
+    [?_assertEqual(Expected, iolist_to_binary(ecm_content:answer(Form, Head, [<<"a">>, "b"])))
+     || {Form, Head, Expected} <-
+            [{plain, 404, <<"ab">>},
+             {plain, {200, <<"text/html">>}, <<"ab">>},
+             {typed, 404, <<"answer 404\nab">>},
+             {typed, {200, <<"text/html; charset=utf-8">>},
+              <<"answer 200 content-type=text/html;%20charset=utf-8\nab">>},
+             {typed, {200, <<"a/b\n">>}, <<"answer 200 content-type=a/b%0A\nab">>}]].
+
+dropped_test() ->
+    ?assertEqual(<<"close failed">>, iolist_to_binary(ecm_content:dropped())).
+
+head_test_() ->
+    Longest = binary:copy(<<"x">>, 128),
+    [?_assertEqual(Expected, ecm_content:head(200, Content))
+     || {Content, Expected} <- [{none, 200},
+                                {<<"text/xml; charset=utf-8">>, 200},
+                                {<<"text/html">>, {200, <<"text/html">>}},
+                                {Longest, {200, Longest}},
+                                {<<Longest/binary, "x">>, 200}]].
