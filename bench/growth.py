@@ -119,12 +119,17 @@ def verdict(found: list[Step]) -> str:
     if len(found) < 2:
         return "One step says nothing of growth."
     before, last = found[-2:]
-    memory = sum(last.memory.values()) / sum(before.memory.values())
-    time = sum(last.cpu.values()) / sum(before.cpu.values())
     return (
-        f"From {before.users:,} to {last.users:,} users, a user's memory became {memory:.2f} × and"
-        f" a user's CPU {time:.2f} × what it was."
+        f"From {before.users:,} to {last.users:,} users, a user's memory became"
+        f" {times(before.memory, last.memory)} and a user's CPU {times(before.cpu, last.cpu)}"
+        " what it was."
     )
+
+
+def times(before: dict[str, float], last: dict[str, float]) -> str:
+    """Return how often the one goes into the other. A few users take nothing that can be seen."""
+    small = sum(before.values())
+    return f"{sum(last.values()) / small:.2f} ×" if small > 0 else "(too few users to say) ×"
 
 
 def plot(found: list[Step]) -> Figure:
