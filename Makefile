@@ -19,6 +19,7 @@ CONFORMANCE_PYTHON = $(if $(filter megaphone,$(PEER)),$(VENV)/bin/python,$(PYTHO
 .NOTPARALLEL:
 .PHONY: help run test trial interop fuzz bench-front bench-memory bench-slow bench-workers bench-link bench-ejabberd check docs clean
 .PHONY: conformance dialyze million python
+.PHONY: bench bench-whole bench-growth bench-readme
 .PHONY: debian-run debian-test debian-interop debian-bench debian-conformance debian-dialyzer
 
 help:  ## Show this list
@@ -52,6 +53,18 @@ bench-memory: $(VENV)/bench.stamp debian-bench  ## Measure memory beside twisted
 
 bench-slow: $(VENV)/bench.stamp  ## Measure a chat beside 5,000 slow clients
 	$(VENV)/bin/python -m bench.slow
+
+# What is promised, measured beside others. Each part can be run alone.
+bench: bench-front bench-memory bench-whole bench-growth bench-readme  ## Measure what is promised, and write README's table
+
+bench-whole: $(VENV)/bench.stamp debian-run debian-bench debian-conformance  ## Measure 5,000 users who chat, beside stock ejabberd, nginx, Prosody
+	$(VENV)/bin/python -m bench.whole
+
+bench-growth: $(VENV)/bench.stamp debian-run  ## Measure what a user costs, from 1,000 to 200,000
+	$(VENV)/bin/python -m bench.growth
+
+bench-readme: $(VENV)/bench.stamp  ## Write the table of README.md again, from bench/results
+	$(VENV)/bin/python -m bench.readme
 
 bench-workers: $(VENV)/bench.stamp  ## Measure what workers cost, and how connections spread
 	$(VENV)/bin/python -m bench.workers

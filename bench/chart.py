@@ -41,7 +41,7 @@ def draw(axes: Axes, title: str, what: str, rows: Rows, budget: float) -> None:
 
 def save(name: str, figure: Figure, about: Mapping[str, str]) -> None:
     """Write ``name``.png, with the machine below the picture."""
-    programs = ("Python", "Twisted", "nginx", "HAProxy", "ejabberd", "Erlang/OTP")
+    programs = ("Python", "Twisted", "nginx", "HAProxy", "Prosody", "ejabberd", "Erlang/OTP")
     versions = [f"{key} {about[key]}" for key in programs if key in about]
     lines = [f"{about['date']}, {about['CPU']}, {about['memory']}", ", ".join(versions)]
     figure.supxlabel("\n".join(lines), size=8, color=OTHERS)

@@ -10,7 +10,7 @@ the server's side goes, over time and for each user; and what ecm-swarm has seen
 import argparse
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -105,7 +105,7 @@ def watch(stack: Stack, users: Process, start: Parts) -> tuple[list[Sample], dic
     begin = time.monotonic()
     samples: list[Sample] = []
     within: dict[str, int] = {}
-    for line in lines(users):
+    for line in users.lines():
         print(line, file=sys.stderr, flush=True)
         if not (found := swarm.state(line)):
             continue
@@ -113,15 +113,6 @@ def watch(stack: Stack, users: Process, start: Parts) -> tuple[list[Sample], dic
         if found[0] == "rest":
             within = stack.node.ask("memory")["memory"]
     return samples, within
-
-
-def lines(process: Process) -> Iterator[str]:
-    """Give what it prints, until it ends."""
-    while True:
-        try:
-            yield process.line()
-        except RuntimeError:
-            return
 
 
 def sample(

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self
@@ -82,6 +83,10 @@ class Process:
         except BrokenPipeError:
             raise self._has_ended() from None
 
+    def interrupt(self) -> None:
+        """Do what Ctrl-C does."""
+        self._process.send_signal(signal.SIGINT)
+
     def line(self) -> str:
         """Return the next line that it prints. Raises RuntimeError where there is none."""
         assert self._process.stdout is not None
@@ -89,6 +94,14 @@ class Process:
         if not line:
             raise self._has_ended()
         return line.strip()
+
+    def lines(self) -> Iterator[str]:
+        """Give what it prints, until it ends."""
+        while True:
+            try:
+                yield self.line()
+            except RuntimeError:
+                return
 
     def _has_ended(self) -> RuntimeError:
         return RuntimeError(f"this has ended: {' '.join(self._command)}")

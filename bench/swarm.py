@@ -19,23 +19,35 @@ def processes(users: int) -> int:
     return -(-users // PER_PROCESS)
 
 
-def start(url: str, output: Path, users: int, *options: str) -> Process:
-    """One swarm, in as many processes as it needs. It prints a line every five seconds, and at the
-    end writes ``output``.json and .png."""
-    count = processes(users)
-    last = count * SOURCES_PER_PROCESS
+def start(
+    url: str, output: Path, users: int, *options: str, connections: int = 1, beside: int = 0
+) -> Process:
+    """One swarm, in as many processes as it needs, ``beside`` so many of other swarms. It prints a
+    line for each phase and every five seconds, and at the end writes ``output``.json and .png."""
+    count = processes(users * connections)
+    first, last = beside * SOURCES_PER_PROCESS + 1, (beside + count) * SOURCES_PER_PROCESS
     return python(
         "ecm.swarm.main",
         *(url, "--users", str(users), "--processes", str(count), "--output", str(output)),
-        *("--sources", f"127.1.0.1-127.1.{last // 256}.{last % 256}"),
+        *("--sources", f"{_source(first)}-{_source(last)}", "--connections", str(connections)),
         *options,
     )
+
+
+def _source(number: int) -> str:
+    return f"127.1.{number // 256}.{number % 256}"
 
 
 def state(line: str) -> tuple[str, int] | None:
     """Return the phase of a run and how many users are online, by a line that it prints."""
     found = re.match(r" *[0-9]+ s  (\w+(?: in)?).*? ([0-9]+) online", line)
     return (found[1], int(found[2])) if found else None
+
+
+def await_phase(process: Process, phase: str) -> None:
+    """Wait until it begins. Raises RuntimeError where the swarm ends before."""
+    while not re.match(rf" *[0-9]+ s  {phase} begins$", process.line()):
+        pass
 
 
 def result(output: Path) -> dict[str, Any]:

@@ -14,8 +14,7 @@ from pathlib import Path
 from statistics import mean
 from tempfile import TemporaryDirectory
 
-from bench.front_ends import free_port
-from bench.process import Process, python
+from bench.process import Process, free_port, python
 
 CLIENTS = 4000
 

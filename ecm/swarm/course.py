@@ -143,6 +143,7 @@ class Course:
         now = self._reactor.seconds()
         self.seconds[self.phase] = round(now - self._phase_begun, 2)
         self.phase, self._phase_begun = phase, now
+        self._progress.begin(phase, now - self._begun)
 
     async def _wait(
         self, done: Callable[[], bool], seconds: float | None = None, interrupts: int = 1

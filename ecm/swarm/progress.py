@@ -9,6 +9,9 @@ _EVERY = 5  # samples of a phase that get one line, where there is no terminal
 
 
 class Progress(Protocol):
+    def begin(self, phase: str, seconds: float) -> None:
+        """A phase begins, so many seconds after the beginning of it all."""
+
     def show(self, sample: Sample, done: float, total: float) -> None:
         """A second has passed; so much of this phase is done, of ``total``, or of 0 if unknown."""
 
@@ -21,6 +24,9 @@ class Lines:
     def __init__(self) -> None:
         self._phase = ""
         self._shown = 0
+
+    def begin(self, phase: str, seconds: float) -> None:
+        print(f"{seconds:7.0f} s  {phase} begins", flush=True)
 
     def show(self, sample: Sample, done: float, total: float) -> None:
         if sample["phase"] != self._phase:
@@ -40,6 +46,8 @@ class Bar:
         self._tqdm = tqdm
         self._bar: Any = None
         self._phase = ""
+
+    def begin(self, phase: str, seconds: float) -> None: ...
 
     def show(self, sample: Sample, done: float, total: float) -> None:
         if sample["phase"] != self._phase:
