@@ -41,6 +41,10 @@
                error = undefined :: binary() | undefined}).
 
 -define(CLIENT, <<"jabber:client">>).
+
+%% Words of memory of a session that is awake, at least. A message needs about so much; a heap that
+%% begins with what a sleeping session has would be collected several times on the way there.
+-define(AWAKE, 2586).
 -define(STANZAS, [<<"message">>, <<"presence">>, <<"iq">>]).
 -define(STREAMS, <<"http://etherx.jabber.org/streams">>).
 
@@ -155,6 +159,7 @@ doze() ->
 
 -spec message(term()) -> ok.
 message({open, Body, Exchange, Key, #{session := Limits} = Options}) ->
+    _ = process_flag(min_heap_size, ?AWAKE),
     Nonce = erlang:unique_integer([positive]) band 16#FFFFFFFF,
     Sid = ecm_sid:make(Key, self(), Nonce),
     Content = maps:get(content, Body, none),
