@@ -52,7 +52,7 @@ class RuleTests(TestCase):
         self.assertEqual(mends, ["sysctl -w fs.file-max=1200"])
 
     def test_memory(self) -> None:
-        need = costs.WORKER + costs.EJABBERD + 1000 * (3_608 + 1_429 + 4_982)
+        need = costs.ONE_PROCESS + costs.EJABBERD + 1000 * (3_913 + 1_254 + 4_470)
         self.assertIn("fewer users", self.check("memory of the machine", need, "memory")[0])
 
     def test_memory_of_the_cgroup(self) -> None:
@@ -104,10 +104,10 @@ class RuleTests(TestCase):
         self.assertIn("--workers", two.mends[0])
 
     def test_polls(self) -> None:
-        """149 µs a poll and one poll a minute: a core for 402,684 users."""
+        """68 µs a poll and one poll a minute: a core for 882,352 users."""
         one = Machine(cores=1)
-        fits = finding("cores for polls", diagnose(one, ONE_WORKER, 402_684))
-        advice = finding("cores for polls", diagnose(one, ONE_WORKER, 402_685))
+        fits = finding("cores for polls", diagnose(one, ONE_WORKER, 882_352))
+        advice = finding("cores for polls", diagnose(one, ONE_WORKER, 882_353))
         self.assertEqual((fits.verdict, advice.verdict), (Verdict.FITS, Verdict.ADVICE))
         self.assertIn("cores", advice.mends[0])
 
@@ -198,9 +198,9 @@ class CostTests(TestCase):
     def test_parts(self) -> None:
         parts = attrs.asdict(costs.memory(Plan(users=10, connections=20, workers=2)))
         expected = {
-            "kernel": 20 * 3_608,
-            "clients": 20 * 1_429,
-            "workers": 3 * 51_000_000,
-            "ejabberd": 130_000_000 + 10 * 4_982,
+            "kernel": 20 * 3_913,
+            "clients": 20 * 1_254,
+            "workers": 37_000_000 + 2 * 8_200_000,
+            "ejabberd": 130_000_000 + 10 * 4_470,
         }
         self.assertEqual(parts, expected)

@@ -10,24 +10,27 @@ import attrs
 
 from ecm.doctor.plan import Plan
 
-# A connection in the kernel, without data on its way. `make bench-memory`: 7,216 bytes for the two
+# A connection in the kernel, without data on its way. `make bench-memory`: 7,826 bytes for the two
 # ends of a connection; here is one of them.
-KERNEL_PER_CONNECTION: Final = 3_608
+KERNEL_PER_CONNECTION: Final = 3_913
 
-# A held request in ECM. `make bench-memory`: the most of three runs.
-ECM_PER_REQUEST: Final = 1_429
+# A held request in ECM. `make bench-memory`.
+ECM_PER_REQUEST: Final = 1_254
 
-# A worker without clients. `make bench-memory`: 54 MB with 2,000 held requests, which are 3 MB.
-WORKER: Final = 51_000_000
+# ECM without clients. `make bench-memory` for one process: 53 MB with 2,000 held requests, which are
+# 2.5 MB. `make bench-workers` for each of ten workers, and for their supervisor and nursery.
+ONE_PROCESS: Final = 51_000_000
+WORKER: Final = 8_200_000
+SUPERVISOR: Final = 37_000_000
 
-# A node of ejabberd without users, and a user of it. `make bench-ejabberd USERS=19000`.
+# A node of ejabberd without users, and a user of it. `make bench-ejabberd`.
 EJABBERD: Final = 130_000_000
-EJABBERD_PER_USER: Final = 4_982
+EJABBERD_PER_USER: Final = 4_470
 
 # CPU of an empty poll, in µs: the medians of mod_ecm in `make bench-ejabberd`, and of ECM with a
-# typed link in `make bench-link`.
-EJABBERD_PER_POLL: Final = 50
-ECM_PER_POLL: Final = 99
+# typed link in `make bench-front`.
+EJABBERD_PER_POLL: Final = 35
+ECM_PER_POLL: Final = 33
 
 # Seconds after which a request that is held is answered, and the client asks again. What Strophe.js
 # asks for.
@@ -61,7 +64,7 @@ class Memory:
 
     kernel: int
     clients: int  # what ECM has for requests that are held
-    workers: int
+    workers: int  # and their supervisor
     ejabberd: int
 
     @property
@@ -73,7 +76,7 @@ def memory(plan: Plan) -> Memory:
     return Memory(
         kernel=plan.connections * KERNEL_PER_CONNECTION,
         clients=plan.connections * ECM_PER_REQUEST,
-        workers=plan.processes * WORKER,
+        workers=ONE_PROCESS if plan.workers == 1 else SUPERVISOR + plan.workers * WORKER,
         ejabberd=EJABBERD + plan.users * EJABBERD_PER_USER,
     )
 
