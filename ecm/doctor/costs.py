@@ -17,8 +17,8 @@ KERNEL_PER_CONNECTION: Final = 3_913
 # A held request in ECM. `make bench-memory`.
 ECM_PER_REQUEST: Final = 1_254
 
-# ECM without clients. `make bench-memory` for one process: 53 MB with 2,000 held requests, which are
-# 2.5 MB. `make bench-workers` for each of ten workers, and for their supervisor and nursery.
+# ECM without clients. `make bench-memory` for one process: 53 MB with 2,000 held requests, which
+# are 2.5 MB. `make bench-workers` for each of ten workers, and for their supervisor and nursery.
 ONE_PROCESS: Final = 51_000_000
 WORKER: Final = 8_200_000
 SUPERVISOR: Final = 37_000_000
