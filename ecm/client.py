@@ -372,8 +372,6 @@ class ClientProtocol(Connection):
         self._encourage()
         self.read_or_not()
 
-    # Pages.
-
     def _begin_page(self, request: Request, pages: Pages) -> None:
         connection = self._persistence(request)
         self._taken()  # twisted.web may have a producer of its own
