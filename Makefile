@@ -85,6 +85,7 @@ check: $(VENV)/check.stamp  ## Lint, check formatting and types, compile mod_ecm
 	ERL_COMPILER_OPTIONS='[warnings_as_errors]' $(VENV)/bin/python -m ecm.demo.stub build/ebin
 
 dialyze: $(VENV)/check.stamp build/dialyzer.plt  ## Let Dialyzer look for what cannot be right in mod_ecm
+	rm -rf build/ebin
 	$(VENV)/bin/python -m ecm.demo.stub build/ebin
 	dialyzer --quiet --plt build/dialyzer.plt build/ebin
 
