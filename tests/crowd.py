@@ -12,7 +12,7 @@ from tests.bosh_client import CLIENT
 from tests.erlang_shell import ErlangShell
 from tests.flaky_client import FlakyClient, Request
 from tests.link_speaker import LinkSpeaker
-from tests.link_user import LinkUser, accounts
+from tests.link_user import RESOURCE, LinkUser, accounts
 from tests.listeners import Listeners
 from tests.private_ejabberd import PrivateEjabberd
 from tests.test_conversation import message
@@ -94,7 +94,9 @@ class Member:
 
     @property
     def jid(self) -> str:
-        return f"{self.name}@{DOMAIN}"
+        """The full JID: ejabberd_sm reads the sessions of a bare one twice, and drops a message
+        whose receiver goes in between."""
+        return f"{self.name}@{DOMAIN}/{RESOURCE}"
 
     def gone(self) -> None:
         """The session is over, or will never hear of its client again.

@@ -11,13 +11,14 @@ from tests.link_speaker import LinkSpeaker
 from tests.xmpp_login import plain
 
 PASSWORD = "secret"
+RESOURCE = "test"
 FIRST_RID = 1000
 
 
 class LinkUser:
     """One user's session. ``speaker`` may be replaced by another link to the same cluster."""
 
-    def __init__(self, speaker: LinkSpeaker, name: str, resource: str = "test") -> None:
+    def __init__(self, speaker: LinkSpeaker, name: str, resource: str = RESOURCE) -> None:
         self.speaker = speaker
         self.name = name
         self.jid = f"{name}@{DOMAIN}/{resource}"
