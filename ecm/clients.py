@@ -15,6 +15,7 @@ from ecm.heads import KnownHeads
 from ecm.limits import MAX_REFUSED, ClientLimits
 from ecm.refused import RefusedClient
 from ecm.settings import ClientSettings
+from ecm.sockets import Sockets
 from ecm.table import ConnectionTable
 
 TOO_MANY = "There are too many connections"
@@ -25,7 +26,8 @@ TOO_MANY_OF_YOURS = "There are too many connections from your address"
 class ClientFactory(ServerFactory):
     """Makes the protocols of clients' connections, and speaks to all of them.
 
-    Paths that take no BOSH go to ``pages``, or are answered 404 where that is None.
+    Paths that take no BOSH go to ``pages``, or are answered 404 where that is None. The reactor
+    itself reads connections where there are no ``sockets``.
     """
 
     noisy = False
@@ -36,7 +38,9 @@ class ClientFactory(ServerFactory):
         clock: Clock,
         settings: ClientSettings,
         pages: Pages | None = None,
+        sockets: Sockets | None = None,
     ) -> None:
+        self._sockets = sockets
         self.table = table
         self.clock = clock
         self.settings = settings
@@ -104,6 +108,8 @@ class ClientFactory(ServerFactory):
         """A connection was made."""
         if connection not in self._refused:
             self._open.add(connection)
+            if self._sockets is not None:
+                self._sockets.adopt(connection.transport)
 
     def closed(self, connection: Connection) -> None:
         """A connection has gone."""

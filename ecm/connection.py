@@ -2,14 +2,13 @@
 
 from enum import IntEnum, auto
 from math import inf
-from typing import Any, cast
 from typing import Protocol as Interface
 
 from twisted.internet.interfaces import ISSLTransport
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
-from ecm.transport import IStreamTransport
+from ecm.transport import IStreamTransport, below_tls
 
 
 class Phase(IntEnum):
@@ -81,10 +80,7 @@ class Connection(Protocol):
 
         TLS takes what it is given, and asks a pull producer for more before anything is sent.
         """
-        if ISSLTransport.providedBy(self.transport):
-            below: Any = self.transport
-            return cast(IStreamTransport, below.transport)
-        return self.transport
+        return below_tls(self.transport)
 
     def _shut(self) -> None:
         """Close our end once everything is written, and wait for the client to close its own.

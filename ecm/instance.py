@@ -13,6 +13,7 @@ from ecm.clients import ClientFactory
 from ecm.clock import Clock
 from ecm.limits import LAST_WORDS
 from ecm.settings import EcmSettings
+from ecm.sockets import Sockets
 from ecm.table import ConnectionTable
 from ecm.upstream import LinkFactory, link_service
 
@@ -33,12 +34,16 @@ class Instance:
         self._table = ConnectionTable(first_id, settings.queue_timeout, self.clock.now)
         self.clock.listen(self._table.tick)
         pages = _pages(settings.www)
-        self.clients = ClientFactory(self._table, self.clock, settings.clients, pages)
-        links = LinkFactory(self._table, self.clock, settings.link)
+        self._sockets = Sockets(reactor)
+        self.clients = ClientFactory(
+            self._table, self.clock, settings.clients, pages, self._sockets
+        )
+        links = LinkFactory(self._table, self.clock, settings.link, self._sockets)
         endpoint = clientFromString(reactor, settings.upstream)
         self._link = link_service(endpoint, settings.upstream, links, reactor)
 
     def start(self) -> None:
+        self._sockets.start()
         self._link.startService()
         self.clock.start()
 
@@ -51,6 +56,7 @@ class Instance:
         await self._wait_for(stopped, seconds=LAST_WORDS)
         self._table.abort_link()  # if ejabberd takes nothing any more
         await stopped
+        self._sockets.stop()
 
     def hurry(self) -> None:
         """Wait no more for what is in flight."""

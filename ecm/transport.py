@@ -1,6 +1,6 @@
 """What both sides need of Twisted's transports."""
 
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet.interfaces import (
     IConsumer,
@@ -25,6 +25,14 @@ def other_end(transport: IStreamTransport, peer: tuple[str, int] | None) -> Sour
         peer = (getattr(address, "host", ""), getattr(address, "port", 0))
     secure = ISSLTransport.providedBy(transport)
     return Source(Proxies().client_address(peer[0], ()), peer[1], secure)
+
+
+def below_tls(transport: IStreamTransport) -> IStreamTransport:
+    """Return the transport that has the socket."""
+    if ISSLTransport.providedBy(transport):
+        tls: Any = transport
+        return cast(IStreamTransport, tls.transport)
+    return transport
 
 
 def takes_directly(transport: IStreamTransport) -> bool:

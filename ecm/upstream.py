@@ -26,17 +26,28 @@ from ecm.dialogue import Dialogue
 from ecm.link import HelloUnanswered, LinkProtocol
 from ecm.settings import LinkSettings
 from ecm.settings import Protocol as Spoken
+from ecm.sockets import Sockets
 from ecm.table import ConnectionTable
 
 _log = Logger()
 
 
 class LinkFactory(Factory):
-    """Makes the protocol of each new link, and gives links the time."""
+    """Makes the protocol of each new link, and gives links the time.
+
+    The reactor itself reads links where there are no ``sockets``.
+    """
 
     noisy = False
 
-    def __init__(self, table: ConnectionTable, clock: Clock, settings: LinkSettings) -> None:
+    def __init__(
+        self,
+        table: ConnectionTable,
+        clock: Clock,
+        settings: LinkSettings,
+        sockets: Sockets | None = None,
+    ) -> None:
+        self._sockets = sockets
         self._table = table
         self._clock = clock
         self._settings = settings
@@ -53,6 +64,8 @@ class LinkFactory(Factory):
     def up(self, link: LinkProtocol) -> None:
         """A link has come up. Once one was typed, a plain one is a fault that would pass unseen."""
         self._unanswered = 0
+        if self._sockets is not None:
+            self._sockets.adopt(link.transport)
         if link.is_typed:
             self._settings = attrs.evolve(self._settings, protocol=Spoken.TYPED)
 

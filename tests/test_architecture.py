@@ -39,7 +39,7 @@ LAYERS = [
     *("limits", "content_type", "counters", "errors", "hurry", "backoff", "pool", "packet"),
     *("proxy_header", "request", "heads", "response", "cors", "bosh"),
     *("source", "settings", "typed", "proof", "dialogue"),
-    *("clock", "transport", "framer", "table", "link", "upstream"),
+    *("clock", "transport", "sockets", "framer", "table", "link", "upstream"),
     *("connection", "exchange", "client", "refused", "clients", "proxied", "web"),
     *("instance", "open_files", "channel", "acceptor", "doors", "worker_log", "worker"),
     *("nursery_process", "nursery", "seat", "workers"),
