@@ -33,7 +33,10 @@ AIM = 8e9
 
 MILLION = 1_000_000
 
-WAIT = 300  # seconds for which a request is held: mod_ecm's max_wait
+# Seconds for which a request is held. The shorter it is, the more of the two cores do nothing but
+# answer polls while others log in.
+WAIT = 900
+POLLS = 30  # seconds in which the last ones poll that have logged in
 
 TITLE = "Users online at once"
 
@@ -90,10 +93,10 @@ def measure(arguments: argparse.Namespace, folder: Path) -> Result:
 
 def course(arguments: argparse.Namespace) -> list[str]:
     options = {
-        "--wait": WAIT,
+        "--wait": arguments.wait,
         "--rate": "max",
         "--at-once": arguments.at_once,
-        "--rest": arguments.rest,
+        "--rest": arguments.wait + POLLS if arguments.rest is None else arguments.rest,
         "--messages": arguments.messages,
         "--message-rate": arguments.message_rate,
     }
@@ -251,7 +254,8 @@ def options() -> argparse.ArgumentParser:
     )
     parser.add_argument("--users", type=positive, default=MILLION, help="in all")
     parser.add_argument("--at-once", type=positive, default=4, help="logins of a process")
-    parser.add_argument("--rest", type=positive, default=WAIT + 60, help="seconds of rest")
+    parser.add_argument("--wait", type=positive, default=WAIT, help="seconds of a poll")
+    parser.add_argument("--rest", type=positive, help="seconds; else all poll once, at least")
     parser.add_argument("--messages", type=positive, default=10_000, help="after the rest")
     parser.add_argument("--message-rate", type=positive, default=100, help="of these a second")
     parser.add_argument("--ebin", type=Path, help="a folder in which mod_ecm is compiled already")

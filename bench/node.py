@@ -69,7 +69,7 @@ class Kind(Enum):
 
 
 LISTENERS = {
-    Kind.LINK: "module: mod_ecm",
+    Kind.LINK: "module: mod_ecm\n    max_wait: 3600",  # as long as a client asks for, it waits
     Kind.BOSH: 'module: ejabberd_http\n    request_handlers: {"/http-bind": mod_bosh}',
     Kind.WEBSOCKET: 'module: ejabberd_http\n    request_handlers: {"/ws": ejabberd_http_ws}',
     Kind.TCP: "module: ejabberd_c2s",
