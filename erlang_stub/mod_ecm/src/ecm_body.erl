@@ -3,9 +3,9 @@
 %% @doc The body, the XML element that every BOSH request and answer consists of (XEP-0124,
 %% section 6; for XMPP: XEP-0206). Pure: bytes in, a map out; attributes and stanzas in, bytes out.
 %%
-%% Most requests are empty polls: a start tag with a few plain attributes, and nothing in it. These
-%% are read here, because an XML parser costs twenty times as much; anything else is left to the
-%% parser. What both can read they read alike, and neither makes an atom of what a client sends.
+%% Most requests are a start tag with a few plain attributes, and nothing in it or plain stanzas
+%% (ecm_xml). These are read by hand, because an XML parser costs several times as much; anything
+%% else is left to it. What both can read they read alike, and make no atom of what a client sends.
 
 -module(ecm_body).
 
@@ -59,11 +59,13 @@
 %% @doc Reads the body of a request. The SID may be a part of `Bytes', and keep it alive; nothing
 %% else is.
 -spec parse(binary()) -> {ok, body()} | {error, fault()}.
-parse(Bytes) ->
-    case parse_empty(Bytes) of
+parse(<<"<body", Tag/binary>> = Bytes) ->
+    case parse_tag(Tag, #{els => []}, false) of
         {ok, Body} -> {ok, Body};
         unknown -> parse_xml(Bytes)
-    end.
+    end;
+parse(Bytes) ->
+    parse_xml(Bytes).
 
 %% @doc Finds the SID of a request at little cost. `none' says only that it was not found: if the
 %% request has one nevertheless, as after an XML declaration, parse/1 finds it.
@@ -89,11 +91,7 @@ write(Attributes, Els) ->
      [<<" xmlns:xmpp='" ?NS_XBOSH "'">> || lists:any(fun is_of_xbosh/1, Attributes)],
      [<<" xmlns:stream='" ?NS_STREAM "'">> || lists:any(fun is_of_stream/1, Els)],
      [[$\s, Name, "='", fxml:crypt(iolist_to_binary(Value)), $'] || {Name, Value} <- Attributes],
-     write_els(Els)].
-
--spec write_els([binary()]) -> iodata().
-write_els([]) -> <<"/>">>;
-write_els(Els) -> [$>, Els, <<"</body>">>].
+     case Els of [] -> <<"/>">>; _ -> [$>, Els, <<"</body>">>] end].
 
 -spec is_of_xbosh({binary(), iodata()}) -> boolean().
 is_of_xbosh({<<"xmpp:", _/binary>>, _}) -> true;
@@ -114,11 +112,7 @@ encode(#xmlel{attrs = Attributes} = El) ->
         false -> fxml:element_to_binary(El#xmlel{attrs = [{<<"xmlns">>, ?NS_CLIENT} | Attributes]})
     end.
 
-%% The empty body, without an XML parser: `unknown' is what only the parser can judge.
-
--spec parse_empty(binary()) -> {ok, body()} | unknown.
-parse_empty(<<"<body", Tag/binary>>) -> parse_tag(Tag, #{els => []}, false);
-parse_empty(_) -> unknown.
+%% The plain body, without an XML parser: `unknown' is what only the parser can judge.
 
 -spec parse_tag(binary(), map(), HasNamespace :: boolean()) -> {ok, body()} | unknown.
 parse_tag(Tag, Body, HasNamespace) ->
@@ -143,7 +137,13 @@ parse_field(Name, Text, Rest, Body, HasNamespace) ->
 
 -spec parse_end(binary(), body()) -> {ok, body()} | unknown.
 parse_end(<<"/>", Rest/binary>>, Body) -> parse_rest(Rest, Body);
-parse_end(<<"></body>", Rest/binary>>, Body) -> parse_rest(Rest, Body);
+parse_end(<<$>, Content/binary>>, Body) ->
+    case ecm_xml:elements(Content) of
+        {Els, <<"body>", Rest/binary>>} ->
+            parse_rest(Rest, Body#{els := stanzas(Els, #{}, false)});
+        _ ->
+            unknown
+    end;
 parse_end(_, _) -> unknown.
 
 -spec parse_rest(binary(), body()) -> {ok, body()} | unknown.
