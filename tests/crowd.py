@@ -44,9 +44,9 @@ Rests = fun(Session) ->
 end,
 IsSession = fun(Process) ->
     case process_info(Process, [dictionary, initial_call]) of
-        [{dictionary, []}, {initial_call, {proc_lib, init_p, 5}}] -> true;
-        [{dictionary, All}, _] -> lists:keymember(ecm_c2s, 1, All);
-        undefined -> false
+        [{dictionary, All}, {initial_call, {proc_lib, init_p, 5}}] ->
+            All =:= [] orelse lists:member({'$initial_call', {xmpp_stream_in, init, 1}}, All);
+        _ -> false
     end
 end,
 Wait = fun Wait(0) -> ok; Wait(Times) ->

@@ -61,8 +61,8 @@ short(Dictionary) ->
 
 -spec put_all(dictionary()) -> ok.
 put_all(Parent) when is_pid(Parent) ->
-    put('$ancestors', [Parent]),
     put('$initial_call', ?INITIAL_CALL),
+    put('$ancestors', [Parent]),
     put('$internal_queue_len', 0),
     ok;
 put_all(Dictionary) ->
