@@ -32,7 +32,8 @@ lists:foreach(fun(Sid) ->
 end, [{sids}])
 """
 
-# Comes to its end when all sessions have done what they had to do.
+# Comes to its end when all sessions have done what they had to do. Those that sleep have an empty
+# dictionary, which no other process of proc_lib has.
 _UNTIL_QUIET = """
 Rests = fun(Session) ->
     case process_info(Session, [status, message_queue_len, current_function]) of
@@ -41,10 +42,15 @@ Rests = fun(Session) ->
         Ended -> Ended =:= undefined
     end
 end,
+IsSession = fun(Process) ->
+    case process_info(Process, [dictionary, initial_call]) of
+        [{dictionary, All}, {initial_call, {proc_lib, init_p, 5}}] ->
+            All =:= [] orelse lists:member({'$initial_call', {xmpp_stream_in, init, 1}}, All);
+        _ -> false
+    end
+end,
 Wait = fun Wait(0) -> ok; Wait(Times) ->
-    case lists:all(Rests, [Process || Process <- processes(),
-                                      {dictionary, All} <- [process_info(Process, dictionary)],
-                                      lists:keymember(ecm_c2s, 1, All)]) of
+    case lists:all(Rests, [Process || Process <- processes(), IsSession(Process)]) of
         true -> Wait(Times - 1);
         false -> receive after 1 -> Wait(2) end
     end

@@ -83,13 +83,17 @@ add_table(Table, Word, Sizes) ->
 count_process(Pid, Kinds) ->
     case process_info(Pid, [dictionary, initial_call, memory, current_function]) of
         [{dictionary, Dictionary}, {initial_call, Call}, {memory, Bytes}, {_, Current}] ->
-            Name = name(proplists:get_value('$initial_call', Dictionary, Call)),
+            Name = name(proplists:get_value('$initial_call', Dictionary, started(Call))),
             Sleeps = case Current of {erlang, hibernate, 3} -> 1; _ -> 0 end,
             maps:update_with(Name, fun(Kind) -> add(Kind, Bytes, Sleeps) end,
                              #{count => 1, bytes => Bytes, hibernating => Sleeps}, Kinds);
         undefined ->
             Kinds
     end.
+
+%% All processes of proc_lib have a dictionary but the sessions of mod_ecm that sleep.
+started({proc_lib, init_p, 5}) -> {xmpp_stream_in, init, 1};
+started(Call) -> Call.
 
 add(#{count := Count, bytes := Bytes, hibernating := Sleeping}, More, Sleeps) ->
     #{count => Count + 1, bytes => Bytes + More, hibernating => Sleeping + Sleeps}.

@@ -42,8 +42,7 @@
     max_pause := pos_integer(), max_concat := pos_integer()}.
 
 %% Times in seconds, as on the wire.
--record(agreement, {
-    wait :: non_neg_integer(),
+-record(terms, {
     hold :: non_neg_integer(),
     requests :: pos_integer(),
     inactivity :: pos_integer(),
@@ -52,6 +51,9 @@
     knows_conditions :: boolean(),
     acknowledges :: boolean()
 }).
+
+%% There are few terms that can be agreed to, so sessions hold them once; but many times to wait.
+-record(agreement, {wait :: non_neg_integer(), terms :: #terms{}}).
 
 -opaque agreement() :: #agreement{}.
 
@@ -66,22 +68,27 @@ new(_, _) ->
     {error, <<"bad-request">>}.
 
 -spec agree(ecm_body:body(), options()) -> agreement().
-agree(Body, #{max_wait := MaxWait, max_hold := MaxHold, max_inactivity := MaxInactivity} = Max) ->
-    Hold = maps:get(hold, Body, ?USUAL_HOLD),
-    Agreement = #agreement{
-        wait = min(maps:get(wait, Body, ?USUAL_WAIT), MaxWait),
-        hold = min(Hold, MaxHold),
-        requests = min(Hold, ?GREATEST_HOLD) + 1,
-        inactivity = MaxInactivity,
+agree(Body, #{max_wait := MaxWait} = Max) ->
+    Wait = min(maps:get(wait, Body, ?USUAL_WAIT), MaxWait),
+    #agreement{wait = Wait, terms = ecm_shared:term(terms(Body, Wait, Max))}.
+
+-spec terms(ecm_body:body(), Wait :: non_neg_integer(), options()) -> #terms{}.
+terms(Body, Wait, #{max_hold := MaxHold, max_inactivity := MaxInactivity} = Max) ->
+    Asked = maps:get(hold, Body, ?USUAL_HOLD),
+    Hold = min(Asked, MaxHold),
+    #terms{
+        hold = Hold,
+        requests = min(Asked, ?GREATEST_HOLD) + 1,
+        inactivity = MaxInactivity + longer(is_polling(Wait, Hold)),
         max_pause = maps:get(max_pause, Max),
         max_concat = maps:get(max_concat, Max),
         knows_conditions = maps:is_key(ver, Body),
         acknowledges = maps:is_key(ack, Body)
-    },
-    case is_polling(Agreement) of
-        true -> Agreement#agreement{inactivity = MaxInactivity + ?POLLING_INACTIVITY};
-        false -> Agreement
-    end.
+    }.
+
+-spec longer(IsPolling :: boolean()) -> non_neg_integer().
+longer(true) -> ?POLLING_INACTIVITY;
+longer(false) -> 0.
 
 %% @doc Returns the milliseconds for which a request may be held.
 -spec wait(agreement()) -> non_neg_integer().
@@ -97,12 +104,12 @@ first_wait(Agreement) ->
 
 %% @doc Returns how many requests may be held.
 -spec hold(agreement()) -> non_neg_integer().
-hold(#agreement{hold = Hold}) -> Hold.
+hold(#agreement{terms = #terms{hold = Hold}}) -> Hold.
 
 %% @doc Returns how many requests the client may have made that are not answered: one more than it
 %% has asked to be held, also where fewer are held (section 7.2).
 -spec requests(agreement()) -> pos_integer().
-requests(#agreement{requests = Requests}) -> Requests.
+requests(#agreement{terms = #terms{requests = Requests}}) -> Requests.
 
 %% @doc Returns how many answers are remembered. Section 14.3 wants as many as there may be requests
 %% at once. But a client with one request on a connection that is dead, unnoticed, goes on with the
@@ -112,19 +119,22 @@ remembered(Agreement) -> 2 * requests(Agreement).
 
 %% @doc Returns the milliseconds for which the client may be silent when no request is held.
 -spec inactivity(agreement()) -> pos_integer().
-inactivity(#agreement{inactivity = Inactivity}) -> Inactivity * 1000.
+inactivity(#agreement{terms = #terms{inactivity = Inactivity}}) -> Inactivity * 1000.
 
 %% @doc Returns the milliseconds for which the client may be silent if it asks for a pause.
 -spec max_pause(agreement()) -> pos_integer().
-max_pause(#agreement{max_pause = MaxPause}) -> MaxPause * 1000.
+max_pause(#agreement{terms = #terms{max_pause = MaxPause}}) -> MaxPause * 1000.
 
 %% @doc Returns how many stanzas fit in one answer.
 -spec max_concat(agreement()) -> pos_integer().
-max_concat(#agreement{max_concat = MaxConcat}) -> MaxConcat.
+max_concat(#agreement{terms = #terms{max_concat = MaxConcat}}) -> MaxConcat.
 
 %% @doc Returns whether no request is held, and the client asks now and then (section 12).
 -spec is_polling(agreement()) -> boolean().
-is_polling(#agreement{wait = Wait, hold = Hold}) -> Wait =:= 0 orelse Hold =:= 0.
+is_polling(#agreement{wait = Wait, terms = #terms{hold = Hold}}) -> is_polling(Wait, Hold).
+
+-spec is_polling(Wait :: non_neg_integer(), Hold :: non_neg_integer()) -> boolean().
+is_polling(Wait, Hold) -> Wait =:= 0 orelse Hold =:= 0.
 
 %% @doc Returns the milliseconds that have to be between two polls.
 -spec shortest_poll() -> pos_integer().
@@ -132,24 +142,24 @@ shortest_poll() -> ?POLLING * 1000 - ?JITTER.
 
 %% @doc Returns whether the client is new enough for terminal binding conditions (section 17.1).
 -spec knows_conditions(agreement()) -> boolean().
-knows_conditions(#agreement{knows_conditions = KnowsConditions}) -> KnowsConditions.
+knows_conditions(#agreement{terms = #terms{knows_conditions = KnowsConditions}}) -> KnowsConditions.
 
 %% @doc Returns whether requests are acknowledged, as the client acknowledges answers (section 9).
 -spec acknowledges(agreement()) -> boolean().
-acknowledges(#agreement{acknowledges = Acknowledges}) -> Acknowledges.
+acknowledges(#agreement{terms = #terms{acknowledges = Acknowledges}}) -> Acknowledges.
 
 %% @doc Returns the attributes of the answer that creates the session (section 7.2, and XEP-0206,
 %% section 4). All are told `polling', because there are clients that look for it; those that do not
 %% poll may make empty requests as often as they like (section 11), as 0 says.
 -spec attributes(Sid :: binary(), ecm_body:body(), agreement()) -> [{binary(), iodata()}].
-attributes(Sid, #{rid := Rid, to := To} = Body, #agreement{} = Agreement) ->
+attributes(Sid, #{rid := Rid, to := To} = Body, #agreement{wait = Wait, terms = Terms} = Agreement) ->
     [{<<"sid">>, Sid},
-     {<<"wait">>, integer_to_binary(Agreement#agreement.wait)},
+     {<<"wait">>, integer_to_binary(Wait)},
      {<<"requests">>, integer_to_binary(requests(Agreement))},
-     {<<"inactivity">>, integer_to_binary(Agreement#agreement.inactivity)},
+     {<<"inactivity">>, integer_to_binary(Terms#terms.inactivity)},
      {<<"polling">>, integer_to_binary(polling(Agreement))},
-     {<<"hold">>, integer_to_binary(Agreement#agreement.hold)},
-     {<<"maxpause">>, integer_to_binary(Agreement#agreement.max_pause)},
+     {<<"hold">>, integer_to_binary(Terms#terms.hold)},
+     {<<"maxpause">>, integer_to_binary(Terms#terms.max_pause)},
      {<<"from">>, To},
      {<<"xmpp:version">>, <<"1.0">>},
      {<<"xmpp:restartlogic">>, <<"true">>}]

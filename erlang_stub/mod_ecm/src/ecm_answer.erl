@@ -14,7 +14,7 @@
 -define(EMPTY, <<"<body xmlns='http://jabber.org/protocol/httpbind'/>">>).
 
 -type status() :: 200 | 400 | 403 | 404.
--type answer() :: empty | {els, [El :: iodata()]} | {status(), Body :: binary()}.
+-type answer() :: empty | El :: binary() | {els, [El :: iodata()]} | {status(), Body :: binary()}.
 
 %% The name of a terminal binding condition (XEP-0124, section 17.2); `undefined' where a session
 %% ends as it should.
@@ -23,12 +23,14 @@
 %% @doc Returns what to send for an answer.
 -spec content(answer()) -> {status(), Body :: binary()}.
 content(empty) -> {200, ?EMPTY};
+content(El) when is_binary(El) -> {200, body([], [El])};
 content({els, Els}) -> {200, body([], Els)};
 content({_, _} = Answer) -> Answer.
 
 %% @doc Returns the answer that carries these attributes and elements.
 -spec payload([{binary(), iodata()}], Els :: [iodata()]) -> answer().
 payload([], []) -> empty;
+payload([], [El]) when is_binary(El) -> El;
 payload([], Els) -> {els, Els};
 payload(Attrs, Els) -> {200, body(Attrs, Els)}.
 

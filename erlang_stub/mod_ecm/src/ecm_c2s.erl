@@ -11,7 +11,7 @@
 
 -module(ecm_c2s).
 
--export([add_hooks/0, doze/0, gone/2, open/5, request/4, start/2]).
+-export([add_hooks/0, asleep/0, awake/1, doze/0, gone/2, open/5, request/4, start/2]).
 -export([handle_info/2, host_up/1, terminated/2]).
 -export([change_shaper/1, close/0, send/1]).
 -export_type([exchange/0, options/0]).
@@ -119,8 +119,7 @@ late(Packet, #bosh{session = Session} = Bosh, State)
     Next = ecm_session:send(encode(xmpp:encode(Packet, ?CLIENT)), Session),
     put(?MODULE, Bosh#bosh{session = Next}),
     {stop, State};
-late(_, _, State) ->
-    State.
+late(_, _, State) -> State.
 
 %% A restart at which nothing is to be restarted.
 -spec not_due(#bosh{} | undefined, state()) -> state() | {stop, state()}.
@@ -162,7 +161,7 @@ message({open, Body, Exchange, Key, #{session := Limits} = Options}) ->
     _ = process_flag(min_heap_size, ?AWAKE),
     Nonce = erlang:unique_integer([positive]) band 16#FFFFFFFF,
     Sid = ecm_sid:make(Key, self(), Nonce),
-    Content = maps:get(content, Body, none),
+    Content = ecm_content:asked(Body),
     case ecm_session:new(Body, Exchange, Sid, Limits, now_ms()) of
         {error, {Status, Answer}} ->
             answer(Exchange, Status, Answer, Content),
@@ -203,8 +202,7 @@ settled(#bosh{error = undefined} = Bosh) ->
                  {Ends, Next} = ecm_session:limit(MaxWaiting, Flushed),
                  {Actions ++ Ends, Next}
          end);
-settled(_) ->
-    ok.
+settled(_) -> ok.
 
 %% The options may have a shaper for what a client sends: what is too much waits here.
 -spec shape(ecm_sid:nonce(), #bosh{} | undefined, binary(), exchange()) -> ok.
@@ -234,8 +232,7 @@ take(Binary, Exchange) ->
 timeout(Timer, #bosh{timer = {Timer, _}} = Bosh) ->
     put(?MODULE, Bosh#bosh{timer = none}),
     step(fun(Session) -> ecm_session:timeout(now_ms(), Session) end);
-timeout(_, _) ->
-    ok.
+timeout(_, _) -> ok.
 
 %% Lets something happen in the session, and does what comes of it.
 -spec step(fun((ecm_session:session()) -> {[ecm_session:action()], ecm_session:session()})) -> ok.
@@ -326,8 +323,7 @@ rest(#bosh{settles = false, options = #{hibernate_after := After}, rest = Rest} 
     _ = is_reference(Rest) andalso erlang:cancel_timer(Rest, [{async, true}, {info, false}]),
     put(?MODULE, Bosh#bosh{rest = erlang:send_after(After, self(), {ecm, rest})}),
     ok;
-rest(_, _) ->
-    ok.
+rest(_, _) -> ok.
 
 %% If it cannot now, it will try again when that has been dealt with which is to come.
 -spec sleep(#bosh{}, state()) -> ok.
@@ -336,6 +332,25 @@ sleep(#bosh{options = #{c2s := Opts}}, State) ->
         busy -> settle();
         unfit -> ok
     end.
+
+%% @doc Takes the session out of the dictionary, in fewer words of memory.
+-spec asleep() -> [term()].
+asleep() ->
+    case erase(?MODULE) of
+        #bosh{timer = {Timer, Due}, rest = none, settles = false, error = undefined} = Bosh ->
+            #bosh{session = Session, nonce = Nonce, options = Options, content = Content} = Bosh,
+            [Timer, Due, Nonce, Options, Content, Bosh#bosh.shaper | ecm_session:asleep(Session)];
+        Bosh -> [Bosh]
+    end.
+
+%% @doc Puts it there again.
+-spec awake(Asleep :: [term()]) -> ok.
+awake([Timer, Due, Nonce, Options, Content, Shaper | Session]) ->
+    awake([#bosh{session = ecm_session:awake(Session), nonce = Nonce, options = Options,
+                 content = Content, timer = {Timer, Due}, shaper = Shaper}]);
+awake([Bosh]) ->
+    put(?MODULE, Bosh),
+    ok.
 
 %% From ejabberd_c2s, through ecm_stream.
 
@@ -352,9 +367,10 @@ send(Element, #bosh{session = Session} = Bosh) ->
     put(?MODULE, error_of(Element, Bosh#bosh{session = Next})),
     settle().
 
-%% All sessions of a host are given the same features, and remember them for a while.
+%% All sessions are given the same features of a host and the same success, and remember them.
 -spec encode(tuple()) -> binary().
 encode({xmlel, <<"stream:features">>, _, _} = El) -> ecm_shared:term(ecm_body:encode(El));
+encode({xmlel, <<"success">>, _, []} = El) -> ecm_shared:term(ecm_body:encode(El));
 encode(El) -> ecm_body:encode(El).
 
 -spec error_of(tuple(), #bosh{}) -> #bosh{}.
@@ -367,8 +383,7 @@ close() ->
     close(get(?MODULE)).
 
 -spec close(#bosh{} | undefined) -> ok.
-close(undefined) ->
-    ok;
+close(undefined) -> ok;
 close(#bosh{session = Session, error = Error, timer = Timer, content = Content} = Bosh) ->
     {Actions, Next} = ecm_session:close(Error, now_ms(), Session),
     put(?MODULE, Bosh#bosh{session = Next, timer = ecm_timer:set(infinity, Timer)}),

@@ -4,7 +4,7 @@
 
 -module(ecm_content).
 
--export([answer/3, dropped/0, head/2]).
+-export([answer/3, asked/1, dropped/0, head/2]).
 -export_type([head/0]).
 
 %% What ECM says by itself, and most clients ask for.
@@ -18,16 +18,16 @@
 
 -type status() :: 200..599.
 
-%% @doc Returns what is before the body of an answer in a session that was asked for with this
-%% `content' (XEP-0124, section 7.1). What is too long is left out here, and what is no Content-Type
-%% by ECM.
--spec head(status(), Content :: binary() | none) -> head().
-head(Status, ?USUAL) ->
-    Status;
-head(Status, Content) when is_binary(Content), byte_size(Content) =< ?LONGEST_TYPE ->
-    {Status, Content};
-head(Status, _) ->
-    Status.
+%% @doc Returns the Content-Type that this request for a session asks for (XEP-0124, section 7.1), if
+%% it is not what is said anyway. What is too long is left out here, and what is none by ECM.
+-spec asked(ecm_body:body()) -> ContentType :: binary() | none.
+asked(#{content := Content}) when Content =/= ?USUAL, byte_size(Content) =< ?LONGEST_TYPE -> Content;
+asked(_) -> none.
+
+%% @doc Returns what is before the body of an answer.
+-spec head(status(), ContentType :: binary() | none) -> head().
+head(Status, none) -> Status;
+head(Status, Content) -> {Status, Content}.
 
 %% @doc Returns the content that answers a request. A plain link has nothing but the body.
 -spec answer(ecm_dialogue:form(), head(), Body :: iodata()) -> Content :: iodata().

@@ -11,14 +11,17 @@
 -export([pack/1, unpack/1]).
 -export_type([packed/0]).
 
-%% What belongs to one session alone, and so is not for the template.
--define(OWN, [ip, jid, owner, pres_a, pres_last, pres_timestamp, resource, sid, socket,
-              socket_monitor, stream_id, user]).
+%% What belongs to one session alone, and so is not for the template. What others are told from
+%% comes before them.
+-define(OWN, [ip, user, resource, sid, jid, owner, pres_a, pres_last, pres_timestamp, socket,
+              socket_monitor, stream_id]).
 
-%% Stand for what a state does not have, and for what can be told from the rest of it; no value in
-%% it is like these.
+%% Stands for what a state does not have; no value in it is like this.
 -define(NONE, '$').
--define(SAME, '$same').
+
+%% A value, seen from what is expected of it: `[]', one byte, where it is that; the same of each part
+%% where both are tuples of one size; else the value, alone in a tuple if it is a tuple or a list.
+-type short() :: [short()] | {Value :: term()} | Value :: term().
 
 %% The template is a persistent term, of which this holds no copy. The binary has the values of what
 %% is own, what else differs from the template, and what only that has.
@@ -29,29 +32,47 @@
 -spec pack(State :: map()) -> packed().
 pack(#{lserver := Host} = State) ->
     Template = template(Host, State),
-    Own = [short(Key, maps:get(Key, State, ?NONE), State) || Key <- ?OWN],
+    Own = [own(Key, State) || Key <- ?OWN],
     {Differs, Lacks} = difference(maps:without(?OWN, State), Template),
     {Template, term_to_binary({Own, Differs, Lacks})}.
 
-%% The process is named twice, and the client's JID and its bare JID are in its last presence.
--spec short(Key :: atom(), Value :: term(), State :: map()) -> Short :: term().
-short(owner, Owner, _) when Owner =:= self() ->
-    ?SAME;
-short(sid, {Time, Owner}, _) when Owner =:= self() ->
-    {?SAME, Time};
-short(pres_last, Presence, #{jid := Jid}) ->
-    short_presence(Presence, Jid, is_tuple(Presence) andalso xmpp:is_stanza(Presence));
-short(_, Value, _) ->
+-spec own(Key :: atom(), State :: map()) -> short().
+own(Key, State) ->
+    case State of
+        #{Key := Value} -> short(Value, expected(Key, State));
+        _ -> ?NONE
+    end.
+
+-spec short(Value :: term(), Expected :: term()) -> short().
+short(Value, Value) ->
+    [];
+short(Value, Expected) when tuple_size(Value) =:= tuple_size(Expected) ->
+    lists:zipwith(fun short/2, tuple_to_list(Value), tuple_to_list(Expected));
+short(Value, _) when is_tuple(Value); is_list(Value) ->
+    {Value};
+short(Value, _) ->
     Value.
 
--spec short_presence(term(), jid:jid(), IsPresence :: boolean()) -> Short :: term().
-short_presence(Presence, Jid, true) ->
-    case {xmpp:get_from(Presence), xmpp:get_to(Presence), jid:remove_resource(Jid)} of
-        {Jid, Bare, Bare} -> {?SAME, xmpp:set_from_to(Presence, undefined, undefined)};
-        {_, _, _} -> Presence
-    end;
-short_presence(Other, _, false) ->
-    Other.
+%% Most of what is own can be told from the rest. The records are those of ejabberd's libraries: where
+%% others are there, or a session is unusual, more is written.
+-spec expected(Key :: atom(), State :: map()) -> Expected :: term().
+expected(owner, _) ->
+    self();
+expected(sid, _) ->
+    {time, self()};
+expected(pres_timestamp, #{sid := {Time, _}}) ->
+    Time;
+expected(pres_a, _) ->
+    gb_sets:empty();
+expected(jid, #{user := User, server := Server, resource := Resource}) ->
+    {jid, User, Server, Resource, User, Server, Resource};
+expected(pres_last, #{jid := Jid, ip := {Address, _}, lang := Lang}) ->
+    {presence, <<>>, available, Lang, Jid, jid:remove_resource(Jid), undefined, [], undefined, [],
+     #{ip => Address}};
+expected(socket, #{ip := Ip}) ->
+    {socket_state, ecm_stream, {ecm_stream, Ip}, infinity, undefined, none, none};
+expected(_, _) ->
+    none.
 
 -spec difference(map(), Template :: map()) -> {Differs :: map(), Lacks :: [term()]}.
 difference(Template, Template) ->
@@ -73,22 +94,20 @@ unpack({Template, Binary}) ->
     {Own, Differs, Lacks} = binary_to_term(Binary),
     add(?OWN, Own, maps:merge(maps:without(Lacks, Template), Differs)).
 
-%% The JID comes before what is told from it.
--spec add(Keys :: [atom()], Shorts :: [term()], map()) -> map().
-add([_ | Keys], [?NONE | Shorts], State) -> add(Keys, Shorts, State);
+-spec add(Keys :: [atom()], [short()], map()) -> map().
+add([_ | Keys], [?NONE | Shorts], State) ->
+    add(Keys, Shorts, State);
 add([Key | Keys], [Short | Shorts], State) ->
-    add(Keys, Shorts, State#{Key => long(Short, State)});
-add([], [], State) -> State.
+    add(Keys, Shorts, State#{Key => long(Short, expected(Key, State))});
+add([], [], State) ->
+    State.
 
--spec long(Short :: term(), State :: map()) -> Value :: term().
-long(?SAME, _) ->
-    self();
-long({?SAME, {_, _, _} = Time}, _) ->
-    {Time, self()};
-long({?SAME, Presence}, #{jid := Jid}) ->
-    xmpp:set_from_to(Presence, Jid, jid:remove_resource(Jid));
-long(Value, _) ->
-    Value.
+-spec long(short(), Expected :: term()) -> Value :: term().
+long([], Expected) -> Expected;
+long([_ | _] = Parts, Expected) ->
+    list_to_tuple(lists:zipwith(fun long/2, Parts, tuple_to_list(Expected)));
+long({Value}, _) -> Value;
+long(Value, _) -> Value.
 
 %% The template of a host is what its first session has when it goes to sleep.
 -spec template(binary(), map()) -> map().

@@ -12,7 +12,7 @@
 
 -module(ecm_requests).
 
--export([add/3, answer/2, due/2, find/2, first_held/1, forgotten/1, gone/2, held/1, hold/3, last/1,
+-export([add/3, answer/2, asleep/1, awake/1, due/2, find/2, first_held/1, forgotten/1, gone/2, held/1, hold/3, last/1,
          new/3, next/1, oldest/1, open/1]).
 -export_type([exchange/0, holder/0, requests/0, rid/0]).
 
@@ -141,3 +141,19 @@ answer(Answer, #requests{last = Last, open = [_ | Left] = Open, answers = Answer
     Forgotten = forgotten(Answered),
     Answered#requests{answers = [{Last + 1 - length(Open), Answer} || Answer =/= empty]
                       ++ [Kept || {Rid, _} = Kept <- Answers, Rid > Forgotten]}.
+
+%% @doc Returns requests in fewer words of memory, in a list.
+-spec asleep(requests()) -> [term()].
+asleep(#requests{early = [], open = [{Exchange, Until}], first = First, last = Last,
+                 answers = Answers, remembered = Remembered}) ->
+    [Exchange, Until, First, Last, Answers, Remembered];
+asleep(Requests) ->
+    [Requests].
+
+%% @doc Returns them as they were.
+-spec awake(Asleep :: [term()]) -> requests().
+awake([Exchange, Until, First, Last, Answers, Remembered]) ->
+    #requests{open = [{Exchange, Until}], first = First, last = Last, answers = Answers,
+              remembered = Remembered};
+awake([Requests]) ->
+    Requests.

@@ -13,14 +13,13 @@
 
 -module(ecm_session).
 
--export([close/3, deadline/1, flush/2, gone/3, limit/2, new/5, request/4, send/2, timeout/2,
+-export([asleep/1, awake/1, close/3, deadline/1, flush/2, gone/3, limit/2, new/5, request/4, send/2, timeout/2,
          undelivered/1]).
 -export_type([action/0, exchange/0, ms/0, options/0, session/0]).
 
 -type exchange() :: ecm_requests:exchange().
 %% A time, or how long, in milliseconds.
 -type ms() :: integer().
-
 -type options() :: ecm_agreement:options().
 
 %% What the caller does, in this order. `restart' begins the XMPP stream anew. With `over' the
@@ -106,13 +105,11 @@ flush(Now, Session) ->
 limit(Max, #session{phase = running, waiting = Waiting} = Session) when length(Waiting) > Max ->
     Told = terminate(<<"policy-violation">>, [], Session),
     done(finish(Told, <<"policy-violation">>, <<"policy-violation">>, Session));
-limit(_, Session) ->
-    done(Session).
+limit(_, Session) -> done(Session).
 
 %% @doc Does what is due. Nothing is due before the deadline.
 -spec timeout(Now :: ms(), session()) -> {[action()], session()}.
-timeout(_, #session{phase = {ended, _}} = Session) ->
-    done(Session);
+timeout(_, #session{phase = {ended, _}} = Session) -> done(Session);
 timeout(Now, Session) ->
     done(expired(Now, recover(Now, settle(Now, Session)))).
 
@@ -143,6 +140,20 @@ undelivered(#session{waiting = Waiting, unconfirmed = Unconfirmed}) ->
 -spec done(session()) -> {[action()], session()}.
 done(#session{actions = Actions} = Session) ->
     {lists:reverse(Actions), Session#session{actions = []}}.
+
+%% @doc Returns a session in fewer words of memory: in a list, without what is seldom there.
+-spec asleep(session()) -> Asleep :: [term()].
+asleep(#session{waiting = [], unconfirmed = Given, poll = never, phase = running, keys = Keys,
+                agreement = Agreement, expires = Expires, requests = Requests}) ->
+    [Agreement, Given, Keys, Expires | ecm_requests:asleep(Requests)];
+asleep(Session) -> [Session].
+
+%% @doc Returns it as it was.
+-spec awake(Asleep :: [term()]) -> session().
+awake([Agreement, Given, Keys, Expires | Requests]) ->
+    #session{agreement = Agreement, unconfirmed = Given, keys = Keys, expires = Expires,
+             phase = running, requests = ecm_requests:awake(Requests)};
+awake([Session]) -> Session.
 
 %% A request has come. A repeated one that was answered gets the same bytes again (14.3).
 
@@ -237,8 +248,7 @@ deliver(_, Session) -> Session.
 -spec pause(ecm_body:body(), ms(), session()) -> session().
 pause(#{pause := Pause}, Now, #session{agreement = Agreement} = Session) ->
     Session#session{expires = Now + min(Pause * 1000, ecm_agreement:max_pause(Agreement))};
-pause(_, _, Session) ->
-    Session.
+pause(_, _, Session) -> Session.
 
 %% Answers the oldest requests until as many are open as may be.
 -spec keep(Open :: non_neg_integer(), ms(), session()) -> session().
@@ -326,8 +336,8 @@ recover(Now, #session{requests = Requests} = Session) ->
         {[], _} ->
             Session;
         {Holders, Left} ->
-            expire(Now, tell_all(Holders, ecm_answer:recoverable(),
-                                 Session#session{requests = Left}))
+            Kept = Session#session{requests = Left},
+            expire(Now, tell_all(Holders, ecm_answer:recoverable(), Kept))
     end.
 
 -spec tell_all([ecm_requests:holder()], ecm_answer:answer(), session()) -> session().
@@ -369,8 +379,7 @@ terminate(Condition, Els, #session{agreement = Agreement}) ->
 
 %% Answers the oldest open request that somebody waits for, if there is one; and those before it
 %% with `Others'.
--spec answer_first(First, Others, session()) -> session() when
-      First :: ecm_answer:answer(), Others :: ecm_answer:answer().
+-spec answer_first(ecm_answer:answer(), Others :: ecm_answer:answer(), session()) -> session().
 answer_first(First, Others, #session{requests = Requests} = Session) ->
     case ecm_requests:oldest(Requests) of
         none -> Session;

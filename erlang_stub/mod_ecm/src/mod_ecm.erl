@@ -192,10 +192,11 @@ request(Opts) ->
 session_options(Opts) ->
     Limits = [max_wait, max_hold, max_inactivity, max_pause, max_concat],
     C2s = [access, shaper, max_stanza_size, max_fsm_queue],
-    #{session => maps:from_list([{Option, option(Option, Opts)} || Option <- Limits]),
-      c2s => [{Option, option(Option, Opts)} || Option <- C2s],
-      max_waiting => option(max_waiting, Opts),
-      hibernate_after => option(hibernate_after, Opts)}.
+    ecm_shared:term(
+      #{session => maps:from_list([{Option, option(Option, Opts)} || Option <- Limits]),
+        c2s => [{Option, option(Option, Opts)} || Option <- C2s],
+        max_waiting => option(max_waiting, Opts),
+        hibernate_after => option(hibernate_after, Opts)}).
 
 -spec dialogue_options(opts()) -> map().
 dialogue_options(Opts) ->

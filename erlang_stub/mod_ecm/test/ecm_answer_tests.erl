@@ -14,6 +14,7 @@ the_empty_answer_is_an_atom_test() ->
     ?assertEqual(iolist_to_binary(ecm_body:write([], [])), element(2, ecm_answer:content(empty))).
 
 elements_and_attributes_test() ->
+    ?assertEqual({200, {#{}, [a]}}, content(ecm_answer:payload([], [<<"<a/>">>]))),
     ?assertEqual({200, {#{}, [a, b]}}, content(ecm_answer:payload([], ["<a/>", <<"<b/>">>]))),
     ?assertEqual({200, {#{ack => <<"5">>}, []}},
                  content(ecm_answer:payload([{<<"ack">>, <<"5">>}], []))).

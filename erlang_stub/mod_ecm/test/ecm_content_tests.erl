@@ -18,10 +18,14 @@ dropped_test() ->
     ?assertEqual(<<"close failed">>, iolist_to_binary(ecm_content:dropped())).
 
 head_test_() ->
-    Longest = binary:copy(<<"x">>, 128),
     [?_assertEqual(Expected, ecm_content:head(200, Content))
-     || {Content, Expected} <- [{none, 200},
-                                {<<"text/xml; charset=utf-8">>, 200},
-                                {<<"text/html">>, {200, <<"text/html">>}},
-                                {Longest, {200, Longest}},
-                                {<<Longest/binary, "x">>, 200}]].
+     || {Content, Expected} <- [{none, 200}, {<<"text/html">>, {200, <<"text/html">>}}]].
+
+asked_test_() ->
+    Longest = binary:copy(<<"x">>, 128),
+    [?_assertEqual(Expected, ecm_content:asked(Body))
+     || {Body, Expected} <- [{#{}, none},
+                             {#{content => <<"text/xml; charset=utf-8">>}, none},
+                             {#{content => <<"text/html">>}, <<"text/html">>},
+                             {#{content => Longest}, Longest},
+                             {#{content => <<Longest/binary, "x">>}, none}]].

@@ -38,6 +38,7 @@ idle(Rid) ->
     talk(#{}, [{N, {asks, N}, [{N - 1, []} || N > 2]} || N <- lists:seq(2, Rid)]).
 
 step({Second, Event, Expected}, Session) ->
+    ?assertEqual(Session, ecm_session:awake(ecm_session:asleep(Session))),
     {Actions, Next} = happen(Event, round(Second * 1000), Session),
     ?assertEqual({Second, Event, Expected}, {Second, Event, readable(Actions)}),
     Next.
