@@ -15,6 +15,9 @@
 -type content() :: [element() | {xmlcdata, binary()}].
 -type attribute() :: {Name :: binary(), Value :: binary()}.
 
+%% Each attribute is compared with those before it, which takes long where they are very many.
+-define(MAX_ATTRIBUTES, 20).
+
 -define(IS_LETTER(Byte),
         (Byte >= $a andalso Byte =< $z orelse Byte >= $A andalso Byte =< $Z orelse Byte =:= $_)).
 -define(IS_IN_NAME(Byte),
@@ -67,6 +70,7 @@ element(<<" />", Rest/binary>>, Name, Done) ->
 element(<<$\s, Bytes/binary>>, Name, Done) ->
     {{Key, _} = Attribute, Rest} = attribute(name(Bytes)),
     lists:keymember(Key, 1, Done) andalso throw(unknown),
+    length(Done) < ?MAX_ATTRIBUTES orelse throw(unknown),
     element(Rest, Name, add(Attribute, Done));
 element(_, _, _) ->
     throw(unknown).

@@ -41,6 +41,10 @@ unknown_test_() ->
                   <<"<a xmlns=''/></b>">>, <<"<a>", 255, "</a></b>">>, <<"<!-- c --></b>">>,
                   <<"<a>", 16#EF, 16#BF, 16#BF, "</a></b>">>, <<"<a/ ></b>">>]].
 
+many_attributes_test() ->
+    Attributes = [[" a", integer_to_list(Number), "='1'"] || Number <- lists:seq(1, 100)],
+    ?assertEqual(unknown, ecm_xml:elements(iolist_to_binary(["<a", Attributes, "/></b>"]))).
+
 %% What PropEr makes up.
 
 body(Stanzas) ->
