@@ -13,8 +13,8 @@
 
 -module(ecm_session).
 
--export([asleep/1, awake/1, close/3, deadline/1, flush/2, gone/3, limit/2, new/5, request/4, send/2, timeout/2,
-         undelivered/1]).
+-export([asleep/1, awake/1, close/3, deadline/1, flush/2, gone/3, limit/2, new/5, request/4,
+         send/2, timeout/2, undelivered/1]).
 -export_type([action/0, exchange/0, ms/0, options/0, session/0]).
 
 -type exchange() :: ecm_requests:exchange().
@@ -100,12 +100,16 @@ send(El, #session{waiting = Waiting} = Session) ->
 flush(Now, Session) ->
     done(settle(Now, Session)).
 
-%% @doc Ends the session where more elements wait than may, because its client does not come.
+%% @doc Ends the session where more elements wait than may: its client does not come, or has not got
+%% them, as it says.
 -spec limit(MaxWaiting :: pos_integer(), session()) -> {[action()], session()}.
-limit(Max, #session{phase = running, waiting = Waiting} = Session) when length(Waiting) > Max ->
-    Told = terminate(<<"policy-violation">>, [], Session),
-    done(finish(Told, <<"policy-violation">>, <<"policy-violation">>, Session));
-limit(_, Session) -> done(Session).
+limit(Max, Session) -> done(limited(length(undelivered(Session)) > Max, Session)).
+
+-spec limited(IsTooMuch :: boolean(), session()) -> session().
+limited(true, #session{phase = running} = Session) ->
+    Condition = <<"policy-violation">>,
+    finish(terminate(Condition, [], Session), Condition, Condition, Session);
+limited(_, Session) -> Session.
 
 %% @doc Does what is due. Nothing is due before the deadline.
 -spec timeout(Now :: ms(), session()) -> {[action()], session()}.
@@ -223,11 +227,10 @@ paused(Body, Now, Session) ->
     pause(Body, Now, respond([], Now, keep(1, Now, Session))).
 
 %% The client makes a request when it has got an answer, unless it says up to which one it has got
-%% them (9.2). What is remembered of an answer is forgotten with it.
+%% them (9.2). What it has not got stays, even if the answer cannot be repeated any more.
 -spec confirm(ecm_body:body(), session()) -> session().
-confirm(#{rid := Rid} = Body, #session{requests = Requests, unconfirmed = Given} = Session) ->
-    Received = max(ecm_requests:forgotten(Requests), maps:get(ack, Body, Rid)),
-    Session#session{unconfirmed = ecm_unconfirmed:confirm(Received, Given)}.
+confirm(#{rid := Rid} = Body, #session{unconfirmed = Given} = Session) ->
+    Session#session{unconfirmed = ecm_unconfirmed:confirm(maps:get(ack, Body, Rid), Given)}.
 
 %% The client is told at once of an answer that it has missed.
 -spec report(ecm_body:body(), ms(), session()) -> session().
@@ -281,8 +284,7 @@ give(Now, Held, #session{waiting = Waiting} = Session) ->
 -spec respond(ms(), session()) -> session().
 respond(Now, #session{waiting = Waiting, agreement = Agreement, requests = Requests} = Session) ->
     case ecm_requests:oldest(Requests) of
-        {_, gone} ->
-            respond([], Now, Session);
+        {_, gone} -> respond([], Now, Session);
         {_, _} ->
             Kept = max(0, length(Waiting) - ecm_agreement:max_concat(Agreement)),
             {Rest, Els} = lists:split(Kept, Waiting),
@@ -333,8 +335,7 @@ expire(Now, #session{agreement = Agreement} = Session) ->
 -spec recover(ms(), session()) -> session().
 recover(Now, #session{requests = Requests} = Session) ->
     case ecm_requests:due(Now, Requests) of
-        {[], _} ->
-            Session;
+        {[], _} -> Session;
         {Holders, Left} ->
             Kept = Session#session{requests = Left},
             expire(Now, tell_all(Holders, ecm_answer:recoverable(), Kept))
@@ -377,8 +378,7 @@ violated(Condition, Holder, Session) ->
 terminate(Condition, Els, #session{agreement = Agreement}) ->
     ecm_answer:terminate(Condition, Els, ecm_agreement:knows_conditions(Agreement)).
 
-%% Answers the oldest open request that somebody waits for, if there is one; and those before it
-%% with `Others'.
+%% Answers the oldest open request that somebody waits for, if there is one; those before: `Others'.
 -spec answer_first(ecm_answer:answer(), Others :: ecm_answer:answer(), session()) -> session().
 answer_first(First, Others, #session{requests = Requests} = Session) ->
     case ecm_requests:oldest(Requests) of

@@ -361,23 +361,35 @@ what_the_client_acknowledges_is_confirmed_test() ->
                                   {7, {asks, 5}, []},
                                   {8, left, []}]).
 
-%% It cannot be repeated any more.
-what_is_forgotten_is_not_left_test() ->
+%% The answer cannot be repeated any more, and its client is not known to have it.
+what_was_in_an_answer_that_is_forgotten_is_left_test() ->
     talk(#{hold => 0}, [{1, {says, [a]}, []},
                         {1, {asks, 2}, [{2, [a]}]},
                         {1.9, {asks, 3, #{ack => 1}}, [{3, []}]},
                         {7, {asks, 4, #{ack => 1}},
                          [{4, #{report => <<"2">>, time => <<"6000">>}, []}]},
                         {8, left, [a]},
-                        {12, {asks, 5, #{ack => 1}}, [{5, []}]},
-                        {13, left, []}]).
+                        {12, {asks, 5, #{ack => 1}},
+                         [{5, #{report => <<"2">>, time => <<"11000">>}, []}]},
+                        {13, left, [a]},
+                        {18, {asks, 2}, [{2, ?TERMINATE("item-not-found"), []},
+                                         {over, <<"item-not-found">>}]},
+                        {19, left, [a]}]).
+
+more_than_may_be_unconfirmed_ends_the_session_test() ->
+    Lags = talk(#{hold => 0}, [{1, {says, [a]}, []},
+                               {1, {asks, 2}, [{2, [a]}]},
+                               {1.5, {says, [b]}, []},
+                               {1.9, {asks, 3, #{ack => 1}}, [{3, [b]}]}]),
+    ?assertEqual({[], Lags}, ecm_session:limit(2, Lags)),
+    ?assertMatch({[{over, <<"policy-violation">>}], _}, ecm_session:limit(1, Lags)).
 
 more_than_may_wait_ends_the_session_test() ->
     Away = talk(#{}, [{1, {keeps, [a, b, c]}, []}]),
-    ?assertEqual({[], Away}, ecm_session:limit(3, Away)),
-    {[{over, <<"policy-violation">>}], Ended} = ecm_session:limit(2, Away),
-    ?assertEqual(4, length(ecm_session:undelivered(Ended))),  % the features are not confirmed
-    ?assertEqual({[], Ended}, ecm_session:limit(2, Ended)),
+    ?assertEqual({[], Away}, ecm_session:limit(4, Away)),  % the features are not confirmed
+    {[{over, <<"policy-violation">>}], Ended} = ecm_session:limit(3, Away),
+    ?assertEqual(4, length(ecm_session:undelivered(Ended))),
+    ?assertEqual({[], Ended}, ecm_session:limit(3, Ended)),
     {[{answer, here, 200, Told}], _} =
         ecm_session:request(#{rid => 2, els => []}, here, 2000, Ended),
     ?assertEqual({?TERMINATE("policy-violation"), []}, ecm_conversation:answer(Told)).
