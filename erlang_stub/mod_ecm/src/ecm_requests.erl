@@ -12,8 +12,8 @@
 
 -module(ecm_requests).
 
--export([add/3, answer/2, asleep/1, awake/1, due/2, find/2, first_held/1, gone/2, held/1, hold/3,
-         last/1, new/3, next/1, oldest/1, open/1]).
+-export([add/3, answer/2, asleep/1, awake/1, due/2, find/2, first_held/1, forgotten/1, gone/2,
+         held/1, hold/3, last/1, new/3, next/1, oldest/1, open/1]).
 -export_type([exchange/0, holder/0, requests/0, rid/0]).
 
 -type rid() :: non_neg_integer().
@@ -86,7 +86,7 @@ find(#{rid := Rid}, #requests{last = Last, open = Open, answers = Answers} = Req
 same_key(Key, Key) -> early;
 same_key(_, _) -> forgotten.
 
-%% The RID of the last request that is forgotten, or of the one before the first.
+%% @doc Returns the RID of the last request that is forgotten, or of the one before the first.
 -spec forgotten(requests()) -> integer().
 forgotten(#requests{first = First, last = Last, open = Open, remembered = Remembered}) ->
     max(First - 1, Last - length(Open) - Remembered).

@@ -57,8 +57,7 @@
     {[action()], session()} | {error, Answer :: {ecm_answer:status(), Body :: iodata()}}.
 new(Body, Exchange, Sid, Options, Now) ->
     case ecm_agreement:new(Body, Options) of
-        {ok, Agreement} ->
-            done(create(Body, Exchange, Sid, Agreement, Now));
+        {ok, Agreement} -> done(create(Body, Exchange, Sid, Agreement, Now));
         {error, Condition} ->
             Answer = ecm_answer:terminate(Condition, [], is_map_key(ver, Body)),
             {error, ecm_answer:content(Answer)}
@@ -100,10 +99,12 @@ send(El, #session{waiting = Waiting} = Session) ->
 flush(Now, Session) ->
     done(settle(Now, Session)).
 
-%% @doc Ends the session where more elements wait than may: its client does not come, or has not got
-%% them, as it says.
+%% @doc Ends the session where more elements wait than may: its client does not come, or does not
+%% confirm them.
 -spec limit(MaxWaiting :: pos_integer(), session()) -> {[action()], session()}.
-limit(Max, Session) -> done(limited(length(undelivered(Session)) > Max, Session)).
+limit(Max, #session{waiting = Waiting, unconfirmed = Given, requests = Requests} = Session) ->
+    Lost = ecm_unconfirmed:count(ecm_requests:forgotten(Requests), Given),
+    done(limited(length(Waiting) + Lost > Max, Session)).
 
 -spec limited(IsTooMuch :: boolean(), session()) -> session().
 limited(true, #session{phase = running} = Session) ->
@@ -198,8 +199,7 @@ in_order(Now, #session{requests = Requests} = Session) ->
         {Body, Holder, Next} ->
             case ecm_keys:next(Body, Session#session.keys) of
                 {ok, Keys} ->
-                    Expecting = Session#session{requests = Next, keys = Keys},
-                    in_order(Now, take(Body, Now, Expecting));
+                    in_order(Now, take(Body, Now, Session#session{requests = Next, keys = Keys}));
                 error ->
                     {_, Left} = ecm_requests:hold(ecm_requests:last(Next), gone, Next),
                     violated(<<"item-not-found">>, Holder, Session#session{requests = Left})

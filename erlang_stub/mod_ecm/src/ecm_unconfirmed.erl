@@ -4,7 +4,7 @@
 
 -module(ecm_unconfirmed).
 
--export([add/4, confirm/2, els/1, new/0, report/3]).
+-export([add/4, confirm/2, count/2, els/1, new/0, report/3]).
 -export_type([unconfirmed/0]).
 
 %% Milliseconds in which an answer ought to have arrived. Before that, to tell the client of it
@@ -28,6 +28,11 @@ add(Rid, Els, Now, Unconfirmed) -> [{Rid, Els, Now} | Unconfirmed].
 -spec confirm(integer(), unconfirmed()) -> unconfirmed().
 confirm(Received, Unconfirmed) ->
     [Answer || {Rid, _, _} = Answer <- Unconfirmed, Rid > Received].
+
+%% @doc Returns how many elements are in the answers up to this RID.
+-spec count(Last :: integer(), unconfirmed()) -> non_neg_integer().
+count(Last, Unconfirmed) ->
+    lists:sum([length(Els) || {Rid, Els, _} <- Unconfirmed, Rid =< Last]).
 
 %% @doc Returns the elements, the last one first.
 -spec els(unconfirmed()) -> [el()].
