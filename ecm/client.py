@@ -194,7 +194,7 @@ class ClientProtocol(Connection):
         On a new connection the first one may be on its way: it gets a second.
         """
         self._wait()
-        if self._phase is Phase.IDLE:
+        if self._phase == Phase.IDLE:
             self.deadline = self._server.clock.now + 1
 
     def give_up(self) -> None:
@@ -210,7 +210,7 @@ class ClientProtocol(Connection):
             self._arrived(self._parser.too_slow())
             self._parser = None
             self._wait()
-        elif self._phase is Phase.IDLE:
+        elif self._phase == Phase.IDLE:
             self._last = True
             self._shut()
         else:
@@ -348,7 +348,7 @@ class ClientProtocol(Connection):
 
     def _wait(self) -> None:
         """Enter the phase in which the connection is."""
-        if self._phase is Phase.CLOSING or self._page is not None:
+        if self._phase == Phase.CLOSING or self._page is not None:
             return
         if self._unsent:
             self._enter(Phase.TAKING)

@@ -170,7 +170,7 @@ class ClientFactory(ServerFactory):
             connection.transport.abortConnection()
 
 
-def _deadlines(limits: ClientLimits, now: float) -> dict[Phase, float]:
+def _deadlines(limits: ClientLimits, now: float) -> dict[int, float]:
     """When each phase ends that begins now."""
     return {
         Phase.IDLE: now + limits.idle_timeout,

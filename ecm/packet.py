@@ -10,7 +10,6 @@
 All of it is pure: bytes in, packets out.
 """
 
-import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -20,8 +19,7 @@ HEADER_SIZE: Final = 32
 GREATEST_ID: Final = 2**64 - 1
 LINK_ID: Final = 0
 
-_HEADER: Final = re.compile(rb"([0-9]{10})\|([0-9]{20})\|")
-_DECIMAL: Final = re.compile(rb"[0-9]+")
+_BAR: Final = ord("|")
 
 
 class PacketError(ValueError):
@@ -87,10 +85,14 @@ class PacketDecoder:
 
     def _header(self, data: bytes, start: int) -> tuple[int, int]:
         """Return length and connection ID of the packet whose header begins at ``start``."""
-        match = _HEADER.match(data, start)
-        if match is None:
+        digits, id_digits = data[start : start + 10], data[start + 11 : start + 31]
+        if not (
+            digits.isdigit()
+            and id_digits.isdigit()
+            and data[start + 10] == data[start + 31] == _BAR
+        ):
             raise _error(data, start, _malformation(data[start : start + HEADER_SIZE]))
-        length, connection_id = int(match[1]), int(match[2])
+        length, connection_id = int(digits), int(id_digits)
         if length < HEADER_SIZE:
             raise _error(data, start, "length-too-small")
         if length > self._max_packet:
@@ -106,8 +108,8 @@ def _error(data: bytes, start: int, name: str) -> PacketError:
 
 def _malformation(header: bytes) -> str:
     """Name the first fault, from left to right, of 32 bytes that are no header."""
-    if not _DECIMAL.fullmatch(header, 0, 10):
+    if not header[:10].isdigit():
         return "length-not-decimal"
-    if header[10:11] == b"|" and not _DECIMAL.fullmatch(header, 11, 31):
+    if header[10] == _BAR and not header[11:31].isdigit():
         return "id-not-decimal"
     return "missing-separator"
