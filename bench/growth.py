@@ -133,7 +133,7 @@ def times(before: dict[str, float], last: dict[str, float]) -> str:
 
 
 def plot(found: list[Step]) -> Figure:
-    """Draw the parts over the number of users."""
+    """Draw the parts over the number of users; what the first ones found there is not drawn."""
     figure = Figure(figsize=(9, 4.5), layout="constrained")
     memory, cpu = figure.subplots(1, 2)
     names = [f"{step.users:,}" for step in found]
@@ -141,13 +141,14 @@ def plot(found: list[Step]) -> Figure:
     for axes, figures in ((memory, "memory"), (cpu, "cpu")):
         bottom = [0.0] * len(found)
         for part in getattr(found[0], figures):
-            sizes = [getattr(step, figures)[part] for step in found]
+            sizes = [max(getattr(step, figures)[part], 0) for step in found]
             axes.bar(names, sizes, bottom=bottom, color=colours[part], label=PARTS[part])
             bottom = [below + size for below, size in zip(bottom, sizes, strict=True)]
         axes.set_xlabel("users online")
     memory.set_ylabel("bytes for a user")
     cpu.set_ylabel("µs of CPU for a user and second")
-    memory.legend(frameon=False)
+    handles, labels = memory.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=len(PARTS), frameon=False)
     return figure
 
 
