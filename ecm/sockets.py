@@ -11,12 +11,11 @@ from select import EPOLLIN, epoll
 from typing import Any
 
 from twisted.internet.interfaces import IReadDescriptor
-from twisted.internet.tcp import Connection
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ecm.transport import IStreamTransport, below_tls
+from ecm.transport import IStreamTransport, below_tls, takes_directly
 
 _log = Logger()
 
@@ -48,8 +47,8 @@ class Sockets:
 
     def adopt(self, transport: IStreamTransport) -> None:
         """Read and write a transport from now on, if it has a socket."""
-        if isinstance(below_tls(transport), Connection):
-            wire: Any = below_tls(transport)
+        wire: Any = below_tls(transport)
+        if takes_directly(wire):
             wire.stopReading()
             wire.reactor = self
             wire.startReading()
