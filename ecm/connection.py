@@ -29,6 +29,7 @@ class Connections(Interface):
     """What a connection needs of the others: to be one of them, and to know its time."""
 
     deadlines: dict[int, float]
+    timed: dict["Connection", None]
 
     def opened(self, connection: "Connection") -> None:
         """A connection was made."""
@@ -53,6 +54,7 @@ class Connection(Protocol):
         self._connections.opened(self)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._phase = Phase.CLOSING  # and stays so: nothing is waited for any more
         self._connections.closed(self)
 
     def expired(self) -> None:
@@ -76,6 +78,8 @@ class Connection(Protocol):
         if phase != self._phase:
             self._phase = phase
             self.deadline = self._connections.deadlines[phase]
+            if phase != Phase.HELD:
+                self._connections.timed[self] = None
 
     @property
     def _wire(self) -> IStreamTransport:

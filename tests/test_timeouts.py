@@ -39,6 +39,14 @@ class SlowRequestTests(TestCase):
         self.ecm.answer(FIRST_ID, b"late")
         self.assertTrue(self.client.transport.written().endswith(b"late"))
 
+    def test_no_tick_looks_at_who_waits_for_an_answer_or_has_gone(self) -> None:
+        self.client.send(HEAD + b"0123456789")
+        other = self.ecm.client()
+        self.ecm.pass_time(1)
+        self.assertEqual([*self.ecm.clients.timed], [other.protocol])
+        other.leave()
+        self.assertEqual([*self.ecm.clients.timed], [])
+
     def test_the_answer_to_an_earlier_request_comes_before_the_408(self) -> None:
         self.client.post(b"")
         self.client.send(b"POST /http-bind")
