@@ -93,6 +93,14 @@ class Sockets:
 
     def doRead(self) -> None:
         self._in_turn = True
+        try:
+            self._turn()
+        finally:
+            self._in_turn = False
+            self._leave_to_reactor()
+
+    def _turn(self) -> None:
+        """Read all that have received something, then write what there is to be sent."""
         for number, _ in self._epoll.poll(0):
             reader = self._readers[number]
             if reader is not None:  # else it was closed, or paused, by one before it
@@ -100,8 +108,6 @@ class Sockets:
         for writer in tuple(self._writers):
             if writer in self._writers:
                 _do(writer, writer.doWrite)
-        self._in_turn = False
-        self._leave_to_reactor()
 
     def _leave_to_reactor(self) -> None:
         """What is not sent yet goes on as soon as there is room for it."""

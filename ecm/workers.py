@@ -1,5 +1,7 @@
 """The supervisor: listens, and has workers serve the connections."""
 
+import atexit
+import os
 from random import Random
 from typing import Any
 
@@ -103,4 +105,5 @@ class Workers(MultiService):
         """Without it no worker can be replaced, and its privileges are gone: begin anew."""
         if not self._stops:
             _log.critical("the process that workers come from has ended: ECM stops")
+            atexit.register(os._exit, 1)  # twistd has no exit status for it
             self._reactor.stop()

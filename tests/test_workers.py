@@ -113,7 +113,7 @@ class DeathTests(WorkersTestCase):
         with open(f"/proc/{self.processes[0]}/stat") as stat:
             nursery = int(stat.read().split()[3])
         os.kill(nursery, signal.SIGKILL)
-        await ecm.ended
+        self.assertEqual(await ecm.ended, 1)
         self.assertIn("the process that workers come from has ended: ECM stops", ecm.output)
         for process in self.processes:
             await until_gone(process)
