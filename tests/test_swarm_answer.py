@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import TestCase
 
-from ecm.swarm.answer import Answer, BadAnswer, cut, sid, termination
+from ecm.swarm.answer import Answer, BadAnswer, cut, hold, sid, termination
 
 BODY = b"<body xmlns='http://jabber.org/protocol/httpbind'/>"
 PLAIN = (
@@ -60,6 +60,11 @@ class BodyTests(TestCase):
         self.assertEqual(sid(b"<body a='>' sid='1'><x sid='2'/></body>"), b"1")
         self.assertIsNone(sid(b"<body other-sid='1'><x sid='2'/></body>"))
         self.assertRaises(BadAnswer, sid, b"<html/>")
+
+    def test_the_requests_that_are_held(self) -> None:
+        self.assertEqual(hold(b"<body hold=\"2\"><x hold='3'/></body>"), 2)
+        self.assertEqual(hold(b"<body on-hold='2'/>"), 1)
+        self.assertRaises(BadAnswer, hold, b"<html/>")
 
     def test_the_end_of_a_session(self) -> None:
         ended = b"<body type=\"terminate\" condition='item-not-found'/>"

@@ -64,6 +64,7 @@ class LoginTests(TestCase):
         failure = b"<body><failure xmlns='x'><not-authorized/></failure></body>"
         for answers, text in (
             ([b"<body/>"], "no session"),
+            ([b"<body sid='s' hold='2'/>"], "a hold above 1 is granted: use --hold 1"),
             ([b"<body sid='s'>" + MECHANISMS % b"SCRAM-SHA-1"], "SASL PLAIN is not offered"),
             ([CREATED, failure], "SASL not-authorized"),
             ([CREATED, SUCCESS, BIND % b"", b"<iq type='error'><error/></iq>"], "no resource"),

@@ -62,6 +62,10 @@ class MegaphoneTests(SwarmTestCase):
         talk = ("--connections", "2", "--message-rate", "100", "--messages", "50", "--rest", "0.5")
         self.all_was_well(await self.result(await self.begin(*talk), 0))
 
+    async def test_more_requests_held_than_are_granted(self) -> None:
+        talk = ("--hold", "2", "--message-rate", "100", "--messages", "50")
+        self.all_was_well(await self.result(await self.begin(*talk), 0))
+
     async def test_answers_at_the_end_of_wait(self) -> None:
         result = await self.result(await self.begin("--wait", "1", "--duration", "2.5"), 0)
         self.all_was_well(result)

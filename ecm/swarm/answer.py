@@ -19,6 +19,7 @@ _CHUNK = re.compile(rb"([0-9a-fA-F]{1,7})[ \t]*(?:;[^\r\n]*)?\r\n")
 # A start tag, with values in which there may be a ">" (XML 1.0, section 3.1).
 _START = re.compile(rb"\s*(?:<\?xml[^>]*>\s*)?<body((?:[^>\"']|\"[^\"]*\"|'[^']*')*)>")
 _SID = re.compile(rb"\ssid\s*=\s*[\"']([^\"']+)")
+_HOLD = re.compile(rb"\shold\s*=\s*[\"']([0-9]{1,9})[\"']")
 _TERMINATE = re.compile(rb"\stype\s*=\s*[\"']terminate[\"']")
 _CONDITION = re.compile(rb"\scondition\s*=\s*[\"']([^\"']+)")
 
@@ -106,6 +107,13 @@ def sid(body: bytes) -> bytes | None:
     """Return the ID of the session that has begun, as it stands in the XML. Raises BadAnswer."""
     found = _SID.search(attributes(body))
     return found[1] if found else None
+
+
+def hold(body: bytes) -> int:
+    """Return how many requests a session holds that has begun (XEP-0124, section 7.2). Raises
+    BadAnswer."""
+    found = _HOLD.search(attributes(body))
+    return int(found[1]) if found else 1
 
 
 def termination(body: bytes) -> str | None:

@@ -48,6 +48,8 @@ class Login:
             user.sid = answer.sid(body)
             if user.sid is None:
                 raise LoginError("no session")
+            if answer.hold(body) > 1:  # what a user says would be held, too, and answer nothing
+                raise LoginError("a hold above 1 is granted: use --hold 1")
         if not _FEATURES.search(body):
             return self._wait(user)
         mechanism = b"ANONYMOUS" if self._accounts is None else b"PLAIN"

@@ -193,7 +193,13 @@ def _add_users(parser: argparse.ArgumentParser) -> None:
 def _add_requests(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("requests").add_argument
     add("--wait", type=_whole(1, 3600), default=60, metavar="S", help="of BOSH (default: 60)")
-    add("--hold", type=_whole(1, 2), default=1, metavar="N", help="of BOSH (default: 1)")
+    add(
+        "--hold",
+        type=_whole(1, 2),
+        default=1,
+        metavar="N",
+        help="of BOSH, to ask for; where more than 1 is granted, a login fails (default: 1)",
+    )
     add(
         "--connections",
         type=_whole(1, 2),
