@@ -10,12 +10,11 @@ import attrs
 
 from ecm.doctor.plan import Plan
 
-# A connection in the kernel, without data on its way. `make bench-memory`: 7,826 bytes for the two
-# ends of a connection; here is one of them.
-KERNEL_PER_CONNECTION: Final = 3_913
+# A connection in the kernel, without data on its way: our end of it. `make million`.
+KERNEL_PER_CONNECTION: Final = 4_073
 
-# A held request in ECM. `make bench-memory`.
-ECM_PER_REQUEST: Final = 1_254
+# A held request in ECM. `make million`; with 10,000, just begun, it is less (`make bench-memory`).
+ECM_PER_REQUEST: Final = 1_384
 
 # ECM without clients. `make bench-memory` for one process: 53 MB with 2,000 held requests, which
 # are 2.5 MB. `make bench-workers` for each of ten workers, and for their supervisor and nursery.
@@ -23,18 +22,14 @@ ONE_PROCESS: Final = 51_000_000
 WORKER: Final = 8_200_000
 SUPERVISOR: Final = 37_000_000
 
-# A node of ejabberd without users, and a user of it. `make bench-ejabberd`.
-EJABBERD: Final = 130_000_000
-EJABBERD_PER_USER: Final = 4_470
+# A node of ejabberd without users, and a user of it. `make million`.
+EJABBERD: Final = 132_000_000
+EJABBERD_PER_USER: Final = 3_819
 
-# CPU of an empty poll, in µs: the medians of mod_ecm in `make bench-ejabberd`, and of ECM with a
-# typed link in `make bench-front`.
-EJABBERD_PER_POLL: Final = 35
-ECM_PER_POLL: Final = 33
-
-# Seconds after which a request that is held is answered, and the client asks again. What Strophe.js
-# asks for.
-WAIT: Final = 60
+# CPU of ECM and ejabberd for a user who polls every 60 seconds, as Strophe.js does, in µs a second.
+# `make bench-growth` with 200,000 users, rounded up. Polls that come one by one, as these do, take
+# several times the CPU of those that come at once.
+CPU_PER_USER: Final = 5
 
 # Pages of TCP's memory (tcp_mem) for a connection with a small answer that has not been taken. The
 # kernel charges whole pages (sk_mem_pages), and none once all is taken: `mem` of TCP in
@@ -87,7 +82,7 @@ def tcp_pages(plan: Plan) -> int:
 
 def cores(plan: Plan) -> int:
     """The cores that are busy with polls of users who do nothing."""
-    return -(-plan.users * (EJABBERD_PER_POLL + ECM_PER_POLL) // (WAIT * 1_000_000))
+    return -(-plan.users * CPU_PER_USER // 1_000_000)
 
 
 def tasks(plan: Plan, cores: int) -> int:
