@@ -75,7 +75,7 @@ bench-link: $(VENV)/bench.stamp  ## Measure a typed link beside a plain one
 bench-ejabberd: $(VENV)/bench.stamp debian-run  ## Measure what users cost ejabberd; or mod_ecm alone: USERS=200000
 	$(VENV)/bin/python -m bench.ejabberd$(if $(USERS), --users $(USERS))
 
-million: $(VENV)/bench.stamp debian-run  ## Put a million users online on this machine, in most of an hour; or USERS=100000
+million: $(VENV)/bench.stamp debian-run  ## Put a million users online on this machine, in nearly two hours; or USERS=100000
 	$(VENV)/bin/python -m bench.million$(if $(USERS), --users $(USERS))
 
 check: $(VENV)/check.stamp  ## Lint, check formatting and types, compile mod_ecm without a warning

@@ -247,9 +247,9 @@ def options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m bench.million",
         description="Put a million users online on this machine, and write down what it takes.",
-        epilog="For a million it takes most of an hour, 24 GiB of memory, 20,000 open files for"
-        " each process, and a machine that does nothing else; ecm-doctor --users N tells what"
-        " lacks.",
+        epilog="For a million it takes nearly two hours on two cores, 24 GiB of memory, 20,000 open"
+        " files for each process, and a machine that does nothing else; ecm-doctor --users N tells"
+        " what lacks.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument("--users", type=positive, default=MILLION, help="in all")
