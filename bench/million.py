@@ -10,7 +10,7 @@ the server's side goes, over time and for each user; and what ecm-swarm has seen
 import argparse
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -178,16 +178,20 @@ def rows(result: Result) -> list[Row]:
 
 
 def text(result: Result) -> str:
-    inside = ", ".join(
-        f"{name} {result.within[name] / result.users:,.0f}"
-        for name in ("processes", "binary", "ets", "total")
-        if name in result.within
-    )
     return (
         f"{report.table(COLUMNS, rows(result))}\n\n"
-        f"Within ejabberd, as erlang:memory() has it, bytes for each user: {inside}.\n\n"
+        f"Of ejabberd's, bytes for each user: {', '.join(inside(result))}.\n\n"
         f"{course_of(result)}"
     )
+
+
+def inside(result: Result) -> Iterator[str]:
+    """Name what erlang:memory() tells apart, and what else is resident."""
+    rest = result.full.parts.ejabberd
+    for name, part in {"processes": "processes", "binary": "binaries", "ets": "tables"}.items():
+        rest -= result.within[name]
+        yield f"{part} {result.within[name] / result.users:,.0f}"
+    yield f"allocators and all else {rest / result.users:,.0f}"
 
 
 def course_of(result: Result) -> str:
