@@ -201,17 +201,31 @@ def course_of(result: Result) -> str:
     rate = users["logins"] / max(seconds["log in"], 1)
     last = result.samples[-1]
     errors = ", ".join(f"{times} × {kind}" for kind, times in told["errors"].items()) or "none"
+    took = told["milliseconds"].get("message", {})
+    latency = ", ".join(f"{name} {ms:,.0f} ms" for name, ms in took.items() if ms is not None)
     return (
         f"* {users['logins']:,} of {result.users:,} logged in, {rate:,.0f} a second; at most"
         f" {users['most online']:,} were online; {users['sessions lost']:,} sessions were lost,"
         f" {users['left']:,} left in the end. ECM had {result.workers} workers.\n"
         f"* {messages['sent']:,} messages were sent, {messages['arrived']:,} arrived,"
-        f" {messages['twice']:,} twice, {messages['lost']:,} were lost.\n"
+        f" {messages['twice']:,} twice, {messages['lost']:,} were lost;"
+        f" from sending to the receiver: {latency or 'not known'}.\n"
+        f"* {rest_of(result)}\n"
         f"* Errors that were mended by trying again, or not: {errors}.\n"
         f"* Seconds: {', '.join(f'{phase} {took:,.0f}' for phase, took in seconds.items())}."
         f" CPU in all: ECM {last.ecm_cpu:,.0f} s, ejabberd {last.ejabberd_cpu:,.0f} s, ecm-swarm"
         f" {told['own']['CPU seconds']:,.0f} s."
     )
+
+
+def rest_of(result: Result) -> str:
+    """Tell the CPU of the server's side while all rested: that of their polls."""
+    resting = [sample for sample in result.samples if sample.phase == "rest"] or [result.full]
+    first, last = resting[0], resting[-1]
+    seconds = max(last.seconds - first.seconds, 1)
+    ecm = (last.ecm_cpu - first.ecm_cpu) / seconds
+    ejabberd = (last.ejabberd_cpu - first.ejabberd_cpu) / seconds
+    return f"While all rested, ECM had {ecm:.2f} of a core, and ejabberd {ejabberd:.2f}."
 
 
 def verdict(result: Result) -> str:
