@@ -21,6 +21,16 @@ def script(name: str) -> str:
     return str(Path(sys.executable).parent / name)
 
 
+def open_files(process: int) -> list[str]:
+    """What the descriptors of a process are, as in ``socket:[12345]``; none, if it has ended."""
+    folder, files = f"/proc/{process}/fd", []
+    with suppress(FileNotFoundError):
+        for descriptor in os.listdir(folder):
+            with suppress(FileNotFoundError):  # it has just been closed
+                files.append(os.readlink(f"{folder}/{descriptor}"))
+    return files
+
+
 class Process(ProcessProtocol):
     """Keeps what a process prints, and tells when a certain line has come, and when it has ended.
 

@@ -20,7 +20,7 @@ from twisted.trial.unittest import TestCase
 
 from ecm.demo.ports import HOST
 from ecm.demo.probe import serves
-from tests.process import script, start
+from tests.process import open_files, script, start
 
 _BOSH = "xmlns='http://jabber.org/protocol/httpbind'"
 _SASL = "urn:ietf:params:xml:ns:xmpp-sasl"
@@ -109,11 +109,10 @@ def _about(pid: str) -> bytes:
 
 
 def _socket_inodes(pid: int) -> Iterator[str]:
-    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
-        with contextlib.suppress(FileNotFoundError):  # it has just been closed
-            found = re.fullmatch(r"socket:\[([0-9]+)\]", os.readlink(descriptor))
-            if found:
-                yield found[1]
+    for name in open_files(pid):
+        found = re.fullmatch(r"socket:\[([0-9]+)\]", name)
+        if found:
+            yield found[1]
 
 
 class RunTest(TestCase):

@@ -8,7 +8,7 @@ from twisted.internet import reactor
 from twisted.internet.task import deferLater
 
 from tests.ecm_process import EcmTestCase, start_ecm, temporary_folder
-from tests.process import script, start
+from tests.process import open_files, script, start
 from tests.workers_case import WorkersTestCase
 
 
@@ -203,7 +203,5 @@ class StartTests(EcmTestCase):
         listen = ("--listen", "tcp:0:interface=127.0.0.1")
         ecm = start(self, script("twistd"), *twistd, *listen)
         found = await ecm.printed(r"worker 1: serves, as process ([0-9]+)")
-        files = [
-            os.readlink(f"/proc/{found[1]}/fd/{fd}") for fd in os.listdir(f"/proc/{found[1]}/fd")
-        ]
+        files = open_files(int(found[1]))
         self.assertEqual(files.count("anon_inode:[eventpoll]"), 1)  # that of ecm.sockets
