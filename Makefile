@@ -19,7 +19,7 @@ CONFORMANCE_PYTHON = $(if $(filter megaphone,$(PEER)),$(VENV)/bin/python,$(PYTHO
 .NOTPARALLEL:
 .PHONY: help run test trial interop fuzz bench-front bench-memory bench-slow bench-workers bench-link bench-ejabberd check docs clean
 .PHONY: conformance dialyze million python
-.PHONY: bench bench-whole bench-growth bench-readme
+.PHONY: bench bench-whole bench-growth bench-quiet bench-readme
 .PHONY: debian-run debian-test debian-interop debian-bench debian-conformance debian-dialyzer
 
 help:  ## Show this list
@@ -62,6 +62,9 @@ bench-whole: $(VENV)/bench.stamp debian-run debian-bench debian-conformance  ## 
 
 bench-growth: $(VENV)/bench.stamp debian-run  ## Measure what a user costs, from 1,000 to 200,000
 	$(VENV)/bin/python -m bench.growth
+
+bench-quiet: $(VENV)/bench.stamp debian-run debian-bench  ## Measure what a poll costs when few come, by the number of workers
+	$(VENV)/bin/python -m bench.quiet
 
 bench-readme: $(VENV)/bench.stamp  ## Write the table of README.md again, from bench/results
 	$(VENV)/bin/python -m bench.readme
