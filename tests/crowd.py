@@ -15,6 +15,7 @@ from tests.link_speaker import LinkSpeaker
 from tests.link_user import RESOURCE, LinkUser, accounts
 from tests.listeners import Listeners
 from tests.private_ejabberd import PrivateEjabberd
+from tests.sessions import IS_SESSION, until_ended
 from tests.test_conversation import message
 
 ONLINE = f"<presence xmlns='{CLIENT}'/>"
@@ -23,30 +24,15 @@ OFFLINE = f"<presence xmlns='{CLIENT}' type='unavailable'/>"
 # A link to each of these; and for sessions that begin there, how many requests are held.
 LISTENERS = {"typed": 1, "brief": 2}
 
-# Comes to its end when the processes of these sessions have: all that they had left is routed then.
-_UNTIL_ENDED = """
-lists:foreach(fun(Sid) ->
-    {{ok, Session, _}} = ecm_sid:find(ecm_key:get(), Sid),
-    Monitor = monitor(process, Session),
-    receive {{'DOWN', Monitor, _, _, _}} -> ok end
-end, [{sids}])
-"""
-
-# Comes to its end when all sessions have done what they had to do. Those that sleep have an empty
-# dictionary, which no other process of proc_lib has.
-_UNTIL_QUIET = """
+# Comes to its end when all sessions have done what they had to do.
+_UNTIL_QUIET = (
+    IS_SESSION
+    + """
 Rests = fun(Session) ->
     case process_info(Session, [status, message_queue_len, current_function]) of
         [{status, waiting}, {message_queue_len, 0}, {current_function, {Module, Name, _}}] ->
             Module =:= p1_server orelse Name =:= hibernate;
         Ended -> Ended =:= undefined
-    end
-end,
-IsSession = fun(Process) ->
-    case process_info(Process, [dictionary, initial_call]) of
-        [{dictionary, All}, {initial_call, {proc_lib, init_p, 5}}] ->
-            All =:= [] orelse lists:member({'$initial_call', {xmpp_stream_in, init, 1}}, All);
-        _ -> false
     end
 end,
 Wait = fun Wait(0) -> ok; Wait(Times) ->
@@ -57,6 +43,7 @@ Wait = fun Wait(0) -> ok; Wait(Times) ->
 end,
 Wait(2)
 """
+)
 
 # The texts in offline storage, as a list of binaries.
 _STORED = """
@@ -228,8 +215,7 @@ class Crowd:
         member.gone()
 
     async def until_ended(self, clients: Iterable[FlakyClient]) -> None:
-        sids = ", ".join(f'<<"{client.user.sid}">>' for client in clients)
-        await self.shell.evaluate(_UNTIL_ENDED.format(sids=sids))
+        await self.shell.evaluate(until_ended(*(client.user.sid for client in clients)))
 
     async def stored(self, member: Member) -> list[str]:
         """The texts that are in offline storage for a user."""

@@ -1,12 +1,14 @@
 """Erlang, evaluated inside a running node: what ejabberd itself knows, for tests that ask it."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
 
 import attrs
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ProcessExitedAlready
 from twisted.internet.interfaces import IProcessTransport
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
@@ -72,7 +74,8 @@ class ErlangShell(ProcessProtocol):
         return value.addCallback(_succeeded)
 
     async def stop(self) -> None:
-        self.transport.loseConnection()  # at the end of its input it ends
+        with suppress(ProcessExitedAlready):
+            self.transport.signalProcess("KILL")  # it may be waiting for what will not come
         await self.ended
 
     def outReceived(self, data: bytes) -> None:

@@ -5,20 +5,22 @@ import json
 import attrs
 
 from tests.erlang_shell import ErlangShell
+from tests.sessions import IS_SESSION
 
 # Processes and ejabberd's caches give back first what they need no more. Of timers nothing has to
 # be counted: all of mod_ecm's are for a process, and end with that at the latest.
-_LOOK = """
+_LOOK = (
+    IS_SESSION
+    + """
 lists:foreach(fun ets_cache:clear/1, ets_cache:all()),
 lists:foreach(fun erlang:garbage_collect/1, processes()),
-Sessions = [Process || Process <- processes(),
-                       {dictionary, Dictionary} <- [process_info(Process, dictionary)],
-                       lists:keymember(ecm_c2s, 1, Dictionary)],
+Sessions = [Process || Process <- processes(), IsSession(Process)],
 InFlight = [ets:info(Table, size) || Table <- ets:all(),
                                      ets:info(Table, name) =:= ecm_in_flight],
 [length(Sessions), lists:sum(InFlight), length(processes()),
  erlang:memory(processes), erlang:memory(total)]
 """
+)
 
 
 @attrs.frozen

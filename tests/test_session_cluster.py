@@ -11,6 +11,7 @@ from tests.cluster import start_cluster
 from tests.erlang_shell import ErlangShell
 from tests.link_speaker import LinkSpeaker, NotAnswered
 from tests.link_user import LinkUser, accounts, attribute
+from tests.sessions import until_ended
 from tests.test_conversation import message
 
 _SYNC = "<iq type='get' id='sync' xmlns='jabber:client'><query xmlns='jabber:iq:roster'/></iq>"
@@ -23,18 +24,6 @@ Links = [Link || Link <- processes(),
                  {dictionary, Dictionary} <- [process_info(Link, dictionary)],
                  proplists:get_value('$initial_call', Dictionary) =:= {ecm_link, init, 1}],
 [Link ! tick || Link <- Links, _ <- lists:seq(1, 30)], length(Links)
-"""
-
-# Waits until a node has only one session left.
-_UNTIL_ENDED = """
-Sessions = fun() ->
-    [Process || Process <- rpc:call(Node, erlang, processes, []),
-                {dictionary, Dictionary} <- [rpc:call(Node, erlang, process_info,
-                                                        [Process, dictionary])],
-                lists:keymember(ecm_c2s, 1, Dictionary)]
-end,
-Wait = fun Wait() -> case Sessions() of [_] -> ok; _ -> Wait() end end,
-Wait()
 """
 
 
@@ -91,7 +80,7 @@ class SessionClusterTests(TestCase):
         await mercutio.log_in()
         mercutio.speaker = self.far
         self.assertIn(b"terminate", (await mercutio.ask(type="terminate")).body)
-        await self.shell.evaluate(f"Node = '{self.here}', {_UNTIL_ENDED}")
+        await self.shell.evaluate(until_ended(mercutio.sid))
         refused = await mercutio.ask()
         self.assertEqual(attribute(refused.body, "condition"), "item-not-found")
 
