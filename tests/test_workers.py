@@ -43,13 +43,13 @@ class SpreadTests(WorkersTestCase):
 
     async def test_there_is_room_again_when_clients_have_gone(self) -> None:
         await self.start_workers(2, "--max-connections", "2")
-        for _ in range(2):
+        for pause in (0, 3):  # workers tell once a second how many they have
+            await deferLater(reactor, pause)
             clients = await self.crowd(2)
             for link in self.links.all:
                 link.answer()
             for client in clients.values():
                 self.assertIn(b"200 OK", await client.closed)
-            await deferLater(reactor, 1.5)  # workers tell once a second how many they have
 
     async def test_first_ids_differ(self) -> None:
         await self.start_workers(3)

@@ -150,7 +150,8 @@ class TlsTests(EndpointsTestCase):
         os.kill(workers[0], signal.SIGKILL)
         await self.links.until(greeted=3)
         await self.answered_over_tls(port)
-        self.assertIn("worker 2: link up", log.read_text())
+        while "worker 2: link up" not in log.read_text():
+            await deferLater(reactor, 0.05)
 
     async def end(self, process: int) -> None:
         """End a daemon and wait for it."""
