@@ -18,6 +18,9 @@ from ecm.typed import ContentError, Line, UnknownType
 
 VERSION: Final = 1
 
+# What may be wrong where nobody says hello.
+PERHAPS_PLAIN: Final = "; is that a mod_ecm? one that is plain needs --protocol plain"
+
 # Bytes of an unknown type that are repeated in an error, whose line has an end, too.
 _REPEATED: Final = 64
 
@@ -25,8 +28,7 @@ _REPEATED: Final = 64
 class State(Enum):
     """What a link is."""
 
-    ASKING = "asking"  # hello is said; what comes decides
-    INSISTING = "insisting"  # hello is said, and nothing but hello will do
+    ASKING = "asking"  # hello is said, and nothing but hello will do
     PLAIN = "plain"
     TYPED = "typed"
     DRAINING = "draining"  # typed, and ejabberd wants nothing new
@@ -46,18 +48,11 @@ class Sign(Enum):
 TRANSITIONS: Final = {
     State.ASKING: {
         Sign.HELLO: State.TYPED,
-        Sign.OTHER: State.PLAIN,
-        Sign.SILENCE: State.PLAIN,
-        Sign.FAULT: State.CLOSED,
-    },
-    State.INSISTING: {
-        Sign.HELLO: State.TYPED,
         Sign.OTHER: State.CLOSED,
         Sign.SILENCE: State.CLOSED,
         Sign.FAULT: State.CLOSED,
     },
     State.PLAIN: {
-        Sign.HELLO: State.CLOSED,
         Sign.FAULT: State.CLOSED,
     },
     State.TYPED: {
@@ -150,7 +145,7 @@ class Dialogue:
         self._settings = settings
         self._instance = instance
         self._nonce = nonce
-        self.state = State.INSISTING if settings.insists else State.ASKING
+        self.state = State.PLAIN if settings.protocol is Protocol.PLAIN else State.ASKING
         self._began = self._heard = self._pinged = 0.0
         self._token = 0
         self._awaited = ""  # the token of a ping that has no pong yet
@@ -169,8 +164,7 @@ class Dialogue:
     def begin(self, now: float) -> list[Event]:
         """The connection is there."""
         self._began = self._heard = self._pinged = now
-        if self._settings.protocol is Protocol.PLAIN:
-            self.state = State.PLAIN
+        if self.state is State.PLAIN:
             return [Up(None)]
         fields = {
             "version": str(VERSION),
@@ -191,7 +185,7 @@ class Dialogue:
         if self.state is State.CLOSED:
             return []
         if self.state is State.PLAIN:
-            return self._plain(connection_id, content)
+            return _carried(connection_id, content)
         if not self.is_typed:
             return self._first(connection_id, content, now)
         try:
@@ -205,7 +199,7 @@ class Dialogue:
     def tick(self, now: float) -> list[Event]:
         """Some time has passed, a second or less."""
         self._pings = 0
-        if self.state in (State.ASKING, State.INSISTING):
+        if self.state is State.ASKING:
             return self._unanswered() if now - self._began >= HELLO_TIMEOUT else []
         if not self.is_typed:
             return []
@@ -255,18 +249,13 @@ class Dialogue:
                 return self._fault("malformed", error.name, why)
             return self._hello(line) if line.type == "hello" else self._error(line, now)
         self._become(Sign.OTHER)
-        if self.state is State.CLOSED:
-            why = "ejabberd does not answer hello, it knows only the plain link"
-            return [_error(LINK_ID, "unexpected", "hello has to come first"), Close(why)]
-        return [Up(None), *self._plain(connection_id, content)]
+        why = f"ejabberd does not answer hello{PERHAPS_PLAIN}"
+        return [_error(LINK_ID, "unexpected", "hello has to come first"), Close(why)]
 
     def _unanswered(self) -> list[Event]:
         self._become(Sign.SILENCE)
-        if self.state is State.PLAIN:
-            return [Up(None)]
         text = f"no hello came for {HELLO_TIMEOUT} seconds"
-        why = f"{text}; what listens there may know only the plain link"
-        return [_error(LINK_ID, "silent", text), Close(why)]
+        return [_error(LINK_ID, "silent", text), Close(text + PERHAPS_PLAIN)]
 
     def _hello(self, hello: Line) -> list[Event]:
         fields = hello.fields
@@ -296,16 +285,6 @@ class Dialogue:
             return []
         own = proof(self._settings.secret, "ecm", self._nonce, nonce)
         return [Send(LINK_ID, typed.write("proof", [own]))]
-
-    # On a plain link.
-
-    def _plain(self, connection_id: int, content: bytes) -> list[Event]:
-        if connection_id != LINK_ID:
-            return [Answered(connection_id, 200, content)]
-        if content.startswith(b"hello "):
-            self._become(Sign.HELLO)
-            return [Close("ejabberd has said hello after it was taken to know only the plain link")]
-        return []
 
     # On a typed link.
 
@@ -364,6 +343,11 @@ class Dialogue:
             return []
         self._awaited = ""
         return [RoundTrip(now - self._pinged)]
+
+
+def _carried(connection_id: int, content: bytes) -> list[Event]:
+    """What a packet of a plain link says."""
+    return [] if connection_id == LINK_ID else [Answered(connection_id, 200, content)]
 
 
 def _answered(connection_id: int, line: Line) -> Answered:

@@ -45,10 +45,6 @@ HELLO_TIMEOUT: Final = 5
 # Seconds in which TLS has to be agreed upon on the link, as mod_ecm has it.
 HANDSHAKE_TIMEOUT: Final = 10
 
-# Connections in succession that are closed before hello is answered, after which the next one is
-# plain. One alone may be an ejabberd that has just been stopped.
-MAX_UNANSWERED_HELLOS: Final = 2
-
 # Seconds between pings. Firewalls and NATs forget connections after minutes.
 PING_INTERVAL: Final = 10
 

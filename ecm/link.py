@@ -18,6 +18,7 @@ from zope.interface import implementer
 from ecm import typed
 from ecm.clock import Clock
 from ecm.dialogue import (
+    PERHAPS_PLAIN,
     Answered,
     Close,
     Dialogue,
@@ -43,10 +44,6 @@ _log = Logger()
 
 class LinkRefused(Exception):
     """The link did not come about. The text says why."""
-
-
-class HelloUnanswered(LinkRefused):
-    """ejabberd has closed the connection instead of answering hello."""
 
 
 @implementer(IPushProducer, IHandshakeListener)
@@ -104,7 +101,7 @@ class LinkProtocol(PacketReceiver):
     def _not_up(self, reason: Failure) -> LinkRefused:
         """Tell a peer that does not like hello from a connection that has failed."""
         if self._begun and reason.check(ConnectionDone, ConnectionLost):
-            return HelloUnanswered("it closes the link and does not answer hello")
+            return LinkRefused(f"it closes the link and does not answer hello{PERHAPS_PLAIN}")
         return LinkRefused(reason.getErrorMessage())
 
     # From the table.
@@ -127,10 +124,6 @@ class LinkProtocol(PacketReceiver):
     def abort(self) -> None:
         """Close the link at once, whatever there is to be sent."""
         self.transport.abortConnection()
-
-    @property
-    def is_typed(self) -> bool:
-        return self._dialogue.is_typed
 
     # From the clock.
 

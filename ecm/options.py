@@ -44,9 +44,9 @@ class Options(usage.Options):
         [
             "protocol",
             None,
-            Protocol.AUTO.value,
-            "plain, typed or auto: what is spoken on the link. auto is typed, and plain with what"
-            " knows only that. A plain link carries no addresses of clients.",
+            Protocol.TYPED.value,
+            "typed or plain: what is spoken on the link. A plain one carries no addresses of"
+            " clients, and whoever listens there is taken for ejabberd.",
             str,
         ],
         [
@@ -183,10 +183,10 @@ class Options(usage.Options):
         try:
             protocol = Protocol(self["protocol"])
         except ValueError:
-            raise ValueError(f"--protocol {self['protocol']}: plain, typed or auto") from None
+            raise ValueError(f"--protocol {self['protocol']}: typed or plain") from None
         if protocol is Protocol.PLAIN and self["link-secret-file"] is not None:
             raise ValueError(
-                "--link-secret-file: a plain link cannot prove it, use another --protocol"
+                "--link-secret-file: a plain link cannot prove it, leave out --protocol plain"
             )
         return protocol
 

@@ -20,24 +20,18 @@ class Protocol(Enum):
 
     PLAIN = "plain"
     TYPED = "typed"
-    AUTO = "auto"
 
 
 @attrs.frozen
 class LinkSettings:
     """Bytes and seconds."""
 
-    protocol: Protocol = Protocol.AUTO
+    protocol: Protocol = Protocol.TYPED
     secret: bytes | None = None
     max_packet: int = MAX_PACKET
     max_queue: int = MAX_QUEUE
     ping_interval: int = PING_INTERVAL
     dead_time: int = DEAD_TIME
-
-    @property
-    def insists(self) -> bool:
-        """Whether nothing but a typed link will do: a plain one proves nothing."""
-        return self.protocol is Protocol.TYPED or self.secret is not None
 
 
 @attrs.frozen

@@ -5,7 +5,6 @@ import random
 import secrets
 import socket
 
-import attrs
 from twisted.application.internet import ClientService, backoffPolicy
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import (
@@ -23,9 +22,8 @@ from zope.interface import implementer
 from ecm import limits
 from ecm.clock import Clock
 from ecm.dialogue import Dialogue
-from ecm.link import HelloUnanswered, LinkProtocol
+from ecm.link import LinkProtocol
 from ecm.settings import LinkSettings
-from ecm.settings import Protocol as Spoken
 from ecm.sockets import Sockets
 from ecm.table import ConnectionTable
 
@@ -52,32 +50,17 @@ class LinkFactory(Factory):
         self._clock = clock
         self._settings = settings
         self._link: LinkProtocol | None = None
-        self._unanswered = 0
         clock.listen(self._tick)
 
     def buildProtocol(self, addr: IAddress | None) -> LinkProtocol:
-        settings = self._next_settings()
-        dialogue = Dialogue(settings, _instance(), secrets.token_hex(16))
-        self._link = LinkProtocol(self._table, self._clock, settings, dialogue)
+        dialogue = Dialogue(self._settings, _instance(), secrets.token_hex(16))
+        self._link = LinkProtocol(self._table, self._clock, self._settings, dialogue)
         return self._link
 
     def up(self, link: LinkProtocol) -> None:
-        """A link has come up. Once one was typed, a plain one is a fault that would pass unseen."""
-        self._unanswered = 0
+        """A link has come up."""
         if self._sockets is not None:
             self._sockets.adopt(link.transport)
-        if link.is_typed:
-            self._settings = attrs.evolve(self._settings, protocol=Spoken.TYPED)
-
-    def unanswered(self) -> None:
-        """A connection was closed before hello was answered."""
-        self._unanswered += 1
-
-    def _next_settings(self) -> LinkSettings:
-        """Do without hello after those to whom it means nothing, if that is wanted."""
-        if self._settings.insists or self._unanswered < limits.MAX_UNANSWERED_HELLOS:
-            return self._settings
-        return attrs.evolve(self._settings, protocol=Spoken.PLAIN)
 
     def _tick(self, now: float) -> None:
         if self._link is not None:
@@ -122,8 +105,6 @@ class LinkEndpoint:
         return watcher
 
     def _failed(self, failure: Failure) -> Failure:
-        if failure.check(HelloUnanswered):
-            self._links.unanswered()
         why = failure.getErrorMessage()
         if why != self._reported and not failure.check(CancelledError):
             self._reported = why

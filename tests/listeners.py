@@ -43,8 +43,8 @@ class Listeners:
         self.secret_file.write_text(SECRET)
         roots, pem = _certificate(folder)
         self._options: dict[str, dict[str, Any]] = {
-            "auto": {},
-            "typed": {"protocol": "typed"},
+            "auto": {"protocol": "auto"},
+            "typed": {},
             "plain": {"protocol": "plain"},
             "impatient": {"ping_interval": PING_INTERVAL, "dead_time": DEAD_TIME},
             "secret": {"secret_file": str(self.secret_file)},
@@ -54,8 +54,11 @@ class Listeners:
             "brief": {"max_inactivity": BRIEF_INACTIVITY, "max_hold": 2},
             "sleepless": {"hibernate_after": "infinity"},
         }
-        self.distribution_port, *ports = _free_ports(1 + len(self._options))
-        self._ports = dict(zip(self._options, ports, strict=True))
+        # Ports of ejabberd's on which no mod_ecm listens.
+        self._strangers: dict[str, dict[str, Any]] = {"web": {}, "web-tls": {"tls": True}}
+        names = [*self._options, *self._strangers]
+        self.distribution_port, *ports = _free_ports(1 + len(names))
+        self._ports = dict(zip(names, ports, strict=True))
         self._unix = folder / "link.sock"
         self._tls_upstream = f"tls:{HOST}:{self._ports['tls']}:trustRoots={roots}"
 
@@ -78,7 +81,11 @@ class Listeners:
             _ECM | {"ip": HOST, "port": self._ports[name]} | options
             for name, options in self._options.items()
         ]
-        return [*tcp, _ECM | {"port": f"unix:{self._unix}"}]
+        strangers = [
+            {"module": "ejabberd_http", "ip": HOST, "port": self._ports[name]} | options
+            for name, options in self._strangers.items()
+        ]
+        return [*tcp, *strangers, _ECM | {"port": f"unix:{self._unix}"}]
 
 
 def _free_ports(number: int) -> set[int]:

@@ -72,7 +72,7 @@ def ecm_states() -> Iterator[str]:
             for sign, after in signs.items()
             if after is not state
         ],
-        ["asking", "insisting", "plain"],
+        ["asking", "plain"],
     )
 
 

@@ -30,14 +30,13 @@ NONCE = VECTORS["proofs"][0]["nonces"]["ecm"]
 SECRET = VECTORS["proofs"][0]["secret"].encode()
 OTHER_SECRET = b"another secret of some length"
 
-AUTO = LinkSettings(Protocol.AUTO, ping_interval=10, dead_time=30)
-TYPED = attrs.evolve(AUTO, protocol=Protocol.TYPED)
+SETTINGS = LinkSettings(ping_interval=10, dead_time=30)
 
 HELLO = next(content(each) for each in VECTORS["contents"] if each["name"] == "hello of mod_ecm")
 PROVEN = next(content(each) for each in VECTORS["contents"] if "proof" in each["fields"])
 
 
-def begun(settings: LinkSettings = AUTO) -> Dialogue:
+def begun(settings: LinkSettings = SETTINGS) -> Dialogue:
     dialogue = Dialogue(settings, "web1:4711", NONCE)
     dialogue.begin(0)
     return dialogue
@@ -56,7 +55,7 @@ class ConversationTests(TestCase):
         for name in ("hello, a request and its answer", "with a secret", "ejabberd stops"):
             conversation = CONVERSATIONS[name]
             secret = conversation["secret"].encode() if "secret" in conversation else None
-            dialogue = Dialogue(attrs.evolve(AUTO, secret=secret), "web1:4711", NONCE)
+            dialogue = Dialogue(attrs.evolve(SETTINGS, secret=secret), "web1:4711", NONCE)
             said = dialogue.begin(0)
             for step in conversation["steps"]:
                 if step["from"] == "ejabberd":
@@ -76,51 +75,35 @@ class FirstPacketTests(TestCase):
     """What a link becomes."""
 
     def test_with_hello_it_is_typed(self) -> None:
-        for settings in (AUTO, TYPED):
-            dialogue = begun(settings)
-            [up] = dialogue.packet(0, HELLO, 0)
-            assert isinstance(up, Up) and up.hello is not None
-            self.assertEqual(up.hello.fields["instance"], "ejabberd@chat")
-            self.assertTrue(dialogue.is_typed)
+        dialogue = begun()
+        [up] = dialogue.packet(0, HELLO, 0)
+        assert isinstance(up, Up) and up.hello is not None
+        self.assertEqual(up.hello.fields["instance"], "ejabberd@chat")
+        self.assertTrue(dialogue.is_typed)
 
-    def test_with_anything_else_it_is_plain(self) -> None:
-        for connection_id, said in ((0, b"<body type='terminate'/>"), (0, b""), (0, b"ping 1")):
-            dialogue = begun()
-            self.assertEqual(dialogue.packet(connection_id, said, 0), [Up(None)])
-            self.assertEqual(dialogue.packet(7, HELLO, 0), [Answered(7, 200, HELLO)])
-        self.assertEqual(begun().packet(7, b"late", 0), [Up(None), Answered(7, 200, b"late")])
+    def test_with_anything_else_it_is_closed(self) -> None:
+        for settings in (SETTINGS, attrs.evolve(SETTINGS, secret=SECRET)):
+            for connection_id, said in ((0, b"<body/>"), (0, b""), (0, b"ping 1"), (7, HELLO)):
+                dialogue = begun(settings)
+                told, close = dialogue.packet(connection_id, said, 0)
+                self.assertEqual(told, error("unexpected", "hello has to come first"))
+                self.assertIn("one that is plain needs --protocol plain", why(close))
+                self.assertEqual(dialogue.packet(0, HELLO, 0), [])
 
-    def test_with_anything_else_it_is_closed_where_it_has_to_be_typed(self) -> None:
-        for settings in (TYPED, attrs.evolve(AUTO, secret=SECRET)):
-            dialogue = begun(settings)
-            said, close = dialogue.packet(0, b"<body/>", 0)
-            self.assertEqual(said, error("unexpected", "hello has to come first"))
-            self.assertIn("knows only the plain link", why(close))
-            self.assertEqual(dialogue.packet(0, HELLO, 0), [])
-
-    def test_with_silence_it_is_plain(self) -> None:
+    def test_with_silence_it_is_closed(self) -> None:
         dialogue = begun()
         self.assertEqual(dialogue.tick(HELLO_TIMEOUT - 1), [])
-        self.assertEqual(dialogue.tick(HELLO_TIMEOUT), [Up(None)])
-        self.assertEqual(dialogue.tick(1000), [])
-
-    def test_with_silence_it_is_closed_where_it_has_to_be_typed(self) -> None:
-        said, close = begun(TYPED).tick(HELLO_TIMEOUT)
+        said, close = dialogue.tick(HELLO_TIMEOUT)
         self.assertEqual(said, error("silent", "no hello came for 5 seconds"))
-        self.assertIn("no hello came for 5 seconds; what listens there may", why(close))
-
-    def test_a_hello_that_comes_too_late_closes_it(self) -> None:
-        dialogue = begun()
-        dialogue.tick(HELLO_TIMEOUT)
-        [close] = dialogue.packet(0, HELLO, 6)
-        self.assertIn("after it was taken to know only the plain link", why(close))
-        self.assertIs(dialogue.state, State.CLOSED)
+        self.assertIn("no hello came for 5 seconds; is that a mod_ecm?", why(close))
 
     def test_plain_says_nothing(self) -> None:
-        dialogue = Dialogue(attrs.evolve(AUTO, protocol=Protocol.PLAIN), "x", NONCE)
+        dialogue = Dialogue(attrs.evolve(SETTINGS, protocol=Protocol.PLAIN), "x", NONCE)
         self.assertEqual(dialogue.begin(0), [Up(None)])
         self.assertEqual(dialogue.tick(1000), [])
-        self.assertEqual(dialogue.packet(0, b"<body/>", 0), [])
+        for said in (b"<body/>", HELLO, b"error malformed x"):
+            self.assertEqual(dialogue.packet(0, said, 0), [])
+            self.assertEqual(dialogue.packet(7, said, 0), [Answered(7, 200, said)])
         self.assertEqual(dialogue.gone(7, "gone") + dialogue.drain(), [])
 
     def test_a_hello_that_is_none_closes_it(self) -> None:
@@ -155,14 +138,14 @@ class SecretTests(TestCase):
 
     def test_what_does_not_prove_it_is_refused(self) -> None:
         for secret, hello, reason in self.SECRETS:
-            dialogue = begun(attrs.evolve(AUTO, secret=secret))
+            dialogue = begun(attrs.evolve(SETTINGS, secret=secret))
             said, close = dialogue.packet(0, hello, 0)
             self.assertEqual(said, error("unproven", "the secret"))
             self.assertIn(reason, why(close))
             self.assertIs(dialogue.state, State.CLOSED)
 
     def test_a_proof_for_another_link_is_none(self) -> None:
-        dialogue = Dialogue(attrs.evolve(AUTO, secret=SECRET), "web1:4711", "0" * 32)
+        dialogue = Dialogue(attrs.evolve(SETTINGS, secret=SECRET), "web1:4711", "0" * 32)
         dialogue.begin(0)
         _, close = dialogue.packet(0, PROVEN, 0)
         self.assertIn("another one", why(close))

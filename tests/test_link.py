@@ -1,20 +1,22 @@
 """The link: what crosses it, what is refused, and when it is given up."""
 
+from collections.abc import Callable
+
 from twisted.internet.interfaces import ISSLTransport
 from twisted.internet.testing import EventLoggingObserver
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import TestCase
 from zope.interface import directlyProvides
 
-from ecm.link import HelloUnanswered, LinkRefused
+from ecm.link import LinkRefused
 from ecm.packet import encode
-from ecm.settings import ClientSettings, LinkSettings, Protocol
+from ecm.settings import ClientSettings, LinkSettings
 from ecm.table import NOT_UNDERSTOOD, STOPS, TOO_LONG
 from tests.joined import FIRST_ID, PATHS, QUEUE_TIMEOUT, Joined, Transport
 from tests.logs import lines
 from tests.typed_vectors import VECTORS, packet
 
-SETTINGS = LinkSettings(Protocol.AUTO, max_packet=2**20, max_queue=65_536)
+SETTINGS = LinkSettings(max_packet=2**20, max_queue=65_536)
 HELLO = next(packet(each) for each in VECTORS["contents"] if each["name"] == "hello of mod_ecm")
 PEER = b"request peer=192.0.2.1:51234 secure=0\n"
 
@@ -82,19 +84,25 @@ class HelloTests(TestCase):
         self.ecm.link.dataReceived(HELLO)
         self.assertEqual(self.ecm.received(), [(FIRST_ID, PEER + b"<body/>")])
 
-    def test_they_wait_for_a_peer_that_knows_no_hello(self) -> None:
-        self.ecm.received()
-        self.client.post(b"<body/>")
-        self.ecm.answer(0, b"<body type='terminate'/>")
-        self.assertEqual(self.ecm.received(), [(FIRST_ID, b"<body/>")])
-        self.ecm.answer(FIRST_ID, b"answer")
-        self.assertIn(b"answer", self.client.transport.written())
-
-    def test_and_for_one_that_says_nothing(self) -> None:
-        self.ecm.received()
-        self.client.post(b"<body/>")
-        self.ecm.pass_time(5)
-        self.assertEqual(self.ecm.received(), [(FIRST_ID, b"<body/>")])
+    def test_a_stranger_is_given_none(self) -> None:
+        """Whatever listens there: it answers something else, or nothing, or closes."""
+        strangers: list[Callable[[], None]] = [
+            lambda: self.ecm.answer(0, b"<body type='terminate'/>"),
+            lambda: self.ecm.link.dataReceived(b"HTTP/1.1 400 Bad Request\r\n" + bytes(9)),
+            lambda: self.ecm.link.dataReceived(b"\x15\x03\x03\x00\x02\x02\x32" + bytes(32)),
+            lambda: self.ecm.pass_time(5),
+            self.ecm.link_down,
+        ]
+        self.client.post(b"<body type='secret'/>")
+        for stranger in strangers:
+            [(_, hello)] = self.ecm.received()
+            self.assertTrue(hello.startswith(b"hello "))
+            stranger()
+            said = self.ecm.received()
+            self.assertFalse(self.ecm.link_transport.connected)
+            self.assertFalse(self.ecm.table.linked)
+            self.assertNotIn(b"secret", b"".join(content for _, content in said))
+            self.ecm.link_up()
 
     def test_what_is_refused_is_told_and_closed(self) -> None:
         self.ecm.received()
@@ -105,11 +113,14 @@ class HelloTests(TestCase):
         self.assertEqual(lines(self.log, "ecm.link"), [])
 
     def test_why_it_did_not_come_up_is_told(self) -> None:
-        for data, kind in ((HELLO.replace(b"=1 ", b"=2 "), LinkRefused), (b"", HelloUnanswered)):
+        for data, why in (
+            (HELLO.replace(b"=1 ", b"=2 "), "no version of the link in common"),
+            (b"", "it closes the link and does not answer hello; is that a mod_ecm?"),
+        ):
             link = self.ecm.new_link()
             link.dataReceived(data)
             self.ecm.link_down()
-            self.assertIs(type(self.failureResultOf(link.ready).value), kind)
+            self.assertIn(why, str(self.failureResultOf(link.ready, LinkRefused).value))
 
 
 class TlsTests(TestCase):

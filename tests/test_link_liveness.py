@@ -11,9 +11,8 @@ from tests.bosh_client import Refused
 from tests.link_case import Front, LinkTestCase
 from tests.listeners import DEAD_TIME, PING_INTERVAL
 
-# Not auto, which takes an ejabberd that answers no hello for one that knows only plain links.
 IMPATIENT = (
-    *("--protocol", "typed", "--queue-timeout", "0"),
+    *("--queue-timeout", "0"),
     *("--ping-interval", str(PING_INTERVAL), "--dead-time", str(DEAD_TIME)),
 )
 

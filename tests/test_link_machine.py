@@ -13,13 +13,13 @@ from twisted.trial.unittest import TestCase
 
 from ecm.limits import MAX_PIPELINED
 from ecm.packet import GREATEST_ID, encode
-from ecm.settings import LinkSettings, Protocol
+from ecm.settings import LinkSettings
 from ecm.typed import write
 from tests.joined import FIRST_ID, QUEUE_TIMEOUT, Client, Joined
 from tests.test_link import HELLO
 from tests.typed_vectors import VECTORS, content
 
-SETTINGS = LinkSettings(Protocol.AUTO, max_packet=2**16, max_queue=20_000)
+SETTINGS = LinkSettings(max_packet=2**16, max_queue=20_000)
 CLIENTS = 3
 SPARE = 50  # packets that ECM may send by itself between two reads of the peer, beside requests
 

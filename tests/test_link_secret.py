@@ -31,7 +31,7 @@ class SecretTests(LinkTestCase):
 
     async def test_ejabberd_has_none(self) -> None:
         await self.assert_refused(
-            "auto",
+            "typed",
             ["--link-secret-file", self.right_secret()],
             "ejabberd has no secret: set secret_file for its listener",
         )

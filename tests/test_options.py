@@ -165,7 +165,8 @@ class LinkOptionTests(TestCase):
         short = str(self.file)
         self.file.write_bytes(b"0123456789abcde\n")
         mistakes = {
-            ("--protocol=xmpp",): "--protocol xmpp: plain, typed or auto",
+            ("--protocol=xmpp",): "--protocol xmpp: typed or plain",
+            ("--protocol=auto",): "--protocol auto: typed or plain",
             ("--protocol=plain", self.secret): "--link-secret-file: a plain link cannot prove it",
             ("--link-secret-file=/no/file",): "--link-secret-file /no/file: No such file",
             ("--link-secret-file=/",): "--link-secret-file /: Is a directory",

@@ -13,7 +13,7 @@ from zope.interface import implementer
 
 from ecm import limits
 from ecm.clock import Clock as EcmClock
-from ecm.settings import LinkSettings, Protocol
+from ecm.settings import LinkSettings
 from ecm.table import ConnectionTable
 from ecm.upstream import LinkFactory, link_service
 from tests.joined import PLAIN, Transport
@@ -116,11 +116,8 @@ class LinkServiceTests(LinkServiceTestCase):
 class HelloTests(LinkServiceTestCase):
     """What becomes of links that are not up at once."""
 
-    AUTO = LinkSettings(Protocol.AUTO)
-    TYPED = LinkSettings(Protocol.TYPED)
-
     def test_there_is_none_before_hello_is_answered(self) -> None:
-        self.start(self.AUTO)
+        self.start(LinkSettings())
         self.assertFalse(self.table.linked)
         self.endpoint.connections[0].dataReceived(HELLO)
         self.assertTrue(self.table.linked)
@@ -129,30 +126,18 @@ class HelloTests(LinkServiceTestCase):
         self.assertFalse(self.table.linked)
         self.assertIn(b"|hello version=1", self.endpoint.transport.value())
 
-    def hang_up_twice(self) -> None:
-        for _ in range(2):
+    def test_what_hangs_up_on_hello_gets_no_other_link(self) -> None:
+        self.start(LinkSettings())
+        for _ in range(5):
             self.assertIn(b"|hello version=1", self.endpoint.transport.value())
             self.endpoint.hang_up()
             self.wait_for_attempt()
-
-    def test_what_hangs_up_on_hello_gets_a_plain_link(self) -> None:
-        self.start(self.AUTO)
-        self.hang_up_twice()
-        self.assertTrue(self.table.linked)
-        self.assertEqual(self.endpoint.transport.value(), b"")
-        self.endpoint.hang_up()
-        self.wait_for_attempt()
         self.assertFalse(self.table.linked)
-        self.hang_up_twice()
-
-    def test_but_not_where_it_has_to_be_typed(self) -> None:
-        self.start(self.TYPED)
-        for _ in range(3):
-            self.hang_up_twice()
-        self.assertFalse(self.table.linked)
+        [line] = lines(self.log, "ecm.upstream")
+        self.assertIn("it closes the link and does not answer hello; is that a mod_ecm?", line)
 
     def test_pauses_grow_against_one_that_accepts_and_hangs_up(self) -> None:
-        self.start(self.TYPED)
+        self.start(LinkSettings())
         pauses = []
         for _ in range(10):
             self.endpoint.hang_up()
@@ -160,7 +145,7 @@ class HelloTests(LinkServiceTestCase):
         self.assertGreaterEqual(pauses[-1], limits.RECONNECT_LAST)
 
     def test_why_it_is_refused_is_logged_once_with_the_address(self) -> None:
-        self.start(self.TYPED)
+        self.start(LinkSettings())
         for _ in range(3):
             self.endpoint.connections[-1].dataReceived(HELLO.replace(b"version=1", b"version=7"))
             self.wait_for_attempt()
@@ -169,22 +154,13 @@ class HelloTests(LinkServiceTestCase):
         self.assertIn("ecm speaks 1, ejabberd speaks 7", line)
 
     def test_it_stops_in_the_middle(self) -> None:
-        self.start(self.TYPED)
+        self.start(LinkSettings())
         self.successResultOf(self.service.stopService())
         self.assertTrue(self.endpoint.transport.aborted)
         self.assertEqual(lines(self.log, "ecm.upstream"), [])
 
-    def test_after_a_typed_link_there_are_no_plain_ones(self) -> None:
-        self.start(self.AUTO)
-        self.endpoint.connections[0].dataReceived(HELLO)
-        self.endpoint.hang_up()
-        self.wait_for_attempt()
-        for _ in range(3):
-            self.hang_up_twice()
-        self.assertFalse(self.table.linked)
-
-    def test_a_connection_that_fails_is_not_taken_for_a_plain_peer(self) -> None:
-        self.start(self.AUTO)
+    def test_why_a_connection_fails_is_logged_once(self) -> None:
+        self.start(LinkSettings())
         for _ in range(5):
             self.endpoint.fail(Error([("SSL routines", "", "certificate verify failed")]))
             self.wait_for_attempt()

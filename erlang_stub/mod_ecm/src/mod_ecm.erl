@@ -124,7 +124,7 @@ accept(Link) ->
 
 -spec listen_options() -> opts().
 listen_options() ->
-    [{protocol, auto},
+    [{protocol, typed},
      {secret_file, undefined},
      {max_packet, 1048576},
      {ping_interval, 10000},

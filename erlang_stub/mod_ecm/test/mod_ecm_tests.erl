@@ -57,7 +57,7 @@ a_certfile_is_validated_test() ->
       end).
 
 %% The options of a listener, and their defaults as somebody may write them into ejabberd.yml.
--define(WRITTEN, [{protocol, <<"auto">>}, {max_packet, 1048576}, {ping_interval, 10},
+-define(WRITTEN, [{protocol, <<"typed">>}, {max_packet, 1048576}, {ping_interval, 10},
                   {dead_time, 30}, {tls, false}, {access, <<"all">>}, {shaper, <<"none">>},
                   {max_stanza_size, <<"infinity">>}, {max_fsm_queue, 10000}, {max_wait, 300},
                   {max_hold, 1}, {max_inactivity, <<"90 seconds">>}, {max_pause, <<"2 minutes">>},
@@ -110,7 +110,7 @@ session_options(Opts) ->
 %% Of the whole body of a request.
 max_stanza_size_is_the_limit_of_a_request_test_() ->
     Request = ecm_packet:encode(7, binary:copy(<<" ">>, 100)),
-    running([?_assertEqual({Size, Condition}, {Size, condition([{max_stanza_size, Size}], Request)})
+    running([?_assertEqual({Size, Condition}, {Size, condition([{protocol, auto}, {max_stanza_size, Size}], Request)})
              || {Size, Condition} <- [{99, <<"policy-violation">>}, {100, <<"bad-request">>},
                                       {infinity, <<"bad-request">>}]]).
 
@@ -151,9 +151,9 @@ protocol_is_that_of_a_link_test_() ->
     running([?_assertEqual({Opts, Begin}, {Opts, answer(Opts, Sent, byte_size(Begin))})
              || {Opts, Sent, Begin} <-
                     [{[], Opening, <<"hello version=1 role=ejabberd">>},
-                     {[], Request, <<"<body xmlns=">>},
-                     {[{protocol, typed}], Opening, <<"hello version=1 role=ejabberd">>},
-                     {[{protocol, typed}], Request, <<"error unexpected ">>},
+                     {[], Request, <<"error unexpected ">>},
+                     {[{protocol, auto}], Opening, <<"hello version=1 role=ejabberd">>},
+                     {[{protocol, auto}], Request, <<"<body xmlns=">>},
                      {[{protocol, plain}], [Opening, Request], <<"<body xmlns=">>},
                      {[{secret, fun() -> <<"0123456789abcdef">> end}], Request,
                       <<"error unexpected ">>},
