@@ -110,7 +110,7 @@ class LinkProtocol(PacketReceiver):
         """Send a request, under the ID of who waits for the answer."""
         content = request.body
         if self._answer_prefix:  # the link is typed
-            content = typed.request(waiting.source(request), content)
+            content = typed.request(waiting.source(request), content, request.truncated)
         self._send(encode(waiting.id, content))
 
     def send_gone(self, connection_id: int, reason: str) -> None:

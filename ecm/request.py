@@ -30,7 +30,8 @@ class Request:
     """One complete request. Nobody changes it.
 
     ``path`` is that of the target, without a query (RFC 9112, section 3.2). ``headers`` has names
-    as they were received, and values without the white space around them.
+    as they were received, and values without the white space around them. Where it is
+    ``truncated``, ``body`` is only the first bytes of one that is longer than bodies may be.
     """
 
     method: bytes
@@ -40,6 +41,7 @@ class Request:
     body: bytes
     http10: bool
     keep_alive: bool
+    truncated: bool = False
 
 
 class RequestError(Exception):

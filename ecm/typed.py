@@ -117,7 +117,10 @@ _SHAPES: Final = {
     "ping": _Shape(words=(_TOKEN,)),
     "pong": _Shape(words=(_TOKEN,)),
     "drain": _Shape(),
-    "request": _Shape(fields={"peer": _is_peer, "secure": _matches("[01]")}, body=True),
+    "request": _Shape(
+        fields={"peer": _is_peer, "secure": _matches("[01]"), "truncated": _matches("[01]")},
+        body=True,
+    ),
     "answer": _Shape(words=(_STATUS,), fields={"content-type": _ANY}, body=True),
     "close": _Shape(words=(_WORD,)),
     "error": _Shape(words=(_CODE, _TEXT), text=True),
@@ -180,6 +183,8 @@ def write(
     return b"%b\n%b" % (line, body) if _SHAPES[name].body else line
 
 
-def request(source: Source, body: bytes) -> bytes:
-    """Return the content that carries a request."""
+def request(source: Source, body: bytes, truncated: bool = False) -> bytes:
+    """Return the content that carries a request, or the first bytes of one that is too long."""
+    if truncated:
+        return b"%b truncated=1\n%b" % (source.line[:-1], body)
     return source.line + body

@@ -10,7 +10,9 @@ from zope.interface import directlyProvides
 
 from ecm.link import LinkRefused
 from ecm.packet import encode
+from ecm.request import Request
 from ecm.settings import ClientSettings, LinkSettings
+from ecm.source import Source
 from ecm.table import NOT_UNDERSTOOD, STOPS, TOO_LONG
 from tests.joined import FIRST_ID, PATHS, QUEUE_TIMEOUT, Joined, Transport
 from tests.logs import lines
@@ -19,6 +21,26 @@ from tests.typed_vectors import VECTORS, packet
 SETTINGS = LinkSettings(max_packet=2**20, max_queue=65_536)
 HELLO = next(packet(each) for each in VECTORS["contents"] if each["name"] == "hello of mod_ecm")
 PEER = b"request peer=192.0.2.1:51234 secure=0\n"
+
+
+class Asker:
+    """Who waits for the answer to a request, and takes none."""
+
+    def __init__(self, id: int, source: Source) -> None:
+        self.id = id
+        self._source = source
+
+    def source(self, request: Request) -> Source:
+        return self._source
+
+    def answered(self, status: int, body: bytes, content_type: str | None) -> None:
+        raise AssertionError(body)
+
+    def refused(self, why: str) -> None:
+        raise AssertionError(why)
+
+    def dropped(self) -> None:
+        raise AssertionError
 
 
 class PlainTests(TestCase):
@@ -184,6 +206,13 @@ class TypedTests(TestCase):
         ecm.received()
         ecm.client("2001:db8::7").post(b"")
         self.assertEqual(ecm.received()[0][1], b"request peer=[2001:db8::7]:51234 secure=0\n")
+
+    def test_a_request_of_which_only_the_first_bytes_were_taken(self) -> None:
+        request = Request(b"POST", b"/bosh", b"/bosh", [], b"<bo", False, True, truncated=True)
+        source = Source("192.0.2.7", 51234, secure=True)
+        self.ecm.link.send_request(Asker(7, source), request)
+        said = b"request peer=192.0.2.7:51234 secure=1 truncated=1\n<bo"
+        self.assertEqual(self.ecm.received(), [(7, said)])
 
     def test_a_client_that_goes_is_told_at_once(self) -> None:
         self.asked()

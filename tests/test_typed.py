@@ -82,13 +82,20 @@ class RequestTests(TestCase):
                 self.assertEqual(request(source, body), content(vector), vector["name"])
         self.assertEqual(sources, {})
 
+    def test_one_that_is_truncated_says_so(self) -> None:
+        [vector] = [each for each in VECTORS["contents"] if "only the first bytes" in each["name"]]
+        source = Source("192.0.2.7", 51234, secure=True)
+        first = bytes(vector["body"], "latin-1")
+        self.assertEqual(request(source, first, truncated=True), content(vector))
+
     def test_the_zone_of_an_address_stays_here(self) -> None:
         written = request(Source("fe80::1%eth0", 7, secure=False), b"")
         self.assertEqual(written, b"request peer=[fe80::1]:7 secure=0\n")
 
     def test_the_longest_line_fits_beside_the_longest_body(self) -> None:
         longest = Source("2001:0db8:0000:0000:0000:0000:0000:0007", 65535, secure=True)
-        packet = encode(GREATEST_ID, request(longest, bytes(MAX_PACKET - REQUEST_OVERHEAD)))
+        body = bytes(MAX_PACKET - REQUEST_OVERHEAD)
+        packet = encode(GREATEST_ID, request(longest, body, truncated=True))
         self.assertLessEqual(len(packet), MAX_PACKET)
 
     def test_the_short_way_to_read_an_answer_begins_as_answers_do(self) -> None:

@@ -11,7 +11,7 @@
 -module(ecm_dialogue).
 
 -export([drain/1, fault/2, new/2, packet/3, received/2, tick/2, transitions/0]).
--export_type([dialogue/0, event/0, form/0, options/0, state/0, time/0]).
+-export_type([body/0, dialogue/0, event/0, form/0, options/0, state/0, time/0]).
 
 -define(VERSION, 1).
 
@@ -44,7 +44,7 @@
     {send, ecm_packet:id(), Content :: iodata()} |
     {up, plain | #{version := pos_integer(), instance := binary(), max_packet := pos_integer(),
                    features := [binary()]}} |
-    {request, ecm_packet:id(), Client :: client(), Secure :: boolean(), Body :: binary()} |
+    {request, ecm_packet:id(), Client :: client(), Secure :: boolean(), body()} |
     {gone, ecm_packet:id(), Reason :: binary()} |
     {round_trip, Milliseconds :: non_neg_integer()} |
     drains |
@@ -52,6 +52,9 @@
     {close, Text :: iodata()}.
 
 -type client() :: {inet:ip_address(), inet:port_number()} | unknown.
+
+%% Of a request; `truncated' where ECM takes no body of that length, and gives only its first bytes.
+-type body() :: binary() | {truncated, First :: binary()}.
 
 %% Until the first packet a link is `indifferent' (to us all links are plain), `waiting' (for it
 %% to tell), or `insisting' (on hello). It is `proving' until ECM has proven that it knows the
@@ -322,7 +325,7 @@ act({packet, Packet}, _, Dialogue) ->
     {[{up, plain} | carried(Packet)], Dialogue};
 act({request, Id, #{fields := Fields, body := Body}}, _, Dialogue) ->
     Client = maps:get(<<"peer">>, Fields, unknown),
-    {[{request, Id, Client, maps:get(<<"secure">>, Fields, false), Body}], Dialogue};
+    {[{request, Id, Client, maps:get(<<"secure">>, Fields, false), body(Fields, Body)}], Dialogue};
 act({gone, _, _} = Gone, _, Dialogue) ->
     {[Gone], Dialogue};
 act({refused, Id, Code, Text}, _, Dialogue) ->
@@ -358,6 +361,10 @@ act({Last, Text}, _, Dialogue) when Last =:= broken; Last =:= error ->
     {[{close, Text}], Dialogue};
 act({Code, Text}, _, Dialogue) ->
     {[objection(0, Code, Text), {close, [atom_to_binary(Code), ": ", Text]}], Dialogue}.
+
+-spec body(Fields :: map(), binary()) -> body().
+body(#{<<"truncated">> := true}, First) -> {truncated, First};
+body(_, Body) -> Body.
 
 -spec carried(ecm_packet:packet()) -> [event()].
 carried({0, _}) -> [];

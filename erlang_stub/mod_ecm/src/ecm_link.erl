@@ -44,7 +44,7 @@
 %% or what to log. `peer' is there where the connection does not tell (the PROXY protocol).
 -type options() ::
     #{dialogue := map(),
-      request := fun((binary(), ecm_c2s:exchange(), ecm_peer:peer(),
+      request := fun((ecm_dialogue:body(), ecm_c2s:exchange(), ecm_peer:peer(),
                       ecm_in_flight:in_flight()) -> any()),
       gone := fun((pid(), ecm_c2s:exchange()) -> any()),
       max_waiting := pos_integer(),
@@ -250,7 +250,7 @@ set_form(Form, Limit, #link{writer = Writer, peer = Peer, options = Options} = L
                             in_flight => Link#link.in_flight}),
     Link#link{form = Form}.
 
--spec request(ecm_packet:id(), ecm_peer:peer() | unknown, binary(), #link{}) -> #link{}.
+-spec request(ecm_packet:id(), ecm_peer:peer() | unknown, ecm_dialogue:body(), #link{}) -> #link{}.
 request(Id, unknown, Body, #link{peer = Peer} = Link) ->
     request(Id, Peer, Body, Link);
 request(Id, Client, Body, #link{options = #{request := Request}, in_flight = InFlight} = Link) ->

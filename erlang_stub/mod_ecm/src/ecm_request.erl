@@ -14,8 +14,10 @@
                      c2s := ecm_c2s:options()}.
 
 %% @doc Hands a request to its session, and notes in `InFlight' which that is. Never waits.
--spec route(Body :: binary(), ecm_c2s:exchange(), Client :: ecm_peer:peer(),
+-spec route(ecm_dialogue:body(), ecm_c2s:exchange(), Client :: ecm_peer:peer(),
             ecm_in_flight:in_flight(), options()) -> any().
+route({truncated, _}, Exchange, _, _, _) ->
+    refuse(Exchange, <<"policy-violation">>);
 route(Body, Exchange, _, _, #{max_size := MaxSize}) when byte_size(Body) > MaxSize ->
     refuse(Exchange, <<"policy-violation">>);
 route(Body, Exchange, Client, InFlight, #{key := Key} = Options) ->

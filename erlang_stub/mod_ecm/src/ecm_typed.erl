@@ -57,7 +57,8 @@ types() ->
       <<"pong">> => #type{from = both, on = link, words = [token]},
       <<"drain">> => #type{from = both, on = link},
       <<"request">> => #type{from = ecm, on = connection,
-                             optional = [<<"peer">>, <<"secure">>], body = true},
+                             optional = [<<"peer">>, <<"secure">>, <<"truncated">>],
+                             body = true},
       <<"answer">> => #type{from = ejabberd, on = connection, words = [status],
                             optional = [<<"content-type">>], body = true},
       <<"close">> => #type{from = both, on = connection, words = [reason]},
@@ -256,10 +257,13 @@ meaning(<<"proof">>, Text) -> only(is_hex(Text, 64), Text);
 meaning(<<"features">>, <<>>) -> [];
 meaning(<<"features">>, Text) -> features(parts(Text));
 meaning(<<"peer">>, Text) -> peer(Text);
-meaning(<<"secure">>, <<"0">>) -> false;
-meaning(<<"secure">>, <<"1">>) -> true;
-meaning(<<"secure">>, _) -> error;
+meaning(Key, Text) when Key =:= <<"secure">>; Key =:= <<"truncated">> -> flag(Text);
 meaning(<<"content-type">>, Text) -> Text.
+
+-spec flag(binary()) -> boolean() | error.
+flag(<<"0">>) -> false;
+flag(<<"1">>) -> true;
+flag(_) -> error.
 
 -spec parts(binary()) -> [binary()].
 parts(Text) ->
@@ -312,12 +316,14 @@ ipv4(<<>>, D, [C, B, A]) when is_integer(D) ->
 ipv4(_, _, _) ->
     error.
 
-%% Stricter than inet, which takes zones (fe80::1%eth0), and at the end what it takes for IPv4.
+%% Stricter than inet, which takes zones (fe80::1%eth0, and 7::1%2001:db8), and at the end what it
+%% takes for IPv4.
 -spec ipv6(binary()) -> inet:ip6_address() | error.
 ipv6(Text) ->
     Last = lists:last(binary:split(Text, <<":">>, [global])),
     Valid = Last =:= <<>> orelse is(any_hex, Last) orelse ipv4(Last) =/= error,
-    case Valid andalso inet:parse_ipv6strict_address(binary_to_list(Text)) of
+    HasZone = binary:match(Text, <<"%">>) =/= nomatch,
+    case Valid andalso not HasZone andalso inet:parse_ipv6strict_address(binary_to_list(Text)) of
         {ok, Address} -> Address;
         _ -> error
     end.

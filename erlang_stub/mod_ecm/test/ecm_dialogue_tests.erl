@@ -168,6 +168,12 @@ a_proof_that_nobody_wants_test() ->
 
 %% What concerns a client.
 
+a_request_may_be_truncated_test_() ->
+    [?_assertEqual([{request, 7, unknown, false, Body}], events([{7, Content}], typed()))
+     || {Content, Body} <- [{<<"request truncated=1\n<bo">>, {truncated, <<"<bo">>}},
+                            {<<"request truncated=1\n">>, {truncated, <<>>}},
+                            {<<"request truncated=0\n<body/>">>, <<"<body/>">>}]].
+
 requests_test_() ->
     [?_assertEqual([{request, 7, Client, Secure, <<"x">>}], events([{7, Content}], typed()))
      || {Content, Client, Secure} <-
