@@ -16,8 +16,8 @@
 -export([change_shaper/1, close/0, send/1]).
 -export_type([exchange/0, options/0]).
 
-%% Where an answer goes: to a connection of a link.
--type exchange() :: {Writer :: pid(), ecm_packet:id()}.
+%% Where an answer goes: to a connection of a link, which can carry a body of so many bytes.
+-type exchange() :: {Writer :: pid(), ecm_packet:id(), Limit :: pos_integer()}.
 
 %% `c2s' are options of ejabberd's process; `max_waiting' elements wait for a client that does not
 %% come; `hibernate_after' is in milliseconds.
@@ -273,7 +273,7 @@ deliver({xmlel, Name, Attrs, _} = Element) ->
     end.
 
 -spec answer(exchange(), ecm_answer:status(), iodata(), Content :: binary() | none) -> ok.
-answer({Writer, Id}, Status, Body, Content) ->
+answer({Writer, Id, _}, Status, Body, Content) ->
     ecm_writer:answer(Writer, Id, ecm_content:head(Status, Content), iolist_to_binary(Body)).
 
 -spec start_stream(Server :: binary(), Lang :: binary()) -> ok.

@@ -4,7 +4,7 @@
 
 -module(ecm_content).
 
--export([answer/3, asked/1, dropped/0, head/2]).
+-export([answer/3, asked/1, dropped/0, head/2, longest_body/1]).
 -export_type([head/0]).
 
 %% What ECM says by itself, and most clients ask for.
@@ -12,6 +12,10 @@
 
 %% Bytes of a Content-Type that a client may ask for, as ECM has it. A typed line has an end.
 -define(LONGEST_TYPE, 128).
+
+%% Bytes around the body of an answer, at most: the header of its packet, and its line with the longest
+%% Content-Type, each byte of which may be written as three.
+-define(AROUND, (32 + byte_size(<<"answer 200 content-type=\n">>) + 3 * ?LONGEST_TYPE)).
 
 %% Of an answer: its status, and the Content-Type where the client has asked for another one.
 -type head() :: status() | {status(), ContentType :: binary()}.
@@ -37,6 +41,11 @@ answer(typed, {Status, Type}, Body) ->
     ecm_typed:write(answer, [integer_to_binary(Status)], [{<<"content-type">>, Type}], Body);
 answer(typed, Status, Body) ->
     ecm_typed:write(answer, [integer_to_binary(Status)], [], Body).
+
+%% @doc Returns how many bytes the body of an answer may have where a packet has at most so many.
+-spec longest_body(MaxPacket :: pos_integer()) -> pos_integer().
+longest_body(MaxPacket) ->
+    MaxPacket - ?AROUND.
 
 %% @doc Returns the content that says that a request will have no answer. A plain link has none.
 -spec dropped() -> Content :: iodata().

@@ -52,7 +52,7 @@
       tls => fun(() -> {ok, ecm_certificate:options()} | {error, unicode:chardata()}),
       peer => ecm_peer:peer()}.
 
-%% The fields without a value have one once the link is accepted; `form' once it is up.
+%% The fields without a value have one once the link is accepted; `form' and `limit' once it is up.
 -record(link, {socket :: ecm_socket:socket(),
                peer :: ecm_peer:peer(),
                options :: options(),
@@ -61,6 +61,7 @@
                writer :: ecm_writer:writer() | undefined,
                dialogue :: ecm_dialogue:dialogue() | undefined,
                form = unknown :: ecm_dialogue:form() | unknown,
+               limit :: pos_integer() | undefined,  % bytes of the body of an answer
                ticks = 0 :: non_neg_integer(),
                instance = unknown :: binary() | unknown,
                round_trip = unknown :: non_neg_integer() | unknown,
@@ -135,12 +136,10 @@ secure(Socket, _) ->
 
 -spec begin_dialogue(#link{}) -> #link{}.
 begin_dialogue(#link{socket = Socket, options = Options} = Link) ->
-    #{dialogue := Dialogue, watched := Watched, gone := Gone} = Options,
+    #{dialogue := Dialogue, watched := Watched} = Options,
     set_tick(),
     lists:foreach(fun(Name) -> monitor(process, Name) end, Watched),
-    Writer = ecm_writer:start_link(Socket),
-    ecm_link_heir:watch(Link#link.in_flight, ecm_writer:pid(Writer), Gone),
-    Link#link{writer = Writer,
+    Link#link{writer = ecm_writer:start_link(Socket),
               dialogue = ecm_dialogue:new(Dialogue#{nonce => ecm_secret:nonce()}, now_ms())}.
 
 -spec now_ms() -> integer().
@@ -245,28 +244,31 @@ up(#{version := Version, instance := Instance, max_packet := MaxPacket}, Link) -
 
 -spec set_form(ecm_dialogue:form(), Limit :: pos_integer() | infinity, #link{}) -> #link{}.
 set_form(Form, Limit, #link{writer = Writer, peer = Peer, options = Options} = Link) ->
-    #{dialogue := #{max_packet := MaxPacket}} = Options,
-    ecm_writer:up(Writer, #{form => Form, max_packet => min(MaxPacket, Limit), peer => Peer,
+    #{dialogue := #{max_packet := Own}, gone := Gone} = Options,
+    MaxPacket = min(Own, Limit),
+    ecm_writer:up(Writer, #{form => Form, max_packet => MaxPacket, peer => Peer,
                             in_flight => Link#link.in_flight}),
-    Link#link{form = Form}.
+    Longest = ecm_content:longest_body(MaxPacket),
+    ecm_link_heir:watch(Link#link.in_flight, ecm_writer:pid(Writer), Longest, Gone),
+    Link#link{form = Form, limit = Longest}.
 
 -spec request(ecm_packet:id(), ecm_peer:peer() | unknown, ecm_dialogue:body(), #link{}) -> #link{}.
 request(Id, unknown, Body, #link{peer = Peer} = Link) ->
     request(Id, Peer, Body, Link);
 request(Id, Client, Body, #link{options = #{request := Request}, in_flight = InFlight} = Link) ->
-    Request(Body, {writer_pid(Link), Id}, Client, InFlight),
+    Request(Body, exchange(Id, Link), Client, InFlight),
     Link.
 
--spec writer_pid(#link{}) -> pid().
-writer_pid(#link{writer = Writer}) ->
-    ecm_writer:pid(Writer).
+-spec exchange(ecm_packet:id(), #link{}) -> ecm_c2s:exchange().
+exchange(Id, #link{writer = Writer, limit = Limit}) ->
+    {ecm_writer:pid(Writer), Id, Limit}.
 
 -spec client_gone(ecm_packet:id(), Reason :: binary(), #link{}) -> #link{}.
 client_gone(Id, Reason, #link{options = #{gone := Gone}, in_flight = InFlight} = Link) ->
     ?DEBUG("ECM link from ~ts: the client on connection ~B has gone: ~ts",
            [name(Link), Id, Reason]),
     case ecm_in_flight:take(Id, InFlight) of
-        {ok, Session} -> Gone(Session, {writer_pid(Link), Id});
+        {ok, Session} -> Gone(Session, exchange(Id, Link));
         error -> none
     end,
     Link.

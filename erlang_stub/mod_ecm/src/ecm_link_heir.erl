@@ -9,7 +9,7 @@
 -module(ecm_link_heir).
 -behaviour(gen_server).
 
--export([start/0, watch/3]).
+-export([start/0, watch/4]).
 -export([handle_call/3, handle_cast/2, handle_info/2, init/1]).
 
 %% Where it is told that a client has gone (ecm_request:gone/2).
@@ -23,10 +23,10 @@ start() ->
         {error, {already_started, Heir}} -> Heir
     end.
 
-%% @doc Lets it inherit the table of the calling link, which has this writer.
--spec watch(ecm_in_flight:in_flight(), Writer :: pid(), gone()) -> ok.
-watch(InFlight, Writer, Gone) ->
-    ecm_in_flight:leave_to(start(), {Writer, Gone}, InFlight).
+%% @doc Lets it inherit the table of the calling link, whose exchanges have this writer and limit.
+-spec watch(ecm_in_flight:in_flight(), Writer :: pid(), Limit :: pos_integer(), gone()) -> ok.
+watch(InFlight, Writer, Limit, Gone) ->
+    ecm_in_flight:leave_to(start(), {Writer, Limit, Gone}, InFlight).
 
 %% @private
 -spec init([]) -> {ok, none}.
@@ -45,8 +45,8 @@ handle_cast(_, none) ->
 
 %% @private
 -spec handle_info(term(), none) -> {noreply, none}.
-handle_info({'ETS-TRANSFER', Table, _, {Writer, Gone}}, none) ->
-    lists:foreach(fun({Id, Session}) -> Gone(Session, {Writer, Id}) end,
+handle_info({'ETS-TRANSFER', Table, _, {Writer, Limit, Gone}}, none) ->
+    lists:foreach(fun({Id, Session}) -> Gone(Session, {Writer, Id, Limit}) end,
                   ecm_in_flight:all(Table)),
     ecm_in_flight:delete(Table),
     {noreply, none};

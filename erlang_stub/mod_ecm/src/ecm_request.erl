@@ -28,7 +28,7 @@ route(Body, Exchange, Client, InFlight, #{key := Key} = Options) ->
 
 -spec to_session({ok, pid(), ecm_sid:nonce()} | error, binary(), ecm_c2s:exchange(),
                  ecm_in_flight:in_flight()) -> ok.
-to_session({ok, Session, Nonce}, Body, {_, Id} = Exchange, InFlight) ->
+to_session({ok, Session, Nonce}, Body, {_, Id, _} = Exchange, InFlight) ->
     case ecm_in_flight:is_dead(Session) of
         true ->
             refuse(Exchange, <<"item-not-found">>);
@@ -60,7 +60,7 @@ start(Open, Exchange) ->
 %% It is noted that this process is to answer, for the case that it cannot start another.
 -spec open(binary(), ecm_c2s:exchange(), ecm_peer:peer(), ecm_in_flight:in_flight(), options()) ->
     ok.
-open(Binary, {_, Id} = Exchange, Client, InFlight, #{key := Key, c2s := Options}) ->
+open(Binary, {_, Id, _} = Exchange, Client, InFlight, #{key := Key, c2s := Options}) ->
     ecm_in_flight:add(Id, self(), InFlight),
     case ecm_body:parse(Binary) of
         {ok, #{sid := _}} ->
@@ -83,7 +83,7 @@ refuse(Exchange, Condition) ->
 
 %% @doc The same to a client that has asked for a Content-Type.
 -spec refuse(ecm_c2s:exchange(), Condition :: binary(), Content :: binary() | none) -> ok.
-refuse({Writer, Id}, Condition, Content) ->
+refuse({Writer, Id, _}, Condition, Content) ->
     Answer = ecm_answer:terminate(Condition, [], Condition =:= <<"item-not-found">>),
     {Status, Body} = ecm_answer:content(Answer),
     ecm_writer:answer(Writer, Id, ecm_content:head(Status, Content), Body).

@@ -8,6 +8,8 @@
 
 -import(ecm_user, [answer/0, answer/1, ask/3, await_sleep/1, deliver/2, open/1, open/2, routed/0]).
 
+%% As ecm_user has it.
+-define(LIMIT, 1000000).
 -define(MESSAGE, "<message xmlns='jabber:client' to='romeo@chat.example'>"
                  "<body>~s</body></message>").
 
@@ -91,7 +93,7 @@ a_request_of_another_session_of_this_process_is_refused() ->
     {ok, Session, Nonce} = ecm_sid:find(ecm_user:key(), Sid),
     Body = <<"<body rid='2' sid='", Sid/binary,
              "' xmlns='http://jabber.org/protocol/httpbind'/>">>,
-    ecm_c2s:request(Session, Nonce bxor 1, Body, {self(), 7}),
+    ecm_c2s:request(Session, Nonce bxor 1, Body, {self(), 7, 5000}),
     {7, 200, Answer} = answer(),
     ?assertMatch(#{<<"type">> := <<"terminate">>, <<"condition">> := <<"item-not-found">>},
                  attributes(Answer)),
@@ -103,7 +105,7 @@ a_request_of_another_session_of_this_process_is_refused() ->
 %% As one of ejabberd's own clients, which got the pid of a session that is over.
 a_process_without_a_bosh_session_refuses() ->
     Session = ecm_user:start(#{}),
-    ecm_c2s:request(Session, 1, <<"<body/>">>, {self(), 7}),
+    ecm_c2s:request(Session, 1, <<"<body/>">>, {self(), 7, 5000}),
     {7, 200, Answer} = answer(),
     ?assertMatch(#{<<"condition">> := <<"item-not-found">>}, attributes(Answer)),
     ecm_user:stop(Session).
@@ -111,7 +113,7 @@ a_process_without_a_bosh_session_refuses() ->
 no_xml_is_a_bad_request() ->
     {Session, Sid} = open(#{}),
     {ok, Session, Nonce} = ecm_sid:find(ecm_user:key(), Sid),
-    ecm_c2s:request(Session, Nonce, <<"<body">>, {self(), 7}),
+    ecm_c2s:request(Session, Nonce, <<"<body">>, {self(), 7, 5000}),
     {7, 400, Answer} = answer(),
     ?assertMatch(#{<<"condition">> := <<"bad-request">>}, attributes(Answer)),
     ecm_user:stop(Session).
@@ -120,7 +122,7 @@ no_xml_is_a_bad_request() ->
 a_client_that_has_gone_is_sent_nothing() ->
     {Session, _} = User = open(#{}),
     ask(User, 2, []),
-    ecm_c2s:gone(Session, {self(), 2}),
+    ecm_c2s:gone(Session, {self(), 2, ?LIMIT}),
     deliver(User, <<"hello">>),
     await_sleep(User),
     receive {answer, 2, _, _} = Answer -> error(Answer) after 0 -> ok end,
@@ -131,7 +133,7 @@ a_client_that_has_gone_is_sent_nothing() ->
 
 a_client_may_go_before_its_session_begins() ->
     Session = ecm_user:start(#{}),
-    ecm_c2s:gone(Session, {self(), 1}),
+    ecm_c2s:gone(Session, {self(), 1, 5000}),
     _ = sys:get_state(Session),
     ?assertEqual([], [Line || {error, _} = Line <- ecm_log:lines()]),
     ecm_user:stop(Session).
@@ -269,7 +271,7 @@ a_client_that_terminates_is_answered() ->
     Body = iolist_to_binary(["<body rid='2' sid='", Sid, "' type='terminate' "
                              "xmlns='http://jabber.org/protocol/httpbind'>", text("last"),
                              "</body>"]),
-    ecm_c2s:request(Session, Nonce, Body, {self(), 2}),
+    ecm_c2s:request(Session, Nonce, Body, {self(), 2, ?LIMIT}),
     {200, Answer} = answer(2),
     ?assertMatch(#{<<"type">> := <<"terminate">>}, attributes(Answer)),
     ?assertEqual(<<"last">>, receive_routed()),

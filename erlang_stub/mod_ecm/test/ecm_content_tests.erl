@@ -29,3 +29,10 @@ asked_test_() ->
                              {#{content => <<"text/html">>}, <<"text/html">>},
                              {#{content => Longest}, Longest},
                              {#{content => <<Longest/binary, "x">>}, none}]].
+
+%% The longest type is written with three bytes for each.
+the_longest_body_fits_into_a_packet_test() ->
+    Type = binary:copy(<<" ">>, 128),
+    Body = binary:copy(<<"x">>, ecm_content:longest_body(4096)),
+    [?assert(iolist_size(ecm_packet:encode(1 bsl 63, ecm_content:answer(Form, Head, Body))) =< 4096)
+     || Form <- [plain, typed], Head <- [200, {599, Type}]].

@@ -63,14 +63,14 @@ options(Changes) ->
 
 %% @doc Where requests go: to a function that makes an answer of body and client.
 answers(Answer) ->
-    fun(Body, {Writer, Id}, Client, _) ->
+    fun(Body, {Writer, Id, _}, Client, _) ->
             {Status, Content} = Answer(Body, Client),
             ecm_writer:answer(Writer, Id, Status, Content)
     end.
 
 %% @doc The same: to a session, which may answer or not.
 gives(Session) ->
-    fun(Body, {_, Id} = Exchange, _, InFlight) ->
+    fun(Body, {_, Id, _} = Exchange, _, InFlight) ->
             ecm_in_flight:add(Id, Session, InFlight),
             Session ! {request, Body, Exchange}
     end.

@@ -14,7 +14,7 @@ requests_of_one_segment_go_to_their_sessions_in_order_test() ->
     Opened = open(#{request => gives(self())}),
     Bodies = [integer_to_binary(N) || N <- lists:seq(1, 1000)],
     send(Opened, [ecm_packet:encode(N, Body) || {N, Body} <- lists:enumerate(Bodies)]),
-    Given = [receive {request, Body, {_, N}} -> {N, Body} end || _ <- Bodies],
+    Given = [receive {request, Body, {_, N, _}} -> {N, Body} end || _ <- Bodies],
     ?assertEqual(lists:enumerate(Bodies), Given),
     stop(Opened).
 
@@ -198,9 +198,9 @@ sessions_are_told_at_the_end_of_a_link_test_() ->
 told_at_the_end(End) ->
     {{Peer, _}, Link} = Opened = open(#{request => gives(self())}),
     send(Opened, [ecm_packet:encode(Id, <<>>) || Id <- [1, 2, 3]]),
-    Exchanges = [receive {request, _, {_, Id} = Exchange} -> Exchange end || Id <- [1, 2, 3]],
+    Exchanges = [receive {request, _, {_, Id, _} = Exchange} -> Exchange end || Id <- [1, 2, 3]],
     [First | Held] = Exchanges,
-    {Writer, 1} = First,
+    {Writer, 1, _} = First,
     ecm_writer:answer(Writer, 1, 200, <<"first">>),
     ?assertEqual({1, <<"first">>}, ecm_link_pair:receive_content(Peer)),
     End(Opened),
@@ -216,7 +216,7 @@ fail({{Peer, _}, _} = Opened) ->
 %% A session that has answered before it ended has left nothing to look for.
 what_was_answered_before_the_session_ended_is_not_dropped_test() ->
     Session = spawn(fun() ->
-                            receive {request, Body, {Writer, Id}} ->
+                            receive {request, Body, {Writer, Id, _}} ->
                                     ecm_writer:answer(Writer, Id, 200, Body)
                             end
                     end),

@@ -82,7 +82,7 @@ what_is_known_of_a_link_that_has_not_begun_test() ->
 an_answered_request_is_in_flight_no_more_test() ->
     {{Peer, _}, Link} = Opened = typed(#{request => gives(self())}),
     send(Opened, 7, "request\n"),
-    {Writer, 7} = receive {request, _, Exchange} -> Exchange end,
+    {Writer, 7, _} = receive {request, _, Exchange} -> Exchange end,
     ?assertMatch(#{in_flight := 1}, ecm_link:info(Link)),
     ecm_writer:answer(Writer, 7, 200, <<>>),
     receive_content(Peer),
@@ -107,7 +107,7 @@ a_client_that_has_gone_is_told_to_its_session_test() ->
 what_is_answered_to_a_client_that_has_gone_is_carried_test() ->
     {{Peer, _}, _} = Opened = typed(#{request => gives(self())}),
     send(Opened, 7, "request\n"),
-    {Writer, 7} = receive {request, _, Exchange} -> Exchange end,
+    {Writer, 7, _} = receive {request, _, Exchange} -> Exchange end,
     send(Opened, 7, "close gone"),
     receive {gone, _} -> ok end,
     ecm_writer:answer(Writer, 7, 200, <<"nobody's">>),
@@ -204,7 +204,7 @@ when_ejabberd_stops_ecm_is_told_test() ->
     Watched = watched(),
     {{Peer, _}, _} = Opened = typed(#{request => gives(self()), watched => [Watched]}),
     send(Opened, 7, "request\n"),
-    {Writer, 7} = receive {request, _, Exchange} -> Exchange end,
+    {Writer, 7, _} = receive {request, _, Exchange} -> Exchange end,
     exit(whereis(Watched), shutdown),
     ?assertEqual({0, <<"drain">>}, receive_content(Peer)),
     ecm_writer:answer(Writer, 7, 200, <<"<body/>">>),

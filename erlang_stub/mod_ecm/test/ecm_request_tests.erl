@@ -9,11 +9,12 @@
 -define(CLIENT, {{192, 0, 2, 7}, 51234}).
 -define(MAX_SIZE, 1000).
 -define(NONCE, 4711).
+-define(EXCHANGE, {self(), 7, 1000000}).
 
 a_request_goes_to_its_session_test() ->
     Body = body(sid(self())),
     InFlight = route(Body),
-    ?assertEqual({request, ?NONCE, Body, {self(), 7}}, receive {ecm, Given} -> Given end),
+    ?assertEqual({request, ?NONCE, Body, ?EXCHANGE}, receive {ecm, Given} -> Given end),
     ?assertEqual([{7, self()}], ecm_in_flight:all(InFlight)).
 
 %% Statuses that even clients without `ver' understand, and 200 where the session is over.
@@ -80,7 +81,7 @@ route(Body, MaxSize) ->
 route(Body, MaxSize, C2s) ->
     InFlight = ecm_in_flight:new(),
     Options = #{key => fun key/0, max_size => MaxSize, c2s => C2s},
-    ecm_request:route(Body, {self(), 7}, ?CLIENT, InFlight, Options),
+    ecm_request:route(Body, ?EXCHANGE, ?CLIENT, InFlight, Options),
     InFlight.
 
 %% What a writer gets.

@@ -282,12 +282,12 @@ what_waits_goes_with_a_report_test() ->
 
 %% What is remembered.
 
-%% A million sessions are like this one, with an exchange of three words.
+%% A million sessions are like this one, with an exchange of four words.
 an_idle_session_is_small_test() ->
     {[], Vanished} = ecm_session:gone(10, 11000, idle(10)),
-    {[], Held} = ecm_session:request(#{rid => 10, els => []}, {self(), 1 bsl 50}, 12000, Vanished),
+    {[], Held} = ecm_session:request(#{rid => 10, els => []}, {self(), 1 bsl 50, 1000000}, 12000, Vanished),
     [_Agreement | Own] = ecm_session:asleep(Held),
-    ?assertEqual(13, erts_debug:flat_size(list_to_tuple(Own))),
+    ?assertEqual(14, erts_debug:flat_size(list_to_tuple(Own))),
     ?assertEqual(Held, ecm_session:awake(ecm_session:asleep(Held))).
 
 %% Four answers after the one that created it.

@@ -10,6 +10,8 @@
          key/0, open/1, open/2, prepare/0, restore/1, routed/0, routed/1, start/1, stop/1]).
 
 -define(CLIENT, {{192, 0, 2, 7}, 51234}).
+%% Bytes of the body of an answer.
+-define(LIMIT, 1000000).
 -define(HOST, <<"chat.example">>).
 
 %% @doc Starts what a session cannot do without, and returns it for restore/1. What is routed comes
@@ -74,7 +76,7 @@ open(Options, Changes) ->
     Limits = #{max_wait => 3600, max_hold => 1, max_inactivity => 3600, max_pause => 3600,
                max_concat => 1000},
     Body = #{rid => 1, to => ?HOST, wait => 3600, hold => 1, ver => <<"1.6">>, els => []},
-    Session ! {ecm, {open, Body, {self(), 1}, key(),
+    Session ! {ecm, {open, Body, {self(), 1, ?LIMIT}, key(),
                      #{session => maps:merge(Limits, maps:get(session, Options, #{})),
                        c2s => [{max_fsm_queue, 10000}],
                        max_waiting => maps:get(max_waiting, Options, 5000),
@@ -89,7 +91,7 @@ ask({Session, Sid}, Rid, Content) ->
     {ok, Session, Nonce} = ecm_sid:find(key(), Sid),
     Body = [io_lib:format("<body rid='~B' sid='~s' xmlns='http://jabber.org/protocol/httpbind'>",
                           [Rid, Sid]), Content, "</body>"],
-    ecm_c2s:request(Session, Nonce, iolist_to_binary(Body), {self(), Rid}).
+    ecm_c2s:request(Session, Nonce, iolist_to_binary(Body), {self(), Rid, ?LIMIT}).
 
 %% @doc Returns the next answer, with the connection that it is for, whose number is the RID.
 answer() ->
