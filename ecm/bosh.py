@@ -12,8 +12,9 @@ from ecm import content_type
 from ecm.cors import METHODS, Cors
 from ecm.limits import RETRY_AFTER
 from ecm.request import Request, RequestError
-from ecm.response import TEXT, response
+from ecm.response import INERT, TEXT, response
 
+_STATUSES: Final = frozenset(HTTPStatus)
 _ALLOW: Final = b"Allow: %b\r\n" % METHODS
 _RETRY: Final = b"Retry-After: %d\r\n" % RETRY_AFTER
 
@@ -38,8 +39,8 @@ def _usual_head(status: int) -> bytes:
 
 
 def _head(status: int, of_type: bytes) -> bytes:
-    phrase = HTTPStatus(status).phrase if status in set(HTTPStatus) else ""
-    return b"HTTP/1.1 %d %b\r\nContent-Type: %b\r\n" % (status, phrase.encode(), of_type)
+    phrase = HTTPStatus(status).phrase if status in _STATUSES else ""
+    return b"HTTP/1.1 %d %b\r\n%bContent-Type: %b\r\n" % (status, phrase.encode(), INERT, of_type)
 
 
 def unavailable(why: str, lines: bytes) -> bytes:

@@ -7,14 +7,25 @@ from ecm.limits import MAX_CONTENT_TYPE
 
 USUAL: Final = b"text/xml; charset=utf-8"
 
-# A media type, and parameters of visible ASCII (RFC 9110, section 8.3.1). No control character can
-# get into the header.
-_TOKEN: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_MEDIA_TYPE: Final = re.compile(rf"{_TOKEN}/{_TOKEN}(?: *;[ -~]*)?")
+# XML (RFC 7303): what else there is, a browser that shows an answer as a page reads as its sender
+# likes. The only parameter is the encoding that answers have, for in another one they may be
+# another text. A value has no control character, so that nothing else gets into the header.
+_XML: Final = re.compile(
+    r"(?:text/xml|application/xml|(?:text|application)/([!#$&^_.+0-9a-z-]+)\+xml)"
+    r'(?: *; *charset=(?:utf-8|"utf-8"))?',
+    re.ASCII | re.IGNORECASE,
+)
+
+# Parts of the names of XML's languages that run something: XHTML, SVG, MathML, XSLT, XUL.
+# ``ecm.response.INERT`` keeps browsers from it; these keep those that do not know that.
+_SCRIPTED: Final = ("html", "svg", "math", "xsl", "xul")
 
 
 def value(asked: str | None) -> bytes:
-    """Return the value of the header: what a client asks for, if it can be one, or the usual."""
-    if asked is None or len(asked) > MAX_CONTENT_TYPE or not _MEDIA_TYPE.fullmatch(asked):
+    """Return the value of the header: what a client asks for, if it may be that, or the usual."""
+    if asked is None or len(asked) > MAX_CONTENT_TYPE:
+        return USUAL
+    xml = _XML.fullmatch(asked)
+    if xml is None or any(part in (xml[1] or "").lower() for part in _SCRIPTED):
         return USUAL
     return asked.encode()

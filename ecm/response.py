@@ -15,6 +15,14 @@ CLOSE: Final = b"Connection: close\r\n"
 # Goes before the body of a request that asks for it (RFC 9110, section 10.1.1).
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
+# A form of any page may post here, and its browser shows the answer as a page of this origin: as
+# XML, in which a stanza with XHTML may bring a script. The browser shall not take it for another
+# type (Fetch standard), nor run, load or frame anything in it (Content Security Policy). Pages that
+# fetch an answer and read it are not concerned.
+INERT: Final = (
+    b"X-Content-Type-Options: nosniff\r\nContent-Security-Policy: default-src 'none'; sandbox\r\n"
+)
+
 TEXT: Final = b"Content-Type: text/plain; charset=utf-8\r\n"
 
 
@@ -24,9 +32,10 @@ def response(status: HTTPStatus, lines: bytes, body: bytes, head: bool = False) 
     ``lines`` are whole header lines. With ``head`` the body is announced and not sent (RFC 9110,
     section 9.3.2).
     """
-    return b"HTTP/1.1 %d %b\r\n%bContent-Length: %d\r\n\r\n%b" % (
+    return b"HTTP/1.1 %d %b\r\n%b%bContent-Length: %d\r\n\r\n%b" % (
         status,
         status.phrase.encode(),
+        INERT,
         lines,
         len(body),
         b"" if head else body,

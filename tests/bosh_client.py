@@ -80,10 +80,7 @@ class BoshClient:
 
     async def ask(self, payload: str = "", **attributes: str) -> Element:
         """Send a request, and return the body of its answer. Raises Refused."""
-        self._rid += 1
-        named = {"rid": str(self._rid), "sid": self.sid} | attributes
-        written = " ".join(f"{key}={quoteattr(value)}" for key, value in named.items() if value)
-        body = f"<body xmlns='{HTTPBIND}' xmlns:xmpp='{XBOSH}' {written}>{payload}</body>"
+        body = self.next_body(payload, **attributes)
         response = await self._http.post(self._url, data=body.encode(), headers=self._headers)
         text = await content(response)
         if response.code != 200:
@@ -95,6 +92,13 @@ class BoshClient:
         if answer.get("type") == "terminate":
             raise Refused(_condition(answer))
         return answer
+
+    def next_body(self, payload: str = "", **attributes: str) -> str:
+        """Return the body of the next request, as it is to be sent by whoever is given it."""
+        self._rid += 1
+        named = {"rid": str(self._rid), "sid": self.sid} | attributes
+        written = " ".join(f"{key}={quoteattr(value)}" for key, value in named.items() if value)
+        return f"<body xmlns='{HTTPBIND}' xmlns:xmpp='{XBOSH}' {written}>{payload}</body>"
 
     async def ask_again(self) -> Element:
         """Repeat the last request, whose answer was lost, and return the body of the answer."""

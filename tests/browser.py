@@ -5,7 +5,8 @@ from __future__ import annotations
 import atexit
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from selenium.common.exceptions import TimeoutException
@@ -108,6 +109,23 @@ class Browser:
     def press(self, selector: str, *keys: str) -> None:
         """Type into a field, key by key; ``Keys`` has those that are no characters."""
         self._driver.find_element(By.CSS_SELECTOR, selector).send_keys(*keys)
+
+    @contextmanager
+    def inside(self, frame: str) -> Iterator[None]:
+        """Look into a frame of the page."""
+        self._driver.switch_to.frame(self._driver.find_element(By.CSS_SELECTOR, frame))
+        yield
+        self._driver.switch_to.default_content()
+
+    @contextmanager
+    def newest_window(self) -> Iterator[None]:
+        """Look into the window that the page has opened, and close it."""
+        self._wait.until(lambda driver: len(driver.window_handles) == 2)
+        first, newest = self._driver.window_handles
+        self._driver.switch_to.window(newest)
+        yield
+        self._driver.close()
+        self._driver.switch_to.window(first)
 
     def decline(self) -> str:
         """Answer the question that the page asks in a dialog with no; return the question."""

@@ -5,7 +5,8 @@ the connection stays open. ejabberd, at the other end of the link, answers a bod
 
 In the scripts each line after ``>`` goes to ECM and each after ``<`` comes back, with a CRLF at its
 end; what stands after ``>>`` and ``<<`` has no other end than what is written there. Requests with
-``or`` between them have the same answer. ``< ...`` are the lines that all refusals have.
+``or`` between them have the same answer. ``< ...`` are the lines that all refusals have. What every
+answer has behind its first line is not written.
 """
 
 from collections.abc import Iterable, Iterator
@@ -14,6 +15,11 @@ from twisted.trial.unittest import TestCase
 
 from tests.joined import Client, Joined
 from tests.pieces import whole_and_bytewise
+
+EVERY_ANSWER = [
+    "X-Content-Type-Options: nosniff",
+    "Content-Security-Policy: default-src 'none'; sandbox",
+]
 
 REFUSAL = [
     "Content-Type: text/plain; charset=utf-8",
@@ -326,6 +332,8 @@ def said(who: str, lines: list[str]) -> bytes:
         mark, _, text = line.partition(" ")
         if text == "...":
             text = "\r\n".join(REFUSAL)
+        elif mark == "<" and text.startswith("HTTP/1.1 "):
+            text = "\r\n".join([text, *EVERY_ANSWER])
         if mark == who:
             parts.append(f"{text}\r\n")
         elif mark == who * 2:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
+from ecm.response import INERT
 from tests.joined import DATE, FIRST_ID, MAX_BODY, QUEUE_TIMEOUT, Joined
 from tests.pieces import cut, cuts
 
@@ -16,9 +17,9 @@ ORIGIN = b"Access-Control-Allow-Origin: *\r\n"
 def answer(body: bytes, connection: bytes = b"") -> bytes:
     """The response that carries an answer from the link."""
     return (
-        b"HTTP/1.1 200 OK\r\n"
+        b"HTTP/1.1 200 OK\r\n%b"
         b"Content-Type: text/xml; charset=utf-8\r\n"
-        b"%b%b%bContent-Length: %d\r\n\r\n%b" % (DATE, ORIGIN, connection, len(body), body)
+        b"%b%b%bContent-Length: %d\r\n\r\n%b" % (INERT, DATE, ORIGIN, connection, len(body), body)
     )
 
 
@@ -217,7 +218,8 @@ class GoneTests(TestCase):
 class NoLinkTests(TestCase):
     RETRY = (
         b"HTTP/1.1 503 Service Unavailable\r\n"
-        b"Content-Type: text/plain; charset=utf-8\r\n"
+        + INERT
+        + b"Content-Type: text/plain; charset=utf-8\r\n"
         b"Retry-After: 5\r\n" + DATE + ORIGIN
     )
 
@@ -277,8 +279,7 @@ class OwnAnswerTests(TestCase):
     def test_a_preflight_request_is_granted(self) -> None:
         self.assertEqual(
             self.client.send(b"OPTIONS /http-bind HTTP/1.1\r\nOrigin: https://a.example\r\n\r\n"),
-            b"HTTP/1.1 200 OK\r\n"
-            b"Allow: POST, GET, HEAD, OPTIONS\r\n"
+            b"HTTP/1.1 200 OK\r\n" + INERT + b"Allow: POST, GET, HEAD, OPTIONS\r\n"
             b"Access-Control-Allow-Methods: POST, GET, HEAD, OPTIONS\r\n"
             b"Access-Control-Allow-Headers: Content-Type\r\n"
             b"Access-Control-Max-Age: 86400\r\n" + DATE + ORIGIN + b"Content-Length: 0\r\n\r\n",
@@ -289,9 +290,9 @@ class OwnAnswerTests(TestCase):
         head, _, body = page.partition(b"\r\n\r\n")
         self.assertEqual(
             head,
-            b"HTTP/1.1 200 OK\r\n"
+            b"HTTP/1.1 200 OK\r\n%b"
             b"Content-Type: text/plain; charset=utf-8\r\n"
-            b"%b%bContent-Length: %d" % (DATE, ORIGIN, len(body)),
+            b"%b%bContent-Length: %d" % (INERT, DATE, ORIGIN, len(body)),
         )
         self.assertIn(b"It works.", body)
         self.assertEqual(self.client.send(b"HEAD /http-bind/ HTTP/1.1\r\n\r\n"), head + b"\r\n\r\n")
@@ -305,8 +306,8 @@ class OwnAnswerTests(TestCase):
     def test_other_paths_are_not_found(self) -> None:
         body = b"There is nothing here.\n"
         head = (
-            b"HTTP/1.1 404 Not Found\r\nContent-Type: text/plain; charset=utf-8\r\n"
-            b"%bContent-Length: %d\r\n\r\n" % (DATE, len(body))
+            b"HTTP/1.1 404 Not Found\r\n%bContent-Type: text/plain; charset=utf-8\r\n"
+            b"%bContent-Length: %d\r\n\r\n" % (INERT, DATE, len(body))
         )
         self.assertEqual(self.client.post(b"x", path=b"/other"), head + body)
         self.assertEqual(self.client.send(b"HEAD /http-binding HTTP/1.1\r\n\r\n"), head)

@@ -9,23 +9,27 @@ from ecm.demo.plan import DOMAIN
 from tests.bosh_client import HTTPBIND, http_client
 from tests.link_case import LinkTestCase
 
-HTML = "text/html; charset=utf-8"
+OTHER = "application/xmpp+xml; charset=utf-8"
 USUAL = "text/xml; charset=utf-8"
 
 
 class ContentTypeTests(LinkTestCase):
     async def test_a_session_has_it_from_its_first_answer_to_its_last(self) -> None:
-        await self.begin(HTML)
+        await self.begin(OTHER)
         for rest in ("ack='1'/>", "><", "type='terminate'/>"):
-            await self.assert_type(HTML, rest)
+            await self.assert_type(OTHER, rest)
 
     async def test_one_that_is_not_to_be_has_it_too(self) -> None:
-        await self.begin(HTML)
+        await self.begin(OTHER)
         self.sid = ""
-        await self.assert_type(HTML, f"to='' content='{HTML}'/>")
+        await self.assert_type(OTHER, f"to='' content='{OTHER}'/>")
 
     async def test_it_is_the_usual_one_where_a_client_asks_for_nothing_sane(self) -> None:
         await self.begin("a/b&#10;X-Own: header")
+        await self.assert_type(USUAL, "/>")
+
+    async def test_it_is_the_usual_one_where_a_browser_would_run_scripts(self) -> None:
+        await self.begin("text/html")
         await self.assert_type(USUAL, "/>")
 
     async def begin(self, asked: str) -> None:
@@ -33,7 +37,7 @@ class ContentTypeTests(LinkTestCase):
         self.http = http_client(self)
         self.rid = randbelow(2**32)
         self.sid = ""
-        wanted = USUAL if "&" in asked else asked
+        wanted = OTHER if asked == OTHER else USUAL
         begin = f"to='{DOMAIN}' wait='60' hold='0' ver='1.11' content='{asked}'/>"
         self.sid = fromstring(await self.assert_type(wanted, begin)).attrib["sid"]
 

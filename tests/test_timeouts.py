@@ -3,6 +3,7 @@
 from twisted.trial.unittest import TestCase
 
 from ecm import limits
+from ecm.response import INERT
 from tests.joined import FIRST_ID, Joined
 
 HEAD = b"POST /http-bind HTTP/1.1\r\nContent-Length: 10\r\n\r\n"
@@ -110,7 +111,7 @@ class SlowReaderTests(TestCase):
 
 
 class ConnectionLimitTests(TestCase):
-    REFUSED = b"HTTP/1.1 503 Service Unavailable\r\n"
+    REFUSED = b"HTTP/1.1 503 Service Unavailable\r\n" + INERT
 
     def test_connections_in_all(self) -> None:
         ecm = Joined(max_connections=2)
