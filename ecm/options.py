@@ -14,6 +14,7 @@ from ecm import __version__
 from ecm.cors import Cors
 from ecm.limits import BACKLOG, LEAST_SECRET, MAX_WORKERS, REQUEST_OVERHEAD, ClientLimits
 from ecm.numbers import NUMBERS
+from ecm.origin import origin
 from ecm.settings import ClientSettings, EcmSettings, LinkSettings, Protocol
 from ecm.source import FORWARDED, X_FORWARDED_FOR, Proxies
 
@@ -103,7 +104,8 @@ class Options(usage.Options):
         self["trusted-proxy"].append(cidr)
 
     def opt_cors_origin(self, origin: str) -> None:
-        """* ORIGIN (https://chat.example) whose pages may use BOSH. [default: any]"""
+        """* ORIGIN (https://chat.example) whose pages may use BOSH, or * for any.
+        [default: any]"""
         self["cors-origin"].append(origin)
 
     def opt_cors_header(self, header: str) -> None:
@@ -216,12 +218,15 @@ class Options(usage.Options):
         )
 
     def _cors(self) -> Cors:
-        if self["cors-credentials"] and not self["cors-origin"]:
-            raise ValueError("--cors-credentials: say with --cors-origin for whom")
+        credentials = bool(self["cors-credentials"])
+        listed = [text for text in self["cors-origin"] if text != "*"]
+        if credentials and (not listed or "*" in self["cors-origin"]):
+            raise ValueError("--cors-credentials: say with --cors-origin for whom, and not *")
+        origins = frozenset(_origin(text) for text in listed)
         return Cors(
-            origins=frozenset(_header_value("cors-origin", text) for text in self["cors-origin"]),
-            credentials=bool(self["cors-credentials"]),
-            headers=tuple(_header_value("cors-header", text) for text in self["cors-header"]),
+            origins=frozenset() if "*" in self["cors-origin"] else origins,
+            credentials=credentials,
+            headers=tuple(_header_name(text, credentials) for text in self["cors-header"]),
         )
 
     def _proxies(self) -> Proxies:
@@ -278,10 +283,26 @@ def _spellings(paths: list[str]) -> list[bytes]:
     return bare + [path + b"/" for path in bare]
 
 
-def _header_value(name: str, text: str) -> bytes:
-    if not text or not text.isascii() or not text.isprintable() or " " in text:
-        raise ValueError(f"--{name} {text}: this is none")
+def _origin(text: str) -> bytes:
+    try:
+        return origin(text)
+    except ValueError as error:
+        raise ValueError(f"--cors-origin {_shown(text)}: {error}") from None
+
+
+def _header_name(text: str, credentials: bool) -> bytes:
+    if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", text):
+        raise ValueError(
+            f"--cors-header {_shown(text)}: give the name of one header, such as X-Token"
+        )
+    if text == "*" and credentials:
+        raise ValueError("--cors-header *: with --cors-credentials it stands for no header")
     return text.encode()
+
+
+def _shown(text: str) -> str:
+    """Return text as a part of one line."""
+    return text if text.isprintable() else ascii(text)
 
 
 def _network(cidr: str) -> IPv4Network | IPv6Network:

@@ -24,7 +24,7 @@ PURE = [
         "request",
         "response",
     ),
-    *("settings", "source", "typed", "proof", "dialogue"),
+    *("settings", "source", "typed", "proof", "dialogue", "origin"),
     "backoff",
 ]
 NOT_PURE = {"twisted", "time", "datetime", "socket", "asyncio", "select", "random", "os"}
@@ -43,7 +43,7 @@ LAYERS = [
     *("connection", "exchange", "client", "refused", "clients", "proxied", "web"),
     *("instance", "open_files", "channel", "acceptor", "doors", "worker_log", "worker"),
     *("nursery_process", "nursery", "seat", "workers"),
-    *("numbers", "options", "service"),
+    *("numbers", "origin", "options", "service"),
 ]
 
 

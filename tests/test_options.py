@@ -118,6 +118,10 @@ class SettingsTests(TestCase):
         origins = frozenset({b"https://a.example", b"https://b.example"})
         self.assertEqual(cors, Cors(origins, credentials=True, headers=(b"X-A", b"X-B")))
 
+    def test_a_star_is_any_origin(self) -> None:
+        for more in ((), ("--cors-origin", "https://a.example")):
+            self.assertEqual(parse("--cors-origin", "*", *more).clients.cors, Cors())
+
     def test_proxies(self) -> None:
         self.assertEqual(parse().clients.proxies, Proxies())
         proxies = parse(
@@ -130,8 +134,24 @@ class SettingsTests(TestCase):
     def test_mistakes(self) -> None:
         mistakes = {
             ("--cors-credentials",): "--cors-credentials: say with --cors-origin for whom",
-            ("--cors-origin", "a b"): "--cors-origin a b: this is none",
-            ("--cors-header", "X\r\nY"): "--cors-header X",
+            (
+                *("--cors-credentials", "--cors-origin", "https://a.example"),
+                *("--cors-origin", "*"),
+            ): "--cors-credentials: say with --cors-origin for whom, and not *",
+            ("--cors-origin", "null"): "--cors-origin null: this is sent by any page in a sandbox",
+            (
+                *("--cors-origin", "https://Chat.example/"),
+            ): "--cors-origin https://Chat.example/: no browser sends this, give https://chat.e",
+            (
+                "--cors-origin",
+                "a\nb",
+            ): "--cors-origin 'a\\nb': no browser sends this, give one like",
+            ("--cors-header", "X\r\nY"): "--cors-header 'X\\r\\nY': give the name of one header",
+            ("--cors-header", "X Y"): "--cors-header X Y: give the name of one header, such as",
+            (
+                *("--cors-credentials", "--cors-origin", "https://a.example"),
+                *("--cors-header", "*"),
+            ): "--cors-header *: with --cors-credentials it stands for no header",
             ("--trusted-proxy", "192.0.2.1/24"): "--trusted-proxy 192.0.2.1/24: ",
             ("--trusted-proxy", "nginx"): "--trusted-proxy nginx: ",
             ("--proxy-header", "via"): "--proxy-header: x-forwarded-for or forwarded",
