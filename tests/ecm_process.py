@@ -12,8 +12,9 @@ from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.protocol import Factory, Protocol
 from twisted.trial.unittest import TestCase
 
-from ecm.packet import LINK_ID, PacketDecoder, encode
+from ecm.packet import LINK_ID, PacketDecoder
 from ecm.transport import IStreamTransport
+from tests import typed_end
 from tests.process import Process, script, start
 
 LOOPBACK = "tcp:0:interface=127.0.0.1"
@@ -28,10 +29,7 @@ def temporary_folder(test: TestCase) -> Path:
 
 
 class Ejabberd(Protocol):
-    """The other end of a plain link: answers each request with its own body, at once or when told.
-
-    To hello it answers with a BOSH error, as one that knows nothing of connection 0.
-    """
+    """The other end of a link: answers each request, at once or when told."""
 
     transport: IStreamTransport
 
@@ -61,11 +59,16 @@ class Ejabberd(Protocol):
             self.transport.pauseProducing()
 
     def dataReceived(self, data: bytes) -> None:
-        for connection_id, body in self._decoder.feed(data):
+        for connection_id, said in self._decoder.feed(data):
+            body = typed_end.asked(said)
             if connection_id == LINK_ID:
-                self.transport.write(encode(LINK_ID, b"<body type='terminate'/>"))
-            else:
-                self._received(encode(connection_id, body))
+                self.transport.write(typed_end.reply(said))
+            elif body is not None:
+                self._received(typed_end.answer(connection_id, self.answer_to(body)))
+
+    def answer_to(self, body: bytes) -> bytes:
+        """Return what answers a request: its own body."""
+        return body
 
     def _received(self, packet: bytes) -> None:
         self._held += packet

@@ -12,7 +12,6 @@ from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
-from ecm.packet import PacketDecoder, encode
 from tests.certificates import make_certificate
 from tests.ecm_process import LOOPBACK, EcmTestCase, Ejabberd, temporary_folder
 from tests.pieces import whole_and_bytewise
@@ -36,13 +35,8 @@ class LargeAnswers(Ejabberd):
 
     body = LARGE
 
-    def connectionMade(self) -> None:
-        super().connectionMade()
-        self._decoder = PacketDecoder()
-
-    def dataReceived(self, data: bytes) -> None:
-        for connection_id, _ in self._decoder.feed(data):
-            self.transport.write(encode(connection_id, self.body))
+    def answer_to(self, body: bytes) -> bytes:
+        return self.body
 
 
 def connect_small(port: int) -> socket.socket:

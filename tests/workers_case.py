@@ -9,8 +9,9 @@ from twisted.internet.endpoints import TCP4ClientEndpoint, TCP4ServerEndpoint, c
 from twisted.internet.protocol import Factory, Protocol
 from twisted.trial.unittest import TestCase
 
-from ecm.packet import LINK_ID, PacketDecoder, encode
+from ecm.packet import LINK_ID, PacketDecoder
 from ecm.transport import IStreamTransport
+from tests import typed_end
 from tests.ecm_process import EcmTestCase
 from tests.process import Process
 from tests.raw_client import RawClient
@@ -33,25 +34,26 @@ class Link(Protocol):
         self._decoder = PacketDecoder()
 
     def dataReceived(self, data: bytes) -> None:
-        for connection_id, body in self._decoder.feed(data):
+        for connection_id, content in self._decoder.feed(data):
+            body = typed_end.asked(content)
             if connection_id == LINK_ID:
-                self._greeted(body)
-            else:
+                self._said(content)
+            elif body is not None:
                 self.held[body] = connection_id
                 self.links.asked()
 
-    def _greeted(self, hello: bytes) -> None:
-        name = re.search(rb"instance=\S+?(?::|%3A)([0-9]+)", hello)
-        assert name is not None, hello
-        self.process = int(name[1])
-        self.transport.write(encode(LINK_ID, b"<body type='terminate'/>"))
-        self.links.asked()
+    def _said(self, content: bytes) -> None:
+        self.transport.write(typed_end.reply(content))
+        name = re.match(rb"hello .*instance=\S+?(?::|%3A)([0-9]+)", content)
+        if name is not None:
+            self.process = int(name[1])
+            self.links.asked()
 
     def answer(self) -> None:
         """Answer each request that is held with its own body."""
         held, self.held = self.held, {}
         for body, connection_id in held.items():
-            self.transport.write(encode(connection_id, body))
+            self.transport.write(typed_end.answer(connection_id, body))
 
 
 class Links(Factory):
