@@ -196,11 +196,14 @@ class Dialogue:
             return self._not_understood(connection_id, content, "malformed", error.name)
         return self._typed(connection_id, line, now)
 
-    def tick(self, now: float) -> list[Event]:
-        """Some time has passed, a second or less."""
+    def tick(self, now: float, incomplete_for: float = 0.0) -> list[Event]:
+        """Some time has passed, a second or less; a packet has been incomplete for so long."""
         self._pings = 0
         if self.state is State.ASKING:
             return self._unanswered() if now - self._began >= HELLO_TIMEOUT else []
+        if incomplete_for >= self._settings.dead_time and self.state is not State.CLOSED:
+            text = f"a packet was not complete after {self._settings.dead_time} seconds"
+            return self._fault("silent", text, text)
         if not self.is_typed:
             return []
         if now - self._heard >= self._settings.dead_time:
@@ -211,6 +214,8 @@ class Dialogue:
 
     def no_packet(self, error: PacketError) -> list[Event]:
         """What has come is no packet."""
+        if self.state is State.CLOSED:
+            return []
         why = f"ejabberd has sent what is no packet: {error}"
         return self._fault("malformed", error.name, why)
 

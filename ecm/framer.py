@@ -13,6 +13,9 @@ class PacketReceiver(Protocol):
 
     def __init__(self, max_packet: int) -> None:
         self._decoder = PacketDecoder(max_packet)
+        # The packet that was incomplete when it was looked at last, and when it was so first.
+        self._incomplete = 0
+        self._since = 0.0
 
     def dataReceived(self, data: bytes) -> None:
         try:
@@ -20,6 +23,13 @@ class PacketReceiver(Protocol):
                 self.packet_received(connection_id, content)
         except PacketError as error:
             self.packet_error(error)
+
+    def incomplete_for(self, now: float) -> float:
+        """Return for how long the same packet has been incomplete, as far as was looked at."""
+        if self._decoder.begun != self._incomplete:
+            self._incomplete = self._decoder.begun
+            self._since = now
+        return now - self._since if self._decoder.held else 0.0
 
     def packet_received(self, connection_id: int, content: bytes) -> None:
         """Take one packet."""

@@ -132,7 +132,7 @@ class LinkProtocol(PacketReceiver):
         if self.connected and self._dialogue.state is State.CLOSED:
             self.transport.abortConnection()
         elif self.connected and self._begun:
-            self._do(self._dialogue.tick(now))
+            self._do(self._dialogue.tick(now, self.incomplete_for(now)))
         elif self.connected and now - self._connected_at >= HANDSHAKE_TIMEOUT:
             self._refusal = LinkRefused(f"TLS was not agreed upon in {HANDSHAKE_TIMEOUT} seconds")
             self.transport.abortConnection()

@@ -18,6 +18,15 @@ from ecm.origin import origin
 from ecm.settings import ClientSettings, EcmSettings, LinkSettings, Protocol
 from ecm.source import FORWARDED, X_FORWARDED_FOR, Proxies
 
+_OPEN = (
+    "other users of this machine can get at the secret in {file}, its mode is {mode:04o}:"
+    " chmod o= {file}"
+)
+_NO_SECRET = (
+    "the link has no secret: whoever listens at {upstream} while ejabberd does not is given"
+    " passwords; set --link-secret-file here and secret_file for mod_ecm"
+)
+
 LISTEN = ["tcp:5280"]
 PATHS = ["/http-bind", "/bosh"]
 UPSTREAM = "tcp:127.0.0.1:5290"
@@ -266,6 +275,14 @@ def _secret(file: str | None) -> bytes | None:
             f" {len(secret)}; head -c 32 /dev/urandom | base64 makes one"
         )
     return secret
+
+
+def secret_warnings(file: str | None, upstream: str) -> list[str]:
+    """Return what is not safe about the secret of the link, or about its absence."""
+    if file is not None:
+        mode = Path(file).stat().st_mode & 0o777
+        return [_OPEN.format(file=file, mode=mode)] if mode & 0o007 else []
+    return [] if upstream.startswith("unix:") else [_NO_SECRET.format(upstream=upstream)]
 
 
 def _with_backlog(endpoint: str) -> str:

@@ -48,12 +48,14 @@ class PacketDecoder:
     holds only when there is enough for the next step: a header, or the packet it announces.
     """
 
-    __slots__ = ("_held", "_max_packet", "_wanted")
+    __slots__ = ("_held", "_max_packet", "_wanted", "begun")
 
     def __init__(self, max_packet: int = MAX_PACKET) -> None:
         self._max_packet = max_packet
         self._held = bytearray()
         self._wanted = HEADER_SIZE
+        # How many packets have been held before they were complete: it tells them apart.
+        self.begun = 0
 
     @property
     def held(self) -> int:
@@ -66,7 +68,8 @@ class PacketDecoder:
         Raises PacketError once all the packets before the fault have been yielded; the decoder
         is of no more use then. Nothing is taken before the first packet is asked for.
         """
-        if self._held:
+        joined = bool(self._held)
+        if joined:
             self._held += data
             if len(self._held) < self._wanted:
                 return
@@ -81,7 +84,9 @@ class PacketDecoder:
                 break
             yield connection_id, data[start + HEADER_SIZE : start + length]
             start += length
-        self._held += data[start:]
+        if start < size:
+            self._held += data[start:]
+            self.begun += start > 0 or not joined
 
     def _header(self, data: bytes, start: int) -> tuple[int, int]:
         """Return length and connection ID of the packet whose header begins at ``start``."""

@@ -13,7 +13,7 @@ from ecm import __version__, open_files
 from ecm.errors import CannotStart
 from ecm.hurry import hurried_by_signals
 from ecm.instance import Instance
-from ecm.options import Options
+from ecm.options import Options, secret_warnings
 from ecm.proxied import ProxiedFactory
 from ecm.settings import EcmSettings
 from ecm.workers import Workers
@@ -68,7 +68,10 @@ class Announcement(Service):
 
     def startService(self) -> None:
         super().startService()
-        workers = self._options["workers"]
+        options = self._options
+        for warning in secret_warnings(options["link-secret-file"], options["upstream"]):
+            _log.warn("{warning}", warning=warning)
+        workers = options["workers"]
         _log.info("{files}", files=open_files.enough_for(self._files, workers))
         _log.info(
             "ECM {version} serves BOSH on {paths} at {listen}, for ejabberd at {upstream}{workers}",

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from ecm.demo.plan import DOMAIN
@@ -41,6 +42,7 @@ class Listeners:
     def __init__(self, folder: Path) -> None:
         self.secret_file = folder / "secret"
         self.secret_file.write_text(SECRET)
+        self.secret_file.chmod(0o600)
         roots, pem = _certificate(folder)
         self._options: dict[str, dict[str, Any]] = {
             "auto": {"protocol": "auto"},
@@ -59,13 +61,20 @@ class Listeners:
         names = [*self._options, *self._strangers]
         self.distribution_port, *ports = _free_ports(1 + len(names))
         self._ports = dict(zip(names, ports, strict=True))
-        self._unix = folder / "link.sock"
+        self._unix: dict[str, dict[str, Any]] = {
+            "unix": {},
+            "unix-group": {"socket_group": "daemon"},
+            "unix-open": {"socket_mode": "0666"},
+        }
+        # Everybody may look for a socket here; who may connect, it says itself.
+        self._sockets = TemporaryDirectory(prefix="links-")
+        Path(self._sockets.name).chmod(0o755)
         self._tls_upstream = f"tls:{HOST}:{self._ports['tls']}:trustRoots={roots}"
 
     def upstream(self, name: str) -> str:
         """Return how ECM reaches a listener, for its option of this name."""
-        if name == "unix":
-            return f"unix:{self._unix}"
+        if name in self._unix:
+            return f"unix:{self._sockets.name}/{name}.sock"
         return self._tls_upstream if name == "tls" else f"tcp:{HOST}:{self._ports[name]}"
 
     def port(self, name: str) -> int:
@@ -85,7 +94,10 @@ class Listeners:
             {"module": "ejabberd_http", "ip": HOST, "port": self._ports[name]} | options
             for name, options in self._strangers.items()
         ]
-        return [*tcp, *strangers, _ECM | {"port": f"unix:{self._unix}"}]
+        unix = [
+            _ECM | {"port": self.upstream(name)} | options for name, options in self._unix.items()
+        ]
+        return [*tcp, *strangers, *unix]
 
 
 def _free_ports(number: int) -> set[int]:

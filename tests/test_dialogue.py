@@ -210,6 +210,12 @@ class TypedTests(TestCase):
         self.assertEqual(said, error("malformed", "id-too-large"))
         self.assertIn("no packet: id-too-large", why(close))
 
+    def test_what_comes_after_the_end_is_nothing(self) -> None:
+        dialogue = typed()
+        dialogue.packet(0, b"error silent x", 0)
+        self.assertEqual(dialogue.no_packet(PacketError("id-too-large", b"000")), [])
+        self.assertEqual(dialogue.packet(0, b"ping 1", 0) + dialogue.tick(99, 99), [])
+
     def test_ejabberd_drains(self) -> None:
         dialogue = typed()
         self.assertEqual(dialogue.packet(0, b"drain", 0), [Drains()])

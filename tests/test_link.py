@@ -1,6 +1,6 @@
 """The link: what crosses it, what is refused, and when it is given up."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from twisted.internet.interfaces import ISSLTransport
 from twisted.internet.testing import EventLoggingObserver
@@ -166,6 +166,54 @@ class TlsTests(TestCase):
         self.assertTrue(self.transport.aborted)
         why = self.failureResultOf(self.link.ready, LinkRefused)
         self.assertIn("TLS was not agreed upon in 10 seconds", str(why.value))
+
+
+class IncompleteTests(TestCase):
+    """A packet that has begun has the dead-peer time to become complete, on any link."""
+
+    def links(self) -> Iterator[Joined]:
+        yield Joined()
+        typed = Joined(link=SETTINGS)
+        typed.link.dataReceived(HELLO)
+        typed.received()
+        yield typed
+
+    def test_it_is_waited_for_and_then_the_link_is_given_up(self) -> None:
+        for ecm in self.links():
+            said = encode(7, bytes(100))
+            for at in range(30):
+                self.assertTrue(ecm.link_transport.connected)
+                ecm.link.dataReceived(said[at : at + 1])
+                ecm.pass_time(1)
+            self.assertTrue(ecm.link_transport.connected)
+            ecm.pass_time(1)
+            self.assertFalse(ecm.link_transport.connected)
+            self.assertFalse(ecm.table.linked)
+
+    def test_a_typed_peer_is_told_why(self) -> None:
+        *_, ecm = self.links()
+        ecm.pass_time(10)
+        ecm.link.dataReceived(b"0")
+        ecm.pass_time(10)
+        ecm.link.dataReceived(b"0")
+        ecm.pass_time(21)
+        error = b"error silent a packet was not complete after 30 seconds"
+        self.assertEqual(ecm.received()[-1], (0, error))
+
+    def test_each_packet_has_its_own_time(self) -> None:
+        for ecm in self.links():
+            said = encode(7, b"")
+            ecm.link.dataReceived(said[:10])
+            for _ in range(60):
+                ecm.pass_time(1)
+                ecm.link.dataReceived(said[10:] + said[:10])
+            self.assertTrue(ecm.link_transport.connected)
+
+    def test_a_link_on_which_nothing_is_said_waits_for_none(self) -> None:
+        ecm = Joined()
+        ecm.link.dataReceived(encode(7, b""))
+        ecm.pass_time(300)
+        self.assertTrue(ecm.link_transport.connected)
 
 
 class TypedTests(TestCase):

@@ -12,7 +12,7 @@ from twisted.trial.unittest import TestCase
 from ecm import __version__, limits
 from ecm.cors import Cors
 from ecm.numbers import NUMBERS
-from ecm.options import Options
+from ecm.options import Options, secret_warnings
 from ecm.proxied import ProxiedFactory
 from ecm.service import makeService
 from ecm.settings import LinkSettings, Protocol
@@ -161,6 +161,22 @@ class SettingsTests(TestCase):
         for arguments, message in mistakes.items():
             stopped = self.assertRaises(SystemExit, parse, *arguments)
             self.assertTrue(str(stopped).startswith(f"twistd ecm: {message}"), str(stopped))
+
+
+class SecretWarningTests(TestCase):
+    def test_a_file_that_others_can_get_at(self) -> None:
+        file = temporary_folder(self) / "secret"
+        file.write_bytes(b"0123456789abcdef")
+        for mode, is_open in ((0o600, False), (0o640, False), (0o644, True), (0o602, True)):
+            file.chmod(mode)
+            warnings = secret_warnings(str(file), "tcp:127.0.0.1:5290")
+            self.assertEqual(len(warnings), is_open, oct(mode))
+        self.assertIn(f"its mode is 0602: chmod o= {file}", warnings[0])
+
+    def test_no_secret(self) -> None:
+        [warning] = secret_warnings(None, "tcp:127.0.0.1:5290")
+        self.assertIn("whoever listens at tcp:127.0.0.1:5290", warning)
+        self.assertEqual(secret_warnings(None, "unix:/run/ejabberd/ecm.sock"), [])
 
 
 class LinkOptionTests(TestCase):

@@ -40,6 +40,16 @@ class VectorTests(TestCase):
             self.assertEqual(found, [(int(vector["id"]), bytes.fromhex(vector["content"]))])
             self.assertEqual(decoder.held, 4)
 
+    def test_a_packet_that_is_held_is_told_from_those_before(self) -> None:
+        decoder, data = PacketDecoder(), encode(7, b"some content")
+        for number in (1, 2, 3):
+            for byte in data[decoder.held : -1]:
+                feed_all(decoder.feed, [bytes([byte])])
+                self.assertEqual(decoder.begun, number)
+            # The next one begins in the read that completes it, or in the one after that.
+            feed_all(decoder.feed, [data[-1:] + data[: number % 2]])
+        self.assertEqual(decoder.begun, 4)
+
     def test_all_packets_of_one_read_come_in_order(self) -> None:
         data = b"".join(bytes.fromhex(vector["packet"]) for vector in VECTORS["packets"])
         ids = [int(vector["id"]) for vector in VECTORS["packets"]]

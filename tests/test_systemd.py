@@ -19,6 +19,7 @@ from tests.process import Process, script
 from tests.raw_client import RawClient
 
 DEPLOY = Path(__file__).parent.parent / "deploy"
+LISTENER = DEPLOY.parent / "erlang_stub" / "mod_ecm" / "conf" / "mod_ecm.yml"
 TWISTD = "/opt/megaphone/bin/twistd"
 UPSTREAM = "tcp:127.0.0.1:5290"
 
@@ -43,13 +44,29 @@ class UnitTests(TestCase):
         for unit in DEPLOY.glob("ecm.*"):
             text = unit.read_text().replace(TWISTD, script("twistd"))
             (folder / unit.name).write_text(text)
+        dropped_in = folder / "ecm.service.d"
+        dropped_in.mkdir()
+        text = (DEPLOY / "unix-socket.conf").read_text().replace(TWISTD, script("twistd"))
+        (dropped_in / "unix-socket.conf").write_text(text)
         checked = subprocess.run(
-            ["systemd-analyze", "verify", *sorted(folder.iterdir())],
+            ["systemd-analyze", "verify", *sorted(folder.glob("ecm.*[!d]"))],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
         self.assertEqual((checked.returncode, checked.stdout), (0, ""))
+
+    def test_ecm_is_given_the_secret_that_mod_ecm_has_made(self) -> None:
+        given = settings("ecm.service", "Service")["loadcredential"]
+        name, _, file = given.partition(":")
+        self.assertIn(f"/{name}", settings("ecm.service", "Service")["execstart"])
+        self.assertIn(f'secret_file: "{file}"', LISTENER.read_text())
+
+    def test_the_way_over_a_unix_socket_differs_in_the_link_alone(self) -> None:
+        usual = settings("ecm.service", "Service")["execstart"].split()
+        over_unix = settings("unix-socket.conf", "Service")["execstart"].split()
+        at = usual.index("--upstream")
+        self.assertEqual(over_unix, [*usual[: at + 1], "unix:/run/ejabberd/ecm.sock"])
 
     def test_ecm_has_the_time_to_drain(self) -> None:
         seconds = int(settings("ecm.service", "Service")["timeoutstopsec"])
@@ -70,7 +87,12 @@ class SocketTests(TestCase):
     async def start(self) -> Process:
         """Start ECM as systemd does, and wait until it serves and has its link."""
         command = settings("ecm.service", "Service")["execstart"]
-        for name, here in ((TWISTD, script("twistd")), (UPSTREAM, self.ejabberd.endpoint)):
+        replaced = {
+            TWISTD: script("twistd"),
+            UPSTREAM: self.ejabberd.endpoint,
+            "--link-secret-file ${CREDENTIALS_DIRECTORY}/link-secret": "",
+        }
+        for name, here in replaced.items():
             self.assertIn(name, command)
             command = command.replace(name, here)
         ecm = Process()

@@ -10,7 +10,7 @@
 
 -module(ecm_dialogue).
 
--export([drain/1, fault/2, new/2, packet/3, received/2, tick/2, transitions/0]).
+-export([drain/1, fault/2, new/2, packet/3, received/2, stalled/1, tick/2, transitions/0]).
 -export_type([body/0, dialogue/0, event/0, form/0, options/0, state/0, time/0]).
 
 -define(VERSION, 1).
@@ -165,7 +165,21 @@ drain(#dialogue{heard = Heard} = Dialogue) ->
 fault(Reason, #dialogue{state = State, heard = Heard} = Dialogue) ->
     step(no_packet(State, atom_to_binary(Reason)), Heard, Dialogue).
 
+%% @doc A packet has begun, and is not complete after the dead-peer time.
+-spec stalled(dialogue()) -> {[event()], dialogue()}.
+stalled(#dialogue{state = State, heard = Heard, options = #{dead_time := DeadTime}} = Dialogue) ->
+    step(incomplete(State, ["a packet was not complete after ", seconds(DeadTime)]), Heard,
+         Dialogue).
+
 %% What has happened.
+
+-spec incomplete(state(), Text :: iodata()) -> step().
+incomplete(closed, _) -> none;
+incomplete(proving, _) -> none;  % it has less time
+incomplete(State, Text) when State =:= insisting; State =:= typed; State =:= draining ->
+    {silent, Text};
+incomplete(_, Text) ->
+    {broken, Text}.
 
 -spec heard(ecm_packet:packet(), time(), dialogue()) -> step().
 heard(_, _, #dialogue{state = closed}) ->

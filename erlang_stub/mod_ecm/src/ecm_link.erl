@@ -63,6 +63,7 @@
                form = unknown :: ecm_dialogue:form() | unknown,
                limit :: pos_integer() | undefined,  % bytes of the body of an answer
                ticks = 0 :: non_neg_integer(),
+               incomplete = none :: {Packet :: pos_integer(), Since :: integer()} | none,
                instance = unknown :: binary() | unknown,
                round_trip = unknown :: non_neg_integer() | unknown,
                end_text = none :: unicode:chardata() | none}).
@@ -320,7 +321,9 @@ tick(#link{dialogue = Dialogue, writer = Writer, ticks = Ticks} = Link) ->
     #{max_waiting := Most} = Link#link.options,
     set_tick(),
     look_for_orphans(Link),
-    Next = act(ecm_dialogue:tick(now_ms(), Dialogue), Link#link{ticks = Ticks + 1}),
+    Now = now_ms(),
+    Ticked = act(ecm_dialogue:tick(Now, Dialogue), Link#link{ticks = Ticks + 1}),
+    Next = complete(ecm_packet:begun(Ticked#link.decoder), Now, Ticked),
     case ecm_writer:waiting(Writer) of
         Bytes when Bytes > Most ->
             Text = io_lib:format("~B bytes wait, and ECM does not read them", [Bytes]),
@@ -328,6 +331,19 @@ tick(#link{dialogue = Dialogue, writer = Writer, ticks = Ticks} = Link) ->
         _ ->
             {noreply, Next}
     end.
+
+%% A packet that has begun has the dead-peer time to become complete.
+-spec complete(Packet :: pos_integer() | none, integer(), #link{}) -> #link{}.
+complete(none, _, Link) ->
+    Link;
+complete(Packet, Now, #link{incomplete = {Packet, Since}, end_text = none} = Link) ->
+    #link{dialogue = Dialogue, options = #{dialogue := #{dead_time := DeadTime}}} = Link,
+    case Now - Since >= DeadTime of
+        true -> act(ecm_dialogue:stalled(Dialogue), Link);
+        false -> Link
+    end;
+complete(Packet, Now, Link) ->
+    Link#link{incomplete = {Packet, Now}}.
 
 %% Where the dialogue has ended, all has been written now, and the peer has to close.
 -spec writer_ended(term(), #link{}) -> next().

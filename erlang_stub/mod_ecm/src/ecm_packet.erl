@@ -13,7 +13,7 @@
 
 -module(ecm_packet).
 
--export([decode/2, encode/2, held/1, new/1]).
+-export([begun/1, decode/2, encode/2, held/1, new/1]).
 -export_type([decoded/0, decoder/0, id/0, packet/0, reason/0]).
 
 -define(HEADER_SIZE, 32).
@@ -33,8 +33,10 @@
 %% would copy a large packet again and again.
 -record(begun, {id :: id(), held :: pos_integer(), missing :: pos_integer(), pieces :: [binary()]}).
 
-%% Between two packets (or inside a header) `begun' holds the bytes of the header so far.
--record(decoder, {max_packet :: pos_integer(), begun = <<>> :: binary() | #begun{}}).
+%% Between two packets (or inside a header) `begun' holds the bytes of the header so far. `number' is
+%% how many packets have been held before they were complete.
+-record(decoder, {max_packet :: pos_integer(), begun = <<>> :: binary() | #begun{},
+                  number = 0 :: non_neg_integer()}).
 
 -opaque decoder() :: #decoder{}.
 
@@ -62,6 +64,11 @@ new(MaxPacket) ->
 -spec held(decoder()) -> non_neg_integer().
 held(#decoder{begun = #begun{held = Held}}) -> Held;
 held(#decoder{begun = Header}) -> byte_size(Header).
+
+%% @doc Returns what tells the incomplete packet from all before it, or `none' if there is none.
+-spec begun(decoder()) -> pos_integer() | none.
+begun(#decoder{begun = <<>>}) -> none;
+begun(#decoder{number = Number}) -> Number.
 
 %% @doc Takes the next bytes of the stream, and returns the packets that they complete, in order.
 %% With an error come the packets before it, and the first 64 bytes, at most, from where the next
@@ -92,13 +99,22 @@ packets(<<Header:?HEADER_SIZE/binary, Rest/binary>> = Bytes, Decoder, Done) ->
             packets(Next, Decoder, [{Id, binary:copy(Content)} | Done]);
         {Id, Size} ->
             Begun = #begun{id = Id, held = ?HEADER_SIZE, missing = Size, pieces = []},
-            {ok, lists:reverse(Done), Decoder#decoder{begun = add(binary:copy(Rest), Begun)}};
+            {ok, lists:reverse(Done), hold(add(binary:copy(Rest), Begun), Done, Decoder)};
         Reason ->
             First = binary:part(Bytes, 0, min(?REPORTED, byte_size(Bytes))),
             {error, lists:reverse(Done), Reason, First}
     end;
 packets(Bytes, Decoder, Done) ->
-    {ok, lists:reverse(Done), Decoder#decoder{begun = binary:copy(Bytes)}}.
+    {ok, lists:reverse(Done), hold(binary:copy(Bytes), Done, Decoder)}.
+
+%% It is another packet than was held before, unless that was not completed.
+-spec hold(binary() | #begun{}, Done :: [packet()], decoder()) -> decoder().
+hold(Begun, [], #decoder{begun = Held} = Decoder) when Held =/= <<>> ->
+    Decoder#decoder{begun = Begun};
+hold(<<>>, _, Decoder) ->
+    Decoder#decoder{begun = <<>>};
+hold(Begun, _, #decoder{number = Number} = Decoder) ->
+    Decoder#decoder{begun = Begun, number = Number + 1}.
 
 -spec add(binary(), #begun{}) -> #begun{}.
 add(Piece, #begun{held = Held, missing = Missing, pieces = Pieces} = Begun) ->

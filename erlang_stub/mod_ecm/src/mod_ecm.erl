@@ -49,9 +49,22 @@ tcp_init(ListenSocket, Opts) ->
     ecm_gate:start(),
     limit_sending(inet:getopts(ListenSocket, [send_timeout]), ListenSocket, Opts),
     start_tls(proplists:get_bool(tls, Opts)),
-    case check_times(option(ping_interval, Opts), option(dead_time, Opts)) of
-        ok -> with_secret(Name, Opts);
-        {error, Text} -> refuse(Name, Text)
+    sure(check_times(option(ping_interval, Opts), option(dead_time, Opts)), Name),
+    sure(permit(Name, Opts), Name),
+    with_secret(Name, Opts).
+
+-spec sure(ok | {error, unicode:chardata()}, ecm_peer:peer()) -> ok.
+sure(ok, _) -> ok;
+sure({error, Text}, Name) -> refuse(Name, Text).
+
+%% Without it nobody but ejabberd's own user could connect to a UNIX socket.
+-spec permit(ecm_peer:peer(), opts()) -> ok | {error, unicode:chardata()}.
+permit({local, Path}, Opts) ->
+    ecm_socket_file:permit(Path, option(socket_mode, Opts), option(socket_group, Opts));
+permit(_, Opts) ->
+    case [Option || {Option, _} <- Opts, Option =:= socket_mode orelse Option =:= socket_group] of
+        [] -> ok;
+        [Option | _] -> {error, io_lib:format("'~s' is for a UNIX socket", [Option])}
     end.
 
 -spec check_times(pos_integer(), pos_integer()) -> ok | {error, string()}.
@@ -64,11 +77,21 @@ with_secret(Name, Opts) ->
         none ->
             warn_of_everyone(Name),
             Opts;
-        {ok, Secret} ->
+        {ok, Secret, State} ->
+            say(State, proplists:get_value(secret_file, Opts)),
             [{secret, fun() -> Secret end} | Opts];
         {error, Text} ->
             refuse(Name, Text)
     end.
+
+-spec say(ecm_secret:state(), file:filename_all()) -> ok.
+say(kept, _) ->
+    ok;
+say(made, Path) ->
+    ?INFO_MSG("mod_ecm has made a secret in ~ts: give it to ECM (--link-secret-file)", [Path]);
+say({open, Mode}, Path) ->
+    ?WARNING_MSG("other users of this machine can get at the secret in ~ts, its mode is ~4.8.0B: "
+                 "chmod o= ~ts", [Path, Mode, Path]).
 
 -spec refuse(ecm_peer:peer(), unicode:chardata()) -> no_return().
 refuse(Name, Text) ->
@@ -93,22 +116,23 @@ start_tls(false) ->
     ok.
 
 -spec read_secret(file:filename_all() | undefined, auto | typed | plain) ->
-    none | {ok, binary()} | {error, unicode:chardata()}.
+    none | {ok, binary(), ecm_secret:state()} | {error, unicode:chardata()}.
 read_secret(undefined, _) -> none;
 read_secret(_, plain) -> {error, "'protocol: plain' has no secret, leave out 'secret_file'"};
 read_secret(Path, _) -> ecm_secret:read(Path).
 
+%% A UNIX socket has its rights instead.
 -spec warn_of_everyone(ecm_peer:peer()) -> ok.
+warn_of_everyone({local, _}) ->
+    ok;
 warn_of_everyone(Name) ->
-    case ecm_peer:is_local(Name) of
-        true ->
-            ok;
-        false ->
-            ?WARNING_MSG("mod_ecm at ~ts takes requests from everyone who can connect to it: "
-                         "set 'secret_file' here and --link-secret-file in ECM, or "
-                         "'ip: \"127.0.0.1\"'",
-                         [ecm_peer:name(Name)])
-    end.
+    Who = case ecm_peer:is_local(Name) of
+              true -> "every user of this machine";
+              false -> "everyone who can connect to it"
+          end,
+    ?WARNING_MSG("mod_ecm at ~ts takes requests from ~s: "
+                 "set 'secret_file' here and --link-secret-file in ECM",
+                 [ecm_peer:name(Name), Who]).
 
 -spec start(gen_tcp, inet:socket(), opts()) -> {ok, pid()} | {error, term()} | ignore.
 start(gen_tcp, Socket, Opts) ->
@@ -126,6 +150,8 @@ accept(Link) ->
 listen_options() ->
     [{protocol, typed},
      {secret_file, undefined},
+     {socket_mode, 8#660},
+     {socket_group, undefined},
      {max_packet, 1048576},
      {ping_interval, 10000},
      {dead_time, 30000},
@@ -146,6 +172,9 @@ listen_options() ->
 -spec listen_opt_type(atom()) -> econf:validator().
 listen_opt_type(protocol) -> econf:enum([auto, typed, plain]);
 listen_opt_type(secret_file) -> econf:path();
+listen_opt_type(socket_mode) -> econf:and_then(econf:either(econf:int(), econf:binary()), fun mode/1);
+listen_opt_type(socket_group) ->
+    econf:either(econf:and_then(econf:non_neg_int(), fun integer_to_binary/1), econf:binary());
 listen_opt_type(max_packet) -> econf:int(?LEAST_MAX_PACKET, ?GREATEST_MAX_PACKET);
 listen_opt_type(ping_interval) -> econf:timeout(second);
 listen_opt_type(dead_time) -> econf:timeout(second);
@@ -159,6 +188,13 @@ listen_opt_type(Name) when Name =:= max_concat; Name =:= max_waiting ->
     econf:and_then(econf:pos_int(unlimited), fun most/1);
 listen_opt_type(hibernate_after) ->
     econf:either(econf:int(0, 0), econf:timeout(second, infinity)).
+
+-spec mode(binary() | integer()) -> 0..8#777.
+mode(Digits) ->
+    case ecm_socket_file:mode(Digits) of
+        error -> econf:fail({invalid_syntax, "three octal digits, as chmod has them"});
+        Mode -> Mode
+    end.
 
 -spec most(pos_integer() | unlimited) -> pos_integer().
 most(unlimited) -> ?MANY;

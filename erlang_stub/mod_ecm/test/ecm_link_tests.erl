@@ -98,6 +98,38 @@ closing_in_mid_packet_is_logged_test() ->
                  ecm_link_pair:lines()),
     close(Opened).
 
+%% However its bytes come.
+a_packet_that_is_not_completed_ends_the_link_test_() ->
+    [{Name, {timeout, 20, fun() -> is_given_up(Begin, Said, Text) end}}
+     || {Name, Begin, Said, Text} <-
+            [{"plain", ecm_packet:encode(1, <<"first">>), "|first", "a packet was not complete"},
+             {"nothing before", [], "", "a packet was not complete"},
+             {"typed", ecm_packet:encode(0, ecm_link_pair:hello(4096)), "|error silent ",
+              "silent: a packet was not complete"}]].
+
+is_given_up(Begin, Said, Text) ->
+    {{Peer, _}, Link} = Opened = open(#{dialogue => #{dead_time => 2000}}),
+    send(Opened, Begin),
+    Packet = iolist_to_binary(ecm_packet:encode(1, binary:copy(<<"x">>, 1000))),
+    Received = drip(Packet, <<>>, Peer),
+    ok = gen_tcp:close(Peer),
+    _ = reason_of_exit(Link),
+    ?assertNotEqual(nomatch, string:find(Received, Said)),
+    {warning, Last} = lists:last(ecm_link_pair:lines()),
+    ?assertEqual("is down: " ++ Text, lists:sublist(Last, length("is down: " ++ Text))).
+
+%% Sends one byte after the other until the link ends, and returns what has come.
+drip(<<Byte, Rest/binary>> = Bytes, Received, Peer) ->
+    case gen_tcp:recv(Peer, 0, 50) of
+        {ok, Data} ->
+            drip(Bytes, <<Received/binary, Data/binary>>, Peer);
+        {error, timeout} ->
+            ok = gen_tcp:send(Peer, <<Byte>>),
+            drip(Rest, Received, Peer);
+        {error, closed} ->
+            Received
+    end.
+
 %% Its socket has to go as well, with all that waits in it: nobody else will ever close it.
 a_peer_that_does_not_read_loses_its_link_test() ->
     {{Peer, Ours}, Link} = Opened = open(answers_much(), [{send_timeout, 50}]),

@@ -73,6 +73,27 @@ many_packets_in_one_segment_test() ->
     ?assertEqual(0, ecm_packet:held(Decoder)).
 
 %% Where the segments begin and end makes no difference.
+%% The next one begins in the read that completes it, or in the one after that.
+a_packet_that_is_held_is_told_from_those_before_test() ->
+    Packet = iolist_to_binary(ecm_packet:encode(7, <<"some content">>)),
+    First = ecm_packet:new(100),
+    ?assertEqual(none, ecm_packet:begun(First)),
+    Second = held_bytewise(0, Packet, 1, First),
+    {ok, [_], Third} = ecm_packet:decode(<<(binary:last(Packet)), (binary:first(Packet))>>, Second),
+    Fourth = held_bytewise(1, Packet, 2, Third),
+    {ok, [_], Fifth} = ecm_packet:decode(<<(binary:last(Packet))>>, Fourth),
+    ?assertEqual(none, ecm_packet:begun(Fifth)),
+    held_bytewise(0, Packet, 3, Fifth).
+
+%% All but the last byte.
+held_bytewise(From, Packet, Number, Decoder) ->
+    Bytes = binary:part(Packet, From, byte_size(Packet) - From - 1),
+    lists:foldl(fun(Byte, Before) ->
+                        {ok, [], After} = ecm_packet:decode(<<Byte>>, Before),
+                        ?assertEqual(Number, ecm_packet:begun(After)),
+                        After
+                end, Decoder, binary_to_list(Bytes)).
+
 any_split_test() ->
     _ = rand:seed(exsss, 124),
     Stream = stream(),

@@ -4,7 +4,7 @@
 
 -module(ecm_scratch).
 
--export([certificate/1, with_certificate/1, with_file/2]).
+-export([certificate/1, with_certificate/1, with_file/2, with_folder/1]).
 
 %% @doc Calls `Use' with the path of a file that holds `Content'.
 with_file(Content, Use) ->
@@ -14,6 +14,15 @@ with_file(Content, Use) ->
         Use(Path)
     after
         ok = file:delete(Path)
+    end.
+
+%% @doc Calls `Use' with the path of an empty folder.
+with_folder(Use) ->
+    Path = string:trim(os:cmd("mktemp -d")),
+    try
+        Use(Path)
+    after
+        ok = file:del_dir_r(Path)
     end.
 
 %% @doc Calls `Use' with the path of a file that holds a certificate of its own making, and the key.

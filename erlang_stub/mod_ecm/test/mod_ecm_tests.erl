@@ -5,6 +5,7 @@
 -module(mod_ecm_tests).
 
 -include_lib("eunit/include/eunit.hrl").
+-include_lib("kernel/include/file.hrl").
 
 options_are_validated_test_() ->
     [?_assertEqual(Expected, validate(Option, Value))
@@ -14,6 +15,13 @@ options_are_validated_test_() ->
              {protocol, <<"xmpp">>, error},
              {secret_file, <<"/etc/ejabberd/ecm-secret">>, {ok, <<"/etc/ejabberd/ecm-secret">>}},
              {secret_file, 5, error},
+             {socket_mode, 666, {ok, 8#666}},
+             {socket_mode, <<"0660">>, {ok, 8#660}},
+             {socket_mode, <<"rw">>, error},
+             {socket_mode, <<"0680">>, error},
+             {socket_group, <<"daemon">>, {ok, <<"daemon">>}},
+             {socket_group, 1, {ok, <<"1">>}},
+             {socket_group, -1, error},
              {max_packet, 4096, {ok, 4096}},
              {max_packet, 9999999999, {ok, 9999999999}},
              {max_packet, 4095, error},
@@ -57,7 +65,7 @@ a_certfile_is_validated_test() ->
       end).
 
 %% The options of a listener, and their defaults as somebody may write them into ejabberd.yml.
--define(WRITTEN, [{protocol, <<"typed">>}, {max_packet, 1048576}, {ping_interval, 10},
+-define(WRITTEN, [{protocol, <<"typed">>}, {socket_mode, <<"0660">>}, {max_packet, 1048576}, {ping_interval, 10},
                   {dead_time, 30}, {tls, false}, {access, <<"all">>}, {shaper, <<"none">>},
                   {max_stanza_size, <<"infinity">>}, {max_fsm_queue, 10000}, {max_wait, 300},
                   {max_hold, 1}, {max_inactivity, <<"90 seconds">>}, {max_pause, <<"2 minutes">>},
@@ -67,9 +75,9 @@ a_certfile_is_validated_test() ->
 a_default_may_be_written_test_() ->
     configured([?_assertEqual({Written, listener([])}, {Written, listener([Written])})
                 || Written <- ?WRITTEN]
-               ++ [?_assertEqual([secret_file, certfile],
-                                 proplists:get_keys(mod_ecm:listen_options())
-                                 -- proplists:get_keys(?WRITTEN))]).
+               ++ [?_assertEqual([certfile, secret_file, socket_group],
+                                 lists:sort(proplists:get_keys(mod_ecm:listen_options())
+                                            -- proplists:get_keys(?WRITTEN)))]).
 
 an_option_that_is_none_is_refused_test_() ->
     configured(?_assertError({badmatch, {error, {unknown_option, _, max_polling}, _}},
@@ -317,7 +325,7 @@ sessions_of_all_hosts_are_listened_to_test_() ->
                 || Host <- [<<"one.example">>, <<"two.example">>, <<"three.example">>]]).
 
 listens_to(Host) ->
-    {{ok, _}, []} = start_listener({127, 0, 0, 1}, []),
+    {{ok, _}, _} = start_listener({127, 0, 0, 1}, []),
     ejabberd_hooks:run(host_up, [<<"three.example">>]),
     ?assertEqual([{10, ecm_c2s, handle_info}], hooks(c2s_handle_info, Host)),
     ?assertEqual([{110, ecm_c2s, terminated}], hooks(c2s_terminated, Host)).
@@ -328,13 +336,19 @@ hooks(Hook, Host) ->
 
 a_listener_for_everyone_without_a_secret_is_warned_of_test_() ->
     configured(
-      [?_assertEqual([], log_of_start({127, 0, 0, 1}, [])),
-       ?_assertMatch([{warning, "mod_ecm at 0.0.0.0:" ++ _}], log_of_start({0, 0, 0, 0}, [])),
+      [?_assertEqual("every user of this machine", warned_of({127, 0, 0, 1})),
+       ?_assertEqual("everyone who can connect to it", warned_of({0, 0, 0, 0})),
        ?_assertMatch([{warning, "mod_ecm at 0.0.0.0:" ++ _}],
                      log_of_start({0, 0, 0, 0}, [{tls, true}])),
        ?_test(with_secret(fun(Opts) ->
                                   ?assertEqual([], log_of_start({0, 0, 0, 0}, Opts))
                           end))]).
+
+warned_of(Address) ->
+    [{warning, Line}] = log_of_start(Address, []),
+    {match, [Who]} = re:run(Line, "^mod_ecm at [0-9.:]+ takes requests from (.*): set 'secret_file'",
+                            [{capture, [1], list}]),
+    Who.
 
 log_of_start(Address, Opts) ->
     {_, Lines} = start_listener(Address, Opts),
@@ -349,7 +363,42 @@ is_read(Opts) ->
     ?assertEqual(<<"0123456789abcdef">>, Secret()).
 
 with_secret(Use) ->
-    ecm_scratch:with_file("0123456789abcdef\n", fun(Path) -> Use([{secret_file, Path}]) end).
+    ecm_scratch:with_file("0123456789abcdef\n",
+                          fun(Path) ->
+                                  ok = file:change_mode(Path, 8#600),
+                                  Use([{secret_file, Path}])
+                          end).
+
+a_secret_that_others_can_read_is_warned_of_test_() ->
+    configured(?_test(with_secret(fun is_warned_of/1))).
+
+is_warned_of([{secret_file, Path}] = Opts) ->
+    ok = file:change_mode(Path, 8#644),
+    ?assertEqual([{warning, "other users of this machine can get at the secret in " ++ Path ++
+                            ", its mode is 0644: chmod o= " ++ Path}],
+                 log_of_start({127, 0, 0, 1}, Opts)).
+
+a_secret_that_is_not_there_is_made_test_() ->
+    configured(?_test(ecm_scratch:with_folder(fun is_made/1))).
+
+is_made(Folder) ->
+    Path = filename:join(Folder, "secret"),
+    {{ok, Started}, []} = start_listener({127, 0, 0, 1}, [{secret_file, Path}]),
+    {ok, Made} = file:read_file(Path),
+    ?assertEqual(Made, <<((proplists:get_value(secret, Started))())/binary, "\n">>).
+
+%% The rest, with a client of another user, is in tests/test_link_socket.py.
+a_unix_socket_has_its_rights_test_() ->
+    configured(?_test(ecm_scratch:with_folder(fun has_its_rights/1))).
+
+has_its_rights(Folder) ->
+    [begin
+         Path = list_to_binary(filename:join(Folder, Name)),
+         ?assertMatch({{ok, _}, []}, start_listener({local, Path}, Opts)),
+         {ok, #file_info{mode = Is}} = file:read_file_info(Path),
+         ?assertEqual(Mode, Is band 8#777)
+     end || {Name, Opts, Mode} <- [{"default", [], 8#660},
+                                   {"narrow", [{socket_mode, 8#600}], 8#600}]].
 
 %% In a way in which its supervisor does not start it again and again.
 a_listener_that_cannot_do_as_it_shall_does_not_start_test_() ->
@@ -357,7 +406,9 @@ a_listener_that_cannot_do_as_it_shall_does_not_start_test_() ->
       [?_assertEqual({{exit, {shutdown, wrong_option}}, Text}, refused(Opts))
        || {Opts, Text} <-
               [{[{secret_file, <<"/nowhere/secret">>}],
-                "cannot read /nowhere/secret: no such file or directory"},
+                "cannot make /nowhere/secret: no such file or directory"},
+               {[{socket_mode, 8#666}], "'socket_mode' is for a UNIX socket"},
+               {[{socket_group, <<"1">>}], "'socket_group' is for a UNIX socket"},
                {[{secret_file, <<"/nowhere/secret">>}, {protocol, plain}],
                 "'protocol: plain' has no secret, leave out 'secret_file'"},
                {[{ping_interval, 30000}],
