@@ -88,6 +88,14 @@ MAX_PIPELINED: Final = 4
 MAX_CONNECTIONS: Final = 0
 RESERVED_FILES: Final = 128
 
+# Bytes of a file of --www that are read at a time: as many as Twisted keeps of what a client does
+# not take. What is not longer is closed at once.
+FILE_CHUNK: Final = 64 * 1024
+
+# Longer files of --www that are open at once, half of the files that are kept back. What comes on
+# top is answered 503, for a client that does not read keeps one open.
+MAX_OPEN_PAGES: Final = RESERVED_FILES // 2
+
 # Connections that wait in the kernel to be accepted, where an endpoint does not say. After a
 # restart everybody comes at once, and Twisted's 50 would cost most of them seconds. The kernel
 # takes no more than net.core.somaxconn, whose default is this.

@@ -1,43 +1,19 @@
-"""Static files, for the paths that are no BOSH, through twisted.web.
+"""Requests for files, for the paths that are no BOSH, through twisted.web.
 
 ECM has the connection and has parsed the request; twisted.web gets the one request, and writes the
-response straight to the client's transport. This is the only module that needs twisted.web: ECM
-imports it where there are files to serve.
+response straight to the client's transport. Only this module and ``static`` need twisted.web: ECM
+imports them where there are files to serve.
 """
-
-from typing import Any
 
 from twisted.internet.interfaces import IAddress, IPullProducer, IPushProducer, ISSLTransport
 from twisted.python.failure import Failure
 from twisted.web.http_headers import Headers
-from twisted.web.pages import notFound
 from twisted.web.server import Request as WebRequest
 from twisted.web.server import Site
-from twisted.web.static import File
 
 from ecm.client import PageClient
 from ecm.request import Request
-
-
-class Files(File):
-    """The files below a folder. Folders are not listed, and names that begin with a dot hidden."""
-
-    childNotFound: Any = notFound()
-
-    def getChild(self, path: bytes, request: WebRequest) -> Any:
-        if path.startswith(b".") or not _is_file_name(path):
-            return self.childNotFound
-        return super().getChild(path, request)
-
-    def directoryListing(self) -> Any:
-        return self.childNotFound
-
-
-def _is_file_name(path: bytes) -> bool:
-    try:
-        return "\0" not in path.decode()
-    except UnicodeDecodeError:
-        return False
+from ecm.static import Files
 
 
 class WebExchange:
@@ -60,7 +36,7 @@ class WebExchange:
         self._request.gotLength(len(request.body))
         self._request.handleContentChunk(request.body)
         version = b"HTTP/1.0" if request.http10 else b"HTTP/1.1"
-        self._request.requestReceived(request.method, request.target, version)
+        self._request.requestReceived(request.method, request.path, version)
 
     def client_gone(self, reason: Failure) -> None:
         """The connection has closed before the answer was complete."""

@@ -24,7 +24,7 @@ PURE = [
         "request",
         "response",
     ),
-    *("settings", "source", "typed", "proof", "dialogue", "origin"),
+    *("settings", "source", "typed", "proof", "dialogue", "origin", "byte_range"),
     "backoff",
 ]
 NOT_PURE = {"twisted", "time", "datetime", "socket", "asyncio", "select", "random", "os"}
@@ -40,7 +40,8 @@ LAYERS = [
     *("proxy_header", "request", "heads", "response", "cors", "bosh"),
     *("source", "settings", "typed", "proof", "dialogue"),
     *("clock", "transport", "sockets", "framer", "table", "link", "upstream"),
-    *("connection", "exchange", "client", "refused", "clients", "proxied", "web"),
+    *("connection", "exchange", "client", "refused", "clients", "proxied"),
+    *("byte_range", "files", "static", "web"),
     *("instance", "open_files", "channel", "acceptor", "doors", "worker_log", "worker"),
     *("nursery_process", "nursery", "seat", "workers"),
     *("numbers", "origin", "options", "service"),
@@ -91,8 +92,8 @@ class ArchitectureTests(TestCase):
             others = {name for name in needed if not name.startswith("ecm.doctor")}
             self.assertLessEqual(others, {"ecm.limits"}, path.stem)
 
-    def test_only_web_needs_twisted_web(self) -> None:
-        for module in set(LAYERS) - {"web"}:
+    def test_only_files_need_twisted_web(self) -> None:
+        for module in set(LAYERS) - {"web", "static"}:
             self.assertFalse(any(name.startswith("twisted.web") for name in imports(module)))
 
     def test_workers_of_the_swarm_do_without_twisted(self) -> None:
