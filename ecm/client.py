@@ -4,10 +4,9 @@ Requests that a client pipelines go out at once, each under an ID of its own, an
 the order in which they came (RFC 9112, section 9.3.2).
 """
 
-from collections.abc import Callable
 from typing import Protocol as Interface
 
-from twisted.internet.interfaces import IPullProducer
+from twisted.internet.interfaces import IHandshakeListener, IPullProducer, ISSLTransport
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -17,40 +16,23 @@ from ecm.clock import Clock
 from ecm.connection import Connection, Connections, Phase
 from ecm.exchange import Exchange
 from ecm.heads import KnownHeads
-from ecm.limits import MAX_PIPELINED, TAKE_SIZE
-from ecm.request import Request, RequestError, RequestParser
+from ecm.incoming import Incoming
+from ecm.limits import MAX_PIPELINED, MAX_UNSENT, TAKE_SIZE
+from ecm.pages import PageExchange, Pages
+from ecm.request import Request, RequestError
 from ecm.response import CLOSE, CONTINUE, KEEP, KEEP_HTTP10, not_found
 from ecm.settings import ClientSettings
 from ecm.source import Source
 from ecm.table import GAVE_UP, GONE, ConnectionTable, Unavailable
-from ecm.transport import IStreamTransport, forget_names, other_end, send, takes_directly
+from ecm.transport import (
+    forget_names,
+    other_end,
+    send,
+    takes_directly,
+    unsent,
+)
 
 DRAINING = "This front end is stopping"
-
-
-class PageExchange(Interface):
-    """A request that is no BOSH, and is being answered from elsewhere."""
-
-    finished: bool
-
-    def client_gone(self, reason: Failure) -> None:
-        """The connection has closed before the answer was complete."""
-
-
-class PageClient(Interface):
-    """What such an exchange needs of the connection."""
-
-    transport: IStreamTransport
-
-    def page_goes_on(self) -> None:
-        """More of the answer has been written, as the client has taken what was before."""
-
-    def page_done(self) -> None:
-        """The answer is complete."""
-
-
-# Starts the answer to a request; the bytes are a header line that it has to have, or nothing.
-Pages = Callable[[PageClient, Request, bytes], PageExchange]
 
 
 class Server(Connections, Interface):
@@ -65,19 +47,18 @@ class Server(Connections, Interface):
     drains: bool
 
 
-@implementer(IPullProducer)
+@implementer(IPullProducer, IHandshakeListener)
 class ClientProtocol(Connection):
     """One connection of a client."""
 
     # There may be hundreds of thousands of these, nearly all of them waiting for an answer.
     __slots__ = (
-        "_backlog",
         "_direct",
         "_exchanges",
         "_id",
+        "_incoming",
         "_last",
         "_page",
-        "_parser",
         "_paused",
         "_peer",
         "_server",
@@ -98,9 +79,8 @@ class ClientProtocol(Connection):
         self._page: PageExchange | None = None
         # Whether the last request has been made: nothing counts that comes behind it.
         self._last = False
-        # A request that is not complete, and complete ones that cannot be in flight yet.
-        self._parser: RequestParser | None = None
-        self._backlog: list[Request | RequestError] | None = None
+        # A request that is not complete, and what cannot be in flight yet.
+        self._incoming: Incoming | None = None
         # Whether the client is not read, and whether it has yet to take what it was sent.
         self._paused = False
         self._unsent = False
@@ -111,37 +91,38 @@ class ClientProtocol(Connection):
         super().connectionMade()
         forget_names(self.transport)
         self._direct = takes_directly(self.transport)
+        if ISSLTransport.providedBy(self.transport):
+            self._enter(Phase.HANDSHAKE)
         self._go_on()
+
+    def handshakeCompleted(self) -> None:
+        """TLS is agreed upon."""
+        self._enter(Phase.HELD)
+        self.drain() if self._server.drains else self._wait()
 
     def dataReceived(self, data: bytes) -> None:
         if self._last:
             return
-        request = self._server.heads.recall(data) if self._parser is None else None
-        if request is None:
-            self._parse(data)
+        request = self._server.heads.recall(data) if self._incoming is None else None
+        if request is not None and self._may_begin(request):
+            self._begin(request)
+            self.read_or_not()
         else:
-            self._arrived(request)
-        self.read_or_not()
+            self._take_in(data)
 
-    def _parse(self, data: bytes) -> None:
-        parser = self._parser or RequestParser(self._server.settings.limits)
-        arrived: list[Request] = []
-        try:
-            for request in parser.feed(data):
-                arrived.append(request)
-                self._arrived(request)
-        except RequestError as error:
-            self._arrived(error)
-        else:
-            if self._parser is None and parser.idle and len(arrived) == 1:
-                self._server.heads.learn(data, arrived[0])
-        self._parser = None if parser.idle or self._last else parser
-        self._encourage()
+    def _take_in(self, data: bytes) -> None:
+        """Deal with what is no whole request with a known head, or cannot be begun at once."""
+        begins = self._incoming is None and self._has_room()
+        self._incoming = incoming = self._incoming or Incoming(self._server.settings.limits)
+        incoming.add(data)
+        if begins and (request := incoming.only()):
+            self._server.heads.learn(data, request)
+        self._go_on()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         super().connectionLost(reason)
         self._last = True
-        self._backlog = self._parser = None
+        self._drop_incoming()
         exchanges, self._exchanges = self._exchanges, ()
         for exchange in exchanges:
             self._server.table.forget(exchange.id, GONE)
@@ -158,6 +139,14 @@ class ClientProtocol(Connection):
             return known
         address = proxies.client_address(known.address, request.headers)
         return Source(address, known.port, known.secure)
+
+    @property
+    def held(self) -> int:
+        """About how many bytes of memory it takes, that it would not take if it were idle."""
+        held = self._incoming.size if self._incoming is not None else 0
+        held += sum(len(each.response) for each in self._exchanges if each.response is not None)
+        waits = self._unsent or self._page is not None
+        return held + unsent(self.transport) if waits else held
 
     # What the table says of a request, through its exchange.
 
@@ -181,8 +170,9 @@ class ClientProtocol(Connection):
 
     def read_or_not(self) -> None:
         """Read the client as far as it may ask, and the server is ready for it."""
-        wanted = self._server.reads and self._backlog is None
-        wanted = wanted and len(self._exchanges) < MAX_PIPELINED
+        wanted = self._server.reads and len(self._exchanges) < MAX_PIPELINED
+        wanted = wanted and not (self._incoming is not None and self._incoming.waits)
+        wanted = wanted and not (self._unsent and self._is_behind())
         if wanted is self._paused:
             self._paused = not wanted
             (self.transport.resumeProducing if wanted else self.transport.pauseProducing)()
@@ -194,7 +184,7 @@ class ClientProtocol(Connection):
         On a new connection the first one may be on its way: it gets a second.
         """
         self._wait()
-        if self._phase == Phase.IDLE:
+        if self._phase in (Phase.IDLE, Phase.HANDSHAKE):
             self.deadline = self._server.clock.now + 1
 
     def give_up(self) -> None:
@@ -206,10 +196,8 @@ class ClientProtocol(Connection):
 
     def expired(self) -> None:
         """A request comes too slowly, or the client does not take its answer, or does nothing."""
-        if self._parser is not None and self._phase in (Phase.HEAD, Phase.BODY):
-            self._arrived(self._parser.too_slow())
-            self._parser = None
-            self._wait()
+        if self._incoming is not None and self._phase in (Phase.HEAD, Phase.BODY):
+            self._refuse_incoming(self._incoming.too_slow())
         elif self._phase == Phase.IDLE:
             self._last = True
             self._shut()
@@ -218,21 +206,19 @@ class ClientProtocol(Connection):
 
     # From request to answer.
 
-    def _arrived(self, arrived: Request | RequestError) -> None:
-        if self._last:
-            return
-        if self._backlog is not None:
-            self._backlog.append(arrived)
-        elif self._may_begin(arrived):
-            self._begin(arrived)
-        else:
-            self._backlog = [arrived]
-
-    def _may_begin(self, arrived: Request | RequestError) -> bool:
-        """A few requests may be in flight at once; one for a page has to be alone."""
+    def _has_room(self) -> bool:
+        """A few requests may be in flight at once, if their answers are taken."""
         if self._page is not None or len(self._exchanges) >= MAX_PIPELINED:
             return False
-        return not (self._exchanges and self._is_for_page(arrived))
+        return not (self._unsent and self._is_behind())
+
+    def _is_behind(self) -> bool:
+        """Whether much waits that the client does not take."""
+        return unsent(self.transport) > MAX_UNSENT
+
+    def _may_begin(self, arrived: Request | RequestError) -> bool:
+        """A request for a page has to be alone."""
+        return self._has_room() and not (self._exchanges and self._is_for_page(arrived))
 
     def _is_for_page(self, arrived: Request | RequestError) -> bool:
         if isinstance(arrived, RequestError) or self._server.pages is None:
@@ -327,7 +313,7 @@ class ClientProtocol(Connection):
         if self._unsent:  # else it is the first time, which is when the producer is registered
             self._taken()
             self._direct = takes_directly(self.transport)
-            self._wait()
+            self._go_on()
 
     def stopProducing(self) -> None:
         """The connection has gone, as connectionLost will say."""
@@ -342,18 +328,17 @@ class ClientProtocol(Connection):
         """Ask for a body that waits to be asked for (RFC 9110, section 10.1.1)."""
         if self._exchanges or self._page is not None or self._last:
             return  # it would stand between, or inside, answers that are due before
-        if self._parser is not None and self._parser.expects_continue:
-            self._parser.expects_continue = False
+        if self._incoming is not None and self._incoming.asks_for_leave():
             self._send(CONTINUE)
 
     def _wait(self) -> None:
         """Enter the phase in which the connection is."""
-        if self._phase == Phase.CLOSING or self._page is not None:
+        if self._phase >= Phase.CLOSING or self._page is not None:
             return
         if self._unsent:
             self._enter(Phase.TAKING)
-        elif self._parser is not None and not self._paused:
-            self._enter(Phase.BODY if self._parser.in_body else Phase.HEAD)
+        elif self._incoming is not None and not self._paused:
+            self._enter(Phase.BODY if self._incoming.in_body else Phase.HEAD)
         elif self._exchanges or self._paused:
             self._enter(Phase.HELD)
         elif self._server.drains and self._id:
@@ -364,13 +349,35 @@ class ClientProtocol(Connection):
 
     def _go_on(self) -> None:
         """Begin what has waited and may begin now, and read on."""
-        backlog, self._backlog = self._backlog, None
-        while backlog and not self._last and self._may_begin(backlog[0]):
-            self._begin(backlog.pop(0))
-        if backlog and not self._last:
-            self._backlog = backlog
+        incoming, self._incoming = self._incoming, None
+        if incoming is not None:
+            self._begin_from(incoming)
         self._encourage()
         self.read_or_not()
+
+    def _begin_from(self, incoming: Incoming) -> None:
+        while not self._last and self._has_room():
+            arrived = incoming.peek()
+            if arrived is None or not self._may_begin(arrived):
+                break
+            incoming.pop()
+            self._enter(Phase.HELD)  # the next one has a time of its own
+            self._begin(arrived)
+        if self._last or incoming.empty:
+            incoming.close()
+        else:
+            self._incoming = incoming
+
+    def _refuse_incoming(self, error: RequestError) -> None:
+        """Answer what cannot become a request, or may not, behind what is in flight."""
+        self._drop_incoming()
+        self._begin_refusal(error)
+        self.read_or_not()
+
+    def _drop_incoming(self) -> None:
+        if self._incoming is not None:
+            self._incoming.close()
+            self._incoming = None
 
     def _begin_page(self, request: Request, pages: Pages) -> None:
         connection = self._persistence(request)
@@ -397,3 +404,5 @@ class ClientProtocol(Connection):
     def _page_written(self) -> None:
         if self._last:
             self._shut()
+        elif left := unsent(self.transport):
+            self._await_taking(left)

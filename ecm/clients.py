@@ -8,11 +8,12 @@ from twisted.internet.interfaces import IAddress, IProtocolNegotiationFactory
 from twisted.internet.protocol import ServerFactory
 from zope.interface import implementer
 
-from ecm.client import ClientProtocol, Pages
+from ecm.client import ClientProtocol
 from ecm.clock import Clock
 from ecm.connection import Connection, Phase
 from ecm.heads import KnownHeads
 from ecm.limits import MAX_REFUSED, ClientLimits
+from ecm.pages import Pages
 from ecm.refused import RefusedClient
 from ecm.settings import ClientSettings
 from ecm.sockets import Sockets
@@ -122,7 +123,9 @@ class ClientFactory(ServerFactory):
         self.timed.pop(connection, None)
         address = self._addresses.pop(connection, None)
         if address is not None:
-            self._per_address -= Counter((address,))
+            self._per_address[address] -= 1
+            if not self._per_address[address]:
+                del self._per_address[address]
         if not self._open and self._all_closed is not None:
             all_closed, self._all_closed = self._all_closed, None
             all_closed.callback(None)
@@ -183,4 +186,5 @@ def _deadlines(limits: ClientLimits, now: float) -> dict[int, float]:
         Phase.HELD: inf,
         Phase.TAKING: now + limits.take_timeout,
         Phase.CLOSING: now + limits.take_timeout,
+        Phase.HANDSHAKE: now + limits.head_timeout,
     }

@@ -22,7 +22,9 @@ class Phase:
     BODY: Final = 3  # the rest of a body
     HELD: Final = 4  # us, or ejabberd
     TAKING: Final = 5  # the client, to read what it was sent
+    # In these it stays, whatever else there is.
     CLOSING: Final = 6  # the client, to close its end
+    HANDSHAKE: Final = 7  # the client, to agree upon TLS
 
 
 class Connections(Interface):

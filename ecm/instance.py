@@ -8,10 +8,10 @@ from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.endpoints import clientFromString
 from twisted.logger import Logger
 
-from ecm.client import Pages
 from ecm.clients import ClientFactory
 from ecm.clock import Clock
 from ecm.limits import LAST_WORDS
+from ecm.pages import Pages
 from ecm.settings import EcmSettings
 from ecm.sockets import Sockets
 from ecm.table import ConnectionTable

@@ -80,6 +80,17 @@ MAX_KNOWN_HEAD: Final = 2 * 1024
 # session; a client that pipelines more waits.
 MAX_PIPELINED: Final = 4
 
+# Bytes that are parsed at a time of a chunked body, at the end of which other requests may begin: a
+# dozen at most.
+CHUNKS_AT_ONCE: Final = 512
+
+# Bytes that a request which is not complete takes beside its own: the parser, above all.
+PARTIAL_SIZE: Final = 4 * 1024
+
+# Bytes that may wait to be sent to a client, beside what the kernel has taken, before the client is
+# read no more: its next requests would only add to them.
+MAX_UNSENT: Final = 64 * 1024
+
 # Connections.
 
 # Connections in all. 0 is as many as there may be open files, but for some that are kept back: for
@@ -107,7 +118,8 @@ MAX_REFUSED: Final = 64
 # Connections from one address. 0 is no limit: an office or a mobile carrier shares an address.
 MAX_CONNECTIONS_PER_ADDRESS: Final = 0
 
-# Seconds for the head of a request, from its first byte. nginx gives 60, HAProxy's examples 10.
+# Seconds for the head of a request, from its first byte, and for a TLS handshake. nginx gives 60,
+# HAProxy's examples 10.
 HEAD_TIMEOUT: Final = 10
 
 # Seconds for the body of a request, from the end of its head: 256 kB at 70 kbit/s.

@@ -120,7 +120,7 @@ NUMBERS = [
         1,
         _DAY,
         "seconds",
-        "for the head of a request, from its first byte",
+        "for the head of a request, from its first byte, and for a TLS handshake",
     ),
     NumberOption(
         "body-timeout",

@@ -75,6 +75,7 @@ class RequestParser:
         "_head_received",
         "_head_size",
         "_headers",
+        "_length",
         "_limits",
         "_llhttp",
         "_target",
@@ -168,6 +169,12 @@ class RequestParser:
         self.expects_continue = False
         self._body: list[bytes] = []
         self._body_size = 0
+        self._length = 0
+
+    @property
+    def body_left(self) -> int:
+        """How many bytes of a body are to come, where its length is known; else 0, or less."""
+        return self._length - self._body_size
 
     def on_url(self, part: bytes) -> None:
         self._grow_head(len(part))
@@ -212,6 +219,7 @@ class RequestParser:
         length = fields.get(b"content-length", b"").lstrip(b"0") or b"0"
         if len(length) > _MOST_DIGITS or int(length) > self._limits.max_body:
             self._fail(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too long")
+        self._length = int(length)
         self.expects_continue = fields.get(b"expect", b"").lower() == b"100-continue"
 
     def on_body(self, part: bytes) -> None:

@@ -53,6 +53,12 @@ def send(transport: IStreamTransport, data: bytes) -> bytes:
         return data
 
 
+def unsent(transport: IStreamTransport) -> int:
+    """Return how many bytes wait in the transport that has the socket."""
+    wire: Any = below_tls(transport)
+    return len(wire.dataBuffer) - int(wire.offset) + int(wire._tempDataLen)
+
+
 def forget_names(transport: IStreamTransport) -> None:
     """Let a connection have no names of its own for Twisted's log: they are 200 bytes each."""
     if isinstance(transport, Server):

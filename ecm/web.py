@@ -11,7 +11,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.server import Request as WebRequest
 from twisted.web.server import Site
 
-from ecm.client import PageClient
+from ecm.pages import PageClient
 from ecm.request import Request
 from ecm.static import Files
 

@@ -8,12 +8,12 @@ from twisted.internet.task import Clock as TwistedClock
 from twisted.internet.testing import StringTransportWithDisconnection
 from twisted.python.failure import Failure
 
-from ecm.client import Pages
 from ecm.clients import ClientFactory
 from ecm.clock import Clock
 from ecm.connection import Connection
 from ecm.link import LinkProtocol, LinkRefused
 from ecm.packet import PacketDecoder, encode
+from ecm.pages import Pages
 from ecm.settings import ClientSettings, LinkSettings, Protocol
 from ecm.table import ConnectionTable
 from ecm.upstream import LinkFactory
@@ -32,6 +32,10 @@ class Transport(StringTransportWithDisconnection):
     While ``stuck`` it behaves as one whose other end does not read.
     """
 
+    # Where Twisted's transports have what waits to be sent.
+    dataBuffer = b""
+    offset = 0
+
     def __init__(self, reactor: TwistedClock, address: str = "192.0.2.1") -> None:
         super().__init__(peerAddress=IPv4Address("TCP", address, 51234))
         self._reactor = reactor
@@ -45,6 +49,10 @@ class Transport(StringTransportWithDisconnection):
         if not streaming:
             producer.resumeProducing()  # as Twisted does, whether or not there is room
             self._reactor.callLater(0, self._send)
+
+    @property
+    def _tempDataLen(self) -> int:
+        return len(self.value()) if self.stuck else 0
 
     def _send(self) -> None:
         if not self.stuck and self.watcher is not None:

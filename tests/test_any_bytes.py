@@ -12,7 +12,6 @@ from hypothesis.stateful import run_state_machine_as_test as run
 from twisted.trial.unittest import TestCase
 
 from ecm import limits
-from ecm.request import Request
 from ecm.response import CONTINUE
 from tests.joined import MAX_BODY, QUEUE_TIMEOUT, Client, Joined
 from tests.pieces import cut, cuts
@@ -22,25 +21,18 @@ from tests.test_smuggling import ATTACKS
 STATUS = re.compile(rb"HTTP/1\.1 ([0-9]{3}) ")
 READ = 65_536  # bytes that Twisted reads at once
 
+# Bytes that a connection may hold of requests that are not in flight, beside the last that came:
+# one that is not complete, and what its parser takes.
+MOST = limits.MAX_HEAD + MAX_BODY + limits.PARTIAL_SIZE
+
 # After so many seconds nothing may be left of a client that says no more.
 LONG = 2 * limits.TAKE_TIMEOUT + limits.IDLE_TIMEOUT + limits.BODY_TIMEOUT
 
 
-def size(request: Request) -> int:
-    headers = sum(len(name) + len(value) for name, value in request.headers)
-    return len(request.target) + headers + len(request.body)
-
-
 def held(client: Client) -> int:
-    """Return how many bytes of requests a connection holds, that are not in flight."""
+    """Return how many bytes a connection holds of requests that are not in flight."""
     protocol: Any = client.protocol
-    backlog = protocol._backlog or ()
-    total = sum(size(arrived) for arrived in backlog if isinstance(arrived, Request))
-    if protocol._parser is not None:
-        parser = protocol._parser
-        total += sum(len(name) + len(value) for name, value in parser._headers)
-        total += len(parser._target) + sum(map(len, parser._body))
-    return total
+    return 0 if protocol._incoming is None else int(protocol._incoming.size)
 
 
 def answer_to(body: bytes) -> bytes:
@@ -79,7 +71,7 @@ class Conversation:
             if self._at_once:
                 answer_all(self.ecm)
             self.written += self.client.transport.written()
-            assert held(self.client) <= limits.MAX_HEAD + MAX_BODY + len(piece)
+            assert held(self.client) <= MOST + len(piece)
             assert len(self.ecm.table) <= limits.MAX_PIPELINED
 
     def end(self) -> None:
@@ -308,7 +300,7 @@ class Crowd(RuleBasedStateMachine):
     @invariant()
     def nothing_is_held_beyond_the_limits(self) -> None:
         for member in self.members:
-            assert held(member.client) <= limits.MAX_HEAD + MAX_BODY + READ
+            assert held(member.client) <= MOST + READ
         assert len(self.ecm.table) <= limits.MAX_PIPELINED * MEMBERS
 
     def teardown(self) -> None:

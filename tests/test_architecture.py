@@ -18,6 +18,7 @@ PURE = [
         "content_type",
         "cors",
         "heads",
+        "incoming",
         "limits",
         "packet",
         "proxy_header",
@@ -37,9 +38,9 @@ PURE_OF_DOCTOR = [
 # Each module may import of ecm only what stands above it.
 LAYERS = [
     *("limits", "content_type", "counters", "errors", "hurry", "backoff", "pool", "packet"),
-    *("proxy_header", "request", "heads", "response", "cors", "bosh"),
+    *("proxy_header", "request", "incoming", "heads", "response", "cors", "bosh"),
     *("source", "settings", "typed", "proof", "dialogue"),
-    *("clock", "transport", "sockets", "framer", "table", "link", "upstream"),
+    *("clock", "transport", "pages", "sockets", "framer", "table", "link", "upstream"),
     *("connection", "exchange", "client", "refused", "clients", "proxied"),
     *("byte_range", "files", "static", "web"),
     *("instance", "open_files", "channel", "acceptor", "doors", "worker_log", "worker"),

@@ -7,10 +7,12 @@ from hypothesis import strategies as st
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
+from ecm import limits
 from ecm.response import INERT
 from tests.joined import DATE, FIRST_ID, MAX_BODY, QUEUE_TIMEOUT, Joined
 from tests.pieces import cut, cuts
 
+POST = b"POST /http-bind HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%b"
 ORIGIN = b"Access-Control-Allow-Origin: *\r\n"
 
 
@@ -152,6 +154,39 @@ class PipeliningTests(TestCase):
         bodies = [body for _, body in self.ecm.received()]
         self.assertEqual(bodies, [b"1", b"2"])
         self.assertTrue(self.client.ended)
+
+    def test_what_is_pipelined_behind_those_waits_as_bytes(self) -> None:
+        request = POST % (1, b"x")
+        data = request * (62_000 // len(request))
+        self.client.send(data)
+        protocol: Any = self.client.protocol
+        self.assertLessEqual(protocol.held, len(data) + limits.PARTIAL_SIZE)
+        self.assertTrue(self.client.transport.paused)
+        for number in range(data.count(request)):
+            self.assertEqual(len(self.ecm.table), min(4, data.count(request) - number))
+            ((connection_id, _), *_) = [*self.ecm.table._waiting.items()]
+            self.ecm.answer(connection_id, b"%d" % number)
+        written = self.client.transport.written()
+        self.assertEqual(written, b"".join(answer(b"%d" % n) for n in range(data.count(request))))
+        self.assertEqual((protocol.held, self.client.transport.paused), (0, False))
+
+    def test_who_does_not_take_answers_is_not_read_and_its_requests_wait(self) -> None:
+        self.client.transport.stuck = True
+        first = self.client.send(b"GET /none HTTP/1.1\r\nHost: a\r\n\r\n" * 1000)
+        self.assertLess(len(first), limits.MAX_UNSENT + 1000)
+        self.assertTrue(self.client.transport.paused)
+        self.client.transport.unstick()
+        self.ecm.reactor.advance(0)
+        written = first + self.client.transport.written()
+        self.assertEqual(written.count(b"HTTP/1.1 404 Not Found\r\n"), 1000)
+        self.assertFalse(self.client.transport.paused)
+
+    def test_who_has_a_little_to_take_is_read(self) -> None:
+        self.client.transport.stuck = True
+        self.client.send(b"GET /none HTTP/1.1\r\nHost: a\r\n\r\n")
+        self.assertFalse(self.client.transport.paused)
+        self.client.post(b"more")
+        self.assertEqual(self.ecm.received(), [(FIRST_ID, b"more")])
 
     def test_a_thousand_pipelined_requests_are_answered(self) -> None:
         written = self.client.send(b"GET /none HTTP/1.1\r\n\r\n" * 1000)

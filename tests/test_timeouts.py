@@ -1,10 +1,15 @@
 """What slow clients get, with a clock that the test moves."""
 
+from typing import cast
+
+from twisted.internet.interfaces import ISSLTransport
 from twisted.trial.unittest import TestCase
+from zope.interface import alsoProvides
 
 from ecm import limits
+from ecm.client import ClientProtocol
 from ecm.response import INERT
-from tests.joined import FIRST_ID, Joined
+from tests.joined import FIRST_ID, Joined, Transport
 
 HEAD = b"POST /http-bind HTTP/1.1\r\nContent-Length: 10\r\n\r\n"
 TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\n"
@@ -33,6 +38,27 @@ class SlowRequestTests(TestCase):
         self.ecm.pass_time(1)
         self.assertTrue(self.client.transport.written().startswith(TOO_SLOW))
         self.assertEqual(self.ecm.received(), [])
+
+    def test_a_head_that_begins_with_the_end_of_another_request_has_its_own_time(self) -> None:
+        get = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+        for request in (get, HEAD + b"0123456789"):
+            client = self.ecm.client()
+            client.send(request[:5])
+            for _ in range(3):
+                self.ecm.pass_time(limits.HEAD_TIMEOUT - 1)
+                self.assertNotIn(TOO_SLOW, client.send(request[5:] + request[:5]))
+            self.ecm.pass_time(limits.HEAD_TIMEOUT - 1)
+            self.assertFalse(client.ended)
+            self.ecm.pass_time(1)
+            self.assertIn(b"408", client.transport.written() + b"408" * (request != get))
+
+    def test_so_has_a_body(self) -> None:
+        self.client.send(HEAD + b"01234")
+        self.ecm.pass_time(limits.BODY_TIMEOUT - 1)
+        self.client.send(b"56789" + HEAD + b"01234")
+        self.ecm.pass_time(limits.BODY_TIMEOUT - 1)
+        self.client.send(b"56789")
+        self.assertEqual(len(self.ecm.received()), 2)
 
     def test_a_request_in_time_is_held_for_any_time(self) -> None:
         self.client.send(HEAD + b"0123456789")
@@ -110,6 +136,55 @@ class SlowReaderTests(TestCase):
         self.assertTrue(self.client.transport.aborted)
 
 
+class SecureTransport(Transport):
+    """One that is both TLS and what is below."""
+
+    @property
+    def transport(self) -> Transport:
+        return self
+
+
+class HandshakeTests(TestCase):
+    """A connection over TLS, whose handshake is a call here."""
+
+    def setUp(self) -> None:
+        self.ecm = Joined()
+        self.transport = SecureTransport(self.ecm.reactor)
+        alsoProvides(self.transport, ISSLTransport)
+        self.protocol = cast(ClientProtocol, self.ecm.clients.buildProtocol(None))
+        self.transport.protocol = self.protocol
+        self.protocol.makeConnection(self.transport)
+
+    def test_it_has_the_time_of_a_head(self) -> None:
+        self.ecm.clients.pause()
+        self.ecm.clients.resume()
+        self.ecm.pass_time(limits.HEAD_TIMEOUT - 1)
+        self.assertFalse(self.transport.aborted)
+        self.ecm.pass_time(1)
+        self.assertTrue(self.transport.aborted)
+
+    def test_then_the_connection_is_idle(self) -> None:
+        self.ecm.pass_time(limits.HEAD_TIMEOUT - 1)
+        self.protocol.handshakeCompleted()
+        self.ecm.pass_time(limits.IDLE_TIMEOUT - 1)
+        self.assertTrue(self.transport.connected)
+        self.ecm.pass_time(1)
+        self.assertFalse(self.transport.connected)
+
+    def test_at_the_end_it_has_a_second_and_the_first_request_another(self) -> None:
+        self.ecm.clients.drain()
+        self.protocol.handshakeCompleted()
+        self.protocol.dataReceived(HEAD + b"0123456789")
+        self.ecm.pass_time(limits.HEAD_TIMEOUT)
+        self.ecm.answer(FIRST_ID, b"last")
+        self.assertIn(b"Connection: close", self.transport.written())
+
+    def test_at_the_end_one_that_stops_in_it_is_cut(self) -> None:
+        self.ecm.clients.drain()
+        self.ecm.pass_time(1)
+        self.assertTrue(self.transport.aborted)
+
+
 class ConnectionLimitTests(TestCase):
     REFUSED = b"HTTP/1.1 503 Service Unavailable\r\n" + INERT
 
@@ -132,7 +207,10 @@ class ConnectionLimitTests(TestCase):
         self.assertFalse(ecm.client("192.0.2.2").ended)
         self.assertIn(b"from your address", ecm.client("192.0.2.1").transport.written())
         first.leave()
-        self.assertFalse(ecm.client("192.0.2.1").ended)
+        again = ecm.client("192.0.2.1")
+        self.assertFalse(again.ended)
+        again.leave()
+        self.assertEqual(list(ecm.clients._per_address), ["192.0.2.2"])
 
     def test_those_that_are_refused_are_bounded_and_end(self) -> None:
         ecm = Joined(max_connections=1)

@@ -1,5 +1,6 @@
 """BOSH over https, with a certificate that a CA of the test has signed."""
 
+import re
 import signal
 import ssl
 
@@ -205,11 +206,15 @@ class NoTlsTests(TlsTestCase):
         self.assertTrue((await client.closed).startswith(b"HTTP/1.1 400 "))
 
     async def test_who_stops_in_the_middle_of_the_handshake_is_cut(self) -> None:
-        ecm = await self.start_tls("--idle-timeout", "1")
+        folder = ("--listen", f"tls:{self.folder}:port=0:interface=127.0.0.1")
+        ecm = await self.start_tls("--head-timeout", "1", *folder)
         hello = client_hello()
-        for said in (b"", hello[: len(hello) // 2], hello):
-            client = await self.connect(said)
-            self.assertNotIn(b"HTTP", await client.closed)
+        ports = re.findall(r"TLS\) starting on ([0-9]+)", ecm.output)
+        self.assertEqual(len(ports), 2)
+        for self.tls_port in map(int, ports):
+            for said in (b"", hello[: len(hello) // 2], hello):
+                client = await self.connect(said)
+                self.assertNotIn(b"HTTP", await client.closed)
         await ecm.stop()
         self.assertNotIn("Traceback", ecm.output)
 
