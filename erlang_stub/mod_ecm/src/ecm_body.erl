@@ -3,14 +3,14 @@
 %% @doc The body, the XML element that every BOSH request and answer consists of (XEP-0124,
 %% section 6; for XMPP: XEP-0206). Pure: bytes in, a map out; attributes and stanzas in, bytes out.
 %%
-%% Most requests are a start tag with a few plain attributes, and nothing in it or plain stanzas
-%% (ecm_xml). These are read by hand, because an XML parser costs several times as much; anything
-%% else is left to it. What both can read they read alike, and make no atom of what a client sends.
+%% It is read in two steps. Its start tag says which session it is for, so it is read where the
+%% request comes in; its stanzas are that session's, faults in them included. Nothing makes an atom
+%% of what a client sends.
 
 -module(ecm_body).
 
--export([encode/1, parse/1, sid/1, write/2]).
--export_type([body/0, fault/0, xmlel/0]).
+-export([els/1, encode/1, head/1, parse/1, write/2]).
+-export_type([body/0, content/0, fault/0, head/0, xmlel/0]).
 
 %% As in fxml.hrl, which every distribution keeps in a folder of another name.
 -record(xmlel, {name :: binary(),
@@ -19,26 +19,31 @@
 
 -type xmlel() :: #xmlel{}.
 
-%% A key is there if its attribute is. `restart' and `version' are the attributes of XEP-0206,
-%% `lang' is xml:lang; times are in seconds. The stanzas are as on a stream whose default namespace
-%% is jabber:client, and each declares whatever other namespaces it needs.
--type body() ::
-    #{rid := 1..16#1FFFFFFFFFFFFF, els := [xmlel()],
+%% What the start tag says. A key is there if its attribute is. `restart' and `version' are the
+%% attributes of XEP-0206, `lang' is xml:lang; times are in seconds. If there is a `fault', then
+%% with an attribute: it has no key, as if it were not there, and the session has to end for it
+%% (XEP-0124, section 17.2).
+-type head() ::
+    #{fault => fault(), rid => 1..16#1FFFFFFFFFFFFF,
       sid => binary(), to => binary(), from => binary(), lang => binary(), ver => binary(),
       content => binary(), route => binary(), key => binary(), newkey => binary(),
       version => binary(), wait => non_neg_integer(), hold => non_neg_integer(),
       pause => non_neg_integer(), ack => non_neg_integer(), type => terminate | error,
       restart => true}.
 
+%% A head without a fault, and the stanzas: as on a stream whose default namespace is jabber:client,
+%% and each declares whatever other namespaces it needs.
+-type body() :: #{rid := 1..16#1FFFFFFFFFFFFF, els := [xmlel()], atom() => term()}.
+
+%% What has not been read yet.
+-opaque content() :: {Name :: binary(), ecm_namespaces:scope(), Rest :: binary()}.
+
 -type fault() ::
-    'not-xml' | 'forbidden-markup' | 'not-body' | 'missing-rid' | 'text-between-stanzas' |
-    'namespace-too-long' | 'bad-rid' | 'bad-ack' | 'bad-wait' | 'bad-hold' | 'bad-pause' |
-    'bad-ver' | 'bad-type' | 'bad-restart'.
+    ecm_xml:fault() | ecm_stanza:fault() | 'not-body' | 'missing-rid' | 'text-between-stanzas' |
+    'bad-rid' | 'bad-ack' | 'bad-wait' | 'bad-hold' | 'bad-pause' | 'bad-ver' | 'bad-type' |
+    'bad-restart'.
 
 -type type() :: sid | text | number | rid | ver | type | boolean.
-
-%% Prefixes and the namespaces they are bound to; the default namespace is that of no prefix.
--type scope() :: #{Prefix :: binary() => Namespace :: binary()}.
 
 -define(NS_BODY, <<"http://jabber.org/protocol/httpbind">>).
 -define(NS_CLIENT, <<"jabber:client">>).
@@ -49,37 +54,35 @@
 -define(GREATEST, 16#1FFFFFFFFFFFFF).
 -define(GREATEST_DIGITS, 16).
 
-%% Bytes. One declaration of a prefix may turn into one for each element that has the prefix: this
-%% is what keeps a stanza from growing beyond all measure.
--define(MAX_NAMESPACE, 255).
-
--define(IS_SPACE(Byte), Byte =:= $\s; Byte =:= $\n; Byte =:= $\t; Byte =:= $\r).
--define(IS_QUOTE(Byte), (Byte =:= $' orelse Byte =:= $")).
-
-%% @doc Reads the body of a request. The SID may be a part of `Bytes', and keep it alive; nothing
-%% else is.
--spec parse(binary()) -> {ok, body()} | {error, fault()}.
-parse(<<"<body", Tag/binary>> = Bytes) ->
-    case parse_tag(Tag, #{els => []}, false) of
-        {ok, Body} -> {ok, Body};
-        unknown -> parse_xml(Bytes)
-    end;
-parse(Bytes) ->
-    parse_xml(Bytes).
-
-%% @doc Finds the SID of a request at little cost. `none' says only that it was not found: if the
-%% request has one nevertheless, as after an XML declaration, parse/1 finds it.
--spec sid(binary()) -> {ok, binary()} | none.
-sid(<<"<body", Tag/binary>>) -> sid_in(Tag);
-sid(_) -> none.
-
--spec sid_in(binary()) -> {ok, binary()} | none.
-sid_in(Tag) ->
-    case next_attribute(Tag) of
-        {<<"sid">>, Sid, _} -> {ok, Sid};
-        {_, _, Rest} -> sid_in(Rest);
-        _ -> none
+%% @doc Reads the start tag of the body of a request, in any spelling that XML has for it. The SID
+%% and the content may be parts of `Bytes', and keep it alive; nothing else is. An error is one of
+%% a tag that cannot be read: nobody knows what session it is for.
+-spec head(binary()) -> {ok, head(), content()} | {error, fault()}.
+head(Bytes) ->
+    try read_head(ecm_xml:root(Bytes))
+    catch throw:Fault -> {error, Fault}
     end.
+
+%% @doc Reads the rest of the body: its stanzas, which are no part of what was received, and all
+%% else to its last byte.
+-spec els(content()) -> {ok, [xmlel()]} | {error, fault()}.
+els({Name, Scope, Rest}) ->
+    try {ok, read_els(Rest, Name, Scope)}
+    catch throw:Fault -> {error, Fault}
+    end.
+
+%% @doc Reads all of the body of a request.
+-spec parse(binary()) -> {ok, body()} | {error, fault()}.
+parse(Bytes) ->
+    case head(Bytes) of
+        {ok, #{fault := Fault}, _} -> {error, Fault};
+        {ok, Head, Content} -> with_els(Head, els(Content));
+        Error -> Error
+    end.
+
+-spec with_els(head(), {ok, [xmlel()]} | {error, fault()}) -> {ok, body()} | {error, fault()}.
+with_els(Head, {ok, Els}) -> {ok, Head#{els => Els}};
+with_els(_, Error) -> Error.
 
 %% @doc Returns the body of an answer. The values of the attributes are one line of text, in UTF-8;
 %% the stanzas come from encode/1.
@@ -112,90 +115,74 @@ encode(#xmlel{attrs = Attributes} = El) ->
         false -> fxml:element_to_binary(El#xmlel{attrs = [{<<"xmlns">>, ?NS_CLIENT} | Attributes]})
     end.
 
-%% The plain body, without an XML parser: `unknown' is what only the parser can judge.
+%% From here on a fault is thrown.
 
--spec parse_tag(binary(), map(), HasNamespace :: boolean()) -> {ok, body()} | unknown.
-parse_tag(Tag, Body, HasNamespace) ->
-    case next_attribute(Tag) of
-        {<<"xmlns">>, ?NS_BODY, Rest} when not HasNamespace -> parse_tag(Rest, Body, true);
-        {Name, Value, Rest} -> parse_field(Name, Value, Rest, Body, HasNamespace);
-        {stop, End} when HasNamespace, is_map_key(rid, Body) -> parse_end(End, Body);
-        _ -> unknown
+-spec read_head({Name :: binary(), [ecm_xml:attribute()], Rest :: binary()}) ->
+          {ok, head(), content()}.
+read_head({Name, Attributes, Rest}) ->
+    is_end_of_tag(Rest) orelse throw('not-xml'),
+    Scope = ecm_namespaces:scope(Attributes, #{<<>> => <<>>}),
+    ecm_namespaces:element(Name, Scope) =:= {?NS_BODY, <<"body">>} orelse throw('not-body'),
+    {ok, with_rid(fields(Attributes, Scope, #{})), {Name, Scope, Rest}}.
+
+-spec is_end_of_tag(binary()) -> boolean().
+is_end_of_tag(<<$>, _/binary>>) -> true;
+is_end_of_tag(<<"/>", _/binary>>) -> true;
+is_end_of_tag(_) -> false.
+
+-spec with_rid(head()) -> head().
+with_rid(#{rid := _} = Head) -> Head;
+with_rid(#{fault := _} = Head) -> Head;
+with_rid(Head) -> Head#{fault => 'missing-rid'}.
+
+%% What is no field may still be wrong: it is looked at if there is any.
+-spec fields([ecm_xml:attribute()], ecm_namespaces:scope(), head()) -> head().
+fields(Attributes, Scope, Head) ->
+    case plain_fields(Attributes, Head, []) of
+        {Fields, []} ->
+            Fields;
+        {Fields, Others} ->
+            ok = ecm_namespaces:check(Others, Scope),
+            ok = ecm_namespaces:legible([Name || {Name, _} <- Others]),
+            lists:foldl(fun({Name, Text}, Before) ->
+                                add_field(known(Name, Scope), Text, Before)
+                        end, Fields, Others)
     end.
 
--spec parse_field(binary(), binary(), binary(), map(), boolean()) -> {ok, body()} | unknown.
-parse_field(Name, Text, Rest, Body, HasNamespace) ->
+-spec plain_fields([ecm_xml:attribute()], head(), [ecm_xml:attribute()]) ->
+          {head(), Others :: [ecm_xml:attribute()]}.
+plain_fields([{<<"xmlns">>, _} | Attributes], Head, Others) ->
+    plain_fields(Attributes, Head, Others);
+plain_fields([{Name, Text} = Attribute | Attributes], Head, Others) ->
     case field(Name) of
-        {Key, Type} when not is_map_key(Key, Body) ->
-            case value(Type, Text) of
-                {ok, Value} -> parse_tag(Rest, Body#{Key => Value}, HasNamespace);
-                _ -> unknown
-            end;
-        _ ->
-            unknown
+        unknown -> plain_fields(Attributes, Head, [Attribute | Others]);
+        Field -> plain_fields(Attributes, add_field(Field, Text, Head), Others)
+    end;
+plain_fields([], Head, Others) ->
+    {Head, Others}.
+
+-spec add_field({Key :: atom(), type()} | unknown, Text :: binary(), head()) -> head().
+add_field(unknown, _, Head) ->
+    Head;
+add_field({Key, Type}, Text, Head) ->
+    case value(Type, Text) of
+        {ok, Value} -> Head#{Key => Value};
+        default -> Head;
+        error -> Head#{fault => bad(Key)}
     end.
 
--spec parse_end(binary(), body()) -> {ok, body()} | unknown.
-parse_end(<<"/>", Rest/binary>>, Body) -> parse_rest(Rest, Body);
-parse_end(<<$>, Content/binary>>, Body) ->
-    case ecm_xml:elements(Content) of
-        {Els, <<"body>", Rest/binary>>} ->
-            parse_rest(Rest, Body#{els := stanzas(Els, #{}, false)});
-        _ ->
-            unknown
-    end;
-parse_end(_, _) -> unknown.
-
--spec parse_rest(binary(), body()) -> {ok, body()} | unknown.
-parse_rest(Rest, Body) ->
-    case skip_space(Rest) of
-        <<>> -> {ok, Body};
+%% Those with a prefix are named by what it is bound to.
+-spec known(binary(), ecm_namespaces:scope()) -> {Key :: atom(), type()} | unknown.
+known(<<"xmlns:", _/binary>>, _) ->
+    unknown;
+known(Name, Scope) ->
+    case ecm_namespaces:attribute(Name, Scope) of
+        {<<?NS_XBOSH>>, Local} -> field({xbosh, Local});
         _ -> unknown
     end.
 
-%% The next attribute of a start tag, if its value is printable ASCII without quotation marks and
-%% references, and what follows it; or what follows the white space, if that is no such attribute.
--spec next_attribute(binary()) -> {Name, Value, Rest} | {stop, Rest} when
-      Name :: binary(), Value :: binary(), Rest :: binary().
-next_attribute(<<Byte, Tag/binary>>) when ?IS_SPACE(Byte) ->
-    Size = name_size(Tag, 0),
-    case Tag of
-        <<Name:Size/binary, $=, Quote, Text/binary>> when Size > 0, ?IS_QUOTE(Quote) ->
-            quoted(Name, Quote, Text);
-        _ ->
-            next_attribute(Tag)
-    end;
-next_attribute(Text) ->
-    {stop, Text}.
-
--spec quoted(Name, byte(), binary()) -> {Name, binary(), binary()} | {stop, binary()}.
-quoted(Name, Quote, Text) ->
-    Size = plain_size(Text, 0),
-    case Text of
-        <<Value:Size/binary, Quote, Rest/binary>> -> {Name, Value, Rest};
-        _ -> {stop, Text}
-    end.
-
--spec skip_space(binary()) -> binary().
-skip_space(<<Byte, Rest/binary>>) when ?IS_SPACE(Byte) -> skip_space(Rest);
-skip_space(Rest) -> Rest.
-
--spec name_size(binary(), non_neg_integer()) -> non_neg_integer().
-name_size(<<Byte, Rest/binary>>, Size) when Byte >= $a, Byte =< $z; Byte =:= $: ->
-    name_size(Rest, Size + 1);
-name_size(_, Size) ->
-    Size.
-
--spec plain_size(binary(), non_neg_integer()) -> non_neg_integer().
-plain_size(<<Byte, Rest/binary>>, Size)
-  when Byte > $<, Byte =< $~; Byte > $', Byte < $<; Byte >= $\s, Byte < $&, Byte =/= $" ->
-    plain_size(Rest, Size + 1);
-plain_size(_, Size) ->
-    Size.
-
-%% The key of an attribute and the type of its value. Those with a prefix are named by what the
-%% prefix is bound to, which only the XML parser knows.
--spec field(binary() | {xbosh | xml, binary()}) -> {Key :: atom(), type()} | unknown.
+%% The key of an attribute and the type of its value.
+-spec field(binary() | {xbosh, binary()}) -> {Key :: atom(), type()} | unknown.
 field(<<"rid">>) -> {rid, rid};
 field(<<"sid">>) -> {sid, sid};
 field(<<"ack">>) -> {ack, number};
@@ -210,7 +197,7 @@ field(<<"type">>) -> {type, type};
 field(<<"pause">>) -> {pause, number};
 field(<<"content">>) -> {content, text};
 field(<<"route">>) -> {route, text};
-field({xml, <<"lang">>}) -> {lang, text};
+field(<<"xml:lang">>) -> {lang, text};
 field({xbosh, <<"version">>}) -> {version, text};
 field({xbosh, <<"restart">>}) -> {restart, boolean};
 field(_) -> unknown.
@@ -256,61 +243,6 @@ ver(Text) ->
         _ -> error
     end.
 
-%% Any body, with an XML parser. It tells all that is wrong by throwing its fault().
-
--spec parse_xml(binary()) -> {ok, body()} | {error, fault()}.
-parse_xml(Bytes) ->
-    case fxml_stream:parse_element(Bytes) of
-        #xmlel{} = Root ->
-            try {ok, body(Root, Bytes)}
-            catch throw:Fault -> {error, Fault}
-            end;
-        {error, _} ->
-            {error, 'not-xml'}
-    end.
-
-%% Whether there may be other prefixes than `xml', which is always bound.
--spec has_prefixes(binary()) -> boolean().
-has_prefixes(Bytes) ->
-    binary:match(Bytes, <<"xmlns:">>) =/= nomatch.
-
--spec body(xmlel(), binary()) -> body().
-body(#xmlel{name = Name, attrs = Attributes, children = Children}, Bytes) ->
-    ecm_markup:is_forbidden(Bytes) andalso throw('forbidden-markup'),
-    Scope = scope(Attributes, #{<<>> => <<>>}),
-    expand(Name, Scope) =:= {?NS_BODY, <<"body">>} orelse throw('not-body'),
-    Body = lists:foldl(fun(Attribute, Before) -> add_field(Attribute, Scope, Before) end,
-                       #{}, Attributes),
-    is_map_key(rid, Body) orelse throw('missing-rid'),
-    Els = [El || Child <- Children, El <- el(Child)],
-    Body#{els => stanzas(Els, Scope, has_prefixes(Bytes))}.
-
--spec add_field({binary(), binary()}, scope(), map()) -> map().
-add_field({Name, Text}, Scope, Body) ->
-    case known(Name, Scope) of
-        {Key, Type} -> add_value(Key, value(Type, Text), Body);
-        unknown -> Body
-    end.
-
--spec add_value(Key :: atom(), {ok, term()} | default | error, map()) -> map().
-add_value(Key, {ok, Value}, Body) -> Body#{Key => Value};
-add_value(_, default, Body) -> Body;
-add_value(Key, error, _) -> throw(bad(Key)).
-
-%% To look for a prefix costs more than all else here.
--spec known(binary(), scope()) -> {Key :: atom(), type()} | unknown.
-known(Name, Scope) ->
-    case field(Name) of
-        unknown -> prefixed(binary:split(Name, <<":">>), Scope);
-        Known -> Known
-    end.
-
--spec prefixed([binary()], scope()) -> {Key :: atom(), type()} | unknown.
-prefixed([<<"xml">>, Local], _) -> field({xml, Local});
-prefixed([Prefix, Local], Scope) when map_get(Prefix, Scope) =:= <<?NS_XBOSH>> ->
-    field({xbosh, Local});
-prefixed(_, _) -> unknown.
-
 -spec bad(atom()) -> fault().
 bad(rid) -> 'bad-rid';
 bad(ack) -> 'bad-ack';
@@ -321,80 +253,22 @@ bad(ver) -> 'bad-ver';
 bad(type) -> 'bad-type';
 bad(restart) -> 'bad-restart'.
 
+%% The stanzas.
+
+-spec read_els(binary(), Name :: binary(), ecm_namespaces:scope()) -> [xmlel()].
+read_els(<<"/>", Rest/binary>>, _, _) ->
+    ok = ecm_xml:end_of_document(Rest),
+    [];
+read_els(<<$>, Inside/binary>>, Name, Scope) ->
+    {Content, Rest, Names} = ecm_xml:content(Inside, Name),
+    ok = ecm_xml:end_of_document(Rest),
+    ecm_stanza:all([El || Child <- Content, El <- el(Child)], Scope, Names);
+read_els(_, _, _) ->
+    throw('not-xml').
+
 -spec el(xmlel() | {xmlcdata, binary()}) -> [xmlel()].
 el(#xmlel{} = El) ->
     [El];
 el({xmlcdata, Text}) ->
-    skip_space(Text) =:= <<>> orelse throw('text-between-stanzas'),
+    ecm_xml:skip_space(Text) =:= <<>> orelse throw('text-between-stanzas'),
     [].
-
-%% The stanzas.
-
-%% Clients forget to say that their stanzas are in another namespace than the body (XEP-0206,
-%% section 2), so its own namespace, and none at all, stand for jabber:client.
--spec stanzas([xmlel()], scope(), HasPrefixes :: boolean()) -> [xmlel()].
-stanzas(Els, _, false) ->
-    [stanza(El) || El <- Els];
-stanzas(Els, #{<<>> := Default} = Scope, true) when Default =:= ?NS_BODY; Default =:= <<>> ->
-    stanzas(Els, Scope#{<<>> := ?NS_CLIENT}, true);
-stanzas(Els, Scope, true) ->
-    [stanza(unprefixed(El, Scope, ?NS_CLIENT)) || El <- Els].
-
--spec stanza(xmlel()) -> xmlel().
-stanza(#xmlel{attrs = Attributes} = El) ->
-    case lists:keyfind(<<"xmlns">>, 1, Attributes) of
-        {_, Namespace} = Declaration when Namespace =:= ?NS_BODY; Namespace =:= ?NS_CLIENT ->
-            El#xmlel{attrs = lists:delete(Declaration, Attributes)};
-        _ ->
-            El
-    end.
-
-%% The element without prefixes in the names of elements, and with a declaration of each prefix of
-%% an attribute right there. ejabberd knows elements by their names without a prefix, and passes on
-%% what is in a stanza without the declarations of the stanza: what is left of `<x:a/>' then
-%% would be no XML any more to who gets it. `Default' is the default namespace around the result.
--spec unprefixed(xmlel() | {xmlcdata, binary()}, scope(), binary()) ->
-          xmlel() | {xmlcdata, binary()}.
-unprefixed(#xmlel{name = Name, attrs = Attributes, children = Children}, Outer, Default) ->
-    Scope = scope(Attributes, Outer),
-    {Namespace, Local} = expand(Name, Scope),
-    Own = [{<<"xmlns">>, Namespace} || Namespace =/= Default],
-    Others = [Attribute || {Key, _} = Attribute <- Attributes, declared(Key) =:= none],
-    #xmlel{name = Local,
-           attrs = Own ++ declarations(Others, Scope) ++ Others,
-           children = [unprefixed(Child, Scope, Namespace) || Child <- Children]};
-unprefixed({xmlcdata, _} = Text, _, _) ->
-    Text.
-
--spec declarations([{binary(), binary()}], scope()) -> [{binary(), binary()}].
-declarations(Attributes, Scope) ->
-    Prefixes = [Prefix || {Name, _} <- Attributes, [Prefix, _] <- [binary:split(Name, <<":">>)]],
-    [{<<"xmlns:", Prefix/binary>>, map_get(Prefix, Scope)}
-     || Prefix <- lists:usort(Prefixes), Prefix =/= <<"xml">>].
-
-%% The namespace and the local name of an element. The prefix `xml' cannot be replaced: its
-%% namespace may not be declared.
--spec expand(binary(), scope()) -> {Namespace :: binary(), Local :: binary()}.
-expand(<<"body">>, #{<<>> := Default}) -> {Default, <<"body">>};  % for speed
-expand(Name, #{<<>> := Default} = Scope) ->
-    case binary:split(Name, <<":">>) of
-        [<<"xml">>, _] -> {Default, Name};
-        [Prefix, Local] -> {map_get(Prefix, Scope), Local};
-        [Local] -> {Default, Local}
-    end.
-
--spec scope([{binary(), binary()}], scope()) -> scope().
-scope(Attributes, Outer) ->
-    lists:foldl(fun({Name, Namespace}, Scope) -> declare(declared(Name), Namespace, Scope) end,
-                Outer, Attributes).
-
--spec declare(Prefix :: binary() | none, binary(), scope()) -> scope().
-declare(none, _, Scope) -> Scope;
-declare(_, Namespace, _) when byte_size(Namespace) > ?MAX_NAMESPACE -> throw('namespace-too-long');
-declare(Prefix, Namespace, Scope) -> Scope#{Prefix => Namespace}.
-
-%% The prefix that an attribute declares.
--spec declared(binary()) -> Prefix :: binary() | none.
-declared(<<"xmlns">>) -> <<>>;
-declared(<<"xmlns:", Prefix/binary>>) -> Prefix;
-declared(_) -> none.

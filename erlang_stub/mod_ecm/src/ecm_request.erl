@@ -21,9 +21,15 @@ route({truncated, _}, Exchange, _, _, _) ->
 route(Body, Exchange, _, _, #{max_size := MaxSize}) when byte_size(Body) > MaxSize ->
     refuse(Exchange, <<"policy-violation">>);
 route(Body, Exchange, Client, InFlight, #{key := Key} = Options) ->
-    case ecm_body:sid(Body) of
-        {ok, Sid} -> to_session(ecm_sid:find(Key(), Sid), Body, Exchange, InFlight);
-        none -> start(fun() -> open(Body, Exchange, Client, InFlight, Options) end, Exchange)
+    case ecm_body:head(Body) of
+        {ok, #{sid := Sid}, _} ->
+            to_session(ecm_sid:find(Key(), Sid), Body, Exchange, InFlight);
+        {ok, #{fault := _}, _} ->
+            refuse(Exchange, <<"bad-request">>);
+        {ok, Head, Content} ->
+            start(fun() -> open(Head, Content, Exchange, Client, InFlight, Options) end, Exchange);
+        {error, _} ->
+            refuse(Exchange, <<"bad-request">>)
     end.
 
 -spec to_session({ok, pid(), ecm_sid:nonce()} | error, binary(), ecm_c2s:exchange(),
@@ -58,17 +64,15 @@ start(Open, Exchange) ->
     end.
 
 %% It is noted that this process is to answer, for the case that it cannot start another.
--spec open(binary(), ecm_c2s:exchange(), ecm_peer:peer(), ecm_in_flight:in_flight(), options()) ->
-    ok.
-open(Binary, {_, Id, _} = Exchange, Client, InFlight, #{key := Key, c2s := Options}) ->
+-spec open(ecm_body:head(), ecm_body:content(), ecm_c2s:exchange(), ecm_peer:peer(),
+           ecm_in_flight:in_flight(), options()) -> ok.
+open(Head, Content, {_, Id, _} = Exchange, Client, InFlight, #{key := Key, c2s := Options}) ->
     ecm_in_flight:add(Id, self(), InFlight),
-    case ecm_body:parse(Binary) of
-        {ok, #{sid := _}} ->
-            refuse(Exchange, <<"item-not-found">>);
-        {ok, Body} ->
+    case ecm_body:els(Content) of
+        {ok, Els} ->
             Session = ecm_c2s:start(Client, Options),
             ecm_in_flight:add(Id, Session, InFlight),
-            ecm_c2s:open(Session, Body, Exchange, Key(), Options);
+            ecm_c2s:open(Session, Head#{els => Els}, Exchange, Key(), Options);
         {error, _} ->
             refuse(Exchange, <<"bad-request">>)
     end.

@@ -1,149 +1,247 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc Elements as most clients write them, read without an XML parser. To make one costs more than
-%% to read a stanza by hand. Pure.
+%% @doc XML as BOSH has it, read by hand: elements, their attributes and text, in UTF-8. Pure, and
+%% in time that is linear in what is read.
 %%
-%% What is read is a part of XML in which nothing has to be looked up or replaced: no prefixes, no
-%% references, no CDATA, no comments, one space before each attribute. What is read at all is read
-%% as the parser reads it; all else, well-formed or not, is `unknown', and left to the parser.
+%% That is XML 1.0 without what a body must not have (XEP-0124, section 6): comments, processing
+%% instructions and document types, and with these entities. A parser costs several times as much
+%% as it takes to read the usual body, and bounds neither depth nor what becomes of a prefix.
+%% Names are as they were written: ecm_namespaces knows what their prefixes mean.
+%%
+%% What is wrong is thrown, as a fault().
 
 -module(ecm_xml).
 
--export([elements/1]).
+-export([content/2, end_of_document/1, root/1, skip_space/1]).
+-export_type([attribute/0, content/0, element/0, fault/0]).
 
--type element() :: ecm_body:xmlel().
+-type fault() :: 'not-xml' | 'forbidden-markup' | 'other-encoding' | 'too-deep'.
+-type element() :: {xmlel, Name :: binary(), [attribute()], content()}.
 -type content() :: [element() | {xmlcdata, binary()}].
 -type attribute() :: {Name :: binary(), Value :: binary()}.
 
-%% Each attribute is compared with those before it, which takes long where they are very many.
--define(MAX_ATTRIBUTES, 20).
+%% Names in `plain' text have no prefix but `xml', and no characters but those of ASCII.
+-type names() :: plain | any.
 
+%% Elements in each other, from the stanza on. Real ones have less than twenty; the serialiser of
+%% ejabberd takes C's stack for each, and the whole of ejabberd is gone with some thousands.
+-define(MAX_DEPTH, 200).
+
+%% So many attributes are compared with each other one by one: sorting costs more then.
+-define(FEW, 12).
+
+-define(IS_SPACE(Byte),
+        (Byte =:= $\s orelse Byte =:= $\n orelse Byte =:= $\t orelse Byte =:= $\r)).
+-define(IS_QUOTE(Byte), (Byte =:= $' orelse Byte =:= $")).
 -define(IS_LETTER(Byte),
         (Byte >= $a andalso Byte =< $z orelse Byte >= $A andalso Byte =< $Z orelse Byte =:= $_)).
 -define(IS_IN_NAME(Byte),
         (?IS_LETTER(Byte) orelse Byte >= $0 andalso Byte =< $9
          orelse Byte =:= $- orelse Byte =:= $.)).
 
-%% @doc Reads the elements in another one, and returns what follows the `</' of its end tag. White
-%% space between them is left out. Nothing in the elements keeps `Bytes' alive.
--spec elements(binary()) -> {[element()], Rest :: binary()} | unknown.
-elements(Bytes) ->
-    try
-        {Content, Rest} = content(Bytes, []),
-        {[El || El <- Content, is_element(El)], Rest}
-    catch
-        throw:unknown -> unknown
+%% XML 1.0, section 2.2; what UTF-8 cannot have is not asked for.
+-define(IS_CHARACTER(Character),
+        (Character >= 16#20 andalso Character =/= 16#FFFE andalso Character =/= 16#FFFF
+         orelse Character =:= $\t orelse Character =:= $\n orelse Character =:= $\r)).
+
+%% @doc Reads a document up to the attributes of its root; the rest begins with `>' or `/>'. The
+%% attributes, the last one first, are parts of `Bytes', and keep it alive.
+-spec root(binary()) -> {Name :: binary(), [attribute()], Rest :: binary()}.
+root(<<"<body ", Tag/binary>>) ->  % for speed
+    {Attributes, Rest} = attribute(Tag, any, []),
+    {<<"body">>, Attributes, Rest};
+root(Bytes) ->
+    case ecm_prolog:skip(Bytes) of
+        <<$<, Tag/binary>> -> start_tag(Tag, any);
+        _ -> throw('not-xml')
     end.
 
-%% From here on `unknown' is thrown.
--spec is_element(element() | {xmlcdata, binary()}) -> boolean().
-is_element({xmlcdata, Text}) ->
-    is_space(Text) orelse throw(unknown),
-    false;
-is_element(_) ->
-    true.
+%% @doc Makes sure that nothing follows the root.
+-spec end_of_document(binary()) -> ok.
+end_of_document(<<>>) ->
+    ok;
+end_of_document(Bytes) ->
+    case skip_space(Bytes) of
+        <<>> -> ok;
+        Rest -> throw(misplaced(Rest))
+    end.
 
--spec is_space(binary()) -> boolean().
-is_space(<<Byte, Rest/binary>>) when Byte =:= $\s; Byte =:= $\n; Byte =:= $\t -> is_space(Rest);
-is_space(Rest) -> Rest =:= <<>>.
+%% @doc Reads what is in the element of this name, and returns what follows it; and which names
+%% there are. Nothing of it keeps `Bytes' alive.
+-spec content(binary(), Name :: binary()) -> {content(), Rest :: binary(), names()}.
+content(Bytes, Name) ->
+    try content(Bytes, Name, plain)
+    catch throw:names -> content(Bytes, Name, any)
+    end.
 
--spec content(binary(), content()) -> {content(), Rest :: binary()}.
-content(<<"</", Rest/binary>>, Done) ->
+-spec content(binary(), binary(), names()) -> {content(), binary(), names()}.
+content(Bytes, Name, Names) ->
+    {Content, End} = content(Bytes, Names, ?MAX_DEPTH, []),
+    {Content, behind(Name, End), Names}.
+
+-spec content(binary(), names(), Depth :: non_neg_integer(), content()) ->
+          {content(), Rest :: binary()}.
+content(<<"</", Rest/binary>>, _, _, Done) ->
     {lists:reverse(Done), Rest};
-content(<<$<, Tag/binary>>, Done) ->
-    {Name, Attributes} = name(Tag),
-    {El, Rest} = element(Attributes, Name, []),
-    content(Rest, [El | Done]);
-content(Bytes, Done) ->
-    {Text, Rest} = cut(text_size(Bytes, 0), Bytes),
-    content(Rest, [{xmlcdata, Text} | Done]).
+content(<<$<, Tag/binary>> = Bytes, Names, Depth, Done) ->
+    case Tag of
+        <<"![CDATA[", _/binary>> ->
+            text(Bytes, Names, Depth, Done);
+        <<Byte, _/binary>> when Byte =:= $!; Byte =:= $? ->
+            throw(misplaced(Bytes));
+        _ ->
+            {El, Rest} = element(Tag, Names, Depth),
+            content(Rest, Names, Depth, [El | Done])
+    end;
+content(Bytes, Names, Depth, Done) ->
+    text(Bytes, Names, Depth, Done).
 
-%% The rest of an element, from behind its name or an attribute; those in `Done' are reversed.
--spec element(binary(), Name :: binary(), Done :: [attribute()]) -> {element(), Rest :: binary()}.
-element(<<$>, Bytes/binary>>, Name, Done) ->
-    {Content, End} = content(Bytes, []),
-    {{xmlel, Name, lists:reverse(Done), Content}, behind(Name, End)};
-element(<<"/>", Rest/binary>>, Name, Done) ->
-    {{xmlel, Name, lists:reverse(Done), []}, Rest};
-element(<<" />", Rest/binary>>, Name, Done) ->
-    {{xmlel, Name, lists:reverse(Done), []}, Rest};
-element(<<$\s, Bytes/binary>>, Name, Done) ->
-    {{Key, _} = Attribute, Rest} = attribute(name(Bytes)),
-    lists:keymember(Key, 1, Done) andalso throw(unknown),
-    length(Done) < ?MAX_ATTRIBUTES orelse throw(unknown),
-    element(Rest, Name, add(Attribute, Done));
-element(_, _, _) ->
-    throw(unknown).
+-spec text(binary(), names(), Depth :: non_neg_integer(), content()) ->
+          {content(), Rest :: binary()}.
+text(Bytes, Names, Depth, Done) ->
+    case ecm_text:read(Bytes) of
+        {<<>>, Rest} -> content(Rest, Names, Depth, Done);
+        {Text, Rest} -> content(Rest, Names, Depth, [{xmlcdata, Text} | Done])
+    end.
 
-%% The parser has the declaration of the namespace in front of the other attributes.
--spec add(attribute(), Done :: [attribute()]) -> [attribute()].
-add({<<"xmlns">>, _} = Declaration, Done) -> Done ++ [Declaration];
-add(Attribute, Done) -> [Attribute | Done].
+%% From behind its `<'.
+-spec element(binary(), names(), Depth :: non_neg_integer()) -> {element(), Rest :: binary()}.
+element(_, _, 0) ->
+    throw('too-deep');
+element(Tag, Names, Depth) ->
+    {Name, Attributes, Rest} = start_tag(Tag, Names),
+    case Rest of
+        <<"/>", Next/binary>> ->
+            {{xmlel, binary:copy(Name), own(Attributes, []), []}, Next};
+        <<$>, Inside/binary>> ->
+            {Content, End} = content(Inside, Names, Depth - 1, []),
+            {{xmlel, binary:copy(Name), own(Attributes, []), Content}, behind(Name, End)};
+        _ ->
+            throw('not-xml')
+    end.
 
-%% What follows a tag whose rest, with the name, this is.
+-spec own([attribute()], [attribute()]) -> [attribute()].
+own([{<<"xmlns">>, Value} | Attributes], Done) ->
+    ecm_namespaces:may_be_default(Value) orelse throw('not-xml'),
+    own(Attributes, [{<<"xmlns">>, binary:copy(Value)} | Done]);
+own([{Name, Value} | Attributes], Done) ->
+    own(Attributes, [{binary:copy(Name), binary:copy(Value)} | Done]);
+own([], Done) -> Done.
+
+%% What follows an end tag whose rest, with the name, this is.
 -spec behind(Name :: binary(), binary()) -> Rest :: binary().
 behind(Name, End) ->
     Size = byte_size(Name),
     case End of
         <<Name:Size/binary, $>, Rest/binary>> -> Rest;
-        _ -> throw(unknown)
+        <<Name:Size/binary, Byte, Rest/binary>> when ?IS_SPACE(Byte) -> closed(skip_space(Rest));
+        _ -> throw('not-xml')
     end.
 
-%% The parser leaves out a namespace that is empty, and refuses some of the W3C.
--spec attribute({Name :: binary(), binary()}) -> {attribute(), Rest :: binary()}.
-attribute({<<"xmlns">>, <<$=, Quote, Quote, _/binary>>}) ->
-    throw(unknown);
-attribute({<<"xmlns">>, <<$=, _, "http://www.w3.org/", _/binary>>}) ->
-    throw(unknown);
-attribute({Name, <<$=, Quote, Bytes/binary>>}) when Quote =:= $'; Quote =:= $" ->
-    case cut(value_size(Bytes, Quote, 0), Bytes) of
-        {Value, <<Quote, Rest/binary>>} -> {{Name, Value}, Rest};
-        _ -> throw(unknown)
+-spec closed(binary()) -> Rest :: binary().
+closed(<<$>, Rest/binary>>) -> Rest;
+closed(_) -> throw('not-xml').
+
+%% What must not be anywhere, or only not here.
+-spec misplaced(binary()) -> fault().
+misplaced(<<"<!--", _/binary>>) -> 'forbidden-markup';
+misplaced(<<"<!DOCTYPE", _/binary>>) -> 'forbidden-markup';
+misplaced(<<"<?", _/binary>>) -> 'forbidden-markup';
+misplaced(_) -> 'not-xml'.
+
+-spec start_tag(binary(), names()) -> {Name :: binary(), [attribute()], Rest :: binary()}.
+start_tag(Tag, Names) ->
+    {Name, Behind} = name(Tag, Names),
+    {Attributes, Rest} = attributes(Behind, Names, []),
+    {Name, Attributes, Rest}.
+
+-spec attributes(binary(), names(), [attribute()]) -> {[attribute()], Rest :: binary()}.
+attributes(<<Byte, Bytes/binary>>, Names, Done) when ?IS_SPACE(Byte) ->
+    attribute(Bytes, Names, Done);
+attributes(Bytes, _, Done) ->
+    unique(Done),
+    {Done, Bytes}.
+
+%% From behind some white space.
+-spec attribute(binary(), names(), [attribute()]) -> {[attribute()], Rest :: binary()}.
+attribute(<<Byte, _/binary>> = Bytes, _, Done) when Byte =:= $>; Byte =:= $/ ->
+    unique(Done),
+    {Done, Bytes};
+attribute(<<Byte, Bytes/binary>>, Names, Done) when ?IS_SPACE(Byte) ->
+    attribute(Bytes, Names, Done);
+attribute(Bytes, Names, Done) ->
+    {Name, Behind} = name(Bytes, Names),
+    {Value, Rest} = ecm_text:value(equals(Behind)),
+    attributes(Rest, Names, [{Name, Value} | Done]).
+
+-spec equals(binary()) -> Rest :: binary().
+equals(<<$=, Quote, _/binary>> = Bytes) when ?IS_QUOTE(Quote) ->
+    <<_, Rest/binary>> = Bytes,
+    Rest;
+equals(Bytes) ->
+    case skip_space(Bytes) of
+        <<$=, Rest/binary>> -> skip_space(Rest);
+        _ -> throw('not-xml')
+    end.
+
+%% No name may come twice.
+-spec unique([attribute()]) -> ok.
+unique([]) -> ok;
+unique([_]) -> ok;
+unique(Attributes) -> unique(Attributes, length(Attributes)).
+
+-spec unique([attribute()], Count :: non_neg_integer()) -> ok.
+unique(Attributes, Count) when Count > ?FEW ->
+    length(lists:ukeysort(1, Attributes)) =:= Count orelse throw('not-xml'),
+    ok;
+unique([{Name, _} | Attributes], _) ->
+    lists:keymember(Name, 1, Attributes) andalso throw('not-xml'),
+    unique(Attributes).
+
+%% @doc Returns what follows the white space.
+-spec skip_space(binary()) -> Rest :: binary().
+skip_space(<<Byte, Rest/binary>>) when ?IS_SPACE(Byte) -> skip_space(Rest);
+skip_space(Rest) -> Rest.
+
+-spec name(binary(), names()) -> {Name :: binary(), Rest :: binary()}.
+name(<<First, _/binary>> = Bytes, Names) when ?IS_LETTER(First) ->
+    Size = name_size(Bytes, 0),
+    case Bytes of
+        <<_:Size/binary, Next, _/binary>> when Next >= 128; Next =:= $: -> rare_name(Bytes, Names);
+        <<Name:Size/binary, Rest/binary>> -> {Name, Rest}
     end;
-attribute(_) ->
-    throw(unknown).
-
--spec name(binary()) -> {Name :: binary(), Rest :: binary()}.
-name(<<First, _/binary>> = Bytes) when ?IS_LETTER(First) -> cut(name_size(Bytes, 0), Bytes);
-name(_) -> throw(unknown).
-
--spec cut(non_neg_integer() | unknown, binary()) -> {binary(), Rest :: binary()}.
-cut(Size, Bytes) when is_integer(Size) ->
-    <<Part:Size/binary, Rest/binary>> = Bytes,
-    {binary:copy(Part), Rest};
-cut(unknown, _) ->
-    throw(unknown).
+name(Bytes, Names) ->
+    rare_name(Bytes, Names).
 
 -spec name_size(binary(), non_neg_integer()) -> non_neg_integer().
 name_size(<<Byte, Rest/binary>>, Size) when ?IS_IN_NAME(Byte) -> name_size(Rest, Size + 1);
 name_size(_, Size) -> Size.
 
-%% A text goes on until the next tag, a value until its quotation mark. A line end in a value, and a
-%% carriage return anywhere, would be another character for who reads it (XML 1.0, sections 2.11 and
-%% 3.3.3).
--spec text_size(binary(), non_neg_integer()) -> pos_integer() | unknown.
-text_size(<<Byte, Rest/binary>>, Size)
-  when Byte >= $\s, Byte < 128, Byte =/= $<, Byte =/= $>, Byte =/= $&; Byte =:= $\n; Byte =:= $\t ->
-    text_size(Rest, Size + 1);
-text_size(<<$<, _/binary>>, Size) ->
-    Size;
-text_size(Bytes, Size) ->
-    wide(Bytes, Size, fun text_size/2).
+%% A name with a prefix, or with other characters than those of ASCII.
+-spec rare_name(binary(), names()) -> {Name :: binary(), Rest :: binary()}.
+rare_name(Bytes, Names) ->
+    Size = rare_size(Bytes, 0),
+    <<Name:Size/binary, Rest/binary>> = Bytes,
+    lists:all(fun begins_well/1, parts(Name)) orelse throw('not-xml'),
+    Names =:= any orelse is_plain(Name) orelse throw(names),
+    {Name, Rest}.
 
--spec value_size(binary(), Quote :: byte(), non_neg_integer()) -> non_neg_integer() | unknown.
-value_size(<<Quote, _/binary>>, Quote, Size) ->
-    Size;
-value_size(<<Byte, Rest/binary>>, Quote, Size)
-  when Byte >= $\s, Byte < 128, Byte =/= $<, Byte =/= $& ->
-    value_size(Rest, Quote, Size + 1);
-value_size(Bytes, Quote, Size) ->
-    wide(Bytes, Size, fun(Rest, Next) -> value_size(Rest, Quote, Next) end).
+-spec rare_size(binary(), non_neg_integer()) -> non_neg_integer().
+rare_size(<<Byte, Rest/binary>>, Size) when ?IS_IN_NAME(Byte); Byte >= 128; Byte =:= $: ->
+    rare_size(Rest, Size + 1);
+rare_size(_, Size) -> Size.
 
-%% A character of more bytes than one, if XML has it (section 2.2), and what is behind it.
--spec wide(binary(), Size, fun((binary(), Size) -> Size | unknown)) -> Size | unknown when
-      Size :: non_neg_integer().
-wide(<<Character/utf8, Rest/binary>> = Bytes, Size, Go)
-  when Character >= 128, Character =/= 16#FFFE, Character =/= 16#FFFF ->
-    Go(Rest, Size + byte_size(Bytes) - byte_size(Rest));
-wide(_, _, _) ->
-    unknown.
+-spec parts(Name :: binary()) -> [binary()].
+parts(Name) ->
+    case binary:split(Name, <<":">>, [global]) of
+        [_, _, _ | _] -> throw('not-xml');
+        Parts -> Parts
+    end.
+
+-spec begins_well(binary()) -> boolean().
+begins_well(<<First, _/binary>>) -> ?IS_LETTER(First) orelse First >= 128;
+begins_well(<<>>) -> false.
+
+-spec is_plain(Name :: binary()) -> boolean().
+is_plain(<<"xml:", Local/binary>>) -> name_size(Local, 0) =:= byte_size(Local);
+is_plain(_) -> false.

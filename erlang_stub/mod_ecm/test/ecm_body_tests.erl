@@ -44,7 +44,7 @@ rid_test_() ->
     [?_assertMatch({ok, #{rid := Rid}}, ecm_body:parse(around([" rid='", Text, "'"])))
      || {Text, Rid} <- [{"1", 1}, {"9007199254740991", 9007199254740991}]].
 
-%% One body, written in many ways; the first ones are read without an XML parser.
+%% One body, written in many ways.
 same_test_() ->
     [{Text, ?_assertEqual({ok, #{rid => 7, sid => <<"a">>, els => []}},
                           ecm_body:parse(list_to_binary(Text)))}
@@ -60,6 +60,12 @@ same_test_() ->
              "<body" ?XMLNS " sid='&#x61;' rid='&#55;'/>",
              "<?xml version='1.0' encoding='utf-8'?>" ?POLL,
              [16#EF, 16#BB, 16#BF | ?POLL],
+             [16#EF, 16#BB, 16#BF | "<?xml version = \"1.1\" standalone='no' ?>\r\n" ?POLL],
+             "<?xml version='1.0' encoding='US-ASCII'?>" ?POLL,
+             "<?xml version='1.0' encoding='ISO-8859-1'?>" ?POLL,
+             "<body" ?XMLNS " sid='&#00000000000000000000000097;' rid='7' X-1.y_='&lt;\n'/>",
+             "<body" ?XMLNS " sid='a' rid='7' Sid='b' S\303\274d='c' \303\274='d'/>",
+             "<body xmlns:b='" ?NS "' b:sid='b' sid='a' rid='7'" ?XMLNS "/>",
              "<b:body xmlns:b='" ?NS "' rid='7' sid='a'/>"]].
 
 refused_test_() ->
@@ -76,7 +82,13 @@ refused() ->
                  around([" rid='7' sid='", 255, "'"]), around(" rid='7' sid=a"),
                  around(" rid='7' sid='a\""), around(" rid='7' xmpp:restart='true'"),
                  around(" rid='7'", "<iq>"), around(" rid='7'", "<x:iq/>"),
-                 ["<!DOCTYPE body [<!ENTITY a 'b'>]>", ?POLL]]] ++
+                 around(" rid='7' sid='a"), around(" rid='7' sid"), around(" rid='7' sid="),
+                 around(" rid='7' xmlns:a='u' xmlns:b='u' a:c='' b:c=''"),
+                 around(" rid='7' xmlns:a=''"), around(" rid='7' xmlns:xmlns='u'"),
+                 around(" rid='7' xmlns:xml='u'"), around([" rid='7' ", 16#C3, 16#97, "='x'"]),
+                 around(" rid='7' 1a=''"), around(" rid='7' a:b:c=''"), around(" rid='7' :a=''"),
+                 ["<?xml?>", ?POLL],
+                 ["<?xml version='1.0' encoding=''?>", ?POLL], ["<?xml version='1.0'>", ?POLL]]] ++
         [{'not-body', Text}
          || Text <- ["<body rid='7'/>", "<body xmlns='jabber:client' rid='7'/>",
                      ["<iq", ?XMLNS, " rid='7'/>"], ["<x:body", ?XMLNS, " xmlns:x='y' rid='7'/>"],
@@ -94,8 +106,21 @@ refused() ->
                               {'bad-restart', "xmlns:x='urn:xmpp:xbosh' x:restart='yes'"}]] ++
         [{'text-between-stanzas', around(" rid='7'", Text)}
          || Text <- ["x", "<iq/>x<iq/>", "&#xA0;", "<![CDATA[<iq/>]]>"]] ++
-        [{'namespace-too-long',
-          around(" rid='7'", ["<iq xmlns:x='", lists:duplicate(256, $x), "'><x:a/></iq>"])}].
+        [{'forbidden-markup', Text}
+         || Text <- [around(" rid='7'", "<iq/><!-- -->"), ["<!-- -->", ?POLL], ["<?a?>", ?POLL],
+                     ["<?xml version='1.0'?><?a?>", ?POLL], [" <?xml version='1.0'?>", ?POLL], [?POLL, "<!-- -->"], [?POLL, "<?a?>"],
+                     around(" rid='7'", "<iq><?a?></iq>"),
+                     ["<!DOCTYPE body [<!ENTITY a 'b'>]>", ?POLL]]] ++
+        [{'other-encoding', ["<?xml version='1.0' encoding='", Encoding, "'?>", Text]}
+         || {Encoding, Text} <- [{"UTF-16", ?POLL}, {"x", ?POLL}, {"EBCDIC-CP-US", ?POLL},
+                                 {"ISO-8859-1", around([" rid='7' sid='", 16#C3, 16#BC, "'"])}]] ++
+        [{'too-deep', around(" rid='7'", nested(201))}].
+
+as_deep_as_may_be_test() ->
+    ?assertMatch({ok, _}, ecm_body:parse(around(" rid='7'", nested(200)))).
+
+nested(Depth) ->
+    [lists:duplicate(Depth, "<a>"), lists:duplicate(Depth, "</a>")].
 
 %% Stanzas are as they would be on a stream of jabber:client.
 stanzas_test_() ->
@@ -135,31 +160,31 @@ several_stanzas_test() ->
     ?assertEqual([<<"<message/>">>, <<"<presence/>">>, <<"<iq/>">>],
                  texts(around(" rid='7'", "\n <message/>\t<presence/>\r\n<iq/> "))).
 
-markup_that_is_forbidden_test() ->
-    ?assertEqual({error, 'forbidden-markup'},
-                 ecm_body:parse(around(" rid='7'", "<iq/><!-- -->"))).
+%% The start tag says whose request it is, whatever follows it, and whatever else it says.
+head_test_() ->
+    [{binary_to_list(Bytes), ?_assertEqual({ok, Head, content}, without_content(ecm_body:head(Bytes)))}
+     || {Text, Head} <-
+            [{?POLL, #{rid => 7, sid => <<"a">>}},
+             {["<body" ?XMLNS " sid='a' rid='7'><iq><<"], #{rid => 7, sid => <<"a">>}},
+             {["<body" ?XMLNS " sid='a'/>"], #{sid => <<"a">>, fault => 'missing-rid'}},
+             {["<body" ?XMLNS " rid='x' sid='a'/>"], #{sid => <<"a">>, fault => 'bad-rid'}},
+             {["<body" ?XMLNS " rid='7' pause='x' sid='a' wait='y'/>"],
+              #{rid => 7, sid => <<"a">>, fault => 'bad-pause'}}],
+        Bytes <- [iolist_to_binary(Text)]].
 
-%% What a stanza of 64 kB can become is a few megabytes at most.
-prefixes_do_not_blow_up_test() ->
-    Namespace = lists:duplicate(255, $x),
-    Bytes = around([" rid='7' xmlns:x='", Namespace, "'"],
-                   ["<iq>", lists:duplicate(10000, "<x:a/>"), "</iq>"]),
-    [Text] = texts(Bytes),
-    ?assert(byte_size(Text) < 50 * byte_size(Bytes)).
+without_content({ok, Head, _}) -> {ok, Head, content};
+without_content(Error) -> Error.
 
-sid_test_() ->
-    [{Text, ?_assertEqual(Expected, ecm_body:sid(list_to_binary(Text)))}
-     || {Text, Expected} <-
-            [{?POLL, {ok, <<"a">>}},
-             {"<body\n\tx:y=\" sid=b \" rid='7'\n sid=\"a-_b\">", {ok, <<"a-_b">>}},
-             {"<body to=\"b\" sid=''/>", {ok, <<>>}},
-             {"<body rid='7'/>", none}, {"<body rid='7'><iq sid='a'/></body>", none},
-             {"<body> sid='a'", none}, {"<body asid='a' sidb='c'/>", none},
-             {"<bodysid='a'/>", none}, {"<body rid='7'sid='a'/>", none}, {"<body sid='a", none},
-             {"<body sid='a\"", none}, {"<body sid", none}, {"<body sid='&#97;'/>", none},
-             {"<body to=\"' sid='a\"/>", none},
-             {"<Body sid='a'/>", none}, {"<iq sid='a'/>", none}, {"<body", none}, {"", none},
-             {"<?xml version='1.0'?>" ?POLL, none}]].
+els_test_() ->
+    [?_assertEqual(Expected, els(Inside))
+     || {Inside, Expected} <-
+            [{"<iq/>", {ok, [{xmlel, <<"iq">>, [], []}]}},
+             {"<iq><<", {error, 'not-xml'}},
+             {"<iq/></body><!-- -->", {error, 'forbidden-markup'}}]].
+
+els(Inside) ->
+    {ok, _, Content} = ecm_body:head(around(" rid='7'", Inside)),
+    ecm_body:els(Content).
 
 %% A session must not keep its client's requests.
 nothing_but_the_sid_is_part_of_the_request_test() ->

@@ -17,6 +17,36 @@ a_request_goes_to_its_session_test() ->
     ?assertEqual({request, ?NONCE, Body, ?EXCHANGE}, receive {ecm, Given} -> Given end),
     ?assertEqual([{7, self()}], ecm_in_flight:all(InFlight)).
 
+%% However it is written.
+any_body_of_a_session_goes_to_it_test_() ->
+    [?_assertMatch({request, ?NONCE, Body, _}, given(Body))
+     || Sid <- [sid(self())],
+        Body <- [<<"<?xml version='1.0'?>\n", (body(Sid))/binary>>,
+                 <<16#EF, 16#BB, 16#BF, (body(Sid))/binary>>,
+                 <<"<b:body sid = \"", Sid/binary, "\" a-1.B='' xmlns:b='http://jabber.org/protocol/"
+                   "httpbind' rid='2'></b:body >">>,
+                 <<"<body ü='ü&#xe9;' "/utf8, (tail(Sid))/binary>>,
+                 binary:replace(body(Sid), Sid, escaped(Sid))]].
+
+%% Also one whose fault is for the session to judge.
+a_fault_goes_to_its_session_test_() ->
+    [?_assertMatch({request, ?NONCE, Body, _}, given(Body))
+     || Sid <- [sid(self())],
+        Body <- [<<"<body sid='", Sid/binary, "' xmlns='http://jabber.org/protocol/httpbind'/>">>,
+                 <<"<body pause='x' ", (tail(Sid))/binary>>,
+                 <<(body(Sid))/binary, "<">>]].
+
+given(Body) ->
+    _ = route(Body),
+    receive
+        {ecm, Given} -> Given;
+        {answer, _, Status, _} -> Status
+    end.
+
+%% Its first character as a reference.
+escaped(<<First, Rest/binary>>) ->
+    iolist_to_binary(["&#", integer_to_list(First), $;, Rest]).
+
 %% Statuses that even clients without `ver' understand, and 200 where the session is over.
 a_request_without_a_session_is_answered_test_() ->
     [{Name, fun() -> refused(Body, Status, Condition) end}
@@ -32,9 +62,8 @@ a_request_without_a_session_is_answered_test_() ->
              {"a forged SID", body(forged(sid(self()))), 200, <<"item-not-found">>},
              {"a SID of another key", body(ecm_sid:make(ecm_sid:key(), self(), ?NONCE)),
               200, <<"item-not-found">>},
-             {"a SID that only the parser finds",
-              <<"<?xml version='1.0'?>", (body(sid(self())))/binary>>, 200,
-              <<"item-not-found">>}]].
+             {"a SID after a RID twice", <<"<body rid='1' ", (tail(sid(self())))/binary>>, 400,
+              <<"bad-request">>}]].
 
 refused(Body, Status, Condition) ->
     InFlight = route(Body),
@@ -94,7 +123,10 @@ answered(Id, InFlight) ->
     InFlight.
 
 body(Sid) ->
-    <<"<body rid='2' sid='", Sid/binary, "' xmlns='http://jabber.org/protocol/httpbind'/>">>.
+    <<"<body ", (tail(Sid))/binary>>.
+
+tail(Sid) ->
+    <<"rid='2' sid='", Sid/binary, "' xmlns='http://jabber.org/protocol/httpbind'/>">>.
 
 sid(Session) ->
     ecm_sid:make(key(), Session, ?NONCE).

@@ -1,0 +1,132 @@
+%% SPDX-License-Identifier: GPL-2.0-or-later
+
+%% @doc What bodies mean: as ejabberd's XML parser (expat) reads them, and as ecm_body does. Both come
+%% in the same form, so that they can be compared.
+%%
+%% Namespaces in it are resolved. The namespace of the body, none, and jabber:client are one, as they
+%% are for stanzas (XEP-0206, section 2).
+
+-module(ecm_expat).
+
+-export([agrees/1, meaning/1, meaning_of/1, read/1]).
+
+-define(NS_BODY, <<"http://jabber.org/protocol/httpbind">>).
+
+%% What the parser passes over, and what is refused to protect it.
+-define(STRICT, ['forbidden-markup', 'other-encoding', 'too-deep', 'too-many-declarations']).
+
+%% @doc Returns whether bytes are the same body to both, or no body to either.
+-spec agrees(binary()) -> boolean().
+agrees(Bytes) ->
+    agree(read(Bytes), ecm_body:head(Bytes)).
+
+agree(error, {error, _}) -> true;
+agree(error, {ok, _, Content}) -> element(1, ecm_body:els(Content)) =:= error;
+agree({ok, _, _}, {error, Fault}) -> lists:member(Fault, ?STRICT);
+agree({ok, Tag, Els}, {ok, Head, Content}) ->
+    {ok, Plain, _} = ecm_body:head(Tag),
+    Plain =:= Head andalso
+        case ecm_body:els(Content) of
+            {ok, Read} -> lists:map(fun meaning/1, Read) =:= Els;
+            {error, Fault} -> lists:member(Fault, ?STRICT)
+        end.
+
+%% @doc Returns the start tag of a body, written plainly, and its stanzas; or `error' where that is
+%% no XML or no body.
+-spec read(binary()) -> {ok, Tag :: binary(), [term()]} | error.
+read(Bytes) ->
+    case fxml_stream:parse_element(Bytes) of
+        {xmlel, Name, Attributes, Children} ->
+            Scope = scope(Attributes, #{}),
+            Text = << <<Part/binary>> || {xmlcdata, Part} <- Children >>,
+            case expanded(Name, Scope) =:= {client, <<"body">>} andalso is_of_body(Name, Scope)
+                 andalso re:run(Text, "^[ \t\r\n]*\\z") =/= nomatch of
+                true -> {ok, fxml:element_to_binary({xmlel, Name, Attributes, []}),
+                         stanzas(Bytes)};
+                false -> error
+            end;
+        {error, _} ->
+            error
+    end.
+
+is_of_body(Name, Scope) ->
+    maps:get(prefix(Name), Scope, <<>>) =:= ?NS_BODY.
+
+%% The parser of streams knows which namespace each element has, and that of documents does not. It
+%% is given another root, because it is wrong about prefixes that the root declares.
+stanzas(Bytes) ->
+    Stream = fxml_stream:new(self(), infinity, [no_gen_server]),
+    _ = fxml_stream:parse(fxml_stream:parse(Stream, <<"<r>">>), ecm_prolog:skip(Bytes)),
+    fxml_stream:close(Stream),
+    receive {xmlstreamstart, <<"r">>, []} -> ok end,
+    Body = receive {xmlstreamelement, El} -> El end,
+    rest(),
+    {_, _, Content} = meaning(Body),
+    [Child || Child <- Content, is_tuple(Child)].
+
+%% White space after the root.
+rest() ->
+    receive {xmlstreamcdata, _} -> rest() after 0 -> ok end.
+
+%% @doc Returns what an element means where the default namespace is jabber:client.
+-spec meaning(tuple()) -> term().
+meaning(El) ->
+    meaning(El, #{}).
+
+%% @doc Returns what the text of one element means, as the parser of streams reads it there.
+-spec meaning_of(binary()) -> term().
+meaning_of(Text) ->
+    {ok, _, [Meaning]} = read(iolist_to_binary(["<body xmlns='", ?NS_BODY, "' xmlns:stream='"
+                                                "http://etherx.jabber.org/streams'>", Text,
+                                                "</body>"])),
+    Meaning.
+
+meaning({xmlel, Name, Attributes, Children}, Outer) ->
+    Scope = scope(Attributes, Outer),
+    {expanded(Name, Scope),
+     lists:sort([{attribute(Key, Scope), Value} || {Key, Value} <- Attributes, declared(Key) =:= no]),
+     [meaning(Child, Scope) || Child <- joined(Children)]};
+meaning({xmlcdata, Text}, _) ->
+    Text.
+
+joined([{xmlcdata, One}, {xmlcdata, Other} | Children]) ->
+    joined([{xmlcdata, <<One/binary, Other/binary>>} | Children]);
+joined([{xmlcdata, <<>>} | Children]) -> joined(Children);
+joined([Child | Children]) -> [Child | joined(Children)];
+joined([]) -> [].
+
+scope(Attributes, Outer) ->
+    maps:merge(Outer, maps:from_list([{Prefix, Namespace} || {Name, Namespace} <- Attributes,
+                                                             Prefix <- [declared(Name)],
+                                                             Prefix =/= no])).
+
+declared(<<"xmlns">>) -> <<>>;
+declared(<<"xmlns:", Prefix/binary>>) -> Prefix;
+declared(_) -> no.
+
+prefix(Name) ->
+    case binary:split(Name, <<":">>) of
+        [Prefix, _] -> Prefix;
+        [_] -> <<>>
+    end.
+
+local(Name) ->
+    lists:last(binary:split(Name, <<":">>)).
+
+expanded(<<"xml:", Local/binary>>, _) -> {<<"http://www.w3.org/XML/1998/namespace">>, Local};
+expanded(Name, Scope) ->
+    Namespace = case prefix(Name) of
+                    <<>> -> maps:get(<<>>, Scope, <<>>);
+                    Prefix -> map_get(Prefix, Scope)
+                end,
+    case lists:member(Namespace, [?NS_BODY, <<>>, <<"jabber:client">>]) of
+        true -> {client, local(Name)};
+        false -> {Namespace, local(Name)}
+    end.
+
+attribute(<<"xml:", _/binary>> = Name, _) -> {xml, Name};
+attribute(Name, Scope) ->
+    case prefix(Name) of
+        <<>> -> Name;
+        Prefix -> {map_get(Prefix, Scope), local(Name)}
+    end.
