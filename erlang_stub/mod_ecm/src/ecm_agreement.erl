@@ -7,7 +7,7 @@
 
 -module(ecm_agreement).
 
--export([acknowledges/1, attributes/3, first_wait/1, hold/1, inactivity/1, is_polling/1,
+-export([acknowledges/1, addressed/1, attributes/3, first_wait/1, hold/1, inactivity/1, is_polling/1,
          knows_conditions/1, max_concat/1, max_pause/1, new/2, remembered/1, requests/1,
          shortest_poll/0, wait/1]).
 -export_type([agreement/0, options/0]).
@@ -56,6 +56,17 @@
 -record(agreement, {wait :: non_neg_integer(), terms :: #terms{}}).
 
 -opaque agreement() :: #agreement{}.
+
+%% @doc Returns the request with the name of its host prepared (RFC 6122, section 2.2), as all names of
+%% hosts are compared; or without it, if that is no name of a host.
+-spec addressed(ecm_body:body()) -> ecm_body:body().
+addressed(#{to := To} = Body) ->
+    case jid:nameprep(To) of
+        error -> maps:remove(to, Body);
+        Host -> Body#{to := Host}
+    end;
+addressed(Body) ->
+    Body.
 
 %% @doc Agrees to the request that creates a session, or returns the terminal binding condition
 %% that says why not.

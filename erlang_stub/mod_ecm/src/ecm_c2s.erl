@@ -157,7 +157,8 @@ doze() ->
 %% What comes from the link.
 
 -spec message(term()) -> ok.
-message({open, Body, Exchange, Key, #{session := Limits} = Options}) ->
+message({open, Asked, Exchange, Key, #{session := Limits} = Options}) ->
+    Body = ecm_agreement:addressed(Asked),
     _ = process_flag(min_heap_size, ?AWAKE),
     Nonce = erlang:unique_integer([positive]) band 16#FFFFFFFF,
     Sid = ecm_sid:make(Key, self(), Nonce),
@@ -374,8 +375,13 @@ encode({xmlel, <<"success">>, _, []} = El) -> ecm_shared:term(ecm_body:encode(El
 encode(El) -> ecm_body:encode(El).
 
 -spec error_of(tuple(), #bosh{}) -> #bosh{}.
-error_of({xmlel, <<"stream:error">>, _, _}, Bosh) -> Bosh#bosh{error = <<"remote-stream-error">>};
+error_of({xmlel, <<"stream:error">>, _, Els}, Bosh) -> Bosh#bosh{error = condition(Els)};
 error_of(_, Bosh) -> Bosh.
+
+%% A host that is not served here has a condition of its own (XEP-0124, section 17.2).
+-spec condition([tuple()]) -> binary().
+condition([{xmlel, <<"host-unknown">>, _, _} | _]) -> <<"host-unknown">>;
+condition(_) -> <<"remote-stream-error">>.
 
 %% @doc Ends the session, if it has begun.
 -spec close() -> ok.

@@ -21,6 +21,15 @@ told(Name, Attrs) ->
         false -> none
     end.
 
+%% Names of hosts are compared as they are prepared.
+addressed_test_() ->
+    {setup, fun() -> {ok, _} = application:ensure_all_started(xmpp) end,
+     [?_assertEqual(To, maps:get(to, ecm_agreement:addressed(body(Attrs)), none))
+      || {Attrs, To} <- [{#{}, <<"localhost">>}, {#{to => <<"LocalHost">>}, <<"localhost">>},
+                         {#{to => <<"BÜCHER.example"/utf8>>}, <<"bücher.example"/utf8>>},
+                         {#{to => <<16#202E/utf8>>}, none}]]
+     ++ [?_assertEqual(#{rid => 1}, ecm_agreement:addressed(#{rid => 1}))]}.
+
 as_the_client_wants_test() ->
     Agreement = agreed(#{wait => 30, hold => 2}),
     ?assertEqual(30000, ecm_agreement:wait(Agreement)),

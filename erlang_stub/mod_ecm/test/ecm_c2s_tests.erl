@@ -40,6 +40,7 @@ session_test_() ->
             fun requests_of_the_last_moment_are_refused/0,
             fun a_client_that_terminates_is_answered/0,
             fun an_error_of_the_stream_ends_the_session/0,
+            fun a_host_that_is_not_served_is_unknown/0,
             fun what_is_no_stanza_ends_the_stream/0,
             fun the_address_of_a_client/0]]}.
 
@@ -289,6 +290,14 @@ an_error_of_the_stream_ends_the_session() ->
                  attributes(Answer)),
     ?assertMatch({match, _}, re:run(Answer, "<stream:error.*<conflict ")),
     ?assertEqual(normal, receive {'DOWN', Monitor, process, _, Reason} -> Reason end).
+
+a_host_that_is_not_served_is_unknown() ->
+    {Session, _} = User = open(#{}),
+    ask(User, 2, []),
+    ejabberd_c2s:send(Session, xmpp:serr_host_unknown()),
+    {200, Answer} = answer(2),
+    ?assertMatch(#{<<"type">> := <<"terminate">>, <<"condition">> := <<"host-unknown">>},
+                 attributes(Answer)).
 
 what_is_no_stanza_ends_the_stream() ->
     {Session, _} = User = open(#{}),
