@@ -17,13 +17,15 @@ from tests.process import script
 class Stack:
     """A running ``ecm-demo``.
 
-    ``page`` and ``bosh`` are URLs, ``link`` is host:port of mod_ecm's listener, ``users`` has
-    names and passwords, ``logs`` is the folder with the logs of ejabberd and ECM.
+    ``page`` and ``bosh`` are URLs, ``link`` is host:port of mod_ecm's listener, ``secret`` the file
+    with what it wants to be proved, ``users`` has names and passwords, ``logs`` is the folder with
+    the logs of ejabberd and ECM.
     """
 
     page: str
     bosh: str
     link: str
+    secret: str
     domain: str
     users: dict[str, str]
     logs: Path
@@ -59,6 +61,7 @@ def start_stack() -> Stack:
         page=told["page"],
         bosh=told["bosh"],
         link=told["link"],
+        secret=told["secret"],
         domain=told["domain"],
         users=told["users"],
         logs=Path(told["logs"]),

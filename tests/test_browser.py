@@ -39,6 +39,20 @@ import("./contact.js").then(({ Contact }) => {
 })
 """
 
+# What a script that is not the page's own could try, and a list of what the browser has refused.
+WATCH = """(window.refused = [], document.addEventListener("securitypolicyviolation",
+  (event) => window.refused.push(event.effectiveDirective)))"""
+ATTEMPTS = [
+    "document.body.insertAdjacentHTML('beforeend', '<img src=x onerror=\"window.ran = 1\">')",
+    "document.body.append(Object.assign(document.createElement('script'),"
+    " { textContent: 'window.ran = 1' }))",
+    "document.body.insertAdjacentHTML('beforeend', '<p style=\"color: red\">')",
+    "document.body.insertAdjacentHTML('beforeend', '<iframe src=\"/\">')",
+    "document.head.insertAdjacentHTML('beforeend', '<base href=\"//other.example\">')",
+    "HTMLFormElement.prototype.submit.call(document.querySelector('#account'))",
+    "void fetch('http://127.0.0.2:1/').catch(() => {})",
+]
+
 WANTS_TO_STAY = "!window.dispatchEvent(new Event('beforeunload', { cancelable: true }))"
 
 
@@ -235,9 +249,26 @@ class LoginTests(BrowserTestCase):
         self.browser.open(serve_page(self, None))
         self.browser.wait("document.querySelector('#notice').textContent.includes('ecm-demo')")
 
+    def test_in_a_frame_of_another_page_it_offers_nothing(self) -> None:
+        self.browser.open(f"{serve_page(self, None)}frame.html")
+        with self.browser.inside("iframe"):
+            self.browser.wait("document.querySelector('#notice').textContent.includes('window')")
+            self.assertEqual(self.browser.value("document.querySelectorAll('.person').length"), 0)
+
+    def test_its_policy_lets_nothing_of_others_in(self) -> None:
+        self.open_login()
+        self.assertEqual(self.browser.errors(), [])
+        for attempt in ATTEMPTS:
+            self.browser.value(attempt)
+            self.assertFalse(self.browser.value("window.ran"))
+            self.browser.wait("window.refused.length > 0")
+            self.browser.value("window.refused.length = 0")
+        self.browser.errors()
+
     def open_login(self) -> None:
         self.browser.open(self.alice.page)
         self.browser.wait("document.querySelectorAll('.person').length >= 2")
+        self.browser.value(WATCH)
 
 
 class MorePeopleTests(BrowserTestCase):
@@ -284,15 +315,23 @@ def badge_of(name: str) -> str:
     return f"document.querySelector('.contact[data-name={name}] .badge:not([hidden])').textContent"
 
 
+def bosh_origin() -> str:
+    """As the policy of a page has it that is served elsewhere."""
+    return running_stack().page.rstrip("/")
+
+
 def serve_page(test: TestCase, demo: Mapping[str, object] | None) -> str:
     """Serve the page, with that demo.json or without, until the test ends; return the URL."""
     folder = TemporaryDirectory()
     test.addCleanup(folder.cleanup)
     copytree(ROOT / "ecm/demo/page", folder.name, dirs_exist_ok=True)
+    index = Path(folder.name, "index.html")
+    index.write_text(index.read_text().replace("connect-src", f"connect-src {bosh_origin()}"))
     with urlopen(f"{running_stack().page}strophe.js") as strophe:
         Path(folder.name, "strophe.js").write_bytes(strophe.read())
     if demo:
         Path(folder.name, "demo.json").write_text(dumps(demo))
+    Path(folder.name, "frame.html").write_text(f"<iframe src='{running_stack().page}'></iframe>")
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietHandler, directory=folder.name))
     test.addCleanup(server.server_close)
     test.addCleanup(server.shutdown)

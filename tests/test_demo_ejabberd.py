@@ -21,7 +21,11 @@ class ConfigTest(TestCase):
     def test_listens_for_the_link_on_loopback_and_for_nothing_else(self) -> None:
         text = ejabberd_yml(link_port=25290)
         listeners = text.partition("listen:\n")[2].partition("\n\n")[0]
-        self.assertEqual(listeners, "  -\n    ip: 127.0.0.1\n    port: 25290\n    module: mod_ecm")
+        self.assertEqual(
+            listeners,
+            "  -\n    ip: 127.0.0.1\n    port: 25290\n    module: mod_ecm\n"
+            "    secret_file: link.secret",
+        )
 
     def test_keeps_to_this_machine_and_bans_nobody(self) -> None:
         text = ejabberd_yml(link_port=25290)
@@ -50,19 +54,30 @@ class PrepareTest(TestCase):
         )
 
     def test_names_and_passwords_cannot_become_code(self) -> None:
-        creation = ejabberd.prepare(self.plan, self.debian).command[-1]
-        self.assertIn(
-            "{<<97,108,105,99,101>>, <<115,101,34,99,114,92,101,116>>}, {<<98,111,98>>, <<120>>}",
-            creation,
+        command = ejabberd.prepare(self.plan, self.debian).command
+        self.assertNotIn("97,108,105,99,101", " ".join(command))
+        self.assertEqual(
+            (self.folder.ejabberd / "accounts").read_text(),
+            "{<<97,108,105,99,101>>, <<115,101,34,99,114,92,101,116>>}.\n"
+            "{<<98,111,98>>, <<120>>}.\n",
         )
 
-    def test_cookie_is_the_owners_alone_and_stays(self) -> None:
+    def test_cookie_and_secret_stay(self) -> None:
         ejabberd.prepare(self.plan, self.debian)
-        cookie = self.folder.ejabberd / ".erlang.cookie"
-        self.assertEqual(stat.S_IMODE(cookie.stat().st_mode), 0o600)
-        first = cookie.read_text()
+        kept = [self.folder.ejabberd / ".erlang.cookie", self.folder.link_secret]
+        first = [path.read_text() for path in kept]
+        self.assertEqual(list(map(len, first)), [32, 64])
         ejabberd.prepare(self.plan, self.debian)
-        self.assertEqual(cookie.read_text(), first)
+        self.assertEqual([path.read_text() for path in kept], first)
+
+    def test_all_that_is_written_is_the_owners_alone(self) -> None:
+        old = self.folder.ejabberd / "ejabberd.yml"
+        old.write_text("of an earlier demo")
+        old.chmod(0o644)
+        ejabberd.prepare(self.plan, self.debian)
+        for path in self.folder.ejabberd.iterdir():
+            self.assertEqual(stat.S_IMODE(path.stat().st_mode), 0o600, path)
+        self.assertEqual(stat.S_IMODE(self.folder.ejabberdctl.stat().st_mode), 0o700)
 
     def test_ready_once_it_has_written_its_process_id(self) -> None:
         ready = ejabberd.prepare(self.plan, self.debian).ready

@@ -27,6 +27,7 @@ class ReadyFileTest(TestCase):
                 "bosh": "http://127.0.0.1:25280/http-bind",
                 "page": "http://127.0.0.1:25280/",
                 "link": "127.0.0.1:25290",
+                "secret": "/demo/ejabberd/link.secret",
                 "domain": "localhost",
                 "users": {"alice": "secret"},
                 "pids": {"ecm": 1, "ejabberd": 2},

@@ -62,6 +62,16 @@ class Demo:
         wanted = os.fsencode(self.folder)
         return [int(pid) for pid in os.listdir("/proc") if pid.isdigit() and wanted in _about(pid)]
 
+    def secrets(self) -> list[str]:
+        """All that nobody else is to know."""
+        kept = (self.folder / "ejabberd" / name for name in (".erlang.cookie", "link.secret"))
+        return [*self.ready["users"].values(), *(path.read_text() for path in kept)]
+
+    def open_to_others(self) -> list[str]:
+        """What of it others than its owner could read."""
+        paths = [self.folder, *self.folder.rglob("*"), self.ready_file]
+        return [str(path) for path in paths if path.stat().st_mode & 0o077]
+
     def listening(self) -> set[str]:
         """The addresses on which its processes listen, in hexadecimal as the kernel has them."""
         inodes = {inode for pid in self.processes() for inode in _socket_inodes(pid)}
@@ -101,6 +111,15 @@ class Demo:
         return status
 
 
+def all_command_lines() -> bytes:
+    """What ps shows of all processes to everybody."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):  # it has just ended
+            found.append(Path("/proc", pid, "cmdline").read_bytes())
+    return b"\n".join(found)
+
+
 def _about(pid: str) -> bytes:
     try:
         return b"".join(Path("/proc", pid, name).read_bytes() for name in ("cmdline", "environ"))
@@ -123,10 +142,11 @@ class RunTest(TestCase):
         return Demo(self, self.parent / name, *options)
 
     async def test_two_side_by_side_and_the_end_of_each(self) -> None:
-        first, second = self.demo("first", "--users", "carol:p:w"), self.demo("second")
+        users = "carol:correct:horse,dave:battery-staple"
+        first, second = self.demo("first", f"--users={users}"), self.demo("second")
         await gatherResults([first.is_up(), second.is_up()])
 
-        self.assertEqual(first.ready["users"], {"carol": "p:w"})
+        self.assertEqual(first.ready["users"], {"carol": "correct:horse", "dave": "battery-staple"})
         self.assertEqual(first.ready["domain"], "localhost")
         self.assertEqual(second.ready["users"], {"alice": "secret", "bob": "secret"})
         for key in ("bosh", "page", "link", "dir", "logs"):
@@ -134,7 +154,13 @@ class RunTest(TestCase):
         for demo in (first, second):
             self.assertLess(set(demo.ready["pids"].values()), set(demo.processes()))
             self.assertEqual(demo.listening(), {_LOOPBACK})
-        self.assertEqual(first.ejabberdctl("registered_users", "localhost"), "carol\n")
+            self.assertEqual(demo.open_to_others(), [])
+        self.assertEqual(first.ejabberdctl("registered_users", "localhost"), "carol\ndave\n")
+        shown = all_command_lines()
+        self.assertIn(b"--users=" + b"x" * len(users), shown)
+        for secret in first.secrets():
+            self.assertNotIn(secret.encode(), shown)
+            self.assertNotIn(",".join(map(str, secret.encode())).encode(), shown)
 
         self.assertLess({"PLAIN", "SCRAM-SHA-1"}, second.mechanisms())
 
@@ -181,6 +207,7 @@ class RunTest(TestCase):
             again.ejabberdctl("registered_users", "localhost").split(), ["alice", "bob", "dave"]
         )
         again.ejabberdctl("check_password", "alice", "localhost", "changed")
+        self.assertEqual(again.open_to_others(), [])
 
 
 class RefusalTest(TestCase):

@@ -12,6 +12,7 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
+from ecm.demo import private
 from ecm.demo.child import Child
 from ecm.demo.debian import Debian
 from ecm.demo.ejabberd_config import ejabberd_yml
@@ -24,13 +25,17 @@ _NODE = "megaphone@127.0.0.1"
 # The node writes its process ID there once it runs and has all accounts.
 _STARTED = "started"
 
-_CREATE_ACCOUNTS = """
+# Erlang terms. A command line could be read by every user of the machine.
+_ACCOUNTS = "accounts"
+
+_CREATE_ACCOUNTS = f"""
+{{ok, Accounts}} = file:consult("{_ACCOUNTS}"),
 lists:foreach(fun({{Name, Password}}) ->
-    case ejabberd_auth:try_register(Name, <<"{domain}">>, Password) of
+    case ejabberd_auth:try_register(Name, <<"{DOMAIN}">>, Password) of
         ok -> ok;
-        {{error, exists}} -> ok = ejabberd_auth:set_password(Name, <<"{domain}">>, Password)
+        {{error, exists}} -> ok = ejabberd_auth:set_password(Name, <<"{DOMAIN}">>, Password)
     end
-end, [{accounts}]), ok = file:write_file("{started}", os:getpid()).
+end, Accounts), ok = file:write_file("{_STARTED}", os:getpid()).
 """
 
 _EJABBERDCTL = """\
@@ -45,8 +50,11 @@ exec erl -name "ctl-$$@127.0.0.1" -erl_epmd_port {port} -start_epmd false -dist_
 def prepare(plan: Plan, found: Debian) -> Child:
     """Write all that the node needs. The answer is the node, ready to be started."""
     home = plan.folder.ejabberd
-    (home / "ejabberd.yml").write_text(ejabberd_yml(plan.link_port))
-    _write_cookie(home / ".erlang.cookie")
+    private.write(home / "ejabberd.yml", ejabberd_yml(plan.link_port))
+    private.write(home / _ACCOUNTS, _accounts(plan.users))
+    # Who knows the cookie has the node.
+    private.write_once(home / ".erlang.cookie", secrets.token_hex(16))
+    private.write_once(plan.folder.link_secret, secrets.token_hex(32))
     _write_ejabberdctl(plan, found)
     return Child(
         name="ejabberd",
@@ -69,7 +77,7 @@ def _command(plan: Plan) -> list[str]:
         *("-mnesia", "dir", '"database"'),
         "-noinput",
         *("-s", "ejabberd"),
-        *("-eval", _account_creation(plan.users)),
+        *("-eval", _CREATE_ACCOUNTS),
     ]
 
 
@@ -92,9 +100,10 @@ def _without_erlang_settings(environment: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _account_creation(users: Mapping[str, str]) -> str:
-    accounts = (f"{{{_binary(name)}, {_binary(password)}}}" for name, password in users.items())
-    return _CREATE_ACCOUNTS.format(domain=DOMAIN, accounts=", ".join(accounts), started=_STARTED)
+def _accounts(users: Mapping[str, str]) -> str:
+    return "".join(
+        f"{{{_binary(name)}, {_binary(password)}}}.\n" for name, password in users.items()
+    )
 
 
 def _binary(text: str) -> str:
@@ -102,23 +111,15 @@ def _binary(text: str) -> str:
     return f"<<{','.join(map(str, text.encode()))}>>"
 
 
-def _write_cookie(path: Path) -> None:
-    """Who knows the cookie has the node. Erlang wants it to be the owner's alone."""
-    if not path.exists():
-        path.touch(0o600)
-        path.write_text(secrets.token_hex(16))
-
-
 def _write_ejabberdctl(plan: Plan, found: Debian) -> None:
-    plan.folder.ejabberdctl.write_text(
-        _EJABBERDCTL.format(
-            home=shlex.quote(str(plan.folder.ejabberd)),
-            libraries=found.erlang_libraries,
-            port=plan.distribution_port,
-            node=_NODE,
-        )
+    script = _EJABBERDCTL.format(
+        home=shlex.quote(str(plan.folder.ejabberd)),
+        libraries=found.erlang_libraries,
+        port=plan.distribution_port,
+        node=_NODE,
     )
-    plan.folder.ejabberdctl.chmod(0o755)
+    private.write(plan.folder.ejabberdctl, script)
+    plan.folder.ejabberdctl.chmod(0o700)
 
 
 def _text(path: Path) -> str:

@@ -1,5 +1,6 @@
 """The configuration of the private ejabberd."""
 
+from ecm.demo.folder import LINK_SECRET
 from ecm.demo.plan import DOMAIN
 
 # What a normal small server has, with two differences: nothing leaves the machine (no s2s), and
@@ -14,6 +15,7 @@ listen:
     ip: 127.0.0.1
     port: {link_port}
     module: mod_ecm
+    secret_file: {secret}
 
 auth_method: internal
 auth_password_format: scram  # serves PLAIN and SCRAM-SHA-1
@@ -72,4 +74,4 @@ modules:
 
 def ejabberd_yml(link_port: int) -> str:
     """The text of ejabberd.yml, with mod_ecm listening on this port of 127.0.0.1."""
-    return _TEMPLATE.format(domain=DOMAIN, link_port=link_port)
+    return _TEMPLATE.format(domain=DOMAIN, link_port=link_port, secret=LINK_SECRET)

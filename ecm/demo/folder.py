@@ -11,10 +11,13 @@ import attrs
 
 from ecm.demo.errors import ChildFailed, DemoError
 
+# In the node's home.
+LINK_SECRET = "link.secret"
+
 
 @attrs.frozen
 class Folder:
-    """The places in it; the folders among them exist."""
+    """The places in it; the folders among them exist, and are the owner's alone."""
 
     path: Path
 
@@ -31,6 +34,11 @@ class Folder:
     def ejabberd(self) -> Path:
         """The node's home: its configuration, its cookie and its database."""
         return self.path / "ejabberd"
+
+    @property
+    def link_secret(self) -> Path:
+        """What ECM and mod_ecm have to know of each other."""
+        return self.ejabberd / LINK_SECRET
 
     @property
     def ebin(self) -> Path:
@@ -85,4 +93,5 @@ def _laid_out(path: Path) -> Folder:
     folder = Folder(path)
     for each in (folder.logs, folder.www, folder.ejabberd, folder.ebin):
         each.mkdir(exist_ok=True)
+        each.chmod(0o700)
     return folder

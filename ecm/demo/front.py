@@ -19,6 +19,7 @@ def prepare(plan: Plan) -> Child:
             *("-n", "--pidfile=", "ecm"),
             *("--listen", f"tcp:{plan.page_port}:interface={HOST}"),
             *("--upstream", f"tcp:{plan.link}"),
+            *("--link-secret-file", str(plan.folder.link_secret)),
             *("--www", str(plan.folder.www)),
             # Ejabberd is stopped next: no answer is worth waiting for.
             *("--drain-timeout", "0"),

@@ -1,14 +1,16 @@
 """``ecm-demo``: the order of the steps."""
 
+import os
 import sys
 from collections.abc import Sequence
 
 from ecm.demo import debian, ejabberd, front, ports, ready_file, site, stub
+from ecm.demo.command_line import hide
 from ecm.demo.console import greet, say
 from ecm.demo.errors import DemoError
 from ecm.demo.folder import Folder, work_folder
 from ecm.demo.interrupts import ignore_signals, raise_on_signals
-from ecm.demo.options import Options, parse
+from ecm.demo.options import Options, parse, written
 from ecm.demo.plan import Plan
 from ecm.demo.supervisor import Supervisor
 
@@ -16,6 +18,8 @@ from ecm.demo.supervisor import Supervisor
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo until a signal ends it. Returns the exit status."""
     options = parse(arguments)
+    _hide_passwords(options)
+    os.umask(0o077)  # for all that is written, by its children, too
     raise_on_signals()
     try:
         with work_folder(options.folder) as folder, ready_file.kept(options.ready_file):
@@ -25,6 +29,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (DemoError, OSError) as error:
         print(f"ecm-demo: {error}", file=sys.stderr)
     return 1
+
+
+def _hide_passwords(options: Options) -> None:
+    try:
+        hide(written(options.users))
+    except OSError:
+        say("other users of this machine can read the command line, and passwords there")
 
 
 def _run(options: Options, folder: Folder) -> None:

@@ -2,7 +2,7 @@
 
 import argparse
 import string
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -96,6 +96,11 @@ def parse_users(text: str) -> dict[str, str]:
             raise argparse.ArgumentTypeError(f"{name!r} is there twice")
         users[name] = password
     return users
+
+
+def written(users: Mapping[str, str]) -> str:
+    """The same, as it was given."""
+    return ",".join(f"{name}:{password}" for name, password in users.items())
 
 
 def _check_name(name: str) -> None:

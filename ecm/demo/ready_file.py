@@ -1,11 +1,11 @@
 """The file that tells another program that the demo runs, and where."""
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ecm.demo import private
 from ecm.demo.errors import DemoError
 from ecm.demo.plan import DOMAIN, Plan
 
@@ -26,12 +26,13 @@ def kept(path: Path | None) -> Iterator[None]:
 
 
 def write(path: Path | None, plan: Plan, ecm_pid: int, ejabberd_pid: int) -> None:
-    """Write it such that a reader finds no file, the earlier one, or the whole new one."""
+    """Write it such that a reader finds no file, the earlier one, or the whole new one.
+
+    It has passwords, and is its owner's alone.
+    """
     if path is None:
         return
-    new = path.with_name(f".{path.name}.{os.getpid()}")
-    new.write_text(json.dumps(content(plan, ecm_pid, ejabberd_pid), indent=2) + "\n")
-    new.replace(path)
+    private.write(path, json.dumps(content(plan, ecm_pid, ejabberd_pid), indent=2) + "\n")
 
 
 def content(plan: Plan, ecm_pid: int, ejabberd_pid: int) -> dict[str, object]:
@@ -40,6 +41,7 @@ def content(plan: Plan, ecm_pid: int, ejabberd_pid: int) -> dict[str, object]:
         "bosh": plan.bosh,
         "page": plan.page,
         "link": plan.link,
+        "secret": str(plan.folder.link_secret),
         "domain": DOMAIN,
         "users": dict(plan.users),
         "pids": {"ecm": ecm_pid, "ejabberd": ejabberd_pid},

@@ -5,17 +5,23 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from ecm.demo import private
 from ecm.demo.plan import BOSH_PATH, DOMAIN
 
 _PAGE = Path(__file__).parent / "page"
 
 
 def fill(www: Path, strophe: Path, users: Mapping[str, str]) -> None:
-    """Put the page there, the library it uses, and ``demo.json``, which says who may log in."""
+    """Put the page there, the library it uses, and ``demo.json``, which says who may log in.
+
+    The passwords are in it, for whoever may open the page is to log in with a tap.
+    """
     shutil.rmtree(www)
-    shutil.copytree(_PAGE, www)
+    www.mkdir(0o700)
+    for source in _PAGE.iterdir():
+        shutil.copyfile(source, www / source.name)
     shutil.copyfile(strophe, www / "strophe.js")
-    (www / "demo.json").write_text(json.dumps(_demo(users), indent=2))
+    private.write(www / "demo.json", json.dumps(_demo(users), indent=2))
 
 
 def _demo(users: Mapping[str, str]) -> dict[str, object]:

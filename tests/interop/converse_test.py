@@ -53,5 +53,5 @@ class ConverseClient(BrowserClient):
 class ConverseTests(TalkTestCase):
     async def test_talk(self) -> None:
         files = pages.folder_with(self, [PAGE, *CONVERSE.iterdir()])
-        site = await ecm.start(self, self.stack.link, "--www", str(files))
+        site = await ecm.start(self, self.stack, "--www", str(files))
         await self.assert_talks(ConverseClient(self, site), f"{site}/http-bind")

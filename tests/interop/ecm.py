@@ -4,13 +4,14 @@ from twisted.trial.unittest import TestCase
 
 from tests.interop import programs
 from tests.process import script
+from tests.stack import Stack
 
 
-async def start(test: TestCase, link: str, *arguments: str) -> str:
+async def start(test: TestCase, stack: Stack, *arguments: str) -> str:
     """Start ECM on a free port, until the test ends; return its URL."""
-    command = (script("twistd"), "-n", "--pidfile=", "ecm", "--upstream", f"tcp:{link}")
-    listen = ("--listen", "tcp:0:interface=127.0.0.1")
-    process = programs.start(test, *command, *listen, *arguments)
+    command = (script("twistd"), "-n", "--pidfile=", "ecm", "--upstream", f"tcp:{stack.link}")
+    options = ("--listen", "tcp:0:interface=127.0.0.1", "--link-secret-file", stack.secret)
+    process = programs.start(test, *command, *options, *arguments)
     port = (await process.printed(r"ClientFactory starting on ([0-9]+)"))[1]
     await process.printed("link up")
     return f"http://127.0.0.1:{port}"

@@ -95,12 +95,17 @@ function enterByAddress(demo) {
   else if (name) leave("start", `${name} is not in the list: log in with a password.`, name);
 }
 
-const demo = await loadDemo();
+// In a frame, clicks may be meant for what another page shows above it. A policy against that
+// (frame-ancestors) cannot be in the page.
+const framed = window.top !== window;
+const demo = framed ? null : await loadDemo();
 if (demo) {
   connectControls();
   watchWindow();
   offer(demo);
   enterByAddress(demo);
 } else {
-  page("notice").textContent = "demo.json cannot be read: open the address that ecm-demo prints.";
+  page("notice").textContent = framed
+    ? "Open this page in a window of its own."
+    : "demo.json cannot be read: open the address that ecm-demo prints.";
 }

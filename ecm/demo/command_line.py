@@ -1,0 +1,29 @@
+"""What other users of the machine see of the command line (ps)."""
+
+from pathlib import Path
+
+_ARGUMENTS = 45  # the place of where they begin in /proc/self/stat, behind the name (proc(5))
+
+
+def hide(argument: str) -> None:
+    """Overwrite an argument, given by itself or behind ``=``, in the kernel's copy of them.
+
+    So does curl with passwords. They are to be seen until then, for a moment.
+    """
+    begin, end = _place()
+    with Path("/proc/self/mem").open("r+b", buffering=0) as memory:
+        memory.seek(begin)
+        found = memory.read(end - begin).split(b"\0")
+        memory.seek(begin)
+        memory.write(b"\0".join(_hidden(each, argument.encode()) for each in found))
+
+
+def _place() -> tuple[int, int]:
+    numbers = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+    return int(numbers[_ARGUMENTS]), int(numbers[_ARGUMENTS + 1])
+
+
+def _hidden(found: bytes, argument: bytes) -> bytes:
+    if found == argument or found.endswith(b"=" + argument):
+        return found.removesuffix(argument) + b"x" * len(argument)
+    return found
