@@ -20,7 +20,7 @@ CONFORMANCE_PYTHON = $(if $(filter megaphone,$(PEER)),$(VENV)/bin/python,$(PYTHO
 .PHONY: help run test trial interop fuzz bench-front bench-memory bench-slow bench-workers bench-link bench-ejabberd check docs clean
 .PHONY: conformance dialyze million python
 .PHONY: bench bench-whole bench-growth bench-quiet bench-readme
-.PHONY: debian-run debian-test debian-interop debian-bench debian-conformance debian-dialyzer
+.PHONY: debian-python debian-run debian-test debian-interop debian-bench debian-conformance debian-dialyzer
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile | expand -t 20
@@ -137,11 +137,11 @@ build/interop/stamp: tests/interop/package.json tests/interop/package-lock.json 
 	npm ci --ignore-scripts --loglevel=error --no-audit --no-fund --prefix $(@D)
 	@touch $@
 
-$(VENV)/bin/python: | python
+$(VENV)/bin/python: | debian-python
 	$(PYTHON) -m venv $(VENV)
 
 python:
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Megaphone needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
 
-debian-run debian-test debian-interop debian-bench debian-conformance debian-dialyzer: debian-%: python
+debian-python debian-run debian-test debian-interop debian-bench debian-conformance debian-dialyzer: debian-%: python
 	@tools/setup-debian $*

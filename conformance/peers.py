@@ -150,8 +150,13 @@ def _wait_until(done: Callable[[], bool], process: subprocess.Popen[bytes], log:
 
 
 def _free_port() -> int:
+    """A port that is nobody else's for a minute, but for who sets SO_REUSEADDR, as servers do."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.listen()
+        with socket.create_connection(probe.getsockname()):
+            probe.accept()[0].close()  # the side that closes first is left in TIME-WAIT
         return int(probe.getsockname()[1])
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -13,6 +12,8 @@ from selenium.common.exceptions import TimeoutException
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
+
+from tests.lasting import LASTING
 
 CHROMIUM = Path("/usr/bin/chromium")
 CHROMEDRIVER = Path("/usr/bin/chromedriver")
@@ -163,7 +164,7 @@ def shared_browser(name: str) -> Browser:
     """The browser of that name: started when first asked for, stopped when the tests end."""
     if name not in _shared:
         _shared[name] = Browser()
-        atexit.register(_shared[name].stop)
+        LASTING.callback(_shared[name].stop)
     return _shared[name]
 
 

@@ -1,8 +1,6 @@
 """A private ejabberd with many listeners for links, which the tests of links share."""
 
-import atexit
 import os
-from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from ecm.demo.folder import work_folder
 from ecm.demo.plan import Plan
 from ecm.demo.supervisor import Supervisor
 from tests.erlang_shell import Node
+from tests.lasting import LASTING
 from tests.listeners import Listeners
 
 
@@ -66,9 +65,7 @@ def running_ejabberd() -> PrivateEjabberd:
 
 @cache
 def _node() -> PrivateEjabberd:
-    resources = ExitStack()
-    atexit.register(resources.close)
-    folder = resources.enter_context(work_folder(None))
+    folder = LASTING.enter_context(work_folder(None))
     found = debian.find()
     stub.compile_into(folder.ebin, found)
     listeners = Listeners(folder.path)
@@ -76,7 +73,7 @@ def _node() -> PrivateEjabberd:
     plan = Plan(folder, page_port=0, link_port=0, distribution_port=port, users={})
     child = ejabberd.prepare(plan, found)
     (folder.ejabberd / "ejabberd.yml").write_text(listeners.ejabberd_yml())
-    resources.callback(child.stop)
+    LASTING.callback(child.stop)
     _start(child)
     return PrivateEjabberd(listeners, child, folder.ejabberdctl)
 

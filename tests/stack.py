@@ -1,6 +1,5 @@
 """The whole stack for a test: ``ecm-demo`` as a process, with ejabberd and ECM behind it."""
 
-import atexit
 import json
 import subprocess
 import tempfile
@@ -10,6 +9,7 @@ from typing import IO
 
 import attrs
 
+from tests.lasting import LASTING
 from tests.process import script
 
 
@@ -74,7 +74,7 @@ def start_stack() -> Stack:
 def running_stack() -> Stack:
     """The stack that the tests share. The first one to ask starts it; it stops with the tests."""
     stack = start_stack()
-    atexit.register(stack.stop)
+    LASTING.callback(stack.stop)
     return stack
 
 

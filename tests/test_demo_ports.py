@@ -1,6 +1,8 @@
 """Choosing ports."""
 
+import random
 import socket
+from unittest.mock import patch
 
 from twisted.trial.unittest import TestCase
 
@@ -19,6 +21,12 @@ class PortsTest(TestCase):
 
     def test_free_port_is_none_that_a_connection_may_get(self) -> None:
         self.assertTrue(all(20000 <= free_port() < 32768 for _ in range(50)))
+
+    def test_a_free_port_is_given_once(self) -> None:
+        first = free_port()
+        others = random.sample(range(20000, 32768), 20)
+        with patch("random.choice", side_effect=[first, *others]):
+            self.assertIn(free_port(), set(others) - {first})
 
     def test_page_port_is_the_one_wanted(self) -> None:
         wanted = free_port()

@@ -56,7 +56,8 @@ class RunTests(EcmTestCase):
         await ecm.printed("link down")
 
     async def test_without_ejabberd_clients_are_asked_to_try_again(self) -> None:
-        ecm = await self.start("--upstream", f"unix:{temporary_folder(self)}/no-socket")
+        upstream = ("--upstream", f"unix:{temporary_folder(self)}/no-socket")
+        ecm = await self.start(*upstream, "--queue-timeout", "1")
         self.assertEqual((await self.post("/bosh/", b"<body/>"))[0], 503)
         await ecm.printed("no link to ejabberd at unix:")
 

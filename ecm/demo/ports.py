@@ -27,11 +27,11 @@ def page_port(wanted: int) -> int:
 
 
 def free_port() -> int:
-    """A port that a server could listen on."""
+    """A port that a server could listen on, and that nobody else is given by this for a minute."""
     while True:
         port = random.choice(_CANDIDATES)
         with suppress(OSError):
-            _listen(port)
+            _reserve(port)
             return port
 
 
@@ -40,3 +40,16 @@ def _listen(port: int) -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind((HOST, port))
         probe.listen()
+
+
+def _reserve(port: int) -> None:
+    """Leave a connection in TIME-WAIT there.
+
+    Only who sets SO_REUSEADDR may listen on such a port then. Servers do; the bind here does not.
+    """
+    with socket.socket() as probe:
+        probe.bind((HOST, port))
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # what waits has to allow it
+        probe.listen()
+        with socket.create_connection((HOST, port)):
+            probe.accept()[0].close()  # the side that closes first is the one that waits

@@ -1,6 +1,5 @@
 """nginx and HAProxy in front of ECM, as docs/interop.md has them."""
 
-import atexit
 from functools import cache
 
 import attrs
@@ -15,6 +14,7 @@ from tests.interop.origin import HeldRequest, Origin
 from tests.interop.proxies import HAPROXY, NGINX, Proxy
 from tests.interop.strophe import StropheClient
 from tests.interop.talk import TalkTestCase
+from tests.lasting import LASTING
 from tests.raw_client import RawClient
 from tests.serving import serve
 from tests.stack import Stack, start_stack
@@ -34,7 +34,7 @@ Content-Length: 13\r
 def fresh_stack(proxy: Proxy) -> Stack:
     """One for each proxy: the people of the conversations come for the first time."""
     stack = start_stack()
-    atexit.register(stack.stop)
+    LASTING.callback(stack.stop)
     return stack
 
 

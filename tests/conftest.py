@@ -1,0 +1,37 @@
+"""How pytest spreads the tests over its workers (pytest-xdist). trial needs nothing of this.
+
+A module stays together, in one worker (``--dist loadfile``): its tests share what they start. A
+worker has its own ejabberd for the tests of links, and its own browsers, which it starts when the
+first test comes that needs them.
+"""
+
+import pytest
+
+from tests.lasting import LASTING
+
+# The modules that take longest come first, in this order: else a worker may have one of them alone
+# at the end.
+_LONGEST = (
+    "test_mod_ecm_eunit",
+    "test_swarm_run",
+    "test_browser",
+    "test_demo_run",
+    "test_workers",
+    "test_session_crowd",
+    "test_link_liveness",
+    "test_live_limits",
+    "test_packaging",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    module = item.path.stem
+    return _LONGEST.index(module) if module in _LONGEST else len(_LONGEST)
+
+
+def pytest_sessionfinish() -> None:
+    LASTING.close()
