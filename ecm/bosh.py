@@ -64,4 +64,6 @@ def without_session(request: Request, cors: Cors, lines: bytes) -> bytes:
 
 def refusal(error: RequestError, lines: bytes) -> bytes:
     """Return the answer to what is no request."""
+    if error.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        lines = _RETRY + lines
     return response(error.status, TEXT + lines, error.reason.encode() + b".\n")

@@ -6,33 +6,34 @@ the order in which they came (RFC 9112, section 9.3.2).
 
 from typing import Protocol as Interface
 
-from twisted.internet.interfaces import IHandshakeListener, IPullProducer, ISSLTransport
+from twisted.internet.interfaces import IHandshakeListener, ISSLTransport
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ecm import bosh
+from ecm.budget import Budget
 from ecm.clock import Clock
-from ecm.connection import Connection, Connections, Phase
+from ecm.connection import Connections, Phase
 from ecm.exchange import Exchange
 from ecm.heads import KnownHeads
 from ecm.incoming import Incoming
-from ecm.limits import MAX_PIPELINED, MAX_UNSENT, TAKE_SIZE
+from ecm.limits import MAX_PIPELINED
 from ecm.pages import PageExchange, Pages
 from ecm.request import Request, RequestError
 from ecm.response import CLOSE, CONTINUE, KEEP, KEEP_HTTP10, not_found
+from ecm.sending import SendingConnection
 from ecm.settings import ClientSettings
 from ecm.source import Source
 from ecm.table import GAVE_UP, GONE, ConnectionTable, Unavailable
 from ecm.transport import (
     forget_names,
     other_end,
-    send,
-    takes_directly,
     unsent,
 )
 
 DRAINING = "This front end is stopping"
+CROWDED = "This front end has too much to do"
 
 
 class Server(Connections, Interface):
@@ -42,18 +43,18 @@ class Server(Connections, Interface):
     clock: Clock
     settings: ClientSettings
     heads: KnownHeads
+    budget: Budget
     pages: Pages | None
     reads: bool
     drains: bool
 
 
-@implementer(IPullProducer, IHandshakeListener)
-class ClientProtocol(Connection):
+@implementer(IHandshakeListener)
+class ClientProtocol(SendingConnection):
     """One connection of a client."""
 
     # There may be hundreds of thousands of these, nearly all of them waiting for an answer.
     __slots__ = (
-        "_direct",
         "_exchanges",
         "_id",
         "_incoming",
@@ -63,7 +64,6 @@ class ClientProtocol(Connection):
         "_peer",
         "_server",
         "_source",
-        "_unsent",
     )
 
     def __init__(self, server: Server, peer: tuple[str, int] | None = None) -> None:
@@ -81,16 +81,12 @@ class ClientProtocol(Connection):
         self._last = False
         # A request that is not complete, and what cannot be in flight yet.
         self._incoming: Incoming | None = None
-        # Whether the client is not read, and whether it has yet to take what it was sent.
+        # Whether the client is not read.
         self._paused = False
-        self._unsent = False
-        # Whether answers may go past the transport's queue, as nothing else is written.
-        self._direct = False
 
     def connectionMade(self) -> None:
         super().connectionMade()
         forget_names(self.transport)
-        self._direct = takes_directly(self.transport)
         if ISSLTransport.providedBy(self.transport):
             self._enter(Phase.HANDSHAKE)
         self._go_on()
@@ -139,14 +135,6 @@ class ClientProtocol(Connection):
             return known
         address = proxies.client_address(known.address, request.headers)
         return Source(address, known.port, known.secure)
-
-    @property
-    def held(self) -> int:
-        """About how many bytes of memory it takes, that it would not take if it were idle."""
-        held = self._incoming.size if self._incoming is not None else 0
-        held += sum(len(each.response) for each in self._exchanges if each.response is not None)
-        waits = self._unsent or self._page is not None
-        return held + unsent(self.transport) if waits else held
 
     # What the table says of a request, through its exchange.
 
@@ -204,6 +192,30 @@ class ClientProtocol(Connection):
         else:
             super().expired()
 
+    # What it holds, and its part of what all may hold.
+
+    @property
+    def held(self) -> int:
+        """How many bytes of requests and answers, about."""
+        held = self._incoming.size if self._incoming is not None else 0
+        held += sum(len(each.response) for each in self._exchanges if each.response is not None)
+        return held + unsent(self.transport) if self._unsent or self._page is not None else held
+
+    def let_go(self) -> None:
+        """Refuse what is held: 408 for what is not complete, 503 for what waits.
+
+        A client that does not take its answers does not take that either, and is cut.
+        """
+        if self._unsent or self._page is not None:
+            self._last = True
+            self.dropped()
+            return
+        for exchange in self._exchanges:
+            if exchange.response is not None:
+                exchange.response = bosh.unavailable(CROWDED, self._lines(exchange))
+        if self._incoming is not None:
+            self._refuse_incoming(self._incoming.too_much(CROWDED))
+
     # From request to answer.
 
     def _has_room(self) -> bool:
@@ -211,10 +223,6 @@ class ClientProtocol(Connection):
         if self._page is not None or len(self._exchanges) >= MAX_PIPELINED:
             return False
         return not (self._unsent and self._is_behind())
-
-    def _is_behind(self) -> bool:
-        """Whether much waits that the client does not take."""
-        return unsent(self.transport) > MAX_UNSENT
 
     def _may_begin(self, arrived: Request | RequestError) -> bool:
         """A request for a page has to be alone."""
@@ -284,6 +292,7 @@ class ClientProtocol(Connection):
     def _respond(self, exchange: Exchange, response: bytes) -> None:
         """Write a response as soon as those to earlier requests are written."""
         exchange.response = response
+        waited = len(self._exchanges) > 1
         while self._exchanges and self._exchanges[0].response is not None:
             first, self._exchanges = self._exchanges[0], self._exchanges[1:]
             self._send(first.response or b"")
@@ -291,36 +300,12 @@ class ClientProtocol(Connection):
                 self._last = True
                 self._shut()
         self._go_on()
+        if waited or self._unsent:
+            self._server.budget.look(self)
 
-    def _send(self, data: bytes) -> None:
-        if self._direct and not self._unsent:
-            data = send(self.transport, data)
-        if data:
-            self.transport.write(data)
-            self._await_taking(len(data))
-
-    # Whether the client takes what it is sent. Bytes that wait in the transport are noticed by
-    # means of a pull producer, which is asked for more once all of them are gone.
-
-    def _await_taking(self, size: int) -> None:
-        if not self._unsent:
-            self._wire.registerProducer(self, False)
-            self._unsent = True
-        self._enter(Phase.TAKING)
-        self.deadline += size // TAKE_SIZE * self._server.settings.limits.take_timeout
-
-    def resumeProducing(self) -> None:
-        if self._unsent:  # else it is the first time, which is when the producer is registered
-            self._taken()
-            self._direct = takes_directly(self.transport)
-            self._go_on()
-
-    def stopProducing(self) -> None:
-        """The connection has gone, as connectionLost will say."""
-
-    def _taken(self) -> None:
-        self._unsent = False
-        self._wire.unregisterProducer()
+    def _all_taken(self) -> None:
+        self._go_on()
+        self._server.budget.look(self)
 
     # What to wait for.
 
@@ -354,6 +339,8 @@ class ClientProtocol(Connection):
             self._begin_from(incoming)
         self._encourage()
         self.read_or_not()
+        if incoming is not None:
+            self._server.budget.look(self)
 
     def _begin_from(self, incoming: Incoming) -> None:
         while not self._last and self._has_room():
@@ -373,6 +360,7 @@ class ClientProtocol(Connection):
         self._drop_incoming()
         self._begin_refusal(error)
         self.read_or_not()
+        self._server.budget.look(self)
 
     def _drop_incoming(self) -> None:
         if self._incoming is not None:
@@ -381,7 +369,7 @@ class ClientProtocol(Connection):
 
     def _begin_page(self, request: Request, pages: Pages) -> None:
         connection = self._persistence(request)
-        self._taken()  # twisted.web may have a producer of its own
+        self._stop_waiting()  # twisted.web may have a producer of its own
         self._direct = False
         page = pages(self, request, connection)
         if page.finished:
@@ -393,6 +381,7 @@ class ClientProtocol(Connection):
     def page_goes_on(self) -> None:
         """More of a page has been written, as the client has taken what was before."""
         self.deadline = self._server.deadlines[Phase.TAKING]
+        self._server.budget.look(self)
 
     def page_done(self) -> None:
         """A page is complete."""
@@ -400,6 +389,7 @@ class ClientProtocol(Connection):
             self._page = None
             self._page_written()
             self._go_on()
+            self._server.budget.look(self)
 
     def _page_written(self) -> None:
         if self._last:

@@ -1,13 +1,16 @@
 """All connections of clients: how many there may be, their time, and their end."""
 
+import sys
 from collections import Counter
 from math import inf
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IAddress, IProtocolNegotiationFactory
 from twisted.internet.protocol import ServerFactory
+from twisted.logger import Logger
 from zope.interface import implementer
 
+from ecm.budget import Budget
 from ecm.client import ClientProtocol
 from ecm.clock import Clock
 from ecm.connection import Connection, Phase
@@ -18,6 +21,8 @@ from ecm.refused import RefusedClient
 from ecm.settings import ClientSettings
 from ecm.sockets import Sockets
 from ecm.table import ConnectionTable
+
+_log = Logger()
 
 TOO_MANY = "There are too many connections"
 TOO_MANY_OF_YOURS = "There are too many connections from your address"
@@ -58,6 +63,8 @@ class ClientFactory(ServerFactory):
         self._per_address: Counter[str] = Counter()
         self._all_closed: Deferred[None] | None = None
         self.heads = KnownHeads()
+        self.budget = Budget(settings.limits.max_buffered or sys.maxsize, clock.now)
+        self.take_timeout = settings.limits.take_timeout
         self.deadlines = _deadlines(settings.limits, clock.now)
         clock.listen(self.tick)
         table.readers = self
@@ -121,6 +128,7 @@ class ClientFactory(ServerFactory):
         self._open.pop(connection, None)
         self._refused.discard(connection)
         self.timed.pop(connection, None)
+        self.budget.forget(connection)
         address = self._addresses.pop(connection, None)
         if address is not None:
             self._per_address[address] -= 1
@@ -134,10 +142,21 @@ class ClientFactory(ServerFactory):
 
     def tick(self, now: float) -> None:
         """End what has taken too long."""
+        self._tell_of_budget(now)
         self.deadlines = _deadlines(self.settings.limits, now)
         self.timed = {each: None for each in self.timed if each.deadline < inf}
         for connection in [each for each in self.timed if each.deadline <= now]:
             connection.expired()
+
+    def _tell_of_budget(self, now: float) -> None:
+        self.budget.now = now
+        if self.budget.let_go:
+            _log.warn(
+                "clients held more than {most} bytes: {number} connections had to let go",
+                most=self.settings.limits.max_buffered,
+                number=self.budget.let_go,
+            )
+            self.budget.let_go = 0
 
     def pause(self) -> None:
         """Read no more requests."""

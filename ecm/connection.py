@@ -31,6 +31,7 @@ class Connections(Interface):
     """What a connection needs of the others: to be one of them, and to know its time."""
 
     deadlines: dict[int, float]
+    take_timeout: int
     timed: dict["Connection", None]
 
     def opened(self, connection: "Connection") -> None:
@@ -61,6 +62,15 @@ class Connection(Protocol):
 
     def expired(self) -> None:
         """The deadline has passed."""
+        self.transport.abortConnection()
+
+    @property
+    def held(self) -> int:
+        """How many bytes of memory it takes beside those that each connection takes, about."""
+        return 0
+
+    def let_go(self) -> None:
+        """Hold nothing any more: there is too much of it."""
         self.transport.abortConnection()
 
     # What the server says to all; the connections of which it is true do something.

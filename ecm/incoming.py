@@ -6,6 +6,7 @@ bytes that they are: parsed they would take several times as much.
 
 import re
 from collections import deque
+from http import HTTPStatus
 from typing import Final
 
 from ecm.limits import CHUNKS_AT_ONCE, PARTIAL_SIZE, ClientLimits
@@ -88,6 +89,12 @@ class Incoming:
     def too_slow(self) -> RequestError:
         """Return the error with which to answer what has not become a request in time."""
         assert self._parser is not None
+        return self._parser.too_slow()
+
+    def too_much(self, why: str) -> RequestError:
+        """Return the error with which to answer what has no room."""
+        if self._parser is None:
+            return RequestError(HTTPStatus.SERVICE_UNAVAILABLE, f"{why}. Please try again")
         return self._parser.too_slow()
 
     def close(self) -> None:

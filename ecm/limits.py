@@ -91,6 +91,21 @@ PARTIAL_SIZE: Final = 4 * 1024
 # read no more: its next requests would only add to them.
 MAX_UNSENT: Final = 64 * 1024
 
+# Bytes, in each worker, of all that connections hold: parts of requests, requests that wait,
+# answers that wait or are not taken. 0 is a quarter of the memory that is free when ECM starts,
+# divided among the workers: ejabberd and the kernel need theirs, too. Less than the least would end
+# those who do nothing wrong, but take some long answers.
+MAX_BUFFERED: Final = 0
+BUFFERED_PART: Final = 4
+LEAST_BUFFERED: Final = 64 * 1024 * 1024
+
+# The same for all workers, where the kernel does not say how much is free.
+BUFFERED_WITHOUT_MEMINFO: Final = 256 * 1024 * 1024
+
+# The part of it that is left when some had to let go. To look for the largest is work in proportion
+# to all that hold something: it is not to be done again for the next packet.
+LOW_WATER: Final = 7 / 8
+
 # Connections.
 
 # Connections in all. 0 is as many as there may be open files, but for some that are kept back: for
@@ -200,6 +215,7 @@ class ClientLimits:
     max_head: int = MAX_HEAD
     max_fields: int = MAX_FIELDS
     max_body: int = MAX_BODY
+    max_buffered: int = MAX_BUFFERED
     max_connections: int = MAX_CONNECTIONS
     max_connections_per_address: int = MAX_CONNECTIONS_PER_ADDRESS
     head_timeout: int = HEAD_TIMEOUT

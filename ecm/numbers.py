@@ -98,6 +98,15 @@ NUMBERS = [
         "of a request's body",
     ),
     NumberOption(
+        "max-buffered",
+        limits.MAX_BUFFERED,
+        0,
+        _LARGEST,
+        "bytes",
+        "that connections hold together, in each of the --workers: requests that are not complete"
+        " or have to wait, answers that are not taken; 0 for a quarter of the memory that is free",
+    ),
+    NumberOption(
         "max-connections",
         limits.MAX_CONNECTIONS,
         0,

@@ -149,6 +149,8 @@ class Options(usage.Options):
             self[option.name] = option.parse(self[option.name])
         if self["max-body"] > self["max-packet"] - REQUEST_OVERHEAD:
             raise ValueError("--max-body: no packet can take that, raise --max-packet")
+        if 0 < self["max-buffered"] < self["max-packet"]:
+            raise ValueError("--max-buffered: one answer of --max-packet would be too much")
         if self["dead-time"] <= self["ping-interval"]:
             raise ValueError("--dead-time: has to be longer than --ping-interval")
         self["workers"] = _workers(self["workers"])
@@ -218,6 +220,7 @@ class Options(usage.Options):
             max_head=self["max-head"],
             max_fields=self["max-headers"],
             max_body=self["max-body"],
+            max_buffered=self["max-buffered"],
             max_connections=self["max-connections"],
             max_connections_per_address=self["max-connections-per-address"],
             head_timeout=self["head-timeout"],

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
 
-from ecm import __version__, open_files
+from ecm import __version__, memory, open_files
 from ecm.errors import CannotStart
 from ecm.hurry import hurried_by_signals
 from ecm.instance import Instance
@@ -88,7 +88,8 @@ def makeService(options: Options) -> MultiService:
     from twisted.internet import reactor
 
     files = open_files.allow_most()
-    settings, workers = options.settings(), options["workers"]
+    workers = options["workers"]
+    settings = memory.share(options.settings(), workers)
     ecm: MultiService
     if workers == 1:
         ecm = OneProcess(open_files.share(settings, files), reactor)

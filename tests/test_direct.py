@@ -11,6 +11,8 @@ from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
+from ecm.limits import ClientLimits
+from ecm.request import RequestParser
 from ecm.transport import send
 from tests.joined import Joined
 from tests.raw_client import RawClient
@@ -100,6 +102,17 @@ class DirectTests(TestCase):
         (connection_id,) = await self.asked(1)
         self.ecm.answer(connection_id, b"<answer/>")
         self.assertTrue(client.recv(1000).endswith(b"<answer/>"))
+
+    async def test_who_takes_it_at_once_is_never_counted(self) -> None:
+        """With a known head, that is; nothing is done for what all may hold together."""
+        client = await self.connected(b"")
+        self.patch(self.ecm.clients.budget, "look", self.fail)
+        for turn in range(3):
+            self.ecm.clients.heads.learn(POST, next(RequestParser(ClientLimits()).feed(POST)))
+            client.transport.write(POST)
+            (connection_id,) = await self.asked(1)
+            self.ecm.answer(connection_id, b"<answer %d/>" % turn)
+            await self.received(client, b"<answer %d/>" % turn)
 
     async def test_answers_of_which_the_kernel_takes_a_part_arrive_in_order(self) -> None:
         client = await self.connected(POST * 3)

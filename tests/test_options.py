@@ -99,13 +99,19 @@ class NumberTests(TestCase):
         names = {"max_fields": "max-headers"}
         for place, field in enumerate(attrs.fields(limits.ClientLimits)):
             name = names.get(field.name, field.name.replace("_", "-"))
-            found = parse(f"--{name}", str(3000 + place)).clients.limits
-            self.assertEqual(getattr(found, field.name), 3000 + place)
+            number = place + (limits.MAX_PACKET if name == "max-buffered" else 3000)
+            found = parse(f"--{name}", str(number)).clients.limits
+            self.assertEqual(getattr(found, field.name), number)
 
     def test_a_body_has_to_fit_into_a_packet(self) -> None:
         parse("--max-packet", "10128", "--max-body", "10000")
         stopped = self.assertRaises(SystemExit, parse, "--max-packet=10128", "--max-body=10001")
         self.assertIn("--max-body: no packet can take that", str(stopped))
+
+    def test_an_answer_has_to_fit_into_what_all_connections_may_hold(self) -> None:
+        parse("--max-packet", "10000", "--max-body", "5000", "--max-buffered", "10000")
+        stopped = self.assertRaises(SystemExit, parse, f"--max-buffered={limits.MAX_PACKET - 1}")
+        self.assertIn("--max-buffered: one answer", str(stopped))
 
 
 class SettingsTests(TestCase):

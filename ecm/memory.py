@@ -1,0 +1,26 @@
+"""How much memory connections of clients may take for what they hold, where nobody says."""
+
+from pathlib import Path
+
+import attrs
+
+from ecm.doctor.reader import read
+from ecm.limits import BUFFERED_PART, BUFFERED_WITHOUT_MEMINFO, LEAST_BUFFERED
+from ecm.settings import EcmSettings
+
+
+def share(settings: EcmSettings, workers: int, root: Path = Path("/")) -> EcmSettings:
+    """Return the settings of each worker: its part of the memory that this machine has free.
+
+    ``root`` is where the machine's files are, which tests change.
+    """
+    most = settings.clients.limits.max_buffered or max(LEAST_BUFFERED, room(root) // workers)
+    limits = attrs.evolve(settings.clients.limits, max_buffered=most)
+    return attrs.evolve(settings, clients=attrs.evolve(settings.clients, limits=limits))
+
+
+def room(root: Path) -> int:
+    """Return the bytes for all workers: a part of what is free, and may be taken (cgroups(7))."""
+    machine = read(root)
+    known = [each for each in (machine.memory, machine.cgroup_memory) if each is not None]
+    return min(known) // BUFFERED_PART if known else BUFFERED_WITHOUT_MEMINFO

@@ -1,0 +1,65 @@
+"""A connection on which answers are sent, and which knows whether the client takes them.
+
+Bytes that wait in the transport are noticed by means of a pull producer, which is asked for more
+once all of them are gone.
+"""
+
+from twisted.internet.interfaces import IPullProducer
+from zope.interface import implementer
+
+from ecm.connection import Connection, Connections, Phase
+from ecm.limits import MAX_UNSENT, TAKE_SIZE
+from ecm.transport import send, takes_directly, unsent
+
+
+@implementer(IPullProducer)
+class SendingConnection(Connection):
+    """Sends past the transport's queue, as long as nothing waits there."""
+
+    __slots__ = ("_direct", "_unsent")
+
+    def __init__(self, connections: Connections) -> None:
+        super().__init__(connections)
+        # Whether answers may go past the queue, as nothing else is written.
+        self._direct = False
+        # Whether the client has yet to take what it was sent.
+        self._unsent = False
+
+    def connectionMade(self) -> None:
+        super().connectionMade()
+        self._direct = takes_directly(self.transport)
+
+    def _send(self, data: bytes) -> None:
+        if self._direct and not self._unsent:
+            data = send(self.transport, data)
+        if data:
+            self.transport.write(data)
+            self._await_taking(len(data))
+
+    def _await_taking(self, size: int) -> None:
+        """Give the client its time to take so many bytes, which wait in the transport."""
+        if not self._unsent:
+            self._wire.registerProducer(self, False)
+            self._unsent = True
+        self._enter(Phase.TAKING)
+        self.deadline += size // TAKE_SIZE * self._connections.take_timeout
+
+    def _is_behind(self) -> bool:
+        """Whether much waits that the client does not take."""
+        return unsent(self.transport) > MAX_UNSENT
+
+    def _all_taken(self) -> None:
+        """The client has taken what waited."""
+
+    def resumeProducing(self) -> None:
+        if self._unsent:  # else it is the first time, which is when the producer is registered
+            self._stop_waiting()
+            self._direct = takes_directly(self.transport)
+            self._all_taken()
+
+    def stopProducing(self) -> None:
+        """The connection has gone, as connectionLost will say."""
+
+    def _stop_waiting(self) -> None:
+        self._unsent = False
+        self._wire.unregisterProducer()
