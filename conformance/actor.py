@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import re
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from itertools import count
 from xml.etree.ElementTree import Element
 
 from conformance.body import short
-from conformance.connection import Response
+from conformance.response import Response
 from conformance.target import Account
 
 
@@ -97,7 +98,7 @@ class Actor:
         """Seconds before the next empty request. Only who is never held has to rest (12)."""
         polling = self.session.get("polling", "")
         is_polling = "0" in (self.session.get("wait"), self.session.get("hold"))
-        return int(polling) + 1 if is_polling and polling.isdecimal() else 0
+        return int(polling) + 1 if is_polling and re.fullmatch("[0-9]{1,9}", polling) else 0
 
     def reads(self, request: Request, answer: Element | None) -> None:
         """Take note of what an answer says of the session."""

@@ -2,7 +2,10 @@
 
 import re
 from collections.abc import Mapping
-from xml.etree.ElementTree import Element, ParseError, fromstring
+from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
+from xml.sax.saxutils import escape
+
+from conformance.limits import MAX_DEPTH, MAX_ELEMENTS
 
 HTTPBIND = "http://jabber.org/protocol/httpbind"
 XBOSH = "urn:xmpp:xbosh"
@@ -41,12 +44,43 @@ def _with(tag: re.Match[str], filled: Mapping[str, str]) -> str:
     return f"<{tag[1]}{written}{tag[3]}>"
 
 
+def escaped(value: str) -> str:
+    """A value as it is written in a body. Values come from the server, and may be anything."""
+    return escape(value, {"'": "&apos;", '"': "&quot;"})
+
+
 def element(text: str | bytes) -> Element:
     """Parse a body. Raises ValueError."""
+    parser = XMLParser(target=_Bounded())
     try:
-        return fromstring(text)
+        parser.feed(text)
+        found: Element = parser.close()
     except (ParseError, LookupError) as error:
         raise ValueError(f"no well-formed XML ({error})") from None
+    return found
+
+
+class _Bounded(TreeBuilder):
+    """Refuses what an answer has no need of, and what takes far more memory than bytes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._depth = self._number = 0
+
+    def doctype(self, name: str, public: str | None, system: str | None) -> None:
+        """Entities are what expands (XEP-0124, section 6, forbids them)."""
+        raise ValueError("no body of BOSH: it has a document type")
+
+    def start(self, tag: str, attrs: dict[str, str]) -> Element:
+        self._depth += 1
+        self._number += 1
+        if self._depth > MAX_DEPTH or self._number > MAX_ELEMENTS:
+            raise ValueError("more elements than an answer needs, or deeper ones")
+        return super().start(tag, attrs)
+
+    def end(self, tag: str) -> Element:
+        self._depth -= 1
+        return super().end(tag)
 
 
 def short(tag: str) -> str:

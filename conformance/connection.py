@@ -5,35 +5,38 @@ answer (which makes it pipelined), and nothing is ever sent twice.
 """
 
 import asyncio
-import zlib
 from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 
+from conformance.limits import MAX_ANSWERS, MAX_HEAD
+from conformance.response import NoAnswer, Response, response
 from conformance.target import Target
-
-_HEAD_LIMIT = 1 << 20  # bytes
 
 
 class Closed(Exception):
-    """The connection was closed before the answer came."""
+    """The connection was closed before the answer came. The text says why, if it is known."""
 
 
-@dataclass(frozen=True)
-class Response:
-    """The names of ``headers`` are in lower case; ``body`` is without any encoding."""
+class Budget:
+    """The bytes that the answers on several connections may have together."""
 
-    status: int
-    headers: dict[str, str]
-    body: bytes
+    def __init__(self) -> None:
+        self._left = MAX_ANSWERS
+
+    def spend(self, number: int) -> None:
+        """Raises NoAnswer where there are too many."""
+        self._left -= number
+        if self._left < 0:
+            raise NoAnswer(f"all answers together are longer than {MAX_ANSWERS} bytes")
 
 
 class Connection:
     """A TCP connection, opened when the first request goes out, and again after it was closed."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, budget: Budget) -> None:
         self._target = target
+        self._budget = budget
         self._waiting: deque[asyncio.Future[Response]] = deque()
         self._writer: asyncio.StreamWriter | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -63,7 +66,7 @@ class Connection:
         if self._writer is None:
             target = self._target
             reader, self._writer = await asyncio.open_connection(
-                target.host, target.port, ssl=target.tls, limit=_HEAD_LIMIT
+                target.host, target.port, ssl=target.tls, limit=MAX_HEAD
             )
             self.closed = asyncio.Event()
             self._reading = asyncio.create_task(self._read(reader))
@@ -81,18 +84,26 @@ class Connection:
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
         """Take answers until the server closes the connection, or says what is no HTTP."""
-        with suppress(OSError, EOFError, ValueError, IndexError, zlib.error):
+        why = ""
+        try:
             while True:
-                response = await _response(reader)
-                self._waiting.popleft().set_result(response)
+                answer = await response(reader)
+                self._budget.spend(len(answer.body))
+                if not self._waiting:
+                    break  # nobody has asked
+                self._waiting.popleft().set_result(answer)
+        except NoAnswer as no:
+            why = f"what came is no answer: {no}"
+        except (OSError, EOFError):
+            pass
         if self._writer is not None:
             self._writer.close()
-        self._lose()
+        self._lose(why)
 
-    def _lose(self) -> None:
+    def _lose(self, why: str = "") -> None:
         self._writer = self._reading = None
         while self._waiting:
-            self._waiting.popleft().set_exception(Closed())
+            self._waiting.popleft().set_exception(Closed(why))
         self.closed.set()
 
 
@@ -100,49 +111,3 @@ def _seen(answer: asyncio.Future[Response]) -> None:
     """Not every script asks for every answer; asyncio shall not complain of those that failed."""
     if not answer.cancelled():
         answer.exception()
-
-
-async def _response(reader: asyncio.StreamReader) -> Response:
-    """Raises EOFError at the end of the connection, ValueError at what is no HTTP."""
-    status, headers = await _head(reader)
-    while status < 200:
-        status, headers = await _head(reader)
-    body = await _body(reader, status, headers)
-    return Response(status, headers, _decoded(body, headers.get("content-encoding", "")))
-
-
-async def _head(reader: asyncio.StreamReader) -> tuple[int, dict[str, str]]:
-    try:
-        head = await reader.readuntil(b"\r\n\r\n")
-    except asyncio.LimitOverrunError as error:
-        raise ValueError("an endless head") from error
-    first, *lines = head.decode("latin-1").strip().split("\r\n")
-    headers = (line.partition(":") for line in lines)
-    return int(first.split()[1]), {name.lower(): value.strip() for name, _, value in headers}
-
-
-async def _body(reader: asyncio.StreamReader, status: int, headers: Mapping[str, str]) -> bytes:
-    """RFC 9112, section 6.3."""
-    if status in (204, 304):
-        return b""
-    if headers.get("transfer-encoding", "").lower() == "chunked":
-        return await _chunks(reader)
-    if "content-length" in headers:
-        return await reader.readexactly(int(headers["content-length"]))
-    return await reader.read()
-
-
-async def _chunks(reader: asyncio.StreamReader) -> bytes:
-    body = b""
-    while size := int((await reader.readuntil(b"\r\n")).partition(b";")[0], 16):
-        body += await reader.readexactly(size)
-        await reader.readexactly(2)
-    while await reader.readuntil(b"\r\n") != b"\r\n":
-        pass
-    return body
-
-
-def _decoded(body: bytes, encoding: str) -> bytes:
-    """Undo gzip (31) or deflate (15, as RFC 9110 wants it)."""
-    windows = {"gzip": 31, "x-gzip": 31, "deflate": 15}
-    return zlib.decompress(body, windows[encoding]) if encoding in windows else body

@@ -12,7 +12,7 @@ All else is the value itself.
 
 import re
 
-_RANGE = re.compile(r"([0-9]+)\.\.([0-9]+)")
+_RANGE = re.compile(r"([0-9]{1,16})\.\.([0-9]{1,16})")
 _WORDS = ("any", "none", "number")
 
 

@@ -6,10 +6,11 @@ from xml.etree.ElementTree import Element
 
 from conformance import body, session
 from conformance.actor import Actor, Request
-from conformance.connection import Closed, Response
+from conformance.connection import Closed
 from conformance.errors import Failed, Skipped
 from conformance.matcher import content_differences, differences, items
 from conformance.pattern import matches
+from conformance.response import Response
 from conformance.script import (
     Expected,
     HangUp,
@@ -92,9 +93,9 @@ async def _speak(stage: Stage, actor: Actor, statement: Spoken) -> None:
 
 
 async def _send(stage: Stage, actor: Actor, statement: Send) -> None:
-    text = stage.expand(actor, statement.body)
+    text = stage.expand_xml(actor, statement.body)
     if not statement.literal:
-        text = body.completed(text, {"rid": str(actor.rid + 1), "sid": actor.sid})
+        text = stage.completed(actor, text)
     headers = _expanded(stage, actor, statement.headers)
     await stage.post(actor, text, statement.connection, headers, statement.version)
 
@@ -144,8 +145,8 @@ async def _receive_nothing(actor: Actor, connection: str, seconds: float) -> Non
         return
     try:
         came = described(request.answer.result())
-    except Closed:
-        came = "the end of the connection"
+    except Closed as closed:
+        came = str(closed) or "the end of the connection"
     raise Failed(f"expected nothing for {seconds:g} s, came: {came}")
 
 
@@ -185,7 +186,7 @@ def _bound(sign: int) -> str:
 
 
 def _pattern(stage: Stage, actor: Actor, text: str) -> Element:
-    return body.element(body.completed(stage.expand(actor, text), {}))
+    return body.element(body.completed(stage.expand_xml(actor, text), {}))
 
 
 def _expanded(stage: Stage, actor: Actor, texts: dict[str, str]) -> dict[str, str]:
@@ -208,7 +209,7 @@ def _sent(stage: Stage, actor: Actor, rid: str) -> Request:
 
 
 def _seconds(stage: Stage, actor: Actor, text: str) -> float:
-    return _number(stage.expand(actor, text))
+    return stage.bounded(_number(stage.expand(actor, text)))
 
 
 def _number(text: str) -> float:

@@ -8,6 +8,7 @@ from xml.etree.ElementTree import Element
 from conformance.actor import Actor
 from conformance.body import CLIENT, STREAM, shown
 from conformance.errors import Failed
+from conformance.limits import MAX_VALUE
 from conformance.stage import Stage
 
 BIND = "urn:ietf:params:xml:ns:xmpp-bind"
@@ -53,14 +54,14 @@ async def _bind(stage: Stage, actor: Actor, resource: str) -> None:
     await _send(stage, actor, f"<body><iq type='set' id='bind'>{bind}</iq></body>")
     result = await _next(stage, actor, lambda element: element.tag == f"{{{CLIENT}}}iq")
     jid = result.findtext(f"{{{BIND}}}bind/{{{BIND}}}jid")
-    if jid is None:
+    if jid is None or len(jid) > MAX_VALUE:
         raise Failed(f"no resource was bound: {shown(result)}")
     actor.jid = jid
 
 
 async def _send(stage: Stage, actor: Actor, text: str) -> None:
     """Send a request, no sooner than a client that polls may send an empty one."""
-    await asyncio.sleep(actor.rest())
+    await asyncio.sleep(stage.rest(actor))
     await stage.send(actor, text)
 
 

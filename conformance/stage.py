@@ -8,8 +8,10 @@ from xml.etree.ElementTree import Element
 
 from conformance import body
 from conformance.actor import Actor, Request
-from conformance.connection import Closed, Connection, Response
-from conformance.errors import Failed
+from conformance.connection import Budget, Closed, Connection
+from conformance.errors import Failed, Skipped
+from conformance.limits import MAX_SLACK, MAX_VALUE
+from conformance.response import Response
 from conformance.target import Target
 from conformance.values import expand
 
@@ -38,6 +40,7 @@ class Stage:
         self._target = target
         self._actors: dict[str, Actor] = {}
         self._connections: dict[str, Connection] = {}
+        self._budget = Budget()
 
     def actor(self, name: str) -> Actor:
         """``alice``, or ``alice/phone``: another one with the same account."""
@@ -49,11 +52,24 @@ class Stage:
         return self._actors[name]
 
     def connection(self, name: str) -> Connection:
-        return self._connections.setdefault(name, Connection(self._target))
+        return self._connections.setdefault(name, Connection(self._target, self._budget))
 
     def expand(self, actor: Actor, text: str) -> str:
         """Put in values for the placeholders, as this actor says them."""
         return expand(text, lambda name: self._value(actor, name))
+
+    def expand_xml(self, actor: Actor, text: str) -> str:
+        """The same in a body, or in a pattern of one."""
+
+        def value(name: str) -> str | None:
+            found = self._value(actor, name)
+            return None if found is None else body.escaped(found)
+
+        return expand(text, value)
+
+    def completed(self, actor: Actor, text: str) -> str:
+        """The body with what it lacks: the next RID, and the SID, if there is one."""
+        return body.completed(text, {"rid": str(actor.rid + 1), "sid": body.escaped(actor.sid)})
 
     def _value(self, actor: Actor, name: str) -> str | None:
         common = {"domain": self.domain, "longest": str(int(self._longest))}
@@ -65,9 +81,8 @@ class Stage:
     # Requests and answers.
 
     async def send(self, actor: Actor, text: str, connection: str = "") -> Request:
-        """Send a body, with what it lacks filled in: the next RID, and the SID, if there is one."""
-        filled = {"rid": str(actor.rid + 1), "sid": actor.sid}
-        return await self.post(actor, body.completed(text, filled), connection)
+        """Send a body, with what it lacks filled in."""
+        return await self.post(actor, self.completed(actor, text), connection)
 
     async def post(
         self,
@@ -82,7 +97,10 @@ class Stage:
         self._narrate(f"{actor.name} on {connection} > {text}")
         sent = text.encode()
         try:
-            answer = await self.connection(connection).post(sent, headers or {}, version)
+            async with asyncio.timeout(self.patience):
+                answer = await self.connection(connection).post(sent, headers or {}, version)
+        except TimeoutError:
+            raise Failed(f"cannot connect within {self.patience:g} s") from None
         except OSError as error:
             raise Failed(f"cannot connect: {error}") from error
         request = Request(_rid(text), sent, connection, answer)
@@ -96,13 +114,25 @@ class Stage:
                 response = await asyncio.shield(request.answer)
         except TimeoutError:
             raise Failed(f"no answer came for {self.patience:g} s") from None
-        except Closed:
-            raise Failed("the connection was closed without an answer") from None
-        text = response.body.decode(errors="replace")
+        except Closed as closed:
+            why = str(closed) or "the connection was closed without an answer"
+            raise Failed(why) from None
+        text = printable(response.body.decode(errors="replace"))
         self._narrate(f"{actor.name} on {request.connection} < {response.status} {text}")
         element = _element(response.body)
+        _check_values(element)
         actor.reads(request, element)
         return response, element
+
+    def rest(self, actor: Actor) -> int:
+        """Seconds before the next empty request. Raises Skipped where they are too many."""
+        return int(self.bounded(actor.rest()))
+
+    def bounded(self, seconds: float) -> float:
+        """Seconds that a script may wait. What a server announces may be anything."""
+        if not 0 <= seconds <= self._longest + MAX_SLACK:
+            raise Skipped(f"it would have to wait {seconds:g} s, see --longest")
+        return seconds
 
     async def gather(
         self, actor: Actor, enough: Callable[[Sequence[Element]], bool]
@@ -113,7 +143,7 @@ class Stage:
         """
         came: list[Element] = []
         try:
-            async with asyncio.timeout(self.patience + 2 * actor.rest()):
+            async with asyncio.timeout(self.patience + 2 * self.rest(actor)):
                 while not enough(came):
                     came += await self._more(actor)
         except TimeoutError:
@@ -126,7 +156,7 @@ class Stage:
         """What is in the next answer. Without a request that can be answered, send one."""
         request = actor.next_unread()
         if request is None:
-            await asyncio.sleep(actor.rest())
+            await asyncio.sleep(self.rest(actor))
             request = await self.send(actor, "<body/>")
         response, element = await self.answer(actor, request)
         if element is None or response.status != 200 or element.get("type") == "terminate":
@@ -154,14 +184,28 @@ def described(response: Response) -> str:
     """An answer in one line, for people."""
     element = _element(response.body)
     content = response.body.decode(errors="replace") if element is None else body.shown(element)
+    content = printable(content[: 10 * _ENOUGH])
     status = "" if response.status == 200 else f"status {response.status} "
     return f"{status}{textwrap.shorten(content, _ENOUGH) or 'no body'}"
+
+
+def printable(text: str) -> str:
+    """The text without what a terminal would obey."""
+    return "".join(one if one.isprintable() or one in "\n\t" else "\ufffd" for one in text)
+
+
+def _check_values(element: Element | None) -> None:
+    """What is said of a session goes into requests. Raises Failed where it is too long."""
+    for name, value in element.items() if element is not None else ():
+        if len(value) > MAX_VALUE:
+            raise Failed(f"{body.short(name)[:100]} has more than {MAX_VALUE} characters")
 
 
 def _so_far(came: Sequence[Element]) -> str:
     if not came:
         return ""
-    return f"; until then came {' '.join(body.shown(element) for element in came)}"
+    shown = " ".join(body.shown(element) for element in came)
+    return f"; until then came {textwrap.shorten(printable(shown[: 10 * _ENOUGH]), _ENOUGH)}"
 
 
 def _element(content: bytes) -> Element | None:
