@@ -18,6 +18,9 @@ from ecm.typed import ContentError, Line, UnknownType
 
 VERSION: Final = 1
 
+# The feature that ECM has: it takes answers in parts.
+PARTS: Final = "parts"
+
 # What may be wrong where nobody says hello.
 PERHAPS_PLAIN: Final = "; is that a mod_ecm? one that is plain needs --protocol plain"
 
@@ -98,6 +101,14 @@ class Answered:
 
 
 @attrs.frozen
+class Part:
+    """An answer has begun, or goes on; the last of it will be ``Answered``."""
+
+    id: int
+    body: bytes
+
+
+@attrs.frozen
 class Dropped:
     """A request gets no answer, and its client is to be dropped."""
 
@@ -131,7 +142,7 @@ class Close:
     why: str
 
 
-Event = Send | Up | Answered | Dropped | Failed | Drains | RoundTrip | Close
+Event = Send | Up | Answered | Part | Dropped | Failed | Drains | RoundTrip | Close
 
 
 class Dialogue:
@@ -150,6 +161,7 @@ class Dialogue:
         self._token = 0
         self._awaited = ""  # the token of a ping that has no pong yet
         self._pings = 0  # since the last tick
+        self._in_parts = False  # whether ejabberd has said that it sends parts
         self._readers: dict[str, Callable[[Line, float], list[Event]]] = {
             "ping": self._ping,
             "pong": self._pong,
@@ -171,8 +183,9 @@ class Dialogue:
             "role": "ecm",
             "instance": self._instance,
             "max-packet": str(self._settings.max_packet),
+            "max-content": str(self._settings.max_content),
             "nonce": self._nonce,
-            "features": "",
+            "features": PARTS,
         }
         return [Send(LINK_ID, typed.write("hello", fields=fields))]
 
@@ -218,6 +231,10 @@ class Dialogue:
             return []
         why = f"ejabberd has sent what is no packet: {error}"
         return self._fault("malformed", error.name, why)
+
+    def unfit(self, connection_id: int, why: str) -> list[Event]:
+        """The parts of an answer are more than can be held."""
+        return self._not_understood(connection_id, b"", "too-long", why)
 
     def drain(self) -> list[Event]:
         """ECM stops soon."""
@@ -273,6 +290,7 @@ class Dialogue:
         if wrong:
             return self._fault("unproven", "the secret", wrong)
         self._become(Sign.HELLO)
+        self._in_parts = PARTS in fields.get("features", "").split(",")
         return [*self._own_proof(fields["nonce"]), Up(hello)]
 
     def _unproven(self, fields: dict[str, str]) -> str:
@@ -302,6 +320,8 @@ class Dialogue:
             return self._readers[line.type](line, now)
         if connection_id != LINK_ID and line.type == "answer":
             return [_answered(connection_id, line)]
+        if connection_id != LINK_ID and line.type == "part" and self._in_parts:
+            return [Part(connection_id, line.body or b"")]
         if connection_id != LINK_ID and line.type == "close":
             return [Dropped(connection_id)]
         return self._not_understood(connection_id, b"", "unexpected", line.type)

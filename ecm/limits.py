@@ -11,6 +11,14 @@ import attrs
 # client could use to hurt the others on the same link.
 MAX_PACKET: Final = 1024 * 1024
 
+# Bytes of an answer that comes in parts: a roster of 70,000 contacts, or a page of an archive with
+# images. The browser has to hold it as well.
+MAX_CONTENT: Final = 16 * 1024 * 1024
+
+# Answers that come in parts at the same time on one link. What has come of them is held, so that it
+# is four times the length of one, at most.
+MAX_GATHERED: Final = 4
+
 # Bytes that wait to be sent on the link. A link that is that far behind is seconds behind, and more
 # would only be memory: it is better to let the clients wait.
 MAX_QUEUE: Final = 8 * 1024 * 1024

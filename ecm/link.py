@@ -26,6 +26,7 @@ from ecm.dialogue import (
     Dropped,
     Event,
     Failed,
+    Part,
     RoundTrip,
     Send,
     State,
@@ -36,8 +37,9 @@ from ecm.limits import HANDSHAKE_TIMEOUT, REQUEST_OVERHEAD
 from ecm.packet import HEADER_SIZE, PacketError, encode
 from ecm.request import Request
 from ecm.settings import LinkSettings
-from ecm.table import ConnectionTable, Waiting
+from ecm.table import ConnectionTable
 from ecm.typed import Line
+from ecm.waiting import Waiting
 
 _log = Logger()
 
@@ -57,6 +59,7 @@ class LinkProtocol(PacketReceiver):
         self.ready: Deferred[LinkProtocol] = Deferred(self._cancelled)
         self.on_lost: Callable[[Failure], None] | None = None
         self.max_body = settings.max_packet - HEADER_SIZE
+        self.max_content = settings.max_content
         self._table = table
         self._clock = clock
         self._settings = settings
@@ -166,6 +169,8 @@ class LinkProtocol(PacketReceiver):
                     self._up(hello)
                 case Answered(connection_id, status, body, content_type):
                     self._table.answer(connection_id, status, body, content_type)
+                case Part(connection_id, body):
+                    self._gather(connection_id, body)
                 case Dropped(connection_id):
                     self._table.drop(connection_id)
                 case Failed(connection_id, why):
@@ -178,6 +183,11 @@ class LinkProtocol(PacketReceiver):
                     self._table.counters.round_trip = seconds
                 case Close(why):
                     self._close(why)
+
+    def _gather(self, connection_id: int, part: bytes) -> None:
+        fault = self._table.part(connection_id, part)
+        if fault:
+            self._do(self._dialogue.unfit(connection_id, fault))
 
     def _up(self, hello: Line | None) -> None:
         if hello is None:

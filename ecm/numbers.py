@@ -42,6 +42,15 @@ NUMBERS = [
         "of the longest packet on the link; mod_ecm's max_packet is the same",
     ),
     NumberOption(
+        "max-content",
+        limits.MAX_CONTENT,
+        limits.LEAST_MAX_PACKET,
+        _LARGEST,
+        "bytes",
+        "of the longest answer that ejabberd sends in several packets; mod_ecm's max_content is the"
+        " same",
+    ),
+    NumberOption(
         "max-queue",
         limits.MAX_QUEUE,
         0,

@@ -187,6 +187,7 @@ class Options(usage.Options):
             protocol=self._protocol(),
             secret=_secret(self["link-secret-file"]),
             max_packet=self["max-packet"],
+            max_content=self["max-content"],
             max_queue=self["max-queue"],
             ping_interval=self["ping-interval"],
             dead_time=self["dead-time"],

@@ -7,6 +7,7 @@ import attrs
 from ecm.cors import Cors
 from ecm.limits import (
     DEAD_TIME,
+    MAX_CONTENT,
     MAX_PACKET,
     MAX_QUEUE,
     PING_INTERVAL,
@@ -29,6 +30,7 @@ class LinkSettings:
     protocol: Protocol = Protocol.TYPED
     secret: bytes | None = None
     max_packet: int = MAX_PACKET
+    max_content: int = MAX_CONTENT
     max_queue: int = MAX_QUEUE
     ping_interval: int = PING_INTERVAL
     dead_time: int = DEAD_TIME

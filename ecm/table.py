@@ -8,33 +8,17 @@ again only when the answer to its last request has come, so no answer is ever ta
 from typing import Final, Protocol
 
 from ecm.counters import Counters
+from ecm.gathering import Gathered
 from ecm.limits import MAX_PARKED
 from ecm.request import Request
-from ecm.source import Source
-
-
-class Waiting(Protocol):
-    """A request that waits for its answer."""
-
-    id: int
-
-    def source(self, request: Request) -> Source:
-        """Whose request it is."""
-
-    def answered(self, status: int, body: bytes, content_type: str | None) -> None:
-        """Take the session's answer, and its Content-Type, if that is not the usual one."""
-
-    def refused(self, why: str) -> None:
-        """There will be none, for a reason that is not the client's."""
-
-    def dropped(self) -> None:
-        """There will be none, and ejabberd wants the client dropped."""
+from ecm.waiting import NOT_UNDERSTOOD, Waiting
 
 
 class Link(Protocol):
-    """What the table needs of the link. ``max_body`` is in bytes."""
+    """What the table needs of the link. Bytes of a request, and of an answer in parts."""
 
     max_body: int
+    max_content: int
 
     def send_request(self, waiting: Waiting, request: Request) -> None:
         """Send a request to ejabberd."""
@@ -67,7 +51,6 @@ NO_LINK: Final = "The front end is up, but has no link to the chat server"
 LINK_FULL: Final = "The chat server is too slow at the moment"
 STOPS: Final = "The chat server is stopping"
 TOO_LONG: Final = "The chat server takes no request of this length"
-NOT_UNDERSTOOD: Final = "The front end and the chat server do not understand each other"
 
 # Why nobody waits for an answer any more: the client has gone, or ECM has answered by itself.
 GONE: Final = "gone"
@@ -88,6 +71,7 @@ class ConnectionTable:
         self._queue_timeout = queue_timeout
         self._next_id = first_id
         self._waiting: dict[int, Waiting] = {}
+        self._gathered = Gathered(self.counters)
         # Requests that wait to be sent, by the same ID, and the bytes of their bodies.
         self._parked: dict[int, Request] = {}
         self._parked_size = 0
@@ -129,6 +113,7 @@ class ConnectionTable:
     def forget(self, connection_id: int, reason: str) -> None:
         """Nobody waits for the answer of an exchange any more: should it come, it is for nobody."""
         waiting = self._waiting.pop(connection_id, None)
+        self._gathered.forget(connection_id)
         parked = self._parked.pop(connection_id, None)
         if parked is not None:
             self._parked_size -= len(parked.body)
@@ -139,6 +124,7 @@ class ConnectionTable:
 
     def link_up(self, link: Link) -> None:
         self._link = link
+        self._gathered.max_content = link.max_content
         self._go_on()
 
     def answer(
@@ -151,6 +137,18 @@ class ConnectionTable:
             return
         self.counters.answers += 1
         waiting.answered(status, body, content_type)
+
+    def part(self, connection_id: int, part: bytes) -> str:
+        """Take a part of an answer, of which more will come; drop it where nobody waits for it.
+
+        Returns what is wrong with it, if something is.
+        """
+        waiting = self._waiting.get(connection_id)
+        if waiting is None or connection_id in self._parked:
+            self.counters.late += 1
+            return ""
+        self._waiting[connection_id], fault = self._gathered.add(waiting, part)
+        return fault
 
     def drop(self, connection_id: int) -> None:
         """Drop the client that waits under this ID, if there is one."""
@@ -214,7 +212,8 @@ class ConnectionTable:
 
     def _unpark(self) -> list[tuple[Waiting, Request]]:
         parked, self._parked, self._parked_size = self._parked, {}, 0
-        return [(self._waiting.pop(each), request) for each, request in parked.items()]
+        waiting = self._waiting
+        return [(waiting.pop(each), it) for each, it in parked.items() if each in waiting]
 
     def _go_on(self) -> None:
         """Send requests again, first those that were parked."""

@@ -2,6 +2,7 @@
 
 from secrets import token_hex
 
+import attrs
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, connectProtocol
@@ -10,7 +11,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
 from ecm import settings, typed
-from ecm.dialogue import Answered, Close, Dialogue, Dropped, Event, Failed, Send, Up
+from ecm.dialogue import Answered, Close, Dialogue, Dropped, Event, Failed, Part, Send, Up
 from ecm.packet import PacketDecoder, encode
 from ecm.source import Source
 from ecm.transport import IStreamTransport
@@ -34,6 +35,7 @@ class LinkSpeaker(Protocol):
         self._decoder = PacketDecoder()
         self._last_id = 0
         self._awaited: dict[int, Deferred[Answered]] = {}
+        self._parts: dict[int, bytes] = {}
         self.late: list[bytes] = []  # the answers to clients that had gone
         self.up: Deferred[None] = Deferred()
         self.down: Deferred[None] = Deferred()
@@ -81,8 +83,11 @@ class LinkSpeaker(Protocol):
                     self.transport.write(encode(connection_id, content))
                 case Up():
                     self.up.callback(None)
-                case Answered(connection_id) if connection_id in self._awaited:
-                    self._awaited.pop(connection_id).callback(event)
+                case Part(connection_id, body):
+                    self._parts[connection_id] = self._parts.get(connection_id, b"") + body
+                case Answered(connection_id, _, body) if connection_id in self._awaited:
+                    whole = attrs.evolve(event, body=self._parts.pop(connection_id, b"") + body)
+                    self._awaited.pop(connection_id).callback(whole)
                 case Answered(_, _, body):
                     self.late.append(body)
                 case Dropped(connection_id) | Failed(connection_id):

@@ -22,7 +22,7 @@ PACKETS: dict[str, Any] = json.loads((TESTS / "vectors" / "packet.json").read_te
 SIDES = {"ecm": "ECM", "ejabberd": "mod_ecm"}
 
 # Bytes of an example, at most: longer ones are in the vectors only.
-SHORT = 250
+SHORT = 300
 
 # How bytes are shown that are not visible ASCII.
 _ESCAPED = {byte: f"\\x{byte:02x}" for byte in (*range(32), *range(127, 256))}

@@ -27,6 +27,7 @@ PURE = [
         "response",
     ),
     *("budget", "settings", "source", "typed", "proof", "dialogue", "origin", "byte_range"),
+    *("waiting", "gathering"),
     "backoff",
 ]
 NOT_PURE = {"twisted", "time", "datetime", "socket", "asyncio", "select", "random", "os"}
@@ -41,6 +42,7 @@ LAYERS = [
     *("limits", "content_type", "counters", "errors", "hurry", "backoff", "pool", "packet"),
     *("proxy_header", "request", "incoming", "heads", "response", "cors", "bosh"),
     *("source", "settings", "typed", "proof", "dialogue"),
+    *("waiting", "gathering"),
     *("clock", "transport", "pages", "sockets", "framer", "table", "link", "upstream"),
     *("budget", "connection", "sending", "exchange", "client", "refused", "clients", "proxied"),
     *("byte_range", "files", "static", "web"),

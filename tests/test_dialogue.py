@@ -14,6 +14,7 @@ from ecm.dialogue import (
     Dropped,
     Event,
     Failed,
+    Part,
     RoundTrip,
     Send,
     State,
@@ -23,7 +24,7 @@ from ecm.limits import HELLO_TIMEOUT, MAX_PINGS
 from ecm.packet import PacketError
 from ecm.settings import LinkSettings, Protocol
 from ecm.typed import write
-from tests.typed_vectors import VECTORS, content
+from tests.typed_vectors import VECTORS, content, named
 
 CONVERSATIONS: dict[str, Any] = {each["name"]: each for each in VECTORS["conversations"]}
 NONCE = VECTORS["proofs"][0]["nonces"]["ecm"]
@@ -32,7 +33,7 @@ OTHER_SECRET = b"another secret of some length"
 
 SETTINGS = LinkSettings(ping_interval=10, dead_time=30)
 
-HELLO = next(content(each) for each in VECTORS["contents"] if each["name"] == "hello of mod_ecm")
+HELLO = content(named("hello of mod_ecm that sends answers in parts"))
 PROVEN = next(content(each) for each in VECTORS["contents"] if "proof" in each["fields"])
 
 
@@ -156,6 +157,23 @@ class TypedTests(TestCase):
         self.assertEqual(typed().packet(7, b"answer 403\nno", 0), [Answered(7, 403, b"no")])
         asked = Answered(7, 200, b"", "text/html")
         self.assertEqual(typed().packet(7, b"answer 200 content-type=text/html\n", 0), [asked])
+
+    def test_parts_of_answers(self) -> None:
+        self.assertEqual(typed().packet(7, b"part\nx", 0), [Part(7, b"x")])
+        self.assertEqual(typed().packet(7, b"part size=2\n", 0), [Part(7, b"")])
+        for hello in ("hello of mod_ecm", "hello of mod_ecm, with a secret"):
+            secret = SECRET if "secret" in hello else None
+            dialogue = begun(attrs.evolve(SETTINGS, secret=secret))
+            dialogue.packet(0, content(named(hello)), 0)
+            said, failed = dialogue.packet(7, b"part\nx", 0)
+            self.assertEqual(said, Send(7, b"error unexpected part", spare=True))
+            assert isinstance(failed, Failed)
+
+    def test_parts_that_are_too_many_are_told(self) -> None:
+        told, failed = typed().unfit(7, "an answer of more than 16777216 bytes")
+        error = named("error about an answer in parts")
+        self.assertEqual(told, Send(7, content(error), spare=True))
+        assert isinstance(failed, Failed)
 
     def test_a_client_is_dropped(self) -> None:
         self.assertEqual(typed().packet(7, b"close failed", 0), [Dropped(7)])

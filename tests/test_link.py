@@ -8,18 +8,20 @@ from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import TestCase
 from zope.interface import directlyProvides
 
+from ecm.limits import MAX_GATHERED
 from ecm.link import LinkRefused
 from ecm.packet import encode
 from ecm.request import Request
 from ecm.settings import ClientSettings, LinkSettings
 from ecm.source import Source
-from ecm.table import NOT_UNDERSTOOD, STOPS, TOO_LONG
+from ecm.table import STOPS, TOO_LONG
+from ecm.waiting import NOT_UNDERSTOOD
 from tests.joined import FIRST_ID, PATHS, QUEUE_TIMEOUT, Joined, Transport
 from tests.logs import lines
-from tests.typed_vectors import VECTORS, packet
+from tests.typed_vectors import VECTORS, named, packet
 
 SETTINGS = LinkSettings(max_packet=2**20, max_queue=65_536)
-HELLO = next(packet(each) for each in VECTORS["contents"] if each["name"] == "hello of mod_ecm")
+HELLO = packet(named("hello of mod_ecm that sends answers in parts"))
 PEER = b"request peer=192.0.2.1:51234 secure=0\n"
 
 
@@ -96,7 +98,7 @@ class HelloTests(TestCase):
         self.assertRegex(
             hello,
             rb"\Ahello version=1 role=ecm instance=[!-~]+:[0-9]+ max-packet=1048576"
-            rb" nonce=[0-9a-f]{32} features=\Z",
+            rb" max-content=16777216 nonce=[0-9a-f]{32} features=parts\Z",
         )
 
     def test_requests_wait_until_it_is_known(self) -> None:
@@ -411,6 +413,130 @@ LESS = {
         each["content"] for each in VECTORS["contents"] if each["name"] == "hello of mod_ecm"
     ).replace("1048576", "4096"),
 }
+
+
+class PartsTests(TestCase):
+    """Answers that come in several packets."""
+
+    def setUp(self) -> None:
+        self.ecm = Joined(link=LinkSettings(max_content=100))
+        self.ecm.link.dataReceived(HELLO)
+        self.client = self.ecm.client()
+        self.client.post(b"<body/>")
+        self.ecm.received()
+
+    def test_they_come_to_the_client_as_one(self) -> None:
+        self.ecm.answer(FIRST_ID, b"part\n<body>a long ")
+        self.ecm.answer(FIRST_ID, b"part\nanswer 200\n")
+        self.assertEqual(self.client.transport.written(), b"")
+        self.ecm.answer(FIRST_ID, b"answer 403 content-type=application/xml\n</body>")
+        written = self.client.transport.written()
+        self.assertTrue(written.startswith(b"HTTP/1.1 403 "))
+        self.assertIn(b"\r\nContent-Type: application/xml\r\n", written)
+        self.assertTrue(written.endswith(b"\r\n\r\n<body>a long answer 200\n</body>"))
+        self.assertEqual(self.ecm.table.counters.answers, 1)
+
+    def test_others_pass_between_them(self) -> None:
+        other = self.ecm.client()
+        other.post(b"<body/>")
+        self.ecm.answer(FIRST_ID, b"part\nlong ")
+        self.ecm.answer(FIRST_ID + 1, b"answer 200\nshort")
+        self.assertTrue(other.transport.written().endswith(b"\r\n\r\nshort"))
+        self.ecm.answer(FIRST_ID, b"answer 200\nanswer")
+        self.assertTrue(self.client.transport.written().endswith(b"\r\n\r\nlong answer"))
+
+    def test_the_next_answer_of_a_connection_is_its_own(self) -> None:
+        self.ecm.answer(FIRST_ID, b"part\nlong ")
+        self.ecm.answer(FIRST_ID, b"answer 200\nanswer")
+        self.client.transport.written()
+        self.client.post(b"<body/>")
+        self.ecm.answer(FIRST_ID, b"answer 200\nshort")
+        self.assertTrue(self.client.transport.written().endswith(b"\r\n\r\nshort"))
+
+    def test_parts_for_nobody_are_dropped_and_counted(self) -> None:
+        self.ecm.answer(FIRST_ID, b"part\nlong ")
+        self.client.leave()
+        self.assertEqual(self.ecm.received(), [(FIRST_ID, b"close gone")])
+        self.ecm.answer(FIRST_ID, b"part\nlong ")
+        self.ecm.answer(FIRST_ID, b"answer 200\nanswer")
+        self.ecm.answer(FIRST_ID + 7, b"part\n")
+        self.assertEqual((self.ecm.table.counters.late, self.ecm.received()), (3, []))
+
+    def test_what_ends_an_exchange_drops_its_parts(self) -> None:
+        for said, told in ((b"close failed", b""), (b"error malformed x", NOT_UNDERSTOOD.encode())):
+            client = self.ecm.client()
+            client.post(b"<body/>")
+            [(connection_id, _)] = self.ecm.received()
+            self.ecm.answer(connection_id, b"part\nlong ")
+            self.ecm.answer(connection_id, said)
+            self.assertIn(told, client.transport.written())
+            self.ecm.answer(connection_id, b"answer 200\nanswer")
+            self.assertEqual(client.transport.written(), b"")
+
+    def test_a_link_that_breaks_between_them(self) -> None:
+        self.ecm.answer(FIRST_ID, b"part\nlong ")
+        self.ecm.link_down()
+        self.assertIn(b" 503 ", self.client.transport.written())
+        self.ecm.link_up()
+        self.ecm.link.dataReceived(HELLO)
+        self.client.post(b"<body/>")
+        [*_, (connection_id, _)] = self.ecm.received()
+        self.ecm.answer(connection_id, b"answer 200\nshort")
+        self.assertTrue(self.client.transport.written().endswith(b"\r\n\r\nshort"))
+
+    def test_parts_without_end_are_refused(self) -> None:
+        for _ in range(10):
+            self.ecm.answer(FIRST_ID, b"part\n" + bytes(10))
+        self.assertEqual(self.ecm.received(), [])
+        self.ecm.answer(FIRST_ID, b"part\nx")
+        error = b"error too-long an answer of more than 100 bytes"
+        self.assertEqual(self.ecm.received(), [(FIRST_ID, error)])
+        self.assertIn(b" 503 ", self.client.transport.written())
+        self.assertTrue(self.ecm.link_transport.connected)
+        self.client.post(b"<body/>")
+        self.assertEqual(self.ecm.received()[0][0], FIRST_ID + 1)
+
+    def test_too_many_at_a_time_are_refused(self) -> None:
+        clients = [self.ecm.client() for _ in range(MAX_GATHERED)]
+        for at, client in enumerate(clients):
+            client.post(b"<body/>")
+            self.ecm.answer(FIRST_ID + 1 + at, b"part\nx")
+        self.ecm.received()
+        self.ecm.answer(FIRST_ID, b"part\nx")
+        error = b"error too-long more than 4 answers in parts at a time"
+        self.assertEqual(self.ecm.received(), [(FIRST_ID, error)])
+        self.assertIn(b" 503 ", self.client.transport.written())
+        self.assertEqual([client.transport.written() for client in clients], [b""] * MAX_GATHERED)
+
+    def test_from_who_has_not_said_so_they_are_not_expected(self) -> None:
+        ecm = Joined(link=SETTINGS)
+        ecm.link.dataReceived(packet(named("hello of mod_ecm")))
+        client = ecm.client()
+        client.post(b"<body/>")
+        ecm.received()
+        ecm.answer(FIRST_ID, b"part\nx")
+        self.assertEqual(ecm.received(), [(FIRST_ID, b"error unexpected part")])
+        self.assertIn(b" 503 ", client.transport.written())
+
+    def test_on_the_link_itself_they_end_it(self) -> None:
+        self.ecm.answer(0, b"part\nx")
+        self.assertFalse(self.ecm.link_transport.connected)
+
+    def test_what_comes_for_a_request_that_was_not_sent_is_for_nobody(self) -> None:
+        self.ecm.link.pauseProducing()
+        others = [self.ecm.client() for _ in range(9)]
+        for client in others:
+            client.post(b"x" * 9_000)
+        last = self.ecm.client()
+        self.ecm.table.link_full()
+        last.post(b"<body/>")
+        parked = FIRST_ID + 10
+        self.ecm.answer(parked, b"part\nx")
+        self.assertEqual(self.ecm.table.counters.late, 1)
+        self.ecm.answer(parked, b"answer 200\nx")
+        self.ecm.link.resumeProducing()
+        self.ecm.table.link_drained()
+        self.assertTrue(self.ecm.link_transport.connected)
 
 
 class WaitingForTheLinkTests(TestCase):

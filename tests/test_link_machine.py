@@ -11,7 +11,7 @@ from hypothesis.stateful import (
 )
 from twisted.trial.unittest import TestCase
 
-from ecm.limits import MAX_PIPELINED
+from ecm.limits import MAX_GATHERED, MAX_PIPELINED
 from ecm.packet import GREATEST_ID, encode
 from ecm.settings import LinkSettings
 from ecm.typed import write
@@ -19,7 +19,7 @@ from tests.joined import FIRST_ID, QUEUE_TIMEOUT, Client, Joined
 from tests.test_link import HELLO
 from tests.typed_vectors import VECTORS, content
 
-SETTINGS = LinkSettings(max_packet=2**16, max_queue=20_000)
+SETTINGS = LinkSettings(max_packet=2**16, max_content=2**13, max_queue=20_000)
 CLIENTS = 3
 SPARE = 50  # packets that ECM may send by itself between two reads of the peer, beside requests
 
@@ -43,6 +43,7 @@ class TypedLink(RuleBasedStateMachine):
         self.clients = [self.ecm.client() for _ in range(CLIENTS)]
         self.number = 0
         self.asked: dict[int, bytes] = {}
+        self.rest: dict[int, bytes] = {}  # of answers of which some has been said
         self.spent: set[int] = set()  # IDs for which an answer may still come, or none has
         self.asked_by: dict[bytes, Client] = {}
         self.greet()
@@ -104,7 +105,21 @@ class TypedLink(RuleBasedStateMachine):
             return
         connection_id = sorted(self.asked)[which % len(self.asked)]
         body = self.asked.pop(connection_id)
-        self.say(connection_id, write("answer", [str(status)], {}, b"to " + body))
+        rest = self.rest.pop(connection_id, b"to " + body)
+        self.say(connection_id, write("answer", [str(status)], {}, rest))
+
+    @rule(which=st.integers(0, 10), size=st.integers(0, 3000))
+    def answer_in_part(self, which: int, size: int) -> None:
+        self.heard()
+        for connection_id in set(self.rest) - set(self.asked):
+            del self.rest[connection_id]
+        if not self.asked:
+            return
+        connection_id = sorted(self.asked)[which % len(self.asked)]
+        if connection_id in self.rest or len(self.rest) < MAX_GATHERED:
+            rest = self.rest.get(connection_id, b"to " + self.asked[connection_id])
+            self.rest[connection_id] = rest[size:]
+            self.say(connection_id, write("part", [], {}, rest[:size]))
 
     @rule(which=st.integers(0, 10), said=st.sampled_from([b"close failed", b"error malformed x"]))
     def give_none(self, which: int, said: bytes) -> None:
@@ -119,7 +134,8 @@ class TypedLink(RuleBasedStateMachine):
     @rule(connection_id=IDS, said=LIES)
     def lie(self, connection_id: int, said: bytes) -> None:
         self.heard()
-        if connection_id in self.asked and said.startswith((b"answer ", b"close ", b"error ")):
+        taken = (b"answer ", b"part\n", b"close ", b"error ")
+        if connection_id not in self.asked or not said.startswith(taken):
             self.say(connection_id, said)
 
     @rule(said=st.sampled_from([b"ping 1", b"ping 2", b"pong 1", b"frobnicate", b"drain"]))

@@ -196,11 +196,11 @@ class LinkOptionTests(TestCase):
     def test_what_is_given_takes_their_place(self) -> None:
         self.file.write_bytes(b" 0123456789abcde \r\n\n")
         settings = parse(
-            *(self.secret, "--protocol=typed", "--max-packet=655360", "--max-queue=1"),
-            *("--ping-interval=2", "--dead-time=3"),
+            *(self.secret, "--protocol=typed", "--max-packet=655360", "--max-content=65536"),
+            *("--max-queue=1", "--ping-interval=2", "--dead-time=3"),
         ).link
         secret = b" 0123456789abcde"
-        self.assertEqual(settings, LinkSettings(Protocol.TYPED, secret, 655_360, 1, 2, 3))
+        self.assertEqual(settings, LinkSettings(Protocol.TYPED, secret, 655_360, 65_536, 1, 2, 3))
         self.assertIs(parse("--protocol=plain").link.protocol, Protocol.PLAIN)
 
     def test_mistakes(self) -> None:

@@ -14,5 +14,11 @@ def content(vector: dict[str, Any]) -> bytes:
     return bytes(vector["content"], "latin-1")
 
 
+def named(name: str) -> dict[str, Any]:
+    """Return the content with this name."""
+    found: dict[str, Any] = next(each for each in VECTORS["contents"] if each["name"] == name)
+    return found
+
+
 def packet(vector: dict[str, Any]) -> bytes:
     return encode(int(vector["id"]), content(vector))

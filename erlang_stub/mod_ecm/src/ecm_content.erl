@@ -4,7 +4,7 @@
 
 -module(ecm_content).
 
--export([answer/3, asked/1, dropped/0, head/2, longest_body/1]).
+-export([answer/3, asked/1, dropped/0, head/2, longest_body/1, part/1]).
 -export_type([head/0]).
 
 %% What ECM says by itself, and most clients ask for.
@@ -41,6 +41,11 @@ answer(typed, {Status, Type}, Body) ->
     ecm_typed:write(answer, [integer_to_binary(Status)], [{<<"content-type">>, Type}], Body);
 answer(typed, Status, Body) ->
     ecm_typed:write(answer, [integer_to_binary(Status)], [], Body).
+
+%% @doc Returns the content that is a part of the body of an answer, and not the last one.
+-spec part(binary()) -> Content :: iodata().
+part(Part) ->
+    ecm_typed:write(part, [], [], Part).
 
 %% @doc Returns how many bytes the body of an answer may have where a packet has at most so many.
 -spec longest_body(MaxPacket :: pos_integer()) -> pos_integer().

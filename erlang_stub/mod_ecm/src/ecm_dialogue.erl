@@ -13,8 +13,6 @@
 -export([drain/1, fault/2, new/2, packet/3, received/2, stalled/1, tick/2, transitions/0]).
 -export_type([body/0, dialogue/0, event/0, form/0, options/0, state/0, time/0]).
 
--define(VERSION, 1).
-
 %% More pings within one second are a flood; one every few seconds is what anybody needs.
 -define(MAX_PINGS, 100).
 -define(SECOND, 1000).
@@ -27,12 +25,14 @@
 -type form() :: plain | typed.
 
 %% What the owner of the link says: `secret' only where one is set; `instance' is the name of this
-%% node; `max_packet' the bytes of the longest packet that is taken; `nonce' 32 hexadecimal digits,
+%% node; `max_packet' the bytes of the longest packet that is taken, and `max_content'
+%% of the longest answer that is sent in parts; `nonce' 32 hexadecimal digits,
 %% lower case, for this link alone. The rest are milliseconds.
 -type options() :: #{protocol := auto | typed | plain,
                      secret => binary(),
                      instance := binary(),
                      max_packet := pos_integer(),
+                     max_content := pos_integer(),
                      nonce := binary(),
                      ping_interval := pos_integer(),
                      dead_time := pos_integer(),
@@ -42,8 +42,7 @@
 %% not understood, here or by ECM. After `close', which is for the log as well, nothing comes.
 -type event() ::
     {send, ecm_packet:id(), Content :: iodata()} |
-    {up, plain | #{version := pos_integer(), instance := binary(), max_packet := pos_integer(),
-                   features := [binary()]}} |
+    {up, plain | ecm_hello:agreement()} |
     {request, ecm_packet:id(), Client :: client(), Secure :: boolean(), body()} |
     {gone, ecm_packet:id(), Reason :: binary()} |
     {round_trip, Milliseconds :: non_neg_integer()} |
@@ -216,20 +215,13 @@ first(_, Packet, Dialogue) ->
 other(Packet, #dialogue{state = waiting}) -> {packet, Packet};
 other(_, _) -> {unexpected, <<"hello has to come first">>}.
 
--spec hello(Fields :: map(), dialogue()) -> step().
-hello(#{<<"role">> := ejabberd}, _) ->
-    {unexpected, <<"both ends are ejabberd">>};
-hello(#{<<"version">> := Versions} = Fields, #dialogue{options = Options}) ->
-    case lists:member(?VERSION, Versions) of
-        false -> {version, ["ecm speaks ", numbers(Versions),
-                            ", ejabberd speaks ", numbers([?VERSION])]};
-        true when is_map_key(secret, Options) -> {challenge, Fields};
-        true -> {hello, Fields}
+-spec hello(ecm_hello:hello(), dialogue()) -> step().
+hello(Fields, #dialogue{options = Options}) ->
+    case ecm_hello:refusal(Fields) of
+        none when is_map_key(secret, Options) -> {challenge, Fields};
+        none -> {hello, Fields};
+        Refusal -> Refusal
     end.
-
--spec numbers([non_neg_integer()]) -> iodata().
-numbers(Numbers) ->
-    lists:join($,, [integer_to_binary(Number) || Number <- Numbers]).
 
 %% What ECM says on a typed link.
 -spec said(ecm_packet:id(), Content :: binary(), ecm_typed:result(), time(), dialogue()) -> step().
@@ -270,7 +262,7 @@ says(Code, Text) ->
 
 -spec proven(binary(), dialogue()) -> step().
 proven(Proof, #dialogue{state = proving, hello = Hello, options = Options}) ->
-    case ecm_proof:is_proof(Proof, proof(ecm, Hello, Options)) of
+    case ecm_hello:is_proven(Proof, Hello, Options) of
         true -> {proof};
         false -> {unproven, <<"the proof is wrong: the secrets differ">>}
     end;
@@ -347,11 +339,11 @@ act({refused, Id, Code, Text}, _, Dialogue) ->
 act({complaint, Id, Text}, _, Dialogue) ->
     {[{refused, Id, Text}], Dialogue};
 act({hello, Hello}, Now, Dialogue) ->
-    {[own_hello(Hello, Dialogue), up(Hello)], Dialogue#dialogue{pinged = Now}};
+    {[own_hello(Hello, Dialogue), {up, ecm_hello:agreed(Hello)}], Dialogue#dialogue{pinged = Now}};
 act({challenge, Hello}, Now, Dialogue) ->
     {[own_hello(Hello, Dialogue)], Dialogue#dialogue{hello = Hello, began = Now}};
 act({proof}, Now, #dialogue{hello = Hello} = Dialogue) ->
-    {[up(Hello)], Dialogue#dialogue{hello = #{}, pinged = Now}};
+    {[{up, ecm_hello:agreed(Hello)}], Dialogue#dialogue{hello = #{}, pinged = Now}};
 act({ping, Token}, Now, Dialogue) ->
     {[{send, 0, ecm_typed:write(pong, [Token], [])}],
      Dialogue#dialogue{pings = [Now | recent(Now, Dialogue)]}};
@@ -388,22 +380,6 @@ carried({Id, Content}) -> [{request, Id, unknown, false, Content}].
 objection(Id, Code, Text) ->
     {send, Id, ecm_typed:write(error, [atom_to_binary(Code), Text], [])}.
 
--spec up(Hello :: map()) -> event().
-up(#{<<"instance">> := Instance, <<"max-packet">> := MaxPacket} = Hello) ->
-    {up, #{version => ?VERSION, instance => Instance, max_packet => MaxPacket,
-           features => maps:get(<<"features">>, Hello, [])}}.
-
--spec own_hello(Hello :: map(), dialogue()) -> event().
+-spec own_hello(ecm_hello:hello(), dialogue()) -> event().
 own_hello(Hello, #dialogue{options = Options}) ->
-    #{instance := Instance, max_packet := MaxPacket, nonce := Nonce} = Options,
-    Fields = [{<<"version">>, integer_to_binary(?VERSION)},
-              {<<"role">>, <<"ejabberd">>},
-              {<<"instance">>, Instance},
-              {<<"max-packet">>, integer_to_binary(MaxPacket)},
-              {<<"nonce">>, Nonce}],
-    Proof = [{<<"proof">>, proof(ejabberd, Hello, Options)} || is_map_key(secret, Options)],
-    {send, 0, ecm_typed:write(hello, [], Fields ++ Proof ++ [{<<"features">>, <<>>}])}.
-
--spec proof(ecm_typed:side(), Hello :: map(), options()) -> binary().
-proof(Role, #{<<"nonce">> := OfEcm}, #{secret := Secret, nonce := OfEjabberd}) ->
-    ecm_proof:proof(Secret, Role, OfEcm, OfEjabberd).
+    {send, 0, ecm_hello:own(Hello, Options)}.

@@ -234,22 +234,24 @@ event({close, Text}, #link{writer = Writer} = Link) ->
     _ = erlang:send_after(?LINGER, self(), linger_timeout),
     Link#link{end_text = Text}.
 
--spec up(plain | map(), #link{}) -> #link{}.
-up(plain, Link) ->
+-spec up(plain | ecm_hello:agreement(), #link{}) -> #link{}.
+up(plain, #link{options = #{dialogue := #{max_packet := MaxPacket}}} = Link) ->
     ?INFO_MSG("ECM link from ~ts is up: plain", [name(Link)]),
-    set_form(plain, infinity, Link);
-up(#{version := Version, instance := Instance, max_packet := MaxPacket}, Link) ->
+    set_form(plain, ecm_content:longest_body(MaxPacket), 0, Link);
+up(#{version := Version, instance := Instance} = Agreed, #link{options = Options} = Link) ->
     ?INFO_MSG("ECM link from ~ts is up: typed, version ~B, instance ~ts",
               [name(Link), Version, ecm_escape:escape(Instance)]),
-    set_form(typed, MaxPacket, Link#link{instance = Instance}).
+    #{dialogue := #{max_packet := Packet, max_content := Content}} = Options,
+    set_form(typed, ecm_content:longest_body(min(Packet, maps:get(max_packet, Agreed))),
+             min(Content, maps:get(max_content, Agreed)), Link#link{instance = Instance}).
 
--spec set_form(ecm_dialogue:form(), Limit :: pos_integer() | infinity, #link{}) -> #link{}.
-set_form(Form, Limit, #link{writer = Writer, peer = Peer, options = Options} = Link) ->
-    #{dialogue := #{max_packet := Own}, gone := Gone} = Options,
-    MaxPacket = min(Own, Limit),
-    ecm_writer:up(Writer, #{form => Form, max_packet => MaxPacket, peer => Peer,
-                            in_flight => Link#link.in_flight}),
-    Longest = ecm_content:longest_body(MaxPacket),
+%% Bytes of the body of an answer: in one packet, and in parts.
+-spec set_form(ecm_dialogue:form(), InPacket :: pos_integer(), InParts :: non_neg_integer(),
+               #link{}) -> #link{}.
+set_form(Form, InPacket, InParts, #link{writer = Writer, options = #{gone := Gone}} = Link) ->
+    Longest = max(InPacket, InParts),
+    ecm_writer:up(Writer, #{form => Form, in_packet => InPacket, longest => Longest,
+                            peer => Link#link.peer, in_flight => Link#link.in_flight}),
     ecm_link_heir:watch(Link#link.in_flight, ecm_writer:pid(Writer), Longest, Gone),
     Link#link{form = Form, limit = Longest}.
 
@@ -304,13 +306,11 @@ watched_ended(Reason, #link{dialogue = Dialogue, end_text = none} = Link)
 watched_ended(_, Link) ->
     Link.
 
-%% Once in a while, what nobody will answer any more is dropped. In another process, because to look
-%% at a million requests takes a second.
+%% Once in a while, what nobody will answer any more is dropped.
 -spec look_for_orphans(#link{}) -> any().
 look_for_orphans(#link{ticks = Ticks, writer = Writer, in_flight = InFlight})
   when Ticks rem ?TICKS_PER_LOOK =:= ?TICKS_PER_LOOK - 1 ->
-    Drop = fun() -> ecm_writer:drop(Writer, ecm_in_flight:orphans(InFlight)) end,
-    catch spawn(Drop);  % there may be too many processes
+    ecm_writer:drop_orphans(Writer, InFlight);
 look_for_orphans(_) ->
     none.
 

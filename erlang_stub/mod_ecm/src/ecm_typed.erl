@@ -22,7 +22,7 @@
 -define(LEAST_MAX_PACKET, 4096).
 
 -type side() :: ecm | ejabberd.
--type type() :: hello | proof | ping | pong | drain | request | answer | close | error.
+-type type() :: hello | proof | ping | pong | drain | request | part | answer | close | error.
 
 %% Words in order, and fields by their key, as what they mean: a status is a number, a peer an
 %% address with its port; what has no meaning but itself, and unknown fields, are binaries.
@@ -51,7 +51,7 @@ types() ->
     #{<<"hello">> => #type{from = both, on = link,
                            required = [<<"version">>, <<"role">>, <<"instance">>,
                                        <<"max-packet">>, <<"nonce">>],
-                           optional = [<<"proof">>, <<"features">>]},
+                           optional = [<<"max-content">>, <<"proof">>, <<"features">>]},
       <<"proof">> => #type{from = ecm, on = link, words = [proof]},
       <<"ping">> => #type{from = both, on = link, words = [token]},
       <<"pong">> => #type{from = both, on = link, words = [token]},
@@ -59,6 +59,7 @@ types() ->
       <<"request">> => #type{from = ecm, on = connection,
                              optional = [<<"peer">>, <<"secure">>, <<"truncated">>],
                              body = true},
+      <<"part">> => #type{from = ejabberd, on = connection, body = true},
       <<"answer">> => #type{from = ejabberd, on = connection, words = [status],
                             optional = [<<"content-type">>], body = true},
       <<"close">> => #type{from = both, on = connection, words = [reason]},
@@ -251,7 +252,8 @@ meaning(<<"role">>, <<"ecm">>) -> ecm;
 meaning(<<"role">>, <<"ejabberd">>) -> ejabberd;
 meaning(<<"role">>, _) -> error;
 meaning(<<"instance">>, Text) -> only(is_instance(Text), Text);
-meaning(<<"max-packet">>, Text) -> max_packet(number(Text, 10));
+meaning(Key, Text) when Key =:= <<"max-packet">>; Key =:= <<"max-content">> ->
+    bytes(number(Text, 10));
 meaning(<<"nonce">>, Text) -> only(is_hex(Text, 32), Text);
 meaning(<<"proof">>, Text) -> only(is_hex(Text, 64), Text);
 meaning(<<"features">>, <<>>) -> [];
@@ -278,9 +280,9 @@ versions(Parts) ->
 features(Parts) ->
     only(lists:all(fun(Part) -> is(key, Part) end, Parts), Parts).
 
--spec max_packet(non_neg_integer() | error) -> pos_integer() | error.
-max_packet(Size) when is_integer(Size), Size >= ?LEAST_MAX_PACKET -> Size;
-max_packet(_) -> error.
+-spec bytes(non_neg_integer() | error) -> pos_integer() | error.
+bytes(Size) when is_integer(Size), Size >= ?LEAST_MAX_PACKET -> Size;
+bytes(_) -> error.
 
 %% An address and its port, as a URI has them (RFC 3986, section 3.2.2).
 -spec peer(binary()) -> {inet:ip_address(), inet:port_number()} | error.

@@ -9,7 +9,7 @@
 
 -module(ecm_writer).
 
--export([answer/4, drop/2, finish/1, loop/4, pid/1, send/2, start_link/1, up/2, waiting/1]).
+-export([answer/4, drop/2, drop_orphans/2, finish/1, loop/4, pid/1, send/2, start_link/1, up/2, waiting/1]).
 -export_type([link/0, writer/0]).
 
 -include_lib("ejabberd/include/logger.hrl").
@@ -24,19 +24,23 @@
 
 -opaque writer() :: #writer{}.
 
-%% How answers are written on this link: at most `max_packet' bytes, header included; `peer' is for
-%% the log.
--type link() :: #{form := ecm_dialogue:form(), max_packet := pos_integer(),
+%% How answers are written on this link: those whose bodies have at most `in_packet' bytes in a packet
+%% each, those up to `longest' in parts. `peer' is for the log.
+-type link() :: #{form := ecm_dialogue:form(), in_packet := pos_integer(), longest := pos_integer(),
                   peer := ecm_peer:peer(), in_flight := ecm_in_flight:in_flight()}.
 
-%% Packets, and the end, in order.
--type items() :: queue:queue(binary() | finish).
+%% Packets, in order, and beside them long answers. When it is `finished', nothing is added.
+-record(items, {packets = queue:new() :: queue:queue(binary()),
+                parts :: ecm_parts:parts() | none,
+                finished = false :: boolean()}).
+
+-type items() :: #items{}.
 
 %% @doc Starts the writer of a socket, linked to the caller.
 -spec start_link(ecm_socket:socket()) -> writer().
 start_link(Socket) ->
     Waiting = counters:new(1, []),
-    #writer{pid = proc_lib:spawn_link(?MODULE, loop, [Socket, Waiting, none, queue:new()]),
+    #writer{pid = proc_lib:spawn_link(?MODULE, loop, [Socket, Waiting, none, #items{parts = none}]),
             waiting = Waiting}.
 
 %% @doc Tells it what it has to know before there are answers.
@@ -56,6 +60,12 @@ answer(Pid, Id, Head, Body) ->
 -spec drop(writer(), [{ecm_packet:id(), Session :: pid()}]) -> ok.
 drop(#writer{pid = Pid}, Requests) ->
     lists:foreach(fun({Id, Session}) -> Pid ! {drop, Id, Session} end, Requests).
+
+%% @doc Drops those among the requests of a link whose processes have ended. Returns at once: to look at a
+%% million requests takes a second.
+-spec drop_orphans(writer(), ecm_in_flight:in_flight()) -> any().
+drop_orphans(Writer, InFlight) ->
+    catch spawn(fun() -> drop(Writer, ecm_in_flight:orphans(InFlight)) end).  % there may be too many
 
 %% @doc Hands over a packet, to be written after those handed over before it. A writer that has
 %% ended takes it, too, and drops it.
@@ -89,18 +99,38 @@ pid(#writer{pid = Pid}) ->
 -spec loop(ecm_socket:socket(), counters:counters_ref(), link() | none, items()) -> no_return().
 loop(Socket, Waiting, Link, Items) ->
     {Next, All} = collect(Items, Waiting, Link),
-    case batch(All, [], 0) of
-        {[], 0, Rest} -> end_or_wait(queue:is_empty(Rest), Socket, Waiting, Next, Rest);
-        {Batch, Size, Rest} -> write(Batch, Size, Rest, Socket, Waiting, Next)
+    {Batch, Size, Rest} = batch(All#items.packets, [], 0),
+    {Parts, Long} = parts(All, Waiting),
+    case {Batch, Parts} of
+        {[], []} -> end_or_wait(Long, Socket, Waiting, Next);
+        {_, _} -> write([Batch | Parts], Size + iolist_size(Parts), Long#items{packets = Rest},
+                        Socket, Waiting, Next)
     end.
 
-%% There is nothing to write: the end is at the front, or there is nothing.
--spec end_or_wait(boolean(), ecm_socket:socket(), counters:counters_ref(), link() | none,
-                  items()) -> no_return().
-end_or_wait(true, Socket, Waiting, Link, Rest) -> ?MODULE:loop(Socket, Waiting, Link, Rest);
-end_or_wait(false, _, _, _, _) -> exit(normal).
+%% A packet of each long answer that is under way. Around its part there is more to be written than
+%% what was counted when it was handed over.
+-spec parts(items(), counters:counters_ref()) -> {[iolist()], items()}.
+parts(#items{parts = none} = Items, _) ->
+    {[], Items};
+parts(#items{parts = Parts} = Items, Waiting) ->
+    {Packets, Bytes, Left} = ecm_parts:round(Parts),
+    counters:add(Waiting, 1, iolist_size(Packets) - Bytes),
+    {Packets, Items#items{parts = some(Left)}}.
 
--spec write([binary()], non_neg_integer(), items(), ecm_socket:socket(),
+-spec some(ecm_parts:parts()) -> ecm_parts:parts() | none.
+some(Parts) ->
+    case ecm_parts:is_empty(Parts) of
+        true -> none;
+        false -> Parts
+    end.
+
+%% There is nothing to write.
+-spec end_or_wait(items(), ecm_socket:socket(), counters:counters_ref(), link() | none) ->
+    no_return().
+end_or_wait(#items{finished = true}, _, _, _) -> exit(normal);
+end_or_wait(Items, Socket, Waiting, Link) -> ?MODULE:loop(Socket, Waiting, Link, Items).
+
+-spec write(iolist(), non_neg_integer(), items(), ecm_socket:socket(),
             counters:counters_ref(), link() | none) -> no_return().
 write(Batch, Size, Rest, Socket, Waiting, Link) ->
     case ecm_socket:send(Socket, Batch) of
@@ -111,13 +141,15 @@ write(Batch, Size, Rest, Socket, Waiting, Link) ->
             exit({shutdown, {send_failed, Reason}})
     end.
 
-%% Waits for a message if there is nothing to write.
+%% Waits for a message if there is nothing to write, and no end.
 -spec collect(items(), counters:counters_ref(), link() | none) -> {link() | none, items()}.
-collect(Items, Waiting, Link) ->
-    case queue:is_empty(Items) of
+collect(#items{packets = Packets, parts = none, finished = false} = Items, Waiting, Link) ->
+    case queue:is_empty(Packets) of
         true -> receive Message -> take(Message, Items, Waiting, Link) end;
         false -> drain(Items, Waiting, Link)
-    end.
+    end;
+collect(Items, Waiting, Link) ->
+    drain(Items, Waiting, Link).
 
 %% Empties the mailbox before each write, because gen_tcp:send/2 searches it for the socket's
 %% reply: with many packets left in it, each write would pass over all of them.
@@ -129,67 +161,82 @@ drain(Items, Waiting, Link) ->
         {Link, Items}
     end.
 
+%% What comes after the end is not written.
 -spec take(term(), items(), counters:counters_ref(), link() | none) -> {link() | none, items()}.
-take({write, Item}, Items, Waiting, Link) ->
-    drain(queue:in(Item, Items), Waiting, Link);
+take(_, #items{finished = true} = Items, Waiting, Link) ->
+    drain(Items, Waiting, Link);
+take({write, finish}, Items, Waiting, Link) ->
+    drain(Items#items{finished = true}, Waiting, Link);
+take({write, Packet}, Items, Waiting, Link) ->
+    drain(add(Packet, Items), Waiting, Link);
 take({answer, Id, Head, Body}, Items, Waiting, #{in_flight := InFlight} = Link) ->
     ecm_in_flight:remove(Id, InFlight),
-    enqueue(packet(Id, Head, Body, Link), Items, Waiting, Link);
+    drain(answered(Id, Head, Body, Items, Waiting, Link), Waiting, Link);
 take({drop, Id, Session}, Items, Waiting, #{in_flight := InFlight} = Link) ->
     case ecm_in_flight:remove(Id, Session, InFlight) of
-        true -> enqueue(dropped(Id, Link), Items, Waiting, Link);
+        true -> drain(count(dropped(Id, Link), Items, Waiting), Waiting, Link);
         false -> drain(Items, Waiting, Link)
     end;
 take({up, Link}, Items, Waiting, none) ->
     drain(Items, Waiting, Link).
 
--spec enqueue(binary(), items(), counters:counters_ref(), link()) -> {link(), items()}.
-enqueue(Packet, Items, Waiting, Link) ->
+-spec add(binary(), items()) -> items().
+add(Packet, #items{packets = Packets} = Items) ->
+    Items#items{packets = queue:in(Packet, Packets)}.
+
+%% A packet that was made here.
+-spec count(binary(), items(), counters:counters_ref()) -> items().
+count(Packet, Items, Waiting) ->
     counters:add(Waiting, 1, byte_size(Packet)),
-    drain(queue:in(Packet, Items), Waiting, Link).
+    add(Packet, Items).
 
--spec packet(ecm_packet:id(), ecm_content:head(), binary(), link()) -> binary().
-packet(Id, Head, Body, #{form := Form} = Link) ->
+-spec answered(ecm_packet:id(), ecm_content:head(), binary(), items(), counters:counters_ref(),
+               link()) -> items().
+answered(Id, Head, Body, Items, Waiting, #{form := Form, in_packet := InPacket})
+  when byte_size(Body) =< InPacket ->
     Content = ecm_content:answer(Form, Head, Body),
-    limit(iolist_to_binary(ecm_packet:encode(Id, Content)), Id, Link).
+    count(iolist_to_binary(ecm_packet:encode(Id, Content)), Items, Waiting);
+answered(Id, Head, Body, #items{parts = Parts} = Items, Waiting, #{longest := Longest} = Link)
+  when byte_size(Body) =< Longest ->
+    counters:add(Waiting, 1, byte_size(Body)),
+    Items#items{parts = ecm_parts:add(Id, Head, Body, or_new(Parts, Link))};
+answered(Id, _, Body, Items, Waiting, Link) ->
+    count(too_long(Id, byte_size(Body), Link), Items, Waiting).
 
--spec dropped(ecm_packet:id(), link()) -> binary().
-dropped(Id, #{form := Form, peer := Peer} = Link) ->
+-spec or_new(ecm_parts:parts() | none, link()) -> ecm_parts:parts().
+or_new(none, #{in_packet := InPacket}) -> ecm_parts:new(InPacket);
+or_new(Parts, _) -> Parts.
+
+%% A session cuts its answers so that they fit. Where one does not, it would take down the link, and with
+%% it the requests of everyone else. Its client must not be told that the session has ended: it goes on.
+-spec too_long(ecm_packet:id(), Bytes :: pos_integer(), link()) -> Packet :: binary().
+too_long(Id, Bytes, #{longest := Longest, peer := Peer} = Link) ->
+    ?ERROR_MSG("ECM link from ~ts: dropped an answer of ~B bytes on connection ~B, the link takes ~B",
+               [ecm_peer:name(Peer), Bytes, Id, Longest]),
+    {_, Recoverable} = ecm_answer:recoverable(),
+    none(Id, Recoverable, Link).
+
+-spec dropped(ecm_packet:id(), link()) -> Packet :: binary().
+dropped(Id, #{peer := Peer} = Link) ->
     ?WARNING_MSG("ECM link from ~ts: the session that was to answer on connection ~B has gone",
                  [ecm_peer:name(Peer), Id]),
-    case Form of
-        typed -> iolist_to_binary(ecm_packet:encode(Id, ecm_content:dropped()));
-        plain -> packet(Id, 200, refusal(), Link)
-    end.
+    {_, Ended} = ecm_answer:content(ecm_answer:terminate(<<"internal-server-error">>, [], true)),
+    none(Id, Ended, Link).
 
-%% A packet above the peer's limit would take down the link, and with it the requests of everyone
-%% else; and again, once the client repeats its request.
--spec limit(Packet :: binary(), ecm_packet:id(), link()) -> binary().
-limit(Packet, Id, #{max_packet := MaxPacket, peer := Peer} = Link)
-  when byte_size(Packet) > MaxPacket ->
-    ?WARNING_MSG("ECM link from ~ts: dropped an answer of ~B bytes on connection ~B: "
-                 "max_packet is ~B, raise it here and in ECM",
-                 [ecm_peer:name(Peer), byte_size(Packet), Id, MaxPacket]),
-    packet(Id, 200, refusal(), Link);
-limit(Packet, _, _) ->
-    Packet.
+%% Says that there will be no answer; on a plain link only an answer can say that.
+-spec none(ecm_packet:id(), Plain :: binary(), link()) -> Packet :: binary().
+none(Id, _, #{form := typed}) ->
+    iolist_to_binary(ecm_packet:encode(Id, ecm_content:dropped()));
+none(Id, Plain, #{form := plain}) ->
+    iolist_to_binary(ecm_packet:encode(Id, Plain)).
 
-%% The answer where there can be no other.
--spec refusal() -> binary().
-refusal() ->
-    {_, Body} = ecm_answer:content(ecm_answer:terminate(<<"internal-server-error">>, [], true)),
-    Body.
-
-%% Takes packets from the front, until there are enough bytes, or there is no more, or the end. The
-%% end stays at the front, so nothing behind it is ever written.
--spec batch(items(), [binary()], non_neg_integer()) ->
-    {[binary()], Size :: non_neg_integer(), items()}.
-batch(Items, Batch, Size) when Size >= ?BATCH_SIZE ->
-    {lists:reverse(Batch), Size, Items};
-batch(Items, Batch, Size) ->
-    case queue:out(Items) of
-        {{value, Packet}, Rest} when is_binary(Packet) ->
-            batch(Rest, [Packet | Batch], Size + byte_size(Packet));
-        _ ->
-            {lists:reverse(Batch), Size, Items}
+%% Takes packets from the front, until there are enough bytes, or there is no more.
+-spec batch(queue:queue(binary()), [binary()], non_neg_integer()) ->
+    {[binary()], Size :: non_neg_integer(), queue:queue(binary())}.
+batch(Packets, Batch, Size) when Size >= ?BATCH_SIZE ->
+    {lists:reverse(Batch), Size, Packets};
+batch(Packets, Batch, Size) ->
+    case queue:out(Packets) of
+        {{value, Packet}, Rest} -> batch(Rest, [Packet | Batch], Size + byte_size(Packet));
+        {empty, _} -> {lists:reverse(Batch), Size, Packets}
     end.

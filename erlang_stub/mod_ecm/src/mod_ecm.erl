@@ -153,6 +153,7 @@ listen_options() ->
      {socket_mode, 8#660},
      {socket_group, undefined},
      {max_packet, 1048576},
+     {max_content, 16777216},
      {ping_interval, 10000},
      {dead_time, 30000},
      {tls, false},
@@ -175,7 +176,8 @@ listen_opt_type(secret_file) -> econf:path();
 listen_opt_type(socket_mode) -> econf:and_then(econf:either(econf:int(), econf:binary()), fun mode/1);
 listen_opt_type(socket_group) ->
     econf:either(econf:and_then(econf:non_neg_int(), fun integer_to_binary/1), econf:binary());
-listen_opt_type(max_packet) -> econf:int(?LEAST_MAX_PACKET, ?GREATEST_MAX_PACKET);
+listen_opt_type(Name) when Name =:= max_packet; Name =:= max_content ->
+    econf:int(?LEAST_MAX_PACKET, ?GREATEST_MAX_PACKET);
 listen_opt_type(ping_interval) -> econf:timeout(second);
 listen_opt_type(dead_time) -> econf:timeout(second);
 listen_opt_type(tls) -> econf:bool();
@@ -237,7 +239,7 @@ session_options(Opts) ->
 -spec dialogue_options(opts()) -> map().
 dialogue_options(Opts) ->
     Always = maps:from_list([{Option, option(Option, Opts)}
-                             || Option <- [protocol, max_packet, ping_interval, dead_time]]),
+                             || Option <- [protocol, max_packet, max_content, ping_interval, dead_time]]),
     Named = Always#{instance => atom_to_binary(node()), hello_timeout => ?HELLO_TIMEOUT},
     case proplists:get_value(secret, Opts) of
         undefined -> Named;

@@ -11,10 +11,10 @@
 -define(HELLO, {0, <<"hello version=1 role=ecm instance=web1:4711 max-packet=4096 "
                      "nonce=000102030405060708090a0b0c0d0e0f features=websocket">>}).
 -define(OWN_HELLO, <<"hello version=1 role=ejabberd instance=ejabberd@chat max-packet=1048576 "
-                     "nonce=f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff features=">>).
+                     "nonce=f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff features=parts">>).
 -define(PROOF, {0, <<"proof 893de573f2aa79d96fbabf04730afef26aa233d2db39eb5e537040c37a484f0d">>}).
 -define(UP, {up, #{version => 1, instance => <<"web1:4711">>, max_packet => 4096,
-                   features => [<<"websocket">>]}}).
+                   max_content => 0}}).
 -define(REQUEST, {7, <<"request\n<body/>">>}).
 -define(REQUESTED, {request, 7, unknown, false, <<"<body/>">>}).
 
@@ -44,6 +44,9 @@ replay_step(#{<<"from">> := <<"ecm">>, <<"id">> := Id, <<"content">> := Content}
 replay_step(#{<<"content">> := <<"drain">>}, {[], Events, Dialogue}) ->
     {[{send, 0, <<"drain">>}], Next} = play([drain], Dialogue),
     {[], Events, Next};
+replay_step(#{<<"content">> := <<"part\n", Part/binary>>}, {[], Events, Dialogue}) ->
+    ?assertEqual(<<"part\n", Part/binary>>, iolist_to_binary(ecm_content:part(Part))),
+    {[], Events, Dialogue};
 replay_step(#{<<"content">> := <<"answer 200\n", Body/binary>>, <<"id">> := Id},
             {[], Events, Dialogue}) ->
     ?assertEqual(<<"answer 200\n", Body/binary>>,
@@ -345,7 +348,8 @@ ended(Code, Text) ->
 
 start(Options) ->
     ecm_dialogue:new(maps:merge(#{protocol => auto, instance => <<"ejabberd@chat">>,
-                                  max_packet => 1048576, nonce => ?NONCE, ping_interval => 10000,
+                                  max_packet => 1048576, max_content => 16777216,
+                                  nonce => ?NONCE, ping_interval => 10000,
                                   dead_time => 30000, hello_timeout => 5000}, Options), 0).
 
 after_first(Packet, Options) ->

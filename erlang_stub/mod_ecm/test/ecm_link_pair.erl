@@ -4,7 +4,7 @@
 
 -module(ecm_link_pair).
 
--export([answers/1, await/1, close/1, gives/1, hello/1, log_since_up/0, lines/0, look/1, open/1,
+-export([answers/1, await/1, close/1, gives/1, hello/1, hello_for_parts/2, log_since_up/0, lines/0, look/1, open/1,
          open/2, options/1, over/2, receive_content/1, reason_of_exit/1, refusal/0, send/2, send/3,
          stop/1, typed/1]).
 
@@ -50,11 +50,15 @@ hello(MaxPacket) ->
     ["hello version=1 role=ecm instance=web1:4711 max-packet=", integer_to_binary(MaxPacket),
      " nonce=", ?NONCE].
 
+%% @doc The same, of one that takes answers in parts, of so many bytes together.
+hello_for_parts(MaxPacket, MaxContent) ->
+    [hello(MaxPacket), " max-content=", integer_to_binary(MaxContent), " features=parts"].
+
 %% @doc Returns the options of a link that answers each request with its own body. The dialogue's
 %% options may be changed one by one.
 options(Changes) ->
     Dialogue = #{protocol => auto, instance => <<"ejabberd@chat">>, max_packet => ?MAX_PACKET,
-                 ping_interval => 10000, dead_time => 30000, hello_timeout => 5000},
+                 max_content => 1000000, ping_interval => 10000, dead_time => 30000, hello_timeout => 5000},
     Options = #{request => answers(fun(Body, _) -> {200, Body} end),
                 gone => fun(Session, Exchange) -> Session ! {gone, Exchange} end,
                 max_waiting => 1000000, watched => []},

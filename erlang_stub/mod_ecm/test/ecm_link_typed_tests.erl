@@ -49,16 +49,46 @@ client(_, Client) -> {200, iolist_to_binary(ecm_peer:name(Client))}.
 %% That of hello, or our own.
 the_smaller_limit_holds_for_answers_test() ->
     {{Peer, _}, _} = Opened = typed(#{request => answers(fun sized/2)}),
-    send(Opened, 7, "request\n4053"),
-    ?assertEqual(<<"answer 200\n", 0:4053/unit:8>>, element(2, receive_content(Peer))),
-    send(Opened, 7, "request\n4054"),
-    Refusal = <<"answer 200\n", (ecm_link_pair:refusal())/binary>>,
-    ?assertEqual({7, Refusal}, receive_content(Peer)),
+    Longest = ecm_content:longest_body(4096),
+    send(Opened, 7, ["request\n", integer_to_binary(Longest)]),
+    ?assertEqual({7, answer(Longest)}, receive_content(Peer)),
+    send(Opened, 7, ["request\n", integer_to_binary(Longest + 1)]),
+    ?assertEqual({7, <<"close failed">>}, receive_content(Peer)),
     stop(Opened),
-    ?assertMatch([?UP, {warning, "dropped an answer of 4097 bytes on connection 7: max_packet "
-                                 "is 4096, " ++ _}, _], lines()).
+    ?assertEqual([?UP, {error, "dropped an answer of 3656 bytes on connection 7, the link takes 3655"},
+                  {info, "is down: shutdown"}], lines()).
 
 sized(Size, _) -> {200, binary:copy(<<0>>, binary_to_integer(Size))}.
+
+answer(Size) -> <<"answer 200\n", 0:Size/unit:8>>.
+
+%% As much as either takes.
+a_long_answer_comes_in_parts_test_() ->
+    [{Name, fun() -> in_parts(Own, Theirs, Longest) end}
+     || {Name, Own, Theirs, Longest} <- [{"ours is less", 100000, 200000, 100000},
+                                         {"theirs is less", 200000, 100000, 100000}]].
+
+in_parts(Own, Theirs, Longest) ->
+    Self = self(),
+    Request = fun(Body, {_, _, Limit} = Exchange, Client, InFlight) ->
+                      Self ! {limit, Limit},
+                      (answers(fun sized/2))(Body, Exchange, Client, InFlight)
+              end,
+    {{Peer, _}, _} = Opened = open(#{request => Request, dialogue => #{max_content => Own}}),
+    send(Opened, 0, ecm_link_pair:hello_for_parts(4096, Theirs)),
+    {0, _} = receive_content(Peer),
+    send(Opened, 7, ["request\n", integer_to_binary(Longest)]),
+    ?assertEqual(Longest, receive {limit, Limit} -> Limit end),
+    ?assertEqual(answer(Longest), joined(Peer, <<>>)),
+    send(Opened, 7, ["request\n", integer_to_binary(Longest + 1)]),
+    ?assertEqual({7, <<"close failed">>}, receive_content(Peer)),
+    stop(Opened).
+
+joined(Peer, Parts) ->
+    case receive_content(Peer) of
+        {7, <<"part\n", Part/binary>>} -> joined(Peer, <<Parts/binary, Part/binary>>);
+        {7, <<"answer 200\n", Last/binary>>} -> <<"answer 200\n", Parts/binary, Last/binary>>
+    end.
 
 what_is_known_of_a_link_test() ->
     {{Peer, _}, Link} = Opened = typed(#{request => gives(self()),

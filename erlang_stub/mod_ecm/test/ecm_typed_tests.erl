@@ -29,6 +29,7 @@ words(_, Words) -> Words.
 meaning(<<"version">>, Text) -> [binary_to_integer(Part) || Part <- parts(Text)];
 meaning(<<"role">>, Text) -> binary_to_atom(Text);
 meaning(<<"max-packet">>, Text) -> binary_to_integer(Text);
+meaning(<<"max-content">>, Text) -> binary_to_integer(Text);
 meaning(<<"features">>, Text) -> parts(Text);
 meaning(<<"secure">>, Text) -> Text =:= <<"1">>;
 meaning(<<"truncated">>, Text) -> Text =:= <<"1">>;

@@ -203,15 +203,77 @@ the_writer_ends_with_its_link_test() ->
     ?assertEqual(ok, ecm_writer:send(Writer, <<"dropped">>)),
     ecm_socket_pair:close(Pair).
 
+%% Those of others pass between its parts.
+a_long_answer_does_not_delay_others_test() ->
+    {{Peer, _} = Pair, Writer} = start([]),
+    up(Writer, typed, 4000, 1000000),
+    Long = binary:copy(<<"x">>, 100000),
+    at_once(Writer, fun() -> answer_all(Writer, [1], Long), answer_all(Writer, [2, 3], <<"y">>) end),
+    ?assertMatch({2, <<"answer 200\ny">>}, ecm_link_pair:receive_content(Peer)),
+    ?assertMatch({3, <<"answer 200\ny">>}, ecm_link_pair:receive_content(Peer)),
+    ?assertEqual({25, Long}, parts(1, Peer, 1, [])),
+    ?assertEqual(ok, await_none_waiting(Writer)),
+    stop(Pair, Writer).
+
+parts(Id, Peer, Number, Parts) ->
+    case ecm_link_pair:receive_content(Peer) of
+        {Id, <<"part\n", Part/binary>>} -> parts(Id, Peer, Number + 1, [Parts, Part]);
+        {Id, <<"answer 200\n", Last/binary>>} -> {Number, iolist_to_binary([Parts, Last])}
+    end.
+
+%% It counts from the moment at which it is handed over.
+a_long_answer_that_waits_is_counted_test() ->
+    {{Peer, Ours} = Pair, Writer} = start([]),
+    up(Writer, typed, 1000000, 20000000),
+    answer_all(Writer, [1], <<0:(8 * 20000000)>>),
+    ecm_link_pair:await(fun() -> is_unsent(Ours) andalso ecm_writer:waiting(Writer) > 5000000 end),
+    {_, Body} = parts(1, Peer, 1, []),
+    ?assertEqual(20000000, byte_size(Body)),
+    ?assertEqual(ok, await_none_waiting(Writer)),
+    stop(Pair, Writer).
+
+%% Also where the end comes before its first part.
+a_long_answer_is_written_before_the_end_test() ->
+    {{Peer, _} = Pair, Writer} = start([]),
+    up(Writer, typed, 4000, 1000000),
+    at_once(Writer, fun() ->
+                            answer_all(Writer, [1], <<0:(8 * 50000)>>),
+                            ecm_writer:finish(Writer),
+                            answer_all(Writer, [2], <<0:(8 * 50000)>>)
+                    end),
+    ?assertMatch({13, <<0:(8 * 50000)>>}, parts(1, Peer, 1, [])),
+    ?assertEqual(normal, reason_of_exit(Writer)),
+    ?assertEqual({error, timeout}, gen_tcp:recv(Peer, 1, 0)),
+    ecm_socket_pair:close(Pair).
+
+%% No session makes one. Its client is not told that the session has ended.
+an_answer_that_no_link_takes_is_none_test_() ->
+    {_, Recoverable} = ecm_answer:recoverable(),
+    [fun() -> is_none(Form, Content) end
+     || {Form, Content} <- [{plain, Recoverable}, {typed, <<"close failed">>}]].
+
+is_none(Form, Content) ->
+    ecm_log:start(),
+    {{Peer, _} = Pair, Writer} = start([]),
+    up(Writer, Form, 1000, 1000),
+    answer_all(Writer, [7], <<0:(8 * 1001)>>),
+    ?assertEqual({7, Content}, ecm_link_pair:receive_content(Peer)),
+    ?assertEqual([{error, "ECM link from 192.0.2.7:5290: dropped an answer of 1001 bytes on connection "
+                          "7, the link takes 1000"}], ecm_log:lines()),
+    stop(Pair, Writer).
+
 start(Options) ->
     process_flag(trap_exit, true),
     {_, Ours} = Pair = ecm_socket_pair:open(Options),
     {Pair, ecm_writer:start_link(ecm_socket:tcp(Ours))}.
 
 %% Returns the table of its link.
-up(Writer, Form, MaxPacket) ->
+up(Writer, Form, InPacket) ->
+    up(Writer, Form, InPacket, InPacket).
+
+up(Writer, Form, InPacket, Longest) ->
     InFlight = ecm_in_flight:new(),
-    ecm_writer:up(Writer, #{form => Form, max_packet => MaxPacket, peer => ?PEER,
+    ecm_writer:up(Writer, #{form => Form, in_packet => InPacket, longest => Longest, peer => ?PEER,
                             in_flight => InFlight}),
     InFlight.
 

@@ -26,6 +26,8 @@ options_are_validated_test_() ->
              {max_packet, 9999999999, {ok, 9999999999}},
              {max_packet, 4095, error},
              {max_packet, 10000000000, error},
+             {max_content, 65536, {ok, 65536}},
+             {max_content, 4095, error},
              {ping_interval, 5, {ok, 5000}},
              {ping_interval, <<"1 minute">>, {ok, 60000}},
              {ping_interval, 0, error},
@@ -65,7 +67,7 @@ a_certfile_is_validated_test() ->
       end).
 
 %% The options of a listener, and their defaults as somebody may write them into ejabberd.yml.
--define(WRITTEN, [{protocol, <<"typed">>}, {socket_mode, <<"0660">>}, {max_packet, 1048576}, {ping_interval, 10},
+-define(WRITTEN, [{protocol, <<"typed">>}, {socket_mode, <<"0660">>}, {max_packet, 1048576}, {max_content, 16777216}, {ping_interval, 10},
                   {dead_time, 30}, {tls, false}, {access, <<"all">>}, {shaper, <<"none">>},
                   {max_stanza_size, <<"infinity">>}, {max_fsm_queue, 10000}, {max_wait, 300},
                   {max_hold, 1}, {max_inactivity, <<"90 seconds">>}, {max_pause, <<"2 minutes">>},

@@ -1,0 +1,65 @@
+%% SPDX-License-Identifier: GPL-2.0-or-later
+
+%% @doc Long answers on their way to ECM, part by part, so that others pass between the parts
+%% (docs/protocol.md of Megaphone). Pure.
+%%
+%% Few are under way at a time, as ECM holds what it has of each; the others wait. In a round each
+%% of them gives one packet.
+
+-module(ecm_parts).
+
+-export([add/4, is_empty/1, new/1, round/1]).
+-export_type([parts/0]).
+
+%% As ECM has it.
+-define(UNDER_WAY, 4).
+
+%% Bytes of a part: what a link carries in some milliseconds, and much above what is around it.
+-define(SIZE, 65536).
+
+-record(answer, {id :: ecm_packet:id(), head :: ecm_content:head(), rest :: binary()}).
+
+-record(parts, {size :: pos_integer(),
+                under_way = [] :: [#answer{}],
+                waiting = queue:new() :: queue:queue(#answer{})}).
+
+-opaque parts() :: #parts{}.
+
+%% @doc Returns none, for a link on which a packet carries so many bytes of a body.
+-spec new(InPacket :: pos_integer()) -> parts().
+new(InPacket) ->
+    #parts{size = min(?SIZE, InPacket)}.
+
+-spec is_empty(parts()) -> boolean().
+is_empty(#parts{under_way = UnderWay}) ->
+    UnderWay =:= [].
+
+%% @doc Adds an answer. Its parts are pieces of `Body', which is not copied before they are sent.
+-spec add(ecm_packet:id(), ecm_content:head(), Body :: binary(), parts()) -> parts().
+add(Id, Head, Body, #parts{waiting = Waiting} = Parts) ->
+    Answer = #answer{id = Id, head = Head, rest = Body},
+    fill(Parts#parts{waiting = queue:in(Answer, Waiting)}).
+
+-spec fill(parts()) -> parts().
+fill(#parts{under_way = UnderWay} = Parts) when length(UnderWay) =:= ?UNDER_WAY ->
+    Parts;
+fill(#parts{under_way = UnderWay, waiting = Waiting} = Parts) ->
+    case queue:out(Waiting) of
+        {{value, Answer}, Rest} -> fill(Parts#parts{under_way = UnderWay ++ [Answer], waiting = Rest});
+        {empty, _} -> Parts
+    end.
+
+%% @doc Returns the next packet of each answer under way, and how many bytes of bodies are in them.
+-spec round(parts()) -> {[Packet :: iolist()], Bytes :: non_neg_integer(), parts()}.
+round(#parts{size = Size, under_way = UnderWay} = Parts) ->
+    Steps = [step(Answer, Size) || Answer <- UnderWay],
+    Left = [Answer || {_, _, #answer{} = Answer} <- Steps],
+    {[Packet || {Packet, _, _} <- Steps], lists:sum([Bytes || {_, Bytes, _} <- Steps]),
+     fill(Parts#parts{under_way = Left})}.
+
+-spec step(#answer{}, pos_integer()) -> {Packet :: iolist(), Bytes :: pos_integer(), #answer{} | done}.
+step(#answer{id = Id, rest = Rest} = Answer, Size) when byte_size(Rest) > Size ->
+    <<Part:Size/binary, Left/binary>> = Rest,
+    {ecm_packet:encode(Id, ecm_content:part(Part)), Size, Answer#answer{rest = Left}};
+step(#answer{id = Id, head = Head, rest = Last}, _) ->
+    {ecm_packet:encode(Id, ecm_content:answer(typed, Head, Last)), byte_size(Last), done}.

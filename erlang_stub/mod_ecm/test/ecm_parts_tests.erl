@@ -1,0 +1,70 @@
+%% SPDX-License-Identifier: GPL-2.0-or-later
+
+-module(ecm_parts_tests).
+
+-include_lib("eunit/include/eunit.hrl").
+
+-import(proper_types, [integer/2, list/1]).
+
+an_answer_is_cut_test() ->
+    Parts = ecm_parts:add(7, 200, <<"abcdefg">>, ecm_parts:new(3)),
+    ?assertEqual([[{7, <<"part\nabc">>}], [{7, <<"part\ndef">>}], [{7, <<"answer 200\ng">>}]],
+                 rounds(Parts)).
+
+what_fits_is_not_cut_test() ->
+    Parts = ecm_parts:add(7, {200, <<"text/html">>}, <<"abc">>, ecm_parts:new(3)),
+    ?assertEqual([[{7, <<"answer 200 content-type=text/html\nabc">>}]], rounds(Parts)).
+
+%% The fifth begins when one of the first four is done.
+four_are_under_way_at_a_time_test() ->
+    Parts = lists:foldl(fun(Id, Parts) -> ecm_parts:add(Id, 200, body(Id), Parts) end,
+                        ecm_parts:new(1), lists:seq(1, 5)),
+    ?assertEqual([[1, 2, 3, 4], [2, 3, 4, 5], [3, 4, 5], [4, 5], [5], [5]],
+                 [[Id || {Id, _} <- Round] || Round <- rounds(Parts)]).
+
+body(Id) -> binary:copy(<<"x">>, Id).
+
+%% In kilobytes, on a link of usual size.
+parts_are_bounded_test() ->
+    {[Packet], 65536, _} =
+        ecm_parts:round(ecm_parts:add(7, 200, <<0:(8 * 1048576)>>, ecm_parts:new(1048000))),
+    ?assertEqual(32 + 5 + 65536, iolist_size(Packet)).
+
+%% Whatever is added, and when: all come whole, in their order, a part of each at a time.
+all_come_whole_test_() ->
+    Generator = {integer(1, 20), list(list(integer(0, 60)))},
+    {timeout, 60, fun() -> ecm_property:holds(Generator, fun come_whole/1, 500, 20) end}.
+
+come_whole({Size, Times}) ->
+    Numbered = number(Times, 1),
+    {Packets, Left} = lists:foldl(fun(Added, {Sent, Parts}) ->
+                                          {Round, Next} = round_of(add_all(Added, Parts)),
+                                          {Sent ++ Round, Next}
+                                  end, {[], ecm_parts:new(Size)}, Numbered),
+    All = Packets ++ lists:append(rounds(Left)),
+    lists:all(fun({Id, Body}) -> Body =:= joined(Id, All) end, lists:append(Numbered)).
+
+number([Lengths | Rest], First) ->
+    Next = First + length(Lengths),
+    [[{Id, crypto:strong_rand_bytes(Length)}
+      || {Id, Length} <- lists:zip(lists:seq(First, Next - 1), Lengths)] | number(Rest, Next)];
+number([], _) -> [].
+
+add_all(Answers, Parts) ->
+    lists:foldl(fun({Id, Body}, Next) -> ecm_parts:add(Id, 200, Body, Next) end, Parts, Answers).
+
+joined(Id, Packets) ->
+    Contents = [Content || {Of, Content} <- Packets, Of =:= Id],
+    <<"answer 200\n", Last/binary>> = lists:last(Contents),
+    iolist_to_binary([[Part || <<"part\n", Part/binary>> <- lists:droplast(Contents)], Last]).
+
+rounds(Parts) ->
+    case ecm_parts:is_empty(Parts) of
+        true -> [];
+        false -> {Round, Next} = round_of(Parts), [Round | rounds(Next)]
+    end.
+
+round_of(Parts) ->
+    {Packets, _, Next} = ecm_parts:round(Parts),
+    {ok, Round, _} = ecm_packet:decode(iolist_to_binary(Packets), ecm_packet:new(1000)),
+    {Round, Next}.
