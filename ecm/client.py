@@ -20,7 +20,7 @@ from ecm.heads import KnownHeads
 from ecm.incoming import Incoming
 from ecm.limits import MAX_PIPELINED
 from ecm.pages import PageExchange, Pages
-from ecm.request import Request, RequestError
+from ecm.request import Request, RequestError, too_long
 from ecm.response import CLOSE, CONTINUE, KEEP, KEEP_HTTP10, not_found
 from ecm.sending import SendingConnection
 from ecm.settings import ClientSettings
@@ -233,9 +233,14 @@ class ClientProtocol(SendingConnection):
             return False
         return arrived.path not in self._server.settings.paths
 
+    def _is_for_session(self, request: Request) -> bool:
+        return request.path in self._server.settings.paths and request.method == b"POST"
+
     def _begin(self, arrived: Request | RequestError) -> None:
         if isinstance(arrived, RequestError):
             self._begin_refusal(arrived)
+        elif arrived.truncated and not self._is_for_session(arrived):
+            self._begin_refusal(too_long(arrived))
         elif arrived.path in self._server.settings.paths:
             self._begin_bosh(arrived)
         elif self._server.pages is not None:

@@ -60,10 +60,10 @@ class KnownHeads:
 
         Left out is what might end elsewhere than at its first empty line and after a certain
         number of bytes (RFC 9112, section 6): with the length of each chunk in the body, or with
-        lines that do not end with CRLF.
+        lines that do not end with CRLF; or a body that is not all there.
         """
         start, end, body = data.partition(_END)
-        if not end or len(start) > MAX_KNOWN_HEAD or request.body != body:
+        if request.truncated or not end or len(start) > MAX_KNOWN_HEAD or request.body != body:
             return
         if b"\n" in start.replace(b"\r\n", b"") or _is_chunked(request):
             return

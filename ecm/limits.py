@@ -79,6 +79,10 @@ MAX_FIELDS: Final = 64
 # nginx bodies of 1 MB.
 MAX_BODY: Final = 256 * 1024
 
+# Bytes of a body above that which are carried all the same: its start tag, which says whose session
+# it is for and which request of that.
+TRUNCATED_BODY: Final = 4 * 1024
+
 # Heads of requests that are remembered, and the bytes of each, at most. A few hundred are in use at
 # a time: one for each kind of browser and length of body. Together they are a few MB.
 MAX_KNOWN_HEADS: Final = 1024
@@ -87,10 +91,6 @@ MAX_KNOWN_HEAD: Final = 2 * 1024
 # Requests of one connection that are in flight. BOSH clients have two, or three while they end a
 # session; a client that pipelines more waits.
 MAX_PIPELINED: Final = 4
-
-# Bytes that are parsed at a time of a chunked body, at the end of which other requests may begin: a
-# dozen at most.
-CHUNKS_AT_ONCE: Final = 512
 
 # Bytes that a request which is not complete takes beside its own: the parser, above all.
 PARTIAL_SIZE: Final = 4 * 1024

@@ -106,7 +106,11 @@ class Client:
 
     def post(self, body: bytes, path: bytes = b"/http-bind", more: bytes = b"") -> bytes:
         """Send a BOSH request; ``more`` are header lines."""
-        head = b"POST %b HTTP/1.1\r\n%bContent-Length: %d\r\n\r\n" % (path, more, len(body))
+        head = b"POST %b HTTP/1.1\r\nHost: a\r\n%bContent-Length: %d\r\n\r\n" % (
+            path,
+            more,
+            len(body),
+        )
         return self.send(head + body)
 
     def leave(self) -> None:

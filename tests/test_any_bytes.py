@@ -131,11 +131,14 @@ class AnyBytesTests(TestCase):
 
 # What members of a crowd ask, and the status and the content of the answer: None where ejabberd is
 # asked. A body is filled in.
-POST = b"POST /http-bind HTTP/1.1\r\nContent-Length: %d\r\n\r\n%b"
+POST = b"POST /http-bind HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%b"
 ASKED = {
     POST: None,
-    b"POST /bosh HTTP/1.1\r\nContent-Length: %d\r\n\r\n%b": (b"404", b"There is nothing here.\n"),
-    b"PUT /http-bind HTTP/1.1\r\nContent-Length: %d\r\n\r\n%b": (
+    b"POST /bosh HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%b": (
+        b"404",
+        b"There is nothing here.\n",
+    ),
+    b"PUT /http-bind HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%b": (
         b"405",
         b"This address takes POST.\n",
     ),

@@ -76,7 +76,7 @@ class BackpressureTests(TestCase):
 
     def test_time_does_not_run_for_those_who_are_not_read(self) -> None:
         slow = self.ecm.client()
-        slow.send(b"POST /http-bind HTTP/1.1\r\n")
+        slow.send(b"POST /http-bind HTTP/1.1\r\nHost: a\r\n")
         self.fill()
         self.ecm.pass_time(QUEUE_TIMEOUT - 1)
         self.link.resumeProducing()

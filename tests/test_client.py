@@ -8,7 +8,8 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
 from ecm import limits
-from ecm.response import INERT
+from ecm.limits import TRUNCATED_BODY
+from ecm.response import CONTINUE, INERT
 from tests.joined import DATE, FIRST_ID, MAX_BODY, QUEUE_TIMEOUT, Joined
 from tests.pieces import cut, cuts
 
@@ -38,7 +39,7 @@ class ExchangeTests(TestCase):
         self.assertFalse(self.client.ended)
 
     def test_a_request_may_come_byte_by_byte(self) -> None:
-        for byte in b"POST /http-bind/?x HTTP/1.1\r\nContent-Length: 2\r\n\r\nhi":
+        for byte in b"POST /http-bind/?x HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi":
             self.assertEqual(self.ecm.received(), [])
             self.client.send(bytes([byte]))
         self.assertEqual(self.ecm.received(), [(FIRST_ID, b"hi")])
@@ -109,7 +110,7 @@ class PipeliningTests(TestCase):
 
     def test_own_answers_wait_their_turn_too(self) -> None:
         self.client.post(b"")
-        self.assertEqual(self.client.send(b"GET /none HTTP/1.1\r\n\r\n"), b"")
+        self.assertEqual(self.client.send(b"GET /none HTTP/1.1\r\nHost: a\r\n\r\n"), b"")
         self.ecm.answer(FIRST_ID, b"first")
         written = self.client.transport.written()
         self.assertTrue(written.startswith(answer(b"first") + b"HTTP/1.1 404 Not Found\r\n"))
@@ -189,11 +190,13 @@ class PipeliningTests(TestCase):
         self.assertEqual(self.ecm.received(), [(FIRST_ID, b"more")])
 
     def test_a_thousand_pipelined_requests_are_answered(self) -> None:
-        written = self.client.send(b"GET /none HTTP/1.1\r\n\r\n" * 1000)
+        written = self.client.send(b"GET /none HTTP/1.1\r\nHost: a\r\n\r\n" * 1000)
         self.assertEqual(written.count(b"HTTP/1.1 404 Not Found\r\n"), 1000)
 
 
-EXPECTING = b"POST /http-bind HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
+EXPECTING = (
+    b"POST /http-bind HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
+)
 
 
 class HeldPage:
@@ -206,11 +209,9 @@ class HeldPage:
 
 
 class ContinueTests(TestCase):
-    CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-
     def test_who_waits_for_leave_to_send_a_body_gets_it_once(self) -> None:
         client = Joined().client()
-        self.assertEqual(client.send(EXPECTING), self.CONTINUE)
+        self.assertEqual(client.send(EXPECTING), CONTINUE)
         self.assertEqual(client.send(b"h"), b"")
 
     def test_leave_comes_after_the_answers_that_are_due_before(self) -> None:
@@ -219,17 +220,17 @@ class ContinueTests(TestCase):
         client.post(b"")
         self.assertEqual(client.send(EXPECTING), b"")
         ecm.answer(FIRST_ID, b"first")
-        self.assertEqual(client.transport.written(), answer(b"first") + self.CONTINUE)
+        self.assertEqual(client.transport.written(), answer(b"first") + CONTINUE)
         client.send(b"hi")
         self.assertEqual(ecm.received()[-1][1], b"hi")
 
     def test_leave_never_stands_inside_a_page(self) -> None:
         client = Joined(lambda client, request, connection: HeldPage()).client()
-        client.send(b"GET /page HTTP/1.1\r\n\r\n")
+        client.send(b"GET /page HTTP/1.1\r\nHost: a\r\n\r\n")
         self.assertEqual(client.send(EXPECTING), b"")
         protocol: Any = client.transport.protocol
         protocol.page_done()
-        self.assertEqual(client.transport.written(), self.CONTINUE)
+        self.assertEqual(client.transport.written(), CONTINUE)
 
 
 class GoneTests(TestCase):
@@ -313,7 +314,9 @@ class OwnAnswerTests(TestCase):
 
     def test_a_preflight_request_is_granted(self) -> None:
         self.assertEqual(
-            self.client.send(b"OPTIONS /http-bind HTTP/1.1\r\nOrigin: https://a.example\r\n\r\n"),
+            self.client.send(
+                b"OPTIONS /http-bind HTTP/1.1\r\nHost: a\r\nOrigin: https://a.example\r\n\r\n"
+            ),
             b"HTTP/1.1 200 OK\r\n" + INERT + b"Allow: POST, GET, HEAD, OPTIONS\r\n"
             b"Access-Control-Allow-Methods: POST, GET, HEAD, OPTIONS\r\n"
             b"Access-Control-Allow-Headers: Content-Type\r\n"
@@ -321,7 +324,7 @@ class OwnAnswerTests(TestCase):
         )
 
     def test_get_shows_that_the_address_works_and_head_the_same_without_body(self) -> None:
-        page = self.client.send(b"GET /http-bind HTTP/1.1\r\n\r\n")
+        page = self.client.send(b"GET /http-bind HTTP/1.1\r\nHost: a\r\n\r\n")
         head, _, body = page.partition(b"\r\n\r\n")
         self.assertEqual(
             head,
@@ -330,10 +333,14 @@ class OwnAnswerTests(TestCase):
             b"%b%bContent-Length: %d" % (INERT, DATE, ORIGIN, len(body)),
         )
         self.assertIn(b"It works.", body)
-        self.assertEqual(self.client.send(b"HEAD /http-bind/ HTTP/1.1\r\n\r\n"), head + b"\r\n\r\n")
+        self.assertEqual(
+            self.client.send(b"HEAD /http-bind/ HTTP/1.1\r\nHost: a\r\n\r\n"), head + b"\r\n\r\n"
+        )
 
     def test_other_methods_are_not_allowed(self) -> None:
-        written = self.client.send(b"PUT /http-bind HTTP/1.1\r\nContent-Length: 1\r\n\r\nx")
+        written = self.client.send(
+            b"PUT /http-bind HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx"
+        )
         self.assertTrue(written.startswith(b"HTTP/1.1 405 Method Not Allowed\r\n"), written)
         self.assertIn(b"\r\nAllow: POST, GET, HEAD, OPTIONS\r\n", written)
         self.assertIn(ORIGIN, written)
@@ -345,14 +352,49 @@ class OwnAnswerTests(TestCase):
             b"%bContent-Length: %d\r\n\r\n" % (INERT, DATE, len(body))
         )
         self.assertEqual(self.client.post(b"x", path=b"/other"), head + body)
-        self.assertEqual(self.client.send(b"HEAD /http-binding HTTP/1.1\r\n\r\n"), head)
+        self.assertEqual(self.client.send(b"HEAD /http-binding HTTP/1.1\r\nHost: a\r\n\r\n"), head)
 
-    def test_a_body_that_is_too_long_is_refused(self) -> None:
-        written = self.client.post(b"x" * (MAX_BODY + 1))
+
+class TooLongTests(TestCase):
+    """Bodies that are too long, of which the session has to hear, as it ends with them."""
+
+    def setUp(self) -> None:
+        self.ecm = Joined()
+        self.client = self.ecm.client()
+
+    def test_the_session_gets_the_first_bytes_and_says_what_to_answer(self) -> None:
+        body = b"<body rid='1' sid='2'>" + b"x" * MAX_BODY
+        self.assertEqual(self.client.post(body), b"")
+        self.assertEqual(self.ecm.received(), [(FIRST_ID, body[:TRUNCATED_BODY])])
+        self.ecm.answer(FIRST_ID, b"<body type='terminate'/>")
+        expected = answer(b"<body type='terminate'/>", b"Connection: close\r\n")
+        self.assertEqual(self.client.transport.written(), expected)
+        self.assertTrue(self.client.ended)
+        self.assertEqual(self.client.send(body), b"")
+        self.assertEqual(self.ecm.received(), [])
+
+    def test_a_client_that_asks_for_leave_gets_it(self) -> None:
+        head = b"POST /http-bind HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n"
+        continues = self.client.send(head + b"Content-Length: 999999999999999\r\n\r\n")
+        self.assertEqual(continues, CONTINUE)
+        self.client.send(b"x" * TRUNCATED_BODY)
+        self.assertEqual(self.ecm.received(), [(FIRST_ID, b"x" * TRUNCATED_BODY)])
+
+    def test_elsewhere_it_is_refused(self) -> None:
+        written = self.client.post(b"x" * (MAX_BODY + 1), path=b"/other")
         self.assertTrue(written.startswith(b"HTTP/1.1 413 Request Entity Too Large\r\n"), written)
         self.assertIn(ORIGIN, written)
         self.assertIn(b"\r\nConnection: close\r\n", written)
         self.assertTrue(self.client.ended)
+        self.assertEqual(self.ecm.received(), [])
+
+    def test_the_head_of_one_is_not_remembered_for_others(self) -> None:
+        head = b"POST /http-bind HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % (MAX_BODY + 1)
+        for _ in range(2):
+            client = self.ecm.client()
+            client.send(head + b"x" * TRUNCATED_BODY)
+            self.ecm.answer(self.ecm.received()[0][0], b"")
+            self.assertTrue(client.ended)
 
 
 class PropertyTests(TestCase):
@@ -362,7 +404,7 @@ class PropertyTests(TestCase):
     ) -> None:
         ecm = Joined()
         client = ecm.client()
-        request = b"POST /http-bind HTTP/1.1\r\nContent-Length: %d\r\n\r\n%b"
+        request = b"POST /http-bind HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%b"
         written = b""
         for piece in cut(b"".join(request % (len(body), body) for body in bodies), places):
             written += client.send(piece)

@@ -3,6 +3,7 @@
 from twisted.trial.unittest import TestCase
 
 from ecm.cors import Cors
+from ecm.limits import TRUNCATED_BODY
 from ecm.settings import ClientSettings
 from tests.joined import FIRST_ID, PATHS, QUEUE_TIMEOUT, Joined
 
@@ -29,23 +30,25 @@ class CorsTests(TestCase):
 
     def test_another_origin_is_not_and_caches_are_told(self) -> None:
         for more in (OTHER, b"Origin: null\r\n", b""):
-            written = self.client.send(b"OPTIONS /http-bind HTTP/1.1\r\n" + more + b"\r\n")
+            written = self.client.send(
+                b"OPTIONS /http-bind HTTP/1.1\r\nHost: a\r\n" + more + b"\r\n"
+            )
             self.assertIn(b"\r\nVary: Origin\r\n", written)
             self.assertNotIn(b"Access-Control-Allow-Origin", written)
 
     def test_leave_names_the_headers_that_may_be_set(self) -> None:
-        written = self.client.send(b"OPTIONS /http-bind HTTP/1.1\r\n" + LISTED + b"\r\n")
+        written = self.client.send(b"OPTIONS /http-bind HTTP/1.1\r\nHost: a\r\n" + LISTED + b"\r\n")
         self.assertIn(b"\r\nAccess-Control-Allow-Headers: Content-Type, X-Token\r\n", written)
         self.assertIn(ALLOWED, written)
 
     def test_every_answer_of_a_bosh_path_has_them(self) -> None:
-        head = b"%b /http-bind HTTP/1.1\r\n" + LISTED
+        head = b"%b /http-bind HTTP/1.1\r\nHost: a\r\n" + LISTED
         requests = [
             head % b"GET" + b"\r\n",
             head % b"HEAD" + b"\r\n",
             head % b"PUT" + b"\r\n",
             head % b"POST" + b"\r\n",
-            head % b"POST" + b"Content-Length: 1000000\r\n\r\n",
+            head % b"PUT" + b"Content-Length: 1000000\r\n\r\n" + b"x" * TRUNCATED_BODY,
             head % b"POST" + b"Transfer-Encoding: gzip\r\n\r\n",
             head % b"POST" + b"A: b\r\nno colon\r\n\r\n",
             head % b"POST" + b"Content-Length: 3\r\n\r\nabc",
@@ -60,7 +63,9 @@ class CorsTests(TestCase):
         self.assertEqual(statuses, [200, 200, 405, 411, 413, 501, 400, 503])
 
     def test_408_has_them_too(self) -> None:
-        self.client.send(b"POST /http-bind HTTP/1.1\r\n" + LISTED + b"Content-Length: 3\r\n\r\n")
+        self.client.send(
+            b"POST /http-bind HTTP/1.1\r\nHost: a\r\n" + LISTED + b"Content-Length: 3\r\n\r\n"
+        )
         self.ecm.pass_time(60)
         written = self.client.transport.written()
         self.assertIn(b" 408 ", written)

@@ -12,14 +12,15 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from ecm.limits import ClientLimits
-from ecm.request import RequestParser
+from ecm.request_parser import RequestParser
 from ecm.transport import send
 from tests.joined import Joined
 from tests.raw_client import RawClient
 from tests.serving import serve
+from tests.test_request import parse
 
 LARGE = 1_000_000  # bytes; more than the kernel takes at once
-POST = b"POST /http-bind HTTP/1.1\r\nContent-Length: 1\r\n\r\nx"
+POST = b"POST /http-bind HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx"
 
 
 @attrs.frozen
@@ -108,7 +109,7 @@ class DirectTests(TestCase):
         client = await self.connected(b"")
         self.patch(self.ecm.clients.budget, "look", self.fail)
         for turn in range(3):
-            self.ecm.clients.heads.learn(POST, next(RequestParser(ClientLimits()).feed(POST)))
+            self.ecm.clients.heads.learn(POST, parse(RequestParser(ClientLimits()), [POST])[0])
             client.transport.write(POST)
             (connection_id,) = await self.asked(1)
             self.ecm.answer(connection_id, b"<answer %d/>" % turn)

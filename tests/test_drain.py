@@ -12,7 +12,7 @@ from tests.joined import FIRST_ID, Joined
 from tests.process import Process
 from tests.raw_client import RawClient
 
-REQUEST = b"POST /bosh HTTP/1.1\r\nContent-Length: 7\r\n\r\n<body/>"
+REQUEST = b"POST /bosh HTTP/1.1\r\nHost: a\r\nContent-Length: 7\r\n\r\n<body/>"
 
 
 class DrainTests(TestCase):
@@ -68,7 +68,7 @@ class DrainTests(TestCase):
         self.assertTrue(self.client.ended)
 
     def test_a_request_that_is_on_its_way_is_served_as_the_last(self) -> None:
-        self.client.send(b"POST /http-bind HTTP/1.1\r\n")
+        self.client.send(b"POST /http-bind HTTP/1.1\r\nHost: a\r\n")
         self.ecm.clients.drain()
         self.client.send(b"Content-Length: 0\r\n\r\n")
         self.ecm.answer(FIRST_ID, b"answer")
@@ -158,7 +158,10 @@ class StopTests(EcmTestCase):
         ecm = await self.start(*upstream, "--drain-timeout", "0", "--max-queue", "0")
         await ecm.printed("link up")
         body = b"x" * 250_000
-        request = b"POST /bosh HTTP/1.1\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+        request = b"POST /bosh HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%b" % (
+            len(body),
+            body,
+        )
         clients = [await self.connect(request) for _ in range(80)]  # more than the kernel holds
         await ecm.printed("link full")
         ecm.signal(signal.SIGTERM)

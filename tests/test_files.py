@@ -211,7 +211,7 @@ class AnyPathTests(TestCase):
     @example("%2e%2e/outside")
     @example(".well-known/../.git/config")
     def test_only_what_is_served_is_read(self, path: str) -> None:
-        answer = self.ecm.client().send(f"GET /{path} HTTP/1.1\r\n\r\n".encode())
+        answer = self.ecm.client().send(f"GET /{path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
         head, _, body = answer.partition(b"\r\n\r\n")
         self.assertRegex(head, rb"\AHTTP/1\.1 (200|302|400|404) ")
         self.assertIn(b"\r\nX-Content-Type-Options: nosniff", head)

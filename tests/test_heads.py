@@ -6,10 +6,11 @@ from twisted.trial.unittest import TestCase
 
 from ecm.heads import KnownHeads
 from ecm.limits import MAX_KNOWN_HEAD, MAX_KNOWN_HEADS, ClientLimits
-from ecm.request import Request, RequestParser
+from ecm.request import Request
+from ecm.request_parser import RequestParser
 from tests.joined import Joined
 from tests.pieces import cut, cuts
-from tests.test_request import ERRORS, LAST_REQUESTS, REQUESTS
+from tests.test_request import ERRORS, LAST_REQUESTS, REQUESTS, parse
 
 HEAD = b"POST /http-bind HTTP/1.1\r\nHost: a\r\nContent-Length: 7\r\n\r\n"
 POST = HEAD + b"<body/>"
@@ -18,14 +19,14 @@ BOSH = [
     HEAD + b"another",
     HEAD.replace(b"7", b"0"),
     HEAD.replace(b"Host: a", b"Expect: 100-continue") + b"<body/>",
-    b"GET /http-bind HTTP/1.1\r\n\r\n",
-    b"HEAD /elsewhere HTTP/1.1\r\n\r\n",
+    b"GET /http-bind HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"HEAD /elsewhere HTTP/1.1\r\nHost: a\r\n\r\n",
 ]
 SENT = [*BOSH, *(data for data, _ in [*REQUESTS, *LAST_REQUESTS, *ERRORS])]
 
 
 def parsed(data: bytes) -> Request:
-    (request,) = RequestParser(ClientLimits()).feed(data)
+    (request,) = parse(RequestParser(ClientLimits()), [data])
     return request
 
 
@@ -62,7 +63,7 @@ class KnownHeadsTests(TestCase):
         self.assertIsNone(after(POST).recall(POST.replace(b"Host: a", b"Host: b")))
 
     def test_what_is_chunked_is_not_learned(self) -> None:
-        data = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+        data = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
         heads = KnownHeads()
         heads.learn(
             data, Request(b"POST", b"/", b"/", parsed(data).headers, b"0\r\n\r\n", False, True)
@@ -70,14 +71,14 @@ class KnownHeadsTests(TestCase):
         self.assertIsNone(heads.recall(data))
 
     def test_a_head_that_another_parser_would_end_earlier_is_not_learned(self) -> None:
-        data = b"GET / HTTP/1.1\n\nGET / HTTP/1.1\r\n\r\n"
+        data = b"GET / HTTP/1.1\n\nGET / HTTP/1.1\r\nHost: a\r\n\r\n"
         heads = KnownHeads()
-        heads.learn(data, parsed(b"GET / HTTP/1.1\r\n\r\n"))
+        heads.learn(data, parsed(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"))
         self.assertIsNone(heads.recall(data))
 
     def test_long_heads_are_not_kept(self) -> None:
         def get(size: int) -> bytes:
-            start = b"GET / HTTP/1.1\r\nCookie: "
+            start = b"GET / HTTP/1.1\r\nHost: a\r\nCookie: "
             return start + b"x" * (size - len(start)) + b"\r\n\r\n"
 
         self.assertIsNotNone(after(get(MAX_KNOWN_HEAD)).recall(get(MAX_KNOWN_HEAD)))
@@ -85,7 +86,9 @@ class KnownHeadsTests(TestCase):
 
     def test_only_so_many_are_kept(self) -> None:
         heads = KnownHeads()
-        sent = [b"GET /%d HTTP/1.1\r\n\r\n" % number for number in range(3 * MAX_KNOWN_HEADS)]
+        sent = [
+            b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n" % number for number in range(3 * MAX_KNOWN_HEADS)
+        ]
         for data in sent:
             heads.learn(data, parsed(data))
             self.assertIsNotNone(heads.recall(data))

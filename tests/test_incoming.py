@@ -5,14 +5,14 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import TestCase
 
 from ecm.incoming import Incoming
-from ecm.limits import CHUNKS_AT_ONCE, PARTIAL_SIZE, ClientLimits
-from ecm.request import Request, RequestError, RequestParser
+from ecm.limits import PARTIAL_SIZE, ClientLimits
+from ecm.request import Request, RequestError
+from ecm.request_parser import RequestParser
 from tests.pieces import cut, cuts
-from tests.test_request import ERRORS, LAST_REQUESTS, REQUESTS
+from tests.test_request import ERRORS, LAST_REQUESTS, REQUESTS, feed
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 POST = b"POST /bosh HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n<a/>"
-CHUNKED = b"POST /bosh HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
 LIMITS = ClientLimits(max_body=2000)
 
 
@@ -31,7 +31,7 @@ def parsed(data: bytes) -> list[Request | str]:
     """What the parser makes of all of it at once."""
     found: list[Request | str] = []
     try:
-        found.extend(RequestParser(LIMITS).feed(data))
+        found.extend(feed(RequestParser(LIMITS), data))
     except RequestError as error:
         found.append(error.reason)
     return found
@@ -59,13 +59,6 @@ class IncomingTests(TestCase):
                 incoming.pop()
                 self.assertTrue(incoming.waits)
                 self.assertLessEqual(incoming.size, len(data) + 2 * PARTIAL_SIZE)
-
-    def test_little_is_parsed_behind_a_chunked_body(self) -> None:
-        body = b"1\r\nx\r\n" * 300 + b"0\r\n\r\n"
-        incoming = self.incoming(CHUNKED + body + GET * 1000)
-        self.assertIsInstance(incoming.peek(), Request)
-        most = CHUNKS_AT_ONCE // len(GET) + 2
-        self.assertLessEqual(incoming.size, len(GET) * 1000 + 3000 + most * PARTIAL_SIZE)
 
     def test_line_ends_between_requests_are_nothing(self) -> None:
         incoming = self.incoming(b"\r\n\n" * 10)

@@ -23,7 +23,7 @@ LISTENER = DEPLOY.parent / "erlang_stub" / "mod_ecm" / "conf" / "mod_ecm.yml"
 TWISTD = "/opt/megaphone/bin/twistd"
 UPSTREAM = "tcp:127.0.0.1:5290"
 
-REQUEST = b"POST /bosh HTTP/1.1\r\nConnection: close\r\nContent-Length: 7\r\n\r\n<body/>"
+REQUEST = b"POST /bosh HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 7\r\n\r\n<body/>"
 
 # What systemd tells a process of the sockets that it hands over, as file descriptors 3 and up.
 HANDED_OVER = {"LISTEN_FDS": "1", "LISTEN_FDNAMES": "ecm.socket"}

@@ -11,7 +11,7 @@ from ecm.client import ClientProtocol
 from ecm.response import INERT
 from tests.joined import FIRST_ID, Joined, Transport
 
-HEAD = b"POST /http-bind HTTP/1.1\r\nContent-Length: 10\r\n\r\n"
+HEAD = b"POST /http-bind HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n"
 TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\n"
 
 

@@ -121,7 +121,7 @@ class WebTests(TestCase):
         self.assertEqual(response.headers.getRawHeaders("Content-Range"), [f"bytes */{len(LARGE)}"])
 
     async def test_several_parts_are_the_whole(self) -> None:
-        request = b"GET /large.bin HTTP/1.1\r\nRange: bytes=%b\r\n%b\r\n"
+        request = b"GET /large.bin HTTP/1.1\r\nHost: a\r\nRange: bytes=%b\r\n%b\r\n"
         parts = b",".join(b"%d-%d" % (first, first + 5) for first in range(0, 1000, 7))
         answer = await self.raw(
             request % (parts, b"") + request % (b"0-,0-", b"Connection: close\r\n")
@@ -206,7 +206,9 @@ class WebTests(TestCase):
         for size, then in ((200_000, 300_000), (200_000, 100_000)):
             changing.write_bytes(b"x" * size)
             client = SlowClient(self.ecm)
-            head = client.send(b"GET /changing HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\n\r\n")
+            head = client.send(
+                b"GET /changing HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n"
+            )
             os.truncate(changing, then)
             sent = (head + client.take_all()).partition(b"\r\n\r\n")[2]
             self.assertEqual(sent[: min(size, then)], b"x" * min(size, then))
@@ -217,24 +219,26 @@ class WebTests(TestCase):
 
     async def test_a_client_that_does_not_read_costs_little(self) -> None:
         client = SlowClient(self.ecm)
-        written = client.send(b"GET /large.bin HTTP/1.1\r\n\r\n" * 100)
+        written = client.send(b"GET /large.bin HTTP/1.1\r\nHost: a\r\n\r\n" * 100)
         self.assertLess(len(written), 70_000)
         self.assertEqual(self.opened(), 1)
         client.leave()
         self.assertEqual(self.opened(), 0)
         client = SlowClient(self.ecm)
-        self.assertLess(len(client.send(b"GET / HTTP/1.1\r\n\r\n" * 100)), 1000)
+        self.assertLess(len(client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" * 100)), 1000)
         self.assertEqual(self.opened(), 0)
 
     async def test_only_so_many_large_files_are_open(self) -> None:
-        request = b"GET /large.bin HTTP/1.1\r\n\r\n"
+        request = b"GET /large.bin HTTP/1.1\r\nHost: a\r\n\r\n"
         clients = [SlowClient(self.ecm) for _ in range(MAX_OPEN_PAGES)]
         for client in clients:
             self.assertIn(b"200 OK", client.send(request))
         refused = SlowClient(self.ecm).send(request)
         self.assertIn(b"HTTP/1.1 503 Service Unavailable\r\n", refused)
         self.assertIn(b"\r\nRetry-After: 5\r\n", refused)
-        self.assertIn(b"<p>page</p>", SlowClient(self.ecm).send(b"GET / HTTP/1.1\r\n\r\n"))
+        self.assertIn(
+            b"<p>page</p>", SlowClient(self.ecm).send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        )
         clients[0].leave()
         self.assertIn(b"200 OK", SlowClient(self.ecm).send(request))
 
@@ -256,7 +260,7 @@ class WebTests(TestCase):
 
     async def test_a_client_may_leave_in_the_middle_of_a_file(self) -> None:
         endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", self.port)
-        leaving = LeavingClient(b"GET /large.bin HTTP/1.1\r\n\r\n")
+        leaving = LeavingClient(b"GET /large.bin HTTP/1.1\r\nHost: a\r\n\r\n")
         await (await connectProtocol(endpoint, leaving)).closed
         self.assertEqual(await self.get("/"), (200, b"<p>page</p>"))
 
@@ -266,7 +270,7 @@ class WebTests(TestCase):
         self.assertTrue(answer.endswith(b"\r\n\r\n<p>page</p>"), answer)
 
     async def test_pipelined_pages_come_in_order(self) -> None:
-        request = b"GET /%b HTTP/1.1\r\n%b\r\n"
+        request = b"GET /%b HTTP/1.1\r\nHost: a\r\n%b\r\n"
         paths = [b"large.bin", b"none", b"index.html"] * 10
         last = request % (b"", b"Connection: close\r\n")
         answer = await self.raw(b"".join(request % (path, b"") for path in paths) + last)

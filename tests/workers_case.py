@@ -19,7 +19,7 @@ from tests.raw_client import RawClient
 # Stops at once, unless a test is about that.
 QUICK = ("--drain-timeout", "0")
 
-POST = b"POST /bosh HTTP/1.1\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b"
+POST = b"POST /bosh HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b"
 
 
 class Link(Protocol):
