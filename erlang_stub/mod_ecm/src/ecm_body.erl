@@ -93,7 +93,7 @@ write(Attributes, Els) ->
     [<<"<body xmlns='http://jabber.org/protocol/httpbind'">>,
      [<<" xmlns:xmpp='" ?NS_XBOSH "'">> || lists:any(fun is_of_xbosh/1, Attributes)],
      [<<" xmlns:stream='" ?NS_STREAM "'">> || lists:any(fun is_of_stream/1, Els)],
-     [[$\s, Name, "='", fxml:crypt(iolist_to_binary(Value)), $'] || {Name, Value} <- Attributes],
+     [[$\s, Name, $=, ecm_serialiser:value(Value)] || {Name, Value} <- Attributes],
      case Els of [] -> <<"/>">>; _ -> [$>, Els, <<"</body>">>] end].
 
 -spec is_of_xbosh({binary(), iodata()}) -> boolean().
@@ -108,11 +108,11 @@ is_of_stream(_) -> false.
 %% of a body is not that of its stanzas, so it has to be said (XEP-0206, section 2).
 -spec encode(xmlel()) -> binary().
 encode(#xmlel{name = <<"stream:", _/binary>>} = El) ->
-    fxml:element_to_binary(El);
+    ecm_serialiser:element(El);
 encode(#xmlel{attrs = Attributes} = El) ->
     case lists:keymember(<<"xmlns">>, 1, Attributes) of
-        true -> fxml:element_to_binary(El);
-        false -> fxml:element_to_binary(El#xmlel{attrs = [{<<"xmlns">>, ?NS_CLIENT} | Attributes]})
+        true -> ecm_serialiser:element(El);
+        false -> ecm_serialiser:element(El#xmlel{attrs = [{<<"xmlns">>, ?NS_CLIENT} | Attributes]})
     end.
 
 %% From here on a fault is thrown.

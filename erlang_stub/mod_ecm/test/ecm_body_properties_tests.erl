@@ -17,9 +17,9 @@
 properties_test_() ->
     [{Name, {timeout, 120, fun() -> ecm_property:holds(Generator, Test, Count, 124) end}}
      || {Name, Generator, Test, Count} <-
-            [{"any bytes are a body or not", ecm_bodies:any(), fun any_content/1, 20000},
-             {"a body is read as by the parser", ecm_bodies:any(), fun read_as_by_parser/1, 20000},
-             {"a body with stanzas is, too", ecm_bodies:any_full(), fun read_as_by_parser/1, 400},
+            [{"any bytes are a body or not", ecm_bodies:any(), fun any_content/1, 5000},
+             {"a body is read as by the parser", ecm_bodies:any(), fun read_as_by_parser/1, 10000},
+             {"a body with stanzas is, too", ecm_bodies:any_full(), fun read_as_by_parser/1, 200},
              {"of these many are bodies, and many are not", exactly(ok), fun many_bodies/1, 1},
              {"a body may end anywhere", ecm_bodies:prefixed(), fun may_end_anywhere/1, 500},
              {"what is written is read", {attributes(), list(element())}, fun written_is_read/1,

@@ -198,7 +198,7 @@ write_test_() ->
      || {Attributes, Els, Expected} <-
             [{[], [], <<"<body" ?XMLNS "/>">>},
              {[{<<"ack">>, <<"7">>}, {<<"from">>, ["a", <<"&<>'\"ü"/utf8>>]}], [],
-              <<"<body" ?XMLNS " ack='7' from='a&amp;&lt;&gt;&apos;&quot;ü'/>"/utf8>>},
+              <<"<body" ?XMLNS " ack='7' from='a&amp;&lt;>&#39;\"ü'/>"/utf8>>},
              {[{<<"xmpp:version">>, <<"1.0">>}], [],
               <<"<body" ?XMLNS " xmlns:xmpp='urn:xmpp:xbosh' xmpp:version='1.0'/>">>},
              {[], [<<"<iq xmlns='jabber:client'/>">>, <<"<stream:features/>">>],
@@ -209,7 +209,7 @@ encode_test_() ->
     [?_assertEqual(Expected, ecm_body:encode(El))
      || {El, Expected} <-
             [{{xmlel, <<"iq">>, [{<<"id">>, <<"'">>}], [{xmlcdata, <<"<">>}]},
-              <<"<iq xmlns='jabber:client' id='&apos;'>&lt;</iq>">>},
+              <<"<iq xmlns='jabber:client' id=\"'\">&lt;</iq>">>},
              {{xmlel, <<"iq">>, [{<<"xmlns">>, <<"jabber:client">>}], []},
               <<"<iq xmlns='jabber:client'/>">>},
              {{xmlel, <<"success">>, [{<<"xmlns">>, <<"urn:x">>}], []},
