@@ -2,7 +2,8 @@
 
     supervisor to worker: a connection, with the number of its door, and its address family;
                           DRAIN, HURRY
-    worker to supervisor: how many connections it was given, and how many are open now; LEAVING
+    worker to supervisor: how many connections it was given, how many are open now, and how many of
+                          these would make way for others, where it is full; LEAVING
 
 A connection goes along as a file descriptor (SCM_RIGHTS, unix(7)).
 """

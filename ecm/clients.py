@@ -10,12 +10,14 @@ from twisted.internet.protocol import ServerFactory
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from ecm import idlest
 from ecm.budget import Budget
 from ecm.client import ClientProtocol
 from ecm.clock import Clock
 from ecm.connection import Connection, Phase
 from ecm.heads import KnownHeads
-from ecm.limits import MAX_REFUSED, ClientLimits
+from ecm.idlest import Idlest
+from ecm.limits import LEAST_IDLE, MAX_REFUSED, ClientLimits
 from ecm.pages import Pages
 from ecm.refused import RefusedClient
 from ecm.settings import ClientSettings
@@ -59,6 +61,7 @@ class ClientFactory(ServerFactory):
         # All that have a deadline, and what has had one since the last tick: few beside those whose
         # requests are held, of which each would take as long to look at.
         self.timed: dict[Connection, None] = {}
+        self._idlest = Idlest()
         self._addresses: dict[Connection, str] = {}
         self._per_address: Counter[str] = Counter()
         self._all_closed: Deferred[None] | None = None
@@ -100,15 +103,45 @@ class ClientFactory(ServerFactory):
         return client
 
     def _refusal(self, address: str) -> str | None:
-        limits = self.settings.limits
-        if limits.max_connections and len(self._open) >= limits.max_connections:
-            return TOO_MANY
-        if 0 < limits.max_connections_per_address <= self._per_address[address]:
+        most = self.settings.limits.max_connections_per_address
+        if 0 < most <= self._per_address[address]:
             return TOO_MANY_OF_YOURS
+        if self.is_full and not self._make_room():
+            return TOO_MANY
         return None
 
+    @property
+    def is_full(self) -> bool:
+        """Whether there are as many connections as there may be."""
+        return 0 < self.settings.limits.max_connections <= len(self._open)
+
+    @property
+    def idle(self) -> int:
+        """How many would make way for others. It is work to find out."""
+        return len(idlest.idle(self.timed, self._latest))
+
+    @property
+    def _latest(self) -> float:
+        """When a connection would be closed that has been idle long enough to make way."""
+        return self.deadlines[Phase.IDLE] - LEAST_IDLE
+
+    def _make_room(self) -> bool:
+        """Close the connection that has been idle longest."""
+        connection = self._idlest.pop(self.timed, self._latest)
+        if connection is None:
+            return False
+        connection.make_way()
+        return True
+
+    @property
+    def may_be_told(self) -> bool:
+        """Whether another connection would be told that it is one too many, and not be cut."""
+        most = self.settings.limits.max_connections
+        beyond = max(0, len(self._open) - most) if most else 0
+        return beyond + len(self._refused) < MAX_REFUSED
+
     def _refuse(self, why: str) -> Connection | None:
-        if len(self._refused) >= MAX_REFUSED:
+        if not self.may_be_told:
             return None
         refused = RefusedClient(self, self.clock, why)
         self._refused.add(refused)
@@ -143,6 +176,7 @@ class ClientFactory(ServerFactory):
     def tick(self, now: float) -> None:
         """End what has taken too long."""
         self._tell_of_budget(now)
+        self._idlest.tick()
         self.deadlines = _deadlines(self.settings.limits, now)
         self.timed = {each: None for each in self.timed if each.deadline < inf}
         for connection in [each for each in self.timed if each.deadline <= now]:

@@ -8,7 +8,7 @@ from twisted.internet.interfaces import ISSLTransport
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
-from ecm.transport import IStreamTransport, below_tls
+from ecm.transport import IStreamTransport, below_tls, close
 
 
 class Phase:
@@ -63,6 +63,15 @@ class Connection(Protocol):
     def expired(self) -> None:
         """The deadline has passed."""
         self.transport.abortConnection()
+
+    @property
+    def idle_until(self) -> float:
+        """When it is closed for being idle; 0 where it is not."""
+        return self.deadline if self._phase == Phase.IDLE else 0
+
+    def make_way(self) -> None:
+        """Close at once, for another. It has to be idle: there is nothing to be sent."""
+        close(self.transport)
 
     @property
     def held(self) -> int:

@@ -138,6 +138,10 @@ BACKLOG: Final = 4096
 # Connections beyond the limit that are told so; what comes on top of these is cut at once.
 MAX_REFUSED: Final = 64
 
+# Seconds that a connection has to have been idle before it makes way for another, when there are as
+# many as there may be. The first request of a new one is on its way, and takes a second at most.
+LEAST_IDLE: Final = 2
+
 # Connections from one address. 0 is no limit: an office or a mobile carrier shares an address.
 MAX_CONNECTIONS_PER_ADDRESS: Final = 0
 

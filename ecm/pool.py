@@ -6,10 +6,15 @@ from typing import Protocol
 
 
 class Taker(Protocol):
-    """A worker that serves. ``load`` is how many connections it has, ``capacity`` how many fit."""
+    """A worker that serves.
+
+    ``load`` is how many connections it has, ``capacity`` how many fit; ``idle`` is how many would
+    make way for others, where it is full.
+    """
 
     load: int
     capacity: int
+    idle: int
 
     def give(self, door: int, family: int, connection: int) -> bool:
         """Give it a connection, a file descriptor. False if it cannot take more at the moment."""
@@ -20,8 +25,8 @@ class Pool:
 
     That spreads nearly as evenly as to ask all of them would (Mitzenmacher, "The Power of Two
     Choices in Randomized Load Balancing", 2001), and floods no worker that has just been replaced,
-    and has none. A full one is passed over as long as any has room. If all are full, one of them
-    gets it, and tells the client.
+    and has none. A full one is passed over as long as any has room. If all are full, it is one of
+    which another connection makes way, or else one that tells the client.
     """
 
     def __init__(self, random: Random) -> None:
@@ -38,7 +43,7 @@ class Pool:
         first = min(self._two(), key=_load)
         if first.load < first.capacity:
             yield first
-        yield from sorted(self.takers, key=_load)
+        yield from sorted(self.takers, key=_rank)
 
     def _two(self) -> tuple[Taker, Taker]:
         """Draw two; the same one twice only if there is no other."""
@@ -46,6 +51,11 @@ class Pool:
         first = int(self._random.random() * number)
         second = first + 1 + int(self._random.random() * (number - 1))
         return self.takers[first], self.takers[second % number]
+
+
+def _rank(taker: Taker) -> tuple[bool, float]:
+    """Order those that have room, those in which others make way, those that are full."""
+    return taker.load >= taker.capacity and taker.idle <= 0, _load(taker)
 
 
 def _load(taker: Taker) -> float:

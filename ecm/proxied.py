@@ -60,5 +60,5 @@ class ProxiedFactory(ServerFactory):
     def __init__(self, clients: ClientFactory) -> None:
         self._clients = clients
 
-    def buildProtocol(self, addr: IAddress | None) -> ProxiedProtocol:
-        return ProxiedProtocol(self._clients)
+    def buildProtocol(self, addr: IAddress | None) -> ProxiedProtocol | None:
+        return ProxiedProtocol(self._clients) if self._clients.may_be_told else None

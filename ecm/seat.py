@@ -23,7 +23,7 @@ class Seat:
     def __init__(
         self, number: int, settings: EcmSettings, nursery: Nursery, pool: Pool, reactor: Any
     ) -> None:
-        self.load = 0
+        self.load = self.idle = 0
         self.capacity = settings.clients.limits.max_connections
         self._number = number
         self._settings = settings
@@ -42,7 +42,7 @@ class Seat:
         """Start a worker. It gets connections as soon as it has said that it serves."""
         self._replacement = None
         self._started_at = self._reactor.seconds()
-        self._given = self.load = 0
+        self._given = self.load = self.idle = 0
         self._leaves = False
         ours, theirs = channel.pair()
         log, stdout = os.pipe()
@@ -58,7 +58,10 @@ class Seat:
         if not self._channel.send(channel.connection_message(door, family), connection):
             return False
         self._given += 1
-        self.load += 1
+        if self.load >= self.capacity and self.idle:
+            self.idle -= 1  # which makes way
+        else:
+            self.load += 1
         return True
 
     def vacate(self) -> Deferred[None]:
@@ -81,7 +84,7 @@ class Seat:
             _log.info("worker {number} is told to end", number=self._number)
             self._leave()
             return
-        given, there = map(int, message.split())
+        given, there, self.idle = map(int, message.split())
         self.load = self._given - given + there
         if not self._leaves and self not in self._pool.takers:
             self._pool.takers.append(self)

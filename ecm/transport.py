@@ -9,7 +9,9 @@ from twisted.internet.interfaces import (
     ISystemHandle,
     ITCPTransport,
 )
+from twisted.internet.main import CONNECTION_DONE
 from twisted.internet.tcp import Connection, Server
+from twisted.python.failure import Failure
 
 from ecm.source import Proxies, Source
 
@@ -57,6 +59,12 @@ def unsent(transport: IStreamTransport) -> int:
     """Return how many bytes wait in the transport that has the socket."""
     wire: Any = below_tls(transport)
     return len(wire.dataBuffer) - int(wire.offset) + int(wire._tempDataLen)
+
+
+def close(transport: IStreamTransport) -> None:
+    """Close a socket at once, and not when the reactor comes to it; what waits is not sent."""
+    wire: Any = below_tls(transport)
+    wire.connectionLost(Failure(CONNECTION_DONE))
 
 
 def forget_names(transport: IStreamTransport) -> None:

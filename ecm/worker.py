@@ -82,7 +82,8 @@ class Worker:
             os.close(connection)
 
     def _tell_load(self, now: float) -> None:
-        told = b"%d %d" % (self._given, len(self._instance.clients))
+        clients = self._instance.clients
+        told = b"%d %d %d" % (self._given, len(clients), clients.idle if clients.is_full else 0)
         if told != self._told and self._channel.send(told):
             self._told = told
 

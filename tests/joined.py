@@ -75,6 +75,10 @@ class Transport(StringTransportWithDisconnection):
             self.connected = False
             self.protocol.connectionLost(Failure(ConnectionLost()))
 
+    def connectionLost(self, reason: Failure) -> None:
+        self.connected = False
+        self.protocol.connectionLost(reason)
+
     def setTcpNoDelay(self, enabled: bool) -> None:
         self.noDelay = enabled
 

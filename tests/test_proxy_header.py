@@ -9,6 +9,7 @@ from twisted.internet.address import IPv4Address
 from twisted.trial.unittest import TestCase
 
 from ecm import limits
+from ecm.limits import MAX_REFUSED
 from ecm.proxied import ProxiedFactory
 from ecm.proxy_header import ProxyHeader, ProxyHeaderError, parse
 from ecm.source import Source
@@ -95,7 +96,17 @@ class ProxiedTests(TestCase):
     def client(self) -> Client:
         factory = ProxiedFactory(self.ecm.clients)
         protocol = factory.buildProtocol(IPv4Address("TCP", "10.0.0.1", 1))
+        assert protocol is not None
         return Client(protocol, self.ecm.reactor, "10.0.0.1")
+
+    def test_those_that_say_nothing_are_bounded(self) -> None:
+        self.ecm = Joined(max_connections=2)
+        silent = [self.client() for _ in range(2 + MAX_REFUSED)]
+        self.assertIsNone(ProxiedFactory(self.ecm.clients).buildProtocol(None))
+        self.assertIn(b"too many connections.", silent[0].send(next(iter(HEADERS))))
+        for client in silent:
+            client.leave()
+        self.assertFalse(self.client().ended)
 
     def test_the_address_of_the_header_counts_in_any_pieces(self) -> None:
         request = b"POST /http-bind HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi"

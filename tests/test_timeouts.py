@@ -212,6 +212,69 @@ class ConnectionLimitTests(TestCase):
         again.leave()
         self.assertEqual(list(ecm.clients._per_address), ["192.0.2.2"])
 
+    def test_the_one_that_has_been_idle_longest_makes_way_for_a_newcomer(self) -> None:
+        ecm = Joined(max_connections=4)
+        clients = []
+        for _ in range(4):
+            clients.append(ecm.client())
+            ecm.pass_time(1)
+        clients[0].post(b"held")
+        clients[1].send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")  # and is idle since
+        ecm.pass_time(limits.LEAST_IDLE)
+        self.assertEqual(len(ecm.clients), 4)
+        for first in (clients[2], clients[3], clients[1]):
+            self.assertTrue(first.transport.connected)
+            self.assertFalse(ecm.client().ended)
+            self.assertFalse(first.transport.connected)
+            self.assertEqual(first.transport.written().count(b" 503 "), 0)
+            self.assertEqual(len(ecm.clients), 4)
+        self.assertIn(b"too many connections.", ecm.client().transport.written())
+        ecm.answer(FIRST_ID, b"answer")
+        self.assertTrue(clients[0].transport.written().endswith(b"answer"))
+
+    def test_who_has_asked_or_gone_since_it_was_looked_for_does_not(self) -> None:
+        ecm = Joined(max_connections=4)
+        clients = [ecm.client() for _ in range(4)]
+        ecm.pass_time(limits.LEAST_IDLE)
+        ecm.client()
+        clients[1].post(b"held")
+        clients[2].leave()
+        ecm.client()
+        ecm.client()
+        self.assertEqual(
+            [each.transport.connected for each in clients], [False, True] + 2 * [False]
+        )
+
+    def test_none_makes_way_that_has_just_come_or_has_not_taken_its_answer(self) -> None:
+        ecm = Joined(max_connections=2)
+        stuck = ecm.client()
+        stuck.transport.stuck = True
+        stuck.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        ecm.pass_time(10)
+        ecm.client()
+        ecm.pass_time(limits.LEAST_IDLE - 1)
+        self.assertTrue(ecm.client().ended)
+        self.assertTrue(stuck.transport.connected)
+        ecm.pass_time(1)
+        self.assertFalse(ecm.client().ended)
+
+    def test_none_makes_way_for_one_of_too_many_of_an_address(self) -> None:
+        ecm = Joined(max_connections=1, max_connections_per_address=1)
+        first = ecm.client()
+        ecm.pass_time(10)
+        self.assertIn(b"from your address", ecm.client().transport.written())
+        self.assertTrue(first.transport.connected)
+
+    def test_how_many_would_make_way_is_known(self) -> None:
+        ecm = Joined(max_connections=3)
+        clients = [ecm.client() for _ in range(3)]
+        self.assertEqual((ecm.clients.is_full, ecm.clients.idle), (True, 0))
+        clients[0].post(b"held")
+        ecm.pass_time(limits.LEAST_IDLE)
+        self.assertEqual((ecm.clients.is_full, ecm.clients.idle), (True, 2))
+        clients[0].leave()
+        self.assertFalse(ecm.clients.is_full)
+
     def test_those_that_are_refused_are_bounded_and_end(self) -> None:
         ecm = Joined(max_connections=1)
         ecm.client()

@@ -19,6 +19,7 @@ class Taker:
     capacity: int = 20_000
     load: int = 0
     takes: bool = True
+    idle: int = 0
 
     def give(self, door: int, family: int, connection: int) -> bool:
         self.load += self.takes
@@ -56,6 +57,16 @@ class PoolTests(TestCase):
     def test_when_all_are_full_one_gets_it_and_says_so(self) -> None:
         full = [Taker(capacity=1, load=1), Taker(capacity=1, load=1)]
         self.assertEqual(give(pool(*full), 3), 3)
+
+    def test_when_all_are_full_it_is_one_in_which_another_makes_way(self) -> None:
+        takers = [Taker(capacity=1, load=1), Taker(capacity=10, load=11, idle=3), Taker(1, 1)]
+        self.assertEqual(give(pool(*takers), 5), 5)
+        self.assertEqual([taker.load for taker in takers], [1, 16, 1])
+
+    def test_none_has_to_make_way_while_another_worker_has_room(self) -> None:
+        takers = [Taker(capacity=1, load=1, idle=1), Taker(capacity=9, load=3)]
+        self.assertEqual(give(pool(*takers), 6), 6)
+        self.assertEqual([taker.load for taker in takers], [1, 9])
 
     def test_one_that_takes_nothing_at_the_moment_is_passed_over(self) -> None:
         stuck, well = Taker(takes=False), Taker()
