@@ -8,9 +8,9 @@
 -module(ecm_agreement).
 
 -export([acknowledges/1, addressed/1, attributes/3, first_wait/1, hold/1, inactivity/1, is_polling/1,
-         knows_conditions/1, max_concat/1, max_pause/1, new/2, remembered/1, requests/1,
+         knows_conditions/1, limit/2, new/2, permitted/2, remembered/1, requests/1,
          shortest_poll/0, wait/1]).
--export_type([agreement/0, options/0]).
+-export_type([agreement/0, limits/0, options/0]).
 
 %% The highest version of XEP-0124 that is served, and how a longer one is known to be nonsense.
 -define(VERSION, {1, 11}).
@@ -36,10 +36,18 @@
 %% Milliseconds by which a poll may be early: it is sent in time, but the one before it was late.
 -define(JITTER, 1000).
 
-%% Seconds; max_concat counts stanzas in one answer.
+%% The times are seconds, and `limits' are what a session may keep and send.
 -type options() :: #{
     max_wait := pos_integer(), max_hold := pos_integer(), max_inactivity := pos_integer(),
-    max_pause := pos_integer(), max_concat := pos_integer()}.
+    max_pause := pos_integer(), limits := limits()}.
+
+%% One answer has at most `max_concat' stanzas, and `max_answer' bytes of them, unless the first one
+%% alone has more. A stanza has at most `max_stanza_to_client' bytes. At most `max_waiting' stanzas
+%% wait, of `max_waiting_size' bytes together; so many are remembered in answers, too.
+-type limits() :: #{
+    max_concat := pos_integer(), max_answer := pos_integer(),
+    max_stanza_to_client := pos_integer(),
+    max_waiting := pos_integer(), max_waiting_size := pos_integer()}.
 
 %% Times in seconds, as on the wire.
 -record(terms, {
@@ -47,7 +55,7 @@
     requests :: pos_integer(),
     inactivity :: pos_integer(),
     max_pause :: pos_integer(),
-    max_concat :: pos_integer(),
+    limits :: limits(),
     knows_conditions :: boolean(),
     acknowledges :: boolean()
 }).
@@ -92,7 +100,7 @@ terms(Body, Wait, #{max_hold := MaxHold, max_inactivity := MaxInactivity} = Max)
         requests = min(Asked, ?GREATEST_HOLD) + 1,
         inactivity = MaxInactivity + longer(is_polling(Wait, Hold)),
         max_pause = maps:get(max_pause, Max),
-        max_concat = maps:get(max_concat, Max),
+        limits = maps:get(limits, Max),
         knows_conditions = maps:is_key(ver, Body),
         acknowledges = maps:is_key(ack, Body)
     }.
@@ -132,13 +140,19 @@ remembered(Agreement) -> 2 * requests(Agreement).
 -spec inactivity(agreement()) -> pos_integer().
 inactivity(#agreement{terms = #terms{inactivity = Inactivity}}) -> Inactivity * 1000.
 
-%% @doc Returns the milliseconds for which the client may be silent if it asks for a pause.
--spec max_pause(agreement()) -> pos_integer().
-max_pause(#agreement{terms = #terms{max_pause = MaxPause}}) -> MaxPause * 1000.
+%% @doc Returns a request without what has no effect: a pause that is longer than the client may ask
+%% for. Only for one that is not, requests are answered at once, and the client may be silent for
+%% that time (section 10); with one that is, a request is like any other.
+-spec permitted(Request, agreement()) -> Request when Request :: ecm_requests:request().
+permitted(#{pause := Pause} = Request, #agreement{terms = #terms{max_pause = Max}})
+  when Pause > Max ->
+    maps:remove(pause, Request);
+permitted(Request, _) ->
+    Request.
 
-%% @doc Returns how many stanzas fit in one answer.
--spec max_concat(agreement()) -> pos_integer().
-max_concat(#agreement{terms = #terms{max_concat = MaxConcat}}) -> MaxConcat.
+%% @doc Returns one of the limits.
+-spec limit(Name :: atom(), agreement()) -> pos_integer().
+limit(Name, #agreement{terms = #terms{limits = Limits}}) -> map_get(Name, Limits).
 
 %% @doc Returns whether no request is held, and the client asks now and then (section 12).
 -spec is_polling(agreement()) -> boolean().

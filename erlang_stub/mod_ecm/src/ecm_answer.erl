@@ -8,13 +8,21 @@
 
 -module(ecm_answer).
 
--export([content/1, payload/2, recoverable/0, terminate/3]).
+-export([bytes/1, content/1, fits/2, payload/2, recoverable/0, room/2, room_at_end/1, terminate/3]).
 -export_type([answer/0, condition/0, status/0]).
 
 -define(EMPTY, <<"<body xmlns='http://jabber.org/protocol/httpbind'/>">>).
 
+%% See XEP-0124, section 17.2.
+-define(LONGEST_CONDITION, <<"remote-connection-failed">>).
+
+%% Bytes by which a body is longer that has elements, besides these: the declaration of a prefix, and
+%% its end tag in place of `/>'.
+-define(MORE, (byte_size(<<" xmlns:stream='http://etherx.jabber.org/streams'></body>">>) - 2)).
+
 -type status() :: 200 | 400 | 403 | 404.
--type answer() :: empty | El :: binary() | {els, [El :: iodata()]} | {status(), Body :: binary()}.
+-type answer() :: empty | El :: binary() | {els, [El :: binary()], Bytes :: pos_integer()} |
+                  {status(), Body :: binary()}.
 
 %% The name of a terminal binding condition (XEP-0124, section 17.2); `undefined' where a session
 %% ends as it should.
@@ -24,15 +32,38 @@
 -spec content(answer()) -> {status(), Body :: binary()}.
 content(empty) -> {200, ?EMPTY};
 content(El) when is_binary(El) -> {200, body([], [El])};
-content({els, Els}) -> {200, body([], Els)};
+content({els, Els, _}) -> {200, body([], Els)};
 content({_, _} = Answer) -> Answer.
 
 %% @doc Returns the answer that carries these attributes and elements.
--spec payload([{binary(), iodata()}], Els :: [iodata()]) -> answer().
+-spec payload([{binary(), iodata()}], Els :: [binary()]) -> answer().
 payload([], []) -> empty;
-payload([], [El]) when is_binary(El) -> El;
-payload([], Els) -> {els, Els};
+payload([], [El]) -> El;
+payload([], Els) -> {els, Els, iolist_size(Els)};
 payload(Attrs, Els) -> {200, body(Attrs, Els)}.
+
+%% @doc Returns how many bytes it takes to remember an answer.
+-spec bytes(answer()) -> non_neg_integer().
+bytes(empty) -> 0;
+bytes({els, _, Bytes}) -> Bytes;
+bytes({_, Body}) -> byte_size(Body);
+bytes(El) -> byte_size(El).
+
+%% @doc Returns whether a body of at most `Limit' bytes can be this answer.
+-spec fits(answer(), Limit :: pos_integer()) -> boolean().
+fits({Status, Body}, Limit) when is_integer(Status) -> byte_size(Body) =< Limit;
+fits(Answer, Limit) -> bytes(Answer) =< room(Limit, []).
+
+%% @doc Returns how many bytes of elements have room beside these attributes in a body of at most
+%% `Limit' bytes.
+-spec room(Limit :: pos_integer(), [{binary(), iodata()}]) -> integer().
+room(Limit, []) -> Limit - byte_size(?EMPTY) - ?MORE;
+room(Limit, Attrs) -> Limit - byte_size(body(Attrs, [])) - ?MORE.
+
+%% @doc The same of an answer that ends a session, with any condition.
+-spec room_at_end(Limit :: pos_integer()) -> integer().
+room_at_end(Limit) ->
+    room(Limit, [{<<"type">>, <<"terminate">>}, {<<"condition">>, ?LONGEST_CONDITION}]).
 
 %% @doc Returns the answer that takes nothing from a session, and asks the client to repeat its
 %% request (XEP-0124, section 17.3).

@@ -14,15 +14,18 @@
 -export([add_hooks/0, asleep/0, awake/1, doze/0, gone/2, open/5, request/4, start/2]).
 -export([handle_info/2, host_up/1, terminated/2]).
 -export([change_shaper/1, close/0, send/1]).
--export_type([exchange/0, options/0]).
+-export_type([exchange/0, options/0, request/0]).
 
 %% Where an answer goes: to a connection of a link, which can carry a body of so many bytes.
 -type exchange() :: {Writer :: pid(), ecm_packet:id(), Limit :: pos_integer()}.
 
-%% `c2s' are options of ejabberd's process; `max_waiting' elements wait for a client that does not
-%% come; `hibernate_after' is in milliseconds.
+%% The body of a request, of so many bytes, of which the start tag has been read; or why nothing more
+%% can be made of it.
+-type request() :: {ecm_body:head(), ecm_body:content(), Bytes :: non_neg_integer()} |
+                   {violates, Condition :: binary()}.
+
+%% `c2s' are options of ejabberd's process; `hibernate_after' is in milliseconds.
 -type options() :: #{session := ecm_session:options(),
-                     max_waiting := pos_integer(),
                      c2s := [{atom(), term()}],
                      hibernate_after := non_neg_integer() | infinity}.
 
@@ -45,8 +48,6 @@
 %% Words of memory of a session that is awake, at least. A message needs about so much; a heap that
 %% begins with what a sleeping session has would be collected several times on the way there.
 -define(AWAKE, 2586).
--define(STANZAS, [<<"message">>, <<"presence">>, <<"iq">>]).
--define(STREAMS, <<"http://etherx.jabber.org/streams">>).
 
 %% From the link.
 
@@ -77,10 +78,10 @@ open(Session, Body, Exchange, Key, Options) ->
     Session ! {ecm, {open, Body, Exchange, Key, Options}},
     ok.
 
-%% @doc Hands over the body of a request, as it came.
--spec request(pid(), ecm_sid:nonce(), binary(), exchange()) -> ok.
-request(Session, Nonce, Body, Exchange) ->
-    Session ! {ecm, {request, Nonce, Body, Exchange}},
+%% @doc Hands over a request.
+-spec request(pid(), ecm_sid:nonce(), request(), exchange()) -> ok.
+request(Session, Nonce, Request, Exchange) ->
+    Session ! {ecm, {request, Nonce, Request, Exchange}},
     ok.
 
 %% @doc The client of a request has gone: nothing can be sent to it there any more.
@@ -114,10 +115,9 @@ handle_info(State, _) ->
 
 %% It came before the session was taken from those of the user, and goes where what waits goes.
 -spec late(tuple(), #bosh{} | undefined, state()) -> state() | {stop, state()}.
-late(Packet, #bosh{session = Session} = Bosh, State)
+late(Packet, Bosh, State)
   when not is_map_key(mgmt_state, State); map_get(mgmt_state, State) =:= inactive ->
-    Next = ecm_session:send(encode(xmpp:encode(Packet, ?CLIENT)), Session),
-    put(?MODULE, Bosh#bosh{session = Next}),
+    wait(encode(xmpp:encode(Packet, ?CLIENT)), Bosh),
     {stop, State};
 late(_, _, State) -> State.
 
@@ -126,18 +126,29 @@ late(_, _, State) -> State.
 not_due(undefined, State) -> State;
 not_due(_, State) -> {stop, State}.
 
-%% @private The session is over for ejabberd. What the client has not got goes where it would have
-%% gone without this session.
+%% @private The session is over for ejabberd. The client is told first, as it is the only one who waits.
+%% What it has not got goes where it would have gone without this session.
 -spec terminated(state(), term()) -> state().
 terminated(State, _Reason) ->
-    case get(?MODULE) of
-        #bosh{session = Session} ->
-            ecm_undelivered:route(ecm_session:undelivered(Session), State),
-            ecm_request:refuse_rest();
-        undefined ->
-            ok
+    close(),
+    case erase(?MODULE) of
+        undefined -> ok;
+        Bosh -> over(Bosh, State)
     end,
     State.
+
+-spec over(#bosh{}, state()) -> ok.
+over(#bosh{session = Session, nonce = Nonce, content = Content}, State) ->
+    case ecm_session:last_word(Session) of
+        {Answer, Milliseconds} ->
+            {Status, Body} = ecm_answer:content(Answer),
+            ecm_farewell:leave(Nonce, ecm_content:head(Status, Content), Body, Milliseconds);
+        none ->
+            ok
+    end,
+    ecm_request:refuse_rest(),
+    ecm_undelivered:route(ecm_session:undelivered(Session), State),
+    ecm_request:refuse_rest().
 
 %% @doc Deals with what has come, as far as it needs no state of ejabberd_c2s. What the process sends
 %% itself is left, as it comes in the right order only with all else.
@@ -174,10 +185,8 @@ message({open, Asked, Exchange, Key, #{session := Limits} = Options}) ->
             act(Actions),
             set_timer()
     end;
-message({request, Nonce, Body, Exchange}) ->
-    shape(Nonce, get(?MODULE), Body, Exchange);
-message({shaped, Body, Exchange}) ->
-    take(Body, Exchange);
+message({request, Nonce, Request, Exchange}) ->
+    requested(Nonce, get(?MODULE), Request, Exchange);
 message({gone, Exchange}) ->
     vanished(Exchange, get(?MODULE));
 message(settle) ->
@@ -197,37 +206,32 @@ vanished(Exchange, _) ->
 -spec settled(#bosh{}) -> ok.
 settled(#bosh{error = undefined} = Bosh) ->
     put(?MODULE, Bosh#bosh{settles = false}),
-    #bosh{options = #{max_waiting := MaxWaiting}} = Bosh,
     step(fun(Session) ->
                  {Actions, Flushed} = ecm_session:flush(now_ms(), Session),
-                 {Ends, Next} = ecm_session:limit(MaxWaiting, Flushed),
+                 {Ends, Next} = ecm_session:limit(Flushed),
                  {Actions ++ Ends, Next}
          end);
 settled(_) -> ok.
 
-%% The options may have a shaper for what a client sends: what is too much waits here.
--spec shape(ecm_sid:nonce(), #bosh{} | undefined, binary(), exchange()) -> ok.
-shape(Nonce, #bosh{nonce = Nonce, shaper = none}, Body, Exchange) ->
-    take(Body, Exchange);
-shape(Nonce, #bosh{nonce = Nonce, shaper = Shaper} = Bosh, Body, Exchange) ->
-    {Next, Pause} = ejabberd_shaper:update(Shaper, byte_size(Body)),
-    put(?MODULE, Bosh#bosh{shaper = Next}),
-    case Pause > 0 of
-        true -> _ = erlang:send_after(Pause, self(), {ecm, {shaped, Body, Exchange}}), ok;
-        false -> take(Body, Exchange)
-    end;
-shape(_, _, _, Exchange) ->
-    ecm_request:refuse(Exchange, <<"item-not-found">>).  % of a process that was here before
+-spec requested(ecm_sid:nonce(), #bosh{} | undefined, request(), exchange()) -> ok.
+requested(Nonce, #bosh{nonce = Nonce}, {violates, Condition}, Exchange) ->
+    step(fun(Session) -> ecm_session:violate(Condition, Exchange, Session) end);
+requested(Nonce, #bosh{nonce = Nonce} = Bosh, {Head, Content, Bytes}, Exchange) ->
+    Request = shape(Bytes, Head#{els => {unread, Content}}, Bosh),
+    step(fun(Session) -> ecm_session:request(Request, Exchange, now_ms(), Session) end);
+requested(Nonce, _, _, Exchange) ->
+    ecm_farewell:answer(self(), Nonce, Exchange).  % of a process that was here before
 
--spec take(binary(), exchange()) -> ok.
-take(Binary, Exchange) ->
-    case ecm_body:parse(Binary) of
-        {ok, Body} ->
-            step(fun(Session) -> ecm_session:request(Body, Exchange, now_ms(), Session) end);
-        {error, _} ->
-            #bosh{content = Content} = get(?MODULE),
-            ecm_request:refuse(Exchange, <<"bad-request">>, Content)
-    end.
+%% The options may have a shaper for what a client sends: what is too much waits in the session, which
+%% takes no more requests than there may be at once.
+-spec shape(Bytes :: non_neg_integer(), Request, #bosh{}) -> Request when
+      Request :: ecm_requests:request().
+shape(_, Request, #bosh{shaper = none}) ->
+    Request;
+shape(Bytes, Request, #bosh{shaper = Shaper} = Bosh) ->
+    {Next, Pause} = ejabberd_shaper:update(Shaper, Bytes),
+    put(?MODULE, Bosh#bosh{shaper = Next}),
+    Request#{due => now_ms() + Pause}.
 
 -spec timeout(reference(), #bosh{} | undefined) -> ok.
 timeout(Timer, #bosh{timer = {Timer, _}} = Bosh) ->
@@ -253,25 +257,18 @@ act(Actions) ->
 action({answer, Exchange, Status, Body}) ->
     #bosh{content = Content} = get(?MODULE),
     answer(Exchange, Status, Body, Content);
+action({bounce, Instead, Bytes, Limit}) ->
+    ecm_bounce:log_and_route(Instead, Bytes, Limit);
 action({deliver, Elements}) ->
-    lists:foreach(fun deliver/1, Elements),
+    lists:foreach(fun ecm_stream:received/1, Elements),
     settle();
 action(restart) ->
     self() ! {ecm, restart},
     ok;
 action({over, terminated}) ->
-    event({xmlstreamend, <<"stream:stream">>});
+    ecm_stream:ended();
 action({over, _}) ->
-    event(closed).
-
-%% What is no stanza, and in their namespace, ends the stream (RFC 6120, section 4.9.3.24). ejabberd
-%% would drop it.
--spec deliver(ecm_body:xmlel()) -> ok.
-deliver({xmlel, Name, Attrs, _} = Element) ->
-    case lists:member(Name, ?STANZAS) orelse lists:keymember(<<"xmlns">>, 1, Attrs) of
-        true -> event({xmlstreamelement, Element});
-        false -> xmpp_stream_in:send(self(), xmpp:serr_unsupported_stanza_type())
-    end.
+    ecm_stream:closed().
 
 -spec answer(exchange(), ecm_answer:status(), iodata(), Content :: binary() | none) -> ok.
 answer({Writer, Id, _}, Status, Body, Content) ->
@@ -279,16 +276,8 @@ answer({Writer, Id, _}, Status, Body, Content) ->
 
 -spec start_stream(Server :: binary(), Lang :: binary()) -> ok.
 start_stream(Server, Lang) ->
-    event({xmlstreamstart, <<"stream:stream">>,
-           [{<<"to">>, Server}, {<<"version">>, <<"1.0">>}, {<<"xml:lang">>, Lang},
-            {<<"xmlns">>, ?CLIENT}, {<<"xmlns:stream">>, ?STREAMS}]}),
+    ecm_stream:begun(Server, Lang),
     settle().
-
-%% To the process itself, behind what has come before.
--spec event(term()) -> ok.
-event(Event) ->
-    self() ! {'$gen_event', Event},
-    ok.
 
 -spec settle() -> ok.
 settle() ->
@@ -363,10 +352,15 @@ send(Element) ->
 -spec send(tuple(), #bosh{} | undefined) -> ok | {error, closed}.
 send(_, undefined) ->
     {error, closed};
-send(Element, #bosh{session = Session} = Bosh) ->
-    Next = ecm_session:send(encode(Element), Session),
-    put(?MODULE, error_of(Element, Bosh#bosh{session = Next})),
+send(Element, Bosh) ->
+    wait(encode(Element), error_of(Element, Bosh)),
     settle().
+
+-spec wait(ecm_outbox:el(), #bosh{}) -> ok.
+wait(El, #bosh{session = Session} = Bosh) ->
+    {Actions, Next} = ecm_session:send(El, Session),
+    put(?MODULE, Bosh#bosh{session = Next}),
+    act(Actions).
 
 %% All sessions are given the same features of a host and the same success, and remember them.
 -spec encode(tuple()) -> binary().

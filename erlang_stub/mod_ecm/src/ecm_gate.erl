@@ -20,9 +20,9 @@ start() ->
     end.
 
 %% @doc Hands a request to a session of another node; see ecm_c2s:request/4.
--spec request(pid(), ecm_sid:nonce(), binary(), ecm_c2s:exchange()) -> ok.
-request(Session, Nonce, Body, Exchange) ->
-    gen_server:cast({?MODULE, node(Session)}, {request, Session, Nonce, Body, Exchange}).
+-spec request(pid(), ecm_sid:nonce(), ecm_c2s:request(), ecm_c2s:exchange()) -> ok.
+request(Session, Nonce, Request, Exchange) ->
+    gen_server:cast({?MODULE, node(Session)}, {request, Session, Nonce, Request, Exchange}).
 
 %% @doc Tells a session of another node that a client has gone; see ecm_c2s:gone/2.
 -spec gone(pid(), ecm_c2s:exchange()) -> ok.
@@ -41,10 +41,10 @@ handle_call(_, _, none) ->
 
 %% @private
 -spec handle_cast(tuple(), none) -> {noreply, none}.
-handle_cast({request, Session, Nonce, Body, Exchange}, none) ->
+handle_cast({request, Session, Nonce, Request, Exchange}, none) ->
     case is_process_alive(Session) of
-        true -> ecm_c2s:request(Session, Nonce, Body, Exchange);
-        false -> ecm_request:refuse(Exchange, <<"item-not-found">>)
+        true -> ecm_c2s:request(Session, Nonce, Request, Exchange);
+        false -> ecm_farewell:answer(Session, Nonce, Exchange)
     end,
     {noreply, none};
 handle_cast({gone, Session, Exchange}, none) ->

@@ -26,7 +26,7 @@
 new() -> [].
 
 %% @doc Takes the key of the request that comes next in the order of the RIDs.
--spec next(ecm_body:body(), keys()) -> {ok, keys()} | error.
+-spec next(ecm_requests:request(), keys()) -> {ok, keys()} | error.
 next(Body, Keys) ->
     case is_expected(Body, Keys) of
         true -> {ok, remember(Body, Keys)};
@@ -35,18 +35,18 @@ next(Body, Keys) ->
 
 %% @doc Returns whether a repeated request shows its key: the one that was the last to come if
 %% `Back' is 0, the one before it if it is 1. No key can be wanted of one that is forgotten.
--spec repeated(Back :: non_neg_integer(), ecm_body:body(), keys()) -> boolean().
+-spec repeated(Back :: non_neg_integer(), ecm_requests:request(), keys()) -> boolean().
 repeated(Back, Body, Keys) when Back + 1 < length(Keys) ->
     is_expected(Body, lists:nthtail(Back + 1, Keys));
 repeated(_, _, _) ->
     true.
 
--spec is_expected(ecm_body:body(), keys()) -> boolean().
+-spec is_expected(ecm_requests:request(), keys()) -> boolean().
 is_expected(_, []) -> true;
 is_expected(#{key := Key}, [Digest | _]) -> crypto:hash(sha, Key) =:= Digest;
 is_expected(_, _) -> false.
 
--spec remember(ecm_body:body(), keys()) -> keys().
+-spec remember(ecm_requests:request(), keys()) -> keys().
 remember(#{newkey := Key}, Keys) -> lists:sublist([digest(Key) | Keys], ?REMEMBERED);
 remember(_, []) -> [];
 remember(#{key := Key}, Keys) -> lists:sublist([digest(Key) | Keys], ?REMEMBERED).

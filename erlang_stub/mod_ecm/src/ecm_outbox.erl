@@ -5,7 +5,7 @@
 
 -module(ecm_outbox).
 
--export([add/2, bytes/1, count/1, els/1, ending/2, is_empty/1, last/1, new/0, replace/2, take/4]).
+-export([add/2, bytes/1, count/1, els/1, ending/2, errors/1, is_empty/1, new/0, replace/2, take/4]).
 -export_type([el/0, outbox/0]).
 
 %% As it is sent.
@@ -34,12 +34,6 @@ bytes(#outbox{bytes = Bytes}) -> Bytes.
 %% @doc Returns all of them, the oldest first.
 -spec els(outbox()) -> [el()].
 els(#outbox{front = Front, back = Back}) -> Front ++ lists:reverse(Back).
-
-%% @doc Returns the one that came last.
--spec last(outbox()) -> el() | none.
-last(#outbox{back = [Last | _]}) -> Last;
-last(#outbox{front = []}) -> none;
-last(#outbox{front = Front}) -> lists:last(Front).
 
 -spec add(el(), outbox()) -> outbox().
 add(El, #outbox{back = Back, count = Count, bytes = Bytes} = Outbox) ->
@@ -76,15 +70,24 @@ take_more(Count, Bytes, Taken, #outbox{front = [], back = [_ | _] = Back} = Outb
 take_more(_, _, Taken, Outbox) ->
     {ok, lists:reverse(Taken), Outbox}.
 
-%% @doc Returns the last one, and before it as many of the oldest as have room beside it.
+%% @doc Returns the errors of the stream, and before them as many of the others as have room beside
+%% them, the oldest first.
 -spec ending(Room :: integer(), outbox()) -> [el()].
 ending(Room, Outbox) ->
-    case last(Outbox) of
-        none -> [];
-        Last when byte_size(Last) > Room -> [];
-        Last -> fitting(Room - byte_size(Last), lists:droplast(els(Outbox))) ++ [Last]
+    {Errors, Others} = lists:partition(fun is_error/1, els(Outbox)),
+    case Room - iolist_size(Errors) of
+        Left when Left >= 0 -> fitting(Left, Others) ++ Errors;
+        _ -> []
     end.
 
 -spec fitting(Room :: integer(), [el()]) -> [el()].
 fitting(Room, [El | Rest]) when byte_size(El) =< Room -> [El | fitting(Room - byte_size(El), Rest)];
 fitting(_, _) -> [].
+
+%% @doc Returns the errors of the stream, of which there is one at most.
+-spec errors(outbox()) -> [el()].
+errors(Outbox) -> lists:filter(fun is_error/1, els(Outbox)).
+
+-spec is_error(el()) -> boolean().
+is_error(<<"<stream:error", _/binary>>) -> true;
+is_error(_) -> false.

@@ -16,7 +16,7 @@
 
 %% @doc Returns which condition a new request meets, if any. `Poll' is what poll/4 returned for the
 %% last one in order.
--spec fault(ecm_body:body(), Now :: integer(), poll(), ecm_requests:requests(),
+-spec fault(ecm_requests:request(), Now :: integer(), poll(), ecm_requests:requests(),
             ecm_agreement:agreement()) -> none | Condition :: binary().
 fault(#{rid := Rid} = Body, Now, Poll, Requests, Agreement) ->
     AtOnce = ecm_agreement:requests(Agreement) + extra(Body),
@@ -36,19 +36,21 @@ extra(#{type := terminate}) -> 1;
 extra(#{pause := _}) -> 1;
 extra(_) -> 0.
 
--spec polls_too_fast(ecm_body:body(), integer(), poll()) -> boolean().
+-spec polls_too_fast(ecm_requests:request(), integer(), poll()) -> boolean().
 polls_too_fast(_, _, never) -> false;
 polls_too_fast(Body, Now, Poll) -> is_poll(Body) andalso Now - Poll < ecm_agreement:shortest_poll().
 
-%% @doc Returns what to remember of a request that comes at `Now', when these elements wait for it.
--spec poll(ecm_body:body(), Waiting :: [iodata()], Now :: integer(), ecm_agreement:agreement()) ->
+%% @doc Returns what to remember of a request that comes at `Now'; `IsNothing' waits for it.
+-spec poll(ecm_body:body(), IsNothing :: boolean(), Now :: integer(), ecm_agreement:agreement()) ->
     poll().
-poll(Body, Waiting, Now, Agreement) ->
-    case ecm_agreement:is_polling(Agreement) andalso Waiting =:= [] andalso is_poll(Body) of
+poll(Body, IsNothing, Now, Agreement) ->
+    case ecm_agreement:is_polling(Agreement) andalso IsNothing andalso is_poll(Body) of
         true -> Now;
         false -> never
     end.
 
--spec is_poll(ecm_body:body()) -> boolean().
+-spec is_poll(ecm_requests:request()) -> boolean().
 is_poll(#{els := [_ | _]}) -> false;
+is_poll(#{els := {unread, Content}} = Request) ->
+    ecm_body:els(Content) =:= {ok, []} andalso is_poll(Request#{els := []});
 is_poll(Body) -> not lists:any(fun(Key) -> is_map_key(Key, Body) end, [type, pause, restart]).

@@ -6,7 +6,7 @@
 
 -module(ecm_request).
 
--export([gone/2, refuse/2, refuse/3, refuse_rest/0, route/5]).
+-export([gone/2, refuse/2, refuse_rest/0, route/5]).
 -export_type([options/0]).
 
 %% `key' is that of the SIDs. A body has at most `max_size' bytes.
@@ -14,16 +14,20 @@
                      c2s := ecm_c2s:options()}.
 
 %% @doc Hands a request to its session, and notes in `InFlight' which that is. Never waits.
+%%
+%% One that is too long is no less a request of its session, which has to end with it: the client is
+%% told that it has.
 -spec route(ecm_dialogue:body(), ecm_c2s:exchange(), Client :: ecm_peer:peer(),
             ecm_in_flight:in_flight(), options()) -> any().
-route({truncated, _}, Exchange, _, _, _) ->
-    refuse(Exchange, <<"policy-violation">>);
-route(Body, Exchange, _, _, #{max_size := MaxSize}) when byte_size(Body) > MaxSize ->
-    refuse(Exchange, <<"policy-violation">>);
+route({truncated, First}, Exchange, _, InFlight, Options) ->
+    too_long(First, Exchange, InFlight, Options);
+route(Body, Exchange, _, InFlight, #{max_size := MaxSize} = Options)
+  when byte_size(Body) > MaxSize ->
+    too_long(Body, Exchange, InFlight, Options);
 route(Body, Exchange, Client, InFlight, #{key := Key} = Options) ->
     case ecm_body:head(Body) of
-        {ok, #{sid := Sid}, _} ->
-            to_session(ecm_sid:find(Key(), Sid), Body, Exchange, InFlight);
+        {ok, #{sid := Sid} = Head, Content} ->
+            to_session(ecm_sid:find(Key(), Sid), request(Head, Content, Body), Exchange, InFlight);
         {ok, #{fault := _}, _} ->
             refuse(Exchange, <<"bad-request">>);
         {ok, Head, Content} ->
@@ -32,17 +36,38 @@ route(Body, Exchange, Client, InFlight, #{key := Key} = Options) ->
             refuse(Exchange, <<"bad-request">>)
     end.
 
--spec to_session({ok, pid(), ecm_sid:nonce()} | error, binary(), ecm_c2s:exchange(),
+-spec request(ecm_body:head(), ecm_body:content(), binary()) -> ecm_c2s:request().
+request(#{fault := _}, _, _) -> {violates, <<"bad-request">>};
+request(Head, Content, Body) -> {maps:remove(sid, Head), Content, byte_size(Body)}.
+
+-spec too_long(binary(), ecm_c2s:exchange(), ecm_in_flight:in_flight(), options()) -> ok.
+too_long(First, Exchange, InFlight, #{key := Key}) ->
+    case ecm_body:head(First) of
+        {ok, #{sid := Sid}, _} ->
+            Request = {violates, <<"policy-violation">>},
+            to_session(ecm_sid:find(Key(), Sid), Request, Exchange, InFlight);
+        _ ->
+            refuse(Exchange, <<"policy-violation">>)
+    end.
+
+-spec to_session({ok, pid(), ecm_sid:nonce()} | error, ecm_c2s:request(), ecm_c2s:exchange(),
                  ecm_in_flight:in_flight()) -> ok.
-to_session({ok, Session, Nonce}, Body, {_, Id, _} = Exchange, InFlight) ->
+to_session({ok, Session, Nonce}, Request, {_, Id, _} = Exchange, InFlight) ->
     case ecm_in_flight:is_dead(Session) of
         true ->
-            refuse(Exchange, <<"item-not-found">>);
+            ended(Session, Nonce, Exchange);
         false ->
             ecm_in_flight:add(Id, Session, InFlight),
-            (way(Session)):request(Session, Nonce, Body, Exchange)
+            (way(Session)):request(Session, Nonce, Request, Exchange)
     end;
 to_session(error, _, Exchange, _) ->
+    refuse(Exchange, <<"item-not-found">>).
+
+%% Another node has what is to be said of its sessions, if it is there.
+-spec ended(pid(), ecm_sid:nonce(), ecm_c2s:exchange()) -> ok.
+ended(Session, Nonce, Exchange) when node(Session) =:= node() ->
+    ecm_farewell:answer(Session, Nonce, Exchange);
+ended(_, _, Exchange) ->
     refuse(Exchange, <<"item-not-found">>).
 
 %% @doc Tells a session that the client has gone that waited for an answer.
@@ -82,22 +107,17 @@ open(Head, Content, {_, Id, _} = Exchange, Client, InFlight, #{key := Key, c2s :
 %% (17.1) and the body that it would get with it, but for item-not-found, which is nobody's fault
 %% and has to end the session cleanly.
 -spec refuse(ecm_c2s:exchange(), Condition :: binary()) -> ok.
-refuse(Exchange, Condition) ->
-    refuse(Exchange, Condition, none).
-
-%% @doc The same to a client that has asked for a Content-Type.
--spec refuse(ecm_c2s:exchange(), Condition :: binary(), Content :: binary() | none) -> ok.
-refuse({Writer, Id, _}, Condition, Content) ->
+refuse({Writer, Id, _}, Condition) ->
     Answer = ecm_answer:terminate(Condition, [], Condition =:= <<"item-not-found">>),
     {Status, Body} = ecm_answer:content(Answer),
-    ecm_writer:answer(Writer, Id, ecm_content:head(Status, Content), Body).
+    ecm_writer:answer(Writer, Id, Status, Body).
 
-%% @doc Refuses the requests that came to the calling session in its last moment.
+%% @doc Answers the requests that came to the calling session in its last moment.
 -spec refuse_rest() -> ok.
 refuse_rest() ->
     receive
-        {ecm, {request, _, _, Exchange}} ->
-            refuse(Exchange, <<"item-not-found">>),
+        {ecm, {request, Nonce, _, Exchange}} ->
+            ecm_farewell:answer(self(), Nonce, Exchange),
             refuse_rest()
     after 0 ->
         ok

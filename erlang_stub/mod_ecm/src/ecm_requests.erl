@@ -12,24 +12,31 @@
 
 -module(ecm_requests).
 
--export([add/3, answer/2, asleep/1, awake/1, due/2, find/2, first_held/1, forgotten/1, gone/2,
-         held/1, hold/3, last/1, new/3, next/1, oldest/1, open/1]).
--export_type([exchange/0, holder/0, requests/0, rid/0]).
+-export([add/3, answer/3, asleep/1, awake/1, due/2, find/2, first_held/1, forgotten/1, gone/2,
+         held/1, hold/3, last/1, new/3, next/2, next_due/1, oldest/1, open/1]).
+-export_type([exchange/0, holder/0, request/0, requests/0, rid/0]).
 
 -type rid() :: non_neg_integer().
 
-%% What names one HTTP request that has to be answered; opaque here.
--type exchange() :: term().
+%% What names one HTTP request that has to be answered, and how long a body can answer it; what it is
+%% made of does not matter here.
+-type exchange() :: {term(), term(), Limit :: pos_integer()}.
+
+%% The body of a request, whose content may not have been read yet. It is not its turn before `due', if
+%% it has that, in milliseconds.
+-type request() :: #{rid := rid(), els := {unread, ecm_body:content()} | [tuple()],
+                     due => integer(), atom() => term()}.
 
 %% Who waits for the answer, and until when; `Until' is a time in milliseconds.
 -type holder() :: {exchange(), Until :: integer()} | gone.
 
-%% The last in `open' is the one with the RID `last'. Those that are not in `answers', the newest
-%% first, have had an empty answer: the usual ones take no memory at all.
+%% Nothing is known of a request before `first'. The last in `open' is the one with the RID `last'.
+%% Those that are not in `answers', the newest first, have had an empty answer: the usual ones take no
+%% memory at all.
 -record(requests, {
     first :: rid(),
     last :: rid(),
-    early = [] :: [{rid(), holder(), ecm_body:body()}],
+    early = [] :: [{rid(), holder(), request()}],
     open :: [holder()],
     answers = [] :: [{rid(), ecm_answer:answer()}],
     remembered :: pos_integer()
@@ -68,7 +75,7 @@ held(#requests{open = Open, early = Early}) ->
 
 %% @doc Returns what has become of the request that this is or repeats. One that was answered too
 %% long ago is forgotten. An early one is repeated only by one with the same key (section 15.4).
--spec find(ecm_body:body(), requests()) ->
+-spec find(request(), requests()) ->
     new | early | open | {answered, ecm_answer:answer()} | forgotten.
 find(#{rid := Rid} = Body, #requests{last = Last, early = Early}) when Rid > Last ->
     case lists:keyfind(Rid, 1, Early) of
@@ -91,19 +98,29 @@ same_key(_, _) -> forgotten.
 forgotten(#requests{first = First, last = Last, open = Open, remembered = Remembered}) ->
     max(First - 1, Last - length(Open) - Remembered).
 
-%% @doc Lets a new request be early: it comes next, or waits for those before it.
--spec add(ecm_body:body(), holder(), requests()) -> requests().
+%% @doc Lets a new request be early: it comes next, or waits for those before it, and for its time.
+-spec add(request(), holder(), requests()) -> requests().
 add(#{rid := Rid} = Body, Holder, #requests{early = Early} = Requests) ->
     Requests#requests{early = [{Rid, Holder, Body} | Early]}.
 
-%% @doc Opens the early request that comes next, if it is there.
--spec next(requests()) -> {ecm_body:body(), holder(), requests()} | none.
-next(#requests{last = Last, early = Early, open = Open} = Requests) ->
+%% @doc Opens the early request that comes next, if it is there and its time has come.
+-spec next(Now :: integer(), requests()) -> {request(), holder(), requests()} | none.
+next(Now, #requests{last = Last, early = Early, open = Open} = Requests) ->
     case lists:keytake(Last + 1, 1, Early) of
+        {value, {_, _, #{due := Due}}, _} when Due > Now ->
+            none;
         {value, {Rid, Holder, Body}, Rest} ->
             {Body, Holder, Requests#requests{last = Rid, early = Rest, open = Open ++ [Holder]}};
         false ->
             none
+    end.
+
+%% @doc Returns the time of the early request that comes next, if it is there and has one.
+-spec next_due(requests()) -> integer() | infinity.
+next_due(#requests{last = Last, early = Early}) ->
+    case lists:keyfind(Last + 1, 1, Early) of
+        {_, _, #{due := Due}} -> Due;
+        _ -> infinity
     end.
 
 %% @doc Gives an early or open request another holder. Returns the one that it had.
@@ -134,13 +151,40 @@ due(Now, #requests{early = Early} = Requests) ->
     {[Holder || {_, Holder, _} <- Due],
      Requests#requests{early = [{Rid, gone, Body} || {Rid, _, Body} <- Due] ++ Rest}}.
 
-%% @doc Notes that the oldest open request is answered, and with what.
--spec answer(ecm_answer:answer(), requests()) -> requests().
-answer(Answer, #requests{last = Last, open = [_ | Left] = Open, answers = Answers} = Requests) ->
+%% @doc Notes that the oldest open request is answered, and with what. The oldest answers are
+%% forgotten where all have more than so many bytes together; never the last one.
+-spec answer(ecm_answer:answer(), MaxBytes :: pos_integer(), requests()) -> requests().
+answer(Answer, MaxBytes, #requests{last = Last, open = [_ | Left] = Open} = Requests) ->
     Answered = Requests#requests{open = Left},
     Forgotten = forgotten(Answered),
-    Answered#requests{answers = [{Last + 1 - length(Open), Answer} || Answer =/= empty]
-                      ++ [Kept || {Rid, _} = Kept <- Answers, Rid > Forgotten]}.
+    Kept = [Kept || {Rid, _} = Kept <- Requests#requests.answers, Rid > Forgotten],
+    All = [{Last + 1 - length(Open), Answer} || Answer =/= empty] ++ Kept,
+    case fitting(All, MaxBytes) of
+        {_, []} -> Answered#requests{answers = All};
+        {Fitting, [{Rid, _} | _]} -> Answered#requests{answers = Fitting, first = Rid + 1}
+    end.
+
+%% Returns the newest answers that have room, one in any case, and those that have not.
+-spec fitting([Entry], Room :: integer()) -> {[Entry], [Entry]} when
+      Entry :: {rid(), ecm_answer:answer()}.
+fitting([], _) ->
+    {[], []};
+fitting([{_, Answer} = Newest | Older], Room) ->
+    {Fitting, Rest} = fitting_older(Older, Room - ecm_answer:bytes(Answer)),
+    {[Newest | Fitting], Rest}.
+
+-spec fitting_older([Entry], Room :: integer()) -> {[Entry], [Entry]} when
+      Entry :: {rid(), ecm_answer:answer()}.
+fitting_older([{_, Answer} = Entry | Older] = All, Room) ->
+    case Room - ecm_answer:bytes(Answer) of
+        Left when Left >= 0 ->
+            {Fitting, Rest} = fitting_older(Older, Left),
+            {[Entry | Fitting], Rest};
+        _ ->
+            {[], All}
+    end;
+fitting_older([], _) ->
+    {[], []}.
 
 %% @doc Returns requests in fewer words of memory, in a list.
 -spec asleep(requests()) -> [term()].

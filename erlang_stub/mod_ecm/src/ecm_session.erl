@@ -9,12 +9,17 @@
 %% remembered for a client that has not got them.
 %%
 %% What waits for the client is never put into an answer that nobody waits for. A client that has
-%% vanished from a request gets it when it repeats that request, or makes the next one.
+%% vanished from a request gets it when it repeats that request, or makes the next one. An answer
+%% has as much of it as the request's exchange can carry; what is too long for that alone is
+%% bounced.
+%%
+%% Of a request that has come, only the start tag has been read: its RID has to be in the window. What
+%% is in it is read when its turn comes (ecm_turn).
 
 -module(ecm_session).
 
--export([asleep/1, awake/1, close/3, deadline/1, flush/2, gone/3, limit/2, new/5, request/4,
-         send/2, timeout/2, undelivered/1]).
+-export([asleep/1, awake/1, close/3, deadline/1, flush/2, gone/3, last_word/1, limit/1, new/5,
+         request/4, send/2, timeout/2, undelivered/1, violate/3]).
 -export_type([action/0, exchange/0, ms/0, options/0, session/0]).
 
 -type exchange() :: ecm_requests:exchange().
@@ -28,15 +33,15 @@
 -type action() ::
     {answer, exchange(), ecm_answer:status(), Body :: iodata()} |
     {deliver, Els :: [tuple()]} |
+    ecm_deliveries:bounce() |
     restart |
     {over, terminated | inactive | closed | Condition :: binary()}.
 
-%% The last one is the first in `waiting', and in `actions', those of the call under way.
+%% The last one is the first in `actions', those of the call under way.
 -record(session, {
     agreement :: ecm_agreement:agreement(),
     requests :: ecm_requests:requests(),
-    waiting = [] :: [El :: iodata()],
-    unconfirmed = ecm_unconfirmed:new() :: ecm_unconfirmed:unconfirmed(),
+    deliveries = ecm_deliveries:new() :: ecm_deliveries:deliveries(),
     keys :: ecm_keys:keys(),
     expires :: ms(),  % if no request is held then
     poll = never :: ecm_overactivity:poll(),
@@ -76,10 +81,19 @@ create(#{rid := Rid} = Body, Exchange, Sid, Agreement, Now) ->
     }).
 
 %% @doc Takes a request of the client.
--spec request(ecm_body:body(), exchange(), Now :: ms(), session()) -> {[action()], session()}.
-request(Body, Exchange, Now, #session{agreement = Agreement} = Session) ->
+-spec request(ecm_requests:request(), exchange(), Now :: ms(), session()) ->
+    {[action()], session()}.
+request(Request, Exchange, Now, #session{agreement = Agreement} = Session) ->
     Holder = {Exchange, Now + ecm_agreement:wait(Agreement)},
-    done(settle(Now, received(Body, Holder, Now, Session))).
+    Permitted = ecm_agreement:permitted(Request, Agreement),
+    done(settle(Now, received(Permitted, Holder, Now, Session))).
+
+%% @doc Ends the session because of a request that nothing more can be made of.
+-spec violate(Condition :: binary(), exchange(), session()) -> {[action()], session()}.
+violate(_, Exchange, #session{phase = {ended, Condition}} = Session) ->
+    done(tell({Exchange, 0}, terminate(Condition, [], Session), Session));
+violate(Condition, Exchange, Session) ->
+    done(violated(Condition, {Exchange, 0}, Session)).
 
 %% @doc Takes notice that the client of a request has vanished.
 -spec gone(exchange(), Now :: ms(), session()) -> {[action()], session()}.
@@ -90,9 +104,10 @@ gone(Exchange, Now, #session{requests = Requests} = Session) ->
     end.
 
 %% @doc Lets an element, encoded, wait for the client.
--spec send(El, session()) -> session() when El :: iodata().
-send(El, #session{waiting = Waiting} = Session) ->
-    Session#session{waiting = [El | Waiting]}.
+-spec send(ecm_outbox:el(), session()) -> {[action()], session()}.
+send(El, #session{agreement = Agreement, deliveries = Deliveries} = Session) ->
+    {Bounces, Next} = ecm_deliveries:add(El, Agreement, Deliveries),
+    {Bounces, Session#session{deliveries = Next}}.
 
 %% @doc Gives what waits to the requests that are held.
 -spec flush(Now :: ms(), session()) -> {[action()], session()}.
@@ -101,35 +116,35 @@ flush(Now, Session) ->
 
 %% @doc Ends the session where more elements wait than may: its client does not come, or does not
 %% confirm them.
--spec limit(MaxWaiting :: pos_integer(), session()) -> {[action()], session()}.
-limit(Max, #session{waiting = Waiting, unconfirmed = Given, requests = Requests} = Session) ->
-    Lost = ecm_unconfirmed:count(ecm_requests:forgotten(Requests), Given),
-    done(limited(length(Waiting) + Lost > Max, Session)).
-
--spec limited(IsTooMuch :: boolean(), session()) -> session().
-limited(true, #session{phase = running} = Session) ->
+-spec limit(session()) -> {[action()], session()}.
+limit(#session{phase = running, agreement = Agreement, requests = Requests} = Session) ->
+    Forgotten = ecm_requests:forgotten(Requests),
     Condition = <<"policy-violation">>,
-    finish(terminate(Condition, [], Session), Condition, Condition, Session);
-limited(_, Session) -> Session.
+    case ecm_deliveries:is_too_much(Forgotten, Agreement, Session#session.deliveries) of
+        true -> done(finish(terminate(Condition, [], Session), Condition, Condition, Session));
+        false -> done(Session)
+    end;
+limit(Session) -> done(Session).
 
 %% @doc Does what is due. Nothing is due before the deadline.
 -spec timeout(Now :: ms(), session()) -> {[action()], session()}.
 timeout(_, #session{phase = {ended, _}} = Session) -> done(Session);
 timeout(Now, Session) ->
-    done(expired(Now, recover(Now, settle(Now, Session)))).
+    done(expired(Now, recover(Now, settle(Now, in_order(Now, Session))))).
 
 %% @doc Returns the next time at which something is due.
 -spec deadline(session()) -> ms() | infinity.
 deadline(#session{phase = {ended, _}}) -> infinity;
 deadline(#session{requests = Requests, expires = Expires}) ->
+    Next = ecm_requests:next_due(Requests),
     case ecm_requests:held(Requests) of
-        {[], []} -> Expires;
-        {Open, Early} -> lists:min([Until || {_, Until} <- Open ++ Early])
+        {[], []} -> min(Expires, Next);
+        {Open, Early} -> lists:min([Next | [Until || {_, Until} <- Open ++ Early]])
     end.
 
 %% @doc Ends the session. Clients that wait for an answer are told, and what waits goes with that;
 %% if there is none, the next request is told. A condition is that of an error (17.2): with
-%% `remote-stream-error', the error itself has to be the last thing that was sent.
+%% `remote-stream-error', the error itself has to be among what was sent.
 -spec close(ecm_answer:condition(), Now :: ms(), session()) -> {[action()], session()}.
 close(_, _, #session{phase = {ended, _}} = Session) ->
     done(Session);
@@ -138,9 +153,18 @@ close(Condition, Now, Session) ->
 
 %% @doc Returns the elements that the client may not have received, the oldest first: those in
 %% answers after which it has made no request, and those that still wait.
--spec undelivered(session()) -> [El :: iodata()].
-undelivered(#session{waiting = Waiting, unconfirmed = Unconfirmed}) ->
-    lists:reverse(Waiting ++ ecm_unconfirmed:els(Unconfirmed)).
+-spec undelivered(session()) -> [ecm_outbox:el()].
+undelivered(#session{deliveries = Deliveries}) -> ecm_deliveries:left(Deliveries).
+
+%% @doc Returns the answer to a request that comes after the end, if it says more than that there is
+%% no such session: why this side has ended it. It is said for as long as the client might have been
+%% silent.
+-spec last_word(session()) -> {ecm_answer:answer(), ms()} | none.
+last_word(#session{phase = {Phase, Condition}, deliveries = Deliveries} = Session)
+  when Phase =/= telling, Condition =/= undefined, Condition =/= <<"item-not-found">> ->
+    Errors = ecm_deliveries:errors(Deliveries),
+    {terminate(Condition, Errors, Session), ecm_agreement:inactivity(Session#session.agreement)};
+last_word(_) -> none.
 
 -spec done(session()) -> {[action()], session()}.
 done(#session{actions = Actions} = Session) ->
@@ -148,23 +172,24 @@ done(#session{actions = Actions} = Session) ->
 
 %% @doc Returns a session in fewer words of memory: in a list, without what is seldom there.
 -spec asleep(session()) -> Asleep :: [term()].
-asleep(#session{waiting = [], unconfirmed = Given, poll = never, phase = running, keys = Keys,
+asleep(#session{deliveries = Deliveries, poll = never, phase = running, keys = Keys,
                 agreement = Agreement, expires = Expires, requests = Requests}) ->
-    [Agreement, Given, Keys, Expires | ecm_requests:asleep(Requests)];
+    [Agreement, ecm_deliveries:asleep(Deliveries), Keys, Expires | ecm_requests:asleep(Requests)];
 asleep(Session) -> [Session].
 
 %% @doc Returns it as it was.
 -spec awake(Asleep :: [term()]) -> session().
-awake([Agreement, Given, Keys, Expires | Requests]) ->
-    #session{agreement = Agreement, unconfirmed = Given, keys = Keys, expires = Expires,
-             phase = running, requests = ecm_requests:awake(Requests)};
+awake([Agreement, Deliveries, Keys, Expires | Requests]) ->
+    #session{agreement = Agreement, deliveries = ecm_deliveries:awake(Deliveries), keys = Keys,
+             expires = Expires, phase = running, requests = ecm_requests:awake(Requests)};
 awake([Session]) -> Session.
 
 %% A request has come. A repeated one that was answered gets the same bytes again (14.3).
 
--spec received(ecm_body:body(), ecm_requests:holder(), ms(), session()) -> session().
-received(Body, Holder, Now, #session{phase = Phase, requests = Requests, keys = Keys} = Session) ->
-    case {Phase, ecm_repetition:found(Body, Requests, Keys)} of
+-spec received(ecm_requests:request(), ecm_requests:holder(), ms(), session()) -> session().
+received(Body, {{_, _, Limit}, _} = Holder, Now, Session) ->
+    #session{phase = Phase, requests = Requests, keys = Keys} = Session,
+    case {Phase, ecm_repetition:found(Body, Limit, Requests, Keys)} of
         {{ended, _}, {answered, Answer}} -> tell(Holder, Answer, Session);
         {{ended, Condition}, _} -> tell(Holder, terminate(Condition, [], Session), Session);
         {_, new} -> added(Body, Holder, Now, Session);
@@ -175,12 +200,12 @@ received(Body, Holder, Now, #session{phase = Phase, requests = Requests, keys = 
 
 %% Repeated and not answered yet: the answer will go to the new holder, and the old one must not
 %% wait for it any longer (14.3).
--spec superseded(ecm_body:body(), ecm_requests:holder(), session()) -> session().
+-spec superseded(ecm_requests:request(), ecm_requests:holder(), session()) -> session().
 superseded(#{rid := Rid}, Holder, #session{requests = Requests} = Session) ->
     {Old, Held} = ecm_requests:hold(Rid, Holder, Requests),
     tell(Old, ecm_answer:recoverable(), Session#session{requests = Held}).
 
--spec added(ecm_body:body(), ecm_requests:holder(), ms(), session()) -> session().
+-spec added(ecm_requests:request(), ecm_requests:holder(), ms(), session()) -> session().
 added(Body, Holder, Now, #session{requests = Requests, agreement = Agreement} = Session) ->
     case ecm_overactivity:fault(Body, Now, Session#session.poll, Requests, Agreement) of
         none ->
@@ -194,24 +219,20 @@ added(Body, Holder, Now, #session{requests = Requests, agreement = Agreement} = 
 -spec in_order(ms(), session()) -> session().
 in_order(_, #session{phase = {ended, _}} = Session) ->
     Session;
-in_order(Now, #session{requests = Requests} = Session) ->
-    case ecm_requests:next(Requests) of
-        {Body, Holder, Next} ->
-            case ecm_keys:next(Body, Session#session.keys) of
-                {ok, Keys} ->
-                    in_order(Now, take(Body, Now, Session#session{requests = Next, keys = Keys}));
-                error ->
-                    {_, Left} = ecm_requests:hold(ecm_requests:last(Next), gone, Next),
-                    violated(<<"item-not-found">>, Holder, Session#session{requests = Left})
-            end;
+in_order(Now, #session{requests = Requests, keys = Keys} = Session) ->
+    case ecm_turn:next(Now, Requests, Keys) of
+        {ok, Body, Left, Next} ->
+            in_order(Now, take(Body, Now, Session#session{requests = Left, keys = Next}));
+        {fault, Condition, Holder, Left} ->
+            violated(Condition, Holder, Session#session{requests = Left});
         none ->
             Session
     end.
 
 -spec take(ecm_body:body(), ms(), session()) -> session().
-take(Body, Now, #session{phase = Phase, agreement = Agreement, waiting = Waiting} = Session) ->
-    Poll = ecm_overactivity:poll(Body, Waiting, Now, Agreement),
-    Confirmed = confirm(Body, Session#session{poll = Poll}),
+take(Body, Now, #session{phase = Phase, agreement = Agreement, deliveries = All} = Session) ->
+    Poll = ecm_overactivity:poll(Body, ecm_deliveries:has_nothing(All), Now, Agreement),
+    Confirmed = Session#session{poll = Poll, deliveries = ecm_deliveries:confirm(Body, All)},
     case {Phase, Body} of
         {{closing, _}, _} -> Confirmed;
         {_, #{type := terminate}} -> terminated(deliver(Body, Confirmed));
@@ -226,16 +247,10 @@ take(Body, Now, #session{phase = Phase, agreement = Agreement, waiting = Waiting
 paused(Body, Now, Session) ->
     pause(Body, Now, respond([], Now, keep(1, Now, Session))).
 
-%% The client makes a request when it has got an answer, unless it says up to which one it has got
-%% them (9.2). What it has not got stays, even if the answer cannot be repeated any more.
--spec confirm(ecm_body:body(), session()) -> session().
-confirm(#{rid := Rid} = Body, #session{unconfirmed = Given} = Session) ->
-    Session#session{unconfirmed = ecm_unconfirmed:confirm(maps:get(ack, Body, Rid), Given)}.
-
 %% The client is told at once of an answer that it has missed.
 -spec report(ecm_body:body(), ms(), session()) -> session().
-report(Body, Now, #session{unconfirmed = Given} = Session) ->
-    case ecm_unconfirmed:report(Body, Now, Given) of
+report(Body, Now, #session{deliveries = Deliveries} = Session) ->
+    case ecm_deliveries:report(Body, Now, Deliveries) of
         [] -> Session;
         Attrs -> respond(Now, Session#session{phase = {telling, Attrs ++ attributes(Session)}})
     end.
@@ -246,11 +261,9 @@ deliver(#{restart := true}, Session) -> act(restart, Session);
 deliver(#{els := [_ | _] = Els}, Session) -> act({deliver, Els}, Session);
 deliver(_, Session) -> Session.
 
-%% Until the next answer, the client may be silent for another time. If it asks for too long, it
-%% may be so for as long as is allowed: that helps it more than an error.
+%% Until the next answer, the client may be silent for another time.
 -spec pause(ecm_body:body(), ms(), session()) -> session().
-pause(#{pause := Pause}, Now, #session{agreement = Agreement} = Session) ->
-    Session#session{expires = Now + min(Pause * 1000, ecm_agreement:max_pause(Agreement))};
+pause(#{pause := Pause}, Now, Session) -> Session#session{expires = Now + Pause * 1000};
 pause(_, _, Session) -> Session.
 
 %% Answers the oldest requests until as many are open as may be.
@@ -273,8 +286,9 @@ settle(Now, #session{phase = Phase, requests = Requests} = Session) ->
     end.
 
 -spec give(ms(), Held :: [ecm_requests:holder()], session()) -> session().
-give(Now, Held, #session{waiting = Waiting} = Session) ->
-    IsDue = fun({_, Until}) -> Waiting =/= [] orelse Until =< Now end,
+give(Now, Held, #session{deliveries = Deliveries} = Session) ->
+    HasNothing = ecm_deliveries:has_nothing(Deliveries),
+    IsDue = fun({_, Until}) -> not HasNothing orelse Until =< Now end,
     case lists:any(IsDue, Held) of
         true -> settle(Now, respond(Now, Session));
         false -> Session
@@ -282,22 +296,24 @@ give(Now, Held, #session{waiting = Waiting} = Session) ->
 
 %% Answers the oldest open request with what waits, if its client is there.
 -spec respond(ms(), session()) -> session().
-respond(Now, #session{waiting = Waiting, agreement = Agreement, requests = Requests} = Session) ->
+respond(Now, #session{requests = Requests, deliveries = Deliveries} = Session) ->
+    Agreement = Session#session.agreement,
     case ecm_requests:oldest(Requests) of
-        {_, gone} -> respond([], Now, Session);
-        {_, _} ->
-            Kept = max(0, length(Waiting) - ecm_agreement:max_concat(Agreement)),
-            {Rest, Els} = lists:split(Kept, Waiting),
-            respond(Els, Now, Session#session{waiting = Rest})
+        {_, gone} ->
+            respond([], Now, Session);
+        {_, {{_, _, Limit}, _}} ->
+            [Room, Most] = [ecm_answer:room(Limit, Attrs) || Attrs <- [attributes(Session), []]],
+            {Els, Bounces, Left} = ecm_deliveries:take(Room, Most, Agreement, Deliveries),
+            respond(Els, Now, lists:foldl(fun act/2, Session#session{deliveries = Left}, Bounces))
     end.
 
-%% Answers the oldest open request with these elements, the last one first.
--spec respond([El :: iodata()], ms(), session()) -> session().
-respond(Els, Now, #session{requests = Requests, unconfirmed = Given} = Session) ->
-    Answer = ecm_answer:payload(attributes(Session), lists:reverse(Els)),
+%% Answers the oldest open request with these elements.
+-spec respond([ecm_outbox:el()], ms(), session()) -> session().
+respond(Els, Now, #session{requests = Requests, deliveries = Deliveries} = Session) ->
+    Answer = ecm_answer:payload(attributes(Session), Els),
     {Rid, _} = ecm_requests:oldest(Requests),
-    Noted = ecm_unconfirmed:add(Rid, Els, Now, Given),
-    expire(Now, answer(Answer, Session#session{phase = running, unconfirmed = Noted})).
+    Given = ecm_deliveries:given(Rid, Els, Now, Deliveries),
+    expire(Now, answer(Answer, Session#session{phase = running, deliveries = Given})).
 
 %% Those of the answer to the oldest open request. It says up to which RID all requests have been
 %% received, unless that is its own (9.1).
@@ -310,9 +326,10 @@ attributes(#session{agreement = Agreement, requests = Requests}) ->
 
 %% Answers the oldest open request.
 -spec answer(ecm_answer:answer(), session()) -> session().
-answer(Answer, #session{requests = Requests} = Session) ->
+answer(Answer, #session{requests = Requests, agreement = Agreement} = Session) ->
     {_, Holder} = ecm_requests:oldest(Requests),
-    tell(Holder, Answer, Session#session{requests = ecm_requests:answer(Answer, Requests)}).
+    Max = ecm_agreement:limit(max_waiting_size, Agreement),
+    tell(Holder, Answer, Session#session{requests = ecm_requests:answer(Answer, Max, Requests)}).
 
 -spec tell(ecm_requests:holder(), ecm_answer:answer(), session()) -> session().
 tell(gone, _, Session) -> Session;
@@ -356,14 +373,14 @@ expired(Now, #session{expires = Expires, requests = Requests} = Session) ->
 %% (13).
 -spec terminated(session()) -> session().
 terminated(Session) ->
-    Told = answer_first(terminate(undefined, [], Session), empty, Session),
+    Told = answer_first(fun(_) -> terminate(undefined, [], Session) end, empty, Session),
     finish(empty, <<"item-not-found">>, terminated, Told).
 
-%% The end, by this side. What waits goes with the first answer, and is left nevertheless: many
-%% clients look at nothing else when they are told of an end.
+%% The end, by this side. What waits goes with the first answer, as far as it has room beside the error;
+%% and is left nevertheless: many clients look at nothing else when they are told of an end.
 -spec closed(ecm_answer:condition(), session()) -> session().
-closed(Condition, #session{waiting = Waiting} = Session) ->
-    First = terminate(Condition, lists:reverse(Waiting), Session),
+closed(Condition, #session{deliveries = Deliveries} = Session) ->
+    First = fun(Room) -> terminate(Condition, ecm_deliveries:ending(Room, Deliveries), Session) end,
     Others = terminate(Condition, [], Session),
     finish(Others, Condition, closed, answer_first(First, Others, Session)).
 
@@ -378,13 +395,15 @@ violated(Condition, Holder, Session) ->
 terminate(Condition, Els, #session{agreement = Agreement}) ->
     ecm_answer:terminate(Condition, Els, ecm_agreement:knows_conditions(Agreement)).
 
-%% Answers the oldest open request that somebody waits for, if there is one; those before: `Others'.
--spec answer_first(ecm_answer:answer(), Others :: ecm_answer:answer(), session()) -> session().
+%% Answers the oldest open request that somebody waits for, if there is one, with what `First' makes of
+%% the room for elements there; those before: `Others'.
+-spec answer_first(First :: fun((integer()) -> ecm_answer:answer()), Others :: ecm_answer:answer(),
+                   session()) -> session().
 answer_first(First, Others, #session{requests = Requests} = Session) ->
     case ecm_requests:oldest(Requests) of
         none -> Session;
         {_, gone} -> answer_first(First, Others, answer(Others, Session));
-        {_, _} -> answer(First, Session)
+        {_, {{_, _, Limit}, _}} -> answer(First(ecm_answer:room_at_end(Limit)), Session)
     end.
 
 %% Answers all requests. Later ones will be told the condition.

@@ -5,9 +5,12 @@
 
 -module(ecm_stream).
 
--export([start/2]).
+-export([begun/2, closed/0, ended/0, received/1, start/2]).
 -export([change_shaper/2, close/1, controlling_process/2, get_owner/1, get_transport/1, peername/1,
          reset_stream/1, send_xml/2, setopts/2, sockname/1]).
+
+-define(STANZAS, [<<"message">>, <<"presence">>, <<"iq">>]).
+-define(STREAMS, <<"http://etherx.jabber.org/streams">>).
 
 -type socket() :: {?MODULE, Client :: ecm_peer:address()}.
 
@@ -16,6 +19,39 @@
 start(Client, Opts) ->
     {ok, Session} = ejabberd_c2s:start(?MODULE, {?MODULE, Client}, [{xml_socket, true} | Opts]),
     Session.
+
+%% What the client does. It comes to the process behind what has come before.
+
+%% @doc The client begins the stream, anew or for the first time.
+-spec begun(Server :: binary(), Lang :: binary()) -> ok.
+begun(Server, Lang) ->
+    event({xmlstreamstart, <<"stream:stream">>,
+           [{<<"to">>, Server}, {<<"version">>, <<"1.0">>}, {<<"xml:lang">>, Lang},
+            {<<"xmlns">>, <<"jabber:client">>}, {<<"xmlns:stream">>, ?STREAMS}]}).
+
+%% @doc An element has come. What is no stanza, and in their namespace, ends the stream (RFC 6120,
+%% section 4.9.3.24). ejabberd would drop it.
+-spec received(ecm_body:xmlel()) -> ok.
+received({xmlel, Name, Attrs, _} = Element) ->
+    case lists:member(Name, ?STANZAS) orelse lists:keymember(<<"xmlns">>, 1, Attrs) of
+        true -> event({xmlstreamelement, Element});
+        false -> xmpp_stream_in:send(self(), xmpp:serr_unsupported_stanza_type())
+    end.
+
+%% @doc The client has ended the stream.
+-spec ended() -> ok.
+ended() -> event({xmlstreamend, <<"stream:stream">>}).
+
+%% @doc The client has gone.
+-spec closed() -> ok.
+closed() -> event(closed).
+
+-spec event(term()) -> ok.
+event(Event) ->
+    self() ! {'$gen_event', Event},
+    ok.
+
+%% What ejabberd_c2s does.
 
 -spec send_xml(socket(), tuple()) -> ok | {error, closed}.
 send_xml(_, {xmlstreamelement, Element}) -> ecm_c2s:send(Element);

@@ -9,17 +9,31 @@
 
 -include_lib("ejabberd/include/logger.hrl").
 
+%% Bytes of elements; to collect for each one would take longer than to read it.
+-define(GARBAGE, 262144).
+
 %% @doc Routes the stanzas among these elements, which are as they were for the client, the oldest
 %% first. `State' is that of ejabberd_c2s. Stream management (XEP-0198) routes by itself what was
 %% sent since it began.
--spec route([iodata()], State :: map()) -> ok.
+-spec route([ecm_outbox:el()], State :: map()) -> ok.
 route(Elements, #{jid := _} = State) ->
-    Binaries = lists:map(fun iolist_to_binary/1, Elements),
-    lists:foreach(fun route_element/1, unmanaged(Binaries, State));
+    route_all(unmanaged(Elements, State), 0);
 route(_, _) ->
     ok.
 
--spec unmanaged([binary()], State :: map()) -> [binary()].
+%% One by one: an element that is read takes many times its size, and this is a process that has
+%% nothing else to do any more. What is left of those before goes after every `?GARBAGE' bytes.
+-spec route_all([ecm_outbox:el()], Bytes :: non_neg_integer()) -> ok.
+route_all([], _) ->
+    ok;
+route_all(Elements, Bytes) when Bytes >= ?GARBAGE ->
+    _ = erlang:garbage_collect(),
+    route_all(Elements, 0);
+route_all([Element | Rest], Bytes) ->
+    route_element(Element),
+    route_all(Rest, Bytes + byte_size(Element)).
+
+-spec unmanaged([ecm_outbox:el()], State :: map()) -> [ecm_outbox:el()].
 unmanaged(Elements, #{mgmt_state := State}) when State =/= inactive ->
     case lists:splitwith(fun(Element) -> not begins_management(Element) end, Elements) of
         {Before, [_ | _]} -> Before;
@@ -28,14 +42,22 @@ unmanaged(Elements, #{mgmt_state := State}) when State =/= inactive ->
 unmanaged(Elements, _) ->
     Elements.
 
--spec begins_management(binary()) -> boolean().
+-spec begins_management(ecm_outbox:el()) -> boolean().
 begins_management(<<"<enabled ", _/binary>>) -> true;
 begins_management(<<"<resumed ", _/binary>>) -> true;
 begins_management(_) -> false.
 
--spec route_element(binary()) -> ok.
+-spec route_element(ecm_outbox:el()) -> ok.
 route_element(Element) ->
-    try xmpp:decode(fxml_stream:parse_element(Element), <<"jabber:client">>, [ignore_els]) of
+    route_parsed(fxml_stream:parse_element(Element)).
+
+%% What is empty and no presence has stood in for what was too long (ecm_bounce), for this session
+%% alone.
+-spec route_parsed(tuple()) -> ok.
+route_parsed({xmlel, Name, _, []}) when Name =/= <<"presence">> ->
+    ok;
+route_parsed(Element) ->
+    try xmpp:decode(Element, <<"jabber:client">>, [ignore_els]) of
         Decoded -> route_stanza(Decoded, xmpp:is_stanza(Decoded))
     catch
         error:{xmpp_codec, Reason} ->

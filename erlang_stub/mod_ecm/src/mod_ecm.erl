@@ -33,6 +33,10 @@
 %% Stanzas in one body, or for a client that is away, where there is no limit.
 -define(MANY, 1000000000).
 
+%% What a session may keep and send.
+-define(LIMITS,
+        [max_concat, max_answer, max_stanza_to_client, max_waiting, max_waiting_size]).
+
 %% What ejabberd stops first: with `ejabberdctl stop' the session manager, else its listeners.
 -define(STOPPED_FIRST, [ejabberd_listener, ejabberd_sm]).
 
@@ -46,10 +50,12 @@ tcp_init(ListenSocket, Opts) ->
     {ok, Name} = inet:sockname(ListenSocket),
     ecm_c2s:add_hooks(),
     ecm_key:start(),
+    ecm_farewell:start(),
     ecm_gate:start(),
     limit_sending(inet:getopts(ListenSocket, [send_timeout]), ListenSocket, Opts),
     start_tls(proplists:get_bool(tls, Opts)),
-    sure(check_times(option(ping_interval, Opts), option(dead_time, Opts)), Name),
+    Related = [ping_interval, dead_time, max_stanza_to_client, max_waiting_size],
+    sure(check(options(Related, Opts)), Name),
     sure(permit(Name, Opts), Name),
     with_secret(Name, Opts).
 
@@ -67,9 +73,13 @@ permit(_, Opts) ->
         [Option | _] -> {error, io_lib:format("'~s' is for a UNIX socket", [Option])}
     end.
 
--spec check_times(pos_integer(), pos_integer()) -> ok | {error, string()}.
-check_times(PingInterval, DeadTime) when PingInterval < DeadTime -> ok;
-check_times(_, _) -> {error, "'dead_time' has to be longer than 'ping_interval'"}.
+-spec check(#{atom() => term()}) -> ok | {error, string()}.
+check(#{ping_interval := Interval, dead_time := Time}) when Interval >= Time ->
+    {error, "'dead_time' has to be longer than 'ping_interval'"};
+check(#{max_stanza_to_client := Longest, max_waiting_size := Size}) when Longest > Size ->
+    {error, "'max_waiting_size' has to hold a stanza of 'max_stanza_to_client'"};
+check(_) ->
+    ok.
 
 -spec with_secret(ecm_peer:peer(), opts()) -> opts().
 with_secret(Name, Opts) ->
@@ -167,7 +177,10 @@ listen_options() ->
      {max_inactivity, 90},
      {max_pause, 120},
      {max_concat, ?MANY},
+     {max_answer, 262144},
+     {max_stanza_to_client, 16777216},
      {max_waiting, 5000},
+     {max_waiting_size, 20971520},
      {hibernate_after, 0}].
 
 -spec listen_opt_type(atom()) -> econf:validator().
@@ -186,7 +199,9 @@ listen_opt_type(max_wait) -> seconds();
 listen_opt_type(max_hold) -> econf:int(1, 2);
 listen_opt_type(max_inactivity) -> seconds();
 listen_opt_type(max_pause) -> seconds();
-listen_opt_type(Name) when Name =:= max_concat; Name =:= max_waiting ->
+listen_opt_type(max_stanza_to_client) -> econf:int(?LEAST_MAX_PACKET, ?GREATEST_MAX_PACKET);
+listen_opt_type(Name) when Name =:= max_concat; Name =:= max_answer;
+                           Name =:= max_waiting; Name =:= max_waiting_size ->
     econf:and_then(econf:pos_int(unlimited), fun most/1);
 listen_opt_type(hibernate_after) ->
     econf:either(econf:int(0, 0), econf:timeout(second, infinity)).
@@ -228,12 +243,11 @@ request(Opts) ->
 
 -spec session_options(opts()) -> ecm_c2s:options().
 session_options(Opts) ->
-    Limits = [max_wait, max_hold, max_inactivity, max_pause, max_concat],
+    Times = [max_wait, max_hold, max_inactivity, max_pause],
     C2s = [access, shaper, max_stanza_size, max_fsm_queue],
     ecm_shared:term(
-      #{session => maps:from_list([{Option, option(Option, Opts)} || Option <- Limits]),
+      #{session => (options(Times, Opts))#{limits => options(?LIMITS, Opts)},
         c2s => [{Option, option(Option, Opts)} || Option <- C2s],
-        max_waiting => option(max_waiting, Opts),
         hibernate_after => option(hibernate_after, Opts)}).
 
 -spec dialogue_options(opts()) -> map().
@@ -245,6 +259,10 @@ dialogue_options(Opts) ->
         undefined -> Named;
         Secret -> Named#{secret => Secret()}
     end.
+
+-spec options([atom()], opts()) -> #{atom() => term()}.
+options(Names, Opts) ->
+    maps:from_list([{Name, option(Name, Opts)} || Name <- Names]).
 
 -spec option(atom(), opts()) -> term().
 option(Option, Opts) ->

@@ -5,7 +5,7 @@
 -include_lib("eunit/include/eunit.hrl").
 
 -define(OPTIONS, #{max_wait => 50, max_hold => 2, max_inactivity => 90, max_pause => 120,
-                   max_concat => 5}).
+                   limits => #{max_concat => 5}}).
 
 body(Attrs) ->
     maps:merge(#{rid => 7, to => <<"localhost">>, els => []}, Attrs).
@@ -37,8 +37,7 @@ as_the_client_wants_test() ->
     ?assertEqual(2, ecm_agreement:hold(Agreement)),
     ?assertEqual(3, ecm_agreement:requests(Agreement)),
     ?assertEqual(90000, ecm_agreement:inactivity(Agreement)),
-    ?assertEqual(120000, ecm_agreement:max_pause(Agreement)),
-    ?assertEqual(5, ecm_agreement:max_concat(Agreement)),
+    ?assertEqual(5, ecm_agreement:limit(max_concat, Agreement)),
     ?assertNot(ecm_agreement:is_polling(Agreement)).
 
 what_is_too_much_is_lowered_test() ->
@@ -47,6 +46,12 @@ what_is_too_much_is_lowered_test() ->
     ?assertEqual(2, ecm_agreement:hold(agreed(Attrs))),
     ?assertEqual([<<"50">>, <<"2">>, <<"4">>],
                  [told(Name, Attrs) || Name <- [<<"wait">>, <<"hold">>, <<"requests">>]]).
+
+a_pause_may_be_as_long_as_it_may_test() ->
+    [?assertEqual(Permitted, ecm_agreement:permitted(Request, agreed(#{})))
+     || {Request, Permitted} <- [{#{rid => 8}, #{rid => 8}},
+                                 {#{rid => 8, pause => 120}, #{rid => 8, pause => 120}},
+                                 {#{rid => 8, pause => 121}, #{rid => 8}}]].
 
 a_client_that_does_not_say_is_a_usual_one_test() ->
     ?assertEqual(50000, ecm_agreement:wait(agreed(#{}))),

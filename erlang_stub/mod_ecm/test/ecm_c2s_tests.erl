@@ -6,10 +6,9 @@
 
 -include_lib("eunit/include/eunit.hrl").
 
--import(ecm_user, [answer/0, answer/1, ask/3, await_sleep/1, deliver/2, open/1, open/2, routed/0]).
+-import(ecm_user, [answer/0, answer/1, ask/3, ask/4, await_sleep/1, deliver/2, exchange/1, open/1,
+                   open/2, routed/0]).
 
-%% As ecm_user has it.
--define(LIMIT, 1000000).
 -define(MESSAGE, "<message xmlns='jabber:client' to='romeo@chat.example'>"
                  "<body>~s</body></message>").
 
@@ -23,7 +22,8 @@ session_test_() ->
             fun what_waits_is_in_the_answer_to_the_next_request/0,
             fun a_request_of_another_session_of_this_process_is_refused/0,
             fun a_process_without_a_bosh_session_refuses/0,
-            fun no_xml_is_a_bad_request/0,
+            fun no_xml_ends_the_session/0,
+            fun what_nothing_can_be_made_of_ends_the_session/0,
             fun a_client_that_has_gone_is_sent_nothing/0,
             fun a_client_may_go_before_its_session_begins/0,
             fun a_session_sleeps_once_nothing_is_to_be_done/0,
@@ -41,7 +41,11 @@ session_test_() ->
             fun a_client_that_terminates_is_answered/0,
             fun an_error_of_the_stream_ends_the_session/0,
             fun a_host_that_is_not_served_is_unknown/0,
+            fun who_has_held_nothing_is_told_why_it_has_ended/0,
             fun what_is_no_stanza_ends_the_stream/0,
+            fun a_stanza_that_is_too_long_comes_back/0,
+            fun what_a_client_sends_too_fast_waits/0,
+            fun its_turn_comes/0,
             fun the_address_of_a_client/0]]}.
 
 %% What an earlier test has left.
@@ -92,9 +96,7 @@ what_waits_is_in_the_answer_to_the_next_request() ->
 a_request_of_another_session_of_this_process_is_refused() ->
     {Session, Sid} = User = open(#{}),
     {ok, Session, Nonce} = ecm_sid:find(ecm_user:key(), Sid),
-    Body = <<"<body rid='2' sid='", Sid/binary,
-             "' xmlns='http://jabber.org/protocol/httpbind'/>">>,
-    ecm_c2s:request(Session, Nonce bxor 1, Body, {self(), 7, 5000}),
+    ecm_c2s:request(Session, Nonce bxor 1, {violates, <<"bad-request">>}, exchange(7)),
     {7, 200, Answer} = answer(),
     ?assertMatch(#{<<"type">> := <<"terminate">>, <<"condition">> := <<"item-not-found">>},
                  attributes(Answer)),
@@ -106,24 +108,39 @@ a_request_of_another_session_of_this_process_is_refused() ->
 %% As one of ejabberd's own clients, which got the pid of a session that is over.
 a_process_without_a_bosh_session_refuses() ->
     Session = ecm_user:start(#{}),
-    ecm_c2s:request(Session, 1, <<"<body/>">>, {self(), 7, 5000}),
+    ecm_c2s:request(Session, 1, {violates, <<"bad-request">>}, exchange(7)),
     {7, 200, Answer} = answer(),
     ?assertMatch(#{<<"condition">> := <<"item-not-found">>}, attributes(Answer)),
     ecm_user:stop(Session).
 
-no_xml_is_a_bad_request() ->
+%% The held request is answered, too, and what waits is routed.
+no_xml_ends_the_session() ->
+    {Session, _} = User = open(#{}),
+    Monitor = monitor(process, Session),
+    ask(User, 2, []),
+    ask(User, 3, "<message>&no;</message>"),
+    ?assertMatch({200, #{<<"type">> := <<"terminate">>, <<"condition">> := <<"bad-request">>}},
+                 attributes(answer(3))),
+    ?assertMatch({200, #{<<"type">> := <<"terminate">>, <<"condition">> := <<"other-request">>}},
+                 attributes(answer(2))),
+    ?assertEqual(normal, receive {'DOWN', Monitor, process, _, Reason} -> Reason end).
+
+what_nothing_can_be_made_of_ends_the_session() ->
     {Session, Sid} = open(#{}),
+    Monitor = monitor(process, Session),
     {ok, Session, Nonce} = ecm_sid:find(ecm_user:key(), Sid),
-    ecm_c2s:request(Session, Nonce, <<"<body">>, {self(), 7, 5000}),
-    {7, 400, Answer} = answer(),
-    ?assertMatch(#{<<"condition">> := <<"bad-request">>}, attributes(Answer)),
-    ecm_user:stop(Session).
+    ecm_c2s:request(Session, Nonce, {violates, <<"policy-violation">>}, exchange(7)),
+    ?assertMatch({200, #{<<"type">> := <<"terminate">>,
+                         <<"condition">> := <<"policy-violation">>}}, attributes(answer(7))),
+    ?assertEqual(normal, receive {'DOWN', Monitor, process, _, Reason} -> Reason end),
+    ecm_farewell:answer(Session, Nonce, exchange(8)),
+    ?assertMatch({200, #{<<"condition">> := <<"policy-violation">>}}, attributes(answer(8))).
 
 %% The session keeps what comes for the next request.
 a_client_that_has_gone_is_sent_nothing() ->
     {Session, _} = User = open(#{}),
     ask(User, 2, []),
-    ecm_c2s:gone(Session, {self(), 2, ?LIMIT}),
+    ecm_c2s:gone(Session, exchange(2)),
     deliver(User, <<"hello">>),
     await_sleep(User),
     receive {answer, 2, _, _} = Answer -> error(Answer) after 0 -> ok end,
@@ -134,7 +151,7 @@ a_client_that_has_gone_is_sent_nothing() ->
 
 a_client_may_go_before_its_session_begins() ->
     Session = ecm_user:start(#{}),
-    ecm_c2s:gone(Session, {self(), 1, 5000}),
+    ecm_c2s:gone(Session, exchange(1)),
     _ = sys:get_state(Session),
     ?assertEqual([], [Line || {error, _} = Line <- ecm_log:lines()]),
     ecm_user:stop(Session).
@@ -266,13 +283,9 @@ requests_of_the_last_moment_are_refused() ->
      || Rid <- [2, 3]].
 
 a_client_that_terminates_is_answered() ->
-    {Session, Sid} = open(#{}),
-    {ok, Session, Nonce} = ecm_sid:find(ecm_user:key(), Sid),
+    {Session, _} = User = open(#{}),
     Monitor = monitor(process, Session),
-    Body = iolist_to_binary(["<body rid='2' sid='", Sid, "' type='terminate' "
-                             "xmlns='http://jabber.org/protocol/httpbind'>", text("last"),
-                             "</body>"]),
-    ecm_c2s:request(Session, Nonce, Body, {self(), 2, ?LIMIT}),
+    ask(User, 2, "type='terminate'", text("last")),
     {200, Answer} = answer(2),
     ?assertMatch(#{<<"type">> := <<"terminate">>}, attributes(Answer)),
     ?assertEqual(<<"last">>, receive_routed()),
@@ -298,6 +311,64 @@ a_host_that_is_not_served_is_unknown() ->
     {200, Answer} = answer(2),
     ?assertMatch(#{<<"type">> := <<"terminate">>, <<"condition">> := <<"host-unknown">>},
                  attributes(Answer)).
+
+%% With the next request, whatever that is.
+who_has_held_nothing_is_told_why_it_has_ended() ->
+    {Session, Sid} = open(#{}),
+    {ok, Session, Nonce} = ecm_sid:find(ecm_user:key(), Sid),
+    Monitor = monitor(process, Session),
+    ejabberd_c2s:send(Session, xmpp:serr_conflict()),
+    ?assertEqual(normal, receive {'DOWN', Monitor, process, _, Reason} -> Reason end),
+    ecm_farewell:answer(Session, Nonce, exchange(2)),
+    {200, Answer} = answer(2),
+    ?assertMatch(#{<<"type">> := <<"terminate">>, <<"condition">> := <<"remote-stream-error">>},
+                 attributes(Answer)),
+    ?assertMatch({match, _}, re:run(Answer, "<stream:error.*<conflict ")).
+
+%% Its client gets its envelope.
+a_stanza_that_is_too_long_comes_back() ->
+    {Session, _} = User = open(#{limits => #{max_stanza_to_client => 1000}}),
+    ask(User, 2, []),
+    deliver(User, binary:copy(<<"x">>, 1000)),
+    ?assertEqual([<<>>], texts(answer(2))),
+    ?assertEqual(<<>>, receive_routed()),
+    ask(User, 3, []),
+    deliver(User, <<"short">>),
+    ?assertEqual([<<"short">>], texts(answer(3))),
+    ?assertMatch(["ECM session: a stanza of 1" ++ _],
+                 [Line || {warning, Line} <- ecm_log:lines()]),
+    ended(Session),
+    ?assertEqual([<<"short">>], routed()).
+
+%% It is in its session, which takes no more of it than there may be requests at once.
+what_a_client_sends_too_fast_waits() ->
+    {Session, _} = User = open(#{}),
+    Monitor = monitor(process, Session),
+    limit(Session, p1_shaper:new(1)),
+    [ask(User, Rid, text("never")) || Rid <- [2, 3]],
+    _ = sys:get_state(Session),
+    ?assertEqual([], routed()),
+    ask(User, 4, []),
+    ?assertMatch({200, #{<<"condition">> := <<"item-not-found">>}}, attributes(answer(4))),
+    [?assertMatch({200, #{<<"condition">> := <<"other-request">>}}, attributes(answer(Rid)))
+     || Rid <- [2, 3]],
+    ?assertEqual(normal, receive {'DOWN', Monitor, process, _, Reason} -> Reason end),
+    ?assertEqual([], routed()).
+
+its_turn_comes() ->
+    {Session, _} = User = open(#{}),
+    limit(Session, p1_shaper:new(400)),
+    [ask(User, Rid, text(Text)) || {Rid, Text} <- [{2, "one"}, {3, "two"}]],
+    ?assertEqual([<<"one">>, <<"two">>], [receive_routed(), receive_routed()]),
+    ?assertEqual([], texts(answer(2))),
+    ecm_user:stop(Session).
+
+%% In its process, as ejabberd_c2s does it.
+limit(Session, Shaper) ->
+    sys:replace_state(Session, fun(State) ->
+                                       ok = ecm_stream:change_shaper(socket, Shaper),
+                                       State
+                               end).
 
 what_is_no_stanza_ends_the_stream() ->
     {Session, _} = User = open(#{}),
@@ -328,6 +399,8 @@ texts({200, Body}) ->
     {xmlel, <<"body">>, _, Children} = fxml_stream:parse_element(Body),
     [fxml:get_subtag_cdata(Child, <<"body">>) || {xmlel, <<"message">>, _, _} = Child <- Children].
 
+attributes({Status, Body}) ->
+    {Status, attributes(Body)};
 attributes(Body) ->
     {xmlel, <<"body">>, Attributes, _} = fxml_stream:parse_element(Body),
     maps:from_list(Attributes).

@@ -5,31 +5,46 @@
 
 -module(ecm_conversation).
 
--export([answer/1, idle/1, options/0, talk/2]).
+-export([answer/1, exchange/1, idle/1, options/0, options/1, send/2, talk/2, talk/3]).
 
 -include_lib("eunit/include/eunit.hrl").
 
-%% What happens. A request has a RID and perhaps attributes and an exchange, which is the RID if
-%% none is named. `says' lets elements with these names wait, and flushes; `keeps' only lets them
-%% wait. `time' is only allowed when something is due. `left' is what remains undelivered.
+%% What happens. A request has a RID and perhaps attributes and the name of an exchange, or that and
+%% its limit; the RID if none is named. `says' lets elements with these names wait, and flushes;
+%% `keeps' only lets them wait. `time' is only allowed when something is due. `left' is what remains undelivered.
 %%
 %% What comes of it are actions, but answers are shorter: {Exchange, Elements}, or
 %% {Exchange, Attributes, Elements}, or with another status than 200 {Exchange, Status, Attributes,
-%% Elements}; and to `left' the names of elements.
+%% Elements}; {bounce, Name, Bytes}; and to `left' the names of elements.
 
 %% @doc Returns limits for sessions.
 options() ->
-    #{max_wait => 60, max_hold => 2, max_inactivity => 90, max_pause => 120, max_concat => 3}.
+    options(#{}).
+
+%% @doc The same, with some of what a session may keep and send.
+options(Limits) ->
+    #{max_wait => 60, max_hold => 2, max_inactivity => 90, max_pause => 120,
+      limits => maps:merge(#{max_concat => 3, max_answer => 1000000, max_waiting => 1000,
+                             max_stanza_to_client => 1000000, max_waiting_size => 1000000},
+                           Limits)}.
+
+%% @doc Returns an exchange of this name, which can carry more than anybody sends here.
+exchange({Name, Limit}) -> {here, Name, Limit};
+exchange(Name) -> exchange({Name, 1000000}).
 
 %% @doc Lets a client that asks for a session with these attributes, its RID being 1, have a
 %% conversation after it got the stream features. Returns the session as it is then. An attribute
 %% that is `none' is not there.
 talk(Attrs, Steps) ->
+    talk(#{}, Attrs, Steps).
+
+%% @doc The same, with such limits.
+talk(Limits, Attrs, Steps) ->
     Body = maps:merge(#{rid => 1, to => <<"localhost">>, wait => 60, hold => 1, ver => <<"1.11">>,
                         els => []}, Attrs),
     Given = maps:filter(fun(_, Value) -> Value =/= none end, Body),
-    {[], New} = ecm_session:new(Given, 1, <<"SID">>, options(), 0),
-    {[{answer, 1, 200, _}], Begun} = happen({says, [features]}, 0, New),
+    {[], New} = ecm_session:new(Given, exchange(1), <<"SID">>, options(Limits), 0),
+    {[{answer, _, 200, _}], Begun} = happen({says, [features]}, 0, New),
     lists:foldl(fun step/2, Begun, Steps).
 
 %% @doc Returns a session as nearly all are nearly always: one request is held, with this RID, and
@@ -48,12 +63,14 @@ happen({asks, Rid}, Now, Session) ->
 happen({asks, Rid, Attrs}, Now, Session) ->
     happen({asks, Rid, Attrs, Rid}, Now, Session);
 happen({asks, Rid, Attrs, Exchange}, Now, Session) ->
-    ecm_session:request(maps:merge(#{rid => Rid, els => []}, Attrs), Exchange, Now, Session);
+    ecm_session:request(maps:merge(#{rid => Rid, els => []}, Attrs), exchange(Exchange), Now,
+                        Session);
+happen({violates, Condition, Exchange}, _, Session) ->
+    ecm_session:violate(Condition, exchange(Exchange), Session);
 happen({vanishes, Exchange}, Now, Session) ->
-    ecm_session:gone(Exchange, Now, Session);
+    ecm_session:gone(exchange(Exchange), Now, Session);
 happen({keeps, Names}, _, Session) ->
-    Send = fun(Name, S) -> ecm_session:send(["<", atom_to_list(Name), "/>"], S) end,
-    {[], lists:foldl(Send, Session, Names)};
+    {[], lists:foldl(fun(Name, S) -> send(element_of(Name), S) end, Session, Names)};
 happen({says, Names}, Now, Session) ->
     {[], Next} = happen({keeps, Names}, Now, Session),
     ecm_session:flush(Now, Next);
@@ -66,17 +83,32 @@ happen(time, Now, Session) ->
 happen(left, _, Session) ->
     {ecm_session:undelivered(Session), Session}.
 
+%% With a size, so many bytes.
+element_of({Name, Bytes}) ->
+    Text = binary:copy(<<"x">>, Bytes - 5 - 2 * length(atom_to_list(Name))),
+    iolist_to_binary(io_lib:format("<~s>~s</~s>", [Name, Text, Name]));
+element_of(Name) ->
+    iolist_to_binary(io_lib:format("<~s/>", [Name])).
+
+%% @doc Lets an element wait that may be as long as it is.
+send(El, Session) ->
+    {[], Next} = ecm_session:send(El, Session),
+    Next.
+
 readable(Actions) ->
     lists:map(fun read/1, Actions).
 
-read({answer, Exchange, Status, Content}) ->
+read({answer, {here, Exchange, _}, Status, Content}) ->
     case {Status, answer(Content)} of
         {200, {Attrs, Els}} when Attrs =:= #{} -> {Exchange, Els};
         {200, {Attrs, Els}} -> {Exchange, Attrs, Els};
         {_, {Attrs, Els}} -> {Exchange, Status, Attrs, Els}
     end;
-read(["<", Name, "/>"]) ->
-    list_to_atom(Name);
+read({bounce, Instead, Bytes, _}) ->
+    {bounce, read(Instead), Bytes};
+read(El) when is_binary(El) ->
+    [_, Name | _] = re:split(El, "[</>]"),
+    binary_to_atom(Name);
 read(Action) ->
     Action.
 

@@ -14,12 +14,15 @@
 a_request_goes_to_its_session_test() ->
     Body = body(sid(self())),
     InFlight = route(Body),
-    ?assertEqual({request, ?NONCE, Body, ?EXCHANGE}, receive {ecm, Given} -> Given end),
+    {ok, _, Content} = ecm_body:head(Body),
+    ?assertEqual({request, ?NONCE, {#{rid => 2}, Content, byte_size(Body)}, ?EXCHANGE},
+                 receive {ecm, Given} -> Given end),
     ?assertEqual([{7, self()}], ecm_in_flight:all(InFlight)).
 
 %% However it is written.
 any_body_of_a_session_goes_to_it_test_() ->
-    [?_assertMatch({request, ?NONCE, Body, _}, given(Body))
+    [?_assertMatch({request, ?NONCE, {#{rid := 2}, _, Size}, _} when Size =:= byte_size(Body),
+                   given(Body))
      || Sid <- [sid(self())],
         Body <- [<<"<?xml version='1.0'?>\n", (body(Sid))/binary>>,
                  <<16#EF, 16#BB, 16#BF, (body(Sid))/binary>>,
@@ -30,11 +33,24 @@ any_body_of_a_session_goes_to_it_test_() ->
 
 %% Also one whose fault is for the session to judge.
 a_fault_goes_to_its_session_test_() ->
-    [?_assertMatch({request, ?NONCE, Body, _}, given(Body))
+    [?_assertMatch({request, ?NONCE, Request, _}, given(Body))
      || Sid <- [sid(self())],
-        Body <- [<<"<body sid='", Sid/binary, "' xmlns='http://jabber.org/protocol/httpbind'/>">>,
-                 <<"<body pause='x' ", (tail(Sid))/binary>>,
-                 <<(body(Sid))/binary, "<">>]].
+        {Request, Body} <- [{violates(<<"bad-request">>), Body} || Body <- bad(Sid)]
+            ++ [{violates(<<"policy-violation">>), Body} || Body <- too_long(Sid)]].
+
+violates(Condition) ->
+    {violates, Condition}.
+
+bad(Sid) ->
+    [<<"<body sid='", Sid/binary, "' xmlns='http://jabber.org/protocol/httpbind'/>">>,
+     <<"<body pause='x' ", (tail(Sid))/binary>>].
+
+%% As ECM says, or as it is.
+too_long(Sid) ->
+    Body = body(Sid),
+    Begun = binary:part(Body, 0, byte_size(Body) - 2),
+    [{truncated, <<Begun/binary, ">">>},
+     <<Begun/binary, $>, (binary:copy(<<" ">>, ?MAX_SIZE))/binary>>].
 
 given(Body) ->
     _ = route(Body),
@@ -57,6 +73,13 @@ a_request_without_a_session_is_answered_test_() ->
              {"no RID", <<"<body xmlns='http://jabber.org/protocol/httpbind'/>">>, 400,
               <<"bad-request">>},
              {"too long", binary:copy(<<" ">>, ?MAX_SIZE + 1), 403, <<"policy-violation">>},
+             {"truncated in its start tag", {truncated, <<"<body rid='1' ">>}, 403,
+              <<"policy-violation">>},
+             {"truncated, and of no session",
+              {truncated, <<"<body rid='1' xmlns='http://jabber.org/protocol/httpbind'><a">>}, 403,
+              <<"policy-violation">>},
+             {"truncated, with a forged SID", {truncated, body(forged(sid(self())))}, 200,
+              <<"item-not-found">>},
              {"an empty SID", body(<<>>), 200, <<"item-not-found">>},
              {"a SID of elsewhere", body(<<"abc">>), 200, <<"item-not-found">>},
              {"a forged SID", body(forged(sid(self()))), 200, <<"item-not-found">>},
@@ -77,19 +100,26 @@ refusal(Condition) ->
     {_, Body} = ecm_answer:content(ecm_answer:terminate(Condition, [], true)),
     Body.
 
-the_session_has_ended_test() ->
-    {Session, Monitor} = spawn_monitor(fun() -> ok end),
-    receive {'DOWN', Monitor, process, _, _} -> ok end,
-    InFlight = route(body(sid(Session))),
-    ?assertEqual({7, 200, refusal(<<"item-not-found">>)}, answer()),
-    ?assertEqual(0, ecm_in_flight:size(InFlight)).
+%% What it has left to say is said.
+the_session_has_ended_test_() ->
+    {setup, fun() -> ok = ecm_farewell:start() end,
+     fun(_) -> ecm_user:stop(whereis(ecm_farewell)) end,
+     [fun() ->
+              {Session, Monitor} = spawn_monitor(Last),
+              receive {'DOWN', Monitor, process, _, _} -> ok end,
+              InFlight = route(body(sid(Session))),
+              ?assertEqual({7, 200, Answer}, answer()),
+              ?assertEqual(0, ecm_in_flight:size(InFlight))
+      end || {Last, Answer} <-
+                 [{fun() -> ok end, refusal(<<"item-not-found">>)},
+                  {fun() -> ecm_farewell:leave(?NONCE, 200, <<"why">>, 1000) end, <<"why">>}]]}.
 
 a_body_may_be_as_long_as_the_limit_test_() ->
     Body = body(sid(self())),
     Padding = binary:copy(<<" ">>, ?MAX_SIZE - byte_size(Body)),
     [fun() ->
              _ = route(Long, MaxSize),
-             ?assertMatch({request, _, Long, _}, receive {ecm, Given} -> Given end)
+             ?assertMatch({request, _, {#{rid := 2}, _, _}, _}, receive {ecm, Given} -> Given end)
      end || {Long, MaxSize} <- [{<<Body/binary, Padding/binary>>, ?MAX_SIZE},
                                 {<<Body/binary, Padding/binary, " ">>, infinity}]].
 

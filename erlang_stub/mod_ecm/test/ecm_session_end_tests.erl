@@ -7,7 +7,7 @@
 
 -include_lib("eunit/include/eunit.hrl").
 
--import(ecm_conversation, [talk/2]).
+-import(ecm_conversation, [exchange/1, talk/2]).
 
 -define(ERROR, #{type => <<"error">>}).
 -define(TERMINATE, #{type => <<"terminate">>}).
@@ -62,9 +62,16 @@ a_pause_may_be_short_test() ->
     talk(#{}, [{1, {asks, 2, #{pause => 10}}, [{2, []}]},
                {11, time, [{over, inactive}]}]).
 
-a_pause_that_is_too_long_is_as_long_as_may_be_test() ->
-    talk(#{}, [{1, {asks, 2, #{pause => 121}}, [{2, []}]},
-               {121, time, [{over, inactive}]}]).
+%% Requests are answered at once, and the client may be silent, only if it is not (10).
+a_pause_that_is_too_long_is_none_test() ->
+    talk(#{}, [{1, {asks, 2}, []},
+               {2, {asks, 3, #{pause => 121}}, [{2, []}]},
+               {62, time, [{3, []}]},
+               {152, time, [{over, inactive}]}]),
+    talk(#{}, [{1, {asks, 2}, []},
+               {2, {asks, 4, #{pause => 121}}, [{4, ?TERMINATE("policy-violation"), []},
+                                                {2, ?TERMINATE("other-request"), []},
+                                                {over, <<"policy-violation">>}]}]).
 
 nothing_goes_with_the_answer_to_a_pause_test() ->
     talk(#{}, [{1, {asks, 2}, []},
@@ -103,8 +110,8 @@ a_rid_before_the_first_test() ->
                                {over, <<"item-not-found">>}]}]).
 
 no_rid_test() ->
-    ?assertMatch({[{answer, here, 200, _}, {over, <<"bad-request">>}], _},
-                 ecm_session:request(#{els => []}, here, 1000, talk(#{}, []))).
+    ?assertMatch({[{answer, {here, here, _}, 200, _}, {over, <<"bad-request">>}], _},
+                 ecm_session:request(#{els => []}, exchange(here), 1000, talk(#{}, []))).
 
 %% The client has also made request 3, which has not come yet.
 too_many_requests_at_once_test() ->
@@ -324,8 +331,8 @@ who_has_vanished_is_not_given_what_waits_test() ->
 
 the_request_that_creates_a_session_is_told_test() ->
     Body = #{rid => 1, to => <<"nowhere">>, ver => <<"1.6">>, els => []},
-    {[], New} = ecm_session:new(Body, here, <<"SID">>, ecm_conversation:options(), 0),
-    {[{answer, here, 200, Content}, {over, closed}], _} =
+    {[], New} = ecm_session:new(Body, exchange(here), <<"SID">>, ecm_conversation:options(), 0),
+    {[{answer, {here, here, _}, 200, Content}, {over, closed}], _} =
         ecm_session:close(<<"host-unknown">>, 1, New),
     ?assertEqual({?TERMINATE("host-unknown"), []}, ecm_conversation:answer(Content)).
 

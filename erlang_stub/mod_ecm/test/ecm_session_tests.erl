@@ -7,7 +7,7 @@
 
 -include_lib("eunit/include/eunit.hrl").
 
--import(ecm_conversation, [idle/1, options/0, talk/2]).
+-import(ecm_conversation, [exchange/1, idle/1, options/0, send/2, talk/2]).
 
 -define(ERROR, #{type => <<"error">>}).
 
@@ -15,13 +15,13 @@
 
 new(Attrs) ->
     Body = maps:merge(#{rid => 1, to => <<"localhost">>, wait => 60, hold => 1, els => []}, Attrs),
-    ecm_session:new(Body, here, <<"SID">>, options(), 0).
+    ecm_session:new(Body, exchange(here), <<"SID">>, options(), 0).
 
 creation_waits_for_the_first_thing_to_send_test() ->
     {[], New} = new(#{ver => <<"1.6">>}),
     ?assertEqual({[], New}, ecm_session:flush(1, New)),
-    {[{answer, here, 200, Content}], _} =
-        ecm_session:flush(2, ecm_session:send("<features/>", New)),
+    {[{answer, {here, here, _}, 200, Content}], _} =
+        ecm_session:flush(2, send(<<"<features/>">>, New)),
     ?assertEqual({#{sid => <<"SID">>, wait => <<"60">>, requests => <<"2">>, hold => <<"1">>,
                     inactivity => <<"90">>, polling => <<"0">>, maxpause => <<"120">>,
                     from => <<"localhost">>,
@@ -32,7 +32,7 @@ creation_waits_for_the_first_thing_to_send_test() ->
 creation_does_not_wait_longer_than_any_request_test() ->
     {[], New} = new(#{}),
     ?assertEqual(60000, ecm_session:deadline(New)),
-    {[{answer, here, 200, Content}], _} = ecm_session:timeout(60000, New),
+    {[{answer, {here, here, _}, 200, Content}], _} = ecm_session:timeout(60000, New),
     ?assertMatch({#{sid := <<"SID">>}, []}, ecm_conversation:answer(Content)).
 
 creation_waits_a_second_for_a_client_that_polls_test() ->
@@ -55,9 +55,9 @@ creation_without_a_host_test() ->
 creation_without_a_rid_test() ->
     Body = #{to => <<"localhost">>, els => []},
     ?assertMatch({error, {400, _}},
-                 ecm_session:new(Body, here, <<"SID">>, options(), 0)),
+                 ecm_session:new(Body, exchange(here), <<"SID">>, options(), 0)),
     ?assertMatch({error, {200, _}},
-                 ecm_session:new(Body#{ver => <<"1.6">>}, here, <<"SID">>, options(), 0)).
+                 ecm_session:new(Body#{ver => <<"1.6">>}, exchange(here), <<"SID">>, options(), 0)).
 
 %% Holding (8).
 
@@ -255,8 +255,8 @@ requests_are_acknowledged_test() ->
 
 creation_is_acknowledged_test() ->
     {[], New} = new(#{ack => 1}),
-    {[{answer, here, 200, Content}], _} =
-        ecm_session:flush(2, ecm_session:send("<features/>", New)),
+    {[{answer, {here, here, _}, 200, Content}], _} =
+        ecm_session:flush(2, send(<<"<features/>">>, New)),
     ?assertMatch({#{ack := <<"1">>}, [features]}, ecm_conversation:answer(Content)).
 
 a_missed_answer_is_reported_test() ->
@@ -284,8 +284,9 @@ what_waits_goes_with_a_report_test() ->
 
 %% A million sessions are like this one, with an exchange of four words.
 an_idle_session_is_small_test() ->
-    {[], Vanished} = ecm_session:gone(10, 11000, idle(10)),
-    {[], Held} = ecm_session:request(#{rid => 10, els => []}, {self(), 1 bsl 50, 1000000}, 12000, Vanished),
+    {[], Vanished} = ecm_session:gone(exchange(10), 11000, idle(10)),
+    Exchange = {self(), 1 bsl 50, 1000000},
+    {[], Held} = ecm_session:request(#{rid => 10, els => []}, Exchange, 12000, Vanished),
     [_Agreement | Own] = ecm_session:asleep(Held),
     ?assertEqual(14, erts_debug:flat_size(list_to_tuple(Own))),
     ?assertEqual(Held, ecm_session:awake(ecm_session:asleep(Held))).

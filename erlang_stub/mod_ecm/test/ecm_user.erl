@@ -6,8 +6,9 @@
 
 -module(ecm_user).
 
--export([answer/0, answer/1, ask/3, await_sleep/1, decoded/1, deliver/2, features/0, is_asleep/1,
-         key/0, open/1, open/2, prepare/0, restore/1, routed/0, routed/1, start/1, stop/1]).
+-export([answer/0, answer/1, ask/3, ask/4, await_sleep/1, decoded/1, deliver/2, exchange/1,
+         features/0, is_asleep/1, key/0, open/1, open/2, prepare/0, restore/1, routed/0, routed/1,
+         start/1, stop/1]).
 
 -define(CLIENT, {{192, 0, 2, 7}, 51234}).
 %% Bytes of the body of an answer.
@@ -25,11 +26,12 @@ prepare() ->
     Table = ecm_config:start([{hosts, global, [?HOST]}, {host, global, ?HOST}]),
     ok = ejabberd_c2s:host_up(?HOST),
     ok = ecm_c2s:add_hooks(),
+    ok = ecm_farewell:start(),
     ok = ejabberd_hooks:add(filter_packet, ?MODULE, routed, 50),
     {Hooks, Sup, Table}.
 
 restore({Hooks, Sup, Table}) ->
-    [stop(Process) || Process <- [Hooks, Sup]],
+    [stop(Process) || Process <- [Hooks, Sup, whereis(ecm_farewell)]],
     ecm_config:stop(Table).
 
 stop(Process) ->
@@ -73,13 +75,14 @@ open(Options) ->
 
 open(Options, Changes) ->
     Session = start(Changes),
-    Limits = #{max_wait => 3600, max_hold => 1, max_inactivity => 3600, max_pause => 3600,
-               max_concat => 1000},
+    Times = #{max_wait => 3600, max_hold => 1, max_inactivity => 3600, max_pause => 3600},
+    Limits = #{max_concat => 1000, max_answer => 262144, max_stanza_to_client => 1000000,
+               max_waiting => 5000, max_waiting_size => 1000000},
     Body = #{rid => 1, to => ?HOST, wait => 3600, hold => 1, ver => <<"1.6">>, els => []},
-    Session ! {ecm, {open, Body, {self(), 1, ?LIMIT}, key(),
-                     #{session => maps:merge(Limits, maps:get(session, Options, #{})),
+    Session ! {ecm, {open, Body, exchange(1), key(),
+                     #{session => (maps:merge(Times, maps:get(session, Options, #{})))#{
+                                    limits => maps:merge(Limits, maps:get(limits, Options, #{}))},
                        c2s => [{max_fsm_queue, 10000}],
-                       max_waiting => maps:get(max_waiting, Options, 5000),
                        hibernate_after => maps:get(hibernate_after, Options, 0)}}},
     ejabberd_c2s:send(Session, features()),
     {200, Answer} = answer(1),
@@ -87,11 +90,20 @@ open(Options, Changes) ->
     {Session, Sid}.
 
 %% @doc Makes a request of a session, with these elements.
-ask({Session, Sid}, Rid, Content) ->
+ask(Opened, Rid, Content) ->
+    ask(Opened, Rid, [], Content).
+
+%% @doc The same, with more attributes of the body.
+ask({Session, Sid}, Rid, Attributes, Content) ->
     {ok, Session, Nonce} = ecm_sid:find(key(), Sid),
-    Body = [io_lib:format("<body rid='~B' sid='~s' xmlns='http://jabber.org/protocol/httpbind'>",
-                          [Rid, Sid]), Content, "</body>"],
-    ecm_c2s:request(Session, Nonce, iolist_to_binary(Body), {self(), Rid, ?LIMIT}).
+    Text = [io_lib:format("<body rid='~B' sid='~s' ", [Rid, Sid]), Attributes,
+            " xmlns='http://jabber.org/protocol/httpbind'>", Content, "</body>"],
+    Body = iolist_to_binary(Text),
+    {ok, Head, Unread} = ecm_body:head(Body),
+    ecm_c2s:request(Session, Nonce, {Head, Unread, byte_size(Body)}, exchange(Rid)).
+
+%% @doc Returns the exchange of the request with this RID.
+exchange(Rid) -> {self(), Rid, ?LIMIT}.
 
 %% @doc Returns the next answer, with the connection that it is for, whose number is the RID.
 answer() ->

@@ -6,7 +6,9 @@
 %% requests, lets them overtake each other, and breaks connections at any moment, with or without
 %% the session being told.
 %%
-%% Both sides number what they send. What must never happen ends the walk with an exception.
+%% Both sides number what they send. What the session sends has bytes, too; and its exchanges differ in
+%% how long a body they can carry. What is too long is bounced, and what stands in for it has the same
+%% number. What must never happen ends the walk with an exception.
 
 -module(ecm_walk).
 
@@ -18,7 +20,7 @@
 -record(walk, {
     session,
     now = 0,
-    client,                % #{hold, wait, keys, ack}
+    client,                % #{hold, wait, keys, ack, limits, sizes, carry}
     made = 1,              % the RID of the last request that was made
     asked = #{},           % RID => body
     under_way = [],        % [{exchange, body}]
@@ -26,6 +28,7 @@
     exchanges = #{},       % exchange => {RID, listens | deaf}
     answers = #{},         % RID => content, as the client has got it
     lost = [],             % {RID, numbers} of answers that nobody listened to
+    bounced = [],          % numbers of elements
     next_exchange = 1,
     next_up = 1,           % the number of the next element of the client
     delivered = [],        % the last one first
@@ -35,11 +38,13 @@
 
 %% @doc Returns a walk that begins when the session exists.
 new(Client) ->
-    Body = with_key(1, Client, maps:merge(#{rid => 1, to => <<"localhost">>, els => []},
+    Body = with_key(1, Client, maps:merge(#{rid => 1, to => <<"localhost">>, ver => <<"1.6">>,
+                                            els => []},
                                           maps:with([hold, wait, ack], Client))),
-    {[], New} = ecm_session:new(Body, creation, <<"SID">>, ecm_conversation:options(), 0),
-    {[{answer, creation, 200, _}], Begun} =
-        ecm_session:flush(0, ecm_session:send(<<"<e0/>">>, New)),
+    Options = ecm_conversation:options(maps:get(limits, Client, #{})),
+    {[], New} = ecm_session:new(Body, ecm_conversation:exchange(1), <<"SID">>, Options, 0),
+    {[{answer, _, 200, _}], Begun} =
+        ecm_session:flush(0, ecm_conversation:send(<<"<e0/>">>, New)),
     #walk{session = Begun, client = Client}.
 
 %% @doc Returns whether the client has been silent for too long.
@@ -66,7 +71,7 @@ step({break, Nth}, #walk{exchanges = Exchanges} = Walk) ->
     with(Nth, maps:keys(Exchanges), fun break/2, Walk);
 step({say, Els}, Walk) ->
     #walk{session = Session, now = Now} = Said = say(Els, Walk),
-    happened(ecm_session:flush(Now, Session), Said);
+    limit(happened(ecm_session:flush(Now, Session), Said));
 step({keep, Els}, Walk) ->
     say(Els, Walk);
 step({pass, Seconds}, #walk{session = Session, now = Now} = Walk) ->
@@ -164,23 +169,39 @@ make(Body, #walk{under_way = UnderWay, next_exchange = Exchange} = Walk) ->
 
 arrive({Exchange, #{rid := Rid} = Body} = Request, Walk) ->
     #walk{under_way = UnderWay, exchanges = Exchanges, session = Session, now = Now} = Walk,
-    happened(ecm_session:request(Body, Exchange, Now, Session), Walk#walk{
+    happened(ecm_session:request(Body, exchange(Exchange, Walk), Now, Session), Walk#walk{
         under_way = UnderWay -- [Request],
         come = lists:usort([Rid | Walk#walk.come]),
         exchanges = Exchanges#{Exchange => {Rid, listens}}}).
 
 vanish(Exchange, #walk{session = Session, now = Now, exchanges = Exchanges} = Walk) ->
-    happened(ecm_session:gone(Exchange, Now, Session),
+    happened(ecm_session:gone(exchange(Exchange, Walk), Now, Session),
              Walk#walk{exchanges = maps:remove(Exchange, Exchanges)}).
 
 break(Exchange, #walk{exchanges = Exchanges} = Walk) ->
     {Rid, _} = maps:get(Exchange, Exchanges),
     Walk#walk{exchanges = Exchanges#{Exchange => {Rid, deaf}}}.
 
-say(Els, #walk{session = Session, next_down = Down} = Walk) ->
-    Send = fun(N, S) -> ecm_session:send(["<e", integer_to_list(N), "/>"], S) end,
-    Walk#walk{session = lists:foldl(Send, Session, lists:seq(Down, Down + Els - 1)),
-              next_down = Down + Els}.
+%% The n-th one, its limits again and again.
+exchange(N, #walk{client = Client}) ->
+    {walk, N, of_these(N, maps:get(carry, Client, [1000000]))}.
+
+of_these(N, List) ->
+    lists:nth(N rem length(List) + 1, List).
+
+say(Els, #walk{next_down = Down} = Walk) ->
+    lists:foldl(fun send/2, Walk#walk{next_down = Down + Els}, lists:seq(Down, Down + Els - 1)).
+
+send(N, #walk{session = Session, client = Client} = Walk) ->
+    Text = binary:copy(<<"x">>, of_these(N, maps:get(sizes, Client, [0]))),
+    El = iolist_to_binary(io_lib:format("<e~B>~s</e~B>", [N, Text, N])),
+    {Actions, Next} = ecm_session:send(El, Session),
+    lists:foldl(fun act/2, Walk#walk{session = Next}, Actions).
+
+limit(#walk{over = true} = Walk) ->
+    Walk;
+limit(#walk{session = Session} = Walk) ->
+    happened(ecm_session:limit(Session), Walk).
 
 %% What comes of it.
 
@@ -202,7 +223,13 @@ in_order(Rid, Come) ->
 %% Nobody is answered who has not asked, or twice.
 act({deliver, Numbers}, #walk{delivered = Delivered} = Walk) ->
     Walk#walk{delivered = lists:reverse(Numbers) ++ Delivered};
-act({answer, Exchange, 200, Content}, #walk{exchanges = Exchanges} = Walk) ->
+act({bounce, Instead, Bytes, Limit}, #walk{bounced = Bounced} = Walk) ->
+    true = Bytes > Limit,
+    Number = number(Instead),
+    false = lists:member(Number, Bounced),
+    Walk#walk{bounced = [Number | Bounced]};
+act({answer, {walk, Exchange, Limit}, 200, Content}, #walk{exchanges = Exchanges} = Walk) ->
+    true = byte_size(Content) =< Limit,
     {Asker, Left} = maps:take(Exchange, Exchanges),
     Answered = Walk#walk{exchanges = Left},
     case {Asker, ecm_conversation:answer(Content)} of
@@ -211,9 +238,16 @@ act({answer, Exchange, 200, Content}, #walk{exchanges = Exchanges} = Walk) ->
         {{Rid, listens}, _} -> answered(Rid, Content, Answered)
     end;
 act({over, Reason}, #walk{exchanges = Exchanges} = Walk) ->
-    true = lists:member(Reason, [inactive, closed]),
+    true = lists:member(Reason, reasons(Walk#walk.client)),
     true = map_size(Exchanges) =:= 0,
     Walk#walk{over = true}.
+
+%% Where little may be kept, the session may end, and an answer may be forgotten; or it may be too long
+%% for another exchange than the one that it was for.
+reasons(#{carry := _}) ->
+    [inactive, closed, <<"policy-violation">>, <<"item-not-found">>];
+reasons(_) ->
+    [inactive, closed].
 
 %% The client stops to ask for what it has got. A repeated answer is the same as the first.
 answered(Rid, Content, #walk{answers = Answers, asked = Asked, under_way = UnderWay} = Walk) ->
@@ -233,5 +267,5 @@ numbers(Content) ->
     [number(["<", atom_to_list(El), "/>"]) || El <- Els].
 
 number(El) ->
-    {match, [Number]} = re:run(El, "^<e([0-9]+)/>$", [{capture, all_but_first, list}]),
+    {match, [Number]} = re:run(El, "^<e([0-9]+)[/>]", [{capture, all_but_first, list}]),
     list_to_integer(Number).

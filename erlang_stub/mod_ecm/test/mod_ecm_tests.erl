@@ -48,6 +48,13 @@ options_are_validated_test_() ->
              {max_concat, 5, {ok, 5}},
              {max_concat, 0, error},
              {max_waiting, 0, error},
+             {max_answer, 4096, {ok, 4096}},
+             {max_answer, 0, error},
+             {max_answer, <<"unlimited">>, {ok, 1000000000}},
+             {max_stanza_to_client, 4096, {ok, 4096}},
+             {max_stanza_to_client, 4095, error},
+             {max_waiting_size, 1, {ok, 1}},
+             {max_waiting_size, 0, error},
              {hibernate_after, 5, {ok, 5000}},
              {hibernate_after, <<"infinity">>, {ok, infinity}},
              {hibernate_after, -1, error},
@@ -71,7 +78,9 @@ a_certfile_is_validated_test() ->
                   {dead_time, 30}, {tls, false}, {access, <<"all">>}, {shaper, <<"none">>},
                   {max_stanza_size, <<"infinity">>}, {max_fsm_queue, 10000}, {max_wait, 300},
                   {max_hold, 1}, {max_inactivity, <<"90 seconds">>}, {max_pause, <<"2 minutes">>},
-                  {max_concat, <<"unlimited">>}, {max_waiting, 5000}, {hibernate_after, 0}]).
+                  {max_concat, <<"unlimited">>}, {max_answer, 262144},
+                  {max_stanza_to_client, 16777216}, {max_waiting, 5000},
+                  {max_waiting_size, 20971520}, {hibernate_after, 0}]).
 
 %% To write what is so anyway changes nothing. By ejabberd's own validator of listeners.
 a_default_may_be_written_test_() ->
@@ -94,7 +103,9 @@ listener(Written) ->
 %% A session has each of its options, where it is told and where it is not.
 options_are_those_of_a_session_test_() ->
     Defaults = #{max_wait => 300, max_hold => 1, max_inactivity => 90, max_pause => 120,
-                 max_concat => 1000000000, max_waiting => 5000, access => all, shaper => none,
+                 max_concat => 1000000000, max_answer => 262144,
+                 max_stanza_to_client => 16777216, max_waiting => 5000,
+                 max_waiting_size => 20971520, access => all, shaper => none,
                  max_stanza_size => infinity, max_fsm_queue => 10000, hibernate_after => 0},
     configured(running(
       [?_assertEqual(Defaults, session_options([]))]
@@ -103,6 +114,8 @@ options_are_those_of_a_session_test_() ->
           || {Option, Written, Value} <-
                  [{max_wait, 60, 60}, {max_hold, 2, 2}, {max_inactivity, 30, 30},
                   {max_pause, <<"1 hour">>, 3600}, {max_concat, 5, 5}, {max_waiting, 9, 9},
+                  {max_answer, 5000, 5000}, {max_stanza_to_client, 5000, 5000},
+                  {max_waiting_size, 17000000, 17000000},
                   {access, <<"c2s">>, c2s}, {shaper, <<"c2s_shaper">>, c2s_shaper},
                   {max_stanza_size, 65536, 65536}, {max_fsm_queue, 50, 50},
                   {hibernate_after, 5, 5000}]])).
@@ -113,9 +126,10 @@ session_options(Opts) ->
     {Pair, Link} = accepted(Opts),
     #{request := Request} = element(4, sys:get_state(Link)),
     {env, [#{c2s := Options}]} = erlang:fun_info(Request, env),
-    #{session := Session, c2s := C2s} = Options,
+    #{session := #{limits := Limits} = Session, c2s := C2s} = Options,
     stop(Pair, Link),
-    maps:merge(maps:merge(Session, maps:without([session, c2s], Options)), maps:from_list(C2s)).
+    lists:foldl(fun maps:merge/2, maps:without([session, c2s], Options),
+                [maps:remove(limits, Session), Limits, maps:from_list(C2s)]).
 
 %% Of the whole body of a request.
 max_stanza_size_is_the_limit_of_a_request_test_() ->
@@ -416,7 +430,9 @@ a_listener_that_cannot_do_as_it_shall_does_not_start_test_() ->
                {[{ping_interval, 30000}],
                 "'dead_time' has to be longer than 'ping_interval'"},
                {[{ping_interval, 2000}, {dead_time, 2000}],
-                "'dead_time' has to be longer than 'ping_interval'"}]]).
+                "'dead_time' has to be longer than 'ping_interval'"},
+               {[{max_waiting_size, 16777215}],
+                "'max_waiting_size' has to hold a stanza of 'max_stanza_to_client'"}]]).
 
 refused(Opts) ->
     {Result, [{critical, Line}]} = start_listener({127, 0, 0, 1}, Opts),

@@ -1,0 +1,51 @@
+%% SPDX-License-Identifier: GPL-2.0-or-later
+
+-module(ecm_farewell_tests).
+
+-include_lib("eunit/include/eunit.hrl").
+
+-define(BODY, <<"<body type='terminate' condition='remote-stream-error' "
+                "xmlns='http://jabber.org/protocol/httpbind'>why</body>">>).
+
+farewell_test_() ->
+    {setup, fun() -> ok = ecm_farewell:start() end,
+     fun(_) -> ecm_user:stop(whereis(ecm_farewell)) end,
+     [fun a_client_is_told_as_often_as_it_asks/0,
+      fun others_are_not/0,
+      fun it_is_forgotten_once_the_client_has_been_silent_for_too_long/0,
+      fun sessions_that_end_for_the_same_reason_take_little/0,
+      fun to_start_it_again_is_nothing/0]}.
+
+a_client_is_told_as_often_as_it_asks() ->
+    ok = ecm_farewell:leave(1, {200, <<"text/plain">>}, ?BODY, 60000),
+    [?assertEqual({{200, <<"text/plain">>}, ?BODY}, told(self(), 1)) || _ <- [first, again]].
+
+%% As one whose process was this one before.
+others_are_not() ->
+    {200, Body} = told(self(), 2),
+    ?assertMatch({match, _}, re:run(Body, "item-not-found")).
+
+it_is_forgotten_once_the_client_has_been_silent_for_too_long() ->
+    ok = ecm_farewell:leave(3, 200, ?BODY, 60000),
+    ok = ecm_farewell:leave(4, 200, ?BODY, -1),
+    ?assertEqual({200, ?BODY}, told(self(), 4)),
+    ecm_farewell ! sweep,
+    _ = sys:get_state(ecm_farewell),
+    ?assertEqual({200, ?BODY}, told(self(), 3)),
+    {200, Body} = told(self(), 4),
+    ?assertMatch({match, _}, re:run(Body, "item-not-found")).
+
+%% Their bodies are one binary.
+sessions_that_end_for_the_same_reason_take_little() ->
+    ok = ecm_farewell:leave(5, 200, ?BODY, 60000),
+    Before = ets:info(ecm_farewell, memory),
+    [ok = ecm_farewell:leave(N, 200, binary:copy(?BODY), 60000) || N <- lists:seq(1000, 1999)],
+    ?assert(ets:info(ecm_farewell, memory) - Before < 1000 * 25),
+    ?assertEqual(1, ets:info(ecm_farewell_bodies, size)).
+
+to_start_it_again_is_nothing() ->
+    ?assertEqual(ok, ecm_farewell:start()).
+
+told(Session, Nonce) ->
+    ecm_farewell:answer(Session, Nonce, {self(), 7, 1000}),
+    receive {answer, 7, Head, Body} -> {Head, Body} end.
