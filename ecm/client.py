@@ -6,7 +6,11 @@ the order in which they came (RFC 9112, section 9.3.2).
 
 from typing import Protocol as Interface
 
-from twisted.internet.interfaces import IHandshakeListener, ISSLTransport
+from twisted.internet.interfaces import (
+    IHalfCloseableProtocol,
+    IHandshakeListener,
+    ISSLTransport,
+)
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -32,6 +36,7 @@ from ecm.transport import (
     unsent,
 )
 
+LEFT = "The client has closed its end of the connection"
 DRAINING = "This front end is stopping"
 CROWDED = "This front end has too much to do"
 
@@ -49,7 +54,7 @@ class Server(Connections, Interface):
     drains: bool
 
 
-@implementer(IHandshakeListener)
+@implementer(IHandshakeListener, IHalfCloseableProtocol)
 class ClientProtocol(SendingConnection):
     """One connection of a client."""
 
@@ -115,6 +120,25 @@ class ClientProtocol(SendingConnection):
             self._server.heads.learn(data, request)
         self._go_on()
 
+    def readConnectionLost(self) -> None:
+        """The client has closed its end; what it has asked is answered, if that is soon."""
+        self._drop_incoming()
+        self._server.budget.look(self)
+        self._last = True
+        if self._phase == Phase.CLOSING:
+            self.transport.loseConnection()
+            return
+        self._enter(Phase.LEAVING)
+        if self._unsent or self._page is not None:
+            self.deadline = self._server.deadlines[Phase.TAKING]
+        if self._exchanges:
+            self._exchanges[-1].connection = CLOSE
+        elif self._page is None:
+            self._shut()
+
+    def writeConnectionLost(self) -> None:
+        """We have closed our end, and know it."""
+
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         super().connectionLost(reason)
         self._last = True
@@ -177,10 +201,13 @@ class ClientProtocol(SendingConnection):
 
     def give_up(self) -> None:
         """Answer what is in flight without the session."""
+        self._refuse_all(GAVE_UP, DRAINING)
+
+    def _refuse_all(self, reason: str, why: str) -> None:
         for exchange in self._exchanges:
-            self._server.table.forget(exchange.id, GAVE_UP)
+            self._server.table.forget(exchange.id, reason)
             if exchange.response is None:
-                self.refused(exchange, DRAINING)
+                self.refused(exchange, why)
 
     def expired(self) -> None:
         """A request comes too slowly, or the client does not take its answer, or does nothing."""
@@ -189,6 +216,8 @@ class ClientProtocol(SendingConnection):
         elif self._phase == Phase.IDLE:
             self._last = True
             self._shut()
+        elif self._phase == Phase.LEAVING and not self._unsent and self._exchanges:
+            self._refuse_all(GONE, LEFT)
         else:
             super().expired()
 

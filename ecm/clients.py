@@ -17,7 +17,7 @@ from ecm.clock import Clock
 from ecm.connection import Connection, Phase
 from ecm.heads import KnownHeads
 from ecm.idlest import Idlest
-from ecm.limits import LEAST_IDLE, MAX_REFUSED, ClientLimits
+from ecm.limits import LEAST_IDLE, LEAVING_TIMEOUT, MAX_REFUSED, ClientLimits
 from ecm.pages import Pages
 from ecm.refused import RefusedClient
 from ecm.settings import ClientSettings
@@ -239,5 +239,6 @@ def _deadlines(limits: ClientLimits, now: float) -> dict[int, float]:
         Phase.HELD: inf,
         Phase.TAKING: now + limits.take_timeout,
         Phase.CLOSING: now + limits.take_timeout,
+        Phase.LEAVING: now + LEAVING_TIMEOUT,
         Phase.HANDSHAKE: now + limits.head_timeout,
     }

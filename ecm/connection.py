@@ -25,6 +25,7 @@ class Phase:
     # In these it stays, whatever else there is.
     CLOSING: Final = 6  # the client, to close its end
     HANDSHAKE: Final = 7  # the client, to agree upon TLS
+    LEAVING: Final = 8  # ejabberd, for a client that has closed its end
 
 
 class Connections(Interface):
@@ -116,9 +117,11 @@ class Connection(Protocol):
         To close both at once, while the client still sends, would be a reset, which may overtake
         the answer (RFC 9112, section 9.6).
         """
+        ended = self._phase == Phase.LEAVING
         self._enter(Phase.CLOSING)
         self._wire.unregisterProducer()
-        if ISSLTransport.providedBy(self.transport):  # TLS has no end of its own for each side
+        # TLS has no end of its own for each side.
+        if ended or ISSLTransport.providedBy(self.transport):
             self.transport.loseConnection()
         else:
             self.transport.loseWriteConnection()

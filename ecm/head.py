@@ -184,6 +184,8 @@ def _check_host(host: bytes | None, http10: bool) -> None:
 
 
 def _path(target: bytes) -> bytes:
+    if b"#" in target:
+        _refuse("The target has a fragment")
     if target.startswith(b"/"):
         return target.partition(b"?")[0]
     try:

@@ -161,6 +161,10 @@ TAKE_SIZE: Final = 64 * 1024
 # nginx waits 75.
 IDLE_TIMEOUT: Final = 75
 
+# Seconds in which a client that has closed its end may be answered. It looks the same as one that
+# has gone, and of that ejabberd has to hear soon, lest it answers a request behind which is nobody.
+LEAVING_TIMEOUT: Final = 2
+
 # Bytes of a PROXY header. Its addresses are 52 bytes at most; the rest is for extensions, of which
 # certificates are the longest. HAProxy's specification wants 536 bytes to be taken.
 MAX_PROXY_HEADER: Final = 4 * 1024

@@ -41,7 +41,10 @@ class SendingConnection(Connection):
         if not self._unsent:
             self._wire.registerProducer(self, False)
             self._unsent = True
-        self._enter(Phase.TAKING)
+        if self._phase == Phase.LEAVING:
+            self.deadline = self._connections.deadlines[Phase.TAKING]
+        else:
+            self._enter(Phase.TAKING)
         self.deadline += size // TAKE_SIZE * self._connections.take_timeout
 
     def _is_behind(self) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from select import EPOLLIN, epoll
 from typing import Any
 
+from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IReadDescriptor
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -104,10 +105,24 @@ class Sockets:
         for number, _ in self._epoll.poll(0):
             reader = self._readers[number]
             if reader is not None:  # else it was closed, or paused, by one before it
-                _do(reader, reader.doRead)
+                self._read(reader)
         for writer in tuple(self._writers):
             if writer in self._writers:
-                _do(writer, writer.doWrite)
+                self._write(writer)
+
+    def _read(self, reader: Any) -> None:
+        """Read, and tell of an end of the other side, which may be no end of the connection."""
+        why = _do(reader.doRead)
+        if why.__class__ is ConnectionDone:
+            self.removeReader(reader)
+            reader.readConnectionLost(Failure(why))
+        elif why is not None:
+            reader.connectionLost(Failure(why))
+
+    def _write(self, writer: Any) -> None:
+        why = _do(writer.doWrite)
+        if why is not None:
+            writer.connectionLost(Failure(why))
 
     def _leave_to_reactor(self) -> None:
         """What is not sent yet goes on as soon as there is room for it."""
@@ -116,12 +131,10 @@ class Sockets:
             self._reactor.addWriter(writer)
 
 
-def _do(transport: Any, act: Callable[[], BaseException | None]) -> None:
-    """Read or write, and end a connection that has ended by that, or has met an error of ours."""
+def _do(act: Callable[[], BaseException | None]) -> BaseException | None:
+    """Read or write; return why a connection has ended by that, or an error of ours."""
     try:
-        why = act()
+        return act()
     except Exception as error:
         _log.failure("a connection is closed, because of an error in ECM")
-        why = error
-    if why is not None:
-        transport.connectionLost(Failure(why))
+        return error

@@ -1,5 +1,7 @@
 """ECM's two sides joined in memory: real protocols and table, no sockets, a clock to be moved."""
 
+from typing import Any
+
 import attrs
 from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionDone, ConnectionLost
@@ -116,6 +118,12 @@ class Client:
             len(body),
         )
         return self.send(head + body)
+
+    def close_end(self) -> None:
+        """Send no more, and go on reading."""
+        protocol: Any = self.transport.protocol
+        protocol.readConnectionLost()
+        self._reactor.advance(0)
 
     def leave(self) -> None:
         self.transport.connected = False

@@ -137,6 +137,7 @@ ERRORS: list[tuple[bytes, int]] = [
     (b"GET / http/1.1\r\nHost: a\r\n\r\n", 400),
     (b"GET / HTTP/11\r\nHost: a\r\n\r\n", 400),
     (b"GET /\xff HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+    (b"GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     (b"GET http:// HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     # The host (section 3.2).
     (b"GET / HTTP/1.1\r\n\r\n", 400),
