@@ -3,6 +3,9 @@
 %% @doc What a client must not do in a BOSH session: skip RIDs, make too many requests at once, or
 %% poll too often (XEP-0124, sections 11, 12 and 14.2). Pure.
 %%
+%% A client has made too many at once if as many that it made before have come, and are not answered.
+%% One that is missing does not count, and is welcome: how many may be is bounded by the RIDs.
+%%
 %% Other clients than those that poll may make empty requests as often as they like. Their interval
 %% is 0, and the answer to the one before holds each of them up.
 
@@ -21,11 +24,11 @@
 fault(#{rid := Rid} = Body, Now, Poll, Requests, Agreement) ->
     AtOnce = ecm_agreement:requests(Agreement) + extra(Body),
     Next = ecm_requests:last(Requests) + 1,
-    FirstHeld = ecm_requests:first_held(Requests),
+    Before = ecm_requests:held_before(Rid, Requests),
     PollsTooFast = Rid =:= Next andalso polls_too_fast(Body, Now, Poll),
     if
         Rid >= Next + AtOnce -> <<"item-not-found">>;
-        Rid >= FirstHeld + AtOnce -> <<"policy-violation">>;
+        Before >= AtOnce -> <<"policy-violation">>;
         PollsTooFast -> <<"policy-violation">>;
         true -> none
     end.

@@ -12,8 +12,8 @@
 
 -module(ecm_requests).
 
--export([add/3, answer/3, asleep/1, awake/1, due/2, find/2, first_held/1, forgotten/1, gone/2,
-         held/1, hold/3, last/1, new/3, next/2, next_due/1, oldest/1, open/1]).
+-export([add/3, answer/3, asleep/1, awake/1, due/2, find/2, forgotten/1, gone/2, held/1,
+         held_before/2, hold/3, last/1, new/3, next/2, next_due/1, oldest/1, open/1]).
 -export_type([exchange/0, holder/0, request/0, requests/0, rid/0]).
 
 -type rid() :: non_neg_integer().
@@ -63,15 +63,15 @@ open(#requests{open = Open}) -> length(Open).
 oldest(#requests{open = []}) -> none;
 oldest(#requests{last = Last, open = [Holder | _] = Open}) -> {Last + 1 - length(Open), Holder}.
 
-%% @doc Returns the RID of the oldest open request that has a holder, or of the next request.
--spec first_held(requests()) -> rid().
-first_held(#requests{last = Last, open = Open}) ->
-    Last + 1 - length(lists:dropwhile(fun(Holder) -> Holder =:= gone end, Open)).
-
 %% @doc Returns the holders of all open requests, in order, and those of all early ones.
 -spec held(requests()) -> {Open :: [holder()], Early :: [holder()]}.
 held(#requests{open = Open, early = Early}) ->
     {[Holder || {_, _} = Holder <- Open], [Holder || {_, {_, _} = Holder, _} <- Early]}.
+
+%% @doc Returns how many requests have holders that were made before the new one with this RID.
+-spec held_before(rid(), requests()) -> non_neg_integer().
+held_before(Rid, #requests{open = Open, early = Early}) ->
+    length([held || {_, _} <- Open]) + length([held || {Made, {_, _}, _} <- Early, Made < Rid]).
 
 %% @doc Returns what has become of the request that this is or repeats. One that was answered too
 %% long ago is forgotten. An early one is repeated only by one with the same key (section 15.4).

@@ -68,10 +68,14 @@ a_pause_that_is_too_long_is_none_test() ->
                {2, {asks, 3, #{pause => 121}}, [{2, []}]},
                {62, time, [{3, []}]},
                {152, time, [{over, inactive}]}]),
-    talk(#{}, [{1, {asks, 2}, []},
-               {2, {asks, 4, #{pause => 121}}, [{4, ?TERMINATE("policy-violation"), []},
-                                                {2, ?TERMINATE("other-request"), []},
-                                                {over, <<"policy-violation">>}]}]).
+    talk(#{hold => 2}, [{1, {asks, 2}, []},
+                        {2, {asks, 3}, []},
+                        {3, {asks, 5}, []},
+                        {4, {asks, 6, #{pause => 121}}, [{6, ?TERMINATE("policy-violation"), []},
+                                                         {2, ?TERMINATE("other-request"), []},
+                                                         {3, ?TERMINATE("other-request"), []},
+                                                         {5, ?TERMINATE("other-request"), []},
+                                                         {over, <<"policy-violation">>}]}]).
 
 nothing_goes_with_the_answer_to_a_pause_test() ->
     talk(#{}, [{1, {asks, 2}, []},
@@ -113,25 +117,30 @@ no_rid_test() ->
     ?assertMatch({[{answer, {here, here, _}, 200, _}, {over, <<"bad-request">>}], _},
                  ecm_session:request(#{els => []}, exchange(here), 1000, talk(#{}, []))).
 
-%% The client has also made request 3, which has not come yet.
 too_many_requests_at_once_test() ->
-    talk(#{}, [{1, {asks, 2}, []},
-               {2, {asks, 4}, [{4, ?TERMINATE("policy-violation"), []},
-                               {2, ?TERMINATE("other-request"), []},
-                               {over, <<"policy-violation">>}]}]).
-
-too_many_early_requests_at_once_test() ->
     talk(#{hold => 2}, [{1, {asks, 2}, []},
-                        {2, {asks, 4}, []},
-                        {3, {asks, 5}, [{5, ?TERMINATE("policy-violation"), []},
+                        {2, {asks, 3}, []},
+                        {3, {asks, 5}, []},
+                        {4, {asks, 6}, [{6, ?TERMINATE("policy-violation"), []},
                                         {2, ?TERMINATE("other-request"), []},
-                                        {4, ?TERMINATE("other-request"), []},
+                                        {3, ?TERMINATE("other-request"), []},
+                                        {5, ?TERMINATE("other-request"), []},
                                         {over, <<"policy-violation">>}]}]).
 
-one_request_more_to_pause_test() ->
+%% What has not come yet does not count.
+one_that_is_missing_is_not_one_at_once_test() ->
     talk(#{}, [{1, {asks, 2}, []},
-               {2, {asks, 4, #{pause => 120}}, []},
-               {3, {asks, 3}, [{2, []}, {3, []}, {4, []}]}]).
+               {2, {asks, 4, #{els => [y]}}, []},
+               {3, {asks, 3, #{els => [x]}}, [{deliver, [x]}, {2, []}, {deliver, [y]}, {3, []}]}]).
+
+one_request_more_to_pause_or_end_test() ->
+    [talk(#{}, [{1, {asks, 2}, []},
+                {2, {asks, 4}, []},
+                {3, {asks, 5, More}, []},
+                {4, {asks, 3}, Told}])
+     || {More, Told} <- [{#{pause => 120}, [{2, []}, {3, []}, {4, []}, {5, []}]},
+                         {#{type => terminate},
+                          [{2, []}, {3, []}, {4, ?TERMINATE, []}, {5, []}, {over, terminated}]}]].
 
 one_request_more_to_end_the_session_test() ->
     talk(#{hold => 0}, [{1, {asks, 3, #{type => terminate}}, []},
@@ -193,9 +202,11 @@ old_clients_are_told_by_the_status_test() ->
     talk(Old, [{1, {asks, 4}, [{4, 404, ?TERMINATE("item-not-found"), []},
                                {over, <<"item-not-found">>}]}]),
     talk(Old, [{1, {asks, 2}, []},
-               {2, {asks, 4}, [{4, 403, ?TERMINATE("policy-violation"), []},
-                               {2, ?TERMINATE("other-request"), []},
-                               {over, <<"policy-violation">>}]}]),
+               {2, {violates, <<"policy-violation">>, 3},
+                [{3, 403, ?TERMINATE("policy-violation"), []},
+                 {2, ?TERMINATE("other-request"), []},
+                 {over, <<"policy-violation">>}]},
+               {3, {violates, <<"bad-request">>, 4}, [{4, 403, ?TERMINATE("policy-violation"), []}]}]),
     talk(Old, [{1, {asks, 2}, []},
                {2, {closes, <<"policy-violation">>}, [{2, 403, ?TERMINATE("policy-violation"), []},
                                                       {over, closed}]},
