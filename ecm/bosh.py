@@ -4,13 +4,13 @@
 headers.
 """
 
-from functools import cache
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Final
 
 from ecm import content_type
 from ecm.cors import METHODS, Cors
-from ecm.limits import RETRY_AFTER
+from ecm.limits import MAX_KNOWN_ANSWERS, RETRY_AFTER
 from ecm.request import Request, RequestError
 from ecm.response import INERT, TEXT, response
 
@@ -29,17 +29,14 @@ def answer(status: int, body: bytes, lines: bytes, asked: str | None = None) -> 
 
     ``asked`` is the Content-Type that its client wants, if it is not the usual one.
     """
-    head = _usual_head(status) if asked is None else _head(status, content_type.value(asked))
-    return b"%b%bContent-Length: %d\r\n\r\n%b" % (head, lines, len(body), body)
+    return b"%b%bContent-Length: %d\r\n\r\n%b" % (_head(status, asked), lines, len(body), body)
 
 
-@cache
-def _usual_head(status: int) -> bytes:
-    return _head(status, content_type.USUAL)
-
-
-def _head(status: int, of_type: bytes) -> bytes:
+@lru_cache(MAX_KNOWN_ANSWERS)
+def _head(status: int, asked: str | None) -> bytes:
+    """Return what is before the lines of a connection. It is the same for nearly all answers."""
     phrase = HTTPStatus(status).phrase if status in _STATUSES else ""
+    of_type = content_type.value(asked)
     return b"HTTP/1.1 %d %b\r\n%bContent-Type: %b\r\n" % (status, phrase.encode(), INERT, of_type)
 
 

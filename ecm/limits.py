@@ -212,6 +212,10 @@ CORS_MAX_AGE: Final = 86_400
 # Bytes of a Content-Type that a client may ask for. Twice what any media type needs.
 MAX_CONTENT_TYPE: Final = 128
 
+# Heads of answers that are remembered, by status and by the Content-Type that is asked for. A few
+# are in use; clients may make up others.
+MAX_KNOWN_ANSWERS: Final = 64
+
 # What an option may be set to.
 
 # A BOSH session creation with its attributes, or a SASL exchange with a token, has to fit.
