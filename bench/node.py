@@ -69,7 +69,9 @@ class Kind(Enum):
 
 
 LISTENERS = {
-    Kind.LINK: "module: mod_ecm\n    max_wait: 3600",  # as long as a client asks for, it waits
+    # As long as a client asks for, it waits; and all may come at once.
+    Kind.LINK: "module: mod_ecm\n    max_wait: 3600"
+    "\n    max_newcomers: unlimited\n    newcomer_rate: unlimited",
     Kind.BOSH: 'module: ejabberd_http\n    request_handlers: {"/http-bind": mod_bosh}',
     Kind.WEBSOCKET: 'module: ejabberd_http\n    request_handlers: {"/ws": ejabberd_http_ws}',
     Kind.TCP: "module: ejabberd_c2s",

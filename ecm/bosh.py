@@ -36,8 +36,9 @@ def answer(status: int, body: bytes, lines: bytes, asked: str | None = None) -> 
 def _head(status: int, asked: str | None) -> bytes:
     """Return what is before the lines of a connection. It is the same for nearly all answers."""
     phrase = HTTPStatus(status).phrase if status in _STATUSES else ""
+    lines = INERT + (_RETRY if status == HTTPStatus.SERVICE_UNAVAILABLE else b"")
     of_type = content_type.value(asked)
-    return b"HTTP/1.1 %d %b\r\n%bContent-Type: %b\r\n" % (status, phrase.encode(), INERT, of_type)
+    return b"HTTP/1.1 %d %b\r\n%bContent-Type: %b\r\n" % (status, phrase.encode(), lines, of_type)
 
 
 def unavailable(why: str, lines: bytes) -> bytes:

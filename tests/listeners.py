@@ -17,6 +17,9 @@ MAX_WAITING = 10
 # Seconds, of the listener whose sessions hold two requests, and are ended where none is held.
 BRIEF_INACTIVITY = 1
 
+# Sessions of one address that have not logged in, of the listener where these are few.
+MAX_NEWCOMERS = 3
+
 # Of the second host, where everybody gets a name and needs no password.
 ANONYMOUS_DOMAIN = "anonymous.localhost"
 
@@ -54,6 +57,7 @@ class Listeners:
             "hasty": {"max_inactivity": HASTY_INACTIVITY},
             "narrow": {"max_waiting": MAX_WAITING},
             "brief": {"max_inactivity": BRIEF_INACTIVITY, "max_hold": 2},
+            "guarded": {"max_newcomers": MAX_NEWCOMERS},
             "sleepless": {"hibernate_after": "infinity"},
         }
         # Ports of ejabberd's on which no mod_ecm listens.

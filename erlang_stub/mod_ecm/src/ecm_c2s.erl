@@ -11,7 +11,7 @@
 
 -module(ecm_c2s).
 
--export([add_hooks/0, asleep/0, awake/1, doze/0, gone/2, open/5, request/4, start/2]).
+-export([add_hooks/0, asleep/0, awake/1, doze/0, gone/2, is_session/0, open/5, request/4, start/2]).
 -export([handle_info/2, host_up/1, terminated/2]).
 -export([change_shaper/1, close/0, send/1]).
 -export_type([exchange/0, options/0, request/0]).
@@ -64,7 +64,13 @@ add_hooks() ->
 host_up(Host) ->
     ejabberd_hooks:add(c2s_handle_info, Host, ?MODULE, handle_info, 10),
     ejabberd_hooks:add(c2s_terminated, Host, ?MODULE, terminated, 110),
+    ejabberd_hooks:add(c2s_auth_result, Host, ecm_porter, auth_result, 50),
     ok.
+
+%% @doc Says whether the calling process is that of a session.
+-spec is_session() -> boolean().
+is_session() ->
+    get(?MODULE) =/= undefined.
 
 %% @doc Starts the process of a session.
 -spec start(Client :: ecm_peer:peer(), options()) -> pid().

@@ -11,7 +11,10 @@
 
 %% `key' is that of the SIDs. A body has at most `max_size' bytes.
 -type options() :: #{key := fun(() -> ecm_sid:key()), max_size := pos_integer() | infinity,
-                     c2s := ecm_c2s:options()}.
+                     newcomers := ecm_newcomers:limits(), c2s := ecm_c2s:options()}.
+
+%% Service Unavailable (RFC 9110, section 15.6.4).
+-define(TRY_AGAIN, 503).
 
 %% @doc Hands a request to its session, and notes in `InFlight' which that is. Never waits.
 %%
@@ -91,16 +94,29 @@ start(Open, Exchange) ->
 %% It is noted that this process is to answer, for the case that it cannot start another.
 -spec open(ecm_body:head(), ecm_body:content(), ecm_c2s:exchange(), ecm_peer:peer(),
            ecm_in_flight:in_flight(), options()) -> ok.
-open(Head, Content, {_, Id, _} = Exchange, Client, InFlight, #{key := Key, c2s := Options}) ->
+open(Head, Content, {_, Id, _} = Exchange, Client, InFlight, #{newcomers := Limits} = Options) ->
     ecm_in_flight:add(Id, self(), InFlight),
-    case ecm_body:els(Content) of
-        {ok, Els} ->
-            Session = ecm_c2s:start(Client, Options),
-            ecm_in_flight:add(Id, Session, InFlight),
-            ecm_c2s:open(Session, Head#{els => Els}, Exchange, Key(), Options);
-        {error, _} ->
-            refuse(Exchange, <<"bad-request">>)
+    case ecm_porter:enter(Client, Limits) of
+        ok -> entered(Head, ecm_body:els(Content), Exchange, Client, InFlight, Options);
+        refused -> turn_away(Exchange)
     end.
+
+-spec entered(ecm_body:head(), {ok, [ecm_body:xmlel()]} | {error, term()}, ecm_c2s:exchange(),
+              ecm_peer:peer(), ecm_in_flight:in_flight(), options()) -> ok.
+entered(Head, {ok, Els}, {_, Id, _} = Exchange, Client, InFlight, #{key := Key, c2s := Options}) ->
+    Session = ecm_c2s:start(Client, Options),
+    ecm_porter:stay(Session, Client),
+    ecm_in_flight:add(Id, Session, InFlight),
+    ecm_c2s:open(Session, Head#{els => Els}, Exchange, Key(), Options);
+entered(_, {error, _}, Exchange, _, _, _) ->
+    refuse(Exchange, <<"bad-request">>).
+
+%% Clients repeat their request after a status like this one, with pauses. On a plain link there is
+%% only the body.
+-spec turn_away(ecm_c2s:exchange()) -> ok.
+turn_away({Writer, Id, _}) ->
+    {_, Body} = ecm_answer:content(ecm_answer:terminate(<<"policy-violation">>, [], true)),
+    ecm_writer:answer(Writer, Id, ?TRY_AGAIN, Body).
 
 %% @doc Answers a request that belongs to no session, with a condition of XEP-0124, section 17.2. It
 %% is not known whether the client has sent `ver': so there are the status that it would get without

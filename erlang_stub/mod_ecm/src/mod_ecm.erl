@@ -52,6 +52,7 @@ tcp_init(ListenSocket, Opts) ->
     ecm_key:start(),
     ecm_farewell:start(),
     ecm_gate:start(),
+    ecm_porter:start(),
     limit_sending(inet:getopts(ListenSocket, [send_timeout]), ListenSocket, Opts),
     start_tls(proplists:get_bool(tls, Opts)),
     Related = [ping_interval, dead_time, max_stanza_to_client, max_waiting_size],
@@ -168,6 +169,8 @@ listen_options() ->
      {dead_time, 30000},
      {tls, false},
      {certfile, undefined},
+     {max_newcomers, 1000},
+     {newcomer_rate, 100},
      {access, all},
      {shaper, none},
      {max_stanza_size, infinity},
@@ -200,7 +203,8 @@ listen_opt_type(max_hold) -> econf:int(1, 2);
 listen_opt_type(max_inactivity) -> seconds();
 listen_opt_type(max_pause) -> seconds();
 listen_opt_type(max_stanza_to_client) -> econf:int(?LEAST_MAX_PACKET, ?GREATEST_MAX_PACKET);
-listen_opt_type(Name) when Name =:= max_concat; Name =:= max_answer;
+listen_opt_type(Name) when Name =:= max_newcomers; Name =:= newcomer_rate;
+                           Name =:= max_concat; Name =:= max_answer;
                            Name =:= max_waiting; Name =:= max_waiting_size ->
     econf:and_then(econf:pos_int(unlimited), fun most/1);
 listen_opt_type(hibernate_after) ->
@@ -236,10 +240,15 @@ link_options(Opts) ->
 -spec request(opts()) -> fun().
 request(Opts) ->
     Options = ecm_shared:term(#{key => fun ecm_key:get/0, max_size => option(max_stanza_size, Opts),
+                       newcomers => newcomers(Opts),
                        c2s => session_options(Opts)}),
     fun(Body, Exchange, Client, InFlight) ->
             ecm_request:route(Body, Exchange, Client, InFlight, Options)
     end.
+
+-spec newcomers(opts()) -> ecm_newcomers:limits().
+newcomers(Opts) ->
+    options([max_newcomers, newcomer_rate], Opts).
 
 -spec session_options(opts()) -> ecm_c2s:options().
 session_options(Opts) ->

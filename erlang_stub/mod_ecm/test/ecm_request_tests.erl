@@ -139,7 +139,8 @@ route(Body, MaxSize) ->
 
 route(Body, MaxSize, C2s) ->
     InFlight = ecm_in_flight:new(),
-    Options = #{key => fun key/0, max_size => MaxSize, c2s => C2s},
+    Options = #{key => fun key/0, max_size => MaxSize, c2s => C2s,
+                newcomers => #{max_newcomers => 1000, newcomer_rate => 1000}},
     ecm_request:route(Body, ?EXCHANGE, ?CLIENT, InFlight, Options),
     InFlight.
 

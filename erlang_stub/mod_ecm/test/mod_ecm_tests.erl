@@ -45,6 +45,10 @@ options_are_validated_test_() ->
              {max_inactivity, 0, error},
              {max_pause, <<"1 hour">>, {ok, 3600}},
              {max_pause, <<"never">>, error},
+             {max_newcomers, 5, {ok, 5}},
+             {max_newcomers, <<"unlimited">>, {ok, 1000000000}},
+             {newcomer_rate, 5, {ok, 5}},
+             {newcomer_rate, 0, error},
              {max_concat, 5, {ok, 5}},
              {max_concat, 0, error},
              {max_waiting, 0, error},
@@ -77,6 +81,7 @@ a_certfile_is_validated_test() ->
 -define(WRITTEN, [{protocol, <<"typed">>}, {socket_mode, <<"0660">>}, {max_packet, 1048576}, {max_content, 16777216}, {ping_interval, 10},
                   {dead_time, 30}, {tls, false}, {access, <<"all">>}, {shaper, <<"none">>},
                   {max_stanza_size, <<"infinity">>}, {max_fsm_queue, 10000}, {max_wait, 300},
+                  {max_newcomers, 1000}, {newcomer_rate, 100},
                   {max_hold, 1}, {max_inactivity, <<"90 seconds">>}, {max_pause, <<"2 minutes">>},
                   {max_concat, <<"unlimited">>}, {max_answer, 262144},
                   {max_stanza_to_client, 16777216}, {max_waiting, 5000},
@@ -344,7 +349,8 @@ listens_to(Host) ->
     {{ok, _}, _} = start_listener({127, 0, 0, 1}, []),
     ejabberd_hooks:run(host_up, [<<"three.example">>]),
     ?assertEqual([{10, ecm_c2s, handle_info}], hooks(c2s_handle_info, Host)),
-    ?assertEqual([{110, ecm_c2s, terminated}], hooks(c2s_terminated, Host)).
+    ?assertEqual([{110, ecm_c2s, terminated}], hooks(c2s_terminated, Host)),
+    ?assertEqual([{50, ecm_porter, auth_result}], hooks(c2s_auth_result, Host)).
 
 hooks(Hook, Host) ->
     [{_, Hooks}] = ets:lookup(hooks, {Hook, Host}),
