@@ -1,7 +1,7 @@
 """Finds and opens the files of a folder, by the segments of a path as a client names them.
 
-What is found is a regular file below the folder, wherever links lead, and by names that do not
-begin with a dot. Nothing else is even opened: a FIFO would wait for a writer, and a device may do
+What is found is a regular file below the folder, by names that do not begin with a dot, also where
+links lead. Nothing else is even opened: a FIFO would wait for a writer, and a device may do
 something.
 """
 
@@ -92,16 +92,30 @@ def _open(top: bytes, segments: Sequence[bytes]) -> OpenFile:
     try:
         root = os.path.realpath(top, strict=True)
         path = os.path.realpath(b"/".join([root, *segments]), strict=True)
-        below = path.removeprefix(root.rstrip(b"/") + b"/")
         if path == root:
             raise IsADirectoryError
-        if below == path:
-            raise NotThere
-        return _opened(segments[-1], _descriptor(root, below.split(b"/")))
+        return _opened(segments[-1], _descriptor(root, _below(root, path)))
     except OSError as error:
         if error.errno in _NO_PATH:
             raise NotThere from error
         raise
+
+
+def _below(root: bytes, path: bytes) -> list[bytes]:
+    """Return the names from a folder to a file, as they are on the disk. Raises NotThere."""
+    below = path.removeprefix(root.rstrip(b"/") + b"/")
+    names = below.split(b"/")
+    if below == path or any(_is_hidden(name, place) for place, name in enumerate(names)):
+        raise NotThere
+    return names
+
+
+def _is_hidden(name: bytes, place: int) -> bool:
+    """Whether it is so even where a link leads there. What volumes of Kubernetes have is not:
+
+    there each file is a link to one below ``..data``.
+    """
+    return name.startswith(b".") and not name.startswith(b"..") and not _is_served(name, place)
 
 
 def _descriptor(root: bytes, names: Sequence[bytes]) -> int:

@@ -64,7 +64,7 @@ class Files(Resource):
         if request.method not in (b"GET", b"HEAD"):
             request.setHeader(b"Allow", b"GET, HEAD")
             return _text(request, HTTPStatus.METHOD_NOT_ALLOWED)
-        path = request.postpath or []
+        path = request.postpath or [b""]
         try:
             return self._begin(request, find(self._top, path), path)
         except NotThere:
