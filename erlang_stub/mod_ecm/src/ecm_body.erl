@@ -155,11 +155,18 @@ plain_fields([{<<"xmlns">>, _} | Attributes], Head, Others) ->
     plain_fields(Attributes, Head, Others);
 plain_fields([{Name, Text} = Attribute | Attributes], Head, Others) ->
     case field(Name) of
-        unknown -> plain_fields(Attributes, Head, [Attribute | Others]);
+        unknown -> plain_fields(Attributes, Head, others(Attribute, Others));
         Field -> plain_fields(Attributes, add_field(Field, Text, Head), Others)
     end;
 plain_fields([], Head, Others) ->
     {Head, Others}.
+
+-spec others(ecm_xml:attribute(), [ecm_xml:attribute()]) -> [ecm_xml:attribute()].
+others({Name, _} = Attribute, Others) ->
+    case ecm_namespaces:is_plain(Name) of
+        true -> Others;
+        false -> [Attribute | Others]
+    end.
 
 -spec add_field({Key :: atom(), type()} | unknown, Text :: binary(), head()) -> head().
 add_field(unknown, _, Head) ->

@@ -4,8 +4,8 @@
 
 -module(ecm_namespaces).
 
--export([attribute/2, check/2, declared/1, element/2, legible/1, may_be_default/1, prefix/1,
-         scope/2]).
+-export([attribute/2, check/2, declared/1, element/2, is_plain/1, is_wide/1, legible/1,
+         may_be_default/1, prefix/1, scope/2]).
 -export_type([scope/0]).
 
 %% Prefixes and the namespaces they are bound to; the default namespace is that of no prefix.
@@ -16,6 +16,8 @@
 
 %% @doc Returns what is declared inside of an element with these attributes.
 -spec scope([ecm_xml:attribute()], scope()) -> scope().
+scope([], Outer) ->
+    Outer;
 scope(Attributes, Outer) ->
     lists:foldl(fun({Name, Namespace}, Scope) -> declare(declared(Name), Namespace, Scope) end,
                 Outer, Attributes).
@@ -35,7 +37,11 @@ may_be_declared(<<"xmlns">>, _) -> false;
 may_be_declared(_, ?XML) -> false;
 may_be_declared(_, ?XMLNS) -> false;
 may_be_declared(<<_, _/binary>>, <<>>) -> false;
-may_be_declared(_, Namespace) -> binary:match(Namespace, <<"\n">>) =:= nomatch.
+may_be_declared(_, Namespace) -> is_line(Namespace).
+
+-spec is_line(binary()) -> boolean().
+is_line(<<Byte, Rest/binary>>) when Byte =/= $\n -> is_line(Rest);
+is_line(Rest) -> Rest =:= <<>>.
 
 %% @doc Returns whether this may be the default namespace.
 -spec may_be_default(Namespace :: binary()) -> boolean().
@@ -50,19 +56,33 @@ declared(_) -> none.
 %% @doc Returns the prefix of a name, or nothing.
 -spec prefix(binary()) -> Prefix :: binary().
 prefix(Name) ->
-    case binary:split(Name, <<":">>) of
+    case split(Name) of
         [Prefix, _] -> Prefix;
         [_] -> <<>>
     end.
 
+%% What binary:split/2 does, in a fifth of the time for a name.
+-spec split(binary()) -> [binary()].
+split(Name) -> split(Name, Name, 0).
+
+-spec split(binary(), Name :: binary(), Size :: non_neg_integer()) -> [binary()].
+split(<<$:, Local/binary>>, Name, Size) -> [binary:part(Name, 0, Size), Local];
+split(<<_, Rest/binary>>, Name, Size) -> split(Rest, Name, Size + 1);
+split(<<>>, Name, _) -> [Name].
+
+%% @doc Returns whether a name has no prefix, and no characters but those of ASCII.
+-spec is_plain(binary()) -> boolean().
+is_plain(<<Byte, Rest/binary>>) when Byte < 128, Byte =/= $: -> is_plain(Rest);
+is_plain(Rest) -> Rest =:= <<>>.
+
 %% @doc Returns the namespace and the local name of an element.
 -spec element(binary(), scope()) -> {Namespace :: binary(), Local :: binary()}.
 element(<<"body">>, #{<<>> := Default}) -> {Default, <<"body">>};  % for speed
-element(Name, Scope) -> expand(binary:split(Name, <<":">>), Scope, maps:get(<<>>, Scope)).
+element(Name, Scope) -> expand(split(Name), Scope, maps:get(<<>>, Scope)).
 
 %% @doc Returns the namespace and the local name of an attribute.
 -spec attribute(binary(), scope()) -> {Namespace :: binary(), Local :: binary()}.
-attribute(Name, Scope) -> expand(binary:split(Name, <<":">>), Scope, <<>>).
+attribute(Name, Scope) -> expand(split(Name), Scope, <<>>).
 
 -spec expand([binary()], scope(), Default :: binary()) -> {Namespace :: binary(), binary()}.
 expand([Local], _, Default) -> {Default, Local};
@@ -74,20 +94,28 @@ expand(_, _, _) -> throw('not-xml').
 %% same name (section 6.3).
 -spec check([ecm_xml:attribute()], scope()) -> ok.
 check(Attributes, Scope) ->
-    Prefixed = [attribute(Name, Scope) || {Name, _} <- Attributes, has_prefix(Name)],
-    length(Prefixed) < 2 orelse length(lists:usort(Prefixed)) =:= length(Prefixed)
-        orelse throw('not-xml'),
-    ok.
+    case [attribute(Name, Scope) || {Name, _} <- Attributes, has_prefix(Name)] of
+        [_, _ | _] = Prefixed ->
+            length(lists:usort(Prefixed)) =:= length(Prefixed) orelse throw('not-xml'),
+            ok;
+        _ ->
+            ok
+    end.
 
 -spec has_prefix(binary()) -> boolean().
 has_prefix(<<"xmlns:", _/binary>>) -> false;
-has_prefix(Name) -> binary:match(Name, <<":">>) =/= nomatch.
+has_prefix(Name) -> has_colon(Name).
+
+-spec has_colon(binary()) -> boolean().
+has_colon(<<$:, _/binary>>) -> true;
+has_colon(<<_, Rest/binary>>) -> has_colon(Rest);
+has_colon(<<>>) -> false.
 
 %% @doc Makes sure that names have only the characters that they may have. Which of those outside of
 %% ASCII they are, only the XML parser knows, and nearly nobody uses them.
 -spec legible([Name :: binary()]) -> ok.
 legible(Names) ->
-    case lists:usort([Part || Name <- Names, is_wide(Name), Part <- binary:split(Name, <<":">>)]) of
+    case lists:usort([Part || Name <- Names, is_wide(Name), Part <- split(Name)]) of
         [] ->
             ok;
         Wide ->
@@ -96,6 +124,7 @@ legible(Names) ->
             ok
     end.
 
+%% @doc Returns whether a name has other characters than those of ASCII.
 -spec is_wide(binary()) -> boolean().
 is_wide(<<Byte, Rest/binary>>) when Byte < 128 -> is_wide(Rest);
 is_wide(Rest) -> Rest =/= <<>>.

@@ -98,35 +98,45 @@ text_size(_, Size) -> Size.
 -spec value(iodata()) -> iolist().
 value(Value) when is_binary(Value) ->
     Size = byte_size(Value),
-    case value_size(Value, 0) of
+    case value_size(Value, $', 0) of
         Size -> [$', Value, $'];
         _ -> quoted(Value, quote(Value))
     end;
 value(Value) ->
     value(iolist_to_binary(Value)).
 
--spec value_size(binary(), non_neg_integer()) -> non_neg_integer().
-value_size(<<Byte, Rest/binary>>, Size)
-  when Byte >= $\s, Byte =/= $<, Byte =/= $&, Byte =/= $' ->
-    value_size(Rest, Size + 1);
-value_size(_, Size) -> Size.
+-spec value_size(binary(), Quote :: byte(), non_neg_integer()) -> non_neg_integer().
+value_size(<<Quote, _/binary>>, Quote, Size) -> Size;
+value_size(<<Byte, Rest/binary>>, Quote, Size) when Byte >= $\s, Byte =/= $<, Byte =/= $& ->
+    value_size(Rest, Quote, Size + 1);
+value_size(_, _, Size) -> Size.
 
 %% The one of which there is less inside.
 -spec quote(binary()) -> Quote :: byte().
 quote(Value) ->
-    case length(binary:matches(Value, <<"'">>)) > length(binary:matches(Value, <<"\"">>)) of
+    case more(Value, 0) > 0 of
         true -> $";
         false -> $'
     end.
 
+%% By how many there are more apostrophes than quotation marks.
+-spec more(binary(), integer()) -> integer().
+more(<<$', Rest/binary>>, Count) -> more(Rest, Count + 1);
+more(<<$", Rest/binary>>, Count) -> more(Rest, Count - 1);
+more(<<_, Rest/binary>>, Count) -> more(Rest, Count);
+more(<<>>, Count) -> Count.
+
 -spec quoted(binary(), Quote :: byte()) -> iolist().
 quoted(Value, Quote) ->
-    [Quote, << <<(in_value(Byte, Quote))/binary>> || <<Byte>> <= Value >>, Quote].
+    [Quote, in_value(Value, Quote), Quote].
 
--spec in_value(byte(), Quote :: byte()) -> binary().
-in_value(Quote, Quote) -> reference(Quote);
-in_value(Byte, _) when Byte < $\s; Byte =:= $<; Byte =:= $& -> reference(Byte);
-in_value(Byte, _) -> <<Byte>>.
+-spec in_value(binary(), Quote :: byte()) -> iolist().
+in_value(Value, Quote) ->
+    Size = value_size(Value, Quote, 0),
+    case Value of
+        <<Part:Size/binary, Byte, Rest/binary>> -> [Part, reference(Byte) | in_value(Rest, Quote)];
+        _ -> [Value]
+    end.
 
 %% The shortest that there is.
 -spec reference(byte()) -> binary().

@@ -36,12 +36,12 @@ all(Els, #{<<>> := Default}, plain)
 all(Els, #{<<>> := Default} = Outside, Names) when Default =:= ?NS_BODY; Default =:= <<>> ->
     all(Els, Outside#{<<>> := ?NS_CLIENT}, Names);
 all(Els, Outside, _) ->
-    ok = ecm_namespaces:legible(lists:foldl(fun names/2, [], Els)),
-    ok = lists:foreach(fun(El) -> check(El, Outside) end, Els),
-    Stanzas = [stanza(small(El, Outside)) || El <- Els],
-    Received = total(Els),
-    total(Stanzas) =< 2 * Received + ?MAX_GROWTH orelse throw('too-many-declarations'),
-    Stanzas.
+    Wide = lists:foldl(fun(El, Before) -> check(El, Outside, Before) end, [], Els),
+    ok = ecm_namespaces:legible(Wide),
+    {Stanzas, Sizes} = lists:unzip([small(El, Outside) || El <- Els]),
+    lists:sum(Sizes) =< 2 * size_of(Els, infinity) + ?MAX_GROWTH
+        orelse throw('too-many-declarations'),
+    lists:map(fun stanza/1, Stanzas).
 
 -spec stanza(xmlel()) -> xmlel().
 stanza({xmlel, Name, Attributes, Children} = El) ->
@@ -53,52 +53,63 @@ stanza({xmlel, Name, Attributes, Children} = El) ->
             El
     end.
 
-%% What is to be known of all names.
-
--spec names(content(), [binary()]) -> [binary()].
-names({xmlel, Name, Attributes, Children}, Names) ->
-    lists:foldl(fun names/2, [Name | [Key || {Key, _} <- Attributes] ++ Names], Children);
-names({xmlcdata, _}, Names) ->
-    Names.
-
--spec check(content(), scope()) -> ok.
-check({xmlel, Name, Attributes, Children}, Outer) ->
+%% Prefixes are declared, and no attribute comes twice. Returns the names with other characters than
+%% those of ASCII.
+-spec check(content(), scope(), Wide) -> Wide when Wide :: [Name :: binary()].
+check({xmlel, Name, Attributes, Children}, Outer, Wide) ->
     Scope = ecm_namespaces:scope(Attributes, Outer),
     _ = ecm_namespaces:element(Name, Scope),
     ok = ecm_namespaces:check(Attributes, Scope),
-    lists:foreach(fun(Child) -> check(Child, Scope) end, Children);
-check({xmlcdata, _}, _) ->
-    ok.
+    Keys = lists:foldl(fun({Key, _}, Before) -> wide(Key, Before) end, wide(Name, Wide), Attributes),
+    lists:foldl(fun(Child, Before) -> check(Child, Scope, Before) end, Keys, Children);
+check({xmlcdata, _}, _, Wide) ->
+    Wide.
+
+-spec wide(Name :: binary(), [binary()]) -> [binary()].
+wide(Name, Wide) ->
+    case ecm_namespaces:is_wide(Name) of
+        true -> [Name | Wide];
+        false -> Wide
+    end.
 
 %% Sizes.
 
--spec small(xmlel(), scope()) -> xmlel().
+%% The stanza, with its size.
+-spec small(xmlel(), scope()) -> {xmlel(), Size :: non_neg_integer()}.
 small(El, Scope) ->
-    Most = size_of(El) + ?MAX_GROWTH,
     first([fun() -> alone(El, Scope, ?NS_CLIENT) end, fun() -> parted(El, Scope, ?NS_CLIENT) end],
-          Most).
+          size_of([El], infinity) + ?MAX_GROWTH).
 
--spec first([fun(() -> xmlel())], Most :: non_neg_integer()) -> xmlel().
+-spec first([fun(() -> xmlel())], Most :: non_neg_integer()) -> {xmlel(), non_neg_integer()}.
 first([Make | Others], Most) ->
     El = Make(),
-    case size_of(El) =< Most of
-        true -> El;
-        false -> first(Others, Most)
+    try {El, size_of([El], Most)}
+    catch throw:larger -> first(Others, Most)
     end;
 first([], _) ->
     throw('too-many-declarations').
 
--spec total([content()]) -> non_neg_integer().
-total(Els) ->
-    lists:sum([size_of(El) || El <- Els]).
+%% Bytes of its text, were there nothing to escape. `larger' is thrown if that is more than `Most'.
+-spec size_of([content()], Most :: non_neg_integer() | infinity) -> non_neg_integer().
+size_of(Els, Most) -> size_of(Els, Most, 0).
 
-%% Bytes of its text, were there nothing to escape.
--spec size_of(content()) -> non_neg_integer().
-size_of({xmlel, Name, Attributes, Children}) ->
-    lists:sum([byte_size(Key) + byte_size(Value) + 4 || {Key, Value} <- Attributes])
-        + size_of_tags(byte_size(Name), Children) + total(Children);
-size_of({xmlcdata, Text}) ->
-    byte_size(Text).
+-spec size_of([content()], Most :: non_neg_integer() | infinity, Sum) -> Sum
+              when Sum :: non_neg_integer().
+size_of(_, Most, Sum) when Sum > Most ->
+    throw(larger);
+size_of([{xmlel, Name, Attributes, Children} | Els], Most, Sum) ->
+    Tags = size_of_attributes(Attributes, Sum + size_of_tags(byte_size(Name), Children)),
+    size_of(Els, Most, size_of(Children, Most, Tags));
+size_of([{xmlcdata, Text} | Els], Most, Sum) ->
+    size_of(Els, Most, Sum + byte_size(Text));
+size_of([], _, Sum) ->
+    Sum.
+
+-spec size_of_attributes([ecm_xml:attribute()], Sum :: non_neg_integer()) -> non_neg_integer().
+size_of_attributes([{Name, Value} | Attributes], Sum) ->
+    size_of_attributes(Attributes, Sum + byte_size(Name) + byte_size(Value) + 4);
+size_of_attributes([], Sum) ->
+    Sum.
 
 -spec size_of_tags(Name :: non_neg_integer(), [content()]) -> non_neg_integer().
 size_of_tags(Name, []) -> Name + 3;
@@ -142,6 +153,8 @@ name(Name, Scope) -> ecm_namespaces:element(Name, Scope).
 
 %% The prefixes of what is no declaration.
 -spec prefixes([ecm_xml:attribute()]) -> [Prefix :: binary()].
+prefixes([]) ->
+    [];
 prefixes(Attributes) ->
     lists:usort([Prefix || {Name, _} <- Attributes, ecm_namespaces:declared(Name) =:= none,
                            Prefix <- [ecm_namespaces:prefix(Name)], is_declared(Prefix)]).
@@ -170,9 +183,13 @@ whole({xmlel, Name, Attributes, Children} = El, Outer, Default) ->
 needed({xmlel, Name, Attributes, Children}, Declared, Found) ->
     Scope = ecm_namespaces:scope(Attributes, Declared),
     Used = [ecm_namespaces:prefix(Name) | prefixes(Attributes)],
-    Now = lists:foldl(fun(Prefix, Others) -> Others#{Prefix => []} end, Found,
-                      [Prefix || Prefix <- Used, Prefix =/= <<"xml">>,
-                                 not is_map_key(Prefix, Scope)]),
+    Now = lists:foldl(fun(Prefix, Others) -> need(Prefix, Scope, Others) end, Found, Used),
     lists:foldl(fun(Child, Before) -> needed(Child, Scope, Before) end, Now, Children);
 needed({xmlcdata, _}, _, Found) ->
     Found.
+
+-spec need(Prefix :: binary(), Declared :: scope(), #{binary() => []}) -> #{binary() => []}.
+need(<<"xml">>, _, Found) -> Found;
+need(Prefix, Declared, Found) when is_map_key(Prefix, Declared) -> Found;
+need(Prefix, _, Found) when is_map_key(Prefix, Found) -> Found;
+need(Prefix, _, Found) -> Found#{Prefix => []}.

@@ -25,39 +25,41 @@ read(Bytes) ->
             <<_:Size/binary, Rest/binary>> = Bytes,
             {binary:copy(Text), Rest};
         <<Text:Size/binary, Rest/binary>> ->
-            read(Rest, [Text])
+            read(Rest, Text)
     end.
 
-%% From a place on at which text is not just what it is.
--spec read(binary(), Done :: iodata()) -> {Text :: binary(), Rest :: binary()}.
+%% From a place on at which text is not just what it is. `Done' grows in place.
+-spec read(binary(), Done :: binary()) -> {Text :: binary(), Rest :: binary()}.
 read(<<"<![CDATA[", Bytes/binary>>, Done) ->
     section(Bytes, Done);
 read(<<$<, _/binary>> = Bytes, Done) ->
-    {iolist_to_binary(Done), Bytes};
+    {binary:copy(Done), Bytes};
 read(<<"\r\n", Bytes/binary>>, Done) ->
-    more(Bytes, [Done | "\n"]);
+    more(Bytes, <<Done/binary, $\n>>);
 read(<<$\r, Bytes/binary>>, Done) ->
-    more(Bytes, [Done | "\n"]);
+    more(Bytes, <<Done/binary, $\n>>);
 read(<<$&, Bytes/binary>>, Done) ->
     {Text, Rest} = reference(Bytes),
-    more(Rest, [Done, Text]);
+    more(Rest, <<Done/binary, Text/binary>>);
 read(_, _) ->
     throw('not-xml').
 
--spec more(binary(), Done :: iodata()) -> {Text :: binary(), Rest :: binary()}.
+-spec more(binary(), Done :: binary()) -> {Text :: binary(), Rest :: binary()}.
 more(Bytes, Done) ->
     Size = text_size(Bytes, 0),
     <<Text:Size/binary, Rest/binary>> = Bytes,
-    read(Rest, [Done, Text]).
+    read(Rest, <<Done/binary, Text/binary>>).
 
 %% A CDATA section, from behind its beginning.
--spec section(binary(), Done :: iodata()) -> {Text :: binary(), Rest :: binary()}.
+-spec section(binary(), Done :: binary()) -> {Text :: binary(), Rest :: binary()}.
 section(Bytes, Done) ->
     Size = section_size(Bytes, 0),
     case Bytes of
-        <<Text:Size/binary, "]]>", Rest/binary>> -> more(Rest, [Done, Text]);
-        <<Text:Size/binary, "\r\n", Rest/binary>> -> section(Rest, [Done, Text | "\n"]);
-        <<Text:Size/binary, $\r, Rest/binary>> -> section(Rest, [Done, Text | "\n"]);
+        <<Text:Size/binary, "]]>", Rest/binary>> -> more(Rest, <<Done/binary, Text/binary>>);
+        <<Text:Size/binary, "\r\n", Rest/binary>> ->
+            section(Rest, <<Done/binary, Text/binary, $\n>>);
+        <<Text:Size/binary, $\r, Rest/binary>> ->
+            section(Rest, <<Done/binary, Text/binary, $\n>>);
         _ -> throw('not-xml')
     end.
 
@@ -73,25 +75,25 @@ value(_) ->
     throw('not-xml').
 
 %% White space that is not referred to is one space (XML 1.0, sections 2.11 and 3.3.3).
--spec value(binary(), Quote :: byte(), Done :: iodata()) -> {Value :: binary(), Rest :: binary()}.
+-spec value(binary(), Quote :: byte(), Done :: binary()) -> {Value :: binary(), Rest :: binary()}.
 value(<<Quote, Rest/binary>>, Quote, Done) ->
-    {iolist_to_binary(Done), Rest};
+    {binary:copy(Done), Rest};
 value(<<"\r\n", Bytes/binary>>, Quote, Done) ->
-    more_value(Bytes, Quote, [Done | " "]);
+    more_value(Bytes, Quote, <<Done/binary, $\s>>);
 value(<<Byte, Bytes/binary>>, Quote, Done) when Byte =:= $\r; Byte =:= $\n; Byte =:= $\t ->
-    more_value(Bytes, Quote, [Done | " "]);
+    more_value(Bytes, Quote, <<Done/binary, $\s>>);
 value(<<$&, Bytes/binary>>, Quote, Done) ->
     {Text, Rest} = reference(Bytes),
-    more_value(Rest, Quote, [Done, Text]);
+    more_value(Rest, Quote, <<Done/binary, Text/binary>>);
 value(_, _, _) ->
     throw('not-xml').
 
--spec more_value(binary(), Quote :: byte(), Done :: iodata()) ->
+-spec more_value(binary(), Quote :: byte(), Done :: binary()) ->
           {Value :: binary(), Rest :: binary()}.
 more_value(Bytes, Quote, Done) ->
     Size = value_size(Bytes, Quote, 0),
     <<Part:Size/binary, Rest/binary>> = Bytes,
-    value(Rest, Quote, [Done, Part]).
+    value(Rest, Quote, <<Done/binary, Part/binary>>).
 
 %% A reference, from behind its `&'; others than these need a document type.
 -spec reference(binary()) -> {Text :: binary(), Rest :: binary()}.
@@ -100,8 +102,8 @@ reference(<<"gt;", Rest/binary>>) -> {<<">">>, Rest};
 reference(<<"amp;", Rest/binary>>) -> {<<"&">>, Rest};
 reference(<<"apos;", Rest/binary>>) -> {<<"'">>, Rest};
 reference(<<"quot;", Rest/binary>>) -> {<<"\"">>, Rest};
-reference(<<"#x", Digit, Rest/binary>>) when Digit =/= $; -> number(<<Digit, Rest/binary>>, 16, 0);
-reference(<<"#", Digit, Rest/binary>>) when Digit =/= $; -> number(<<Digit, Rest/binary>>, 10, 0);
+reference(<<"#x", Digit, Rest/binary>>) -> number(Rest, 16, digit(Digit, 16));
+reference(<<"#", Digit, Rest/binary>>) -> number(Rest, 10, digit(Digit, 10));
 reference(_) -> throw('not-xml').
 
 -spec number(binary(), Base :: 10 | 16, Number :: non_neg_integer()) ->

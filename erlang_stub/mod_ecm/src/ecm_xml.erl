@@ -220,27 +220,29 @@ name_size(_, Size) -> Size.
 %% A name with a prefix, or with other characters than those of ASCII.
 -spec rare_name(binary(), names()) -> {Name :: binary(), Rest :: binary()}.
 rare_name(Bytes, Names) ->
-    Size = rare_size(Bytes, 0),
+    Size = local(Bytes, part(Bytes)),
     <<Name:Size/binary, Rest/binary>> = Bytes,
-    lists:all(fun begins_well/1, parts(Name)) orelse throw('not-xml'),
     Names =:= any orelse is_plain(Name) orelse throw(names),
     {Name, Rest}.
 
--spec rare_size(binary(), non_neg_integer()) -> non_neg_integer().
-rare_size(<<Byte, Rest/binary>>, Size) when ?IS_IN_NAME(Byte); Byte >= 128; Byte =:= $: ->
-    rare_size(Rest, Size + 1);
-rare_size(_, Size) -> Size.
-
--spec parts(Name :: binary()) -> [binary()].
-parts(Name) ->
-    case binary:split(Name, <<":">>, [global]) of
-        [_, _, _ | _] -> throw('not-xml');
-        Parts -> Parts
+%% The size of a name whose prefix, or all of it, has this size.
+-spec local(binary(), non_neg_integer()) -> non_neg_integer().
+local(Bytes, Size) ->
+    case Bytes of
+        <<_:Size/binary, $:, Local/binary>> -> Size + 1 + part(Local);
+        _ -> Size
     end.
 
--spec begins_well(binary()) -> boolean().
-begins_well(<<First, _/binary>>) -> ?IS_LETTER(First) orelse First >= 128;
-begins_well(<<>>) -> false.
+-spec part(binary()) -> Size :: pos_integer().
+part(<<First, _/binary>> = Bytes) when ?IS_LETTER(First); First >= 128 ->
+    part_size(Bytes, 0);
+part(_) ->
+    throw('not-xml').
+
+-spec part_size(binary(), non_neg_integer()) -> non_neg_integer().
+part_size(<<Byte, Rest/binary>>, Size) when ?IS_IN_NAME(Byte); Byte >= 128 ->
+    part_size(Rest, Size + 1);
+part_size(_, Size) -> Size.
 
 -spec is_plain(Name :: binary()) -> boolean().
 is_plain(<<"xml:", Local/binary>>) -> name_size(Local, 0) =:= byte_size(Local);

@@ -18,17 +18,21 @@
 %% @doc Returns whether bytes are the same body to both, or no body to either.
 -spec agrees(binary()) -> boolean().
 agrees(Bytes) ->
-    agree(read(Bytes), ecm_body:head(Bytes)).
+    Head = ecm_body:head(Bytes),
+    is_strict(Head) orelse agree(read(Bytes), Head).
+
+is_strict({error, Fault}) -> lists:member(Fault, ?STRICT);
+is_strict({ok, _, _}) -> false.
 
 agree(error, {error, _}) -> true;
 agree(error, {ok, _, Content}) -> element(1, ecm_body:els(Content)) =:= error;
-agree({ok, _, _}, {error, Fault}) -> lists:member(Fault, ?STRICT);
+agree({ok, _, _}, {error, _}) -> false;
 agree({ok, Tag, Els}, {ok, Head, Content}) ->
     {ok, Plain, _} = ecm_body:head(Tag),
     Plain =:= Head andalso
         case ecm_body:els(Content) of
             {ok, Read} -> lists:map(fun meaning/1, Read) =:= Els;
-            {error, Fault} -> lists:member(Fault, ?STRICT)
+            Error -> is_strict(Error)
         end.
 
 %% @doc Returns the start tag of a body, written plainly, and its stanzas; or `error' where that is
