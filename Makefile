@@ -5,6 +5,8 @@ PYTHON = python3
 VENV = .venv
 # Passed on: make run RUN_ARGS="--http 0"
 RUN_ARGS =
+# Tried again: make fuzz-erlang SEED=17
+SEED =
 # Passed on: make bench-ejabberd USERS=200000
 USERS =
 
@@ -17,7 +19,7 @@ CONFORMANCE_PYTHON = $(if $(filter megaphone,$(PEER)),$(VENV)/bin/python,$(PYTHO
 
 # Apt-get runs once at a time, and before anything that needs what it installs.
 .NOTPARALLEL:
-.PHONY: help run test trial interop fuzz bench-front bench-memory bench-slow bench-workers bench-link bench-ejabberd check docs clean
+.PHONY: help run test trial interop fuzz fuzz-erlang bench-front bench-memory bench-slow bench-workers bench-link bench-ejabberd check docs clean
 .PHONY: conformance dialyze million python
 .PHONY: bench bench-whole bench-growth bench-quiet bench-readme
 .PHONY: debian-python debian-run debian-test debian-interop debian-bench debian-conformance debian-dialyzer
@@ -44,6 +46,16 @@ fuzz: $(VENV)/fuzz.stamp  ## Fuzz all that parses, for a minute
 	$(VENV)/bin/python -m fuzz client 40
 	$(VENV)/bin/python -m fuzz packet 10
 	$(VENV)/bin/python -m fuzz proxy 10
+
+# ejabberd and its libraries, as tests/test_mod_ecm_eunit.py finds them.
+ERL_LIBRARIES = $${ERL_LIBS:-$$(dirname $$(dirname $$(ls -d /usr/lib/*/ejabberd-*/ebin | head -1)))}
+fuzz-erlang: SECONDS = 60
+fuzz-erlang: debian-test  ## Fuzz mod_ecm's bodies beside ejabberd's parser, for a minute; or SECONDS=600
+	rm -rf build/fuzz-erlang
+	mkdir -p build/fuzz-erlang
+	ERL_LIBS=$(ERL_LIBRARIES) erlc -o build/fuzz-erlang erlang_stub/mod_ecm/src/*.erl \
+	    $(patsubst %,erlang_stub/mod_ecm/test/%.erl,ecm_fuzz ecm_expat ecm_hostile)
+	ERL_LIBS=$(ERL_LIBRARIES) SECONDS=$(SECONDS) SEED=$(SEED) erl -noinput -pa build/fuzz-erlang -s ecm_fuzz main
 
 bench-front: $(VENV)/bench.stamp debian-bench  ## Measure the CPU of a request beside nginx, HAProxy
 	$(VENV)/bin/python -m bench.front

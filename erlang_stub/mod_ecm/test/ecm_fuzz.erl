@@ -9,7 +9,7 @@
 
 -module(ecm_fuzz).
 
--export([main/0]).
+-export([main/0, tried/1]).
 
 -define(NS, "http://jabber.org/protocol/httpbind").
 
@@ -24,8 +24,6 @@
 %% Erlang machine, with status 1 if a case has failed.
 -spec main() -> no_return().
 main() ->
-    {ok, _} = application:ensure_all_started(xmpp),
-    put(bodies, list_to_tuple(bodies())),
     case os:getenv("SEED", "") of
         "" ->
             First = rand:uniform(1000000000),
@@ -33,7 +31,9 @@ main() ->
             io:format("from SEED=~B on~n", [First]),
             halt(go_on(First, First, Until));
         Seed ->
-            halt(tried(list_to_integer(Seed)))
+            Status = tried(list_to_integer(Seed)),
+            io:format("status ~B~n", [Status]),
+            halt(Status)
     end.
 
 go_on(Seed, First, Until) ->
@@ -43,9 +43,11 @@ go_on(Seed, First, Until) ->
         {1, _} -> 1
     end.
 
+%% @doc Tries the case of this number. Prints what has failed.
+-spec tried(Seed :: integer()) -> Status :: 0 | 1.
 tried(Seed) ->
     _ = rand:seed(exsss, Seed),
-    Bodies = get(bodies),
+    Bodies = known(),
     Body = spoiled(rand:uniform(4) - 1, element(rand:uniform(tuple_size(Bodies)), Bodies)),
     try failure(Body) of
         none -> 0;
@@ -82,6 +84,17 @@ is_written(Body) ->
     end.
 
 %% Bodies.
+
+%% Made once.
+known() ->
+    case get(?MODULE) of
+        undefined ->
+            {ok, _} = application:ensure_all_started(xmpp),
+            put(?MODULE, list_to_tuple(bodies())),
+            known();
+        Bodies ->
+            Bodies
+    end.
 
 bodies() ->
     [iolist_to_binary(Body) || Body <- written()]

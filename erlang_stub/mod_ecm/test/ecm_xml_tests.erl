@@ -36,6 +36,7 @@ refused_test_() ->
                  "<a b=''", "<a b='", "<a b=", "<a b", "<a b='\"/>", "<a b/>", "<a b=1/>",
                  "<a><![CDATA[</a>", "<a><![CDATA[\1]]></a>", "<a><![cdata[]]></a>", "<a><!></a>",
                  "<-a/>", "<a:/>", "<:a/>", "<a:b:c/>", "<a:b/>", "<a b:c=''/>",
+                 "<a bxmlns:c=''/>",
                  "<a xmlns='http://www.w3.org/2000/xmlns/'/>", "<a xmlns='a&#10;b'/>",
                  "<a xmlns='http://www.w3.org/XML/1998/namespace'/>", "<xmlns:a/>",
                  "<a xmlns:b='' />", "<a xmlns:b='u' xmlns:c='u' b:d='' c:d=''/>",
