@@ -15,8 +15,11 @@ import attrs
 FORWARDED: Final = "forwarded"
 X_FORWARDED_FOR: Final = "x-forwarded-for"
 
-# RFC 7239, section 4. A quoted string may hold what separates entries, a token may not.
-_ENTRY: Final = re.compile(r'(?:[^",]|"(?:[^"\\]|\\.)*"|")+')
+# RFC 7239, section 4. A quoted string may hold what separates entries, a token may not. A quote of a
+# client's that no other ends begins no string; no byte is looked at twice for it.
+_STRING: Final = r'"(?:[^"\\]++|\\.)*+"'
+_ENTRY: Final = re.compile(rf'(?:[^",]++|{_STRING})++', re.S)
+_PROPER: Final = re.compile(rf'(?:[^"]++|{_STRING})*+', re.S)
 _FOR: Final = re.compile(r'(?:^|;)\s*for=(?:"((?:[^"\\]|\\.)*)"|([^\s;]*))\s*(?:;|$)', re.I)
 
 # An address as proxies write it: in brackets or not, with a port or without.
@@ -89,9 +92,13 @@ class Proxies:
 
 
 def _forwarded(text: str) -> Iterator[str]:
-    for entry in _ENTRY.findall(text):
+    """Yield what each entry says of a client, or nothing where it says nothing."""
+    proper = _PROPER.match(text)
+    end = proper.end() if proper is not None else 0
+    odd = text[end:].split(",") if end < len(text) else []
+    for entry in (*_ENTRY.findall(text[:end]), *odd):
         match = _FOR.search(entry)
-        yield (match[1] or match[2]) if match else ""
+        yield match[match.lastindex or 0] if match else ""  # either of the two has matched
 
 
 def _address(entry: str) -> str | None:
@@ -101,10 +108,13 @@ def _address(entry: str) -> str | None:
 
 
 def _plain(address: str) -> str | None:
-    """Return an address in its usual spelling, and IPv4 as such where IPv6 carries it."""
+    """Return an address in its usual spelling, and IPv4 as such where IPv6 carries it.
+
+    A zone is left out: it means something on one host only.
+    """
     try:
         parsed = ip_address(address)
     except ValueError:
         return None
     mapped = parsed.ipv4_mapped if isinstance(parsed, IPv6Address) else None
-    return str(mapped or parsed)
+    return str(mapped or parsed).partition("%")[0]

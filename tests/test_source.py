@@ -1,6 +1,6 @@
 """Whose request it is, behind proxies."""
 
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -44,7 +44,19 @@ FORWARDED_FOR = {
     "proto=https": "10.0.0.1",
     'for=192.0.2.7;ext="a, for=198.51.100.1"': "192.0.2.7",
     'for="192.0.2.7': "10.0.0.1",
+    'for=""': "10.0.0.1",
+    "for=": "10.0.0.1",
+    'for="", for=10.0.0.2': "10.0.0.2",
+    'for=198.51.100.1, for="", for=192.0.2.7': "192.0.2.7",
+    'for="198.51.100.1, for=192.0.2.7': "192.0.2.7",  # the quote is the client's
+    'for="198.51.100.1\\", for=192.0.2.7': "192.0.2.7",
+    'for="fe80::1%eth0"': "fe80::1",
+    'by="a\\"b,c";for=192.0.2.7': "192.0.2.7",
 }
+
+# Of these headers are made that a client may have made up.
+PIECES = ["for=", "For=", '"', "\\", ";", ",", " ", "\t", "%", "[", "]", ":", "x", "\xb2", "\xff"]
+PIECES += ["192.0.2.7", "10.0.0.2", "::1", "fe80::1%1", "[2001:4860::1]:443", '""', '"192.0.2.7"']
 
 
 class ProxiesTests(TestCase):
@@ -84,6 +96,22 @@ class ProxiesTests(TestCase):
         headers = [(header.encode(), value)]
         found = Proxies(TRUSTED, header).client_address("10.0.0.1", headers)
         self.assertRegex(found, r"\A[0-9a-f.:]+\Z")
+
+    @given(
+        st.sampled_from(["forwarded", "x-forwarded-for"]),
+        st.lists(st.lists(st.sampled_from(PIECES), max_size=15), min_size=1, max_size=3),
+    )
+    def test_so_does_any_that_is_nearly_right(self, header: str, lines: list[list[str]]) -> None:
+        headers = [(header.encode(), "".join(line).encode("latin-1")) for line in lines]
+        found = Proxies(TRUSTED, header).client_address("10.0.0.1", headers)
+        self.assertEqual(str(ip_address(found)), found)
+
+    def test_what_comes_first_may_be_anything(self) -> None:
+        """The proxy's own entry counts, whatever quotes the client has sent before it."""
+        for client in ('"' * 7, '"\\', "\\" * 3, 'for="', ",;=", '"' + '\\"' * 8000):
+            headers = [(b"Forwarded", f"{client}, for=192.0.2.7".encode())]
+            found = Proxies(TRUSTED, FORWARDED).client_address("10.0.0.1", headers)
+            self.assertEqual(found, "192.0.2.7", client)
 
 
 class SourceTests(TestCase):
