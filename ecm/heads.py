@@ -30,11 +30,15 @@ class _Head:
 class KnownHeads:
     """The heads of some requests that the parser has taken, by their bytes without the empty line.
 
-    All connections share it. When it is full it is emptied: what is in use is soon back.
+    All connections share it. When it is half full, the other half is emptied, but for what has been
+    used meanwhile: whoever sends ever new heads takes from nobody those that many use.
     """
 
     def __init__(self) -> None:
         self._heads: dict[bytes, _Head] = {}
+        self._older: dict[bytes, _Head] = {}
+        # About how many bytes of memory the newer ones take.
+        self._size = 0
 
     def recall(self, data: bytes) -> Request | None:
         """Return the request that ``data`` is: exactly one, whole, with a known head. Else None.
@@ -42,7 +46,7 @@ class KnownHeads:
         ``data`` has to begin where a request may begin.
         """
         start, end, body = data.partition(_END)
-        head = self._heads.get(start)
+        head = self._heads.get(start) or self._recall_older(start)
         if head is None or not end or len(body) != head.length:
             return None
         return Request(
@@ -67,9 +71,7 @@ class KnownHeads:
             return
         if b"\n" in start.replace(b"\r\n", b"") or _is_chunked(request):
             return
-        if len(self._heads) >= MAX_KNOWN_HEADS:
-            self._heads.clear()
-        self._heads[start] = _Head(
+        head = _Head(
             request.method,
             request.target,
             request.path,
@@ -78,6 +80,26 @@ class KnownHeads:
             request.keep_alive,
             len(body),
         )
+        self._keep(start, head)
+
+    def _recall_older(self, start: bytes) -> _Head | None:
+        head = self._older.pop(start, None)
+        if head is not None:
+            self._keep(start, head)
+        return head
+
+    def _keep(self, start: bytes, head: _Head) -> None:
+        size = _size(start, head)
+        if self._size + size > MAX_KNOWN_HEADS // 2:
+            self._older, self._heads, self._size = self._heads, {}, 0
+        if start not in self._heads:
+            self._size += size
+        self._heads[start] = head
+
+
+def _size(start: bytes, head: _Head) -> int:
+    """Return about how many bytes of memory a head takes, as it came and in fields."""
+    return 2 * len(start) + 128 * len(head.headers) + 256
 
 
 def _is_chunked(request: Request) -> bool:

@@ -83,9 +83,9 @@ MAX_BODY: Final = 256 * 1024
 # it is for and which request of that.
 TRUNCATED_BODY: Final = 4 * 1024
 
-# Heads of requests that are remembered, and the bytes of each, at most. A few hundred are in use at
-# a time: one for each kind of browser and length of body. Together they are a few MB.
-MAX_KNOWN_HEADS: Final = 1024
+# Bytes of memory for the heads of requests that are remembered, and the bytes of each, at most. A
+# few hundred are in use at a time, one for each kind of browser and length of body, of 3 kB each.
+MAX_KNOWN_HEADS: Final = 4 * 1024 * 1024
 MAX_KNOWN_HEAD: Final = 2 * 1024
 
 # Requests of one connection that are in flight. BOSH clients have two, or three while they end a

@@ -15,8 +15,8 @@ import attrs
 FORWARDED: Final = "forwarded"
 X_FORWARDED_FOR: Final = "x-forwarded-for"
 
-# RFC 7239, section 4. A quoted string may hold what separates entries, a token may not. A quote of a
-# client's that no other ends begins no string; no byte is looked at twice for it.
+# RFC 7239, section 4. A quoted string may hold what separates entries, a token may not. A quote
+# that no other ends begins no string, and no byte is looked at twice for it.
 _STRING: Final = r'"(?:[^"\\]++|\\.)*+"'
 _ENTRY: Final = re.compile(rf'(?:[^",]++|{_STRING})++', re.S)
 _PROPER: Final = re.compile(rf'(?:[^"]++|{_STRING})*+', re.S)

@@ -4,13 +4,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import TestCase
 
+from ecm import heads
 from ecm.heads import KnownHeads
-from ecm.limits import MAX_KNOWN_HEAD, MAX_KNOWN_HEADS, ClientLimits
+from ecm.limits import MAX_KNOWN_HEAD, ClientLimits
 from ecm.request import Request
 from ecm.request_parser import RequestParser
 from tests.joined import Joined
 from tests.pieces import cut, cuts
 from tests.test_request import ERRORS, LAST_REQUESTS, REQUESTS, parse
+from tests.test_request_memory import traced
 
 HEAD = b"POST /http-bind HTTP/1.1\r\nHost: a\r\nContent-Length: 7\r\n\r\n"
 POST = HEAD + b"<body/>"
@@ -30,11 +32,20 @@ def parsed(data: bytes) -> Request:
     return request
 
 
+SIZE = 1900
+
+
+def long_get(number: int, fields: int) -> bytes:
+    """A request with so many fields and a head of SIZE bytes, about."""
+    value = b"x" * (SIZE // fields - 9)
+    return b"GET /%d HTTP/1.1\r\nHost: a\r\n" % number + b"Name: %b\r\n" % value * fields + b"\r\n"
+
+
 def after(data: bytes) -> KnownHeads:
     """What is known after one request."""
-    heads = KnownHeads()
-    heads.learn(data, parsed(data))
-    return heads
+    known = KnownHeads()
+    known.learn(data, parsed(data))
+    return known
 
 
 class KnowsNothing(KnownHeads):
@@ -47,34 +58,34 @@ class KnownHeadsTests(TestCase):
         self.assertEqual(after(POST).recall(HEAD + b"another"), parsed(HEAD + b"another"))
 
     def test_only_what_is_exactly_one_request_is_recalled(self) -> None:
-        heads = after(POST)
+        known = after(POST)
         for end in range(len(POST)):
-            self.assertIsNone(heads.recall(POST[:end]), end)
+            self.assertIsNone(known.recall(POST[:end]), end)
         for more in (b"\r\n", b"x", POST):
-            self.assertIsNone(heads.recall(POST + more))
+            self.assertIsNone(known.recall(POST + more))
 
     def test_a_head_without_a_body_has_to_be_whole(self) -> None:
         whole = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
-        heads = after(whole)
-        self.assertIsNotNone(heads.recall(whole))
-        self.assertIsNone(heads.recall(whole[:-4]))
+        known = after(whole)
+        self.assertIsNotNone(known.recall(whole))
+        self.assertIsNone(known.recall(whole[:-4]))
 
     def test_another_head_is_not_known(self) -> None:
         self.assertIsNone(after(POST).recall(POST.replace(b"Host: a", b"Host: b")))
 
     def test_what_is_chunked_is_not_learned(self) -> None:
         data = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
-        heads = KnownHeads()
-        heads.learn(
+        known = KnownHeads()
+        known.learn(
             data, Request(b"POST", b"/", b"/", parsed(data).headers, b"0\r\n\r\n", False, True)
         )
-        self.assertIsNone(heads.recall(data))
+        self.assertIsNone(known.recall(data))
 
     def test_a_head_that_another_parser_would_end_earlier_is_not_learned(self) -> None:
         data = b"GET / HTTP/1.1\n\nGET / HTTP/1.1\r\nHost: a\r\n\r\n"
-        heads = KnownHeads()
-        heads.learn(data, parsed(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"))
-        self.assertIsNone(heads.recall(data))
+        known = KnownHeads()
+        known.learn(data, parsed(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"))
+        self.assertIsNone(known.recall(data))
 
     def test_long_heads_are_not_kept(self) -> None:
         def get(size: int) -> bytes:
@@ -84,16 +95,28 @@ class KnownHeadsTests(TestCase):
         self.assertIsNotNone(after(get(MAX_KNOWN_HEAD)).recall(get(MAX_KNOWN_HEAD)))
         self.assertIsNone(after(get(MAX_KNOWN_HEAD + 1)).recall(get(MAX_KNOWN_HEAD + 1)))
 
-    def test_only_so_many_are_kept(self) -> None:
-        heads = KnownHeads()
-        sent = [
-            b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n" % number for number in range(3 * MAX_KNOWN_HEADS)
-        ]
-        for data in sent:
-            heads.learn(data, parsed(data))
-            self.assertIsNotNone(heads.recall(data))
-        known = sum(heads.recall(data) is not None for data in sent)
-        self.assertLessEqual(known, MAX_KNOWN_HEADS)
+    def test_only_so_much_memory_is_taken(self) -> None:
+        most = 100_000
+        self.patch(heads, "MAX_KNOWN_HEADS", most)
+        for fields in (1, 13, 60):
+            known = KnownHeads()
+            with traced() as taken:
+                for number in range(200):
+                    data = long_get(number, fields)
+                    known.learn(data, parsed(data))
+                    self.assertIsNotNone(known.recall(data))
+                    self.assertLess(taken(), 1.1 * most)
+                self.assertGreater(taken(), 0.4 * most)
+
+    def test_what_is_used_stays_whatever_else_comes(self) -> None:
+        self.patch(heads, "MAX_KNOWN_HEADS", 100_000)
+        known = after(POST)
+        for number in range(200):
+            data = long_get(number, 13)
+            known.learn(data, parsed(data))
+            if number % 5 == 0:
+                self.assertIsNotNone(known.recall(POST), number)
+        self.assertIsNone(known.recall(long_get(0, 13)))
 
 
 class SameTests(TestCase):
