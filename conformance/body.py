@@ -73,7 +73,7 @@ class _Bounded(TreeBuilder):
 
     def start(self, tag: str, attrs: dict[str, str]) -> Element:
         self._depth += 1
-        self._number += 1
+        self._number += 1 + len(attrs)
         if self._depth > MAX_DEPTH or self._number > MAX_ELEMENTS:
             raise ValueError("more elements than an answer needs, or deeper ones")
         return super().start(tag, attrs)

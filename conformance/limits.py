@@ -10,12 +10,13 @@ MAX_INTERIM = 8
 # Bytes of the body of an answer, unpacked: the roster of 20,000 contacts.
 MAX_BODY = 4 * 1024 * 1024
 
-# Bytes of all answers of a script, which are kept to its end. The longest script has some hundred
-# of less than a kilobyte.
+# Bytes of all answers of a script, which are kept to its end, and what each element takes in
+# memory, beside them. The longest script has some hundred answers of less than a kilobyte.
 MAX_ANSWERS = 16 * 1024 * 1024
+ELEMENT_SIZE = 100
 
-# Elements of an answer, and how deep they lie. A message has about five.
-MAX_ELEMENTS = 50_000
+# Elements and attributes of an answer, and how deep they lie. A message has about ten.
+MAX_ELEMENTS = 20_000
 MAX_DEPTH = 100
 
 # Characters of what a server says of its session, as its SID, which is repeated in each request. A

@@ -65,12 +65,18 @@ def content_differences(
 
 
 def _fits(expected: Sequence[Element | None], came: Sequence[Element]) -> bool:
-    if not expected:
-        return not came
-    first, rest = expected[0], expected[1:]
-    if first is None:
-        return any(_fits(rest, came[place:]) for place in range(len(came) + 1))
-    return bool(came) and not differences(first, came[0]) and _fits(rest, came[1:])
+    """The places up to which what came may fit so far, pattern by pattern: time is linear in it."""
+    places = {0}
+    for pattern in expected:
+        if pattern is None:
+            places = set(range(min(places, default=len(came) + 1), len(came) + 1))
+        else:
+            places = {
+                place + 1
+                for place in places
+                if place < len(came) and not differences(pattern, came[place])
+            }
+    return len(came) in places
 
 
 def _lost(expected: Sequence[Element], came: Sequence[Element], path: str) -> str:

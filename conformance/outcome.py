@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from conformance.script import Script
+from conformance.text import printable
 
 
 class Result(StrEnum):
@@ -28,6 +29,9 @@ class Outcome:
         return self.result is Result.FAIL and self.script.level.counts
 
     def told(self) -> str:
+        return printable(self._told())
+
+    def _told(self) -> str:
         script = self.script
         line = f"{self.result}  {script.level:6}  {script.xep:12}  {script.name}"
         if self.result is Result.SKIP:

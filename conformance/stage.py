@@ -10,9 +10,10 @@ from conformance import body
 from conformance.actor import Actor, Request
 from conformance.connection import Budget, Closed, Connection
 from conformance.errors import Failed, Skipped
-from conformance.limits import MAX_SLACK, MAX_VALUE
-from conformance.response import Response
+from conformance.limits import ELEMENT_SIZE, MAX_SLACK, MAX_VALUE
+from conformance.response import NoAnswer, Response
 from conformance.target import Target
+from conformance.text import printable
 from conformance.values import expand
 
 _ENOUGH = 500  # characters of an answer, in a message
@@ -36,7 +37,7 @@ class Stage:
         self.domain = target.domain
         self.patience = patience
         self._longest = longest
-        self._narrate = narrate
+        self._narrate = lambda text: narrate(printable(text))
         self._target = target
         self._actors: dict[str, Actor] = {}
         self._connections: dict[str, Connection] = {}
@@ -117,12 +118,22 @@ class Stage:
         except Closed as closed:
             why = str(closed) or "the connection was closed without an answer"
             raise Failed(why) from None
-        text = printable(response.body.decode(errors="replace"))
+        text = response.body.decode(errors="replace")
         self._narrate(f"{actor.name} on {request.connection} < {response.status} {text}")
-        element = _element(response.body)
-        _check_values(element)
+        element = self._element(response)
         actor.reads(request, element)
         return response, element
+
+    def _element(self, response: Response) -> Element | None:
+        """Raises Failed where there is more than an answer needs."""
+        element = _element(response.body)
+        if element is not None:
+            _check_values(element)
+            try:
+                self._budget.spend(ELEMENT_SIZE * sum(1 for _ in element.iter()))
+            except NoAnswer as no:
+                raise Failed(str(no)) from None
+        return element
 
     def rest(self, actor: Actor) -> int:
         """Seconds before the next empty request. Raises Skipped where they are too many."""
@@ -184,19 +195,14 @@ def described(response: Response) -> str:
     """An answer in one line, for people."""
     element = _element(response.body)
     content = response.body.decode(errors="replace") if element is None else body.shown(element)
-    content = printable(content[: 10 * _ENOUGH])
+    content = content[: 10 * _ENOUGH]
     status = "" if response.status == 200 else f"status {response.status} "
     return f"{status}{textwrap.shorten(content, _ENOUGH) or 'no body'}"
 
 
-def printable(text: str) -> str:
-    """The text without what a terminal would obey."""
-    return "".join(one if one.isprintable() or one in "\n\t" else "\ufffd" for one in text)
-
-
-def _check_values(element: Element | None) -> None:
+def _check_values(element: Element) -> None:
     """What is said of a session goes into requests. Raises Failed where it is too long."""
-    for name, value in element.items() if element is not None else ():
+    for name, value in element.items():
         if len(value) > MAX_VALUE:
             raise Failed(f"{body.short(name)[:100]} has more than {MAX_VALUE} characters")
 
@@ -205,7 +211,7 @@ def _so_far(came: Sequence[Element]) -> str:
     if not came:
         return ""
     shown = " ".join(body.shown(element) for element in came)
-    return f"; until then came {textwrap.shorten(printable(shown[: 10 * _ENOUGH]), _ENOUGH)}"
+    return f"; until then came {textwrap.shorten(shown[: 10 * _ENOUGH], _ENOUGH)}"
 
 
 def _element(content: bytes) -> Element | None:

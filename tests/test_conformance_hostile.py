@@ -18,9 +18,11 @@ from twisted.trial.unittest import TestCase
 from conformance import body
 from conformance.errors import Failed, Skipped
 from conformance.limits import MAX_ANSWERS, MAX_BODY, MAX_DEPTH, MAX_ELEMENTS, MAX_HEAD
+from conformance.matcher import differences
 from conformance.outcome import Outcome, Result
 from conformance.response import NoAnswer, Response, response, unpacked
 from conformance.runner import run, scripts
+from conformance.script import Level, Script
 from conformance.stage import Stage, described
 from conformance.target import target
 
@@ -140,21 +142,25 @@ class HostileServerTests(TestCase):
             self.assertEqual(unpacked(gzip.compress(b"<body/>"), "gzip"), b"<body/>")
 
     def test_all_answers_of_a_script_are_counted(self) -> None:
-        large = answer(b"<body>%b</body>" % (b"x" * (MAX_BODY // 2)))
-
-        async def ask_on() -> None:
-            async with server(lambda: iter([large])) as url:
+        async def ask_on(large: bytes) -> None:
+            came = answer(b"<body>%b</body>" % large)
+            async with server(partial(iter, [came])) as url:
                 played = stage(url)
                 try:
                     await played.gather(played.actor("alice"), lambda came: False)
                 finally:
                     await played.end()
 
-        self.assert_failure(ask_on(), f"all answers together are longer than {MAX_ANSWERS} bytes")
+        for large in (b"x" * (MAX_BODY // 2), b"<a/>" * (MAX_ELEMENTS - 1)):
+            self.assert_failure(ask_on(large), f"together are longer than {MAX_ANSWERS} bytes")
 
     def test_what_a_terminal_would_obey_is_not_shown(self) -> None:
         said = described(self.ask(answer(b"\x1b]0;title\x07 and \xc2\x9b31m text")))
-        self.assertEqual(said, "\ufffd]0;title\ufffd and \ufffd31m text")
+        script = Script("a/script", "0124 8", Level.MUST, "It is so.", [])
+        for result in (Result.FAIL, Result.SKIP):
+            told = Outcome(script, result, f"came: {said}", "line 1: x").told()
+            self.assertIn("came: \ufffd]0;title\ufffd and \ufffd31m text", told)
+            self.assertLess(len(Outcome(script, result, "x" * 10**6, "x").told()), 10_000)
 
 
 class HostileXmlTests(TestCase):
@@ -169,6 +175,13 @@ class HostileXmlTests(TestCase):
                 self.assertRaises(ValueError, body.element, written)
         deep = body.element("<a>" * MAX_DEPTH + "</a>" * MAX_DEPTH)
         self.assertEqual(body.shown(deep).count("<a"), MAX_DEPTH)
+
+    def test_what_takes_long_to_compare(self) -> None:
+        pattern = body.element(f"<body>{'...<a/>' * 9}...<b/></body>")
+        came = body.element(f"<body>{'<a/>' * (MAX_ELEMENTS - 1)}</body>")
+        self.assertEqual(len(differences(pattern, came)), 1)
+        came.append(pattern[-1])
+        self.assertEqual(differences(pattern, came), [])
 
     def test_a_server_that_asks_for_a_year(self) -> None:
         played = stage("http://127.0.0.1:1/", longest=1)

@@ -1,0 +1,13 @@
+"""What is shown to people, of what a server has said."""
+
+_LONGEST = 2000  # characters of a line
+
+
+def printable(text: str) -> str:
+    """The text without what a terminal would obey, in lines that can be read."""
+    return "\n".join(_line(line) for line in text.split("\n"))
+
+
+def _line(line: str) -> str:
+    shown = line if len(line) <= _LONGEST else f"{line[:_LONGEST]} […]"
+    return "".join(one if one.isprintable() or one == "\t" else "\ufffd" for one in shown)
