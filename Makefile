@@ -9,6 +9,8 @@ RUN_ARGS =
 SEED =
 # Passed on: make bench-ejabberd USERS=200000
 USERS =
+# Passed on: make fuzz SECONDS=3600
+SECONDS =
 
 # make conformance URL=... DOMAIN=... USERS=alice:secret,bob:secret, or PEER="ejabberd prosody". What
 # else `python -m conformance --help` lists goes into ARGS. Only Megaphone itself needs more than
@@ -42,10 +44,8 @@ interop: $(VENV)/test.stamp debian-interop build/interop/stamp  ## Try other peo
 conformance: $(if $(PEER),debian-conformance,python) $(if $(filter megaphone,$(PEER)),$(VENV)/run.stamp)  ## Try a BOSH server: URL=http://host:port/path, or PEER=ejabberd|prosody
 	@$(CONFORMANCE_PYTHON) -m conformance $(CONFORMANCE_ARGS)
 
-fuzz: $(VENV)/fuzz.stamp  ## Fuzz all that parses, for a minute
-	$(VENV)/bin/python -m fuzz client 40
-	$(VENV)/bin/python -m fuzz packet 10
-	$(VENV)/bin/python -m fuzz proxy 10
+fuzz: $(VENV)/fuzz.stamp  ## Fuzz all that parses, for two minutes; or SECONDS=3600
+	@$(VENV)/bin/python -m fuzz all $(SECONDS)
 
 # ejabberd and its libraries, as tests/test_mod_ecm_eunit.py finds them.
 ERL_LIBRARIES = $${ERL_LIBS:-$$(dirname $$(dirname $$(ls -d /usr/lib/*/ejabberd-*/ebin | head -1)))}

@@ -1,4 +1,5 @@
-"""Coverage-guided fuzzing of what reads bytes from outside, with atheris.
+"""Fuzzing of all that reads bytes from outside.
 
-``python -m fuzz TARGET`` runs one of the targets for a minute. See ``__main__.py``.
+``python -m fuzz`` runs the targets with atheris, guided by what of the code they reach; the tests
+try them with their seeds, and with what is near these (tests/test_fuzz.py).
 """
