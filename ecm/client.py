@@ -416,6 +416,7 @@ class ClientProtocol(SendingConnection):
         """More of a page has been written, as the client has taken what was before."""
         self.deadline = self._server.deadlines[Phase.TAKING]
         self._server.budget.look(self)
+        self._server.taking.watch(self)
 
     def page_done(self) -> None:
         """A page is complete."""

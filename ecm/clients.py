@@ -23,6 +23,7 @@ from ecm.refused import RefusedClient
 from ecm.settings import ClientSettings
 from ecm.sockets import Sockets
 from ecm.table import ConnectionTable
+from ecm.taking import Taking
 
 _log = Logger()
 
@@ -68,6 +69,7 @@ class ClientFactory(ServerFactory):
         self.heads = KnownHeads()
         self.budget = Budget(settings.limits.max_buffered or sys.maxsize, clock.now)
         self.take_timeout = settings.limits.take_timeout
+        self.taking = Taking(self.take_timeout)
         self.deadlines = _deadlines(settings.limits, clock.now)
         clock.listen(self.tick)
         table.readers = self
@@ -162,6 +164,7 @@ class ClientFactory(ServerFactory):
         self._refused.discard(connection)
         self.timed.pop(connection, None)
         self.budget.forget(connection)
+        self.taking.forget(connection)
         address = self._addresses.pop(connection, None)
         if address is not None:
             self._per_address[address] -= 1
@@ -181,6 +184,7 @@ class ClientFactory(ServerFactory):
         self.timed = {each: None for each in self.timed if each.deadline < inf}
         for connection in [each for each in self.timed if each.deadline <= now]:
             connection.expired()
+        self.taking.tick(now)
 
     def _tell_of_budget(self, now: float) -> None:
         self.budget.now = now

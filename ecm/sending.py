@@ -8,7 +8,7 @@ from twisted.internet.interfaces import IPullProducer
 from zope.interface import implementer
 
 from ecm.connection import Connection, Connections, Phase
-from ecm.limits import MAX_UNSENT, TAKE_SIZE
+from ecm.limits import LOOK_AFTER, MAX_UNSENT, TAKE_SIZE
 from ecm.transport import send, takes_directly, unsent
 
 
@@ -16,12 +16,15 @@ from ecm.transport import send, takes_directly, unsent
 class SendingConnection(Connection):
     """Sends past the transport's queue, as long as nothing waits there."""
 
-    __slots__ = ("_direct", "_unsent")
+    __slots__ = ("_direct", "_sent", "_unsent")
 
     def __init__(self, connections: Connections) -> None:
         super().__init__(connections)
         # Whether answers may go past the queue, as nothing else is written.
         self._direct = False
+        # What was sent since it was last looked at whether it is taken, in units of 256 bytes; it
+        # is so little that Python has the number already.
+        self._sent = 0
         # Whether the client has yet to take what it was sent.
         self._unsent = False
 
@@ -29,7 +32,15 @@ class SendingConnection(Connection):
         super().connectionMade()
         self._direct = takes_directly(self.transport)
 
+    @property
+    def idle_until(self) -> float:
+        return 0 if self in self._connections.taking else super().idle_until
+
     def _send(self, data: bytes) -> None:
+        self._sent += 1 + (len(data) >> 8)
+        if self._sent > LOOK_AFTER:
+            self._sent = 0
+            self._connections.taking.watch(self)
         if self._direct and not self._unsent:
             data = send(self.transport, data)
         if data:

@@ -7,6 +7,7 @@ from twisted.application.service import MultiService, Service
 from twisted.application.strports import service as listening_service
 from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred
 from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IProtocolFactory
 from twisted.logger import Logger
 
 from ecm import __version__, memory, open_files
@@ -14,6 +15,7 @@ from ecm.errors import CannotStart
 from ecm.hurry import hurried_by_signals
 from ecm.instance import Instance
 from ecm.options import Options, secret_warnings
+from ecm.ports import ClientEndpoint
 from ecm.proxied import ProxiedFactory
 from ecm.settings import EcmSettings
 from ecm.workers import Workers
@@ -32,10 +34,10 @@ class OneProcess(MultiService):
         self._instance = Instance(settings, reactor)
         self.clients = self._instance.clients
         for listen in settings.listen:
-            listening_service(listen, self.clients, reactor).setServiceParent(self)
+            _listening(listen, self.clients, reactor).setServiceParent(self)
         for listen in settings.proxy_protocol:
             proxied = ProxiedFactory(self.clients)
-            listening_service(listen, proxied, reactor).setServiceParent(self)
+            _listening(listen, proxied, reactor).setServiceParent(self)
 
     def privilegedStartService(self) -> None:
         try:
@@ -57,6 +59,15 @@ class OneProcess(MultiService):
                 await maybeDeferred(port.disownServiceParent)
             await self._instance.stop()
         await maybeDeferred(super().stopService)
+
+
+def _listening(
+    description: str, factory: IProtocolFactory, reactor: Any
+) -> StreamServerEndpointService:
+    """Return the service that listens."""
+    service = listening_service(description, factory, reactor)
+    service.endpoint = ClientEndpoint(service.endpoint)
+    return service
 
 
 class Announcement(Service):

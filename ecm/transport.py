@@ -1,6 +1,10 @@
 """What both sides need of Twisted's transports."""
 
-from typing import Any, cast
+import fcntl
+import socket
+import struct
+import termios
+from typing import Any, Final, cast
 
 from twisted.internet.interfaces import (
     IConsumer,
@@ -14,6 +18,10 @@ from twisted.internet.tcp import Connection, Server
 from twisted.python.failure import Failure
 
 from ecm.source import Proxies, Source
+
+# In Linux's struct tcp_info: tcpi_bytes_acked, and what stands before it.
+_BYTES_ACKED: Final = struct.Struct("=120xQ")
+_INT: Final = struct.Struct("i")
 
 
 class IStreamTransport(ITCPTransport, IPushProducer, IConsumer, ISystemHandle):
@@ -59,6 +67,23 @@ def unsent(transport: IStreamTransport) -> int:
     """Return how many bytes wait in the transport that has the socket."""
     wire: Any = below_tls(transport)
     return len(wire.dataBuffer) - int(wire.offset) + int(wire._tempDataLen)
+
+
+def kernel_queue(transport: IStreamTransport) -> tuple[int, int]:
+    """Return how many bytes the other end has taken, and how many the kernel has for it (tcp(7)).
+
+    Both are 0 where there is no TCP, or no connection any more.
+    """
+    wire: Any = below_tls(transport)
+    if not isinstance(wire, Connection) or not wire.connected:
+        return 0, 0
+    handle: socket.socket = wire.getHandle()
+    try:
+        info = handle.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _BYTES_ACKED.size)
+        queued = fcntl.ioctl(handle, termios.TIOCOUTQ, bytes(_INT.size))
+    except OSError:
+        return 0, 0
+    return _BYTES_ACKED.unpack(info)[0], _INT.unpack(queued)[0]
 
 
 def close(transport: IStreamTransport) -> None:

@@ -19,6 +19,7 @@ from ecm.errors import CannotStart
 from ecm.hurry import hurried_by_signals
 from ecm.nursery import Nursery
 from ecm.pool import Pool
+from ecm.ports import ClientEndpoint
 from ecm.seat import Seat
 from ecm.settings import EcmSettings
 
@@ -85,7 +86,8 @@ class Workers(MultiService):
     def _listen(self, endpoint: str) -> IListeningPort:
         """Return the port; those of Twisted's endpoints are there at once."""
         listening: list[Any] = []
-        serverFromString(self._reactor, endpoint).listen(WorkersFactory()).addBoth(listening.append)
+        clients = ClientEndpoint(serverFromString(self._reactor, endpoint))
+        clients.listen(WorkersFactory()).addBoth(listening.append)
         if isinstance(listening[0], Failure):
             listening[0].raiseException()
         port: IListeningPort = listening[0]
