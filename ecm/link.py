@@ -206,7 +206,7 @@ class LinkProtocol(PacketReceiver):
         if taken < self._settings.max_packet:
             _log.warn(
                 "ejabberd takes packets of {taken} bytes, ECM sends up to {sent}: longer requests"
-                " are answered 503; give max_packet and --max-packet the same value",
+                " end their sessions; give max_packet and --max-packet the same value",
                 taken=taken,
                 sent=self._settings.max_packet,
             )

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 from ecm.counters import Counters
 from ecm.gathering import Gathered
 from ecm.limits import MAX_PARKED
-from ecm.request import Request
+from ecm.request import Request, beginning
 from ecm.waiting import NOT_UNDERSTOOD, Waiting
 
 
@@ -50,7 +50,6 @@ class Unavailable(Exception):
 NO_LINK: Final = "The front end is up, but has no link to the chat server"
 LINK_FULL: Final = "The chat server is too slow at the moment"
 STOPS: Final = "The chat server is stopping"
-TOO_LONG: Final = "The chat server takes no request of this length"
 
 # Why nobody waits for an answer any more: the client has gone, or ECM has answered by itself.
 GONE: Final = "gone"
@@ -101,13 +100,13 @@ class ConnectionTable:
         """Send a request, and note who waits for the answer. Raises Unavailable."""
         if self._refusal:
             raise Unavailable(self._refusal)
-        if self._link is not None and len(request.body) > self._link.max_body:
-            raise Unavailable(TOO_LONG)
         if self._link is None or self._obstacle:
             self._park(waiting, request)
         else:
             self._waiting[waiting.id] = waiting
             self.counters.requests += 1
+            if len(request.body) > self._link.max_body:
+                request = beginning(request, self._link.max_body)
             self._link.send_request(waiting, request)
 
     def forget(self, connection_id: int, reason: str) -> None:

@@ -14,7 +14,7 @@ from ecm.packet import encode
 from ecm.request import Request
 from ecm.settings import ClientSettings, LinkSettings
 from ecm.source import Source
-from ecm.table import STOPS, TOO_LONG
+from ecm.table import STOPS
 from ecm.waiting import NOT_UNDERSTOOD
 from tests.joined import FIRST_ID, PATHS, QUEUE_TIMEOUT, Joined, Transport
 from tests.logs import lines
@@ -388,23 +388,32 @@ class TypedTests(TestCase):
         self.ecm.table.drain()
         self.assertEqual(self.ecm.received(), [(0, b"drain")])
 
-    def test_a_request_that_is_too_long_for_ejabberd_is_answered_503(self) -> None:
+    def test_of_a_request_that_is_too_long_for_ejabberd_it_gets_the_beginning(self) -> None:
         ecm = Joined(link=SETTINGS)
         ecm.link.dataReceived(packet(LESS))
         ecm.received()
         [_, line] = lines(self.log, "ecm.link")[-2:]
         self.assertIn("ejabberd takes packets of 4096 bytes, ECM sends up to 1048576", line)
         client = ecm.client()
-        self.assertIn(TOO_LONG.encode(), client.post(b"x" * 3969))
+        self.assertEqual(client.post(b"x" * 3969), b"")
+        self.assert_truncated(ecm, True)
         client.post(b"x" * 3968)
-        self.assertEqual(len(ecm.received()), 1)
+        self.assert_truncated(ecm, False)
+        self.assertFalse(client.ended)
 
-    def test_one_that_waited_for_the_link_is_too(self) -> None:
+    def test_also_of_one_that_waited_for_the_link(self) -> None:
         ecm = Joined(link=SETTINGS)
         client = ecm.client()
         client.post(b"x" * 5000)
+        ecm.received()
         ecm.link.dataReceived(packet(LESS))
-        self.assertIn(TOO_LONG.encode(), client.transport.written())
+        self.assert_truncated(ecm, True)
+
+    def assert_truncated(self, ecm: Joined, truncated: bool) -> None:
+        content = ecm.received()[-1][1]
+        line, _, body = content.partition(b"\n")
+        self.assertEqual(line.endswith(b" truncated=1"), truncated, line)
+        self.assertEqual(body, b"x" * 3968)
 
 
 LESS = {
