@@ -14,6 +14,12 @@ HASTY_INACTIVITY = 2
 
 # Stanzas that wait for a client at the listener where these are few.
 MAX_WAITING = 10
+
+# Bytes in one answer, of one stanza, and of what waits, at the listener where these are few.
+MAX_ANSWER = 12_000
+MAX_STANZA = 60_000
+MAX_WAITING_SIZE = 150_000
+
 # Seconds, of the listener whose sessions hold two requests, and are ended where none is held.
 BRIEF_INACTIVITY = 1
 
@@ -56,6 +62,11 @@ class Listeners:
             "tls": {"tls": True, "certfile": str(pem)},
             "hasty": {"max_inactivity": HASTY_INACTIVITY},
             "narrow": {"max_waiting": MAX_WAITING},
+            "tight": {
+                "max_answer": MAX_ANSWER,
+                "max_stanza_to_client": MAX_STANZA,
+                "max_waiting_size": MAX_WAITING_SIZE,
+            },
             "brief": {"max_inactivity": BRIEF_INACTIVITY, "max_hold": 2},
             "guarded": {"max_newcomers": MAX_NEWCOMERS},
             "sleepless": {"hibernate_after": "infinity"},
