@@ -19,6 +19,9 @@ CONFORMANCE_ARGS = $(if $(URL),'$(URL)') $(PEER:%=--peer %) $(if $(DOMAIN),--dom
     $(if $(USERS),--users '$(USERS)') $(ARGS)
 CONFORMANCE_PYTHON = $(if $(filter megaphone,$(PEER)),$(VENV)/bin/python,$(PYTHON))
 
+# Two workers of pytest, which take a module at a time (tests/conftest.py).
+SIDE_BY_SIDE = -n 2 --dist loadfile --no-loadscope-reorder
+
 # Apt-get runs once at a time, and before anything that needs what it installs.
 .NOTPARALLEL:
 .PHONY: help run test trial interop fuzz fuzz-erlang bench-front bench-memory bench-slow bench-workers bench-link bench-ejabberd check docs clean
@@ -33,7 +36,7 @@ run: $(VENV)/run.stamp  ## Start ECM and a private ejabberd with a chat page; Ct
 	@exec $(VENV)/bin/ecm-demo $(RUN_ARGS)
 
 test: $(VENV)/test.stamp  ## Run the tests, with real ejabberd and Chromium
-	$(VENV)/bin/pytest
+	$(VENV)/bin/pytest $(SIDE_BY_SIDE)
 
 trial: $(VENV)/test.stamp  ## Run the same tests with trial
 	$(VENV)/bin/trial tests

@@ -62,7 +62,7 @@ class Browser:
     Scripts are JavaScript expressions; ``arguments[0]``, … are the values given after them.
     """
 
-    def __init__(self, timeout: float = 20) -> None:
+    def __init__(self, timeout: float = 60) -> None:
         """``timeout`` is how many seconds ``wait`` waits at most."""
         _check_installed()
         self._profile = tempfile.TemporaryDirectory(
