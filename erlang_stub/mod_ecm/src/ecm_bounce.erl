@@ -47,15 +47,28 @@ instead(<<"iq">>, Attributes) ->
 instead(Name, Attributes) ->
     {xmlel, Name, Attributes, []}.
 
-%% Without reading what is behind it, which takes memory many times its size. Where an element was
-%% encoded there is no `>' before the end of its start tag.
+%% Without reading what is behind it, which takes memory many times its size.
 -spec start_tag(ecm_outbox:el()) -> tuple().
 start_tag(El) ->
-    [Tag, _] = binary:split(El, <<$>>>),
+    Tag = binary:part(El, 0, tag_size(El, 0)),
     fxml_stream:parse_element(case binary:last(Tag) of
                                   $/ -> <<Tag/binary, $>>>;
                                   _ -> <<Tag/binary, "/>">>
                               end).
+
+%% The bytes before the `>' that ends the tag: there may be others in the values of attributes.
+-spec tag_size(ecm_outbox:el(), From :: non_neg_integer()) -> pos_integer().
+tag_size(El, From) ->
+    At = find([<<$>>>, <<$'>>, <<$">>], El, From),
+    case binary:at(El, At) of
+        $> -> At;
+        Quote -> tag_size(El, find(<<Quote>>, El, At + 1) + 1)
+    end.
+
+-spec find(binary() | [binary()], ecm_outbox:el(), From :: non_neg_integer()) -> pos_integer().
+find(Bytes, El, From) ->
+    {At, 1} = binary:match(El, Bytes, [{scope, {From, byte_size(El) - From}}]),
+    At.
 
 %% @doc Writes into the log that a stanza of so many bytes was too long for its client, and tells its
 %% sender, if that is one who waits for an answer. `Envelope' is what stand_in/2 has returned.

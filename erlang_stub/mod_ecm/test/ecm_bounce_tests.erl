@@ -15,8 +15,8 @@ what_stands_in_for_a_stanza_test_() ->
      || {Stanza, Instead} <-
             [{"<message xmlns='jabber:client' " ?ADDRESSES " xml:lang='en' id='1'><body>x",
               "<message xmlns='jabber:client' " ?ADDRESSES " id='1'/>"},
-             {"<presence xmlns='jabber:client' type='unavailable' from='r@h/&gt;&apos;'><x/>",
-              "<presence xmlns='jabber:client' type='unavailable' from='r@h/&gt;&apos;'/>"},
+             {"<presence xmlns='jabber:client' type=\"unavailable\" from='r@h/>&apos;\"'><x/>",
+              "<presence xmlns='jabber:client' type='unavailable' from='r@h/>&apos;&quot;'/>"},
              {"<iq type='set' id='1'><query", "<iq type='set' id='1'/>"},
              {"<iq type='result' id='1'><query", "<iq type='error' id='1'>" ?FAILED "</iq>"},
              {"<iq type='error' id='1'><query", "<iq type='error' id='1'>" ?FAILED "</iq>"},
