@@ -1,8 +1,8 @@
 """How pytest spreads the tests over its workers (pytest-xdist). trial needs nothing of this.
 
-Only ``make test`` has workers. A module stays together, in one of them (``--dist loadfile``): its tests share what they start. A
-worker has its own ejabberd for the tests of links, and its own browsers, which it starts when the
-first test comes that needs them.
+Only ``make test`` has workers. A module stays together, in one of them (``--dist loadfile``): its
+tests share what they start. A worker has its own ejabberd for the tests of links, and its own
+browsers, which it starts when the first test comes that needs them.
 """
 
 import pytest
