@@ -16,17 +16,16 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ecm import bosh
-from ecm.budget import Budget
 from ecm.clock import Clock
 from ecm.connection import Connections, Phase
 from ecm.exchange import Exchange
 from ecm.heads import KnownHeads
 from ecm.incoming import Incoming
 from ecm.limits import MAX_PIPELINED
-from ecm.pages import PageExchange, Pages
+from ecm.page_connection import PageConnection
+from ecm.pages import Pages
 from ecm.request import Request, RequestError, too_long
 from ecm.response import CLOSE, CONTINUE, KEEP, KEEP_HTTP10, not_found
-from ecm.sending import SendingConnection
 from ecm.settings import ClientSettings
 from ecm.source import Source
 from ecm.table import GAVE_UP, GONE, ConnectionTable, Unavailable
@@ -48,14 +47,13 @@ class Server(Connections, Interface):
     clock: Clock
     settings: ClientSettings
     heads: KnownHeads
-    budget: Budget
     pages: Pages | None
     reads: bool
     drains: bool
 
 
 @implementer(IHandshakeListener, IHalfCloseableProtocol)
-class ClientProtocol(SendingConnection):
+class ClientProtocol(PageConnection):
     """One connection of a client."""
 
     # There may be hundreds of thousands of these, nearly all of them waiting for an answer.
@@ -63,8 +61,6 @@ class ClientProtocol(SendingConnection):
         "_exchanges",
         "_id",
         "_incoming",
-        "_last",
-        "_page",
         "_paused",
         "_peer",
         "_server",
@@ -79,11 +75,8 @@ class ClientProtocol(SendingConnection):
         self._source: Source | None = None
         # The ID on the link, once a request has needed one.
         self._id = 0
-        # The requests in flight, in their order; or the one that is answered from elsewhere.
+        # The requests in flight, in their order.
         self._exchanges: tuple[Exchange, ...] = ()
-        self._page: PageExchange | None = None
-        # Whether the last request has been made: nothing counts that comes behind it.
-        self._last = False
         # A request that is not complete, and what cannot be in flight yet.
         self._incoming: Incoming | None = None
         # Whether the client is not read.
@@ -140,15 +133,11 @@ class ClientProtocol(SendingConnection):
         """We have closed our end, and know it."""
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        super().connectionLost(reason)
-        self._last = True
         self._drop_incoming()
+        super().connectionLost(reason)
         exchanges, self._exchanges = self._exchanges, ()
         for exchange in exchanges:
             self._server.table.forget(exchange.id, GONE)
-        if self._page is not None:
-            self._page.client_gone(reason)
-            self._page = None
 
     def source(self, request: Request) -> Source:
         """Whose request it is."""
@@ -273,7 +262,7 @@ class ClientProtocol(SendingConnection):
         elif arrived.path in self._server.settings.paths:
             self._begin_bosh(arrived)
         elif self._server.pages is not None:
-            self._begin_page(arrived, self._server.pages)
+            self._begin_page(self._server.pages, arrived, self._persistence(arrived))
         else:
             exchange = self._exchange(arrived, b"")
             head = arrived.method == b"HEAD"
@@ -382,7 +371,8 @@ class ClientProtocol(SendingConnection):
             if arrived is None or not self._may_begin(arrived):
                 break
             incoming.pop()
-            self._enter(Phase.HELD)  # the next one has a time of its own
+            if self._phase in (Phase.HEAD, Phase.BODY):
+                self._enter(Phase.HELD)  # the next one has a time of its own
             self._begin(arrived)
         if self._last or incoming.empty:
             incoming.close()
@@ -400,34 +390,3 @@ class ClientProtocol(SendingConnection):
         if self._incoming is not None:
             self._incoming.close()
             self._incoming = None
-
-    def _begin_page(self, request: Request, pages: Pages) -> None:
-        connection = self._persistence(request)
-        self._stop_waiting()  # twisted.web may have a producer of its own
-        self._direct = False
-        page = pages(self, request, connection)
-        if page.finished:
-            self._page_written()
-        else:
-            self._page = page
-            self._enter(Phase.TAKING)
-
-    def page_goes_on(self) -> None:
-        """More of a page has been written, as the client has taken what was before."""
-        self.deadline = self._server.deadlines[Phase.TAKING]
-        self._server.budget.look(self)
-        self._server.taking.watch(self)
-
-    def page_done(self) -> None:
-        """A page is complete."""
-        if self._page is not None:  # else it was so at once, and _begin_page sees to it
-            self._page = None
-            self._page_written()
-            self._go_on()
-            self._server.budget.look(self)
-
-    def _page_written(self) -> None:
-        if self._last:
-            self._shut()
-        elif left := unsent(self.transport):
-            self._await_taking(left)

@@ -8,6 +8,7 @@ from twisted.internet.interfaces import ISSLTransport
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
+from ecm.budget import Budget
 from ecm.taking import Taking
 from ecm.transport import IStreamTransport, below_tls, close
 
@@ -35,6 +36,7 @@ class Connections(Interface):
     deadlines: dict[int, float]
     take_timeout: int
     taking: Taking
+    budget: Budget
     timed: dict["Connection", None]
 
     def opened(self, connection: "Connection") -> None:

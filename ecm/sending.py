@@ -5,6 +5,8 @@ once all of them are gone.
 """
 
 from twisted.internet.interfaces import IPullProducer
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ecm.connection import Connection, Connections, Phase
@@ -31,6 +33,10 @@ class SendingConnection(Connection):
     def connectionMade(self) -> None:
         super().connectionMade()
         self._direct = takes_directly(self.transport)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        super().connectionLost(reason)
+        self._unsent = False
 
     @property
     def idle_until(self) -> float:

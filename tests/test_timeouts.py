@@ -111,6 +111,14 @@ class SlowReaderTests(TestCase):
         self.ecm.pass_time(1)
         self.assertTrue(self.client.transport.aborted)
 
+    def test_who_asks_on_meanwhile_has_no_more_time(self) -> None:
+        self.ecm.answer(FIRST_ID, b"answer")
+        for part in (HEAD, b"0123456789" + HEAD, b"0123456789"):
+            self.ecm.pass_time(limits.TAKE_TIMEOUT // 4)
+            self.client.send(part)
+        self.ecm.pass_time(limits.TAKE_TIMEOUT - 3 * (limits.TAKE_TIMEOUT // 4))
+        self.assertTrue(self.client.transport.aborted)
+
     def test_who_takes_it_in_time_is_not(self) -> None:
         self.ecm.answer(FIRST_ID, b"answer")
         self.ecm.pass_time(limits.TAKE_TIMEOUT - 1)
