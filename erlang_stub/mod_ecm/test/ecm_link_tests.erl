@@ -175,9 +175,11 @@ what_waits_for_a_peer_is_bounded_test() ->
     ?assert(Bytes > 5000000 andalso Bytes =< 20 * 1000032 + 5020 * 1024),
     close(Opened).
 
+%% One that has something to write may find before that its socket has gone.
 the_writer_ends_with_the_link_test() ->
-    {{_, Ours}, Link} = Opened = open(#{}),
+    {{Peer, Ours}, Link} = Opened = open(#{}),
     send(Opened, 1, <<>>),
+    {1, <<>>} = ecm_link_pair:receive_content(Peer),
     {links, Linked} = process_info(Link, links),
     ?assert(lists:member(Ours, Linked)),
     Monitor = monitor(process, writer_of(Link)),
