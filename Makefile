@@ -57,7 +57,7 @@ fuzz-erlang: debian-test  ## Fuzz mod_ecm's bodies beside ejabberd's parser, for
 	rm -rf build/fuzz-erlang
 	mkdir -p build/fuzz-erlang
 	ERL_LIBS=$(ERL_LIBRARIES) erlc -o build/fuzz-erlang erlang_stub/mod_ecm/src/*.erl \
-	    $(patsubst %,erlang_stub/mod_ecm/test/%.erl,ecm_fuzz ecm_expat ecm_hostile)
+	    $(patsubst %,erlang_stub/mod_ecm/test/%.erl,ecm_fuzz ecm_bodies ecm_expat ecm_hostile)
 	ERL_LIBS=$(ERL_LIBRARIES) SECONDS=$(SECONDS) SEED=$(SEED) erl -noinput -pa build/fuzz-erlang -s ecm_fuzz main
 
 bench-front: $(VENV)/bench.stamp debian-bench  ## Measure the CPU of a request beside nginx, HAProxy

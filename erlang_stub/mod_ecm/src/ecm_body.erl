@@ -9,7 +9,7 @@
 
 -module(ecm_body).
 
--export([els/1, encode/1, head/1, parse/1, write/2]).
+-export([els/1, encode/1, head/1, write/2]).
 -export_type([body/0, content/0, fault/0, head/0, xmlel/0]).
 
 %% As in fxml.hrl, which every distribution keeps in a folder of another name.
@@ -70,19 +70,6 @@ els({Name, Scope, Rest}) ->
     try {ok, read_els(Rest, Name, Scope)}
     catch throw:Fault -> {error, Fault}
     end.
-
-%% @doc Reads all of the body of a request.
--spec parse(binary()) -> {ok, body()} | {error, fault()}.
-parse(Bytes) ->
-    case head(Bytes) of
-        {ok, #{fault := Fault}, _} -> {error, Fault};
-        {ok, Head, Content} -> with_els(Head, els(Content));
-        Error -> Error
-    end.
-
--spec with_els(head(), {ok, [xmlel()]} | {error, fault()}) -> {ok, body()} | {error, fault()}.
-with_els(Head, {ok, Els}) -> {ok, Head#{els => Els}};
-with_els(_, Error) -> Error.
 
 %% @doc Returns the body of an answer. The values of the attributes are one line of text, in UTF-8;
 %% the stanzas come from encode/1.

@@ -1,15 +1,27 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc Bodies for PropEr, and what is nearly one: generators of bytes.
+%% @doc Bodies for tests: read whole; and for PropEr, with what is nearly one: generators of bytes.
 
 -module(ecm_bodies).
 
--export([any/0, any_full/0, empty/0, full/0, map/2, prefixed/0]).
+-export([any/0, any_full/0, empty/0, full/0, map/2, parse/1, prefixed/0]).
 
 -import(proper_types, [binary/0, byte/0, elements/1, exactly/1, frequency/1, integer/2, list/1,
                        non_empty/1, oneof/1]).
 
 -define(NS, "http://jabber.org/protocol/httpbind").
+
+%% @doc Reads all of a body, as a session that has no other request.
+-spec parse(binary()) -> {ok, ecm_body:body()} | {error, ecm_body:fault()}.
+parse(Bytes) ->
+    case ecm_body:head(Bytes) of
+        {ok, #{fault := Fault}, _} -> {error, Fault};
+        {ok, Head, Content} -> with_els(Head, ecm_body:els(Content));
+        Error -> Error
+    end.
+
+with_els(Head, {ok, Els}) -> {ok, Head#{els => Els}};
+with_els(_, Error) -> Error.
 
 %% @doc Any bytes; most of them are a short body, or nearly.
 any() ->

@@ -30,7 +30,7 @@ properties_test_() ->
 %% The properties.
 
 any_content(Bytes) ->
-    case ecm_body:parse(Bytes) of
+    case ecm_bodies:parse(Bytes) of
         {ok, #{rid := Rid, els := Els}} -> Rid > 0 andalso is_list(Els);
         {error, Fault} -> lists:member(Fault, ?FAULTS)
     end.
@@ -42,7 +42,7 @@ read_as_by_parser(Bytes) ->
 many_bodies(ok) ->
     lists:all(fun({Count, Generator}) ->
                       {ok, Bodies} = proper_gen:pick(vector(Count, Generator), 10),
-                      Read = [Body || Bytes <- Bodies, {ok, Body} <- [ecm_body:parse(Bytes)]],
+                      Read = [Body || Bytes <- Bodies, {ok, Body} <- [ecm_bodies:parse(Bytes)]],
                       length(Read) > Count div 5 andalso length(Read) < Count * 4 div 5
               end, [{1000, ecm_bodies:any()}, {200, ecm_bodies:any_full()}]).
 
@@ -50,21 +50,21 @@ many_bodies(ok) ->
 may_end_anywhere(Bytes) ->
     lists:all(fun(Size) ->
                       <<Cut:Size/binary, Rest/binary>> = Bytes,
-                      any_content(Cut) andalso (element(1, ecm_body:parse(Cut)) =:= error
+                      any_content(Cut) andalso (element(1, ecm_bodies:parse(Cut)) =:= error
                                                 orelse is_rest(Bytes, Rest))
               end, lists:seq(0, byte_size(Bytes))).
 
 is_rest(Bytes, Rest) ->
-    element(1, ecm_body:parse(Bytes)) =:= error orelse string:trim(Rest) =:= <<>>.
+    element(1, ecm_bodies:parse(Bytes)) =:= error orelse string:trim(Rest) =:= <<>>.
 
 written_is_read({Attributes, Els}) ->
     Texts = [{Name, Text} || {Name, Text, _, _} <- Attributes],
     Written = ecm_body:write([{<<"rid">>, <<"7">>} | Texts], lists:map(fun ecm_body:encode/1, Els)),
     Expected = maps:from_list([{Key, Value} || {_, _, Key, Value} <- Attributes]),
-    ecm_body:parse(iolist_to_binary(Written)) =:= {ok, Expected#{rid => 7, els => Els}}.
+    ecm_bodies:parse(iolist_to_binary(Written)) =:= {ok, Expected#{rid => 7, els => Els}}.
 
 stands_alone(Bytes) ->
-    {ok, #{els := Els}} = ecm_body:parse(Bytes),
+    {ok, #{els := Els}} = ecm_bodies:parse(Bytes),
     lists:all(fun is_alone/1, Els).
 
 %% It and all in it, as ejabberd passes on what is in a stanza.

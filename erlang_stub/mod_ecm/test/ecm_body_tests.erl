@@ -13,7 +13,7 @@
 %% Every attribute, alone beside the RID.
 attributes_test_() ->
     [{binary_to_list(Text), ?_assertEqual({ok, maps:merge(#{rid => 7, els => []}, Read)},
-                                          ecm_body:parse(around([" rid='7'", Text])))}
+                                          ecm_bodies:parse(around([" rid='7'", Text])))}
      || {Text, Read} <-
             [{<<>>, #{}},
              {<<" sid='a+/=&gt;'">>, #{sid => <<"a+/=>">>}},
@@ -41,13 +41,13 @@ attributes_test_() ->
              {<<" xmlns:xmpp='urn:other' xmpp:restart='true'">>, #{}}]].
 
 rid_test_() ->
-    [?_assertMatch({ok, #{rid := Rid}}, ecm_body:parse(around([" rid='", Text, "'"])))
+    [?_assertMatch({ok, #{rid := Rid}}, ecm_bodies:parse(around([" rid='", Text, "'"])))
      || {Text, Rid} <- [{"1", 1}, {"9007199254740991", 9007199254740991}]].
 
 %% One body, written in many ways.
 same_test_() ->
     [{Text, ?_assertEqual({ok, #{rid => 7, sid => <<"a">>, els => []}},
-                          ecm_body:parse(list_to_binary(Text)))}
+                          ecm_bodies:parse(list_to_binary(Text)))}
      || Text <-
             [?POLL,
              "<body rid=\"7\" sid=\"a\" xmlns=\"" ?NS "\"></body>",
@@ -69,7 +69,7 @@ same_test_() ->
              "<b:body xmlns:b='" ?NS "' rid='7' sid='a'/>"]].
 
 refused_test_() ->
-    [{binary_to_list(Bytes), ?_assertEqual({error, Fault}, ecm_body:parse(Bytes))}
+    [{binary_to_list(Bytes), ?_assertEqual({error, Fault}, ecm_bodies:parse(Bytes))}
      || {Fault, Text} <- refused(), Bytes <- [iolist_to_binary(Text)]].
 
 refused() ->
@@ -117,7 +117,7 @@ refused() ->
         [{'too-deep', around(" rid='7'", nested(201))}].
 
 as_deep_as_may_be_test() ->
-    ?assertMatch({ok, _}, ecm_body:parse(around(" rid='7'", nested(200)))).
+    ?assertMatch({ok, _}, ecm_bodies:parse(around(" rid='7'", nested(200)))).
 
 nested(Depth) ->
     [lists:duplicate(Depth, "<a>"), lists:duplicate(Depth, "</a>")].
@@ -189,7 +189,7 @@ els(Inside) ->
 %% A session must not keep its client's requests.
 nothing_but_the_sid_is_part_of_the_request_test() ->
     Key = lists:duplicate(100, $a),
-    {ok, #{key := Read}} = ecm_body:parse(around([" rid='7' key='", Key, "'"])),
+    {ok, #{key := Read}} = ecm_bodies:parse(around([" rid='7' key='", Key, "'"])),
     ?assertEqual(100, binary:referenced_byte_size(Read)).
 
 write_test_() ->
@@ -224,5 +224,5 @@ around(Attributes, Inside) ->
 
 %% The stanzas of a body, as the text of each of them.
 texts(Text) ->
-    {ok, #{els := Els}} = ecm_body:parse(iolist_to_binary(Text)),
+    {ok, #{els := Els}} = ecm_bodies:parse(iolist_to_binary(Text)),
     [fxml:element_to_binary(El) || El <- Els].

@@ -75,7 +75,7 @@ first([{Name, Has} | Others]) ->
 first([]) -> none.
 
 is_written(Body) ->
-    case ecm_body:parse(Body) of
+    case ecm_bodies:parse(Body) of
         {ok, #{els := Els}} ->
             {ok, _, Meanings} = ecm_expat:read(Body),
             [ecm_expat:meaning_of(ecm_body:encode(El)) || El <- Els] =:= Meanings;

@@ -77,7 +77,7 @@ work(Body) ->
     Self = self(),
     {_, Monitor} = spawn_monitor(fun() ->
                                          Before = reductions(),
-                                         Result = result(ecm_body:parse(Body)),
+                                         Result = result(ecm_bodies:parse(Body)),
                                          Self ! {done, reductions() - Before, Result}
                                  end),
     receive

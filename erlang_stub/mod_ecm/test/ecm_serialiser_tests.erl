@@ -63,7 +63,7 @@ properties_test_() ->
 
 %% Declarations on the body are in the stanza that needs them.
 is_proper({Bytes, Inherited}) ->
-    case ecm_body:parse(Bytes) of
+    case ecm_bodies:parse(Bytes) of
         {ok, #{els := Els}} ->
             {ok, _, Meanings} = ecm_expat:read(Bytes),
             Texts = lists:map(fun ecm_body:encode/1, Els),
@@ -75,7 +75,7 @@ is_proper({Bytes, Inherited}) ->
 
 text_is_proper(Pieces) ->
     Received = iolist_to_binary(["<a>", Pieces, "</a>"]),
-    {ok, #{els := [El]}} = ecm_body:parse(iolist_to_binary([?BODY, ">", Received, "</body>"])),
+    {ok, #{els := [El]}} = ecm_bodies:parse(iolist_to_binary([?BODY, ">", Received, "</body>"])),
     Text = ecm_serialiser:element(El),
     ecm_expat:meaning_of(Text) =:= ecm_expat:meaning_of(Received)
         andalso byte_size(Text) =< most(Pieces, byte_size(Received)).
