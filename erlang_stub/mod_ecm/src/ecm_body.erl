@@ -20,9 +20,9 @@
 -type xmlel() :: #xmlel{}.
 
 %% What the start tag says. A key is there if its attribute is. `restart' and `version' are the
-%% attributes of XEP-0206, `lang' is xml:lang; times are in seconds. If there is a `fault', then
-%% with an attribute: it has no key, as if it were not there, and the session has to end for it
-%% (XEP-0124, section 17.2).
+%% attributes of XEP-0206, `lang' is xml:lang; times are in seconds. If there is a `fault', the
+%% session has to end for it (XEP-0124, section 17.2): an attribute has a value that it must not have,
+%% and no key; or there is something before the tag.
 -type head() ::
     #{fault => fault(), rid => 1..16#1FFFFFFFFFFFFF,
       sid => binary(), to => binary(), from => binary(), lang => binary(), ver => binary(),
@@ -104,13 +104,18 @@ encode(#xmlel{attrs = Attributes} = El) ->
 
 %% From here on a fault is thrown.
 
--spec read_head({Name :: binary(), [ecm_xml:attribute()], Rest :: binary()}) ->
-          {ok, head(), content()}.
-read_head({Name, Attributes, Rest}) ->
+-spec read_head({Name :: binary(), [ecm_xml:attribute()], Rest :: binary(),
+                 ecm_xml:fault() | none}) -> {ok, head(), content()}.
+read_head({Name, Attributes, Rest, Fault}) ->
     is_end_of_tag(Rest) orelse throw('not-xml'),
     Scope = ecm_namespaces:scope(Attributes, #{<<>> => <<>>}),
     ecm_namespaces:element(Name, Scope) =:= {?NS_BODY, <<"body">>} orelse throw('not-body'),
-    {ok, with_rid(fields(Attributes, Scope, #{})), {Name, Scope, Rest}}.
+    Head = with_rid(fields(Attributes, Scope, #{})),
+    {ok, with_fault(Fault, Head), {Name, Scope, Rest}}.
+
+-spec with_fault(fault() | none, head()) -> head().
+with_fault(none, Head) -> Head;
+with_fault(Fault, Head) -> Head#{fault => Fault}.
 
 -spec is_end_of_tag(binary()) -> boolean().
 is_end_of_tag(<<$>, _/binary>>) -> true;

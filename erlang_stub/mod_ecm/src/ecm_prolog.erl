@@ -19,41 +19,55 @@
         "(?:" ?SPACE "standalone" ?EQUALS "(?:'(?:yes|no)'|\"(?:yes|no)\"))?"
         "[ \t\r\n]*$").
 
-%% @doc Returns what follows it; throws what is wrong with it, an ecm_xml:fault().
--spec skip(binary()) -> Rest :: binary().
+%% What a body must not have, and is no reason not to read its start tag: somebody has to be told.
+-type fault() :: 'forbidden-markup' | 'other-encoding'.
+
+%% @doc Returns what follows it, and what is wrong with it. If nothing can be found behind it, what is
+%% wrong is thrown, an ecm_xml:fault().
+-spec skip(binary()) -> {Rest :: binary(), fault() | none}.
 skip(<<16#EF, 16#BB, 16#BF, Bytes/binary>>) -> declaration(Bytes);
 skip(Bytes) -> declaration(Bytes).
 
--spec declaration(binary()) -> Rest :: binary().
+-spec declaration(binary()) -> {Rest :: binary(), fault() | none}.
 declaration(<<"<?xml", Bytes/binary>>) ->
     case binary:match(Bytes, <<"?>">>, [{scope, {0, min(?MAX_DECLARATION, byte_size(Bytes))}}]) of
         {Size, _} ->
             <<Declaration:Size/binary, "?>", Rest/binary>> = Bytes,
-            encoding(re:run(Declaration, ?DECLARATION, [{capture, all_but_first, binary},
-                                                        dollar_endonly]), Rest),
-            body(Rest);
+            Said = re:run(Declaration, ?DECLARATION, [{capture, all_but_first, binary},
+                                                      dollar_endonly]),
+            misc(Rest, encoding(Said, Rest));
         nomatch ->
             throw('not-xml')
     end;
 declaration(Bytes) ->
-    body(Bytes).
+    misc(Bytes, none).
 
--spec body(binary()) -> Rest :: binary().
-body(Bytes) ->
+-spec misc(binary(), fault() | none) -> {Rest :: binary(), fault() | none}.
+misc(Bytes, Fault) ->
     case ecm_xml:skip_space(Bytes) of
+        <<"<!--", Rest/binary>> -> misc(behind(<<"-->">>, Rest), 'forbidden-markup');
+        <<"<?", Rest/binary>> -> misc(behind(<<"?>">>, Rest), 'forbidden-markup');
         <<"<!", _/binary>> -> throw('forbidden-markup');
-        <<"<?", _/binary>> -> throw('forbidden-markup');
-        Rest -> Rest
+        Rest -> {Rest, Fault}
+    end.
+
+-spec behind(End :: binary(), binary()) -> Rest :: binary().
+behind(End, Bytes) ->
+    case binary:split(Bytes, End) of
+        [_, Rest] -> Rest;
+        [_] -> throw('forbidden-markup')
     end.
 
 %% A body is read as UTF-8 (RFC 6120, section 11.6). One that says that it is something else would
 %% become another text, unless it has nothing but what is the same in both.
--spec encoding({match, [Encoding :: binary()]} | nomatch, binary()) -> ok.
+-spec encoding({match, [Encoding :: binary()]} | nomatch, binary()) -> 'other-encoding' | none.
 encoding({match, []}, _) ->
-    ok;
+    none;
 encoding({match, [Encoding]}, Rest) ->
-    is_read(string:lowercase(Encoding), Rest) orelse throw('other-encoding'),
-    ok;
+    case is_read(string:lowercase(Encoding), Rest) of
+        true -> none;
+        false -> 'other-encoding'
+    end;
 encoding(nomatch, _) ->
     throw('not-xml').
 

@@ -44,16 +44,20 @@
         (Character >= 16#20 andalso Character =/= 16#FFFE andalso Character =/= 16#FFFF
          orelse Character =:= $\t orelse Character =:= $\n orelse Character =:= $\r)).
 
-%% @doc Reads a document up to the attributes of its root; the rest begins with `>' or `/>'. The
-%% attributes, the last one first, are parts of `Bytes', and keep it alive.
--spec root(binary()) -> {Name :: binary(), [attribute()], Rest :: binary()}.
+%% @doc Reads a document up to the attributes of its root; the rest begins with `>' or `/>' if that is
+%% all of its start tag. The attributes, the last one first, are parts of `Bytes', and keep it alive.
+%% A fault is one of what is before the root.
+-spec root(binary()) -> {Name :: binary(), [attribute()], Rest :: binary(), fault() | none}.
 root(<<"<body ", Tag/binary>>) ->  % for speed
     {Attributes, Rest} = attribute(Tag, any, []),
-    {<<"body">>, Attributes, Rest};
+    {<<"body">>, Attributes, Rest, none};
 root(Bytes) ->
     case ecm_prolog:skip(Bytes) of
-        <<$<, Tag/binary>> -> start_tag(Tag, any);
-        _ -> throw('not-xml')
+        {<<$<, Tag/binary>>, Fault} ->
+            {Name, Attributes, Rest} = start_tag(Tag, any),
+            {Name, Attributes, Rest, Fault};
+        _ ->
+            throw('not-xml')
     end.
 
 %% @doc Makes sure that nothing follows the root.

@@ -108,7 +108,7 @@ refused() ->
          || Text <- ["x", "<iq/>x<iq/>", "&#xA0;", "<![CDATA[<iq/>]]>"]] ++
         [{'forbidden-markup', Text}
          || Text <- [around(" rid='7'", "<iq/><!-- -->"), ["<!-- -->", ?POLL], ["<?a?>", ?POLL],
-                     ["<?xml version='1.0'?><?a?>", ?POLL], [" <?xml version='1.0'?>", ?POLL], [?POLL, "<!-- -->"], [?POLL, "<?a?>"],
+                     ["<!-- ", ?POLL], ["<? ", ?POLL], ["<?xml version='1.0'?><?a?>", ?POLL], [" <?xml version='1.0'?>", ?POLL], [?POLL, "<!-- -->"], [?POLL, "<?a?>"],
                      around(" rid='7'", "<iq><?a?></iq>"),
                      ["<!DOCTYPE body [<!ENTITY a 'b'>]>", ?POLL]]] ++
         [{'other-encoding', ["<?xml version='1.0' encoding='", Encoding, "'?>", Text]}
@@ -167,6 +167,10 @@ head_test_() ->
             [{?POLL, #{rid => 7, sid => <<"a">>}},
              {["<body" ?XMLNS " sid='a' rid='7'><iq><<"], #{rid => 7, sid => <<"a">>}},
              {["<body" ?XMLNS " sid='a'/>"], #{sid => <<"a">>, fault => 'missing-rid'}},
+             {["<?xml version='1.0' encoding='KOI8-R'?><!-- <> --> <?a b?>" ?POLL],
+              #{rid => 7, sid => <<"a">>, fault => 'forbidden-markup'}},
+             {["<?xml version='1.0' encoding='KOI8-R'?>" ?POLL],
+              #{rid => 7, sid => <<"a">>, fault => 'other-encoding'}},
              {["<body" ?XMLNS " rid='x' sid='a'/>"], #{sid => <<"a">>, fault => 'bad-rid'}},
              {["<body" ?XMLNS " rid='7' pause='x' sid='a' wait='y'/>"],
               #{rid => 7, sid => <<"a">>, fault => 'bad-pause'}}],

@@ -22,6 +22,7 @@ agrees(Bytes) ->
     is_strict(Head) orelse agree(read(Bytes), Head).
 
 is_strict({error, Fault}) -> lists:member(Fault, ?STRICT);
+is_strict({ok, #{fault := Fault}, _}) -> lists:member(Fault, ?STRICT);
 is_strict({ok, _, _}) -> false.
 
 agree(error, {error, _}) -> true;
@@ -60,7 +61,8 @@ is_of_body(Name, Scope) ->
 %% is given another root, because it is wrong about prefixes that the root declares.
 stanzas(Bytes) ->
     Stream = fxml_stream:new(self(), infinity, [no_gen_server]),
-    _ = fxml_stream:parse(fxml_stream:parse(Stream, <<"<r>">>), ecm_prolog:skip(Bytes)),
+    {Root, none} = ecm_prolog:skip(Bytes),
+    _ = fxml_stream:parse(fxml_stream:parse(Stream, <<"<r>">>), Root),
     fxml_stream:close(Stream),
     receive {xmlstreamstart, <<"r">>, []} -> ok end,
     Body = receive {xmlstreamelement, El} -> El end,
