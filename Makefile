@@ -39,7 +39,7 @@ test: $(VENV)/test.stamp  ## Run the tests, with real ejabberd and Chromium
 	$(VENV)/bin/pytest $(SIDE_BY_SIDE)
 
 trial: $(VENV)/test.stamp  ## Run the same tests with trial
-	$(VENV)/bin/trial tests
+	$(VENV)/bin/trial --jobs=2 tests
 
 interop: $(VENV)/test.stamp debian-interop build/interop/stamp  ## Try other people's clients and proxies
 	$(VENV)/bin/pytest -o python_files='*_test.py' tests/interop

@@ -15,7 +15,7 @@
                  'bad-pause', 'bad-ver', 'bad-type', 'bad-restart', 'too-deep', 'other-encoding']).
 
 properties_test_() ->
-    [{Name, {timeout, 120, fun() -> ecm_property:holds(Generator, Test, Count, 124) end}}
+    [{Name, {timeout, 600, fun() -> ecm_property:holds(Generator, Test, Count, 124) end}}
      || {Name, Generator, Test, Count} <-
             [{"any bytes are a body or not", ecm_bodies:any(), fun any_content/1, 5000},
              {"a body is read as by the parser", ecm_bodies:any(), fun read_as_by_parser/1, 10000},

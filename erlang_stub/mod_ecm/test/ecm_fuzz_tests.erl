@@ -6,6 +6,6 @@
 
 %% The first cases of `make fuzz-erlang'.
 cases_test_() ->
-    {timeout, 60, fun() -> [?assertEqual(0, ecm_fuzz:tried(Seed))
+    {timeout, 600, fun() -> [?assertEqual(0, ecm_fuzz:tried(Seed))
                             || Seed <- lists:seq(1, 500)]
                   end}.

@@ -22,7 +22,7 @@
 
 linear_test_() ->
     {setup, fun() -> {ok, _} = application:ensure_all_started(xmpp) end,
-     [{Name, {timeout, 60, fun() -> is_linear(Make) end}}
+     [{Name, {timeout, 600, fun() -> is_linear(Make) end}}
       || {Name, Make} <- ecm_hostile:shapes()]}.
 
 is_linear(Make) ->

@@ -61,7 +61,7 @@ enter(Addresses, Now, Newcomers) ->
 %% However they come and go: never more are there than may be, and in the end nothing is left.
 limits_hold_test_() ->
     Steps = list({integer(1, 3), oneof([enter, leave, tidy]), integer(0, 3000)}),
-    {timeout, 60, fun() -> ecm_property:holds(Steps, fun limits_hold/1, 2000, 20) end}.
+    {timeout, 600, fun() -> ecm_property:holds(Steps, fun limits_hold/1, 2000, 20) end}.
 
 limits_hold(Steps) ->
     {Now, There, Left} = lists:foldl(fun step/2, {0, [], ecm_newcomers:new()}, Steps),

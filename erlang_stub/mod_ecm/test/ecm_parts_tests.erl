@@ -33,7 +33,7 @@ parts_are_bounded_test() ->
 %% Whatever is added, and when: all come whole, in their order, a part of each at a time.
 all_come_whole_test_() ->
     Generator = {integer(1, 20), list(list(integer(0, 60)))},
-    {timeout, 60, fun() -> ecm_property:holds(Generator, fun come_whole/1, 500, 20) end}.
+    {timeout, 600, fun() -> ecm_property:holds(Generator, fun come_whole/1, 500, 20) end}.
 
 come_whole({Size, Times}) ->
     Numbered = number(Times, 1),

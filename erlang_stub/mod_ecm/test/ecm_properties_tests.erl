@@ -20,7 +20,7 @@
                  'bad-field', 'missing-field', 'bad-value']).
 
 properties_test_() ->
-    [{Name, {timeout, 120, fun() -> ecm_property:holds(Generator, Test, Count, 20) end}}
+    [{Name, {timeout, 600, fun() -> ecm_property:holds(Generator, Test, Count, 20) end}}
      || {Name, Generator, Test, Count} <-
             [{"any bytes are a packet's content", content(), fun any_content/1, 20000},
              {"a request is read as by the table", request(), fun request_by_table/1, 10000},

@@ -54,7 +54,7 @@ as_deep_as_you_like_test() ->
     ?assertEqual(700004, byte_size(ecm_serialiser:element(Deep))).
 
 properties_test_() ->
-    [{Name, {timeout, 120, fun() -> ecm_property:holds(Generator, Test, Count, 12) end}}
+    [{Name, {timeout, 600, fun() -> ecm_property:holds(Generator, Test, Count, 12) end}}
      || {Name, Generator, Test, Count} <-
             [{"stanzas do not grow", stanza(), fun is_proper/1, 100},
              {"nor do bodies of any kind", ecm_bodies:prefixed(), fun(B) -> is_proper({B, 0}) end,

@@ -12,7 +12,7 @@
                        non_empty/1, oneof/1, resize/2, vector/2]).
 
 properties_test_() ->
-    [{Name, {timeout, 120, fun() -> ecm_property:holds(Generator, Test, Count, 124) end}}
+    [{Name, {timeout, 600, fun() -> ecm_property:holds(Generator, Test, Count, 124) end}}
      || {Name, Generator, Test, Count} <-
             [{"all arrives, once and in order", walk(), after_walk(fun ecm_walk:finish/1), 2000},
              {"whoever has asked is answered at the end", walk(),
