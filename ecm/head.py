@@ -21,8 +21,7 @@ from httptools import (
 
 from ecm.request import RequestError
 
-# The version at the end of a request line: those that are spoken here, and all. A line without one
-# is of HTTP/0.9.
+# Request lines of other versions than are spoken here. One without a version is of HTTP/0.9.
 _OTHER_VERSION: Final = re.compile(rb"[A-Z-]+ [^ ]+ HTTP/[0-9]\.[0-9]|[A-Z-]+ /[^ ]*")
 _HTTP_1_1: Final = b"HTTP/1.1"
 _HTTP_1_0: Final = b"HTTP/1.0"
