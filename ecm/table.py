@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 from ecm.counters import Counters
 from ecm.gathering import Gathered
-from ecm.limits import MAX_PARKED
+from ecm.limits import MAX_PARKED, PARKED_FIELD_SIZE, PARKED_SIZE
 from ecm.request import Request, beginning
 from ecm.waiting import NOT_UNDERSTOOD, Waiting
 
@@ -71,7 +71,7 @@ class ConnectionTable:
         self._next_id = first_id
         self._waiting: dict[int, Waiting] = {}
         self._gathered = Gathered(self.counters)
-        # Requests that wait to be sent, by the same ID, and the bytes of their bodies.
+        # Requests that wait to be sent, by the same ID, and the memory that they take.
         self._parked: dict[int, Request] = {}
         self._parked_size = 0
         self._link: Link | None = None
@@ -115,7 +115,7 @@ class ConnectionTable:
         self._gathered.forget(connection_id)
         parked = self._parked.pop(connection_id, None)
         if parked is not None:
-            self._parked_size -= len(parked.body)
+            self._parked_size -= _size(parked)
         elif self._link is not None and waiting is not None:
             self._link.send_gone(connection_id, reason)
 
@@ -203,11 +203,12 @@ class ConnectionTable:
             self.readers.resume()
 
     def _park(self, waiting: Waiting, request: Request) -> None:
-        if self._parked_size + len(request.body) > MAX_PARKED:
+        size = _size(request)
+        if self._parked_size + size > MAX_PARKED:
             raise Unavailable(self._obstacle)
         self._waiting[waiting.id] = waiting
         self._parked[waiting.id] = request
-        self._parked_size += len(request.body)
+        self._parked_size += size
 
     def _unpark(self) -> list[tuple[Waiting, Request]]:
         parked, self._parked, self._parked_size = self._parked, {}, 0
@@ -251,3 +252,9 @@ class ConnectionTable:
         self._now = now
         if self._obstacle and not self._refusal and now - self._since >= self._queue_timeout:
             self._refuse(self._obstacle)
+
+
+def _size(request: Request) -> int:
+    """About how many bytes of memory a request takes."""
+    fields = sum(len(name) + len(value) + PARKED_FIELD_SIZE for name, value in request.headers)
+    return PARKED_SIZE + len(request.target) + fields + len(request.body)

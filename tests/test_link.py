@@ -8,6 +8,7 @@ from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import TestCase
 from zope.interface import directlyProvides
 
+from ecm import limits, table
 from ecm.limits import MAX_GATHERED
 from ecm.link import LinkRefused
 from ecm.packet import encode
@@ -16,7 +17,7 @@ from ecm.settings import ClientSettings, LinkSettings
 from ecm.source import Source
 from ecm.table import STOPS
 from ecm.waiting import NOT_UNDERSTOOD
-from tests.joined import FIRST_ID, PATHS, QUEUE_TIMEOUT, Joined, Transport
+from tests.joined import FIRST_ID, MAX_BODY, PATHS, QUEUE_TIMEOUT, Joined, Transport
 from tests.logs import lines
 from tests.typed_vectors import VECTORS, named, packet
 
@@ -557,6 +558,30 @@ class WaitingForTheLinkTests(TestCase):
         ecm.link.dataReceived(HELLO)
         self.assertEqual(ecm.received()[-1], (FIRST_ID, PEER + b"<body/>"))
 
+    def test_those_that_wait_are_bounded_with_all_that_they_take(self) -> None:
+        head = b"POST /bosh?%b HTTP/1.1\r\nHost: a\r\n%bContent-Length: %d\r\n\r\n%b"
+        short, long = [b"A: b\r\n" * 60] * 100, [b"A: %b\r\n" % (b"b" * 10_000)] * 100
+        for target, fields, body in (
+            (b"x", short, b""),
+            (b"x", long, b""),
+            (b"x" * 10_000, [b""] * 100, b""),
+            (b"x", [b""] * 100, b"x" * MAX_BODY),
+        ):
+            self.patch(table, "MAX_PARKED", 300_000)
+            ecm = Joined(settings=ClientSettings(frozenset({b"/bosh"})))
+            ecm.link_down()
+            clients = [ecm.client() for _ in fields]
+            told = [
+                client.send(head % (target, lines, len(body), body))
+                for client, lines in zip(clients, fields, strict=True)
+            ]
+            wait = sum(not each for each in told)
+            self.assertTrue(25 <= wait <= 40, wait)
+            self.assertTrue(all(b"HTTP/1.1 503 " in each for each in told[wait:]))
+            for client in clients:
+                client.leave()
+            self.assertEqual(ecm.table._parked_size, 0)
+
     def test_and_for_the_next_one(self) -> None:
         ecm = Joined()
         ecm.link_down()
@@ -576,13 +601,14 @@ class WaitingForTheLinkTests(TestCase):
         self.assertIn(b" 503 ", client.post(b"<body/>"))
 
     def test_and_not_too_many(self) -> None:
-        ecm = Joined(max_body=2**22)
+        size = limits.MAX_PARKED // 2 - 1000
+        ecm = Joined(max_body=size)
         ecm.link_down()
         clients = [ecm.client() for _ in range(3)]
-        written = [client.post(bytes(2**22)) for client in clients]
+        written = [client.post(bytes(size)) for client in clients]
         self.assertEqual([b" 503 " in each for each in written], [False, False, True])
         clients[0].leave()
-        self.assertEqual(clients[2].post(bytes(2**22)), b"")
+        self.assertEqual(clients[2].post(bytes(size)), b"")
 
     def test_nobody_waits_for_it_while_ecm_stops(self) -> None:
         ecm = Joined()
