@@ -13,6 +13,9 @@
 -type options() :: #{key := fun(() -> ecm_sid:key()), max_size := pos_integer() | infinity,
                      newcomers := ecm_newcomers:limits(), c2s := ecm_c2s:options()}.
 
+%% Bytes in which a start tag is that is worth to be searched. Browsers' are shorter than 500.
+-define(START, 4096).
+
 %% Service Unavailable (RFC 9110, section 15.6.4).
 -define(TRY_AGAIN, 503).
 
@@ -23,10 +26,10 @@
 -spec route(ecm_dialogue:body(), ecm_c2s:exchange(), Client :: ecm_peer:peer(),
             ecm_in_flight:in_flight(), options()) -> any().
 route({truncated, First}, Exchange, _, InFlight, Options) ->
-    too_long(First, Exchange, InFlight, Options);
+    violation(<<"policy-violation">>, First, Exchange, InFlight, Options);
 route(Body, Exchange, _, InFlight, #{max_size := MaxSize} = Options)
   when byte_size(Body) > MaxSize ->
-    too_long(Body, Exchange, InFlight, Options);
+    violation(<<"policy-violation">>, Body, Exchange, InFlight, Options);
 route(Body, Exchange, Client, InFlight, #{key := Key} = Options) ->
     case ecm_body:head(Body) of
         {ok, #{sid := Sid} = Head, Content} ->
@@ -36,21 +39,39 @@ route(Body, Exchange, Client, InFlight, #{key := Key} = Options) ->
         {ok, Head, Content} ->
             start(fun() -> open(Head, Content, Exchange, Client, InFlight, Options) end, Exchange);
         {error, _} ->
-            refuse(Exchange, <<"bad-request">>)
+            violation(<<"bad-request">>, Body, Exchange, InFlight, Options)
     end.
 
 -spec request(ecm_body:head(), ecm_body:content(), binary()) -> ecm_c2s:request().
 request(#{fault := _}, _, _) -> {violates, <<"bad-request">>};
 request(Head, Content, Body) -> {maps:remove(sid, Head), Content, byte_size(Body)}.
 
--spec too_long(binary(), ecm_c2s:exchange(), ecm_in_flight:in_flight(), options()) -> ok.
-too_long(First, Exchange, InFlight, #{key := Key}) ->
-    case ecm_body:head(First) of
-        {ok, #{sid := Sid}, _} ->
-            Request = {violates, <<"policy-violation">>},
-            to_session(ecm_sid:find(Key(), Sid), Request, Exchange, InFlight);
-        _ ->
-            refuse(Exchange, <<"policy-violation">>)
+-spec violation(Condition :: binary(), binary(), ecm_c2s:exchange(), ecm_in_flight:in_flight(),
+                options()) -> ok.
+violation(Condition, Bytes, Exchange, InFlight, #{key := Key}) ->
+    case sid(Bytes) of
+        {ok, Sid} ->
+            to_session(ecm_sid:find(Key(), Sid), {violates, Condition}, Exchange, InFlight);
+        none ->
+            refuse(Exchange, Condition)
+    end.
+
+%% Also that of a start tag that cannot be read, or has no end: the SID is signed, so whoever has
+%% written it there has it from the session. Without it a session would live on whose client is told
+%% that it does not.
+-spec sid(binary()) -> {ok, binary()} | none.
+sid(Bytes) ->
+    case ecm_body:head(Bytes) of
+        {ok, #{sid := Sid}, _} -> {ok, Sid};
+        {ok, _, _} -> none;
+        {error, _} -> stray_sid(binary:part(Bytes, 0, min(?START, byte_size(Bytes))))
+    end.
+
+-spec stray_sid(binary()) -> {ok, binary()} | none.
+stray_sid(Start) ->
+    case re:run(Start, "\\ssid\\s*=\\s*[\"']([0-9A-Za-z_-]+)[\"']", [{capture, [1], binary}]) of
+        {match, [Sid]} -> {ok, Sid};
+        nomatch -> none
     end.
 
 -spec to_session({ok, pid(), ecm_sid:nonce()} | error, ecm_c2s:request(), ecm_c2s:exchange(),
