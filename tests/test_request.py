@@ -1,9 +1,11 @@
 """The parser of requests: bytes in, requests out."""
 
+import contextlib
 from collections.abc import Iterable, Iterator
 from functools import partial
 
-from hypothesis import given
+from httptools import HttpParserError, HttpRequestParser
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import TestCase
 
@@ -357,7 +359,47 @@ class ContinueTests(TestCase):
         self.assertFalse(parser.expects_continue)
 
 
+class Llhttp:
+    """What llhttp makes of bodies, which it is not given by ECM."""
+
+    def __init__(self) -> None:
+        self.bodies: list[bytes] = []
+        self._body = b""
+
+    def on_body(self, part: bytes) -> None:
+        self._body += part
+
+    def on_message_complete(self) -> None:
+        self.bodies.append(self._body)
+        self._body = b""
+
+
+def bodies(data: bytes) -> list[bytes]:
+    """Return the bodies that llhttp finds, up to what it takes for an error."""
+    found = Llhttp()
+    with contextlib.suppress(HttpParserError):
+        HttpRequestParser(found).feed_data(data)
+    return found.bodies
+
+
+# Of these chunked bodies are made, right and wrong ones; without white space, which llhttp refuses.
+CHUNKS = [b"0", b"1", b"2", b"0a", b"A", b"x", b"ab", b"0123456789", b";", b"=", b'"', b"\\", b":"]
+CHUNKS += [b"\r\n", b"\r\n", b"\r\n", b"\n", b"\r", b";a=b\r\n", b"A:b\r\n"]
+CHUNKS += [b"1\r\nx\r\n", b"0\r\n\r\n"]
+
+
 class PropertyTests(TestCase):
+    @given(st.lists(st.sampled_from(CHUNKS), max_size=12))
+    @settings(max_examples=500)
+    def test_what_is_taken_in_chunks_llhttp_takes_too(self, parts: list[bytes]) -> None:
+        data = CHUNKED + b"".join(parts) + NEXT
+        found: list[bytes] = []
+        with contextlib.suppress(RequestError):
+            for each in feed(small_parser(), data):
+                if not each.truncated:
+                    found.append(each.body)
+        self.assertEqual(found, bodies(data)[: len(found)], data)
+
     @given(st.binary(max_size=400), cuts())
     def test_any_bytes_give_requests_or_the_one_error(self, data: bytes, places: list[int]) -> None:
         self._requests_or_error(data, places)
