@@ -14,20 +14,18 @@ TOO_MANY: Final = f"more than {MAX_GATHERED} answers in parts at a time"
 class Gathering:
     """Stands in for one who waits for an answer, from its first part until the last has come."""
 
-    __slots__ = ("_gathered", "_parts", "_size", "_waiting", "id")
+    __slots__ = ("_gathered", "_parts", "_waiting", "id")
 
     def __init__(self, waiting: Waiting, gathered: "Gathered") -> None:
         self.id = waiting.id
         self._waiting = waiting
         self._gathered = gathered
-        self._parts: list[bytes] = []
-        self._size = 0
+        self._parts = bytearray()
 
     def add(self, part: bytes) -> bool:
         """Keep a part. Returns whether it has room."""
-        self._size += len(part)
-        self._parts.append(part)
-        return self._size <= self._gathered.max_content
+        self._parts += part
+        return len(self._parts) <= self._gathered.max_content
 
     def source(self, request: Request) -> Source:
         return self._waiting.source(request)
@@ -36,7 +34,7 @@ class Gathering:
         """Pass on all parts. Together they may be longer than each of them."""
         self._gathered.forget(self.id)
         if self.add(body):
-            self._waiting.answered(status, b"".join(self._parts), content_type)
+            self._waiting.answered(status, bytes(self._parts), content_type)
         else:
             self._gathered.counters.failed += 1
             self._waiting.refused(NOT_UNDERSTOOD)

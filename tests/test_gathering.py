@@ -1,5 +1,7 @@
 """Answers that come in parts, in the table: who gets them, and how much of them is held."""
 
+import tracemalloc
+
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import TestCase
@@ -69,6 +71,14 @@ class GatheringTests(TestCase):
         self.gathering(b"abc")
         self.gathered.forget(7)
         self.assertEqual((self.asker.got, len(self.gathered)), (["why", None], 0))
+
+    def test_parts_of_nothing_take_nothing(self) -> None:
+        waiting = self.gathering(b"abc")
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        for _ in range(100_000):
+            self.gathered.add(waiting, b"")
+        self.assertLess(tracemalloc.get_traced_memory()[0], 10_000)
 
     def test_few_are_gathered_at_a_time(self) -> None:
         first = [self.gathered.add(Asker(each), b"x")[0] for each in range(MAX_GATHERED)]

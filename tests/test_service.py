@@ -48,6 +48,7 @@ class RunTests(EcmTestCase):
     async def test_requests_go_over_the_link_and_back(self) -> None:
         ejabberd = await Ejabberd.start(self)
         ecm = await self.start("--upstream", ejabberd.endpoint, "--path", "/chat")
+        self.assertIn("the link has no secret: whoever listens at tcp:127.0.0.1:", ecm.output)
         await ecm.printed("link up")
         for path in ("/chat", "/chat/"):
             self.assertEqual(await self.post(path, b"<body/>"), (200, b"<body/>"))

@@ -272,7 +272,7 @@ client_gone(Id, Reason, #link{options = #{gone := Gone}, in_flight = InFlight} =
            [name(Link), Id, Reason]),
     case ecm_in_flight:take(Id, InFlight) of
         {ok, Session} -> Gone(Session, exchange(Id, Link));
-        error -> none
+        error -> ecm_writer:forget(Link#link.writer, Id)
     end,
     Link.
 

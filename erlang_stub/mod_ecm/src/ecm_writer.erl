@@ -9,7 +9,7 @@
 
 -module(ecm_writer).
 
--export([answer/4, drop/2, drop_orphans/2, finish/1, loop/4, pid/1, send/2, start_link/1, up/2, waiting/1]).
+-export([answer/4, drop/2, drop_orphans/2, finish/1, forget/2, loop/4, pid/1, send/2, start_link/1, up/2, waiting/1]).
 -export_type([link/0, writer/0]).
 
 -include_lib("ejabberd/include/logger.hrl").
@@ -73,6 +73,12 @@ drop_orphans(Writer, InFlight) ->
 send(#writer{pid = Pid, waiting = Waiting}, Packet) ->
     counters:add(Waiting, 1, byte_size(Packet)),
     Pid ! {write, Packet},
+    ok.
+
+%% @doc Nobody waits for the answer on this connection any more: what is left of a long one is not written.
+-spec forget(writer(), ecm_packet:id()) -> ok.
+forget(#writer{pid = Pid}, Id) ->
+    Pid ! {forget, Id},
     ok.
 
 %% @doc Lets it write what has been handed over, and then end: its exit is `normal'.
@@ -177,6 +183,8 @@ take({drop, Id, Session}, Items, Waiting, #{in_flight := InFlight} = Link) ->
         true -> drain(count(dropped(Id, Link), Items, Waiting), Waiting, Link);
         false -> drain(Items, Waiting, Link)
     end;
+take({forget, Id}, Items, Waiting, Link) ->
+    drain(without(Id, Items, Waiting), Waiting, Link);
 take({up, Link}, Items, Waiting, none) ->
     drain(Items, Waiting, Link).
 
@@ -198,10 +206,23 @@ answered(Id, Head, Body, Items, Waiting, #{form := Form, in_packet := InPacket})
     count(iolist_to_binary(ecm_packet:encode(Id, Content)), Items, Waiting);
 answered(Id, Head, Body, #items{parts = Parts} = Items, Waiting, #{longest := Longest} = Link)
   when byte_size(Body) =< Longest ->
-    counters:add(Waiting, 1, byte_size(Body)),
-    Items#items{parts = ecm_parts:add(Id, Head, Body, or_new(Parts, Link))};
+    case ecm_parts:add(Id, Head, Body, or_new(Parts, Link)) of
+        {ok, Added} ->
+            counters:add(Waiting, 1, byte_size(Body)),
+            Items#items{parts = Added};
+        full ->
+            count(none(Id, <<>>, Link), Items, Waiting)
+    end;
 answered(Id, _, Body, Items, Waiting, Link) ->
     count(too_long(Id, byte_size(Body), Link), Items, Waiting).
+
+-spec without(ecm_packet:id(), items(), counters:counters_ref()) -> items().
+without(_, #items{parts = none} = Items, _) ->
+    Items;
+without(Id, #items{parts = Parts} = Items, Waiting) ->
+    {Bytes, Left} = ecm_parts:forget(Id, Parts),
+    counters:sub(Waiting, 1, Bytes),
+    Items#items{parts = some(Left)}.
 
 -spec or_new(ecm_parts:parts() | none, link()) -> ecm_parts:parts().
 or_new(none, #{in_packet := InPacket}) -> ecm_parts:new(InPacket);

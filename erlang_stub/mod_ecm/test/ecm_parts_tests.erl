@@ -7,17 +7,17 @@
 -import(proper_types, [integer/2, list/1]).
 
 an_answer_is_cut_test() ->
-    Parts = ecm_parts:add(7, 200, <<"abcdefg">>, ecm_parts:new(3)),
+    Parts = add(7, 200, <<"abcdefg">>, ecm_parts:new(3)),
     ?assertEqual([[{7, <<"part\nabc">>}], [{7, <<"part\ndef">>}], [{7, <<"answer 200\ng">>}]],
                  rounds(Parts)).
 
 what_fits_is_not_cut_test() ->
-    Parts = ecm_parts:add(7, {200, <<"text/html">>}, <<"abc">>, ecm_parts:new(3)),
+    Parts = add(7, {200, <<"text/html">>}, <<"abc">>, ecm_parts:new(3)),
     ?assertEqual([[{7, <<"answer 200 content-type=text/html\nabc">>}]], rounds(Parts)).
 
 %% The fifth begins when one of the first four is done.
 four_are_under_way_at_a_time_test() ->
-    Parts = lists:foldl(fun(Id, Parts) -> ecm_parts:add(Id, 200, body(Id), Parts) end,
+    Parts = lists:foldl(fun(Id, Parts) -> add(Id, 200, body(Id), Parts) end,
                         ecm_parts:new(1), lists:seq(1, 5)),
     ?assertEqual([[1, 2, 3, 4], [2, 3, 4, 5], [3, 4, 5], [4, 5], [5], [5]],
                  [[Id || {Id, _} <- Round] || Round <- rounds(Parts)]).
@@ -27,7 +27,7 @@ body(Id) -> binary:copy(<<"x">>, Id).
 %% In kilobytes, on a link of usual size.
 parts_are_bounded_test() ->
     {[Packet], 65536, _} =
-        ecm_parts:round(ecm_parts:add(7, 200, <<0:(8 * 1048576)>>, ecm_parts:new(1048000))),
+        ecm_parts:round(add(7, 200, <<0:(8 * 1048576)>>, ecm_parts:new(1048000))),
     ?assertEqual(32 + 5 + 65536, iolist_size(Packet)).
 
 %% Whatever is added, and when: all come whole, in their order, a part of each at a time.
@@ -51,12 +51,35 @@ number([Lengths | Rest], First) ->
 number([], _) -> [].
 
 add_all(Answers, Parts) ->
-    lists:foldl(fun({Id, Body}, Next) -> ecm_parts:add(Id, 200, Body, Next) end, Parts, Answers).
+    lists:foldl(fun({Id, Body}, Next) -> add(Id, 200, Body, Next) end, Parts, Answers).
 
 joined(Id, Packets) ->
     Contents = [Content || {Of, Content} <- Packets, Of =:= Id],
     <<"answer 200\n", Last/binary>> = lists:last(Contents),
     iolist_to_binary([[Part || <<"part\n", Part/binary>> <- lists:droplast(Contents)], Last]).
+
+add(Id, Head, Body, Parts) ->
+    {ok, Added} = ecm_parts:add(Id, Head, Body, Parts),
+    Added.
+
+%% Under way or not; and another one takes its place.
+what_nobody_waits_for_is_not_sent_test() ->
+    Six = lists:foldl(fun(Id, Parts) -> add(Id, 200, <<"xyz">>, Parts) end, ecm_parts:new(1),
+                      lists:seq(1, 6)),
+    {_, 4, Begun} = ecm_parts:round(Six),
+    {2, Five} = ecm_parts:forget(2, Begun),
+    {3, Four} = ecm_parts:forget(6, Five),
+    {0, Four} = ecm_parts:forget(9, Four),
+    ?assertEqual([[1, 3, 4, 5], [1, 3, 4, 5], [5]], [[Id || {Id, _} <- Round] || Round <- rounds(Four)]).
+
+%% The bodies are one binary here.
+what_waits_is_bounded_test() ->
+    Body = <<0:(8 * 16777216)>>,
+    Nine = lists:foldl(fun(Id, Parts) -> add(Id, 200, Body, Parts) end, ecm_parts:new(65536),
+                       lists:seq(1, 9)),
+    ?assertEqual(full, ecm_parts:add(10, 200, Body, Nine)),
+    {16777216, Eight} = ecm_parts:forget(9, Nine),
+    ?assertMatch({ok, _}, ecm_parts:add(10, 200, Body, Eight)).
 
 rounds(Parts) ->
     case ecm_parts:is_empty(Parts) of

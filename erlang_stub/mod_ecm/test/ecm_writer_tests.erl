@@ -232,6 +232,33 @@ a_long_answer_that_waits_is_counted_test() ->
     ?assertEqual(ok, await_none_waiting(Writer)),
     stop(Pair, Writer).
 
+%% Such as a client that repeats its request and does not read gets many.
+long_answers_that_are_too_many_are_none_test() ->
+    {{Peer, _} = Pair, Writer} = start([]),
+    up(Writer, typed, 1000000, 20000000),
+    Ids = lists:seq(1, 9),
+    at_once(Writer, fun() -> answer_all(Writer, Ids, <<0:(8 * 20000000)>>) end),
+    Said = [ecm_link_pair:receive_content(Peer) || _ <- Ids],
+    ?assertEqual([8, 9], [Id || {Id, <<"close failed">>} <- Said]),
+    stop(Pair, Writer).
+
+a_client_that_goes_gets_no_more_of_a_long_answer_test() ->
+    {{Peer, Ours} = Pair, Writer} = start([]),
+    up(Writer, typed, 1000000, 20000000),
+    answer_all(Writer, [1], <<0:(8 * 20000000)>>),
+    ecm_link_pair:await(fun() -> is_unsent(Ours) end),
+    ecm_writer:forget(Writer, 1),
+    ecm_writer:send(Writer, packet(<<"end">>)),
+    ?assert(packets_until(<<"end">>, Peer, 0) < 20000000 div 65536),
+    ?assertEqual(ok, await_none_waiting(Writer)),
+    stop(Pair, Writer).
+
+packets_until(End, Peer, Number) ->
+    case ecm_link_pair:receive_content(Peer) of
+        {0, End} -> Number;
+        {1, <<"part\n", _/binary>>} -> packets_until(End, Peer, Number + 1)
+    end.
+
 %% Also where the end comes before its first part.
 a_long_answer_is_written_before_the_end_test() ->
     {{Peer, _} = Pair, Writer} = start([]),
