@@ -9,7 +9,8 @@
 
 -module(ecm_writer).
 
--export([answer/4, drop/2, drop_orphans/2, finish/1, forget/2, loop/4, pid/1, send/2, start_link/1, up/2, waiting/1]).
+-export([answer/4, drop/2, drop_orphans/2, finish/1, forget/2, loop/4, pid/1, send/2, start_link/1,
+         up/2, waiting/1]).
 -export_type([link/0, writer/0]).
 
 -include_lib("ejabberd/include/logger.hrl").
@@ -61,8 +62,8 @@ answer(Pid, Id, Head, Body) ->
 drop(#writer{pid = Pid}, Requests) ->
     lists:foreach(fun({Id, Session}) -> Pid ! {drop, Id, Session} end, Requests).
 
-%% @doc Drops those among the requests of a link whose processes have ended. Returns at once: to look at a
-%% million requests takes a second.
+%% @doc Drops those among the requests of a link whose processes have ended. Returns at once: to look
+%% at a million requests takes a second.
 -spec drop_orphans(writer(), ecm_in_flight:in_flight()) -> any().
 drop_orphans(Writer, InFlight) ->
     catch spawn(fun() -> drop(Writer, ecm_in_flight:orphans(InFlight)) end).  % there may be too many
@@ -75,7 +76,8 @@ send(#writer{pid = Pid, waiting = Waiting}, Packet) ->
     Pid ! {write, Packet},
     ok.
 
-%% @doc Nobody waits for the answer on this connection any more: what is left of a long one is not written.
+%% @doc Nobody waits for the answer on this connection any more: what is left of a long one is not
+%% written.
 -spec forget(writer(), ecm_packet:id()) -> ok.
 forget(#writer{pid = Pid}, Id) ->
     Pid ! {forget, Id},
