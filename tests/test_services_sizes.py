@@ -20,9 +20,12 @@ def texts_in(answer: Element) -> list[str]:
 
 
 class SizeTests(ServiceTestCase):
-    async def away(self, friend: BoshClient) -> BoshClient:
+    async def away(
+        self, friend: BoshClient, listener: str = "tight", protocol: str = "typed"
+    ) -> BoshClient:
         """Return somebody new who is online, and makes no request but those of the test."""
-        user = await self.log_in(self.client(await self.front("tight")))
+        front = await self.front(listener, "--protocol", protocol)
+        user = await self.log_in(self.client(front))
         await user.ask(f"{ONLINE}<presence xmlns='{CLIENT}' to='{friend.jid}'/>")
         await friend.receive(lambda stanza: is_presence(stanza, user))
         return user
@@ -42,6 +45,20 @@ class SizeTests(ServiceTestCase):
             received.append(texts_in(await romeo.ask()))
         self.assertEqual([text for answer in received for text in answer], texts)
         self.assertLessEqual(max(map(len, received)), 2)
+        await romeo.terminate()
+        await self.leave(juliet)
+
+    async def test_more_than_a_packet_comes_over_a_plain_link(self) -> None:
+        """It has no answers in parts, and its clients no limit but that of a packet."""
+        [juliet] = await self.people(1)
+        romeo = await self.away(juliet, "plain", "plain")
+        texts = long_texts(15, 80_000)
+        for text in texts:  # all at once would be too long a request
+            await self.said(juliet, romeo, [text])
+        received: list[str] = []
+        while len(received) < len(texts):
+            received += texts_in(await romeo.ask())
+        self.assertEqual(received, texts)
         await romeo.terminate()
         await self.leave(juliet)
 

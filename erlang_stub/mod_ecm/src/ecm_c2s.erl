@@ -121,7 +121,7 @@ handle_info(State, _) ->
 
 %% It came before the session was taken from those of the user, and goes where what waits goes.
 -spec late(tuple(), #bosh{} | undefined, state()) -> state() | {stop, state()}.
-late(Packet, Bosh, State)
+late(Packet, #bosh{} = Bosh, State)
   when not is_map_key(mgmt_state, State); map_get(mgmt_state, State) =:= inactive ->
     wait(encode(xmpp:encode(Packet, ?CLIENT)), Bosh),
     {stop, State};
@@ -132,8 +132,8 @@ late(_, _, State) -> State.
 not_due(undefined, State) -> State;
 not_due(_, State) -> {stop, State}.
 
-%% @private The session is over for ejabberd. The client is told first, as it is the only one who waits.
-%% What it has not got goes where it would have gone without this session.
+%% @private The session is over for ejabberd. The client is told first, as it is the only one who
+%% waits. What it has not got goes where it would have gone without this session.
 -spec terminated(state(), term()) -> state().
 terminated(State, _Reason) ->
     close(),
@@ -228,8 +228,8 @@ requested(Nonce, #bosh{nonce = Nonce} = Bosh, {Head, Content, Bytes}, Exchange) 
 requested(Nonce, _, _, Exchange) ->
     ecm_farewell:answer(self(), Nonce, Exchange).  % of a process that was here before
 
-%% The options may have a shaper for what a client sends: what is too much waits in the session, which
-%% takes no more requests than there may be at once.
+%% The options may have a shaper for what a client sends: what is too much waits in the session,
+%% which takes no more requests than there may be at once.
 -spec shape(Bytes :: non_neg_integer(), Request, #bosh{}) -> Request when
       Request :: ecm_requests:request().
 shape(_, Request, #bosh{shaper = none}) ->

@@ -26,6 +26,7 @@ session_test_() ->
             fun what_nothing_can_be_made_of_ends_the_session/0,
             fun a_client_that_has_gone_is_sent_nothing/0,
             fun a_client_may_go_before_its_session_begins/0,
+            fun what_comes_late_to_a_session_of_ejabberds_own_is_left_to_it/0,
             fun a_session_sleeps_once_nothing_is_to_be_done/0,
             fun a_session_that_sleeps_loses_nothing/0,
             fun a_session_that_wakes_up_is_as_before/0,
@@ -154,6 +155,14 @@ a_client_may_go_before_its_session_begins() ->
     ecm_c2s:gone(Session, exchange(1)),
     _ = sys:get_state(Session),
     ?assertEqual([], [Line || {error, _} = Line <- ecm_log:lines()]),
+    ecm_user:stop(Session).
+
+%% As one over TCP, which shares our hooks.
+what_comes_late_to_a_session_of_ejabberds_own_is_left_to_it() ->
+    Session = ecm_user:start(#{stream_state => disconnected}),
+    deliver({Session, none}, <<"late">>),
+    _ = sys:get_state(Session),
+    ?assertEqual([], [Line || {error, Line} <- ecm_log:lines()]),
     ecm_user:stop(Session).
 
 %% Sleep.
