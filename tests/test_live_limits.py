@@ -181,6 +181,42 @@ class RefusalTests(LiveTestCase):
         self.assertTrue(answer.startswith(ANSWER), answer)
 
 
+class CrowdTests(LiveTestCase):
+    """What all hold together, and what the kernels do between."""
+
+    async def test_of_many_large_bodies_the_first_are_refused_and_a_small_one_is_not(self) -> None:
+        ecm = await self.start_linked("--max-buffered", "1048576")
+        small = await self.connect(PING[:-1])
+        body = b"x" * 200_000
+        large = [await self.connect((POST % (len(body), body))[:-1]) for _ in range(20)]
+        await ecm.printed("clients held more than 1048576 bytes: ")
+        answers = await DeferredList([each.closed for each in large[:10]])
+        for _, answer in answers:
+            self.assertTrue(answer.startswith(b"HTTP/1.1 408 "), answer)
+        small.transport.write(PING[-1:])
+        while not small.received.endswith(b"ping"):
+            await deferLater(reactor, 0, lambda: None)
+        for client in (small, *large):
+            client.transport.abortConnection()
+
+    async def test_who_reads_nothing_is_read_no_more_and_misses_nothing(self) -> None:
+        await self.start_linked()
+        asked = POST % (20_000, b"x" * 19_996 + b"ping")
+        with connect_small(self.port) as client:
+            client.setblocking(False)
+            data, sent = asked * 1000, 0
+            while select.select([], [client], [], 1)[1]:
+                sent += client.send(data[sent : sent + 100_000])
+                await deferLater(reactor, 0, lambda: None)
+            self.assertLess(sent, len(data))  # as it would not be if all were read
+            client.setblocking(True)
+            client.settimeout(HOLDS / 1000)
+            received = 0
+            whole = sent // len(asked)
+            while received < whole * 20_000:
+                received += len(await deferToThread(client.recv, 100_000))
+
+
 class FullLinkTests(LiveTestCase):
     async def post_large(self) -> int:
         status, _ = await self.post("/bosh", LARGE)
