@@ -44,7 +44,11 @@ class Budget:
         """Take note of what one holds now. Others may have to let go for it, or it itself."""
         self._count(holder)
         if self._total > self._most and not self._is_busy:
-            self._make_room()
+            self._is_busy = True  # who lets go is looked at, too
+            try:
+                self._make_room()
+            finally:
+                self._is_busy = False
 
     def forget(self, holder: Holder) -> None:
         """One has gone."""
@@ -61,7 +65,6 @@ class Budget:
 
     def _make_room(self) -> None:
         """Go down to the low-water mark, so that this is not to be done for each packet."""
-        self._is_busy = True
         for holder in tuple(self._holders):
             self._count(holder)  # a client may have taken much of its answer meanwhile
         if self._total > self._most:
@@ -71,7 +74,6 @@ class Budget:
                 self.let_go += 1
                 holder.let_go()
                 self.forget(holder)
-        self._is_busy = False
 
     def _largest_and_slowest(self) -> Iterable[Holder]:
         """Those first that have taken up most: bytes, for as long as they have held them."""

@@ -10,13 +10,12 @@ from twisted.internet.protocol import ServerFactory
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from ecm import idlest
 from ecm.budget import Budget
 from ecm.client import ClientProtocol
 from ecm.clock import Clock
 from ecm.connection import Connection, Phase
 from ecm.heads import KnownHeads
-from ecm.idlest import Idlest
+from ecm.idlest import Idlest, idle_among
 from ecm.limits import LEAST_IDLE, LEAVING_TIMEOUT, MAX_REFUSED, ClientLimits
 from ecm.pages import Pages
 from ecm.refused import RefusedClient
@@ -120,7 +119,7 @@ class ClientFactory(ServerFactory):
     @property
     def idle(self) -> int:
         """How many would make way for others. It is work to find out."""
-        return len(idlest.idle(self.timed, self._latest))
+        return len(idle_among(self.timed, self._latest))
 
     @property
     def _latest(self) -> float:

@@ -29,7 +29,7 @@ class Idlest:
         """
         if not self._has_looked:
             self._has_looked = True
-            self._found = sorted(idle(timed, latest), key=itemgetter(0))[::-1]
+            self._found = sorted(idle_among(timed, latest), key=itemgetter(0))[::-1]
         while self._found:
             until, connection = self._found.pop()
             if connection.idle_until == until:  # else it has done something, or gone
@@ -37,6 +37,6 @@ class Idlest:
         return None
 
 
-def idle(timed: Iterable[Connection], latest: float) -> list[tuple[float, Connection]]:
+def idle_among(timed: Iterable[Connection], latest: float) -> list[tuple[float, Connection]]:
     """Return those that are idle and would be closed for it until ``latest``, and when."""
     return [(each.idle_until, each) for each in timed if 0 < each.idle_until <= latest]

@@ -91,6 +91,14 @@ class BudgetTests(TestCase):
             holder.hold(100)
         self.assertEqual((sum(self.held()), self.budget.let_go), (700, 2))
 
+    def test_an_error_of_one_keeps_no_other_from_it(self) -> None:
+        self.patch(self.holders[0], "let_go", None)
+        self.holders[0].hold(700)
+        self.assertRaises(TypeError, self.holders[1].hold, 101)
+        self.budget.forget(self.holders[0])
+        self.holders[2].hold(701)
+        self.assertEqual(self.held()[1:3], [101, 0])
+
     @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 900), st.integers(0, 1))))
     def test_it_is_never_exceeded(self, steps: list[tuple[int, int, int]]) -> None:
         self.setUp()
