@@ -21,8 +21,8 @@
 
 %% What the start tag says. A key is there if its attribute is. `restart' and `version' are the
 %% attributes of XEP-0206, `lang' is xml:lang; times are in seconds. If there is a `fault', the
-%% session has to end for it (XEP-0124, section 17.2): an attribute has a value that it must not have,
-%% and no key; or there is something before the tag.
+%% session has to end for it (XEP-0124, section 17.2): an attribute has a value that it must not
+%% have, and no key; or there is something before the tag.
 -type head() ::
     #{fault => fault(), rid => 1..16#1FFFFFFFFFFFFF,
       sid => binary(), to => binary(), from => binary(), lang => binary(), ver => binary(),

@@ -22,8 +22,8 @@
 %% What a body must not have, and is no reason not to read its start tag: somebody has to be told.
 -type fault() :: 'forbidden-markup' | 'other-encoding'.
 
-%% @doc Returns what follows it, and what is wrong with it. If nothing can be found behind it, what is
-%% wrong is thrown, an ecm_xml:fault().
+%% @doc Returns what follows it, and what is wrong with it. If nothing can be found behind it, what
+%% is wrong is thrown, an ecm_xml:fault().
 -spec skip(binary()) -> {Rest :: binary(), fault() | none}.
 skip(<<16#EF, 16#BB, 16#BF, Bytes/binary>>) -> declaration(Bytes);
 skip(Bytes) -> declaration(Bytes).

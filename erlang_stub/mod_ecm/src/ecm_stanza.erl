@@ -1,7 +1,7 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc The stanzas of a body, as they would be on a stream whose default namespace is jabber:client.
-%% Pure. What is wrong is thrown, a fault().
+%% @doc The stanzas of a body, as they would be on a stream whose default namespace is
+%% jabber:client. Pure. What is wrong is thrown, a fault().
 %%
 %% ejabberd knows elements by their names without a prefix, and takes apart what it knows: what is
 %% in it goes on without the declarations around it, and what is left of `<x:a/>' then would be no
@@ -60,8 +60,9 @@ check({xmlel, Name, Attributes, Children}, Outer, Wide) ->
     Scope = ecm_namespaces:scope(Attributes, Outer),
     _ = ecm_namespaces:element(Name, Scope),
     ok = ecm_namespaces:check(Attributes, Scope),
-    Keys = lists:foldl(fun({Key, _}, Before) -> wide(Key, Before) end, wide(Name, Wide), Attributes),
-    lists:foldl(fun(Child, Before) -> check(Child, Scope, Before) end, Keys, Children);
+    Here = lists:foldl(fun({Key, _}, Before) -> wide(Key, Before) end, wide(Name, Wide),
+                       Attributes),
+    lists:foldl(fun(Child, Before) -> check(Child, Scope, Before) end, Here, Children);
 check({xmlcdata, _}, _, Wide) ->
     Wide.
 

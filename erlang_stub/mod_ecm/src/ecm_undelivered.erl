@@ -49,7 +49,7 @@ begins_management(_) -> false.
 
 -spec route_element(ecm_outbox:el()) -> ok.
 route_element(Element) ->
-    route_parsed(fxml_stream:parse_element(Element)).
+    route_parsed(ecm_xml:read(Element)).
 
 %% What is empty and no presence has stood in for what was too long (ecm_bounce), for this session
 %% alone.

@@ -108,7 +108,8 @@ refused() ->
          || Text <- ["x", "<iq/>x<iq/>", "&#xA0;", "<![CDATA[<iq/>]]>"]] ++
         [{'forbidden-markup', Text}
          || Text <- [around(" rid='7'", "<iq/><!-- -->"), ["<!-- -->", ?POLL], ["<?a?>", ?POLL],
-                     ["<!-- ", ?POLL], ["<? ", ?POLL], ["<?xml version='1.0'?><?a?>", ?POLL], [" <?xml version='1.0'?>", ?POLL], [?POLL, "<!-- -->"], [?POLL, "<?a?>"],
+                     ["<!-- ", ?POLL], ["<? ", ?POLL], ["<?xml version='1.0'?><?a?>", ?POLL],
+                     [" <?xml version='1.0'?>", ?POLL], [?POLL, "<!-- -->"], [?POLL, "<?a?>"],
                      around(" rid='7'", "<iq><?a?></iq>"),
                      ["<!DOCTYPE body [<!ENTITY a 'b'>]>", ?POLL]]] ++
         [{'other-encoding', ["<?xml version='1.0' encoding='", Encoding, "'?>", Text]}
@@ -162,7 +163,8 @@ several_stanzas_test() ->
 
 %% The start tag says whose request it is, whatever follows it, and whatever else it says.
 head_test_() ->
-    [{binary_to_list(Bytes), ?_assertEqual({ok, Head, content}, without_content(ecm_body:head(Bytes)))}
+    [{binary_to_list(Bytes),
+      ?_assertEqual({ok, Head, content}, without_content(ecm_body:head(Bytes)))}
      || {Text, Head} <-
             [{?POLL, #{rid => 7, sid => <<"a">>}},
              {["<body" ?XMLNS " sid='a' rid='7'><iq><<"], #{rid => 7, sid => <<"a">>}},

@@ -1,10 +1,10 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc What bodies mean: as ejabberd's XML parser (expat) reads them, and as ecm_body does. Both come
-%% in the same form, so that they can be compared.
+%% @doc What bodies mean: as ejabberd's XML parser (expat) reads them, and as ecm_body does. Both
+%% come in the same form, so that they can be compared.
 %%
-%% Namespaces in it are resolved. The namespace of the body, none, and jabber:client are one, as they
-%% are for stanzas (XEP-0206, section 2).
+%% Namespaces in it are resolved. The namespace of the body, none, and jabber:client are one, as
+%% they are for stanzas (XEP-0206, section 2).
 
 -module(ecm_expat).
 

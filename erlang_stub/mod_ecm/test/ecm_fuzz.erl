@@ -1,11 +1,12 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc Fuzzes what reads and writes bodies, beside ejabberd's XML parser (`make fuzz-erlang'). Each case
-%% has a number, which is all that it is made from: a body that is as it should be, spoiled in a
-%% few places.
+%% @doc Fuzzes what reads and writes bodies, beside ejabberd's XML parser (`make fuzz-erlang'). Each
+%% case has a number, which is all that it is made from: a body that is as it should be, spoiled in
+%% a few places.
 %%
-%% A case fails if something crashes; if a body means something else to the parser; if what is written
-%% means something else than what was read, or is longer than it may be; or if it takes long.
+%% A case fails if something crashes; if a body means something else to the parser; if what is
+%% written means something else than what was read, or is longer than it may be; or if it takes
+%% long.
 
 -module(ecm_fuzz).
 

@@ -1,7 +1,7 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc Bodies of which each part is repeated very often, to find what takes longer than linear time, or
-%% becomes longer than it was.
+%% @doc Bodies of which each part is repeated very often, to find what takes longer than linear
+%% time, or becomes longer than it was.
 
 -module(ecm_hostile).
 
@@ -70,8 +70,8 @@ in_tags() ->
      {"declarations of the body", "", " xmlns:a%='u'"},
      {"spaces in the body's tag", "", "   "}].
 
-%% @doc Reads a body, and writes its stanzas. Returns the reductions of the Erlang machine that it takes,
-%% which are the same each time, but for some; and how long the stanzas are, or the fault.
+%% @doc Reads a body, and writes its stanzas. Returns the reductions of the Erlang machine that it
+%% takes, which are the same each time, but for some; and how long the stanzas are, or the fault.
 -spec work(binary()) -> {Reductions :: pos_integer(), non_neg_integer() | atom()}.
 work(Body) ->
     Self = self(),

@@ -47,6 +47,13 @@ value_test_() ->
 element(Children) ->
     ecm_serialiser:element({xmlel, <<"a">>, [], Children}).
 
+what_is_written_is_read_test_() ->
+    [?_assertEqual(El, ecm_xml:read(ecm_serialiser:element(El)))
+     || El <- [{xmlel, <<"stream:error">>, [], []},
+               {xmlel, <<"a">>, [{<<"b">>, <<"'\"<>&\n">>}, {<<"xmlns:c">>, <<"d">>}],
+                [{xmlcdata, <<"\r]]>é"/utf8>>}, {xmlel, <<"c:a">>, [{<<"xmlns">>, <<>>}], []},
+                 {xmlcdata, binary:copy(<<"&">>, 2000)}]}]].
+
 %% No C's stack is taken for it.
 as_deep_as_you_like_test() ->
     Deep = lists:foldl(fun(_, El) -> {xmlel, <<"a">>, [], [El]} end, {xmlel, <<"a">>, [], []},

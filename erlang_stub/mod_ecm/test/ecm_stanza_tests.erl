@@ -1,7 +1,7 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc What becomes of prefixes where declaring them everywhere would take too much. Else they are gone
-%% (ecm_body_tests).
+%% @doc What becomes of prefixes where declaring them everywhere would take too much. Else they are
+%% gone (ecm_body_tests).
 
 -module(ecm_stanza_tests).
 
