@@ -11,15 +11,15 @@
 
 -include_lib("ejabberd/include/logger.hrl").
 
-%% Milliseconds between two looks at what may be forgotten, and between two lines in the log about those
-%% who were refused.
+%% Milliseconds between two looks at what may be forgotten, and between two lines in the log about
+%% those who were refused.
 -define(TICK, 10000).
 
-%% `watched' are the processes that have entered; `refused' is how many have not since the last look,
-%% and where the last of these came from.
+%% `watched' are the processes that have entered; `refused' is how many of those who were not let in
+%% have not been told of in the log, and where the last one came from.
 -record(porter, {newcomers = ecm_newcomers:new() :: ecm_newcomers:newcomers(),
                  watched = #{} :: #{pid() => {reference(), ecm_newcomers:network()}},
-                 refused = none :: none | {pos_integer(), inet:ip_address()},
+                 refused = none :: none | {non_neg_integer(), inet:ip_address()},
                  ticks = false :: boolean()}).
 
 %% @doc Starts it on this node, if it is not there.
