@@ -24,7 +24,7 @@ element(El) ->
 
 -spec el(xmlel()) -> iolist().
 el({xmlel, Name, Attributes, []}) ->
-    [$<, Name, attributes(Attributes) | <<"/>">>];
+    [$<, Name, attributes(Attributes), <<"/>">>];
 el({xmlel, Name, Attributes, Children}) ->
     [$<, Name, attributes(Attributes), $>, content(Children), <<"</">>, Name, $>].
 
