@@ -2,10 +2,10 @@
 
 %% @doc Elements as text of XML, in UTF-8. Pure.
 %%
-%% The text of an element is no longer than the one that it was read from, but for CDATA sections,
-%% of which no less than half is left; and it means the same. The serialiser of ejabberd writes
-%% quotation marks and angle brackets six times as long where nothing asks for it, and carriage
-%% returns so that they are read as something else. And it takes C's stack for each level.
+%% The text of an element means the same as the one that it was read from, and is no longer, but for
+%% CDATA sections, which may become twice as long. The serialiser of ejabberd takes up to six bytes
+%% for quotation marks and `>', where nothing asks for it; it writes carriage returns so that they
+%% are read as line feeds; and it takes C's stack for each level.
 
 -module(ecm_serialiser).
 
