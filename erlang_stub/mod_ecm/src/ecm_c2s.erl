@@ -132,29 +132,30 @@ late(_, _, State) -> State.
 not_due(undefined, State) -> State;
 not_due(_, State) -> {stop, State}.
 
-%% @private The session is over for ejabberd. The client is told first, as it is the only one who
-%% waits. What it has not got goes where it would have gone without this session.
+%% @private The session is over for ejabberd. What the client has not got goes where it would have
+%% gone without this session; then clients are told. Who is told can count on the rest.
 -spec terminated(state(), term()) -> state().
 terminated(State, _Reason) ->
-    close(),
-    case erase(?MODULE) of
-        undefined -> ok;
-        Bosh -> over(Bosh, State)
+    case get(?MODULE) of
+        #bosh{session = Session} ->
+            ecm_undelivered:route(ecm_session:undelivered(Session), State),
+            close(),
+            say_farewell(get(?MODULE)),
+            ecm_request:refuse_rest();
+        undefined ->
+            ok
     end,
     State.
 
--spec over(#bosh{}, state()) -> ok.
-over(#bosh{session = Session, nonce = Nonce, content = Content}, State) ->
+-spec say_farewell(#bosh{}) -> ok.
+say_farewell(#bosh{session = Session, nonce = Nonce, content = Content}) ->
     case ecm_session:last_word(Session) of
         {Answer, Milliseconds} ->
             {Status, Body} = ecm_answer:content(Answer),
             ecm_farewell:leave(Nonce, ecm_content:head(Status, Content), Body, Milliseconds);
         none ->
             ok
-    end,
-    ecm_request:refuse_rest(),
-    ecm_undelivered:route(ecm_session:undelivered(Session), State),
-    ecm_request:refuse_rest().
+    end.
 
 %% @doc Deals with what has come, as far as it needs no state of ejabberd_c2s. What the process sends
 %% itself is left, as it comes in the right order only with all else.
