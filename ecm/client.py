@@ -126,6 +126,8 @@ class ClientProtocol(PageConnection):
             self.deadline = self._server.deadlines[Phase.TAKING]
         if self._exchanges:
             self._exchanges[-1].connection = CLOSE
+            for exchange in self._exchanges:
+                self._server.table.half_closed(exchange.id)
         elif self._page is None:
             self._shut()
 

@@ -51,8 +51,10 @@ NO_LINK: Final = "The front end is up, but has no link to the chat server"
 LINK_FULL: Final = "The chat server is too slow at the moment"
 STOPS: Final = "The chat server is stopping"
 
-# Why nobody waits for an answer any more: the client has gone, or ECM has answered by itself.
+# Why nobody waits for an answer any more: the client has gone, or ECM has answered by itself. One
+# that has closed its end only may be waiting.
 GONE: Final = "gone"
+HALF_CLOSED: Final = "half-closed"
 GAVE_UP: Final = "gave-up"
 
 
@@ -118,6 +120,12 @@ class ConnectionTable:
             self._parked_size -= _size(parked)
         elif self._link is not None and waiting is not None:
             self._link.send_gone(connection_id, reason)
+
+    def half_closed(self, connection_id: int) -> None:
+        """The client may wait for the answer of an exchange, or may have gone."""
+        sent = connection_id in self._waiting and connection_id not in self._parked
+        if self._link is not None and sent:
+            self._link.send_gone(connection_id, HALF_CLOSED)
 
     # From the link.
 

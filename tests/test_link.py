@@ -272,6 +272,21 @@ class TypedTests(TestCase):
         self.ecm.answer(FIRST_ID, b"answer 200\nlate")
         self.assertEqual(self.ecm.table.counters.late, 1)
 
+    def test_one_that_closes_its_end_is_told_of_at_once_and_answered(self) -> None:
+        self.asked()
+        self.client.close_end()
+        self.assertEqual(self.ecm.received(), [(FIRST_ID, b"close half-closed")])
+        self.ecm.answer(FIRST_ID, b"answer 200\nempty")
+        self.assertTrue(self.client.transport.written().endswith(b"empty"))
+        self.assertEqual(self.ecm.received(), [])
+
+    def test_one_that_closes_its_end_has_gone_after_a_while(self) -> None:
+        self.asked()
+        self.client.close_end()
+        self.ecm.received()
+        self.ecm.pass_time(limits.LEAVING_TIMEOUT)
+        self.assertEqual(self.ecm.received(), [(FIRST_ID, b"close gone")])
+
     def test_one_that_has_its_answer_is_not(self) -> None:
         self.asked()
         self.ecm.answer(FIRST_ID, b"answer 200\n")

@@ -11,10 +11,10 @@
 
 -module(ecm_c2s).
 
--export([add_hooks/0, asleep/0, awake/1, doze/0, gone/2, is_session/0, open/5, request/4, start/2]).
+-export([add_hooks/0, asleep/0, awake/1, doze/0, gone/3, is_session/0, open/5, request/4, start/2]).
 -export([handle_info/2, host_up/1, terminated/2]).
 -export([change_shaper/1, close/0, send/1]).
--export_type([exchange/0, options/0, request/0]).
+-export_type([departure/0, exchange/0, options/0, request/0]).
 
 %% Where an answer goes: to a connection of a link, which can carry a body of so many bytes.
 -type exchange() :: {Writer :: pid(), ecm_packet:id(), Limit :: pos_integer()}.
@@ -28,6 +28,9 @@
 -type options() :: #{session := ecm_session:options(),
                      c2s := [{atom(), term()}],
                      hibernate_after := non_neg_integer() | infinity}.
+
+%% What has become of the client of a request: it closed the connection, or its end of it.
+-type departure() :: gone | half_closed.
 
 %% The state of ejabberd_c2s.
 -type state() :: map().
@@ -90,10 +93,11 @@ request(Session, Nonce, Request, Exchange) ->
     Session ! {ecm, {request, Nonce, Request, Exchange}},
     ok.
 
-%% @doc The client of a request has gone: nothing can be sent to it there any more.
--spec gone(pid(), exchange()) -> ok.
-gone(Session, Exchange) ->
-    Session ! {ecm, {gone, Exchange}},
+%% @doc The client of a request has gone: nothing can be sent to it there any more. Or it may have, as
+%% it has closed its end: nothing that waits is sent to it there.
+-spec gone(pid(), exchange(), departure()) -> ok.
+gone(Session, Exchange, Departure) ->
+    Session ! {ecm, {Departure, Exchange}},
     ok.
 
 %% From ejabberd's hooks.
@@ -195,7 +199,9 @@ message({open, Asked, Exchange, Key, #{session := Limits} = Options}) ->
 message({request, Nonce, Request, Exchange}) ->
     requested(Nonce, get(?MODULE), Request, Exchange);
 message({gone, Exchange}) ->
-    vanished(Exchange, get(?MODULE));
+    vanished(fun ecm_session:gone/3, Exchange, get(?MODULE));
+message({half_closed, Exchange}) ->
+    vanished(fun ecm_session:half_closed/3, Exchange, get(?MODULE));
 message(settle) ->
     settled(get(?MODULE));
 message(rest) ->
@@ -203,11 +209,11 @@ message(rest) ->
     ok.
 
 %% It may have gone before its session has begun.
--spec vanished(exchange(), #bosh{} | undefined) -> ok.
-vanished(_, undefined) ->
+-spec vanished(How :: fun(), exchange(), #bosh{} | undefined) -> ok.
+vanished(_, _, undefined) ->
     ok;
-vanished(Exchange, _) ->
-    step(fun(Session) -> ecm_session:gone(Exchange, now_ms(), Session) end).
+vanished(How, Exchange, _) ->
+    step(fun(Session) -> How(Exchange, now_ms(), Session) end).
 
 %% After an error of the stream comes its end, with which the error has to go to the client.
 -spec settled(#bosh{}) -> ok.

@@ -8,7 +8,7 @@
 -module(ecm_gate).
 -behaviour(gen_server).
 
--export([gone/2, request/4, start/0]).
+-export([gone/3, request/4, start/0]).
 -export([handle_call/3, handle_cast/2, init/1]).
 
 %% @doc Starts it on this node, if it is not there.
@@ -24,10 +24,10 @@ start() ->
 request(Session, Nonce, Request, Exchange) ->
     gen_server:cast({?MODULE, node(Session)}, {request, Session, Nonce, Request, Exchange}).
 
-%% @doc Tells a session of another node that a client has gone; see ecm_c2s:gone/2.
--spec gone(pid(), ecm_c2s:exchange()) -> ok.
-gone(Session, Exchange) ->
-    gen_server:cast({?MODULE, node(Session)}, {gone, Session, Exchange}).
+%% @doc Tells a session of another node that a client has gone; see ecm_c2s:gone/3.
+-spec gone(pid(), ecm_c2s:exchange(), ecm_c2s:departure()) -> ok.
+gone(Session, Exchange, Departure) ->
+    gen_server:cast({?MODULE, node(Session)}, {gone, Session, Exchange, Departure}).
 
 %% @private
 -spec init([]) -> {ok, none}.
@@ -47,6 +47,6 @@ handle_cast({request, Session, Nonce, Request, Exchange}, none) ->
         false -> ecm_farewell:answer(Session, Nonce, Exchange)
     end,
     {noreply, none};
-handle_cast({gone, Session, Exchange}, none) ->
-    ecm_c2s:gone(Session, Exchange),
+handle_cast({gone, Session, Exchange, Departure}, none) ->
+    ecm_c2s:gone(Session, Exchange, Departure),
     {noreply, none}.

@@ -5,7 +5,7 @@
 
 -module(ecm_in_flight).
 
--export([add/3, all/1, delete/1, is_dead/1, leave_to/3, new/0, orphans/1, remove/2, remove/3, size/1, take/2]).
+-export([add/3, all/1, delete/1, find/2, is_dead/1, leave_to/3, new/0, orphans/1, remove/2, remove/3, size/1, take/2]).
 -export_type([in_flight/0]).
 
 -opaque in_flight() :: ets:tid().
@@ -42,6 +42,14 @@ remove(Id, Table) ->
 -spec remove(ecm_packet:id(), pid(), in_flight()) -> boolean().
 remove(Id, Session, Table) ->
     ets:select_delete(Table, [{{Id, Session}, [], [true]}]) =:= 1.
+
+%% @doc Returns who is to answer the request on this connection.
+-spec find(ecm_packet:id(), in_flight()) -> {ok, pid()} | error.
+find(Id, Table) ->
+    case ets:lookup(Table, Id) of
+        [{_, Session}] -> {ok, Session};
+        [] -> error
+    end.
 
 %% @doc Takes out the request on this connection, and returns who was to answer it.
 -spec take(ecm_packet:id(), in_flight()) -> {ok, pid()} | error.

@@ -46,7 +46,7 @@
     #{dialogue := map(),
       request := fun((ecm_dialogue:body(), ecm_c2s:exchange(), ecm_peer:peer(),
                       ecm_in_flight:in_flight()) -> any()),
-      gone := fun((pid(), ecm_c2s:exchange()) -> any()),
+      gone := fun((pid(), ecm_c2s:exchange(), ecm_c2s:departure()) -> any()),
       max_waiting := pos_integer(),
       watched := [atom()],
       tls => fun(() -> {ok, ecm_certificate:options()} | {error, unicode:chardata()}),
@@ -267,14 +267,24 @@ exchange(Id, #link{writer = Writer, limit = Limit}) ->
     {ecm_writer:pid(Writer), Id, Limit}.
 
 -spec client_gone(ecm_packet:id(), Reason :: binary(), #link{}) -> #link{}.
-client_gone(Id, Reason, #link{options = #{gone := Gone}, in_flight = InFlight} = Link) ->
+client_gone(Id, Reason, Link) ->
     ?DEBUG("ECM link from ~ts: the client on connection ~B has gone: ~ts",
            [name(Link), Id, Reason]),
-    case ecm_in_flight:take(Id, InFlight) of
-        {ok, Session} -> Gone(Session, exchange(Id, Link));
-        error -> ecm_writer:forget(Link#link.writer, Id)
-    end,
+    departed(Reason, Id, Link),
     Link.
+
+%% A client that has only closed its end may wait on.
+-spec departed(Reason :: binary(), ecm_packet:id(), #link{}) -> any().
+departed(<<"half-closed">>, Id, #link{options = #{gone := Gone}, in_flight = InFlight} = Link) ->
+    case ecm_in_flight:find(Id, InFlight) of
+        {ok, Session} -> Gone(Session, exchange(Id, Link), half_closed);
+        error -> none
+    end;
+departed(_, Id, #link{options = #{gone := Gone}, in_flight = InFlight} = Link) ->
+    case ecm_in_flight:take(Id, InFlight) of
+        {ok, Session} -> Gone(Session, exchange(Id, Link), gone);
+        error -> ecm_writer:forget(Link#link.writer, Id)
+    end.
 
 -spec send(ecm_packet:id(), iodata(), #link{}) -> #link{}.
 send(Id, Content, #link{writer = Writer} = Link) ->

@@ -12,8 +12,8 @@
 -export([start/0, watch/4]).
 -export([handle_call/3, handle_cast/2, handle_info/2, init/1]).
 
-%% Where it is told that a client has gone (ecm_request:gone/2).
--type gone() :: fun((pid(), ecm_c2s:exchange()) -> any()).
+%% Where it is told that a client has gone (ecm_request:gone/3).
+-type gone() :: fun((pid(), ecm_c2s:exchange(), ecm_c2s:departure()) -> any()).
 
 %% @doc Starts it on this node, if it is not there.
 -spec start() -> pid().
@@ -46,7 +46,7 @@ handle_cast(_, none) ->
 %% @private
 -spec handle_info(term(), none) -> {noreply, none}.
 handle_info({'ETS-TRANSFER', Table, _, {Writer, Limit, Gone}}, none) ->
-    lists:foreach(fun({Id, Session}) -> Gone(Session, {Writer, Id, Limit}) end,
+    lists:foreach(fun({Id, Session}) -> Gone(Session, {Writer, Id, Limit}, gone) end,
                   ecm_in_flight:all(Table)),
     ecm_in_flight:delete(Table),
     {noreply, none};

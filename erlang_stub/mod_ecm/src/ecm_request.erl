@@ -6,7 +6,7 @@
 
 -module(ecm_request).
 
--export([gone/2, refuse/2, refuse_rest/0, route/5]).
+-export([gone/3, refuse/2, refuse_rest/0, route/5]).
 -export_type([options/0]).
 
 %% `key' is that of the SIDs. A body has at most `max_size' bytes.
@@ -94,10 +94,10 @@ ended(Session, Nonce, Exchange) when node(Session) =:= node() ->
 ended(_, _, Exchange) ->
     refuse(Exchange, <<"item-not-found">>).
 
-%% @doc Tells a session that the client has gone that waited for an answer.
--spec gone(pid(), ecm_c2s:exchange()) -> ok.
-gone(Session, Exchange) ->
-    (way(Session)):gone(Session, Exchange).
+%% @doc Tells a session that the client has gone that waited for an answer, or may have.
+-spec gone(pid(), ecm_c2s:exchange(), ecm_c2s:departure()) -> ok.
+gone(Session, Exchange, Departure) ->
+    (way(Session)):gone(Session, Exchange, Departure).
 
 -spec way(pid()) -> ecm_c2s | ecm_gate.
 way(Session) when node(Session) =:= node() -> ecm_c2s;

@@ -18,7 +18,7 @@
 
 -module(ecm_session).
 
--export([asleep/1, awake/1, close/3, deadline/1, flush/2, gone/3, last_word/1, limit/1, new/5,
+-export([asleep/1, awake/1, close/3, deadline/1, flush/2, gone/3, half_closed/3, last_word/1, limit/1, new/5,
          request/4, send/2, timeout/2, undelivered/1, violate/3]).
 -export_type([action/0, exchange/0, ms/0, options/0, session/0]).
 
@@ -101,6 +101,16 @@ gone(Exchange, Now, #session{requests = Requests} = Session) ->
     case ecm_requests:gone(Exchange, Requests) of
         {ok, Left} -> done(expire(Now, Session#session{requests = Left}));
         none -> done(Session)
+    end.
+
+%% @doc Takes notice that the client of a request has closed its end of the connection. Perhaps it reads
+%% an answer, perhaps it has gone: so it is answered at once, with nothing of what waits. Nothing is
+%% told to it where another request has to be answered before.
+-spec half_closed(exchange(), Now :: ms(), session()) -> {[action()], session()}.
+half_closed(Exchange, Now, #session{requests = Requests} = Session) ->
+    case ecm_requests:oldest(Requests) of
+        {_, {Exchange, _}} -> done(settle(Now, respond([], Now, Session)));
+        _ -> gone(Exchange, Now, Session)
     end.
 
 %% @doc Lets an element, encoded, wait for the client.

@@ -232,7 +232,7 @@ seconds() ->
 link_options(Opts) ->
     Always = #{dialogue => dialogue_options(Opts),
                request => request(Opts),
-               gone => fun ecm_request:gone/2,
+               gone => fun ecm_request:gone/3,
                max_waiting => ?MAX_WAITING,
                watched => ?STOPPED_FIRST},
     maps:merge(Always, maps:from_list(tls_option(Opts) ++ peer_option(Opts))).

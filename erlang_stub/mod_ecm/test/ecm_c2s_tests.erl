@@ -25,6 +25,7 @@ session_test_() ->
             fun no_xml_ends_the_session/0,
             fun what_nothing_can_be_made_of_ends_the_session/0,
             fun a_client_that_has_gone_is_sent_nothing/0,
+            fun a_client_that_has_closed_its_end_is_answered_with_nothing/0,
             fun a_client_may_go_before_its_session_begins/0,
             fun what_comes_late_to_a_session_of_ejabberds_own_is_left_to_it/0,
             fun a_session_sleeps_once_nothing_is_to_be_done/0,
@@ -141,7 +142,7 @@ what_nothing_can_be_made_of_ends_the_session() ->
 a_client_that_has_gone_is_sent_nothing() ->
     {Session, _} = User = open(#{}),
     ask(User, 2, []),
-    ecm_c2s:gone(Session, exchange(2)),
+    ecm_c2s:gone(Session, exchange(2), gone),
     deliver(User, <<"hello">>),
     await_sleep(User),
     receive {answer, 2, _, _} = Answer -> error(Answer) after 0 -> ok end,
@@ -150,9 +151,23 @@ a_client_that_has_gone_is_sent_nothing() ->
     ?assertEqual([<<"hello">>], texts({Status, Body})),
     ecm_user:stop(Session).
 
+%% It may have gone, and so it gets nothing of what comes then.
+a_client_that_has_closed_its_end_is_answered_with_nothing() ->
+    {Session, _} = User = open(#{}),
+    ask(User, 2, []),
+    ecm_c2s:gone(Session, exchange(2), half_closed),
+    {200, _} = Empty = answer(2),
+    ?assertEqual([], texts(Empty)),
+    deliver(User, <<"hello">>),
+    await_sleep(User),
+    ask(User, 3, []),
+    ?assertEqual([<<"hello">>], texts(answer(3))),
+    ecm_user:stop(Session).
+
 a_client_may_go_before_its_session_begins() ->
     Session = ecm_user:start(#{}),
-    ecm_c2s:gone(Session, exchange(1)),
+    ecm_c2s:gone(Session, exchange(1), gone),
+    ecm_c2s:gone(Session, exchange(1), half_closed),
     _ = sys:get_state(Session),
     ?assertEqual([], [Line || {error, _} = Line <- ecm_log:lines()]),
     ecm_user:stop(Session).

@@ -69,6 +69,8 @@ happen({violates, Condition, Exchange}, _, Session) ->
     ecm_session:violate(Condition, exchange(Exchange), Session);
 happen({vanishes, Exchange}, Now, Session) ->
     ecm_session:gone(exchange(Exchange), Now, Session);
+happen({half_closes, Exchange}, Now, Session) ->
+    ecm_session:half_closed(exchange(Exchange), Now, Session);
 happen({keeps, Names}, _, Session) ->
     {[], lists:foldl(fun(Name, S) -> send(element_of(Name), S) end, Session, Names)};
 happen({says, Names}, Now, Session) ->

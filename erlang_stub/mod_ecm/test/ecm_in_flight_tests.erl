@@ -25,7 +25,9 @@ the_next_request_of_a_connection_takes_its_place_test() ->
 a_request_is_taken_out_once_test() ->
     Table = ecm_in_flight:new(),
     ok = ecm_in_flight:add(7, self(), Table),
+    ?assertEqual({ok, self()}, ecm_in_flight:find(7, Table)),
     ?assertEqual({ok, self()}, ecm_in_flight:take(7, Table)),
+    ?assertEqual(error, ecm_in_flight:find(7, Table)),
     ?assertEqual(error, ecm_in_flight:take(7, Table)).
 
 only_the_request_of_this_session_is_removed_test() ->

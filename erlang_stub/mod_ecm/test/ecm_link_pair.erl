@@ -60,7 +60,7 @@ options(Changes) ->
     Dialogue = #{protocol => auto, instance => <<"ejabberd@chat">>, max_packet => ?MAX_PACKET,
                  max_content => 1000000, ping_interval => 10000, dead_time => 30000, hello_timeout => 5000},
     Options = #{request => answers(fun(Body, _) -> {200, Body} end),
-                gone => fun(Session, Exchange) -> Session ! {gone, Exchange} end,
+                gone => fun(Session, Exchange, Departure) -> Session ! {Departure, Exchange} end,
                 max_waiting => 1000000, watched => []},
     Changed = maps:merge(Dialogue, maps:get(dialogue, Changes, #{})),
     (maps:merge(Options, Changes))#{dialogue => Changed}.

@@ -133,6 +133,19 @@ a_client_that_has_gone_is_told_to_its_session_test() ->
                   {debug, "the client on connection 7 has gone: gone"}, _], lines()),
     receive {gone, _} = Another -> error(Another) after 0 -> ok end.
 
+%% It waits on, and may go nevertheless.
+a_client_that_has_closed_its_end_is_told_to_its_session_test() ->
+    Opened = typed(#{request => gives(self())}),
+    send(Opened, 7, "request\n"),
+    Exchange = receive {request, <<>>, Given} -> Given end,
+    send(Opened, 8, "close half-closed"),
+    send(Opened, 7, "close half-closed"),
+    send(Opened, 7, "close gone"),
+    ?assertEqual(Exchange, receive {half_closed, Half} -> Half end),
+    ?assertEqual(Exchange, receive {gone, Gone} -> Gone end),
+    stop(Opened),
+    receive {half_closed, _} = Another -> error(Another) after 0 -> ok end.
+
 %% As by a session that has not heard of it yet. ECM drops it.
 what_is_answered_to_a_client_that_has_gone_is_carried_test() ->
     {{Peer, _}, _} = Opened = typed(#{request => gives(self())}),

@@ -64,13 +64,15 @@ limit() ->
 step() ->
     frequency([{6, {ask, integer(0, 2)}}, {8, {arrive, integer(1, 4)}}, {1, {lose, integer(1, 4)}},
                {2, {repeat, integer(1, 4)}}, {1, {vanish, integer(1, 4)}},
+               {1, {half_close, integer(1, 4)}},
                {1, {break, integer(1, 4)}}, {4, {say, integer(0, 5)}}, {1, {keep, integer(1, 2)}},
                {2, {pass, integer(0, 40)}}]).
 
 %% Anybody.
 
 any_event() ->
-    frequency([{8, {request, any_body()}}, {1, {gone, integer(1, 10)}}, {2, send}, {2, flush},
+    frequency([{8, {request, any_body()}}, {1, {gone, integer(1, 10)}},
+               {1, {half_closed, integer(1, 10)}}, {2, send}, {2, flush},
                {2, {pass, integer(0, 100)}}, {1, {close, elements([undefined, <<"reset">>])}}]).
 
 any_body() ->
@@ -103,6 +105,9 @@ event({request, Attrs}, {Asked, Gone, Now, Session, Answered}) ->
     {[Exchange | Asked], Gone, Now, Next, answered(Actions) ++ Answered};
 event({gone, Exchange}, {Asked, Gone, Now, Session, Answered}) ->
     {Actions, Next} = ecm_session:gone(exchange(Exchange), Now, Session),
+    {Asked, [Exchange | Gone], Now, Next, answered(Actions) ++ Answered};
+event({half_closed, Exchange}, {Asked, Gone, Now, Session, Answered}) ->
+    {Actions, Next} = ecm_session:half_closed(exchange(Exchange), Now, Session),
     {Asked, [Exchange | Gone], Now, Next, answered(Actions) ++ Answered};
 event(send, {Asked, Gone, Now, Session, Answered}) ->
     {_, Next} = ecm_session:send(<<"<a>too long for a few</a>">>, Session),

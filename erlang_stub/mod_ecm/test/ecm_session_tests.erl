@@ -238,6 +238,34 @@ an_early_request_stays_without_its_client_test() ->
                {4, {says, [a]}, []},
                {5, {asks, 3, #{els => [y]}, again}, [{again, [a]}]}]).
 
+%% Clients that close their end of a connection.
+
+who_has_closed_its_end_is_answered_with_nothing_that_waits_test() ->
+    talk(#{}, [{1, {asks, 2}, []},
+               {2, {half_closes, 2}, [{2, []}]},
+               {3, {says, [a]}, []},
+               {4, {asks, 3}, [{3, [a]}]}]).
+
+%% What came with its request counts as it does always.
+who_repeats_a_request_that_was_answered_so_gets_the_same_test() ->
+    talk(#{}, [{1, {asks, 2}, []},
+               {2, {half_closes, 2}, [{2, []}]},
+               {3, {says, [a]}, []},
+               {4, {asks, 2, #{}, 12}, [{12, []}]},
+               {5, {asks, 3}, [{3, [a]}]}]).
+
+who_has_closed_its_end_behind_another_request_has_gone_test() ->
+    talk(#{hold => 2}, [{1, {asks, 2}, []},
+                        {2, {asks, 3}, []},
+                        {3, {half_closes, 3}, []},
+                        {4, {says, [a]}, [{2, [a]}]}]).
+
+who_has_closed_its_end_early_has_gone_test() ->
+    talk(#{}, [{1, {asks, 3}, []},
+               {2, {half_closes, 3}, []},
+               {3, {half_closes, 7}, []},
+               {4, {asks, 2}, [{2, []}]}]).
+
 who_has_an_answer_can_vanish_test() ->
     talk(#{}, [{1, {asks, 2}, []},
                {2, {says, [a]}, [{2, [a]}]},

@@ -67,6 +67,8 @@ step({repeat, Nth}, #walk{asked = Asked} = Walk) ->
     with(Nth, lists:sort(maps:to_list(Asked)), fun({_, Body}, W) -> make(Body, W) end, Walk);
 step({vanish, Nth}, #walk{exchanges = Exchanges} = Walk) ->
     with(Nth, maps:keys(Exchanges), fun vanish/2, Walk);
+step({half_close, Nth}, #walk{exchanges = Exchanges} = Walk) ->
+    with(Nth, maps:keys(Exchanges), fun half_close/2, Walk);
 step({break, Nth}, #walk{exchanges = Exchanges} = Walk) ->
     with(Nth, maps:keys(Exchanges), fun break/2, Walk);
 step({say, Els}, Walk) ->
@@ -177,6 +179,11 @@ arrive({Exchange, #{rid := Rid} = Body} = Request, Walk) ->
 vanish(Exchange, #walk{session = Session, now = Now, exchanges = Exchanges} = Walk) ->
     happened(ecm_session:gone(exchange(Exchange, Walk), Now, Session),
              Walk#walk{exchanges = maps:remove(Exchange, Exchanges)}).
+
+%% If there is no answer to be had at once, there will be none.
+half_close(Exchange, #walk{session = Session, now = Now} = Walk) ->
+    Told = happened(ecm_session:half_closed(exchange(Exchange, Walk), Now, Session), Walk),
+    Told#walk{exchanges = maps:remove(Exchange, Told#walk.exchanges)}.
 
 break(Exchange, #walk{exchanges = Exchanges} = Walk) ->
     {Rid, _} = maps:get(Exchange, Exchanges),
