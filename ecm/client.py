@@ -173,9 +173,12 @@ class ClientProtocol(PageConnection):
 
     def read_or_not(self) -> None:
         """Read the client as far as it may ask, and the server is ready for it."""
-        wanted = self._server.reads and len(self._exchanges) < MAX_PIPELINED
-        wanted = wanted and not (self._incoming is not None and self._incoming.waits)
-        wanted = wanted and not (self._unsent and self._is_behind())
+        wanted = (
+            self._server.reads
+            and len(self._exchanges) < MAX_PIPELINED
+            and (self._incoming is None or not self._incoming.waits)
+            and not (self._unsent and self._is_behind())
+        )
         if wanted is self._paused:
             self._paused = not wanted
             (self.transport.resumeProducing if wanted else self.transport.pauseProducing)()
@@ -317,9 +320,11 @@ class ClientProtocol(PageConnection):
     def _respond(self, exchange: Exchange, response: bytes) -> None:
         """Write a response as soon as those to earlier requests are written."""
         exchange.response = response
-        waited = len(self._exchanges) > 1
-        while self._exchanges and self._exchanges[0].response is not None:
-            first, self._exchanges = self._exchanges[0], self._exchanges[1:]
+        exchanges = self._exchanges
+        waited = len(exchanges) > 1
+        while exchanges and exchanges[0].response is not None:
+            first, exchanges = exchanges[0], exchanges[1:]
+            self._exchanges = exchanges
             self._send(first.response or b"")
             if first.connection is CLOSE:
                 self._last = True

@@ -105,24 +105,22 @@ class Sockets:
         for number, _ in self._epoll.poll(0):
             reader = self._readers[number]
             if reader is not None:  # else it was closed, or paused, by one before it
-                self._read(reader)
+                why = _do(reader.doRead)
+                if why is not None:
+                    self._ended(reader, why)
         for writer in tuple(self._writers):
             if writer in self._writers:
-                self._write(writer)
+                why = _do(writer.doWrite)
+                if why is not None:
+                    writer.connectionLost(Failure(why))
 
-    def _read(self, reader: Any) -> None:
-        """Read, and tell of an end of the other side, which may be no end of the connection."""
-        why = _do(reader.doRead)
+    def _ended(self, reader: Any, why: BaseException) -> None:
+        """Tell of an end of the other side, which may be no end of the connection."""
         if why.__class__ is ConnectionDone:
             self.removeReader(reader)
             reader.readConnectionLost(Failure(why))
-        elif why is not None:
+        else:
             reader.connectionLost(Failure(why))
-
-    def _write(self, writer: Any) -> None:
-        why = _do(writer.doWrite)
-        if why is not None:
-            writer.connectionLost(Failure(why))
 
     def _leave_to_reactor(self) -> None:
         """What is not sent yet goes on as soon as there is room for it."""

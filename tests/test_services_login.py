@@ -93,7 +93,7 @@ class EndTests(ServiceTestCase):
         self.assertEqual(await self.told(romeo), "remote-stream-error conflict text")
         await juliet.receive(lambda stanza: is_presence(stanza, romeo, "unavailable"))
         self.assertNotIn(romeo.jid, await self.connected())
-        with self.assertRaisesRegex(Refused, "item-not-found"):
+        with self.assertRaisesRegex(Refused, "remote-stream-error conflict"):  # told again
             await romeo.ask()
         await self.leave(juliet)
 

@@ -16,6 +16,8 @@ listen:
     port: {link_port}
     module: mod_ecm
     secret_file: {secret}
+    max_newcomers: unlimited
+    newcomer_rate: unlimited
 
 auth_method: internal
 auth_password_format: scram  # serves PLAIN and SCRAM-SHA-1

@@ -35,23 +35,36 @@ start() ->
 -spec leave(ecm_sid:nonce(), ecm_content:head(), Body :: binary(), Milliseconds :: pos_integer()) ->
     ok.
 leave(Nonce, Head, Body, Milliseconds) ->
-    _ = ets:info(?MODULE, size) < ?MOST andalso
-        ets:insert(?MODULE, {{self(), Nonce}, Head, shared(Body), now_ms() + Milliseconds}),
+    case ets:info(?MODULE, size) of
+        undefined -> start();
+        Size when Size >= ?MOST -> ok;
+        _ -> insert({{self(), Nonce}, Head, shared(Body), now_ms() + Milliseconds})
+    end.
+
+-spec insert(tuple()) -> ok.
+insert(Row) ->
+    _ = catch ets:insert(?MODULE, Row),  % the table may have gone meanwhile, with its process
     ok.
 
 %% A binary of more than 64 bytes is not copied into a table: its rows refer to the same one.
 -spec shared(binary()) -> binary().
 shared(Body) ->
-    _ = ets:insert_new(?BODIES, {Body}),
-    case ets:lookup(?BODIES, Body) of
+    _ = catch ets:insert_new(?BODIES, {Body}),
+    case lookup(?BODIES, Body) of
         [{Shared}] -> Shared;
         [] -> Body  % it was swept meanwhile
+    end.
+
+-spec lookup(atom(), term()) -> [tuple()].
+lookup(Table, Key) ->
+    try ets:lookup(Table, Key)
+    catch error:badarg -> []
     end.
 
 %% @doc Answers a request for a session of this node that has ended.
 -spec answer(Session :: pid(), ecm_sid:nonce(), ecm_c2s:exchange()) -> ok.
 answer(Session, Nonce, {Writer, Id, _} = Exchange) ->
-    case ets:lookup(?MODULE, {Session, Nonce}) of
+    case lookup(?MODULE, {Session, Nonce}) of
         [{_, Head, Body, _}] -> ecm_writer:answer(Writer, Id, Head, Body);
         [] -> ecm_request:refuse(Exchange, <<"item-not-found">>)
     end.

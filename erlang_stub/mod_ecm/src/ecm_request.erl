@@ -34,8 +34,8 @@ route(Body, Exchange, Client, InFlight, #{key := Key} = Options) ->
     case ecm_body:head(Body) of
         {ok, #{sid := Sid} = Head, Content} ->
             to_session(ecm_sid:find(Key(), Sid), request(Head, Content, Body), Exchange, InFlight);
-        {ok, #{fault := _}, _} ->
-            refuse(Exchange, <<"bad-request">>);
+        {ok, #{fault := _} = Head, _} ->
+            refuse(Exchange, <<"bad-request">>, is_map_key(ver, Head));
         {ok, Head, Content} ->
             start(fun() -> open(Head, Content, Exchange, Client, InFlight, Options) end, Exchange);
         {error, _} ->
@@ -129,8 +129,8 @@ entered(Head, {ok, Els}, {_, Id, _} = Exchange, Client, InFlight, #{key := Key, 
     ecm_porter:stay(Session, Client),
     ecm_in_flight:add(Id, Session, InFlight),
     ecm_c2s:open(Session, Head#{els => Els}, Exchange, Key(), Options);
-entered(_, {error, _}, Exchange, _, _, _) ->
-    refuse(Exchange, <<"bad-request">>).
+entered(Head, {error, _}, Exchange, _, _, _) ->
+    refuse(Exchange, <<"bad-request">>, is_map_key(ver, Head)).
 
 %% Clients repeat their request after a status like this one, with pauses. On a plain link there is
 %% only the body.
@@ -144,9 +144,12 @@ turn_away({Writer, Id, _}) ->
 %% (17.1) and the body that it would get with it, but for item-not-found, which is nobody's fault
 %% and has to end the session cleanly.
 -spec refuse(ecm_c2s:exchange(), Condition :: binary()) -> ok.
-refuse({Writer, Id, _}, Condition) ->
-    Answer = ecm_answer:terminate(Condition, [], Condition =:= <<"item-not-found">>),
-    {Status, Body} = ecm_answer:content(Answer),
+refuse(Exchange, Condition) ->
+    refuse(Exchange, Condition, Condition =:= <<"item-not-found">>).
+
+-spec refuse(ecm_c2s:exchange(), Condition :: binary(), KnowsConditions :: boolean()) -> ok.
+refuse({Writer, Id, _}, Condition, KnowsConditions) ->
+    {Status, Body} = ecm_answer:content(ecm_answer:terminate(Condition, [], KnowsConditions)),
     ecm_writer:answer(Writer, Id, Status, Body).
 
 %% @doc Answers the requests that came to the calling session in its last moment.

@@ -46,6 +46,18 @@ sessions_that_end_for_the_same_reason_take_little() ->
 to_start_it_again_is_nothing() ->
     ?assertEqual(ok, ecm_farewell:start()).
 
+%% What was to be said is lost with it, and sessions end as before.
+killed_it_is_there_again_with_the_next_session_that_ends_test() ->
+    ok = ecm_farewell:start(),
+    ok = ecm_farewell:leave(1, 200, ?BODY, 60000),
+    ecm_user:stop(whereis(ecm_farewell)),
+    {200, Body} = told(self(), 1),
+    ?assertMatch({match, _}, re:run(Body, "item-not-found")),
+    ok = ecm_farewell:leave(2, 200, ?BODY, 60000),
+    ok = ecm_farewell:leave(3, 200, ?BODY, 60000),
+    ?assertEqual({200, ?BODY}, told(self(), 3)),
+    ecm_user:stop(whereis(ecm_farewell)).
+
 told(Session, Nonce) ->
     ecm_farewell:answer(Session, Nonce, {self(), 7, 1000}),
     receive {answer, 7, Head, Body} -> {Head, Body} end.
