@@ -11,14 +11,16 @@ from typing import Final, NoReturn
 from ecm.request import RequestError
 
 # Nothing in these can be read in two ways, so that no byte is looked at more than a few times. A
-# size of more digits than 64 bits have is somebody's hope for an overflow.
-_TOKEN: Final = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++"
-_QUOTED: Final = rb'"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*+"'
-_VALUE: Final = rb"[\t ]*+=[\t ]*+(?:%b|%b)" % (_TOKEN, _QUOTED)
-_EXTENSION: Final = rb"[\t ]*+;[\t ]*+%b(?:%b)?+" % (_TOKEN, _VALUE)
-_SIZE: Final = re.compile(rb"(?=[0-9A-Fa-f])0*+([0-9A-Fa-f]{0,16}+)(?:%b)*+\r\n" % _EXTENSION)
-_PLAIN: Final = re.compile(rb"([0-9A-Fa-f]{1,8}+)\r\n")
-_FIELD: Final = re.compile(rb"%b:[\t -~\x80-\xff]*+\r\n" % _TOKEN)
+# size of more digits than 64 bits have is somebody's hope for an overflow. There are no possessive
+# quantifiers: Python before 3.11.5, Debian's too, gets some of them wrong.
+_TOKEN: Final = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_QUOTED: Final = rb'"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*"'
+_VALUE: Final = rb"[\t ]*=[\t ]*(?:%b|%b)" % (_TOKEN, _QUOTED)
+_EXTENSION: Final = rb"[\t ]*;[\t ]*%b(?:%b)?" % (_TOKEN, _VALUE)
+_DIGITS: Final = rb"(?=[0-9A-Fa-f])0*([1-9A-Fa-f][0-9A-Fa-f]{0,15})?"
+_SIZE: Final = re.compile(rb"%b(?:%b)*\r\n" % (_DIGITS, _EXTENSION))
+_PLAIN: Final = re.compile(rb"([0-9A-Fa-f]{1,8})\r\n")
+_FIELD: Final = re.compile(rb"%b:[\t -~\x80-\xff]*\r\n" % _TOKEN)
 _EMPTY: Final = b"\r\n"
 
 # Bytes that a line around any chunk may have. A body in small chunks has many such lines, which are

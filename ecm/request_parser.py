@@ -14,7 +14,7 @@ from ecm.request import Request, RequestError
 _METHOD: Final = re.compile(rb"[A-Z-]{1,32}(?: |\Z)")
 _END: Final = re.compile(rb"\n\r?\n")
 
-_EMPTY: Final = re.compile(rb"[\r\n]++")
+_EMPTY: Final = re.compile(rb"[\r\n]+")
 
 
 class RequestParser:

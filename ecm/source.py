@@ -15,11 +15,8 @@ import attrs
 FORWARDED: Final = "forwarded"
 X_FORWARDED_FOR: Final = "x-forwarded-for"
 
-# RFC 7239, section 4. A quoted string may hold what separates entries, a token may not. A quote
-# that no other ends begins no string, and no byte is looked at twice for it.
-_STRING: Final = r'"(?:[^"\\]++|\\.)*+"'
-_ENTRY: Final = re.compile(rf'(?:[^",]++|{_STRING})++', re.S)
-_PROPER: Final = re.compile(rf'(?:[^"]++|{_STRING})*+', re.S)
+# RFC 7239, section 4. A quoted string may hold what separates entries, a token may not.
+_PIECE: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[^",]+|,', re.S)
 _FOR: Final = re.compile(r'(?:^|;)\s*for=(?:"((?:[^"\\]|\\.)*)"|([^\s;]*))\s*(?:;|$)', re.I)
 
 # An address as proxies write it: in brackets or not, with a port or without.
@@ -93,12 +90,27 @@ class Proxies:
 
 def _forwarded(text: str) -> Iterator[str]:
     """Yield what each entry says of a client, or nothing where it says nothing."""
-    proper = _PROPER.match(text)
-    end = proper.end() if proper is not None else 0
-    odd = text[end:].split(",") if end < len(text) else []
-    for entry in (*_ENTRY.findall(text[:end]), *odd):
+    for entry in _split(text):
         match = _FOR.search(entry)
         yield match[match.lastindex or 0] if match else ""  # either of the two has matched
+
+
+def _split(text: str) -> Iterator[str]:
+    """Yield the entries: what is between commas, but for those in quoted strings.
+
+    A quote that no other ends begins no string, and there is none behind it: no byte is looked at
+    more than a few times.
+    """
+    start = end = 0
+    while piece := _PIECE.match(text, end):
+        if piece[0] == "," and start < end:
+            yield text[start:end]
+        end = piece.end()
+        start = end if piece[0] == "," else start
+    if start < end:
+        yield text[start:end]
+    if end < len(text):
+        yield from text[end:].split(",")
 
 
 def _address(entry: str) -> str | None:

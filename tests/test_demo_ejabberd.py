@@ -24,7 +24,8 @@ class ConfigTest(TestCase):
         self.assertEqual(
             listeners,
             "  -\n    ip: 127.0.0.1\n    port: 25290\n    module: mod_ecm\n"
-            "    secret_file: link.secret",
+            "    secret_file: link.secret\n"
+            "    max_newcomers: unlimited\n    newcomer_rate: unlimited",
         )
 
     def test_keeps_to_this_machine_and_bans_nobody(self) -> None:
