@@ -62,6 +62,15 @@ class SizeTests(ServiceTestCase):
         await romeo.terminate()
         await self.leave(juliet)
 
+    async def test_too_many_elements_at_once_end_the_session(self) -> None:
+        [juliet] = await self.people(1)
+        unknown, known = await self.unbound(), await self.again(juliet)
+        with self.assertRaisesRegex(Refused, "remote-stream-error policy-violation"):
+            await unknown.ask("<a xmlns='urn:example'/>" * 17)
+        known.send("<a xmlns='urn:example'/>" * 1001)
+        self.assertIn("remote-stream-error policy-violation", await self.told(known))
+        await self.leave(juliet)
+
     async def test_a_stanza_that_is_too_long_goes_back_and_the_session_goes_on(self) -> None:
         [juliet] = await self.people(1)
         romeo = await self.away(juliet)

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from shutil import copyfile, copytree
 from threading import Thread
 
 from twisted.trial.unittest import TestCase
@@ -17,10 +18,14 @@ class QuietHandler(SimpleHTTPRequestHandler):
 
 
 def folder_with(test: TestCase, paths: Iterable[Path]) -> Path:
-    """A folder with links to these files and folders, until the test ends."""
+    """A folder with copies of these files and folders, until the test ends.
+
+    No links: ECM serves nothing that is outside of its folder.
+    """
     folder = temporary_folder(test)
     for path in paths:
-        (folder / path.name).symlink_to(path)
+        copy = copytree if path.is_dir() else copyfile
+        copy(path, folder / path.name)
     return folder
 
 

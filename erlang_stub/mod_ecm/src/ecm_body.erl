@@ -50,6 +50,10 @@
 -define(NS_STREAM, "http://etherx.jabber.org/streams").
 -define(NS_XBOSH, "urn:xmpp:xbosh").
 
+%% Bytes up to the end of the start tag. Those of clients have less than 500; and as it is read by the
+%% process of the link, which everybody shares, a long one would keep all others waiting.
+-define(LONGEST_TAG, 4096).
+
 %% The greatest RID (XEP-0124, section 14.1), and the greatest number that is read at all.
 -define(GREATEST, 16#1FFFFFFFFFFFFF).
 -define(GREATEST_DIGITS, 16).
@@ -58,9 +62,17 @@
 %% and the content may be parts of `Bytes', and keep it alive; nothing else is. An error is one of
 %% a tag that cannot be read: nobody knows what session it is for.
 -spec head(binary()) -> {ok, head(), content()} | {error, fault()}.
-head(Bytes) ->
+head(Bytes) when byte_size(Bytes) =< ?LONGEST_TAG ->
     try read_head(ecm_xml:root(Bytes))
     catch throw:Fault -> {error, Fault}
+    end;
+head(Bytes) ->
+    case head(binary:part(Bytes, 0, ?LONGEST_TAG)) of
+        {ok, Head, {Name, Scope, Rest}} ->
+            Tag = ?LONGEST_TAG - byte_size(Rest),
+            {ok, Head, {Name, Scope, binary:part(Bytes, Tag, byte_size(Bytes) - Tag)}};
+        Error ->
+            Error
     end.
 
 %% @doc Reads the rest of the body: its stanzas, which are no part of what was received, and all

@@ -11,7 +11,8 @@
 
 -module(ecm_c2s).
 
--export([add_hooks/0, asleep/0, awake/1, doze/0, gone/3, is_session/0, open/5, request/4, start/2]).
+-export([add_hooks/0, asleep/0, awake/1, doze/0, gone/3, is_session/0, logged_in/0,
+         open/5, request/4, start/2]).
 -export([handle_info/2, host_up/1, terminated/2]).
 -export([change_shaper/1, close/0, send/1]).
 -export_type([departure/0, exchange/0, options/0, request/0]).
@@ -48,6 +49,15 @@
 
 -define(CLIENT, <<"jabber:client">>).
 
+%% In the dictionary as long as the client has not logged in.
+-define(NEWCOMER, ecm_newcomer).
+
+%% Elements in one body: of a client that has not logged in, which needs one or two, and each of which
+%% may be a password to be tried; and of others. A client that has much to say at once has tens. The
+%% process has all of them in its mailbox, and ejabberd ends it where there are 10,000 (max_fsm_queue).
+-define(FIRST_ELEMENTS, 16).
+-define(MOST_ELEMENTS, 1000).
+
 %% Words of memory of a session that is awake, at least. A message needs about so much; a heap that
 %% begins with what a sleeping session has would be collected several times on the way there.
 -define(AWAKE, 2586).
@@ -74,6 +84,12 @@ host_up(Host) ->
 -spec is_session() -> boolean().
 is_session() ->
     get(?MODULE) =/= undefined.
+
+%% @doc The client of the calling session has logged in.
+-spec logged_in() -> ok.
+logged_in() ->
+    _ = erase(?NEWCOMER),
+    ok.
 
 %% @doc Starts the process of a session.
 -spec start(Client :: ecm_peer:peer(), options()) -> pid().
@@ -181,6 +197,7 @@ doze() ->
 -spec message(term()) -> ok.
 message({open, Asked, Exchange, Key, #{session := Limits} = Options}) ->
     Body = ecm_agreement:addressed(Asked),
+    put(?NEWCOMER, true),
     _ = process_flag(min_heap_size, ?AWAKE),
     Nonce = erlang:unique_integer([positive]) band 16#FFFFFFFF,
     Sid = ecm_sid:make(Key, self(), Nonce),
@@ -273,7 +290,10 @@ action({answer, Exchange, Status, Body}) ->
 action({bounce, Instead, Bytes, Limit}) ->
     ecm_bounce:log_and_route(Instead, Bytes, Limit);
 action({deliver, Elements}) ->
-    lists:foreach(fun ecm_stream:received/1, Elements),
+    case length(Elements) > most_elements() of
+        true -> ecm_stream:too_much();
+        false -> lists:foreach(fun ecm_stream:received/1, Elements)
+    end,
     settle();
 action(restart) ->
     self() ! {ecm, restart},
@@ -282,6 +302,13 @@ action({over, terminated}) ->
     ecm_stream:ended();
 action({over, _}) ->
     ecm_stream:closed().
+
+-spec most_elements() -> pos_integer().
+most_elements() ->
+    case get(?NEWCOMER) of
+        true -> ?FIRST_ELEMENTS;
+        undefined -> ?MOST_ELEMENTS
+    end.
 
 -spec answer(exchange(), ecm_answer:status(), iodata(), Content :: binary() | none) -> ok.
 answer({Writer, Id, _}, Status, Body, Content) ->

@@ -48,6 +48,7 @@ stay(Session, _) -> gen_server:cast(?MODULE, {stay, self(), Session}).
 %% @private The hook of ejabberd: somebody has tried to log in, in the session of the calling process.
 -spec auth_result(State, true | {false, term()}, User :: binary()) -> State.
 auth_result(State, true, _) ->
+    ecm_c2s:logged_in(),
     _ = ecm_c2s:is_session() andalso gen_server:cast(?MODULE, {leave, self()}),
     State;
 auth_result(State, _, _) ->

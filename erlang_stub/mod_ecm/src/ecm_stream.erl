@@ -5,7 +5,7 @@
 
 -module(ecm_stream).
 
--export([begun/2, closed/0, ended/0, received/1, start/2]).
+-export([begun/2, closed/0, ended/0, received/1, start/2, too_much/0]).
 -export([change_shaper/2, close/1, controlling_process/2, get_owner/1, get_transport/1, peername/1,
          reset_stream/1, send_xml/2, setopts/2, sockname/1]).
 
@@ -37,6 +37,11 @@ received({xmlel, Name, Attrs, _} = Element) ->
         true -> event({xmlstreamelement, Element});
         false -> xmpp_stream_in:send(self(), xmpp:serr_unsupported_stanza_type())
     end.
+
+%% @doc More elements have come at once than may, which ends the stream (RFC 6120, section 4.9.3.14).
+-spec too_much() -> ok.
+too_much() ->
+    xmpp_stream_in:send(self(), xmpp:serr_policy_violation(<<"Too many elements in a body">>, <<"en">>)).
 
 %% @doc The client has ended the stream.
 -spec ended() -> ok.

@@ -20,6 +20,12 @@
 %% it has to read 17 kB a second.
 -define(BATCH_SIZE, 262144).
 
+%% Bytes of a body that is long, and of all that waits to be written when no more of these is taken. A
+%% client that repeats a request has a copy of its answer here each time, and a link on which twice as
+%% much waits is given up, with the requests of everybody.
+-define(LONG, 16384).
+-define(MOST, 134217728).
+
 %% `waiting' counts the bytes handed over and not yet written.
 -record(writer, {pid :: pid(), waiting :: counters:counters_ref()}).
 
@@ -90,8 +96,7 @@ finish(#writer{pid = Pid}) ->
     ok.
 
 %% @doc Returns the bytes that wait to be written. An answer that has not been looked at yet,
-%% because the writer waits for the peer, is taken for a kilobyte: most are shorter, and a long one
-%% is shared with its session, which remembers it.
+%% because the writer waits for the peer, is taken for a kilobyte: most are shorter.
 -spec waiting(writer()) -> non_neg_integer().
 waiting(#writer{pid = Pid, waiting = Waiting}) ->
     case process_info(Pid, message_queue_len) of
@@ -202,20 +207,28 @@ count(Packet, Items, Waiting) ->
 
 -spec answered(ecm_packet:id(), ecm_content:head(), binary(), items(), counters:counters_ref(),
                link()) -> items().
-answered(Id, Head, Body, Items, Waiting, #{form := Form, in_packet := InPacket})
+answered(Id, Head, Body, Items, Waiting, Link) ->
+    case byte_size(Body) > ?LONG andalso counters:get(Waiting, 1) > ?MOST of
+        true -> count(again(Id, Link), Items, Waiting);
+        false -> answer(Id, Head, Body, Items, Waiting, Link)
+    end.
+
+-spec answer(ecm_packet:id(), ecm_content:head(), binary(), items(), counters:counters_ref(),
+             link()) -> items().
+answer(Id, Head, Body, Items, Waiting, #{form := Form, in_packet := InPacket})
   when byte_size(Body) =< InPacket ->
     Content = ecm_content:answer(Form, Head, Body),
     count(iolist_to_binary(ecm_packet:encode(Id, Content)), Items, Waiting);
-answered(Id, Head, Body, #items{parts = Parts} = Items, Waiting, #{longest := Longest} = Link)
+answer(Id, Head, Body, #items{parts = Parts} = Items, Waiting, #{longest := Longest} = Link)
   when byte_size(Body) =< Longest ->
     case ecm_parts:add(Id, Head, Body, or_new(Parts, Link)) of
         {ok, Added} ->
             counters:add(Waiting, 1, byte_size(Body)),
             Items#items{parts = Added};
         full ->
-            count(none(Id, <<>>, Link), Items, Waiting)
+            count(again(Id, Link), Items, Waiting)
     end;
-answered(Id, _, Body, Items, Waiting, Link) ->
+answer(Id, _, Body, Items, Waiting, Link) ->
     count(too_long(Id, byte_size(Body), Link), Items, Waiting).
 
 -spec without(ecm_packet:id(), items(), counters:counters_ref()) -> items().
@@ -236,6 +249,11 @@ or_new(Parts, _) -> Parts.
 too_long(Id, Bytes, #{longest := Longest, peer := Peer} = Link) ->
     ?ERROR_MSG("ECM link from ~ts: dropped an answer of ~B bytes on connection ~B, the link takes ~B",
                [ecm_peer:name(Peer), Bytes, Id, Longest]),
+    again(Id, Link).
+
+%% There is no answer now, and the client may ask for it again.
+-spec again(ecm_packet:id(), link()) -> Packet :: binary().
+again(Id, Link) ->
     {_, Recoverable} = ecm_answer:recoverable(),
     none(Id, Recoverable, Link).
 

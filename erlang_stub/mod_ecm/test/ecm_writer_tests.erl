@@ -242,6 +242,21 @@ long_answers_that_are_too_many_are_none_test() ->
     ?assertEqual([8, 9], [Id || {Id, <<"close failed">>} <- Said]),
     stop(Pair, Writer).
 
+%% The same with answers that a packet can carry: the link stays, for everybody else. Short ones pass.
+answers_that_are_too_many_are_none_test() ->
+    {{Peer, _} = Pair, Writer} = start([]),
+    up(Writer, typed, 2000000, 2000000),
+    Ids = lists:seq(1, 140),
+    at_once(Writer, fun() ->
+                            answer_all(Writer, Ids, <<0:(8 * 1000000)>>),
+                            answer_all(Writer, [141], <<"short">>)
+                    end),
+    Said = [ecm_link_pair:receive_content(Peer) || _ <- [short | Ids]],
+    ?assertEqual(lists:seq(136, 140), [Id || {Id, <<"close failed">>} <- Said]),
+    ?assertEqual({141, <<"answer 200\nshort">>}, lists:last(Said)),
+    ?assertEqual(ok, await_none_waiting(Writer)),
+    stop(Pair, Writer).
+
 a_client_that_goes_gets_no_more_of_a_long_answer_test() ->
     {{Peer, Ours} = Pair, Writer} = start([]),
     up(Writer, typed, 1000000, 20000000),
