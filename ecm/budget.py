@@ -35,6 +35,8 @@ class Budget:
         self._holders: dict[Holder, tuple[int, float]] = {}
         self._total = 0
         self._is_busy = False
+        # When all were last looked at.
+        self._looked = -1.0
 
     def __len__(self) -> int:
         """How many hold something."""
@@ -65,8 +67,10 @@ class Budget:
 
     def _make_room(self) -> None:
         """Go down to the low-water mark, so that this is not to be done for each packet."""
-        for holder in tuple(self._holders):
-            self._count(holder)  # a client may have taken much of its answer meanwhile
+        if self._looked != self.now:
+            self._looked = self.now
+            for holder in tuple(self._holders):
+                self._count(holder)  # a client may have taken much of its answer meanwhile
         if self._total > self._most:
             for holder in self._largest_and_slowest():
                 if self._total <= self._most * LOW_WATER:

@@ -121,9 +121,10 @@ class ClientProtocol(PageConnection):
         if self._phase == Phase.CLOSING:
             self.transport.loseConnection()
             return
+        before = self.deadline if self._phase == Phase.TAKING else 0
         self._enter(Phase.LEAVING)
         if self._unsent or self._page is not None:
-            self.deadline = self._server.deadlines[Phase.TAKING]
+            self.deadline = max(self._server.deadlines[Phase.TAKING], before)
         if self._exchanges:
             self._exchanges[-1].connection = CLOSE
             for exchange in self._exchanges:
@@ -177,7 +178,7 @@ class ClientProtocol(PageConnection):
             self._server.reads
             and len(self._exchanges) < MAX_PIPELINED
             and (self._incoming is None or not self._incoming.waits)
-            and not (self._unsent and self._is_behind())
+            and not (self._unsent and self._phase != Phase.CLOSING and self._is_behind())
         )
         if wanted is self._paused:
             self._paused = not wanted
@@ -190,7 +191,7 @@ class ClientProtocol(PageConnection):
         On a new connection the first one may be on its way: it gets a second.
         """
         self._wait()
-        if self._phase in (Phase.IDLE, Phase.HANDSHAKE):
+        if self._phase == Phase.HANDSHAKE:
             self.deadline = self._server.clock.now + 1
 
     def give_up(self) -> None:
@@ -315,6 +316,7 @@ class ClientProtocol(PageConnection):
         """Return the header lines that every answer has."""
         if self._server.drains and exchange is self._exchanges[-1]:
             exchange.connection = CLOSE
+            self._last = True
         return self._server.clock.date + exchange.cors + exchange.connection
 
     def _respond(self, exchange: Exchange, response: bytes) -> None:
@@ -329,6 +331,8 @@ class ClientProtocol(PageConnection):
             if first.connection is CLOSE:
                 self._last = True
                 self._shut()
+        if self._phase == Phase.IDLE:  # it was answered at once
+            self.deadline = self._server.deadlines[Phase.IDLE]
         self._go_on()
         if waited or self._unsent:
             self._server.budget.look(self)
@@ -361,6 +365,8 @@ class ClientProtocol(PageConnection):
             self._shut()
         else:
             self._enter(Phase.IDLE)
+            if self._server.drains:
+                self.deadline = min(self.deadline, self._server.clock.now + 1)
 
     def _go_on(self) -> None:
         """Begin what has waited and may begin now, and read on."""

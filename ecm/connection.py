@@ -122,7 +122,9 @@ class Connection(Protocol):
         the answer (RFC 9112, section 9.6).
         """
         ended = self._phase == Phase.LEAVING
+        before = self.deadline if ended or self._phase == Phase.TAKING else 0
         self._enter(Phase.CLOSING)
+        self.deadline = max(self.deadline, before)  # what is long takes longer
         self._wire.unregisterProducer()
         # TLS has no end of its own for each side.
         if ended or ISSLTransport.providedBy(self.transport):

@@ -139,17 +139,18 @@ RESERVED_FILES: Final = 128
 # not take. What is not longer is closed at once.
 FILE_CHUNK: Final = 64 * 1024
 
-# Longer files of --www that are open at once, half of the files that are kept back. What comes on
-# top is answered 503, for a client that does not read keeps one open.
-MAX_OPEN_PAGES: Final = RESERVED_FILES // 2
+# Longer files of --www that are open at once, a quarter of the files that are kept back. What comes
+# on top is answered 503, for a client that does not read keeps one open.
+MAX_OPEN_PAGES: Final = RESERVED_FILES // 4
 
 # Connections that wait in the kernel to be accepted, where an endpoint does not say. After a
 # restart everybody comes at once, and Twisted's 50 would cost most of them seconds. The kernel
 # takes no more than net.core.somaxconn, whose default is this.
 BACKLOG: Final = 4096
 
-# Connections beyond the limit that are told so; what comes on top of these is cut at once.
-MAX_REFUSED: Final = 64
+# Connections beyond the limit that are told so, another quarter; what comes on top of these is cut
+# at once.
+MAX_REFUSED: Final = RESERVED_FILES // 4
 
 # Seconds that a connection has to have been idle before it makes way for another, when there are as
 # many as there may be. The first request of a new one is on its way, and takes a second at most.

@@ -22,5 +22,7 @@ def share(settings: EcmSettings, workers: int, root: Path = Path("/")) -> EcmSet
 def room(root: Path) -> int:
     """Return the bytes for all workers: a part of what is free, and may be taken (cgroups(7))."""
     machine = read(root)
-    known = [each for each in (machine.memory, machine.cgroup_memory) if each is not None]
-    return min(known) // BUFFERED_PART if known else BUFFERED_WITHOUT_MEMINFO
+    most = BUFFERED_WITHOUT_MEMINFO * BUFFERED_PART if machine.memory is None else machine.memory
+    if machine.cgroup_memory is not None:
+        most = min(most, machine.cgroup_memory)
+    return most // BUFFERED_PART

@@ -149,8 +149,10 @@ class Options(usage.Options):
             self[option.name] = option.parse(self[option.name])
         if self["max-body"] > self["max-packet"] - REQUEST_OVERHEAD:
             raise ValueError("--max-body: no packet can take that, raise --max-packet")
-        if 0 < self["max-buffered"] < self["max-packet"]:
-            raise ValueError("--max-buffered: one answer of --max-packet would be too much")
+        if 0 < self["max-buffered"] < max(self["max-packet"], self["max-content"]):
+            raise ValueError(
+                "--max-buffered: one answer of --max-content or --max-packet would be too much"
+            )
         if self["dead-time"] <= self["ping-interval"]:
             raise ValueError("--dead-time: has to be longer than --ping-interval")
         self["workers"] = _workers(self["workers"])
@@ -162,6 +164,7 @@ class Options(usage.Options):
         if self["www"] is not None and not Path(self["www"]).is_dir():
             raise ValueError(f"--www: there is no folder {self['www']}")
         self.link = self._link()
+        self.warnings = secret_warnings(self["link-secret-file"], self["upstream"])
         self.clients = ClientSettings(
             paths=frozenset(_spellings(self["path"])),
             limits=self._limits(),
@@ -286,7 +289,7 @@ def secret_warnings(file: str | None, upstream: str) -> list[str]:
     if file is not None:
         mode = Path(file).stat().st_mode & 0o777
         return [_OPEN.format(file=file, mode=mode)] if mode & 0o007 else []
-    return [] if upstream.startswith("unix:") else [_NO_SECRET.format(upstream=upstream)]
+    return [] if upstream.startswith(("unix:", "tls:")) else [_NO_SECRET.format(upstream=upstream)]
 
 
 def _with_backlog(endpoint: str) -> str:

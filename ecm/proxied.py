@@ -27,6 +27,10 @@ class ProxiedProtocol(Connection):
         super().connectionMade()
         self._enter(Phase.HEAD)
 
+    def drain(self) -> None:
+        """The header, and a request behind it, may be on their way: they get a second."""
+        self.deadline = min(self.deadline, self._clients.clock.now + 1)
+
     def dataReceived(self, data: bytes) -> None:
         self._received += data
         try:

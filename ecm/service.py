@@ -14,7 +14,7 @@ from ecm import __version__, memory, open_files
 from ecm.errors import CannotStart
 from ecm.hurry import hurried_by_signals
 from ecm.instance import Instance
-from ecm.options import Options, secret_warnings
+from ecm.options import Options
 from ecm.ports import ClientEndpoint
 from ecm.proxied import ProxiedFactory
 from ecm.settings import EcmSettings
@@ -80,7 +80,7 @@ class Announcement(Service):
     def startService(self) -> None:
         super().startService()
         options = self._options
-        for warning in secret_warnings(options["link-secret-file"], options["upstream"]):
+        for warning in options.warnings:
             _log.warn("{warning}", warning=warning)
         workers = options["workers"]
         _log.info("{files}", files=open_files.enough_for(self._files, workers))

@@ -138,12 +138,18 @@ class ConnectionTable:
         self, connection_id: int, status: int, body: bytes, content_type: str | None = None
     ) -> None:
         """Give an answer to the one who waits for it; drop it where nobody does."""
-        waiting = self._waiting.pop(connection_id, None)
+        waiting = self._asked(connection_id)
         if waiting is None:
             self.counters.late += 1
             return
         self.counters.answers += 1
         waiting.answered(status, body, content_type)
+
+    def _asked(self, connection_id: int) -> Waiting | None:
+        """Return who waits for an answer no more. None where nobody did, or has not been sent."""
+        if self._parked and connection_id in self._parked:
+            return None
+        return self._waiting.pop(connection_id, None)
 
     def part(self, connection_id: int, part: bytes) -> str:
         """Take a part of an answer, of which more will come; drop it where nobody waits for it.
@@ -159,14 +165,14 @@ class ConnectionTable:
 
     def drop(self, connection_id: int) -> None:
         """Drop the client that waits under this ID, if there is one."""
-        waiting = self._waiting.pop(connection_id, None)
+        waiting = self._asked(connection_id)
         if waiting is not None:
             waiting.dropped()
 
     def fail(self, connection_id: int) -> None:
         """A request, or the answer to it, was not understood."""
         self.counters.failed += 1
-        waiting = self._waiting.pop(connection_id, None)
+        waiting = self._asked(connection_id)
         if waiting is not None:
             waiting.refused(NOT_UNDERSTOOD)
 
@@ -231,7 +237,8 @@ class ConnectionTable:
                 self.request(waiting, request)
             except Unavailable as why:
                 waiting.refused(str(why))
-        self._read()
+        if not self._obstacle:  # else the link is full again
+            self._read()
 
     def _refuse(self, why: str) -> None:
         """Refuse requests from now on, and those that are parked."""

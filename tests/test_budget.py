@@ -49,6 +49,20 @@ class BudgetTests(TestCase):
         self.assertEqual(self.held(), [80] * 10)
         self.assertEqual((len(self.budget), self.budget.let_go), (10, 0))
 
+    def test_all_are_looked_at_once_a_tick(self) -> None:
+        first, second, third = self.holders[:3]
+        first.hold(790)
+        first.held = 10  # which it does not tell
+        second.hold(100)
+        self.assertEqual((self.held()[:2], self.budget.let_go), ([10, 100], 0))
+        first.hold(700)
+        first.held = 10
+        third.hold(50)
+        self.assertEqual(self.budget.let_go, 1)
+        self.budget.now += 1
+        second.hold(790)
+        self.assertEqual(self.budget.let_go, 2)
+
     def test_beyond_it_the_largest_goes(self) -> None:
         for holder, size in zip(self.holders, [10, 400, 100, 100, 150, 60], strict=False):
             holder.hold(size)
@@ -240,8 +254,15 @@ class MemoryTests(TestCase):
     def test_where_it_is_not_known_it_is_a_little(self) -> None:
         self.assertEqual(self.share("", 2), limits.BUFFERED_WITHOUT_MEMINFO // 2)
 
+    def test_a_group_without_a_limit_says_nothing(self) -> None:
+        root = Path(self.enterContext(TemporaryDirectory()))
+        for file, text in (("proc/self/cgroup", "0::/\n"), ("sys/fs/cgroup/memory.max", "max\n")):
+            (root / file).parent.mkdir(parents=True, exist_ok=True)
+            (root / file).write_text(text)
+        self.assertEqual(memory.room(root), limits.BUFFERED_WITHOUT_MEMINFO)
+
     def test_what_the_operator_says_is_for_each_worker(self) -> None:
-        self.assertEqual(self.share("", 4, "--max-buffered", "2000000"), 2_000_000)
+        self.assertEqual(self.share("", 4, "--max-buffered", "20000000"), 20_000_000)
 
     def test_a_group_may_have_less(self) -> None:
         root = Path(self.enterContext(TemporaryDirectory()))

@@ -56,6 +56,18 @@ class DrainTests(TestCase):
         self.client.leave()
         self.successResultOf(drained)
 
+    def test_behind_an_answer_that_was_the_last_no_request_is_begun(self) -> None:
+        self.client.post(b"held")
+        self.client.post(b"next")
+        self.ecm.clients.drain()
+        self.ecm.answer(FIRST_ID + 1, b"2")
+        self.ecm.received()
+        self.client.post(b"more")
+        self.assertEqual(self.ecm.received(), [])
+        self.ecm.answer(FIRST_ID, b"1")
+        self.assertTrue(self.client.transport.written().endswith(b"2"))
+        self.assertTrue(self.client.ended)
+
     def test_pipelined_requests_all_get_their_answers(self) -> None:
         self.client.post(b"")
         self.client.post(b"")

@@ -543,6 +543,27 @@ class PartsTests(TestCase):
         self.assertEqual(ecm.received(), [(FIRST_ID, b"error unexpected part")])
         self.assertIn(b" 503 ", client.transport.written())
 
+    def test_an_answer_that_comes_again_is_not_for_a_request_that_waits(self) -> None:
+        self.ecm.answer(FIRST_ID, b"answer 200\nfirst")
+        self.client.transport.clear()
+        self.ecm.table.link_full()
+        self.client.post(b"<body/>")
+        for content in (b"answer 200\nagain", b"close failed", b"error malformed x"):
+            self.ecm.answer(FIRST_ID, content)
+        self.assertEqual((self.client.transport.written(), self.client.ended), (b"", False))
+        self.ecm.received()
+        self.ecm.table.link_drained()
+        self.assertEqual(self.ecm.received(), [(FIRST_ID, PEER + b"<body/>")])
+        self.ecm.link.connectionLost()
+        self.assertIn(b" 503 ", self.client.transport.written())
+
+    def test_nobody_is_read_while_the_link_is_full_again(self) -> None:
+        self.ecm.table.link_full()
+        self.ecm.client().post(b"<body/>")
+        self.patch(self.ecm.link, "send_request", lambda *_: self.ecm.table.link_full())
+        self.ecm.table.link_drained()
+        self.assertFalse(self.ecm.clients.reads)
+
     def test_on_the_link_itself_they_end_it(self) -> None:
         self.ecm.answer(0, b"part\nx")
         self.assertFalse(self.ecm.link_transport.connected)

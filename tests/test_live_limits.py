@@ -185,7 +185,7 @@ class CrowdTests(LiveTestCase):
     """What all hold together, and what the kernels do between."""
 
     async def test_of_many_large_bodies_the_first_are_refused_and_a_small_one_is_not(self) -> None:
-        ecm = await self.start_linked("--max-buffered", "1048576")
+        ecm = await self.start_linked("--max-buffered", "1048576", "--max-content", "1048576")
         small = await self.connect(PING[:-1])
         body = b"x" * 200_000
         large = [await self.connect((POST % (len(body), body))[:-1]) for _ in range(20)]

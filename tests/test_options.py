@@ -11,6 +11,7 @@ from twisted.trial.unittest import TestCase
 
 from ecm import __version__, limits
 from ecm.cors import Cors
+from ecm.limits import MAX_CONTENT
 from ecm.numbers import NUMBERS
 from ecm.options import Options, secret_warnings
 from ecm.proxied import ProxiedFactory
@@ -99,7 +100,7 @@ class NumberTests(TestCase):
         names = {"max_fields": "max-headers"}
         for place, field in enumerate(attrs.fields(limits.ClientLimits)):
             name = names.get(field.name, field.name.replace("_", "-"))
-            number = place + (limits.MAX_PACKET if name == "max-buffered" else 3000)
+            number = place + (MAX_CONTENT if name == "max-buffered" else 3000)
             found = parse(f"--{name}", str(number)).clients.limits
             self.assertEqual(getattr(found, field.name), number)
 
@@ -109,9 +110,11 @@ class NumberTests(TestCase):
         self.assertIn("--max-body: no packet can take that", str(stopped))
 
     def test_an_answer_has_to_fit_into_what_all_connections_may_hold(self) -> None:
-        parse("--max-packet", "10000", "--max-body", "5000", "--max-buffered", "10000")
-        stopped = self.assertRaises(SystemExit, parse, f"--max-buffered={limits.MAX_PACKET - 1}")
-        self.assertIn("--max-buffered: one answer", str(stopped))
+        least = ("--max-packet", "10000", "--max-body", "5000", "--max-content", "9000")
+        parse(*least, "--max-buffered", "10000")
+        for options in ((*least, "--max-buffered=9999"), (f"--max-buffered={MAX_CONTENT - 1}",)):
+            stopped = self.assertRaises(SystemExit, parse, *options)
+            self.assertIn("--max-buffered: one answer", str(stopped))
 
 
 class SettingsTests(TestCase):
@@ -179,10 +182,20 @@ class SecretWarningTests(TestCase):
             self.assertEqual(len(warnings), is_open, oct(mode))
         self.assertIn(f"its mode is 0602: chmod o= {file}", warnings[0])
 
+    def test_it_is_looked_at_when_it_is_read(self) -> None:
+        """Then ECM may change its folder and its user, who may not see the file."""
+        file = temporary_folder(self) / "secret"
+        file.write_bytes(b"0123456789abcdef")
+        file.chmod(0o644)
+        options = parse("--link-secret-file", str(file))
+        file.unlink()
+        self.assertEqual(len(options.warnings), 1)
+
     def test_no_secret(self) -> None:
         [warning] = secret_warnings(None, "tcp:127.0.0.1:5290")
         self.assertIn("whoever listens at tcp:127.0.0.1:5290", warning)
         self.assertEqual(secret_warnings(None, "unix:/run/ejabberd/ecm.sock"), [])
+        self.assertEqual(secret_warnings(None, "tls:chat.example:5290"), [])
 
 
 class LinkOptionTests(TestCase):

@@ -127,6 +127,20 @@ class ProxiedTests(TestCase):
             self.assertTrue(client.transport.aborted)
         self.assertEqual(len(self.ecm.clients), 0)
 
+    def test_at_the_end_it_has_a_second_and_the_first_request_another(self) -> None:
+        header = next(iter(HEADERS))
+        client, silent, late = self.client(), self.client(), self.client()
+        self.ecm.clients.drain()
+        client.send(header)
+        client.post(b"on its way")
+        late.send(header)
+        self.ecm.pass_time(1)
+        self.assertTrue(silent.transport.aborted)
+        self.assertTrue(late.ended)
+        self.ecm.answer(self.ecm.received()[0][0], b"answer")
+        self.assertTrue(client.transport.written().endswith(b"answer"))
+        self.assertTrue(client.ended)
+
     def test_the_header_has_a_time(self) -> None:
         client = self.client()
         client.send(b"PROXY")

@@ -92,6 +92,15 @@ class SlowRequestTests(TestCase):
         self.assertTrue(self.client.ended)
         self.assertEqual(self.client.transport.written(), b"")
 
+    def test_it_is_idle_from_its_last_answer_on_though_that_came_at_once(self) -> None:
+        for _ in range(3):
+            self.ecm.pass_time(limits.IDLE_TIMEOUT - 1)
+            self.assertIn(b" 404 ", self.client.send(b"GET /none HTTP/1.1\r\nHost: a\r\n\r\n"))
+        self.ecm.pass_time(limits.IDLE_TIMEOUT - 1)
+        self.assertFalse(self.client.ended)
+        self.ecm.pass_time(1)
+        self.assertTrue(self.client.ended)
+
     def test_a_connection_that_never_asks_closes_too(self) -> None:
         self.ecm.pass_time(limits.IDLE_TIMEOUT)
         self.assertTrue(self.client.ended)
@@ -132,6 +141,25 @@ class SlowReaderTests(TestCase):
         self.assertFalse(self.client.transport.aborted)
         self.ecm.pass_time(1)
         self.assertTrue(self.client.transport.aborted)
+
+    def test_so_has_a_large_one_that_is_the_last(self) -> None:
+        client = self.ecm.client()
+        client.transport.stuck = True
+        client.send(HEAD.replace(b"Host", b"Connection: close\r\nHost") + b"0123456789")
+        self.ecm.answer(FIRST_ID + 1, b"x" * limits.TAKE_SIZE)
+        self.ecm.pass_time(2 * limits.TAKE_TIMEOUT - 1)
+        self.assertFalse(client.transport.aborted)
+        self.ecm.pass_time(1)
+        self.assertTrue(client.transport.aborted)
+
+    def test_who_has_much_to_take_at_the_end_is_read_so_that_its_end_is_seen(self) -> None:
+        self.ecm.answer(FIRST_ID, b"x" * 2 * limits.MAX_UNSENT)
+        self.assertTrue(self.client.transport.paused)
+        client = self.ecm.client()
+        client.transport.stuck = True
+        client.send(HEAD.replace(b"Host", b"Connection: close\r\nHost") + b"0123456789")
+        self.ecm.answer(FIRST_ID + 1, b"x" * 2 * limits.MAX_UNSENT)
+        self.assertFalse(client.transport.paused)
 
     def test_who_does_not_close_its_end_is_cut(self) -> None:
         self.client.transport.unstick()

@@ -242,6 +242,14 @@ class WebTests(TestCase):
         clients[0].leave()
         self.assertIn(b"200 OK", SlowClient(self.ecm).send(request))
 
+    async def test_at_the_end_a_connection_closes_behind_its_page(self) -> None:
+        client = SlowClient(self.ecm)
+        client.send(b"GET /large.bin HTTP/1.1\r\nHost: a\r\n\r\n")
+        self.ecm.clients.drain()
+        client.take_all()
+        self.ecm.pass_time(1)
+        self.assertTrue(client.ended)
+
     def opened(self) -> int:
         """Return how many of the folder's files are open."""
         return sum(str(self.folder) in file for file in open_files(os.getpid()))
