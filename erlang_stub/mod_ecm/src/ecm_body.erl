@@ -39,9 +39,9 @@
 -opaque content() :: {Name :: binary(), ecm_namespaces:scope(), Rest :: binary()}.
 
 -type fault() ::
-    ecm_xml:fault() | ecm_stanza:fault() | 'not-body' | 'missing-rid' | 'text-between-stanzas' |
-    'bad-rid' | 'bad-ack' | 'bad-wait' | 'bad-hold' | 'bad-pause' | 'bad-ver' | 'bad-type' |
-    'bad-restart'.
+    ecm_xml:fault() | ecm_stanza:fault() | 'no-start-tag' | 'not-body' | 'missing-rid' |
+    'text-between-stanzas' | 'bad-rid' | 'bad-ack' | 'bad-wait' | 'bad-hold' | 'bad-pause' |
+    'bad-ver' | 'bad-type' | 'bad-restart'.
 
 -type type() :: sid | text | number | rid | ver | type | boolean.
 
@@ -50,8 +50,9 @@
 -define(NS_STREAM, "http://etherx.jabber.org/streams").
 -define(NS_XBOSH, "urn:xmpp:xbosh").
 
-%% Bytes up to the end of the start tag. Those of clients have less than 500; and as it is read by the
-%% process of the link, which everybody shares, a long one would keep all others waiting.
+%% Bytes up to the end of the start tag. Those of clients have less than 500; and as the process of the
+%% link reads it, which everybody shares, a long one would keep all others waiting. In a longer body
+%% there is `no-start-tag' if there is none within these.
 -define(LONGEST_TAG, 4096).
 
 %% The greatest RID (XEP-0124, section 14.1), and the greatest number that is read at all.
@@ -71,6 +72,8 @@ head(Bytes) ->
         {ok, Head, {Name, Scope, Rest}} ->
             Tag = ?LONGEST_TAG - byte_size(Rest),
             {ok, Head, {Name, Scope, binary:part(Bytes, Tag, byte_size(Bytes) - Tag)}};
+        {error, 'not-xml'} ->
+            {error, 'no-start-tag'};
         Error ->
             Error
     end.

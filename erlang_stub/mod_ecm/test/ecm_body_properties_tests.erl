@@ -10,7 +10,7 @@
 -import(proper_types, [elements/1, exactly/1, integer/2, list/1, oneof/1, vector/2]).
 -import(ecm_bodies, [map/2]).
 
--define(FAULTS, ['not-xml', 'not-body', 'text-between-stanzas', 'too-many-declarations',
+-define(FAULTS, ['no-start-tag', 'not-xml', 'not-body', 'text-between-stanzas', 'too-many-declarations',
                  'forbidden-markup', 'missing-rid', 'bad-rid', 'bad-ack', 'bad-wait', 'bad-hold',
                  'bad-pause', 'bad-ver', 'bad-type', 'bad-restart', 'too-deep', 'other-encoding']).
 

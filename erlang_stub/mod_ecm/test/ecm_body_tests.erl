@@ -76,7 +76,7 @@ a_start_tag_has_a_longest_test() ->
     {ok, #{rid := 7}, Content} = ecm_body:head(<<Tag/binary, Space/binary, $>, Rest/binary>>),
     {ok, Els} = ecm_body:els(Content),
     ?assertEqual(2000, length(Els)),
-    ?assertEqual({error, 'not-xml'},
+    ?assertEqual({error, 'no-start-tag'},
                  ecm_body:head(<<Tag/binary, Space/binary, " >", Rest/binary>>)).
 
 refused_test_() ->

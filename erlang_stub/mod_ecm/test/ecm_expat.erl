@@ -13,7 +13,8 @@
 -define(NS_BODY, <<"http://jabber.org/protocol/httpbind">>).
 
 %% What the parser passes over, and what is refused to protect it.
--define(STRICT, ['forbidden-markup', 'other-encoding', 'too-deep', 'too-many-declarations']).
+-define(STRICT, ['forbidden-markup', 'no-start-tag', 'other-encoding', 'too-deep',
+                 'too-many-declarations']).
 
 %% @doc Returns whether bytes are the same body to both, or no body to either.
 -spec agrees(binary()) -> boolean().

@@ -97,7 +97,7 @@ most(Pieces, Size) ->
 
 %% One long namespace, declared anywhere, and many elements that need it.
 stanza() ->
-    map({oneof([1, 5, 200]), elements([20, 255, 5000]), elements([0, 1, 2]), list(child())},
+    map({oneof([1, 5, 200]), elements([20, 255, 3000]), elements([0, 1, 2]), list(child())},
         fun({Copies, Long, Place, Children}) ->
                 Declared = [" xmlns:a='", lists:duplicate(Long, $u), "'"],
                 At = fun(Here) -> case Here of Place -> Declared; _ -> "" end end,
