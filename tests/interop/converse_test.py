@@ -43,7 +43,9 @@ class ConverseClient(BrowserClient):
     async def hear(self, count: int) -> list[str]:
         await self.wait(f"{HEARD}.length >= arguments[0]", count)
         heard: list[str] = await self.value(f"{HEARD}.map(({{ text }}) => text)")
-        return heard
+        # Converse shows them by when it has dealt with each; the first, for which it opens a chat,
+        # may be behind others that were in the same answer.
+        return sorted(heard, key=lambda text: int(text.split()[2]))
 
     async def leave(self) -> None:
         await self.value("void api.user.logout()")
