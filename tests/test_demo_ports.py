@@ -28,6 +28,14 @@ class PortsTest(TestCase):
         with patch("random.choice", side_effect=[first, *others]):
             self.assertIn(free_port(), set(others) - {first})
 
+    def test_a_port_is_kept_for_a_server_that_stops_and_comes_back(self) -> None:
+        port = free_port()
+        for _ in range(2):
+            with socket.create_server((HOST, port)):
+                pass
+            with socket.socket() as other, self.assertRaisesRegex(OSError, "in use"):
+                other.bind((HOST, port))
+
     def test_page_port_is_the_one_wanted(self) -> None:
         wanted = free_port()
         self.assertEqual(page_port(wanted), wanted)

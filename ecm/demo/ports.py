@@ -12,6 +12,9 @@ HOST = "127.0.0.1"
 # a port from there could be lost to any connection while its server is started again.
 _CANDIDATES = range(20000, 32768)
 
+# What holds the ports that were given: a server may be stopped for long before it comes back.
+_RESERVED: list[socket.socket] = []
+
 
 def page_port(wanted: int) -> int:
     """The port for the page: the one wanted, if a server could listen there; any for 0."""
@@ -27,11 +30,11 @@ def page_port(wanted: int) -> int:
 
 
 def free_port() -> int:
-    """A port that a server could listen on, and that nobody else is given by this for a minute."""
+    """A port that a server could listen on, and that this gives nobody else while we run."""
     while True:
         port = random.choice(_CANDIDATES)
         with suppress(OSError):
-            _reserve(port)
+            _RESERVED.append(_reserve(port))
             return port
 
 
@@ -42,14 +45,17 @@ def _listen(port: int) -> None:
         probe.listen()
 
 
-def _reserve(port: int) -> None:
-    """Leave a connection in TIME-WAIT there.
+def _reserve(port: int) -> socket.socket:
+    """Hold the port, for a server that is started on it, and started again.
 
-    Only who sets SO_REUSEADDR may listen on such a port then. Servers do; the bind here does not.
+    A socket that is bound but does not listen lets others listen there that set SO_REUSEADDR.
+    Servers do; the bind here does not.
     """
-    with socket.socket() as probe:
-        probe.bind((HOST, port))
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # what waits has to allow it
-        probe.listen()
-        with socket.create_connection((HOST, port)):
-            probe.accept()[0].close()  # the side that closes first is the one that waits
+    held = socket.socket()
+    try:
+        held.bind((HOST, port))
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # who holds has to allow it, too
+    except OSError:
+        held.close()
+        raise
+    return held
