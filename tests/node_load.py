@@ -16,7 +16,7 @@ lists:foreach(fun ets_cache:clear/1, ets_cache:all()),
 lists:foreach(fun erlang:garbage_collect/1, processes()),
 Sessions = [Process || Process <- processes(), IsSession(Process)],
 InFlight = [ets:info(Table, size) || Table <- ets:all(),
-                                     ets:info(Table, name) =:= ecm_in_flight],
+                                     ets:info(Table, name) =:= ecm_link_table],
 [length(Sessions), lists:sum(InFlight), length(processes()),
  erlang:memory(processes), erlang:memory(total)]
 """

@@ -15,7 +15,7 @@ end,
 # Comes to its end when the processes of these sessions have: all that they had left is routed then.
 _UNTIL_ENDED = """
 lists:foreach(fun(Sid) ->
-    {{ok, Session, _}} = ecm_sid:find(ecm_key:get(), Sid),
+    {{ok, Session, _}} = ecm_sid:find(ecm_sid_key:get(), Sid),
     Monitor = monitor(process, Session),
     receive {{'DOWN', Monitor, _, _, _}} -> ok end
 end, [{sids}])

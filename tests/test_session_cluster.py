@@ -86,7 +86,7 @@ class SessionClusterTests(TestCase):
 
     async def arrive(self) -> None:
         """Wait until all that has left for the other node is there, and through its gate."""
-        await self.shell.evaluate(f"rpc:call('{self.here}', sys, get_state, [ecm_gate])")
+        await self.shell.evaluate(f"rpc:call('{self.here}', sys, get_state, [ecm_router_proxy])")
 
     async def its_node_is_missed(self, held: Deferred[Answered]) -> None:
         """What is held elsewhere is dropped; and there is no such session any more."""

@@ -2,8 +2,8 @@
 
 %% @doc A BOSH session inside ejabberd. It is one process, ejabberd's own c2s process:
 %%
-%%     ecm_request --> {ecm, Message} --> handle_info/2 --> ecm_session --> elements to the process
-%%     ecm_writer  <----- answers ------  ecm_session <------- send/1 <---- elements of the process
+%%     ecm_router --> {ecm, Message} --> handle_info/2 --> ecm_bosh --> elements to the process
+%%     ecm_link_writer <-------- answers ----------------- ecm_bosh <-- elements of the process
 %%
 %% The state of the session is in the dictionary of the process. What the process sends to the
 %% client waits there until everything has been dealt with that had come before, so that it goes
@@ -18,15 +18,15 @@
 -export_type([departure/0, exchange/0, options/0, request/0]).
 
 %% Where an answer goes: to a connection of a link, which can carry a body of so many bytes.
--type exchange() :: {Writer :: pid(), ecm_packet:id(), Limit :: pos_integer()}.
+-type exchange() :: {Writer :: pid(), ecm_link_packet:id(), Limit :: pos_integer()}.
 
 %% The body of a request, of so many bytes, of which the start tag has been read; or why nothing more
 %% can be made of it.
--type request() :: {ecm_body:head(), ecm_body:content(), Bytes :: non_neg_integer()} |
+-type request() :: {ecm_bosh_body:head(), ecm_bosh_body:content(), Bytes :: non_neg_integer()} |
                    {violates, Condition :: binary()}.
 
 %% `c2s' are options of ejabberd's process; `hibernate_after' is in milliseconds.
--type options() :: #{session := ecm_session:options(),
+-type options() :: #{session := ecm_bosh:options(),
                      c2s := [{atom(), term()}],
                      hibernate_after := non_neg_integer() | infinity}.
 
@@ -37,11 +37,11 @@
 -type state() :: map().
 
 %% `settles' says that a message is under way after which what waits is sent.
--record(bosh, {session :: ecm_session:session(),
+-record(bosh, {session :: ecm_bosh:session(),
                nonce :: ecm_sid:nonce(),
                options :: options(),
                content = none :: binary() | none,  % what the client has asked for
-               timer = none :: ecm_timer:timer(),
+               timer = none :: ecm_c2s_timer:timer(),
                rest = none :: none | reference() | due,
                settles = false :: boolean(),
                shaper = none :: term(),
@@ -77,7 +77,7 @@ add_hooks() ->
 host_up(Host) ->
     ejabberd_hooks:add(c2s_handle_info, Host, ?MODULE, handle_info, 10),
     ejabberd_hooks:add(c2s_terminated, Host, ?MODULE, terminated, 110),
-    ejabberd_hooks:add(c2s_auth_result, Host, ecm_porter, auth_result, 50),
+    ejabberd_hooks:add(c2s_auth_result, Host, ecm_c2s_admission, auth_result, 50),
     ok.
 
 %% @doc Says whether the calling process is that of a session.
@@ -94,10 +94,10 @@ logged_in() ->
 %% @doc Starts the process of a session.
 -spec start(Client :: ecm_peer:peer(), options()) -> pid().
 start(Client, #{c2s := Opts}) ->
-    ecm_stream:start(ecm_peer:address(Client), Opts).
+    ecm_c2s_socket:start(ecm_peer:address(Client), Opts).
 
 %% @doc Lets it begin, with the body that asks for it.
--spec open(pid(), ecm_body:body(), exchange(), ecm_sid:key(), options()) -> ok.
+-spec open(pid(), ecm_bosh_body:body(), exchange(), ecm_sid:key(), options()) -> ok.
 open(Session, Body, Exchange, Key, Options) ->
     ok = ejabberd_c2s:accept(Session),
     Session ! {ecm, {open, Body, Exchange, Key, Options}},
@@ -158,10 +158,10 @@ not_due(_, State) -> {stop, State}.
 terminated(State, _Reason) ->
     case get(?MODULE) of
         #bosh{session = Session} ->
-            ecm_undelivered:route(ecm_session:undelivered(Session), State),
+            ecm_c2s_undelivered:route(ecm_bosh:undelivered(Session), State),
             close(),
             say_farewell(get(?MODULE)),
-            ecm_request:refuse_rest();
+            ecm_router:refuse_rest();
         undefined ->
             ok
     end,
@@ -169,10 +169,10 @@ terminated(State, _Reason) ->
 
 -spec say_farewell(#bosh{}) -> ok.
 say_farewell(#bosh{session = Session, nonce = Nonce, content = Content}) ->
-    case ecm_session:last_word(Session) of
+    case ecm_bosh:last_word(Session) of
         {Answer, Milliseconds} ->
-            {Status, Body} = ecm_answer:content(Answer),
-            ecm_farewell:leave(Nonce, ecm_content:head(Status, Content), Body, Milliseconds);
+            {Status, Body} = ecm_bosh_answer:content(Answer),
+            ecm_c2s_farewell:leave(Nonce, ecm_link_content:head(Status, Content), Body, Milliseconds);
         none ->
             ok
     end.
@@ -196,13 +196,13 @@ doze() ->
 
 -spec message(term()) -> ok.
 message({open, Asked, Exchange, Key, #{session := Limits} = Options}) ->
-    Body = ecm_agreement:addressed(Asked),
+    Body = ecm_bosh_terms:addressed(Asked),
     put(?NEWCOMER, true),
     _ = process_flag(min_heap_size, ?AWAKE),
     Nonce = erlang:unique_integer([positive]) band 16#FFFFFFFF,
     Sid = ecm_sid:make(Key, self(), Nonce),
-    Content = ecm_content:asked(Body),
-    case ecm_session:new(Body, Exchange, Sid, Limits, now_ms()) of
+    Content = ecm_link_content:asked(Body),
+    case ecm_bosh:new(Body, Exchange, Sid, Limits, now_ms()) of
         {error, {Status, Answer}} ->
             answer(Exchange, Status, Answer, Content),
             ejabberd_c2s:stop_async(self());
@@ -216,9 +216,9 @@ message({open, Asked, Exchange, Key, #{session := Limits} = Options}) ->
 message({request, Nonce, Request, Exchange}) ->
     requested(Nonce, get(?MODULE), Request, Exchange);
 message({gone, Exchange}) ->
-    vanished(fun ecm_session:gone/3, Exchange, get(?MODULE));
+    vanished(fun ecm_bosh:gone/3, Exchange, get(?MODULE));
 message({half_closed, Exchange}) ->
-    vanished(fun ecm_session:half_closed/3, Exchange, get(?MODULE));
+    vanished(fun ecm_bosh:half_closed/3, Exchange, get(?MODULE));
 message(settle) ->
     settled(get(?MODULE));
 message(rest) ->
@@ -237,25 +237,25 @@ vanished(How, Exchange, _) ->
 settled(#bosh{error = undefined} = Bosh) ->
     put(?MODULE, Bosh#bosh{settles = false}),
     step(fun(Session) ->
-                 {Actions, Flushed} = ecm_session:flush(now_ms(), Session),
-                 {Ends, Next} = ecm_session:limit(Flushed),
+                 {Actions, Flushed} = ecm_bosh:flush(now_ms(), Session),
+                 {Ends, Next} = ecm_bosh:limit(Flushed),
                  {Actions ++ Ends, Next}
          end);
 settled(_) -> ok.
 
 -spec requested(ecm_sid:nonce(), #bosh{} | undefined, request(), exchange()) -> ok.
 requested(Nonce, #bosh{nonce = Nonce}, {violates, Condition}, Exchange) ->
-    step(fun(Session) -> ecm_session:violate(Condition, Exchange, Session) end);
+    step(fun(Session) -> ecm_bosh:violate(Condition, Exchange, Session) end);
 requested(Nonce, #bosh{nonce = Nonce} = Bosh, {Head, Content, Bytes}, Exchange) ->
     Request = shape(Bytes, Head#{els => {unread, Content}}, Bosh),
-    step(fun(Session) -> ecm_session:request(Request, Exchange, now_ms(), Session) end);
+    step(fun(Session) -> ecm_bosh:request(Request, Exchange, now_ms(), Session) end);
 requested(Nonce, _, _, Exchange) ->
-    ecm_farewell:answer(self(), Nonce, Exchange).  % of a process that was here before
+    ecm_c2s_farewell:answer(self(), Nonce, Exchange).  % of a process that was here before
 
 %% The options may have a shaper for what a client sends: what is too much waits in the session,
 %% which takes no more requests than there may be at once.
 -spec shape(Bytes :: non_neg_integer(), Request, #bosh{}) -> Request when
-      Request :: ecm_requests:request().
+      Request :: ecm_bosh_window:request().
 shape(_, Request, #bosh{shaper = none}) ->
     Request;
 shape(Bytes, Request, #bosh{shaper = Shaper} = Bosh) ->
@@ -266,11 +266,11 @@ shape(Bytes, Request, #bosh{shaper = Shaper} = Bosh) ->
 -spec timeout(reference(), #bosh{} | undefined) -> ok.
 timeout(Timer, #bosh{timer = {Timer, _}} = Bosh) ->
     put(?MODULE, Bosh#bosh{timer = none}),
-    step(fun(Session) -> ecm_session:timeout(now_ms(), Session) end);
+    step(fun(Session) -> ecm_bosh:timeout(now_ms(), Session) end);
 timeout(_, _) -> ok.
 
 %% Lets something happen in the session, and does what comes of it.
--spec step(fun((ecm_session:session()) -> {[ecm_session:action()], ecm_session:session()})) -> ok.
+-spec step(fun((ecm_bosh:session()) -> {[ecm_bosh:action()], ecm_bosh:session()})) -> ok.
 step(Happen) ->
     #bosh{session = Session} = Bosh = get(?MODULE),
     {Actions, Next} = Happen(Session),
@@ -278,30 +278,30 @@ step(Happen) ->
     act(Actions),
     set_timer().
 
--spec act([ecm_session:action()]) -> ok.
+-spec act([ecm_bosh:action()]) -> ok.
 act(Actions) ->
     lists:foreach(fun action/1, Actions).
 
 %% Nothing here needs the state of ejabberd_c2s; for what does, the process sends itself a message.
--spec action(ecm_session:action()) -> ok.
+-spec action(ecm_bosh:action()) -> ok.
 action({answer, Exchange, Status, Body}) ->
     #bosh{content = Content} = get(?MODULE),
     answer(Exchange, Status, Body, Content);
 action({bounce, Instead, Bytes, Limit}) ->
-    ecm_bounce:log_and_route(Instead, Bytes, Limit);
+    ecm_c2s_bounce:log_and_route(Instead, Bytes, Limit);
 action({deliver, Elements}) ->
     case length(Elements) > most_elements() of
-        true -> ecm_stream:too_much();
-        false -> lists:foreach(fun ecm_stream:received/1, Elements)
+        true -> ecm_c2s_socket:too_much();
+        false -> lists:foreach(fun ecm_c2s_socket:received/1, Elements)
     end,
     settle();
 action(restart) ->
     self() ! {ecm, restart},
     ok;
 action({over, terminated}) ->
-    ecm_stream:ended();
+    ecm_c2s_socket:ended();
 action({over, _}) ->
-    ecm_stream:closed().
+    ecm_c2s_socket:closed().
 
 -spec most_elements() -> pos_integer().
 most_elements() ->
@@ -310,13 +310,13 @@ most_elements() ->
         undefined -> ?MOST_ELEMENTS
     end.
 
--spec answer(exchange(), ecm_answer:status(), iodata(), Content :: binary() | none) -> ok.
+-spec answer(exchange(), ecm_bosh_answer:status(), iodata(), Content :: binary() | none) -> ok.
 answer({Writer, Id, _}, Status, Body, Content) ->
-    ecm_writer:answer(Writer, Id, ecm_content:head(Status, Content), iolist_to_binary(Body)).
+    ecm_link_writer:answer(Writer, Id, ecm_link_content:head(Status, Content), iolist_to_binary(Body)).
 
 -spec start_stream(Server :: binary(), Lang :: binary()) -> ok.
 start_stream(Server, Lang) ->
-    ecm_stream:begun(Server, Lang),
+    ecm_c2s_socket:begun(Server, Lang),
     settle().
 
 -spec settle() -> ok.
@@ -333,7 +333,7 @@ settle() ->
 -spec set_timer() -> ok.
 set_timer() ->
     #bosh{session = Session, timer = Timer} = Bosh = get(?MODULE),
-    put(?MODULE, Bosh#bosh{timer = ecm_timer:set(ecm_session:deadline(Session), Timer)}),
+    put(?MODULE, Bosh#bosh{timer = ecm_c2s_timer:set(ecm_bosh:deadline(Session), Timer)}),
     ok.
 
 -spec now_ms() -> integer().
@@ -358,7 +358,7 @@ rest(_, _) -> ok.
 %% If it cannot now, it will try again when that has been dealt with which is to come.
 -spec sleep(#bosh{}, state()) -> ok.
 sleep(#bosh{options = #{c2s := Opts}}, State) ->
-    case ecm_sleep:sleep(State, ejabberd_config:fsm_limit_opts(Opts)) of
+    case ecm_c2s_hibernate:sleep(State, ejabberd_config:fsm_limit_opts(Opts)) of
         busy -> settle();
         unfit -> ok
     end.
@@ -369,20 +369,20 @@ asleep() ->
     case erase(?MODULE) of
         #bosh{timer = {Timer, Due}, rest = none, settles = false, error = undefined} = Bosh ->
             #bosh{session = Session, nonce = Nonce, options = Options, content = Content} = Bosh,
-            [Timer, Due, Nonce, Options, Content, Bosh#bosh.shaper | ecm_session:asleep(Session)];
+            [Timer, Due, Nonce, Options, Content, Bosh#bosh.shaper | ecm_bosh:asleep(Session)];
         Bosh -> [Bosh]
     end.
 
 %% @doc Puts it there again.
 -spec awake(Asleep :: [term()]) -> ok.
 awake([Timer, Due, Nonce, Options, Content, Shaper | Session]) ->
-    awake([#bosh{session = ecm_session:awake(Session), nonce = Nonce, options = Options,
+    awake([#bosh{session = ecm_bosh:awake(Session), nonce = Nonce, options = Options,
                  content = Content, timer = {Timer, Due}, shaper = Shaper}]);
 awake([Bosh]) ->
     put(?MODULE, Bosh),
     ok.
 
-%% From ejabberd_c2s, through ecm_stream.
+%% From ejabberd_c2s, through ecm_c2s_socket.
 
 %% @doc Lets an element wait for the client.
 -spec send(tuple()) -> ok | {error, closed}.
@@ -396,17 +396,17 @@ send(Element, Bosh) ->
     wait(encode(Element), error_of(Element, Bosh)),
     settle().
 
--spec wait(ecm_outbox:el(), #bosh{}) -> ok.
+-spec wait(ecm_bosh_outbox:el(), #bosh{}) -> ok.
 wait(El, #bosh{session = Session} = Bosh) ->
-    {Actions, Next} = ecm_session:send(El, Session),
+    {Actions, Next} = ecm_bosh:send(El, Session),
     put(?MODULE, Bosh#bosh{session = Next}),
     act(Actions).
 
 %% All sessions are given the same features of a host and the same success, and remember them.
 -spec encode(tuple()) -> binary().
-encode({xmlel, <<"stream:features">>, _, _} = El) -> ecm_shared:term(ecm_body:encode(El));
-encode({xmlel, <<"success">>, _, []} = El) -> ecm_shared:term(ecm_body:encode(El));
-encode(El) -> ecm_body:encode(El).
+encode({xmlel, <<"stream:features">>, _, _} = El) -> ecm_intern:term(ecm_bosh_body:encode(El));
+encode({xmlel, <<"success">>, _, []} = El) -> ecm_intern:term(ecm_bosh_body:encode(El));
+encode(El) -> ecm_bosh_body:encode(El).
 
 -spec error_of(tuple(), #bosh{}) -> #bosh{}.
 error_of({xmlel, <<"stream:error">>, _, Els}, Bosh) -> Bosh#bosh{error = condition(Els)};
@@ -425,8 +425,8 @@ close() ->
 -spec close(#bosh{} | undefined) -> ok.
 close(undefined) -> ok;
 close(#bosh{session = Session, error = Error, timer = Timer, content = Content} = Bosh) ->
-    {Actions, Next} = ecm_session:close(Error, now_ms(), Session),
-    put(?MODULE, Bosh#bosh{session = Next, timer = ecm_timer:set(infinity, Timer)}),
+    {Actions, Next} = ecm_bosh:close(Error, now_ms(), Session),
+    put(?MODULE, Bosh#bosh{session = Next, timer = ecm_c2s_timer:set(infinity, Timer)}),
     _ = [answer(Exchange, Status, Body, Content)
          || {answer, Exchange, Status, Body} <- Actions],
     ok.

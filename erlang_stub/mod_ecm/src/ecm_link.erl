@@ -2,10 +2,10 @@
 
 %% @doc The process that owns a link and reads it: one connection from an ECM.
 %%
-%%     socket -> ecm_link -> ecm_request -> ecm_c2s, one process for each session
-%%     socket <- ecm_writer <---- answers ----'
+%%     socket -> ecm_link -> ecm_router -> ecm_c2s, one process for each session
+%%     socket <- ecm_link_writer <-- answers --'
 %%
-%% It takes the stream apart (ecm_packet), asks ecm_dialogue what each packet means, and does what
+%% It takes the stream apart (ecm_link_packet), asks ecm_link_connection what each packet means, and does what
 %% that says. About once a second it lets the dialogue look at the clock.
 %%
 %% A link ends with its connection, with its writer, or when the dialogue says so. Then what has to
@@ -37,30 +37,30 @@
 %% Ticks between two looks for sessions that have gone without a word.
 -define(TICKS_PER_LOOK, 30).
 
-%% `dialogue': as ecm_dialogue:new/2 has it, without the nonce. `request' is where requests go (see
-%% ecm_request:route/5), and `gone' where it is told that a client has gone (ecm_request:gone/2). At
+%% `dialogue': as ecm_link_connection:new/2 has it, without the nonce. `request' is where requests go (see
+%% ecm_router:route/5), and `gone' where it is told that a client has gone (ecm_router:gone/2). At
 %% most `max_waiting' bytes may wait for a peer that does not read. When one of the processes in
 %% `watched' is shut down, ejabberd stops. `tls' is there for TLS, and returns the options of ssl,
 %% or what to log. `peer' is there where the connection does not tell (the PROXY protocol).
 -type options() ::
     #{dialogue := map(),
-      request := fun((ecm_dialogue:body(), ecm_c2s:exchange(), ecm_peer:peer(),
-                      ecm_in_flight:in_flight()) -> any()),
+      request := fun((ecm_link_connection:body(), ecm_c2s:exchange(), ecm_peer:peer(),
+                      ecm_link_table:in_flight()) -> any()),
       gone := fun((pid(), ecm_c2s:exchange(), ecm_c2s:departure()) -> any()),
       max_waiting := pos_integer(),
       watched := [atom()],
-      tls => fun(() -> {ok, ecm_certificate:options()} | {error, unicode:chardata()}),
+      tls => fun(() -> {ok, ecm_link_certificate:options()} | {error, unicode:chardata()}),
       peer => ecm_peer:peer()}.
 
 %% The fields without a value have one once the link is accepted; `form' and `limit' once it is up.
--record(link, {socket :: ecm_socket:socket(),
+-record(link, {socket :: ecm_link_socket:socket(),
                peer :: ecm_peer:peer(),
                options :: options(),
-               decoder :: ecm_packet:decoder(),
-               in_flight = ecm_in_flight:new() :: ecm_in_flight:in_flight(),
-               writer :: ecm_writer:writer() | undefined,
-               dialogue :: ecm_dialogue:dialogue() | undefined,
-               form = unknown :: ecm_dialogue:form() | unknown,
+               decoder :: ecm_link_packet:decoder(),
+               in_flight = ecm_link_table:new() :: ecm_link_table:in_flight(),
+               writer :: ecm_link_writer:writer() | undefined,
+               dialogue :: ecm_link_connection:dialogue() | undefined,
+               form = unknown :: ecm_link_connection:form() | unknown,
                limit :: pos_integer() | undefined,  % bytes of the body of an answer
                ticks = 0 :: non_neg_integer(),
                incomplete = none :: {Packet :: pos_integer(), Since :: integer()} | none,
@@ -90,7 +90,7 @@ accept(Link) ->
 %% it is plain or typed, milliseconds of the last round trip, and how many requests wait.
 -spec info(pid()) ->
     #{peer := ecm_peer:peer(),
-      form := ecm_dialogue:form() | unknown,
+      form := ecm_link_connection:form() | unknown,
       instance := binary() | unknown,
       round_trip := non_neg_integer() | unknown,
       in_flight := non_neg_integer()}.
@@ -101,35 +101,35 @@ info(Link) ->
 -spec init({gen_tcp:socket(), options()}) -> {ok, #link{}} | ignore.
 init({Port, #{dialogue := #{max_packet := MaxPacket}} = Options}) ->
     process_flag(trap_exit, true),
-    Socket = ecm_socket:tcp(Port),
+    Socket = ecm_link_socket:tcp(Port),
     case peer(Socket, Options) of
         {ok, Peer} ->
             {ok, #link{socket = Socket, peer = Peer, options = Options,
-                       decoder = ecm_packet:new(MaxPacket)}};
+                       decoder = ecm_link_packet:new(MaxPacket)}};
         {error, _} ->
             ignore
     end.
 
--spec peer(ecm_socket:socket(), options()) -> {ok, ecm_peer:peer()} | {error, term()}.
+-spec peer(ecm_link_socket:socket(), options()) -> {ok, ecm_peer:peer()} | {error, term()}.
 peer(_, #{peer := Peer}) -> {ok, Peer};
-peer(Socket, _) -> ecm_socket:peername(Socket).
+peer(Socket, _) -> ecm_link_socket:peername(Socket).
 
 %% @private With `send_timeout_close' a write that takes too long would look as if the peer had
 %% closed; without it the writer tells what it was.
 -spec handle_cast(accept, #link{}) -> next().
 handle_cast(accept, #link{socket = Socket, options = Options} = Link) ->
-    _ = ecm_socket:tune(Socket, [{recbuf, ?BUFFER_SIZE}, {sndbuf, ?BUFFER_SIZE},
+    _ = ecm_link_socket:tune(Socket, [{recbuf, ?BUFFER_SIZE}, {sndbuf, ?BUFFER_SIZE},
                                  {send_timeout_close, false}]),
     case secure(Socket, Options) of
         {ok, Secured} -> read(begin_dialogue(Link#link{socket = Secured}));
         {error, Text} -> stop(no_tls, Link#link{end_text = ["no TLS: ", Text]})
     end.
 
--spec secure(ecm_socket:socket(), options()) ->
-    {ok, ecm_socket:socket()} | {error, unicode:chardata()}.
+-spec secure(ecm_link_socket:socket(), options()) ->
+    {ok, ecm_link_socket:socket()} | {error, unicode:chardata()}.
 secure(Socket, #{tls := Tls}) ->
     case Tls() of
-        {ok, Options} -> ecm_socket:secure(Socket, Options, ?HANDSHAKE_TIMEOUT);
+        {ok, Options} -> ecm_link_socket:secure(Socket, Options, ?HANDSHAKE_TIMEOUT);
         {error, Text} -> {error, Text}
     end;
 secure(Socket, _) ->
@@ -140,8 +140,8 @@ begin_dialogue(#link{socket = Socket, options = Options} = Link) ->
     #{dialogue := Dialogue, watched := Watched} = Options,
     set_tick(),
     lists:foreach(fun(Name) -> monitor(process, Name) end, Watched),
-    Link#link{writer = ecm_writer:start_link(Socket),
-              dialogue = ecm_dialogue:new(Dialogue#{nonce => ecm_secret:nonce()}, now_ms())}.
+    Link#link{writer = ecm_link_writer:start_link(Socket),
+              dialogue = ecm_link_connection:new(Dialogue#{nonce => ecm_link_auth:nonce()}, now_ms())}.
 
 -spec now_ms() -> integer().
 now_ms() ->
@@ -155,7 +155,7 @@ set_tick() ->
 -spec handle_call(term(), gen_server:from(), #link{}) -> {reply, term(), #link{}}.
 handle_call(info, _, #link{in_flight = InFlight} = Link) ->
     {reply, #{peer => Link#link.peer, form => Link#link.form, instance => Link#link.instance,
-              round_trip => Link#link.round_trip, in_flight => ecm_in_flight:size(InFlight)},
+              round_trip => Link#link.round_trip, in_flight => ecm_link_table:size(InFlight)},
      Link};
 handle_call(_, _, Link) ->
     {reply, {error, badarg}, Link}.
@@ -163,7 +163,7 @@ handle_call(_, _, Link) ->
 %% @private
 -spec handle_info(term(), #link{}) -> next().
 handle_info(Message, #link{socket = Socket} = Link) ->
-    case ecm_socket:event(Message, Socket) of
+    case ecm_link_socket:event(Message, Socket) of
         {data, Data} -> {noreply, received(Data, Link)};
         passive -> read(Link);
         closed -> lost(closed, Link);
@@ -173,7 +173,7 @@ handle_info(Message, #link{socket = Socket} = Link) ->
 
 -spec read(#link{}) -> next().
 read(#link{socket = Socket} = Link) ->
-    case ecm_socket:read(Socket, ?READS) of
+    case ecm_link_socket:read(Socket, ?READS) of
         ok -> {noreply, Link};
         {error, Reason} -> lost(Reason, Link)
     end.
@@ -185,34 +185,34 @@ received(_, #link{end_text = Text} = Link) when Text =/= none ->
     Link;
 received(Data, #link{decoder = Decoder, dialogue = Dialogue} = Link) ->
     Now = now_ms(),
-    Alive = Link#link{dialogue = ecm_dialogue:received(Now, Dialogue)},
-    case ecm_packet:decode(Data, Decoder) of
+    Alive = Link#link{dialogue = ecm_link_connection:received(Now, Dialogue)},
+    case ecm_link_packet:decode(Data, Decoder) of
         {ok, Packets, Next} ->
             packets(Packets, Now, Alive#link{decoder = Next});
         {error, Packets, Reason, First} ->
             fault(Reason, First, packets(Packets, Now, Alive))
     end.
 
--spec packets([ecm_packet:packet()], integer(), #link{}) -> #link{}.
+-spec packets([ecm_link_packet:packet()], integer(), #link{}) -> #link{}.
 packets([Packet | Rest], Now, #link{dialogue = Dialogue, end_text = none} = Link) ->
-    packets(Rest, Now, act(ecm_dialogue:packet(Packet, Now, Dialogue), Link));
+    packets(Rest, Now, act(ecm_link_connection:packet(Packet, Now, Dialogue), Link));
 packets(_, _, Link) ->
     Link.
 
 %% `First' are the bytes from where a packet should have started, at most 64.
--spec fault(ecm_packet:reason(), First :: binary(), #link{}) -> #link{}.
+-spec fault(ecm_link_packet:reason(), First :: binary(), #link{}) -> #link{}.
 fault(Reason, First, #link{dialogue = Dialogue, end_text = none} = Link) ->
-    #link{end_text = Text} = Ended = act(ecm_dialogue:fault(Reason, Dialogue), Link),
+    #link{end_text = Text} = Ended = act(ecm_link_connection:fault(Reason, Dialogue), Link),
     Ended#link{end_text = [Text, "; received \"", ecm_escape:escape(First), $"]};
 fault(_, _, Link) ->
     Link.
 
 %% Does what the dialogue says.
--spec act({[ecm_dialogue:event()], ecm_dialogue:dialogue()}, #link{}) -> #link{}.
+-spec act({[ecm_link_connection:event()], ecm_link_connection:dialogue()}, #link{}) -> #link{}.
 act({Events, Dialogue}, Link) ->
     lists:foldl(fun event/2, Link#link{dialogue = Dialogue}, Events).
 
--spec event(ecm_dialogue:event(), #link{}) -> #link{}.
+-spec event(ecm_link_connection:event(), #link{}) -> #link{}.
 event({request, Id, Client, _, Body}, Link) ->  % ejabberd asks nobody whether HTTP came over TLS
     request(Id, Client, Body, Link);
 event({send, Id, Content}, Link) ->
@@ -230,43 +230,43 @@ event({refused, Id, Text}, Link) ->
     ?WARNING_MSG("ECM link from ~ts: connection ~B: ~ts", [name(Link), Id, Text]),
     Link;
 event({close, Text}, #link{writer = Writer} = Link) ->
-    ecm_writer:finish(Writer),
+    ecm_link_writer:finish(Writer),
     _ = erlang:send_after(?LINGER, self(), linger_timeout),
     Link#link{end_text = Text}.
 
--spec up(plain | ecm_hello:agreement(), #link{}) -> #link{}.
+-spec up(plain | ecm_link_hello:agreement(), #link{}) -> #link{}.
 up(plain, #link{options = #{dialogue := #{max_packet := MaxPacket}}} = Link) ->
     ?INFO_MSG("ECM link from ~ts is up: plain", [name(Link)]),
-    set_form(plain, ecm_content:longest_body(MaxPacket), 0, Link);
+    set_form(plain, ecm_link_content:longest_body(MaxPacket), 0, Link);
 up(#{version := Version, instance := Instance} = Agreed, #link{options = Options} = Link) ->
     ?INFO_MSG("ECM link from ~ts is up: typed, version ~B, instance ~ts",
               [name(Link), Version, ecm_escape:escape(Instance)]),
     #{dialogue := #{max_packet := Packet, max_content := Content}} = Options,
-    set_form(typed, ecm_content:longest_body(min(Packet, maps:get(max_packet, Agreed))),
+    set_form(typed, ecm_link_content:longest_body(min(Packet, maps:get(max_packet, Agreed))),
              min(Content, maps:get(max_content, Agreed)), Link#link{instance = Instance}).
 
 %% Bytes of the body of an answer: in one packet, and in parts.
--spec set_form(ecm_dialogue:form(), InPacket :: pos_integer(), InParts :: non_neg_integer(),
+-spec set_form(ecm_link_connection:form(), InPacket :: pos_integer(), InParts :: non_neg_integer(),
                #link{}) -> #link{}.
 set_form(Form, InPacket, InParts, #link{writer = Writer, options = #{gone := Gone}} = Link) ->
     Longest = max(InPacket, InParts),
-    ecm_writer:up(Writer, #{form => Form, in_packet => InPacket, longest => Longest,
+    ecm_link_writer:up(Writer, #{form => Form, in_packet => InPacket, longest => Longest,
                             peer => Link#link.peer, in_flight => Link#link.in_flight}),
-    ecm_link_heir:watch(Link#link.in_flight, ecm_writer:pid(Writer), Longest, Gone),
+    ecm_link_heir:watch(Link#link.in_flight, ecm_link_writer:pid(Writer), Longest, Gone),
     Link#link{form = Form, limit = Longest}.
 
--spec request(ecm_packet:id(), ecm_peer:peer() | unknown, ecm_dialogue:body(), #link{}) -> #link{}.
+-spec request(ecm_link_packet:id(), ecm_peer:peer() | unknown, ecm_link_connection:body(), #link{}) -> #link{}.
 request(Id, unknown, Body, #link{peer = Peer} = Link) ->
     request(Id, Peer, Body, Link);
 request(Id, Client, Body, #link{options = #{request := Request}, in_flight = InFlight} = Link) ->
     Request(Body, exchange(Id, Link), Client, InFlight),
     Link.
 
--spec exchange(ecm_packet:id(), #link{}) -> ecm_c2s:exchange().
+-spec exchange(ecm_link_packet:id(), #link{}) -> ecm_c2s:exchange().
 exchange(Id, #link{writer = Writer, limit = Limit}) ->
-    {ecm_writer:pid(Writer), Id, Limit}.
+    {ecm_link_writer:pid(Writer), Id, Limit}.
 
--spec client_gone(ecm_packet:id(), Reason :: binary(), #link{}) -> #link{}.
+-spec client_gone(ecm_link_packet:id(), Reason :: binary(), #link{}) -> #link{}.
 client_gone(Id, Reason, Link) ->
     ?DEBUG("ECM link from ~ts: the client on connection ~B has gone: ~ts",
            [name(Link), Id, Reason]),
@@ -274,21 +274,21 @@ client_gone(Id, Reason, Link) ->
     Link.
 
 %% A client that has only closed its end may wait on.
--spec departed(Reason :: binary(), ecm_packet:id(), #link{}) -> any().
+-spec departed(Reason :: binary(), ecm_link_packet:id(), #link{}) -> any().
 departed(<<"half-closed">>, Id, #link{options = #{gone := Gone}, in_flight = InFlight} = Link) ->
-    case ecm_in_flight:find(Id, InFlight) of
+    case ecm_link_table:find(Id, InFlight) of
         {ok, Session} -> Gone(Session, exchange(Id, Link), half_closed);
         error -> none
     end;
 departed(_, Id, #link{options = #{gone := Gone}, in_flight = InFlight} = Link) ->
-    case ecm_in_flight:take(Id, InFlight) of
+    case ecm_link_table:take(Id, InFlight) of
         {ok, Session} -> Gone(Session, exchange(Id, Link), gone);
-        error -> ecm_writer:forget(Link#link.writer, Id)
+        error -> ecm_link_writer:forget(Link#link.writer, Id)
     end.
 
--spec send(ecm_packet:id(), iodata(), #link{}) -> #link{}.
+-spec send(ecm_link_packet:id(), iodata(), #link{}) -> #link{}.
 send(Id, Content, #link{writer = Writer} = Link) ->
-    ecm_writer:send(Writer, iolist_to_binary(ecm_packet:encode(Id, Content))),
+    ecm_link_writer:send(Writer, iolist_to_binary(ecm_link_packet:encode(Id, Content))),
     Link.
 
 %% Messages that are not the socket's.
@@ -300,7 +300,7 @@ message(tick, Link) ->
 message(linger_timeout, Link) ->
     stop(linger_timeout, Link);
 message({'EXIT', Pid, Reason}, #link{writer = Writer} = Link) ->
-    case Writer =/= undefined andalso ecm_writer:pid(Writer) =:= Pid of
+    case Writer =/= undefined andalso ecm_link_writer:pid(Writer) =:= Pid of
         true -> writer_ended(Reason, Link);
         false -> stop(Reason, Link)
     end;
@@ -312,7 +312,7 @@ message(Message, Link) ->
 -spec watched_ended(term(), #link{}) -> #link{}.
 watched_ended(Reason, #link{dialogue = Dialogue, end_text = none} = Link)
   when Reason =:= shutdown; Reason =:= noproc ->
-    act(ecm_dialogue:drain(Dialogue), Link);
+    act(ecm_link_connection:drain(Dialogue), Link);
 watched_ended(_, Link) ->
     Link.
 
@@ -320,7 +320,7 @@ watched_ended(_, Link) ->
 -spec look_for_orphans(#link{}) -> any().
 look_for_orphans(#link{ticks = Ticks, writer = Writer, in_flight = InFlight})
   when Ticks rem ?TICKS_PER_LOOK =:= ?TICKS_PER_LOOK - 1 ->
-    ecm_writer:drop_orphans(Writer, InFlight);
+    ecm_link_writer:drop_orphans(Writer, InFlight);
 look_for_orphans(_) ->
     none.
 
@@ -332,9 +332,9 @@ tick(#link{dialogue = Dialogue, writer = Writer, ticks = Ticks} = Link) ->
     set_tick(),
     look_for_orphans(Link),
     Now = now_ms(),
-    Ticked = act(ecm_dialogue:tick(Now, Dialogue), Link#link{ticks = Ticks + 1}),
-    Next = complete(ecm_packet:begun(Ticked#link.decoder), Now, Ticked),
-    case ecm_writer:waiting(Writer) of
+    Ticked = act(ecm_link_connection:tick(Now, Dialogue), Link#link{ticks = Ticks + 1}),
+    Next = complete(ecm_link_packet:begun(Ticked#link.decoder), Now, Ticked),
+    case ecm_link_writer:waiting(Writer) of
         Bytes when Bytes > Most ->
             Text = io_lib:format("~B bytes wait, and ECM does not read them", [Bytes]),
             stop(unread, Next#link{end_text = Text});
@@ -349,7 +349,7 @@ complete(none, _, Link) ->
 complete(Packet, Now, #link{incomplete = {Packet, Since}, end_text = none} = Link) ->
     #link{dialogue = Dialogue, options = #{dialogue := #{dead_time := DeadTime}}} = Link,
     case Now - Since >= DeadTime of
-        true -> act(ecm_dialogue:stalled(Dialogue), Link);
+        true -> act(ecm_link_connection:stalled(Dialogue), Link);
         false -> Link
     end;
 complete(Packet, Now, Link) ->
@@ -358,7 +358,7 @@ complete(Packet, Now, Link) ->
 %% Where the dialogue has ended, all has been written now, and the peer has to close.
 -spec writer_ended(term(), #link{}) -> next().
 writer_ended(normal, #link{socket = Socket} = Link) ->
-    case ecm_socket:finish(Socket) of
+    case ecm_link_socket:finish(Socket) of
         ok -> {noreply, Link};
         {error, Reason} -> stop(Reason, Link)
     end;
@@ -369,7 +369,7 @@ writer_ended(Reason, Link) ->
 
 -spec lost(term(), #link{}) -> next().
 lost(Reason, #link{decoder = Decoder, end_text = none} = Link) ->
-    case ecm_packet:held(Decoder) of
+    case ecm_link_packet:held(Decoder) of
         0 ->
             stop(Reason, Link);
         Held ->
@@ -397,10 +397,10 @@ terminate(Reason, #link{end_text = Text} = Link) ->
 %% When ejabberd stops, what has been written may still leave, until its supervisor loses patience.
 -spec close(term(), #link{}) -> ok.
 close(shutdown, #link{socket = Socket}) ->
-    _ = ecm_socket:close(Socket),
+    _ = ecm_link_socket:close(Socket),
     ok;
 close(_, #link{socket = Socket}) ->
-    ecm_socket:abort(Socket).
+    ecm_link_socket:abort(Socket).
 
 %% @private What is logged of a link that fails. Not its state, which holds the secret, nor the
 %% messages, which can hold a password.

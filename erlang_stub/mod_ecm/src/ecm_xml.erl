@@ -6,7 +6,7 @@
 %% That is XML 1.0 without what a body must not have (XEP-0124, section 6): comments, processing
 %% instructions, and document types with all their entities. A parser costs several times as much
 %% as it takes to read the usual body, and bounds neither depth nor what becomes of a prefix.
-%% Names are as they were written: ecm_namespaces knows what their prefixes mean.
+%% Names are as they were written: ecm_xml_namespaces knows what their prefixes mean.
 %%
 %% What is wrong is thrown, as a fault().
 
@@ -50,7 +50,7 @@ root(<<"<body ", Tag/binary>>) ->  % for speed
     {Attributes, Rest} = attribute(Tag, any, []),
     {<<"body">>, Attributes, Rest, none};
 root(Bytes) ->
-    case ecm_prolog:skip(Bytes) of
+    case ecm_xml_prolog:skip(Bytes) of
         {<<$<, Tag/binary>>, Fault} ->
             {Name, Attributes, Rest} = start_tag(Tag, any),
             {Name, Attributes, Rest, Fault};
@@ -58,7 +58,7 @@ root(Bytes) ->
             throw('not-xml')
     end.
 
-%% @doc Reads an element that ecm_serialiser has written.
+%% @doc Reads an element that ecm_xml_serialiser has written.
 -spec read(binary()) -> element().
 read(<<$<, Tag/binary>>) ->
     {El, <<>>} = element(Tag, any, ?ANY_DEPTH),
@@ -107,7 +107,7 @@ content(Bytes, Names, Depth, Done) ->
 -spec text(binary(), names(), Depth :: non_neg_integer(), content()) ->
           {content(), Rest :: binary()}.
 text(Bytes, Names, Depth, Done) ->
-    case ecm_text:read(Bytes) of
+    case ecm_xml_text:read(Bytes) of
         {<<>>, Rest} -> content(Rest, Names, Depth, Done);
         {Text, Rest} -> content(Rest, Names, Depth, [{xmlcdata, Text} | Done])
     end.
@@ -130,7 +130,7 @@ element(Tag, Names, Depth) ->
 
 -spec own([attribute()], [attribute()]) -> [attribute()].
 own([{<<"xmlns">>, Value} | Attributes], Done) ->
-    ecm_namespaces:may_be_default(Value) orelse throw('not-xml'),
+    ecm_xml_namespaces:may_be_default(Value) orelse throw('not-xml'),
     own(Attributes, [{<<"xmlns">>, binary:copy(Value)} | Done]);
 own([{Name, Value} | Attributes], Done) ->
     own(Attributes, [{binary:copy(Name), binary:copy(Value)} | Done]);
@@ -179,7 +179,7 @@ attribute(<<Byte, Bytes/binary>>, Names, Done) when ?IS_SPACE(Byte) ->
     attribute(Bytes, Names, Done);
 attribute(Bytes, Names, Done) ->
     {Name, Behind} = name(Bytes, Names),
-    {Value, Rest} = ecm_text:value(equals(Behind)),
+    {Value, Rest} = ecm_xml_text:value(equals(Behind)),
     attributes(Rest, Names, [{Name, Value} | Done]).
 
 -spec equals(binary()) -> Rest :: binary().

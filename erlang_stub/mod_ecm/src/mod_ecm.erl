@@ -4,9 +4,9 @@
 %% and carries their BOSH requests (XEP-0124) here over one connection: a link.
 %%
 %% This module is what ejabberd_listener calls. For each connection it starts an ecm_link, which
-%% gives each request to its session (ecm_request); a session is one process (ecm_c2s), and its
-%% rules are in ecm_session. Answers go to the ecm_writer of the link. All that goes over the link
-%% is an ecm_packet, and what the two ends of a link have to say to each other is an ecm_dialogue.
+%% gives each request to its session (ecm_router); a session is one process (ecm_c2s), and its
+%% rules are in ecm_bosh. Answers go to the ecm_link_writer of the link. All that goes over the link
+%% is an ecm_link_packet, and what the two ends of a link have to say to each other is an ecm_link_connection.
 
 -module(mod_ecm).
 -behaviour(ejabberd_listener).
@@ -49,10 +49,10 @@
 tcp_init(ListenSocket, Opts) ->
     {ok, Name} = inet:sockname(ListenSocket),
     ecm_c2s:add_hooks(),
-    ecm_key:start(),
-    ecm_farewell:start(),
-    ecm_gate:start(),
-    ecm_porter:start(),
+    ecm_sid_key:start(),
+    ecm_c2s_farewell:start(),
+    ecm_router_proxy:start(),
+    ecm_c2s_admission:start(),
     limit_sending(inet:getopts(ListenSocket, [send_timeout]), ListenSocket, Opts),
     start_tls(proplists:get_bool(tls, Opts)),
     Related = [ping_interval, dead_time, max_stanza_to_client, max_waiting_size],
@@ -67,7 +67,7 @@ sure({error, Text}, Name) -> refuse(Name, Text).
 %% Without it nobody but ejabberd's own user could connect to a UNIX socket.
 -spec permit(ecm_peer:peer(), opts()) -> ok | {error, unicode:chardata()}.
 permit({local, Path}, Opts) ->
-    ecm_socket_file:permit(Path, option(socket_mode, Opts), option(socket_group, Opts));
+    ecm_link_socket_file:permit(Path, option(socket_mode, Opts), option(socket_group, Opts));
 permit(_, Opts) ->
     case [Option || {Option, _} <- Opts, Option =:= socket_mode orelse Option =:= socket_group] of
         [] -> ok;
@@ -95,7 +95,7 @@ with_secret(Name, Opts) ->
             refuse(Name, Text)
     end.
 
--spec say(ecm_secret:state(), file:filename_all()) -> ok.
+-spec say(ecm_link_auth:state(), file:filename_all()) -> ok.
 say(kept, _) ->
     ok;
 say(made, Path) ->
@@ -127,10 +127,10 @@ start_tls(false) ->
     ok.
 
 -spec read_secret(file:filename_all() | undefined, auto | typed | plain) ->
-    none | {ok, binary(), ecm_secret:state()} | {error, unicode:chardata()}.
+    none | {ok, binary(), ecm_link_auth:state()} | {error, unicode:chardata()}.
 read_secret(undefined, _) -> none;
 read_secret(_, plain) -> {error, "'protocol: plain' has no secret, leave out 'secret_file'"};
-read_secret(Path, _) -> ecm_secret:read(Path).
+read_secret(Path, _) -> ecm_link_auth:read(Path).
 
 %% A UNIX socket has its rights instead.
 -spec warn_of_everyone(ecm_peer:peer()) -> ok.
@@ -212,7 +212,7 @@ listen_opt_type(hibernate_after) ->
 
 -spec mode(binary() | integer()) -> 0..8#777.
 mode(Digits) ->
-    case ecm_socket_file:mode(Digits) of
+    case ecm_link_socket_file:mode(Digits) of
         error -> econf:fail({invalid_syntax, "three octal digits, as chmod has them"});
         Mode -> Mode
     end.
@@ -232,21 +232,21 @@ seconds() ->
 link_options(Opts) ->
     Always = #{dialogue => dialogue_options(Opts),
                request => request(Opts),
-               gone => fun ecm_request:gone/3,
+               gone => fun ecm_router:gone/3,
                max_waiting => ?MAX_WAITING,
                watched => ?STOPPED_FIRST},
     maps:merge(Always, maps:from_list(tls_option(Opts) ++ peer_option(Opts))).
 
 -spec request(opts()) -> fun().
 request(Opts) ->
-    Options = ecm_shared:term(#{key => fun ecm_key:get/0, max_size => option(max_stanza_size, Opts),
+    Options = ecm_intern:term(#{key => fun ecm_sid_key:get/0, max_size => option(max_stanza_size, Opts),
                        newcomers => newcomers(Opts),
                        c2s => session_options(Opts)}),
     fun(Body, Exchange, Client, InFlight) ->
-            ecm_request:route(Body, Exchange, Client, InFlight, Options)
+            ecm_router:route(Body, Exchange, Client, InFlight, Options)
     end.
 
--spec newcomers(opts()) -> ecm_newcomers:limits().
+-spec newcomers(opts()) -> ecm_c2s_newcomers:limits().
 newcomers(Opts) ->
     options([max_newcomers, newcomer_rate], Opts).
 
@@ -254,7 +254,7 @@ newcomers(Opts) ->
 session_options(Opts) ->
     Times = [max_wait, max_hold, max_inactivity, max_pause],
     C2s = [access, shaper, max_stanza_size, max_fsm_queue],
-    ecm_shared:term(
+    ecm_intern:term(
       #{session => (options(Times, Opts))#{limits => options(?LIMITS, Opts)},
         c2s => [{Option, option(Option, Opts)} || Option <- C2s],
         hibernate_after => option(hibernate_after, Opts)}).
@@ -284,14 +284,14 @@ tls_option(Opts) ->
 
 %% Asked for at each connection, because ejabberd gets new ones while it runs.
 -spec certificate(file:filename_all() | undefined) ->
-    {ok, ecm_certificate:options()} | {error, unicode:chardata()}.
+    {ok, ecm_link_certificate:options()} | {error, unicode:chardata()}.
 certificate(undefined) ->
     case ejabberd_pkix:get_certfile(ejabberd_config:get_myname()) of
-        {ok, CertFile} -> ecm_certificate:read(CertFile);
+        {ok, CertFile} -> ecm_link_certificate:read(CertFile);
         error -> {error, "ejabberd has no certificate, name one with 'certfile'"}
     end;
 certificate(CertFile) ->
-    ecm_certificate:read(CertFile).
+    ecm_link_certificate:read(CertFile).
 
 -spec peer_option(opts()) -> opts().
 peer_option(Opts) ->

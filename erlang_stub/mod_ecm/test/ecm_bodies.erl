@@ -12,11 +12,11 @@
 -define(NS, "http://jabber.org/protocol/httpbind").
 
 %% @doc Reads all of a body, as a session that has no other request.
--spec parse(binary()) -> {ok, ecm_body:body()} | {error, ecm_body:fault()}.
+-spec parse(binary()) -> {ok, ecm_bosh_body:body()} | {error, ecm_bosh_body:fault()}.
 parse(Bytes) ->
-    case ecm_body:head(Bytes) of
+    case ecm_bosh_body:head(Bytes) of
         {ok, #{fault := Fault}, _} -> {error, Fault};
-        {ok, Head, Content} -> with_els(Head, ecm_body:els(Content));
+        {ok, Head, Content} -> with_els(Head, ecm_bosh_body:els(Content));
         Error -> Error
     end.
 

@@ -135,7 +135,7 @@ what_nothing_can_be_made_of_ends_the_session() ->
     ?assertMatch({200, #{<<"type">> := <<"terminate">>,
                          <<"condition">> := <<"policy-violation">>}}, attributes(answer(7))),
     ?assertEqual(normal, receive {'DOWN', Monitor, process, _, Reason} -> Reason end),
-    ecm_farewell:answer(Session, Nonce, exchange(8)),
+    ecm_c2s_farewell:answer(Session, Nonce, exchange(8)),
     ?assertMatch({200, #{<<"condition">> := <<"policy-violation">>}}, attributes(answer(8))).
 
 %% The session keeps what comes for the next request.
@@ -343,7 +343,7 @@ who_has_held_nothing_is_told_why_it_has_ended() ->
     Monitor = monitor(process, Session),
     ejabberd_c2s:send(Session, xmpp:serr_conflict()),
     ?assertEqual(normal, receive {'DOWN', Monitor, process, _, Reason} -> Reason end),
-    ecm_farewell:answer(Session, Nonce, exchange(2)),
+    ecm_c2s_farewell:answer(Session, Nonce, exchange(2)),
     {200, Answer} = answer(2),
     ?assertMatch(#{<<"type">> := <<"terminate">>, <<"condition">> := <<"remote-stream-error">>},
                  attributes(Answer)),
@@ -390,7 +390,7 @@ its_turn_comes() ->
 %% In its process, as ejabberd_c2s does it.
 limit(Session, Shaper) ->
     sys:replace_state(Session, fun(State) ->
-                                       ok = ecm_stream:change_shaper(socket, Shaper),
+                                       ok = ecm_c2s_socket:change_shaper(socket, Shaper),
                                        State
                                end).
 
@@ -413,8 +413,8 @@ the_address_of_a_client() ->
     [begin
          Session = ecm_c2s:start(Client, #{c2s => [{max_fsm_queue, 10}]}),
          #{socket := Socket} = sys:get_state(Session),
-         ?assertEqual({ok, Address}, ecm_stream:peername(Socket)),
-         ?assertEqual({ok, Address}, ecm_stream:sockname(Socket)),
+         ?assertEqual({ok, Address}, ecm_c2s_socket:peername(Socket)),
+         ?assertEqual({ok, Address}, ecm_c2s_socket:sockname(Socket)),
          ecm_user:stop(Session)
      end || {Client, Address} <- [{{{192, 0, 2, 7}, 51234}, {{192, 0, 2, 7}, 51234}},
                                   {{local, <<>>}, {{127, 0, 0, 1}, 0}}]].

@@ -43,7 +43,7 @@ talk(Limits, Attrs, Steps) ->
     Body = maps:merge(#{rid => 1, to => <<"localhost">>, wait => 60, hold => 1, ver => <<"1.11">>,
                         els => []}, Attrs),
     Given = maps:filter(fun(_, Value) -> Value =/= none end, Body),
-    {[], New} = ecm_session:new(Given, exchange(1), <<"SID">>, options(Limits), 0),
+    {[], New} = ecm_bosh:new(Given, exchange(1), <<"SID">>, options(Limits), 0),
     {[{answer, _, 200, _}], Begun} = happen({says, [features]}, 0, New),
     lists:foldl(fun step/2, Begun, Steps).
 
@@ -53,7 +53,7 @@ idle(Rid) ->
     talk(#{}, [{N, {asks, N}, [{N - 1, []} || N > 2]} || N <- lists:seq(2, Rid)]).
 
 step({Second, Event, Expected}, Session) ->
-    ?assertEqual(Session, ecm_session:awake(ecm_session:asleep(Session))),
+    ?assertEqual(Session, ecm_bosh:awake(ecm_bosh:asleep(Session))),
     {Actions, Next} = happen(Event, round(Second * 1000), Session),
     ?assertEqual({Second, Event, Expected}, {Second, Event, readable(Actions)}),
     Next.
@@ -63,27 +63,27 @@ happen({asks, Rid}, Now, Session) ->
 happen({asks, Rid, Attrs}, Now, Session) ->
     happen({asks, Rid, Attrs, Rid}, Now, Session);
 happen({asks, Rid, Attrs, Exchange}, Now, Session) ->
-    ecm_session:request(maps:merge(#{rid => Rid, els => []}, Attrs), exchange(Exchange), Now,
+    ecm_bosh:request(maps:merge(#{rid => Rid, els => []}, Attrs), exchange(Exchange), Now,
                         Session);
 happen({violates, Condition, Exchange}, _, Session) ->
-    ecm_session:violate(Condition, exchange(Exchange), Session);
+    ecm_bosh:violate(Condition, exchange(Exchange), Session);
 happen({vanishes, Exchange}, Now, Session) ->
-    ecm_session:gone(exchange(Exchange), Now, Session);
+    ecm_bosh:gone(exchange(Exchange), Now, Session);
 happen({half_closes, Exchange}, Now, Session) ->
-    ecm_session:half_closed(exchange(Exchange), Now, Session);
+    ecm_bosh:half_closed(exchange(Exchange), Now, Session);
 happen({keeps, Names}, _, Session) ->
     {[], lists:foldl(fun(Name, S) -> send(element_of(Name), S) end, Session, Names)};
 happen({says, Names}, Now, Session) ->
     {[], Next} = happen({keeps, Names}, Now, Session),
-    ecm_session:flush(Now, Next);
+    ecm_bosh:flush(Now, Next);
 happen({closes, Condition}, Now, Session) ->
-    ecm_session:close(Condition, Now, Session);
+    ecm_bosh:close(Condition, Now, Session);
 happen(time, Now, Session) ->
-    ?assertEqual(Now, ecm_session:deadline(Session)),
-    {[], _} = ecm_session:timeout(Now - 1, Session),
-    ecm_session:timeout(Now, Session);
+    ?assertEqual(Now, ecm_bosh:deadline(Session)),
+    {[], _} = ecm_bosh:timeout(Now - 1, Session),
+    ecm_bosh:timeout(Now, Session);
 happen(left, _, Session) ->
-    {ecm_session:undelivered(Session), Session}.
+    {ecm_bosh:undelivered(Session), Session}.
 
 %% With a size, so many bytes.
 element_of({Name, Bytes}) ->
@@ -94,7 +94,7 @@ element_of(Name) ->
 
 %% @doc Lets an element wait that may be as long as it is.
 send(El, Session) ->
-    {[], Next} = ecm_session:send(El, Session),
+    {[], Next} = ecm_bosh:send(El, Session),
     Next.
 
 readable(Actions) ->

@@ -1,6 +1,6 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc What bodies mean: as ejabberd's XML parser (expat) reads them, and as ecm_body does. Both
+%% @doc What bodies mean: as ejabberd's XML parser (expat) reads them, and as ecm_bosh_body does. Both
 %% come in the same form, so that they can be compared.
 %%
 %% Namespaces in it are resolved. The namespace of the body, none, and jabber:client are one, as
@@ -19,7 +19,7 @@
 %% @doc Returns whether bytes are the same body to both, or no body to either.
 -spec agrees(binary()) -> boolean().
 agrees(Bytes) ->
-    Head = ecm_body:head(Bytes),
+    Head = ecm_bosh_body:head(Bytes),
     is_strict(Head) orelse agree(read(Bytes), Head).
 
 is_strict({error, Fault}) -> lists:member(Fault, ?STRICT);
@@ -27,12 +27,12 @@ is_strict({ok, #{fault := Fault}, _}) -> lists:member(Fault, ?STRICT);
 is_strict({ok, _, _}) -> false.
 
 agree(error, {error, _}) -> true;
-agree(error, {ok, _, Content}) -> element(1, ecm_body:els(Content)) =:= error;
+agree(error, {ok, _, Content}) -> element(1, ecm_bosh_body:els(Content)) =:= error;
 agree({ok, _, _}, {error, _}) -> false;
 agree({ok, Tag, Els}, {ok, Head, Content}) ->
-    {ok, Plain, _} = ecm_body:head(Tag),
+    {ok, Plain, _} = ecm_bosh_body:head(Tag),
     Plain =:= Head andalso
-        case ecm_body:els(Content) of
+        case ecm_bosh_body:els(Content) of
             {ok, Read} -> lists:map(fun meaning/1, Read) =:= Els;
             Error -> is_strict(Error)
         end.
@@ -62,7 +62,7 @@ is_of_body(Name, Scope) ->
 %% is given another root, because it is wrong about prefixes that the root declares.
 stanzas(Bytes) ->
     Stream = fxml_stream:new(self(), infinity, [no_gen_server]),
-    {Root, none} = ecm_prolog:skip(Bytes),
+    {Root, none} = ecm_xml_prolog:skip(Bytes),
     _ = fxml_stream:parse(fxml_stream:parse(Stream, <<"<r>">>), Root),
     fxml_stream:close(Stream),
     receive {xmlstreamstart, <<"r">>, []} -> ok end,

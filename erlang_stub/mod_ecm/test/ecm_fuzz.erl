@@ -18,7 +18,7 @@
 -define(REDUCTIONS, 60).
 -define(REDUCTIONS_OF_ANY, 20000).
 
-%% Twice as much as was there, and what is proper (ecm_stanza, ecm_serialiser).
+%% Twice as much as was there, and what is proper (ecm_bosh_stanza, ecm_xml_serialiser).
 -define(GROWTH, 4096).
 
 %% @doc Goes on for SECONDS, from a case on that is drawn; or tries the case SEED alone. Ends the
@@ -79,7 +79,7 @@ is_written(Body) ->
     case ecm_bodies:parse(Body) of
         {ok, #{els := Els}} ->
             {ok, _, Meanings} = ecm_expat:read(Body),
-            [ecm_expat:meaning_of(ecm_body:encode(El)) || El <- Els] =:= Meanings;
+            [ecm_expat:meaning_of(ecm_bosh_body:encode(El)) || El <- Els] =:= Meanings;
         {error, _} ->
             true
     end.

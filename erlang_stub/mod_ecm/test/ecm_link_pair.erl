@@ -69,20 +69,20 @@ options(Changes) ->
 answers(Answer) ->
     fun(Body, {Writer, Id, _}, Client, _) ->
             {Status, Content} = Answer(Body, Client),
-            ecm_writer:answer(Writer, Id, Status, Content)
+            ecm_link_writer:answer(Writer, Id, Status, Content)
     end.
 
 %% @doc The same: to a session, which may answer or not.
 gives(Session) ->
     fun(Body, {_, Id, _} = Exchange, _, InFlight) ->
-            ecm_in_flight:add(Id, Session, InFlight),
+            ecm_link_table:add(Id, Session, InFlight),
             Session ! {request, Body, Exchange}
     end.
 
 %% @doc Returns the body that clients get where there is no answer for them.
 refusal() ->
     {200, Body} =
-        ecm_answer:content(ecm_answer:terminate(<<"internal-server-error">>, [], true)),
+        ecm_bosh_answer:content(ecm_bosh_answer:terminate(<<"internal-server-error">>, [], true)),
     Body.
 
 %% @doc Lets the link look for requests that nobody will answer. It does so after 30 ticks.
@@ -93,7 +93,7 @@ send({{Peer, _}, _}, Bytes) ->
     ok = gen_tcp:send(Peer, Bytes).
 
 send(Opened, Id, Content) ->
-    send(Opened, ecm_packet:encode(Id, Content)).
+    send(Opened, ecm_link_packet:encode(Id, Content)).
 
 %% @doc Returns ID and content of the next packet.
 receive_content(Peer) ->

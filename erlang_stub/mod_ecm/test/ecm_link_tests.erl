@@ -13,7 +13,7 @@
 requests_of_one_segment_go_to_their_sessions_in_order_test() ->
     Opened = open(#{request => gives(self())}),
     Bodies = [integer_to_binary(N) || N <- lists:seq(1, 1000)],
-    send(Opened, [ecm_packet:encode(N, Body) || {N, Body} <- lists:enumerate(Bodies)]),
+    send(Opened, [ecm_link_packet:encode(N, Body) || {N, Body} <- lists:enumerate(Bodies)]),
     Given = [receive {request, Body, {_, N, _}} -> {N, Body} end || _ <- Bodies],
     ?assertEqual(lists:enumerate(Bodies), Given),
     stop(Opened).
@@ -32,7 +32,7 @@ the_log_names_the_peer_test() ->
 reading_goes_on_test() ->
     {{Peer, _}, _} = Opened = open(#{}),
     [begin
-         Packet = iolist_to_binary(ecm_packet:encode(N, <<"again">>)),
+         Packet = iolist_to_binary(ecm_link_packet:encode(N, <<"again">>)),
          send(Opened, Packet),
          ?assertEqual(Packet, ecm_socket_pair:receive_packet(Peer))
      end || N <- lists:seq(1, 300)],
@@ -72,7 +72,7 @@ an_unexpected_message_does_not_matter_test() ->
 a_protocol_error_closes_the_link_test() ->
     {{Peer, _}, Link} = Opened = open(#{}),
     Request = "POST /\"\\ HTTP/1.1\r\nHost: chat.example\r\n",
-    send(Opened, [ecm_packet:encode(1, <<"before">>), Request]),
+    send(Opened, [ecm_link_packet:encode(1, <<"before">>), Request]),
     ?assertMatch({_, closed}, ecm_socket_pair:receive_all(Peer)),
     ok = gen_tcp:close(Peer),
     ?assertEqual({shutdown, closed}, reason_of_exit(Link)),
@@ -91,7 +91,7 @@ closing_between_packets_is_no_fault_test() ->
 
 closing_in_mid_packet_is_logged_test() ->
     {{Peer, _}, Link} = Opened = open(#{}),
-    send(Opened, binary:part(iolist_to_binary(ecm_packet:encode(1, <<"last">>)), 0, 34)),
+    send(Opened, binary:part(iolist_to_binary(ecm_link_packet:encode(1, <<"last">>)), 0, 34)),
     ok = gen_tcp:shutdown(Peer, write),
     ?assertEqual({shutdown, closed}, reason_of_exit(Link)),
     ?assertEqual([{warning, "is down: closed in mid-packet, after 34 bytes of it"}],
@@ -102,15 +102,15 @@ closing_in_mid_packet_is_logged_test() ->
 a_packet_that_is_not_completed_ends_the_link_test_() ->
     [{Name, {timeout, 20, fun() -> is_given_up(Begin, Said, Text) end}}
      || {Name, Begin, Said, Text} <-
-            [{"plain", ecm_packet:encode(1, <<"first">>), "|first", "a packet was not complete"},
+            [{"plain", ecm_link_packet:encode(1, <<"first">>), "|first", "a packet was not complete"},
              {"nothing before", [], "", "a packet was not complete"},
-             {"typed", ecm_packet:encode(0, ecm_link_pair:hello(4096)), "|error silent ",
+             {"typed", ecm_link_packet:encode(0, ecm_link_pair:hello(4096)), "|error silent ",
               "silent: a packet was not complete"}]].
 
 is_given_up(Begin, Said, Text) ->
     {{Peer, _}, Link} = Opened = open(#{dialogue => #{dead_time => 2000}}),
     send(Opened, Begin),
-    Packet = iolist_to_binary(ecm_packet:encode(1, binary:copy(<<"x">>, 1000))),
+    Packet = iolist_to_binary(ecm_link_packet:encode(1, binary:copy(<<"x">>, 1000))),
     Received = drip(Packet, <<>>, Peer),
     ok = gen_tcp:close(Peer),
     _ = reason_of_exit(Link),
@@ -167,7 +167,7 @@ what_waits_for_a_peer_is_bounded_test() ->
                                       [{send_timeout, 60000}]),
     ask_much(Opened),
     await_unsent(Ours),
-    send(Opened, [ecm_packet:encode(Id, <<"little">>) || Id <- lists:seq(101, 5100)]),
+    send(Opened, [ecm_link_packet:encode(Id, <<"little">>) || Id <- lists:seq(101, 5100)]),
     ?assertEqual({shutdown, unread}, reason_of_exit(Link)),
     ?assertEqual(undefined, erlang:port_info(Ours)),
     [{warning, Text}] = log_since_up(),
@@ -193,7 +193,7 @@ writer_of(Link) ->
 
 what_has_been_written_still_leaves_at_a_shutdown_test() ->
     {{Peer, Ours}, Link} = Opened = open(#{dialogue => #{max_packet => 10000000}}),
-    Packet = iolist_to_binary(ecm_packet:encode(1, binary:copy(<<"x">>, 5000000))),
+    Packet = iolist_to_binary(ecm_link_packet:encode(1, binary:copy(<<"x">>, 5000000))),
     send(Opened, Packet),
     await_unsent(Ours),
     exit(Link, shutdown),
@@ -231,11 +231,11 @@ sessions_are_told_at_the_end_of_a_link_test_() ->
 
 told_at_the_end(End) ->
     {{Peer, _}, Link} = Opened = open(#{request => gives(self())}),
-    send(Opened, [ecm_packet:encode(Id, <<>>) || Id <- [1, 2, 3]]),
+    send(Opened, [ecm_link_packet:encode(Id, <<>>) || Id <- [1, 2, 3]]),
     Exchanges = [receive {request, _, {_, Id, _} = Exchange} -> Exchange end || Id <- [1, 2, 3]],
     [First | Held] = Exchanges,
     {Writer, 1, _} = First,
-    ecm_writer:answer(Writer, 1, 200, <<"first">>),
+    ecm_link_writer:answer(Writer, 1, 200, <<"first">>),
     ?assertEqual({1, <<"first">>}, ecm_link_pair:receive_content(Peer)),
     End(Opened),
     _ = reason_of_exit(Link),
@@ -251,7 +251,7 @@ fail({{Peer, _}, _} = Opened) ->
 what_was_answered_before_the_session_ended_is_not_dropped_test() ->
     Session = spawn(fun() ->
                             receive {request, Body, {Writer, Id, _}} ->
-                                    ecm_writer:answer(Writer, Id, 200, Body)
+                                    ecm_link_writer:answer(Writer, Id, 200, Body)
                             end
                     end),
     {{Peer, _}, Link} = Opened = open(#{request => gives(Session)}),

@@ -17,7 +17,7 @@ tls_test_() ->
 
 requests_are_answered(CertFile) ->
     {Opened, Tls} = open(CertFile, #{}),
-    Packet = iolist_to_binary(ecm_packet:encode(7, binary:copy(<<"x">>, 9000))),
+    Packet = iolist_to_binary(ecm_link_packet:encode(7, binary:copy(<<"x">>, 9000))),
     ok = ssl:send(Tls, [Packet, Packet]),
     ?assertEqual({ok, <<Packet/binary, Packet/binary>>}, ssl:recv(Tls, 2 * byte_size(Packet))),
     ecm_link_pair:stop(Opened),
@@ -27,7 +27,7 @@ requests_are_answered(CertFile) ->
 reading_goes_on(CertFile) ->
     {Opened, Tls} = open(CertFile, #{}),
     [begin
-         Packet = iolist_to_binary(ecm_packet:encode(N, <<"again">>)),
+         Packet = iolist_to_binary(ecm_link_packet:encode(N, <<"again">>)),
          ok = ssl:send(Tls, Packet),
          ?assertEqual({ok, Packet}, ssl:recv(Tls, byte_size(Packet)))
      end || N <- lists:seq(1, 100)],
@@ -35,9 +35,9 @@ reading_goes_on(CertFile) ->
 
 last_words_arrive(CertFile) ->
     {{_, Link} = Opened, Tls} = open(CertFile, #{dialogue => #{protocol => typed}}),
-    ok = ssl:send(Tls, ecm_packet:encode(1, <<>>)),
+    ok = ssl:send(Tls, ecm_link_packet:encode(1, <<>>)),
     Text = "error unexpected hello has to come first",
-    Expected = iolist_to_binary(ecm_packet:encode(0, Text)),
+    Expected = iolist_to_binary(ecm_link_packet:encode(0, Text)),
     ?assertEqual({ok, Expected}, ssl:recv(Tls, byte_size(Expected))),
     ?assertEqual({error, closed}, ssl:recv(Tls, 0)),
     ok = ssl:close(Tls),
@@ -59,7 +59,7 @@ a_peer_that_does_not_read(CertFile) ->
         open(CertFile, #{request => ecm_link_pair:answers(fun(_, _) -> {200, Answer} end),
                          max_waiting => 100000000, dialogue => #{max_packet => 2000000}},
              [{send_timeout, 50}]),
-    [ok = ssl:send(Tls, ecm_packet:encode(Id, <<>>)) || Id <- lists:seq(1, 20)],
+    [ok = ssl:send(Tls, ecm_link_packet:encode(Id, <<>>)) || Id <- lists:seq(1, 20)],
     ?assertMatch({shutdown, {send_failed, _}}, reason_of_exit(Link)),
     ?assertEqual(undefined, erlang:port_info(Ours)),
     close(Opened).
@@ -79,7 +79,7 @@ open(CertFile, Changes, SocketOptions) ->
     {Opened, Tls}.
 
 reads(CertFile) ->
-    fun() -> ecm_certificate:read(CertFile) end.
+    fun() -> ecm_link_certificate:read(CertFile) end.
 
 what_is_no_tls_ends_the_link_test() ->
     ecm_scratch:with_certificate(

@@ -49,7 +49,7 @@ client(_, Client) -> {200, iolist_to_binary(ecm_peer:name(Client))}.
 %% That of hello, or our own.
 the_smaller_limit_holds_for_answers_test() ->
     {{Peer, _}, _} = Opened = typed(#{request => answers(fun sized/2)}),
-    Longest = ecm_content:longest_body(4096),
+    Longest = ecm_link_content:longest_body(4096),
     send(Opened, 7, ["request\n", integer_to_binary(Longest)]),
     ?assertEqual({7, answer(Longest)}, receive_content(Peer)),
     send(Opened, 7, ["request\n", integer_to_binary(Longest + 1)]),
@@ -114,7 +114,7 @@ an_answered_request_is_in_flight_no_more_test() ->
     send(Opened, 7, "request\n"),
     {Writer, 7, _} = receive {request, _, Exchange} -> Exchange end,
     ?assertMatch(#{in_flight := 1}, ecm_link:info(Link)),
-    ecm_writer:answer(Writer, 7, 200, <<>>),
+    ecm_link_writer:answer(Writer, 7, 200, <<>>),
     receive_content(Peer),
     ?assertMatch(#{in_flight := 0}, ecm_link:info(Link)),
     stop(Opened).
@@ -153,7 +153,7 @@ what_is_answered_to_a_client_that_has_gone_is_carried_test() ->
     {Writer, 7, _} = receive {request, _, Exchange} -> Exchange end,
     send(Opened, 7, "close gone"),
     receive {gone, _} -> ok end,
-    ecm_writer:answer(Writer, 7, 200, <<"nobody's">>),
+    ecm_link_writer:answer(Writer, 7, 200, <<"nobody's">>),
     ?assertEqual({7, <<"answer 200\nnobody's">>}, receive_content(Peer)),
     stop(Opened).
 
@@ -250,7 +250,7 @@ when_ejabberd_stops_ecm_is_told_test() ->
     {Writer, 7, _} = receive {request, _, Exchange} -> Exchange end,
     exit(whereis(Watched), shutdown),
     ?assertEqual({0, <<"drain">>}, receive_content(Peer)),
-    ecm_writer:answer(Writer, 7, 200, <<"<body/>">>),
+    ecm_link_writer:answer(Writer, 7, 200, <<"<body/>">>),
     ?assertEqual({7, <<"answer 200\n<body/>">>}, receive_content(Peer)),
     stop(Opened).
 

@@ -31,30 +31,30 @@ properties_test_() ->
 %% The properties.
 
 any_content(Content) ->
-    case ecm_typed:parse(Content) of
+    case ecm_link_message:parse(Content) of
         {ok, #{type := _, words := _, fields := _}} -> true;
         {unknown, Type} -> is_binary(Type);
         {error, Fault} -> lists:member(Fault, ?FAULTS)
     end.
 
 request_by_table(Content) ->
-    ecm_typed:parse(Content) =:= ecm_typed:parse_by_table(Content).
+    ecm_link_message:parse(Content) =:= ecm_link_message:parse_by_table(Content).
 
 written_is_read({Type, Words, Fields, Body}) ->
     Written = write(Type, [Text || {Text, _} <- Words],
                     [{Key, Text} || {Key, Text, _} <- Fields], Body),
     Line = #{type => Type, words => [Meaning || {_, Meaning} <- Words],
              fields => maps:from_list([{Key, Meaning} || {Key, _, Meaning} <- Fields])},
-    ecm_typed:parse(iolist_to_binary(Written)) =:= {ok, with_body(Body, Line)}.
+    ecm_link_message:parse(iolist_to_binary(Written)) =:= {ok, with_body(Body, Line)}.
 
-write(Type, Words, Fields, none) -> ecm_typed:write(Type, Words, Fields);
-write(Type, Words, Fields, Body) -> ecm_typed:write(Type, Words, Fields, Body).
+write(Type, Words, Fields, none) -> ecm_link_message:write(Type, Words, Fields);
+write(Type, Words, Fields, Body) -> ecm_link_message:write(Type, Words, Fields, Body).
 
 with_body(none, Line) -> Line;
 with_body(Body, Line) -> Line#{body => Body}.
 
 keeps_rules({Options, Steps}) ->
-    Dialogue = ecm_dialogue:new(options(Options), 0),
+    Dialogue = ecm_link_connection:new(options(Options), 0),
     {Events, _, _} = lists:foldl(fun play/2, {[], Dialogue, 0}, Steps),
     closes_once(Events) andalso up_before_requests(Events) andalso plain_or_typed(Options, Events)
         andalso proven(Options, Steps, Events) andalso lists:all(fun is_said/1, Events).
@@ -64,20 +64,20 @@ play(Step, {Events, Dialogue, Now}) ->
     {Events ++ New, Next, Later}.
 
 step({passes, Time}, Dialogue, Now) ->
-    {Events, Next} = ecm_dialogue:tick(Now + Time, Dialogue),
+    {Events, Next} = ecm_link_connection:tick(Now + Time, Dialogue),
     {Events, Next, Now + Time};
 step(flood, Dialogue, Now) ->
     lists:foldl(fun play/2, {[], Dialogue, Now}, lists:duplicate(101, {0, <<"ping 1">>}));
 step(received, Dialogue, Now) ->
-    {[], ecm_dialogue:received(Now, Dialogue), Now};
+    {[], ecm_link_connection:received(Now, Dialogue), Now};
 step(drain, Dialogue, Now) ->
-    {Events, Next} = ecm_dialogue:drain(Dialogue),
+    {Events, Next} = ecm_link_connection:drain(Dialogue),
     {Events, Next, Now};
 step({fault, Reason}, Dialogue, Now) ->
-    {Events, Next} = ecm_dialogue:fault(Reason, Dialogue),
+    {Events, Next} = ecm_link_connection:fault(Reason, Dialogue),
     {Events, Next, Now};
 step(Packet, Dialogue, Now) ->
-    {Events, Next} = ecm_dialogue:packet(Packet, Now, Dialogue),
+    {Events, Next} = ecm_link_connection:packet(Packet, Now, Dialogue),
     {Events, Next, Now}.
 
 %% Nothing comes after `close', not even what is asked for later.
@@ -119,14 +119,14 @@ is_hello(_) -> false.
 
 %% What is said is what mod_ecm may say, and ECM understands it.
 is_said({send, Id, Content}) ->
-    {ok, #{type := Type}} = ecm_typed:parse(iolist_to_binary(Content)),
-    ecm_typed:comes(Type, ejabberd, Id);
+    {ok, #{type := Type}} = ecm_link_message:parse(iolist_to_binary(Content)),
+    ecm_link_message:comes(Type, ejabberd, Id);
 is_said(_) ->
     true.
 
 cuts_anywhere({Packets, Sizes}) ->
-    Stream = iolist_to_binary([ecm_packet:encode(Id, Content) || {Id, Content} <- Packets]),
-    decoded(cut(Stream, Sizes), ecm_packet:new(1000000)) =:= Packets.
+    Stream = iolist_to_binary([ecm_link_packet:encode(Id, Content) || {Id, Content} <- Packets]),
+    decoded(cut(Stream, Sizes), ecm_link_packet:new(1000000)) =:= Packets.
 
 cut(Stream, [Size | Sizes]) when Size < byte_size(Stream) ->
     <<Piece:Size/binary, Rest/binary>> = Stream,
@@ -137,7 +137,7 @@ cut(Stream, _) ->
 decoded([], _) ->
     [];
 decoded([Segment | Segments], Decoder) ->
-    {ok, Packets, Next} = ecm_packet:decode(Segment, Decoder),
+    {ok, Packets, Next} = ecm_link_packet:decode(Segment, Decoder),
     Packets ++ decoded(Segments, Next).
 
 %% What PropEr makes up.

@@ -26,12 +26,12 @@ prepare() ->
     Table = ecm_config:start([{hosts, global, [?HOST]}, {host, global, ?HOST}]),
     ok = ejabberd_c2s:host_up(?HOST),
     ok = ecm_c2s:add_hooks(),
-    ok = ecm_farewell:start(),
+    ok = ecm_c2s_farewell:start(),
     ok = ejabberd_hooks:add(filter_packet, ?MODULE, routed, 50),
     {Hooks, Sup, Table}.
 
 restore({Hooks, Sup, Table}) ->
-    [stop(Process) || Process <- [Hooks, Sup, whereis(ecm_farewell)]],
+    [stop(Process) || Process <- [Hooks, Sup, whereis(ecm_c2s_farewell)]],
     ecm_config:stop(Table).
 
 stop(Process) ->
@@ -59,7 +59,7 @@ start(Changes) ->
     proc_lib:spawn(fun() -> p1_server:enter_loop(xmpp_stream_in, [], state(Changes)) end).
 
 state(Changes) ->
-    Socket = xmpp_socket:new(ecm_stream, {ecm_stream, ?CLIENT}, [{xml_socket, true}]),
+    Socket = xmpp_socket:new(ecm_c2s_socket, {ecm_c2s_socket, ?CLIENT}, [{xml_socket, true}]),
     maps:merge(#{owner => self(), mod => ejabberd_c2s, socket => Socket,
                  socket_monitor => xmpp_socket:monitor(Socket), ip => ?CLIENT,
                  stream_state => established, stream_timeout => infinity,
@@ -99,7 +99,7 @@ ask({Session, Sid}, Rid, Attributes, Content) ->
     Text = [io_lib:format("<body rid='~B' sid='~s' ", [Rid, Sid]), Attributes,
             " xmlns='http://jabber.org/protocol/httpbind'>", Content, "</body>"],
     Body = iolist_to_binary(Text),
-    {ok, Head, Unread} = ecm_body:head(Body),
+    {ok, Head, Unread} = ecm_bosh_body:head(Body),
     ecm_c2s:request(Session, Nonce, {Head, Unread, byte_size(Body)}, exchange(Rid)).
 
 %% @doc Returns the exchange of the request with this RID.

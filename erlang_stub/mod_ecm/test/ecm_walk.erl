@@ -42,9 +42,9 @@ new(Client) ->
                                             els => []},
                                           maps:with([hold, wait, ack], Client))),
     Options = ecm_conversation:options(maps:get(limits, Client, #{})),
-    {[], New} = ecm_session:new(Body, ecm_conversation:exchange(1), <<"SID">>, Options, 0),
+    {[], New} = ecm_bosh:new(Body, ecm_conversation:exchange(1), <<"SID">>, Options, 0),
     {[{answer, _, 200, _}], Begun} =
-        ecm_session:flush(0, ecm_conversation:send(<<"<e0/>">>, New)),
+        ecm_bosh:flush(0, ecm_conversation:send(<<"<e0/>">>, New)),
     #walk{session = Begun, client = Client}.
 
 %% @doc Returns whether the client has been silent for too long.
@@ -73,14 +73,14 @@ step({break, Nth}, #walk{exchanges = Exchanges} = Walk) ->
     with(Nth, maps:keys(Exchanges), fun break/2, Walk);
 step({say, Els}, Walk) ->
     #walk{session = Session, now = Now} = Said = say(Els, Walk),
-    limit(happened(ecm_session:flush(Now, Session), Said));
+    limit(happened(ecm_bosh:flush(Now, Session), Said));
 step({keep, Els}, Walk) ->
     say(Els, Walk);
 step({pass, Seconds}, #walk{session = Session, now = Now} = Walk) ->
-    case ecm_session:deadline(Session) of
+    case ecm_bosh:deadline(Session) of
         Due when Due =< Now + Seconds * 1000 ->
             Then = max(Due, Now),
-            happened(ecm_session:timeout(Then, Session), Walk#walk{now = Then});
+            happened(ecm_bosh:timeout(Then, Session), Walk#walk{now = Then});
         _ ->
             Walk#walk{now = Now + Seconds * 1000}
     end.
@@ -111,7 +111,7 @@ finish(#walk{asked = Asked, exchanges = Exchanges} = Walk) ->
 close(#walk{over = true}) ->
     true;
 close(#walk{session = Session, now = Now} = Walk) ->
-    {Actions, Closed} = ecm_session:close(<<"system-shutdown">>, Now, Session),
+    {Actions, Closed} = ecm_bosh:close(<<"system-shutdown">>, Now, Session),
     #walk{exchanges = Left, over = Over} = happened({Actions, Closed}, Walk),
     Over = map_size(Walk#walk.exchanges) > 0,
     map_size(Left) =:= 0.
@@ -121,7 +121,7 @@ close(#walk{session = Session, now = Now} = Walk) ->
 leave(#walk{over = false} = Walk) ->
     leave(step({pass, 1000}, Walk));
 leave(#walk{session = Session, client = Client, made = Made, next_down = Down} = Walk) ->
-    Left = [number(El) || El <- ecm_session:undelivered(Session)],
+    Left = [number(El) || El <- ecm_bosh:undelivered(Session)],
     Got = lists:append([numbers(Content) || Content <- maps:values(Walk#walk.answers)]),
     Seen = [N || not is_map_key(ack, Client), {Rid, Numbers} <- Walk#walk.lost, Rid < Made,
                  N <- Numbers],
@@ -171,18 +171,18 @@ make(Body, #walk{under_way = UnderWay, next_exchange = Exchange} = Walk) ->
 
 arrive({Exchange, #{rid := Rid} = Body} = Request, Walk) ->
     #walk{under_way = UnderWay, exchanges = Exchanges, session = Session, now = Now} = Walk,
-    happened(ecm_session:request(Body, exchange(Exchange, Walk), Now, Session), Walk#walk{
+    happened(ecm_bosh:request(Body, exchange(Exchange, Walk), Now, Session), Walk#walk{
         under_way = UnderWay -- [Request],
         come = lists:usort([Rid | Walk#walk.come]),
         exchanges = Exchanges#{Exchange => {Rid, listens}}}).
 
 vanish(Exchange, #walk{session = Session, now = Now, exchanges = Exchanges} = Walk) ->
-    happened(ecm_session:gone(exchange(Exchange, Walk), Now, Session),
+    happened(ecm_bosh:gone(exchange(Exchange, Walk), Now, Session),
              Walk#walk{exchanges = maps:remove(Exchange, Exchanges)}).
 
 %% If there is no answer to be had at once, there will be none.
 half_close(Exchange, #walk{session = Session, now = Now} = Walk) ->
-    Told = happened(ecm_session:half_closed(exchange(Exchange, Walk), Now, Session), Walk),
+    Told = happened(ecm_bosh:half_closed(exchange(Exchange, Walk), Now, Session), Walk),
     Told#walk{exchanges = maps:remove(Exchange, Told#walk.exchanges)}.
 
 break(Exchange, #walk{exchanges = Exchanges} = Walk) ->
@@ -202,13 +202,13 @@ say(Els, #walk{next_down = Down} = Walk) ->
 send(N, #walk{session = Session, client = Client} = Walk) ->
     Text = binary:copy(<<"x">>, of_these(N, maps:get(sizes, Client, [0]))),
     El = iolist_to_binary(io_lib:format("<e~B>~s</e~B>", [N, Text, N])),
-    {Actions, Next} = ecm_session:send(El, Session),
+    {Actions, Next} = ecm_bosh:send(El, Session),
     lists:foldl(fun act/2, Walk#walk{session = Next}, Actions).
 
 limit(#walk{over = true} = Walk) ->
     Walk;
 limit(#walk{session = Session} = Walk) ->
-    happened(ecm_session:limit(Session), Walk).
+    happened(ecm_bosh:limit(Session), Walk).
 
 %% What comes of it.
 

@@ -61,6 +61,6 @@ nothing_is_part_of_the_request_test() ->
 
 els(Inside) ->
     {ok, _, Content} =
-        ecm_body:head(iolist_to_binary(["<body rid='1' xmlns='http://jabber.org/protocol/httpbind'>",
+        ecm_bosh_body:head(iolist_to_binary(["<body rid='1' xmlns='http://jabber.org/protocol/httpbind'>",
                                         Inside, "</body>"])),
-    ecm_body:els(Content).
+    ecm_bosh_body:els(Content).

@@ -138,7 +138,7 @@ session_options(Opts) ->
 
 %% Of the whole body of a request.
 max_stanza_size_is_the_limit_of_a_request_test_() ->
-    Request = ecm_packet:encode(7, binary:copy(<<" ">>, 100)),
+    Request = ecm_link_packet:encode(7, binary:copy(<<" ">>, 100)),
     running([?_assertEqual({Size, Condition}, {Size, condition([{protocol, auto}, {max_stanza_size, Size}], Request)})
              || {Size, Condition} <- [{99, <<"policy-violation">>}, {100, <<"bad-request">>},
                                       {infinity, <<"bad-request">>}]]).
@@ -175,8 +175,8 @@ after_announcing(Length, Opts, Size) ->
     string:slice(Reason, 0, Size).
 
 protocol_is_that_of_a_link_test_() ->
-    Opening = ecm_packet:encode(0, ecm_link_pair:hello(4096)),
-    Request = ecm_packet:encode(7, <<"<body>">>),
+    Opening = ecm_link_packet:encode(0, ecm_link_pair:hello(4096)),
+    Request = ecm_link_packet:encode(7, <<"<body>">>),
     running([?_assertEqual({Opts, Begin}, {Opts, answer(Opts, Sent, byte_size(Begin))})
              || {Opts, Sent, Begin} <-
                     [{[], Opening, <<"hello version=1 role=ejabberd">>},
@@ -204,7 +204,7 @@ the_times_are_those_of_a_link_test_() ->
 
 said_first(Opts) ->
     {{Peer, _} = Pair, Link} = accepted(Opts),
-    ok = gen_tcp:send(Peer, ecm_packet:encode(0, ecm_link_pair:hello(4096))),
+    ok = gen_tcp:send(Peer, ecm_link_packet:encode(0, ecm_link_pair:hello(4096))),
     {0, <<"hello ", _/binary>>} = ecm_link_pair:receive_content(Peer),
     {0, Said} = ecm_link_pair:receive_content(Peer),
     stop(Pair, Link),
@@ -213,7 +213,7 @@ said_first(Opts) ->
 a_link_has_the_name_of_its_node_test_() ->
     Hello = iolist_to_binary(["hello version=1 role=ejabberd instance=",
                               atom_to_list(node()), " max-packet=1048576 nonce="]),
-    Opening = ecm_packet:encode(0, ecm_link_pair:hello(4096)),
+    Opening = ecm_link_packet:encode(0, ecm_link_pair:hello(4096)),
     running([?_assertEqual(Hello, answer([], Opening, byte_size(Hello)))]).
 
 tls_test_() ->
@@ -223,7 +223,7 @@ has_tls(CertFile) ->
     {ok, _} = application:ensure_all_started(ssl),
     {{Peer, _} = Pair, Link} = accepted([{tls, true}, {certfile, CertFile}]),
     {ok, Tls} = ssl:connect(Peer, [{verify, verify_none}, {active, false}, binary]),
-    ok = ssl:send(Tls, ecm_packet:encode(0, ecm_link_pair:hello(4096))),
+    ok = ssl:send(Tls, ecm_link_packet:encode(0, ecm_link_pair:hello(4096))),
     ?assertMatch({ok, <<"hello ">>}, begin {ok, _} = ssl:recv(Tls, 32), ssl:recv(Tls, 6) end),
     stop(Pair, Link).
 
@@ -263,7 +263,7 @@ a_link_begins_to_stop_with_ejabberd_test_() ->
 
 stops_with(Name) ->
     {{Peer, _} = Pair, Link} = accepted([]),
-    ok = gen_tcp:send(Peer, ecm_packet:encode(0, ecm_link_pair:hello(4096))),
+    ok = gen_tcp:send(Peer, ecm_link_packet:encode(0, ecm_link_pair:hello(4096))),
     {0, <<"hello ", _/binary>>} = ecm_link_pair:receive_content(Peer),
     exit(whereis(Name), shutdown),
     ?assertEqual({0, <<"drain">>}, ecm_link_pair:receive_content(Peer)),
@@ -350,7 +350,7 @@ listens_to(Host) ->
     ejabberd_hooks:run(host_up, [<<"three.example">>]),
     ?assertEqual([{10, ecm_c2s, handle_info}], hooks(c2s_handle_info, Host)),
     ?assertEqual([{110, ecm_c2s, terminated}], hooks(c2s_terminated, Host)),
-    ?assertEqual([{50, ecm_porter, auth_result}], hooks(c2s_auth_result, Host)).
+    ?assertEqual([{50, ecm_c2s_admission, auth_result}], hooks(c2s_auth_result, Host)).
 
 hooks(Hook, Host) ->
     [{_, Hooks}] = ets:lookup(hooks, {Hook, Host}),

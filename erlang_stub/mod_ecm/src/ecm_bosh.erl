@@ -1,0 +1,429 @@
+%% SPDX-License-Identifier: GPL-2.0-or-later
+
+%% @doc A BOSH session (XEP-0124, XEP-0206; sections are those of XEP-0124): requests and the time
+%% go in, and actions come out. Pure: no process, no clock, no socket.
+%%
+%% Requests are brought into the order of their RIDs, and the content of each is delivered
+%% (ecm_bosh_window). Then it is held: until there is something for the client, or the client has
+%% waited long enough, or too many are held. Answers go out in the order of the RIDs, too, and are
+%% remembered for a client that has not got them.
+%%
+%% What waits for the client is never put into an answer that nobody waits for. A client that has
+%% vanished from a request gets it when it repeats that request, or makes the next one. An answer
+%% has as much of it as the request's exchange can carry; what is too long for that alone is
+%% bounced.
+%%
+%% Of a request that has come, only the start tag has been read: its RID has to be in the window. What
+%% is in it is read when its turn comes (ecm_bosh_turn).
+
+-module(ecm_bosh).
+
+-export([asleep/1, awake/1, close/3, deadline/1, flush/2, gone/3, half_closed/3, last_word/1, limit/1, new/5,
+         request/4, send/2, timeout/2, undelivered/1, violate/3]).
+-export_type([action/0, exchange/0, ms/0, options/0, session/0]).
+
+-type exchange() :: ecm_bosh_window:exchange().
+%% A time, or how long, in milliseconds.
+-type ms() :: integer().
+-type options() :: ecm_bosh_terms:options().
+
+%% What the caller does, in this order. `restart' begins the XMPP stream anew. With `over' the
+%% session is at its end: the client has terminated it, or has been silent for too long, or has
+%% been told that we have closed it, or has broken the rules, with the condition that it was told.
+-type action() ::
+    {answer, exchange(), ecm_bosh_answer:status(), Body :: iodata()} |
+    {deliver, Els :: [tuple()]} |
+    ecm_bosh_deliveries:bounce() |
+    restart |
+    {over, terminated | inactive | closed | Condition :: binary()}.
+
+%% The last one is the first in `actions', those of the call under way.
+-record(session, {
+    agreement :: ecm_bosh_terms:agreement(),
+    requests :: ecm_bosh_window:requests(),
+    deliveries = ecm_bosh_deliveries:new() :: ecm_bosh_deliveries:deliveries(),
+    keys :: ecm_bosh_keys:keys(),
+    expires :: ms(),  % if no request is held then
+    poll = never :: ecm_bosh_overactivity:poll(),
+    phase :: phase(),
+    actions = [] :: [action()]
+}).
+
+%% While it is `telling', the attributes of the next answer, as at the beginning. While it is
+%% `closing', nobody has been told yet.
+-type phase() ::
+    {telling, [{binary(), iodata()}]} | running |
+    {closing, ecm_bosh_answer:condition()} | {ended, ecm_bosh_answer:condition()}.
+
+-opaque session() :: #session{}.
+
+%% @doc Creates a session, at the request for it (7.1). `Sid' names it.
+-spec new(ecm_bosh_body:body(), exchange(), Sid :: binary(), options(), Now :: ms()) ->
+    {[action()], session()} | {error, Answer :: {ecm_bosh_answer:status(), Body :: iodata()}}.
+new(Body, Exchange, Sid, Options, Now) ->
+    case ecm_bosh_terms:new(Body, Options) of
+        {ok, Agreement} -> done(create(Body, Exchange, Sid, Agreement, Now));
+        {error, Condition} ->
+            Answer = ecm_bosh_answer:terminate(Condition, [], is_map_key(ver, Body)),
+            {error, ecm_bosh_answer:content(Answer)}
+    end.
+
+-spec create(ecm_bosh_body:body(), exchange(), binary(), ecm_bosh_terms:agreement(), ms()) -> session().
+create(#{rid := Rid} = Body, Exchange, Sid, Agreement, Now) ->
+    {ok, Keys} = ecm_bosh_keys:next(Body, ecm_bosh_keys:new()),
+    deliver(Body, #session{
+        agreement = Agreement,
+        requests = ecm_bosh_window:new(Rid, {Exchange, Now + ecm_bosh_terms:first_wait(Agreement)},
+                                    ecm_bosh_terms:remembered(Agreement)),
+        keys = Keys,
+        expires = Now + ecm_bosh_terms:inactivity(Agreement),
+        phase = {telling, ecm_bosh_terms:attributes(Sid, Body, Agreement)}
+    }).
+
+%% @doc Takes a request of the client.
+-spec request(ecm_bosh_window:request(), exchange(), Now :: ms(), session()) ->
+    {[action()], session()}.
+request(Request, Exchange, Now, #session{agreement = Agreement} = Session) ->
+    Holder = {Exchange, Now + ecm_bosh_terms:wait(Agreement)},
+    Permitted = ecm_bosh_terms:permitted(Request, Agreement),
+    done(settle(Now, received(Permitted, Holder, Now, Session))).
+
+%% @doc Ends the session because of a request that nothing more can be made of.
+-spec violate(Condition :: binary(), exchange(), session()) -> {[action()], session()}.
+violate(_, Exchange, #session{phase = {ended, Condition}} = Session) ->
+    done(tell({Exchange, 0}, terminate(Condition, [], Session), Session));
+violate(Condition, Exchange, Session) ->
+    done(violated(Condition, {Exchange, 0}, Session)).
+
+%% @doc Takes notice that the client of a request has vanished.
+-spec gone(exchange(), Now :: ms(), session()) -> {[action()], session()}.
+gone(Exchange, Now, #session{requests = Requests} = Session) ->
+    case ecm_bosh_window:gone(Exchange, Requests) of
+        {ok, Left} -> done(expire(Now, Session#session{requests = Left}));
+        none -> done(Session)
+    end.
+
+%% @doc Takes notice that the client of a request has closed its end of the connection. Perhaps it reads
+%% an answer, perhaps it has gone: so it is answered at once, with nothing of what waits. Nothing is
+%% told to it where another request has to be answered before.
+-spec half_closed(exchange(), Now :: ms(), session()) -> {[action()], session()}.
+half_closed(Exchange, Now, #session{requests = Requests} = Session) ->
+    case ecm_bosh_window:oldest(Requests) of
+        {_, {Exchange, _}} -> done(settle(Now, respond([], Now, Session)));
+        _ -> gone(Exchange, Now, Session)
+    end.
+
+%% @doc Lets an element, encoded, wait for the client.
+-spec send(ecm_bosh_outbox:el(), session()) -> {[action()], session()}.
+send(El, #session{agreement = Agreement, deliveries = Deliveries} = Session) ->
+    {Bounces, Next} = ecm_bosh_deliveries:add(El, Agreement, Deliveries),
+    {Bounces, Session#session{deliveries = Next}}.
+
+%% @doc Gives what waits to the requests that are held.
+-spec flush(Now :: ms(), session()) -> {[action()], session()}.
+flush(Now, Session) ->
+    done(settle(Now, Session)).
+
+%% @doc Ends the session where more elements wait than may: its client does not come, or does not
+%% confirm them.
+-spec limit(session()) -> {[action()], session()}.
+limit(#session{phase = running, agreement = Agreement, requests = Requests} = Session) ->
+    Forgotten = ecm_bosh_window:forgotten(Requests),
+    Condition = <<"policy-violation">>,
+    case ecm_bosh_deliveries:is_too_much(Forgotten, Agreement, Session#session.deliveries) of
+        true -> done(finish(terminate(Condition, [], Session), Condition, Condition, Session));
+        false -> done(Session)
+    end;
+limit(Session) -> done(Session).
+
+%% @doc Does what is due. Nothing is due before the deadline.
+-spec timeout(Now :: ms(), session()) -> {[action()], session()}.
+timeout(_, #session{phase = {ended, _}} = Session) -> done(Session);
+timeout(Now, Session) ->
+    done(expired(Now, recover(Now, settle(Now, in_order(Now, Session))))).
+
+%% @doc Returns the next time at which something is due.
+-spec deadline(session()) -> ms() | infinity.
+deadline(#session{phase = {ended, _}}) -> infinity;
+deadline(#session{requests = Requests, expires = Expires}) ->
+    Next = ecm_bosh_window:next_due(Requests),
+    case ecm_bosh_window:held(Requests) of
+        {[], []} -> min(Expires, Next);
+        {Open, Early} -> lists:min([Next | [Until || {_, Until} <- Open ++ Early]])
+    end.
+
+%% @doc Ends the session. Clients that wait for an answer are told, and what waits goes with that;
+%% if there is none, the next request is told. A condition is that of an error (17.2): with
+%% `remote-stream-error', the error itself has to be among what was sent.
+-spec close(ecm_bosh_answer:condition(), Now :: ms(), session()) -> {[action()], session()}.
+close(_, _, #session{phase = {ended, _}} = Session) ->
+    done(Session);
+close(Condition, Now, Session) ->
+    done(settle(Now, Session#session{phase = {closing, Condition}})).
+
+%% @doc Returns the elements that the client may not have received, the oldest first: those in
+%% answers after which it has made no request, and those that still wait.
+-spec undelivered(session()) -> [ecm_bosh_outbox:el()].
+undelivered(#session{deliveries = Deliveries}) -> ecm_bosh_deliveries:left(Deliveries).
+
+%% @doc Returns the answer to a request that comes after the end, if it says more than that there is
+%% no such session: why this side has ended it. It is said for as long as the client might have been
+%% silent.
+-spec last_word(session()) -> {ecm_bosh_answer:answer(), ms()} | none.
+last_word(#session{phase = {Phase, Condition}, deliveries = Deliveries} = Session)
+  when Phase =/= telling, Condition =/= undefined, Condition =/= <<"item-not-found">> ->
+    Errors = ecm_bosh_deliveries:errors(Deliveries),
+    {terminate(Condition, Errors, Session), ecm_bosh_terms:inactivity(Session#session.agreement)};
+last_word(_) -> none.
+
+-spec done(session()) -> {[action()], session()}.
+done(#session{actions = Actions} = Session) ->
+    {lists:reverse(Actions), Session#session{actions = []}}.
+
+%% @doc Returns a session in fewer words of memory: in a list, without what is seldom there.
+-spec asleep(session()) -> Asleep :: [term()].
+asleep(#session{deliveries = Deliveries, poll = never, phase = running, keys = Keys,
+                agreement = Agreement, expires = Expires, requests = Requests}) ->
+    [Agreement, ecm_bosh_deliveries:asleep(Deliveries), Keys, Expires | ecm_bosh_window:asleep(Requests)];
+asleep(Session) -> [Session].
+
+%% @doc Returns it as it was.
+-spec awake(Asleep :: [term()]) -> session().
+awake([Agreement, Deliveries, Keys, Expires | Requests]) ->
+    #session{agreement = Agreement, deliveries = ecm_bosh_deliveries:awake(Deliveries), keys = Keys,
+             expires = Expires, phase = running, requests = ecm_bosh_window:awake(Requests)};
+awake([Session]) -> Session.
+
+%% A request has come. A repeated one that was answered gets the same bytes again (14.3).
+
+-spec received(ecm_bosh_window:request(), ecm_bosh_window:holder(), ms(), session()) -> session().
+received(Body, {{_, _, Limit}, _} = Holder, Now, Session) ->
+    #session{phase = Phase, requests = Requests, keys = Keys} = Session,
+    case {Phase, ecm_bosh_repetition:found(Body, Limit, Requests, Keys)} of
+        {{ended, _}, {answered, Answer}} -> tell(Holder, Answer, Session);
+        {{ended, Condition}, _} -> tell(Holder, terminate(Condition, [], Session), Session);
+        {_, new} -> added(Body, Holder, Now, Session);
+        {_, {answered, Answer}} -> pause(Body, Now, expire(Now, tell(Holder, Answer, Session)));
+        {_, {fault, Condition}} -> violated(Condition, Holder, Session);
+        {_, _} -> superseded(Body, Holder, Session)
+    end.
+
+%% Repeated and not answered yet: the answer will go to the new holder, and the old one must not
+%% wait for it any longer (14.3).
+-spec superseded(ecm_bosh_window:request(), ecm_bosh_window:holder(), session()) -> session().
+superseded(#{rid := Rid}, Holder, #session{requests = Requests} = Session) ->
+    {Old, Held} = ecm_bosh_window:hold(Rid, Holder, Requests),
+    tell(Old, ecm_bosh_answer:recoverable(), Session#session{requests = Held}).
+
+-spec added(ecm_bosh_window:request(), ecm_bosh_window:holder(), ms(), session()) -> session().
+added(Body, Holder, Now, #session{requests = Requests, agreement = Agreement} = Session) ->
+    case ecm_bosh_overactivity:fault(Body, Now, Session#session.poll, Requests, Agreement) of
+        none ->
+            Added = ecm_bosh_window:add(Body, Holder, Requests),
+            in_order(Now, Session#session{requests = Added});
+        Condition ->
+            violated(Condition, Holder, Session)
+    end.
+
+%% Takes the requests whose turn it is.
+-spec in_order(ms(), session()) -> session().
+in_order(_, #session{phase = {ended, _}} = Session) ->
+    Session;
+in_order(Now, #session{requests = Requests, keys = Keys} = Session) ->
+    case ecm_bosh_turn:next(Now, Requests, Keys) of
+        {ok, Body, Left, Next} ->
+            in_order(Now, take(Body, Now, Session#session{requests = Left, keys = Next}));
+        {fault, Condition, Holder, Left} ->
+            violated(Condition, Holder, Session#session{requests = Left});
+        none ->
+            Session
+    end.
+
+-spec take(ecm_bosh_body:body(), ms(), session()) -> session().
+take(Body, Now, #session{phase = Phase, agreement = Agreement, deliveries = All} = Session) ->
+    Poll = ecm_bosh_overactivity:poll(Body, ecm_bosh_deliveries:has_nothing(All), Now, Agreement),
+    Confirmed = Session#session{poll = Poll, deliveries = ecm_bosh_deliveries:confirm(Body, All)},
+    case {Phase, Body} of
+        {{closing, _}, _} -> Confirmed;
+        {_, #{type := terminate}} -> terminated(deliver(Body, Confirmed));
+        {_, #{pause := _}} -> paused(Body, Now, deliver(Body, Confirmed));
+        {_, _} ->
+            Told = report(Body, Now, deliver(Body, Confirmed)),
+            keep(ecm_bosh_terms:hold(Agreement), Now, Told)
+    end.
+
+%% All requests are answered, with nothing in the answer to this one (10).
+-spec paused(ecm_bosh_body:body(), ms(), session()) -> session().
+paused(Body, Now, Session) ->
+    pause(Body, Now, respond([], Now, keep(1, Now, Session))).
+
+%% The client is told at once of an answer that it has missed.
+-spec report(ecm_bosh_body:body(), ms(), session()) -> session().
+report(Body, Now, #session{deliveries = Deliveries} = Session) ->
+    case ecm_bosh_deliveries:report(Body, Now, Deliveries) of
+        [] -> Session;
+        Attrs -> respond(Now, Session#session{phase = {telling, Attrs ++ attributes(Session)}})
+    end.
+
+%% At a restart, elements are ignored (XEP-0206, section 5).
+-spec deliver(ecm_bosh_body:body(), session()) -> session().
+deliver(#{restart := true}, Session) -> act(restart, Session);
+deliver(#{els := [_ | _] = Els}, Session) -> act({deliver, Els}, Session);
+deliver(_, Session) -> Session.
+
+%% Until the next answer, the client may be silent for another time.
+-spec pause(ecm_bosh_body:body(), ms(), session()) -> session().
+pause(#{pause := Pause}, Now, Session) -> Session#session{expires = Now + Pause * 1000};
+pause(_, _, Session) -> Session.
+
+%% Answers the oldest requests until as many are open as may be.
+-spec keep(Open :: non_neg_integer(), ms(), session()) -> session().
+keep(Open, Now, #session{requests = Requests} = Session) ->
+    case ecm_bosh_window:open(Requests) > Open of
+        true -> keep(Open, Now, respond(Now, Session));
+        false -> Session
+    end.
+
+%% Answers what can be answered.
+-spec settle(ms(), session()) -> session().
+settle(Now, #session{phase = Phase, requests = Requests} = Session) ->
+    {Open, Early} = ecm_bosh_window:held(Requests),
+    case {Phase, Open ++ Early} of
+        {{ended, _}, _} -> Session;
+        {{closing, _}, []} -> Session;
+        {{closing, Condition}, _} -> closed(Condition, Session);
+        {_, _} -> give(Now, Open, Session)
+    end.
+
+-spec give(ms(), Held :: [ecm_bosh_window:holder()], session()) -> session().
+give(Now, Held, #session{deliveries = Deliveries} = Session) ->
+    HasNothing = ecm_bosh_deliveries:has_nothing(Deliveries),
+    IsDue = fun({_, Until}) -> not HasNothing orelse Until =< Now end,
+    case lists:any(IsDue, Held) of
+        true -> settle(Now, respond(Now, Session));
+        false -> Session
+    end.
+
+%% Answers the oldest open request with what waits, if its client is there.
+-spec respond(ms(), session()) -> session().
+respond(Now, #session{requests = Requests, deliveries = Deliveries} = Session) ->
+    Agreement = Session#session.agreement,
+    case ecm_bosh_window:oldest(Requests) of
+        {_, gone} ->
+            respond([], Now, Session);
+        {_, {{_, _, Limit}, _}} ->
+            [Room, Most] = [ecm_bosh_answer:room(Limit, Attrs) || Attrs <- [attributes(Session), []]],
+            {Els, Bounces, Left} = ecm_bosh_deliveries:take(Room, Most, Agreement, Deliveries),
+            respond(Els, Now, lists:foldl(fun act/2, Session#session{deliveries = Left}, Bounces))
+    end.
+
+%% Answers the oldest open request with these elements.
+-spec respond([ecm_bosh_outbox:el()], ms(), session()) -> session().
+respond(Els, Now, #session{requests = Requests, deliveries = Deliveries} = Session) ->
+    Answer = ecm_bosh_answer:payload(attributes(Session), Els),
+    {Rid, _} = ecm_bosh_window:oldest(Requests),
+    Given = ecm_bosh_deliveries:given(Rid, Els, Now, Deliveries),
+    expire(Now, answer(Answer, Session#session{phase = running, deliveries = Given})).
+
+%% Those of the answer to the oldest open request. It says up to which RID all requests have been
+%% received, unless that is its own (9.1).
+-spec attributes(session()) -> [{binary(), iodata()}].
+attributes(#session{phase = {telling, Attrs}}) ->
+    Attrs;
+attributes(#session{agreement = Agreement, requests = Requests}) ->
+    [{<<"ack">>, integer_to_binary(ecm_bosh_window:last(Requests))}
+     || ecm_bosh_window:open(Requests) > 1, ecm_bosh_terms:acknowledges(Agreement)].
+
+%% Answers the oldest open request.
+-spec answer(ecm_bosh_answer:answer(), session()) -> session().
+answer(Answer, #session{requests = Requests, agreement = Agreement} = Session) ->
+    {_, Holder} = ecm_bosh_window:oldest(Requests),
+    Max = ecm_bosh_terms:limit(max_waiting_size, Agreement),
+    tell(Holder, Answer, Session#session{requests = ecm_bosh_window:answer(Answer, Max, Requests)}).
+
+-spec tell(ecm_bosh_window:holder(), ecm_bosh_answer:answer(), session()) -> session().
+tell(gone, _, Session) -> Session;
+tell({Exchange, _}, Answer, Session) ->
+    {Status, Content} = ecm_bosh_answer:content(Answer),
+    act({answer, Exchange, Status, Content}, Session).
+
+-spec act(action(), session()) -> session().
+act(Action, #session{actions = Actions} = Session) ->
+    Session#session{actions = [Action | Actions]}.
+
+%% From now on the client may be silent for as long as usual, if nothing is held (10).
+-spec expire(ms(), session()) -> session().
+expire(Now, #session{agreement = Agreement} = Session) ->
+    Session#session{expires = Now + ecm_bosh_terms:inactivity(Agreement)}.
+
+%% An early request that has waited long enough cannot be answered before the missing one. Its
+%% client is asked to repeat both (17.3); the request itself is kept, for clients that only repeat
+%% the missing one.
+-spec recover(ms(), session()) -> session().
+recover(Now, #session{requests = Requests} = Session) ->
+    case ecm_bosh_window:due(Now, Requests) of
+        {[], _} -> Session;
+        {Holders, Left} ->
+            Kept = Session#session{requests = Left},
+            expire(Now, tell_all(Holders, ecm_bosh_answer:recoverable(), Kept))
+    end.
+
+-spec tell_all([ecm_bosh_window:holder()], ecm_bosh_answer:answer(), session()) -> session().
+tell_all(Holders, Answer, Session) ->
+    lists:foldl(fun(Holder, Told) -> tell(Holder, Answer, Told) end, Session, Holders).
+
+-spec expired(ms(), session()) -> session().
+expired(Now, #session{expires = Expires, requests = Requests} = Session) ->
+    case Now >= Expires andalso ecm_bosh_window:held(Requests) =:= {[], []} of
+        true -> finish(empty, <<"item-not-found">>, inactive, Session);
+        false -> Session
+    end.
+
+%% The end, by the client. The oldest request that is held is told, the others get an empty answer
+%% (13).
+-spec terminated(session()) -> session().
+terminated(Session) ->
+    Told = answer_first(fun(_) -> terminate(undefined, [], Session) end, empty, Session),
+    finish(empty, <<"item-not-found">>, terminated, Told).
+
+%% The end, by this side. What waits goes with the first answer, as far as it has room beside the error;
+%% and is left nevertheless: many clients look at nothing else when they are told of an end.
+-spec closed(ecm_bosh_answer:condition(), session()) -> session().
+closed(Condition, #session{deliveries = Deliveries} = Session) ->
+    First = fun(Room) -> terminate(Condition, ecm_bosh_deliveries:ending(Room, Deliveries), Session) end,
+    Others = terminate(Condition, [], Session),
+    finish(Others, Condition, closed, answer_first(First, Others, Session)).
+
+%% The end, by a fault. The request that broke the rules is told how; those that are held at the
+%% same time, why they end too (17.2).
+-spec violated(Condition :: binary(), ecm_bosh_window:holder(), session()) -> session().
+violated(Condition, Holder, Session) ->
+    Told = tell(Holder, terminate(Condition, [], Session), Session),
+    finish(terminate(<<"other-request">>, [], Session), Condition, Condition, Told).
+
+-spec terminate(ecm_bosh_answer:condition(), [El :: iodata()], session()) -> ecm_bosh_answer:answer().
+terminate(Condition, Els, #session{agreement = Agreement}) ->
+    ecm_bosh_answer:terminate(Condition, Els, ecm_bosh_terms:knows_conditions(Agreement)).
+
+%% Answers the oldest open request that somebody waits for, if there is one, with what `First' makes of
+%% the room for elements there; those before: `Others'.
+-spec answer_first(First :: fun((integer()) -> ecm_bosh_answer:answer()), Others :: ecm_bosh_answer:answer(),
+                   session()) -> session().
+answer_first(First, Others, #session{requests = Requests} = Session) ->
+    case ecm_bosh_window:oldest(Requests) of
+        none -> Session;
+        {_, gone} -> answer_first(First, Others, answer(Others, Session));
+        {_, {{_, _, Limit}, _}} -> answer(First(ecm_bosh_answer:room_at_end(Limit)), Session)
+    end.
+
+%% Answers all requests. Later ones will be told the condition.
+-spec finish(ecm_bosh_answer:answer(), ecm_bosh_answer:condition(), term(), session()) -> session().
+finish(Answer, Condition, Reason, #session{requests = Requests} = Session) ->
+    case ecm_bosh_window:oldest(Requests) of
+        none ->
+            {_, Early} = ecm_bosh_window:held(Requests),
+            Told = tell_all(Early, Answer, Session),
+            act({over, Reason}, Told#session{phase = {ended, Condition}});
+        {_, _} ->
+            finish(Answer, Condition, Reason, answer(Answer, Session))
+    end.

@@ -1,0 +1,288 @@
+%% SPDX-License-Identifier: GPL-2.0-or-later
+
+%% @doc The body, the XML element that every BOSH request and answer consists of (XEP-0124,
+%% section 6; for XMPP: XEP-0206). Pure: bytes in, a map out; attributes and stanzas in, bytes out.
+%%
+%% It is read in two steps. Its start tag says which session it is for, so it is read where the
+%% request comes in; its stanzas are that session's, faults in them included. Nothing makes an atom
+%% of what a client sends.
+
+-module(ecm_bosh_body).
+
+-export([els/1, encode/1, head/1, write/2]).
+-export_type([body/0, content/0, fault/0, head/0, xmlel/0]).
+
+%% As in fxml.hrl, which every distribution keeps in a folder of another name.
+-record(xmlel, {name :: binary(),
+                attrs = [] :: [{binary(), binary()}],
+                children = [] :: [xmlel() | {xmlcdata, binary()}]}).
+
+-type xmlel() :: #xmlel{}.
+
+%% What the start tag says. A key is there if its attribute is. `restart' and `version' are the
+%% attributes of XEP-0206, `lang' is xml:lang; times are in seconds. If there is a `fault', the
+%% session has to end for it (XEP-0124, section 17.2): an attribute has a value that it must not
+%% have, and no key; or there is something before the tag.
+-type head() ::
+    #{fault => fault(), rid => 1..16#1FFFFFFFFFFFFF,
+      sid => binary(), to => binary(), from => binary(), lang => binary(), ver => binary(),
+      content => binary(), route => binary(), key => binary(), newkey => binary(),
+      version => binary(), wait => non_neg_integer(), hold => non_neg_integer(),
+      pause => non_neg_integer(), ack => non_neg_integer(), type => terminate | error,
+      restart => true}.
+
+%% A head without a fault, and the stanzas: as on a stream whose default namespace is jabber:client,
+%% and each declares whatever other namespaces it needs.
+-type body() :: #{rid := 1..16#1FFFFFFFFFFFFF, els := [xmlel()], atom() => term()}.
+
+%% What has not been read yet.
+-opaque content() :: {Name :: binary(), ecm_xml_namespaces:scope(), Rest :: binary()}.
+
+-type fault() ::
+    ecm_xml:fault() | ecm_bosh_stanza:fault() | 'no-start-tag' | 'not-body' | 'missing-rid' |
+    'text-between-stanzas' | 'bad-rid' | 'bad-ack' | 'bad-wait' | 'bad-hold' | 'bad-pause' |
+    'bad-ver' | 'bad-type' | 'bad-restart'.
+
+-type type() :: sid | text | number | rid | ver | type | boolean.
+
+-define(NS_BODY, <<"http://jabber.org/protocol/httpbind">>).
+-define(NS_CLIENT, <<"jabber:client">>).
+-define(NS_STREAM, "http://etherx.jabber.org/streams").
+-define(NS_XBOSH, "urn:xmpp:xbosh").
+
+%% Bytes up to the end of the start tag. Those of clients have less than 500; and as the process of the
+%% link reads it, which everybody shares, a long one would keep all others waiting. In a longer body
+%% there is `no-start-tag' if there is none within these.
+-define(LONGEST_TAG, 4096).
+
+%% The greatest RID (XEP-0124, section 14.1), and the greatest number that is read at all.
+-define(GREATEST, 16#1FFFFFFFFFFFFF).
+-define(GREATEST_DIGITS, 16).
+
+%% @doc Reads the start tag of the body of a request, in any spelling that XML has for it. The SID
+%% and the content may be parts of `Bytes', and keep it alive; nothing else is. An error is one of
+%% a tag that cannot be read: nobody knows what session it is for.
+-spec head(binary()) -> {ok, head(), content()} | {error, fault()}.
+head(Bytes) when byte_size(Bytes) =< ?LONGEST_TAG ->
+    try read_head(ecm_xml:root(Bytes))
+    catch throw:Fault -> {error, Fault}
+    end;
+head(Bytes) ->
+    case head(binary:part(Bytes, 0, ?LONGEST_TAG)) of
+        {ok, Head, {Name, Scope, Rest}} ->
+            Tag = ?LONGEST_TAG - byte_size(Rest),
+            {ok, Head, {Name, Scope, binary:part(Bytes, Tag, byte_size(Bytes) - Tag)}};
+        {error, 'not-xml'} ->
+            {error, 'no-start-tag'};
+        Error ->
+            Error
+    end.
+
+%% @doc Reads the rest of the body: its stanzas, which are no part of what was received, and all
+%% else to its last byte.
+-spec els(content()) -> {ok, [xmlel()]} | {error, fault()}.
+els({Name, Scope, Rest}) ->
+    try {ok, read_els(Rest, Name, Scope)}
+    catch throw:Fault -> {error, Fault}
+    end.
+
+%% @doc Returns the body of an answer. The values of the attributes are one line of text, in UTF-8;
+%% the stanzas come from encode/1.
+-spec write([{Name :: binary(), Value :: iodata()}], [binary()]) -> iodata().
+write([], []) ->
+    <<"<body xmlns='http://jabber.org/protocol/httpbind'/>">>;
+write(Attributes, Els) ->
+    [<<"<body xmlns='http://jabber.org/protocol/httpbind'">>,
+     [<<" xmlns:xmpp='" ?NS_XBOSH "'">> || lists:any(fun is_of_xbosh/1, Attributes)],
+     [<<" xmlns:stream='" ?NS_STREAM "'">> || lists:any(fun is_of_stream/1, Els)],
+     [[$\s, Name, $=, ecm_xml_serialiser:value(Value)] || {Name, Value} <- Attributes],
+     case Els of [] -> <<"/>">>; _ -> [$>, Els, <<"</body>">>] end].
+
+-spec is_of_xbosh({binary(), iodata()}) -> boolean().
+is_of_xbosh({<<"xmpp:", _/binary>>, _}) -> true;
+is_of_xbosh(_) -> false.
+
+-spec is_of_stream(binary()) -> boolean().
+is_of_stream(<<"<stream:", _/binary>>) -> true;
+is_of_stream(_) -> false.
+
+%% @doc Returns the text of a stanza, or of what else a stream carries, for write/2. The namespace
+%% of a body is not that of its stanzas, so it has to be said (XEP-0206, section 2).
+-spec encode(xmlel()) -> binary().
+encode(#xmlel{name = <<"stream:", _/binary>>} = El) ->
+    ecm_xml_serialiser:element(El);
+encode(#xmlel{attrs = Attributes} = El) ->
+    case lists:keymember(<<"xmlns">>, 1, Attributes) of
+        true -> ecm_xml_serialiser:element(El);
+        false -> ecm_xml_serialiser:element(El#xmlel{attrs = [{<<"xmlns">>, ?NS_CLIENT} | Attributes]})
+    end.
+
+%% From here on a fault is thrown.
+
+-spec read_head({Name :: binary(), [ecm_xml:attribute()], Rest :: binary(),
+                 ecm_xml:fault() | none}) -> {ok, head(), content()}.
+read_head({Name, Attributes, Rest, Fault}) ->
+    is_end_of_tag(Rest) orelse throw('not-xml'),
+    Scope = ecm_xml_namespaces:scope(Attributes, #{<<>> => <<>>}),
+    ecm_xml_namespaces:element(Name, Scope) =:= {?NS_BODY, <<"body">>} orelse throw('not-body'),
+    Head = with_rid(fields(Attributes, Scope, #{})),
+    {ok, with_fault(Fault, Head), {Name, Scope, Rest}}.
+
+-spec with_fault(fault() | none, head()) -> head().
+with_fault(none, Head) -> Head;
+with_fault(Fault, Head) -> Head#{fault => Fault}.
+
+-spec is_end_of_tag(binary()) -> boolean().
+is_end_of_tag(<<$>, _/binary>>) -> true;
+is_end_of_tag(<<"/>", _/binary>>) -> true;
+is_end_of_tag(_) -> false.
+
+-spec with_rid(head()) -> head().
+with_rid(#{rid := _} = Head) -> Head;
+with_rid(#{fault := _} = Head) -> Head;
+with_rid(Head) -> Head#{fault => 'missing-rid'}.
+
+%% What is no field may still be wrong: it is looked at if there is any.
+-spec fields([ecm_xml:attribute()], ecm_xml_namespaces:scope(), head()) -> head().
+fields(Attributes, Scope, Head) ->
+    case plain_fields(Attributes, Head, []) of
+        {Fields, []} ->
+            Fields;
+        {Fields, Others} ->
+            ok = ecm_xml_namespaces:check(Others, Scope),
+            ok = ecm_xml_namespaces:legible([Name || {Name, _} <- Others]),
+            lists:foldl(fun({Name, Text}, Before) ->
+                                add_field(known(Name, Scope), Text, Before)
+                        end, Fields, Others)
+    end.
+
+-spec plain_fields([ecm_xml:attribute()], head(), [ecm_xml:attribute()]) ->
+          {head(), Others :: [ecm_xml:attribute()]}.
+plain_fields([{<<"xmlns">>, _} | Attributes], Head, Others) ->
+    plain_fields(Attributes, Head, Others);
+plain_fields([{Name, Text} = Attribute | Attributes], Head, Others) ->
+    case field(Name) of
+        unknown -> plain_fields(Attributes, Head, others(Attribute, Others));
+        Field -> plain_fields(Attributes, add_field(Field, Text, Head), Others)
+    end;
+plain_fields([], Head, Others) ->
+    {Head, Others}.
+
+-spec others(ecm_xml:attribute(), [ecm_xml:attribute()]) -> [ecm_xml:attribute()].
+others({Name, _} = Attribute, Others) ->
+    case ecm_xml_namespaces:is_plain(Name) of
+        true -> Others;
+        false -> [Attribute | Others]
+    end.
+
+-spec add_field({Key :: atom(), type()} | unknown, Text :: binary(), head()) -> head().
+add_field(unknown, _, Head) ->
+    Head;
+add_field({Key, Type}, Text, Head) ->
+    case value(Type, Text) of
+        {ok, Value} -> Head#{Key => Value};
+        default -> Head;
+        error -> Head#{fault => bad(Key)}
+    end.
+
+%% Those with a prefix are named by what it is bound to.
+-spec known(binary(), ecm_xml_namespaces:scope()) -> {Key :: atom(), type()} | unknown.
+known(<<"xmlns:", _/binary>>, _) ->
+    unknown;
+known(Name, Scope) ->
+    case ecm_xml_namespaces:attribute(Name, Scope) of
+        {<<?NS_XBOSH>>, Local} -> field({xbosh, Local});
+        _ -> unknown
+    end.
+
+%% The key of an attribute and the type of its value.
+-spec field(binary() | {xbosh, binary()}) -> {Key :: atom(), type()} | unknown.
+field(<<"rid">>) -> {rid, rid};
+field(<<"sid">>) -> {sid, sid};
+field(<<"ack">>) -> {ack, number};
+field(<<"key">>) -> {key, text};
+field(<<"newkey">>) -> {newkey, text};
+field(<<"to">>) -> {to, text};
+field(<<"from">>) -> {from, text};
+field(<<"wait">>) -> {wait, number};
+field(<<"hold">>) -> {hold, number};
+field(<<"ver">>) -> {ver, ver};
+field(<<"type">>) -> {type, type};
+field(<<"pause">>) -> {pause, number};
+field(<<"content">>) -> {content, text};
+field(<<"route">>) -> {route, text};
+field(<<"xml:lang">>) -> {lang, text};
+field({xbosh, <<"version">>}) -> {version, text};
+field({xbosh, <<"restart">>}) -> {restart, boolean};
+field(_) -> unknown.
+
+%% Returns `default' for what means the same as no attribute. Copying is a fifth of the cost of an
+%% empty poll, so the SID, which nobody needs for long, is not copied.
+-spec value(type(), binary()) -> {ok, binary() | non_neg_integer() | atom()} | default | error.
+value(sid, Text) -> {ok, Text};
+value(text, Text) -> {ok, binary:copy(Text)};
+value(number, Digits) -> number(Digits);
+value(rid, <<"0">>) -> error;
+value(rid, Digits) -> number(Digits);
+value(ver, Text) -> ver(Text);
+value(type, <<"terminate">>) -> {ok, terminate};
+value(type, <<"error">>) -> {ok, error};
+value(boolean, <<"true">>) -> {ok, true};
+value(boolean, <<"1">>) -> {ok, true};
+value(boolean, <<"false">>) -> default;
+value(boolean, <<"0">>) -> default;
+value(_, _) -> error.
+
+%% Neither signs nor leading zeros: a number has one text.
+-spec number(binary()) -> {ok, non_neg_integer()} | error.
+number(<<"0">>) -> {ok, 0};
+number(<<"0", _/binary>>) -> error;
+number(<<>>) -> error;
+number(Digits) when byte_size(Digits) =< ?GREATEST_DIGITS -> number(Digits, 0);
+number(_) -> error.
+
+-spec number(binary(), non_neg_integer()) -> {ok, non_neg_integer()} | error.
+number(<<Digit, Rest/binary>>, Number) when Digit >= $0, Digit =< $9 ->
+    number(Rest, Number * 10 + Digit - $0);
+number(<<>>, Number) when Number =< ?GREATEST ->
+    {ok, Number};
+number(_, _) ->
+    error.
+
+%% Two numbers, and no fraction (XEP-0124, section 7.1).
+-spec ver(binary()) -> {ok, binary()} | error.
+ver(Text) ->
+    case [number(Part) || Part <- binary:split(Text, <<".">>)] of
+        [{ok, _Major}, {ok, _Minor}] -> {ok, binary:copy(Text)};
+        _ -> error
+    end.
+
+-spec bad(atom()) -> fault().
+bad(rid) -> 'bad-rid';
+bad(ack) -> 'bad-ack';
+bad(wait) -> 'bad-wait';
+bad(hold) -> 'bad-hold';
+bad(pause) -> 'bad-pause';
+bad(ver) -> 'bad-ver';
+bad(type) -> 'bad-type';
+bad(restart) -> 'bad-restart'.
+
+%% The stanzas.
+
+-spec read_els(binary(), Name :: binary(), ecm_xml_namespaces:scope()) -> [xmlel()].
+read_els(<<"/>", Rest/binary>>, _, _) ->
+    ok = ecm_xml:end_of_document(Rest),
+    [];
+read_els(<<$>, Inside/binary>>, Name, Scope) ->
+    {Content, Rest, Names} = ecm_xml:content(Inside, Name),
+    ok = ecm_xml:end_of_document(Rest),
+    ecm_bosh_stanza:all([El || Child <- Content, El <- el(Child)], Scope, Names);
+read_els(_, _, _) ->
+    throw('not-xml').
+
+-spec el(xmlel() | {xmlcdata, binary()}) -> [xmlel()].
+el(#xmlel{} = El) ->
+    [El];
+el({xmlcdata, Text}) ->
+    ecm_xml:skip_space(Text) =:= <<>> orelse throw('text-between-stanzas'),
+    [].

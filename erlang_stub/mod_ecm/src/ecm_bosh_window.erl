@@ -1,0 +1,203 @@
+%% SPDX-License-Identifier: GPL-2.0-or-later
+
+%% @doc The requests of a BOSH session, by their RIDs (XEP-0124, section 14). Pure.
+%%
+%%     early --> open --> answered
+%%
+%% A request is `early' as long as one is missing that the client made before it. In the order of
+%% the RIDs it becomes open, and, in the same order, answered. The last answers are remembered.
+%%
+%% Someone waits for the answer to an early or open request: its holder. There is none if the
+%% client has vanished; the request stays what it is, and gets a holder if the client repeats it.
+
+-module(ecm_bosh_window).
+
+-export([add/3, answer/3, asleep/1, awake/1, due/2, find/2, forgotten/1, gone/2, held/1,
+         held_before/2, hold/3, last/1, new/3, next/2, next_due/1, oldest/1, open/1]).
+-export_type([exchange/0, holder/0, request/0, requests/0, rid/0]).
+
+-type rid() :: non_neg_integer().
+
+%% What names one HTTP request that has to be answered, and how long a body can answer it; what it is
+%% made of does not matter here.
+-type exchange() :: {term(), term(), Limit :: pos_integer()}.
+
+%% The body of a request, whose content may not have been read yet. It is not its turn before `due', if
+%% it has that, in milliseconds.
+-type request() :: #{rid := rid(), els := {unread, ecm_bosh_body:content()} | [tuple()],
+                     due => integer(), atom() => term()}.
+
+%% Who waits for the answer, and until when; `Until' is a time in milliseconds.
+-type holder() :: {exchange(), Until :: integer()} | gone.
+
+%% Nothing is known of a request before `first'. The last in `open' is the one with the RID `last'.
+%% Those that are not in `answers', the newest first, have had an empty answer: the usual ones take no
+%% memory at all.
+-record(requests, {
+    first :: rid(),
+    last :: rid(),
+    early = [] :: [{rid(), holder(), request()}],
+    open :: [holder()],
+    answers = [] :: [{rid(), ecm_bosh_answer:answer()}],
+    remembered :: pos_integer()
+}).
+
+-opaque requests() :: #requests{}.
+
+%% @doc Returns the requests of a session to which the first one has just come. It is open.
+%% `Remembered' is how many answers are remembered.
+-spec new(rid(), holder(), Remembered :: pos_integer()) -> requests().
+new(Rid, Holder, Remembered) ->
+    #requests{first = Rid, last = Rid, open = [Holder], remembered = Remembered}.
+
+%% @doc Returns the RID of the last request in order.
+-spec last(requests()) -> rid().
+last(#requests{last = Last}) -> Last.
+
+%% @doc Returns how many requests are open.
+-spec open(requests()) -> non_neg_integer().
+open(#requests{open = Open}) -> length(Open).
+
+%% @doc Returns the holder of the oldest open request, and its RID.
+-spec oldest(requests()) -> {rid(), holder()} | none.
+oldest(#requests{open = []}) -> none;
+oldest(#requests{last = Last, open = [Holder | _] = Open}) -> {Last + 1 - length(Open), Holder}.
+
+%% @doc Returns the holders of all open requests, in order, and those of all early ones.
+-spec held(requests()) -> {Open :: [holder()], Early :: [holder()]}.
+held(#requests{open = Open, early = Early}) ->
+    {[Holder || {_, _} = Holder <- Open], [Holder || {_, {_, _} = Holder, _} <- Early]}.
+
+%% @doc Returns how many requests have holders that were made before the new one with this RID.
+-spec held_before(rid(), requests()) -> non_neg_integer().
+held_before(Rid, #requests{open = Open, early = Early}) ->
+    length([held || {_, _} <- Open]) + length([held || {Made, {_, _}, _} <- Early, Made < Rid]).
+
+%% @doc Returns what has become of the request that this is or repeats. One that was answered too
+%% long ago is forgotten. An early one is repeated only by one with the same key (section 15.4).
+-spec find(request(), requests()) ->
+    new | early | open | {answered, ecm_bosh_answer:answer()} | forgotten.
+find(#{rid := Rid} = Body, #requests{last = Last, early = Early}) when Rid > Last ->
+    case lists:keyfind(Rid, 1, Early) of
+        false -> new;
+        {_, _, First} -> same_key(maps:find(key, Body), maps:find(key, First))
+    end;
+find(#{rid := Rid}, #requests{last = Last, open = Open, answers = Answers} = Requests) ->
+    case Rid > forgotten(Requests) of
+        true when Rid > Last - length(Open) -> open;
+        true -> {answered, proplists:get_value(Rid, Answers, empty)};
+        false -> forgotten
+    end.
+
+-spec same_key({ok, binary()} | error, {ok, binary()} | error) -> early | forgotten.
+same_key(Key, Key) -> early;
+same_key(_, _) -> forgotten.
+
+%% @doc Returns the RID of the last request that is forgotten, or of the one before the first.
+-spec forgotten(requests()) -> integer().
+forgotten(#requests{first = First, last = Last, open = Open, remembered = Remembered}) ->
+    max(First - 1, Last - length(Open) - Remembered).
+
+%% @doc Lets a new request be early: it comes next, or waits for those before it, and for its time.
+-spec add(request(), holder(), requests()) -> requests().
+add(#{rid := Rid} = Body, Holder, #requests{early = Early} = Requests) ->
+    Requests#requests{early = [{Rid, Holder, Body} | Early]}.
+
+%% @doc Opens the early request that comes next, if it is there and its time has come.
+-spec next(Now :: integer(), requests()) -> {request(), holder(), requests()} | none.
+next(Now, #requests{last = Last, early = Early, open = Open} = Requests) ->
+    case lists:keytake(Last + 1, 1, Early) of
+        {value, {_, _, #{due := Due}}, _} when Due > Now ->
+            none;
+        {value, {Rid, Holder, Body}, Rest} ->
+            {Body, Holder, Requests#requests{last = Rid, early = Rest, open = Open ++ [Holder]}};
+        false ->
+            none
+    end.
+
+%% @doc Returns the time of the early request that comes next, if it is there and has one.
+-spec next_due(requests()) -> integer() | infinity.
+next_due(#requests{last = Last, early = Early}) ->
+    case lists:keyfind(Last + 1, 1, Early) of
+        {_, _, #{due := Due}} -> Due;
+        _ -> infinity
+    end.
+
+%% @doc Gives an early or open request another holder. Returns the one that it had.
+-spec hold(rid(), holder(), requests()) -> {Old :: holder(), requests()}.
+hold(Rid, Holder, #requests{last = Last, early = Early} = Requests) when Rid > Last ->
+    {_, Old, Body} = lists:keyfind(Rid, 1, Early),
+    {Old, Requests#requests{early = lists:keyreplace(Rid, 1, Early, {Rid, Holder, Body})}};
+hold(Rid, Holder, #requests{last = Last, open = Open} = Requests) ->
+    {Before, [Old | After]} = lists:split(length(Open) - (Last - Rid) - 1, Open),
+    {Old, Requests#requests{open = Before ++ [Holder | After]}}.
+
+%% @doc Takes the holder from the request that has this exchange, if there is one.
+-spec gone(exchange(), requests()) -> {ok, requests()} | none.
+gone(Exchange, #requests{early = Early, open = Open} = Requests) ->
+    Without = fun({Held, _}) when Held =:= Exchange -> gone; (Holder) -> Holder end,
+    case Requests#requests{
+            early = [{Rid, Without(Holder), Body} || {Rid, Holder, Body} <- Early],
+            open = lists:map(Without, Open)} of
+        Requests -> none;
+        Left -> {ok, Left}
+    end.
+
+%% @doc Takes the holders from the early requests that have waited long enough.
+-spec due(Now :: integer(), requests()) -> {[holder()], requests()}.
+due(Now, #requests{early = Early} = Requests) ->
+    IsDue = fun({_, {_, Until}, _}) -> Until =< Now; ({_, gone, _}) -> false end,
+    {Due, Rest} = lists:partition(IsDue, Early),
+    {[Holder || {_, Holder, _} <- Due],
+     Requests#requests{early = [{Rid, gone, Body} || {Rid, _, Body} <- Due] ++ Rest}}.
+
+%% @doc Notes that the oldest open request is answered, and with what. The oldest answers are
+%% forgotten where all have more than so many bytes together; never the last one.
+-spec answer(ecm_bosh_answer:answer(), MaxBytes :: pos_integer(), requests()) -> requests().
+answer(Answer, MaxBytes, #requests{last = Last, open = [_ | Left] = Open} = Requests) ->
+    Answered = Requests#requests{open = Left},
+    Forgotten = forgotten(Answered),
+    Kept = [Kept || {Rid, _} = Kept <- Requests#requests.answers, Rid > Forgotten],
+    All = [{Last + 1 - length(Open), Answer} || Answer =/= empty] ++ Kept,
+    case fitting(All, MaxBytes) of
+        {_, []} -> Answered#requests{answers = All};
+        {Fitting, [{Rid, _} | _]} -> Answered#requests{answers = Fitting, first = Rid + 1}
+    end.
+
+%% Returns the newest answers that have room, one in any case, and those that have not.
+-spec fitting([Entry], Room :: integer()) -> {[Entry], [Entry]} when
+      Entry :: {rid(), ecm_bosh_answer:answer()}.
+fitting([], _) ->
+    {[], []};
+fitting([{_, Answer} = Newest | Older], Room) ->
+    {Fitting, Rest} = fitting_older(Older, Room - ecm_bosh_answer:bytes(Answer)),
+    {[Newest | Fitting], Rest}.
+
+-spec fitting_older([Entry], Room :: integer()) -> {[Entry], [Entry]} when
+      Entry :: {rid(), ecm_bosh_answer:answer()}.
+fitting_older([{_, Answer} = Entry | Older] = All, Room) ->
+    case Room - ecm_bosh_answer:bytes(Answer) of
+        Left when Left >= 0 ->
+            {Fitting, Rest} = fitting_older(Older, Left),
+            {[Entry | Fitting], Rest};
+        _ ->
+            {[], All}
+    end;
+fitting_older([], _) ->
+    {[], []}.
+
+%% @doc Returns requests in fewer words of memory, in a list.
+-spec asleep(requests()) -> [term()].
+asleep(#requests{early = [], open = [{Exchange, Until}], first = First, last = Last,
+                 answers = Answers, remembered = Remembered}) ->
+    [Exchange, Until, First, Last, Answers, Remembered];
+asleep(Requests) ->
+    [Requests].
+
+%% @doc Returns them as they were.
+-spec awake(Asleep :: [term()]) -> requests().
+awake([Exchange, Until, First, Last, Answers, Remembered]) ->
+    #requests{open = [{Exchange, Until}], first = First, last = Last, answers = Answers,
+              remembered = Remembered};
+awake([Requests]) ->
+    Requests.

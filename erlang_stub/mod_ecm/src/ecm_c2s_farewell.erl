@@ -1,0 +1,102 @@
+%% SPDX-License-Identifier: GPL-2.0-or-later
+
+%% @doc What the clients of sessions are told that have ended while no request was held: with their
+%% next requests, as long as a client may be silent. Then there is no such session.
+%%
+%% It is a table of this node's. Its process forgets what has become old. A session that lives has
+%% nothing in it.
+
+-module(ecm_c2s_farewell).
+-behaviour(gen_server).
+
+-export([answer/3, leave/4, start/0]).
+-export([handle_call/3, handle_cast/2, handle_info/2, init/1]).
+
+%% Sessions that are remembered at once. The memory of one is some 200 bytes, if others have ended for
+%% the same reason, as they have where so many end.
+-define(MOST, 100000).
+
+%% Milliseconds between two looks for what is old.
+-define(SWEEP, 10000).
+
+%% Rows: {{Session, Nonce}, Head, Body, Due}, and {Body}, the one copy of it that all of these share.
+-define(BODIES, ecm_c2s_farewell_bodies).
+
+%% @doc Starts it on this node, if it is not there.
+-spec start() -> ok.
+start() ->
+    case gen_server:start({local, ?MODULE}, ?MODULE, [], []) of
+        {ok, _} -> ok;
+        {error, {already_started, _}} -> ok
+    end.
+
+%% @doc Lets the clients of the calling session, which has this nonce, be told this from now on, for
+%% so many milliseconds. Without it they are told that there is no such session.
+-spec leave(ecm_sid:nonce(), ecm_link_content:head(), Body :: binary(), Milliseconds :: pos_integer()) ->
+    ok.
+leave(Nonce, Head, Body, Milliseconds) ->
+    case ets:info(?MODULE, size) of
+        undefined -> start();
+        Size when Size >= ?MOST -> ok;
+        _ -> insert({{self(), Nonce}, Head, shared(Body), now_ms() + Milliseconds})
+    end.
+
+-spec insert(tuple()) -> ok.
+insert(Row) ->
+    _ = catch ets:insert(?MODULE, Row),  % the table may have gone meanwhile, with its process
+    ok.
+
+%% A binary of more than 64 bytes is not copied into a table: its rows refer to the same one.
+-spec shared(binary()) -> binary().
+shared(Body) ->
+    _ = catch ets:insert_new(?BODIES, {Body}),
+    case lookup(?BODIES, Body) of
+        [{Shared}] -> Shared;
+        [] -> Body  % it was swept meanwhile
+    end.
+
+-spec lookup(atom(), term()) -> [tuple()].
+lookup(Table, Key) ->
+    try ets:lookup(Table, Key)
+    catch error:badarg -> []
+    end.
+
+%% @doc Answers a request for a session of this node that has ended.
+-spec answer(Session :: pid(), ecm_sid:nonce(), ecm_c2s:exchange()) -> ok.
+answer(Session, Nonce, {Writer, Id, _} = Exchange) ->
+    case lookup(?MODULE, {Session, Nonce}) of
+        [{_, Head, Body, _}] -> ecm_link_writer:answer(Writer, Id, Head, Body);
+        [] -> ecm_router:refuse(Exchange, <<"item-not-found">>)
+    end.
+
+-spec now_ms() -> integer().
+now_ms() ->
+    erlang:monotonic_time(millisecond).
+
+%% @private
+-spec init([]) -> {ok, none}.
+init([]) ->
+    ?MODULE = ets:new(?MODULE, [named_table, public, {write_concurrency, true}]),
+    ?BODIES = ets:new(?BODIES, [named_table, public, {write_concurrency, true}]),
+    _ = erlang:send_after(?SWEEP, self(), sweep),
+    {ok, none}.
+
+%% @private
+-spec handle_call(term(), gen_server:from(), none) -> {reply, {error, badarg}, none}.
+handle_call(_, _, none) ->
+    {reply, {error, badarg}, none}.
+
+%% @private
+-spec handle_cast(term(), none) -> {noreply, none}.
+handle_cast(_, none) ->
+    {noreply, none}.
+
+%% @private The copies are forgotten at once, as they are made again where they are needed.
+-spec handle_info(term(), none) -> {noreply, none}.
+handle_info(sweep, none) ->
+    _ = ets:select_delete(?MODULE, [{{'_', '_', '_', '$1'}, [{'=<', '$1', now_ms()}], [true]}]),
+    true = ets:delete_all_objects(?BODIES),
+    _ = erlang:send_after(?SWEEP, self(), sweep),
+    {noreply, none};
+handle_info(_, none) ->
+    {noreply, none}.

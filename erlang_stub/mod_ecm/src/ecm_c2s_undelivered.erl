@@ -1,0 +1,96 @@
+%% SPDX-License-Identifier: GPL-2.0-or-later
+
+%% @doc What a client has perhaps not got when its session ends. It goes where it would have gone
+%% without that session: to another one of the same user, to where messages are kept, or back.
+
+-module(ecm_c2s_undelivered).
+
+-export([route/2]).
+
+-include_lib("ejabberd/include/logger.hrl").
+
+%% Bytes of elements; to collect for each one would take longer than to read it.
+-define(GARBAGE, 262144).
+
+%% @doc Routes the stanzas among these elements, which are as they were for the client, the oldest
+%% first. `State' is that of ejabberd_c2s. Stream management (XEP-0198) routes by itself what was
+%% sent since it began.
+-spec route([ecm_bosh_outbox:el()], State :: map()) -> ok.
+route(Elements, #{jid := _} = State) ->
+    route_all(unmanaged(Elements, State), 0);
+route(_, _) ->
+    ok.
+
+%% One by one: an element that is read takes many times its size, and this is a process that has
+%% nothing else to do any more. What is left of those before goes after every `?GARBAGE' bytes.
+-spec route_all([ecm_bosh_outbox:el()], Bytes :: non_neg_integer()) -> ok.
+route_all([], _) ->
+    ok;
+route_all(Elements, Bytes) when Bytes >= ?GARBAGE ->
+    _ = erlang:garbage_collect(),
+    route_all(Elements, 0);
+route_all([Element | Rest], Bytes) ->
+    route_element(Element),
+    route_all(Rest, Bytes + byte_size(Element)).
+
+-spec unmanaged([ecm_bosh_outbox:el()], State :: map()) -> [ecm_bosh_outbox:el()].
+unmanaged(Elements, #{mgmt_state := State}) when State =/= inactive ->
+    case lists:splitwith(fun(Element) -> not begins_management(Element) end, Elements) of
+        {Before, [_ | _]} -> Before;
+        {_, []} -> []  % the client has got the beginning
+    end;
+unmanaged(Elements, _) ->
+    Elements.
+
+-spec begins_management(ecm_bosh_outbox:el()) -> boolean().
+begins_management(<<"<enabled ", _/binary>>) -> true;
+begins_management(<<"<resumed ", _/binary>>) -> true;
+begins_management(_) -> false.
+
+-spec route_element(ecm_bosh_outbox:el()) -> ok.
+route_element(Element) ->
+    route_parsed(ecm_xml:read(Element)).
+
+%% What is empty and no presence has stood in for what was too long (ecm_c2s_bounce), for this session
+%% alone.
+-spec route_parsed(tuple()) -> ok.
+route_parsed({xmlel, Name, _, []}) when Name =/= <<"presence">> ->
+    ok;
+route_parsed(Element) ->
+    try xmpp:decode(Element, <<"jabber:client">>, [ignore_els]) of
+        Decoded -> route_stanza(Decoded, xmpp:is_stanza(Decoded))
+    catch
+        error:{xmpp_codec, Reason} ->
+            ?DEBUG("ECM session: what was left for a client is no stanza: ~ts",
+                   [xmpp:format_error(Reason)])
+    end.
+
+%% One that is addressed to nobody is from the server for this very session, as the answer to the
+%% binding of its resource (RFC 6120, section 7.6).
+-spec route_stanza(tuple(), IsStanza :: boolean()) -> ok.
+route_stanza(Stanza, true) ->
+    case xmpp:get_to(Stanza) =:= undefined orelse is_copy(Stanza) orelse is_found(Stanza) of
+        true -> ok;
+        false -> ejabberd_router:route(Stanza)
+    end;
+route_stanza(_, false) ->
+    ok.
+
+%% A copy for this resource of what another one has got or sent (XEP-0280) is of use to no other.
+-spec is_copy(tuple()) -> boolean().
+is_copy(Stanza) ->
+    From = xmpp:get_from(Stanza),
+    From =:= jid:remove_resource(xmpp:get_to(Stanza))
+        andalso misc:unwrap_carbon(Stanza) =/= Stanza.
+
+%% What was found in an archive (XEP-0313) is part of the answer to a query of this very session.
+-spec is_found(tuple()) -> boolean().
+is_found(Stanza) ->
+    lists:any(fun is_result/1, xmpp:get_els(Stanza)).
+
+-spec is_result(tuple()) -> boolean().
+is_result(El) ->
+    case {xmpp:get_name(El), xmpp:get_ns(El)} of
+        {<<"result">>, <<"urn:xmpp:mam:", _/binary>>} -> true;
+        _ -> false
+    end.

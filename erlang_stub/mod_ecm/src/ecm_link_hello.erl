@@ -1,0 +1,73 @@
+%% SPDX-License-Identifier: GPL-2.0-or-later
+
+%% @doc The first packet of either end of a typed link: what they agree on, and the proof that they
+%% know the secret. Pure.
+
+-module(ecm_link_hello).
+
+-export([agreed/1, is_proven/3, own/2, refusal/1]).
+-export_type([agreement/0, hello/0]).
+
+-define(VERSION, 1).
+
+%% What this end can do beyond the version: it sends a long answer in parts to who takes that.
+-define(FEATURES, <<"parts">>).
+
+%% The fields of ECM's, as ecm_link_message reads them.
+-type hello() :: #{binary() => term()}.
+
+%% `max_packet' and `max_content' are what ECM takes, in bytes: one packet, and the body of an answer in
+%% parts, which is 0 where it takes no parts.
+-type agreement() :: #{version := pos_integer(), instance := binary(), max_packet := pos_integer(),
+                       max_content := non_neg_integer()}.
+
+%% @doc Returns why there is no typed link with who says this, if that is so: the code of an error, and
+%% its text.
+-spec refusal(hello()) -> none | {unexpected | version, Text :: iodata()}.
+refusal(#{<<"role">> := ejabberd}) ->
+    {unexpected, <<"both ends are ejabberd">>};
+refusal(#{<<"version">> := Versions}) ->
+    case lists:member(?VERSION, Versions) of
+        false -> {version, ["ecm speaks ", numbers(Versions),
+                            ", ejabberd speaks ", numbers([?VERSION])]};
+        true -> none
+    end.
+
+-spec numbers([non_neg_integer()]) -> iodata().
+numbers(Numbers) ->
+    lists:join($,, [integer_to_binary(Number) || Number <- Numbers]).
+
+%% @doc Returns what there is to know of ECM, now that the link is up.
+-spec agreed(hello()) -> agreement().
+agreed(#{<<"instance">> := Instance, <<"max-packet">> := MaxPacket} = Hello) ->
+    #{version => ?VERSION, instance => Instance, max_packet => MaxPacket,
+      max_content => max_content(Hello)}.
+
+-spec max_content(hello()) -> non_neg_integer().
+max_content(#{<<"features">> := Features, <<"max-content">> := MaxContent}) ->
+    case lists:member(?FEATURES, Features) of
+        true -> MaxContent;
+        false -> 0
+    end;
+max_content(_) ->
+    0.
+
+%% @doc Returns what this end says.
+-spec own(hello(), ecm_link_connection:options()) -> Content :: iodata().
+own(Hello, #{instance := Instance, max_packet := MaxPacket, nonce := Nonce} = Options) ->
+    Fields = [{<<"version">>, integer_to_binary(?VERSION)},
+              {<<"role">>, <<"ejabberd">>},
+              {<<"instance">>, Instance},
+              {<<"max-packet">>, integer_to_binary(MaxPacket)},
+              {<<"nonce">>, Nonce}],
+    Proof = [{<<"proof">>, proof(ejabberd, Hello, Options)} || is_map_key(secret, Options)],
+    ecm_link_message:write(hello, [], Fields ++ Proof ++ [{<<"features">>, ?FEATURES}]).
+
+%% @doc Returns whether this is the proof of ECM.
+-spec is_proven(Proof :: binary(), hello(), ecm_link_connection:options()) -> boolean().
+is_proven(Proof, Hello, Options) ->
+    ecm_link_proof:is_proof(Proof, proof(ecm, Hello, Options)).
+
+-spec proof(ecm_link_message:side(), hello(), ecm_link_connection:options()) -> binary().
+proof(Role, #{<<"nonce">> := OfEcm}, #{secret := Secret, nonce := OfEjabberd}) ->
+    ecm_link_proof:proof(Secret, Role, OfEcm, OfEjabberd).

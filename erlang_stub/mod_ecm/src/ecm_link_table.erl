@@ -1,0 +1,92 @@
+%% SPDX-License-Identifier: GPL-2.0-or-later
+
+%% @doc The requests of a link that have not been answered: which process will answer on which
+%% connection. The link puts them in, its writer takes them out with the answer.
+
+-module(ecm_link_table).
+
+-export([add/3, all/1, delete/1, find/2, is_dead/1, leave_to/3, new/0, orphans/1, remove/2, remove/3, size/1, take/2]).
+-export_type([in_flight/0]).
+
+-opaque in_flight() :: ets:tid().
+
+%% @doc Returns an empty table, which goes with the calling process.
+-spec new() -> in_flight().
+new() ->
+    ets:new(?MODULE, [public, {write_concurrency, true}]).
+
+%% @doc Has the table go to another process when its own ends: with the message
+%% `{'ETS-TRANSFER', Table, Owner, Data}'.
+-spec leave_to(pid(), Data :: term(), in_flight()) -> ok.
+leave_to(Heir, Data, Table) ->
+    true = ets:setopts(Table, {heir, Heir, Data}),
+    ok.
+
+-spec delete(in_flight()) -> ok.
+delete(Table) ->
+    true = ets:delete(Table),
+    ok.
+
+-spec add(ecm_link_packet:id(), pid(), in_flight()) -> ok.
+add(Id, Session, Table) ->
+    _ = catch ets:insert(Table, {Id, Session}),  % the link may have gone meanwhile
+    ok.
+
+%% @doc The request on this connection is answered.
+-spec remove(ecm_link_packet:id(), in_flight()) -> ok.
+remove(Id, Table) ->
+    ets:delete(Table, Id),
+    ok.
+
+%% @doc This process will not answer on this connection. Returns whether it was to.
+-spec remove(ecm_link_packet:id(), pid(), in_flight()) -> boolean().
+remove(Id, Session, Table) ->
+    ets:select_delete(Table, [{{Id, Session}, [], [true]}]) =:= 1.
+
+%% @doc Returns who is to answer the request on this connection.
+-spec find(ecm_link_packet:id(), in_flight()) -> {ok, pid()} | error.
+find(Id, Table) ->
+    case ets:lookup(Table, Id) of
+        [{_, Session}] -> {ok, Session};
+        [] -> error
+    end.
+
+%% @doc Takes out the request on this connection, and returns who was to answer it.
+-spec take(ecm_link_packet:id(), in_flight()) -> {ok, pid()} | error.
+take(Id, Table) ->
+    case ets:take(Table, Id) of
+        [{_, Session}] -> {ok, Session};
+        [] -> error
+    end.
+
+-spec all(in_flight()) -> [{ecm_link_packet:id(), pid()}].
+all(Table) ->
+    ets:tab2list(Table).
+
+%% @doc Returns the requests whose processes have ended. Those have left an answer, unless they were
+%% killed, or their node went. May be called by any process, as it takes its time.
+-spec orphans(in_flight()) -> [{ecm_link_packet:id(), pid()}].
+orphans(Table) ->
+    try
+        ets:foldl(fun orphan/2, [], Table)
+    catch
+        error:badarg -> []  % the link has gone meanwhile
+    end.
+
+-spec orphan(Request, [Request]) -> [Request] when Request :: {ecm_link_packet:id(), pid()}.
+orphan({_, Session} = Request, Found) ->
+    case is_dead(Session) of
+        true -> [Request | Found];
+        false -> Found
+    end.
+
+%% @doc Says whether a process has ended, as far as that can be told without asking another node.
+-spec is_dead(pid()) -> boolean().
+is_dead(Session) when node(Session) =:= node() ->
+    not is_process_alive(Session);
+is_dead(Session) ->
+    not lists:member(node(Session), nodes()).
+
+-spec size(in_flight()) -> non_neg_integer().
+size(Table) ->
+    ets:info(Table, size).

@@ -1,0 +1,283 @@
+%% SPDX-License-Identifier: GPL-2.0-or-later
+
+%% @doc The process that writes to a link, the only one that does.
+%%
+%% Sessions send it answers, the link sends it packets; it writes all that are waiting with as few
+%% system calls as it can. It is linked to the process of its link (ecm_link) and ends with it;
+%% where a write fails it ends first, and takes the link down. How much waits is counted, for the
+%% link to see.
+
+-module(ecm_link_writer).
+
+-export([answer/4, drop/2, drop_orphans/2, finish/1, forget/2, loop/4, pid/1, send/2, start_link/1,
+         up/2, waiting/1]).
+-export_type([link/0, writer/0]).
+
+-include_lib("ejabberd/include/logger.hrl").
+
+%% Bytes after which a batch is closed. A write fails after the `send_timeout' of the listener, by
+%% default 15 seconds, so a batch has to be small enough for a slow but living peer: at this size
+%% it has to read 17 kB a second.
+-define(BATCH_SIZE, 262144).
+
+%% Bytes of a body that is long, and of all that waits to be written when no more of these is taken. A
+%% client that repeats a request has a copy of its answer here each time, and a link on which twice as
+%% much waits is given up, with the requests of everybody.
+-define(LONG, 16384).
+-define(MOST, 134217728).
+
+%% `waiting' counts the bytes handed over and not yet written.
+-record(writer, {pid :: pid(), waiting :: counters:counters_ref()}).
+
+-opaque writer() :: #writer{}.
+
+%% How answers are written on this link: those whose bodies have at most `in_packet' bytes in a packet
+%% each, those up to `longest' in parts. `peer' is for the log.
+-type link() :: #{form := ecm_link_connection:form(), in_packet := pos_integer(), longest := pos_integer(),
+                  peer := ecm_peer:peer(), in_flight := ecm_link_table:in_flight()}.
+
+%% Packets, in order, and beside them long answers. When it is `finished', nothing is added.
+-record(items, {packets = queue:new() :: queue:queue(binary()),
+                parts :: ecm_link_parts:parts() | none,
+                finished = false :: boolean()}).
+
+-type items() :: #items{}.
+
+%% @doc Starts the writer of a socket, linked to the caller.
+-spec start_link(ecm_link_socket:socket()) -> writer().
+start_link(Socket) ->
+    Waiting = counters:new(1, []),
+    #writer{pid = proc_lib:spawn_link(?MODULE, loop, [Socket, Waiting, none, #items{parts = none}]),
+            waiting = Waiting}.
+
+%% @doc Tells it what it has to know before there are answers.
+-spec up(writer(), link()) -> ok.
+up(#writer{pid = Pid}, Link) ->
+    Pid ! {up, Link},
+    ok.
+
+%% @doc Hands over the answer to the request on a connection. A binary, so that nothing is copied.
+-spec answer(pid(), ecm_link_packet:id(), ecm_link_content:head(), Body :: binary()) -> ok.
+answer(Pid, Id, Head, Body) ->
+    Pid ! {answer, Id, Head, Body},
+    ok.
+
+%% @doc Drops requests whose processes have ended, but for those whose answers have been handed
+%% over. The clients try again.
+-spec drop(writer(), [{ecm_link_packet:id(), Session :: pid()}]) -> ok.
+drop(#writer{pid = Pid}, Requests) ->
+    lists:foreach(fun({Id, Session}) -> Pid ! {drop, Id, Session} end, Requests).
+
+%% @doc Drops those among the requests of a link whose processes have ended. Returns at once: to look
+%% at a million requests takes a second.
+-spec drop_orphans(writer(), ecm_link_table:in_flight()) -> any().
+drop_orphans(Writer, InFlight) ->
+    catch spawn(fun() -> drop(Writer, ecm_link_table:orphans(InFlight)) end).  % there may be too many
+
+%% @doc Hands over a packet, to be written after those handed over before it. A writer that has
+%% ended takes it, too, and drops it.
+-spec send(writer(), Packet :: binary()) -> ok.
+send(#writer{pid = Pid, waiting = Waiting}, Packet) ->
+    counters:add(Waiting, 1, byte_size(Packet)),
+    Pid ! {write, Packet},
+    ok.
+
+%% @doc Nobody waits for the answer on this connection any more: what is left of a long one is not
+%% written.
+-spec forget(writer(), ecm_link_packet:id()) -> ok.
+forget(#writer{pid = Pid}, Id) ->
+    Pid ! {forget, Id},
+    ok.
+
+%% @doc Lets it write what has been handed over, and then end: its exit is `normal'.
+-spec finish(writer()) -> ok.
+finish(#writer{pid = Pid}) ->
+    Pid ! {write, finish},
+    ok.
+
+%% @doc Returns the bytes that wait to be written. An answer that has not been looked at yet,
+%% because the writer waits for the peer, is taken for a kilobyte: most are shorter.
+-spec waiting(writer()) -> non_neg_integer().
+waiting(#writer{pid = Pid, waiting = Waiting}) ->
+    case process_info(Pid, message_queue_len) of
+        {message_queue_len, Messages} -> counters:get(Waiting, 1) + 1024 * Messages;
+        undefined -> 0
+    end.
+
+-spec pid(writer()) -> pid().
+pid(#writer{pid = Pid}) ->
+    Pid.
+
+%% @private Exported so that new code is used from the next packet on.
+-spec loop(ecm_link_socket:socket(), counters:counters_ref(), link() | none, items()) -> no_return().
+loop(Socket, Waiting, Link, Items) ->
+    {Next, All} = collect(Items, Waiting, Link),
+    {Batch, Size, Rest} = batch(All#items.packets, [], 0),
+    {Parts, Long} = parts(All, Waiting),
+    case {Batch, Parts} of
+        {[], []} -> end_or_wait(Long, Socket, Waiting, Next);
+        {_, _} -> write([Batch | Parts], Size + iolist_size(Parts), Long#items{packets = Rest},
+                        Socket, Waiting, Next)
+    end.
+
+%% A packet of each long answer that is under way. Around its part there is more to be written than
+%% what was counted when it was handed over.
+-spec parts(items(), counters:counters_ref()) -> {[iolist()], items()}.
+parts(#items{parts = none} = Items, _) ->
+    {[], Items};
+parts(#items{parts = Parts} = Items, Waiting) ->
+    {Packets, Bytes, Left} = ecm_link_parts:round(Parts),
+    counters:add(Waiting, 1, iolist_size(Packets) - Bytes),
+    {Packets, Items#items{parts = some(Left)}}.
+
+-spec some(ecm_link_parts:parts()) -> ecm_link_parts:parts() | none.
+some(Parts) ->
+    case ecm_link_parts:is_empty(Parts) of
+        true -> none;
+        false -> Parts
+    end.
+
+%% There is nothing to write.
+-spec end_or_wait(items(), ecm_link_socket:socket(), counters:counters_ref(), link() | none) ->
+    no_return().
+end_or_wait(#items{finished = true}, _, _, _) -> exit(normal);
+end_or_wait(Items, Socket, Waiting, Link) -> ?MODULE:loop(Socket, Waiting, Link, Items).
+
+-spec write(iolist(), non_neg_integer(), items(), ecm_link_socket:socket(),
+            counters:counters_ref(), link() | none) -> no_return().
+write(Batch, Size, Rest, Socket, Waiting, Link) ->
+    case ecm_link_socket:send(Socket, Batch) of
+        ok ->
+            counters:sub(Waiting, 1, Size),
+            ?MODULE:loop(Socket, Waiting, Link, Rest);
+        {error, Reason} ->
+            exit({shutdown, {send_failed, Reason}})
+    end.
+
+%% Waits for a message if there is nothing to write, and no end.
+-spec collect(items(), counters:counters_ref(), link() | none) -> {link() | none, items()}.
+collect(#items{packets = Packets, parts = none, finished = false} = Items, Waiting, Link) ->
+    case queue:is_empty(Packets) of
+        true -> receive Message -> take(Message, Items, Waiting, Link) end;
+        false -> drain(Items, Waiting, Link)
+    end;
+collect(Items, Waiting, Link) ->
+    drain(Items, Waiting, Link).
+
+%% Empties the mailbox before each write, because gen_tcp:send/2 searches it for the socket's
+%% reply: with many packets left in it, each write would pass over all of them.
+-spec drain(items(), counters:counters_ref(), link() | none) -> {link() | none, items()}.
+drain(Items, Waiting, Link) ->
+    receive
+        Message -> take(Message, Items, Waiting, Link)
+    after 0 ->
+        {Link, Items}
+    end.
+
+%% What comes after the end is not written.
+-spec take(term(), items(), counters:counters_ref(), link() | none) -> {link() | none, items()}.
+take(_, #items{finished = true} = Items, Waiting, Link) ->
+    drain(Items, Waiting, Link);
+take({write, finish}, Items, Waiting, Link) ->
+    drain(Items#items{finished = true}, Waiting, Link);
+take({write, Packet}, Items, Waiting, Link) ->
+    drain(add(Packet, Items), Waiting, Link);
+take({answer, Id, Head, Body}, Items, Waiting, #{in_flight := InFlight} = Link) ->
+    ecm_link_table:remove(Id, InFlight),
+    drain(answered(Id, Head, Body, Items, Waiting, Link), Waiting, Link);
+take({drop, Id, Session}, Items, Waiting, #{in_flight := InFlight} = Link) ->
+    case ecm_link_table:remove(Id, Session, InFlight) of
+        true -> drain(count(dropped(Id, Link), Items, Waiting), Waiting, Link);
+        false -> drain(Items, Waiting, Link)
+    end;
+take({forget, Id}, Items, Waiting, Link) ->
+    drain(without(Id, Items, Waiting), Waiting, Link);
+take({up, Link}, Items, Waiting, none) ->
+    drain(Items, Waiting, Link).
+
+-spec add(binary(), items()) -> items().
+add(Packet, #items{packets = Packets} = Items) ->
+    Items#items{packets = queue:in(Packet, Packets)}.
+
+%% A packet that was made here.
+-spec count(binary(), items(), counters:counters_ref()) -> items().
+count(Packet, Items, Waiting) ->
+    counters:add(Waiting, 1, byte_size(Packet)),
+    add(Packet, Items).
+
+-spec answered(ecm_link_packet:id(), ecm_link_content:head(), binary(), items(), counters:counters_ref(),
+               link()) -> items().
+answered(Id, Head, Body, Items, Waiting, Link) ->
+    case byte_size(Body) > ?LONG andalso counters:get(Waiting, 1) > ?MOST of
+        true -> count(again(Id, Link), Items, Waiting);
+        false -> answer(Id, Head, Body, Items, Waiting, Link)
+    end.
+
+-spec answer(ecm_link_packet:id(), ecm_link_content:head(), binary(), items(), counters:counters_ref(),
+             link()) -> items().
+answer(Id, Head, Body, Items, Waiting, #{form := Form, in_packet := InPacket})
+  when byte_size(Body) =< InPacket ->
+    Content = ecm_link_content:answer(Form, Head, Body),
+    count(iolist_to_binary(ecm_link_packet:encode(Id, Content)), Items, Waiting);
+answer(Id, Head, Body, #items{parts = Parts} = Items, Waiting, #{longest := Longest} = Link)
+  when byte_size(Body) =< Longest ->
+    case ecm_link_parts:add(Id, Head, Body, or_new(Parts, Link)) of
+        {ok, Added} ->
+            counters:add(Waiting, 1, byte_size(Body)),
+            Items#items{parts = Added};
+        full ->
+            count(again(Id, Link), Items, Waiting)
+    end;
+answer(Id, _, Body, Items, Waiting, Link) ->
+    count(too_long(Id, byte_size(Body), Link), Items, Waiting).
+
+-spec without(ecm_link_packet:id(), items(), counters:counters_ref()) -> items().
+without(_, #items{parts = none} = Items, _) ->
+    Items;
+without(Id, #items{parts = Parts} = Items, Waiting) ->
+    {Bytes, Left} = ecm_link_parts:forget(Id, Parts),
+    counters:sub(Waiting, 1, Bytes),
+    Items#items{parts = some(Left)}.
+
+-spec or_new(ecm_link_parts:parts() | none, link()) -> ecm_link_parts:parts().
+or_new(none, #{in_packet := InPacket}) -> ecm_link_parts:new(InPacket);
+or_new(Parts, _) -> Parts.
+
+%% A session cuts its answers so that they fit. Where one does not, it would take down the link, and with
+%% it the requests of everyone else. Its client must not be told that the session has ended: it goes on.
+-spec too_long(ecm_link_packet:id(), Bytes :: pos_integer(), link()) -> Packet :: binary().
+too_long(Id, Bytes, #{longest := Longest, peer := Peer} = Link) ->
+    ?ERROR_MSG("ECM link from ~ts: dropped an answer of ~B bytes on connection ~B, the link takes ~B",
+               [ecm_peer:name(Peer), Bytes, Id, Longest]),
+    again(Id, Link).
+
+%% There is no answer now, and the client may ask for it again.
+-spec again(ecm_link_packet:id(), link()) -> Packet :: binary().
+again(Id, Link) ->
+    {_, Recoverable} = ecm_bosh_answer:recoverable(),
+    none(Id, Recoverable, Link).
+
+-spec dropped(ecm_link_packet:id(), link()) -> Packet :: binary().
+dropped(Id, #{peer := Peer} = Link) ->
+    ?WARNING_MSG("ECM link from ~ts: the session that was to answer on connection ~B has gone",
+                 [ecm_peer:name(Peer), Id]),
+    {_, Ended} = ecm_bosh_answer:content(ecm_bosh_answer:terminate(<<"internal-server-error">>, [], true)),
+    none(Id, Ended, Link).
+
+%% Says that there will be no answer; on a plain link only an answer can say that.
+-spec none(ecm_link_packet:id(), Plain :: binary(), link()) -> Packet :: binary().
+none(Id, _, #{form := typed}) ->
+    iolist_to_binary(ecm_link_packet:encode(Id, ecm_link_content:dropped()));
+none(Id, Plain, #{form := plain}) ->
+    iolist_to_binary(ecm_link_packet:encode(Id, Plain)).
+
+%% Takes packets from the front, until there are enough bytes, or there is no more.
+-spec batch(queue:queue(binary()), [binary()], non_neg_integer()) ->
+    {[binary()], Size :: non_neg_integer(), queue:queue(binary())}.
+batch(Packets, Batch, Size) when Size >= ?BATCH_SIZE ->
+    {lists:reverse(Batch), Size, Packets};
+batch(Packets, Batch, Size) ->
+    case queue:out(Packets) of
+        {{value, Packet}, Rest} -> batch(Rest, [Packet | Batch], Size + byte_size(Packet));
+        {empty, _} -> {lists:reverse(Batch), Size, Packets}
+    end.

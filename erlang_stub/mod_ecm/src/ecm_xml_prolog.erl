@@ -1,0 +1,85 @@
+%% SPDX-License-Identifier: GPL-2.0-or-later
+
+%% @doc What may be in front of a body (XML 1.0, section 2.8): a byte order mark, a declaration of
+%% XML, white space. Pure.
+
+-module(ecm_xml_prolog).
+
+-export([skip/1]).
+
+%% Bytes of a declaration; a longer one says nothing that is known.
+-define(MAX_DECLARATION, 200).
+
+-define(EQUALS, "[ \t\r\n]*=[ \t\r\n]*").
+-define(SPACE, "[ \t\r\n]+").
+-define(DECLARATION,
+        "^" ?SPACE "version" ?EQUALS "(?:'1\\.[0-9]+'|\"1\\.[0-9]+\")"
+        "(?:" ?SPACE "encoding" ?EQUALS
+        "(?|'([A-Za-z][A-Za-z0-9._-]*)'|\"([A-Za-z][A-Za-z0-9._-]*)\"))?"
+        "(?:" ?SPACE "standalone" ?EQUALS "(?:'(?:yes|no)'|\"(?:yes|no)\"))?"
+        "[ \t\r\n]*$").
+
+%% What a body must not have, and is no reason not to read its start tag: somebody has to be told.
+-type fault() :: 'forbidden-markup' | 'other-encoding'.
+
+%% @doc Returns what follows it, and what is wrong with it. If nothing can be found behind it, what
+%% is wrong is thrown, an ecm_xml:fault().
+-spec skip(binary()) -> {Rest :: binary(), fault() | none}.
+skip(<<16#EF, 16#BB, 16#BF, Bytes/binary>>) -> declaration(Bytes);
+skip(Bytes) -> declaration(Bytes).
+
+-spec declaration(binary()) -> {Rest :: binary(), fault() | none}.
+declaration(<<"<?xml", Bytes/binary>>) ->
+    case binary:match(Bytes, <<"?>">>, [{scope, {0, min(?MAX_DECLARATION, byte_size(Bytes))}}]) of
+        {Size, _} ->
+            <<Declaration:Size/binary, "?>", Rest/binary>> = Bytes,
+            Said = re:run(Declaration, ?DECLARATION, [{capture, all_but_first, binary},
+                                                      dollar_endonly]),
+            misc(Rest, encoding(Said, Rest));
+        nomatch ->
+            throw('not-xml')
+    end;
+declaration(Bytes) ->
+    misc(Bytes, none).
+
+-spec misc(binary(), fault() | none) -> {Rest :: binary(), fault() | none}.
+misc(Bytes, Fault) ->
+    case ecm_xml:skip_space(Bytes) of
+        <<"<!--", Rest/binary>> -> misc(behind(<<"-->">>, Rest), 'forbidden-markup');
+        <<"<?", Rest/binary>> -> misc(behind(<<"?>">>, Rest), 'forbidden-markup');
+        <<"<!", _/binary>> -> throw('forbidden-markup');
+        Rest -> {Rest, Fault}
+    end.
+
+-spec behind(End :: binary(), binary()) -> Rest :: binary().
+behind(End, Bytes) ->
+    case binary:split(Bytes, End) of
+        [_, Rest] -> Rest;
+        [_] -> throw('forbidden-markup')
+    end.
+
+%% A body is read as UTF-8 (RFC 6120, section 11.6). One that says that it is something else would
+%% become another text, unless it has nothing but what is the same in both.
+-spec encoding({match, [Encoding :: binary()]} | nomatch, binary()) -> 'other-encoding' | none.
+encoding({match, []}, _) ->
+    none;
+encoding({match, [Encoding]}, Rest) ->
+    case is_read(string:lowercase(Encoding), Rest) of
+        true -> none;
+        false -> 'other-encoding'
+    end;
+encoding(nomatch, _) ->
+    throw('not-xml').
+
+-spec is_read(Encoding :: binary(), binary()) -> boolean().
+is_read(<<"utf-8">>, _) -> true;
+is_read(<<"utf8">>, _) -> true;
+is_read(<<"us-ascii">>, _) -> true;
+is_read(<<"ascii">>, _) -> true;
+is_read(<<"iso-8859-", _/binary>>, Rest) -> is_ascii(Rest);
+is_read(<<"windows-125", _/binary>>, Rest) -> is_ascii(Rest);
+is_read(_, _) -> false.
+
+-spec is_ascii(binary()) -> boolean().
+is_ascii(<<Byte, Rest/binary>>) when Byte < 128 -> is_ascii(Rest);
+is_ascii(Rest) -> Rest =:= <<>>.

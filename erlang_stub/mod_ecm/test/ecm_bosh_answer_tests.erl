@@ -1,0 +1,39 @@
+%% SPDX-License-Identifier: GPL-2.0-or-later
+
+-module(ecm_bosh_answer_tests).
+
+-include_lib("eunit/include/eunit.hrl").
+
+content(Answer) ->
+    {Status, Content} = ecm_bosh_answer:content(Answer),
+    {Status, ecm_conversation:answer(Content)}.
+
+the_empty_answer_is_an_atom_test() ->
+    ?assertEqual(empty, ecm_bosh_answer:payload([], [])),
+    ?assertEqual({200, {#{}, []}}, content(empty)),
+    ?assertEqual(iolist_to_binary(ecm_bosh_body:write([], [])), element(2, ecm_bosh_answer:content(empty))).
+
+elements_and_attributes_test() ->
+    ?assertEqual({200, {#{}, [a]}}, content(ecm_bosh_answer:payload([], [<<"<a/>">>]))),
+    ?assertEqual({200, {#{}, [a, b]}}, content(ecm_bosh_answer:payload([], ["<a/>", <<"<b/>">>]))),
+    ?assertEqual({200, {#{ack => <<"5">>}, []}},
+                 content(ecm_bosh_answer:payload([{<<"ack">>, <<"5">>}], []))).
+
+recoverable_test() ->
+    ?assertEqual({200, {#{type => <<"error">>}, []}}, content(ecm_bosh_answer:recoverable())).
+
+terminate_test() ->
+    ?assertEqual({200, {#{type => <<"terminate">>}, [a]}},
+                 content(ecm_bosh_answer:terminate(undefined, ["<a/>"], false))).
+
+%% XEP-0124, section 17.1.
+the_status_of_conditions_test_() ->
+    [{binary_to_list(Condition),
+      fun() ->
+              Told = {#{type => <<"terminate">>, condition => Condition}, []},
+              ?assertEqual({200, Told}, content(ecm_bosh_answer:terminate(Condition, [], true))),
+              ?assertEqual({Old, Told}, content(ecm_bosh_answer:terminate(Condition, [], false)))
+      end}
+     || {Condition, Old} <- [{<<"bad-request">>, 400}, {<<"policy-violation">>, 403},
+                             {<<"item-not-found">>, 404}, {<<"other-request">>, 200},
+                             {<<"improper-addressing">>, 200}]].

@@ -1,0 +1,126 @@
+%% SPDX-License-Identifier: GPL-2.0-or-later
+
+%% @doc The porter of a node, with processes that stand for sessions.
+
+-module(ecm_c2s_admission_tests).
+
+-include_lib("eunit/include/eunit.hrl").
+
+-define(LIMITS, #{max_newcomers => 2, newcomer_rate => 1000}).
+-define(PEER, {{192, 0, 2, 7}, 51234}).
+
+porter_test_() ->
+    {foreach, fun() -> ecm_c2s_admission:start(), whereis(ecm_c2s_admission) end, fun stop/1,
+     [fun(_) -> {Name, Test} end
+      || {Name, Test} <- [{"refused", fun those_beyond_the_limit_are_refused/0},
+                          {"login", fun who_logs_in_is_not_counted/0},
+                          {"end", fun who_ends_is_not_counted/0},
+                          {"failure", fun who_fails_to_log_in_is_counted/0},
+                          {"handed over", fun a_session_that_goes_on_elsewhere_is_counted_once/0},
+                          {"no address", fun who_has_no_address_is_not_counted/0},
+                          {"log", fun the_log_has_few_lines/0},
+                          {"no porter", fun where_there_is_no_porter_all_may_enter/0}]]}.
+
+stop(Porter) ->
+    Monitor = monitor(process, Porter),
+    exit(Porter, kill),
+    receive {'DOWN', Monitor, process, Porter, _} -> ok end.
+
+those_beyond_the_limit_are_refused() ->
+    _ = [session(ok), session(ok)],
+    session(refused),
+    ?assertEqual(ok, ecm_c2s_admission:enter({{192, 0, 2, 8}, 51234}, ?LIMITS)).
+
+who_logs_in_is_not_counted() ->
+    One = session(ok),
+    session(ok),
+    session(refused),
+    ok = tell(One, fun() -> auth_result(true) end),
+    session(ok),
+    session(refused),
+    ?assertEqual(2, map_size(watched())).
+
+who_fails_to_log_in_is_counted() ->
+    One = session(ok),
+    session(ok),
+    ok = tell(One, fun() -> auth_result({false, <<"not-authorized">>}) end),
+    session(refused).
+
+%% Also by a kill; and one that ends after it has logged in is not counted twice.
+who_ends_is_not_counted() ->
+    One = session(ok),
+    Two = session(ok),
+    session(refused),
+    kill(One),
+    ok = tell(Two, fun() -> auth_result(true) end),
+    kill(Two),
+    _ = [session(ok), session(ok)],
+    session(refused).
+
+a_session_that_goes_on_elsewhere_is_counted_once() ->
+    Session = spawn(fun wait/0),
+    Opener = session(ok),
+    ok = tell(Opener, fun() -> ecm_c2s_admission:stay(Session, ?PEER) end),
+    kill(Opener),
+    session(ok),
+    session(refused),
+    kill(Session),
+    session(ok),
+    session(refused).
+
+who_has_no_address_is_not_counted() ->
+    [?assertEqual(ok, ecm_c2s_admission:enter({local, <<>>}, ?LIMITS)) || _ <- lists:seq(1, 10)],
+    ok = ecm_c2s_admission:stay(self(), {local, <<>>}),
+    ?assertEqual(#{}, watched()).
+
+the_log_has_few_lines() ->
+    ecm_log:start(),
+    _ = [session(ok), session(ok)],
+    [session(refused) || _ <- lists:seq(1, 1000)],
+    tick(),
+    session(refused),
+    tick(),
+    tick(),
+    session(refused),
+    First = "A new session of 192.0.2.7 is refused: max_newcomers is 2 sessions of an address that have "
+            "not logged in, newcomer_rate 1000 in a second",
+    ?assertEqual([First, "999 more new sessions were refused in 10 seconds, the last one of 192.0.2.7",
+                  "1 more new sessions were refused in 10 seconds, the last one of 192.0.2.7", First],
+                 [Text || {warning, Text} <- ecm_log:lines()]).
+
+tick() ->
+    ecm_c2s_admission ! tick,
+    _ = watched().
+
+where_there_is_no_porter_all_may_enter() ->
+    stop(whereis(ecm_c2s_admission)),
+    ?assertEqual(ok, ecm_c2s_admission:enter(?PEER, ?LIMITS)),
+    session(ok).
+
+%% A process that has entered, or was refused.
+session(Expected) ->
+    Session = spawn(fun wait/0),
+    ?assertEqual(Expected, tell(Session, fun() -> ecm_c2s_admission:enter(?PEER, ?LIMITS) end)),
+    Session.
+
+wait() ->
+    receive {From, Do} -> From ! {self(), Do()}, wait() end.
+
+tell(Session, Do) ->
+    Session ! {self(), Do},
+    receive {Session, Result} -> Result end.
+
+%% The hook, in the process of a session.
+auth_result(Result) ->
+    put(ecm_c2s, session),
+    state = ecm_c2s_admission:auth_result(state, Result, <<"alice">>),
+    ok.
+
+%% Returns once the porter has seen it.
+kill(Session) ->
+    Monitor = monitor(process, Session),
+    exit(Session, kill),
+    receive {'DOWN', Monitor, process, Session, _} -> watched() end.
+
+watched() ->
+    element(3, sys:get_state(ecm_c2s_admission)).

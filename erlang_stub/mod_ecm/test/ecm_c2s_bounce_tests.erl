@@ -1,0 +1,57 @@
+%% SPDX-License-Identifier: GPL-2.0-or-later
+
+-module(ecm_c2s_bounce_tests).
+
+-include_lib("eunit/include/eunit.hrl").
+
+-define(ADDRESSES, "to='juliet@chat.example/balcony' from='romeo@chat.example/orchard'").
+-define(FAILED, "<error type='modify'><policy-violation "
+                "xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>").
+
+%% What is in it is not read: it could be anything.
+what_stands_in_for_a_stanza_test_() ->
+    [?_assertEqual({Stanza, list_to_binary(Instead)},
+                   {Stanza, ecm_c2s_bounce:stand_in(list_to_binary(Stanza), 1000)})
+     || {Stanza, Instead} <-
+            [{"<message xmlns='jabber:client' " ?ADDRESSES " xml:lang='en' id='1'><body>x",
+              "<message xmlns='jabber:client' " ?ADDRESSES " id='1'/>"},
+             {"<presence xmlns='jabber:client' type=\"unavailable\" from='r@h/>&apos;\"'><x/>",
+              "<presence xmlns='jabber:client' type='unavailable' from='r@h/>&apos;&quot;'/>"},
+             {"<iq type='set' id='1'><query", "<iq type='set' id='1'/>"},
+             {"<iq type='result' id='1'><query", "<iq type='error' id='1'>" ?FAILED "</iq>"},
+             {"<iq type='error' id='1'><query", "<iq type='error' id='1'>" ?FAILED "</iq>"},
+             {"<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>",
+              "<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>"}]].
+
+it_is_no_longer_than_has_room_test() ->
+    ?assertEqual(<<"<message xmlns='jabber:client'/>">>,
+                 ecm_c2s_bounce:stand_in(<<"<message from='romeo@chat.example'>x">>, 34)),
+    ?assertEqual(<<"<message from='romeo@chat.example'/>">>,
+                 ecm_c2s_bounce:stand_in(<<"<message from='romeo@chat.example'>x">>, 36)).
+
+%% Who waits for an answer is told.
+senders_are_told_test_() ->
+    {setup, fun ecm_user:prepare/0, fun ecm_user:restore/1,
+     [?_assertEqual({Envelope, Routed}, {Envelope, routed(Envelope)})
+      || {Envelope, Routed} <-
+             [{"<message type='chat' " ?ADDRESSES "/>", [error]},
+              {"<message " ?ADDRESSES "/>", [error]},
+              {"<message type='groupchat' " ?ADDRESSES "/>", []},
+              {"<message type='headline' " ?ADDRESSES "/>", []},
+              {"<message type='error' " ?ADDRESSES "/>", []},
+              {"<message type='chat' to='juliet@chat.example/balcony'/>", []},
+              {"<iq type='get' id='1' " ?ADDRESSES "/>", [error]},
+              {"<iq type='set' id='1' " ?ADDRESSES "/>", [error]},
+              {"<iq type='error' id='1' " ?ADDRESSES ">" ?FAILED "</iq>", []},
+              {"<presence " ?ADDRESSES "/>", []},
+              {"<presence type='subscribe' " ?ADDRESSES "/>", []},
+              {"<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>", []},
+              {"<nonsense/>", []}]]}.
+
+routed(Envelope) ->
+    ecm_log:start(),
+    persistent_term:put(ecm_user, self()),
+    ok = ecm_c2s_bounce:log_and_route(list_to_binary(Envelope), 2000, 1000),
+    [{warning, "ECM session: a stanza of 2000 bytes " ++ _}] =
+        [Line || {warning, _} = Line <- ecm_log:lines()],
+    [error || _ <- ecm_user:routed()].

@@ -1,0 +1,360 @@
+%% SPDX-License-Identifier: GPL-2.0-or-later
+
+%% @doc mod_ecm's end of a link: whole conversations of typed.json, and each rule alone.
+
+-module(ecm_link_connection_tests).
+
+-include_lib("eunit/include/eunit.hrl").
+
+-define(NONCE, <<"f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff">>).
+-define(SECRET, <<"correct horse battery staple">>).
+-define(HELLO, {0, <<"hello version=1 role=ecm instance=web1:4711 max-packet=4096 "
+                     "nonce=000102030405060708090a0b0c0d0e0f features=websocket">>}).
+-define(OWN_HELLO, <<"hello version=1 role=ejabberd instance=ejabberd@chat max-packet=1048576 "
+                     "nonce=f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff features=parts">>).
+-define(PROOF, {0, <<"proof 893de573f2aa79d96fbabf04730afef26aa233d2db39eb5e537040c37a484f0d">>}).
+-define(UP, {up, #{version => 1, instance => <<"web1:4711">>, max_packet => 4096,
+                   max_content => 0}}).
+-define(REQUEST, {7, <<"request\n<body/>">>}).
+-define(REQUESTED, {request, 7, unknown, false, <<"<body/>">>}).
+
+%% Whole conversations. What ECM says goes in; what mod_ecm says of itself has to come out, and
+%% what a session answers has to be written as it is there.
+
+conversations_test_() ->
+    [{Name, [fun() -> replay(Conversation, auto) end, fun() -> replay(Conversation, typed) end]}
+     || #{<<"name">> := Name} = Conversation
+            <- maps:get(<<"conversations">>, ecm_vectors:read("typed.json"))].
+
+replay(#{<<"steps">> := Steps, <<"nonces">> := #{<<"ejabberd">> := Nonce}, <<"ends">> := Ends}
+       = Conversation, Protocol) ->
+    Options = (secret(Conversation))#{protocol => Protocol, nonce => Nonce},
+    {[], Events, Dialogue} = lists:foldl(fun replay_step/2, {[], [], start(Options)}, Steps),
+    ?assertEqual(Ends, end_of(Events, ecm_link_connection:drain(Dialogue))).
+
+secret(#{<<"secret">> := Secret}) -> #{secret => Secret};
+secret(_) -> #{}.
+
+%% The packets that mod_ecm has sent and the conversation has not yet, all events, the dialogue.
+replay_step(#{<<"from">> := <<"ecm">>, <<"id">> := Id, <<"content">> := Content},
+            {[], Events, Dialogue}) ->
+    Packet = {binary_to_integer(Id), ecm_vectors:bytes(Content)},
+    {New, Next} = play([Packet], Dialogue),
+    {sent(New), Events ++ New, Next};
+replay_step(#{<<"content">> := <<"drain">>}, {[], Events, Dialogue}) ->
+    {[{send, 0, <<"drain">>}], Next} = play([drain], Dialogue),
+    {[], Events, Next};
+replay_step(#{<<"content">> := <<"part\n", Part/binary>>}, {[], Events, Dialogue}) ->
+    ?assertEqual(<<"part\n", Part/binary>>, iolist_to_binary(ecm_link_content:part(Part))),
+    {[], Events, Dialogue};
+replay_step(#{<<"content">> := <<"answer 200\n", Body/binary>>, <<"id">> := Id},
+            {[], Events, Dialogue}) ->
+    ?assertEqual(<<"answer 200\n", Body/binary>>,
+                 iolist_to_binary(ecm_link_content:answer(typed, 200, Body))),
+    ?assert(lists:keymember(binary_to_integer(Id), 2, Events)),
+    {[], Events, Dialogue};
+replay_step(#{<<"id">> := Id, <<"content">> := Content}, {[Sent | Rest], Events, Dialogue}) ->
+    ?assertEqual({send, binary_to_integer(Id), ecm_vectors:bytes(Content)}, Sent),
+    {Rest, Events, Dialogue}.
+
+%% Only a link that takes requests can begin to drain, and only once.
+end_of(_, {[{send, 0, _}], _}) -> <<"typed">>;
+end_of(Events, {[], _}) ->
+    case lists:keymember(close, 1, Events) of
+        true -> <<"closed">>;
+        false -> <<"draining">>
+    end.
+
+%% What the link is.
+
+the_first_packet_decides_test_() ->
+    Typed = [{send, 0, ?OWN_HELLO}, ?UP],
+    Unexpected = ended(<<"unexpected">>, <<"hello has to come first">>),
+    [{lists:flatten(io_lib:format("~p ~p", [Protocol, Packet])),
+      ?_assertEqual(Expected, events([Packet], #{protocol => Protocol}))}
+     || {Packet, Auto, Insisting, Indifferent} <-
+            [{?HELLO, Typed, Typed, [{up, plain}]},
+             {{7, <<"<body/>">>}, carried(<<"<body/>">>), Unexpected, carried(<<"<body/>">>)},
+             {{7, <<"request\n">>}, carried(<<"request\n">>), Unexpected, carried(<<"request\n">>)},
+             {{0, <<"<body/>">>}, [{up, plain}], Unexpected, [{up, plain}]},
+             {{0, <<"ping 1">>}, [{up, plain}], Unexpected, [{up, plain}]},
+             {{0, <<"hellos">>}, [{up, plain}], Unexpected, [{up, plain}]},
+             {{0, <<"helloS">>}, [{up, plain}], Unexpected, [{up, plain}]}],
+        {Protocol, Expected} <- [{auto, Auto}, {typed, Insisting}, {plain, Indifferent}]].
+
+carried(Content) ->
+    [{up, plain}, {request, 7, unknown, false, Content}].
+
+%% It is never taken for something plain.
+a_hello_that_is_none_test_() ->
+    {0, Hello} = ?HELLO,
+    [?_assertEqual(ended(Code, Text), events([{0, Content}], #{protocol => Protocol}))
+     || Protocol <- [auto, typed],
+        {Content, Code, Text} <-
+            [{<<"hello">>, <<"malformed">>, <<"missing-field">>},
+             {<<"hello\n">>, <<"malformed">>, <<"body-unwanted">>},
+             {binary:replace(Hello, <<"role=ecm">>, <<"role=ejabberd">>),
+              <<"unexpected">>, <<"both ends are ejabberd">>},
+             {binary:replace(Hello, <<"version=1">>, <<"version=007,2">>),
+              <<"version">>, <<"ecm speaks 7,2, ejabberd speaks 1">>}]].
+
+an_error_is_never_answered_test_() ->
+    Error = {0, <<"error silent no hello came">>},
+    [?_assertEqual([{close, <<"ECM says silent: no hello came">>}],
+                   events([Error], #{protocol => Protocol}))
+     || Protocol <- [auto, typed]].
+
+one_version_of_many_is_enough_test() ->
+    {0, Hello} = ?HELLO,
+    Many = binary:replace(Hello, <<"version=1">>, <<"version=3,00001,2">>),
+    ?assertEqual([{send, 0, ?OWN_HELLO}, ?UP], events([{0, Many}], #{})).
+
+only_who_insists_waits_in_vain_test_() ->
+    Silent = ended(<<"silent">>, <<"no hello came for 5 seconds">>),
+    [[?_assertEqual([], events([{tick, 4999}], Options)),
+      ?_assertEqual(Expected, events([{tick, 5000}], Options))]
+     || {Options, Expected} <- [{#{protocol => typed}, Silent},
+                                {#{secret => ?SECRET}, Silent},
+                                {#{protocol => auto}, []},
+                                {#{protocol => plain}, []}]].
+
+a_plain_link_carries_everything_test() ->
+    Contents = [<<>>, <<"ping 1">>, <<"request\n">>, <<"hello">>],
+    ?assertEqual([{request, 7, unknown, false, Content} || Content <- Contents],
+                 events([{7, Content} || Content <- Contents]
+                        ++ [{0, Content} || Content <- Contents] ++ [{tick, 1000000}, drain],
+                        plain())).
+
+%% The secret.
+
+proofs_test_() ->
+    [?_assertEqual(maps:get(atom_to_binary(Role), Vector),
+                   ecm_link_proof:proof(maps:get(<<"secret">>, Vector), Role, OfEcm, OfEjabberd))
+     || #{<<"nonces">> := #{<<"ecm">> := OfEcm, <<"ejabberd">> := OfEjabberd}} = Vector
+            <- maps:get(<<"proofs">>, ecm_vectors:read("typed.json")),
+        Role <- [ecm, ejabberd]].
+
+is_proof_test_() ->
+    [?_assertEqual(Expected, ecm_link_proof:is_proof(Given, <<"abc">>))
+     || {Given, Expected} <- [{<<"abc">>, true}, {<<"abd">>, false}, {<<"ab">>, false}]].
+
+%% ECM's comes after mod_ecm's, and before anything for a client.
+a_link_with_a_secret_test_() ->
+    Wrong = {0, <<"proof ", (binary:copy(<<"0">>, 64))/binary>>},
+    Late = <<"a proof has to come before the first request">>,
+    [?_assertEqual(Expected, events(Steps, proving()))
+     || {Steps, Expected} <-
+            [{[?PROOF, ?REQUEST], [?UP, ?REQUESTED]},
+             {[{0, <<"ping 1">>}, {0, <<"pong 1">>}, {0, <<"open">>}, {0, <<"drain">>}, ?PROOF],
+              [{send, 0, <<"pong 1">>}, drains, ?UP]},
+             {lists:duplicate(101, {0, <<"ping x">>}), flood()},
+             {[Wrong, ?PROOF], ended(<<"unproven">>, <<"the proof is wrong: the secrets differ">>)},
+             {[?REQUEST, ?PROOF], ended(<<"unproven">>, Late)},
+             {[{7, <<"close gone">>}, ?PROOF], ended(<<"unproven">>, Late)},
+             {[{tick, 5999}, {5999, ?PROOF}, {tick, 15998}], [?UP]},
+             {[{5999, ?PROOF}, {tick, 15999}], [?UP, ping(1)]},
+             {[{tick, 6000}, ?PROOF],
+              ended(<<"unproven">>, <<"no proof came for 5 seconds">>)},
+             {[?PROOF, ?PROOF], [?UP | ended(<<"unexpected">>, <<"proof came twice">>)]},
+             {[?HELLO], ended(<<"unexpected">>, <<"hello came twice">>)},
+             {[{0, <<"proof 1">>}], ended(<<"malformed">>, <<"bad-word">>)},
+             {[{0, <<"error unproven no">>}, ?PROOF], [{close, <<"ECM says unproven: no">>}]}]].
+
+a_secret_makes_every_link_typed_test_() ->
+    [?_assertMatch([{send, 0, <<"error unexpected ", _/binary>>}, {close, _}],
+                   events([{7, <<"<body/>">>}], #{protocol => Protocol, secret => ?SECRET}))
+     || Protocol <- [auto, typed, plain]].
+
+a_proof_that_nobody_wants_test() ->
+    ?assertEqual(ended(<<"unproven">>, <<"a proof came, but ejabberd has no secret">>),
+                 events([?PROOF], typed())).
+
+%% What concerns a client.
+
+a_request_may_be_truncated_test_() ->
+    [?_assertEqual([{request, 7, unknown, false, Body}], events([{7, Content}], typed()))
+     || {Content, Body} <- [{<<"request truncated=1\n<bo">>, {truncated, <<"<bo">>}},
+                            {<<"request truncated=1\n">>, {truncated, <<>>}},
+                            {<<"request truncated=0\n<body/>">>, <<"<body/>">>}]].
+
+requests_test_() ->
+    [?_assertEqual([{request, 7, Client, Secure, <<"x">>}], events([{7, Content}], typed()))
+     || {Content, Client, Secure} <-
+            [{<<"request\nx">>, unknown, false},
+             {<<"request peer=192.0.2.7:51234 secure=1\nx">>, {{192, 0, 2, 7}, 51234}, true},
+             {<<"request peer=[::1]:1 secure=0\nx">>, {{0, 0, 0, 0, 0, 0, 0, 1}, 1}, false},
+             {<<"request secure=1 path=/bosh\nx">>, unknown, true}]].
+
+a_client_goes_test() ->
+    ?assertEqual([{gone, 7, <<"gave-up">>}], events([{7, <<"close gave-up">>}], typed())).
+
+%% It concerns this connection, and nothing else.
+what_is_not_understood_on_a_connection_test_() ->
+    Long = binary:copy(<<"x">>, 500),
+    [?_assertEqual([{send, 7, <<"error ", Code/binary, " ", Text/binary>>},
+                    {refused, 7, <<Code/binary, ": ", Text/binary>>},
+                    ?REQUESTED],
+                   events([{7, Content}, ?REQUEST], typed()))
+     || {Content, Code, Text} <-
+            [{<<"open websocket">>, <<"unknown-type">>, <<"there is no open">>},
+             {Long, <<"unknown-type">>, <<"there is no ", (binary:part(Long, 0, 64))/binary>>},
+             {<<"answer 200\n">>, <<"unexpected">>, <<"answer does not belong here">>},
+             {<<"ping 1">>, <<"unexpected">>, <<"ping does not belong here">>},
+             {<<"<body/>">>, <<"malformed">>, <<"bad-type">>},
+             {<<"request">>, <<"malformed">>, <<"body-missing">>}]].
+
+an_error_on_a_connection_test_() ->
+    [?_assertEqual([{refused, 7, Text}, ?REQUESTED], events([{7, Content}, ?REQUEST], typed()))
+     || {Content, Text} <-
+            [{<<"error malformed bad-word">>, <<"ECM says malformed: bad-word">>},
+             {<<"error">>, <<"malformed error: bad-word">>}]].
+
+%% What concerns the link.
+
+what_is_wrong_on_connection_0_test_() ->
+    [?_assertEqual(ended(Code, Text), events([{0, Content}, ?REQUEST], typed()))
+     || {Content, Code, Text} <-
+            [{<<"request\n">>, <<"unexpected">>, <<"request does not belong here">>},
+             {element(2, ?HELLO), <<"unexpected">>, <<"hello came twice">>},
+             {<<"<body/>">>, <<"malformed">>, <<"bad-type">>},
+             {<<"error">>, <<"malformed">>, <<"bad-word">>}]].
+
+an_unknown_type_on_connection_0_is_ignored_test() ->
+    ?assertEqual([], events([{0, <<"flood-gate open">>}], typed())).
+
+an_error_ends_the_link_test() ->
+    ?assertEqual([{close, <<"ECM says flood: too many pings">>}],
+                 events([{0, <<"error flood too many pings">>}, ?REQUEST], typed())).
+
+%% Times count from 1000, when the link came up.
+pings_test_() ->
+    [?_assertEqual(Expected, events(Steps, typed()))
+     || {Steps, Expected} <-
+            [{[{tick, 10999}], []},
+             {[{tick, 11000}, {tick, 12000}], [ping(1)]},
+             {[{tick, 11000}, {11250, {0, <<"pong 1">>}}], [ping(1), {round_trip, 250}]},
+             {[{tick, 11000}, {11250, {0, <<"pong 2">>}}], [ping(1)]},
+             {[{11250, {0, <<"pong 1">>}}], []},
+             {[{tick, 11000}, {11250, {0, <<"pong 1">>}}, {11260, {0, <<"pong 1">>}},
+               {tick, 20999}, {tick, 21000}], [ping(1), {round_trip, 250}, ping(2)]},
+             {[drain, {tick, 11000}], [{send, 0, <<"drain">>}, ping(1)]}]].
+
+ping(Token) ->
+    {send, 0, <<"ping ", (integer_to_binary(Token))/binary>>}.
+
+%% Any bytes show that ECM lives, also where they are no whole packet.
+a_dead_peer_test_() ->
+    Silent = ended(<<"silent">>, <<"nothing came for 30 seconds">>),
+    [?_assertEqual([ping(1) | Expected], events([{tick, 11000} | Steps], typed()))
+     || {Steps, Expected} <- [{[{tick, 30999}, {tick, 31000}, {tick, 40000}], Silent},
+                              {[{received, 20000}, {tick, 49999}], []},
+                              {[{received, 20000}, {tick, 50000}], Silent}]].
+
+more_than_100_pings_in_a_second_test_() ->
+    Ping = {0, <<"ping x">>},
+    Hundred = [{1000 + 5 * N, Ping} || N <- lists:seq(0, 99)],
+    [?_assertEqual(flood(), events(Hundred ++ [{1999, Ping}], typed())),
+     ?_assertEqual(pongs(101), events(Hundred ++ [{2000, Ping}], typed())),
+     ?_assertEqual([hd(pongs(1)) | flood()],
+                   events(Hundred ++ [{2000, Ping}, {2000, Ping}], typed()))].
+
+flood() ->
+    pongs(100) ++ ended(<<"flood">>, <<"more than 100 pings in a second">>).
+
+pongs(Count) ->
+    lists:duplicate(Count, {send, 0, <<"pong x">>}).
+
+%% What was on its way is answered.
+ejabberd_drains_test() ->
+    ?assertEqual([{send, 0, <<"drain">>}, ?REQUESTED, {gone, 7, <<"gone">>}],
+                 events([drain, drain, ?REQUEST, {7, <<"close gone">>}], typed())).
+
+a_draining_link_is_as_before_test_() ->
+    Hundred = lists:duplicate(101, {0, <<"ping x">>}),
+    [?_assertEqual([{send, 0, <<"drain">>} | events(Steps, typed())],
+                   events([drain | Steps], typed()))
+     || Steps <- [Hundred, [?HELLO], [?PROOF], [{7, <<"open">>}], [{0, <<"open">>}],
+                  [{7, <<"error version x">>}], [{0, <<"error flood x">>}], [{0, <<"drain">>}],
+                  [{0, <<"<body/>">>}], [{0, <<"pong 1">>}], [{tick, 31000}]]].
+
+a_link_that_is_not_up_is_not_drained_test_() ->
+    [?_assertEqual([{close, <<"ejabberd stops">>}], events([drain, ?HELLO, drain], Start))
+     || Start <- [#{protocol => auto}, #{protocol => typed}, #{protocol => plain}, proving()]].
+
+ecm_drains_test() ->
+    Drain = {0, <<"drain">>},
+    ?assertEqual([drains, ?REQUESTED], events([Drain, Drain, ?REQUEST], typed())).
+
+no_packet_test_() ->
+    Error = ended(<<"malformed">>, <<"length-too-large">>),
+    [?_assertEqual(Expected, events([{fault, 'length-too-large'}, {fault, 'id-too-large'}], Start))
+     || {Start, Expected} <- [{typed(), Error},
+                              {proving(), Error},
+                              {#{protocol => typed}, Error},
+                              {#{protocol => auto}, [lists:last(Error)]},
+                              {#{protocol => plain}, [lists:last(Error)]},
+                              {plain(), [lists:last(Error)]}]].
+
+%% The table.
+
+each_event_has_one_outcome_test() ->
+    Keys = [{State, Event} || {State, Event, _} <- ecm_link_connection:transitions()],
+    ?assertEqual([], Keys -- lists:usort(Keys)).
+
+every_state_is_reached_and_can_end_test() ->
+    Table = ecm_link_connection:transitions(),
+    States = lists:usort([State || {State, _, _} <- Table]),
+    Reached = [Next || {State, _, Next} <- Table, State =/= Next],
+    ?assertEqual(lists:sort([closed | States]),
+                 lists:usort([indifferent, waiting, insisting | Reached])),
+    ?assertEqual(States, lists:usort([State || {State, _, closed} <- Table])).
+
+%% The helpers.
+
+%% What comes of these steps, from a dialogue or from a new one with these options. Steps happen
+%% at the time 1000 where they do not say when.
+events(Steps, #{} = Options) -> events(Steps, start(Options));
+events(Steps, Dialogue) -> element(1, play(Steps, Dialogue)).
+
+play(Steps, Dialogue) ->
+    lists:foldl(fun(Step, {Events, Before}) ->
+                        {New, After} = step(Step, Before),
+                        {Events ++ [flat(Event) || Event <- New], After}
+                end, {[], Dialogue}, Steps).
+
+step(drain, Dialogue) -> ecm_link_connection:drain(Dialogue);
+step({tick, Now}, Dialogue) -> ecm_link_connection:tick(Now, Dialogue);
+step({received, Now}, Dialogue) -> {[], ecm_link_connection:received(Now, Dialogue)};
+step({fault, Reason}, Dialogue) -> ecm_link_connection:fault(Reason, Dialogue);
+step({Now, {_, _} = Packet}, Dialogue) -> heard(Packet, Now, Dialogue);
+step(Packet, Dialogue) -> heard(Packet, 1000, Dialogue).
+
+heard(Packet, Now, Dialogue) ->
+    ecm_link_connection:packet(Packet, Now, ecm_link_connection:received(Now, Dialogue)).
+
+%% With binaries in place of iodata.
+flat({send, Id, Content}) -> {send, Id, iolist_to_binary(Content)};
+flat({refused, Id, Text}) -> {refused, Id, iolist_to_binary(Text)};
+flat({close, Text}) -> {close, iolist_to_binary(Text)};
+flat(Event) -> Event.
+
+sent(Events) ->
+    [Event || {send, _, _} = Event <- Events].
+
+%% How mod_ecm ends a link: it says why.
+ended(Code, Text) ->
+    [{send, 0, <<"error ", Code/binary, " ", Text/binary>>},
+     {close, <<Code/binary, ": ", Text/binary>>}].
+
+start(Options) ->
+    ecm_link_connection:new(maps:merge(#{protocol => auto, instance => <<"ejabberd@chat">>,
+                                  max_packet => 1048576, max_content => 16777216,
+                                  nonce => ?NONCE, ping_interval => 10000,
+                                  dead_time => 30000, hello_timeout => 5000}, Options), 0).
+
+after_first(Packet, Options) ->
+    element(2, play([Packet], start(Options))).
+
+plain() -> after_first({0, <<>>}, #{}).
+typed() -> after_first(?HELLO, #{}).
+proving() -> after_first(?HELLO, #{secret => ?SECRET}).

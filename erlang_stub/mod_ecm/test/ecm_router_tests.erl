@@ -1,0 +1,185 @@
+%% SPDX-License-Identifier: GPL-2.0-or-later
+
+%% @doc The way of a request to its session, with the test as the link's writer and as the session.
+
+-module(ecm_router_tests).
+
+-include_lib("eunit/include/eunit.hrl").
+
+-define(CLIENT, {{192, 0, 2, 7}, 51234}).
+-define(MAX_SIZE, 1000).
+-define(NONCE, 4711).
+-define(EXCHANGE, {self(), 7, 1000000}).
+
+a_request_goes_to_its_session_test() ->
+    Body = body(sid(self())),
+    InFlight = route(Body),
+    {ok, _, Content} = ecm_bosh_body:head(Body),
+    ?assertEqual({request, ?NONCE, {#{rid => 2}, Content, byte_size(Body)}, ?EXCHANGE},
+                 receive {ecm, Given} -> Given end),
+    ?assertEqual([{7, self()}], ecm_link_table:all(InFlight)).
+
+%% However it is written.
+any_body_of_a_session_goes_to_it_test_() ->
+    [?_assertMatch({request, ?NONCE, {#{rid := 2}, _, Size}, _} when Size =:= byte_size(Body),
+                   given(Body))
+     || Sid <- [sid(self())],
+        Body <- [<<"<?xml version='1.0'?>\n", (body(Sid))/binary>>,
+                 <<16#EF, 16#BB, 16#BF, (body(Sid))/binary>>,
+                 <<"<b:body sid = \"", Sid/binary, "\" a-1.B='' xmlns:b='http://jabber.org/protocol/"
+                   "httpbind' rid='2'></b:body >">>,
+                 <<"<body ü='ü&#xe9;' "/utf8, (tail(Sid))/binary>>,
+                 binary:replace(body(Sid), Sid, escaped(Sid))]].
+
+%% Also one whose fault is for the session to judge.
+a_fault_goes_to_its_session_test_() ->
+    [?_assertMatch({request, ?NONCE, Request, _}, given(Body))
+     || Sid <- [sid(self())],
+        {Request, Body} <- [{violates(<<"bad-request">>), Body} || Body <- bad(Sid)]
+            ++ [{violates(<<"policy-violation">>), Body} || Body <- too_long(Sid)]].
+
+violates(Condition) ->
+    {violates, Condition}.
+
+bad(Sid) ->
+    [<<"<body sid='", Sid/binary, "' xmlns='http://jabber.org/protocol/httpbind'/>">>,
+     <<"<body pause='x' ", (tail(Sid))/binary>>,
+     <<"<body rid='1' ", (tail(Sid))/binary>>,
+     <<"<body x='\0' ", (tail(Sid))/binary>>,
+     <<"<body rid='1'\n sid = \"", Sid/binary, "\"">>].
+
+%% As ECM says, or as it is.
+too_long(Sid) ->
+    Body = body(Sid),
+    Begun = binary:part(Body, 0, byte_size(Body) - 2),
+    [{truncated, <<Begun/binary, ">">>},
+     {truncated, Begun},
+     <<Begun/binary, $>, (binary:copy(<<" ">>, ?MAX_SIZE))/binary>>].
+
+given(Body) ->
+    _ = route(Body),
+    receive
+        {ecm, Given} -> Given;
+        {answer, _, Status, _} -> Status
+    end.
+
+%% Its first character as a reference.
+escaped(<<First, Rest/binary>>) ->
+    iolist_to_binary(["&#", integer_to_list(First), $;, Rest]).
+
+%% Statuses that even clients without `ver' understand, and 200 where the session is over.
+a_request_without_a_session_is_answered_test_() ->
+    [{Name, fun() -> refused(Body, Status, Condition) end}
+     || {Name, Body, Status, Condition} <-
+            [{"nothing", <<>>, 400, <<"bad-request">>},
+             {"no XML", <<"<body">>, 400, <<"bad-request">>},
+             {"no body", <<"<iq xmlns='jabber:client'/>">>, 400, <<"bad-request">>},
+             {"no RID", <<"<body xmlns='http://jabber.org/protocol/httpbind'/>">>, 400,
+              <<"bad-request">>},
+             {"no RID, of a client that knows conditions",
+              <<"<body ver='1.6' xmlns='http://jabber.org/protocol/httpbind'/>">>, 200,
+              <<"bad-request">>},
+             {"too long", binary:copy(<<" ">>, ?MAX_SIZE + 1), 403, <<"policy-violation">>},
+             {"truncated in its start tag", {truncated, <<"<body rid='1' ">>}, 403,
+              <<"policy-violation">>},
+             {"truncated, and of no session",
+              {truncated, <<"<body rid='1' xmlns='http://jabber.org/protocol/httpbind'><a">>}, 403,
+              <<"policy-violation">>},
+             {"truncated, with a forged SID", {truncated, body(forged(sid(self())))}, 200,
+              <<"item-not-found">>},
+             {"an empty SID", body(<<>>), 200, <<"item-not-found">>},
+             {"a SID of elsewhere", body(<<"abc">>), 200, <<"item-not-found">>},
+             {"a forged SID", body(forged(sid(self()))), 200, <<"item-not-found">>},
+             {"a SID of another key", body(ecm_sid:make(ecm_sid:key(), self(), ?NONCE)),
+              200, <<"item-not-found">>},
+             {"a forged SID that cannot be read",
+              <<"<body rid='1' ", (tail(forged(sid(self()))))/binary>>,
+              200, <<"item-not-found">>}]].
+
+refused(Body, Status, Condition) ->
+    InFlight = route(Body),
+    {7, Answered, Answer} = answer(),
+    ?assertEqual({Status, refusal(Condition)}, {Answered, Answer}),
+    receive {ecm, Given} -> error(Given) after 0 -> ok end,
+    ?assertEqual([], ecm_link_table:all(answered(7, InFlight))).
+
+%% The answer is the same as for one that was never there, whatever the status that it has.
+refusal(Condition) ->
+    {_, Body} = ecm_bosh_answer:content(ecm_bosh_answer:terminate(Condition, [], true)),
+    Body.
+
+%% What it has left to say is said.
+the_session_has_ended_test_() ->
+    {setup, fun() -> ok = ecm_c2s_farewell:start() end,
+     fun(_) -> ecm_user:stop(whereis(ecm_c2s_farewell)) end,
+     [fun() ->
+              {Session, Monitor} = spawn_monitor(Last),
+              receive {'DOWN', Monitor, process, _, _} -> ok end,
+              InFlight = route(body(sid(Session))),
+              ?assertEqual({7, 200, Answer}, answer()),
+              ?assertEqual(0, ecm_link_table:size(InFlight))
+      end || {Last, Answer} <-
+                 [{fun() -> ok end, refusal(<<"item-not-found">>)},
+                  {fun() -> ecm_c2s_farewell:leave(?NONCE, 200, <<"why">>, 1000) end, <<"why">>}]]}.
+
+a_body_may_be_as_long_as_the_limit_test_() ->
+    Body = body(sid(self())),
+    Padding = binary:copy(<<" ">>, ?MAX_SIZE - byte_size(Body)),
+    [fun() ->
+             _ = route(Long, MaxSize),
+             ?assertMatch({request, _, {#{rid := 2}, _, _}, _}, receive {ecm, Given} -> Given end)
+     end || {Long, MaxSize} <- [{<<Body/binary, Padding/binary>>, ?MAX_SIZE},
+                                {<<Body/binary, Padding/binary, " ">>, infinity}]].
+
+%% Who is to begin a session is noted before there is one: if it fails, the request is an orphan.
+where_no_session_can_begin_the_request_is_an_orphan_test() ->
+    ecm_log:start(),
+    InFlight = route(<<"<body rid='1' to='chat.example' "
+                       "xmlns='http://jabber.org/protocol/httpbind'/>">>, ?MAX_SIZE, #{}),
+    ecm_link_pair:await(fun() -> length(ecm_link_table:orphans(InFlight)) =:= 1 end),
+    [{7, _}] = ecm_link_table:orphans(InFlight).
+
+route(Body) ->
+    route(Body, ?MAX_SIZE).
+
+route(Body, MaxSize) ->
+    route(Body, MaxSize, #{session => #{}, c2s => [], hibernate_after => infinity}).
+
+route(Body, MaxSize, C2s) ->
+    InFlight = ecm_link_table:new(),
+    Options = #{key => fun key/0, max_size => MaxSize, c2s => C2s,
+                newcomers => #{max_newcomers => 1000, newcomer_rate => 1000}},
+    ecm_router:route(Body, ?EXCHANGE, ?CLIENT, InFlight, Options),
+    InFlight.
+
+%% What a writer gets.
+answer() ->
+    receive {answer, Id, Status, Body} -> {Id, Status, Body} end.
+
+%% What it does then.
+answered(Id, InFlight) ->
+    ok = ecm_link_table:remove(Id, InFlight),
+    InFlight.
+
+body(Sid) ->
+    <<"<body ", (tail(Sid))/binary>>.
+
+tail(Sid) ->
+    <<"rid='2' sid='", Sid/binary, "' xmlns='http://jabber.org/protocol/httpbind'/>">>.
+
+sid(Session) ->
+    ecm_sid:make(key(), Session, ?NONCE).
+
+%% With one character of the address changed.
+forged(<<First, Rest/binary>>) when First =/= $B -> <<"B", Rest/binary>>;
+forged(<<_, Rest/binary>>) -> <<"C", Rest/binary>>.
+
+%% Made once.
+key() ->
+    case persistent_term:get(?MODULE, none) of
+        none ->
+            persistent_term:put(?MODULE, ecm_sid:key()),
+            key();
+        Key ->
+            Key
+    end.
