@@ -6,7 +6,7 @@ It speaks both forms of docs/protocol.md: a link is typed if ``hello`` comes fir
 import asyncio
 from collections.abc import Callable
 
-from ecm.packet import HEADER_SIZE
+from ecm.link.packet import HEADER_SIZE
 
 # The nonce is not random, as nobody proves anything here.
 HELLO = b"hello version=1 role=ejabberd instance=echo max-packet=1048576 nonce=" + b"0" * 32

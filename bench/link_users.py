@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 from bench.bosh_user import BoshUser
 from bench.fail import fail
-from ecm.dialogue import Dialogue, Event, RoundTrip, Send, Up
-from ecm.packet import PacketDecoder, encode
+from ecm.link.connection import Dialogue, Event, RoundTrip, Send, Up
+from ecm.link.message import ANSWER_200
+from ecm.link.packet import PacketDecoder, encode
 from ecm.settings import LinkSettings, Protocol
-from ecm.typed import ANSWER_200
 
 LINES = 2  # of a user
 

@@ -18,8 +18,8 @@ from typing import Any
 import attrs
 
 from bench.process import Process, free_port
-from ecm.demo import debian, stub
-from ecm.demo.errors import DemoError
+from ecm.tools.demo import debian, stub
+from ecm.tools.demo.errors import DemoError
 
 ERLANG = Path(__file__).parent / "erlang"
 

@@ -27,7 +27,7 @@ def start(
     count = processes(users * connections)
     first, last = beside * SOURCES_PER_PROCESS + 1, (beside + count) * SOURCES_PER_PROCESS
     return python(
-        "ecm.swarm.main",
+        "ecm.tools.swarm.main",
         *(url, "--users", str(users), "--processes", str(count), "--output", str(output)),
         *("--sources", f"{_source(first)}-{_source(last)}", "--connections", str(connections)),
         *options,

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import attrs
 
-from ecm.doctor.reader import read
 from ecm.limits import BUFFERED_PART, BUFFERED_WITHOUT_MEMINFO, LEAST_BUFFERED
 from ecm.settings import EcmSettings
+from ecm.tools.doctor.reader import read
 
 
 def share(settings: EcmSettings, workers: int, root: Path = Path("/")) -> EcmSettings:

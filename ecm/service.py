@@ -11,14 +11,14 @@ from twisted.internet.interfaces import IProtocolFactory
 from twisted.logger import Logger
 
 from ecm import __version__, memory, open_files
+from ecm.config.command_line import Options
 from ecm.errors import CannotStart
-from ecm.hurry import hurried_by_signals
-from ecm.instance import Instance
-from ecm.options import Options
-from ecm.ports import ClientEndpoint
-from ecm.proxied import ProxiedFactory
+from ecm.frontend.proxied import ProxiedFactory
+from ecm.net.ports import ClientEndpoint
+from ecm.server import Instance
 from ecm.settings import EcmSettings
-from ecm.workers import Workers
+from ecm.shutdown import hurried_by_signals
+from ecm.workers.supervisor import Workers
 
 __all__ = ["Options", "makeService"]
 

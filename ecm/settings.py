@@ -4,7 +4,8 @@ from enum import Enum
 
 import attrs
 
-from ecm.cors import Cors
+from ecm.http.client_address import Proxies
+from ecm.http.cors import Cors
 from ecm.limits import (
     DEAD_TIME,
     MAX_CONTENT,
@@ -13,7 +14,6 @@ from ecm.limits import (
     PING_INTERVAL,
     ClientLimits,
 )
-from ecm.source import Proxies
 
 
 class Protocol(Enum):

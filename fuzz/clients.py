@@ -3,9 +3,9 @@
 import gc
 import tracemalloc
 
-from ecm.heads import KnownHeads
+from ecm.http.head_cache import KnownHeads
+from ecm.http.request import Request
 from ecm.limits import MAX_PIPELINED, PARTIAL_SIZE
-from ecm.request import Request
 from fuzz.target import Target, pieces, places
 from tests.joined import Joined
 from tests.test_any_bytes import break_link, check

@@ -10,12 +10,13 @@ from tempfile import TemporaryDirectory
 import conformance.parser
 from conformance.errors import ScriptError
 from conformance.script import Script
-from ecm import content_type, typed
+from ecm.frontend.web import WebPages
+from ecm.http import content_type
+from ecm.http.client_address import FORWARDED, X_FORWARDED_FOR, Proxies, Source
 from ecm.limits import MAX_CONTENT_TYPE
-from ecm.source import FORWARDED, X_FORWARDED_FOR, Proxies, Source
-from ecm.swarm import answer
-from ecm.swarm.answer import Answer, BadAnswer
-from ecm.web import WebPages
+from ecm.link import message as typed
+from ecm.tools.swarm import answer
+from ecm.tools.swarm.answer import Answer, BadAnswer
 from fuzz.target import Target, places, text_of
 from tests.joined import Client, Joined
 from tests.test_any_bytes import STATUS

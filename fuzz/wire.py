@@ -4,12 +4,14 @@ from itertools import pairwise
 
 import attrs
 
-from ecm import limits, proxy_header, typed
-from ecm.dialogue import TRANSITIONS, Close, Dialogue, Event, Send, State, Up
-from ecm.packet import LINK_ID, PacketDecoder, PacketError
-from ecm.proxy_header import ProxyHeader, ProxyHeaderError
+from ecm import limits
+from ecm.http import proxy_protocol as proxy_header
+from ecm.http.proxy_protocol import ProxyHeader, ProxyHeaderError
+from ecm.link import message as typed
+from ecm.link.connection import TRANSITIONS, Close, Dialogue, Event, Send, State, Up
+from ecm.link.message import ContentError, Line, UnknownType
+from ecm.link.packet import LINK_ID, PacketDecoder, PacketError
 from ecm.settings import LinkSettings, Protocol
-from ecm.typed import ContentError, Line, UnknownType
 from fuzz.target import Target, pieces, places
 from tests.test_dialogue import HELLO, NONCE, PROVEN, SECRET
 

@@ -11,12 +11,12 @@ from secrets import token_hex
 import attrs
 from twisted.trial.unittest import TestCase
 
-from ecm.demo import debian, stub
-from ecm.demo.child import Child
-from ecm.demo.folder import work_folder
-from ecm.demo.plan import DOMAIN
-from ecm.demo.ports import free_port
-from ecm.demo.supervisor import Supervisor
+from ecm.tools.demo import debian, stub
+from ecm.tools.demo.child import Child
+from ecm.tools.demo.folder import work_folder
+from ecm.tools.demo.plan import DOMAIN
+from ecm.tools.demo.ports import free_port
+from ecm.tools.demo.supervisor import Supervisor
 from tests.erlang_shell import Node
 from tests.link_speaker import HOST
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import attrs
 from twisted.trial.unittest import TestCase
 
-from ecm.demo.plan import DOMAIN
+from ecm.tools.demo.plan import DOMAIN
 from tests.bosh_client import CLIENT
 from tests.erlang_shell import ErlangShell
 from tests.flaky_client import FlakyClient, Request

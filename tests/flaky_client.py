@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import attrs
 from twisted.internet.defer import Deferred
 
-from ecm.dialogue import Answered
+from ecm.link.connection import Answered
 from tests.bosh_client import CLIENT, ROSTER
 from tests.link_speaker import LinkSpeaker
 from tests.link_user import LinkUser

@@ -10,15 +10,15 @@ from twisted.internet.task import Clock as TwistedClock
 from twisted.internet.testing import StringTransportWithDisconnection
 from twisted.python.failure import Failure
 
-from ecm.clients import ClientFactory
-from ecm.clock import Clock
-from ecm.connection import Connection
-from ecm.link import LinkProtocol, LinkRefused
-from ecm.packet import PacketDecoder, encode
-from ecm.pages import Pages
+from ecm.frontend.connection import Connection
+from ecm.frontend.factory import ClientFactory
+from ecm.frontend.pages import Pages
+from ecm.link.packet import PacketDecoder, encode
+from ecm.net.clock import Clock
 from ecm.settings import ClientSettings, LinkSettings, Protocol
-from ecm.table import ConnectionTable
-from ecm.upstream import LinkFactory
+from ecm.upstream.connector import LinkFactory
+from ecm.upstream.protocol import LinkProtocol, LinkRefused
+from ecm.upstream.table import ConnectionTable
 
 FIRST_ID = 1000
 MAX_BODY = 10_000

@@ -6,7 +6,7 @@ from xml.etree.ElementTree import Element
 import attrs
 from twisted.internet.defer import Deferred, ensureDeferred
 
-from ecm.demo.plan import DOMAIN
+from ecm.tools.demo.plan import DOMAIN
 from tests.bosh_client import CLIENT, BoshClient, Refused, http_client
 from tests.ecm_process import EcmTestCase
 from tests.private_ejabberd import running_ejabberd

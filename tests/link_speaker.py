@@ -10,11 +10,12 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
-from ecm import settings, typed
-from ecm.dialogue import Answered, Close, Dialogue, Dropped, Event, Failed, Part, Send, Up
-from ecm.packet import PacketDecoder, encode
-from ecm.source import Source
-from ecm.transport import IStreamTransport
+from ecm import settings
+from ecm.http.client_address import Source
+from ecm.link import message as typed
+from ecm.link.connection import Answered, Close, Dialogue, Dropped, Event, Failed, Part, Send, Up
+from ecm.link.packet import PacketDecoder, encode
+from ecm.net.transport import IStreamTransport
 
 HOST = "127.0.0.1"
 _CLIENT = Source("192.0.2.7", 51234, secure=True)

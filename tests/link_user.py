@@ -4,8 +4,8 @@ from xml.sax.saxutils import quoteattr
 
 from twisted.internet.defer import Deferred
 
-from ecm.demo.plan import DOMAIN
-from ecm.dialogue import Answered
+from ecm.link.connection import Answered
+from ecm.tools.demo.plan import DOMAIN
 from tests.bosh_client import BIND, HTTPBIND, SASL, XBOSH
 from tests.link_speaker import LinkSpeaker
 from tests.xmpp_login import plain

@@ -5,8 +5,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from ecm.demo.plan import DOMAIN
-from ecm.demo.ports import HOST, free_port
+from ecm.tools.demo.plan import DOMAIN
+from ecm.tools.demo.ports import HOST, free_port
 from tests.certificates import make_certificate
 
 # Seconds, of the listener whose sessions do not wait long for a client that is away.

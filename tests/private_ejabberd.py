@@ -7,12 +7,12 @@ from pathlib import Path
 import attrs
 from twisted.internet.utils import getProcessOutput
 
-from ecm.demo import debian, ejabberd, stub
-from ecm.demo.child import Child
-from ecm.demo.errors import ChildFailed
-from ecm.demo.folder import work_folder
-from ecm.demo.plan import Plan
-from ecm.demo.supervisor import Supervisor
+from ecm.tools.demo import debian, ejabberd, stub
+from ecm.tools.demo.child import Child
+from ecm.tools.demo.errors import ChildFailed
+from ecm.tools.demo.folder import work_folder
+from ecm.tools.demo.plan import Plan
+from ecm.tools.demo.supervisor import Supervisor
 from tests.erlang_shell import Node
 from tests.lasting import LASTING
 from tests.listeners import Listeners

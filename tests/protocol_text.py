@@ -11,9 +11,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from ecm.demo import debian
-from ecm.demo.stub import compile_into
-from ecm.dialogue import TRANSITIONS
+from ecm.link.connection import TRANSITIONS
+from ecm.tools.demo import debian
+from ecm.tools.demo.stub import compile_into
 from tests.typed_vectors import VECTORS, packet
 
 TESTS = Path(__file__).parent

@@ -4,7 +4,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
-from ecm.transport import IStreamTransport
+from ecm.net.transport import IStreamTransport
 
 
 class RawClient(Protocol):

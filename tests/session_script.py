@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import attrs
 from twisted.internet.defer import Deferred
 
-from ecm.dialogue import Answered
+from ecm.link.connection import Answered
 from tests.bosh_client import CLIENT, ROSTER
 from tests.link_user import LinkUser
 from tests.test_conversation import message

@@ -12,7 +12,7 @@ from hypothesis.stateful import run_state_machine_as_test as run
 from twisted.trial.unittest import TestCase
 
 from ecm import limits
-from ecm.response import CONTINUE
+from ecm.http.response import CONTINUE
 from tests.joined import MAX_BODY, QUEUE_TIMEOUT, Client, Joined
 from tests.pieces import cut, cuts
 from tests.test_request import ERRORS, LAST_REQUESTS, REQUESTS

@@ -1,8 +1,9 @@
-"""What may import what, read from the sources."""
+"""Which folder may import what, read from the sources."""
 
 import ast
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from twisted.trial.unittest import TestCase
@@ -11,113 +12,111 @@ import ecm
 
 FOLDER = Path(ecm.__file__).parent
 
-# The wire formats: bytes in, bytes out. No I/O, and no clock.
-PURE = [
-    *(
-        "bosh",
-        "budget",
-        "chunks",
-        "content_type",
-        "cors",
-        "head",
-        "heads",
-        "incoming",
-        "limits",
-        "packet",
-        "proxy_header",
-        "request",
-        "request_parser",
-        "response",
-    ),
-    *("budget", "settings", "source", "typed", "proof", "dialogue", "origin", "byte_range"),
-    *("waiting", "gathering"),
-    "backoff",
+# The parts of the server: folders, and modules at the top. Each imports only from parts that stand
+# above it; parts in one line know nothing of each other.
+ORDER = (
+    ("limits", "errors", "metrics", "shutdown"),
+    ("http", "link"),
+    ("net",),
+    ("upstream",),
+    ("frontend",),
+    ("settings",),
+    ("open_files", "memory"),
+    ("server",),
+    ("workers",),
+    ("config",),
+    ("service",),
+)
+
+# Bytes and time in, events and bytes out: no I/O, and no clock.
+PURE = ("limits", "http", "link", "settings", "frontend/bosh", "frontend/budget")
+PURE_OF_DOCTOR = [
+    f"tools/doctor/{module}"
+    for module in ("proc", "machine", "plan", "costs", "mending", "rules", "diagnosis", "report")
 ]
 NOT_PURE = {"twisted", "time", "datetime", "socket", "asyncio", "select", "random", "os"}
 
-# Of ecm-doctor all but what reads files and prints.
-PURE_OF_DOCTOR = [
-    *("proc", "machine", "plan", "costs", "mending", "rules", "diagnosis", "report"),
-]
+# Of the server, what the programs beside it may use: the wire formats and the limits.
+FOR_TOOLS = {"limits", "http", "link", "tools"}
 
-# Each module may import of ecm only what stands above it.
-LAYERS = [
-    *("limits", "content_type", "counters", "errors", "hurry", "backoff", "pool", "packet"),
-    *(
-        "proxy_header",
-        "request",
-        "head",
-        "chunks",
-        "request_parser",
-        "incoming",
-        "heads",
-        "response",
-        "cors",
-        "bosh",
-    ),
-    *("source", "settings", "typed", "proof", "dialogue"),
-    *("waiting", "gathering"),
-    *("clock", "transport", "pages", "sockets", "framer", "table", "link", "upstream"),
-    *("budget", "taking", "connection", "idlest", "sending"),
-    *("page_connection", "exchange", "client", "refused", "clients", "proxied"),
-    *("byte_range", "files", "static", "web"),
-    *("instance", "ports", "open_files", "channel", "acceptor", "doors", "worker_log", "worker"),
-    *("nursery_process", "nursery", "seat", "workers"),
-    *("memory", "numbers", "origin", "options", "service"),
-]
+# What stands in the wrong place.
+KNOWN = {
+    ("link/connection", "settings"),
+    ("link/message", "http"),
+    ("link/parts", "http"),
+    ("link/parts", "upstream"),
+    ("upstream/connector", "settings"),
+    ("upstream/protocol", "settings"),
+    ("frontend/factory", "settings"),
+    ("frontend/http", "settings"),
+    ("memory", "tools"),
+}
+
+
+def modules(part: str) -> Iterator[str]:
+    """The modules of a folder, or the one module of this name: paths without their ending."""
+    path = FOLDER / part
+    files = path.rglob("*.py") if path.is_dir() else [path.with_suffix(".py")]
+    for file in files:
+        yield str(file.relative_to(FOLDER).with_suffix(""))
 
 
 def imports(module: str) -> set[str]:
-    """The full names of what a module of ecm imports, anywhere in it."""
+    """The full names of the modules that one imports, anywhere in it."""
     found: set[str] = set()
     for node in ast.walk(ast.parse((FOLDER / f"{module}.py").read_text())):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found.update({node.module} - {"ecm"})
-            if node.module == "ecm":
-                found.update(f"ecm.{alias.name}" for alias in node.names)
-    return found
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return found - {"ecm.__version__"}
+
+
+def parts(module: str) -> set[str]:
+    """The parts of the server that a module imports."""
+    return {name.split(".")[1] for name in imports(module) if name.startswith("ecm.")}
 
 
 class ArchitectureTests(TestCase):
+    def test_every_part_has_its_place(self) -> None:
+        known = {part for line in ORDER for part in line} | {"tools", "__init__"}
+        self.assertEqual({path.stem for path in FOLDER.iterdir()} - {"__pycache__"}, known)
+
+    def test_imports_go_one_way(self) -> None:
+        above: set[str] = set()
+        wrong = set()
+        for line in ORDER:
+            for part in line:
+                for module in modules(part):
+                    wrong |= {(module, other) for other in parts(module) - above - {part}}
+            above |= set(line)
+        self.assertEqual(wrong, KNOWN)
+
     def test_the_wire_formats_are_pure(self) -> None:
-        for module in PURE:
+        for module in [module for part in PURE for module in modules(part)]:
             roots = {name.partition(".")[0] for name in imports(module)}
             self.assertEqual(roots & NOT_PURE, set(), module)
 
-    def test_imports_go_one_way(self) -> None:
-        for place, module in enumerate(LAYERS):
-            ours = {name[4:] for name in imports(module) if name.startswith("ecm.")}
-            if module == "memory":
-                ours.remove("doctor.reader")  # which knows where the kernel says how much there is
-            self.assertLessEqual(ours - {"__version__"}, set(LAYERS[:place]), module)
-
-    def test_every_module_has_its_layer(self) -> None:
-        modules = {path.stem for path in FOLDER.glob("*.py")} - {"__init__"}
-        self.assertEqual(modules, set(LAYERS))
-
-    def test_the_server_does_without_the_demo_and_the_swarm(self) -> None:
-        for module in LAYERS:
-            self.assertFalse(any(name.startswith("ecm.demo") for name in imports(module)), module)
-            self.assertFalse(any(name.startswith("ecm.swarm") for name in imports(module)), module)
-
     def test_the_rules_of_the_doctor_are_pure(self) -> None:
         for module in PURE_OF_DOCTOR:
-            roots = {name.partition(".")[0] for name in imports(f"doctor/{module}")}
+            roots = {name.partition(".")[0] for name in imports(module)}
             self.assertEqual(roots & (NOT_PURE | {"pathlib", "resource"}), set(), module)
 
-    def test_the_doctor_needs_nothing_of_the_server_but_its_limits(self) -> None:
-        for path in (FOLDER / "doctor").glob("*.py"):
-            needed = {name for name in imports(f"doctor/{path.stem}") if name.startswith("ecm.")}
-            others = {name for name in needed if not name.startswith("ecm.doctor")}
-            self.assertLessEqual(others, {"ecm.limits"}, path.stem)
+    def test_tools_need_nothing_of_the_server_but_its_wire_formats(self) -> None:
+        for module in modules("tools"):
+            self.assertLessEqual(parts(module), FOR_TOOLS, module)
 
     def test_only_files_need_twisted_web(self) -> None:
-        for module in set(LAYERS) - {"web", "static"}:
-            self.assertFalse(any(name.startswith("twisted.web") for name in imports(module)))
+        needing = {
+            module
+            for line in ORDER
+            for part in line
+            for module in modules(part)
+            if any(name.startswith("twisted.web") for name in imports(module))
+        }
+        self.assertEqual(needing, {"frontend/web", "frontend/static"})
 
     def test_workers_of_the_swarm_do_without_twisted(self) -> None:
-        command = "import sys, ecm.swarm.worker; print('twisted' in sys.modules)"
+        command = "import sys, ecm.tools.swarm.worker; print('twisted' in sys.modules)"
         loaded = subprocess.run([sys.executable, "-c", command], capture_output=True, check=True)
         self.assertEqual(loaded.stdout, b"False\n")

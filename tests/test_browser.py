@@ -324,7 +324,7 @@ def serve_page(test: TestCase, demo: Mapping[str, object] | None) -> str:
     """Serve the page, with that demo.json or without, until the test ends; return the URL."""
     folder = TemporaryDirectory()
     test.addCleanup(folder.cleanup)
-    copytree(ROOT / "ecm/demo/page", folder.name, dirs_exist_ok=True)
+    copytree(ROOT / "ecm/tools/demo/page", folder.name, dirs_exist_ok=True)
     index = Path(folder.name, "index.html")
     index.write_text(index.read_text().replace("connect-src", f"connect-src {bosh_origin()}"))
     with urlopen(f"{running_stack().page}strophe.js") as strophe:

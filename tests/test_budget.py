@@ -10,7 +10,7 @@ from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import TestCase
 
 from ecm import limits, memory
-from ecm.budget import Budget
+from ecm.frontend.budget import Budget
 from ecm.limits import PARTIAL_SIZE
 from tests.joined import Client, Joined
 from tests.logs import lines
@@ -230,10 +230,10 @@ class ConnectionTests(TestCase):
         log = EventLoggingObserver.createWithCleanup(self, globalLogPublisher)
         for client in self.clients(10):
             client.send((POST % (100_000, b"x" * 100_000))[:-1])
-        self.assertEqual(lines(log, "ecm.clients"), [])
+        self.assertEqual(lines(log, "ecm.frontend.factory"), [])
         self.ecm.pass_time(2)
         told = ["clients held more than 150000 bytes: 9 connections had to let go"]
-        self.assertEqual(lines(log, "ecm.clients"), told)
+        self.assertEqual(lines(log, "ecm.frontend.factory"), told)
 
 
 class MemoryTests(TestCase):

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis.strategies import binary, from_regex, integers
 from twisted.trial.unittest import TestCase
 
-from ecm.byte_range import Unsatisfiable, part
+from ecm.http.byte_range import Unsatisfiable, part
 
 SIZE = 100
 

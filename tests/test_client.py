@@ -8,8 +8,8 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
 from ecm import limits
+from ecm.http.response import CONTINUE, INERT
 from ecm.limits import TRUNCATED_BODY
-from ecm.response import CONTINUE, INERT
 from tests.joined import DATE, FIRST_ID, MAX_BODY, QUEUE_TIMEOUT, Joined
 from tests.pieces import cut, cuts
 

@@ -4,10 +4,10 @@ from hypothesis import given
 from hypothesis.strategies import characters, from_regex, sampled_from, text
 from twisted.trial.unittest import TestCase
 
-from ecm.bosh import answer
-from ecm.content_type import USUAL, value
+from ecm.frontend.bosh import answer
+from ecm.http.content_type import USUAL, value
+from ecm.http.response import INERT
 from ecm.limits import MAX_CONTENT_TYPE
-from ecm.response import INERT
 
 LONGEST = f"application/{'x' * (MAX_CONTENT_TYPE - 16)}+xml"
 

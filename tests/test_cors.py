@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import TestCase
 
-from ecm.cors import Cors
+from ecm.http.cors import Cors
 from ecm.limits import TRUNCATED_BODY
 from ecm.settings import ClientSettings
 from tests.joined import FIRST_ID, PATHS, QUEUE_TIMEOUT, Joined

@@ -8,11 +8,11 @@ from tempfile import TemporaryDirectory
 
 from twisted.trial.unittest import TestCase
 
-from ecm.demo import ejabberd
-from ecm.demo.debian import Debian
-from ecm.demo.ejabberd_config import ejabberd_yml
-from ecm.demo.folder import work_folder
-from ecm.demo.plan import Plan
+from ecm.tools.demo import ejabberd
+from ecm.tools.demo.debian import Debian
+from ecm.tools.demo.ejabberd_config import ejabberd_yml
+from ecm.tools.demo.folder import work_folder
+from ecm.tools.demo.plan import Plan
 
 _USERS = {"alice": 'se"cr\\et', "bob": "x"}
 

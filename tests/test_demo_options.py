@@ -7,7 +7,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import TestCase
 
-from ecm.demo.options import Options, parse, parse_users
+from ecm.tools.demo.options import Options, parse, parse_users
 
 
 class ParseTest(TestCase):

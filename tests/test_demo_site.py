@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 
 from twisted.trial.unittest import TestCase
 
-from ecm.demo import site
+from ecm.tools.demo import site
 
 
 class FillTest(TestCase):

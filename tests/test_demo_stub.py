@@ -5,8 +5,8 @@ from tempfile import TemporaryDirectory
 
 from twisted.trial.unittest import TestCase
 
-from ecm.demo import debian, stub
-from ecm.demo.errors import DemoError
+from ecm.tools.demo import debian, stub
+from ecm.tools.demo.errors import DemoError
 
 
 class SourcesTest(TestCase):

@@ -5,7 +5,8 @@ from typing import Any
 import attrs
 from twisted.trial.unittest import TestCase
 
-from ecm.dialogue import (
+from ecm.limits import HELLO_TIMEOUT, MAX_PINGS
+from ecm.link.connection import (
     TRANSITIONS,
     Answered,
     Close,
@@ -20,10 +21,9 @@ from ecm.dialogue import (
     State,
     Up,
 )
-from ecm.limits import HELLO_TIMEOUT, MAX_PINGS
-from ecm.packet import PacketError
+from ecm.link.message import write
+from ecm.link.packet import PacketError
 from ecm.settings import LinkSettings, Protocol
-from ecm.typed import write
 from tests.typed_vectors import VECTORS, content, named
 
 CONVERSATIONS: dict[str, Any] = {each["name"]: each for each in VECTORS["conversations"]}

@@ -11,9 +11,9 @@ from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
+from ecm.http.request_parser import RequestParser
 from ecm.limits import ClientLimits
-from ecm.request_parser import RequestParser
-from ecm.transport import send
+from ecm.net.transport import send
 from tests.joined import Joined
 from tests.raw_client import RawClient
 from tests.serving import serve

@@ -14,10 +14,10 @@ from typing import Any
 
 from twisted.trial.unittest import TestCase
 
-from ecm.doctor.diagnosis import MOST_USERS
-from ecm.doctor.main import main
-from ecm.doctor.options import Options, parse
-from ecm.doctor.plan import Wish
+from ecm.tools.doctor.diagnosis import MOST_USERS
+from ecm.tools.doctor.main import main
+from ecm.tools.doctor.options import Options, parse
+from ecm.tools.doctor.plan import Wish
 from tests.machines import FILES, write
 
 _CHECKOUT = Path(__file__).parent.parent
@@ -158,7 +158,7 @@ class InstalledTests(TestCase):
         self.assertEqual((done.returncode, done.stderr), (0, ""))
 
     def run_script(self, output: int) -> "subprocess.CompletedProcess[str]":
-        program = "import sys; from ecm.doctor.main import main; sys.exit(main())"
+        program = "import sys; from ecm.tools.doctor.main import main; sys.exit(main())"
         return subprocess.run(
             [sys.executable, "-c", program, "--users", "1"],
             cwd=_CHECKOUT,

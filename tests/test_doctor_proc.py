@@ -7,8 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from twisted.trial.unittest import TestCase
 
-from ecm.doctor import proc
-from ecm.doctor.proc import UNLIMITED
+from ecm.tools.doctor import proc
+from ecm.tools.doctor.proc import UNLIMITED
 from tests.machines import FILES
 
 PARSERS: list[Callable[[bytes], Any]] = [

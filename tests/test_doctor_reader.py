@@ -7,9 +7,9 @@ from tempfile import TemporaryDirectory
 import attrs
 from twisted.trial.unittest import TestCase
 
-from ecm.doctor.machine import Machine
-from ecm.doctor.proc import UNLIMITED
-from ecm.doctor.reader import read
+from ecm.tools.doctor.machine import Machine
+from ecm.tools.doctor.proc import UNLIMITED
+from ecm.tools.doctor.reader import read
 from tests.machines import FILES, write
 
 

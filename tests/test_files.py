@@ -12,8 +12,8 @@ from hypothesis import example, given, settings
 from hypothesis.strategies import lists, sampled_from
 from twisted.trial.unittest import TestCase
 
-from ecm.files import Folder, NotThere, find
-from ecm.web import WebPages
+from ecm.frontend.files import Folder, NotThere, find
+from ecm.frontend.web import WebPages
 from tests.joined import Joined
 
 # The files that may be read, with their texts, and those that may not, whose text is SECRET.

@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import TestCase
 
-from ecm.counters import Counters
-from ecm.gathering import TOO_MANY, Gathered
+from ecm.http.client_address import Source
+from ecm.http.request import Request
 from ecm.limits import MAX_GATHERED
-from ecm.request import Request
-from ecm.source import Source
-from ecm.waiting import NOT_UNDERSTOOD, Waiting
+from ecm.link.parts import TOO_MANY, Gathered
+from ecm.metrics import Counters
+from ecm.upstream.waiting import NOT_UNDERSTOOD, Waiting
 
 
 class Asker:

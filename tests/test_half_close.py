@@ -6,7 +6,7 @@ from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
 from ecm import limits
-from ecm.response import CONTINUE
+from ecm.http.response import CONTINUE
 from tests.ecm_process import EcmTestCase, Ejabberd
 from tests.joined import FIRST_ID, Joined
 

@@ -4,11 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import TestCase
 
-from ecm import heads
-from ecm.heads import KnownHeads
+from ecm.http import head_cache as heads
+from ecm.http.head_cache import KnownHeads
+from ecm.http.request import Request
+from ecm.http.request_parser import RequestParser
 from ecm.limits import MAX_KNOWN_HEAD, ClientLimits
-from ecm.request import Request
-from ecm.request_parser import RequestParser
 from tests.joined import Joined
 from tests.pieces import cut, cuts
 from tests.test_request import ERRORS, LAST_REQUESTS, REQUESTS, parse

@@ -4,10 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import TestCase
 
-from ecm.incoming import Incoming
+from ecm.http.incoming import Incoming
+from ecm.http.request import Request, RequestError
+from ecm.http.request_parser import RequestParser
 from ecm.limits import PARTIAL_SIZE, ClientLimits
-from ecm.request import Request, RequestError
-from ecm.request_parser import RequestParser
 from tests.pieces import cut, cuts
 from tests.test_request import ERRORS, LAST_REQUESTS, REQUESTS, feed
 

@@ -8,15 +8,16 @@ from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import TestCase
 from zope.interface import directlyProvides
 
-from ecm import limits, table
+from ecm import limits
+from ecm.http.client_address import Source
+from ecm.http.request import Request
 from ecm.limits import MAX_GATHERED
-from ecm.link import LinkRefused
-from ecm.packet import encode
-from ecm.request import Request
+from ecm.link.packet import encode
 from ecm.settings import ClientSettings, LinkSettings
-from ecm.source import Source
-from ecm.table import STOPS
-from ecm.waiting import NOT_UNDERSTOOD
+from ecm.upstream import table
+from ecm.upstream.protocol import LinkRefused
+from ecm.upstream.table import STOPS
+from ecm.upstream.waiting import NOT_UNDERSTOOD
 from tests.joined import FIRST_ID, MAX_BODY, PATHS, QUEUE_TIMEOUT, Joined, Transport
 from tests.logs import lines
 from tests.typed_vectors import VECTORS, named, packet
@@ -69,7 +70,7 @@ class PlainTests(TestCase):
         self.assertEqual(self.ecm.received(), [])
         self.assertIn(b" 503 ", client.transport.written())
         self.assertEqual(self.ecm.table.counters.malformed, 1)
-        [line] = [line for line in lines(self.log, "ecm.link") if "no packet" in line]
+        [line] = [line for line in lines(self.log, "ecm.upstream.protocol") if "no packet" in line]
         self.assertIn("length-not-decimal: b'HTTP/1.1 400 Bad Request\\r\\nContent-L", line)
 
     def test_what_is_said_about_the_link_itself_is_passed_over(self) -> None:
@@ -80,7 +81,7 @@ class PlainTests(TestCase):
     def test_up_and_down_are_logged(self) -> None:
         self.ecm.client().post(b"")
         self.ecm.link_down()
-        up, down = lines(self.log, "ecm.link")
+        up, down = lines(self.log, "ecm.upstream.protocol")
         self.assertEqual(up, "link up: plain, no addresses of clients cross it")
         self.assertIn("link down, with 1 requests unanswered: ", down)
 
@@ -135,7 +136,7 @@ class HelloTests(TestCase):
         error = b"error version ecm speaks 1, ejabberd speaks 2"
         self.assertEqual(self.ecm.received(), [(0, error)])
         self.assertFalse(self.ecm.link_transport.connected)
-        self.assertEqual(lines(self.log, "ecm.link"), [])
+        self.assertEqual(lines(self.log, "ecm.upstream.protocol"), [])
 
     def test_why_it_did_not_come_up_is_told(self) -> None:
         for data, why in (
@@ -232,7 +233,9 @@ class TypedTests(TestCase):
         self.assertEqual(self.ecm.received(), [(FIRST_ID, PEER + b"<body/>")])
 
     def test_who_is_there_is_logged(self) -> None:
-        self.assertEqual(lines(self.log, "ecm.link"), ["link up: typed, with ejabberd@chat"])
+        self.assertEqual(
+            lines(self.log, "ecm.upstream.protocol"), ["link up: typed, with ejabberd@chat"]
+        )
 
     def test_statuses_come_back(self) -> None:
         for status, phrase in (
@@ -408,7 +411,7 @@ class TypedTests(TestCase):
         ecm = Joined(link=SETTINGS)
         ecm.link.dataReceived(packet(LESS))
         ecm.received()
-        [_, line] = lines(self.log, "ecm.link")[-2:]
+        [_, line] = lines(self.log, "ecm.upstream.protocol")[-2:]
         self.assertIn("ejabberd takes packets of 4096 bytes, ECM sends up to 1048576", line)
         client = ecm.client()
         self.assertEqual(client.post(b"x" * 3969), b"")

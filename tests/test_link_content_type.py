@@ -5,7 +5,7 @@ from xml.etree.ElementTree import fromstring
 
 from treq import content
 
-from ecm.demo.plan import DOMAIN
+from ecm.tools.demo.plan import DOMAIN
 from tests.bosh_client import HTTPBIND, http_client
 from tests.link_case import LinkTestCase
 

@@ -12,9 +12,9 @@ from hypothesis.stateful import (
 from twisted.trial.unittest import TestCase
 
 from ecm.limits import MAX_GATHERED, MAX_PIPELINED
-from ecm.packet import GREATEST_ID, encode
+from ecm.link.message import write
+from ecm.link.packet import GREATEST_ID, encode
 from ecm.settings import LinkSettings
-from ecm.typed import write
 from tests.joined import FIRST_ID, QUEUE_TIMEOUT, Client, Joined
 from tests.test_link import HELLO
 from tests.typed_vectors import VECTORS, content

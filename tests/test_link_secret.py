@@ -3,7 +3,7 @@
 from twisted.internet import reactor
 from twisted.internet.endpoints import clientFromString, connectProtocol
 
-from ecm.packet import LINK_ID, encode
+from ecm.link.packet import LINK_ID, encode
 from tests.ecm_process import temporary_folder
 from tests.link_case import LinkTestCase
 from tests.raw_client import RawClient

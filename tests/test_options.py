@@ -10,14 +10,14 @@ import attrs
 from twisted.trial.unittest import TestCase
 
 from ecm import __version__, limits
-from ecm.cors import Cors
+from ecm.config.command_line import Options, secret_warnings
+from ecm.config.numbers import NUMBERS
+from ecm.frontend.proxied import ProxiedFactory
+from ecm.http.client_address import FORWARDED, Proxies
+from ecm.http.cors import Cors
 from ecm.limits import MAX_CONTENT
-from ecm.numbers import NUMBERS
-from ecm.options import Options, secret_warnings
-from ecm.proxied import ProxiedFactory
 from ecm.service import makeService
 from ecm.settings import LinkSettings, Protocol
-from ecm.source import FORWARDED, Proxies
 from tests.ecm_process import temporary_folder
 
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis.strategies import characters, from_regex, text
 from twisted.trial.unittest import TestCase
 
-from ecm.origin import EXAMPLE, origin
+from ecm.http.origin import EXAMPLE, origin
 
 SENT = [
     *("https://chat.example", "http://chat.example:8080", "https://localhost", "http://a.example."),

@@ -19,7 +19,7 @@ from ecm import __version__
 
 _CHECKOUT = Path(__file__).parent.parent
 _ERLANG = Path("erlang_stub/mod_ecm")
-_PAGE = Path("ecm/demo/page")
+_PAGE = Path("ecm/tools/demo/page")
 _NAME = f"megaphone_ecm-{__version__}"
 _SHARE = f"{_NAME}.data/data/share/megaphone/mod_ecm"
 

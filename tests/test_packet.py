@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import TestCase
 
 from ecm.limits import MAX_PACKET
-from ecm.packet import GREATEST_ID, HEADER_SIZE, PacketDecoder, PacketError, encode
+from ecm.link.packet import GREATEST_ID, HEADER_SIZE, PacketDecoder, PacketError, encode
 from tests.pieces import cut, cuts, feed_all, whole_and_bytewise
 
 VECTORS: dict[str, Any] = json.loads((Path(__file__).parent / "vectors/packet.json").read_text())

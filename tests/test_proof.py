@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import TestCase
 
-from ecm.proof import proof, proves
+from ecm.link.authentication import proof, proves
 from tests.typed_vectors import VECTORS
 
 

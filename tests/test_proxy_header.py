@@ -9,10 +9,10 @@ from twisted.internet.address import IPv4Address
 from twisted.trial.unittest import TestCase
 
 from ecm import limits
+from ecm.frontend.proxied import ProxiedFactory
+from ecm.http.client_address import Source
+from ecm.http.proxy_protocol import ProxyHeader, ProxyHeaderError, parse
 from ecm.limits import MAX_REFUSED
-from ecm.proxied import ProxiedFactory
-from ecm.proxy_header import ProxyHeader, ProxyHeaderError, parse
-from ecm.source import Source
 from tests.joined import Client, Joined
 
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import TestCase
 
+from ecm.http.request import Request, RequestError
+from ecm.http.request_parser import RequestParser
 from ecm.limits import TRUNCATED_BODY, ClientLimits
-from ecm.request import Request, RequestError
-from ecm.request_parser import RequestParser
 from tests.pieces import cut, cuts, feed_all, whole_and_bytewise
 
 HOST = (b"Host", b"a")

@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import TestCase
 
-from ecm import head
-from ecm.chunks import ChunkedBody
-from ecm.head import Head
+from ecm.http import head
+from ecm.http.chunks import ChunkedBody
+from ecm.http.head import Head
+from ecm.http.request import RequestError
+from ecm.http.request_parser import RequestParser
 from ecm.limits import ClientLimits
-from ecm.request import RequestError
-from ecm.request_parser import RequestParser
 from tests.joined import Joined
 from tests.test_request import CHUNKED, GET, POST, parse
 

@@ -1,6 +1,6 @@
 """Who somebody is: the ways to log in, accounts, and what ends a login."""
 
-from ecm.demo.plan import DOMAIN
+from ecm.tools.demo.plan import DOMAIN
 from tests.bosh_client import CLIENT, REGISTER, SASL, Refused
 from tests.link_case import PASSWORD, ServiceTestCase, bare, is_presence, name
 from tests.listeners import ANONYMOUS_DOMAIN

@@ -3,7 +3,7 @@
 from secrets import token_hex
 from xml.etree.ElementTree import Element
 
-from ecm.demo.plan import DOMAIN
+from ecm.tools.demo.plan import DOMAIN
 from tests.bosh_client import CLIENT, BoshClient, Refused
 from tests.link_case import LAST, ONLINE, PASSWORD, ServiceTestCase, bare, is_presence, name
 from tests.listeners import MAX_WAITING

@@ -6,7 +6,7 @@ import signal
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
-from ecm.dialogue import Answered
+from ecm.link.connection import Answered
 from tests.cluster import start_cluster
 from tests.erlang_shell import ErlangShell
 from tests.link_speaker import LinkSpeaker, NotAnswered

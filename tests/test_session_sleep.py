@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import TestCase
 
-from ecm.demo.plan import DOMAIN
+from ecm.tools.demo.plan import DOMAIN
 from tests.erlang_shell import ErlangShell
 from tests.link_speaker import LinkSpeaker
 from tests.link_user import LinkUser, accounts

@@ -14,7 +14,7 @@ from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
-from ecm.sockets import Sockets
+from ecm.net.batch import Sockets
 from tests.raw_client import RawClient
 from tests.serving import serve
 

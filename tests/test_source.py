@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import TestCase
 
-from ecm.source import FORWARDED, Proxies, Source
+from ecm.http.client_address import FORWARDED, Proxies, Source
 from tests.joined import Joined
 
 TRUSTED = (ip_network("10.0.0.0/8"), ip_network("2001:db8::/32"))

@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import TestCase
 
-from ecm.swarm.accounts import Accounts
+from ecm.tools.swarm.accounts import Accounts
 
 
 class AccountTests(TestCase):

@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import TestCase
 
-from ecm.swarm.addresses import MAX_SOURCES, Target, sources, target
+from ecm.tools.swarm.addresses import MAX_SOURCES, Target, sources, target
 
 
 class TargetTests(TestCase):

@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import TestCase
 
-from ecm.swarm.answer import Answer, BadAnswer, cut, hold, sid, termination
+from ecm.tools.swarm.answer import Answer, BadAnswer, cut, hold, sid, termination
 
 BODY = b"<body xmlns='http://jabber.org/protocol/httpbind'/>"
 PLAIN = (

@@ -2,10 +2,10 @@
 
 from twisted.trial.unittest import TestCase
 
-from ecm.swarm.accounts import Accounts
-from ecm.swarm.login import Login, LoginError
-from ecm.swarm.requests import Requests
-from ecm.swarm.user import Phase, User
+from ecm.tools.swarm.accounts import Accounts
+from ecm.tools.swarm.login import Login, LoginError
+from ecm.tools.swarm.requests import Requests
+from ecm.tools.swarm.user import Phase, User
 
 MECHANISMS = (
     b"<stream:features><mechanisms><mechanism>%b</mechanism></mechanisms></stream:features>"

@@ -5,8 +5,8 @@ from contextlib import redirect_stderr
 
 from twisted.trial.unittest import TestCase
 
-from ecm.swarm import workers
-from ecm.swarm.options import parse
+from ecm.tools.swarm import workers
+from ecm.tools.swarm.options import parse
 
 URL = "http://127.0.0.1:5280/http-bind"
 

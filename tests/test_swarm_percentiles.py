@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import TestCase
 
-from ecm.swarm.percentiles import Table, add, count, percentile
+from ecm.tools.swarm.percentiles import Table, add, count, percentile
 
 
 class PercentileTests(TestCase):

@@ -25,7 +25,7 @@ class SwarmTestCase(EcmTestCase):
 
     def swarm(self, url: str, *arguments: str) -> Process:
         """Start a swarm of 50."""
-        module = ("-u", "-m", "ecm.swarm.main", url, "--output", str(self.output))
+        module = ("-u", "-m", "ecm.tools.swarm.main", url, "--output", str(self.output))
         many = ("--users", str(USERS), "--rate", "max", "--processes", "2", "--patience", "20")
         return start(self, sys.executable, *module, *many, *arguments)
 
@@ -132,6 +132,6 @@ class OtherServerTests(SwarmTestCase):
 
 class OrphanTests(SwarmTestCase):
     async def test_workers_end_with_their_coordinator(self) -> None:
-        worker = start(self, sys.executable, "-m", "ecm.swarm.worker")
+        worker = start(self, sys.executable, "-m", "ecm.tools.swarm.worker")
         worker.transport.closeStdin()
         self.assertEqual(await worker.ended, 0)

@@ -9,12 +9,13 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
-from ecm import limits, taking
-from ecm.ports import ClientEndpoint
+from ecm import limits
+from ecm.net import taking
+from ecm.net.ports import ClientEndpoint
+from ecm.net.taking import Taking
+from ecm.net.transport import kernel_queue
 from ecm.service import OneProcess
-from ecm.taking import Taking
-from ecm.transport import kernel_queue
-from ecm.workers import Workers
+from ecm.workers.supervisor import Workers
 from tests.joined import Joined
 from tests.serving import serve
 from tests.test_options import parse

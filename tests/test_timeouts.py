@@ -7,8 +7,8 @@ from twisted.trial.unittest import TestCase
 from zope.interface import alsoProvides
 
 from ecm import limits
-from ecm.client import ClientProtocol
-from ecm.response import INERT
+from ecm.frontend.http import ClientProtocol
+from ecm.http.response import INERT
 from tests.joined import FIRST_ID, Joined, Transport
 
 HEAD = b"POST /http-bind HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n"

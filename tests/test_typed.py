@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import TestCase
 
+from ecm.http.client_address import Source
 from ecm.limits import MAX_LINE, MAX_PACKET, REQUEST_OVERHEAD
-from ecm.packet import GREATEST_ID, encode
-from ecm.source import Source
-from ecm.typed import ANSWER_200, ContentError, Line, UnknownType, parse, request, write
+from ecm.link.message import ANSWER_200, ContentError, Line, UnknownType, parse, request, write
+from ecm.link.packet import GREATEST_ID, encode
 from tests.typed_vectors import VECTORS, content
 
 VALUES = st.text(st.characters(codec="utf-8"), max_size=30)

@@ -12,10 +12,10 @@ from twisted.trial.unittest import TestCase
 from zope.interface import implementer
 
 from ecm import limits
-from ecm.clock import Clock as EcmClock
+from ecm.net.clock import Clock as EcmClock
 from ecm.settings import LinkSettings
-from ecm.table import ConnectionTable
-from ecm.upstream import LinkFactory, link_service
+from ecm.upstream.connector import LinkFactory, link_service
+from ecm.upstream.table import ConnectionTable
 from tests.joined import PLAIN, Transport
 from tests.logs import lines
 from tests.test_link import HELLO
@@ -101,7 +101,7 @@ class LinkServiceTests(LinkServiceTestCase):
         self.endpoint.refuses = True
         self.start()
         self.wait_for_attempt()
-        [line] = lines(self.log, "ecm.upstream")
+        [line] = lines(self.log, "ecm.upstream.connector")
         self.assertIn("no link to ejabberd at tcp:test", line)
         self.assertIn("Connection was refused", line)
         self.endpoint.refuses = False
@@ -109,7 +109,9 @@ class LinkServiceTests(LinkServiceTestCase):
         self.endpoint.refuses = True
         self.endpoint.hang_up()
         self.wait_for_attempt()
-        said = [line for line in lines(self.log, "ecm.upstream") if line.startswith("no link")]
+        said = [
+            line for line in lines(self.log, "ecm.upstream.connector") if line.startswith("no link")
+        ]
         self.assertEqual(len(said), 2)
 
 
@@ -133,7 +135,7 @@ class HelloTests(LinkServiceTestCase):
             self.endpoint.hang_up()
             self.wait_for_attempt()
         self.assertFalse(self.table.linked)
-        [line] = lines(self.log, "ecm.upstream")
+        [line] = lines(self.log, "ecm.upstream.connector")
         self.assertIn("it closes the link and does not answer hello; is that a mod_ecm?", line)
 
     def test_pauses_grow_against_one_that_accepts_and_hangs_up(self) -> None:
@@ -149,7 +151,7 @@ class HelloTests(LinkServiceTestCase):
         for _ in range(3):
             self.endpoint.connections[-1].dataReceived(HELLO.replace(b"version=1", b"version=7"))
             self.wait_for_attempt()
-        [line] = lines(self.log, "ecm.upstream")
+        [line] = lines(self.log, "ecm.upstream.connector")
         self.assertIn("no link to ejabberd at tcp:test, clients are answered 503: ", line)
         self.assertIn("ecm speaks 1, ejabberd speaks 7", line)
 
@@ -157,7 +159,7 @@ class HelloTests(LinkServiceTestCase):
         self.start(LinkSettings())
         self.successResultOf(self.service.stopService())
         self.assertTrue(self.endpoint.transport.aborted)
-        self.assertEqual(lines(self.log, "ecm.upstream"), [])
+        self.assertEqual(lines(self.log, "ecm.upstream.connector"), [])
 
     def test_why_a_connection_fails_is_logged_once(self) -> None:
         self.start(LinkSettings())
@@ -166,5 +168,5 @@ class HelloTests(LinkServiceTestCase):
             self.wait_for_attempt()
         self.assertFalse(self.table.linked)
         self.assertIn(b"|hello version=1", self.endpoint.transport.value())
-        [line] = lines(self.log, "ecm.upstream")
+        [line] = lines(self.log, "ecm.upstream.connector")
         self.assertIn("certificate verify failed", line)

@@ -15,11 +15,11 @@ from twisted.web.client import Agent, HTTPConnectionPool
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IResponse
 
-from ecm import static
-from ecm.files import OpenFile
+from ecm.frontend import static
+from ecm.frontend.files import OpenFile
+from ecm.frontend.web import WebPages
 from ecm.limits import MAX_OPEN_PAGES
-from ecm.packet import PacketDecoder
-from ecm.web import WebPages
+from ecm.link.packet import PacketDecoder
 from tests.joined import FIRST_ID, Client, Joined
 from tests.process import open_files
 from tests.raw_client import RawClient

@@ -7,10 +7,10 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
 from ecm import open_files
-from ecm.backoff import Backoff
 from ecm.limits import REPLACE_LAST, STEADY
-from ecm.pool import Pool
 from ecm.settings import EcmSettings
+from ecm.workers.backoff import Backoff
+from ecm.workers.balancer import Pool
 from tests.test_options import parse
 
 

@@ -1,7 +1,7 @@
 """mod_ecm's end of a typed link, as far as tests need one that are about something else."""
 
-from ecm.packet import LINK_ID, encode
-from ecm.typed import ANSWER_200
+from ecm.link.message import ANSWER_200
+from ecm.link.packet import LINK_ID, encode
 from tests.typed_vectors import VECTORS, packet
 
 HELLO = next(packet(each) for each in VECTORS["contents"] if each["name"] == "hello of mod_ecm")

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ecm.packet import encode
+from ecm.link.packet import encode
 
 VECTORS: dict[str, Any] = json.loads((Path(__file__).parent / "vectors/typed.json").read_text())
 

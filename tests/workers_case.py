@@ -9,8 +9,8 @@ from twisted.internet.endpoints import TCP4ClientEndpoint, TCP4ServerEndpoint, c
 from twisted.internet.protocol import Factory, Protocol
 from twisted.trial.unittest import TestCase
 
-from ecm.packet import LINK_ID, PacketDecoder
-from ecm.transport import IStreamTransport
+from ecm.link.packet import LINK_ID, PacketDecoder
+from ecm.net.transport import IStreamTransport
 from tests import typed_end
 from tests.ecm_process import EcmTestCase
 from tests.process import Process

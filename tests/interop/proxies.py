@@ -7,7 +7,7 @@ from pathlib import Path
 import attrs
 from twisted.trial.unittest import TestCase
 
-from ecm.demo.ports import HOST, free_port
+from ecm.tools.demo.ports import HOST, free_port
 from tests.interop.programs import WITH_THE_TESTS, temporary_folder
 
 DOCUMENT = Path(__file__).parents[2] / "docs/interop.md"

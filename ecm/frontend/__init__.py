@@ -1,0 +1,1 @@
+"""Connections of clients: each request is handed to upstream, and answered."""

@@ -1,0 +1,31 @@
+"""The Content-Type of the answers of a session (XEP-0124, section 7.1). Pure."""
+
+import re
+from typing import Final
+
+from ecm.limits import MAX_CONTENT_TYPE
+
+USUAL: Final = b"text/xml; charset=utf-8"
+
+# XML (RFC 7303): what else there is, a browser that shows an answer as a page reads as its sender
+# likes. The only parameter is the encoding that answers have, for in another one they may be
+# another text. A value has no control character, so that nothing else gets into the header.
+_XML: Final = re.compile(
+    r"(?:text/xml|application/xml|(?:text|application)/([!#$&^_.+0-9a-z-]+)\+xml)"
+    r'(?: *; *charset=(?:utf-8|"utf-8"))?',
+    re.ASCII | re.IGNORECASE,
+)
+
+# Parts of the names of XML's languages that run something: XHTML, SVG, MathML, XSLT, XUL.
+# ``ecm.http.response.INERT`` keeps browsers from it; these keep those that do not know that.
+_SCRIPTED: Final = ("html", "svg", "math", "xsl", "xul")
+
+
+def value(asked: str | None) -> bytes:
+    """Return the value of the header: what a client asks for, if it may be that, or the usual."""
+    if asked is None or len(asked) > MAX_CONTENT_TYPE:
+        return USUAL
+    xml = _XML.fullmatch(asked)
+    if xml is None or any(part in (xml[1] or "").lower() for part in _SCRIPTED):
+        return USUAL
+    return asked.encode()

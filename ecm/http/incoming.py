@@ -1,0 +1,97 @@
+"""What has come of a connection's requests, and has not been begun: bytes in, requests out. Pure.
+
+A client may send any number of requests at once, of which few are in flight. The others stay the
+bytes that they are: parsed they would take several times as much.
+"""
+
+from http import HTTPStatus
+
+from ecm.http.request import Request, RequestError
+from ecm.http.request_parser import RequestParser
+from ecm.limits import PARTIAL_SIZE, ClientLimits
+
+
+class Incoming:
+    """Parses no further than it is asked to. There is one only while there is something in it."""
+
+    __slots__ = ("_looked", "_next", "_parser")
+
+    def __init__(self, limits: ClientLimits) -> None:
+        self._parser = RequestParser(limits)
+        # The next request, or the error in its place; and whether it is known that there is none.
+        self._next: Request | RequestError | None = None
+        self._looked = True
+
+    def add(self, data: bytes) -> None:
+        """Take what has come."""
+        self._parser.add(data)
+        self._looked = False
+
+    def peek(self) -> Request | RequestError | None:
+        """Return the next request, or the error that stands in its place; None if neither is whole.
+
+        Behind an error there is nothing.
+        """
+        if self._next is None and not self._looked:
+            self._looked = True
+            try:
+                self._next = self._parser.next()
+            except RequestError as error:
+                self.close()
+                self._next = error.with_traceback(None)  # which refers to us
+        return self._next
+
+    def pop(self) -> None:
+        """Take the next request away."""
+        self._next = None
+        self._looked = self._parser.idle
+
+    def only(self) -> Request | None:
+        """Return the next request, if nothing has come but that."""
+        first = self.peek()
+        return first if isinstance(first, Request) and self._parser.idle else None
+
+    @property
+    def waits(self) -> bool:
+        """Whether there is something that may be begun, or be parsed."""
+        return self._next is not None or not self._looked
+
+    @property
+    def empty(self) -> bool:
+        return not self.waits and self._parser.idle
+
+    @property
+    def in_body(self) -> bool:
+        """Whether what there is of the next request is more than its head."""
+        return self._parser.in_body
+
+    @property
+    def size(self) -> int:
+        """About how many bytes of memory all this takes."""
+        size = self._parser.held
+        if isinstance(self._next, Request):
+            size += len(self._next.body)
+        return size if self.waits or self._parser.idle else size + PARTIAL_SIZE
+
+    def asks_for_leave(self) -> bool:
+        """Whether a body waits to be asked for (RFC 9110, section 10.1.1). It is true once."""
+        if not self._parser.expects_continue:
+            return False
+        self._parser.expects_continue = False
+        return True
+
+    def too_slow(self) -> RequestError:
+        """Return the error with which to answer what has not become a request in time."""
+        return self._parser.too_slow()
+
+    def too_much(self, why: str) -> RequestError:
+        """Return the error with which to answer what has no room."""
+        if self.waits:
+            return RequestError(HTTPStatus.SERVICE_UNAVAILABLE, f"{why}. Please try again")
+        return self._parser.too_slow()
+
+    def close(self) -> None:
+        """Let go of everything."""
+        self._parser.clear()
+        self._next = None
+        self._looked = True

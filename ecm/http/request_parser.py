@@ -1,0 +1,175 @@
+"""HTTP/1.x requests as clients send them (RFC 9112): bytes in, requests out. Pure."""
+
+import re
+from http import HTTPStatus
+from typing import Final
+
+from ecm.http.chunks import ChunkedBody
+from ecm.http.head import Head, fields, parse
+from ecm.http.request import Request, RequestError
+from ecm.limits import TRUNCATED_BODY, ClientLimits
+
+# How a head begins, which tells other protocols from HTTP before there is an end. And the end, also
+# of a head whose lines end with LF: nobody shall have to wait to hear that this is wrong.
+_METHOD: Final = re.compile(rb"[A-Z-]{1,32}(?: |\Z)")
+_END: Final = re.compile(rb"\n\r?\n")
+
+_EMPTY: Final = re.compile(rb"[\r\n]+")
+
+
+class RequestParser:
+    """Takes bytes as they arrive, split anywhere, and gives the requests that are complete.
+
+    It holds what is not a request yet: a head and a body within their limits, and what has been
+    received behind them. Where ``idle`` is true it holds nothing, and may be thrown away; else
+    ``in_body`` says how far it has come. ``expects_continue`` says that the client waits for leave
+    to send a body, of which nothing has come; who gives it sets it to False.
+    """
+
+    __slots__ = (
+        "_body",
+        "_chunks",
+        "_ended",
+        "_head",
+        "_limits",
+        "_looked",
+        "_received",
+        "expects_continue",
+    )
+
+    def __init__(self, limits: ClientLimits) -> None:
+        self._limits = limits
+        self._received = bytearray()
+        # Whether nothing counts any more, as the last request of the connection has been made.
+        self._ended = False
+        self._begin()
+
+    def _begin(self) -> None:
+        # How far the end of a head has been looked for.
+        self._looked = 0
+        self._head: Head | None = None
+        self._body = bytearray()
+        self._chunks: ChunkedBody | None = None
+        self.expects_continue = False
+
+    @property
+    def idle(self) -> bool:
+        return self._head is None and not self._received
+
+    @property
+    def in_body(self) -> bool:
+        return self._head is not None
+
+    @property
+    def held(self) -> int:
+        """How many bytes are held."""
+        head = self._head.size if self._head is not None else 0
+        return head + len(self._body) + len(self._received)
+
+    def add(self, data: bytes) -> None:
+        """Take what has come. Nothing of it is looked at before it is asked for."""
+        self._received += data
+
+    def next(self) -> Request | None:
+        """Return the next request, or None where that is not complete.
+
+        Raises RequestError where what comes next is none; the parser is of no more use then.
+        """
+        if self._ended:
+            self._received.clear()
+            return None
+        try:
+            if self._head is None:
+                self._read_head()
+            if self._head is not None and self._read_body(self._head):
+                return self._complete(self._head)
+        except RequestError as error:
+            error.headers = self._headers()
+            raise
+        return None
+
+    def clear(self) -> None:
+        """Let go of everything, and begin anew."""
+        self._begin()
+        self._received = bytearray()
+
+    def too_slow(self) -> RequestError:
+        """Return the error with which to answer what has not become a request in time."""
+        why = "The request came too slowly"
+        return RequestError(HTTPStatus.REQUEST_TIMEOUT, why, self._headers())
+
+    def _headers(self) -> list[tuple[bytes, bytes]]:
+        """Return the headers that have come of a request that is not complete."""
+        if self._head is not None:
+            return self._head.headers
+        return fields(bytes(self._received[: self._limits.max_head]))
+
+    def _read_head(self) -> None:
+        received = self._received
+        if not self._looked:
+            _skip_empty_lines(received)
+        match = _END.search(received, max(0, self._looked - 2))
+        end = match.end() if match else len(received)
+        if end and not _METHOD.match(received):
+            raise RequestError(HTTPStatus.BAD_REQUEST, "This is no HTTP/1.1")
+        if end > self._limits.max_head:
+            raise RequestError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "The head is too long")
+        if match is None:
+            self._looked = end
+            return
+        self._head = head = parse(bytes(received[:end]), self._limits.max_fields)
+        del received[:end]
+        self._looked = 0
+        if head.length is None:
+            self._chunks = ChunkedBody(self._limits.max_head - head.size)
+        self.expects_continue = head.expects_continue and not received
+
+    def _read_body(self, head: Head) -> bool:
+        """Take what has come of a body, and return whether that is all that is kept of it."""
+        if self._received:
+            self.expects_continue = False
+        if self._chunks is not None:
+            complete = self._chunks.move(self._received, self._body, self._limits.max_body)
+        else:
+            missing = min(self._length(head), self._limits.max_body) - len(self._body)
+            self._body += self._received[:missing]
+            del self._received[:missing]
+            complete = len(self._body) == head.length
+        return complete or (self._is_too_long(head) and len(self._body) >= self._kept)
+
+    def _length(self, head: Head) -> int:
+        """Return the bytes of the body, as far as they are known."""
+        return self._chunks.length if self._chunks is not None else head.length or 0
+
+    def _is_too_long(self, head: Head) -> bool:
+        return self._length(head) > self._limits.max_body
+
+    @property
+    def _kept(self) -> int:
+        """The first bytes of a body that is too long, which are as many as say whose it is."""
+        return min(TRUNCATED_BODY, self._limits.max_body)
+
+    def _complete(self, head: Head) -> Request:
+        """Return the request, and begin anew."""
+        truncated = self._is_too_long(head)
+        keep_alive = head.keep_alive and not truncated
+        body = bytes(self._body[: self._kept] if truncated else self._body)
+        self._begin()
+        self._ended = not keep_alive
+        return Request(
+            head.method,
+            head.target,
+            head.path,
+            head.headers,
+            body,
+            head.http10,
+            keep_alive,
+            truncated,
+        )
+
+
+def _skip_empty_lines(received: bytearray) -> None:
+    """Delete empty lines before a request, which old clients send (RFC 9112, section 2.2)."""
+    match = _EMPTY.match(received)
+    if match is not None:
+        del received[: match.end()]

@@ -1,0 +1,192 @@
+"""Typed contents, whose first line says what they are (docs/protocol.md, "Typed contents"). Pure.
+
+::
+
+    content = line [LF body]
+    line    = type *(SP word) *(SP field)    ; at most 1,024 bytes
+    field   = key "=" value                  ; the value percent-encoded UTF-8
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from ipaddress import IPv4Address, IPv6Address
+from typing import Final
+from urllib.parse import quote, unquote_to_bytes
+
+import attrs
+
+from ecm.http.client_address import Source
+from ecm.limits import GREATEST_MAX_PACKET, LEAST_MAX_PACKET, MAX_LINE
+
+# How the answer begins that nearly all requests get.
+ANSWER_200: Final = b"answer 200\n"
+
+_TYPE: Final = re.compile(rb"[a-z-]+")
+_FIELD: Final = re.compile(rb"([a-z0-9-]+)=((?:[!-$&-~]|%[0-9A-Fa-f]{2})*)")
+_PEER: Final = re.compile(r"(?:([0-9.]+)|\[([0-9A-Fa-f:.]+)\]):([0-9]{1,5})")
+
+# What stays as it is in a value: all visible ASCII but the percent sign.
+_PLAIN: Final = "".join(chr(sign) for sign in range(0x21, 0x7F) if sign != 0x25)
+
+
+class ContentError(ValueError):
+    """A content does not follow the grammar; ``name`` is one of the faults in docs/protocol.md."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+class UnknownType(ValueError):
+    """A content is of a type that this version does not have."""
+
+
+@attrs.frozen
+class Line:
+    """What a content says. ``body`` is None in types without one."""
+
+    type: str
+    words: tuple[str, ...] = ()
+    fields: dict[str, str] = attrs.Factory(dict)
+    body: bytes | None = None
+
+
+def _matches(pattern: str) -> Callable[[str], bool]:
+    compiled = re.compile(pattern)
+    return lambda text: compiled.fullmatch(text) is not None
+
+
+def _is_instance(text: str) -> bool:
+    no_control = re.fullmatch("[^\x00-\x1f\x7f-\x9f]+", text)
+    return no_control is not None and len(text.encode()) <= 255
+
+
+def _is_max_packet(text: str) -> bool:
+    digits = re.fullmatch("[0-9]{1,10}", text)
+    return digits is not None and LEAST_MAX_PACKET <= int(text) <= GREATEST_MAX_PACKET
+
+
+def _is_peer(text: str) -> bool:
+    match = _PEER.fullmatch(text)
+    if match is None or int(match[3]) > 65_535:
+        return False
+    try:
+        IPv4Address(match[1]) if match[1] else IPv6Address(match[2])
+    except ValueError:
+        return False
+    return True
+
+
+_TOKEN: Final = _matches("[!-~]{1,32}")
+_WORD: Final = _matches("[!-~]+")
+_PROOF: Final = _matches("[0-9a-f]{64}")
+_STATUS: Final = _matches("(?!204|205|304)[2-5][0-9][0-9]")
+_CODE: Final = _matches("[a-z-]+")
+_TEXT: Final = _matches("[ -~]+")
+_ANY: Final = _matches("(?s).*")
+
+
+@attrs.frozen
+class _Shape:
+    """How a type looks: its words, its fields, and whether it has a body.
+
+    With ``text`` the last word goes to the end of the line.
+    """
+
+    words: tuple[Callable[[str], bool], ...] = ()
+    required: tuple[str, ...] = ()
+    fields: dict[str, Callable[[str], bool]] = attrs.Factory(dict)
+    body: bool = False
+    text: bool = False
+
+
+_SHAPES: Final = {
+    "hello": _Shape(
+        required=("version", "role", "instance", "max-packet", "nonce"),
+        fields={
+            "version": _matches("[0-9]{1,5}(,[0-9]{1,5})*"),
+            "role": _matches("ecm|ejabberd"),
+            "instance": _is_instance,
+            "max-packet": _is_max_packet,
+            "max-content": _is_max_packet,
+            "nonce": _matches("[0-9a-f]{32}"),
+            "proof": _PROOF,
+            "features": _matches("([a-z0-9-]+(,[a-z0-9-]+)*)?"),
+        },
+    ),
+    "proof": _Shape(words=(_PROOF,)),
+    "ping": _Shape(words=(_TOKEN,)),
+    "pong": _Shape(words=(_TOKEN,)),
+    "drain": _Shape(),
+    "request": _Shape(
+        fields={"peer": _is_peer, "secure": _matches("[01]"), "truncated": _matches("[01]")},
+        body=True,
+    ),
+    "part": _Shape(body=True),
+    "answer": _Shape(words=(_STATUS,), fields={"content-type": _ANY}, body=True),
+    "close": _Shape(words=(_WORD,)),
+    "error": _Shape(words=(_CODE, _TEXT), text=True),
+}
+
+
+def parse(content: bytes) -> Line:
+    """Return what a content says. Raises ContentError and UnknownType."""
+    line, lf, body = content.partition(b"\n")
+    if len(line) > MAX_LINE:
+        raise ContentError("line-too-long")
+    name, space, rest = line.partition(b" ")
+    if not _TYPE.fullmatch(name):
+        raise ContentError("bad-type")
+    shape = _SHAPES.get(name.decode())
+    if shape is None:
+        raise UnknownType(name.decode())
+    if shape.body is not bool(lf):
+        raise ContentError("body-missing" if shape.body else "body-unwanted")
+    tokens = rest.split(b" ", len(shape.words) - 1 if shape.text else -1) if space else []
+    words = _words(tokens, shape)
+    fields = _fields(tokens[len(shape.words) :], shape)
+    return Line(name.decode(), words, fields, body if shape.body else None)
+
+
+def _words(tokens: list[bytes], shape: _Shape) -> tuple[str, ...]:
+    words = tuple(token.decode("latin-1") for token in tokens[: len(shape.words)])
+    if len(words) < len(shape.words):
+        raise ContentError("bad-word")
+    if not all(check(word) for check, word in zip(shape.words, words, strict=True)):
+        raise ContentError("bad-word")
+    return words
+
+
+def _fields(tokens: list[bytes], shape: _Shape) -> dict[str, str]:
+    raw: dict[str, bytes] = {}
+    for token in tokens:
+        match = _FIELD.fullmatch(token)
+        key = match[1].decode() if match else ""
+        if match is None or key in raw:
+            raise ContentError("bad-field")
+        raw[key] = unquote_to_bytes(match[2])
+    if not raw.keys() >= set(shape.required):
+        raise ContentError("missing-field")
+    try:
+        fields = {key: value.decode() for key, value in raw.items()}
+    except UnicodeDecodeError:
+        raise ContentError("bad-value") from None
+    if not all(check(fields[key]) for key, check in shape.fields.items() if key in fields):
+        raise ContentError("bad-value")
+    return fields
+
+
+def write(
+    name: str, words: Sequence[str] = (), fields: dict[str, str] | None = None, body: bytes = b""
+) -> bytes:
+    """Return the content that says this."""
+    encoded = [f"{key}={quote(value, _PLAIN)}" for key, value in (fields or {}).items()]
+    line = " ".join([name, *words, *encoded]).encode()
+    return b"%b\n%b" % (line, body) if _SHAPES[name].body else line
+
+
+def request(source: Source, body: bytes, truncated: bool = False) -> bytes:
+    """Return the content that carries a request, or the first bytes of one that is too long."""
+    if truncated:
+        return b"%b truncated=1\n%b" % (source.line[:-1], body)
+    return source.line + body

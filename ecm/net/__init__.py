@@ -1,0 +1,1 @@
+"""What Twisted lacks. Nothing else touches its insides."""

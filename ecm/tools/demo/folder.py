@@ -1,0 +1,97 @@
+"""The folder that holds all that a demo writes, and its lock."""
+
+import fcntl
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import attrs
+
+from ecm.tools.demo.errors import ChildFailed, DemoError
+
+# In the node's home.
+LINK_SECRET = "link.secret"
+
+
+@attrs.frozen
+class Folder:
+    """The places in it; the folders among them exist, and are the owner's alone."""
+
+    path: Path
+
+    @property
+    def logs(self) -> Path:
+        return self.path / "logs"
+
+    @property
+    def www(self) -> Path:
+        """What ECM serves: the page."""
+        return self.path / "www"
+
+    @property
+    def ejabberd(self) -> Path:
+        """The node's home: its configuration, its cookie and its database."""
+        return self.path / "ejabberd"
+
+    @property
+    def link_secret(self) -> Path:
+        """What ECM and mod_ecm have to know of each other."""
+        return self.ejabberd / LINK_SECRET
+
+    @property
+    def ebin(self) -> Path:
+        """The compiled mod_ecm."""
+        return self.path / "ebin"
+
+    @property
+    def ejabberdctl(self) -> Path:
+        return self.path / "ejabberdctl"
+
+
+@contextmanager
+def work_folder(path: Path | None) -> Iterator[Folder]:
+    """This folder, made and locked; a temporary one if None.
+
+    The temporary one is removed at the end, unless a child has failed: then its logs tell why.
+    """
+    if path is None:
+        with _temporary_path() as path, _locked(path):
+            yield _laid_out(path)
+    else:
+        path.mkdir(parents=True, exist_ok=True)
+        with _locked(path):
+            yield _laid_out(path)
+
+
+@contextmanager
+def _temporary_path() -> Iterator[Path]:
+    path = Path(tempfile.mkdtemp(prefix="megaphone-"))
+    worth_keeping = False
+    try:
+        yield path
+    except ChildFailed:
+        worth_keeping = True
+        raise
+    finally:
+        if not worth_keeping:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with (path / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DemoError(f"{path} is in use by another ecm-demo") from None
+        yield
+
+
+def _laid_out(path: Path) -> Folder:
+    folder = Folder(path)
+    for each in (folder.logs, folder.www, folder.ejabberd, folder.ebin):
+        each.mkdir(exist_ok=True)
+        each.chmod(0o700)
+    return folder

@@ -1,0 +1,36 @@
+"""Where everything of one demo is to be."""
+
+from collections.abc import Mapping
+
+import attrs
+
+from ecm.tools.demo.folder import Folder
+from ecm.tools.demo.ports import HOST
+
+DOMAIN = "localhost"
+BOSH_PATH = "/http-bind"
+
+
+@attrs.frozen
+class Plan:
+    """Fixed at the start; a process that is started again finds its place unchanged."""
+
+    folder: Folder
+    page_port: int  # where ECM listens
+    link_port: int  # where mod_ecm listens
+    distribution_port: int  # the node's Erlang distribution: how ejabberdctl reaches it
+    users: Mapping[str, str]  # name -> password
+
+    @property
+    def page(self) -> str:
+        """The URL for the browser."""
+        return f"http://{HOST}:{self.page_port}/"
+
+    @property
+    def bosh(self) -> str:
+        """The URL for BOSH clients."""
+        return f"http://{HOST}:{self.page_port}{BOSH_PATH}"
+
+    @property
+    def link(self) -> str:
+        return f"{HOST}:{self.link_port}"

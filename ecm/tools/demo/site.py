@@ -1,0 +1,32 @@
+"""The folder of the page: what a browser is to get."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from ecm.tools.demo import private
+from ecm.tools.demo.plan import BOSH_PATH, DOMAIN
+
+_PAGE = Path(__file__).parent / "page"
+
+
+def fill(www: Path, strophe: Path, users: Mapping[str, str]) -> None:
+    """Put the page there, the library it uses, and ``demo.json``, which says who may log in.
+
+    The passwords are in it, for whoever may open the page is to log in with a tap.
+    """
+    shutil.rmtree(www)
+    www.mkdir(0o700)
+    for source in _PAGE.iterdir():
+        shutil.copyfile(source, www / source.name)
+    shutil.copyfile(strophe, www / "strophe.js")
+    private.write(www / "demo.json", json.dumps(_demo(users), indent=2))
+
+
+def _demo(users: Mapping[str, str]) -> dict[str, object]:
+    return {
+        "domain": DOMAIN,
+        "bosh": BOSH_PATH,
+        "users": [{"name": name, "password": password} for name, password in users.items()],
+    }

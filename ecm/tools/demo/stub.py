@@ -1,0 +1,65 @@
+"""mod_ecm's sources: where they are, and how they are compiled.
+
+``python -m ecm.tools.demo.stub FOLDER`` compiles them into a folder.
+"""
+
+import importlib.metadata
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import ecm
+from ecm.tools.demo import debian
+from ecm.tools.demo.debian import Debian
+from ecm.tools.demo.errors import DemoError
+
+_DISTRIBUTION = "megaphone-ecm"
+_SPEC = "mod_ecm.spec"  # beside it is src/
+
+
+def sources() -> list[Path]:
+    """The Erlang modules: of the checkout that this code is from, else the ones installed with it.
+
+    Raises DemoError if there are neither.
+    """
+    for folder in (_in_checkout(), _installed()):
+        if folder is not None and (folder / _SPEC).exists():
+            return sorted((folder / "src").glob("*.erl"))
+    raise DemoError(f"the sources of mod_ecm are missing: install {_DISTRIBUTION} again")
+
+
+def _in_checkout() -> Path:
+    return Path(ecm.__file__).parent.parent / "erlang_stub" / "mod_ecm"
+
+
+def _installed() -> Path | None:
+    """Where the installer put them: below the prefix, or the user's folder, or elsewhere."""
+    try:
+        files = importlib.metadata.files(_DISTRIBUTION) or []
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    return next((Path(f.locate()).resolve().parent for f in files if f.name == _SPEC), None)
+
+
+def compile_into(folder: Path, found: Debian) -> None:
+    """Compile them. Raises DemoError with what the compiler said."""
+    erlc = subprocess.run(
+        ["erlc", "+debug_info", "-o", str(folder), *map(str, sources())],
+        env=os.environ | {"ERL_LIBS": str(found.erlang_libraries)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    if erlc.returncode != 0:
+        raise DemoError(f"mod_ecm does not compile:\n{erlc.stdout.rstrip()}")
+
+
+if __name__ == "__main__":
+    out = Path(sys.argv[1])
+    out.mkdir(parents=True, exist_ok=True)
+    try:
+        compile_into(out, debian.find())
+    except DemoError as error:
+        sys.exit(str(error))

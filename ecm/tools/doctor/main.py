@@ -1,0 +1,32 @@
+"""``ecm-doctor``: the order of the steps."""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ecm.tools.doctor import report
+from ecm.tools.doctor.diagnosis import diagnose
+from ecm.tools.doctor.options import parse
+from ecm.tools.doctor.reader import read
+
+
+def main(arguments: Sequence[str] | None = None, root: Path = Path("/")) -> int:
+    """Print what the machine holds. Returns the exit status."""
+    options = parse(arguments)
+    machine = read(root)
+    found = diagnose(machine, options.wish, options.users)
+    if options.json:
+        _print(report.as_json(machine, found))
+    else:
+        _print(report.as_text(machine, found, asked=options.users is not None))
+    return 0 if found.fits else 1
+
+
+def _print(text: str) -> None:
+    """Print it to a reader that may stop before the end, as ``head`` does."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        # Python flushes once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,88 @@
+"""The command line of ``ecm-doctor``."""
+
+import argparse
+from collections.abc import Callable, Sequence
+from typing import Final, NoReturn
+
+import attrs
+
+from ecm.tools.doctor.diagnosis import MOST_USERS
+from ecm.tools.doctor.plan import Wish
+
+# Processes that a machine may have at all (kernel.pid_max of 64 bits).
+_MOST_WORKERS: Final = 4_194_304
+
+# As many as browsers open to one server.
+_MOST_CONNECTIONS: Final = 6
+
+_DESCRIPTION: Final = """\
+Say how many web users this machine holds, with ECM and ejabberd on it, and what gives out first:
+what it has, what users need, and the command that mends it. Nothing is changed. Run it as the
+user, and in the container, that ECM will have: limits differ.
+"""
+
+_EPILOG: Final = "Exit status: 0 where the users fit, 1 where they do not, 2 for a wrong option."
+
+
+@attrs.frozen
+class Options:
+    """What was asked for. ``users`` is None for the most that fit."""
+
+    users: int | None
+    wish: Wish
+    json: bool
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, without the usage."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
+def parse(arguments: Sequence[str] | None = None) -> Options:
+    """Read the command line; on a mistake say it and exit with status 2."""
+    found = _parser().parse_args(arguments)
+    return Options(found.users, Wish(found.connections, found.workers), found.json)
+
+
+def _parser() -> _Parser:
+    parser = _Parser(prog="ecm-doctor", description=_DESCRIPTION, epilog=_EPILOG)
+    parser.add_argument(
+        "--users",
+        type=_number_to(MOST_USERS),
+        metavar="N",
+        help="users who shall be online at once (default: the most that fit)",
+    )
+    parser.add_argument(
+        "--connections",
+        type=_number_to(_MOST_CONNECTIONS),
+        default=1,
+        metavar="N",
+        help="of each user; a browser has one while nothing is said, and two in a chat"
+        " (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--workers",
+        type=_workers,
+        default="auto",
+        metavar="N|auto",
+        help="processes of ECM; auto is one for each core, or as many as it takes to open all"
+        " connections (default: %(default)s)",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
+    return parser
+
+
+def _workers(text: str) -> int | None:
+    return None if text == "auto" else _number_to(_MOST_WORKERS)(text)
+
+
+def _number_to(greatest: int) -> Callable[[str], int]:
+    def parse_number(text: str) -> int:
+        number = int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else 0
+        if not 1 <= number <= greatest:
+            raise argparse.ArgumentTypeError(f"{text!r}: give a number from 1 to {greatest}")
+        return number
+
+    return parse_number

@@ -1,0 +1,132 @@
+"""The TCP connections of a process: non-blocking sockets and one epoll.
+
+A connection is its file descriptor, without a Python object of its own. Twisted's take 1.2 kB each,
+and more CPU than all else that a user does (docs/swarm.md).
+"""
+
+import os
+import select
+import socket
+from collections.abc import Callable
+from errno import ECONNREFUSED, ECONNRESET, EINPROGRESS, EPIPE
+from typing import Protocol
+
+from ecm.tools.swarm.user import User
+
+# Linux, include/uapi/linux/in.h. Before bind(): a port is chosen when it is known where to, so that
+# two connections to different places may have the same.
+_IP_BIND_ADDRESS_NO_PORT = 24
+
+_READ_AT_ONCE = 16 * 1024  # bytes; an answer of a swarm is seldom longer
+_EVENTS_AT_ONCE = 512
+
+_KINDS = {ECONNREFUSED: "refused", ECONNRESET: "reset", EPIPE: "reset"}
+
+
+class Handler(Protocol):
+    """What becomes of what happens."""
+
+    def received(self, user: User, line: int, data: bytes) -> None: ...
+
+    def broken(self, user: User, line: int, kind: str) -> None:
+        """The connection has ended, not by ``close``; it is closed now."""
+
+
+class Lines:
+    """``sources`` are the addresses to come from, in turn; none for what the kernel chooses."""
+
+    def __init__(self, address: tuple[str, int], sources: list[str]) -> None:
+        self._address = address
+        self._sources = sources
+        self._opened = 0
+        self._epoll = select.epoll()
+        self._users: list[User | None] = []
+        self._unsent: dict[int, bytes] = {}  # what is sent once a connection is there
+        self._watched: dict[int, Callable[[], None]] = {}
+
+    def watch(self, descriptor: int, ready: Callable[[], None]) -> None:
+        """Call ``ready`` when this can be read."""
+        self._watched[descriptor] = ready
+        self._epoll.register(descriptor, select.EPOLLIN)
+
+    def open(self, user: User, data: bytes) -> int:
+        """Connect, send ``data``, and return the connection. Raises OSError."""
+        line = self._connected()
+        try:
+            self._epoll.register(line, select.EPOLLIN)
+            self._own(line, user)
+            self.send(line, data)
+        except OSError:
+            self.close(line)
+            raise
+        return line
+
+    def _connected(self) -> int:
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as new:
+            new.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self._sources:
+                source = self._sources[self._opened % len(self._sources)]
+                new.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
+                new.bind((source, 0))
+            self._opened += 1
+            error = new.connect_ex(self._address)
+            if error not in (0, EINPROGRESS):
+                raise OSError(error, os.strerror(error))
+            return new.detach()
+
+    def _own(self, line: int, user: User) -> None:
+        while line >= len(self._users):
+            self._users.append(None)
+        self._users[line] = user
+
+    def send(self, line: int, data: bytes) -> None:
+        """Send; what the connection does not take yet goes as soon as it does. Raises OSError."""
+        try:
+            sent = os.write(line, data)
+        except BlockingIOError:
+            sent = 0
+        if sent < len(data):
+            self._unsent[line] = data[sent:]
+            self._epoll.modify(line, select.EPOLLIN | select.EPOLLOUT)
+
+    def close(self, line: int) -> None:
+        self._users[line] = None
+        self._unsent.pop(line, None)
+        os.close(line)
+
+    def wait(self, seconds: float, handler: Handler) -> None:
+        """Wait for something to happen, for so long at most, and handle all that has."""
+        for line, events in self._epoll.poll(seconds, _EVENTS_AT_ONCE):
+            if line in self._watched:
+                self._watched[line]()
+            elif (user := self._users[line]) is not None:  # else closed a moment ago
+                self._handle(user, line, events, handler)
+
+    def _handle(self, user: User, line: int, events: int, handler: Handler) -> None:
+        try:
+            if events & select.EPOLLOUT:
+                self._send_rest(line)
+            data = os.read(line, _READ_AT_ONCE)
+        except BlockingIOError:
+            return  # the event was of a connection before this one, which had the same number
+        except OSError as error:
+            self._break(user, line, kind(error), handler)
+            return
+        if data:
+            handler.received(user, line, data)
+        else:
+            self._break(user, line, "closed", handler)
+
+    def _send_rest(self, line: int) -> None:
+        data = self._unsent.pop(line, b"")
+        self._epoll.modify(line, select.EPOLLIN)
+        self.send(line, data)
+
+    def _break(self, user: User, line: int, kind: str, handler: Handler) -> None:
+        self.close(line)
+        handler.broken(user, line, kind)
+
+
+def kind(error: OSError) -> str:
+    """Return how an error of a connection is called in the results."""
+    return _KINDS.get(error.errno or 0, (error.strerror or "no connection").lower())

@@ -1,0 +1,84 @@
+"""``ecm-swarm``: the order of the steps."""
+
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from twisted.internet import reactor as installed
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from ecm.tools.swarm import report
+from ecm.tools.swarm.course import Course
+from ecm.tools.swarm.options import Options, parse
+from ecm.tools.swarm.progress import progress
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the swarm. Returns the exit status."""
+    options = parse(arguments)
+    json_file = Path(f"{options.output}.json")
+    try:
+        json_file.touch()  # rather fail now than after an hour
+        result = report.result(options, _run(options))
+        report.write(result, json_file)
+        print(f"{_summary(result)}\nwritten: {json_file}")
+        _draw(result, Path(f"{options.output}.png"))
+    except OSError as error:
+        print(f"ecm-swarm: {error}", file=sys.stderr)
+        return 1
+    return 0 if result["ok"] else 1
+
+
+def _run(options: Options) -> Course:
+    reactor: Any = installed
+    course = Course(reactor, options, progress())
+    failures: list[Failure] = []
+
+    def begin() -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):  # after the reactor has set its own
+            signal.signal(number, lambda *_: reactor.callFromThread(course.interrupt))
+        Deferred.fromCoroutine(course.run()).addErrback(failures.append).addBoth(stop)
+
+    def stop(_: object) -> None:
+        reactor.stop()
+
+    reactor.callWhenRunning(begin)
+    reactor.run()
+    for failure in failures:
+        failure.raiseException()
+    return course
+
+
+def _summary(result: report.Result) -> str:
+    users, messages, own = result["users"], result["messages"], result["own"]
+    lines = [
+        f"users: {users['logins']} of {users['asked for']} logged in, {users['left']} left,"
+        f" {users['sessions lost']} sessions lost",
+        f"messages: {messages['sent']} sent, {messages['arrived']} arrived,"
+        f" {messages['lost']} lost, {messages['twice']} twice, {messages['astray']} astray",
+        *(f"error: {times} x {kind}" for kind, times in result["errors"].items()),
+        *(
+            f"{what}: p50 {found['p50']} ms, p90 {found['p90']} ms, p99 {found['p99']} ms"
+            for what, found in result["milliseconds"].items()
+            if found["p50"] is not None
+        ),
+        f"of its own: {own['bytes per user']} bytes a user, {own['CPU seconds']} s of CPU",
+    ]
+    return "\n".join(lines)
+
+
+def _draw(result: report.Result, path: Path) -> None:
+    try:
+        from ecm.tools.swarm import picture
+    except ImportError:
+        print(f"no {path}: for the picture, pip install megaphone-ecm[swarm]", file=sys.stderr)
+        return
+    picture.draw(result, path)
+    print(f"written: {path}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

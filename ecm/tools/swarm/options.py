@@ -1,0 +1,293 @@
+"""The command line of ``ecm-swarm``."""
+
+import argparse
+import math
+import re
+import resource
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn, TypeVar
+
+import attrs
+
+from ecm.tools.swarm import addresses
+from ecm.tools.swarm.accounts import Accounts
+from ecm.tools.swarm.addresses import CONNECTIONS_PER_SOURCE, Target
+
+# Files of a worker that are no connections of users who are online: its pipes, and the second
+# connections of those who send something or leave.
+_SPARE_FILES = 64
+
+T = TypeVar("T")
+
+_MOST_USERS = 100_000_000
+_DAY = 86_400
+_DOMAIN = re.compile(r"[A-Za-z0-9._:\[\]-]+")  # nothing that would need an escape in XML
+
+
+@attrs.frozen
+class Options:
+    """What the operator asked for. Rates are a number a second for all together, None for as many
+    as it goes; times are seconds. ``accounts`` is None for SASL ANONYMOUS, ``messages`` for as many
+    as ``duration`` gives."""
+
+    target: Target
+    domain: str
+    accounts: str | None
+    first: int
+    users: int
+    processes: int
+    sources: list[str]
+    rate: float | None
+    at_once: int
+    wait: int
+    hold: int
+    connections: int
+    patience: int
+    rest: float
+    duration: float
+    message_rate: float | None
+    messages: int | None
+    poll_rate: float | None
+    output: Path
+
+    @property
+    def talks(self) -> bool:
+        return self.message_rate != 0 or self.poll_rate != 0
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, without the usage."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
+def parse(arguments: Sequence[str] | None = None) -> Options:
+    """Read the command line; on a mistake say it and exit with status 2."""
+    parser = _parser()
+    found = parser.parse_args(arguments)
+    try:
+        return _options(found)
+    except ValueError as error:
+        parser.error(str(error))
+
+
+def _options(found: argparse.Namespace) -> Options:
+    """Raises ValueError where options do not go together."""
+    if not found.url.is_loopback and not found.target_is_mine:
+        raise ValueError(
+            f"{found.url.address} is not this machine: if you may load it, say --target-is-mine"
+        )
+    if found.messages is not None and found.message_rate == 0:
+        raise ValueError("--messages needs --message-rate: say how many a second")
+    if found.messages is not None and found.duration is not None:
+        raise ValueError("--messages and --duration both say when it ends: give one of them")
+    least = least_processes(found.users, found.connections, found.at_once)
+    processes = found.processes or least
+    if not least <= processes <= found.users:
+        raise ValueError(f"--processes {processes}: give from {least} to {found.users}")
+    _check_sources(found.users * found.connections, found.sources)
+    return Options(
+        target=found.url,
+        domain=found.domain,
+        accounts=None if found.anonymous else found.accounts,
+        first=found.first,
+        users=found.users,
+        processes=processes,
+        sources=found.sources,
+        rate=found.rate,
+        at_once=found.at_once,
+        wait=found.wait,
+        hold=found.hold,
+        connections=found.connections,
+        patience=found.patience,
+        rest=found.rest,
+        duration=60.0 if found.duration is None else found.duration,
+        message_rate=found.message_rate,
+        messages=found.messages,
+        poll_rate=found.poll_rate,
+        output=found.output,
+    )
+
+
+def least_processes(users: int, connections: int, at_once: int) -> int:
+    """Return how many it takes with the files that a process may have. Raises ValueError."""
+    _, files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if files == resource.RLIM_INFINITY:
+        return 1
+    room = files - _SPARE_FILES - 2 * at_once
+    if room < connections:
+        raise ValueError(f"--at-once {at_once} is too many for {files} open files (ulimit -Hn)")
+    return math.ceil(users * connections / room)
+
+
+def _check_sources(connections: int, sources: Sequence[str]) -> None:
+    """Raises ValueError where there will not be ports enough."""
+    needed = math.ceil(connections / CONNECTIONS_PER_SOURCE)
+    if needed > max(1, len(sources)):
+        raise ValueError(
+            f"{connections} connections need {needed} addresses to come from:"
+            f" give --sources, on loopback 127.1.0.1-{_loopback(needed)}"
+        )
+
+
+def _loopback(number: int) -> str:
+    """Return the last of so many addresses of 127.1.0.0/16."""
+    return f"127.1.{number // 256}.{number % 256}"
+
+
+def _parser() -> _Parser:
+    parser = _Parser(
+        prog="ecm-swarm",
+        description="Bring many BOSH users to a server, and write down how it does. Ctrl-C lets"
+        " them leave; a second one ends it at once.",
+        epilog="Exit status: 0 if nothing failed and nothing was lost, 1 otherwise, 2 for a mistake"
+        " in the options. docs/swarm.md has more.",
+    )
+    add = parser.add_argument
+    add("url", type=_kind(addresses.target), metavar="URL", help="http://HOST:PORT/PATH of BOSH")
+    add("--target-is-mine", action="store_true", help="the URL may be that of another machine")
+    add("--domain", type=_domain, default="localhost", help="of XMPP (default: %(default)s)")
+    _add_users(parser)
+    _add_requests(parser)
+    _add_course(parser)
+    add(
+        "--output",
+        type=Path,
+        default=Path("ecm-swarm"),
+        metavar="NAME",
+        help="write NAME.json and NAME.png (default: %(default)s)",
+    )
+    return parser
+
+
+def _add_users(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("users").add_argument
+    add("--users", type=_whole(1, _MOST_USERS), default=100, metavar="N", help="default: 100")
+    add(
+        "--accounts",
+        type=_accounts,
+        default="user{}:secret",
+        metavar="NAME:PASSWORD",
+        help="with {} for the user's number, {06} for one of six digits (default: %(default)s)",
+    )
+    add("--first", type=_whole(0, 10**12), default=0, metavar="N", help="their first number")
+    add("--anonymous", action="store_true", help="log in with SASL ANONYMOUS, without accounts")
+    add(
+        "--sources",
+        type=_kind(addresses.sources),
+        default=[],
+        metavar="ADDRESSES",
+        help="addresses to come from: 127.1.0.1-127.1.0.110, 127.1.0.0/25, one, or several with"
+        " commas; one is enough for 14,000 connections",
+    )
+    add(
+        "--processes",
+        type=_whole(1, 1000),
+        metavar="N",
+        help="default: as few as open files allow",
+    )
+
+
+def _add_requests(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("requests").add_argument
+    add("--wait", type=_whole(1, 3600), default=60, metavar="S", help="of BOSH (default: 60)")
+    add(
+        "--hold",
+        type=_whole(1, 2),
+        default=1,
+        metavar="N",
+        help="of BOSH, to ask for; where more than 1 is granted, a login fails (default: 1)",
+    )
+    add(
+        "--connections",
+        type=_whole(1, 2),
+        default=1,
+        metavar="N",
+        help="that a user keeps; with 1, a second one is opened to send something, and then the"
+        " first is closed (default: 1)",
+    )
+    add(
+        "--patience",
+        type=_whole(1, _DAY),
+        default=60,
+        metavar="S",
+        help="for a login, for an answer beyond --wait, and for messages at the end (default: 60)",
+    )
+
+
+def _add_course(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("course").add_argument
+    add(
+        "--rate",
+        type=_rate,
+        default=100.0,
+        metavar="N",
+        help="logins a second, and users who leave; max for as fast as it goes (default: 100)",
+    )
+    add(
+        "--at-once",
+        type=_whole(1, 5000),
+        default=32,
+        metavar="N",
+        help="users of a process who log in, send or leave at the same time (default: 32)",
+    )
+    add("--rest", type=_seconds, default=0.0, metavar="S", help="once all are in (default: 0)")
+    add(
+        "--duration",
+        type=_seconds,
+        metavar="S",
+        help="for which they are online behind it, and send what is asked for (default: 60)",
+    )
+    add("--message-rate", type=_rate, default=0.0, metavar="N", help="a second, or max; default: 0")
+    add("--messages", type=_whole(1, 10**12), metavar="N", help="instead of --duration: so many")
+    add("--poll-rate", type=_rate, default=0.0, metavar="N", help="a second, or max; default: 0")
+
+
+def _kind(parse_text: Callable[[str], T]) -> Callable[[str], T]:
+    """Let argparse say what a ValueError says."""
+
+    def parsed(text: str) -> T:
+        try:
+            return parse_text(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return parsed
+
+
+def _whole(least: int, greatest: int) -> Callable[[str], int]:
+    def parsed(text: str) -> int:
+        number = int(text) if re.fullmatch("[0-9]{1,15}", text) else -1
+        if not least <= number <= greatest:
+            raise argparse.ArgumentTypeError(f"{text!r}: give from {least} to {greatest}")
+        return number
+
+    return parsed
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text) if re.fullmatch(r"[0-9]{1,7}(\.[0-9]{1,6})?", text) else math.inf
+    if seconds > 7 * _DAY:
+        raise argparse.ArgumentTypeError(f"{text!r}: give seconds, of a week at most")
+    return seconds
+
+
+def _rate(text: str) -> float | None:
+    if text == "max":
+        return None
+    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})?", text):
+        raise argparse.ArgumentTypeError(f"{text!r}: give a number a second, or max")
+    return float(text)
+
+
+def _domain(text: str) -> str:
+    if not _DOMAIN.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no domain")
+    return text
+
+
+def _accounts(text: str) -> str:
+    _kind(Accounts)(text)
+    return text

@@ -1,0 +1,1 @@
+"""The way to ejabberd: links, and the requests in flight on each."""

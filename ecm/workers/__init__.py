@@ -1,0 +1,1 @@
+"""Several servers: a supervisor that accepts, and worker processes that serve."""
