@@ -24,7 +24,7 @@ SIDE_BY_SIDE = -n 2 --dist loadfile --no-loadscope-reorder
 
 # Apt-get runs once at a time, and before anything that needs what it installs.
 .NOTPARALLEL:
-.PHONY: help run test trial interop fuzz fuzz-erlang bench-front bench-memory bench-slow bench-workers bench-link bench-ejabberd check docs clean
+.PHONY: help run test unit trial interop fuzz fuzz-erlang bench-front bench-memory bench-slow bench-workers bench-link bench-ejabberd check docs clean
 .PHONY: conformance dialyze million python
 .PHONY: bench bench-whole bench-growth bench-quiet bench-readme
 .PHONY: debian-python debian-run debian-test debian-interop debian-bench debian-conformance debian-dialyzer
@@ -38,6 +38,9 @@ run: $(VENV)/run.stamp  ## Start ECM and a private ejabberd with a chat page; Ct
 test: $(VENV)/test.stamp  ## Run the tests, with real ejabberd and Chromium
 	$(VENV)/bin/pytest $(SIDE_BY_SIDE)
 
+unit: $(VENV)/test.stamp  ## Run the tests that need no process, in seconds
+	$(VENV)/bin/pytest -q tests/unit
+
 trial: $(VENV)/test.stamp  ## Run the same tests with trial
 	$(VENV)/bin/trial --jobs=2 tests
 
@@ -48,9 +51,9 @@ conformance: $(if $(PEER),debian-conformance,python) $(if $(filter megaphone,$(P
 	@$(CONFORMANCE_PYTHON) -m conformance $(CONFORMANCE_ARGS)
 
 fuzz: $(VENV)/fuzz.stamp  ## Fuzz all that parses, for two minutes; or SECONDS=3600
-	@$(VENV)/bin/python -m fuzz all $(SECONDS)
+	@$(VENV)/bin/python -m tests.fuzz all $(SECONDS)
 
-# ejabberd and its libraries, as tests/test_mod_ecm_eunit.py finds them.
+# ejabberd and its libraries, as tests/system/test_mod_ecm_eunit.py finds them.
 ERL_LIBRARIES = $${ERL_LIBS:-$$(dirname $$(dirname $$(ls -d /usr/lib/*/ejabberd-*/ebin | head -1)))}
 fuzz-erlang: SECONDS = 60
 fuzz-erlang: debian-test  ## Fuzz mod_ecm's bodies beside ejabberd's parser, for a minute; or SECONDS=600
@@ -99,7 +102,7 @@ million: $(VENV)/bench.stamp debian-run  ## Put a million users online on this m
 check: $(VENV)/check.stamp  ## Lint, check formatting and types, compile mod_ecm without a warning
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
-	$(VENV)/bin/mypy ecm tests conformance
+	$(VENV)/bin/mypy ecm tests testkit conformance bench
 	ERL_COMPILER_OPTIONS='[warnings_as_errors]' $(VENV)/bin/python -m ecm.tools.demo.stub build/ebin
 
 dialyze: $(VENV)/check.stamp build/dialyzer.plt  ## Let Dialyzer look for what cannot be right in mod_ecm
@@ -108,7 +111,7 @@ dialyze: $(VENV)/check.stamp build/dialyzer.plt  ## Let Dialyzer look for what c
 	dialyzer --quiet --plt build/dialyzer.plt build/ebin
 
 docs: $(VENV)/test.stamp  ## Write the examples and diagrams of docs/protocol.md again
-	$(VENV)/bin/python -m tests.protocol_text
+	$(VENV)/bin/python -m testkit.protocol_text
 
 clean:  ## Remove all that these commands made in this folder
 	rm -rf $(VENV) build dist *.egg-info _trial_temp* .hypothesis .*_cache

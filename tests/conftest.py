@@ -7,7 +7,7 @@ browsers, which it starts when the first test comes that needs them.
 
 import pytest
 
-from tests.lasting import LASTING
+from testkit.lasting import LASTING
 
 # The modules that take longest come first, in this order: else a worker may have one of them alone
 # at the end.

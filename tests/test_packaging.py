@@ -16,8 +16,8 @@ from tempfile import TemporaryDirectory
 from twisted.trial.unittest import TestCase
 
 from ecm import __version__
+from testkit.paths import CHECKOUT
 
-_CHECKOUT = Path(__file__).parent.parent
 _ERLANG = Path("erlang_stub/mod_ecm")
 _PAGE = Path("ecm/tools/demo/page")
 _NAME = f"megaphone_ecm-{__version__}"
@@ -54,7 +54,7 @@ class Archives:
         self._folder = TemporaryDirectory()
         folder = Path(self._folder.name)
         source = folder / "source"
-        shutil.copytree(_CHECKOUT, source, ignore=shutil.ignore_patterns(*_LEFT_OUT))
+        shutil.copytree(CHECKOUT, source, ignore=shutil.ignore_patterns(*_LEFT_OUT))
         for name in _RUBBISH:
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             (source / name).touch()
@@ -130,11 +130,11 @@ class Environment:
 
 class ContentTest(TestCase):
     def test_wheel_has_the_plugin_and_the_page(self) -> None:
-        page = {f"{_PAGE}/{file.name}" for file in (_CHECKOUT / _PAGE).iterdir()}
+        page = {f"{_PAGE}/{file.name}" for file in (CHECKOUT / _PAGE).iterdir()}
         self.assertLess(page | {"twisted/plugins/ecm_plugin.py"}, _archives().in_wheel())
 
     def test_wheel_has_the_erlang_sources(self) -> None:
-        sources = {f"{_SHARE}/src/{file.name}" for file in (_CHECKOUT / _ERLANG / "src").iterdir()}
+        sources = {f"{_SHARE}/src/{file.name}" for file in (CHECKOUT / _ERLANG / "src").iterdir()}
         expected = sources | {f"{_SHARE}/mod_ecm.spec", f"{_SHARE}/COPYING"}
         self.assertLess(expected, _archives().in_wheel())
 
@@ -150,9 +150,9 @@ class ContentTest(TestCase):
     def test_sdist_has_what_it_takes_to_test_it(self) -> None:
         names = _archives().in_sdist()
         for folder in ("docs", "erlang_stub", "tests", "tools"):
-            for file in (_CHECKOUT / folder).rglob("*"):
+            for file in (CHECKOUT / folder).rglob("*"):
                 if file.is_file() and not {"__pycache__", "ebin"} & set(file.parts):
-                    self.assertIn(str(file.relative_to(_CHECKOUT)), names)
+                    self.assertIn(str(file.relative_to(CHECKOUT)), names)
         self.assertLess({"LICENSE", "Makefile", "setup.cfg", "pyproject.toml"}, names)
 
     def test_no_archive_has_what_was_compiled(self) -> None:

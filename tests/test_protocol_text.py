@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import TestCase
 
-from tests.protocol_text import FILE, renewed
+from testkit.protocol_text import FILE, renewed
 
 
 class ProtocolTextTests(TestCase):

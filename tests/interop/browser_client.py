@@ -5,7 +5,7 @@ from typing import Any
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
-from tests.browser import shared_browser
+from testkit.browser import shared_browser
 
 
 class BrowserClient:

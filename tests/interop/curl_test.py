@@ -2,8 +2,8 @@
 
 from twisted.trial.unittest import TestCase
 
+from testkit.stack import running_stack
 from tests.interop import programs
-from tests.stack import running_stack
 
 # Creates a session. The text that is in it for its size means nothing to BOSH.
 BODY = (

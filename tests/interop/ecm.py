@@ -2,9 +2,9 @@
 
 from twisted.trial.unittest import TestCase
 
+from testkit.process import script
+from testkit.stack import Stack
 from tests.interop import programs
-from tests.process import script
-from tests.stack import Stack
 
 
 async def start(test: TestCase, stack: Stack, *arguments: str) -> str:

@@ -11,9 +11,9 @@ from xml.sax.saxutils import escape
 from twisted.internet.defer import DeferredQueue
 from twisted.trial.unittest import TestCase
 
-from tests.bosh_client import CLIENT
+from testkit.bosh_client import CLIENT
+from testkit.process import Process
 from tests.interop import programs
-from tests.process import Process
 
 ACCOUNTS = """\
 <?xml version='1.0' encoding='UTF-8'?>

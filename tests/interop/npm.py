@@ -1,5 +1,5 @@
 """Where ``make interop`` has npm put the packages that package-lock.json names."""
 
-from pathlib import Path
+from testkit.paths import CHECKOUT
 
-NODE_MODULES = Path(__file__).parents[2] / "build/interop/node_modules"
+NODE_MODULES = CHECKOUT / "build/interop/node_modules"

@@ -4,10 +4,10 @@ from typing import cast
 
 from treq.client import HTTPClient
 
-from tests.bosh_client import CLIENT, WAIT, BoshClient
+from testkit.bosh_client import CLIENT, WAIT, BoshClient
 from tests.interop import pipelining
 from tests.interop.talk import PASSWORD, TalkTestCase
-from tests.test_conversation import message
+from tests.system.test_conversation import message
 
 
 class PipeliningClient:

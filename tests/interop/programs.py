@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
-from tests.process import Process
+from testkit.process import Process
 
 # The kernel kills the program when the tests are killed.
 WITH_THE_TESTS = ("/usr/bin/setpriv", "--pdeathsig", "KILL", "--")

@@ -8,9 +8,10 @@ import attrs
 from twisted.trial.unittest import TestCase
 
 from ecm.tools.demo.ports import HOST, free_port
+from testkit.paths import CHECKOUT
 from tests.interop.programs import WITH_THE_TESTS, temporary_folder
 
-DOCUMENT = Path(__file__).parents[2] / "docs/interop.md"
+DOCUMENT = CHECKOUT / "docs/interop.md"
 
 # What is around the documented part, so that nothing of the machine's own nginx is used.
 NGINX_FRAME = """\

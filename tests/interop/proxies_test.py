@@ -8,16 +8,16 @@ from twisted.internet import reactor
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 from twisted.trial.unittest import TestCase
 
-from tests import test_conversation
-from tests.bosh_client import http_client
+from testkit.bosh_client import http_client
+from testkit.lasting import LASTING
+from testkit.on_port import serve
+from testkit.raw_client import RawClient
+from testkit.stack import Stack, start_stack
 from tests.interop.origin import HeldRequest, Origin
 from tests.interop.proxies import HAPROXY, NGINX, Proxy
 from tests.interop.strophe import StropheClient
 from tests.interop.talk import TalkTestCase
-from tests.lasting import LASTING
-from tests.raw_client import RawClient
-from tests.serving import serve
-from tests.stack import Stack, start_stack
+from tests.system import test_conversation
 
 BODY = b"<body></body>"
 REQUEST = b"""\

@@ -6,9 +6,9 @@ from xml.etree.ElementTree import Element
 
 from twisted.trial.unittest import TestCase
 
-from tests.bosh_client import CLIENT, BoshClient, http_client
-from tests.stack import running_stack
-from tests.test_conversation import message
+from testkit.bosh_client import CLIENT, BoshClient, http_client
+from testkit.stack import running_stack
+from tests.system.test_conversation import message
 
 PASSWORD = "secret"
 MESSAGES = 20  # each way

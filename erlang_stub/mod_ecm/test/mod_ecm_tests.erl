@@ -409,7 +409,7 @@ is_made(Folder) ->
     {ok, Made} = file:read_file(Path),
     ?assertEqual(Made, <<((proplists:get_value(secret, Started))())/binary, "\n">>).
 
-%% The rest, with a client of another user, is in tests/test_link_socket.py.
+%% The rest, with a client of another user, is in tests/system/test_link_socket.py.
 a_unix_socket_has_its_rights_test_() ->
     configured(?_test(ecm_scratch:with_folder(fun has_its_rights/1))).
 

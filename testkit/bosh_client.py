@@ -1,0 +1,261 @@
+"""A BOSH client (XEP-0124, XEP-0206) over treq, for conversations with a running stack."""
+
+import secrets
+from collections.abc import Callable, Mapping
+from xml.etree.ElementTree import Element, ParseError, fromstring
+from xml.sax.saxutils import quoteattr
+
+from treq import content
+from treq.client import HTTPClient
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, DeferredQueue, ensureDeferred, succeed
+from twisted.trial.unittest import TestCase
+from twisted.web.client import Agent, HTTPConnectionPool
+from twisted.web.http_headers import Headers
+
+from testkit.xmpp_login import Scram, plain
+
+BIND = "urn:ietf:params:xml:ns:xmpp-bind"
+CLIENT = "jabber:client"
+HTTPBIND = "http://jabber.org/protocol/httpbind"
+REGISTER = "jabber:iq:register"
+ROSTER = "jabber:iq:roster"
+SASL = "urn:ietf:params:xml:ns:xmpp-sasl"
+SM = "urn:xmpp:sm:3"
+STREAMS = "urn:ietf:params:xml:ns:xmpp-streams"
+XBOSH = "urn:xmpp:xbosh"
+
+_REFUSED = "refused"  # in the queue of stanzas, the end of the session
+
+WAIT = 60  # seconds that a request may be held
+REQUESTS = 2  # that may be at the server at a time: one that is held, and one more
+
+
+class Refused(Exception):
+    """An answer that ends the conversation: an HTTP status, or a terminate condition.
+
+    With the condition come the names of a stream error; if the body is not well-formed, it is all.
+    """
+
+
+def http_client(test: TestCase, address: str = "127.0.0.1") -> HTTPClient:
+    """A client whose connections stay open between requests, and close when the test ends.
+
+    They come from ``address``, one of 127.0.0.0/8.
+    """
+    pool = HTTPConnectionPool(reactor)
+    pool.maxPersistentPerHost = 1000
+    test.addCleanup(pool.closeCachedConnections)
+    return HTTPClient(Agent(reactor, bindAddress=(address, 0), pool=pool))
+
+
+def _condition(answer: Element) -> str:
+    names = (element.tag.partition("}")[2] for element in answer.iterfind(f".//{{{STREAMS}}}*"))
+    return " ".join([answer.get("condition", ""), *names])
+
+
+class BoshClient:
+    """One user's session. ``headers`` are sent with each request, beside the usual ones."""
+
+    def __init__(
+        self, http: HTTPClient, url: str, domain: str, headers: Mapping[str, str] | None = None
+    ) -> None:
+        self._http = http
+        self._url = url
+        self._headers = Headers({"Content-Type": ["text/xml; charset=utf-8"]})
+        for name, value in (headers or {}).items():
+            self._headers.addRawHeader(name, value)
+        self._rid = secrets.randbelow(2**32)
+        self._domain = domain
+        self._in_flight = 0
+        self._answered: Deferred[None] = Deferred()
+        self._last_turn: Deferred[None] = succeed(None)
+        self._outbox: list[str] = []
+        self._polls = False
+        self._stanzas: DeferredQueue[Element] = DeferredQueue()
+        self.sid = ""
+        self.jid = ""
+
+    # One request, one answer.
+
+    async def ask(self, payload: str = "", **attributes: str) -> Element:
+        """Send a request, and return the body of its answer. Raises Refused."""
+        body = self.next_body(payload, **attributes)
+        response = await self._http.post(self._url, data=body.encode(), headers=self._headers)
+        text = await content(response)
+        if response.code != 200:
+            raise Refused(str(response.code))
+        try:
+            answer = fromstring(text)
+        except ParseError:  # ejabberd writes some attributes twice where it refuses a session
+            raise Refused(text) from None
+        if answer.get("type") == "terminate":
+            raise Refused(_condition(answer))
+        return answer
+
+    def next_body(self, payload: str = "", **attributes: str) -> str:
+        """Return the body of the next request, as it is to be sent by whoever is given it."""
+        self._rid += 1
+        named = {"rid": str(self._rid), "sid": self.sid} | attributes
+        written = " ".join(f"{key}={quoteattr(value)}" for key, value in named.items() if value)
+        return f"<body xmlns='{HTTPBIND}' xmlns:xmpp='{XBOSH}' {written}>{payload}</body>"
+
+    async def ask_again(self) -> Element:
+        """Repeat the last request, whose answer was lost, and return the body of the answer."""
+        self._rid -= 1
+        return await self.ask()
+
+    # The way to a session (RFC 6120, sections 6 and 7; XEP-0206).
+
+    async def create(self) -> Element:
+        """Create the session, and return the features of the stream."""
+        answer = await self.ask(
+            to=self._domain,
+            wait=str(WAIT),
+            hold="1",
+            ver="1.11",
+            content="text/xml; charset=utf-8",
+            **{"xml:lang": "en", "xmpp:version": "1.0"},
+        )
+        self.sid = answer.attrib["sid"]
+        return answer
+
+    async def register(self, name: str, password: str) -> None:
+        """Create an account (XEP-0077), before the login."""
+        account = f"<username>{name}</username><password>{password}</password>"
+        await self.iq("set", f"<query xmlns='{REGISTER}'>{account}</query>")
+
+    async def login(
+        self, name: str, password: str, mechanism: str = "PLAIN", resource: str = ""
+    ) -> None:
+        """Log in, bind a resource, and begin to poll. Raises Refused if the password is wrong.
+
+        ``resource`` may be empty: the server chooses one then.
+        """
+        await self.authenticate(name, password, mechanism)
+        wanted = f"<resource>{resource}</resource>" if resource else ""
+        bound = await self.iq("set", f"<bind xmlns='{BIND}'>{wanted}</bind>")
+        self.jid = bound.findtext(f".//{{{BIND}}}jid") or ""
+        self._polls = True
+
+    async def authenticate(self, name: str, password: str, mechanism: str = "PLAIN") -> Element:
+        """Show who this is, and return the features of the stream that begins then.
+
+        The password of X-OAUTH2 is a token; ANONYMOUS has no name and no password.
+        """
+        if mechanism == "SCRAM-SHA-1":
+            await self._scram(name, password)
+        else:
+            initial = "=" if mechanism == "ANONYMOUS" else plain(name, password)
+            await self._auth(mechanism, initial)
+        return await self.ask(to=self._domain, **{"xmpp:restart": "true"})
+
+    async def resume(self, stream: str, received: int) -> None:
+        """Go on with an earlier stream (XEP-0198, section 5) of this user, and begin to poll.
+
+        ``received`` is how many stanzas of it have come here. Raises Refused.
+        """
+        answer = await self.ask(f"<resume xmlns='{SM}' previd='{stream}' h='{received}'/>")
+        resumed, *stanzas = answer
+        if resumed.tag != f"{{{SM}}}resumed":
+            raise Refused(resumed.tag)
+        for stanza in stanzas:
+            self._stanzas.put(stanza)
+        self._polls = True
+
+    async def _scram(self, name: str, password: str) -> None:
+        scram = Scram(name, password)
+        challenge = await self._auth("SCRAM-SHA-1", scram.first())
+        final = scram.final(challenge.text or "")
+        success = (await self.ask(f"<response xmlns='{SASL}'>{final}</response>"))[0]
+        if success.tag != f"{{{SASL}}}success" or not scram.verifies(success.text or ""):
+            raise Refused(success.tag)
+
+    async def _auth(self, mechanism: str, initial: str) -> Element:
+        answer = await self.ask(f"<auth xmlns='{SASL}' mechanism='{mechanism}'>{initial}</auth>")
+        if answer[0].tag == f"{{{SASL}}}failure":
+            raise Refused("not-authorized")
+        return answer[0]
+
+    # Stanzas, either way.
+
+    def send(self, *stanzas: str) -> None:
+        """Send stanzas. What comes in answer is for ``receive``, as is what comes by itself."""
+        self._outbox += stanzas
+        self._go_on()
+
+    async def receive(self, wanted: Callable[[Element], bool]) -> Element:
+        """Return the next stanza that is wanted; those before it are dropped. Raises Refused."""
+        self._go_on()
+        while True:
+            stanza = await self._stanzas.get()
+            if stanza.tag == _REFUSED:
+                raise Refused(stanza.text)
+            if wanted(stanza):
+                return stanza
+
+    async def iq(self, kind: str, query: str) -> Element:
+        """Send an IQ to the server, and return its result. Raises Refused at an error."""
+        name = secrets.token_hex(4)
+        stanza = f"<iq xmlns='{CLIENT}' type='{kind}' id='{name}'>{query}</iq>"
+        if self._polls:
+            self.send(stanza)
+            result = await self.receive(lambda stanza: stanza.get("id") == name)
+        else:
+            result = (await self.ask(stanza))[0]
+        if result.get("type") == "error":
+            raise Refused(result[-1][0].tag)
+        return result
+
+    async def message(self) -> tuple[str, str]:
+        """Return the next message: the bare JID of the sender, and the text."""
+        stanza = await self.receive(lambda stanza: stanza.find(f"{{{CLIENT}}}body") is not None)
+        sender = stanza.get("from", "").partition("/")[0]
+        return sender, stanza.findtext(f"{{{CLIENT}}}body") or ""
+
+    async def terminate(self) -> None:
+        """End the session. All its requests have been answered then."""
+        self._polls = False
+        await self._until_at_most(REQUESTS - 1)
+        try:
+            await self.ask(f"<presence xmlns='{CLIENT}' type='unavailable'/>", type="terminate")
+        except Refused as ended:
+            if str(ended):
+                raise
+        await self._until_at_most(0)
+
+    async def _until_at_most(self, requests: int) -> None:
+        while self._in_flight > requests:
+            await self._answered
+
+    def _go_on(self) -> None:
+        """Send what there is to send, or else keep one request at the server."""
+        if self._polls and self._in_flight < (REQUESTS if self._outbox else 1):
+            payload, self._outbox = "".join(self._outbox), []
+            self._in_flight += 1
+            ensureDeferred(self._exchange(payload, self._turn()))
+
+    def _turn(self) -> tuple[Deferred[None], Deferred[None]]:
+        """Return what fires once all earlier answers have been taken, and what to fire then."""
+        mine, self._last_turn = self._last_turn, Deferred()
+        return mine, self._last_turn
+
+    async def _exchange(self, payload: str, turn: tuple[Deferred[None], Deferred[None]]) -> None:
+        stanzas = await self._stanzas_of(payload)
+        await turn[0]  # answers may overtake each other: they come on several connections
+        for stanza in stanzas:
+            self._stanzas.put(stanza)
+        self._in_flight -= 1
+        turn[1].callback(None)
+        answered, self._answered = self._answered, Deferred()
+        answered.callback(None)
+        self._go_on()
+
+    async def _stanzas_of(self, payload: str) -> list[Element]:
+        try:
+            return list(await self.ask(payload))
+        except Refused as refused:
+            self._polls = False
+            last = Element(_REFUSED)
+            last.text = str(refused)
+            return [last]

@@ -1,0 +1,100 @@
+"""``twistd ecm`` as a process, and something that answers behind it."""
+
+import socket
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from treq import content, post
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ServerEndpoint
+from twisted.internet.protocol import Factory, Protocol
+from twisted.trial.unittest import TestCase
+
+from ecm.link.packet import LINK_ID, PacketDecoder
+from ecm.net.transport import IStreamTransport
+from testkit import typed_end
+from testkit.process import Process, script, start
+
+LOOPBACK = "tcp:0:interface=127.0.0.1"
+
+
+def start_ecm(test: TestCase, *arguments: str) -> Process:
+    return start(test, script("twistd"), "-n", "--pidfile=", "ecm", *arguments)
+
+
+def temporary_folder(test: TestCase) -> Path:
+    return Path(test.enterContext(TemporaryDirectory()))
+
+
+class Ejabberd(Protocol):
+    """The other end of a link: answers each request, at once or when told."""
+
+    transport: IStreamTransport
+
+    def __init__(self, reads: bool) -> None:
+        self.endpoint = ""
+        self._reads = reads
+        self.holds = False
+        self.asked: Deferred[bytes] = Deferred()
+        self._held = b""
+        self._decoder = PacketDecoder()
+
+    @classmethod
+    async def start(cls, test: TestCase, reads: bool = True) -> "Ejabberd":
+        """Listen on a free port of 127.0.0.1 until the test ends."""
+        ejabberd = cls(reads)
+        factory = Factory.forProtocol(lambda: ejabberd)
+        factory.noisy = False
+        server: Any = await TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1").listen(factory)
+        if not reads:  # or the kernel would read many megabytes in its place
+            server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        test.addCleanup(server.stopListening)
+        ejabberd.endpoint = f"tcp:127.0.0.1:{server.getHost().port}"
+        return ejabberd
+
+    def connectionMade(self) -> None:
+        if not self._reads:
+            self.transport.pauseProducing()
+
+    def dataReceived(self, data: bytes) -> None:
+        for connection_id, said in self._decoder.feed(data):
+            body = typed_end.asked(said)
+            if connection_id == LINK_ID:
+                self.transport.write(typed_end.reply(said))
+            elif body is not None:
+                self._received(typed_end.answer(connection_id, self.answer_to(body)))
+
+    def answer_to(self, body: bytes) -> bytes:
+        """Return what answers a request: its own body."""
+        return body
+
+    def _received(self, packet: bytes) -> None:
+        self._held += packet
+        if not self.holds:
+            self.answer()
+        elif not self.asked.called:
+            self.asked.callback(packet)
+
+    def answer(self) -> None:
+        """Answer all that is held."""
+        held, self._held = self._held, b""
+        self.transport.write(held)
+
+    def hang_up(self) -> None:
+        self.transport.abortConnection()
+
+
+class EcmTestCase(TestCase):
+    async def start(self, *arguments: str) -> Process:
+        """Start ECM on a free port, and wait until it serves."""
+        ecm = start_ecm(self, "--listen", LOOPBACK, *arguments)
+        self.port = int((await ecm.printed(r"Factory starting on ([0-9]+)"))[1])
+        await ecm.printed("serves BOSH on")
+        self.url = f"http://127.0.0.1:{self.port}"
+        return ecm
+
+    async def post(self, path: str, body: bytes) -> tuple[int, bytes]:
+        response = await post(self.url + path, data=body, persistent=False)
+        return response.code, await content(response)

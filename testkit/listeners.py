@@ -1,0 +1,168 @@
+"""What the tests of links want of ejabberd: its listeners, and all else in its configuration."""
+
+import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from ecm.tools.demo.plan import DOMAIN
+from ecm.tools.demo.ports import HOST, free_port
+from testkit.certificates import make_certificate
+
+# Seconds, of the listener whose sessions do not wait long for a client that is away.
+HASTY_INACTIVITY = 2
+
+# Stanzas that wait for a client at the listener where these are few.
+MAX_WAITING = 10
+
+# Bytes in one answer, of one stanza, and of what waits, at the listener where these are few.
+MAX_ANSWER = 12_000
+MAX_STANZA = 60_000
+MAX_WAITING_SIZE = 150_000
+
+# Seconds, of the listener whose sessions hold two requests, and are ended where none is held.
+BRIEF_INACTIVITY = 1
+
+# Sessions of one address that have not logged in, of the listener where these are few.
+MAX_NEWCOMERS = 3
+
+# Of the second host, where everybody gets a name and needs no password.
+ANONYMOUS_DOMAIN = "anonymous.localhost"
+
+BARRED_ADDRESS = "192.0.2.13"  # from where nobody may log in
+MAX_GUESSES = 3  # wrong passwords after which an address is banned
+
+# Bytes of the longest request that sessions take. ECM takes longer ones.
+MAX_REQUEST = 100_000
+
+SECRET = "correct horse battery staple\n"
+
+# Seconds, of the listener that has no patience.
+PING_INTERVAL = 1
+DEAD_TIME = 2
+
+
+class Listeners:
+    """Listeners for links, by name. Their files are in a folder of the test's.
+
+    ``distribution_port`` is where ejabberdctl finds ejabberd.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.secret_file = folder / "secret"
+        self.secret_file.write_text(SECRET)
+        self.secret_file.chmod(0o600)
+        roots, pem = _certificate(folder)
+        self._options: dict[str, dict[str, Any]] = {
+            "auto": {"protocol": "auto"},
+            "typed": {},
+            "plain": {"protocol": "plain"},
+            "impatient": {"ping_interval": PING_INTERVAL, "dead_time": DEAD_TIME},
+            "secret": {"secret_file": str(self.secret_file)},
+            "tls": {"tls": True, "certfile": str(pem)},
+            "hasty": {"max_inactivity": HASTY_INACTIVITY},
+            "narrow": {"max_waiting": MAX_WAITING},
+            "tight": {
+                "max_answer": MAX_ANSWER,
+                "max_stanza_to_client": MAX_STANZA,
+                "max_waiting_size": MAX_WAITING_SIZE,
+            },
+            "brief": {"max_inactivity": BRIEF_INACTIVITY, "max_hold": 2},
+            "guarded": {"max_newcomers": MAX_NEWCOMERS},
+            "sleepless": {"hibernate_after": "infinity"},
+        }
+        # Ports of ejabberd's on which no mod_ecm listens.
+        self._strangers: dict[str, dict[str, Any]] = {"web": {}, "web-tls": {"tls": True}}
+        names = [*self._options, *self._strangers]
+        self.distribution_port, *ports = _free_ports(1 + len(names))
+        self._ports = dict(zip(names, ports, strict=True))
+        self._unix: dict[str, dict[str, Any]] = {
+            "unix": {},
+            "unix-group": {"socket_group": "daemon"},
+            "unix-open": {"socket_mode": "0666"},
+        }
+        # Everybody may look for a socket here; who may connect, it says itself.
+        self._sockets = TemporaryDirectory(prefix="links-")
+        Path(self._sockets.name).chmod(0o755)
+        self._tls_upstream = f"tls:{HOST}:{self._ports['tls']}:trustRoots={roots}"
+
+    def upstream(self, name: str) -> str:
+        """Return how ECM reaches a listener, for its option of this name."""
+        if name in self._unix:
+            return f"unix:{self._sockets.name}/{name}.sock"
+        return self._tls_upstream if name == "tls" else f"tcp:{HOST}:{self._ports[name]}"
+
+    def port(self, name: str) -> int:
+        """Return where a listener on TCP is."""
+        return self._ports[name]
+
+    def ejabberd_yml(self) -> str:
+        """Return the text of ejabberd.yml. It is JSON, which is YAML."""
+        return json.dumps(_CONFIGURATION | {"listen": self._listen()}, indent=2)
+
+    def _listen(self) -> list[dict[str, Any]]:
+        tcp = [
+            _ECM | {"ip": HOST, "port": self._ports[name]} | options
+            for name, options in self._options.items()
+        ]
+        strangers = [
+            {"module": "ejabberd_http", "ip": HOST, "port": self._ports[name]} | options
+            for name, options in self._strangers.items()
+        ]
+        unix = [
+            _ECM | {"port": self.upstream(name)} | options for name, options in self._unix.items()
+        ]
+        return [*tcp, *strangers, *unix]
+
+
+def _free_ports(number: int) -> set[int]:
+    ports: set[int] = set()
+    while len(ports) < number:
+        ports.add(free_port())
+    return ports
+
+
+def _certificate(folder: Path) -> tuple[Path, Path]:
+    """Return a folder with an authority, and a certificate of it with its key in one file."""
+    made = make_certificate(folder)
+    roots = folder / "roots"
+    roots.mkdir()
+    (roots / "ca.pem").write_bytes(made.ca)
+    pem = folder / "link.pem"
+    pem.write_bytes(made.certificate.read_bytes() + made.key.read_bytes())
+    return roots, pem
+
+
+_ECM = {"module": "mod_ecm", "access": "not_barred", "max_stanza_size": MAX_REQUEST}
+
+_MODULES = {
+    "mod_adhoc": {},
+    "mod_admin_extra": {},
+    "mod_blocking": {},
+    "mod_carboncopy": {},
+    "mod_client_state": {},
+    "mod_disco": {},
+    "mod_fail2ban": {"c2s_max_auth_failures": MAX_GUESSES},
+    "mod_mam": {"default": "always"},
+    "mod_muc": {},
+    "mod_offline": {},
+    "mod_ping": {},
+    "mod_privacy": {},
+    "mod_push": {},
+    "mod_register": {"ip_access": "all"},
+    "mod_roster": {},
+    "mod_stream_mgmt": {"resend_on_timeout": "if_offline"},
+}
+
+_CONFIGURATION = {
+    "hosts": [DOMAIN, ANONYMOUS_DOMAIN],
+    "host_config": {ANONYMOUS_DOMAIN: {"auth_method": "anonymous"}},
+    "loglevel": "info",
+    "s2s_access": "none",
+    "auth_method": "internal",
+    "auth_password_format": "scram",
+    "registration_timeout": "infinity",
+    "acl": {"barred": {"ip": BARRED_ADDRESS}},
+    "access_rules": {"not_barred": [{"deny": "barred"}, {"allow": "all"}]},
+    "modules": _MODULES,
+}

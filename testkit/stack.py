@@ -1,0 +1,90 @@
+"""The whole stack for a test: ``ecm-demo`` as a process, with ejabberd and ECM behind it."""
+
+import json
+import subprocess
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import IO
+
+import attrs
+
+from testkit.lasting import LASTING
+from testkit.process import script
+
+
+@attrs.frozen
+class Stack:
+    """A running ``ecm-demo``.
+
+    ``page`` and ``bosh`` are URLs, ``link`` is host:port of mod_ecm's listener, ``secret`` the file
+    with what it wants to be proved, ``users`` has names and passwords, ``logs`` is the folder with
+    the logs of ejabberd and ECM.
+    """
+
+    page: str
+    bosh: str
+    link: str
+    secret: str
+    domain: str
+    users: dict[str, str]
+    logs: Path
+    _ready_file: Path
+    _demo: subprocess.Popen[str]
+
+    def pid(self, name: str) -> int:
+        """The process ID of ``ecm`` or ``ejabberd``, as it is now."""
+        pids: dict[str, int] = json.loads(self._ready_file.read_text())["pids"]
+        return pids[name]
+
+    def wait_for_line(self, text: str) -> None:
+        """Wait until the demo prints a line with this text in it."""
+        _read_until(self._demo, text)
+
+    def stop(self) -> None:
+        """Stop all of it."""
+        self._demo.terminate()
+        self._demo.communicate()
+        self._ready_file.parent.rmdir()
+
+
+def start_stack() -> Stack:
+    """Start a stack of the test's own, which has to be stopped."""
+    ready_file = Path(tempfile.mkdtemp(prefix="megaphone-test-")) / "ready.json"
+    command = [script("ecm-demo"), "--http", "0", "--ready-file", str(ready_file)]
+    demo = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1
+    )
+    _read_until(demo, "Ctrl-C stops everything")
+    told = json.loads(ready_file.read_text())
+    return Stack(
+        page=told["page"],
+        bosh=told["bosh"],
+        link=told["link"],
+        secret=told["secret"],
+        domain=told["domain"],
+        users=told["users"],
+        logs=Path(told["logs"]),
+        ready_file=ready_file,
+        demo=demo,
+    )
+
+
+@cache
+def running_stack() -> Stack:
+    """The stack that the tests share. The first one to ask starts it; it stops with the tests."""
+    stack = start_stack()
+    LASTING.callback(stack.stop)
+    return stack
+
+
+def _read_until(demo: subprocess.Popen[str], text: str) -> None:
+    """Read what the demo prints, up to a line with ``text``. Fails where it ends before that."""
+    output: IO[str] | None = demo.stdout
+    assert output is not None
+    said = []
+    for line in output:
+        said.append(line)
+        if text in line:
+            return
+    raise AssertionError(f"ecm-demo ended before it said {text!r}:\n{''.join(said)}")

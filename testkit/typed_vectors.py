@@ -1,0 +1,24 @@
+"""What both ends of a typed link agree on: ``vectors/typed.json``, whose ``about`` explains it."""
+
+import json
+from typing import Any
+
+from ecm.link.packet import encode
+from testkit import paths
+
+VECTORS: dict[str, Any] = json.loads((paths.VECTORS / "typed.json").read_text())
+
+
+def content(vector: dict[str, Any]) -> bytes:
+    """The bytes of a content: one for each character."""
+    return bytes(vector["content"], "latin-1")
+
+
+def named(name: str) -> dict[str, Any]:
+    """Return the content with this name."""
+    found: dict[str, Any] = next(each for each in VECTORS["contents"] if each["name"] == name)
+    return found
+
+
+def packet(vector: dict[str, Any]) -> bytes:
+    return encode(int(vector["id"]), content(vector))

@@ -1,0 +1,138 @@
+"""``twistd ecm --workers``, and the other end of each worker's link."""
+
+import re
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.endpoints import TCP4ClientEndpoint, TCP4ServerEndpoint, connectProtocol
+from twisted.internet.protocol import Factory, Protocol
+from twisted.trial.unittest import TestCase
+
+from ecm.link.packet import LINK_ID, PacketDecoder
+from ecm.net.transport import IStreamTransport
+from testkit import typed_end
+from testkit.ecm_process import EcmTestCase
+from testkit.process import Process
+from testkit.raw_client import RawClient
+
+# Stops at once, unless a test is about that.
+QUICK = ("--drain-timeout", "0")
+
+POST = b"POST /bosh HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b"
+
+
+class Link(Protocol):
+    """A link of one worker. Requests are held until ``answer``."""
+
+    transport: IStreamTransport
+
+    def __init__(self, links: "Links") -> None:
+        self.links = links
+        self.process = 0
+        self.held: dict[bytes, int] = {}
+        self._decoder = PacketDecoder()
+
+    def dataReceived(self, data: bytes) -> None:
+        for connection_id, content in self._decoder.feed(data):
+            body = typed_end.asked(content)
+            if connection_id == LINK_ID:
+                self._said(content)
+            elif body is not None:
+                self.held[body] = connection_id
+                self.links.asked()
+
+    def _said(self, content: bytes) -> None:
+        self.transport.write(typed_end.reply(content))
+        name = re.match(rb"hello .*instance=\S+?(?::|%3A)([0-9]+)", content)
+        if name is not None:
+            self.process = int(name[1])
+            self.links.asked()
+
+    def answer(self) -> None:
+        """Answer each request that is held with its own body."""
+        held, self.held = self.held, {}
+        for body, connection_id in held.items():
+            self.transport.write(typed_end.answer(connection_id, body))
+
+
+class Links(Factory):
+    """All links that there have been, and what is held on them."""
+
+    noisy = False
+
+    def __init__(self) -> None:
+        self.all: list[Link] = []
+        self.answers = False
+        self._awaited: list[tuple[int, int, Deferred[None]]] = []
+
+    @classmethod
+    async def start(cls, test: TestCase) -> "Links":
+        links = cls()
+        server: Any = await TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1").listen(links)
+        test.addCleanup(server.stopListening)
+        links.endpoint = f"tcp:127.0.0.1:{server.getHost().port}"
+        return links
+
+    endpoint: str
+
+    def buildProtocol(self, addr: object) -> Link:
+        link = Link(self)
+        self.all.append(link)
+        return link
+
+    def held(self) -> int:
+        return sum(len(link.held) for link in self.all)
+
+    def greeted(self) -> int:
+        """How many links have said hello."""
+        return sum(link.process > 0 for link in self.all)
+
+    async def until(self, greeted: int = 0, held: int = 0) -> None:
+        """Wait until so many links there have been, and so many requests are held."""
+        came: Deferred[None] = Deferred()
+        self._awaited.append((greeted, held, came))
+        self.asked()
+        await came
+
+    def asked(self) -> None:
+        if self.answers:
+            for link in self.all:
+                link.answer()
+        for each in self._awaited[:]:
+            greeted, held, came = each
+            if self.greeted() >= greeted and self.held() >= held:
+                self._awaited.remove(each)
+                came.callback(None)
+
+    def of(self, process: int) -> Link:
+        return next(link for link in self.all if link.process == process)
+
+
+class WorkersTestCase(EcmTestCase):
+    async def start_workers(self, number: int, *arguments: str) -> Process:
+        """Start ECM with so many workers, and wait until each has its link and serves."""
+        self.links = await Links.start(self)
+        upstream = ("--upstream", self.links.endpoint)
+        ecm = await self.start("--workers", str(number), *upstream, *QUICK, *arguments)
+        await self.links.until(greeted=number)
+        self.processes = [await self.process_of(ecm, each + 1) for each in range(number)]
+        return ecm
+
+    async def process_of(self, ecm: Process, number: int) -> int:
+        """Return the process ID of a worker."""
+        return int((await ecm.printed(f"worker {number}: serves, as process ([0-9]+)"))[1])
+
+    async def ask(self, body: bytes) -> RawClient:
+        """Connect, and send a request."""
+        endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", self.port)
+        request = POST % (len(body), body)
+        client: RawClient = await connectProtocol(endpoint, RawClient(request))
+        return client
+
+    async def crowd(self, size: int) -> dict[bytes, RawClient]:
+        """Have so many clients with a request in flight each; by the bodies of these."""
+        names = [b"client %d" % number for number in range(size)]
+        asked = await DeferredList([Deferred.fromCoroutine(self.ask(name)) for name in names])
+        await self.links.until(held=size)
+        return dict(zip(names, (client for _, client in asked), strict=True))

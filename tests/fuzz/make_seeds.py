@@ -1,0 +1,108 @@
+"""``python -m tests.fuzz.make_seeds``: write the seeds anew, from the tables of the tests."""
+
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from conformance.runner import FOLDER
+from ecm.limits import MAX_LINE, MAX_PROXY_HEADER
+from testkit.typed_vectors import VECTORS as TYPED
+from testkit.typed_vectors import content
+from tests.fuzz.clients import MAX_BODY, MAX_FIELDS, MAX_HEAD
+from tests.fuzz.targets import SEEDS, TARGETS
+from tests.fuzz.wire import MAX_PACKET
+from tests.tools.swarm.test_swarm_answer import ANSWERS
+from tests.unit.frontend.test_answers import CLOSED, KEPT, cases
+from tests.unit.http.test_content_type import BREAKS, MALFORMED, OTHERS, PARAMETERS, SCRIPTED, XML
+from tests.unit.http.test_proxy_header import HEADERS, NO_HEADERS
+from tests.unit.http.test_request import ERRORS, LAST_REQUESTS, REQUESTS
+from tests.unit.http.test_smuggling import ATTACKS
+from tests.unit.http.test_source import FORWARDED_FOR, X_FORWARDED_FOR
+from tests.unit.link.test_dialogue import CONVERSATIONS
+from tests.unit.link.test_packet import VECTORS
+
+_CHUNKED = b"POST /http-bind HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+_BODY = b"POST /http-bind HTTP/1.1\r\nContent-Length: %d\r\n\r\n"
+_GET = b"GET / HTTP/1.1\r\n"
+
+# One for each limit, which is passed.
+_PAST_LIMITS = [
+    _GET + b"A: " + b"b" * 4 * MAX_HEAD,
+    _GET + b"A" * 4 * MAX_HEAD,
+    b"GET /" + b"a" * 4 * MAX_HEAD,
+    _GET + b"A: b\r\n" * 2 * MAX_FIELDS,
+    _BODY % MAX_BODY + b"a" * (MAX_BODY - 1),
+    _BODY % (MAX_BODY + 1) + b"a" * 2 * MAX_BODY,
+    _CHUNKED + b"1\r\na\r\n" * 2 * MAX_BODY,
+    _CHUNKED + b"%x\r\n" % (2 * MAX_BODY) + b"a" * 2 * MAX_BODY,
+    _CHUNKED + b"1;" + b"a" * 4 * MAX_HEAD,
+    _CHUNKED + b"1\r\na\r\n0\r\nA: " + b"b" * 4 * MAX_HEAD,
+    _CHUNKED + b"1\r\na\r\n0\r\n" + b"A" * 4 * MAX_HEAD,
+    _CHUNKED + b"1\r\na\r\n0\r\n" + b"A: b\r\n" * MAX_HEAD,
+    (_BODY % 7 + b"<body/>") * 100,
+    _GET * 3 + b"\r\n" * 2000,
+]
+
+_PATHS = [
+    *(b"", b"index.html", b"a", b"a/", b"a/page", b".hidden", b"a/.git/config", b"link"),
+    *(b"../secret", b"%2e%2e/secret", b"x%2f..%2f.hidden", b"a%00", b"//secret", b"a/../.hidden"),
+    *(b".well-known/host-meta", b"index.html\nbytes=3-7", b"index.html\nbytes=-5,1-2"),
+    b"index.html\nbytes=900-\nThu, 01 Jan 1970 00:00:00 GMT",
+]
+
+
+def write(target: str, name: str, seeds: Iterable[bytes]) -> None:
+    for number, seed in enumerate(seeds):
+        (SEEDS / target / f"{name}-{number:02}").write_bytes(seed)
+
+
+def conversations() -> Iterable[bytes]:
+    """What ejabberd says in those that docs/protocol.md shows, as steps, on each kind of link."""
+    for conversation in CONVERSATIONS.values():
+        steps = [
+            (b"0" if step["id"] == "0" else b"") + content(step)
+            for step in conversation["steps"]
+            if step["from"] == "ejabberd"
+        ]
+        for kind in (b"\0", b"\1", b"\2"):
+            yield kind + b"\n\n".join([*steps, b"+" * 12, b"!", b">"])
+
+
+def main() -> None:
+    for target in TARGETS:
+        shutil.rmtree(SEEDS / target, ignore_errors=True)
+        (SEEDS / target).mkdir(parents=True)
+    write("client", "request", (data for data, _ in REQUESTS + LAST_REQUESTS))
+    write("client", "answered", (request for request, _ in cases(KEPT + CLOSED)))
+    write("client", "error", (data for data, _ in ERRORS))
+    write("client", "smuggling", ATTACKS)
+    write("bounded", "request", (data for data, _ in REQUESTS))
+    write("bounded", "limit", _PAST_LIMITS)
+    write("packet", "packet", (bytes.fromhex(vector["packet"]) for vector in VECTORS["packets"]))
+    write("packet", "error", (bytes.fromhex(vector["bytes"]) for vector in VECTORS["errors"]))
+    write("packet", "limit", [b"%010d|%020d|" % (MAX_PACKET, 7) + b"x" * (MAX_PACKET - 33)])
+    write("proxy", "header", HEADERS)
+    write("proxy", "none", NO_HEADERS)
+    write(
+        "proxy", "limit", [b"\r\n\r\n\0\r\nQUIT\n\x21\x11" + b"\x10\x01" + b"x" * MAX_PROXY_HEADER]
+    )
+    write("typed", "content", map(content, TYPED["contents"]))
+    write("typed", "error", map(content, TYPED["errors"]))
+    write("typed", "limit", [b"error malformed " + b"x" * MAX_LINE])
+    write("dialogue", "conversation", conversations())
+    write(
+        "dialogue",
+        "hello",
+        [b"\0H\n\n7\n\n+", b"\1P\n\n0ping 1\n\n+++", b"\0H" + b"\n\n0ping a" * 200],
+    )
+    write("address", "address", (text.encode() for text in [*X_FORWARDED_FOR, *FORWARDED_FOR]))
+    media = [*XML, *OTHERS, *SCRIPTED, *BREAKS, *MALFORMED, *PARAMETERS]
+    write("content-type", "type", (asked.encode() for asked in media))
+    write("www", "path", _PATHS)
+    write("swarm", "answer", ANSWERS)
+    write("swarm", "body", [b"<?xml version='1.0'?><body a='>' sid='1' type='terminate'/>"])
+    write("script", "script", map(Path.read_bytes, sorted(FOLDER.rglob("*.bosh"))[::8]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,151 @@
+"""Any bytes from ejabberd, or from a proxy before a connection."""
+
+from itertools import pairwise
+
+import attrs
+
+from ecm import limits
+from ecm.http import proxy_protocol as proxy_header
+from ecm.http.proxy_protocol import ProxyHeader, ProxyHeaderError
+from ecm.link import message as typed
+from ecm.link.connection import TRANSITIONS, Close, Dialogue, Event, Send, State, Up
+from ecm.link.message import ContentError, Line, UnknownType
+from ecm.link.packet import LINK_ID, PacketDecoder, PacketError
+from ecm.settings import LinkSettings, Protocol
+from tests.fuzz.target import Target, pieces, places
+from tests.unit.link.test_dialogue import HELLO, NONCE, PROVEN, SECRET
+
+MAX_PACKET = 4096
+
+# How a link may be set up; the first byte of an input chooses.
+_SETTINGS = (
+    LinkSettings(Protocol.TYPED, ping_interval=10, dead_time=30),
+    LinkSettings(Protocol.TYPED, SECRET, ping_interval=10, dead_time=30),
+    LinkSettings(Protocol.PLAIN, ping_interval=10, dead_time=30),
+)
+
+# What a step of a conversation begins with. All else is the content of a packet, as it is.
+_KNOWN = {b"H": HELLO, b"P": PROVEN}
+
+
+def packet(data: bytes) -> None:
+    """Packets or the one error, the same in pieces; and no more is held than allowed."""
+    assert _packets(pieces(data)) == _packets([data])
+
+
+def _packets(parts: list[bytes]) -> tuple[list[tuple[int, bytes]], str]:
+    decoder, packets = PacketDecoder(MAX_PACKET), []
+    try:
+        for part in parts:
+            for found in decoder.feed(part):
+                packets.append(found)
+            assert decoder.held < MAX_PACKET
+    except PacketError as error:
+        return packets, error.name
+    return packets, ""
+
+
+def proxy(data: bytes) -> None:
+    """One header, none yet, or the one error; and what has been decided stays so."""
+    decided: ProxyHeader | str | None = None
+    for end in sorted({*range(min(len(data), 256)), *places(data), len(data)}):
+        now = _header(data[:end])
+        assert decided is None or now == decided, (end, decided, now)
+        decided = now
+    assert decided is not None or len(data) < limits.MAX_PROXY_HEADER
+
+
+def _header(data: bytes) -> ProxyHeader | str | None:
+    try:
+        return proxy_header.parse(data)
+    except ProxyHeaderError:
+        return "no header"
+
+
+def content(data: bytes) -> None:
+    """A content is understood, or is one of the two errors; and is written as it was understood."""
+    line = _line(data)
+    if line is not None:
+        assert _line(typed.write(line.type, line.words, line.fields, line.body or b"")) == line
+
+
+def _line(data: bytes) -> Line | None:
+    try:
+        return typed.parse(data)
+    except (ContentError, UnknownType):
+        return None
+
+
+def dialogue(data: bytes) -> None:
+    """Whatever ejabberd says, and whenever: the link does what the table of its states allows.
+
+    A step is a line: ``H`` and ``P`` are two kinds of hello, ``+`` lets time pass, ``!`` is no
+    packet, ``>`` ECM's own wish to stop; all else is a packet, for the link where it begins with
+    ``0``.
+    """
+    settings = _SETTINGS[data[0] % len(_SETTINGS)] if data else _SETTINGS[0]
+    link = _Link(settings)
+    for step in data[1:].split(b"\n\n"):
+        link.take(step)
+    link.check()
+
+
+@attrs.define
+class _Link:
+    """A dialogue, the states that it has been in, and all that has come of it."""
+
+    settings: LinkSettings
+    dialogue: Dialogue = attrs.field(init=False)
+    states: list[State] = attrs.field(init=False)
+    events: list[Event] = attrs.field(init=False)
+    now: float = 0.0
+
+    def __attrs_post_init__(self) -> None:
+        self.dialogue = Dialogue(self.settings, "web1:4711", NONCE)
+        self.states = [self.dialogue.state]
+        self.events = self.dialogue.begin(self.now)
+
+    def take(self, step: bytes) -> None:
+        closed = self.dialogue.state is State.CLOSED
+        said = self._events(step)
+        assert not (closed and said), said
+        self.events += said
+        self.states.append(self.dialogue.state)
+
+    def _events(self, step: bytes) -> list[Event]:
+        kind, rest = step[:1], step[1:]
+        if kind == b"+":
+            self.now += 1 + len(rest)
+            return self.dialogue.tick(self.now, incomplete_for=len(rest))
+        if kind == b"!":
+            return self.dialogue.no_packet(PacketError("length-not-decimal", rest[:64]))
+        if kind == b">":
+            return [*self.dialogue.drain(), *self.dialogue.gone(7, "gone")]
+        self.dialogue.received(self.now)
+        if kind == b"0":
+            return self.dialogue.packet(LINK_ID, rest, self.now)
+        if step in _KNOWN:
+            return self.dialogue.packet(LINK_ID, _KNOWN[step], self.now)
+        return self.dialogue.packet(7, step, self.now)
+
+    def check(self) -> None:
+        for before, after in pairwise(self.states):
+            assert before is after or after in TRANSITIONS[before].values(), (before, after)
+        ups = [place for place, event in enumerate(self.events) if isinstance(event, Up)]
+        closed = [event for event in self.events if isinstance(event, Close)]
+        assert len(ups) <= 1 and len(closed) <= 1
+        assert not closed or self.events[-1] is closed[0]
+        for place, event in enumerate(self.events):
+            if isinstance(event, Send):
+                assert _line(event.content) is not None, event
+            elif not isinstance(event, Up | Close):
+                assert ups and ups[0] < place, event
+                assert getattr(event, "id", 7) != LINK_ID, event
+
+
+TARGETS = {
+    "packet": Target(packet, 2 * MAX_PACKET),
+    "proxy": Target(proxy, limits.MAX_PROXY_HEADER + 64),
+    "typed": Target(content, 2 * limits.MAX_LINE),
+    "dialogue": Target(dialogue),
+}

@@ -1,0 +1,1 @@
+"""Real sockets and ``twistd`` as a process; no ejabberd."""

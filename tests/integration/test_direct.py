@@ -1,0 +1,153 @@
+"""Answers that go past the transport's queue, on real sockets."""
+
+import socket
+import struct
+from typing import Any
+
+import attrs
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
+from twisted.internet.task import deferLater
+from twisted.trial.unittest import TestCase
+
+from ecm.http.request_parser import RequestParser
+from ecm.limits import ClientLimits
+from ecm.net.transport import send
+from testkit.in_memory import Joined
+from testkit.on_port import serve
+from testkit.raw_client import RawClient
+from tests.unit.http.test_request import parse
+
+LARGE = 1_000_000  # bytes; more than the kernel takes at once
+POST = b"POST /http-bind HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx"
+
+
+@attrs.frozen
+class Handle:
+    """Of a transport, what sending needs."""
+
+    handle: socket.socket
+
+    def getHandle(self) -> socket.socket:
+        return self.handle
+
+
+class SendTests(TestCase):
+    def setUp(self) -> None:
+        self.ours, self.theirs = socket.socketpair()
+        self.addCleanup(self.ours.close)
+        self.addCleanup(self.theirs.close)
+        self.ours.setblocking(False)
+
+    def send(self, data: bytes) -> bytes:
+        return send(Handle(self.ours), data)  # type: ignore[arg-type]
+
+    def test_all_is_sent_where_there_is_room(self) -> None:
+        self.assertEqual(self.send(b"all"), b"")
+        self.assertEqual(self.theirs.recv(10), b"all")
+
+    def test_what_is_too_much_is_returned(self) -> None:
+        data = bytes(range(256)) * (LARGE // 256)
+        rest = self.send(data)
+        self.assertTrue(0 < len(rest) < len(data))
+        self.assertTrue(data.endswith(rest))
+
+    def test_nothing_is_sent_where_there_is_no_room(self) -> None:
+        self.send(b"x" * LARGE)
+        self.assertEqual(self.send(b"more"), b"more")
+
+    def test_an_error_sends_nothing(self) -> None:
+        self.theirs.close()
+        self.assertEqual(self.send(b"lost"), b"lost")
+
+
+class DirectTests(TestCase):
+    async def setUp(self) -> None:  # type: ignore[override]
+        self.ecm = Joined()
+        self.port = await serve(self, self.ecm.clients)
+
+    async def connected(self, data: bytes) -> RawClient:
+        client = RawClient(data)
+        await connectProtocol(TCP4ClientEndpoint(reactor, "127.0.0.1", self.port), client)
+        self.addCleanup(self.gone, client)
+        return client
+
+    def gone(self, client: RawClient) -> Deferred[bytes]:
+        client.transport.abortConnection()
+        return client.closed
+
+    async def asked(self, count: int) -> list[int]:
+        """Return the IDs of requests, once there are so many."""
+        ids: list[int] = []
+        while len(ids) < count:
+            await deferLater(reactor, 0, lambda: None)
+            ids += [connection_id for connection_id, _ in self.ecm.received()]
+        return ids
+
+    async def received(self, client: RawClient, end: bytes) -> bytes:
+        while not client.received.endswith(end):
+            await deferLater(reactor, 0, lambda: None)
+        return client.received
+
+    def small_buffer(self) -> None:
+        """Let the kernel take little of what is sent to the only client."""
+        (connection,) = self.ecm.clients._open
+        handle: Any = connection.transport.getHandle()
+        handle.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+
+    async def test_a_small_answer_is_sent_before_the_reactor_turns(self) -> None:
+        client = socket.create_connection(("127.0.0.1", self.port))
+        self.addCleanup(client.close)
+        client.sendall(POST)
+        (connection_id,) = await self.asked(1)
+        self.ecm.answer(connection_id, b"<answer/>")
+        self.assertTrue(client.recv(1000).endswith(b"<answer/>"))
+
+    async def test_who_takes_it_at_once_is_never_counted(self) -> None:
+        """With a known head, that is; nothing is done for what all may hold together."""
+        client = await self.connected(b"")
+        self.patch(self.ecm.clients.budget, "look", self.fail)
+        for turn in range(3):
+            self.ecm.clients.heads.learn(POST, parse(RequestParser(ClientLimits()), [POST])[0])
+            client.transport.write(POST)
+            (connection_id,) = await self.asked(1)
+            self.ecm.answer(connection_id, b"<answer %d/>" % turn)
+            await self.received(client, b"<answer %d/>" % turn)
+
+    async def test_answers_of_which_the_kernel_takes_a_part_arrive_in_order(self) -> None:
+        client = await self.connected(POST * 3)
+        client.transport.pauseProducing()
+        ids = await self.asked(3)
+        self.small_buffer()
+        bodies = [b"1" * LARGE, b"2" * LARGE, b"<last/>"]
+        for connection_id, body in zip(ids, bodies, strict=True):
+            self.ecm.answer(connection_id, body)
+        client.transport.resumeProducing()
+        received = await self.received(client, b"<last/>")
+        found = [part.partition(b"\r\n\r\n")[2] for part in received.split(b"HTTP/1.1 200 OK\r\n")]
+        self.assertEqual(found[1:], bodies)
+
+    async def test_after_a_large_answer_the_next_ones_arrive(self) -> None:
+        client = await self.connected(POST)
+        (connection_id,) = await self.asked(1)
+        self.small_buffer()
+        self.ecm.answer(connection_id, b"1" * LARGE + b"<end/>")
+        await self.received(client, b"<end/>")
+        for body in (b"<by the queue/>", b"<at once/>"):
+            client.transport.write(POST)
+            (connection_id,) = await self.asked(1)
+            self.ecm.answer(connection_id, body)
+            await self.received(client, body)
+        self.assertEqual(client.received.count(b"HTTP/1.1 200 OK"), 3)
+
+    async def test_a_client_that_has_reset_its_connection_is_no_error(self) -> None:
+        client = socket.create_connection(("127.0.0.1", self.port))
+        client.sendall(POST)
+        (connection_id,) = await self.asked(1)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.close()
+        self.ecm.answer(connection_id, b"<answer/>")
+        while len(self.ecm.clients):
+            await deferLater(reactor, 0, lambda: None)
+        self.assertEqual(self.flushLoggedErrors(), [])

@@ -1,0 +1,203 @@
+"""Sockets that are read and written many in one turn of the reactor."""
+
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
+from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
+from twisted.internet.interfaces import IAddress
+from twisted.internet.protocol import Protocol, ServerFactory, connectionDone
+from twisted.internet.task import deferLater
+from twisted.python.failure import Failure
+from twisted.trial.unittest import TestCase
+
+from ecm.net.batch import Sockets
+from testkit.on_port import serve
+from testkit.raw_client import RawClient
+
+LARGE = 10_000_000  # bytes; more than the kernel takes at once
+
+
+class Bug(Exception):
+    """An error of ours."""
+
+
+class Served(Protocol):
+    """Does with what it receives as the test says, and takes note of it."""
+
+    transport: Any
+
+    def __init__(self, case: "SocketsTests") -> None:
+        self.case = case
+        self.received = b""
+        self.lost: Failure | None = None
+
+    def write(self, data: bytes) -> None:
+        self.transport.write(data)
+
+    def ended_by(self, error: type[Exception]) -> bool:
+        return self.lost is not None and self.lost.check(error) is not None
+
+    def connectionMade(self) -> None:
+        self.case.sockets.adopt(self.transport)
+        self.case.served.append(self)
+
+    def dataReceived(self, data: bytes) -> None:
+        self.received += data
+        self.case.act(self, data)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self.lost = reason
+
+
+class ServedFactory(ServerFactory):
+    def __init__(self, case: "SocketsTests") -> None:
+        self.case = case
+
+    def buildProtocol(self, addr: IAddress | None) -> Served:
+        return Served(self.case)
+
+
+def send_at_once(client: RawClient, data: bytes) -> None:
+    """What several clients send like this is there for the same turn."""
+    handle: Any = client.transport.getHandle()
+    handle.send(data)
+
+
+class SocketsTests(TestCase):
+    timeout = 60
+
+    async def setUp(self) -> None:  # type: ignore[override]
+        self.served: list[Served] = []
+        self.act: Callable[[Served, bytes], object] = lambda served, data: served.write(data)
+        self.sockets = Sockets(reactor)
+        self.sockets.start()
+        self.addCleanup(self.sockets.stop)
+        self.port = await serve(self, ServedFactory(self))
+
+    async def connected(self, number: int = 1) -> list[RawClient]:
+        clients = [RawClient(b"") for _ in range(number)]
+        for client in clients:
+            endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", self.port)
+            await connectProtocol(endpoint, client)
+            self.addCleanup(self.gone, client)
+            await self.until(lambda: len(self.served) == clients.index(client) + 1)  # noqa: B023
+        return clients
+
+    def gone(self, client: RawClient) -> Deferred[bytes]:
+        for served in self.served:
+            served.transport.resumeProducing()  # one that is not read would not hear of it
+        client.transport.abortConnection()
+        return client.closed
+
+    async def until(self, holds: Callable[[], object]) -> None:
+        while not holds():
+            await deferLater(reactor, 0, lambda: None)
+
+    async def test_what_comes_is_read_and_what_is_written_is_sent(self) -> None:
+        (client,) = await self.connected()
+        for text in (b"one", b"two"):
+            client.transport.write(text)
+            await self.until(lambda: client.received.endswith(text))  # noqa: B023
+        self.assertEqual(client.received, b"onetwo")
+
+    async def test_what_all_write_to_one_is_sent_after_all_were_read(self) -> None:
+        """As requests are that go over a link: one piece, not one for each."""
+        clients = await self.connected(3)
+        sent: list[bytes] = []
+        link = self.served[0].transport
+
+        def send(data: bytes) -> int:
+            sent.append(data)
+            return len(data)
+
+        self.patch(link, "writeSomeData", send)
+        self.act = lambda _, data: link.write(data)
+        for client, text in zip(clients, (b"a", b"b", b"c"), strict=True):
+            send_at_once(client, text)
+        await self.until(lambda: sent)
+        self.assertEqual(sorted(b"".join(sent)), sorted(b"abc"))
+        self.assertEqual(len(sent), 1)
+
+    async def test_one_that_is_paused_is_not_read(self) -> None:
+        first, second = await self.connected(2)
+        self.served[0].transport.pauseProducing()
+        first.transport.write(b"waits")
+        second.transport.write(b"comes")
+        await self.until(lambda: second.received)
+        self.assertEqual(self.served[0].received, b"")
+        self.served[0].transport.resumeProducing()
+        await self.until(lambda: first.received == b"waits")
+
+    async def test_one_that_another_has_paused_in_the_same_turn_is_not_read(self) -> None:
+        clients = await self.connected(2)
+
+        def pause_other(served: Served, _: bytes) -> None:
+            self.served[1 - self.served.index(served)].transport.pauseProducing()
+
+        self.act = pause_other
+        for client in clients:
+            send_at_once(client, b"x")
+        await self.until(lambda: any(each.received for each in self.served))
+        self.assertEqual(b"".join(each.received for each in self.served), b"x")
+
+    async def test_a_client_that_closes_is_lost(self) -> None:
+        (client,) = await self.connected()
+        client.transport.loseConnection()
+        await self.until(lambda: self.served[0].lost)
+        self.assertTrue(self.served[0].ended_by(ConnectionDone))
+
+    async def test_a_client_that_is_reset_is_lost(self) -> None:
+        (client,) = await self.connected()
+        client.transport.abortConnection()
+        await self.until(lambda: self.served[0].lost)
+        self.assertTrue(self.served[0].ended_by(ConnectionLost))
+
+    async def test_a_connection_that_we_close_is_closed(self) -> None:
+        clients = await self.connected(2)
+
+        def close(served: Served, _: bytes) -> None:
+            is_first = served is self.served[0]
+            (served.transport.loseConnection if is_first else served.transport.abortConnection)()
+
+        self.act = close
+        for client in clients:
+            client.transport.write(b"x")
+        await self.until(lambda: all(each.lost for each in self.served))
+        self.assertTrue(self.served[0].ended_by(ConnectionDone))
+        self.assertTrue(self.served[1].ended_by(ConnectionAborted))
+
+    async def test_an_error_closes_the_connection_that_it_is_on(self) -> None:
+        first, second = await self.connected(2)
+
+        def fail(served: Served, data: bytes) -> None:
+            if served is self.served[0]:
+                raise Bug
+            served.write(data)
+
+        self.act = fail
+        send_at_once(first, b"x")
+        send_at_once(second, b"y")
+        await self.until(lambda: self.served[0].lost and second.received == b"y")
+        self.assertTrue(self.served[0].ended_by(Bug))
+        self.assertEqual(len(self.flushLoggedErrors(Bug)), 1)
+
+    async def test_what_the_kernel_does_not_take_at_once_is_sent_later(self) -> None:
+        (client,) = await self.connected()
+        self.served[0].transport.getHandle().setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        self.act = lambda served, _: served.write(b"z" * LARGE)
+        client.transport.write(b"x")
+        await self.until(lambda: len(client.received) == LARGE)
+
+    async def test_what_is_written_between_turns_is_sent(self) -> None:
+        (client,) = await self.connected()
+        self.served[0].transport.write(b"unasked")
+        await self.until(lambda: client.received == b"unasked")
+
+    async def test_when_the_reactor_ends_all_are_told(self) -> None:
+        await self.connected(2)
+        self.sockets.connectionLost(Failure(ConnectionLost()))
+        self.assertTrue(all(each.lost for each in self.served))

@@ -1,0 +1,139 @@
+"""ECM under systemd: the unit files of deploy/, and a port that outlives the process."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+from configparser import RawConfigParser
+from unittest import SkipTest
+
+from twisted.internet import reactor
+from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
+from twisted.trial.unittest import TestCase
+
+from ecm.limits import DRAIN_TIMEOUT, LAST_WORDS
+from testkit.ecm_process import Ejabberd, temporary_folder
+from testkit.paths import CHECKOUT
+from testkit.process import Process, script
+from testkit.raw_client import RawClient
+
+DEPLOY = CHECKOUT / "deploy"
+LISTENER = DEPLOY.parent / "erlang_stub" / "mod_ecm" / "conf" / "mod_ecm.yml"
+TWISTD = "/opt/megaphone/bin/twistd"
+UPSTREAM = "tcp:127.0.0.1:5290"
+
+REQUEST = b"POST /bosh HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 7\r\n\r\n<body/>"
+
+# What systemd tells a process of the sockets that it hands over, as file descriptors 3 and up.
+HANDED_OVER = {"LISTEN_FDS": "1", "LISTEN_FDNAMES": "ecm.socket"}
+
+
+def settings(unit: str, section: str) -> dict[str, str]:
+    """The settings of a section; of those that are there several times, the last."""
+    parser = RawConfigParser(strict=False)
+    parser.read_string((DEPLOY / unit).read_text().replace("\\\n", " "))
+    return dict(parser[section])
+
+
+class UnitTests(TestCase):
+    def test_systemd_finds_nothing_wrong_with_the_units(self) -> None:
+        if shutil.which("systemd-analyze") is None:
+            raise SkipTest("systemd-analyze is missing: apt-get install systemd")
+        folder = temporary_folder(self)
+        for unit in DEPLOY.glob("ecm.*"):
+            text = unit.read_text().replace(TWISTD, script("twistd"))
+            (folder / unit.name).write_text(text)
+        dropped_in = folder / "ecm.service.d"
+        dropped_in.mkdir()
+        text = (DEPLOY / "unix-socket.conf").read_text().replace(TWISTD, script("twistd"))
+        (dropped_in / "unix-socket.conf").write_text(text)
+        checked = subprocess.run(
+            ["systemd-analyze", "verify", *sorted(folder.glob("ecm.*[!d]"))],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.assertEqual((checked.returncode, checked.stdout), (0, ""))
+
+    def test_ecm_is_given_the_secret_that_mod_ecm_has_made(self) -> None:
+        given = settings("ecm.service", "Service")["loadcredential"]
+        name, _, file = given.partition(":")
+        self.assertIn(f"/{name}", settings("ecm.service", "Service")["execstart"])
+        self.assertIn(f'secret_file: "{file}"', LISTENER.read_text())
+
+    def test_the_way_over_a_unix_socket_differs_in_the_link_alone(self) -> None:
+        usual = settings("ecm.service", "Service")["execstart"].split()
+        over_unix = settings("unix-socket.conf", "Service")["execstart"].split()
+        at = usual.index("--upstream")
+        self.assertEqual(over_unix, [*usual[: at + 1], "unix:/run/ejabberd/ecm.sock"])
+
+    def test_ecm_has_the_time_to_drain(self) -> None:
+        seconds = int(settings("ecm.service", "Service")["timeoutstopsec"])
+        self.assertGreater(seconds, DRAIN_TIMEOUT + LAST_WORDS)
+
+
+class SocketTests(TestCase):
+    """The command of ecm.service, with a socket as ecm.socket opens it."""
+
+    def setUp(self) -> None:
+        self.listening = socket.socket(socket.AF_INET6)
+        self.addCleanup(self.listening.close)
+        self.listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        self.listening.bind(("::ffff:127.0.0.1", 0))
+        self.listening.listen(int(settings("ecm.socket", "Socket")["backlog"]))
+        self.port = self.listening.getsockname()[1]
+
+    async def start(self) -> Process:
+        """Start ECM as systemd does, and wait until it serves and has its link."""
+        command = settings("ecm.service", "Service")["execstart"]
+        replaced = {
+            TWISTD: script("twistd"),
+            UPSTREAM: self.ejabberd.endpoint,
+            "--link-secret-file ${CREDENTIALS_DIRECTORY}/link-secret": "",
+        }
+        for name, here in replaced.items():
+            self.assertIn(name, command)
+            command = command.replace(name, here)
+        ecm = Process()
+        reactor.spawnProcess(
+            ecm,
+            "/bin/sh",
+            ["sh", "-c", f"LISTEN_PID=$$ exec {command}"],
+            env={**os.environ, **HANDED_OVER},
+            childFDs={0: "w", 1: "r", 2: "r", 3: self.listening.fileno()},
+        )
+        self.addCleanup(ecm.stop)
+        await ecm.printed("serves BOSH on")
+        await ecm.printed("link up")
+        return ecm
+
+    async def connect(self) -> RawClient:
+        endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", self.port)
+        client: RawClient = await connectProtocol(endpoint, RawClient(REQUEST))
+        return client
+
+    async def test_ecm_takes_the_port_that_is_handed_over(self) -> None:
+        self.ejabberd = await Ejabberd.start(self)
+        await self.start()
+        answer = await (await self.connect()).closed
+        self.assertTrue(answer.startswith(b"HTTP/1.1 200 OK\r\n"), answer)
+
+    async def test_nobody_is_refused_while_it_restarts(self) -> None:
+        self.ejabberd = await Ejabberd.start(self)
+        first = await self.start()
+        self.ejabberd.holds = True
+        asked = await self.connect()
+        await self.ejabberd.asked
+        first.signal(signal.SIGTERM)
+        await first.printed(r"Port [0-9]+ Closed")
+        while_it_drains = [await self.connect() for _ in range(20)]
+        self.ejabberd.answer()
+        self.assertTrue((await asked.closed).endswith(b"<body/>"))
+        self.assertEqual(await first.ended, -signal.SIGTERM)
+        while_there_is_none = [await self.connect() for _ in range(20)]
+        self.ejabberd.holds = False
+        await self.start()
+        for waiting in (*while_it_drains, *while_there_is_none):
+            answer = await waiting.closed
+            self.assertTrue(answer.startswith(b"HTTP/1.1 200 OK\r\n"), answer)

@@ -1,0 +1,207 @@
+"""ECM in several processes: who gets which client, and who notices when one of them dies."""
+
+import os
+import signal
+import socket
+
+from twisted.internet import reactor
+from twisted.internet.task import deferLater
+
+from testkit.ecm_process import EcmTestCase, start_ecm, temporary_folder
+from testkit.process import open_files, script, start
+from testkit.workers_case import WorkersTestCase
+
+
+async def until_gone(process: int) -> None:
+    """Wait until there is no such process. It may belong to init, which nobody hears of."""
+    while os.path.exists(f"/proc/{process}/exe"):
+        await deferLater(reactor, 0.01)
+
+
+class SpreadTests(WorkersTestCase):
+    async def test_each_worker_gets_its_part(self) -> None:
+        ecm = await self.start_workers(3)
+        clients = await self.crowd(60)
+        self.assertEqual(len(self.links.all), 3)
+        for link in self.links.all:
+            self.assertTrue(12 <= len(link.held) <= 28, [len(each.held) for each in self.links.all])
+            link.answer()
+        for name, client in clients.items():
+            answer = await client.closed
+            self.assertTrue(answer.startswith(b"HTTP/1.1 200 OK\r\n"), answer)
+            self.assertTrue(answer.endswith(name))
+        self.assertIn("for ejabberd at tcp:127.0.0.1", ecm.output)
+        self.assertIn(", with 3 workers\n", ecm.output)
+
+    async def test_the_connections_that_are_allowed_are_those_of_all(self) -> None:
+        await self.start_workers(2, "--max-connections", "7")
+        await self.crowd(7)
+        self.assertEqual(sorted(len(link.held) for link in self.links.all), [3, 4])
+        refused = await (await self.ask(b"one too many")).closed
+        self.assertTrue(refused.startswith(b"HTTP/1.1 503 "), refused)
+        self.assertEqual(self.links.held(), 7)
+
+    async def test_there_is_room_again_when_clients_have_gone(self) -> None:
+        await self.start_workers(2, "--max-connections", "2")
+        for pause in (0, 3):  # workers tell once a second how many they have
+            await deferLater(reactor, pause)
+            clients = await self.crowd(2)
+            for link in self.links.all:
+                link.answer()
+            for client in clients.values():
+                self.assertIn(b"200 OK", await client.closed)
+
+    async def test_first_ids_differ(self) -> None:
+        await self.start_workers(3)
+        await self.crowd(30)
+        first = [min(link.held.values()) for link in self.links.all]
+        self.assertGreater(min(abs(a - b) for a in first for b in first if a != b), 1000)
+        self.assertEqual(len(set(first)), 3)
+
+
+class DeathTests(WorkersTestCase):
+    async def test_only_its_own_clients_notice_that_a_worker_is_killed(self) -> None:
+        ecm = await self.start_workers(3)
+        clients = await self.crowd(60)
+        victim = self.links.of(self.processes[1])
+        lost, links = set(victim.held), [link for link in self.links.all if link is not victim]
+        self.assertGreater(len(lost), 0)
+        os.kill(victim.process, signal.SIGKILL)
+        for name in lost:
+            self.assertEqual(await clients.pop(name).closed, b"")
+        await ecm.printed("worker 2 was killed by SIGKILL")
+        await self.links.until(greeted=4)
+        for link in links:
+            link.answer()
+        for name, client in clients.items():
+            self.assertTrue((await client.closed).endswith(name))
+        victim.held = {}
+        await self.crowd(60)
+        self.assertGreater(len(self.links.all[3].held), 5)
+
+    async def test_one_that_dies_again_at_once_is_replaced_later(self) -> None:
+        ecm = await self.start_workers(2)
+        os.kill(self.processes[0], signal.SIGKILL)
+        await ecm.printed(r"worker 1 is replaced in 0\.0 s")
+        await self.links.until(greeted=3)
+        os.kill(self.links.all[2].process, signal.SIGKILL)
+        await ecm.printed(r"worker 1 is replaced in 0\.5 s")
+        await self.links.until(greeted=4)
+
+    async def test_a_worker_that_is_told_to_end_drains_and_is_replaced(self) -> None:
+        ecm = await self.start_workers(2, "--drain-timeout", "3600")
+        clients = await self.crowd(20)
+        os.kill(self.processes[0], signal.SIGTERM)
+        await ecm.printed("worker 1 is told to end")
+        for link in self.links.all:
+            link.answer()
+        for name, client in clients.items():
+            self.assertTrue((await client.closed).endswith(name))
+        await self.links.until(greeted=3)
+        await ecm.printed("worker 1 ended with status 0")
+
+    async def test_workers_end_when_the_supervisor_is_killed(self) -> None:
+        ecm = await self.start_workers(2)
+        await self.crowd(4)
+        ecm.signal(signal.SIGKILL)
+        await ecm.ended
+        for process in self.processes:
+            await until_gone(process)
+
+    async def test_ecm_stops_when_no_worker_can_be_replaced(self) -> None:
+        ecm = await self.start_workers(2)
+        with open(f"/proc/{self.processes[0]}/stat") as stat:
+            nursery = int(stat.read().split()[3])
+        os.kill(nursery, signal.SIGKILL)
+        self.assertEqual(await ecm.ended, 1)
+        self.assertIn("the process that workers come from has ended: ECM stops", ecm.output)
+        for process in self.processes:
+            await until_gone(process)
+
+
+class StopTests(WorkersTestCase):
+    async def test_all_drain(self) -> None:
+        ecm = await self.start_workers(3, "--drain-timeout", "3600")
+        clients = await self.crowd(12)
+        ecm.signal(signal.SIGTERM)
+        await ecm.printed(r"Port [0-9]+ Closed")
+        for link in self.links.all:
+            link.answer()
+        for name, client in clients.items():
+            self.assertTrue((await client.closed).endswith(name))
+        self.assertEqual(await ecm.ended, -signal.SIGTERM)
+        self.assertEqual(ecm.output.count("ECM stops: Counters("), 3)
+        self.assertNotIn("Traceback", ecm.output)
+
+    async def test_a_second_signal_hurries_all(self) -> None:
+        ecm = await self.start_workers(2, "--drain-timeout", "3600")
+        clients = await self.crowd(8)
+        ecm.signal(signal.SIGINT)
+        await ecm.printed(r"Port [0-9]+ Closed")
+        ecm.signal(signal.SIGTERM)
+        for client in clients.values():
+            self.assertTrue((await client.closed).startswith(b"HTTP/1.1 503 "))
+        self.assertEqual(await ecm.ended, -signal.SIGINT)
+
+    async def test_ctrl_c_reaches_all_and_drains_once(self) -> None:
+        ecm = await self.start_workers(2, "--drain-timeout", "3600")
+        clients = await self.crowd(4)
+        for process in self.processes:
+            os.kill(process, signal.SIGINT)
+        ecm.signal(signal.SIGINT)
+        await ecm.printed(r"Port [0-9]+ Closed")
+        for link in self.links.all:
+            link.answer()
+        for name, client in clients.items():
+            self.assertTrue((await client.closed).endswith(name))
+        self.assertEqual(await ecm.ended, -signal.SIGINT)
+
+    async def test_nothing_is_left(self) -> None:
+        ecm = await self.start_workers(2)
+        await ecm.stop()
+        for process in self.processes:
+            await until_gone(process)
+
+
+class StartTests(EcmTestCase):
+    async def test_a_busy_port_is_one_line_and_status_1(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as busy:
+            endpoint = f"tcp:{busy.getsockname()[1]}:interface=127.0.0.1"
+            ecm = start_ecm(self, "--workers", "2", "--listen", endpoint)
+            self.assertEqual(await ecm.ended, 1)
+        self.assertRegex(ecm.output, r"twistd ecm: Couldn't listen on 127\.0\.0\.1:[0-9]+: .*use")
+        self.assertNotIn("Traceback", ecm.output)
+
+    async def test_a_daemon_on_a_busy_port_says_so_and_status_1(self) -> None:
+        log = temporary_folder(self) / "twistd.log"
+        with socket.create_server(("127.0.0.1", 0)) as busy:
+            listen = f"tcp:{busy.getsockname()[1]}:interface=127.0.0.1"
+            arguments = ("ecm", "--workers", "2", "--listen", listen)
+            ecm = start(self, script("twistd"), "--pidfile=", f"--logfile={log}", *arguments)
+            self.assertEqual(await ecm.ended, 1)
+        self.assertIn("Couldn't listen on", ecm.output)
+
+    async def test_without_a_key_no_worker_starts(self) -> None:
+        ecm = start_ecm(self, "--workers", "2", "--listen", "ssl:0:privateKey=/no/key.pem")
+        self.assertEqual(await ecm.ended, 1)
+        self.assertRegex(ecm.output, r"\Atwistd ecm: --listen ssl:.*no/key\.pem.*\n\Z")
+
+    async def test_the_open_files_are_as_many_as_may_be_and_told(self) -> None:
+        limited = ("-c", 'ulimit -S -n 300; ulimit -H -n 1128; exec "$@"', "sh", script("twistd"))
+        twistd = ("-n", "--pidfile=", "ecm", "--listen", "tcp:0:interface=127.0.0.1")
+        for workers, text in (
+            ("1", "1,128 open files: enough for 1,000 connections\n"),
+            ("2", "enough for 1,000 connections in each of 2 workers, 2,000 in all\n"),
+        ):
+            ecm = start(self, "/bin/sh", *limited, *twistd, "--workers", workers)
+            await ecm.printed("serves BOSH on")
+            self.assertIn(text, ecm.output)
+            await ecm.stop()
+
+    async def test_workers_run_on_the_reactor_that_twistd_was_told_to_use(self) -> None:
+        twistd = ("-n", "--pidfile=", "--reactor=poll", "ecm", "--workers", "2")
+        listen = ("--listen", "tcp:0:interface=127.0.0.1")
+        ecm = start(self, script("twistd"), *twistd, *listen)
+        found = await ecm.printed(r"worker 1: serves, as process ([0-9]+)")
+        files = open_files(int(found[1]))
+        self.assertEqual(files.count("anon_inode:[eventpoll]"), 1)  # that of ecm.sockets

@@ -1,0 +1,160 @@
+"""Workers behind every kind of endpoint, and as a daemon without privileges."""
+
+import os
+import pwd
+import signal
+import socket
+import ssl
+from pathlib import Path
+from unittest import SkipTest
+
+from twisted.internet import reactor
+from twisted.internet.endpoints import UNIXClientEndpoint, clientFromString, connectProtocol
+from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThread
+from twisted.trial.unittest import TestCase
+
+from testkit.certificates import make_certificate
+from testkit.ecm_process import temporary_folder
+from testkit.process import Process, script, start
+from testkit.raw_client import RawClient
+from testkit.workers_case import POST, Links
+
+REQUEST = POST % (7, b"<body/>")
+
+
+class EndpointsTestCase(TestCase):
+    async def start_ecm(self, *arguments: str, twistd: tuple[str, ...] = ("-n",)) -> Process:
+        """Start ECM with two workers and whatever ports are wanted."""
+        self.links = await Links.start(self)
+        self.links.answers = True
+        ecm = ("ecm", "--workers", "2", "--upstream", self.links.endpoint, *arguments)
+        return start(self, script("twistd"), "--pidfile=", *twistd, *ecm)
+
+    async def answered(self, endpoint: IStreamClientEndpoint, before: bytes = b"") -> None:
+        """Ask so often that both workers are asked."""
+        for _ in range(8):
+            client: RawClient = await connectProtocol(endpoint, RawClient(before + REQUEST))
+            answer = await client.closed
+            self.assertTrue(answer.startswith(b"HTTP/1.1 200 OK\r\n"), answer)
+
+    async def port_of(self, ecm: Process) -> int:
+        port = int((await ecm.printed(r"starting on ([0-9]+)"))[1])
+        await self.links.until(greeted=2)
+        return port
+
+
+class EndpointTests(EndpointsTestCase):
+    async def test_ipv6_and_an_interface(self) -> None:
+        if not Path("/proc/net/if_inet6").exists():
+            raise SkipTest("there is no IPv6 here")
+        ecm = await self.start_ecm("--listen", r"tcp:0:interface=\:\:1")
+        port = await self.port_of(ecm)
+        await self.answered(clientFromString(reactor, rf"tcp:\:\:1:{port}"))
+
+    async def test_a_unix_socket_is_there_and_goes(self) -> None:
+        path = temporary_folder(self) / "ecm.sock"
+        ecm = await self.start_ecm("--listen", f"unix:{path}:mode=600")
+        await ecm.printed("serves BOSH on")
+        await self.links.until(greeted=2)
+        os.kill(self.links.all[0].process, signal.SIGKILL)
+        await self.links.until(greeted=3)
+        self.assertEqual(path.stat().st_mode & 0o777, 0o600)
+        await self.answered(UNIXClientEndpoint(reactor, str(path)))
+        await ecm.stop()
+        self.assertFalse(path.exists())
+
+    async def test_the_proxy_protocol_beside_a_plain_port(self) -> None:
+        header = b"PROXY TCP4 192.0.2.7 127.0.0.1 1234 80\r\n"
+        local = "tcp:0:interface=127.0.0.1"
+        ecm = await self.start_ecm("--listen", local, "--proxy-protocol", local)
+        found = await ecm.printed(r"(?s)starting on ([0-9]+).*starting on ([0-9]+)")
+        await self.links.until(greeted=2)
+        await self.answered(clientFromString(reactor, f"tcp:127.0.0.1:{found[1]}"))
+        await self.answered(clientFromString(reactor, f"tcp:127.0.0.1:{found[2]}"), header)
+
+    async def test_a_socket_of_systemd(self) -> None:
+        self.links = await Links.start(self)
+        self.links.answers = True
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            port = listening.getsockname()[1]
+            listen = "--listen systemd:domain=INET:index=0"
+            ecm = Process()
+            reactor.spawnProcess(
+                ecm,
+                "/bin/sh",
+                [
+                    *("sh", "-c"),
+                    f"LISTEN_PID=$$ exec {script('twistd')} -n --pidfile= ecm --workers 2 {listen}"
+                    f" --upstream {self.links.endpoint}",
+                ],
+                env={**os.environ, "LISTEN_FDS": "1", "LISTEN_FDNAMES": "ecm.socket"},
+                childFDs={0: "w", 1: "r", 2: "r", 3: listening.fileno()},
+            )
+            self.addCleanup(ecm.stop)
+            await self.links.until(greeted=2)
+            await self.answered(clientFromString(reactor, f"tcp:127.0.0.1:{port}"))
+
+
+class TlsTests(EndpointsTestCase):
+    def setUp(self) -> None:
+        self.folder = temporary_folder(self)
+        self.certificate = make_certificate(self.folder)
+        self.context = ssl.create_default_context(cadata=self.certificate.ca.decode())
+
+    def ask(self, port: int) -> bytes:
+        """Ask once, over TLS."""
+        with (
+            socket.create_connection(("127.0.0.1", port)) as connection,
+            self.context.wrap_socket(connection, server_hostname="localhost") as secure,
+        ):
+            secure.sendall(REQUEST)
+            return b"".join(iter(lambda: secure.recv(4096), b""))
+
+    async def answered_over_tls(self, port: int) -> None:
+        for _ in range(6):
+            answer = await deferToThread(self.ask, port)
+            self.assertTrue(answer.startswith(b"HTTP/1.1 200 OK\r\n"), answer)
+
+    async def test_ssl(self) -> None:
+        ecm = await self.start_ecm("--listen", self.certificate.endpoint())
+        await self.answered_over_tls(await self.port_of(ecm))
+
+    async def test_a_folder_of_certificates(self) -> None:
+        folder = f"tls:{self.folder}:port=0:interface=127.0.0.1"
+        ecm = await self.start_ecm("--listen", folder)
+        await self.answered_over_tls(await self.port_of(ecm))
+
+    async def test_a_daemon_reads_keys_before_it_gives_up_its_privileges(self) -> None:
+        if os.getuid() != 0:
+            raise SkipTest("only root has privileges to give up")
+        nobody = pwd.getpwnam("nobody")
+        self.certificate.key.chmod(0o600)
+        log, pid = self.folder / "twistd.log", self.folder / "twistd.pid"
+        self.folder.chmod(0o755)
+        log.touch()
+        os.chown(log, nobody.pw_uid, nobody.pw_gid)
+        twistd = (f"--logfile={log}", f"--pidfile={pid}", "--uid=nobody", "--rundir=/")
+        ecm = await self.start_ecm("--listen", self.certificate.endpoint(), twistd=twistd)
+        self.assertEqual(await ecm.ended, 0)
+        supervisor = int(pid.read_text())
+        self.addCleanup(self.end, supervisor)
+        await self.links.until(greeted=2)
+        port = int(log.read_text().split("starting on ")[1].split()[0])
+        await self.answered_over_tls(port)
+        workers = [link.process for link in self.links.all]
+        nursery = int(Path(f"/proc/{workers[0]}/stat").read_text().split()[3])
+        for process in (supervisor, nursery, *workers):
+            self.assertEqual(os.stat(f"/proc/{process}").st_uid, nobody.pw_uid)
+        os.kill(workers[0], signal.SIGKILL)
+        await self.links.until(greeted=3)
+        await self.answered_over_tls(port)
+        while "worker 2: link up" not in log.read_text():
+            await deferLater(reactor, 0.05)
+
+    async def end(self, process: int) -> None:
+        """End a daemon and wait for it."""
+        os.kill(process, signal.SIGTERM)
+        while os.path.exists(f"/proc/{process}/exe"):
+            await deferLater(reactor, 0.05)

@@ -1,0 +1,1 @@
+"""The whole stack, with a real ejabberd."""

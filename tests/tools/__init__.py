@@ -1,0 +1,1 @@
+"""The programs beside the server."""

@@ -1,0 +1,1 @@
+"""Tests in memory: no process, no socket, seconds."""

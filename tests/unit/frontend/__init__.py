@@ -1,0 +1,1 @@
+"""Connections of clients, over the real protocols, joined in memory."""

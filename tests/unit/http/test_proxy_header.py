@@ -1,0 +1,154 @@
+"""The PROXY protocol: its header, and the connections that begin with one."""
+
+import socket
+import struct
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet.address import IPv4Address
+from twisted.trial.unittest import TestCase
+
+from ecm import limits
+from ecm.frontend.proxied import ProxiedFactory
+from ecm.http.client_address import Source
+from ecm.http.proxy_protocol import ProxyHeader, ProxyHeaderError, parse
+from ecm.limits import MAX_REFUSED
+from testkit.in_memory import Client, Joined
+
+SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
+
+
+def version2(command: int, family: int, addresses: bytes) -> bytes:
+    return SIGNATURE + struct.pack(">BBH", command, family, len(addresses)) + addresses
+
+
+IPV4 = socket.inet_pton(socket.AF_INET, "192.0.2.7") + bytes(4) + struct.pack(">HH", 51234, 80)
+IPV6 = socket.inet_pton(socket.AF_INET6, "2001:db8::7") + bytes(16) + struct.pack(">HH", 51234, 80)
+
+HEADERS = {
+    b"PROXY TCP4 192.0.2.7 192.0.2.1 51234 80\r\n": ("192.0.2.7", 51234),
+    b"PROXY TCP6 2001:db8::7 2001:db8::1 51234 80\r\n": ("2001:db8::7", 51234),
+    b"PROXY UNKNOWN\r\n": None,
+    b"PROXY UNKNOWN ffff::1 ffff::2 1 2\r\n": None,
+    version2(0x21, 0x11, IPV4): ("192.0.2.7", 51234),
+    version2(0x21, 0x21, IPV6): ("2001:db8::7", 51234),
+    version2(0x21, 0x11, IPV4 + b"\x04\x00\x03abc"): ("192.0.2.7", 51234),  # an extension
+    version2(0x20, 0x00, b""): None,  # LOCAL
+    version2(0x20, 0x11, IPV4): None,
+    version2(0x21, 0x00, b""): None,  # UNSPEC
+    version2(0x21, 0x31, bytes(216)): None,  # a UNIX socket
+}
+
+NO_HEADERS = [
+    b"GET / HTTP/1.1\r\n",
+    b"PROXY TCP4 192.0.2.256 192.0.2.1 51234 80\r\n",
+    b"PROXY TCP4 192.0.2.7 192.0.2.1 65536 80\r\n",
+    b"PROXY TCP4 2001:db8::7 2001:db8::1 51234 80\r\n",
+    b"PROXY TCP4 192.0.2.7 192.0.2.1 51234\r\n",
+    b"PROXY  TCP4 192.0.2.7 192.0.2.1 51234 80\r\n",
+    b"PROXY TCP4 192.0.2.7 192.0.2.1 51234 80\n" + b"x" * 100,
+    b"PROXY UNKNOWN " + b"x" * 100,
+    version2(0x11, 0x11, IPV4),
+    version2(0x22, 0x11, IPV4),
+    version2(0x21, 0x11, IPV4[:-1]),
+    version2(0x21, 0x11, bytes(limits.MAX_PROXY_HEADER)),
+]
+
+
+class ParseTests(TestCase):
+    def test_headers(self) -> None:
+        for data, source in HEADERS.items():
+            for end in range(len(data)):
+                self.assertIsNone(parse(data[:end]), data[:end])
+            self.assertEqual(parse(data), ProxyHeader(len(data), source), data)
+            self.assertEqual(parse(data + b"GET"), ProxyHeader(len(data), source), data)
+
+    def test_what_is_no_header(self) -> None:
+        for data in NO_HEADERS:
+            self.assertRaises(ProxyHeaderError, parse, data)
+
+    @given(st.binary(max_size=300), st.sampled_from([b"", b"PROXY ", b"PROXY TCP4 ", SIGNATURE]))
+    def test_any_bytes_are_a_header_or_none_or_the_one_error(
+        self, data: bytes, start: bytes
+    ) -> None:
+        try:
+            header = parse(start + data)
+        except ProxyHeaderError:
+            return
+        if header is None:
+            self.assertLess(len(start + data), limits.MAX_PROXY_HEADER)
+        else:
+            self.assertLessEqual(header.size, len(start + data))
+
+
+class ProxiedTests(TestCase):
+    def setUp(self) -> None:
+        self.ecm = Joined(max_connections_per_address=1)
+        self.told: list[Source] = []
+        send = self.ecm.link.send_request
+
+        def told(waiting, request) -> None:  # type: ignore[no-untyped-def]
+            self.told.append(waiting.client.source(request))
+            send(waiting, request)
+
+        self.patch(self.ecm.link, "send_request", told)
+
+    def client(self) -> Client:
+        factory = ProxiedFactory(self.ecm.clients)
+        protocol = factory.buildProtocol(IPv4Address("TCP", "10.0.0.1", 1))
+        assert protocol is not None
+        return Client(protocol, self.ecm.reactor, "10.0.0.1")
+
+    def test_those_that_say_nothing_are_bounded(self) -> None:
+        self.ecm = Joined(max_connections=2)
+        silent = [self.client() for _ in range(2 + MAX_REFUSED)]
+        self.assertIsNone(ProxiedFactory(self.ecm.clients).buildProtocol(None))
+        self.assertIn(b"too many connections.", silent[0].send(next(iter(HEADERS))))
+        for client in silent:
+            client.leave()
+        self.assertFalse(self.client().ended)
+
+    def test_the_address_of_the_header_counts_in_any_pieces(self) -> None:
+        request = b"POST /http-bind HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi"
+        for data, source in HEADERS.items():
+            for step in (1, 1000):
+                client = self.client()
+                for at in range(0, len(data + request), step):
+                    client.send((data + request)[at : at + step])
+                address, port = source or ("10.0.0.1", 51234)
+                self.assertEqual(self.told.pop(), Source(address, port, secure=False))
+                client.leave()
+        self.assertEqual(len(self.ecm.clients), 0)
+
+    def test_garbage_is_cut(self) -> None:
+        for data in NO_HEADERS:
+            client = self.client()
+            self.assertEqual(client.send(data), b"")
+            self.assertTrue(client.transport.aborted)
+        self.assertEqual(len(self.ecm.clients), 0)
+
+    def test_at_the_end_it_has_a_second_and_the_first_request_another(self) -> None:
+        header = next(iter(HEADERS))
+        client, silent, late = self.client(), self.client(), self.client()
+        self.ecm.clients.drain()
+        client.send(header)
+        client.post(b"on its way")
+        late.send(header)
+        self.ecm.pass_time(1)
+        self.assertTrue(silent.transport.aborted)
+        self.assertTrue(late.ended)
+        self.ecm.answer(self.ecm.received()[0][0], b"answer")
+        self.assertTrue(client.transport.written().endswith(b"answer"))
+        self.assertTrue(client.ended)
+
+    def test_the_header_has_a_time(self) -> None:
+        client = self.client()
+        client.send(b"PROXY")
+        self.ecm.pass_time(limits.HEAD_TIMEOUT)
+        self.assertTrue(client.transport.aborted)
+
+    def test_the_limit_for_one_address_is_for_that_of_the_header(self) -> None:
+        header = b"PROXY TCP4 192.0.2.%d 192.0.2.1 51234 80\r\n"
+        self.assertEqual(self.client().send(header % 1), b"")
+        self.assertEqual(self.client().send(header % 2), b"")
+        self.assertIn(b" 503 ", self.client().send(header % 1))

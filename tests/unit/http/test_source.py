@@ -1,0 +1,128 @@
+"""Whose request it is, behind proxies."""
+
+from ipaddress import ip_address, ip_network
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import TestCase
+
+from ecm.http.client_address import FORWARDED, Proxies, Source
+from testkit.in_memory import Joined
+
+TRUSTED = (ip_network("10.0.0.0/8"), ip_network("2001:db8::/32"))
+
+# What the proxies say in X-Forwarded-For, and who the client is. The peer is 10.0.0.1.
+X_FORWARDED_FOR = {
+    "": "10.0.0.1",
+    "192.0.2.7": "192.0.2.7",
+    " 192.0.2.7 ": "192.0.2.7",
+    "192.0.2.7:51234": "192.0.2.7",
+    "198.51.100.1, 192.0.2.7": "192.0.2.7",  # the client made up what is left of it
+    "192.0.2.7, 10.0.0.2": "192.0.2.7",
+    "198.51.100.1, 192.0.2.7, 10.0.0.3, 10.0.0.2": "192.0.2.7",
+    "10.0.0.3, 10.0.0.2": "10.0.0.3",
+    "192.0.2.7, nonsense": "10.0.0.1",
+    "192.0.2.7, nonsense, 10.0.0.2": "10.0.0.2",
+    "unknown": "10.0.0.1",
+    "2001:4860::1": "2001:4860::1",
+    "[2001:4860::1]:443": "2001:4860::1",
+    "::ffff:192.0.2.7": "192.0.2.7",
+    "192.0.2.7, 2001:db8::5": "192.0.2.7",
+    "192.0.2.256": "10.0.0.1",
+    "192.0.2.07": "10.0.0.1",
+}
+
+# The same in Forwarded (RFC 7239).
+FORWARDED_FOR = {
+    "for=192.0.2.7": "192.0.2.7",
+    "For=192.0.2.7;proto=https;by=10.0.0.1": "192.0.2.7",
+    'proto=http; for="192.0.2.7:51234"': "192.0.2.7",
+    'for="[2001:4860::1]:443"': "2001:4860::1",
+    "for=198.51.100.1, for=192.0.2.7, for=10.0.0.2": "192.0.2.7",
+    "for=_hidden": "10.0.0.1",
+    "for=unknown, for=10.0.0.2": "10.0.0.2",
+    "proto=https": "10.0.0.1",
+    'for=192.0.2.7;ext="a, for=198.51.100.1"': "192.0.2.7",
+    'for="192.0.2.7': "10.0.0.1",
+    'for=""': "10.0.0.1",
+    "for=": "10.0.0.1",
+    'for="", for=10.0.0.2': "10.0.0.2",
+    'for=198.51.100.1, for="", for=192.0.2.7': "192.0.2.7",
+    'for="198.51.100.1, for=192.0.2.7': "192.0.2.7",  # the quote is the client's
+    'for="198.51.100.1\\", for=192.0.2.7': "192.0.2.7",
+    'for="fe80::1%eth0"': "fe80::1",
+    'by="a\\"b,c";for=192.0.2.7': "192.0.2.7",
+}
+
+# Of these headers are made that a client may have made up.
+PIECES = ["for=", "For=", '"', "\\", ";", ",", " ", "\t", "%", "[", "]", ":", "x", "\xb2", "\xff"]
+PIECES += ["192.0.2.7", "10.0.0.2", "::1", "fe80::1%1", "[2001:4860::1]:443", '""', '"192.0.2.7"']
+
+
+class ProxiesTests(TestCase):
+    def test_x_forwarded_for(self) -> None:
+        proxies = Proxies(TRUSTED)
+        for value, client in X_FORWARDED_FOR.items():
+            headers = [(b"X-Forwarded-For", value.encode())]
+            self.assertEqual(proxies.client_address("10.0.0.1", headers), client, value)
+
+    def test_forwarded(self) -> None:
+        proxies = Proxies(TRUSTED, FORWARDED)
+        for value, client in FORWARDED_FOR.items():
+            headers = [(b"forwarded", value.encode())]
+            self.assertEqual(proxies.client_address("10.0.0.1", headers), client, value)
+
+    def test_several_headers_are_one_list(self) -> None:
+        headers = [(b"X-Forwarded-For", b"192.0.2.7"), (b"x-forwarded-for", b"10.0.0.2")]
+        self.assertEqual(Proxies(TRUSTED).client_address("10.0.0.1", headers), "192.0.2.7")
+
+    def test_only_the_header_that_the_proxies_set_counts(self) -> None:
+        headers = [(b"Forwarded", b"for=192.0.2.7")]
+        self.assertEqual(Proxies(TRUSTED).client_address("10.0.0.1", headers), "10.0.0.1")
+
+    def test_the_word_of_others_does_not_count(self) -> None:
+        headers = [(b"X-Forwarded-For", b"192.0.2.7")]
+        for peer in ("198.51.100.1", "2001:4860::1", ""):
+            self.assertEqual(Proxies(TRUSTED).client_address(peer, headers), peer)
+            self.assertEqual(Proxies().client_address(peer, headers), peer)
+
+    def test_a_dual_stack_socket_s_ipv4_is_ipv4(self) -> None:
+        headers = [(b"X-Forwarded-For", b"192.0.2.7")]
+        found = Proxies(TRUSTED).client_address("::ffff:10.0.0.1", headers)
+        self.assertEqual(found, "192.0.2.7")
+
+    @given(st.sampled_from(["forwarded", "x-forwarded-for"]), st.binary(max_size=200))
+    def test_any_header_gives_an_address(self, header: str, value: bytes) -> None:
+        headers = [(header.encode(), value)]
+        found = Proxies(TRUSTED, header).client_address("10.0.0.1", headers)
+        self.assertRegex(found, r"\A[0-9a-f.:]+\Z")
+
+    @given(
+        st.sampled_from(["forwarded", "x-forwarded-for"]),
+        st.lists(st.lists(st.sampled_from(PIECES), max_size=15), min_size=1, max_size=3),
+    )
+    def test_so_does_any_that_is_nearly_right(self, header: str, lines: list[list[str]]) -> None:
+        headers = [(header.encode(), "".join(line).encode("latin-1")) for line in lines]
+        found = Proxies(TRUSTED, header).client_address("10.0.0.1", headers)
+        self.assertEqual(str(ip_address(found)), found)
+
+    def test_what_comes_first_may_be_anything(self) -> None:
+        """The proxy's own entry counts, whatever quotes the client has sent before it."""
+        for client in ('"' * 7, '"\\', "\\" * 3, 'for="', ",;=", '"' + '\\"' * 8000):
+            headers = [(b"Forwarded", f"{client}, for=192.0.2.7".encode())]
+            found = Proxies(TRUSTED, FORWARDED).client_address("10.0.0.1", headers)
+            self.assertEqual(found, "192.0.2.7", client)
+
+
+class SourceTests(TestCase):
+    def test_a_connection_tells_its_address_with_each_request(self) -> None:
+        ecm = Joined()
+        client = ecm.client("192.0.2.9")
+        told = []
+        self.patch(
+            ecm.link,
+            "send_request",
+            lambda waiting, request: told.append(waiting.client.source(request)),
+        )
+        client.post(b"")
+        self.assertEqual(told, [Source("192.0.2.9", 51234, secure=False)])

@@ -1,0 +1,301 @@
+"""ECM's end of the link, packet by packet."""
+
+from typing import Any
+
+import attrs
+from twisted.trial.unittest import TestCase
+
+from ecm.limits import HELLO_TIMEOUT, MAX_PINGS
+from ecm.link.connection import (
+    TRANSITIONS,
+    Answered,
+    Close,
+    Dialogue,
+    Drains,
+    Dropped,
+    Event,
+    Failed,
+    Part,
+    RoundTrip,
+    Send,
+    State,
+    Up,
+)
+from ecm.link.message import write
+from ecm.link.packet import PacketError
+from ecm.settings import LinkSettings, Protocol
+from testkit.typed_vectors import VECTORS, content, named
+
+CONVERSATIONS: dict[str, Any] = {each["name"]: each for each in VECTORS["conversations"]}
+NONCE = VECTORS["proofs"][0]["nonces"]["ecm"]
+SECRET = VECTORS["proofs"][0]["secret"].encode()
+OTHER_SECRET = b"another secret of some length"
+
+SETTINGS = LinkSettings(ping_interval=10, dead_time=30)
+
+HELLO = content(named("hello of mod_ecm that sends answers in parts"))
+PROVEN = next(content(each) for each in VECTORS["contents"] if "proof" in each["fields"])
+
+
+def begun(settings: LinkSettings = SETTINGS) -> Dialogue:
+    dialogue = Dialogue(settings, "web1:4711", NONCE)
+    dialogue.begin(0)
+    return dialogue
+
+
+def typed() -> Dialogue:
+    dialogue = begun()
+    dialogue.packet(0, HELLO, 0)
+    return dialogue
+
+
+class ConversationTests(TestCase):
+    """The conversations that docs/protocol.md shows."""
+
+    def test_ecm_says_what_it_says_there(self) -> None:
+        for name in ("hello, a request and its answer", "with a secret", "ejabberd stops"):
+            conversation = CONVERSATIONS[name]
+            secret = conversation["secret"].encode() if "secret" in conversation else None
+            dialogue = Dialogue(attrs.evolve(SETTINGS, secret=secret), "web1:4711", NONCE)
+            said = dialogue.begin(0)
+            for step in conversation["steps"]:
+                if step["from"] == "ejabberd":
+                    said += dialogue.packet(int(step["id"]), content(step), 0)
+            sent = [event.content for event in said if isinstance(event, Send)]
+            written = [content(step) for step in conversation["steps"] if step["from"] == "ecm"]
+            ours = [each for each in written if not each.startswith((b"request", b"ping"))]
+            self.assertEqual(sent, ours, name)
+            self.assertEqual(dialogue.state.value, conversation["ends"], name)
+
+    def test_a_client_that_goes(self) -> None:
+        steps = CONVERSATIONS["a client goes while its request is held"]["steps"]
+        self.assertEqual(typed().gone(7, "gone"), [Send(7, content(steps[-1]))])
+
+
+class FirstPacketTests(TestCase):
+    """What a link becomes."""
+
+    def test_with_hello_it_is_typed(self) -> None:
+        dialogue = begun()
+        [up] = dialogue.packet(0, HELLO, 0)
+        assert isinstance(up, Up) and up.hello is not None
+        self.assertEqual(up.hello.fields["instance"], "ejabberd@chat")
+        self.assertTrue(dialogue.is_typed)
+
+    def test_with_anything_else_it_is_closed(self) -> None:
+        for settings in (SETTINGS, attrs.evolve(SETTINGS, secret=SECRET)):
+            for connection_id, said in ((0, b"<body/>"), (0, b""), (0, b"ping 1"), (7, HELLO)):
+                dialogue = begun(settings)
+                told, close = dialogue.packet(connection_id, said, 0)
+                self.assertEqual(told, error("unexpected", "hello has to come first"))
+                self.assertIn("one that is plain needs --protocol plain", why(close))
+                self.assertEqual(dialogue.packet(0, HELLO, 0), [])
+
+    def test_with_silence_it_is_closed(self) -> None:
+        dialogue = begun()
+        self.assertEqual(dialogue.tick(HELLO_TIMEOUT - 1), [])
+        said, close = dialogue.tick(HELLO_TIMEOUT)
+        self.assertEqual(said, error("silent", "no hello came for 5 seconds"))
+        self.assertIn("no hello came for 5 seconds; is that a mod_ecm?", why(close))
+
+    def test_plain_says_nothing(self) -> None:
+        dialogue = Dialogue(attrs.evolve(SETTINGS, protocol=Protocol.PLAIN), "x", NONCE)
+        self.assertEqual(dialogue.begin(0), [Up(None)])
+        self.assertEqual(dialogue.tick(1000), [])
+        for said in (b"<body/>", HELLO, b"error malformed x"):
+            self.assertEqual(dialogue.packet(0, said, 0), [])
+            self.assertEqual(dialogue.packet(7, said, 0), [Answered(7, 200, said)])
+        self.assertEqual(dialogue.gone(7, "gone") + dialogue.drain(), [])
+
+    def test_a_hello_that_is_none_closes_it(self) -> None:
+        for hello in (b"hello", HELLO.replace(b"version=1", b"version=x"), b"error"):
+            said, close = begun().packet(0, hello, 0)
+            assert isinstance(said, Send)
+            self.assertTrue(said.content.startswith(b"error malformed "), said)
+            self.assertIn("malformed hello", why(close))
+
+    def test_the_error_of_ejabberd_is_told(self) -> None:
+        steps = CONVERSATIONS["no version in common"]["steps"]
+        [close] = begun().packet(0, content(steps[1]), 0)
+        self.assertEqual(why(close), "ejabberd says: version ecm speaks 9, ejabberd speaks 1")
+
+    def test_a_version_that_was_not_offered(self) -> None:
+        said, close = begun().packet(0, HELLO.replace(b"version=1", b"version=2"), 0)
+        self.assertEqual(said, error("version", "ecm speaks 1, ejabberd speaks 2"))
+        self.assertIn("ecm speaks 1, ejabberd speaks 2", why(close))
+
+    def test_two_front_ends(self) -> None:
+        said, close = begun().packet(0, HELLO.replace(b"role=ejabberd", b"role=ecm"), 0)
+        self.assertEqual(said, error("unexpected", "two ecm"))
+        self.assertIn("is an ECM, too", why(close))
+
+
+class SecretTests(TestCase):
+    SECRETS = (
+        (SECRET, HELLO, "ejabberd has no secret"),
+        (None, PROVEN, "ejabberd wants a secret, give it with --link-secret-file"),
+        (OTHER_SECRET, PROVEN, "the secret of ejabberd is another one"),
+    )
+
+    def test_what_does_not_prove_it_is_refused(self) -> None:
+        for secret, hello, reason in self.SECRETS:
+            dialogue = begun(attrs.evolve(SETTINGS, secret=secret))
+            said, close = dialogue.packet(0, hello, 0)
+            self.assertEqual(said, error("unproven", "the secret"))
+            self.assertIn(reason, why(close))
+            self.assertIs(dialogue.state, State.CLOSED)
+
+    def test_a_proof_for_another_link_is_none(self) -> None:
+        dialogue = Dialogue(attrs.evolve(SETTINGS, secret=SECRET), "web1:4711", "0" * 32)
+        dialogue.begin(0)
+        _, close = dialogue.packet(0, PROVEN, 0)
+        self.assertIn("another one", why(close))
+
+
+class TypedTests(TestCase):
+    def test_answers(self) -> None:
+        self.assertEqual(typed().packet(7, b"answer 403\nno", 0), [Answered(7, 403, b"no")])
+        asked = Answered(7, 200, b"", "text/html")
+        self.assertEqual(typed().packet(7, b"answer 200 content-type=text/html\n", 0), [asked])
+
+    def test_parts_of_answers(self) -> None:
+        self.assertEqual(typed().packet(7, b"part\nx", 0), [Part(7, b"x")])
+        self.assertEqual(typed().packet(7, b"part size=2\n", 0), [Part(7, b"")])
+        for hello in ("hello of mod_ecm", "hello of mod_ecm, with a secret"):
+            secret = SECRET if "secret" in hello else None
+            dialogue = begun(attrs.evolve(SETTINGS, secret=secret))
+            dialogue.packet(0, content(named(hello)), 0)
+            said, failed = dialogue.packet(7, b"part\nx", 0)
+            self.assertEqual(said, Send(7, b"error unexpected part", spare=True))
+            assert isinstance(failed, Failed)
+
+    def test_parts_that_are_too_many_are_told(self) -> None:
+        told, failed = typed().unfit(7, "an answer of more than 16777216 bytes")
+        error = named("error about an answer in parts")
+        self.assertEqual(told, Send(7, content(error), spare=True))
+        assert isinstance(failed, Failed)
+
+    def test_a_client_is_dropped(self) -> None:
+        self.assertEqual(typed().packet(7, b"close failed", 0), [Dropped(7)])
+
+    def test_an_error_about_one_request_concerns_nothing_else(self) -> None:
+        dialogue = typed()
+        [failed] = dialogue.packet(7, b"error malformed bad-value", 0)
+        self.assertEqual(failed, Failed(7, "ejabberd says: malformed bad-value"))
+        self.assertTrue(dialogue.is_typed)
+
+    def test_what_is_not_understood_on_a_connection_is_told_there(self) -> None:
+        for said, code, text in (
+            (b"frobnicate", "unknown-type", "frobnicate"),
+            (b"x" * 1024, "unknown-type", "x" * 64),
+            (b"answer", "malformed", "body-missing"),
+            (b"request\n", "unexpected", "request"),
+            (b"ping 1", "unexpected", "ping"),
+            (b"drain", "unexpected", "drain"),
+        ):
+            dialogue = typed()
+            answer, failed = dialogue.packet(7, said, 0)
+            self.assertEqual(answer, Send(7, write("error", [code, text]), spare=True))
+            assert isinstance(failed, Failed)
+            self.assertTrue(dialogue.is_typed)
+
+    def test_an_error_is_never_answered(self) -> None:
+        for said in (b"error", b"error malformed", b"error x y\n"):
+            [failed] = typed().packet(7, said, 0)
+            assert isinstance(failed, Failed)
+
+    def test_what_is_not_understood_on_the_link_itself_closes_it(self) -> None:
+        for said, code, text in (
+            (b"", "malformed", "bad-type"),
+            (b"ping", "malformed", "bad-word"),
+            (HELLO, "unexpected", "hello"),
+            (b"answer 200\n", "unexpected", "answer"),
+            (b"close gone", "unexpected", "close"),
+            (b"proof " + b"0" * 64, "unexpected", "proof"),
+        ):
+            dialogue = typed()
+            answer, close = dialogue.packet(0, said, 0)
+            self.assertEqual(answer, error(code, text))
+            self.assertIn(f"{code}, {text}", why(close))
+            self.assertEqual(dialogue.packet(7, b"answer 200\n", 0), [])
+            self.assertEqual(dialogue.tick(0), [])
+
+    def test_types_of_another_version_are_passed_over_on_the_link_itself(self) -> None:
+        self.assertEqual(typed().packet(0, b"frobnicate x=y", 0), [])
+
+    def test_what_is_no_packet_is_told_and_closes_it(self) -> None:
+        said, close = typed().no_packet(PacketError("id-too-large", b"000"))
+        self.assertEqual(said, error("malformed", "id-too-large"))
+        self.assertIn("no packet: id-too-large", why(close))
+
+    def test_what_comes_after_the_end_is_nothing(self) -> None:
+        dialogue = typed()
+        dialogue.packet(0, b"error silent x", 0)
+        self.assertEqual(dialogue.no_packet(PacketError("id-too-large", b"000")), [])
+        self.assertEqual(dialogue.packet(0, b"ping 1", 0) + dialogue.tick(99, 99), [])
+
+    def test_ejabberd_drains(self) -> None:
+        dialogue = typed()
+        self.assertEqual(dialogue.packet(0, b"drain", 0), [Drains()])
+        self.assertEqual(dialogue.packet(0, b"drain", 0), [Drains()])
+        self.assertEqual(dialogue.packet(7, b"answer 200\n", 0), [Answered(7, 200, b"")])
+        self.assertIs(dialogue.state, State.DRAINING)
+
+    def test_ecm_drains(self) -> None:
+        self.assertEqual(typed().drain(), [Send(0, b"drain")])
+
+
+class PingTests(TestCase):
+    def test_a_ping_is_answered(self) -> None:
+        self.assertEqual(typed().packet(0, b"ping a=b", 0), [Send(0, b"pong a=b", spare=True)])
+
+    def test_pings_go_out_one_at_a_time_and_their_time_is_measured(self) -> None:
+        dialogue = typed()
+        self.assertEqual(dialogue.tick(9), [])
+        self.assertEqual(dialogue.tick(10), [Send(0, b"ping 1")])
+        dialogue.received(20)
+        self.assertEqual(dialogue.tick(21), [])
+        self.assertEqual(dialogue.packet(0, b"pong 2", 21), [])
+        self.assertEqual(dialogue.packet(0, b"pong 1", 21.5), [RoundTrip(11.5)])
+        self.assertEqual(dialogue.packet(0, b"pong 1", 22), [])
+        self.assertEqual(dialogue.tick(22), [Send(0, b"ping 2")])
+
+    def test_a_dead_peer_is_found_in_time(self) -> None:
+        dialogue = typed()
+        self.assertEqual(dialogue.tick(29), [Send(0, b"ping 1")])
+        said, close = dialogue.tick(30)
+        self.assertEqual(said, error("silent", "nothing came for 30 seconds"))
+        self.assertIs(dialogue.state, State.CLOSED)
+
+    def test_whatever_comes_is_a_sign_of_life(self) -> None:
+        dialogue = typed()
+        dialogue.received(25)
+        self.assertNotIsInstance(dialogue.tick(54)[-1], Close)
+        self.assertIsInstance(dialogue.tick(55)[-1], Close)
+
+    def test_a_flood_of_pings_closes_the_link(self) -> None:
+        dialogue = typed()
+        for _ in range(3):
+            for _ in range(MAX_PINGS):
+                self.assertEqual(len(dialogue.packet(0, b"ping 1", 0)), 1)
+            dialogue.tick(1)
+        for _ in range(MAX_PINGS):
+            dialogue.packet(0, b"ping 1", 1)
+        said, close = dialogue.packet(0, b"ping 1", 1)
+        self.assertEqual(said, error("flood", "too many pings"))
+
+
+class TableTests(TestCase):
+    def test_every_state_but_the_last_leads_on_to_it(self) -> None:
+        self.assertEqual(set(TRANSITIONS), set(State) - {State.CLOSED})
+        for signs in TRANSITIONS.values():
+            self.assertIn(State.CLOSED, signs.values())
+
+
+def error(code: str, text: str) -> Send:
+    return Send(0, write("error", [code, text]))
+
+
+def why(event: Event) -> str:
+    assert isinstance(event, Close), event
+    return event.why

@@ -1,0 +1,23 @@
+"""The proof of the secret, against the vectors that the Erlang side reads, too."""
+
+from twisted.trial.unittest import TestCase
+
+from ecm.link.authentication import proof, proves
+from testkit.typed_vectors import VECTORS
+
+
+class ProofTests(TestCase):
+    def test_each_side_proves_as_agreed(self) -> None:
+        for vector in VECTORS["proofs"]:
+            nonces = vector["nonces"]["ecm"], vector["nonces"]["ejabberd"]
+            for role in ("ecm", "ejabberd"):
+                given = proof(vector["secret"].encode(), role, *nonces)
+                self.assertEqual(given, vector[role])
+                self.assertTrue(proves(given, vector[role]))
+
+    def test_another_secret_role_or_nonce_proves_nothing(self) -> None:
+        right = proof(b"secret", "ecm", "1", "2")
+        for wrong in (("other", "ecm", "1", "2"), ("secret", "ejabberd", "1", "2")):
+            self.assertFalse(proves(proof(wrong[0].encode(), *wrong[1:]), right))
+        self.assertFalse(proves(proof(b"secret", "ecm", "2", "1"), right))
+        self.assertFalse(proves("\u00e9", right))

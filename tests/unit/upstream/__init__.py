@@ -1,0 +1,1 @@
+"""Links, and what is in flight on them."""

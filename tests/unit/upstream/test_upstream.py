@@ -1,0 +1,172 @@
+"""The service that keeps the link up."""
+
+from OpenSSL.SSL import Error
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.error import ConnectionDone, ConnectionRefusedError
+from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
+from twisted.internet.task import Clock
+from twisted.internet.testing import EventLoggingObserver
+from twisted.logger import globalLogPublisher
+from twisted.python.failure import Failure
+from twisted.trial.unittest import TestCase
+from zope.interface import implementer
+
+from ecm import limits
+from ecm.net.clock import Clock as EcmClock
+from ecm.settings import LinkSettings
+from ecm.upstream.connector import LinkFactory, link_service
+from ecm.upstream.table import ConnectionTable
+from testkit.in_memory import PLAIN, Transport
+from testkit.logs import lines
+from tests.unit.upstream.test_link import HELLO
+
+
+@implementer(IStreamClientEndpoint)
+class Endpoint:
+    """Connects in memory, or refuses, as the test says."""
+
+    refuses = False
+
+    def __init__(self) -> None:
+        self.connections: list[IProtocol] = []
+        self.attempts = 0
+
+    @property
+    def transport(self) -> Transport:
+        return self.connections[-1].transport  # type: ignore[attr-defined,no-any-return]
+
+    def hang_up(self) -> None:
+        self.fail(ConnectionDone())
+
+    def fail(self, why: Exception) -> None:
+        self.transport.connected = False
+        self.connections[-1].connectionLost(Failure(why))
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
+        self.attempts += 1
+        if self.refuses:
+            return fail(ConnectionRefusedError())
+        protocol = protocolFactory.buildProtocol(None)  # type: ignore[arg-type]
+        assert protocol is not None
+        transport = Transport(Clock())
+        transport.protocol = protocol
+        protocol.makeConnection(transport)
+        self.connections.append(protocol)
+        connected: Deferred[IProtocol] = Deferred()
+        connected.callback(protocol)
+        return connected
+
+
+class LinkServiceTestCase(TestCase):
+    def setUp(self) -> None:
+        self.log = EventLoggingObserver.createWithCleanup(self, globalLogPublisher)
+        self.clock = Clock()
+        self.endpoint = Endpoint()
+        self.table = ConnectionTable(1, 10)
+
+    def start(self, settings: LinkSettings = PLAIN) -> None:
+        links = LinkFactory(self.table, EcmClock(self.clock, self.clock.seconds), settings)
+        self.service = link_service(self.endpoint, "tcp:test", links, self.clock)
+        self.service.startService()
+        self.addCleanup(self.service.stopService)
+
+    def wait_for_attempt(self) -> float:
+        """Move the clock until the next attempt, and return the seconds that this took."""
+        before, attempts = self.clock.seconds(), self.endpoint.attempts
+        while self.endpoint.attempts == attempts:
+            self.clock.advance(0.01)
+        return self.clock.seconds() - before
+
+
+class LinkServiceTests(LinkServiceTestCase):
+    def test_the_link_comes_up_and_comes_back(self) -> None:
+        self.start()
+        self.assertTrue(self.table.linked)
+        self.endpoint.hang_up()
+        self.assertFalse(self.table.linked)
+        self.wait_for_attempt()
+        self.assertTrue(self.table.linked)
+
+    def test_pauses_grow_up_to_their_limit(self) -> None:
+        self.endpoint.refuses = True
+        self.start()
+        pauses = [self.wait_for_attempt() for _ in range(20)]
+        self.assertLess(pauses[0], 1)
+        for pause in pauses[10:]:
+            self.assertGreaterEqual(pause, limits.RECONNECT_LAST)
+            self.assertLess(pause, limits.RECONNECT_LAST + limits.RECONNECT_JITTER + 0.02)
+        self.assertGreater(len(set(pauses[10:])), 1, "there is no jitter")
+
+    def test_why_there_is_no_link_is_logged_once(self) -> None:
+        self.endpoint.refuses = True
+        self.start()
+        self.wait_for_attempt()
+        [line] = lines(self.log, "ecm.upstream.connector")
+        self.assertIn("no link to ejabberd at tcp:test", line)
+        self.assertIn("Connection was refused", line)
+        self.endpoint.refuses = False
+        self.wait_for_attempt()
+        self.endpoint.refuses = True
+        self.endpoint.hang_up()
+        self.wait_for_attempt()
+        said = [
+            line for line in lines(self.log, "ecm.upstream.connector") if line.startswith("no link")
+        ]
+        self.assertEqual(len(said), 2)
+
+
+class HelloTests(LinkServiceTestCase):
+    """What becomes of links that are not up at once."""
+
+    def test_there_is_none_before_hello_is_answered(self) -> None:
+        self.start(LinkSettings())
+        self.assertFalse(self.table.linked)
+        self.endpoint.connections[0].dataReceived(HELLO)
+        self.assertTrue(self.table.linked)
+        self.endpoint.hang_up()
+        self.wait_for_attempt()
+        self.assertFalse(self.table.linked)
+        self.assertIn(b"|hello version=1", self.endpoint.transport.value())
+
+    def test_what_hangs_up_on_hello_gets_no_other_link(self) -> None:
+        self.start(LinkSettings())
+        for _ in range(5):
+            self.assertIn(b"|hello version=1", self.endpoint.transport.value())
+            self.endpoint.hang_up()
+            self.wait_for_attempt()
+        self.assertFalse(self.table.linked)
+        [line] = lines(self.log, "ecm.upstream.connector")
+        self.assertIn("it closes the link and does not answer hello; is that a mod_ecm?", line)
+
+    def test_pauses_grow_against_one_that_accepts_and_hangs_up(self) -> None:
+        self.start(LinkSettings())
+        pauses = []
+        for _ in range(10):
+            self.endpoint.hang_up()
+            pauses.append(self.wait_for_attempt())
+        self.assertGreaterEqual(pauses[-1], limits.RECONNECT_LAST)
+
+    def test_why_it_is_refused_is_logged_once_with_the_address(self) -> None:
+        self.start(LinkSettings())
+        for _ in range(3):
+            self.endpoint.connections[-1].dataReceived(HELLO.replace(b"version=1", b"version=7"))
+            self.wait_for_attempt()
+        [line] = lines(self.log, "ecm.upstream.connector")
+        self.assertIn("no link to ejabberd at tcp:test, clients are answered 503: ", line)
+        self.assertIn("ecm speaks 1, ejabberd speaks 7", line)
+
+    def test_it_stops_in_the_middle(self) -> None:
+        self.start(LinkSettings())
+        self.successResultOf(self.service.stopService())
+        self.assertTrue(self.endpoint.transport.aborted)
+        self.assertEqual(lines(self.log, "ecm.upstream.connector"), [])
+
+    def test_why_a_connection_fails_is_logged_once(self) -> None:
+        self.start(LinkSettings())
+        for _ in range(5):
+            self.endpoint.fail(Error([("SSL routines", "", "certificate verify failed")]))
+            self.wait_for_attempt()
+        self.assertFalse(self.table.linked)
+        self.assertIn(b"|hello version=1", self.endpoint.transport.value())
+        [line] = lines(self.log, "ecm.upstream.connector")
+        self.assertIn("certificate verify failed", line)
