@@ -14,7 +14,7 @@
 %% bounced.
 %%
 %% Of a request that has come, only the start tag has been read: its RID has to be in the window. What
-%% is in it is read when its turn comes (ecm_bosh_turn).
+%% is in it is read when its turn comes (ecm_bosh_sequence).
 
 -module(ecm_bosh).
 
@@ -199,7 +199,7 @@ awake([Session]) -> Session.
 -spec received(ecm_bosh_window:request(), ecm_bosh_window:holder(), ms(), session()) -> session().
 received(Body, {{_, _, Limit}, _} = Holder, Now, Session) ->
     #session{phase = Phase, requests = Requests, keys = Keys} = Session,
-    case {Phase, ecm_bosh_repetition:found(Body, Limit, Requests, Keys)} of
+    case {Phase, ecm_bosh_sequence:find(Body, Limit, Requests, Keys)} of
         {{ended, _}, {answered, Answer}} -> tell(Holder, Answer, Session);
         {{ended, Condition}, _} -> tell(Holder, terminate(Condition, [], Session), Session);
         {_, new} -> added(Body, Holder, Now, Session);
@@ -230,7 +230,7 @@ added(Body, Holder, Now, #session{requests = Requests, agreement = Agreement} = 
 in_order(_, #session{phase = {ended, _}} = Session) ->
     Session;
 in_order(Now, #session{requests = Requests, keys = Keys} = Session) ->
-    case ecm_bosh_turn:next(Now, Requests, Keys) of
+    case ecm_bosh_sequence:next(Now, Requests, Keys) of
         {ok, Body, Left, Next} ->
             in_order(Now, take(Body, Now, Session#session{requests = Left, keys = Next}));
         {fault, Condition, Holder, Left} ->

@@ -284,5 +284,5 @@ read_els(_, _, _) ->
 el(#xmlel{} = El) ->
     [El];
 el({xmlcdata, Text}) ->
-    ecm_xml:skip_space(Text) =:= <<>> orelse throw('text-between-stanzas'),
+    ecm_xml_text:skip_space(Text) =:= <<>> orelse throw('text-between-stanzas'),
     [].

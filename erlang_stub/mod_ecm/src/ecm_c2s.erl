@@ -172,7 +172,7 @@ say_farewell(#bosh{session = Session, nonce = Nonce, content = Content}) ->
     case ecm_bosh:last_word(Session) of
         {Answer, Milliseconds} ->
             {Status, Body} = ecm_bosh_answer:content(Answer),
-            ecm_c2s_farewell:leave(Nonce, ecm_link_content:head(Status, Content), Body, Milliseconds);
+            ecm_c2s_farewell:leave(Nonce, ecm_link_answer:head(Status, Content), Body, Milliseconds);
         none ->
             ok
     end.
@@ -201,7 +201,7 @@ message({open, Asked, Exchange, Key, #{session := Limits} = Options}) ->
     _ = process_flag(min_heap_size, ?AWAKE),
     Nonce = erlang:unique_integer([positive]) band 16#FFFFFFFF,
     Sid = ecm_sid:make(Key, self(), Nonce),
-    Content = ecm_link_content:asked(Body),
+    Content = ecm_link_answer:content_type(maps:get(content, Body, none)),
     case ecm_bosh:new(Body, Exchange, Sid, Limits, now_ms()) of
         {error, {Status, Answer}} ->
             answer(Exchange, Status, Answer, Content),
@@ -312,7 +312,7 @@ most_elements() ->
 
 -spec answer(exchange(), ecm_bosh_answer:status(), iodata(), Content :: binary() | none) -> ok.
 answer({Writer, Id, _}, Status, Body, Content) ->
-    ecm_link_writer:answer(Writer, Id, ecm_link_content:head(Status, Content), iolist_to_binary(Body)).
+    ecm_link_writer:answer(Writer, Id, ecm_link_answer:head(Status, Content), iolist_to_binary(Body)).
 
 -spec start_stream(Server :: binary(), Lang :: binary()) -> ok.
 start_stream(Server, Lang) ->

@@ -77,7 +77,7 @@ log_and_route(Envelope, Bytes, Limit) ->
     ?WARNING_MSG("ECM session: a stanza of ~B bytes is too long for its client, who is sent ~ts in "
                  "its place. At most ~B bytes can be sent: raise max_packet here and in ECM, or "
                  "max_stanza_to_client",
-                 [Bytes, ecm_escape:escape(logged(Envelope)), Limit]),
+                 [Bytes, ecm_peer:escape(logged(Envelope)), Limit]),
     try xmpp:decode(fxml_stream:parse_element(Envelope), <<"jabber:client">>, [ignore_els]) of
         Stanza -> route(Stanza, is_bounced(Stanza))
     catch

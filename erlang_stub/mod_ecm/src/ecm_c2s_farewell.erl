@@ -32,7 +32,7 @@ start() ->
 
 %% @doc Lets the clients of the calling session, which has this nonce, be told this from now on, for
 %% so many milliseconds. Without it they are told that there is no such session.
--spec leave(ecm_sid:nonce(), ecm_link_content:head(), Body :: binary(), Milliseconds :: pos_integer()) ->
+-spec leave(ecm_sid:nonce(), ecm_link_answer:head(), Body :: binary(), Milliseconds :: pos_integer()) ->
     ok.
 leave(Nonce, Head, Body, Milliseconds) ->
     case ets:info(?MODULE, size) of

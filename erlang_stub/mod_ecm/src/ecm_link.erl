@@ -203,7 +203,7 @@ packets(_, _, Link) ->
 -spec fault(ecm_link_packet:reason(), First :: binary(), #link{}) -> #link{}.
 fault(Reason, First, #link{dialogue = Dialogue, end_text = none} = Link) ->
     #link{end_text = Text} = Ended = act(ecm_link_connection:fault(Reason, Dialogue), Link),
-    Ended#link{end_text = [Text, "; received \"", ecm_escape:escape(First), $"]};
+    Ended#link{end_text = [Text, "; received \"", ecm_peer:escape(First), $"]};
 fault(_, _, Link) ->
     Link.
 
@@ -237,12 +237,12 @@ event({close, Text}, #link{writer = Writer} = Link) ->
 -spec up(plain | ecm_link_hello:agreement(), #link{}) -> #link{}.
 up(plain, #link{options = #{dialogue := #{max_packet := MaxPacket}}} = Link) ->
     ?INFO_MSG("ECM link from ~ts is up: plain", [name(Link)]),
-    set_form(plain, ecm_link_content:longest_body(MaxPacket), 0, Link);
+    set_form(plain, ecm_link_answer:max_body(MaxPacket), 0, Link);
 up(#{version := Version, instance := Instance} = Agreed, #link{options = Options} = Link) ->
     ?INFO_MSG("ECM link from ~ts is up: typed, version ~B, instance ~ts",
-              [name(Link), Version, ecm_escape:escape(Instance)]),
+              [name(Link), Version, ecm_peer:escape(Instance)]),
     #{dialogue := #{max_packet := Packet, max_content := Content}} = Options,
-    set_form(typed, ecm_link_content:longest_body(min(Packet, maps:get(max_packet, Agreed))),
+    set_form(typed, ecm_link_answer:max_body(min(Packet, maps:get(max_packet, Agreed))),
              min(Content, maps:get(max_content, Agreed)), Link#link{instance = Instance}).
 
 %% Bytes of the body of an answer: in one packet, and in parts.

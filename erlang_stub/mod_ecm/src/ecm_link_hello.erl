@@ -66,8 +66,8 @@ own(Hello, #{instance := Instance, max_packet := MaxPacket, nonce := Nonce} = Op
 %% @doc Returns whether this is the proof of ECM.
 -spec is_proven(Proof :: binary(), hello(), ecm_link_connection:options()) -> boolean().
 is_proven(Proof, Hello, Options) ->
-    ecm_link_proof:is_proof(Proof, proof(ecm, Hello, Options)).
+    ecm_link_auth:verify(Proof, proof(ecm, Hello, Options)).
 
 -spec proof(ecm_link_message:side(), hello(), ecm_link_connection:options()) -> binary().
 proof(Role, #{<<"nonce">> := OfEcm}, #{secret := Secret, nonce := OfEjabberd}) ->
-    ecm_link_proof:proof(Secret, Role, OfEcm, OfEjabberd).
+    ecm_link_auth:response(Secret, Role, OfEcm, OfEjabberd).

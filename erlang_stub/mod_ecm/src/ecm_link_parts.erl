@@ -22,7 +22,7 @@
 %% at most, and a link is given up at twice as much.
 -define(MOST, 134217728).
 
--record(answer, {id :: ecm_link_packet:id(), head :: ecm_link_content:head(), rest :: binary()}).
+-record(answer, {id :: ecm_link_packet:id(), head :: ecm_link_answer:head(), rest :: binary()}).
 
 %% `bytes' are those of all that is there.
 -record(parts, {size :: pos_integer(),
@@ -43,7 +43,7 @@ is_empty(#parts{under_way = UnderWay}) ->
 
 %% @doc Adds an answer, if there is room. Its parts are pieces of `Body', which is not copied before they
 %% are sent.
--spec add(ecm_link_packet:id(), ecm_link_content:head(), Body :: binary(), parts()) -> {ok, parts()} | full.
+-spec add(ecm_link_packet:id(), ecm_link_answer:head(), Body :: binary(), parts()) -> {ok, parts()} | full.
 add(_, _, _, #parts{bytes = Bytes}) when Bytes > ?MOST ->
     full;
 add(Id, Head, Body, #parts{waiting = Waiting, bytes = Bytes} = Parts) ->
@@ -81,6 +81,6 @@ round(#parts{size = Size, under_way = UnderWay, bytes = Bytes} = Parts) ->
 -spec step(#answer{}, pos_integer()) -> {Packet :: iolist(), Bytes :: pos_integer(), #answer{} | done}.
 step(#answer{id = Id, rest = Rest} = Answer, Size) when byte_size(Rest) > Size ->
     <<Part:Size/binary, Left/binary>> = Rest,
-    {ecm_link_packet:encode(Id, ecm_link_content:part(Part)), Size, Answer#answer{rest = Left}};
+    {ecm_link_packet:encode(Id, ecm_link_answer:part(Part)), Size, Answer#answer{rest = Left}};
 step(#answer{id = Id, head = Head, rest = Last}, _) ->
-    {ecm_link_packet:encode(Id, ecm_link_content:answer(typed, Head, Last)), byte_size(Last), done}.
+    {ecm_link_packet:encode(Id, ecm_link_answer:encode(typed, Head, Last)), byte_size(Last), done}.

@@ -57,7 +57,7 @@ up(#writer{pid = Pid}, Link) ->
     ok.
 
 %% @doc Hands over the answer to the request on a connection. A binary, so that nothing is copied.
--spec answer(pid(), ecm_link_packet:id(), ecm_link_content:head(), Body :: binary()) -> ok.
+-spec answer(pid(), ecm_link_packet:id(), ecm_link_answer:head(), Body :: binary()) -> ok.
 answer(Pid, Id, Head, Body) ->
     Pid ! {answer, Id, Head, Body},
     ok.
@@ -205,7 +205,7 @@ count(Packet, Items, Waiting) ->
     counters:add(Waiting, 1, byte_size(Packet)),
     add(Packet, Items).
 
--spec answered(ecm_link_packet:id(), ecm_link_content:head(), binary(), items(), counters:counters_ref(),
+-spec answered(ecm_link_packet:id(), ecm_link_answer:head(), binary(), items(), counters:counters_ref(),
                link()) -> items().
 answered(Id, Head, Body, Items, Waiting, Link) ->
     case byte_size(Body) > ?LONG andalso counters:get(Waiting, 1) > ?MOST of
@@ -213,11 +213,11 @@ answered(Id, Head, Body, Items, Waiting, Link) ->
         false -> answer(Id, Head, Body, Items, Waiting, Link)
     end.
 
--spec answer(ecm_link_packet:id(), ecm_link_content:head(), binary(), items(), counters:counters_ref(),
+-spec answer(ecm_link_packet:id(), ecm_link_answer:head(), binary(), items(), counters:counters_ref(),
              link()) -> items().
 answer(Id, Head, Body, Items, Waiting, #{form := Form, in_packet := InPacket})
   when byte_size(Body) =< InPacket ->
-    Content = ecm_link_content:answer(Form, Head, Body),
+    Content = ecm_link_answer:encode(Form, Head, Body),
     count(iolist_to_binary(ecm_link_packet:encode(Id, Content)), Items, Waiting);
 answer(Id, Head, Body, #items{parts = Parts} = Items, Waiting, #{longest := Longest} = Link)
   when byte_size(Body) =< Longest ->
@@ -267,7 +267,7 @@ dropped(Id, #{peer := Peer} = Link) ->
 %% Says that there will be no answer; on a plain link only an answer can say that.
 -spec none(ecm_link_packet:id(), Plain :: binary(), link()) -> Packet :: binary().
 none(Id, _, #{form := typed}) ->
-    iolist_to_binary(ecm_link_packet:encode(Id, ecm_link_content:dropped()));
+    iolist_to_binary(ecm_link_packet:encode(Id, ecm_link_answer:none()));
 none(Id, Plain, #{form := plain}) ->
     iolist_to_binary(ecm_link_packet:encode(Id, Plain)).
 

@@ -1,10 +1,10 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc An end of a connection: its address and port. Pure.
+%% @doc The peer of a connection: its address, and what the log shows of it. Pure.
 
 -module(ecm_peer).
 
--export([address/1, is_local/1, name/1]).
+-export([address/1, escape/1, is_local/1, name/1]).
 -export_type([address/0, peer/0]).
 
 %% As inet:peername/1 and inet:sockname/1 tell it; `local' for a UNIX socket.
@@ -12,7 +12,7 @@
 
 -type address() :: {inet:ip_address(), inet:port_number()}.
 
-%% @doc Returns an IP address for a peer, as ejabberd takes it for granted that a session has one.
+%% @doc Returns an IP address for a peer: ejabberd expects each session to have one.
 -spec address(peer()) -> address().
 address({local, _}) -> {{127, 0, 0, 1}, 0};
 address(Peer) -> Peer.
@@ -22,6 +22,17 @@ address(Peer) -> Peer.
 name({local, _}) -> "a UNIX socket";
 name({{_, _, _, _} = Address, Port}) -> io_lib:format("~s:~B", [inet:ntoa(Address), Port]);
 name({Address, Port}) -> io_lib:format("[~s]:~B", [inet:ntoa(Address), Port]).
+
+%% @doc Returns bytes that came from a peer as printable ASCII without quotation marks.
+-spec escape(binary()) -> io_lib:chars().
+escape(Bytes) ->
+    [escape_byte(Byte) || <<Byte>> <= Bytes].
+
+-spec escape_byte(byte()) -> byte() | io_lib:chars().
+escape_byte($") -> "\\\"";
+escape_byte($\\) -> "\\\\";
+escape_byte(Byte) when Byte >= $\s, Byte =< $~ -> Byte;
+escape_byte(Byte) -> io_lib:format("\\x~2.16.0b", [Byte]).
 
 %% @doc Returns whether only this machine can connect to this address (RFC 6890).
 -spec is_local(peer()) -> boolean().

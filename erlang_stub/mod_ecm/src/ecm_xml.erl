@@ -12,7 +12,7 @@
 
 -module(ecm_xml).
 
--export([content/2, end_of_document/1, read/1, root/1, skip_space/1]).
+-export([content/2, end_of_document/1, read/1, root/1]).
 -export_type([attribute/0, content/0, element/0, fault/0]).
 
 -type fault() :: 'not-xml' | 'forbidden-markup' | 'other-encoding' | 'too-deep'.
@@ -69,7 +69,7 @@ read(<<$<, Tag/binary>>) ->
 end_of_document(<<>>) ->
     ok;
 end_of_document(Bytes) ->
-    case skip_space(Bytes) of
+    case ecm_xml_text:skip_space(Bytes) of
         <<>> -> ok;
         Rest -> throw(misplaced(Rest))
     end.
@@ -142,7 +142,8 @@ behind(Name, End) ->
     Size = byte_size(Name),
     case End of
         <<Name:Size/binary, $>, Rest/binary>> -> Rest;
-        <<Name:Size/binary, Byte, Rest/binary>> when ?IS_SPACE(Byte) -> closed(skip_space(Rest));
+        <<Name:Size/binary, Byte, Rest/binary>> when ?IS_SPACE(Byte) ->
+            closed(ecm_xml_text:skip_space(Rest));
         _ -> throw('not-xml')
     end.
 
@@ -187,8 +188,8 @@ equals(<<$=, Quote, _/binary>> = Bytes) when ?IS_QUOTE(Quote) ->
     <<_, Rest/binary>> = Bytes,
     Rest;
 equals(Bytes) ->
-    case skip_space(Bytes) of
-        <<$=, Rest/binary>> -> skip_space(Rest);
+    case ecm_xml_text:skip_space(Bytes) of
+        <<$=, Rest/binary>> -> ecm_xml_text:skip_space(Rest);
         _ -> throw('not-xml')
     end.
 
@@ -205,11 +206,6 @@ unique(Attributes, Count) when Count > ?FEW ->
 unique([{Name, _} | Attributes], _) ->
     lists:keymember(Name, 1, Attributes) andalso throw('not-xml'),
     unique(Attributes).
-
-%% @doc Returns what follows the white space.
--spec skip_space(binary()) -> Rest :: binary().
-skip_space(<<Byte, Rest/binary>>) when ?IS_SPACE(Byte) -> skip_space(Rest);
-skip_space(Rest) -> Rest.
 
 -spec name(binary(), names()) -> {Name :: binary(), Rest :: binary()}.
 name(<<First, _/binary>> = Bytes, Names) when ?IS_LETTER(First) ->

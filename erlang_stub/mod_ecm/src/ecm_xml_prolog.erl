@@ -44,7 +44,7 @@ declaration(Bytes) ->
 
 -spec misc(binary(), fault() | none) -> {Rest :: binary(), fault() | none}.
 misc(Bytes, Fault) ->
-    case ecm_xml:skip_space(Bytes) of
+    case ecm_xml_text:skip_space(Bytes) of
         <<"<!--", Rest/binary>> -> misc(behind(<<"-->">>, Rest), 'forbidden-markup');
         <<"<?", Rest/binary>> -> misc(behind(<<"?>">>, Rest), 'forbidden-markup');
         <<"<!", _/binary>> -> throw('forbidden-markup');

@@ -5,8 +5,10 @@
 
 -module(ecm_xml_text).
 
--export([read/1, value/1]).
+-export([read/1, skip_space/1, value/1]).
 
+-define(IS_SPACE(Byte),
+        (Byte =:= $\s orelse Byte =:= $\n orelse Byte =:= $\t orelse Byte =:= $\r)).
 -define(IS_QUOTE(Byte), (Byte =:= $' orelse Byte =:= $")).
 
 %% XML 1.0, section 2.2. Where UTF-8 is read there are no surrogates.
@@ -15,6 +17,11 @@
 -define(IS_SURROGATE(Character), (Character >= 16#D800 andalso Character =< 16#DFFF)).
 
 -define(LAST_CHARACTER, 16#10FFFF).
+
+%% @doc Returns what follows leading white space.
+-spec skip_space(binary()) -> Rest :: binary().
+skip_space(<<Byte, Rest/binary>>) when ?IS_SPACE(Byte) -> skip_space(Rest);
+skip_space(Rest) -> Rest.
 
 %% @doc Reads text until the next tag, or other markup. It is no part of `Bytes'.
 -spec read(binary()) -> {Text :: binary(), Rest :: binary()}.

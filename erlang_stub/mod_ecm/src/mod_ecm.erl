@@ -95,7 +95,7 @@ with_secret(Name, Opts) ->
             refuse(Name, Text)
     end.
 
--spec say(ecm_link_auth:state(), file:filename_all()) -> ok.
+-spec say(ecm_link_secret_file:state(), file:filename_all()) -> ok.
 say(kept, _) ->
     ok;
 say(made, Path) ->
@@ -127,10 +127,10 @@ start_tls(false) ->
     ok.
 
 -spec read_secret(file:filename_all() | undefined, auto | typed | plain) ->
-    none | {ok, binary(), ecm_link_auth:state()} | {error, unicode:chardata()}.
+    none | {ok, binary(), ecm_link_secret_file:state()} | {error, unicode:chardata()}.
 read_secret(undefined, _) -> none;
 read_secret(_, plain) -> {error, "'protocol: plain' has no secret, leave out 'secret_file'"};
-read_secret(Path, _) -> ecm_link_auth:read(Path).
+read_secret(Path, _) -> ecm_link_secret_file:read(Path).
 
 %% A UNIX socket has its rights instead.
 -spec warn_of_everyone(ecm_peer:peer()) -> ok.

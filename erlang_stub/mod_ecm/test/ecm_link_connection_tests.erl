@@ -45,12 +45,12 @@ replay_step(#{<<"content">> := <<"drain">>}, {[], Events, Dialogue}) ->
     {[{send, 0, <<"drain">>}], Next} = play([drain], Dialogue),
     {[], Events, Next};
 replay_step(#{<<"content">> := <<"part\n", Part/binary>>}, {[], Events, Dialogue}) ->
-    ?assertEqual(<<"part\n", Part/binary>>, iolist_to_binary(ecm_link_content:part(Part))),
+    ?assertEqual(<<"part\n", Part/binary>>, iolist_to_binary(ecm_link_answer:part(Part))),
     {[], Events, Dialogue};
 replay_step(#{<<"content">> := <<"answer 200\n", Body/binary>>, <<"id">> := Id},
             {[], Events, Dialogue}) ->
     ?assertEqual(<<"answer 200\n", Body/binary>>,
-                 iolist_to_binary(ecm_link_content:answer(typed, 200, Body))),
+                 iolist_to_binary(ecm_link_answer:encode(typed, 200, Body))),
     ?assert(lists:keymember(binary_to_integer(Id), 2, Events)),
     {[], Events, Dialogue};
 replay_step(#{<<"id">> := Id, <<"content">> := Content}, {[Sent | Rest], Events, Dialogue}) ->
@@ -126,17 +126,6 @@ a_plain_link_carries_everything_test() ->
                         plain())).
 
 %% The secret.
-
-proofs_test_() ->
-    [?_assertEqual(maps:get(atom_to_binary(Role), Vector),
-                   ecm_link_proof:proof(maps:get(<<"secret">>, Vector), Role, OfEcm, OfEjabberd))
-     || #{<<"nonces">> := #{<<"ecm">> := OfEcm, <<"ejabberd">> := OfEjabberd}} = Vector
-            <- maps:get(<<"proofs">>, ecm_vectors:read("typed.json")),
-        Role <- [ecm, ejabberd]].
-
-is_proof_test_() ->
-    [?_assertEqual(Expected, ecm_link_proof:is_proof(Given, <<"abc">>))
-     || {Given, Expected} <- [{<<"abc">>, true}, {<<"abd">>, false}, {<<"ab">>, false}]].
 
 %% ECM's comes after mod_ecm's, and before anything for a client.
 a_link_with_a_secret_test_() ->

@@ -49,7 +49,7 @@ client(_, Client) -> {200, iolist_to_binary(ecm_peer:name(Client))}.
 %% That of hello, or our own.
 the_smaller_limit_holds_for_answers_test() ->
     {{Peer, _}, _} = Opened = typed(#{request => answers(fun sized/2)}),
-    Longest = ecm_link_content:longest_body(4096),
+    Longest = ecm_link_answer:max_body(4096),
     send(Opened, 7, ["request\n", integer_to_binary(Longest)]),
     ?assertEqual({7, answer(Longest)}, receive_content(Peer)),
     send(Opened, 7, ["request\n", integer_to_binary(Longest + 1)]),

@@ -10,6 +10,13 @@ name_test_() ->
                          {{{16#2001, 16#db8, 0, 0, 0, 0, 0, 1}, 5290}, "[2001:db8::1]:5290"},
                          {{local, <<>>}, "a UNIX socket"}]].
 
+escape_test_() ->
+    [?_assertEqual(Escaped, lists:flatten(ecm_peer:escape(Bytes)))
+     || {Bytes, Escaped} <- [{<<>>, ""},
+                             {<<"web1:4711 ~">>, "web1:4711 ~"},
+                             {<<"\"\\">>, "\\\"\\\\"},
+                             {<<0, $\r, $\n, 127, 255>>, "\\x00\\x0d\\x0a\\x7f\\xff"}]].
+
 is_local_test_() ->
     [?_assertEqual(Local, ecm_peer:is_local(Peer))
      || {Peer, Local} <- [{{local, <<"/run/ecm.sock">>}, true},

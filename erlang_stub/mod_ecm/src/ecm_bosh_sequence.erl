@@ -1,16 +1,40 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc The request whose turn it is (XEP-0124, section 14.2): only now its key is looked at, and then
-%% what is in it. Pure.
+%% @doc The place of a request in its session, by its RID and its key: new or repeated (XEP-0124,
+%% section 14.3), and whose turn it is (14.2). Pure.
 %%
-%% The key comes first, as what is wrong with the rest of a request is its sender's fault only if
-%% that has the key. And as nothing is read before, nobody can have anything read that is not wanted.
+%% A key is checked when the turn of its request comes, and before the stanzas are read: an error in
+%% them is the client's fault only if the client has sent them. And nobody without the key can make
+%% the server parse anything.
 
--module(ecm_bosh_turn).
+-module(ecm_bosh_sequence).
 
--export([next/3]).
+-export([find/4, next/3]).
 
-%% @doc Returns the next request, and the requests and keys after it, if it has come and its time, too.
+%% @doc Returns what has become of the request that this is or repeats. A repeated request must show the
+%% key that it had, a new one shows the right one when its turn comes (section 15.4). An answer that
+%% went over another link may be longer than the `Limit' of this one: then it is not available.
+-spec find(ecm_bosh_window:request(), Limit :: pos_integer(), ecm_bosh_window:requests(),
+           ecm_bosh_keys:keys()) ->
+    new | early | open | {answered, ecm_bosh_answer:answer()} | {fault, Condition :: binary()}.
+find(#{rid := Rid} = Body, Limit, Requests, Keys) ->
+    Back = ecm_bosh_window:last(Requests) - Rid,
+    HasKey = Back < 0 orelse ecm_bosh_keys:repeated(Back, Body, Keys),
+    case HasKey andalso ecm_bosh_window:find(Body, Requests) of
+        false -> {fault, <<"item-not-found">>};
+        forgotten -> {fault, <<"item-not-found">>};
+        {answered, Answer} -> available(ecm_bosh_answer:fits(Answer, Limit), Answer);
+        Found -> Found
+    end;
+find(_, _, _, _) ->
+    {fault, <<"bad-request">>}.
+
+-spec available(Fits :: boolean(), ecm_bosh_answer:answer()) ->
+    {answered, ecm_bosh_answer:answer()} | {fault, Condition :: binary()}.
+available(true, Answer) -> {answered, Answer};
+available(false, _) -> {fault, <<"item-not-found">>}.
+
+%% @doc Returns the next request in order, and the window and keys after it, if it has come and is due.
 %% With a fault, its holder is told of it, and holds nothing any more.
 -spec next(Now :: integer(), ecm_bosh_window:requests(), ecm_bosh_keys:keys()) ->
     {ok, ecm_bosh_body:body(), ecm_bosh_window:requests(), ecm_bosh_keys:keys()} |
