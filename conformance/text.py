@@ -1,6 +1,6 @@
 """What is shown to people, of what a server has said."""
 
-_LONGEST = 2000  # characters of a line
+_MAX_LINE = 2000  # characters of a line
 
 
 def printable(text: str) -> str:
@@ -9,5 +9,5 @@ def printable(text: str) -> str:
 
 
 def _line(line: str) -> str:
-    shown = line if len(line) <= _LONGEST else f"{line[:_LONGEST]} […]"
+    shown = line if len(line) <= _MAX_LINE else f"{line[:_MAX_LINE]} […]"
     return "".join(one if one.isprintable() or one == "\t" else "\ufffd" for one in shown)

@@ -1,7 +1,7 @@
 """What ends ECM before it has begun."""
 
 
-class CannotStart(SystemExit, Exception):
+class StartupError(SystemExit, Exception):
     """Ends twistd with one line and status 1.
 
     Twistd in the foreground shows a traceback of everything but SystemExit; as a daemon it tells

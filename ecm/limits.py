@@ -35,9 +35,9 @@ PARKED_FIELD_SIZE: Final = 128
 
 # Seconds between attempts to reach ejabberd: the first, the factor by which they grow, the last.
 # The last is short, because people are waiting, and one link costs ejabberd nothing.
-RECONNECT_FIRST: Final = 0.25
+RECONNECT_DELAY_MIN: Final = 0.25
 RECONNECT_FACTOR: Final = 1.6
-RECONNECT_LAST: Final = 5.0
+RECONNECT_DELAY_MAX: Final = 5.0
 
 # Seconds, at most, that are added to each pause at random, so that many front ends do not all come
 # back in the same moment.
@@ -61,22 +61,22 @@ PING_INTERVAL: Final = 10
 
 # Seconds without a byte from ejabberd after which the link is given up. Three pings, and still less
 # than the minute after which most clients give up on a request.
-DEAD_TIME: Final = 30
+LINK_TIMEOUT: Final = 30
 
 # Pings within a second that are answered. A side needs one in some seconds.
 MAX_PINGS: Final = 100
 
 # Bytes of a link's secret. Less could be guessed from one proof.
-LEAST_SECRET: Final = 16
+MIN_SECRET: Final = 16
 
 # Requests.
 
 # Bytes of a request's target and headers. Browsers send 0.5-1 kB and cookies of at most 4 kB each;
 # Apache takes 8 kB a line, nginx 32 kB in all, Node.js 16 kB in all.
-MAX_HEAD: Final = 16 * 1024
+MAX_HEADER_SIZE: Final = 16 * 1024
 
 # Header fields of a request. Browsers send about 15, proxies add some; Apache takes 100.
-MAX_FIELDS: Final = 64
+MAX_HEADERS: Final = 64
 
 # Bytes of a request's body. ejabberd takes stanzas of 256 kB at most as Debian configures it, and
 # nginx bodies of 1 MB.
@@ -88,8 +88,8 @@ TRUNCATED_BODY: Final = 4 * 1024
 
 # Bytes of memory for the heads of requests that are remembered, and the bytes of each, at most. A
 # few hundred are in use at a time, one for each kind of browser and length of body, of 3 kB each.
-MAX_KNOWN_HEADS: Final = 4 * 1024 * 1024
-MAX_KNOWN_HEAD: Final = 2 * 1024
+MAX_CACHED_HEADS: Final = 4 * 1024 * 1024
+MAX_CACHED_HEAD: Final = 2 * 1024
 
 # Requests of one connection that are in flight. BOSH clients have two, or three while they end a
 # session; a client that pipelines more waits.
@@ -108,7 +108,7 @@ MAX_UNSENT: Final = 64 * 1024
 # those who do nothing wrong, but take some long answers.
 MAX_BUFFERED: Final = 0
 BUFFERED_PART: Final = 4
-LEAST_BUFFERED: Final = 64 * 1024 * 1024
+MIN_BUFFERED: Final = 64 * 1024 * 1024
 
 # The same for all workers, where the kernel does not say how much is free.
 BUFFERED_WITHOUT_MEMINFO: Final = 256 * 1024 * 1024
@@ -150,26 +150,26 @@ BACKLOG: Final = 4096
 
 # Connections beyond the limit that are told so, another quarter; what comes on top of these is cut
 # at once.
-MAX_REFUSED: Final = RESERVED_FILES // 4
+MAX_REJECTED: Final = RESERVED_FILES // 4
 
 # Seconds that a connection has to have been idle before it makes way for another, when there are as
 # many as there may be. The first request of a new one is on its way, and takes a second at most.
-LEAST_IDLE: Final = 2
+MIN_IDLE: Final = 2
 
 # Connections from one address. 0 is no limit: an office or a mobile carrier shares an address.
 MAX_CONNECTIONS_PER_ADDRESS: Final = 0
 
 # Seconds for the head of a request, from its first byte, and for a TLS handshake. nginx gives 60,
 # HAProxy's examples 10.
-HEAD_TIMEOUT: Final = 10
+HEADER_TIMEOUT: Final = 10
 
 # Seconds for the body of a request, from the end of its head: 256 kB at 70 kbit/s.
 BODY_TIMEOUT: Final = 30
 
 # Seconds in which a client has to take what it is sent, before the connection is cut; the same
 # again for each 64 kB, for what is slower than 20 kbit/s is of no use for a chat.
-TAKE_TIMEOUT: Final = 30
-TAKE_SIZE: Final = 64 * 1024
+SEND_TIMEOUT: Final = 30
+SEND_SIZE: Final = 64 * 1024
 
 # Seconds that a connection may be idle between requests. Browsers close theirs after 60 to 300;
 # nginx waits 75.
@@ -177,7 +177,7 @@ IDLE_TIMEOUT: Final = 75
 
 # Seconds in which a client that has closed its end may be answered. It looks the same as one that
 # has gone, and of that ejabberd has to hear soon, lest it answers a request behind which is nobody.
-LEAVING_TIMEOUT: Final = 2
+HALF_CLOSE_TIMEOUT: Final = 2
 
 # Bytes of a PROXY header. Its addresses are 52 bytes at most; the rest is for extensions, of which
 # certificates are the longest. HAProxy's specification wants 536 bytes to be taken.
@@ -187,7 +187,7 @@ MAX_PROXY_HEADER: Final = 4 * 1024
 DRAIN_TIMEOUT: Final = 20
 
 # Seconds from the last answer to the end of the connection, at most, when ECM stops.
-LAST_WORDS: Final = 2
+CLOSE_TIMEOUT: Final = 2
 
 # Workers.
 
@@ -196,19 +196,19 @@ MAX_WORKERS: Final = 1024
 
 # Seconds before a worker that has ended is replaced: none after a steady one, then the first, each
 # time twice as many, up to the last. A worker that ran for long has died of something rare.
-REPLACE_FIRST: Final = 0.5
-REPLACE_LAST: Final = 30.0
-STEADY: Final = 60.0
+RESPAWN_DELAY_MIN: Final = 0.5
+RESPAWN_DELAY_MAX: Final = 30.0
+MIN_UPTIME: Final = 60.0
 
 # Seconds for the process that workers come from to start, on a busy machine too. It takes one.
-NURSERY_TIMEOUT: Final = 60
+FORK_SERVER_TIMEOUT: Final = 60
 
 # Connections that are accepted at a time, before the log and the workers are listened to.
-ACCEPTED_AT_ONCE: Final = 100
+ACCEPT_BATCH: Final = 100
 
 # Seconds after which a connection is offered to the workers again that none of them could take, as
 # each had hundreds to look at already.
-OFFER_AGAIN: Final = 0.05
+ACCEPT_RETRY: Final = 0.05
 
 # Bytes of a line of a worker's log. What is longer comes in pieces.
 MAX_LOG_LINE: Final = 64 * 1024
@@ -228,31 +228,31 @@ MAX_CONTENT_TYPE: Final = 128
 
 # Heads of answers that are remembered, by status and by the Content-Type that is asked for. A few
 # are in use; clients may make up others.
-MAX_KNOWN_ANSWERS: Final = 64
+MAX_CACHED_ANSWERS: Final = 64
 
 # What an option may be set to.
 
 # A BOSH session creation with its attributes, or a SASL exchange with a token, has to fit.
-LEAST_MAX_PACKET: Final = 4 * 1024
+MIN_PACKET_LIMIT: Final = 4 * 1024
 
 # The length field of a packet has ten digits.
-GREATEST_MAX_PACKET: Final = 9_999_999_999
+MAX_PACKET_LIMIT: Final = 9_999_999_999
 
 # A day. Whoever wants to wait longer has mistaken the unit.
-GREATEST_TIMEOUT: Final = 86_400
+MAX_TIMEOUT: Final = 86_400
 
 
 @attrs.frozen
 class ClientLimits:
     """The limits of clients' connections, as the options set them. Bytes and seconds."""
 
-    max_head: int = MAX_HEAD
-    max_fields: int = MAX_FIELDS
+    max_header_size: int = MAX_HEADER_SIZE
+    max_headers: int = MAX_HEADERS
     max_body: int = MAX_BODY
     max_buffered: int = MAX_BUFFERED
     max_connections: int = MAX_CONNECTIONS
     max_connections_per_address: int = MAX_CONNECTIONS_PER_ADDRESS
-    head_timeout: int = HEAD_TIMEOUT
+    header_timeout: int = HEADER_TIMEOUT
     body_timeout: int = BODY_TIMEOUT
-    take_timeout: int = TAKE_TIMEOUT
+    send_timeout: int = SEND_TIMEOUT
     idle_timeout: int = IDLE_TIMEOUT

@@ -9,7 +9,7 @@ from ecm.limits import RESERVED_FILES
 from ecm.settings import EcmSettings
 
 
-def allow_most() -> int:
+def raise_limit() -> int:
     """Let this process, and what it starts, open as many files as it may. Returns how many."""
     now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     if now != most:  # else a service that may not call setrlimit would be killed for nothing
@@ -17,26 +17,26 @@ def allow_most() -> int:
     return sys.maxsize if most == resource.RLIM_INFINITY else most
 
 
-def room(files: int) -> int:
+def capacity(files: int) -> int:
     """How many connections a process can have that may open so many files."""
     return max(1, files - RESERVED_FILES)
 
 
-def enough_for(files: int, workers: int) -> str:
+def describe(files: int, workers: int) -> str:
     """Say, for the log, how many connections so many files are enough for."""
-    each = room(files)
+    each = capacity(files)
     text = f"{files:,} open files: enough for {each:,} connections"
     if workers > 1:
         text += f" in each of {workers} workers, {each * workers:,} in all"
     return text
 
 
-def share(settings: EcmSettings, files: int, number: int = 1, workers: int = 1) -> EcmSettings:
+def split(settings: EcmSettings, files: int, number: int = 1, workers: int = 1) -> EcmSettings:
     """Return the settings of one of the workers: its part of the connections, as far as files go.
 
     ``number`` is from 1 to ``workers``.
     """
     most = settings.clients.limits.max_connections
-    part = most // workers + (number <= most % workers) if most else room(files)
-    limits = attrs.evolve(settings.clients.limits, max_connections=min(part, room(files)))
+    part = most // workers + (number <= most % workers) if most else capacity(files)
+    limits = attrs.evolve(settings.clients.limits, max_connections=min(part, capacity(files)))
     return attrs.evolve(settings, clients=attrs.evolve(settings.clients, limits=limits))

@@ -10,7 +10,7 @@ from twisted.logger import Logger
 
 from ecm.frontend.factory import ClientFactory
 from ecm.frontend.pages import Pages
-from ecm.limits import LAST_WORDS
+from ecm.limits import CLOSE_TIMEOUT
 from ecm.net.batch import Sockets
 from ecm.net.clock import Clock
 from ecm.settings import EcmSettings
@@ -53,7 +53,7 @@ class Instance:
         self.clock.stop()
         _log.info("ECM stops: {counters}", counters=self._table.counters)
         stopped = maybeDeferred(self._link.stopService)
-        await self._wait_for(stopped, seconds=LAST_WORDS)
+        await self._wait_for(stopped, seconds=CLOSE_TIMEOUT)
         self._table.abort_link()  # if ejabberd takes nothing any more
         await stopped
         self._sockets.stop()
@@ -69,7 +69,7 @@ class Instance:
         drained = self.clients.drain()
         await self._wait_for(drained, self._hurry, seconds=self._drain_timeout)
         self.clients.give_up()
-        await self._wait_for(drained, seconds=LAST_WORDS)
+        await self._wait_for(drained, seconds=CLOSE_TIMEOUT)
         self.clients.cut()
 
     async def _wait_for(self, *events: Deferred[None], seconds: float) -> None:

@@ -12,7 +12,7 @@ from twisted.logger import Logger
 
 from ecm import __version__, memory, open_files
 from ecm.config.command_line import Options
-from ecm.errors import CannotStart
+from ecm.errors import StartupError
 from ecm.frontend.proxied import ProxiedFactory
 from ecm.net.ports import ClientEndpoint
 from ecm.server import Instance
@@ -43,7 +43,7 @@ class OneProcess(MultiService):
         try:
             super().privilegedStartService()
         except (CannotListenError, OSError, OverflowError) as error:
-            raise CannotStart(error) from None
+            raise StartupError(error) from None
 
     def startService(self) -> None:
         super().startService()
@@ -83,7 +83,7 @@ class Announcement(Service):
         for warning in options.warnings:
             _log.warn("{warning}", warning=warning)
         workers = options["workers"]
-        _log.info("{files}", files=open_files.enough_for(self._files, workers))
+        _log.info("{files}", files=open_files.describe(self._files, workers))
         _log.info(
             "ECM {version} serves BOSH on {paths} at {listen}, for ejabberd at {upstream}{workers}",
             version=__version__,
@@ -98,15 +98,15 @@ def makeService(options: Options) -> MultiService:
     """Return the service that ``options`` describe; nothing of it has been started."""
     from twisted.internet import reactor
 
-    files = open_files.allow_most()
+    files = open_files.raise_limit()
     workers = options["workers"]
-    settings = memory.share(options.settings(), workers)
+    settings = memory.split(options.settings(), workers)
     ecm: MultiService
     if workers == 1:
-        ecm = OneProcess(open_files.share(settings, files), reactor)
+        ecm = OneProcess(open_files.split(settings, files), reactor)
     else:
         shares = [
-            open_files.share(settings, files, each, workers) for each in range(1, workers + 1)
+            open_files.split(settings, files, each, workers) for each in range(1, workers + 1)
         ]
         ecm = Workers(settings, shares, reactor)
     Announcement(options, files).setServiceParent(ecm)

@@ -7,7 +7,7 @@ import attrs
 from ecm.http.client_address import Proxies
 from ecm.http.cors import Cors
 from ecm.limits import (
-    DEAD_TIME,
+    LINK_TIMEOUT,
     MAX_CONTENT,
     MAX_PACKET,
     MAX_QUEUE,
@@ -33,7 +33,7 @@ class LinkSettings:
     max_content: int = MAX_CONTENT
     max_queue: int = MAX_QUEUE
     ping_interval: int = PING_INTERVAL
-    dead_time: int = DEAD_TIME
+    link_timeout: int = LINK_TIMEOUT
 
 
 @attrs.frozen

@@ -39,7 +39,7 @@ SECRET = "correct horse battery staple\n"
 
 # Seconds, of the listener that has no patience.
 PING_INTERVAL = 1
-DEAD_TIME = 2
+LINK_TIMEOUT = 2
 
 
 class Listeners:
@@ -57,7 +57,7 @@ class Listeners:
             "auto": {"protocol": "auto"},
             "typed": {},
             "plain": {"protocol": "plain"},
-            "impatient": {"ping_interval": PING_INTERVAL, "dead_time": DEAD_TIME},
+            "impatient": {"ping_interval": PING_INTERVAL, "dead_time": LINK_TIMEOUT},
             "secret": {"secret_file": str(self.secret_file)},
             "tls": {"tls": True, "certfile": str(pem)},
             "hasty": {"max_inactivity": HASTY_INACTIVITY},

@@ -15,7 +15,7 @@ from ecm.config.numbers import NUMBERS
 from ecm.http.client_address import FORWARDED, X_FORWARDED_FOR, Proxies
 from ecm.http.cors import Cors
 from ecm.http.origin import origin
-from ecm.limits import BACKLOG, LEAST_SECRET, MAX_WORKERS, REQUEST_OVERHEAD, ClientLimits
+from ecm.limits import BACKLOG, MAX_WORKERS, MIN_SECRET, REQUEST_OVERHEAD, ClientLimits
 from ecm.settings import ClientSettings, EcmSettings, LinkSettings, Protocol
 
 _OPEN = (
@@ -193,7 +193,7 @@ class Options(usage.Options):
             max_content=self["max-content"],
             max_queue=self["max-queue"],
             ping_interval=self["ping-interval"],
-            dead_time=self["dead-time"],
+            link_timeout=self["dead-time"],
         )
 
     def _protocol(self) -> Protocol:
@@ -221,15 +221,15 @@ class Options(usage.Options):
 
     def _limits(self) -> ClientLimits:
         return ClientLimits(
-            max_head=self["max-head"],
-            max_fields=self["max-headers"],
+            max_header_size=self["max-head"],
+            max_headers=self["max-headers"],
             max_body=self["max-body"],
             max_buffered=self["max-buffered"],
             max_connections=self["max-connections"],
             max_connections_per_address=self["max-connections-per-address"],
-            head_timeout=self["head-timeout"],
+            header_timeout=self["head-timeout"],
             body_timeout=self["body-timeout"],
-            take_timeout=self["take-timeout"],
+            send_timeout=self["take-timeout"],
             idle_timeout=self["idle-timeout"],
         )
 
@@ -276,9 +276,9 @@ def _secret(file: str | None) -> bytes | None:
         secret = Path(file).read_bytes().rstrip()
     except OSError as error:
         raise ValueError(f"--link-secret-file {file}: {error.strerror}") from None
-    if len(secret) < LEAST_SECRET:
+    if len(secret) < MIN_SECRET:
         raise ValueError(
-            f"--link-secret-file {file}: a secret has {LEAST_SECRET} bytes or more, this one"
+            f"--link-secret-file {file}: a secret has {MIN_SECRET} bytes or more, this one"
             f" {len(secret)}; head -c 32 /dev/urandom | base64 makes one"
         )
     return secret

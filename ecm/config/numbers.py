@@ -6,8 +6,8 @@ import attrs
 
 from ecm import limits
 
-_DAY = limits.GREATEST_TIMEOUT
-_LARGEST = limits.GREATEST_MAX_PACKET
+_DAY = limits.MAX_TIMEOUT
+_LARGEST = limits.MAX_PACKET_LIMIT
 
 
 @attrs.frozen
@@ -36,7 +36,7 @@ NUMBERS = [
     NumberOption(
         "max-packet",
         limits.MAX_PACKET,
-        limits.LEAST_MAX_PACKET,
+        limits.MIN_PACKET_LIMIT,
         _LARGEST,
         "bytes",
         "of the longest packet on the link; mod_ecm's max_packet is the same",
@@ -44,7 +44,7 @@ NUMBERS = [
     NumberOption(
         "max-content",
         limits.MAX_CONTENT,
-        limits.LEAST_MAX_PACKET,
+        limits.MIN_PACKET_LIMIT,
         _LARGEST,
         "bytes",
         "of the longest answer that ejabberd sends in several packets; mod_ecm's max_content is the"
@@ -76,7 +76,7 @@ NUMBERS = [
     ),
     NumberOption(
         "dead-time",
-        limits.DEAD_TIME,
+        limits.LINK_TIMEOUT,
         2,
         _DAY,
         "seconds",
@@ -84,7 +84,7 @@ NUMBERS = [
     ),
     NumberOption(
         "max-head",
-        limits.MAX_HEAD,
+        limits.MAX_HEADER_SIZE,
         512,
         _LARGEST,
         "bytes",
@@ -92,7 +92,7 @@ NUMBERS = [
     ),
     NumberOption(
         "max-headers",
-        limits.MAX_FIELDS,
+        limits.MAX_HEADERS,
         8,
         10_000,
         "headers",
@@ -134,7 +134,7 @@ NUMBERS = [
     ),
     NumberOption(
         "head-timeout",
-        limits.HEAD_TIMEOUT,
+        limits.HEADER_TIMEOUT,
         1,
         _DAY,
         "seconds",
@@ -150,7 +150,7 @@ NUMBERS = [
     ),
     NumberOption(
         "take-timeout",
-        limits.TAKE_TIMEOUT,
+        limits.SEND_TIMEOUT,
         1,
         _DAY,
         "seconds",

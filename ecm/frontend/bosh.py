@@ -12,7 +12,7 @@ from ecm.http import content_type
 from ecm.http.cors import METHODS, Cors
 from ecm.http.request import Request, RequestError
 from ecm.http.response import INERT, TEXT, response
-from ecm.limits import MAX_KNOWN_ANSWERS, RETRY_AFTER
+from ecm.limits import MAX_CACHED_ANSWERS, RETRY_AFTER
 
 _STATUSES: Final = frozenset(HTTPStatus)
 _ALLOW: Final = b"Allow: %b\r\n" % METHODS
@@ -32,7 +32,7 @@ def answer(status: int, body: bytes, lines: bytes, asked: str | None = None) -> 
     return b"%b%bContent-Length: %d\r\n\r\n%b" % (_head(status, asked), lines, len(body), body)
 
 
-@lru_cache(MAX_KNOWN_ANSWERS)
+@lru_cache(MAX_CACHED_ANSWERS)
 def _head(status: int, asked: str | None) -> bytes:
     """Return what is before the lines of a connection. It is the same for nearly all answers."""
     phrase = HTTPStatus(status).phrase if status in _STATUSES else ""

@@ -34,7 +34,7 @@ class Connections(Interface):
     """What a connection needs of the others: to be one of them, and to know its time."""
 
     deadlines: dict[int, float]
-    take_timeout: int
+    send_timeout: int
     taking: Taking
     budget: Budget
     timed: dict["Connection", None]

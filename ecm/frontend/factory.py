@@ -17,7 +17,7 @@ from ecm.frontend.idlest import Idlest, idle_among
 from ecm.frontend.pages import Pages
 from ecm.frontend.rejected import RefusedClient
 from ecm.http.head_cache import KnownHeads
-from ecm.limits import LEAST_IDLE, LEAVING_TIMEOUT, MAX_REFUSED, ClientLimits
+from ecm.limits import HALF_CLOSE_TIMEOUT, MAX_REJECTED, MIN_IDLE, ClientLimits
 from ecm.net.batch import Sockets
 from ecm.net.clock import Clock
 from ecm.net.taking import Taking
@@ -67,8 +67,8 @@ class ClientFactory(ServerFactory):
         self._all_closed: Deferred[None] | None = None
         self.heads = KnownHeads()
         self.budget = Budget(settings.limits.max_buffered or sys.maxsize, clock.now)
-        self.take_timeout = settings.limits.take_timeout
-        self.taking = Taking(self.take_timeout)
+        self.send_timeout = settings.limits.send_timeout
+        self.taking = Taking(self.send_timeout)
         self.deadlines = _deadlines(settings.limits, clock.now)
         clock.listen(self.tick)
         table.readers = self
@@ -124,7 +124,7 @@ class ClientFactory(ServerFactory):
     @property
     def _latest(self) -> float:
         """When a connection would be closed that has been idle long enough to make way."""
-        return self.deadlines[Phase.IDLE] - LEAST_IDLE
+        return self.deadlines[Phase.IDLE] - MIN_IDLE
 
     def _make_room(self) -> bool:
         """Close the connection that has been idle longest."""
@@ -139,7 +139,7 @@ class ClientFactory(ServerFactory):
         """Whether another connection would be told that it is one too many, and not be cut."""
         most = self.settings.limits.max_connections
         beyond = max(0, len(self._open) - most) if most else 0
-        return beyond + len(self._refused) < MAX_REFUSED
+        return beyond + len(self._refused) < MAX_REJECTED
 
     def _refuse(self, why: str) -> Connection | None:
         if not self.may_be_told:
@@ -237,11 +237,11 @@ def _deadlines(limits: ClientLimits, now: float) -> dict[int, float]:
     """When each phase ends that begins now."""
     return {
         Phase.IDLE: now + limits.idle_timeout,
-        Phase.HEAD: now + limits.head_timeout,
+        Phase.HEAD: now + limits.header_timeout,
         Phase.BODY: now + limits.body_timeout,
         Phase.HELD: inf,
-        Phase.TAKING: now + limits.take_timeout,
-        Phase.CLOSING: now + limits.take_timeout,
-        Phase.LEAVING: now + LEAVING_TIMEOUT,
-        Phase.HANDSHAKE: now + limits.head_timeout,
+        Phase.TAKING: now + limits.send_timeout,
+        Phase.CLOSING: now + limits.send_timeout,
+        Phase.LEAVING: now + HALF_CLOSE_TIMEOUT,
+        Phase.HANDSHAKE: now + limits.header_timeout,
     }

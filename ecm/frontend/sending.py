@@ -10,7 +10,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ecm.frontend.connection import Connection, Connections, Phase
-from ecm.limits import LOOK_AFTER, MAX_UNSENT, TAKE_SIZE
+from ecm.limits import LOOK_AFTER, MAX_UNSENT, SEND_SIZE
 from ecm.net.transport import send, takes_directly, unsent
 
 
@@ -62,7 +62,7 @@ class SendingConnection(Connection):
             self.deadline = self._connections.deadlines[Phase.TAKING]
         else:
             self._enter(Phase.TAKING)
-        self.deadline += size // TAKE_SIZE * self._connections.take_timeout
+        self.deadline += size // SEND_SIZE * self._connections.send_timeout
 
     def _is_behind(self) -> bool:
         """Whether much waits that the client does not take."""

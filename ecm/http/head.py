@@ -36,8 +36,8 @@ _HOST: Final = re.compile(rb"(?:\[[0-9A-Za-z:.~_%-]+\]|[0-9A-Za-z._~!$&'()*+,;=%
 
 # Digits of a Content-Length that may still be within a limit; Python refuses to read thousands. A
 # length with more is this many bytes, which is as much too long.
-_MOST_DIGITS: Final = 12
-_HOPELESS: Final = 10**_MOST_DIGITS
+_MAX_DIGITS: Final = 12
+_HOPELESS: Final = 10**_MAX_DIGITS
 
 _Fields = list[tuple[bytes, bytes]]
 
@@ -90,14 +90,14 @@ class _Reader:
         """There is no body, as far as llhttp is told."""
 
 
-def parse(data: bytes, max_fields: int) -> Head:
+def parse(data: bytes, max_headers: int) -> Head:
     """Return what a head says; ``data`` begins with its first line and ends with its empty one.
 
     Raises RequestError.
     """
     method, http10 = _request_line(data.partition(b"\r\n")[0])
     found, why = _read(data)
-    if len(found.fields) > max_fields:
+    if len(found.fields) > max_headers:
         raise RequestError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "There are too many headers")
     # Each line is one field, but for the first and the last: llhttp has read no other lines than
     # anybody else would.
@@ -215,7 +215,7 @@ def _length(method: bytes, known: Mapping[bytes, bytes], http10: bool) -> int | 
         if not length.isdigit():
             _refuse("The Content-Length is none")
         length = length.lstrip(b"0") or b"0"
-        return int(length) if len(length) <= _MOST_DIGITS else _HOPELESS
+        return int(length) if len(length) <= _MAX_DIGITS else _HOPELESS
     if method == b"POST":
         raise RequestError(HTTPStatus.LENGTH_REQUIRED, "A POST needs a Content-Length")
     return 0

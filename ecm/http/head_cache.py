@@ -9,7 +9,7 @@ from typing import Final
 import attrs
 
 from ecm.http.request import Request
-from ecm.limits import MAX_KNOWN_HEAD, MAX_KNOWN_HEADS
+from ecm.limits import MAX_CACHED_HEAD, MAX_CACHED_HEADS
 
 _END: Final = b"\r\n\r\n"
 
@@ -67,7 +67,7 @@ class KnownHeads:
         lines that do not end with CRLF; or a body that is not all there.
         """
         start, end, body = data.partition(_END)
-        if request.truncated or not end or len(start) > MAX_KNOWN_HEAD or request.body != body:
+        if request.truncated or not end or len(start) > MAX_CACHED_HEAD or request.body != body:
             return
         if b"\n" in start.replace(b"\r\n", b"") or _is_chunked(request):
             return
@@ -90,7 +90,7 @@ class KnownHeads:
 
     def _keep(self, start: bytes, head: _Head) -> None:
         size = _size(start, head)
-        if self._size + size > MAX_KNOWN_HEADS // 2:
+        if self._size + size > MAX_CACHED_HEADS // 2:
             self._older, self._heads, self._size = self._heads, {}, 0
         if start not in self._heads:
             self._size += size

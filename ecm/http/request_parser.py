@@ -102,7 +102,7 @@ class RequestParser:
         """Return the headers that have come of a request that is not complete."""
         if self._head is not None:
             return self._head.headers
-        return fields(bytes(self._received[: self._limits.max_head]))
+        return fields(bytes(self._received[: self._limits.max_header_size]))
 
     def _read_head(self) -> None:
         received = self._received
@@ -112,16 +112,16 @@ class RequestParser:
         end = match.end() if match else len(received)
         if end and not _METHOD.match(received):
             raise RequestError(HTTPStatus.BAD_REQUEST, "This is no HTTP/1.1")
-        if end > self._limits.max_head:
+        if end > self._limits.max_header_size:
             raise RequestError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "The head is too long")
         if match is None:
             self._looked = end
             return
-        self._head = head = parse(bytes(received[:end]), self._limits.max_fields)
+        self._head = head = parse(bytes(received[:end]), self._limits.max_headers)
         del received[:end]
         self._looked = 0
         if head.length is None:
-            self._chunks = ChunkedBody(self._limits.max_head - head.size)
+            self._chunks = ChunkedBody(self._limits.max_header_size - head.size)
         self.expects_continue = head.expects_continue and not received
 
     def _read_body(self, head: Head) -> bool:

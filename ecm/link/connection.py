@@ -214,12 +214,12 @@ class Dialogue:
         self._pings = 0
         if self.state is State.ASKING:
             return self._unanswered() if now - self._began >= HELLO_TIMEOUT else []
-        if incomplete_for >= self._settings.dead_time and self.state is not State.CLOSED:
-            text = f"a packet was not complete after {self._settings.dead_time} seconds"
+        if incomplete_for >= self._settings.link_timeout and self.state is not State.CLOSED:
+            text = f"a packet was not complete after {self._settings.link_timeout} seconds"
             return self._fault("silent", text, text)
         if not self.is_typed:
             return []
-        if now - self._heard >= self._settings.dead_time:
+        if now - self._heard >= self._settings.link_timeout:
             return self._dead()
         if not self._awaited and now - self._pinged >= self._settings.ping_interval:
             return self._send_ping(now)
@@ -256,7 +256,7 @@ class Dialogue:
         return [*said, Close(why)]
 
     def _dead(self) -> list[Event]:
-        text = f"nothing came for {self._settings.dead_time} seconds"
+        text = f"nothing came for {self._settings.link_timeout} seconds"
         self._become(Sign.SILENCE)
         return [_error(LINK_ID, "silent", text), Close(text)]
 

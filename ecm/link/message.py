@@ -16,7 +16,7 @@ from urllib.parse import quote, unquote_to_bytes
 import attrs
 
 from ecm.http.client_address import Source
-from ecm.limits import GREATEST_MAX_PACKET, LEAST_MAX_PACKET, MAX_LINE
+from ecm.limits import MAX_LINE, MAX_PACKET_LIMIT, MIN_PACKET_LIMIT
 
 # How the answer begins that nearly all requests get.
 ANSWER_200: Final = b"answer 200\n"
@@ -63,7 +63,7 @@ def _is_instance(text: str) -> bool:
 
 def _is_max_packet(text: str) -> bool:
     digits = re.fullmatch("[0-9]{1,10}", text)
-    return digits is not None and LEAST_MAX_PACKET <= int(text) <= GREATEST_MAX_PACKET
+    return digits is not None and MIN_PACKET_LIMIT <= int(text) <= MAX_PACKET_LIMIT
 
 
 def _is_peer(text: str) -> bool:

@@ -16,7 +16,7 @@ from typing import Final
 from ecm.limits import MAX_PACKET
 
 HEADER_SIZE: Final = 32
-GREATEST_ID: Final = 2**64 - 1
+MAX_ID: Final = 2**64 - 1
 LINK_ID: Final = 0
 
 _BAR: Final = ord("|")
@@ -102,7 +102,7 @@ class PacketDecoder:
             raise _error(data, start, "length-too-small")
         if length > self._max_packet:
             raise _error(data, start, "length-too-large")
-        if connection_id > GREATEST_ID:
+        if connection_id > MAX_ID:
             raise _error(data, start, "id-too-large")
         return length, connection_id
 

@@ -6,7 +6,7 @@ a buffer's worth for as long as the connection lasts.
 
 from typing import Final, Protocol
 
-from ecm.limits import TAKE_SIZE
+from ecm.limits import SEND_SIZE
 from ecm.net.transport import IStreamTransport, kernel_queue
 
 _NEW: Final = (0, 0.0)
@@ -22,11 +22,11 @@ class Taking:
     """Looks each second at those to whom much was sent, until they have taken all of it.
 
     A client may be sent more meanwhile: what there was at the first look has to be taken in
-    ``take_timeout`` seconds, and the same again for each TAKE_SIZE bytes; then what there is then.
+    ``send_timeout`` seconds, and the same again for each SEND_SIZE bytes; then what there is then.
     """
 
-    def __init__(self, take_timeout: int) -> None:
-        self._take_timeout = take_timeout
+    def __init__(self, send_timeout: int) -> None:
+        self._send_timeout = send_timeout
         # How many bytes each has to have taken, since its connection was made, and until when.
         self._watched: dict[Taker, tuple[int, float]] = {}
 
@@ -48,7 +48,7 @@ class Taking:
             if not queued:
                 self.forget(taker)
             elif taken >= due:
-                time = self._take_timeout * (1 + queued // TAKE_SIZE)
+                time = self._send_timeout * (1 + queued // SEND_SIZE)
                 self._watched[taker] = (taken + queued, now + time)
             elif now >= until:
                 taker.transport.abortConnection()

@@ -133,9 +133,9 @@ def link_service(
 ) -> ClientService:
     """Return the service that keeps a link up; the log names the endpoint ``description``."""
     policy = backoffPolicy(
-        initialDelay=limits.RECONNECT_FIRST,
+        initialDelay=limits.RECONNECT_DELAY_MIN,
         factor=limits.RECONNECT_FACTOR,
-        maxDelay=limits.RECONNECT_LAST,
+        maxDelay=limits.RECONNECT_DELAY_MAX,
         jitter=_jitter,
     )
     watchers = Factory.forProtocol(Protocol)

@@ -8,7 +8,7 @@ from twisted.internet.abstract import FileDescriptor
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.logger import Logger
 
-from ecm.limits import ACCEPTED_AT_ONCE, OFFER_AGAIN
+from ecm.limits import ACCEPT_BATCH, ACCEPT_RETRY
 
 _log = Logger()
 
@@ -31,7 +31,7 @@ class Acceptor(FileDescriptor):
         return int(self._port.fileno())
 
     def doRead(self) -> None:
-        for _ in range(ACCEPTED_AT_ONCE):
+        for _ in range(ACCEPT_BATCH):
             try:
                 connection, _ = self._port.socket.accept()
             except (BlockingIOError, ConnectionAbortedError):
@@ -55,7 +55,7 @@ class Acceptor(FileDescriptor):
 
     def _pause(self) -> None:
         self.stopReading()
-        self._clock.callLater(OFFER_AGAIN, self._go_on)
+        self._clock.callLater(ACCEPT_RETRY, self._go_on)
 
     def _go_on(self) -> None:
         if self._port.disconnecting or not self._port.connected:

@@ -1,6 +1,6 @@
 """How long to wait before a worker that has ended is replaced."""
 
-from ecm.limits import REPLACE_FIRST, REPLACE_LAST, STEADY
+from ecm.limits import MIN_UPTIME, RESPAWN_DELAY_MAX, RESPAWN_DELAY_MIN
 
 
 class Backoff:
@@ -14,7 +14,10 @@ class Backoff:
 
     def pause(self, ran: float) -> float:
         """Return the pause after a worker that ran for so long."""
-        if ran >= STEADY:
+        if ran >= MIN_UPTIME:
             self._next = 0.0
-        pause, self._next = self._next, min(max(REPLACE_FIRST, 2 * self._next), REPLACE_LAST)
+        pause, self._next = (
+            self._next,
+            min(max(RESPAWN_DELAY_MIN, 2 * self._next), RESPAWN_DELAY_MAX),
+        )
         return pause

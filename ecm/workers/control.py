@@ -22,7 +22,7 @@ HURRY: Final = b"hurry"
 LEAVING: Final = b"leaving"
 
 # Bytes of the longest message, and messages that are read at a time.
-_LONGEST: Final = 64
+_MAX_MESSAGE: Final = 64
 _AT_ONCE: Final = 100
 
 # What a connection is sent as: the number of its door in two bytes, and its address family.
@@ -71,7 +71,7 @@ class Channel(FileDescriptor):
     def doRead(self) -> Exception | None:
         for _ in range(_AT_ONCE):
             try:
-                message, files, _, _ = socket.recv_fds(self._end, _LONGEST, 1)
+                message, files, _, _ = socket.recv_fds(self._end, _MAX_MESSAGE, 1)
             except BlockingIOError:
                 return None
             except OSError:

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from ecm.errors import CannotStart
-from ecm.limits import NURSERY_TIMEOUT
+from ecm.errors import StartupError
+from ecm.limits import FORK_SERVER_TIMEOUT
 from ecm.settings import EcmSettings
 from ecm.workers.control import Channel
 from ecm.workers.fork_server import READY, Identity, Order, Start
@@ -27,7 +27,7 @@ class Nursery:
         self._reactor = reactor
 
     def start(self, settings: EcmSettings) -> None:
-        """Start the process and wait for it. Raises CannotStart."""
+        """Start the process and wait for it. Raises StartupError."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             # -P and the same path: whatever folder this is, its files are not ours to import.
@@ -37,7 +37,7 @@ class Nursery:
                 pass_fds=[theirs.fileno()],
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             )
-        ours.settimeout(NURSERY_TIMEOUT)
+        ours.settimeout(FORK_SERVER_TIMEOUT)
         self._control = ours
         try:
             ours.send(pickle.dumps(Start(settings, type(self._reactor).__module__)))
@@ -45,7 +45,7 @@ class Nursery:
         except OSError as error:
             answer = str(error).encode()
         if answer != READY:
-            raise CannotStart(f"no workers: {answer.decode() or 'their process has ended'}")
+            raise StartupError(f"no workers: {answer.decode() or 'their process has ended'}")
 
     def listen(self) -> None:
         """Have it take this process's rights, and hear of the workers from now on."""

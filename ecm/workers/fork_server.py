@@ -27,13 +27,13 @@ from typing import Final, NoReturn
 
 import attrs
 
-from ecm.limits import LAST_WORDS
+from ecm.limits import CLOSE_TIMEOUT
 from ecm.settings import EcmSettings
 from ecm.workers import worker
 from ecm.workers.listener import Door
 
 READY: Final = b"ready"
-LONGEST: Final = 256 * 1024
+MAX_MESSAGE: Final = 256 * 1024
 
 
 @attrs.frozen
@@ -95,12 +95,12 @@ class Nursery:
         """Do as the supervisor says, until it has gone."""
         signal.signal(signal.SIGCHLD, self._reap)
         self._control.send(READY)
-        identity = self._control.recv(LONGEST)
+        identity = self._control.recv(MAX_MESSAGE)
         if identity:
             pickle.loads(identity).take()
         with suppress(ConnectionResetError):
             while True:
-                message, files, _, _ = socket.recv_fds(self._control, LONGEST, 2)
+                message, files, _, _ = socket.recv_fds(self._control, MAX_MESSAGE, 2)
                 if not message:
                     break
                 self._fork(pickle.loads(message), *files)
@@ -148,7 +148,7 @@ class Nursery:
     def _end(self) -> None:
         """The supervisor has gone, of which workers hear as well. Do not rely on it."""
         if self._workers:
-            time.sleep(LAST_WORDS)  # a signal's handler may run meanwhile
+            time.sleep(CLOSE_TIMEOUT)  # a signal's handler may run meanwhile
         for child in self._workers:
             os.kill(child, signal.SIGKILL)
 
@@ -169,7 +169,7 @@ def main() -> None:
         signal.signal(number, signal.SIG_IGN)  # it ends when the supervisor does
     control = socket.socket(fileno=int(sys.argv[1]))
     try:
-        nursery = Nursery(control, pickle.loads(control.recv(LONGEST)))
+        nursery = Nursery(control, pickle.loads(control.recv(MAX_MESSAGE)))
         nursery.prepare()
     except Exception as error:
         control.send(f"{error}".encode() or b"workers cannot be started")

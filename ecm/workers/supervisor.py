@@ -14,7 +14,7 @@ from twisted.internet.protocol import ServerFactory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ecm.errors import CannotStart
+from ecm.errors import StartupError
 from ecm.net.ports import ClientEndpoint
 from ecm.settings import EcmSettings
 from ecm.shutdown import hurried_by_signals
@@ -54,7 +54,7 @@ class Workers(MultiService):
         try:
             ports = [self._listen(endpoint) for endpoint in endpoints]
         except (CannotListenError, OSError, OverflowError) as error:
-            raise CannotStart(error) from None
+            raise StartupError(error) from None
         self._acceptors = [self._acceptor(door, port) for door, port in enumerate(ports)]
         self._nursery.start(self._settings)
 

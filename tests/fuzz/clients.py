@@ -11,14 +11,14 @@ from tests.fuzz.target import Target, pieces, places
 from tests.unit.frontend.test_any_bytes import break_link, check
 
 # Low, so that inputs reach them. The code is the same for all values.
-MAX_HEAD = 1024
-MAX_FIELDS = 16
+MAX_HEADER_SIZE = 1024
+MAX_HEADERS = 16
 MAX_BODY = 2048
-LONGEST = 16 * MAX_BODY
+MAX_INPUT = 16 * MAX_BODY
 
 # Bytes that a connection holds at most, as it reckons itself, beside what has come last; and what
 # it may take of Python's memory beyond that: exchanges, its own fields, and entries of tables.
-MOST = MAX_HEAD + MAX_BODY + PARTIAL_SIZE
+MAX_HELD = MAX_HEADER_SIZE + MAX_BODY + PARTIAL_SIZE
 SLACK = 4096
 
 
@@ -40,7 +40,7 @@ def bounded(data: bytes) -> None:
     Python's allocator counts it: the parser's own account cannot see what llhttp's wrapper keeps.
     """
     parts = pieces(data)
-    ecm = Joined(max_head=MAX_HEAD, max_fields=MAX_FIELDS, max_body=MAX_BODY)
+    ecm = Joined(max_header_size=MAX_HEADER_SIZE, max_headers=MAX_HEADERS, max_body=MAX_BODY)
     ecm.clients.heads = NoHeads()
     someone = ecm.client()
     tracemalloc.start()
@@ -51,7 +51,7 @@ def bounded(data: bytes) -> None:
             someone.send(part)
             ecm.received()
             held = someone.protocol.held
-            assert held <= MOST + len(part), held
+            assert held <= MAX_HELD + len(part), held
             assert len(ecm.table) <= MAX_PIPELINED
             _check_memory(held)
     finally:
@@ -65,4 +65,4 @@ def _check_memory(held: int) -> None:
         assert taken <= held + SLACK, f"{taken} bytes are held, and {held} accounted for"
 
 
-TARGETS = {"client": Target(client, 8192), "bounded": Target(bounded, LONGEST)}
+TARGETS = {"client": Target(client, 8192), "bounded": Target(bounded, MAX_INPUT)}

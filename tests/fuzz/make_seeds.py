@@ -8,7 +8,7 @@ from conformance.runner import FOLDER
 from ecm.limits import MAX_LINE, MAX_PROXY_HEADER
 from testkit.typed_vectors import VECTORS as TYPED
 from testkit.typed_vectors import content
-from tests.fuzz.clients import MAX_BODY, MAX_FIELDS, MAX_HEAD
+from tests.fuzz.clients import MAX_BODY, MAX_HEADER_SIZE, MAX_HEADERS
 from tests.fuzz.targets import SEEDS, TARGETS
 from tests.fuzz.wire import MAX_PACKET
 from tests.tools.swarm.test_swarm_answer import ANSWERS
@@ -27,18 +27,18 @@ _GET = b"GET / HTTP/1.1\r\n"
 
 # One for each limit, which is passed.
 _PAST_LIMITS = [
-    _GET + b"A: " + b"b" * 4 * MAX_HEAD,
-    _GET + b"A" * 4 * MAX_HEAD,
-    b"GET /" + b"a" * 4 * MAX_HEAD,
-    _GET + b"A: b\r\n" * 2 * MAX_FIELDS,
+    _GET + b"A: " + b"b" * 4 * MAX_HEADER_SIZE,
+    _GET + b"A" * 4 * MAX_HEADER_SIZE,
+    b"GET /" + b"a" * 4 * MAX_HEADER_SIZE,
+    _GET + b"A: b\r\n" * 2 * MAX_HEADERS,
     _BODY % MAX_BODY + b"a" * (MAX_BODY - 1),
     _BODY % (MAX_BODY + 1) + b"a" * 2 * MAX_BODY,
     _CHUNKED + b"1\r\na\r\n" * 2 * MAX_BODY,
     _CHUNKED + b"%x\r\n" % (2 * MAX_BODY) + b"a" * 2 * MAX_BODY,
-    _CHUNKED + b"1;" + b"a" * 4 * MAX_HEAD,
-    _CHUNKED + b"1\r\na\r\n0\r\nA: " + b"b" * 4 * MAX_HEAD,
-    _CHUNKED + b"1\r\na\r\n0\r\n" + b"A" * 4 * MAX_HEAD,
-    _CHUNKED + b"1\r\na\r\n0\r\n" + b"A: b\r\n" * MAX_HEAD,
+    _CHUNKED + b"1;" + b"a" * 4 * MAX_HEADER_SIZE,
+    _CHUNKED + b"1\r\na\r\n0\r\nA: " + b"b" * 4 * MAX_HEADER_SIZE,
+    _CHUNKED + b"1\r\na\r\n0\r\n" + b"A" * 4 * MAX_HEADER_SIZE,
+    _CHUNKED + b"1\r\na\r\n0\r\n" + b"A: b\r\n" * MAX_HEADER_SIZE,
     (_BODY % 7 + b"<body/>") * 100,
     _GET * 3 + b"\r\n" * 2000,
 ]

@@ -14,7 +14,7 @@ from testkit.paths import CHECKOUT
 BUILD = CHECKOUT / "build" / "fuzz"
 
 # Megabytes of the process beyond which something is found, too.
-MOST_MEMORY = 1024
+MAX_MEMORY = 1024
 
 with atheris.instrument_imports(include=["ecm", "conformance", "fuzz"]):
     from tests.fuzz.targets import SEEDS, TARGETS
@@ -38,7 +38,7 @@ def main(target: str, seconds: int) -> NoReturn:
         f"-max_total_time={seconds}",
         f"-max_len={TARGETS[target].longest}",
         f"-artifact_prefix={BUILD}/{target}-",
-        f"-rss_limit_mb={MOST_MEMORY}",
+        f"-rss_limit_mb={MAX_MEMORY}",
         "-timeout=20",
         "-error_exitcode=1",
         "-timeout_exitcode=1",

@@ -19,9 +19,9 @@ MAX_PACKET = 4096
 
 # How a link may be set up; the first byte of an input chooses.
 _SETTINGS = (
-    LinkSettings(Protocol.TYPED, ping_interval=10, dead_time=30),
-    LinkSettings(Protocol.TYPED, SECRET, ping_interval=10, dead_time=30),
-    LinkSettings(Protocol.PLAIN, ping_interval=10, dead_time=30),
+    LinkSettings(Protocol.TYPED, ping_interval=10, link_timeout=30),
+    LinkSettings(Protocol.TYPED, SECRET, ping_interval=10, link_timeout=30),
+    LinkSettings(Protocol.PLAIN, ping_interval=10, link_timeout=30),
 )
 
 # What a step of a conversation begins with. All else is the content of a packet, as it is.

@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 from testkit.ecm_process import EcmTestCase, Ejabberd
 
 CROWD = 500
-HEAD_TIMEOUT = 2  # seconds
+HEADER_TIMEOUT = 2  # seconds
 PAUSE = 0.2  # seconds between two bytes of a slow client
 HEAD = b"POST /http-bind HTTP/1.1\r\nHost: chat.example\r\nContent-Length: 7\r\n\r\n"
 
@@ -54,7 +54,7 @@ class SlowCrowdTests(EcmTestCase):
 
     async def test_a_chat_goes_on_beside_slow_clients_and_each_of_them_is_told_408(self) -> None:
         ejabberd = await Ejabberd.start(self)
-        await self.start("--upstream", ejabberd.endpoint, f"--head-timeout={HEAD_TIMEOUT}")
+        await self.start("--upstream", ejabberd.endpoint, f"--head-timeout={HEADER_TIMEOUT}")
         ended = await self.crowd()
         asked = 0
         while not ended.called:

@@ -12,7 +12,7 @@ from twisted.internet import reactor
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 from twisted.trial.unittest import TestCase
 
-from ecm.limits import DRAIN_TIMEOUT, LAST_WORDS
+from ecm.limits import CLOSE_TIMEOUT, DRAIN_TIMEOUT
 from testkit.ecm_process import Ejabberd, temporary_folder
 from testkit.paths import CHECKOUT
 from testkit.process import Process, script
@@ -70,7 +70,7 @@ class UnitTests(TestCase):
 
     def test_ecm_has_the_time_to_drain(self) -> None:
         seconds = int(settings("ecm.service", "Service")["timeoutstopsec"])
-        self.assertGreater(seconds, DRAIN_TIMEOUT + LAST_WORDS)
+        self.assertGreater(seconds, DRAIN_TIMEOUT + CLOSE_TIMEOUT)
 
 
 class SocketTests(TestCase):

@@ -9,11 +9,11 @@ from twisted.internet.defer import Deferred, ensureDeferred
 
 from testkit.bosh_client import Refused
 from testkit.link_case import Front, LinkTestCase
-from testkit.listeners import DEAD_TIME, PING_INTERVAL
+from testkit.listeners import LINK_TIMEOUT, PING_INTERVAL
 
 IMPATIENT = (
     *("--queue-timeout", "0"),
-    *("--ping-interval", str(PING_INTERVAL), "--dead-time", str(DEAD_TIME)),
+    *("--ping-interval", str(PING_INTERVAL), "--dead-time", str(LINK_TIMEOUT)),
 )
 
 
@@ -23,7 +23,7 @@ class FrozenTests(LinkTestCase):
         await front.process.printed("link up")
 
         self.freeze(self.ejabberd.pid)
-        await front.process.printed(f"link down.*nothing came for {DEAD_TIME} seconds")
+        await front.process.printed(f"link down.*nothing came for {LINK_TIMEOUT} seconds")
         await self.assert_clients_are_asked_to_try_again(front)
 
         self.unfreeze(self.ejabberd.pid)
@@ -36,7 +36,9 @@ class FrozenTests(LinkTestCase):
         await front.process.printed("link up")
 
         self.freeze(ecm)
-        await self.log.printed(f"ECM link .* is down: silent: nothing came for {DEAD_TIME} seconds")
+        await self.log.printed(
+            f"ECM link .* is down: silent: nothing came for {LINK_TIMEOUT} seconds"
+        )
 
         self.unfreeze(ecm)
         await front.process.printed("(?s)link down.*link up")

@@ -2,8 +2,8 @@
 
 import attrs
 
-_LONGEST_PAUSE = 30.0  # seconds
-_STEADY = 60.0  # seconds; a process that ran that long has had no trouble starting
+_MAX_PAUSE = 30.0  # seconds
+_MIN_UPTIME = 60.0  # seconds; a process that ran that long has had no trouble starting
 
 
 @attrs.define
@@ -14,7 +14,7 @@ class Backoff:
 
     def next_pause(self, ran: float) -> float:
         """The pause in seconds, for a process that has just ended and ran for so many."""
-        if ran >= _STEADY:
+        if ran >= _MIN_UPTIME:
             self._pause = 0.0
-        pause, self._pause = self._pause, min(max(1.0, 2 * self._pause), _LONGEST_PAUSE)
+        pause, self._pause = self._pause, min(max(1.0, 2 * self._pause), _MAX_PAUSE)
         return pause

@@ -12,7 +12,7 @@ import attrs
 # and server takes as they are, whatever it does to prepare a name. ":" and "," part the users.
 _NAME_CHARACTERS = frozenset(string.ascii_lowercase + string.digits + "-._~!#$%()*+=?[]^`{|}")
 _PASSWORD_CHARACTERS = frozenset(map(chr, range(0x20, 0x7F))) - {","}
-_LONGEST_NAME = 1023  # bytes; RFC 7622, section 3.3
+_MAX_NAME = 1023  # bytes; RFC 7622, section 3.3
 
 _DEFAULT_USERS = "alice:secret,bob:secret"
 
@@ -104,7 +104,7 @@ def written(users: Mapping[str, str]) -> str:
 
 
 def _check_name(name: str) -> None:
-    if not name or len(name) > _LONGEST_NAME or not _NAME_CHARACTERS.issuperset(name):
+    if not name or len(name) > _MAX_NAME or not _NAME_CHARACTERS.issuperset(name):
         raise argparse.ArgumentTypeError(
             f"{name!r} is no user name: use a-z, 0-9 and ASCII punctuation without \"&'/:<>@"
         )

@@ -10,7 +10,7 @@ from ecm.tools.demo.ports import HOST
 _NAMESPACE = "http://jabber.org/protocol/httpbind"
 _VERSION = "xmpp:version='1.0' xmlns:xmpp='urn:xmpp:xbosh'"
 _PATIENCE = 5  # seconds for one answer
-_GREATEST_FIRST_RID = 2**31  # well below 2^53, which no RID may reach (XEP-0124, section 14.1)
+_MAX_FIRST_RID = 2**31  # well below 2^53, which no RID may reach (XEP-0124, section 14.1)
 
 
 def serves(port: int) -> bool:
@@ -18,7 +18,7 @@ def serves(port: int) -> bool:
 
     The version (XEP-0206, section 2) lets ejabberd answer at once, with the stream features.
     """
-    rid = secrets.randbelow(_GREATEST_FIRST_RID) + 1
+    rid = secrets.randbelow(_MAX_FIRST_RID) + 1
     creation = f"rid='{rid}' to='{DOMAIN}' ver='1.6' wait='1' hold='0' {_VERSION}"
     try:
         sid = _ask(port, creation).get("sid")

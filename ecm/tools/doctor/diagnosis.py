@@ -14,7 +14,7 @@ from ecm.tools.doctor.proc import UNLIMITED
 from ecm.tools.doctor.rules import RULES, Rule
 
 # Users that nobody has. As many fit, where no limit is found below.
-MOST_USERS: Final = 100_000_000
+MAX_USERS: Final = 100_000_000
 
 
 class Verdict(StrEnum):
@@ -61,13 +61,13 @@ class Diagnosis:
     @property
     def room(self) -> int:
         """The most users that fit, as far as is known."""
-        return min((room for _, room in self._rooms()), default=MOST_USERS)
+        return min((room for _, room in self._rooms()), default=MAX_USERS)
 
     @property
     def first(self) -> Finding | None:
         """What gives out first, if anything does."""
         scarcest = min(self._rooms(), key=lambda pair: pair[1], default=None)
-        return scarcest[0] if scarcest and scarcest[1] < MOST_USERS else None
+        return scarcest[0] if scarcest and scarcest[1] < MAX_USERS else None
 
     def _rooms(self) -> list[tuple[Finding, int]]:
         return [(found, found.room) for found in self.findings if found.room is not None]
@@ -89,11 +89,11 @@ def _find(rule: Rule, machine: Machine, wish: Wish, wanted: Plan) -> Finding:
 
 def _room(rule: Rule, have: int, machine: Machine, wish: Wish) -> int:
     if have >= UNLIMITED:
-        return MOST_USERS
+        return MAX_USERS
     return _most(lambda users: rule.need(machine, plan.make(wish, machine, users)) <= have)
 
 
 def _most(fit: Callable[[int], bool]) -> int:
     """The most users that fit, where fewer than fit do as well. 0, if not even none do."""
-    too_many = bisect_left(range(MOST_USERS + 1), True, key=lambda users: not fit(users))
+    too_many = bisect_left(range(MAX_USERS + 1), True, key=lambda users: not fit(users))
     return max(0, too_many - 1)

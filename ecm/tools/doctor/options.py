@@ -6,14 +6,14 @@ from typing import Final, NoReturn
 
 import attrs
 
-from ecm.tools.doctor.diagnosis import MOST_USERS
+from ecm.tools.doctor.diagnosis import MAX_USERS
 from ecm.tools.doctor.plan import Wish
 
 # Processes that a machine may have at all (kernel.pid_max of 64 bits).
-_MOST_WORKERS: Final = 4_194_304
+_MAX_WORKERS: Final = 4_194_304
 
 # As many as browsers open to one server.
-_MOST_CONNECTIONS: Final = 6
+_MAX_CONNECTIONS: Final = 6
 
 _DESCRIPTION: Final = """\
 Say how many web users this machine holds, with ECM and ejabberd on it, and what gives out first:
@@ -50,13 +50,13 @@ def _parser() -> _Parser:
     parser = _Parser(prog="ecm-doctor", description=_DESCRIPTION, epilog=_EPILOG)
     parser.add_argument(
         "--users",
-        type=_number_to(MOST_USERS),
+        type=_number_to(MAX_USERS),
         metavar="N",
         help="users who shall be online at once (default: the most that fit)",
     )
     parser.add_argument(
         "--connections",
-        type=_number_to(_MOST_CONNECTIONS),
+        type=_number_to(_MAX_CONNECTIONS),
         default=1,
         metavar="N",
         help="of each user; a browser has one while nothing is said, and two in a chat"
@@ -75,7 +75,7 @@ def _parser() -> _Parser:
 
 
 def _workers(text: str) -> int | None:
-    return None if text == "auto" else _number_to(_MOST_WORKERS)(text)
+    return None if text == "auto" else _number_to(_MAX_WORKERS)(text)
 
 
 def _number_to(greatest: int) -> Callable[[str], int]:

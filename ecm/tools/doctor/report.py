@@ -6,7 +6,7 @@ from typing import Any, Final
 import attrs
 
 from ecm.tools.doctor import costs
-from ecm.tools.doctor.diagnosis import MOST_USERS, Diagnosis, Finding, Verdict
+from ecm.tools.doctor.diagnosis import MAX_USERS, Diagnosis, Finding, Verdict
 from ecm.tools.doctor.machine import Machine
 from ecm.tools.doctor.mending import LASTING
 from ecm.tools.doctor.proc import UNLIMITED
@@ -71,7 +71,7 @@ def _gigabytes(amount: int) -> str:
 
 
 def _users(room: int) -> str:
-    return "any" if room >= MOST_USERS else f"{room:,}"
+    return "any" if room >= MAX_USERS else f"{room:,}"
 
 
 def _ledger(found: Diagnosis) -> str:

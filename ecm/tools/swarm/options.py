@@ -20,7 +20,7 @@ _SPARE_FILES = 64
 
 T = TypeVar("T")
 
-_MOST_USERS = 100_000_000
+_MAX_USERS = 100_000_000
 _DAY = 86_400
 _DOMAIN = re.compile(r"[A-Za-z0-9._:\[\]-]+")  # nothing that would need an escape in XML
 
@@ -164,7 +164,7 @@ def _parser() -> _Parser:
 
 def _add_users(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("users").add_argument
-    add("--users", type=_whole(1, _MOST_USERS), default=100, metavar="N", help="default: 100")
+    add("--users", type=_whole(1, _MAX_USERS), default=100, metavar="N", help="default: 100")
     add(
         "--accounts",
         type=_accounts,

@@ -8,14 +8,14 @@ import math
 from collections.abc import Mapping
 
 _WIDTH = math.log(1.05)
-_LEAST = 1e-5  # seconds; what is shorter counts as this
+_MIN_SECONDS = 1e-5  # seconds; what is shorter counts as this
 
 Table = dict[int, int]
 
 
 def bucket(seconds: float) -> int:
     """Return the number of the bucket for a duration."""
-    return math.ceil(math.log(max(seconds, _LEAST) / _LEAST) / _WIDTH)
+    return math.ceil(math.log(max(seconds, _MIN_SECONDS) / _MIN_SECONDS) / _WIDTH)
 
 
 def count(table: Table, seconds: float) -> None:
@@ -36,5 +36,5 @@ def percentile(table: Mapping[int, int], percent: float) -> float | None:
     for number in sorted(table):
         left -= table[number]
         if left <= 0:
-            return _LEAST * math.exp(number * _WIDTH)
+            return _MIN_SECONDS * math.exp(number * _WIDTH)
     return None

@@ -84,7 +84,7 @@ class SupervisorTest(TestCase):
         self.assertEqual(self.said[2:], ["first was killed by SIGKILL: starting it again"])
 
     def test_what_ends_again_while_it_starts_is_started_once_more(self) -> None:
-        self.patch(backoff, "_LONGEST_PAUSE", 0.01)
+        self.patch(backoff, "_MAX_PAUSE", 0.01)
         child = self.child(f"test -e once && {_SLEEPER}; test -e never && touch once; touch never")
         child.start()
         self.assertIs(next(self.supervisor(child).restarts()), child)

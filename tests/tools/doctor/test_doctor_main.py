@@ -14,7 +14,7 @@ from typing import Any
 
 from twisted.trial.unittest import TestCase
 
-from ecm.tools.doctor.diagnosis import MOST_USERS
+from ecm.tools.doctor.diagnosis import MAX_USERS
 from ecm.tools.doctor.main import main
 from ecm.tools.doctor.options import Options, parse
 from ecm.tools.doctor.plan import Wish
@@ -37,7 +37,7 @@ class OptionsTests(TestCase):
             ["--users", "-1"],
             ["--users", "1e6"],
             ["--users", "٣"],
-            ["--users", str(MOST_USERS + 1)],
+            ["--users", str(MAX_USERS + 1)],
             ["--users"],
             ["--workers", "0"],
             ["--workers", "many"],
@@ -100,7 +100,7 @@ class MainTests(TestCase):
     def test_the_greatest_numbers_fit_in_80_columns(self) -> None:
         write(self.root, FILES)
         _, said = self.run_main(
-            *("--users", str(MOST_USERS), "--connections", "6", "--workers", "1")
+            *("--users", str(MAX_USERS), "--connections", "6", "--workers", "1")
         )
         self.assertLessEqual(max(map(len, said.splitlines())), 80)
 

@@ -9,7 +9,7 @@ from twisted.trial.unittest import TestCase
 
 from ecm.limits import BACKLOG, RESERVED_FILES
 from ecm.tools.doctor import costs, mending, plan
-from ecm.tools.doctor.diagnosis import MOST_USERS, Diagnosis, Finding, Verdict, diagnose
+from ecm.tools.doctor.diagnosis import MAX_USERS, Diagnosis, Finding, Verdict, diagnose
 from ecm.tools.doctor.machine import Machine
 from ecm.tools.doctor.plan import Plan, Wish
 from ecm.tools.doctor.proc import UNLIMITED
@@ -114,10 +114,10 @@ class RuleTests(TestCase):
     def test_nothing_known(self) -> None:
         found = diagnose(Machine(), Wish(), 1000)
         self.assertEqual({one.verdict for one in found.findings}, {Verdict.NOT_KNOWN})
-        self.assertEqual((found.fits, found.room, found.first), (True, MOST_USERS, None))
+        self.assertEqual((found.fits, found.room, found.first), (True, MAX_USERS, None))
 
     @example(138_105, 1000, False)
-    @given(st.integers(0, MOST_USERS), st.integers(0, 1000), st.booleans())
+    @given(st.integers(0, MAX_USERS), st.integers(0, 1000), st.booleans())
     def test_more_users_never_need_less(self, users: int, more: int, many_files: bool) -> None:
         machine = Machine(cores=4, hard_files=UNLIMITED if many_files else 20_000)
         many = plan.make(Wish(), machine, users + more)
@@ -178,7 +178,7 @@ class RoomTests(TestCase):
 
     def test_no_limit(self) -> None:
         found = diagnose(Machine(file_max=UNLIMITED), Wish(), None)
-        self.assertEqual((found.room, found.first), (MOST_USERS, None))
+        self.assertEqual((found.room, found.first), (MAX_USERS, None))
 
     def test_less_than_nobody_needs(self) -> None:
         found = diagnose(Machine(memory=1), Wish(), None)
@@ -186,7 +186,7 @@ class RoomTests(TestCase):
 
 
 class MendingTests(TestCase):
-    @given(st.integers(0, MOST_USERS * 10))
+    @given(st.integers(0, MAX_USERS * 10))
     def test_rounded_up_a_little(self, need: int) -> None:
         rounded = mending.rounded_up(need)
         self.assertTrue(need <= rounded <= need * 11 // 10 + 1)

@@ -97,7 +97,11 @@ class NumberTests(TestCase):
                 self.assertEqual(option.parse(str(number)), number)
 
     def test_those_of_clients_become_their_limits(self) -> None:
-        names = {"max_fields": "max-headers"}
+        names = {
+            "max_header_size": "max-head",
+            "header_timeout": "head-timeout",
+            "send_timeout": "take-timeout",
+        }
         for place, field in enumerate(attrs.fields(limits.ClientLimits)):
             name = names.get(field.name, field.name.replace("_", "-"))
             number = place + (MAX_CONTENT if name == "max-buffered" else 3000)

@@ -392,7 +392,9 @@ NEXT, NEXT_ANSWER = next(cases(KEPT))
 
 class AnswerTests(TestCase):
     def ecm(self, linked: bool = True) -> Joined:
-        return Joined(linked=linked, max_head=256, max_fields=8, max_body=20, body_timeout=10)
+        return Joined(
+            linked=linked, max_header_size=256, max_headers=8, max_body=20, body_timeout=10
+        )
 
     def converse(self, ecm: Joined, client: Client, pieces: Iterable[bytes]) -> bytes:
         """Send pieces, and return all that comes back."""

@@ -23,10 +23,10 @@ READ = 65_536  # bytes that Twisted reads at once
 
 # Bytes that a connection may hold of requests that are not in flight, beside the last that came:
 # one that is not complete, and what its parser takes.
-MOST = limits.MAX_HEAD + MAX_BODY + limits.PARTIAL_SIZE
+MAX_HELD = limits.MAX_HEADER_SIZE + MAX_BODY + limits.PARTIAL_SIZE
 
 # After so many seconds nothing may be left of a client that says no more.
-LONG = 2 * limits.TAKE_TIMEOUT + limits.IDLE_TIMEOUT + limits.BODY_TIMEOUT
+LONG = 2 * limits.SEND_TIMEOUT + limits.IDLE_TIMEOUT + limits.BODY_TIMEOUT
 
 
 def held(client: Client) -> int:
@@ -57,7 +57,7 @@ class Conversation:
     """
 
     def __init__(self, at_once: bool) -> None:
-        self.ecm = Joined(head_timeout=1, body_timeout=1, take_timeout=1, idle_timeout=1)
+        self.ecm = Joined(header_timeout=1, body_timeout=1, send_timeout=1, idle_timeout=1)
         self.client = self.ecm.client()
         self.written = b""
         self._at_once = at_once
@@ -71,7 +71,7 @@ class Conversation:
             if self._at_once:
                 answer_all(self.ecm)
             self.written += self.client.transport.written()
-            assert held(self.client) <= MOST + len(piece)
+            assert held(self.client) <= MAX_HELD + len(piece)
             assert len(self.ecm.table) <= limits.MAX_PIPELINED
 
     def end(self) -> None:
@@ -303,7 +303,7 @@ class Crowd(RuleBasedStateMachine):
     @invariant()
     def nothing_is_held_beyond_the_limits(self) -> None:
         for member in self.members:
-            assert held(member.client) <= MOST + READ
+            assert held(member.client) <= MAX_HELD + READ
         assert len(self.ecm.table) <= limits.MAX_PIPELINED * MEMBERS
 
     def teardown(self) -> None:

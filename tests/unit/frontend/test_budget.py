@@ -126,10 +126,10 @@ class BudgetTests(TestCase):
 class ConnectionTests(TestCase):
     """The connections of one ECM: two that behave, and others that hold too much."""
 
-    MOST = 150_000
+    MAX_HELD = 150_000
 
     def setUp(self) -> None:
-        self.ecm = Joined(max_buffered=self.MOST, max_body=100_000)
+        self.ecm = Joined(max_buffered=self.MAX_HELD, max_body=100_000)
         self.good, self.slow = self.ecm.client(), self.ecm.client()
         self.good.post(b"good")
         self.slow.send(POST[:20])
@@ -137,7 +137,7 @@ class ConnectionTests(TestCase):
 
     def tearDown(self) -> None:
         """Who holds little has noticed nothing, and all together do not hold too much."""
-        self.assertLessEqual(self.held(), self.MOST)
+        self.assertLessEqual(self.held(), self.MAX_HELD)
         self.slow.send((POST % (4, b"slow"))[20:])
         for client, body in ((self.good, b"good"), (self.slow, b"slow")):
             self.answer(body, b"answer to " + body)
@@ -159,7 +159,7 @@ class ConnectionTests(TestCase):
         clients, told = self.clients(10), 0
         for client in clients:
             client.send(data)
-            self.assertLessEqual(self.held(), self.MOST)
+            self.assertLessEqual(self.held(), self.MAX_HELD)
         for client in clients:
             self.assertEqual(client.ended, client.protocol.held == 0)
             told += client.ended
@@ -179,14 +179,14 @@ class ConnectionTests(TestCase):
             client.send(b"P")
         self.slow = self.ecm.client()
         self.slow.send(POST[:20])
-        self.assertLess(sum(not client.ended for client in clients), self.MOST / PARTIAL_SIZE)
+        self.assertLess(sum(not client.ended for client in clients), self.MAX_HELD / PARTIAL_SIZE)
 
     def test_requests_that_wait_are_answered_503_in_their_turn(self) -> None:
         clients = self.clients(5)
         for number, client in enumerate(clients):
             bodies = (b"%d %d" % (number, each) for each in range(4))
             client.send(b"".join(POST % (3, body) for body in bodies) + GET * 1000)
-        self.assertLessEqual(self.held(), self.MOST)
+        self.assertLessEqual(self.held(), self.MAX_HELD)
         for number in range(len(clients)):
             for each in range(4):
                 self.answer(b"%d %d" % (number, each), b"answer %d" % each)
@@ -241,7 +241,7 @@ class MemoryTests(TestCase):
         root = Path(self.enterContext(TemporaryDirectory()))
         (root / "proc").mkdir()
         (root / "proc/meminfo").write_text(meminfo)
-        shared = memory.share(parse(*arguments).settings(), workers, root)
+        shared = memory.split(parse(*arguments).settings(), workers, root)
         return shared.clients.limits.max_buffered
 
     def test_a_part_of_what_is_free_is_shared_by_the_workers(self) -> None:
@@ -249,7 +249,7 @@ class MemoryTests(TestCase):
         self.assertEqual(self.share("MemAvailable: 4194304 kB\n", 4), 2**28)
 
     def test_each_has_the_least_that_is_of_use(self) -> None:
-        self.assertEqual(self.share("MemAvailable: 4096 kB\n", 10), limits.LEAST_BUFFERED)
+        self.assertEqual(self.share("MemAvailable: 4096 kB\n", 10), limits.MIN_BUFFERED)
 
     def test_where_it_is_not_known_it_is_a_little(self) -> None:
         self.assertEqual(self.share("", 2), limits.BUFFERED_WITHOUT_MEMINFO // 2)
@@ -259,7 +259,7 @@ class MemoryTests(TestCase):
         for file, text in (("proc/self/cgroup", "0::/\n"), ("sys/fs/cgroup/memory.max", "max\n")):
             (root / file).parent.mkdir(parents=True, exist_ok=True)
             (root / file).write_text(text)
-        self.assertEqual(memory.room(root), limits.BUFFERED_WITHOUT_MEMINFO)
+        self.assertEqual(memory.capacity(root), limits.BUFFERED_WITHOUT_MEMINFO)
 
     def test_what_the_operator_says_is_for_each_worker(self) -> None:
         self.assertEqual(self.share("", 4, "--max-buffered", "20000000"), 20_000_000)
@@ -273,4 +273,4 @@ class MemoryTests(TestCase):
         ):
             (root / file).parent.mkdir(parents=True, exist_ok=True)
             (root / file).write_text(text)
-        self.assertEqual(memory.room(root), 2**28)
+        self.assertEqual(memory.capacity(root), 2**28)

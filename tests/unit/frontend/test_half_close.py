@@ -24,7 +24,7 @@ class HalfCloseTests(TestCase):
         self.client.send(POST % b"ping")
         self.client.close_end()
         self.assertTrue(self.client.transport.connected)
-        self.ecm.pass_time(limits.LEAVING_TIMEOUT - 1)
+        self.ecm.pass_time(limits.HALF_CLOSE_TIMEOUT - 1)
         self.ecm.answer(FIRST_ID, b"pong")
         written = self.client.transport.written()
         self.assertTrue(written.startswith(OK) and written.endswith(b"pong"), written)
@@ -45,7 +45,7 @@ class HalfCloseTests(TestCase):
         """Whether the client has gone cannot be seen: ejabberd hears that it has."""
         self.client.send(POST % b"poll")
         self.client.close_end()
-        self.ecm.pass_time(limits.LEAVING_TIMEOUT)
+        self.ecm.pass_time(limits.HALF_CLOSE_TIMEOUT)
         written = self.client.transport.written()
         self.assertTrue(written.startswith(b"HTTP/1.1 503 "), written)
         self.assertIn(CLOSE, written)
@@ -72,7 +72,7 @@ class HalfCloseTests(TestCase):
         self.client.transport.stuck = True
         self.ecm.answer(FIRST_ID, b"x" * 100)
         self.client.close_end()
-        self.ecm.pass_time(limits.TAKE_TIMEOUT - 1)
+        self.ecm.pass_time(limits.SEND_TIMEOUT - 1)
         self.assertFalse(self.client.transport.aborted)
         self.ecm.pass_time(1)
         self.assertTrue(self.client.transport.aborted)

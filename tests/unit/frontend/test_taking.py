@@ -72,7 +72,7 @@ class TakingTests(TestCase):
         self.assertTrue(self.pass_time(TIME))
 
     def test_for_more_there_is_more_time(self) -> None:
-        self.sent(1, limits.TAKE_SIZE)
+        self.sent(1, limits.SEND_SIZE)
         self.assertFalse(self.pass_time(2 * TIME))
         self.assertTrue(self.pass_time(1))
 
@@ -129,7 +129,7 @@ class ConnectionTests(TestCase):
     def test_it_is_cut_though_another_request_is_held(self) -> None:
         self.answered(b"x" * 20_000)
         self.client.post(b"held")
-        self.ecm.pass_time(limits.TAKE_TIMEOUT)
+        self.ecm.pass_time(limits.SEND_TIMEOUT)
         self.assertFalse(self.client.transport.aborted)
         self.ecm.pass_time(1)
         self.assertTrue(self.client.transport.aborted)

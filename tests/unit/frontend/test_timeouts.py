@@ -22,7 +22,7 @@ class SlowRequestTests(TestCase):
 
     def test_a_head_has_its_time_from_its_first_byte(self) -> None:
         self.ecm.pass_time(60)
-        for byte in HEAD[: limits.HEAD_TIMEOUT]:
+        for byte in HEAD[: limits.HEADER_TIMEOUT]:
             self.assertEqual(self.client.send(bytes([byte])), b"")
             self.ecm.pass_time(1)
         self.assertTrue(self.client.transport.written().startswith(TOO_SLOW))
@@ -30,7 +30,7 @@ class SlowRequestTests(TestCase):
 
     def test_a_body_has_its_time_from_the_end_of_the_head(self) -> None:
         self.client.send(HEAD[:-1])
-        self.ecm.pass_time(limits.HEAD_TIMEOUT - 1)
+        self.ecm.pass_time(limits.HEADER_TIMEOUT - 1)
         self.client.send(HEAD[-1:])
         self.ecm.pass_time(limits.BODY_TIMEOUT - 1)
         self.client.send(b"slow")
@@ -45,9 +45,9 @@ class SlowRequestTests(TestCase):
             client = self.ecm.client()
             client.send(request[:5])
             for _ in range(3):
-                self.ecm.pass_time(limits.HEAD_TIMEOUT - 1)
+                self.ecm.pass_time(limits.HEADER_TIMEOUT - 1)
                 self.assertNotIn(TOO_SLOW, client.send(request[5:] + request[:5]))
-            self.ecm.pass_time(limits.HEAD_TIMEOUT - 1)
+            self.ecm.pass_time(limits.HEADER_TIMEOUT - 1)
             self.assertFalse(client.ended)
             self.ecm.pass_time(1)
             self.assertIn(b"408", client.transport.written() + b"408" * (request != get))
@@ -77,7 +77,7 @@ class SlowRequestTests(TestCase):
     def test_the_answer_to_an_earlier_request_comes_before_the_408(self) -> None:
         self.client.post(b"")
         self.client.send(b"POST /http-bind")
-        self.ecm.pass_time(limits.HEAD_TIMEOUT)
+        self.ecm.pass_time(limits.HEADER_TIMEOUT)
         self.assertEqual(self.client.transport.written(), b"")
         self.ecm.answer(FIRST_ID, b"first")
         self.assertIn(b"first" + TOO_SLOW, self.client.transport.written())
@@ -115,7 +115,7 @@ class SlowReaderTests(TestCase):
 
     def test_who_does_not_take_an_answer_is_cut(self) -> None:
         self.ecm.answer(FIRST_ID, b"answer")
-        self.ecm.pass_time(limits.TAKE_TIMEOUT - 1)
+        self.ecm.pass_time(limits.SEND_TIMEOUT - 1)
         self.assertFalse(self.client.transport.aborted)
         self.ecm.pass_time(1)
         self.assertTrue(self.client.transport.aborted)
@@ -123,21 +123,21 @@ class SlowReaderTests(TestCase):
     def test_who_asks_on_meanwhile_has_no_more_time(self) -> None:
         self.ecm.answer(FIRST_ID, b"answer")
         for part in (HEAD, b"0123456789" + HEAD, b"0123456789"):
-            self.ecm.pass_time(limits.TAKE_TIMEOUT // 4)
+            self.ecm.pass_time(limits.SEND_TIMEOUT // 4)
             self.client.send(part)
-        self.ecm.pass_time(limits.TAKE_TIMEOUT - 3 * (limits.TAKE_TIMEOUT // 4))
+        self.ecm.pass_time(limits.SEND_TIMEOUT - 3 * (limits.SEND_TIMEOUT // 4))
         self.assertTrue(self.client.transport.aborted)
 
     def test_who_takes_it_in_time_is_not(self) -> None:
         self.ecm.answer(FIRST_ID, b"answer")
-        self.ecm.pass_time(limits.TAKE_TIMEOUT - 1)
+        self.ecm.pass_time(limits.SEND_TIMEOUT - 1)
         self.client.transport.unstick()
         self.ecm.pass_time(limits.IDLE_TIMEOUT - 1)
         self.assertFalse(self.client.ended)
 
     def test_a_large_answer_has_more_time(self) -> None:
-        self.ecm.answer(FIRST_ID, b"x" * limits.TAKE_SIZE)
-        self.ecm.pass_time(2 * limits.TAKE_TIMEOUT - 1)
+        self.ecm.answer(FIRST_ID, b"x" * limits.SEND_SIZE)
+        self.ecm.pass_time(2 * limits.SEND_TIMEOUT - 1)
         self.assertFalse(self.client.transport.aborted)
         self.ecm.pass_time(1)
         self.assertTrue(self.client.transport.aborted)
@@ -146,8 +146,8 @@ class SlowReaderTests(TestCase):
         client = self.ecm.client()
         client.transport.stuck = True
         client.send(HEAD.replace(b"Host", b"Connection: close\r\nHost") + b"0123456789")
-        self.ecm.answer(FIRST_ID + 1, b"x" * limits.TAKE_SIZE)
-        self.ecm.pass_time(2 * limits.TAKE_TIMEOUT - 1)
+        self.ecm.answer(FIRST_ID + 1, b"x" * limits.SEND_SIZE)
+        self.ecm.pass_time(2 * limits.SEND_TIMEOUT - 1)
         self.assertFalse(client.transport.aborted)
         self.ecm.pass_time(1)
         self.assertTrue(client.transport.aborted)
@@ -168,7 +168,7 @@ class SlowReaderTests(TestCase):
         self.assertTrue(self.client.ended)
         self.client.transport.clear()
         self.assertEqual(self.client.send(HEAD * 100), b"")  # which is not even read
-        self.ecm.pass_time(limits.TAKE_TIMEOUT)
+        self.ecm.pass_time(limits.SEND_TIMEOUT)
         self.assertTrue(self.client.transport.aborted)
 
 
@@ -194,13 +194,13 @@ class HandshakeTests(TestCase):
     def test_it_has_the_time_of_a_head(self) -> None:
         self.ecm.clients.pause()
         self.ecm.clients.resume()
-        self.ecm.pass_time(limits.HEAD_TIMEOUT - 1)
+        self.ecm.pass_time(limits.HEADER_TIMEOUT - 1)
         self.assertFalse(self.transport.aborted)
         self.ecm.pass_time(1)
         self.assertTrue(self.transport.aborted)
 
     def test_then_the_connection_is_idle(self) -> None:
-        self.ecm.pass_time(limits.HEAD_TIMEOUT - 1)
+        self.ecm.pass_time(limits.HEADER_TIMEOUT - 1)
         self.protocol.handshakeCompleted()
         self.ecm.pass_time(limits.IDLE_TIMEOUT - 1)
         self.assertTrue(self.transport.connected)
@@ -211,7 +211,7 @@ class HandshakeTests(TestCase):
         self.ecm.clients.drain()
         self.protocol.handshakeCompleted()
         self.protocol.dataReceived(HEAD + b"0123456789")
-        self.ecm.pass_time(limits.HEAD_TIMEOUT)
+        self.ecm.pass_time(limits.HEADER_TIMEOUT)
         self.ecm.answer(FIRST_ID, b"last")
         self.assertIn(b"Connection: close", self.transport.written())
 
@@ -256,7 +256,7 @@ class ConnectionLimitTests(TestCase):
             ecm.pass_time(1)
         clients[0].post(b"held")
         clients[1].send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")  # and is idle since
-        ecm.pass_time(limits.LEAST_IDLE)
+        ecm.pass_time(limits.MIN_IDLE)
         self.assertEqual(len(ecm.clients), 4)
         for first in (clients[2], clients[3], clients[1]):
             self.assertTrue(first.transport.connected)
@@ -271,7 +271,7 @@ class ConnectionLimitTests(TestCase):
     def test_who_has_asked_or_gone_since_it_was_looked_for_does_not(self) -> None:
         ecm = Joined(max_connections=4)
         clients = [ecm.client() for _ in range(4)]
-        ecm.pass_time(limits.LEAST_IDLE)
+        ecm.pass_time(limits.MIN_IDLE)
         ecm.client()
         clients[1].post(b"held")
         clients[2].leave()
@@ -288,7 +288,7 @@ class ConnectionLimitTests(TestCase):
         stuck.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         ecm.pass_time(10)
         ecm.client()
-        ecm.pass_time(limits.LEAST_IDLE - 1)
+        ecm.pass_time(limits.MIN_IDLE - 1)
         self.assertTrue(ecm.client().ended)
         self.assertTrue(stuck.transport.connected)
         ecm.pass_time(1)
@@ -306,7 +306,7 @@ class ConnectionLimitTests(TestCase):
         clients = [ecm.client() for _ in range(3)]
         self.assertEqual((ecm.clients.is_full, ecm.clients.idle), (True, 0))
         clients[0].post(b"held")
-        ecm.pass_time(limits.LEAST_IDLE)
+        ecm.pass_time(limits.MIN_IDLE)
         self.assertEqual((ecm.clients.is_full, ecm.clients.idle), (True, 2))
         clients[0].leave()
         self.assertFalse(ecm.clients.is_full)
@@ -314,9 +314,9 @@ class ConnectionLimitTests(TestCase):
     def test_those_that_are_refused_are_bounded_and_end(self) -> None:
         ecm = Joined(max_connections=1)
         ecm.client()
-        refused = [ecm.client() for _ in range(limits.MAX_REFUSED)]
+        refused = [ecm.client() for _ in range(limits.MAX_REJECTED)]
         self.assertIsNone(ecm.clients.buildProtocol(None))
-        ecm.pass_time(limits.TAKE_TIMEOUT)
+        ecm.pass_time(limits.SEND_TIMEOUT)
         self.assertTrue(all(client.transport.aborted for client in refused))
         self.assertIsNotNone(ecm.clients.buildProtocol(None))
 

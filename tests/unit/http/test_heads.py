@@ -8,7 +8,7 @@ from ecm.http import head_cache as heads
 from ecm.http.head_cache import KnownHeads
 from ecm.http.request import Request
 from ecm.http.request_parser import RequestParser
-from ecm.limits import MAX_KNOWN_HEAD, ClientLimits
+from ecm.limits import MAX_CACHED_HEAD, ClientLimits
 from testkit.in_memory import Joined
 from testkit.splits import cut, cuts
 from tests.unit.http.test_request import ERRORS, LAST_REQUESTS, REQUESTS, parse
@@ -92,12 +92,12 @@ class KnownHeadsTests(TestCase):
             start = b"GET / HTTP/1.1\r\nHost: a\r\nCookie: "
             return start + b"x" * (size - len(start)) + b"\r\n\r\n"
 
-        self.assertIsNotNone(after(get(MAX_KNOWN_HEAD)).recall(get(MAX_KNOWN_HEAD)))
-        self.assertIsNone(after(get(MAX_KNOWN_HEAD + 1)).recall(get(MAX_KNOWN_HEAD + 1)))
+        self.assertIsNotNone(after(get(MAX_CACHED_HEAD)).recall(get(MAX_CACHED_HEAD)))
+        self.assertIsNone(after(get(MAX_CACHED_HEAD + 1)).recall(get(MAX_CACHED_HEAD + 1)))
 
     def test_only_so_much_memory_is_taken(self) -> None:
         most = 100_000
-        self.patch(heads, "MAX_KNOWN_HEADS", most)
+        self.patch(heads, "MAX_CACHED_HEADS", most)
         for fields in (1, 13, 60):
             known = KnownHeads()
             with traced() as taken:
@@ -109,7 +109,7 @@ class KnownHeadsTests(TestCase):
                 self.assertGreater(taken(), 0.4 * most)
 
     def test_what_is_used_stays_whatever_else_comes(self) -> None:
-        self.patch(heads, "MAX_KNOWN_HEADS", 100_000)
+        self.patch(heads, "MAX_CACHED_HEADS", 100_000)
         known = after(POST)
         for number in range(200):
             data = long_get(number, 13)

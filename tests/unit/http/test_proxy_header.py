@@ -12,7 +12,7 @@ from ecm import limits
 from ecm.frontend.proxied import ProxiedFactory
 from ecm.http.client_address import Source
 from ecm.http.proxy_protocol import ProxyHeader, ProxyHeaderError, parse
-from ecm.limits import MAX_REFUSED
+from ecm.limits import MAX_REJECTED
 from testkit.in_memory import Client, Joined
 
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
@@ -101,7 +101,7 @@ class ProxiedTests(TestCase):
 
     def test_those_that_say_nothing_are_bounded(self) -> None:
         self.ecm = Joined(max_connections=2)
-        silent = [self.client() for _ in range(2 + MAX_REFUSED)]
+        silent = [self.client() for _ in range(2 + MAX_REJECTED)]
         self.assertIsNone(ProxiedFactory(self.ecm.clients).buildProtocol(None))
         self.assertIn(b"too many connections.", silent[0].send(next(iter(HEADERS))))
         for client in silent:
@@ -144,7 +144,7 @@ class ProxiedTests(TestCase):
     def test_the_header_has_a_time(self) -> None:
         client = self.client()
         client.send(b"PROXY")
-        self.ecm.pass_time(limits.HEAD_TIMEOUT)
+        self.ecm.pass_time(limits.HEADER_TIMEOUT)
         self.assertTrue(client.transport.aborted)
 
     def test_the_limit_for_one_address_is_for_that_of_the_header(self) -> None:

@@ -190,7 +190,7 @@ ERRORS: list[tuple[bytes, int]] = [
 
 
 def small_parser() -> RequestParser:
-    return RequestParser(ClientLimits(max_body=100, max_head=1000, max_fields=10))
+    return RequestParser(ClientLimits(max_body=100, max_header_size=1000, max_headers=10))
 
 
 def feed(parser: RequestParser, data: bytes) -> Iterator[Request]:

@@ -21,11 +21,11 @@ from ecm.limits import ClientLimits
 from testkit.in_memory import Joined
 from tests.unit.http.test_request import CHUNKED, GET, POST, parse
 
-LIMITS = ClientLimits(max_head=2000, max_body=4000, max_fields=10)
+LIMITS = ClientLimits(max_header_size=2000, max_body=4000, max_headers=10)
 
 # Bytes that all this may take: a head twice, as it came and in fields; a body, for which a
 # bytearray may have an eighth more than it needs; and objects around these.
-MOST = 2 * LIMITS.max_head + LIMITS.max_body * 9 // 8 + LIMITS.max_fields * 150 + 2000
+MAX_HELD = 2 * LIMITS.max_header_size + LIMITS.max_body * 9 // 8 + LIMITS.max_headers * 150 + 2000
 
 # How requests begin, and what may come then for ever.
 BEGINNINGS = [b"", GET, GET + b"A: ", b"GET /", POST + b"Content-Length: 4000\r\n\r\n", CHUNKED]
@@ -69,8 +69,8 @@ class MemoryTests(TestCase):
             for at in range(0, len(data), size):
                 if not feed(parser, data[at : at + size]):
                     break
-                self.assertLessEqual(parser.held, LIMITS.max_head * 2 + LIMITS.max_body)
-                self.assertLessEqual(taken(), MOST)
+                self.assertLessEqual(parser.held, LIMITS.max_header_size * 2 + LIMITS.max_body)
+                self.assertLessEqual(taken(), MAX_HELD)
 
     def test_a_body_takes_about_its_size(self) -> None:
         for size in (2, 1400):
@@ -133,7 +133,7 @@ class LeftoverTests(TestCase):
             self.assertLess(taken(), 4000)
 
     def test_clients_that_leave_or_are_too_slow_or_wrong(self) -> None:
-        ecm = Joined(head_timeout=1, body_timeout=1)
+        ecm = Joined(header_timeout=1, body_timeout=1)
         beginning = POST.replace(b" / ", b" /http-bind ") + b"Content-Length: 9\r\n\r\nsecret"
         for data in (
             b"POST",

@@ -31,7 +31,7 @@ NONCE = VECTORS["proofs"][0]["nonces"]["ecm"]
 SECRET = VECTORS["proofs"][0]["secret"].encode()
 OTHER_SECRET = b"another secret of some length"
 
-SETTINGS = LinkSettings(ping_interval=10, dead_time=30)
+SETTINGS = LinkSettings(ping_interval=10, link_timeout=30)
 
 HELLO = content(named("hello of mod_ecm that sends answers in parts"))
 PROVEN = next(content(each) for each in VECTORS["contents"] if "proof" in each["fields"])

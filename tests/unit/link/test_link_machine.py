@@ -13,7 +13,7 @@ from twisted.trial.unittest import TestCase
 
 from ecm.limits import MAX_GATHERED, MAX_PIPELINED
 from ecm.link.message import write
-from ecm.link.packet import GREATEST_ID, encode
+from ecm.link.packet import MAX_ID, encode
 from ecm.settings import LinkSettings
 from testkit.in_memory import FIRST_ID, QUEUE_TIMEOUT, Client, Joined
 from testkit.typed_vectors import VECTORS, content
@@ -31,7 +31,7 @@ LIES = st.one_of(
     st.binary(max_size=40),
     st.binary(max_size=20).map(lambda body: write("answer", ["200"], {}, body)),
 )
-IDS = st.one_of(st.integers(FIRST_ID, FIRST_ID + 40), st.sampled_from([0, 1, GREATEST_ID]))
+IDS = st.one_of(st.integers(FIRST_ID, FIRST_ID + 40), st.sampled_from([0, 1, MAX_ID]))
 
 
 class TypedLink(RuleBasedStateMachine):

@@ -9,7 +9,7 @@ from twisted.trial.unittest import TestCase
 from ecm.http.client_address import Source
 from ecm.limits import MAX_LINE, MAX_PACKET, REQUEST_OVERHEAD
 from ecm.link.message import ANSWER_200, ContentError, Line, UnknownType, parse, request, write
-from ecm.link.packet import GREATEST_ID, encode
+from ecm.link.packet import MAX_ID, encode
 from testkit.typed_vectors import VECTORS, content
 
 VALUES = st.text(st.characters(codec="utf-8"), max_size=30)
@@ -95,7 +95,7 @@ class RequestTests(TestCase):
     def test_the_longest_line_fits_beside_the_longest_body(self) -> None:
         longest = Source("2001:0db8:0000:0000:0000:0000:0000:0007", 65535, secure=True)
         body = bytes(MAX_PACKET - REQUEST_OVERHEAD)
-        packet = encode(GREATEST_ID, request(longest, body, truncated=True))
+        packet = encode(MAX_ID, request(longest, body, truncated=True))
         self.assertLessEqual(len(packet), MAX_PACKET)
 
     def test_the_short_way_to_read_an_answer_begins_as_answers_do(self) -> None:

@@ -287,7 +287,7 @@ class TypedTests(TestCase):
         self.asked()
         self.client.close_end()
         self.ecm.received()
-        self.ecm.pass_time(limits.LEAVING_TIMEOUT)
+        self.ecm.pass_time(limits.HALF_CLOSE_TIMEOUT)
         self.assertEqual(self.ecm.received(), [(FIRST_ID, b"close gone")])
 
     def test_one_that_has_its_answer_is_not(self) -> None:

@@ -93,8 +93,8 @@ class LinkServiceTests(LinkServiceTestCase):
         pauses = [self.wait_for_attempt() for _ in range(20)]
         self.assertLess(pauses[0], 1)
         for pause in pauses[10:]:
-            self.assertGreaterEqual(pause, limits.RECONNECT_LAST)
-            self.assertLess(pause, limits.RECONNECT_LAST + limits.RECONNECT_JITTER + 0.02)
+            self.assertGreaterEqual(pause, limits.RECONNECT_DELAY_MAX)
+            self.assertLess(pause, limits.RECONNECT_DELAY_MAX + limits.RECONNECT_JITTER + 0.02)
         self.assertGreater(len(set(pauses[10:])), 1, "there is no jitter")
 
     def test_why_there_is_no_link_is_logged_once(self) -> None:
@@ -144,7 +144,7 @@ class HelloTests(LinkServiceTestCase):
         for _ in range(10):
             self.endpoint.hang_up()
             pauses.append(self.wait_for_attempt())
-        self.assertGreaterEqual(pauses[-1], limits.RECONNECT_LAST)
+        self.assertGreaterEqual(pauses[-1], limits.RECONNECT_DELAY_MAX)
 
     def test_why_it_is_refused_is_logged_once_with_the_address(self) -> None:
         self.start(LinkSettings())

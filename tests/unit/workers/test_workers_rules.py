@@ -7,7 +7,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
 from ecm import open_files
-from ecm.limits import REPLACE_LAST, STEADY
+from ecm.limits import MIN_UPTIME, RESPAWN_DELAY_MAX
 from ecm.settings import EcmSettings
 from ecm.workers.backoff import Backoff
 from ecm.workers.balancer import Pool
@@ -90,15 +90,15 @@ class BackoffTests(TestCase):
 
     def test_one_that_dies_at_once_again_and_again_waits_longer_each_time(self) -> None:
         self.assertEqual(self.pauses(0, 0, 0, 0), [0, 0.5, 1, 2])
-        self.assertEqual(self.pauses(*[0] * 20)[-1], REPLACE_LAST)
+        self.assertEqual(self.pauses(*[0] * 20)[-1], RESPAWN_DELAY_MAX)
 
     def test_after_a_steady_one_there_is_no_pause(self) -> None:
-        self.assertEqual(self.pauses(0, 0, STEADY, STEADY - 1), [0, 0.5, 0, 0.5])
+        self.assertEqual(self.pauses(0, 0, MIN_UPTIME, MIN_UPTIME - 1), [0, 0.5, 0, 0.5])
 
 
 class ShareTests(TestCase):
     def share(self, settings: EcmSettings, files: int, number: int, workers: int) -> int:
-        shared = open_files.share(settings, files, number, workers)
+        shared = open_files.split(settings, files, number, workers)
         return shared.clients.limits.max_connections
 
     def test_what_is_allowed_is_divided_and_no_connection_lost(self) -> None:
@@ -115,10 +115,10 @@ class ShareTests(TestCase):
 
     def test_the_log_says_what_the_files_are_enough_for(self) -> None:
         self.assertEqual(
-            open_files.enough_for(20_000, 55),
+            open_files.describe(20_000, 55),
             "20,000 open files: enough for 19,872 connections in each of 55 workers,"
             " 1,092,960 in all",
         )
         self.assertEqual(
-            open_files.enough_for(1024, 1), "1,024 open files: enough for 896 connections"
+            open_files.describe(1024, 1), "1,024 open files: enough for 896 connections"
         )
