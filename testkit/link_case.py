@@ -11,7 +11,7 @@ from testkit.bosh_client import CLIENT, BoshClient, Refused, http_client
 from testkit.ecm_process import EcmTestCase
 from testkit.private_ejabberd import running_ejabberd
 from testkit.process import Process, start
-from tests.system.test_conversation import message
+from testkit.stanzas import message
 
 PASSWORD = "secret"
 

@@ -16,7 +16,7 @@ from testkit.link_user import RESOURCE, LinkUser, accounts
 from testkit.listeners import Listeners
 from testkit.private_ejabberd import PrivateEjabberd
 from testkit.session_probe import IS_SESSION, until_ended
-from tests.system.test_conversation import message
+from testkit.stanzas import message
 
 ONLINE = f"<presence xmlns='{CLIENT}'/>"
 OFFLINE = f"<presence xmlns='{CLIENT}' type='unavailable'/>"

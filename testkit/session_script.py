@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from ecm.link.connection import Answered
 from testkit.bosh_client import CLIENT, ROSTER
 from testkit.link_user import LinkUser
-from tests.system.test_conversation import message
+from testkit.stanzas import message
 
 _SYNC = f"<iq type='get' id='sync' xmlns='{CLIENT}'><query xmlns='{ROSTER}'/></iq>"
 

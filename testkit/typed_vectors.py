@@ -22,3 +22,13 @@ def named(name: str) -> dict[str, Any]:
 
 def packet(vector: dict[str, Any]) -> bytes:
     return encode(int(vector["id"]), content(vector))
+
+
+CONVERSATIONS: dict[str, Any] = {each["name"]: each for each in VECTORS["conversations"]}
+NONCE: str = VECTORS["proofs"][0]["nonces"]["ecm"]
+SECRET: bytes = VECTORS["proofs"][0]["secret"].encode()
+
+# The hello of a mod_ecm without a secret, as a content and as a packet; and one that proves it.
+HELLO = content(named("hello of mod_ecm that sends answers in parts"))
+HELLO_PACKET = packet(named("hello of mod_ecm that sends answers in parts"))
+PROVEN = next(content(each) for each in VECTORS["contents"] if "proof" in each["fields"])

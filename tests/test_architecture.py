@@ -1,6 +1,7 @@
 """Which folder may import what, read from the sources."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 from twisted.trial.unittest import TestCase
 
 import ecm
+from testkit.paths import CHECKOUT
 
 FOLDER = Path(ecm.__file__).parent
 
@@ -39,6 +41,10 @@ NOT_PURE = {"twisted", "time", "datetime", "socket", "asyncio", "select", "rando
 # Of the server, what the programs beside it may use: the wire formats and the limits.
 FOR_TOOLS = {"limits", "http", "link", "tools"}
 
+# What stands beside the server, and the names of the modules there that are tests.
+BESIDE = ("bench", "conformance", "testkit", "tests")
+TEST = re.compile(r"^tests\.(.*\.)?(test_\w+|\w+_test)\b")
+
 # What stands in the wrong place.
 KNOWN = {
     ("link/connection", "settings"),
@@ -62,19 +68,37 @@ def modules(part: str) -> Iterator[str]:
 
 
 def imports(module: str) -> set[str]:
-    """The full names of the modules that one imports, anywhere in it."""
-    found: set[str] = set()
-    for node in ast.walk(ast.parse((FOLDER / f"{module}.py").read_text())):
-        if isinstance(node, ast.Import):
-            found.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found.update(f"{node.module}.{alias.name}" for alias in node.names)
-    return found - {"ecm.__version__"}
+    """The full names of the modules that one of the server imports, anywhere in it."""
+    return imports_of(FOLDER / f"{module}.py") - {"ecm.__version__"}
 
 
 def parts(module: str) -> set[str]:
     """The parts of the server that a module imports."""
     return {name.split(".")[1] for name in imports(module) if name.startswith("ecm.")}
+
+
+def imports_of(file: Path) -> set[str]:
+    """The full names of the modules that a file imports, anywhere in it."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return found
+
+
+class TestsTests(TestCase):
+    def test_nobody_imports_a_test(self) -> None:
+        for part in BESIDE:
+            for file in (CHECKOUT / part).rglob("*.py"):
+                for name in imports_of(file):
+                    self.assertNotRegex(name, TEST, str(file))
+
+    def test_helpers_need_no_tests(self) -> None:
+        for file in (CHECKOUT / "testkit").rglob("*.py"):
+            roots = {name.partition(".")[0] for name in imports_of(file)}
+            self.assertFalse(roots & {"tests", "bench", "conformance"}, file)
 
 
 class ArchitectureTests(TestCase):

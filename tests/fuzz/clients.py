@@ -6,9 +6,9 @@ import tracemalloc
 from ecm.http.head_cache import KnownHeads
 from ecm.http.request import Request
 from ecm.limits import MAX_PIPELINED, PARTIAL_SIZE
+from testkit.any_bytes import break_link, check
 from testkit.in_memory import Joined
 from tests.fuzz.target import Target, pieces, places
-from tests.unit.frontend.test_any_bytes import break_link, check
 
 # Low, so that inputs reach them. The code is the same for all values.
 MAX_HEADER_SIZE = 1024

@@ -6,20 +6,19 @@ from pathlib import Path
 
 from conformance.runner import FOLDER
 from ecm.limits import MAX_LINE, MAX_PROXY_HEADER
+from testkit.packet_vectors import VECTORS
+from testkit.samples.content_types import BREAKS, MALFORMED, OTHERS, PARAMETERS, SCRIPTED, XML
+from testkit.samples.exchanges import CLOSED, KEPT, cases
+from testkit.samples.forwarded import FORWARDED_FOR, X_FORWARDED_FOR
+from testkit.samples.http_answers import ANSWERS
+from testkit.samples.http_requests import ERRORS, LAST_REQUESTS, REQUESTS
+from testkit.samples.proxy_headers import HEADERS, NO_HEADERS
+from testkit.samples.smuggling import ATTACKS
+from testkit.typed_vectors import CONVERSATIONS, content
 from testkit.typed_vectors import VECTORS as TYPED
-from testkit.typed_vectors import content
 from tests.fuzz.clients import MAX_BODY, MAX_HEADER_SIZE, MAX_HEADERS
 from tests.fuzz.targets import SEEDS, TARGETS
 from tests.fuzz.wire import MAX_PACKET
-from tests.tools.swarm.test_swarm_answer import ANSWERS
-from tests.unit.frontend.test_answers import CLOSED, KEPT, cases
-from tests.unit.http.test_content_type import BREAKS, MALFORMED, OTHERS, PARAMETERS, SCRIPTED, XML
-from tests.unit.http.test_proxy_header import HEADERS, NO_HEADERS
-from tests.unit.http.test_request import ERRORS, LAST_REQUESTS, REQUESTS
-from tests.unit.http.test_smuggling import ATTACKS
-from tests.unit.http.test_source import FORWARDED_FOR, X_FORWARDED_FOR
-from tests.unit.link.test_dialogue import CONVERSATIONS
-from tests.unit.link.test_packet import VECTORS
 
 _CHUNKED = b"POST /http-bind HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
 _BODY = b"POST /http-bind HTTP/1.1\r\nContent-Length: %d\r\n\r\n"

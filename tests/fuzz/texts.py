@@ -17,9 +17,9 @@ from ecm.limits import MAX_CONTENT_TYPE
 from ecm.link import message as typed
 from ecm.tools.swarm import answer
 from ecm.tools.swarm.answer import Answer, BadAnswer
+from testkit.any_bytes import STATUS
 from testkit.in_memory import Client, Joined
 from tests.fuzz.target import Target, places, text_of
-from tests.unit.frontend.test_any_bytes import STATUS
 
 _TRUSTED = (ip_network("10.0.0.0/8"), ip_network("2001:db8::/32"))
 

@@ -12,8 +12,8 @@ from ecm.link.connection import TRANSITIONS, Close, Dialogue, Event, Send, State
 from ecm.link.message import ContentError, Line, UnknownType
 from ecm.link.packet import LINK_ID, PacketDecoder, PacketError
 from ecm.settings import LinkSettings, Protocol
+from testkit.typed_vectors import HELLO, NONCE, PROVEN, SECRET
 from tests.fuzz.target import Target, pieces, places
-from tests.unit.link.test_dialogue import HELLO, NONCE, PROVEN, SECRET
 
 MAX_PACKET = 4096
 

@@ -14,10 +14,10 @@ from twisted.trial.unittest import TestCase
 from ecm.http.request_parser import RequestParser
 from ecm.limits import ClientLimits
 from ecm.net.transport import send
+from testkit.http_parser import parse
 from testkit.in_memory import Joined
 from testkit.on_port import serve
 from testkit.raw_client import RawClient
-from tests.unit.http.test_request import parse
 
 LARGE = 1_000_000  # bytes; more than the kernel takes at once
 POST = b"POST /http-bind HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx"

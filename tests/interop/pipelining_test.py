@@ -5,9 +5,9 @@ from typing import cast
 from treq.client import HTTPClient
 
 from testkit.bosh_client import CLIENT, WAIT, BoshClient
+from testkit.stanzas import message
 from tests.interop import pipelining
 from tests.interop.talk import PASSWORD, TalkTestCase
-from tests.system.test_conversation import message
 
 
 class PipeliningClient:

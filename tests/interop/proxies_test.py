@@ -8,6 +8,7 @@ from twisted.internet import reactor
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 from twisted.trial.unittest import TestCase
 
+from testkit import conversation_case
 from testkit.bosh_client import http_client
 from testkit.lasting import LASTING
 from testkit.on_port import serve
@@ -17,7 +18,6 @@ from tests.interop.origin import HeldRequest, Origin
 from tests.interop.proxies import HAPROXY, NGINX, Proxy
 from tests.interop.strophe import StropheClient
 from tests.interop.talk import TalkTestCase
-from tests.system import test_conversation
 
 BODY = b"<body></body>"
 REQUEST = b"""\
@@ -42,7 +42,7 @@ def address(stack: Stack) -> str:
     return stack.bosh.split("/")[2]
 
 
-class NginxConversationTests(test_conversation.ConversationTests):
+class NginxConversationTests(conversation_case.ConversationCase):
     """All that is said to ECM itself, said through nginx."""
 
     proxy = NGINX

@@ -8,7 +8,7 @@ from twisted.trial.unittest import TestCase
 
 from testkit.bosh_client import CLIENT, BoshClient, http_client
 from testkit.stack import running_stack
-from tests.system.test_conversation import message
+from testkit.stanzas import message
 
 PASSWORD = "secret"
 MESSAGES = 20  # each way

@@ -6,7 +6,7 @@ from twisted.internet.defer import ensureDeferred
 
 from testkit.bosh_client import BoshClient
 from testkit.link_case import LinkTestCase
-from tests.system.test_conversation import message
+from testkit.stanzas import message
 
 # Of the ECM of who receives: a packet of it is much shorter than the message.
 SMALL = ("--max-packet", "8192", "--max-body", "8000")

@@ -9,7 +9,7 @@ from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 from testkit.bosh_client import BoshClient
 from testkit.link_case import LinkTestCase
 from testkit.raw_client import RawClient
-from tests.system.test_conversation import message
+from testkit.stanzas import message
 
 HEAD = b"POST /http-bind HTTP/1.1\r\nHost: a\r\n"
 LENGTH = 300_000  # bytes, which are more than --max-body

@@ -7,7 +7,7 @@ from twisted.web.client import ResponseNeverReceived
 
 from testkit.bosh_client import CLIENT, REGISTER, WAIT
 from testkit.link_case import LinkTestCase
-from tests.system.test_conversation import message
+from testkit.stanzas import message
 
 
 class VanishedClientTests(LinkTestCase):

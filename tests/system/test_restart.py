@@ -9,7 +9,7 @@ from twisted.trial.unittest import TestCase
 
 from testkit.bosh_client import BoshClient, Refused, http_client
 from testkit.stack import start_stack
-from tests.system.test_conversation import message
+from testkit.stanzas import message
 
 # What a request gets that ejabberd had, and one that waited for it to come back, on a slow machine.
 REFUSALS = ("503", "item-not-found")

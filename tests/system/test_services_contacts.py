@@ -2,7 +2,7 @@
 
 from testkit.bosh_client import CLIENT, ROSTER, BoshClient, Refused
 from testkit.link_case import ServiceTestCase, bare, is_presence
-from tests.system.test_conversation import message
+from testkit.stanzas import message
 
 BLOCKING = "urn:xmpp:blocking"
 PRIVACY = "jabber:iq:privacy"

@@ -4,7 +4,7 @@ from ecm.tools.demo.plan import DOMAIN
 from testkit.bosh_client import CLIENT, REGISTER, SASL, Refused
 from testkit.link_case import PASSWORD, ServiceTestCase, bare, is_presence, name
 from testkit.listeners import ANONYMOUS_DOMAIN
-from tests.system.test_conversation import message
+from testkit.stanzas import message
 
 COMMANDS = "http://jabber.org/protocol/commands"
 DISCO = "http://jabber.org/protocol/disco#info"

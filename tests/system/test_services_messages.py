@@ -7,7 +7,7 @@ from ecm.tools.demo.plan import DOMAIN
 from testkit.bosh_client import CLIENT, BoshClient, Refused
 from testkit.link_case import LAST, ONLINE, PASSWORD, ServiceTestCase, bare, is_presence, name
 from testkit.listeners import MAX_WAITING
-from tests.system.test_conversation import message
+from testkit.stanzas import message
 
 CARBONS = "urn:xmpp:carbons:2"
 CSI = "urn:xmpp:csi:0"

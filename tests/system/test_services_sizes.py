@@ -5,7 +5,7 @@ from xml.etree.ElementTree import Element
 from testkit.bosh_client import CLIENT, BoshClient, Refused
 from testkit.link_case import ONLINE, ServiceTestCase, bare, is_presence
 from testkit.listeners import MAX_ANSWER, MAX_STANZA, MAX_WAITING_SIZE
-from tests.system.test_conversation import message
+from testkit.stanzas import message
 
 BODY = f"{{{CLIENT}}}body"
 STANZA_ERRORS = "{urn:ietf:params:xml:ns:xmpp-stanzas}"

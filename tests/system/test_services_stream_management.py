@@ -4,7 +4,7 @@ from xml.etree.ElementTree import Element
 
 from testkit.bosh_client import CLIENT, SM, BoshClient, Refused
 from testkit.link_case import ONLINE, PASSWORD, ServiceTestCase, bare, is_presence, name
-from tests.system.test_conversation import message
+from testkit.stanzas import message
 
 
 class StreamManagementTests(ServiceTestCase):

@@ -12,7 +12,7 @@ from testkit.erlang_shell import ErlangShell
 from testkit.link_peer import LinkSpeaker, NotAnswered
 from testkit.link_user import LinkUser, accounts, attribute
 from testkit.session_probe import until_ended
-from tests.system.test_conversation import message
+from testkit.stanzas import message
 
 _SYNC = "<iq type='get' id='sync' xmlns='jabber:client'><query xmlns='jabber:iq:roster'/></iq>"
 

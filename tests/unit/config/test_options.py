@@ -10,7 +10,7 @@ import attrs
 from twisted.trial.unittest import TestCase
 
 from ecm import __version__, limits
-from ecm.config.command_line import Options, secret_warnings
+from ecm.config.command_line import secret_warnings
 from ecm.config.numbers import NUMBERS
 from ecm.frontend.proxied import ProxiedFactory
 from ecm.http.client_address import FORWARDED, Proxies
@@ -18,13 +18,8 @@ from ecm.http.cors import Cors
 from ecm.limits import MAX_CONTENT
 from ecm.service import makeService
 from ecm.settings import LinkSettings, Protocol
+from testkit.command_line import parse
 from testkit.ecm_process import temporary_folder
-
-
-def parse(*arguments: str) -> Options:
-    options = Options()
-    options.parseOptions(list(arguments))
-    return options
 
 
 class OptionsTests(TestCase):

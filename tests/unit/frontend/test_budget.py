@@ -12,9 +12,9 @@ from twisted.trial.unittest import TestCase
 from ecm import limits, memory
 from ecm.frontend.budget import Budget
 from ecm.limits import PARTIAL_SIZE
+from testkit.command_line import parse
 from testkit.in_memory import Client, Joined
 from testkit.logs import lines
-from tests.unit.config.test_options import parse
 
 POST = b"POST /http-bind HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%b"
 GET = b"GET /none HTTP/1.1\r\nHost: a\r\n\r\n"

@@ -16,9 +16,9 @@ from ecm.net.taking import Taking
 from ecm.net.transport import kernel_queue
 from ecm.service import OneProcess
 from ecm.workers.supervisor import Workers
+from testkit.command_line import parse
 from testkit.in_memory import Joined
 from testkit.on_port import serve
-from tests.unit.config.test_options import parse
 
 TIME = 30
 LOOPBACK = "tcp:0:interface=127.0.0.1"

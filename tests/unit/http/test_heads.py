@@ -9,10 +9,11 @@ from ecm.http.head_cache import KnownHeads
 from ecm.http.request import Request
 from ecm.http.request_parser import RequestParser
 from ecm.limits import MAX_CACHED_HEAD, ClientLimits
+from testkit.http_parser import parse
 from testkit.in_memory import Joined
+from testkit.samples.http_requests import ERRORS, LAST_REQUESTS, REQUESTS
 from testkit.splits import cut, cuts
-from tests.unit.http.test_request import ERRORS, LAST_REQUESTS, REQUESTS, parse
-from tests.unit.http.test_request_memory import traced
+from testkit.traced_memory import traced
 
 HEAD = b"POST /http-bind HTTP/1.1\r\nHost: a\r\nContent-Length: 7\r\n\r\n"
 POST = HEAD + b"<body/>"

@@ -8,8 +8,9 @@ from ecm.http.incoming import Incoming
 from ecm.http.request import Request, RequestError
 from ecm.http.request_parser import RequestParser
 from ecm.limits import PARTIAL_SIZE, ClientLimits
+from testkit.http_parser import feed
+from testkit.samples.http_requests import ERRORS, LAST_REQUESTS, REQUESTS
 from testkit.splits import cut, cuts
-from tests.unit.http.test_request import ERRORS, LAST_REQUESTS, REQUESTS, feed
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 POST = b"POST /bosh HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n<a/>"

@@ -1,9 +1,6 @@
 """What a request takes that is not complete: memory within the limits, and work for each byte."""
 
 import gc
-import tracemalloc
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from itertools import cycle, islice
 from typing import Any
 
@@ -18,8 +15,10 @@ from ecm.http.head import Head
 from ecm.http.request import RequestError
 from ecm.http.request_parser import RequestParser
 from ecm.limits import ClientLimits
+from testkit.http_parser import parse
 from testkit.in_memory import Joined
-from tests.unit.http.test_request import CHUNKED, GET, POST, parse
+from testkit.samples.http_requests import CHUNKED, GET, POST
+from testkit.traced_memory import traced
 
 LIMITS = ClientLimits(max_header_size=2000, max_body=4000, max_headers=10)
 
@@ -31,17 +30,6 @@ MAX_HELD = 2 * LIMITS.max_header_size + LIMITS.max_body * 9 // 8 + LIMITS.max_he
 BEGINNINGS = [b"", GET, GET + b"A: ", b"GET /", POST + b"Content-Length: 4000\r\n\r\n", CHUNKED]
 BEGINNINGS += [CHUNKED + part for part in (b"0", b"1;a=", b"0\r\nA: ", b"0\r\n", b"fa0\r\n")]
 ENDLESS = [b"x", b"0", b"\r\n", b"A: b\r\n", b'"', b"\t", b"2\r\nab\r\n", b"1;a\r\nx\r\n"]
-
-
-@contextmanager
-def traced() -> Iterator[Callable[[], int]]:
-    """Give what tells how many bytes have been allocated, and not freed, since."""
-    tracemalloc.start()
-    try:
-        before = tracemalloc.get_traced_memory()[0]
-        yield lambda: tracemalloc.get_traced_memory()[0] - before
-    finally:
-        tracemalloc.stop()
 
 
 def feed(parser: RequestParser, data: bytes) -> bool:

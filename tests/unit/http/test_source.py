@@ -8,51 +8,10 @@ from twisted.trial.unittest import TestCase
 
 from ecm.http.client_address import FORWARDED, Proxies, Source
 from testkit.in_memory import Joined
+from testkit.samples.forwarded import FORWARDED_FOR, X_FORWARDED_FOR
 
 TRUSTED = (ip_network("10.0.0.0/8"), ip_network("2001:db8::/32"))
 
-# What the proxies say in X-Forwarded-For, and who the client is. The peer is 10.0.0.1.
-X_FORWARDED_FOR = {
-    "": "10.0.0.1",
-    "192.0.2.7": "192.0.2.7",
-    " 192.0.2.7 ": "192.0.2.7",
-    "192.0.2.7:51234": "192.0.2.7",
-    "198.51.100.1, 192.0.2.7": "192.0.2.7",  # the client made up what is left of it
-    "192.0.2.7, 10.0.0.2": "192.0.2.7",
-    "198.51.100.1, 192.0.2.7, 10.0.0.3, 10.0.0.2": "192.0.2.7",
-    "10.0.0.3, 10.0.0.2": "10.0.0.3",
-    "192.0.2.7, nonsense": "10.0.0.1",
-    "192.0.2.7, nonsense, 10.0.0.2": "10.0.0.2",
-    "unknown": "10.0.0.1",
-    "2001:4860::1": "2001:4860::1",
-    "[2001:4860::1]:443": "2001:4860::1",
-    "::ffff:192.0.2.7": "192.0.2.7",
-    "192.0.2.7, 2001:db8::5": "192.0.2.7",
-    "192.0.2.256": "10.0.0.1",
-    "192.0.2.07": "10.0.0.1",
-}
-
-# The same in Forwarded (RFC 7239).
-FORWARDED_FOR = {
-    "for=192.0.2.7": "192.0.2.7",
-    "For=192.0.2.7;proto=https;by=10.0.0.1": "192.0.2.7",
-    'proto=http; for="192.0.2.7:51234"': "192.0.2.7",
-    'for="[2001:4860::1]:443"': "2001:4860::1",
-    "for=198.51.100.1, for=192.0.2.7, for=10.0.0.2": "192.0.2.7",
-    "for=_hidden": "10.0.0.1",
-    "for=unknown, for=10.0.0.2": "10.0.0.2",
-    "proto=https": "10.0.0.1",
-    'for=192.0.2.7;ext="a, for=198.51.100.1"': "192.0.2.7",
-    'for="192.0.2.7': "10.0.0.1",
-    'for=""': "10.0.0.1",
-    "for=": "10.0.0.1",
-    'for="", for=10.0.0.2': "10.0.0.2",
-    'for=198.51.100.1, for="", for=192.0.2.7': "192.0.2.7",
-    'for="198.51.100.1, for=192.0.2.7': "192.0.2.7",  # the quote is the client's
-    'for="198.51.100.1\\", for=192.0.2.7': "192.0.2.7",
-    'for="fe80::1%eth0"': "fe80::1",
-    'by="a\\"b,c";for=192.0.2.7': "192.0.2.7",
-}
 
 # Of these headers are made that a client may have made up.
 PIECES = ["for=", "For=", '"', "\\", ";", ",", " ", "\t", "%", "[", "]", ":", "x", "\xb2", "\xff"]

@@ -1,7 +1,5 @@
 """ECM's end of the link, packet by packet."""
 
-from typing import Any
-
 import attrs
 from twisted.trial.unittest import TestCase
 
@@ -24,17 +22,11 @@ from ecm.link.connection import (
 from ecm.link.message import write
 from ecm.link.packet import PacketError
 from ecm.settings import LinkSettings, Protocol
-from testkit.typed_vectors import VECTORS, content, named
+from testkit.typed_vectors import CONVERSATIONS, HELLO, NONCE, PROVEN, SECRET, content, named
 
-CONVERSATIONS: dict[str, Any] = {each["name"]: each for each in VECTORS["conversations"]}
-NONCE = VECTORS["proofs"][0]["nonces"]["ecm"]
-SECRET = VECTORS["proofs"][0]["secret"].encode()
 OTHER_SECRET = b"another secret of some length"
 
 SETTINGS = LinkSettings(ping_interval=10, link_timeout=30)
-
-HELLO = content(named("hello of mod_ecm that sends answers in parts"))
-PROVEN = next(content(each) for each in VECTORS["contents"] if "proof" in each["fields"])
 
 
 def begun(settings: LinkSettings = SETTINGS) -> Dialogue:

@@ -16,8 +16,7 @@ from ecm.link.message import write
 from ecm.link.packet import MAX_ID, encode
 from ecm.settings import LinkSettings
 from testkit.in_memory import FIRST_ID, QUEUE_TIMEOUT, Client, Joined
-from testkit.typed_vectors import VECTORS, content
-from tests.unit.upstream.test_link import HELLO
+from testkit.typed_vectors import HELLO_PACKET, VECTORS, content
 
 SETTINGS = LinkSettings(max_packet=2**16, max_content=2**13, max_queue=20_000)
 CLIENTS = 3
@@ -91,7 +90,7 @@ class TypedLink(RuleBasedStateMachine):
 
     def greet(self) -> None:
         self.heard()
-        self.ecm.link.dataReceived(HELLO)
+        self.ecm.link.dataReceived(HELLO_PACKET)
 
     @rule(seldom=st.integers(0, 4))
     def greet_again(self, seldom: int) -> None:

@@ -1,18 +1,14 @@
 """The packet codec, against the vectors that the Erlang codec reads, too."""
 
-import json
-from typing import Any
-
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import TestCase
 
 from ecm.limits import MAX_PACKET
 from ecm.link.packet import HEADER_SIZE, MAX_ID, PacketDecoder, PacketError, encode
-from testkit import paths
+from testkit.packet_vectors import VECTORS
 from testkit.splits import cut, cuts, feed_all, whole_and_bytewise
 
-VECTORS: dict[str, Any] = json.loads((paths.VECTORS / "packet.json").read_text())
 NAMES = {vector["error"] for vector in VECTORS["errors"]}
 
 packets = st.tuples(st.integers(0, MAX_ID), st.binary(max_size=300))

@@ -20,10 +20,9 @@ from ecm.upstream.table import STOPS
 from ecm.upstream.waiting import NOT_UNDERSTOOD
 from testkit.in_memory import FIRST_ID, MAX_BODY, PATHS, QUEUE_TIMEOUT, Joined, Transport
 from testkit.logs import lines
-from testkit.typed_vectors import VECTORS, named, packet
+from testkit.typed_vectors import HELLO_PACKET, VECTORS, named, packet
 
 SETTINGS = LinkSettings(max_packet=2**20, max_queue=65_536)
-HELLO = packet(named("hello of mod_ecm that sends answers in parts"))
 PEER = b"request peer=192.0.2.1:51234 secure=0\n"
 
 
@@ -107,7 +106,7 @@ class HelloTests(TestCase):
         self.ecm.received()
         self.assertEqual(self.client.post(b"<body/>"), b"")
         self.assertEqual(self.ecm.received(), [])
-        self.ecm.link.dataReceived(HELLO)
+        self.ecm.link.dataReceived(HELLO_PACKET)
         self.assertEqual(self.ecm.received(), [(FIRST_ID, PEER + b"<body/>")])
 
     def test_a_stranger_is_given_none(self) -> None:
@@ -132,7 +131,7 @@ class HelloTests(TestCase):
 
     def test_what_is_refused_is_told_and_closed(self) -> None:
         self.ecm.received()
-        self.ecm.link.dataReceived(HELLO.replace(b"version=1", b"version=2"))
+        self.ecm.link.dataReceived(HELLO_PACKET.replace(b"version=1", b"version=2"))
         error = b"error version ecm speaks 1, ejabberd speaks 2"
         self.assertEqual(self.ecm.received(), [(0, error)])
         self.assertFalse(self.ecm.link_transport.connected)
@@ -140,7 +139,7 @@ class HelloTests(TestCase):
 
     def test_why_it_did_not_come_up_is_told(self) -> None:
         for data, why in (
-            (HELLO.replace(b"=1 ", b"=2 "), "no version of the link in common"),
+            (HELLO_PACKET.replace(b"=1 ", b"=2 "), "no version of the link in common"),
             (b"", "it closes the link and does not answer hello; is that a mod_ecm?"),
         ):
             link = self.ecm.new_link()
@@ -178,7 +177,7 @@ class IncompleteTests(TestCase):
     def links(self) -> Iterator[Joined]:
         yield Joined()
         typed = Joined(link=SETTINGS)
-        typed.link.dataReceived(HELLO)
+        typed.link.dataReceived(HELLO_PACKET)
         typed.received()
         yield typed
 
@@ -224,7 +223,7 @@ class TypedTests(TestCase):
     def setUp(self) -> None:
         self.log = EventLoggingObserver.createWithCleanup(self, globalLogPublisher)
         self.ecm = Joined(link=SETTINGS)
-        self.ecm.link.dataReceived(HELLO)
+        self.ecm.link.dataReceived(HELLO_PACKET)
         self.ecm.received()
         self.client = self.ecm.client()
 
@@ -256,7 +255,7 @@ class TypedTests(TestCase):
     def test_the_address_is_what_a_trusted_proxy_says(self) -> None:
         settings = ClientSettings(PATHS)
         ecm = Joined(link=SETTINGS, settings=settings)
-        ecm.link.dataReceived(HELLO)
+        ecm.link.dataReceived(HELLO_PACKET)
         ecm.received()
         ecm.client("2001:db8::7").post(b"")
         self.assertEqual(ecm.received()[0][1], b"request peer=[2001:db8::7]:51234 secure=0\n")
@@ -308,7 +307,7 @@ class TypedTests(TestCase):
         self.ecm.link_up()
         self.client.leave()
         self.ecm.received()
-        self.ecm.link.dataReceived(HELLO)
+        self.ecm.link.dataReceived(HELLO_PACKET)
         self.assertEqual(self.ecm.received(), [])
 
     def test_ejabberd_drops_a_client(self) -> None:
@@ -365,7 +364,7 @@ class TypedTests(TestCase):
         self.ecm.link_down()
         self.ecm.link_up()
         self.client.post(b"new")
-        self.ecm.link.dataReceived(HELLO)
+        self.ecm.link.dataReceived(HELLO_PACKET)
         self.assertEqual(self.ecm.received()[-1], (FIRST_ID, PEER + b"new"))
 
     def test_a_dead_ejabberd_is_found_in_time(self) -> None:
@@ -448,7 +447,7 @@ class PartsTests(TestCase):
 
     def setUp(self) -> None:
         self.ecm = Joined(link=LinkSettings(max_content=100))
-        self.ecm.link.dataReceived(HELLO)
+        self.ecm.link.dataReceived(HELLO_PACKET)
         self.client = self.ecm.client()
         self.client.post(b"<body/>")
         self.ecm.received()
@@ -506,7 +505,7 @@ class PartsTests(TestCase):
         self.ecm.link_down()
         self.assertIn(b" 503 ", self.client.transport.written())
         self.ecm.link_up()
-        self.ecm.link.dataReceived(HELLO)
+        self.ecm.link.dataReceived(HELLO_PACKET)
         self.client.post(b"<body/>")
         [*_, (connection_id, _)] = self.ecm.received()
         self.ecm.answer(connection_id, b"answer 200\nshort")
@@ -594,7 +593,7 @@ class WaitingForTheLinkTests(TestCase):
         client = ecm.client()
         client.post(b"<body/>")
         ecm.pass_time(3)
-        ecm.link.dataReceived(HELLO)
+        ecm.link.dataReceived(HELLO_PACKET)
         self.assertEqual(ecm.received()[-1], (FIRST_ID, PEER + b"<body/>"))
 
     def test_those_that_wait_are_bounded_with_all_that_they_take(self) -> None:

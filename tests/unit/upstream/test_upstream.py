@@ -18,7 +18,7 @@ from ecm.upstream.connector import LinkFactory, link_service
 from ecm.upstream.table import ConnectionTable
 from testkit.in_memory import PLAIN, Transport
 from testkit.logs import lines
-from tests.unit.upstream.test_link import HELLO
+from testkit.typed_vectors import HELLO_PACKET
 
 
 @implementer(IStreamClientEndpoint)
@@ -121,7 +121,7 @@ class HelloTests(LinkServiceTestCase):
     def test_there_is_none_before_hello_is_answered(self) -> None:
         self.start(LinkSettings())
         self.assertFalse(self.table.linked)
-        self.endpoint.connections[0].dataReceived(HELLO)
+        self.endpoint.connections[0].dataReceived(HELLO_PACKET)
         self.assertTrue(self.table.linked)
         self.endpoint.hang_up()
         self.wait_for_attempt()
@@ -149,7 +149,9 @@ class HelloTests(LinkServiceTestCase):
     def test_why_it_is_refused_is_logged_once_with_the_address(self) -> None:
         self.start(LinkSettings())
         for _ in range(3):
-            self.endpoint.connections[-1].dataReceived(HELLO.replace(b"version=1", b"version=7"))
+            self.endpoint.connections[-1].dataReceived(
+                HELLO_PACKET.replace(b"version=1", b"version=7")
+            )
             self.wait_for_attempt()
         [line] = lines(self.log, "ecm.upstream.connector")
         self.assertIn("no link to ejabberd at tcp:test, clients are answered 503: ", line)

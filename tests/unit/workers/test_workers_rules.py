@@ -11,7 +11,7 @@ from ecm.limits import MIN_UPTIME, RESPAWN_DELAY_MAX
 from ecm.settings import EcmSettings
 from ecm.workers.backoff import Backoff
 from ecm.workers.balancer import Pool
-from tests.unit.config.test_options import parse
+from testkit.command_line import parse
 
 
 @attrs.define
