@@ -49,8 +49,6 @@ TEST = re.compile(r"^tests\.(.*\.)?(test_\w+|\w+_test)\b")
 KNOWN = {
     ("link/connection", "settings"),
     ("link/message", "http"),
-    ("link/parts", "http"),
-    ("link/parts", "upstream"),
     ("upstream/connector", "settings"),
     ("upstream/protocol", "settings"),
     ("frontend/factory", "settings"),

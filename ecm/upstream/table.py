@@ -9,8 +9,8 @@ from typing import Final, Protocol
 
 from ecm.http.request import Request, beginning
 from ecm.limits import MAX_PARKED, PARKED_FIELD_SIZE, PARKED_SIZE
-from ecm.link.parts import Gathered
 from ecm.metrics import Counters
+from ecm.upstream.parts import Gathered
 from ecm.upstream.waiting import NOT_UNDERSTOOD, Waiting
 
 

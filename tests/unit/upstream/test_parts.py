@@ -9,8 +9,8 @@ from twisted.trial.unittest import TestCase
 from ecm.http.client_address import Source
 from ecm.http.request import Request
 from ecm.limits import MAX_GATHERED
-from ecm.link.parts import TOO_MANY, Gathered
 from ecm.metrics import Counters
+from ecm.upstream.parts import TOO_MANY, Gathered
 from ecm.upstream.waiting import NOT_UNDERSTOOD, Waiting
 
 
