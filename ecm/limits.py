@@ -27,11 +27,10 @@ MAX_QUEUE: Final = 8 * 1024 * 1024
 # 20 to 60 seconds after which web clients give up on a request by themselves.
 QUEUE_TIMEOUT: Final = 10
 
-# Bytes of memory of the requests that wait for that, and what each takes beside its own bytes, and
-# each of its headers. It is enough for 12,000 polls of browsers, of which each has 12 headers.
+# Bytes of memory of the requests that wait for that, and what each takes beside its line and its
+# body. It is enough for 48,000 polls.
 MAX_PARKED: Final = 32 * 1024 * 1024
 PARKED_SIZE: Final = 512
-PARKED_FIELD_SIZE: Final = 128
 
 # Seconds between attempts to reach ejabberd: the first, the factor by which they grow, the last.
 # The last is short, because people are waiting, and one link costs ejabberd nothing.

@@ -11,14 +11,13 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
 from ecm import settings
-from ecm.http.client_address import Source
 from ecm.link import message as typed
 from ecm.link.connection import Answered, Close, Dialogue, Dropped, Event, Failed, Part, Send, Up
 from ecm.link.packet import PacketDecoder, encode
 from ecm.net.transport import IStreamTransport
 
 HOST = "127.0.0.1"
-_CLIENT = Source("192.0.2.7", 51234, secure=True)
+_LINE = typed.request_line("192.0.2.7", 51234, secure=True)
 
 
 class NotAnswered(Exception):
@@ -59,7 +58,7 @@ class LinkSpeaker(Protocol):
         self._last_id += 1
         answer: Deferred[Answered] = Deferred()
         self._awaited[self._last_id] = answer
-        self.transport.write(encode(self._last_id, typed.request(_CLIENT, body)))
+        self.transport.write(encode(self._last_id, _LINE + body))
         return self._last_id, answer
 
     def gone(self, connection_id: int) -> None:

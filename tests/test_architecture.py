@@ -48,7 +48,6 @@ TEST = re.compile(r"^tests\.(.*\.)?(test_\w+|\w+_test)\b")
 # What stands in the wrong place.
 KNOWN = {
     ("link/connection", "settings"),
-    ("link/message", "http"),
     ("upstream/connector", "settings"),
     ("upstream/protocol", "settings"),
     ("frontend/factory", "settings"),
@@ -113,6 +112,10 @@ class ArchitectureTests(TestCase):
                     wrong |= {(module, other) for other in parts(module) - above - {part}}
             above |= set(line)
         self.assertEqual(wrong, KNOWN)
+
+    def test_the_way_to_ejabberd_knows_nothing_of_http(self) -> None:
+        for module in [module for part in ("link", "upstream") for module in modules(part)]:
+            self.assertNotIn("http", parts(module), module)
 
     def test_the_wire_formats_are_pure(self) -> None:
         for module in [module for part in PURE for module in modules(part)]:

@@ -2,15 +2,9 @@
 
 from typing import Protocol
 
-from ecm.http.client_address import Source
-from ecm.http.request import Request
-
 
 class Client(Protocol):
     """What an exchange needs of the connection that it is on."""
-
-    def source(self, request: Request) -> Source:
-        """Whose request it is."""
 
     def answered(
         self, exchange: "Exchange", status: int, body: bytes, content_type: str | None
@@ -40,10 +34,6 @@ class Exchange:
         self.cors = cors
         self.id = 0
         self.response: bytes | None = None
-
-    def source(self, request: Request) -> Source:
-        """Whose request it is."""
-        return self.client.source(request)
 
     def answered(self, status: int, body: bytes, content_type: str | None) -> None:
         """Take the session's answer."""

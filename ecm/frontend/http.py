@@ -20,16 +20,16 @@ from ecm.frontend.connection import Connections, Phase
 from ecm.frontend.exchange import Exchange
 from ecm.frontend.page_connection import PageConnection
 from ecm.frontend.pages import Pages
-from ecm.http.client_address import Source
 from ecm.http.head_cache import KnownHeads
 from ecm.http.incoming import Incoming
 from ecm.http.request import Request, RequestError, too_long
 from ecm.http.response import CLOSE, CONTINUE, KEEP, KEEP_HTTP10, not_found
 from ecm.limits import MAX_PIPELINED
+from ecm.link.message import request_line, truncated
 from ecm.net.clock import Clock
 from ecm.net.transport import (
     forget_names,
-    other_end,
+    peer_of,
     unsent,
 )
 from ecm.settings import ClientSettings
@@ -61,10 +61,10 @@ class ClientProtocol(PageConnection):
         "_exchanges",
         "_id",
         "_incoming",
+        "_line",
         "_paused",
         "_peer",
         "_server",
-        "_source",
     )
 
     def __init__(self, server: Server, peer: tuple[str, int] | None = None) -> None:
@@ -72,7 +72,9 @@ class ClientProtocol(PageConnection):
         self._server = server
         # The client's address and port, where a proxy has told them for the whole connection.
         self._peer = peer
-        self._source: Source | None = None
+        # The line of its requests on the link, made with the first one. Empty where proxies that
+        # forward requests tell with each whose it is.
+        self._line = b""
         # The ID on the link, once a request has needed one.
         self._id = 0
         # The requests in flight, in their order.
@@ -141,16 +143,6 @@ class ClientProtocol(PageConnection):
         exchanges, self._exchanges = self._exchanges, ()
         for exchange in exchanges:
             self._server.table.forget(exchange.id, GONE)
-
-    def source(self, request: Request) -> Source:
-        """Whose request it is."""
-        if self._source is None:
-            self._source = other_end(self.transport, self._peer)
-        known, proxies = self._source, self._server.settings.proxies
-        if not proxies.trusted:
-            return known
-        address = proxies.client_address(known.address, request.headers)
-        return Source(address, known.port, known.secure)
 
     # What the table says of a request, through its exchange.
 
@@ -307,10 +299,23 @@ class ClientProtocol(PageConnection):
             exchange.id = table.new_id()
         else:
             exchange.id = self._id = self._id or table.new_id()
+        line = self._line or self._make_line(request)
+        if request.truncated:
+            line = truncated(line)
         try:
-            table.request(exchange, request)
+            table.request(exchange, line, request.body)
         except Unavailable as why:
             self.refused(exchange, str(why))
+
+    def _make_line(self, request: Request) -> bytes:
+        """Return the line that tells ejabberd whose request it is."""
+        address, port = self._peer or peer_of(self.transport)
+        proxies = self._server.settings.proxies
+        address = proxies.client_address(address, request.headers)
+        line = request_line(address, port, ISSLTransport.providedBy(self.transport))
+        if not proxies.trusted:
+            self._line = line
+        return line
 
     def _lines(self, exchange: Exchange) -> bytes:
         """Return the header lines that every answer has."""

@@ -25,29 +25,6 @@ _PORT: Final = re.compile(r"([0-9.]+):[0-9]{1,5}")
 
 
 @attrs.frozen
-class Source:
-    """Address and port of a client, and whether its request came over TLS.
-
-    ``line`` tells it to ejabberd (docs/protocol.md). It is the same for all requests of most
-    connections, and so it is made once.
-    """
-
-    address: str
-    port: int
-    secure: bool
-    line: bytes = attrs.field(init=False, repr=False)
-
-    @line.default
-    def _make_line(self) -> bytes:
-        address = self.address
-        if not address:
-            return b"request secure=%d\n" % self.secure
-        if ":" in address:
-            address = f"[{address.partition('%')[0]}]"  # a zone means something on this host only
-        return f"request peer={address}:{self.port} secure={self.secure:d}\n".encode()
-
-
-@attrs.frozen
 class Proxies:
     """The proxies whose word on the client's address counts, and the header that they set."""
 

@@ -5,8 +5,6 @@ from http import HTTPStatus
 
 import attrs
 
-from ecm.limits import TRUNCATED_BODY
-
 
 @attrs.define  # and not frozen, which takes twice the time to make one
 class Request:
@@ -25,11 +23,6 @@ class Request:
     http10: bool
     keep_alive: bool
     truncated: bool = False
-
-
-def beginning(request: Request, size: int) -> Request:
-    """Return a request of which only the first bytes can be carried."""
-    return attrs.evolve(request, body=request.body[: min(size, TRUNCATED_BODY)], truncated=True)
 
 
 class RequestError(Exception):

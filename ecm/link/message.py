@@ -15,8 +15,7 @@ from urllib.parse import quote, unquote_to_bytes
 
 import attrs
 
-from ecm.http.client_address import Source
-from ecm.limits import MAX_LINE, MAX_PACKET_LIMIT, MIN_PACKET_LIMIT
+from ecm.limits import MAX_LINE, MAX_PACKET_LIMIT, MIN_PACKET_LIMIT, TRUNCATED_BODY
 
 # How the answer begins that nearly all requests get.
 ANSWER_200: Final = b"answer 200\n"
@@ -24,6 +23,8 @@ ANSWER_200: Final = b"answer 200\n"
 _TYPE: Final = re.compile(rb"[a-z-]+")
 _FIELD: Final = re.compile(rb"([a-z0-9-]+)=((?:[!-$&-~]|%[0-9A-Fa-f]{2})*)")
 _PEER: Final = re.compile(r"(?:([0-9.]+)|\[([0-9A-Fa-f:.]+)\]):([0-9]{1,5})")
+
+_TRUNCATED: Final = b" truncated=1\n"
 
 # What stays as it is in a value: all visible ASCII but the percent sign.
 _PLAIN: Final = "".join(chr(sign) for sign in range(0x21, 0x7F) if sign != 0x25)
@@ -185,8 +186,25 @@ def write(
     return b"%b\n%b" % (line, body) if _SHAPES[name].body else line
 
 
-def request(source: Source, body: bytes, truncated: bool = False) -> bytes:
-    """Return the content that carries a request, or the first bytes of one that is too long."""
-    if truncated:
-        return b"%b truncated=1\n%b" % (source.line[:-1], body)
-    return source.line + body
+def request_line(address: str, port: int, secure: bool) -> bytes:
+    """Return the line of a client's requests, LF included: the content is the line and the body.
+
+    ``address`` is empty where it is not known, as on a UNIX socket; ``secure`` is set where the
+    request came over TLS. The line is the same for all requests of most connections, so that it
+    can be made once for each.
+    """
+    if not address:
+        return b"request secure=%d\n" % secure
+    if ":" in address:
+        address = f"[{address.partition('%')[0]}]"  # a zone means something on this host only
+    return f"request peer={address}:{port} secure={secure:d}\n".encode()
+
+
+def truncated(line: bytes) -> bytes:
+    """Return the line of a request whose body is only the beginning of the client's."""
+    return line if line.endswith(_TRUNCATED) else line[:-1] + _TRUNCATED
+
+
+def beginning(line: bytes, body: bytes, size: int) -> tuple[bytes, bytes]:
+    """Return line and body for a body that is too long for a link that carries ``size`` bytes."""
+    return truncated(line), body[: min(size, TRUNCATED_BODY)]

@@ -17,8 +17,6 @@ from twisted.internet.main import CONNECTION_DONE
 from twisted.internet.tcp import Connection, Server
 from twisted.python.failure import Failure
 
-from ecm.http.client_address import Proxies, Source
-
 # In Linux's struct tcp_info: tcpi_bytes_acked, and what stands before it.
 _BYTES_ACKED: Final = struct.Struct("=120xQ")
 _INT: Final = struct.Struct("i")
@@ -28,13 +26,10 @@ class IStreamTransport(ITCPTransport, IPushProducer, IConsumer, ISystemHandle):
     """What Twisted's stream transports are, TCP and TLS alike."""
 
 
-def other_end(transport: IStreamTransport, peer: tuple[str, int] | None) -> Source:
-    """Return whose a connection is; ``peer`` is what a proxy has told of it, if one has."""
-    if peer is None:
-        address = transport.getPeer()  # on a UNIX socket it has neither host nor port
-        peer = (getattr(address, "host", ""), getattr(address, "port", 0))
-    secure = ISSLTransport.providedBy(transport)
-    return Source(Proxies().client_address(peer[0], ()), peer[1], secure)
+def peer_of(transport: IStreamTransport) -> tuple[str, int]:
+    """Return address and port of a connection's other end; a UNIX socket has neither."""
+    address = transport.getPeer()
+    return getattr(address, "host", ""), getattr(address, "port", 0)
 
 
 def below_tls(transport: IStreamTransport) -> IStreamTransport:

@@ -2,8 +2,6 @@
 
 from typing import Final
 
-from ecm.http.client_address import Source
-from ecm.http.request import Request
 from ecm.limits import MAX_CONTENT, MAX_GATHERED
 from ecm.metrics import Counters
 from ecm.upstream.waiting import NOT_UNDERSTOOD, Waiting
@@ -26,9 +24,6 @@ class Gathering:
         """Keep a part. Returns whether it has room."""
         self._parts += part
         return len(self._parts) <= self._gathered.max_content
-
-    def source(self, request: Request) -> Source:
-        return self._waiting.source(request)
 
     def answered(self, status: int, body: bytes, content_type: str | None) -> None:
         """Pass on all parts. Together they may be longer than each of them."""

@@ -15,7 +15,6 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ecm.http.request import Request
 from ecm.limits import HANDSHAKE_TIMEOUT, REQUEST_OVERHEAD
 from ecm.link import message as typed
 from ecm.link.connection import (
@@ -39,7 +38,6 @@ from ecm.net.clock import Clock
 from ecm.settings import LinkSettings
 from ecm.upstream.framer import PacketReceiver
 from ecm.upstream.table import ConnectionTable
-from ecm.upstream.waiting import Waiting
 
 _log = Logger()
 
@@ -109,12 +107,10 @@ class LinkProtocol(PacketReceiver):
 
     # From the table.
 
-    def send_request(self, waiting: Waiting, request: Request) -> None:
-        """Send a request, under the ID of who waits for the answer."""
-        content = request.body
-        if self._answer_prefix:  # the link is typed
-            content = typed.request(waiting.source(request), content, request.truncated)
-        self._send(encode(waiting.id, content))
+    def send_request(self, connection_id: int, line: bytes, body: bytes) -> None:
+        """Send a request; a plain link carries no line."""
+        content = line + body if self._answer_prefix else body
+        self._send(encode(connection_id, content))
 
     def send_gone(self, connection_id: int, reason: str) -> None:
         """Tell ejabberd that nobody waits for the answer to a request any more."""

@@ -7,8 +7,8 @@ again only when the answer to its last request has come, so no answer is ever ta
 
 from typing import Final, Protocol
 
-from ecm.http.request import Request, beginning
-from ecm.limits import MAX_PARKED, PARKED_FIELD_SIZE, PARKED_SIZE
+from ecm.limits import MAX_PARKED, PARKED_SIZE
+from ecm.link.message import beginning
 from ecm.metrics import Counters
 from ecm.upstream.parts import Gathered
 from ecm.upstream.waiting import NOT_UNDERSTOOD, Waiting
@@ -20,7 +20,7 @@ class Link(Protocol):
     max_body: int
     max_content: int
 
-    def send_request(self, waiting: Waiting, request: Request) -> None:
+    def send_request(self, connection_id: int, line: bytes, body: bytes) -> None:
         """Send a request to ejabberd."""
 
     def send_gone(self, connection_id: int, reason: str) -> None:
@@ -73,8 +73,8 @@ class ConnectionTable:
         self._next_id = first_id
         self._waiting: dict[int, Waiting] = {}
         self._gathered = Gathered(self.counters)
-        # Requests that wait to be sent, by the same ID, and the memory that they take.
-        self._parked: dict[int, Request] = {}
+        # Requests that wait to be sent, line and body, by the same ID; the memory that they take.
+        self._parked: dict[int, tuple[bytes, bytes]] = {}
         self._parked_size = 0
         self._link: Link | None = None
         # Why requests have to wait, and since when; why they are refused. Empty if they are not.
@@ -98,18 +98,21 @@ class ConnectionTable:
         self._next_id += 1
         return self._next_id - 1
 
-    def request(self, waiting: Waiting, request: Request) -> None:
-        """Send a request, and note who waits for the answer. Raises Unavailable."""
+    def request(self, waiting: Waiting, line: bytes, body: bytes) -> None:
+        """Send a request, and note who waits for the answer. Raises Unavailable.
+
+        ``line`` is what ``request_line`` makes; a link that is plain leaves it out.
+        """
         if self._refusal:
             raise Unavailable(self._refusal)
         if self._link is None or self._obstacle:
-            self._park(waiting, request)
+            self._park(waiting, line, body)
         else:
             self._waiting[waiting.id] = waiting
             self.counters.requests += 1
-            if len(request.body) > self._link.max_body:
-                request = beginning(request, self._link.max_body)
-            self._link.send_request(waiting, request)
+            if len(body) > self._link.max_body:
+                line, body = beginning(line, body, self._link.max_body)
+            self._link.send_request(waiting.id, line, body)
 
     def forget(self, connection_id: int, reason: str) -> None:
         """Nobody waits for the answer of an exchange any more: should it come, it is for nobody."""
@@ -117,7 +120,7 @@ class ConnectionTable:
         self._gathered.forget(connection_id)
         parked = self._parked.pop(connection_id, None)
         if parked is not None:
-            self._parked_size -= _size(parked)
+            self._parked_size -= _size(*parked)
         elif self._link is not None and waiting is not None:
             self._link.send_gone(connection_id, reason)
 
@@ -216,25 +219,25 @@ class ConnectionTable:
         if self.readers is not None:
             self.readers.resume()
 
-    def _park(self, waiting: Waiting, request: Request) -> None:
-        size = _size(request)
+    def _park(self, waiting: Waiting, line: bytes, body: bytes) -> None:
+        size = _size(line, body)
         if self._parked_size + size > MAX_PARKED:
             raise Unavailable(self._obstacle)
         self._waiting[waiting.id] = waiting
-        self._parked[waiting.id] = request
+        self._parked[waiting.id] = (line, body)
         self._parked_size += size
 
-    def _unpark(self) -> list[tuple[Waiting, Request]]:
+    def _unpark(self) -> list[tuple[Waiting, bytes, bytes]]:
         parked, self._parked, self._parked_size = self._parked, {}, 0
         waiting = self._waiting
-        return [(waiting.pop(each), it) for each, it in parked.items() if each in waiting]
+        return [(waiting.pop(each), *it) for each, it in parked.items() if each in waiting]
 
     def _go_on(self) -> None:
         """Send requests again, first those that were parked."""
         self._obstacle = self._refusal = ""
-        for waiting, request in self._unpark():
+        for waiting, line, body in self._unpark():
             try:
-                self.request(waiting, request)
+                self.request(waiting, line, body)
             except Unavailable as why:
                 waiting.refused(str(why))
         if not self._obstacle:  # else the link is full again
@@ -243,7 +246,7 @@ class ConnectionTable:
     def _refuse(self, why: str) -> None:
         """Refuse requests from now on, and those that are parked."""
         self._refusal = why
-        for waiting, _ in self._unpark():
+        for waiting, _, _ in self._unpark():
             waiting.refused(why)
         self._read()
 
@@ -269,7 +272,6 @@ class ConnectionTable:
             self._refuse(self._obstacle)
 
 
-def _size(request: Request) -> int:
-    """About how many bytes of memory a request takes."""
-    fields = sum(len(name) + len(value) + PARKED_FIELD_SIZE for name, value in request.headers)
-    return PARKED_SIZE + len(request.target) + fields + len(request.body)
+def _size(line: bytes, body: bytes) -> int:
+    """About how many bytes of memory a request takes that waits: nothing is left of its head."""
+    return PARKED_SIZE + len(line) + len(body)

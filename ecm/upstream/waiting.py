@@ -2,9 +2,6 @@
 
 from typing import Final, Protocol
 
-from ecm.http.client_address import Source
-from ecm.http.request import Request
-
 NOT_UNDERSTOOD: Final = "The front end and the chat server do not understand each other"
 
 
@@ -12,9 +9,6 @@ class Waiting(Protocol):
     """A request that waits for its answer."""
 
     id: int
-
-    def source(self, request: Request) -> Source:
-        """Whose request it is."""
 
     def answered(self, status: int, body: bytes, content_type: str | None) -> None:
         """Take the session's answer, and its Content-Type, if that is not the usual one."""

@@ -7,9 +7,9 @@ from twisted.trial.unittest import TestCase
 
 from ecm import limits
 from ecm.frontend.proxied import ProxiedFactory
-from ecm.http.client_address import Source
 from ecm.http.proxy_protocol import ProxyHeader, ProxyHeaderError, parse
 from ecm.limits import MAX_REJECTED
+from ecm.link.message import request_line
 from testkit.in_memory import Client, Joined
 from testkit.samples.proxy_headers import HEADERS, NO_HEADERS, SIGNATURE
 
@@ -43,12 +43,12 @@ class ParseTests(TestCase):
 class ProxiedTests(TestCase):
     def setUp(self) -> None:
         self.ecm = Joined(max_connections_per_address=1)
-        self.told: list[Source] = []
+        self.told: list[bytes] = []
         send = self.ecm.link.send_request
 
-        def told(waiting, request) -> None:  # type: ignore[no-untyped-def]
-            self.told.append(waiting.client.source(request))
-            send(waiting, request)
+        def told(connection_id: int, line: bytes, body: bytes) -> None:
+            self.told.append(line)
+            send(connection_id, line, body)
 
         self.patch(self.ecm.link, "send_request", told)
 
@@ -75,7 +75,7 @@ class ProxiedTests(TestCase):
                 for at in range(0, len(data + request), step):
                     client.send((data + request)[at : at + step])
                 address, port = source or ("10.0.0.1", 51234)
-                self.assertEqual(self.told.pop(), Source(address, port, secure=False))
+                self.assertEqual(self.told.pop(), request_line(address, port, secure=False))
                 client.leave()
         self.assertEqual(len(self.ecm.clients), 0)
 

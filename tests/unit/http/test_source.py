@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import TestCase
 
-from ecm.http.client_address import FORWARDED, Proxies, Source
+from ecm.http.client_address import FORWARDED, Proxies
 from testkit.in_memory import Joined
 from testkit.samples.forwarded import FORWARDED_FOR, X_FORWARDED_FOR
 
@@ -77,11 +77,7 @@ class SourceTests(TestCase):
     def test_a_connection_tells_its_address_with_each_request(self) -> None:
         ecm = Joined()
         client = ecm.client("192.0.2.9")
-        told = []
-        self.patch(
-            ecm.link,
-            "send_request",
-            lambda waiting, request: told.append(waiting.client.source(request)),
-        )
+        told: list[bytes] = []
+        self.patch(ecm.link, "send_request", lambda _, line, body: told.append(line))
         client.post(b"")
-        self.assertEqual(told, [Source("192.0.2.9", 51234, secure=False)])
+        self.assertEqual(told, [b"request peer=192.0.2.9:51234 secure=0\n"])

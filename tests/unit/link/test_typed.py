@@ -6,9 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import TestCase
 
-from ecm.http.client_address import Source
 from ecm.limits import MAX_LINE, MAX_PACKET, REQUEST_OVERHEAD
-from ecm.link.message import ANSWER_200, ContentError, Line, UnknownType, parse, request, write
+from ecm.link.message import (
+    ANSWER_200,
+    ContentError,
+    Line,
+    UnknownType,
+    parse,
+    request_line,
+    truncated,
+    write,
+)
 from ecm.link.packet import MAX_ID, encode
 from testkit.typed_vectors import VECTORS, content
 
@@ -70,32 +78,32 @@ class PropertyTests(TestCase):
 
 class RequestTests(TestCase):
     def test_requests_are_written_as_agreed(self) -> None:
-        sources = {
-            "request": Source("192.0.2.7", 51234, secure=True),
-            "request over IPv6, without TLS": Source("2001:db8::7", 51234, secure=False),
-            "request of a client whose address is not known": Source("", 0, secure=False),
+        lines = {
+            "request": request_line("192.0.2.7", 51234, secure=True),
+            "request over IPv6, without TLS": request_line("2001:db8::7", 51234, secure=False),
+            "request of a client whose address is not known": request_line("", 0, secure=False),
         }
         for vector in VECTORS["contents"]:
-            if vector["name"] in sources:
-                source = sources.pop(vector["name"])
+            if vector["name"] in lines:
+                line = lines.pop(vector["name"])
                 body = bytes(vector["body"], "latin-1")
-                self.assertEqual(request(source, body), content(vector), vector["name"])
-        self.assertEqual(sources, {})
+                self.assertEqual(line + body, content(vector), vector["name"])
+        self.assertEqual(lines, {})
 
     def test_one_that_is_truncated_says_so(self) -> None:
         [vector] = [each for each in VECTORS["contents"] if "only the first bytes" in each["name"]]
-        source = Source("192.0.2.7", 51234, secure=True)
-        first = bytes(vector["body"], "latin-1")
-        self.assertEqual(request(source, first, truncated=True), content(vector))
+        line = truncated(request_line("192.0.2.7", 51234, secure=True))
+        self.assertEqual(line + bytes(vector["body"], "latin-1"), content(vector))
+        self.assertEqual(truncated(line), line)
 
     def test_the_zone_of_an_address_stays_here(self) -> None:
-        written = request(Source("fe80::1%eth0", 7, secure=False), b"")
-        self.assertEqual(written, b"request peer=[fe80::1]:7 secure=0\n")
+        line = request_line("fe80::1%eth0", 7, secure=False)
+        self.assertEqual(line, b"request peer=[fe80::1]:7 secure=0\n")
 
     def test_the_longest_line_fits_beside_the_longest_body(self) -> None:
-        longest = Source("2001:0db8:0000:0000:0000:0000:0000:0007", 65535, secure=True)
+        longest = request_line("2001:0db8:0000:0000:0000:0000:0000:0007", 65535, secure=True)
         body = bytes(MAX_PACKET - REQUEST_OVERHEAD)
-        packet = encode(MAX_ID, request(longest, body, truncated=True))
+        packet = encode(MAX_ID, truncated(longest) + body)
         self.assertLessEqual(len(packet), MAX_PACKET)
 
     def test_the_short_way_to_read_an_answer_begins_as_answers_do(self) -> None:

@@ -6,8 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import TestCase
 
-from ecm.http.client_address import Source
-from ecm.http.request import Request
 from ecm.limits import MAX_GATHERED
 from ecm.metrics import Counters
 from ecm.upstream.parts import TOO_MANY, Gathered
@@ -20,9 +18,6 @@ class Asker:
     def __init__(self, id: int) -> None:
         self.id = id
         self.got: list[object] = []
-
-    def source(self, request: Request) -> Source:
-        return Source("192.0.2.7", 51234, secure=True)
 
     def answered(self, status: int, body: bytes, content_type: str | None) -> None:
         self.got.append((status, body, content_type))
@@ -87,11 +82,6 @@ class GatheringTests(TestCase):
         self.assertEqual(self.gathered.add(first[0], b"y"), (first[0], ""))
         first[1].answered(200, b"", None)
         self.assertEqual(self.gathered.add(other, b"x")[1], "")
-
-    def test_who_stands_in_asks_for_the_one_who_waits(self) -> None:
-        request = Request(b"POST", b"/bosh", b"/bosh", [], b"", False, True)
-        source = self.asker.source(request)
-        self.assertEqual(self.gathering(b"abc").source(request), source)
 
     @given(st.lists(st.tuples(st.integers(1, 6), st.binary(max_size=6)), max_size=60))
     def test_no_more_is_held_than_may_be(self, parts: list[tuple[int, bytes]]) -> None:
