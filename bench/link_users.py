@@ -10,7 +10,7 @@ from bench.fail import fail
 from ecm.link.connection import Dialogue, Event, RoundTrip, Send, Up
 from ecm.link.message import ANSWER_200
 from ecm.link.packet import PacketDecoder, encode
-from ecm.settings import LinkSettings, Protocol
+from ecm.link.settings import LinkMode, LinkSettings
 
 LINES = 2  # of a user
 
@@ -20,7 +20,7 @@ class Link(asyncio.Protocol):
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._dialogue = Dialogue(LinkSettings(Protocol.TYPED), "bench", secrets.token_hex(16))
+        self._dialogue = Dialogue(LinkSettings(LinkMode.TYPED), "bench", secrets.token_hex(16))
         self._decoder = PacketDecoder()
         self._waiting: dict[int, Callable[[bytes], None]] = {}
         self._packets: list[bytes] = []

@@ -1,39 +1,11 @@
 """What the operator has said of the link, and of clients' connections."""
 
-from enum import Enum
-
 import attrs
 
 from ecm.http.client_address import Proxies
 from ecm.http.cors import Cors
-from ecm.limits import (
-    LINK_TIMEOUT,
-    MAX_CONTENT,
-    MAX_PACKET,
-    MAX_QUEUE,
-    PING_INTERVAL,
-    ClientLimits,
-)
-
-
-class Protocol(Enum):
-    """What is spoken on the link."""
-
-    PLAIN = "plain"
-    TYPED = "typed"
-
-
-@attrs.frozen
-class LinkSettings:
-    """Bytes and seconds."""
-
-    protocol: Protocol = Protocol.TYPED
-    secret: bytes | None = None
-    max_packet: int = MAX_PACKET
-    max_content: int = MAX_CONTENT
-    max_queue: int = MAX_QUEUE
-    ping_interval: int = PING_INTERVAL
-    link_timeout: int = LINK_TIMEOUT
+from ecm.limits import ClientLimits
+from ecm.link.settings import LinkSettings
 
 
 @attrs.frozen

@@ -14,8 +14,9 @@ from ecm.frontend.connection import Connection
 from ecm.frontend.factory import ClientFactory
 from ecm.frontend.pages import Pages
 from ecm.link.packet import PacketDecoder, encode
+from ecm.link.settings import LinkMode, LinkSettings
 from ecm.net.clock import Clock
-from ecm.settings import ClientSettings, LinkSettings, Protocol
+from ecm.settings import ClientSettings
 from ecm.upstream.connector import LinkFactory
 from ecm.upstream.protocol import LinkProtocol, LinkRefused
 from ecm.upstream.table import ConnectionTable
@@ -24,7 +25,7 @@ FIRST_ID = 1000
 MAX_BODY = 10_000
 QUEUE_TIMEOUT = 10
 DATE = b"Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n"
-PLAIN = LinkSettings(Protocol.PLAIN, max_packet=2**20, max_queue=65_536)
+PLAIN = LinkSettings(LinkMode.PLAIN, max_packet=2**20, max_queue=65_536)
 PATHS = frozenset({b"/http-bind", b"/http-bind/"})
 
 

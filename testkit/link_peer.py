@@ -10,10 +10,10 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
-from ecm import settings
 from ecm.link import message as typed
 from ecm.link.connection import Answered, Close, Dialogue, Dropped, Event, Failed, Part, Send, Up
 from ecm.link.packet import PacketDecoder, encode
+from ecm.link.settings import LinkMode, LinkSettings
 from ecm.net.transport import IStreamTransport
 
 HOST = "127.0.0.1"
@@ -30,7 +30,7 @@ class LinkSpeaker(Protocol):
     transport: IStreamTransport
 
     def __init__(self) -> None:
-        wanted = settings.LinkSettings(settings.Protocol.TYPED)
+        wanted = LinkSettings(LinkMode.TYPED)
         self._dialogue = Dialogue(wanted, "test", token_hex(16))
         self._decoder = PacketDecoder()
         self._last_id = 0

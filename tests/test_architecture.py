@@ -47,9 +47,6 @@ TEST = re.compile(r"^tests\.(.*\.)?(test_\w+|\w+_test)\b")
 
 # What stands in the wrong place.
 KNOWN = {
-    ("link/connection", "settings"),
-    ("upstream/connector", "settings"),
-    ("upstream/protocol", "settings"),
     ("frontend/factory", "settings"),
     ("frontend/http", "settings"),
     ("memory", "tools"),

@@ -16,7 +16,8 @@ from ecm.http.client_address import FORWARDED, X_FORWARDED_FOR, Proxies
 from ecm.http.cors import Cors
 from ecm.http.origin import origin
 from ecm.limits import BACKLOG, MAX_WORKERS, MIN_SECRET, REQUEST_OVERHEAD, ClientLimits
-from ecm.settings import ClientSettings, EcmSettings, LinkSettings, Protocol
+from ecm.link.settings import LinkMode, LinkSettings
+from ecm.settings import ClientSettings, EcmSettings
 
 _OPEN = (
     "other users of this machine can get at the secret in {file}, its mode is {mode:04o}:"
@@ -54,7 +55,7 @@ class Options(usage.Options):
         [
             "protocol",
             None,
-            Protocol.TYPED.value,
+            LinkMode.TYPED.value,
             "typed or plain: what is spoken on the link. A plain one carries no addresses of"
             " clients, and whoever listens there is taken for ejabberd.",
             str,
@@ -187,7 +188,7 @@ class Options(usage.Options):
 
     def _link(self) -> LinkSettings:
         return LinkSettings(
-            protocol=self._protocol(),
+            mode=self._link_mode(),
             secret=_secret(self["link-secret-file"]),
             max_packet=self["max-packet"],
             max_content=self["max-content"],
@@ -196,16 +197,16 @@ class Options(usage.Options):
             link_timeout=self["dead-time"],
         )
 
-    def _protocol(self) -> Protocol:
+    def _link_mode(self) -> LinkMode:
         try:
-            protocol = Protocol(self["protocol"])
+            mode = LinkMode(self["protocol"])
         except ValueError:
             raise ValueError(f"--protocol {self['protocol']}: typed or plain") from None
-        if protocol is Protocol.PLAIN and self["link-secret-file"] is not None:
+        if mode is LinkMode.PLAIN and self["link-secret-file"] is not None:
             raise ValueError(
                 "--link-secret-file: a plain link cannot prove it, leave out --protocol plain"
             )
-        return protocol
+        return mode
 
     def _check_endpoints(self) -> None:
         # Imported here, as twistd's own --reactor has been obeyed by now.

@@ -14,7 +14,7 @@ from ecm.link import message as typed
 from ecm.link.authentication import proof, proves
 from ecm.link.message import ContentError, Line, UnknownType
 from ecm.link.packet import LINK_ID, PacketError
-from ecm.settings import LinkSettings, Protocol
+from ecm.link.settings import LinkMode, LinkSettings
 
 VERSION: Final = 1
 
@@ -156,7 +156,7 @@ class Dialogue:
         self._settings = settings
         self._instance = instance
         self._nonce = nonce
-        self.state = State.PLAIN if settings.protocol is Protocol.PLAIN else State.ASKING
+        self.state = State.PLAIN if settings.mode is LinkMode.PLAIN else State.ASKING
         self._began = self._heard = self._pinged = 0.0
         self._token = 0
         self._awaited = ""  # the token of a ping that has no pong yet

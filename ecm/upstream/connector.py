@@ -21,9 +21,9 @@ from zope.interface import implementer
 
 from ecm import limits
 from ecm.link.connection import Dialogue
+from ecm.link.settings import LinkSettings
 from ecm.net.batch import Sockets
 from ecm.net.clock import Clock
-from ecm.settings import LinkSettings
 from ecm.upstream.protocol import LinkProtocol
 from ecm.upstream.table import ConnectionTable
 

@@ -34,8 +34,8 @@ from ecm.link.connection import (
 )
 from ecm.link.message import Line
 from ecm.link.packet import HEADER_SIZE, PacketError, encode
+from ecm.link.settings import LinkSettings
 from ecm.net.clock import Clock
-from ecm.settings import LinkSettings
 from ecm.upstream.framer import PacketReceiver
 from ecm.upstream.table import ConnectionTable
 

@@ -11,7 +11,7 @@ from ecm.link import message as typed
 from ecm.link.connection import TRANSITIONS, Close, Dialogue, Event, Send, State, Up
 from ecm.link.message import ContentError, Line, UnknownType
 from ecm.link.packet import LINK_ID, PacketDecoder, PacketError
-from ecm.settings import LinkSettings, Protocol
+from ecm.link.settings import LinkMode, LinkSettings
 from testkit.typed_vectors import HELLO, NONCE, PROVEN, SECRET
 from tests.fuzz.target import Target, pieces, places
 
@@ -19,9 +19,9 @@ MAX_PACKET = 4096
 
 # How a link may be set up; the first byte of an input chooses.
 _SETTINGS = (
-    LinkSettings(Protocol.TYPED, ping_interval=10, link_timeout=30),
-    LinkSettings(Protocol.TYPED, SECRET, ping_interval=10, link_timeout=30),
-    LinkSettings(Protocol.PLAIN, ping_interval=10, link_timeout=30),
+    LinkSettings(LinkMode.TYPED, ping_interval=10, link_timeout=30),
+    LinkSettings(LinkMode.TYPED, SECRET, ping_interval=10, link_timeout=30),
+    LinkSettings(LinkMode.PLAIN, ping_interval=10, link_timeout=30),
 )
 
 # What a step of a conversation begins with. All else is the content of a packet, as it is.

@@ -16,8 +16,8 @@ from ecm.frontend.proxied import ProxiedFactory
 from ecm.http.client_address import FORWARDED, Proxies
 from ecm.http.cors import Cors
 from ecm.limits import MAX_CONTENT
+from ecm.link.settings import LinkMode, LinkSettings
 from ecm.service import makeService
-from ecm.settings import LinkSettings, Protocol
 from testkit.command_line import parse
 from testkit.ecm_process import temporary_folder
 
@@ -212,8 +212,8 @@ class LinkOptionTests(TestCase):
             *("--max-queue=1", "--ping-interval=2", "--dead-time=3"),
         ).link
         secret = b" 0123456789abcde"
-        self.assertEqual(settings, LinkSettings(Protocol.TYPED, secret, 655_360, 65_536, 1, 2, 3))
-        self.assertIs(parse("--protocol=plain").link.protocol, Protocol.PLAIN)
+        self.assertEqual(settings, LinkSettings(LinkMode.TYPED, secret, 655_360, 65_536, 1, 2, 3))
+        self.assertIs(parse("--protocol=plain").link.mode, LinkMode.PLAIN)
 
     def test_mistakes(self) -> None:
         short = str(self.file)

@@ -21,7 +21,7 @@ from ecm.link.connection import (
 )
 from ecm.link.message import write
 from ecm.link.packet import PacketError
-from ecm.settings import LinkSettings, Protocol
+from ecm.link.settings import LinkMode, LinkSettings
 from testkit.typed_vectors import CONVERSATIONS, HELLO, NONCE, PROVEN, SECRET, content, named
 
 OTHER_SECRET = b"another secret of some length"
@@ -91,7 +91,7 @@ class FirstPacketTests(TestCase):
         self.assertIn("no hello came for 5 seconds; is that a mod_ecm?", why(close))
 
     def test_plain_says_nothing(self) -> None:
-        dialogue = Dialogue(attrs.evolve(SETTINGS, protocol=Protocol.PLAIN), "x", NONCE)
+        dialogue = Dialogue(attrs.evolve(SETTINGS, mode=LinkMode.PLAIN), "x", NONCE)
         self.assertEqual(dialogue.begin(0), [Up(None)])
         self.assertEqual(dialogue.tick(1000), [])
         for said in (b"<body/>", HELLO, b"error malformed x"):

@@ -14,7 +14,7 @@ from twisted.trial.unittest import TestCase
 from ecm.limits import MAX_GATHERED, MAX_PIPELINED
 from ecm.link.message import write
 from ecm.link.packet import MAX_ID, encode
-from ecm.settings import LinkSettings
+from ecm.link.settings import LinkSettings
 from testkit.in_memory import FIRST_ID, QUEUE_TIMEOUT, Client, Joined
 from testkit.typed_vectors import HELLO_PACKET, VECTORS, content
 

@@ -12,7 +12,8 @@ from zope.interface import directlyProvides
 from ecm import limits
 from ecm.limits import MAX_GATHERED, TRUNCATED_BODY
 from ecm.link.packet import encode
-from ecm.settings import ClientSettings, LinkSettings
+from ecm.link.settings import LinkSettings
+from ecm.settings import ClientSettings
 from ecm.upstream import table
 from ecm.upstream.protocol import LinkRefused
 from ecm.upstream.table import STOPS

@@ -12,8 +12,8 @@ from twisted.trial.unittest import TestCase
 from zope.interface import implementer
 
 from ecm import limits
+from ecm.link.settings import LinkSettings
 from ecm.net.clock import Clock as EcmClock
-from ecm.settings import LinkSettings
 from ecm.upstream.connector import LinkFactory, link_service
 from ecm.upstream.table import ConnectionTable
 from testkit.in_memory import PLAIN, Transport
