@@ -103,11 +103,11 @@ check: $(VENV)/check.stamp  ## Lint, check formatting and types, compile mod_ecm
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy ecm tests testkit conformance bench
-	ERL_COMPILER_OPTIONS='[warnings_as_errors]' $(VENV)/bin/python -m ecm.tools.demo.stub build/ebin
+	ERL_COMPILER_OPTIONS='[warnings_as_errors]' $(VENV)/bin/python -m ecm.tools.ejabberd.mod_ecm_build build/ebin
 
 dialyze: $(VENV)/check.stamp build/dialyzer.plt  ## Let Dialyzer look for what cannot be right in mod_ecm
 	rm -rf build/ebin
-	$(VENV)/bin/python -m ecm.tools.demo.stub build/ebin
+	$(VENV)/bin/python -m ecm.tools.ejabberd.mod_ecm_build build/ebin
 	dialyzer --quiet --plt build/dialyzer.plt build/ebin
 
 docs: $(VENV)/test.stamp  ## Write the examples and diagrams of docs/protocol.md again

@@ -18,8 +18,8 @@ from typing import Any
 import attrs
 
 from bench.process import Process, free_port
-from ecm.tools.demo import debian, stub
-from ecm.tools.demo.errors import DemoError
+from ecm.tools.ejabberd import debian, mod_ecm_build
+from ecm.tools.errors import DemoError
 
 ERLANG = Path(__file__).parent / "erlang"
 
@@ -121,7 +121,7 @@ def compiled(folder: Path, mod_ecm: Path | None) -> list[Path]:
         if mod_ecm is None:
             mod_ecm = folder / "mod_ecm"
             mod_ecm.mkdir()
-            stub.compile_into(mod_ecm, found)
+            mod_ecm_build.compile_into(mod_ecm, found)
     except DemoError as error:
         raise SystemExit(str(error)) from None
     environment = os.environ | {"ERL_LIBS": str(found.erlang_libraries)}

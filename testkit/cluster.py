@@ -11,12 +11,12 @@ from secrets import token_hex
 import attrs
 from twisted.trial.unittest import TestCase
 
-from ecm.tools.demo import debian, stub
-from ecm.tools.demo.child import Child
 from ecm.tools.demo.folder import work_folder
 from ecm.tools.demo.plan import DOMAIN
-from ecm.tools.demo.ports import free_port
-from ecm.tools.demo.supervisor import Supervisor
+from ecm.tools.ejabberd import debian, mod_ecm_build
+from ecm.tools.ports import free_port
+from ecm.tools.process import Child
+from ecm.tools.supervisor import Supervisor
 from testkit.erlang_shell import Node
 from testkit.link_peer import HOST
 
@@ -48,7 +48,7 @@ def start_cluster(test: TestCase) -> tuple[Member, Member]:
     """Start two nodes, which do not know each other yet. They stop with the test."""
     resources = test.enterContext(ExitStack())
     folder = resources.enter_context(work_folder(None))
-    stub.compile_into(folder.ebin, debian.find())
+    mod_ecm_build.compile_into(folder.ebin, debian.find())
     port, cookie = free_port(), token_hex(16)
     first, second = [
         Member.prepare(folder.path / address, address, port, cookie) for address in _ADDRESSES

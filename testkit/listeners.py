@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from ecm.tools.demo.plan import DOMAIN
-from ecm.tools.demo.ports import HOST, free_port
+from ecm.tools.ports import HOST, free_port
 from testkit.certificates import make_certificate
 
 # Seconds, of the listener whose sessions do not wait long for a client that is away.

@@ -7,12 +7,12 @@ from pathlib import Path
 import attrs
 from twisted.internet.utils import getProcessOutput
 
-from ecm.tools.demo import debian, ejabberd, stub
-from ecm.tools.demo.child import Child
-from ecm.tools.demo.errors import ChildFailed
 from ecm.tools.demo.folder import work_folder
 from ecm.tools.demo.plan import Plan
-from ecm.tools.demo.supervisor import Supervisor
+from ecm.tools.ejabberd import debian, mod_ecm_build, node
+from ecm.tools.errors import ChildFailed
+from ecm.tools.process import Child
+from ecm.tools.supervisor import Supervisor
 from testkit.erlang_shell import Node
 from testkit.lasting import LASTING
 from testkit.listeners import Listeners
@@ -67,11 +67,11 @@ def running_ejabberd() -> PrivateEjabberd:
 def _node() -> PrivateEjabberd:
     folder = LASTING.enter_context(work_folder(None))
     found = debian.find()
-    stub.compile_into(folder.ebin, found)
+    mod_ecm_build.compile_into(folder.ebin, found)
     listeners = Listeners(folder.path)
     port = listeners.distribution_port
     plan = Plan(folder, page_port=0, link_port=0, distribution_port=port, users={})
-    child = ejabberd.prepare(plan, found)
+    child = node.prepare(plan, found)
     (folder.ejabberd / "ejabberd.yml").write_text(listeners.ejabberd_yml())
     LASTING.callback(child.stop)
     _start(child)

@@ -12,8 +12,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from ecm.link.connection import TRANSITIONS
-from ecm.tools.demo import debian
-from ecm.tools.demo.stub import compile_into
+from ecm.tools.ejabberd import debian
+from ecm.tools.ejabberd.mod_ecm_build import compile_into
 from testkit import paths
 from testkit.paths import CHECKOUT
 from testkit.typed_vectors import VECTORS, packet

@@ -1,6 +1,6 @@
 """Answers as servers give them, and their bodies."""
 
-from ecm.tools.swarm.answer import Answer
+from ecm.tools.bosh.answer import Answer
 
 BODY = b"<body xmlns='http://jabber.org/protocol/httpbind'/>"
 

@@ -15,8 +15,8 @@ from ecm.http import content_type
 from ecm.http.client_address import FORWARDED, X_FORWARDED_FOR, Proxies
 from ecm.limits import MAX_CONTENT_TYPE
 from ecm.link import message as typed
-from ecm.tools.swarm import answer
-from ecm.tools.swarm.answer import Answer, BadAnswer
+from ecm.tools.bosh import answer
+from ecm.tools.bosh.answer import Answer, BadAnswer
 from testkit.any_bytes import STATUS
 from testkit.in_memory import Client, Joined
 from tests.fuzz.target import Target, places, text_of

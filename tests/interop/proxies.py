@@ -7,7 +7,7 @@ from pathlib import Path
 import attrs
 from twisted.trial.unittest import TestCase
 
-from ecm.tools.demo.ports import HOST, free_port
+from ecm.tools.ports import HOST, free_port
 from testkit.paths import CHECKOUT
 from tests.interop.programs import WITH_THE_TESTS, temporary_folder
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import attrs
 
-from ecm.tools.demo.errors import ChildFailed, DemoError
+from ecm.tools.errors import ChildFailed, DemoError
 
 # In the node's home.
 LINK_SECRET = "link.secret"

@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 
 from ecm.tools.demo import probe
-from ecm.tools.demo.child import Child
 from ecm.tools.demo.plan import Plan
-from ecm.tools.demo.ports import HOST
+from ecm.tools.ports import HOST
+from ecm.tools.process import Child
 
 
 def prepare(plan: Plan) -> Child:

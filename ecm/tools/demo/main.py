@@ -4,15 +4,17 @@ import os
 import sys
 from collections.abc import Sequence
 
-from ecm.tools.demo import debian, ejabberd, front, ports, ready_file, site, stub
+from ecm.tools import ports
+from ecm.tools.demo import front, ready_file, site
 from ecm.tools.demo.command_line import hide
 from ecm.tools.demo.console import greet, say
-from ecm.tools.demo.errors import DemoError
 from ecm.tools.demo.folder import Folder, work_folder
-from ecm.tools.demo.interrupts import ignore_signals, raise_on_signals
 from ecm.tools.demo.options import Options, parse, written
 from ecm.tools.demo.plan import Plan
-from ecm.tools.demo.supervisor import Supervisor
+from ecm.tools.ejabberd import debian, mod_ecm_build, node
+from ecm.tools.errors import DemoError
+from ecm.tools.interrupts import ignore_signals, raise_on_signals
+from ecm.tools.supervisor import Supervisor
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,18 +45,18 @@ def _run(options: Options, folder: Folder) -> None:
     plan = _plan(options, folder)
 
     say("compiling mod_ecm")
-    stub.compile_into(folder.ebin, found)
+    mod_ecm_build.compile_into(folder.ebin, found)
     site.fill(folder.www, found.strophe, plan.users)
 
-    node = ejabberd.prepare(plan, found)
+    ejabberd = node.prepare(plan, found)
     ecm = front.prepare(plan)
-    supervisor = Supervisor([node, ecm], say)
+    supervisor = Supervisor([ejabberd, ecm], say)
     try:
         supervisor.start()
-        ready_file.write(options.ready_file, plan, ecm.pid, node.pid)
+        ready_file.write(options.ready_file, plan, ecm.pid, ejabberd.pid)
         greet(plan)
         for child in supervisor.restarts():
-            ready_file.write(options.ready_file, plan, ecm.pid, node.pid)
+            ready_file.write(options.ready_file, plan, ecm.pid, ejabberd.pid)
             say(f"{child.name} is up again")
     finally:
         ignore_signals()

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import attrs
 
 from ecm.tools.demo.folder import Folder
-from ecm.tools.demo.ports import HOST
+from ecm.tools.ports import HOST
 
 DOMAIN = "localhost"
 BOSH_PATH = "/http-bind"

@@ -5,7 +5,7 @@ import secrets
 from xml.etree import ElementTree
 
 from ecm.tools.demo.plan import BOSH_PATH, DOMAIN
-from ecm.tools.demo.ports import HOST
+from ecm.tools.ports import HOST
 
 _NAMESPACE = "http://jabber.org/protocol/httpbind"
 _VERSION = "xmpp:version='1.0' xmlns:xmpp='urn:xmpp:xbosh'"

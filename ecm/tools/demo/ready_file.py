@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ecm.tools.demo import private
-from ecm.tools.demo.errors import DemoError
+from ecm.tools import private
 from ecm.tools.demo.plan import DOMAIN, Plan
+from ecm.tools.errors import DemoError
 
 
 @contextmanager

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from ecm.tools.demo import private
+from ecm.tools import private
 from ecm.tools.demo.plan import BOSH_PATH, DOMAIN
 
 _PAGE = Path(__file__).parent / "page"

@@ -11,8 +11,8 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from ecm.tools.swarm import report
-from ecm.tools.swarm.course import Course
 from ecm.tools.swarm.options import Options, parse
+from ecm.tools.swarm.phases import Course
 from ecm.tools.swarm.progress import progress
 
 
@@ -72,11 +72,11 @@ def _summary(result: report.Result) -> str:
 
 def _draw(result: report.Result, path: Path) -> None:
     try:
-        from ecm.tools.swarm import picture
+        from ecm.tools.swarm import chart
     except ImportError:
         print(f"no {path}: for the picture, pip install megaphone-ecm[swarm]", file=sys.stderr)
         return
-    picture.draw(result, path)
+    chart.draw(result, path)
     print(f"written: {path}")
 
 

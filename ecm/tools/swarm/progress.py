@@ -3,7 +3,7 @@
 import sys
 from typing import Any, Protocol
 
-from ecm.tools.swarm.figures import Sample
+from ecm.tools.swarm.statistics import Sample
 
 _EVERY = 5  # samples of a phase that get one line, where there is no terminal
 

@@ -9,9 +9,9 @@ from typing import Any
 import attrs
 
 import ecm
-from ecm.tools.swarm.course import Course
-from ecm.tools.swarm.figures import mail
 from ecm.tools.swarm.options import Options
+from ecm.tools.swarm.phases import Course
+from ecm.tools.swarm.statistics import mail
 
 Result = dict[str, Any]
 

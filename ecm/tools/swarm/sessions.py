@@ -4,13 +4,13 @@ import random
 from collections import deque
 from collections.abc import Callable
 
-from ecm.tools.swarm import answer
-from ecm.tools.swarm.lines import Lines, kind
-from ecm.tools.swarm.login import Login, LoginError
-from ecm.tools.swarm.mail import Mail
-from ecm.tools.swarm.requests import Requests, message
-from ecm.tools.swarm.tally import Tally
-from ecm.tools.swarm.task import Task
+from ecm.tools.bosh import answer
+from ecm.tools.bosh.login import Login, LoginError
+from ecm.tools.bosh.requests import Requests, message
+from ecm.tools.swarm.counters import Tally
+from ecm.tools.swarm.delivery import Mail
+from ecm.tools.swarm.messages import Task
+from ecm.tools.swarm.sockets import Lines, kind
 from ecm.tools.swarm.user import NONE, Phase, User
 
 # Times that a user logs in, or sends a request, until it is given up: a server that is

@@ -13,15 +13,15 @@ import time
 from contextlib import suppress
 from typing import Any
 
+from ecm.tools.bosh.login import Login
+from ecm.tools.bosh.requests import Requests
 from ecm.tools.swarm.accounts import Accounts
-from ecm.tools.swarm.crowd import Crowd
-from ecm.tools.swarm.lines import Lines
-from ecm.tools.swarm.login import Login
-from ecm.tools.swarm.mail import Mail
-from ecm.tools.swarm.requests import Requests
+from ecm.tools.swarm.counters import Tally
+from ecm.tools.swarm.delivery import Mail
+from ecm.tools.swarm.messages import Talk, Task
+from ecm.tools.swarm.population import Crowd
 from ecm.tools.swarm.sessions import Sessions
-from ecm.tools.swarm.tally import Tally
-from ecm.tools.swarm.task import Talk, Task
+from ecm.tools.swarm.sockets import Lines
 
 _TICK = 0.05  # seconds at most between two looks at what is due
 _REPORTS = 1.0  # seconds between two of them

@@ -9,8 +9,8 @@ from twisted.internet.interfaces import IProcessTransport, IReactorProcess
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
+from ecm.tools.swarm.messages import Report, Talk, Task
 from ecm.tools.swarm.options import Options
-from ecm.tools.swarm.task import Report, Talk, Task
 
 _NO_REPORT: Report = {
     "done": "",

@@ -6,8 +6,8 @@ from tempfile import TemporaryDirectory
 
 from twisted.trial.unittest import TestCase
 
-from ecm.tools.demo.errors import ChildFailed, DemoError
 from ecm.tools.demo.folder import work_folder
+from ecm.tools.errors import ChildFailed, DemoError
 
 
 class TemporaryFolderTest(TestCase):

@@ -7,9 +7,9 @@ from tempfile import TemporaryDirectory
 from twisted.trial.unittest import TestCase
 
 from ecm.tools.demo import ready_file
-from ecm.tools.demo.errors import DemoError
 from ecm.tools.demo.folder import Folder
 from ecm.tools.demo.plan import Plan
+from ecm.tools.errors import DemoError
 
 _PLAN = Plan(Folder(Path("/demo")), 25280, 25290, 25369, {"alice": "secret"})
 

@@ -18,8 +18,8 @@ from xml.etree import ElementTree
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.trial.unittest import TestCase
 
-from ecm.tools.demo.ports import HOST
 from ecm.tools.demo.probe import serves
+from ecm.tools.ports import HOST
 from testkit.process import open_files, script, start
 
 _BOSH = "xmlns='http://jabber.org/protocol/httpbind'"

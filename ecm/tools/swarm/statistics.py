@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from ecm.tools.swarm import percentiles
+from ecm.tools.swarm.messages import Report
 from ecm.tools.swarm.percentiles import Table
-from ecm.tools.swarm.task import Report
 
 PERCENTS = (50, 90, 99)
 WHAT = ("login", "poll", "message")

@@ -6,8 +6,8 @@ from unittest.mock import patch
 
 from twisted.trial.unittest import TestCase
 
-from ecm.tools.demo.errors import DemoError
-from ecm.tools.demo.ports import HOST, free_port, page_port
+from ecm.tools.errors import DemoError
+from ecm.tools.ports import HOST, free_port, page_port
 
 
 class PortsTest(TestCase):

@@ -3,9 +3,9 @@ response, restart, a resource, presence (XEP-0206, RFC 6120, RFC 6121). Pure."""
 
 import re
 
-from ecm.tools.swarm import answer, requests
+from ecm.tools.bosh import answer, requests
+from ecm.tools.bosh.requests import Requests
 from ecm.tools.swarm.accounts import Accounts
-from ecm.tools.swarm.requests import Requests
 from ecm.tools.swarm.user import Phase, User
 
 _FEATURES = re.compile(rb"</(?:stream:)?features>|<stream:features[^>]*/>")

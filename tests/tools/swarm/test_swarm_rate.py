@@ -3,7 +3,7 @@
 from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
-from ecm.tools.swarm.pacer import Pacer
+from ecm.tools.swarm.rate import Pacer
 
 
 def begun(pacer: Pacer, clock: Clock, seconds: float, step: float = 0.05) -> int:

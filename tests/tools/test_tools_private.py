@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 from twisted.trial.unittest import TestCase
 
-from ecm.tools.demo import private
+from ecm.tools import private
 
 
 class PrivateTest(TestCase):

@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import TestCase
 
-from ecm.tools.demo.backoff import Backoff
+from ecm.tools.backoff import Backoff
 
 
 class BackoffTest(TestCase):

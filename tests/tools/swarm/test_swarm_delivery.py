@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import TestCase
 
-from ecm.tools.swarm.mail import Mail
+from ecm.tools.swarm.delivery import Mail
 
 
 def message(text: bytes) -> bytes:

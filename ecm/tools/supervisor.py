@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 import attrs
 
-from ecm.tools.demo.backoff import Backoff
-from ecm.tools.demo.child import Child
-from ecm.tools.demo.errors import ChildFailed
+from ecm.tools.backoff import Backoff
+from ecm.tools.errors import ChildFailed
+from ecm.tools.process import Child
 
 _START_PATIENCE = 60.0  # seconds; a start takes about three
 _POLL_PAUSE = 0.05  # seconds

@@ -3,10 +3,10 @@
 import random
 from collections.abc import Callable
 
-from ecm.tools.swarm.mail import Mail
-from ecm.tools.swarm.pacer import Pacer
+from ecm.tools.swarm.delivery import Mail
+from ecm.tools.swarm.messages import Talk, Task
+from ecm.tools.swarm.rate import Pacer
 from ecm.tools.swarm.sessions import Sessions
-from ecm.tools.swarm.task import Talk, Task
 from ecm.tools.swarm.user import Phase, User
 
 # Users of a process who are given up, with none who has come in, until no more begin: the

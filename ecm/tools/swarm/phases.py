@@ -8,10 +8,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
 
 from ecm.tools.swarm import workers
-from ecm.tools.swarm.figures import Figures, mail
+from ecm.tools.swarm.messages import Report
 from ecm.tools.swarm.options import Options
 from ecm.tools.swarm.progress import Progress
-from ecm.tools.swarm.task import Report
+from ecm.tools.swarm.statistics import Figures, mail
 from ecm.tools.swarm.workers import Worker
 
 _SAMPLES = 1.0  # seconds between two

@@ -8,11 +8,11 @@ from tempfile import TemporaryDirectory
 
 from twisted.trial.unittest import TestCase
 
-from ecm.tools.demo import ejabberd
-from ecm.tools.demo.debian import Debian
-from ecm.tools.demo.ejabberd_config import ejabberd_yml
 from ecm.tools.demo.folder import work_folder
 from ecm.tools.demo.plan import Plan
+from ecm.tools.ejabberd import node
+from ecm.tools.ejabberd.config import ejabberd_yml
+from ecm.tools.ejabberd.debian import Debian
 
 _USERS = {"alice": 'se"cr\\et', "bob": "x"}
 
@@ -43,7 +43,7 @@ class PrepareTest(TestCase):
 
     def test_settings_of_other_nodes_are_left_out(self) -> None:
         self.patch(os, "environ", {"ERL_FLAGS": "-x", "EJABBERD_PID_PATH": "/", "A": "b"})
-        environment = ejabberd.prepare(self.plan, self.debian).environment
+        environment = node.prepare(self.plan, self.debian).environment
         self.assertNotIn("ERL_FLAGS", environment)
         self.assertNotIn("EJABBERD_PID_PATH", environment)
         self.assertEqual(environment["A"], "b")
@@ -51,11 +51,11 @@ class PrepareTest(TestCase):
 
     def test_no_path_of_the_user_is_in_the_command(self) -> None:
         self.assertNotIn(
-            str(self.folder.path), " ".join(ejabberd.prepare(self.plan, self.debian).command)
+            str(self.folder.path), " ".join(node.prepare(self.plan, self.debian).command)
         )
 
     def test_names_and_passwords_cannot_become_code(self) -> None:
-        command = ejabberd.prepare(self.plan, self.debian).command
+        command = node.prepare(self.plan, self.debian).command
         self.assertNotIn("97,108,105,99,101", " ".join(command))
         self.assertEqual(
             (self.folder.ejabberd / "accounts").read_text(),
@@ -64,30 +64,30 @@ class PrepareTest(TestCase):
         )
 
     def test_cookie_and_secret_stay(self) -> None:
-        ejabberd.prepare(self.plan, self.debian)
+        node.prepare(self.plan, self.debian)
         kept = [self.folder.ejabberd / ".erlang.cookie", self.folder.link_secret]
         first = [path.read_text() for path in kept]
         self.assertEqual(list(map(len, first)), [32, 64])
-        ejabberd.prepare(self.plan, self.debian)
+        node.prepare(self.plan, self.debian)
         self.assertEqual([path.read_text() for path in kept], first)
 
     def test_all_that_is_written_is_the_owners_alone(self) -> None:
         old = self.folder.ejabberd / "ejabberd.yml"
         old.write_text("of an earlier demo")
         old.chmod(0o644)
-        ejabberd.prepare(self.plan, self.debian)
+        node.prepare(self.plan, self.debian)
         for path in self.folder.ejabberd.iterdir():
             self.assertEqual(stat.S_IMODE(path.stat().st_mode), 0o600, path)
         self.assertEqual(stat.S_IMODE(self.folder.ejabberdctl.stat().st_mode), 0o700)
 
     def test_ready_once_it_has_written_its_process_id(self) -> None:
-        ready = ejabberd.prepare(self.plan, self.debian).ready
+        ready = node.prepare(self.plan, self.debian).ready
         self.assertFalse(ready(12))
         (self.folder.ejabberd / "started").write_text("12")
         self.assertTrue(ready(12))
         self.assertFalse(ready(13), "that was said by an earlier process")
 
     def test_ejabberdctl_is_a_script_for_any_shell(self) -> None:
-        ejabberd.prepare(self.plan, self.debian)
+        node.prepare(self.plan, self.debian)
         subprocess.run(["sh", "-n", self.folder.ejabberdctl], check=True)
         self.assertTrue(self.folder.ejabberdctl.stat().st_mode & stat.S_IXUSR)

@@ -2,9 +2,9 @@
 
 from twisted.trial.unittest import TestCase
 
+from ecm.tools.bosh.login import Login, LoginError
+from ecm.tools.bosh.requests import Requests
 from ecm.tools.swarm.accounts import Accounts
-from ecm.tools.swarm.login import Login, LoginError
-from ecm.tools.swarm.requests import Requests
 from ecm.tools.swarm.user import Phase, User
 
 MECHANISMS = (

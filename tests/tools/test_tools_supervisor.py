@@ -7,10 +7,10 @@ from tempfile import TemporaryDirectory
 
 from twisted.trial.unittest import TestCase
 
-from ecm.tools.demo import backoff
-from ecm.tools.demo.child import Child
-from ecm.tools.demo.errors import ChildFailed
-from ecm.tools.demo.supervisor import Supervisor
+from ecm.tools import backoff
+from ecm.tools.errors import ChildFailed
+from ecm.tools.process import Child
+from ecm.tools.supervisor import Supervisor
 
 # No `touch`: a program of its own could outlive a shell that is killed.
 _SLEEPER = "{ : >up; exec sleep 60; }"

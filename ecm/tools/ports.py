@@ -4,7 +4,7 @@ import random
 import socket
 from contextlib import suppress
 
-from ecm.tools.demo.errors import DemoError
+from ecm.tools.errors import DemoError
 
 HOST = "127.0.0.1"
 

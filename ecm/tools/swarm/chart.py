@@ -7,7 +7,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ecm.tools.swarm.figures import WHAT, Sample
+from ecm.tools.swarm.statistics import WHAT, Sample
 
 _COLOURS = {"login": "#7c5295", "poll": "#0b6e69", "message": "#c2410c"}
 _ONLINE, _LOGGING_IN, _ERRORS, _PHASE = "#0b6e69", "#7c5295", "#c2410c", "#d5dbe0"

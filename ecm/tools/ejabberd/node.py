@@ -12,11 +12,11 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
-from ecm.tools.demo import private
-from ecm.tools.demo.child import Child
-from ecm.tools.demo.debian import Debian
-from ecm.tools.demo.ejabberd_config import ejabberd_yml
+from ecm.tools import private
 from ecm.tools.demo.plan import DOMAIN, Plan
+from ecm.tools.ejabberd.config import ejabberd_yml
+from ecm.tools.ejabberd.debian import Debian
+from ecm.tools.process import Child
 
 # Always the same, for the database belongs to the node of this name. With an address for a host,
 # nothing has to be resolved.

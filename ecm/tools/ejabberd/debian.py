@@ -5,7 +5,7 @@ from pathlib import Path
 
 import attrs
 
-from ecm.tools.demo.errors import DemoError
+from ecm.tools.errors import DemoError
 
 _PROGRAMS = ("erl", "erlc", "setpriv")
 _PACKAGES = "ejabberd erlang-base libjs-strophe"

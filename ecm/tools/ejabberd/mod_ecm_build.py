@@ -1,6 +1,6 @@
 """mod_ecm's sources: where they are, and how they are compiled.
 
-``python -m ecm.tools.demo.stub FOLDER`` compiles them into a folder.
+``python -m ecm.tools.ejabberd.mod_ecm_build FOLDER`` compiles them into a folder.
 """
 
 import importlib.metadata
@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 
 import ecm
-from ecm.tools.demo import debian
-from ecm.tools.demo.debian import Debian
-from ecm.tools.demo.errors import DemoError
+from ecm.tools.ejabberd import debian
+from ecm.tools.ejabberd.debian import Debian
+from ecm.tools.errors import DemoError
 
 _DISTRIBUTION = "megaphone-ecm"
 _SPEC = "mod_ecm.spec"  # beside it is src/

@@ -1,0 +1,1 @@
+"""ecm/tools/ejabberd."""
