@@ -64,40 +64,40 @@ fuzz-erlang: debian-test  ## Fuzz mod_ecm's bodies beside ejabberd's parser, for
 	ERL_LIBS=$(ERL_LIBRARIES) SECONDS=$(SECONDS) SEED=$(SEED) erl -noinput -pa build/fuzz-erlang -s ecm_fuzz main
 
 bench-front: $(VENV)/bench.stamp debian-bench  ## Measure the CPU of a request beside nginx, HAProxy
-	$(VENV)/bin/python -m bench.front
+	$(VENV)/bin/python -m bench.cases.front_cpu
 
 bench-memory: $(VENV)/bench.stamp debian-bench  ## Measure memory beside twisted.web, nginx, HAProxy
-	$(VENV)/bin/python -m bench.memory
+	$(VENV)/bin/python -m bench.cases.memory
 
 bench-slow: $(VENV)/bench.stamp  ## Measure a chat beside 5,000 slow clients
-	$(VENV)/bin/python -m bench.slow
+	$(VENV)/bin/python -m bench.cases.slow_clients
 
 # What is promised, measured beside others. Each part can be run alone.
 bench: bench-front bench-memory bench-whole bench-growth bench-readme  ## Measure what is promised, and write README's table
 
 bench-whole: $(VENV)/bench.stamp debian-run debian-bench debian-conformance  ## Measure 5,000 users who chat, beside stock ejabberd, nginx, Prosody
-	$(VENV)/bin/python -m bench.whole
+	$(VENV)/bin/python -m bench.cases.end_to_end
 
 bench-growth: $(VENV)/bench.stamp debian-run  ## Measure what a user costs, from 1,000 to 200,000
-	$(VENV)/bin/python -m bench.growth
+	$(VENV)/bin/python -m bench.cases.scaling
 
 bench-quiet: $(VENV)/bench.stamp debian-run debian-bench  ## Measure what a poll costs when few come, by the number of workers
-	$(VENV)/bin/python -m bench.quiet
+	$(VENV)/bin/python -m bench.cases.low_load
 
 bench-readme: $(VENV)/bench.stamp  ## Write the table of README.md again, from bench/results
-	$(VENV)/bin/python -m bench.readme
+	$(VENV)/bin/python -m bench.report.readme
 
 bench-workers: $(VENV)/bench.stamp  ## Measure what workers cost, and how connections spread
-	$(VENV)/bin/python -m bench.workers
+	$(VENV)/bin/python -m bench.cases.workers
 
 bench-link: $(VENV)/bench.stamp  ## Measure a typed link beside a plain one
-	$(VENV)/bin/python -m bench.link
+	$(VENV)/bin/python -m bench.cases.typed_link
 
 bench-ejabberd: $(VENV)/bench.stamp debian-run  ## Measure what users cost ejabberd; or mod_ecm alone: USERS=200000
-	$(VENV)/bin/python -m bench.ejabberd$(if $(USERS), --users $(USERS))
+	$(VENV)/bin/python -m bench.cases.ejabberd$(if $(USERS), --users $(USERS))
 
 million: $(VENV)/bench.stamp debian-run  ## Put a million users online on this machine, in nearly two hours; or USERS=100000
-	$(VENV)/bin/python -m bench.million$(if $(USERS), --users $(USERS))
+	$(VENV)/bin/python -m bench.cases.million$(if $(USERS), --users $(USERS))
 
 check: $(VENV)/check.stamp  ## Lint, check formatting and types, compile mod_ecm without a warning
 	$(VENV)/bin/ruff check

@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from bench import front_ends
-from bench.node import Kind, node
-from bench.process import Process
-from bench.prosody import prosody
-from bench.server_side import Server
-from bench.stack import megaphone
+from bench.measure.server_side import Server
+from testkit.servers import front_ends
+from testkit.servers.ejabberd import Kind, node
+from testkit.servers.megaphone import megaphone
+from testkit.servers.process import Process
+from testkit.servers.prosody import prosody
 
 MEGAPHONE, STOCK = "ECM and mod_ecm", "ejabberd"
 

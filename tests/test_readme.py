@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import TestCase
 
-from bench.readme import FILE, renewed
+from bench.report.readme import FILE, renewed
 
 
 class ReadmeTests(TestCase):

@@ -6,8 +6,8 @@ They are compiled when they are needed, into ``build/``.
 import subprocess
 from pathlib import Path
 
-from bench.front_ends import program
-from bench.process import CHECKOUT, Process
+from testkit.servers.front_ends import program
+from testkit.servers.process import CHECKOUT, Process
 
 SOURCES = Path(__file__).parent
 BINARIES = CHECKOUT / "build" / "native"

@@ -1,0 +1,1 @@
+"""Each case measures one thing, beside others that can do it."""

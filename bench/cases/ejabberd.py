@@ -1,0 +1,196 @@
+"""What users cost ejabberd, with mod_ecm and with what is in it.
+
+Each way to come to ejabberd has a fresh node of its own. A user has logged in (SASL PLAIN, a
+resource bound, presence sent), does nothing, and with BOSH holds one request. What is measured is
+the growth of the node from a tenth of the users to all of them, for each one
+(bench/measure/node_memory.py); then, with mod_ecm, what is left of a message to each of them at
+once. Last comes the CPU for an empty poll and for a message, mod_ecm beside stock BOSH
+(bench/measure/node_cpu.py).
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+
+import attrs
+from matplotlib.figure import Figure
+
+from bench.cases.typed_link import positive
+from bench.measure import node_cpu as beam_cpu
+from bench.measure import node_memory as idle
+from bench.measure.machine import machine
+from bench.measure.node_cpu import WHATS, Round
+from bench.measure.node_memory import Growth, Waking
+from bench.report import chart, report
+from testkit.servers.ejabberd import Kind, compiled, node
+from testkit.servers.process import open_files, stop_on_signals
+
+# Resident bytes of ejabberd for a user who does nothing: the budget, and what one aims at.
+BUDGET = 6_000
+AIM = 2_500
+
+# What may be left of that after a message to everybody and a rest.
+WAKING_BUDGET = 1.5
+
+# How much of the CPU of stock BOSH mod_ecm may take.
+CPU_BUDGETS = {"poll": 0.45, "message": 0.5}
+CPU_AIMS = {"poll": 0.33, "message": 0.4}
+
+# Users below which memory says little: the first live in what a node has left from its start.
+ENOUGH = 10_000
+
+# Files that a node has open beside its users' connections.
+FILES = 1_000
+
+TITLE = "ejabberd with mod_ecm, and without"
+
+
+@attrs.frozen
+class Results:
+    """All of a run. Without ``waking`` and ``rounds`` it was of mod_ecm alone."""
+
+    growths: list[Growth]
+    waking: Waking | None = None
+    rounds: list[Round] = attrs.Factory(list)
+
+
+def measure(arguments: argparse.Namespace, code: list[Path], files: int) -> Results:
+    many, most = arguments.users, files - FILES
+    few = max(many // 10, 1)
+    if many > files:
+        return Results([idle.measure(Kind.LINK, code, few, many)])
+    ours, waking = idle.measure_and_wake(Kind.LINK, code, few, many)
+    others = [kind for kind in Kind if kind is not Kind.LINK]
+    growths = [ours, *(idle.measure(kind, code, few, min(many, most)) for kind in others)]
+    seconds, count = arguments.seconds, arguments.rounds
+    return Results(growths, waking, list(beam_cpu.rounds(code, arguments.clients, seconds, count)))
+
+
+def text(results: Results) -> str:
+    parts = [idle.tables(results.growths)]
+    if results.rounds:
+        parts.append(report.table(beam_cpu.COLUMNS, results.rounds))
+    return "\n\n".join(parts)
+
+
+def verdict(results: Results) -> str:
+    cpu = [of_cpu(what, ratios(what, results.rounds)) for what in WHATS] if results.rounds else []
+    return "\n\n".join([*of_all_memory(results), *cpu])
+
+
+def of_all_memory(results: Results) -> list[str]:
+    growth, *_ = results.growths
+    if growth.users < ENOUGH:
+        return [f"With fewer than {ENOUGH:,} users the figures of resident memory mean nothing."]
+    return [of_memory(growth), *([of_waking(results.waking)] if results.waking else [])]
+
+
+def of_memory(growth: Growth) -> str:
+    return (
+        f"A user who does nothing takes {growth.rss:,.0f} bytes of resident memory with mod_ecm,"
+        f" of {growth.users:,} users. {judged(growth.rss, BUDGET, AIM, 'bytes')}"
+    )
+
+
+def of_waking(waking: Waking) -> str:
+    kept = "kept" if waking.ratio <= WAKING_BUDGET else "NOT kept"
+    return (
+        f"A message of {idle.MESSAGE} bytes to each of {waking.users:,} users at once takes that"
+        f" from {waking.before:,.0f} to {waking.peak:,.0f} bytes; after {idle.REST} seconds it is"
+        f" {waking.after:,.0f}, {waking.ratio:.2f} × what it was. The budget of"
+        f" {WAKING_BUDGET} × is {kept}. (The whole node: {waking.whole_before / 1e6:,.0f} MB"
+        f" before, {waking.whole_after / 1e6:,.0f} MB after.)"
+    )
+
+
+def of_cpu(what: str, found: list[float]) -> str:
+    return (
+        f"{WHATS[what].capitalize()}: with mod_ecm ejabberd takes {median(found):.3f} × the CPU of"
+        f" stock BOSH (median of {len(found)} rounds, {min(found):.3f} to {max(found):.3f})."
+        f" {judged(median(found), CPU_BUDGETS[what], CPU_AIMS[what], '×')}"
+    )
+
+
+def judged(figure: float, budget: float, aim: float, unit: str) -> str:
+    kept = "kept" if figure <= budget else "NOT kept"
+    reached = "reached" if figure <= aim else "not reached"
+    return f"The budget of {budget:,} {unit} is {kept}; the aim, {aim:,} {unit}, is {reached}."
+
+
+def ratios(what: str, rounds: list[Round]) -> list[float]:
+    return [row.ratio for row in rounds if row.what == what]
+
+
+def plot(results: Results) -> Figure:
+    """Draw the memory, and the CPU where it was measured."""
+    whats = WHATS if results.rounds else {}
+    figure = Figure(figsize=(9, 3.4 + 2.4 * len(whats)), layout="constrained")
+    memory, *panels = figure.subplots(
+        1 + len(whats), squeeze=False, height_ratios=[4, *[2] * len(whats)]
+    )[:, 0]
+    bars = [(growth.name, growth.rss / 1000) for growth in results.growths]
+    unit = "kB resident in ejabberd for each; without what the kernel has"
+    chart.draw(memory, "A user who does nothing", unit, bars, BUDGET / 1000)
+    for axes, what in zip(panels, whats, strict=True):
+        rows = [row for row in results.rounds if row.what == what]
+        stock = median(row.stock.cpu_each for row in rows)
+        ours = median(row.mod_ecm.cpu_each for row in rows)
+        title, unit = WHATS[what].capitalize(), "µs of ejabberd's CPU for each"
+        budget = round(CPU_BUDGETS[what] * stock)
+        chart.draw(axes, title, unit, [("mod_ecm", ours), ("stock BOSH", stock)], budget)
+    return figure
+
+
+def options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.cases.ejabberd",
+        description="Measure what users cost ejabberd, with mod_ecm and with what is in it.",
+        epilog="More users than a process may open files can only come over a link: then mod_ecm"
+        " is measured alone, and only its memory; the result has the number in its name.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--users", type=positive, default=20_000, help="who do nothing")
+    parser.add_argument(
+        "--clients", type=even, default=200, help="that poll and send, an even number"
+    )
+    parser.add_argument("--seconds", type=positive, default=5, help="of each in a round")
+    parser.add_argument("--rounds", type=positive, default=5, help="with nodes started anew")
+    parser.add_argument("--ebin", type=Path, help="a folder in which mod_ecm is compiled already")
+    return parser
+
+
+def even(value: str) -> int:
+    number = positive(value)
+    if number % 2:
+        raise ValueError
+    return number
+
+
+def versions(code: list[Path]) -> dict[str, str]:
+    with node(Kind.LINK, code) as subject:
+        found: dict[str, str] = subject.ask("versions")
+        return found
+
+
+def main() -> int:
+    stop_on_signals()
+    arguments = options().parse_args()
+    files = open_files()
+    about = machine() | {name: str(value) for name, value in vars(arguments).items()}
+    with TemporaryDirectory() as folder:
+        code = compiled(Path(folder), arguments.ebin)
+        try:
+            about |= versions(code)
+            results = measure(arguments, code, files)
+        except RuntimeError as error:
+            sys.exit(f"bench.ejabberd: {error}")
+    name = "ejabberd" if results.rounds else f"ejabberd-{arguments.users}"
+    report.write(name, TITLE, about, text(results), verdict(results), [results])
+    chart.save(name, plot(results), about)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,181 @@
+"""What a poll costs when few come, and how many workers may share them.
+
+Users rest, and so many of them a second poll: each time, all that is on the server's side wakes up,
+does one thing, and sleeps again. That is what a server does at night, and what it does with people
+who are only there. In each round each server is started anew, one after another; the ratio is to
+stock ejabberd (BOSH, with nothing in front) in the same round.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from functools import partial
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+
+import attrs
+from matplotlib.figure import Figure
+
+from bench.cases.ejabberd import versions
+from bench.cases.typed_link import positive
+from bench.load.message_load import Load, What, talk
+from bench.measure.machine import machine, proxies
+from bench.measure.server_side import Server
+from bench.report import chart, report
+from bench.servers import STOCK, behind_nginx, stock, with_workers
+from testkit.servers.ejabberd import compiled
+from testkit.servers.process import open_files, stop_on_signals
+
+# What Megaphone promises of every request, beside stock ejabberd alone.
+BUDGET = 1.0
+
+RATES = [100, 800]  # polls a second, of all users
+WORKERS = [1, 2, 8]
+
+TITLE = "A poll when few come"
+
+Start = Callable[[Path, list[Path]], AbstractContextManager[Server]]
+
+SERVERS: dict[str, Start] = {
+    **{f"ECM with --workers {each}": partial(with_workers, workers=each) for each in WORKERS},
+    STOCK: stock,
+    "ejabberd behind nginx": behind_nginx,
+}
+
+
+@attrs.frozen
+class Measured:
+    """One server in one round at a rate, in polls a second."""
+
+    number: int
+    rate: int
+    name: str
+    load: Load
+
+
+@attrs.frozen
+class Row:
+    """A server at a rate: medians of all rounds in microseconds, all of the server's side and each
+    part; milliseconds; and the ratio to stock ejabberd, with its range."""
+
+    rate: int
+    name: str
+    cpu: float
+    parts: dict[str, float]
+    p50: float
+    ratio: float
+    least: float
+    greatest: float
+
+
+COLUMNS: dict[str, Callable[[Row], str]] = {
+    "polls/s": lambda row: f"{row.rate:,}",
+    "server": lambda row: row.name,
+    "µs a poll": lambda row: f"{row.cpu:.0f}",
+    "of which": lambda row: ", ".join(f"{part} {cpu:.0f}" for part, cpu in row.parts.items()),
+    "× stock alone": lambda row: f"{row.ratio:.2f} ({row.least:.2f} to {row.greatest:.2f})",
+    "p50, ms": lambda row: f"{row.p50:.1f}",
+}
+
+
+def measure(
+    number: int, name: str, code: list[Path], users: int, seconds: int
+) -> Iterator[Measured]:
+    with TemporaryDirectory() as folder, SERVERS[name](Path(folder), code) as server:
+        for rate in RATES:
+            load = talk(server, Path(folder), What.POLL, users, seconds, rate)
+            yield Measured(number, rate, name, load)
+
+
+def rounds(arguments: argparse.Namespace, code: list[Path]) -> Iterator[Measured]:
+    """Measure all, and tell how each one went."""
+    for number in range(1, arguments.rounds + 1):
+        for name in SERVERS:
+            for found in measure(number, name, code, arguments.users, arguments.seconds):
+                print(
+                    f"round {number} of {arguments.rounds}, {name}: {found.rate} polls/s"
+                    f" at {found.load.cpu_each:.0f} µs",
+                    file=sys.stderr,
+                )
+                yield found
+
+
+def rows_of(found: list[Measured]) -> list[Row]:
+    by_rate = [[one for one in found if one.rate == rate] for rate in RATES]
+    return [row(name, ones) for ones in by_rate for name in SERVERS]
+
+
+def row(name: str, found: list[Measured]) -> Row:
+    """Return that of one server, of all that was measured at a rate."""
+    own = [one.load for one in found if one.name == name]
+    others = [one.load for one in found if one.name == STOCK]
+    ratios = [load.cpu_each / other.cpu_each for load, other in zip(own, others, strict=True)]
+    return Row(
+        rate=found[0].rate,
+        name=name,
+        cpu=median(load.cpu_each for load in own),
+        parts={part: median(load.cpu[part] for load in own) for part in own[0].cpu},
+        p50=median(load.p50 for load in own),
+        ratio=median(ratios),
+        least=min(ratios),
+        greatest=max(ratios),
+    )
+
+
+def verdict(rows: list[Row]) -> str:
+    """Tell where Megaphone takes more than ejabberd does without it."""
+    above = [
+        f"{row.name} at {row.rate} polls/s"
+        for row in rows
+        if row.name.startswith("ECM") and row.ratio > BUDGET
+    ]
+    kept = "kept" if not above else f"NOT kept by {', '.join(above)}"
+    return f"Budget for the CPU of a poll, {BUDGET:g} × that of stock ejabberd alone: {kept}."
+
+
+def plot(rows: list[Row]) -> Figure:
+    """Draw the CPU of a poll; the line is that of stock ejabberd."""
+    figure = Figure(figsize=(9, 3.6 * len(RATES)), layout="constrained")
+    panels = figure.subplots(len(RATES))
+    for axes, rate in zip(panels, RATES, strict=True):
+        bars = [(row.name, row.cpu) for row in rows if row.rate == rate]
+        unit = "µs of CPU of everything on the server's side"
+        alone = next(row.cpu for row in rows if row.rate == rate and row.name == STOCK)
+        chart.draw(axes, f"A poll, of {rate} a second", unit, bars, round(BUDGET * alone))
+    return figure
+
+
+def options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.cases.low_load",
+        description="Measure what a poll costs when few come, by the number of workers.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--users", type=positive, default=1_000, help="who are online")
+    parser.add_argument("--seconds", type=positive, default=10, help="at each rate")
+    parser.add_argument("--rounds", type=positive, default=3, help="with servers started anew")
+    parser.add_argument("--ebin", type=Path, help="a folder in which mod_ecm is compiled already")
+    return parser
+
+
+def main() -> int:
+    stop_on_signals()
+    arguments = options().parse_args()
+    open_files()
+    about = machine() | proxies() | {name: str(value) for name, value in vars(arguments).items()}
+    with TemporaryDirectory() as folder:
+        try:
+            code = compiled(Path(folder), arguments.ebin)
+            about |= versions(code)
+            rows = rows_of(list(rounds(arguments, code)))
+        except RuntimeError as error:
+            sys.exit(f"bench.quiet: {error}")
+    report.write("low_load", TITLE, about, report.table(COLUMNS, rows), verdict(rows), rows)
+    chart.save("low_load", plot(rows), about)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

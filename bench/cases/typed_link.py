@@ -1,0 +1,140 @@
+"""What a typed link costs ECM, beside a plain one.
+
+Clients on connections that stay open ask, wait for their answer and ask again, as fast as ECM can.
+What is behind it answers each request with its own body. In every round two ECMs are started, with
+a plain link and with a typed one, and take turns (bench/measure/interleave.py). The result is the
+CPU of ECM's process for one request: typed divided by plain, the median of all rounds.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+
+import attrs
+from matplotlib.figure import Figure
+
+from bench.measure.interleave import Load, Subject, loads, middle, saturation, told
+from bench.measure.machine import machine
+from bench.report import chart, report
+from testkit.servers.front_ends import ecm
+from testkit.servers.process import python, stop_on_signals
+
+# How much of plain's CPU for each request a typed link may take.
+BUDGET = 1.15
+
+START = 4  # seconds, about, to start everything and to stop it
+
+TITLE = "A typed link beside a plain one"
+
+
+@attrs.frozen
+class Round:
+    """What was measured of each form, and the CPU for each request of typed divided by plain."""
+
+    number: int
+    plain: Load
+    typed: Load
+    ratio: float = attrs.field(init=False)
+
+    @ratio.default
+    def _divide(self) -> float:
+        return self.typed.cpu_each / self.plain.cpu_each
+
+
+COLUMNS: dict[str, Callable[[Round], str]] = {
+    "round": lambda row: str(row.number),
+    "plain, requests/s": lambda row: f"{row.plain.per_second:,.0f}",
+    "typed, requests/s": lambda row: f"{row.typed.per_second:,.0f}",
+    "plain, µs each": lambda row: f"{row.plain.cpu_each:.1f}",
+    "typed, µs each": lambda row: f"{row.typed.cpu_each:.1f}",
+    "typed / plain": lambda row: f"{row.ratio:.3f}",
+    "CPU of ECM": lambda row: f"{row.plain.front_end:.0f} %, {row.typed.front_end:.0f} %",
+    "of clients and peer": lambda row: f"{row.plain.others:.0f} %, {row.typed.others:.0f} %",
+}
+
+
+@contextmanager
+def subject(protocol: str, clients: int) -> Iterator[Subject]:
+    with (
+        TemporaryDirectory() as folder,
+        python("testkit.servers.link_echo") as echo,
+        ecm(Path(folder), echo.number(), protocol=protocol) as (front_end, port),
+        python("bench.load.closed_loop", str(port), str(clients)) as askers,
+    ):
+        yield Subject(front_end, echo, askers)
+
+
+def measure(number: int, clients: int, seconds: int) -> Round:
+    with subject("plain", clients) as plain, subject("typed", clients) as typed:
+        return Round(number, *loads([plain, typed], seconds))
+
+
+def rounds(clients: int, seconds: int, count: int) -> Iterator[Round]:
+    """Measure all rounds, and tell how each one went."""
+    print(f"this takes about {count * (2 * seconds + START)} seconds", flush=True)
+    for number in range(1, count + 1):
+        row = measure(number, clients, seconds)
+        print(
+            f"round {number} of {count}: plain {told(row.plain)}, typed {told(row.typed)},"
+            f" typed / plain {row.ratio:.3f}",
+            flush=True,
+        )
+        yield row
+
+
+def verdict(rows: list[Round]) -> str:
+    ratios = [row.ratio for row in rows]
+    kept = "kept" if median(ratios) <= BUDGET else "NOT kept"
+    both = [load for row in rows for load in (row.plain, row.typed)]
+    return (
+        f"A request over a typed link takes {median(ratios):.3f} × the CPU of one over a plain link"
+        f" (median of {len(rows)} rounds, {min(ratios):.3f} to {max(ratios):.3f})."
+        f" The budget of {BUDGET} × is {kept}.\n\n{saturation(both)}"
+    )
+
+
+def plot(rows: list[Round]) -> Figure:
+    plain = middle(row.plain for row in rows).cpu_each
+    typed = middle(row.typed for row in rows).cpu_each
+    bars = [("ECM, plain link", plain), ("ECM, typed link", typed)]
+    return chart.bars(TITLE, "µs of ECM's CPU for each request", bars, round(BUDGET * plain, 1))
+
+
+def positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
+
+
+def options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.cases.typed_link",
+        description="Measure what a typed link costs ECM, beside a plain one.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--seconds", type=positive, default=5, help="of each form in a round")
+    parser.add_argument("--clients", type=positive, default=100, help="that ask at the same time")
+    parser.add_argument("--rounds", type=positive, default=7, help="with both forms, started anew")
+    return parser
+
+
+def main() -> int:
+    stop_on_signals()
+    arguments = options().parse_args()
+    about = machine() | {name: str(value) for name, value in vars(arguments).items()}
+    try:
+        rows = list(rounds(arguments.clients, arguments.seconds, arguments.rounds))
+    except RuntimeError as error:
+        sys.exit(f"bench.link: {error}")
+    report.write("typed_link", TITLE, about, report.table(COLUMNS, rows), verdict(rows), rows)
+    chart.save("typed_link", plot(rows), about)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

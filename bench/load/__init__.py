@@ -1,0 +1,1 @@
+"""Clients and users, in processes of their own."""

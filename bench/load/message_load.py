@@ -1,0 +1,112 @@
+"""What messages, or polls, of a whole crowd cost everything on the server's side.
+
+A swarm logs in, rests, and talks: each user sends to any other, or polls. CPU is counted from the
+moment in which they begin until nothing new is sent; logins and leaving are not in it. What is
+under way then, AT_ONCE messages or polls at most, is counted, though not all of its CPU is.
+"""
+
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from bench.load import swarm
+from bench.load.ramp import WAIT
+from bench.measure.server_side import Server
+from testkit.servers.process import Process
+
+REST = 3  # seconds after the logins, and before the talk
+AT_ONCE = 64  # messages or polls that are under way: more than two cores can do at the same time
+PATIENCE = 15  # seconds for an answer, and for messages that have not arrived in the end
+LEAVING = 4  # lines of ecm-swarm, 5 seconds each, until the last users have left
+CONNECTIONS = 2  # of a user, as browsers have them
+
+
+class What(Enum):
+    """As ecm-swarm names it in its options and results."""
+
+    MESSAGE = "message"
+    POLL = "poll"
+
+
+@attrs.frozen
+class Load:
+    """``cpu`` is microseconds of each part for one message or poll; ``busy`` is percent of a core
+    that all of them had, ``swarm`` that of the users. Milliseconds are until a message is
+    there, or a poll is answered. ``troubles`` are errors that ecm-swarm has seen, by kind,
+    and messages that were lost."""
+
+    users: int
+    count: int
+    per_second: float
+    cpu: dict[str, float]
+    busy: float
+    swarm: float
+    p50: float
+    p99: float
+    troubles: dict[str, int]
+
+    @property
+    def cpu_each(self) -> float:
+        return sum(self.cpu.values())
+
+
+def talk(
+    server: Server, folder: Path, what: What, users: int, seconds: float, rate: float | None = None
+) -> Load:
+    """Let so many users talk, at most ``rate`` a second in all, or as fast as it goes. Raises
+    RuntimeError where nothing comes of it."""
+    output = folder / f"{what.value}-{rate or 'max'}".replace(".", "-")
+    with swarm.start(
+        server.url, output, users, *_course(what, seconds, rate), connections=CONNECTIONS
+    ) as crowd:
+        swarm.await_phase(crowd, "talk")
+        begin, begin_crowd = server.cpu_seconds(), crowd.cpu_seconds(children=True)
+        swarm.await_phase(crowd, "settle")
+        end, end_crowd = server.cpu_seconds(), crowd.cpu_seconds(children=True)
+        _end(crowd)
+    taken = {name: end[name] - begin[name] for name in begin}
+    return _load(what, swarm.result(output), taken, end_crowd - begin_crowd)
+
+
+def _end(crowd: Process) -> None:
+    """Let it end. A user whom the server never answers would keep it for all of ``wait``."""
+    leaving = 0
+    for line in crowd.lines():
+        leaving += (swarm.state(line) or ("", 0))[0] == "leave"
+        if leaving > LEAVING:
+            crowd.interrupt()  # the second time it ends at once
+
+
+def _course(what: What, seconds: float, rate: float | None) -> list[str]:
+    options = {
+        "--wait": WAIT,
+        "--rate": "max",
+        "--at-once": AT_ONCE,
+        "--patience": PATIENCE,
+        "--rest": REST,
+        "--duration": seconds,
+        f"--{what.value}-rate": "max" if rate is None else f"{rate:.1f}",
+    }
+    return [str(word) for option in options.items() for word in option]
+
+
+def _load(what: What, told: dict[str, Any], taken: dict[str, float], crowd: float) -> Load:
+    count = told["messages"]["arrived"] if what is What.MESSAGE else told["polls"]
+    if not count:
+        raise RuntimeError(f"not one {what.value}: {told['errors'] or 'nobody has logged in'}")
+    seconds = told["seconds"]["talk"]
+    milliseconds = told["milliseconds"][what.value]
+    lost = {"message lost": missing} if (missing := told["messages"]["lost"]) else {}
+    return Load(
+        users=told["users"]["logins"],
+        count=count,
+        per_second=count / seconds,
+        cpu={name: cpu / count * 1e6 for name, cpu in taken.items()},
+        busy=sum(taken.values()) / seconds * 100,
+        swarm=crowd / seconds * 100,
+        p50=milliseconds["p50"],
+        p99=milliseconds["p99"],
+        troubles=told["errors"] | lost,
+    )

@@ -1,0 +1,56 @@
+"""ecm-swarm, as a part of a measurement."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from testkit.servers.process import Process, python
+
+# Users of a process of ecm-swarm, and of a worker of ECM: beneath 20,000 open files, with room for
+# the second connections of those who send, and for an uneven spread.
+PER_PROCESS = 18_200
+
+SOURCES_PER_PROCESS = 2  # the ports of one address are too few
+
+
+def processes(users: int) -> int:
+    """Return how many processes of ecm-swarm, or workers of ECM, so many users need."""
+    return -(-users // PER_PROCESS)
+
+
+def start(
+    url: str, output: Path, users: int, *options: str, connections: int = 1, beside: int = 0
+) -> Process:
+    """One swarm, in as many processes as it needs, ``beside`` so many of other swarms. It prints a
+    line for each phase and every five seconds, and at the end writes ``output``.json and .png."""
+    count = processes(users * connections)
+    first, last = beside * SOURCES_PER_PROCESS + 1, (beside + count) * SOURCES_PER_PROCESS
+    return python(
+        "ecm.tools.swarm.main",
+        *(url, "--users", str(users), "--processes", str(count), "--output", str(output)),
+        *("--sources", f"{_source(first)}-{_source(last)}", "--connections", str(connections)),
+        *options,
+    )
+
+
+def _source(number: int) -> str:
+    return f"127.1.{number // 256}.{number % 256}"
+
+
+def state(line: str) -> tuple[str, int] | None:
+    """Return the phase of a run and how many users are online, by a line that it prints."""
+    found = re.match(r" *[0-9]+ s  (\w+(?: in)?).*? ([0-9]+) online", line)
+    return (found[1], int(found[2])) if found else None
+
+
+def await_phase(process: Process, phase: str) -> None:
+    """Wait until it begins. Raises RuntimeError where the swarm ends before."""
+    while not re.match(rf" *[0-9]+ s  {phase} begins$", process.line()):
+        pass
+
+
+def result(output: Path) -> dict[str, Any]:
+    """Return what it has written; docs/swarm.md says what is in it."""
+    found: dict[str, Any] = json.loads(output.with_suffix(".json").read_text())
+    return found

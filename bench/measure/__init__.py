@@ -1,0 +1,1 @@
+"""CPU and memory: of processes, of the kernel, of everything on one side."""

@@ -1,0 +1,109 @@
+"""``python -m bench.report.readme``: the table in README.md, from what is in ``bench/results/``.
+
+A measurement that has no results there has no row. A test says when the table is not up to date.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from statistics import median
+from typing import Any
+
+import attrs
+
+from bench.report import report
+from testkit.servers.process import CHECKOUT
+
+FILE = CHECKOUT / "README.md"
+TABLE = re.compile(r"(?<=from bench/results -->\n).*?(?=<!-- /bench -->)", re.S)
+
+
+@attrs.frozen
+class Row:
+    what: str
+    ours: str
+    others: str
+
+
+COLUMNS = {
+    "": lambda row: row.what,
+    "Megaphone": lambda row: row.ours,
+    "beside it": lambda row: row.others,
+}
+
+
+def memory(results: list[Any]) -> Iterator[Row]:
+    found = {each["name"]: f"{each['rss']:,.0f}" for each in results}
+    yield row("bytes of the front end for a held request", found, "ECM", ["ECM, TLS"])
+
+
+def front(results: list[Any]) -> Iterator[Row]:
+    least = min(each["clients"] for each in results)
+    rounds = [each["loads"] for each in results if each["clients"] == least]
+    found = {
+        name: f"{median(loads[name]['cpu_each'] for loads in rounds):.0f}" for name in rounds[0]
+    }
+    what = f"µs of the front end's CPU for a request, {least} clients"
+    yield row(what, found, "ECM, typed link", ["ECM, plain link"])
+
+
+def ejabberd(results: list[Any]) -> Iterator[Row]:
+    found = {each["name"]: f"{each['rss']:,.0f}" for each in results[0]["growths"]}
+    yield row("bytes of ejabberd for a user who does nothing", found, "mod_ecm")
+
+
+def whole(results: list[Any]) -> Iterator[Row]:
+    """All that is on the server's side."""
+    figures = {
+        "messages a second, at most, on the machine of the tests": ("messages_per_second", ",.0f"),
+        "ms until a message is there, at half of that (p99)": ("p99", ".1f"),
+        "µs of all CPU on the server's side for a message": ("message_cpu", ".0f"),
+        "µs of all CPU on the server's side for an empty poll": ("poll_cpu", ".0f"),
+        "bytes on the server's side for a user, sockets included": ("memory", ",.0f"),
+    }
+    for what, (key, form) in figures.items():
+        found = {each["name"]: format(each[key], form) for each in results[0]["rows"]}
+        yield row(what, found, "ECM and mod_ecm")
+
+
+def million(results: list[Any]) -> Iterator[Row]:
+    most = max(
+        sum(sample["parts"][part] for part in ("sockets", "ecm", "ejabberd"))
+        for sample in results[0]["samples"]
+    )
+    what = f"GB on the server's side for {results[0]['users']:,} users online, at most"
+    yield row(what, {"ours": f"{most / 1e9:.1f}"}, "ours")
+
+
+def row(what: str, found: dict[str, str], ours: str, left_out: Iterable[str] = ()) -> Row:
+    """Make one of figures by name, one of which is that of Megaphone."""
+    others = [f"{name} {value}" for name, value in found.items() if name not in (ours, *left_out)]
+    return Row(what, f"**{found[ours]}**", "; ".join(others))
+
+
+RESULTS = {
+    "front_cpu": front,
+    "memory": memory,
+    "ejabberd": ejabberd,
+    "end_to_end": whole,
+    "million": million,
+}
+
+
+def rows() -> Iterator[Row]:
+    for name, made in RESULTS.items():
+        file = report.RESULTS / f"{name}.json"
+        if file.exists():
+            yield from made(json.loads(file.read_text())["results"])
+
+
+def renewed(text: str) -> str:
+    """Return the text of README.md with the table as it has to be."""
+    table = report.table(COLUMNS, list(rows()))
+    new, count = TABLE.subn(lambda _: f"\n{table}\n\n", text)
+    assert count == 1, "README.md has no place for the table"
+    return new
+
+
+if __name__ == "__main__":
+    FILE.write_text(renewed(FILE.read_text()))

@@ -1,0 +1,1 @@
+"""Servers in processes of their own, for tests, measurements and the conformance suite."""
