@@ -2,8 +2,6 @@
 
 from typing import Final
 
-import attrs
-
 # The link.
 
 # Bytes of one packet on the link, header included. ejabberd's own default for what a BOSH session
@@ -239,19 +237,3 @@ MAX_PACKET_LIMIT: Final = 9_999_999_999
 
 # A day. Whoever wants to wait longer has mistaken the unit.
 MAX_TIMEOUT: Final = 86_400
-
-
-@attrs.frozen
-class ClientLimits:
-    """The limits of clients' connections, as the options set them. Bytes and seconds."""
-
-    max_header_size: int = MAX_HEADER_SIZE
-    max_headers: int = MAX_HEADERS
-    max_body: int = MAX_BODY
-    max_buffered: int = MAX_BUFFERED
-    max_connections: int = MAX_CONNECTIONS
-    max_connections_per_address: int = MAX_CONNECTIONS_PER_ADDRESS
-    header_timeout: int = HEADER_TIMEOUT
-    body_timeout: int = BODY_TIMEOUT
-    send_timeout: int = SEND_TIMEOUT
-    idle_timeout: int = IDLE_TIMEOUT

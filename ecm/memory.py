@@ -14,9 +14,9 @@ def split(settings: EcmSettings, workers: int, root: Path = Path("/")) -> EcmSet
 
     ``root`` is where the machine's files are, which tests change.
     """
-    most = settings.clients.limits.max_buffered or max(MIN_BUFFERED, capacity(root) // workers)
-    limits = attrs.evolve(settings.clients.limits, max_buffered=most)
-    return attrs.evolve(settings, clients=attrs.evolve(settings.clients, limits=limits))
+    most = settings.clients.max_buffered or max(MIN_BUFFERED, capacity(root) // workers)
+    clients = attrs.evolve(settings.clients, max_buffered=most)
+    return attrs.evolve(settings, clients=clients)
 
 
 def capacity(root: Path) -> int:

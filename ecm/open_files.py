@@ -36,7 +36,7 @@ def split(settings: EcmSettings, files: int, number: int = 1, workers: int = 1) 
 
     ``number`` is from 1 to ``workers``.
     """
-    most = settings.clients.limits.max_connections
+    most = settings.clients.max_connections
     part = most // workers + (number <= most % workers) if most else capacity(files)
-    limits = attrs.evolve(settings.clients.limits, max_connections=min(part, capacity(files)))
-    return attrs.evolve(settings, clients=attrs.evolve(settings.clients, limits=limits))
+    clients = attrs.evolve(settings.clients, max_connections=min(part, capacity(files)))
+    return attrs.evolve(settings, clients=clients)

@@ -1,21 +1,9 @@
-"""What the operator has said of the link, and of clients' connections."""
+"""What the operator has said of one ECM."""
 
 import attrs
 
-from ecm.http.client_address import Proxies
-from ecm.http.cors import Cors
-from ecm.limits import ClientLimits
+from ecm.frontend.settings import FrontendSettings
 from ecm.link.settings import LinkSettings
-
-
-@attrs.frozen
-class ClientSettings:
-    """``paths`` are those that take BOSH, exactly as they are there."""
-
-    paths: frozenset[bytes]
-    limits: ClientLimits = ClientLimits()
-    cors: Cors = Cors()
-    proxies: Proxies = Proxies()
 
 
 @attrs.frozen
@@ -26,7 +14,7 @@ class EcmSettings:
     proxy_protocol: tuple[str, ...]
     upstream: str
     link: LinkSettings
-    clients: ClientSettings
+    clients: FrontendSettings
     www: str | None
     queue_timeout: int
     drain_timeout: int

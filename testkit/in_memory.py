@@ -13,10 +13,11 @@ from twisted.python.failure import Failure
 from ecm.frontend.connection import Connection
 from ecm.frontend.factory import ClientFactory
 from ecm.frontend.pages import Pages
+from ecm.frontend.settings import FrontendSettings
+from ecm.http.request import RequestLimits
 from ecm.link.packet import PacketDecoder, encode
 from ecm.link.settings import LinkMode, LinkSettings
 from ecm.net.clock import Clock
-from ecm.settings import ClientSettings
 from ecm.upstream.connector import LinkFactory
 from ecm.upstream.protocol import LinkProtocol, LinkRefused
 from ecm.upstream.table import ConnectionTable
@@ -136,6 +137,15 @@ class Client:
         return self.transport.half_closed or not self.transport.connected
 
 
+def with_limits(settings: FrontendSettings, **limits: int) -> FrontendSettings:
+    """Return the settings with other limits: of a request, and of connections."""
+    names = {field.name for field in attrs.fields(RequestLimits)}
+    of_request = {name: limit for name, limit in limits.items() if name in names}
+    others: dict[str, Any] = {name: limits[name] for name in limits.keys() - names}
+    request = attrs.evolve(settings.request, **of_request)
+    return attrs.evolve(settings, request=request, **others)
+
+
 class Joined:
     """ECM with a link to a server, which the test plays packet by packet."""
 
@@ -143,7 +153,7 @@ class Joined:
         self,
         pages: Pages | None = None,
         linked: bool = True,
-        settings: ClientSettings | None = None,
+        settings: FrontendSettings | None = None,
         link: LinkSettings = PLAIN,
         **limits: int,
     ) -> None:
@@ -153,9 +163,8 @@ class Joined:
         self.table = ConnectionTable(FIRST_ID, QUEUE_TIMEOUT if linked else 0)
         self.clock.listen(self.table.tick)
         self.table.tick(0)  # without a link the time to wait for one is over
-        settings = settings or ClientSettings(PATHS)
-        limited = attrs.evolve(settings.limits, **{"max_body": MAX_BODY, **limits})
-        settings = attrs.evolve(settings, limits=limited)
+        settings = settings or FrontendSettings(PATHS)
+        settings = with_limits(settings, **{"max_body": MAX_BODY, **limits})
         self.clients = ClientFactory(self.table, self.clock, settings, pages)
         self.links = LinkFactory(self.table, self.clock, link)
         if linked:

@@ -47,8 +47,6 @@ TEST = re.compile(r"^tests\.(.*\.)?(test_\w+|\w+_test)\b")
 
 # What stands in the wrong place.
 KNOWN = {
-    ("frontend/factory", "settings"),
-    ("frontend/http", "settings"),
     ("memory", "tools"),
 }
 

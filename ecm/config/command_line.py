@@ -12,12 +12,14 @@ from twisted.python import usage
 
 from ecm import __version__
 from ecm.config.numbers import NUMBERS
+from ecm.frontend.settings import FrontendSettings
 from ecm.http.client_address import FORWARDED, X_FORWARDED_FOR, Proxies
 from ecm.http.cors import Cors
 from ecm.http.origin import origin
-from ecm.limits import BACKLOG, MAX_WORKERS, MIN_SECRET, REQUEST_OVERHEAD, ClientLimits
+from ecm.http.request import RequestLimits
+from ecm.limits import BACKLOG, MAX_WORKERS, MIN_SECRET, REQUEST_OVERHEAD
 from ecm.link.settings import LinkMode, LinkSettings
-from ecm.settings import ClientSettings, EcmSettings
+from ecm.settings import EcmSettings
 
 _OPEN = (
     "other users of this machine can get at the secret in {file}, its mode is {mode:04o}:"
@@ -166,12 +168,7 @@ class Options(usage.Options):
             raise ValueError(f"--www: there is no folder {self['www']}")
         self.link = self._link()
         self.warnings = secret_warnings(self["link-secret-file"], self["upstream"])
-        self.clients = ClientSettings(
-            paths=frozenset(_spellings(self["path"])),
-            limits=self._limits(),
-            cors=self._cors(),
-            proxies=self._proxies(),
-        )
+        self.clients = self._clients()
 
     def settings(self) -> EcmSettings:
         """Return what an ECM that is started with these options has to know."""
@@ -220,11 +217,14 @@ class Options(usage.Options):
             if endpoint.startswith(("ssl:", "tls:")):
                 raise ValueError(f"--proxy-protocol {endpoint}: the header comes before any TLS")
 
-    def _limits(self) -> ClientLimits:
-        return ClientLimits(
-            max_header_size=self["max-head"],
-            max_headers=self["max-headers"],
-            max_body=self["max-body"],
+    def _clients(self) -> FrontendSettings:
+        return FrontendSettings(
+            paths=frozenset(_spellings(self["path"])),
+            request=RequestLimits(
+                max_header_size=self["max-head"],
+                max_headers=self["max-headers"],
+                max_body=self["max-body"],
+            ),
             max_buffered=self["max-buffered"],
             max_connections=self["max-connections"],
             max_connections_per_address=self["max-connections-per-address"],
@@ -232,6 +232,8 @@ class Options(usage.Options):
             body_timeout=self["body-timeout"],
             send_timeout=self["take-timeout"],
             idle_timeout=self["idle-timeout"],
+            cors=self._cors(),
+            proxies=self._proxies(),
         )
 
     def _cors(self) -> Cors:

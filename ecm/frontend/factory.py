@@ -16,12 +16,12 @@ from ecm.frontend.http import ClientProtocol
 from ecm.frontend.idlest import Idlest, idle_among
 from ecm.frontend.pages import Pages
 from ecm.frontend.rejected import RefusedClient
+from ecm.frontend.settings import FrontendSettings
 from ecm.http.head_cache import KnownHeads
-from ecm.limits import HALF_CLOSE_TIMEOUT, MAX_REJECTED, MIN_IDLE, ClientLimits
+from ecm.limits import HALF_CLOSE_TIMEOUT, MAX_REJECTED, MIN_IDLE
 from ecm.net.batch import Sockets
 from ecm.net.clock import Clock
 from ecm.net.taking import Taking
-from ecm.settings import ClientSettings
 from ecm.upstream.table import ConnectionTable
 
 _log = Logger()
@@ -44,7 +44,7 @@ class ClientFactory(ServerFactory):
         self,
         table: ConnectionTable,
         clock: Clock,
-        settings: ClientSettings,
+        settings: FrontendSettings,
         pages: Pages | None = None,
         sockets: Sockets | None = None,
     ) -> None:
@@ -66,10 +66,10 @@ class ClientFactory(ServerFactory):
         self._per_address: Counter[str] = Counter()
         self._all_closed: Deferred[None] | None = None
         self.heads = KnownHeads()
-        self.budget = Budget(settings.limits.max_buffered or sys.maxsize, clock.now)
-        self.send_timeout = settings.limits.send_timeout
+        self.budget = Budget(settings.max_buffered or sys.maxsize, clock.now)
+        self.send_timeout = settings.send_timeout
         self.taking = Taking(self.send_timeout)
-        self.deadlines = _deadlines(settings.limits, clock.now)
+        self.deadlines = _deadlines(settings, clock.now)
         clock.listen(self.tick)
         table.readers = self
 
@@ -98,13 +98,13 @@ class ClientFactory(ServerFactory):
         if why is not None:
             return self._refuse(why)
         client = ClientProtocol(self, peer)
-        if self.settings.limits.max_connections_per_address:
+        if self.settings.max_connections_per_address:
             self._addresses[client] = address
             self._per_address[address] += 1
         return client
 
     def _refusal(self, address: str) -> str | None:
-        most = self.settings.limits.max_connections_per_address
+        most = self.settings.max_connections_per_address
         if 0 < most <= self._per_address[address]:
             return TOO_MANY_OF_YOURS
         if self.is_full and not self._make_room():
@@ -114,7 +114,7 @@ class ClientFactory(ServerFactory):
     @property
     def is_full(self) -> bool:
         """Whether there are as many connections as there may be."""
-        return 0 < self.settings.limits.max_connections <= len(self._open)
+        return 0 < self.settings.max_connections <= len(self._open)
 
     @property
     def idle(self) -> int:
@@ -137,7 +137,7 @@ class ClientFactory(ServerFactory):
     @property
     def may_be_told(self) -> bool:
         """Whether another connection would be told that it is one too many, and not be cut."""
-        most = self.settings.limits.max_connections
+        most = self.settings.max_connections
         beyond = max(0, len(self._open) - most) if most else 0
         return beyond + len(self._refused) < MAX_REJECTED
 
@@ -179,7 +179,7 @@ class ClientFactory(ServerFactory):
         """End what has taken too long."""
         self._tell_of_budget(now)
         self._idlest.tick()
-        self.deadlines = _deadlines(self.settings.limits, now)
+        self.deadlines = _deadlines(self.settings, now)
         self.timed = {each: None for each in self.timed if each.deadline < inf}
         for connection in [each for each in self.timed if each.deadline <= now]:
             connection.expired()
@@ -190,7 +190,7 @@ class ClientFactory(ServerFactory):
         if self.budget.let_go:
             _log.warn(
                 "clients held more than {most} bytes: {number} connections had to let go",
-                most=self.settings.limits.max_buffered,
+                most=self.settings.max_buffered,
                 number=self.budget.let_go,
             )
             self.budget.let_go = 0
@@ -233,15 +233,15 @@ class ClientFactory(ServerFactory):
             connection.transport.abortConnection()
 
 
-def _deadlines(limits: ClientLimits, now: float) -> dict[int, float]:
+def _deadlines(settings: FrontendSettings, now: float) -> dict[int, float]:
     """When each phase ends that begins now."""
     return {
-        Phase.IDLE: now + limits.idle_timeout,
-        Phase.HEAD: now + limits.header_timeout,
-        Phase.BODY: now + limits.body_timeout,
+        Phase.IDLE: now + settings.idle_timeout,
+        Phase.HEAD: now + settings.header_timeout,
+        Phase.BODY: now + settings.body_timeout,
         Phase.HELD: inf,
-        Phase.TAKING: now + limits.send_timeout,
-        Phase.CLOSING: now + limits.send_timeout,
+        Phase.TAKING: now + settings.send_timeout,
+        Phase.CLOSING: now + settings.send_timeout,
         Phase.LEAVING: now + HALF_CLOSE_TIMEOUT,
-        Phase.HANDSHAKE: now + limits.header_timeout,
+        Phase.HANDSHAKE: now + settings.header_timeout,
     }

@@ -20,6 +20,7 @@ from ecm.frontend.connection import Connections, Phase
 from ecm.frontend.exchange import Exchange
 from ecm.frontend.page_connection import PageConnection
 from ecm.frontend.pages import Pages
+from ecm.frontend.settings import FrontendSettings
 from ecm.http.head_cache import KnownHeads
 from ecm.http.incoming import Incoming
 from ecm.http.request import Request, RequestError, too_long
@@ -32,7 +33,6 @@ from ecm.net.transport import (
     peer_of,
     unsent,
 )
-from ecm.settings import ClientSettings
 from ecm.upstream.table import GAVE_UP, GONE, ConnectionTable, Unavailable
 
 LEFT = "The client has closed its end of the connection"
@@ -45,7 +45,7 @@ class Server(Connections, Interface):
 
     table: ConnectionTable
     clock: Clock
-    settings: ClientSettings
+    settings: FrontendSettings
     heads: KnownHeads
     pages: Pages | None
     reads: bool
@@ -109,7 +109,7 @@ class ClientProtocol(PageConnection):
     def _take_in(self, data: bytes) -> None:
         """Deal with what is no whole request with a known head, or cannot be begun at once."""
         begins = self._incoming is None and self._has_room()
-        self._incoming = incoming = self._incoming or Incoming(self._server.settings.limits)
+        self._incoming = incoming = self._incoming or Incoming(self._server.settings.request)
         incoming.add(data)
         if begins and (request := incoming.only()):
             self._server.heads.learn(data, request)

@@ -6,9 +6,9 @@ bytes that they are: parsed they would take several times as much.
 
 from http import HTTPStatus
 
-from ecm.http.request import Request, RequestError
+from ecm.http.request import Request, RequestError, RequestLimits
 from ecm.http.request_parser import RequestParser
-from ecm.limits import PARTIAL_SIZE, ClientLimits
+from ecm.limits import PARTIAL_SIZE
 
 
 class Incoming:
@@ -16,7 +16,7 @@ class Incoming:
 
     __slots__ = ("_looked", "_next", "_parser")
 
-    def __init__(self, limits: ClientLimits) -> None:
+    def __init__(self, limits: RequestLimits) -> None:
         self._parser = RequestParser(limits)
         # The next request, or the error in its place; and whether it is known that there is none.
         self._next: Request | RequestError | None = None

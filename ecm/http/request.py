@@ -5,6 +5,17 @@ from http import HTTPStatus
 
 import attrs
 
+from ecm.limits import MAX_BODY, MAX_HEADER_SIZE, MAX_HEADERS
+
+
+@attrs.frozen
+class RequestLimits:
+    """Bytes of a head, header fields in it, bytes of a body."""
+
+    max_header_size: int = MAX_HEADER_SIZE
+    max_headers: int = MAX_HEADERS
+    max_body: int = MAX_BODY
+
 
 @attrs.define  # and not frozen, which takes twice the time to make one
 class Request:

@@ -6,8 +6,8 @@ from typing import Final
 
 from ecm.http.chunks import ChunkedBody
 from ecm.http.head import Head, fields, parse
-from ecm.http.request import Request, RequestError
-from ecm.limits import TRUNCATED_BODY, ClientLimits
+from ecm.http.request import Request, RequestError, RequestLimits
+from ecm.limits import TRUNCATED_BODY
 
 # How a head begins, which tells other protocols from HTTP before there is an end. And the end, also
 # of a head whose lines end with LF: nobody shall have to wait to hear that this is wrong.
@@ -37,7 +37,7 @@ class RequestParser:
         "expects_continue",
     )
 
-    def __init__(self, limits: ClientLimits) -> None:
+    def __init__(self, limits: RequestLimits) -> None:
         self._limits = limits
         self._received = bytearray()
         # Whether nothing counts any more, as the last request of the connection has been made.

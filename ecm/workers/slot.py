@@ -24,7 +24,7 @@ class Seat:
         self, number: int, settings: EcmSettings, nursery: Nursery, pool: Pool, reactor: Any
     ) -> None:
         self.load = self.idle = 0
-        self.capacity = settings.clients.limits.max_connections
+        self.capacity = settings.clients.max_connections
         self._number = number
         self._settings = settings
         self._nursery = nursery

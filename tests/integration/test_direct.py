@@ -11,8 +11,8 @@ from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
+from ecm.http.request import RequestLimits
 from ecm.http.request_parser import RequestParser
-from ecm.limits import ClientLimits
 from ecm.net.transport import send
 from testkit.http_parser import parse
 from testkit.in_memory import Joined
@@ -109,7 +109,7 @@ class DirectTests(TestCase):
         client = await self.connected(b"")
         self.patch(self.ecm.clients.budget, "look", self.fail)
         for turn in range(3):
-            self.ecm.clients.heads.learn(POST, parse(RequestParser(ClientLimits()), [POST])[0])
+            self.ecm.clients.heads.learn(POST, parse(RequestParser(RequestLimits()), [POST])[0])
             client.transport.write(POST)
             (connection_id,) = await self.asked(1)
             self.ecm.answer(connection_id, b"<answer %d/>" % turn)

@@ -13,8 +13,10 @@ from ecm import __version__, limits
 from ecm.config.command_line import secret_warnings
 from ecm.config.numbers import NUMBERS
 from ecm.frontend.proxied import ProxiedFactory
+from ecm.frontend.settings import FrontendSettings
 from ecm.http.client_address import FORWARDED, Proxies
 from ecm.http.cors import Cors
+from ecm.http.request import RequestLimits
 from ecm.limits import MAX_CONTENT
 from ecm.link.settings import LinkMode, LinkSettings
 from ecm.service import makeService
@@ -97,10 +99,12 @@ class NumberTests(TestCase):
             "header_timeout": "head-timeout",
             "send_timeout": "take-timeout",
         }
-        for place, field in enumerate(attrs.fields(limits.ClientLimits)):
+        fields = (*attrs.fields(FrontendSettings), *attrs.fields(RequestLimits))
+        for place, field in enumerate(field for field in fields if field.type is int):
             name = names.get(field.name, field.name.replace("_", "-"))
             number = place + (MAX_CONTENT if name == "max-buffered" else 3000)
-            found = parse(f"--{name}", str(number)).clients.limits
+            clients = parse(f"--{name}", str(number)).clients
+            found = clients if hasattr(clients, field.name) else clients.request
             self.assertEqual(getattr(found, field.name), number)
 
     def test_a_body_has_to_fit_into_a_packet(self) -> None:
@@ -248,7 +252,7 @@ class MakeServiceTests(TestCase):
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         for asked, granted in ((0, files - 128), (10, 10), (10**9, files - 128)):
             service = makeService(parse("--max-connections", str(asked)))
-            self.assertEqual(service.services[0].factory.settings.limits.max_connections, granted)
+            self.assertEqual(service.services[0].factory.settings.max_connections, granted)
 
     def test_a_path_is_served_with_and_without_a_slash_at_its_end(self) -> None:
         for path in ("/a", "/a/"):

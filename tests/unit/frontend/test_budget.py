@@ -242,7 +242,7 @@ class MemoryTests(TestCase):
         (root / "proc").mkdir()
         (root / "proc/meminfo").write_text(meminfo)
         shared = memory.split(parse(*arguments).settings(), workers, root)
-        return shared.clients.limits.max_buffered
+        return shared.clients.max_buffered
 
     def test_a_part_of_what_is_free_is_shared_by_the_workers(self) -> None:
         self.assertEqual(self.share("MemAvailable: 4194304 kB\n", 1), 2**30)

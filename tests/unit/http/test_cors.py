@@ -2,9 +2,9 @@
 
 from twisted.trial.unittest import TestCase
 
+from ecm.frontend.settings import FrontendSettings
 from ecm.http.cors import Cors
 from ecm.limits import TRUNCATED_BODY
-from ecm.settings import ClientSettings
 from testkit.in_memory import FIRST_ID, PATHS, QUEUE_TIMEOUT, Joined
 
 LISTED = b"Origin: https://chat.example\r\n"
@@ -19,7 +19,7 @@ class CorsTests(TestCase):
             credentials=True,
             headers=(b"X-Token",),
         )
-        self.ecm = Joined(settings=ClientSettings(PATHS, cors=cors))
+        self.ecm = Joined(settings=FrontendSettings(PATHS, cors=cors))
         self.client = self.ecm.client()
 
     def test_a_listed_origin_is_echoed(self) -> None:

@@ -6,9 +6,9 @@ from twisted.trial.unittest import TestCase
 
 from ecm.http import head_cache as heads
 from ecm.http.head_cache import KnownHeads
-from ecm.http.request import Request
+from ecm.http.request import Request, RequestLimits
 from ecm.http.request_parser import RequestParser
-from ecm.limits import MAX_CACHED_HEAD, ClientLimits
+from ecm.limits import MAX_CACHED_HEAD
 from testkit.http_parser import parse
 from testkit.in_memory import Joined
 from testkit.samples.http_requests import ERRORS, LAST_REQUESTS, REQUESTS
@@ -29,7 +29,7 @@ SENT = [*BOSH, *(data for data, _ in [*REQUESTS, *LAST_REQUESTS, *ERRORS])]
 
 
 def parsed(data: bytes) -> Request:
-    (request,) = parse(RequestParser(ClientLimits()), [data])
+    (request,) = parse(RequestParser(RequestLimits()), [data])
     return request
 
 

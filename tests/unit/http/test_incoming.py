@@ -5,16 +5,16 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import TestCase
 
 from ecm.http.incoming import Incoming
-from ecm.http.request import Request, RequestError
+from ecm.http.request import Request, RequestError, RequestLimits
 from ecm.http.request_parser import RequestParser
-from ecm.limits import PARTIAL_SIZE, ClientLimits
+from ecm.limits import PARTIAL_SIZE
 from testkit.http_parser import feed
 from testkit.samples.http_requests import ERRORS, LAST_REQUESTS, REQUESTS
 from testkit.splits import cut, cuts
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 POST = b"POST /bosh HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n<a/>"
-LIMITS = ClientLimits(max_body=2000)
+LIMITS = RequestLimits(max_body=2000)
 
 
 def taken(incoming: Incoming) -> list[Request | str]:

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import TestCase
 
-from ecm.http.request import Request, RequestError
+from ecm.http.request import Request, RequestError, RequestLimits
 from ecm.http.request_parser import RequestParser
-from ecm.limits import TRUNCATED_BODY, ClientLimits
+from ecm.limits import TRUNCATED_BODY
 from testkit.http_parser import feed, parse
 from testkit.samples.http_requests import (
     CHUNKED,
@@ -27,7 +27,7 @@ NEXT = b"GET /next HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
 def small_parser() -> RequestParser:
-    return RequestParser(ClientLimits(max_body=100, max_header_size=1000, max_headers=10))
+    return RequestParser(RequestLimits(max_body=100, max_header_size=1000, max_headers=10))
 
 
 class RequestTests(TestCase):
@@ -112,21 +112,21 @@ class LimitTests(TestCase):
 
     def test_a_body_in_small_chunks_is_no_long_head(self) -> None:
         data = CHUNKED + b"1\r\nx\r\n" * 100_000 + b"0\r\n\r\n"
-        self.assertEqual(parse(RequestParser(ClientLimits()), [data])[0].body, b"x" * 100_000)
+        self.assertEqual(parse(RequestParser(RequestLimits()), [data])[0].body, b"x" * 100_000)
 
     def test_a_head_in_pieces_is_as_long_as_a_whole_one(self) -> None:
         data = GET + b"Header: %b\r\n" % (b"x" * 500) * 19 + b"\r\n"
         pieces = [data[at : at + 1400] for at in range(0, len(data), 1400)]
-        self.assertEqual(len(parse(RequestParser(ClientLimits()), pieces)), 1)
+        self.assertEqual(len(parse(RequestParser(RequestLimits()), pieces)), 1)
 
     def test_a_body_is_not_counted_for_the_next_head(self) -> None:
         data = POST + b"Content-Length: 20000\r\n\r\n" + b"x" * 20_000
         pieces = [data + NEXT[:5], NEXT[5:]]
-        self.assertEqual(len(parse(RequestParser(ClientLimits()), pieces)), 2)
+        self.assertEqual(len(parse(RequestParser(RequestLimits()), pieces)), 2)
 
     def test_a_length_may_begin_with_any_number_of_zeros(self) -> None:
         data = POST + b"Content-Length: " + b"0" * 5000 + b"3\r\n\r\nabc"
-        self.assertEqual(parse(RequestParser(ClientLimits()), [data])[0].body, b"abc")
+        self.assertEqual(parse(RequestParser(RequestLimits()), [data])[0].body, b"abc")
 
 
 class TooLongTests(TestCase):
@@ -141,7 +141,7 @@ class TooLongTests(TestCase):
             CHUNKED + b"fffffffffffffff\r\n",
         ]
         for head in heads:
-            parser = RequestParser(ClientLimits())
+            parser = RequestParser(RequestLimits())
             self.assertEqual(parse(parser, [head + content[: TRUNCATED_BODY - 1]]), [], head)
             (found,) = parse(parser, [content[TRUNCATED_BODY - 1 :]])
             self.assertEqual(found.body, content[:TRUNCATED_BODY])
@@ -152,7 +152,7 @@ class TooLongTests(TestCase):
     def test_chunks_that_add_up_to_too_much(self) -> None:
         chunk = b"1000\r\n" + b"x" * 4096 + b"\r\n"
         for pieces in ([CHUNKED + chunk * 65], [CHUNKED, *[chunk] * 65]):
-            (found,) = parse(RequestParser(ClientLimits()), pieces)
+            (found,) = parse(RequestParser(RequestLimits()), pieces)
             self.assertEqual((found.body, found.truncated), (b"x" * TRUNCATED_BODY, True))
 
     def test_as_much_as_is_allowed_is_not_truncated(self) -> None:
@@ -160,7 +160,7 @@ class TooLongTests(TestCase):
             POST + b"Content-Length: 262144\r\n\r\n" + b"x" * 262_144,
             CHUNKED + b"40000\r\n" + b"x" * 262_144 + b"\r\n0\r\n\r\n",
         ):
-            (found,) = parse(RequestParser(ClientLimits()), [data])
+            (found,) = parse(RequestParser(RequestLimits()), [data])
             self.assertEqual((len(found.body), found.truncated), (262_144, False))
 
 

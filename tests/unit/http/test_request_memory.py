@@ -12,15 +12,14 @@ from twisted.trial.unittest import TestCase
 from ecm.http import head
 from ecm.http.chunks import ChunkedBody
 from ecm.http.head import Head
-from ecm.http.request import RequestError
+from ecm.http.request import RequestError, RequestLimits
 from ecm.http.request_parser import RequestParser
-from ecm.limits import ClientLimits
 from testkit.http_parser import parse
 from testkit.in_memory import Joined
 from testkit.samples.http_requests import CHUNKED, GET, POST
 from testkit.traced_memory import traced
 
-LIMITS = ClientLimits(max_header_size=2000, max_body=4000, max_headers=10)
+LIMITS = RequestLimits(max_header_size=2000, max_body=4000, max_headers=10)
 
 # Bytes that all this may take: a head twice, as it came and in fields; a body, for which a
 # bytearray may have an eighth more than it needs; and objects around these.
@@ -62,7 +61,7 @@ class MemoryTests(TestCase):
 
     def test_a_body_takes_about_its_size(self) -> None:
         for size in (2, 1400):
-            parser = RequestParser(ClientLimits())
+            parser = RequestParser(RequestLimits())
             feed(parser, CHUNKED)
             with traced() as taken:
                 for _ in range(200_000 // size):

@@ -10,10 +10,10 @@ from twisted.trial.unittest import TestCase
 from zope.interface import directlyProvides
 
 from ecm import limits
+from ecm.frontend.settings import FrontendSettings
 from ecm.limits import MAX_GATHERED, TRUNCATED_BODY
 from ecm.link.packet import encode
 from ecm.link.settings import LinkSettings
-from ecm.settings import ClientSettings
 from ecm.upstream import table
 from ecm.upstream.protocol import LinkRefused
 from ecm.upstream.table import STOPS
@@ -233,7 +233,7 @@ class TypedTests(TestCase):
             self.assertTrue(written.endswith(b"\r\n\r\n<body/>"), written)
 
     def test_the_address_is_what_a_trusted_proxy_says(self) -> None:
-        settings = ClientSettings(PATHS)
+        settings = FrontendSettings(PATHS)
         ecm = Joined(link=SETTINGS, settings=settings)
         ecm.link.dataReceived(HELLO_PACKET)
         ecm.received()

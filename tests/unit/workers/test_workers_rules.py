@@ -99,7 +99,7 @@ class BackoffTests(TestCase):
 class ShareTests(TestCase):
     def share(self, settings: EcmSettings, files: int, number: int, workers: int) -> int:
         shared = open_files.split(settings, files, number, workers)
-        return shared.clients.limits.max_connections
+        return shared.clients.max_connections
 
     def test_what_is_allowed_is_divided_and_no_connection_lost(self) -> None:
         settings = parse("--max-connections", "11").settings()
