@@ -142,6 +142,7 @@ _MODULES = {
     "mod_carboncopy": {},
     "mod_client_state": {},
     "mod_disco": {},
+    "mod_ecm": {},
     "mod_fail2ban": {"c2s_max_auth_failures": MAX_GUESSES},
     "mod_mam": {"default": "always"},
     "mod_muc": {},

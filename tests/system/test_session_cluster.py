@@ -26,6 +26,19 @@ Links = [Link || Link <- processes(),
 [Link ! tick || Link <- Links, _ <- lists:seq(1, 30)], length(Links)
 """
 
+_KILL_PROXY = """
+Find = fun() -> rpc:call('{node}', erlang, whereis, [ecm_router_proxy]) end,
+Killed = Find(),
+exit(Killed, kill),
+Wait = fun Wait() ->
+    case Find() of
+        New when is_pid(New), New =/= Killed -> true;
+        _ -> timer:sleep(1), Wait()
+    end
+end,
+Wait()
+"""
+
 
 class SessionClusterTests(TestCase):
     timeout = 90
@@ -45,6 +58,8 @@ class SessionClusterTests(TestCase):
             await user.ask("<presence xmlns='jabber:client'/>")
         self.romeo.speaker = self.far
         await self.they_talk()
+        await self.its_way_is_mended()
+        await self.they_talk()
         await self.it_learns_that_its_client_has_gone()
         await self.one_that_has_ended_is_not_found()
         held = self.romeo.ask()
@@ -59,6 +74,11 @@ class SessionClusterTests(TestCase):
         self.assertIn(b"<body>hello</body>", (await held).body)
         await self.romeo.ask(message(self.juliet.jid, "well met") + _SYNC)
         self.assertIn(b"<body>well met</body>", (await self.juliet.ask()).body)
+
+    async def its_way_is_mended(self) -> None:
+        """The process through which requests arrive is killed, and there is another one."""
+        killed = await self.shell.evaluate(_KILL_PROXY.format(node=self.here))
+        self.assertEqual(killed, "true")
 
     async def it_learns_that_its_client_has_gone(self) -> None:
         """What comes then is not sent to where nobody waits, but to where it comes back."""
@@ -85,7 +105,7 @@ class SessionClusterTests(TestCase):
         self.assertEqual(attribute(refused.body, "condition"), "item-not-found")
 
     async def arrive(self) -> None:
-        """Wait until all that has left for the other node is there, and through its gate."""
+        """Wait until all that has left for the other node is there, and through its proxy."""
         await self.shell.evaluate(f"rpc:call('{self.here}', sys, get_state, [ecm_router_proxy])")
 
     async def its_node_is_missed(self, held: Deferred[Answered]) -> None:

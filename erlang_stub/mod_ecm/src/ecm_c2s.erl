@@ -64,15 +64,14 @@
 
 %% From the link.
 
-%% @doc Lets the processes of all hosts listen to us. To do it twice is to do it once.
+%% @doc Adds the hooks of hosts that are yet to come. Idempotent, as host_up/1 is.
 -spec add_hooks() -> ok.
 add_hooks() ->
-    lists:foreach(fun host_up/1, ejabberd_option:hosts()),
     ejabberd_hooks:add(host_up, ?MODULE, host_up, 50),
     ok.
 
-%% @private Before those of mod_stream_mgmt and others; and after ejabberd_c2s has closed the
-%% session, as what was not delivered would come back to it else.
+%% @doc Adds the hooks of a host: before those of mod_stream_mgmt and others, and after ejabberd_c2s has
+%% closed the session. Otherwise, what was not delivered would come back to the session.
 -spec host_up(Host :: binary()) -> ok.
 host_up(Host) ->
     ejabberd_hooks:add(c2s_handle_info, Host, ?MODULE, handle_info, 10),

@@ -1,43 +1,52 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc The process of a node that lets new sessions in, and knows those that have not logged in
-%% (ecm_c2s_newcomers). A session that has logged in is nothing to it any more.
+%% @doc Admission control: the process of a node that lets new sessions in, within limits for each address
+%% (ecm_c2s_newcomers). It knows the sessions that have not logged in, and forgets them when they do.
 
 -module(ecm_c2s_admission).
 -behaviour(gen_server).
 
--export([auth_result/3, enter/2, start/0, stay/2]).
+-export([auth_result/3, enter/2, new_table/0, start_link/0, stay/2]).
 -export([handle_call/3, handle_cast/2, handle_info/2, init/1]).
 
 -include_lib("ejabberd/include/logger.hrl").
 
-%% Milliseconds between two looks at what may be forgotten, and between two lines in the log about
-%% those who were refused.
+%% Milliseconds between two removals of addresses without sessions, and between two log lines about
+%% refused sessions.
 -define(TICK, 10000).
 
-%% `watched' are the processes that have entered; `refused' is how many of those who were not let in
-%% have not been told of in the log, and where the last one came from.
--record(porter, {newcomers = ecm_c2s_newcomers:new() :: ecm_c2s_newcomers:newcomers(),
-                 watched = #{} :: #{pid() => {reference(), ecm_c2s_newcomers:network()}},
-                 refused = none :: none | {non_neg_integer(), inet:ip_address()},
-                 ticks = false :: boolean()}).
+%% `refused' counts the refused sessions that the log does not have yet, with the address of the last.
+-record(admission, {newcomers = ecm_c2s_newcomers:new() :: ecm_c2s_newcomers:newcomers(),
+                    refused = none :: none | {non_neg_integer(), inet:ip_address()},
+                    ticks = false :: boolean()}).
 
-%% @doc Starts it on this node, if it is not there.
--spec start() -> ok.
-start() ->
-    case gen_server:start({local, ?MODULE}, ?MODULE, [], []) of
-        {ok, _} -> ok;
-        {error, {already_started, _}} -> ok
-    end.
+%% A row of the table: a process that has entered, its monitor, and what it is counted by. The process
+%% itself notes there that it has logged in, in case its message is lost with the process of this module.
+-type row() :: {pid(), reference(), ecm_c2s_newcomers:network(), Rate :: pos_integer(),
+                HasLoggedIn :: boolean()}.
 
-%% @doc Asks whether the calling process may begin a session for somebody at this address. What has no
-%% address of its own, as on a UNIX socket, is not counted. Where nobody is asked, it may.
+%% The place of the last one.
+-define(HAS_LOGGED_IN, 5).
+
+%% @doc Makes the table of the sessions that have not logged in. It belongs to the caller, the supervisor:
+%% they stay counted when the process of this module is started again.
+-spec new_table() -> ok.
+new_table() ->
+    ?MODULE = ets:new(?MODULE, [named_table, public]),
+    ok.
+
+-spec start_link() -> {ok, pid()} | {error, term()}.
+start_link() ->
+    gen_server:start_link({local, ?MODULE}, ?MODULE, [], []).
+
+%% @doc Asks whether the calling process may begin a session for a client at this address. A UNIX socket
+%% has no address, and is not counted. While there is no process to ask, all may enter.
 -spec enter(ecm_peer:peer(), ecm_c2s_newcomers:limits()) -> ok | refused.
 enter({local, _}, _) ->
     ok;
 enter({Address, _}, Limits) ->
     try gen_server:call(?MODULE, {enter, Address, Limits})
-    catch exit:_ -> start()
+    catch exit:_ -> ok
     end.
 
 %% @doc The session of the calling process goes on in another one.
@@ -45,98 +54,114 @@ enter({Address, _}, Limits) ->
 stay(_, {local, _}) -> ok;
 stay(Session, _) -> gen_server:cast(?MODULE, {stay, self(), Session}).
 
-%% @private The hook of ejabberd: somebody has tried to log in, in the session of the calling process.
+%% @private The hook of ejabberd, in the process of a session: its client has tried to log in.
 -spec auth_result(State, true | {false, term()}, User :: binary()) -> State.
 auth_result(State, true, _) ->
     ecm_c2s:logged_in(),
-    _ = ecm_c2s:is_session() andalso gen_server:cast(?MODULE, {leave, self()}),
+    _ = ecm_c2s:is_session() andalso leave(),
     State;
 auth_result(State, _, _) ->
     State.
 
-%% @private
--spec init([]) -> {ok, #porter{}}.
+-spec leave() -> ok.
+leave() ->
+    _ = catch ets:update_element(?MODULE, self(), {?HAS_LOGGED_IN, true}),
+    gen_server:cast(?MODULE, {leave, self()}).
+
+%% @private Counts again those who entered before, when there was another process.
+-spec init([]) -> {ok, #admission{}}.
 init([]) ->
-    {ok, #porter{}}.
+    {ok, lists:foldl(fun restore/2, #admission{}, ets:tab2list(?MODULE))}.
+
+-spec restore(row(), #admission{}) -> #admission{}.
+restore({Pid, _, _, _, true}, Admission) ->
+    ets:delete(?MODULE, Pid),
+    Admission;
+restore({Pid, _, Network, Rate, false}, #admission{newcomers = Newcomers} = Admission) ->
+    watch(Pid, Network, Rate),
+    Restored = ecm_c2s_newcomers:restore(Network, Rate, now_ms(), Newcomers),
+    ticking(Admission#admission{newcomers = Restored}).
 
 %% @private
--spec handle_call(term(), gen_server:from(), #porter{}) -> {reply, ok | refused, #porter{}}.
-handle_call({enter, Address, Limits}, {Pid, _}, #porter{newcomers = Newcomers} = Porter) ->
+-spec handle_call(term(), gen_server:from(), #admission{}) -> {reply, ok | refused, #admission{}}.
+handle_call({enter, Address, Limits}, {Pid, _}, #admission{newcomers = Newcomers} = Admission) ->
     Network = ecm_c2s_newcomers:network(Address),
     case ecm_c2s_newcomers:enter(Network, Limits, now_ms(), Newcomers) of
         {ok, Next} ->
-            {reply, ok, ticking(watch(Pid, Network, Porter#porter{newcomers = Next}))};
+            watch(Pid, Network, maps:get(newcomer_rate, Limits)),
+            {reply, ok, ticking(Admission#admission{newcomers = Next})};
         refused ->
-            {reply, refused, ticking(refused(Address, Limits, Porter))}
+            {reply, refused, ticking(refused(Address, Limits, Admission))}
     end.
 
 %% @private
--spec handle_cast(term(), #porter{}) -> {noreply, #porter{}}.
-handle_cast({stay, Pid, Session}, #porter{watched = Watched} = Porter) ->
-    case Watched of
-        #{Pid := {Monitor, Network}} ->
+-spec handle_cast(term(), #admission{}) -> {noreply, #admission{}}.
+handle_cast({stay, Pid, Session}, Admission) ->
+    case ets:take(?MODULE, Pid) of
+        [{_, Monitor, Network, Rate, _}] ->
             demonitor(Monitor, [flush]),
-            Left = Porter#porter{watched = maps:remove(Pid, Watched)},
-            {noreply, watch(Session, Network, Left)};
-        #{} ->
-            {noreply, Porter}
-    end;
-handle_cast({leave, Pid}, Porter) ->
-    {noreply, left(Pid, Porter)}.
+            watch(Session, Network, Rate);
+        [] ->
+            ok
+    end,
+    {noreply, Admission};
+handle_cast({leave, Pid}, Admission) ->
+    {noreply, left(Pid, Admission)}.
 
 %% @private
--spec handle_info(term(), #porter{}) -> {noreply, #porter{}}.
-handle_info({'DOWN', _, process, Pid, _}, Porter) ->
-    {noreply, left(Pid, Porter)};
-handle_info(tick, #porter{newcomers = Newcomers} = Porter) ->
-    Tidy = said(Porter#porter{newcomers = ecm_c2s_newcomers:tidy(now_ms(), Newcomers), ticks = false}),
-    case ecm_c2s_newcomers:size(Tidy#porter.newcomers) of
+-spec handle_info(term(), #admission{}) -> {noreply, #admission{}}.
+handle_info({'DOWN', _, process, Pid, _}, Admission) ->
+    {noreply, left(Pid, Admission)};
+handle_info(tick, #admission{newcomers = Newcomers} = Admission) ->
+    Tidied = ecm_c2s_newcomers:tidy(now_ms(), Newcomers),
+    Tidy = log_refused(Admission#admission{newcomers = Tidied, ticks = false}),
+    case ecm_c2s_newcomers:size(Tidied) of
         0 -> {noreply, Tidy};
         _ -> {noreply, ticking(Tidy)}
     end;
-handle_info(_, Porter) ->
-    {noreply, Porter}.
+handle_info(_, Admission) ->
+    {noreply, Admission}.
 
--spec watch(pid(), ecm_c2s_newcomers:network(), #porter{}) -> #porter{}.
-watch(Pid, Network, #porter{watched = Watched} = Porter) ->
-    Porter#porter{watched = Watched#{Pid => {monitor(process, Pid), Network}}}.
+-spec watch(pid(), ecm_c2s_newcomers:network(), Rate :: pos_integer()) -> true.
+watch(Pid, Network, Rate) ->
+    ets:insert(?MODULE, {Pid, monitor(process, Pid), Network, Rate, false}).
 
-%% It has logged in, or has ended, however it did.
--spec left(pid(), #porter{}) -> #porter{}.
-left(Pid, #porter{watched = Watched, newcomers = Newcomers} = Porter) ->
-    case maps:take(Pid, Watched) of
-        {{Monitor, Network}, Rest} ->
+%% The session has logged in, or has ended.
+-spec left(pid(), #admission{}) -> #admission{}.
+left(Pid, #admission{newcomers = Newcomers} = Admission) ->
+    case ets:take(?MODULE, Pid) of
+        [{_, Monitor, Network, _, _}] ->
             demonitor(Monitor, [flush]),
-            Porter#porter{watched = Rest,
-                          newcomers = ecm_c2s_newcomers:leave(Network, now_ms(), Newcomers)};
-        error ->
-            Porter
+            Left = ecm_c2s_newcomers:leave(Network, now_ms(), Newcomers),
+            Admission#admission{newcomers = Left};
+        [] ->
+            Admission
     end.
 
-%% The first is told of at once, the others together.
--spec refused(inet:ip_address(), ecm_c2s_newcomers:limits(), #porter{}) -> #porter{}.
-refused(Address, Limits, #porter{refused = none} = Porter) ->
+%% The first refusal is logged at once, the others together.
+-spec refused(inet:ip_address(), ecm_c2s_newcomers:limits(), #admission{}) -> #admission{}.
+refused(Address, Limits, #admission{refused = none} = Admission) ->
     #{max_newcomers := Most, newcomer_rate := Rate} = Limits,
     ?WARNING_MSG("A new session of ~s is refused: max_newcomers is ~B sessions of an address that have "
                  "not logged in, newcomer_rate ~B in a second", [inet:ntoa(Address), Most, Rate]),
-    Porter#porter{refused = {0, Address}};
-refused(Address, _, #porter{refused = {Number, _}} = Porter) ->
-    Porter#porter{refused = {Number + 1, Address}}.
+    Admission#admission{refused = {0, Address}};
+refused(Address, _, #admission{refused = {Number, _}} = Admission) ->
+    Admission#admission{refused = {Number + 1, Address}}.
 
--spec said(#porter{}) -> #porter{}.
-said(#porter{refused = {Number, Address}} = Porter) when Number > 0 ->
+-spec log_refused(#admission{}) -> #admission{}.
+log_refused(#admission{refused = {Number, Address}} = Admission) when Number > 0 ->
     ?WARNING_MSG("~B more new sessions were refused in ~B seconds, the last one of ~s",
                  [Number, ?TICK div 1000, inet:ntoa(Address)]),
-    Porter#porter{refused = {0, Address}};
-said(Porter) ->
-    Porter#porter{refused = none}.
+    Admission#admission{refused = {0, Address}};
+log_refused(Admission) ->
+    Admission#admission{refused = none}.
 
--spec ticking(#porter{}) -> #porter{}.
-ticking(#porter{ticks = true} = Porter) ->
-    Porter;
-ticking(Porter) ->
+-spec ticking(#admission{}) -> #admission{}.
+ticking(#admission{ticks = true} = Admission) ->
+    Admission;
+ticking(Admission) ->
     _ = erlang:send_after(?TICK, self(), tick),
-    Porter#porter{ticks = true}.
+    Admission#admission{ticks = true}.
 
 -spec now_ms() -> integer().
 now_ms() ->

@@ -3,13 +3,13 @@
 %% @doc What the clients of sessions are told that have ended while no request was held: with their
 %% next requests, as long as a client may be silent. Then there is no such session.
 %%
-%% It is a table of this node's. Its process forgets what has become old. A session that lives has
-%% nothing in it.
+%% The table is the node's own. The process removes the rows that have expired. A session that is alive
+%% has no row.
 
 -module(ecm_c2s_farewell).
 -behaviour(gen_server).
 
--export([answer/3, leave/4, start/0]).
+-export([answer/3, leave/4, new_tables/0, start_link/0]).
 -export([handle_call/3, handle_cast/2, handle_info/2, init/1]).
 
 %% Sessions that are remembered at once. The memory of one is some 200 bytes, if others have ended for
@@ -22,13 +22,17 @@
 %% Rows: {{Session, Nonce}, Head, Body, Due}, and {Body}, the one copy of it that all of these share.
 -define(BODIES, ecm_c2s_farewell_bodies).
 
-%% @doc Starts it on this node, if it is not there.
--spec start() -> ok.
-start() ->
-    case gen_server:start({local, ?MODULE}, ?MODULE, [], []) of
-        {ok, _} -> ok;
-        {error, {already_started, _}} -> ok
-    end.
+%% @doc Makes the tables. They belong to the caller, the supervisor: what clients are to be told outlives
+%% the process of this module.
+-spec new_tables() -> ok.
+new_tables() ->
+    ?MODULE = ets:new(?MODULE, [named_table, public, {write_concurrency, true}]),
+    ?BODIES = ets:new(?BODIES, [named_table, public, {write_concurrency, true}]),
+    ok.
+
+-spec start_link() -> {ok, pid()} | {error, term()}.
+start_link() ->
+    gen_server:start_link({local, ?MODULE}, ?MODULE, [], []).
 
 %% @doc Lets the clients of the calling session, which has this nonce, be told this from now on, for
 %% so many milliseconds. Without it they are told that there is no such session.
@@ -36,14 +40,14 @@ start() ->
     ok.
 leave(Nonce, Head, Body, Milliseconds) ->
     case ets:info(?MODULE, size) of
-        undefined -> start();
+        undefined -> ok;  % the supervisor is starting again
         Size when Size >= ?MOST -> ok;
         _ -> insert({{self(), Nonce}, Head, shared(Body), now_ms() + Milliseconds})
     end.
 
 -spec insert(tuple()) -> ok.
 insert(Row) ->
-    _ = catch ets:insert(?MODULE, Row),  % the table may have gone meanwhile, with its process
+    _ = catch ets:insert(?MODULE, Row),  % the table may be gone, with the supervisor
     ok.
 
 %% A binary of more than 64 bytes is not copied into a table: its rows refer to the same one.
@@ -76,8 +80,6 @@ now_ms() ->
 %% @private
 -spec init([]) -> {ok, none}.
 init([]) ->
-    ?MODULE = ets:new(?MODULE, [named_table, public, {write_concurrency, true}]),
-    ?BODIES = ets:new(?BODIES, [named_table, public, {write_concurrency, true}]),
     _ = erlang:send_after(?SWEEP, self(), sweep),
     {ok, none}.
 

@@ -8,7 +8,7 @@
 
 -module(ecm_c2s_newcomers).
 
--export([enter/4, leave/3, network/1, new/0, size/1, tidy/2]).
+-export([enter/4, leave/3, network/1, new/0, restore/4, size/1, tidy/2]).
 -export_type([limits/0, network/0, newcomers/0]).
 
 %% Addresses that are known at the same time: some megabytes. Each has a session, or had one in the last
@@ -55,6 +55,13 @@ enter(Network, Limits, Now, Newcomers) ->
         _ ->
             refused
     end.
+
+%% @doc Counts a session that has entered before, whatever the limits.
+-spec restore(network(), Rate :: pos_integer(), Now :: integer(), newcomers()) -> newcomers().
+restore(Network, Rate, Now, Newcomers) ->
+    New = #newcomer{left = burst(Rate), at = Now, rate = Rate},
+    #newcomer{there = There} = Newcomer = maps:get(Network, Newcomers, New),
+    Newcomers#{Network => Newcomer#newcomer{there = There + 1}}.
 
 -spec find(network(), pos_integer(), integer(), newcomers()) -> #newcomer{} | full.
 find(Network, Rate, Now, Newcomers) ->

@@ -248,12 +248,19 @@ up(#{version := Version, instance := Instance} = Agreed, #link{options = Options
 %% Bytes of the body of an answer: in one packet, and in parts.
 -spec set_form(ecm_link_connection:form(), InPacket :: pos_integer(), InParts :: non_neg_integer(),
                #link{}) -> #link{}.
-set_form(Form, InPacket, InParts, #link{writer = Writer, options = #{gone := Gone}} = Link) ->
+set_form(Form, InPacket, InParts, #link{writer = Writer} = Link) ->
     Longest = max(InPacket, InParts),
     ecm_link_writer:up(Writer, #{form => Form, in_packet => InPacket, longest => Longest,
-                            peer => Link#link.peer, in_flight => Link#link.in_flight}),
-    ecm_link_heir:watch(Link#link.in_flight, ecm_link_writer:pid(Writer), Longest, Gone),
-    Link#link{form = Form, limit = Longest}.
+                                 peer => Link#link.peer, in_flight => Link#link.in_flight}),
+    name_heir(Link#link{form = Form, limit = Longest}).
+
+%% A link that is not up has no requests to leave.
+-spec name_heir(#link{}) -> #link{}.
+name_heir(#link{form = unknown} = Link) ->
+    Link;
+name_heir(#link{writer = Writer, limit = Limit, options = #{gone := Gone}} = Link) ->
+    ecm_link_heir:watch(Link#link.in_flight, ecm_link_writer:pid(Writer), Limit, Gone),
+    Link.
 
 -spec request(ecm_link_packet:id(), ecm_peer:peer() | unknown, ecm_link_connection:body(), #link{}) -> #link{}.
 request(Id, unknown, Body, #link{peer = Peer} = Link) ->
@@ -295,6 +302,8 @@ send(Id, Content, #link{writer = Writer} = Link) ->
 -spec message(term(), #link{}) -> next().
 message({'DOWN', _, process, _, Reason}, Link) ->
     {noreply, watched_ended(Reason, Link)};
+message(new_heir, Link) ->
+    {noreply, name_heir(Link)};
 message(tick, Link) ->
     tick(Link);
 message(linger_timeout, Link) ->

@@ -1,36 +1,37 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc The process that tells the sessions when a link has ended, however it did: with a link all
-%% clients have gone that were on it.
+%% @doc The process that tells the sessions when a link has ended, however it ended: the clients on it
+%% are gone.
 %%
-%% A link that is killed can tell nobody. So this process inherits the table of the requests that
-%% wait (ecm_link_table), which the runtime gives to it when the link ends.
+%% A link that is killed cannot tell anybody. So this process is the heir of its table of requests in
+%% flight (ecm_link_table): the runtime hands the table over when the link ends.
 
 -module(ecm_link_heir).
 -behaviour(gen_server).
 
--export([start/0, watch/4]).
+-export([start_link/0, watch/4]).
 -export([handle_call/3, handle_cast/2, handle_info/2, init/1]).
 
-%% Where it is told that a client has gone (ecm_router:gone/3).
+%% The function to call for a client that is gone (ecm_router:gone/3).
 -type gone() :: fun((pid(), ecm_c2s:exchange(), ecm_c2s:departure()) -> any()).
 
-%% @doc Starts it on this node, if it is not there.
--spec start() -> pid().
-start() ->
-    case gen_server:start({local, ?MODULE}, ?MODULE, [], []) of
-        {ok, Heir} -> Heir;
-        {error, {already_started, Heir}} -> Heir
-    end.
+-spec start_link() -> {ok, pid()} | {error, term()}.
+start_link() ->
+    gen_server:start_link({local, ?MODULE}, ?MODULE, [], []).
 
-%% @doc Lets it inherit the table of the calling link, whose exchanges have this writer and limit.
+%% @doc Names this process as the heir of the calling link's table. The link's exchanges have this writer
+%% and limit. While there is no heir, nothing is named: the next one asks each link for it.
 -spec watch(ecm_link_table:in_flight(), Writer :: pid(), Limit :: pos_integer(), gone()) -> ok.
 watch(InFlight, Writer, Limit, Gone) ->
-    ecm_link_table:leave_to(start(), {Writer, Limit, Gone}, InFlight).
+    case whereis(?MODULE) of
+        undefined -> ok;
+        Heir -> ecm_link_table:leave_to(Heir, {Writer, Limit, Gone}, InFlight)
+    end.
 
-%% @private
+%% @private The links that are there had an heir that was killed. Each is asked to name this one.
 -spec init([]) -> {ok, none}.
 init([]) ->
+    lists:foreach(fun(Link) -> Link ! new_heir end, ecm_link_table:owners()),
     {ok, none}.
 
 %% @private

@@ -5,7 +5,8 @@
 
 -module(ecm_link_table).
 
--export([add/3, all/1, delete/1, find/2, is_dead/1, leave_to/3, new/0, orphans/1, remove/2, remove/3, size/1, take/2]).
+-export([add/3, all/1, delete/1, find/2, is_dead/1, leave_to/3, new/0, orphans/1, owners/0,
+         remove/2, remove/3, size/1, take/2]).
 -export_type([in_flight/0]).
 
 -opaque in_flight() :: ets:tid().
@@ -21,6 +22,12 @@ new() ->
 leave_to(Heir, Data, Table) ->
     true = ets:setopts(Table, {heir, Heir, Data}),
     ok.
+
+%% @doc Returns the processes that own such a table on this node: its links. Looks at all tables.
+-spec owners() -> [pid()].
+owners() ->
+    [Owner || Table <- ets:all(), ets:info(Table, name) =:= ?MODULE,
+              Owner <- [ets:info(Table, owner)], is_pid(Owner)].
 
 -spec delete(in_flight()) -> ok.
 delete(Table) ->

@@ -8,16 +8,12 @@
 -module(ecm_router_proxy).
 -behaviour(gen_server).
 
--export([gone/3, request/4, start/0]).
+-export([gone/3, request/4, start_link/0]).
 -export([handle_call/3, handle_cast/2, init/1]).
 
-%% @doc Starts it on this node, if it is not there.
--spec start() -> ok.
-start() ->
-    case gen_server:start({local, ?MODULE}, ?MODULE, [], []) of
-        {ok, _} -> ok;
-        {error, {already_started, _}} -> ok
-    end.
+-spec start_link() -> {ok, pid()} | {error, term()}.
+start_link() ->
+    gen_server:start_link({local, ?MODULE}, ?MODULE, [], []).
 
 %% @doc Hands a request to a session of another node; see ecm_c2s:request/4.
 -spec request(pid(), ecm_sid:nonce(), ecm_c2s:request(), ecm_c2s:exchange()) -> ok.

@@ -1,6 +1,6 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc The porter of a node, with processes that stand for sessions.
+%% @doc Admission control, with processes that stand for sessions.
 
 -module(ecm_c2s_admission_tests).
 
@@ -9,8 +9,8 @@
 -define(LIMITS, #{max_newcomers => 2, newcomer_rate => 1000}).
 -define(PEER, {{192, 0, 2, 7}, 51234}).
 
-porter_test_() ->
-    {foreach, fun() -> ecm_c2s_admission:start(), whereis(ecm_c2s_admission) end, fun stop/1,
+admission_test_() ->
+    {foreach, fun ecm_services:start/0, fun(_) -> ecm_services:stop() end,
      [fun(_) -> {Name, Test} end
       || {Name, Test} <- [{"refused", fun those_beyond_the_limit_are_refused/0},
                           {"login", fun who_logs_in_is_not_counted/0},
@@ -19,12 +19,7 @@ porter_test_() ->
                           {"handed over", fun a_session_that_goes_on_elsewhere_is_counted_once/0},
                           {"no address", fun who_has_no_address_is_not_counted/0},
                           {"log", fun the_log_has_few_lines/0},
-                          {"no porter", fun where_there_is_no_porter_all_may_enter/0}]]}.
-
-stop(Porter) ->
-    Monitor = monitor(process, Porter),
-    exit(Porter, kill),
-    receive {'DOWN', Monitor, process, Porter, _} -> ok end.
+                          {"nobody", fun where_nobody_can_be_asked_all_may_enter/0}]]}.
 
 those_beyond_the_limit_are_refused() ->
     _ = [session(ok), session(ok)],
@@ -38,7 +33,7 @@ who_logs_in_is_not_counted() ->
     ok = tell(One, fun() -> auth_result(true) end),
     session(ok),
     session(refused),
-    ?assertEqual(2, map_size(watched())).
+    ?assertEqual(2, length(watched())).
 
 who_fails_to_log_in_is_counted() ->
     One = session(ok),
@@ -71,7 +66,7 @@ a_session_that_goes_on_elsewhere_is_counted_once() ->
 who_has_no_address_is_not_counted() ->
     [?assertEqual(ok, ecm_c2s_admission:enter({local, <<>>}, ?LIMITS)) || _ <- lists:seq(1, 10)],
     ok = ecm_c2s_admission:stay(self(), {local, <<>>}),
-    ?assertEqual(#{}, watched()).
+    ?assertEqual([], watched()).
 
 the_log_has_few_lines() ->
     ecm_log:start(),
@@ -92,10 +87,10 @@ tick() ->
     ecm_c2s_admission ! tick,
     _ = watched().
 
-where_there_is_no_porter_all_may_enter() ->
-    stop(whereis(ecm_c2s_admission)),
-    ?assertEqual(ok, ecm_c2s_admission:enter(?PEER, ?LIMITS)),
-    session(ok).
+where_nobody_can_be_asked_all_may_enter() ->
+    ecm_services:stop(),
+    Sessions = [session(ok) || _ <- lists:seq(1, 5)],
+    ok = tell(hd(Sessions), fun() -> auth_result(true) end).
 
 %% A process that has entered, or was refused.
 session(Expected) ->
@@ -116,11 +111,12 @@ auth_result(Result) ->
     state = ecm_c2s_admission:auth_result(state, Result, <<"alice">>),
     ok.
 
-%% Returns once the porter has seen it.
+%% Returns once it has been counted.
 kill(Session) ->
     Monitor = monitor(process, Session),
     exit(Session, kill),
     receive {'DOWN', Monitor, process, Session, _} -> watched() end.
 
 watched() ->
-    element(3, sys:get_state(ecm_c2s_admission)).
+    _ = sys:get_state(ecm_c2s_admission),
+    ets:tab2list(ecm_c2s_admission).

@@ -8,13 +8,11 @@
                 "xmlns='http://jabber.org/protocol/httpbind'>why</body>">>).
 
 farewell_test_() ->
-    {setup, fun() -> ok = ecm_c2s_farewell:start() end,
-     fun(_) -> ecm_user:stop(whereis(ecm_c2s_farewell)) end,
+    {setup, fun ecm_services:start/0, fun(_) -> ecm_services:stop() end,
      [fun a_client_is_told_as_often_as_it_asks/0,
       fun others_are_not/0,
       fun it_is_forgotten_once_the_client_has_been_silent_for_too_long/0,
-      fun sessions_that_end_for_the_same_reason_take_little/0,
-      fun to_start_it_again_is_nothing/0]}.
+      fun sessions_that_end_for_the_same_reason_take_little/0]}.
 
 a_client_is_told_as_often_as_it_asks() ->
     ok = ecm_c2s_farewell:leave(1, {200, <<"text/plain">>}, ?BODY, 60000),
@@ -43,20 +41,19 @@ sessions_that_end_for_the_same_reason_take_little() ->
     ?assert(ets:info(ecm_c2s_farewell, memory) - Before < 1000 * 25),
     ?assertEqual(1, ets:info(ecm_c2s_farewell_bodies, size)).
 
-to_start_it_again_is_nothing() ->
-    ?assertEqual(ok, ecm_c2s_farewell:start()).
-
-%% What was to be said is lost with it, and sessions end as before.
-killed_it_is_there_again_with_the_next_session_that_ends_test() ->
-    ok = ecm_c2s_farewell:start(),
+%% Killed alone it comes back with all of it (ecm_sup_tests). If its supervisor is killed, what was to be
+%% said is lost, and sessions end as before.
+killed_with_its_supervisor_it_begins_anew_test() ->
+    ok = ecm_services:start(),
     ok = ecm_c2s_farewell:leave(1, 200, ?BODY, 60000),
-    ecm_user:stop(whereis(ecm_c2s_farewell)),
+    ok = ecm_services:stop(),
     {200, Body} = told(self(), 1),
     ?assertMatch({match, _}, re:run(Body, "item-not-found")),
     ok = ecm_c2s_farewell:leave(2, 200, ?BODY, 60000),
+    ok = ecm_services:start(),
     ok = ecm_c2s_farewell:leave(3, 200, ?BODY, 60000),
     ?assertEqual({200, ?BODY}, told(self(), 3)),
-    ecm_user:stop(whereis(ecm_c2s_farewell)).
+    ecm_services:stop().
 
 told(Session, Nonce) ->
     ecm_c2s_farewell:answer(Session, Nonce, {self(), 7, 1000}),

@@ -22,6 +22,7 @@ open(Changes, SocketOptions) ->
 %% @doc The same, over a connection that is there.
 over({_, Ours} = Pair, Changes) ->
     process_flag(trap_exit, true),
+    ok = ecm_services:ensure(),
     ecm_log:start(),
     forget(),
     {ok, Link} = ecm_link:start_link(Ours, options(Changes)),

@@ -110,8 +110,7 @@ refusal(Condition) ->
 
 %% What it has left to say is said.
 the_session_has_ended_test_() ->
-    {setup, fun() -> ok = ecm_c2s_farewell:start() end,
-     fun(_) -> ecm_user:stop(whereis(ecm_c2s_farewell)) end,
+    {setup, fun ecm_services:start/0, fun(_) -> ecm_services:stop() end,
      [fun() ->
               {Session, Monitor} = spawn_monitor(Last),
               receive {'DOWN', Monitor, process, _, _} -> ok end,

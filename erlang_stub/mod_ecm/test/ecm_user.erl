@@ -25,13 +25,14 @@ prepare() ->
     true = register(ejabberd_sup, Sup),
     Table = ecm_config:start([{hosts, global, [?HOST]}, {host, global, ?HOST}]),
     ok = ejabberd_c2s:host_up(?HOST),
-    ok = ecm_c2s:add_hooks(),
-    ok = ecm_c2s_farewell:start(),
+    ok = ecm_c2s:host_up(?HOST),
+    ok = ecm_services:start(),
     ok = ejabberd_hooks:add(filter_packet, ?MODULE, routed, 50),
     {Hooks, Sup, Table}.
 
 restore({Hooks, Sup, Table}) ->
-    [stop(Process) || Process <- [Hooks, Sup, whereis(ecm_c2s_farewell)]],
+    ecm_services:stop(),
+    [stop(Process) || Process <- [Hooks, Sup]],
     ecm_config:stop(Table).
 
 stop(Process) ->

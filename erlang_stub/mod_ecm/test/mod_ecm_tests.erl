@@ -352,6 +352,36 @@ listens_to(Host) ->
     ?assertEqual([{110, ecm_c2s, terminated}], hooks(c2s_terminated, Host)),
     ?assertEqual([{50, ecm_c2s_admission, auth_result}], hooks(c2s_auth_result, Host)).
 
+%% Without an entry in `modules' a listener starts all that a node needs; with one, a host does.
+a_listener_or_a_host_starts_what_a_node_needs_test_() ->
+    [configured(?_test(begin
+                           ?assertEqual(undefined, whereis(ecm_sup)),
+                           Start(),
+                           ?assert(is_pid(whereis(ecm_sup))),
+                           ?assertEqual([{10, ecm_c2s, handle_info}],
+                                        hooks(c2s_handle_info, <<"one.example">>)),
+                           ecm_sid_key:get()
+                       end))
+     || Start <- [fun() -> {{ok, _}, _} = start_listener({127, 0, 0, 1}, []) end,
+                  fun() -> ok = mod_ecm:start(<<"one.example">>, #{}) end]].
+
+%% Sessions and listeners go on.
+a_host_that_stops_takes_nothing_away_test_() ->
+    configured(?_test(begin
+                          ok = mod_ecm:start(<<"one.example">>, #{}),
+                          Sup = whereis(ecm_sup),
+                          ok = mod_ecm:reload(<<"one.example">>, #{}, #{}),
+                          ok = mod_ecm:stop(<<"one.example">>),
+                          ?assertEqual(Sup, whereis(ecm_sup)),
+                          ?assertMatch([_], hooks(c2s_terminated, <<"one.example">>))
+                      end)).
+
+the_module_has_no_options_and_says_where_they_are_test() ->
+    ?assertEqual([], mod_ecm:mod_options(<<"one.example">>)),
+    ?assertEqual([], mod_ecm:depends(<<"one.example">>, #{})),
+    #{desc := Text, example := [_ | _]} = mod_ecm:mod_doc(),
+    ?assertMatch({match, _}, re:run(Text, "listener")).
+
 hooks(Hook, Host) ->
     [{_, Hooks}] = ets:lookup(hooks, {Hook, Host}),
     Hooks.
@@ -434,11 +464,11 @@ a_listener_that_cannot_do_as_it_shall_does_not_start_test_() ->
                {[{secret_file, <<"/nowhere/secret">>}, {protocol, plain}],
                 "'protocol: plain' has no secret, leave out 'secret_file'"},
                {[{ping_interval, 30000}],
-                "'dead_time' has to be longer than 'ping_interval'"},
+                "'dead_time' must be longer than 'ping_interval'"},
                {[{ping_interval, 2000}, {dead_time, 2000}],
-                "'dead_time' has to be longer than 'ping_interval'"},
+                "'dead_time' must be longer than 'ping_interval'"},
                {[{max_waiting_size, 16777215}],
-                "'max_waiting_size' has to hold a stanza of 'max_stanza_to_client'"}]]).
+                "'max_waiting_size' must hold a stanza of 'max_stanza_to_client'"}]]).
 
 refused(Opts) ->
     {Result, [{critical, Line}]} = start_listener({127, 0, 0, 1}, Opts),
@@ -463,10 +493,12 @@ configured(Tests) ->
      fun() ->
              {ok, Hooks} = ejabberd_hooks:start_link(),
              true = unlink(Hooks),
+             ok = ecm_services:start_parent(),
              {ecm_config:start([{hosts, global, [<<"one.example">>, <<"two.example">>]}]), Hooks,
               ecm_tables:start()}
      end,
      fun({Table, Hooks, Tables}) ->
+             ecm_services:stop(),
              ecm_tables:stop(Tables),
              ecm_user:stop(Hooks),
              ecm_config:stop(Table)

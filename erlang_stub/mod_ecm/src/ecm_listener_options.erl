@@ -1,0 +1,174 @@
+%% SPDX-License-Identifier: GPL-2.0-or-later
+
+%% @doc The options of a listener: their types and defaults, and what links and sessions get of them.
+
+-module(ecm_listener_options).
+
+-export([defaults/0, for_link/1, option/2, options/2, type/1]).
+-export_type([opts/0]).
+
+%% The bounds of ECM's --max-packet: with the least a session can begin, the greatest has the ten digits
+%% of a length.
+-define(MIN_MAX_PACKET, 4096).
+-define(MAX_MAX_PACKET, 9999999999).
+
+%% Milliseconds in which hello must come, and then the proof, where they are required.
+-define(HELLO_TIMEOUT, 5000).
+
+%% Bytes that may wait for a peer that reads too slowly: a message to 100,000 users at once is below it.
+-define(MAX_WAITING, 268435456).
+
+%% Stands for `unlimited' in a count of stanzas, sessions or bytes.
+-define(UNLIMITED, 1000000000).
+
+%% What a session may keep and send.
+-define(LIMITS,
+        [max_concat, max_answer, max_stanza_to_client, max_waiting, max_waiting_size]).
+
+%% What ejabberd stops first: with `ejabberdctl stop' the session manager, otherwise its listeners.
+-define(STOPPED_FIRST, [ejabberd_listener, ejabberd_sm]).
+
+-type opts() :: [{atom(), term()}].
+
+-spec defaults() -> opts().
+defaults() ->
+    [{protocol, typed},
+     {secret_file, undefined},
+     {socket_mode, 8#660},
+     {socket_group, undefined},
+     {max_packet, 1048576},
+     {max_content, 16777216},
+     {ping_interval, 10000},
+     {dead_time, 30000},
+     {tls, false},
+     {certfile, undefined},
+     {max_newcomers, 1000},
+     {newcomer_rate, 100},
+     {access, all},
+     {shaper, none},
+     {max_stanza_size, infinity},
+     {max_fsm_queue, 10000},
+     {max_wait, 300},
+     {max_hold, 1},
+     {max_inactivity, 90},
+     {max_pause, 120},
+     {max_concat, ?UNLIMITED},
+     {max_answer, 262144},
+     {max_stanza_to_client, 16777216},
+     {max_waiting, 5000},
+     {max_waiting_size, 20971520},
+     {hibernate_after, 0}].
+
+-spec type(atom()) -> econf:validator().
+type(protocol) -> econf:enum([auto, typed, plain]);
+type(secret_file) -> econf:path();
+type(socket_mode) -> econf:and_then(econf:either(econf:int(), econf:binary()), fun mode/1);
+type(socket_group) ->
+    econf:either(econf:and_then(econf:non_neg_int(), fun integer_to_binary/1), econf:binary());
+type(Name) when Name =:= max_packet; Name =:= max_content ->
+    econf:int(?MIN_MAX_PACKET, ?MAX_MAX_PACKET);
+type(ping_interval) -> econf:timeout(second);
+type(dead_time) -> econf:timeout(second);
+type(tls) -> econf:bool();
+type(certfile) -> econf:pem();
+type(max_wait) -> seconds();
+type(max_hold) -> econf:int(1, 2);
+type(max_inactivity) -> seconds();
+type(max_pause) -> seconds();
+type(max_stanza_to_client) -> econf:int(?MIN_MAX_PACKET, ?MAX_MAX_PACKET);
+type(Name) when Name =:= max_newcomers; Name =:= newcomer_rate;
+                           Name =:= max_concat; Name =:= max_answer;
+                           Name =:= max_waiting; Name =:= max_waiting_size ->
+    econf:and_then(econf:pos_int(unlimited), fun number/1);
+type(hibernate_after) ->
+    econf:either(econf:int(0, 0), econf:timeout(second, infinity)).
+
+-spec mode(binary() | integer()) -> 0..8#777.
+mode(Digits) ->
+    case ecm_link_socket_file:mode(Digits) of
+        error -> econf:fail({invalid_syntax, "three octal digits, as chmod has them"});
+        Mode -> Mode
+    end.
+
+-spec number(pos_integer() | unlimited) -> pos_integer().
+number(unlimited) -> ?UNLIMITED;
+number(Number) -> Number.
+
+%% XEP-0124 counts in whole seconds.
+-spec seconds() -> econf:validator().
+seconds() ->
+    econf:and_then(econf:timeout(second), fun(Milliseconds) -> Milliseconds div 1000 end).
+
+%% @doc Returns the options of a link. ejabberd leaves out of `Opts' what has its default value, and adds
+%% the peer's address if the PROXY protocol has told it.
+-spec for_link(opts()) -> ecm_link:options().
+for_link(Opts) ->
+    Always = #{dialogue => dialogue_options(Opts),
+               request => request(Opts),
+               gone => fun ecm_router:gone/3,
+               max_waiting => ?MAX_WAITING,
+               watched => ?STOPPED_FIRST},
+    maps:merge(Always, maps:from_list(tls_option(Opts) ++ peer_option(Opts))).
+
+-spec request(opts()) -> fun().
+request(Opts) ->
+    Options = ecm_intern:term(#{key => fun ecm_sid_key:get/0, max_size => option(max_stanza_size, Opts),
+                       newcomers => newcomers(Opts),
+                       c2s => session_options(Opts)}),
+    fun(Body, Exchange, Client, InFlight) ->
+            ecm_router:route(Body, Exchange, Client, InFlight, Options)
+    end.
+
+-spec newcomers(opts()) -> ecm_c2s_newcomers:limits().
+newcomers(Opts) ->
+    options([max_newcomers, newcomer_rate], Opts).
+
+-spec session_options(opts()) -> ecm_c2s:options().
+session_options(Opts) ->
+    Times = [max_wait, max_hold, max_inactivity, max_pause],
+    C2s = [access, shaper, max_stanza_size, max_fsm_queue],
+    ecm_intern:term(
+      #{session => (options(Times, Opts))#{limits => options(?LIMITS, Opts)},
+        c2s => [{Option, option(Option, Opts)} || Option <- C2s],
+        hibernate_after => option(hibernate_after, Opts)}).
+
+-spec dialogue_options(opts()) -> map().
+dialogue_options(Opts) ->
+    Always = maps:from_list([{Option, option(Option, Opts)}
+                             || Option <- [protocol, max_packet, max_content, ping_interval, dead_time]]),
+    Named = Always#{instance => atom_to_binary(node()), hello_timeout => ?HELLO_TIMEOUT},
+    case proplists:get_value(secret, Opts) of
+        undefined -> Named;
+        Secret -> Named#{secret => Secret()}
+    end.
+
+-spec options([atom()], opts()) -> #{atom() => term()}.
+options(Names, Opts) ->
+    maps:from_list([{Name, option(Name, Opts)} || Name <- Names]).
+
+-spec option(atom(), opts()) -> term().
+option(Option, Opts) ->
+    proplists:get_value(Option, Opts ++ defaults()).
+
+-spec tls_option(opts()) -> opts().
+tls_option(Opts) ->
+    CertFile = proplists:get_value(certfile, Opts),
+    [{tls, fun() -> certificate(CertFile) end} || proplists:get_bool(tls, Opts)].
+
+%% Read for each connection, because ejabberd renews certificates while it runs.
+-spec certificate(file:filename_all() | undefined) ->
+    {ok, ecm_link_certificate:options()} | {error, unicode:chardata()}.
+certificate(undefined) ->
+    case ejabberd_pkix:get_certfile(ejabberd_config:get_myname()) of
+        {ok, CertFile} -> ecm_link_certificate:read(CertFile);
+        error -> {error, "ejabberd has no certificate, name one with 'certfile'"}
+    end;
+certificate(CertFile) ->
+    ecm_link_certificate:read(CertFile).
+
+-spec peer_option(opts()) -> opts().
+peer_option(Opts) ->
+    case proplists:get_value(sock_peer_name, Opts) of
+        {_Local, Peer} -> [{peer, Peer}];
+        undefined -> []
+    end.

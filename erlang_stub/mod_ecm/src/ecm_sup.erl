@@ -1,0 +1,44 @@
+%% SPDX-License-Identifier: GPL-2.0-or-later
+
+%% @doc The supervisor of the processes that a node has once, for all listeners and hosts.
+%%
+%% Its name is not mod_ecm_sup: under that name ejabberd_listener starts the supervisor of the links.
+%%
+%% A process that is killed is started again, and goes on: what must outlive it is in tables that this
+%% supervisor owns.
+
+-module(ecm_sup).
+-behaviour(supervisor).
+
+-export([start/0, start_link/0]).
+-export([init/1]).
+
+%% More restarts than INTENSITY within PERIOD seconds end the supervisor, and its own supervisor starts
+%% it again: the same limit as that of ejabberd's supervisors.
+-define(INTENSITY, 10).
+-define(PERIOD, 1).
+
+-define(WORKERS, [ecm_link_heir, ecm_router_proxy, ecm_c2s_admission, ecm_c2s_farewell]).
+
+%% @doc Starts the supervisor unless it runs. Whoever needs it first calls this: a host with the module
+%% mod_ecm, or a listener. Its parent is the supervisor of ejabberd's modules, because those start while
+%% ejabberd_sup itself is starting, and cannot take a child.
+-spec start() -> ok.
+start() ->
+    Spec = #{id => ?MODULE, start => {?MODULE, start_link, []}, type => supervisor},
+    case supervisor:start_child(ejabberd_gen_mod_sup, Spec) of
+        {ok, _} -> ok;
+        {error, {already_started, _}} -> ok
+    end.
+
+-spec start_link() -> {ok, pid()} | {error, term()}.
+start_link() ->
+    supervisor:start_link({local, ?MODULE}, ?MODULE, []).
+
+%% @private
+-spec init([]) -> {ok, {supervisor:sup_flags(), [supervisor:child_spec()]}}.
+init([]) ->
+    ecm_c2s_admission:new_table(),
+    ecm_c2s_farewell:new_tables(),
+    {ok, {#{intensity => ?INTENSITY, period => ?PERIOD},
+          [#{id => Module, start => {Module, start_link, []}} || Module <- ?WORKERS]}}.

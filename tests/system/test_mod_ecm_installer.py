@@ -1,0 +1,101 @@
+"""mod_ecm and the tools of ejabberd for modules, on a private ejabberd that does not know it."""
+
+import json
+import os
+import shutil
+from contextlib import ExitStack
+from pathlib import Path
+
+import attrs
+from twisted.internet.utils import getProcessOutputAndValue
+from twisted.trial.unittest import TestCase
+
+from ecm.tools.demo import debian, ejabberd
+from ecm.tools.demo.child import Child
+from ecm.tools.demo.folder import Folder, work_folder
+from ecm.tools.demo.plan import DOMAIN, Plan
+from ecm.tools.demo.ports import free_port
+from ecm.tools.demo.supervisor import Supervisor
+from testkit.erlang_shell import ErlangShell, Node
+from testkit.link_peer import LinkSpeaker
+from testkit.link_user import LinkUser, accounts
+from testkit.paths import CHECKOUT
+
+_MOD_ECM = CHECKOUT / "erlang_stub" / "mod_ecm"
+
+_CONFIGURATION = {
+    "hosts": [DOMAIN, "other.localhost"],
+    "s2s_access": "none",
+    "auth_method": "internal",
+    "modules": {"mod_admin_extra": {}, "mod_roster": {}},
+}
+
+_SECRET_FILE = '    secret_file: "/var/lib/ejabberd/ecm-secret"\n'
+
+_IS_LOADED = f'gen_mod:is_loaded(<<"{DOMAIN}">>, mod_ecm)'
+
+
+class InstallerTests(TestCase):
+    """The module is installed, restarted, uninstalled, and installed again."""
+
+    timeout = 120
+
+    def setUp(self) -> None:
+        resources = self.enterContext(ExitStack())
+        self.folder = resources.enter_context(work_folder(None))
+        self.port = free_port()
+        contributed = self.folder.path / "contributed"
+        _copy_sources(contributed / "sources" / "mod_ecm", self.port)
+        distribution = free_port()
+        child = _node(self.folder, distribution, contributed)
+        resources.callback(child.stop)
+        Supervisor([child], say=lambda _: None).start()
+        name = child.command[child.command.index("-name") + 1]
+        self.shell = ErlangShell.start(self, Node(name, distribution, child.cwd))
+
+    async def control(self, *command: str) -> None:
+        """Run a command of ejabberdctl, which succeeds."""
+        output, errors, status = await getProcessOutputAndValue(
+            str(self.folder.ejabberdctl), command, dict(os.environ)
+        )
+        self.assertEqual((status, errors), (0, b""), output)
+
+    async def assert_works(self) -> LinkUser:
+        """Let somebody log in over a link."""
+        await self.shell.evaluate(accounts("romeo"))
+        romeo = LinkUser(await LinkSpeaker.connect(self, self.port), "romeo")
+        await romeo.log_in()
+        return romeo
+
+    async def test_the_module_comes_and_goes(self) -> None:
+        await self.control("module_install", "mod_ecm")
+        self.assertEqual(await self.shell.evaluate(_IS_LOADED), "true")
+        romeo = await self.assert_works()
+        await self.control("restart_module", DOMAIN, "mod_ecm")
+        await self.control("reload_config")
+        self.assertIn(b"<presence", (await romeo.ask("<presence xmlns='jabber:client'/>")).body)
+        await romeo.ask(type="terminate")
+        await romeo.speaker.hang_up()  # nobody loads a module while the next ones are written
+        await self.control("module_uninstall", "mod_ecm")
+        self.assertEqual(await self.shell.evaluate(_IS_LOADED), "false")
+        await self.control("module_install", "mod_ecm")
+        await self.assert_works()
+        log = (self.folder.logs / "ejabberd.log").read_text()
+        self.assertNotRegex(log, r"\[(error|critical)\]")
+
+
+def _copy_sources(folder: Path, port: int) -> None:
+    """Copy what an operator copies. The listener has a free port, and no secret."""
+    shutil.copytree(_MOD_ECM, folder, ignore=shutil.ignore_patterns("test"))
+    conf = folder / "conf" / "mod_ecm.yml"
+    text = conf.read_text()
+    assert "port: 5290\n" in text and _SECRET_FILE in text
+    conf.write_text(text.replace("port: 5290\n", f"port: {port}\n").replace(_SECRET_FILE, ""))
+
+
+def _node(folder: Folder, distribution_port: int, contributed: Path) -> Child:
+    plan = Plan(folder, page_port=0, link_port=0, distribution_port=distribution_port, users={})
+    child = ejabberd.prepare(plan, debian.find())
+    (folder.ejabberd / "ejabberd.yml").write_text(json.dumps(_CONFIGURATION))
+    environment = {**child.environment, "CONTRIB_MODULES_PATH": str(contributed)}
+    return attrs.evolve(child, environment=environment)
