@@ -1,11 +1,11 @@
-"""What ends ECM before it has begun."""
+"""Errors that end ECM at start-up."""
 
 
 class StartupError(SystemExit, Exception):
     """Ends twistd with one line and status 1.
 
-    Twistd in the foreground shows a traceback of everything but SystemExit; as a daemon it tells
-    the waiting parent only of an Exception.
+    It is a SystemExit, because twistd in the foreground prints a traceback of anything else, and
+    an Exception, because twistd as a daemon reports nothing else to the waiting parent process.
     """
 
     def __init__(self, why: object) -> None:

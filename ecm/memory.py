@@ -1,18 +1,18 @@
-"""How much memory connections of clients may take for what they hold, where nobody says."""
+"""Default of --max-buffered: a part of the memory that is available at start-up."""
 
 from pathlib import Path
 
 import attrs
 
+from ecm.kernel import available_memory, cgroup_memory
 from ecm.limits import BUFFERED_PART, BUFFERED_WITHOUT_MEMINFO, MIN_BUFFERED
 from ecm.settings import EcmSettings
-from ecm.tools.doctor.reader import read
 
 
 def split(settings: EcmSettings, workers: int, root: Path = Path("/")) -> EcmSettings:
-    """Return the settings of each worker: its part of the memory that this machine has free.
+    """Return the settings of one worker, with its part of the memory.
 
-    ``root`` is where the machine's files are, which tests change.
+    ``root`` has the files of the kernel: ``/``, except in tests.
     """
     most = settings.clients.max_buffered or max(MIN_BUFFERED, capacity(root) // workers)
     clients = attrs.evolve(settings.clients, max_buffered=most)
@@ -20,9 +20,8 @@ def split(settings: EcmSettings, workers: int, root: Path = Path("/")) -> EcmSet
 
 
 def capacity(root: Path) -> int:
-    """Return the bytes for all workers: a part of what is free, and may be taken (cgroups(7))."""
-    machine = read(root)
-    most = BUFFERED_WITHOUT_MEMINFO * BUFFERED_PART if machine.memory is None else machine.memory
-    if machine.cgroup_memory is not None:
-        most = min(most, machine.cgroup_memory)
-    return most // BUFFERED_PART
+    """Return the bytes for all workers: a part of the memory that is available to this process."""
+    available = available_memory(root)
+    most = BUFFERED_WITHOUT_MEMINFO * BUFFERED_PART if available is None else available
+    in_cgroup = cgroup_memory(root)
+    return min(most, most if in_cgroup is None else in_cgroup) // BUFFERED_PART

@@ -1,4 +1,4 @@
-"""How many files may be open: each connection is one."""
+"""The limit of open files, and how many connections it allows: each is one file."""
 
 import resource
 import sys
@@ -10,20 +10,20 @@ from ecm.settings import EcmSettings
 
 
 def raise_limit() -> int:
-    """Let this process, and what it starts, open as many files as it may. Returns how many."""
+    """Raise the soft limit of this process and its children to the hard one, and return it."""
     now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if now != most:  # else a service that may not call setrlimit would be killed for nothing
+    if now != most:  # a service whose seccomp filter forbids setrlimit would be killed
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     return sys.maxsize if most == resource.RLIM_INFINITY else most
 
 
 def capacity(files: int) -> int:
-    """How many connections a process can have that may open so many files."""
+    """Return the number of connections of a process that may open ``files`` files."""
     return max(1, files - RESERVED_FILES)
 
 
 def describe(files: int, workers: int) -> str:
-    """Say, for the log, how many connections so many files are enough for."""
+    """Return the log line that says how many connections ``files`` open files allow."""
     each = capacity(files)
     text = f"{files:,} open files: enough for {each:,} connections"
     if workers > 1:
@@ -32,7 +32,7 @@ def describe(files: int, workers: int) -> str:
 
 
 def split(settings: EcmSettings, files: int, number: int = 1, workers: int = 1) -> EcmSettings:
-    """Return the settings of one of the workers: its part of the connections, as far as files go.
+    """Return the settings of a worker: its part of the connections, at most what files allow.
 
     ``number`` is from 1 to ``workers``.
     """

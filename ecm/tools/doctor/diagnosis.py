@@ -7,10 +7,10 @@ from typing import Final
 
 import attrs
 
+from ecm.kernel import UNLIMITED
 from ecm.tools.doctor import plan
 from ecm.tools.doctor.machine import Machine
 from ecm.tools.doctor.plan import Plan, Wish
-from ecm.tools.doctor.proc import UNLIMITED
 from ecm.tools.doctor.rules import RULES, Rule
 
 # Users that nobody has. As many fit, where no limit is found below.

@@ -5,7 +5,7 @@ import attrs
 
 @attrs.frozen
 class Machine:
-    """Counts, but where a unit is named. None is not known; proc.UNLIMITED is no limit."""
+    """Counts, but where a unit is named. None is not known; kernel.UNLIMITED is no limit."""
 
     cores: int | None = None
 

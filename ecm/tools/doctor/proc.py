@@ -5,11 +5,8 @@ Each function returns None where the bytes are not what they should be, as those
 """
 
 import re
-from typing import Final
 
-# Stands for "no limit". The kernel writes such words as `max`, or, in version 1 of cgroups, the
-# greatest number of whole pages in 63 bits.
-UNLIMITED: Final = 2**62
+from ecm.kernel import limit
 
 
 def number(content: bytes) -> int | None:
@@ -20,7 +17,7 @@ def number(content: bytes) -> int | None:
 
 def numbers(content: bytes) -> list[int]:
     """The numbers of a file that has nothing else, as tcp_mem has three; else none."""
-    words = [_limit(word) for word in content.split()]
+    words = [limit(word) for word in content.split()]
     found = [word for word in words if word is not None]
     return found if len(found) == len(words) else []
 
@@ -36,16 +33,10 @@ def ports(content: bytes) -> int | None:
     return found[1] - found[0] + 1 if len(found) == 2 and found[0] <= found[1] else None
 
 
-def available(content: bytes) -> int | None:
-    """The bytes that programs may still take, from /proc/meminfo (proc(5))."""
-    found = re.search(rb"^MemAvailable:\s*([0-9]{1,15}) kB$", content, re.MULTILINE)
-    return int(found[1]) * 1024 if found else None
-
-
 def open_files(content: bytes) -> tuple[int | None, int | None]:
     """The soft and the hard limit of a process, from /proc/PID/limits."""
     found = re.search(rb"^Max open files\s+(\w+)\s+(\w+)\s", content, re.MULTILINE)
-    return (_limit(found[1]), _limit(found[2])) if found else (None, None)
+    return (limit(found[1]), limit(found[2])) if found else (None, None)
 
 
 def cores(content: bytes) -> int | None:
@@ -55,19 +46,6 @@ def cores(content: bytes) -> int | None:
     return sum(spans) if spans and all(spans) else None
 
 
-def cgroups(content: bytes) -> dict[str, str]:
-    """The paths of a process's cgroups, from /proc/PID/cgroup (cgroups(7)), by controller.
-
-    That of version 2 has the empty name.
-    """
-    found = re.findall(rb"^[0-9]+:([\w,=.-]*):(/.*)$", content, re.MULTILINE)
-    return {
-        name: path.decode(errors="surrogateescape")
-        for controllers, path in found
-        for name in controllers.decode(errors="replace").split(",")
-    }
-
-
 def setting(content: bytes, name: str, default: int) -> int | None:
     """A number that a file of shell variables sets, as ejabberdctl.cfg does.
 
@@ -75,12 +53,6 @@ def setting(content: bytes, name: str, default: int) -> int | None:
     """
     found = re.findall(rb"^\s*(?:export\s+)?%b=(.*)$" % name.encode(), content, re.MULTILINE)
     return number(found[-1].strip(b"\"' \t\r")) if found else default
-
-
-def _limit(word: bytes) -> int | None:
-    if word in (b"max", b"unlimited"):
-        return UNLIMITED
-    return min(int(word), UNLIMITED) if re.fullmatch(rb"[0-9]{1,19}", word) else None
 
 
 def _span(part: bytes) -> int:

@@ -5,11 +5,11 @@ from typing import Any, Final
 
 import attrs
 
+from ecm.kernel import UNLIMITED
 from ecm.tools.doctor import costs
 from ecm.tools.doctor.diagnosis import MAX_USERS, Diagnosis, Finding, Verdict
 from ecm.tools.doctor.machine import Machine
 from ecm.tools.doctor.mending import LASTING
-from ecm.tools.doctor.proc import UNLIMITED
 
 _ROW: Final = "{:<35}{:>12}{:>12}{:>12}  {}"
 

@@ -7,24 +7,22 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from twisted.trial.unittest import TestCase
 
+from ecm.kernel import UNLIMITED
 from ecm.tools.doctor import proc
-from ecm.tools.doctor.proc import UNLIMITED
 from testkit.fake_machines import FILES
 
 PARSERS: list[Callable[[bytes], Any]] = [
     proc.number,
     proc.numbers,
     proc.ports,
-    proc.available,
     proc.open_files,
     proc.cores,
-    proc.cgroups,
     lambda content: proc.setting(content, "ERL_PROCESSES", 1),
 ]
 
 # Garbage that is nearly right finds more than bytes at random.
 _PIECES = [
-    *(b"ERL_PROCESSES=", b"Max open files ", b"MemAvailable: ", b"Cpus_allowed_list:", b"0::/"),
+    *(b"ERL_PROCESSES=", b"Max open files ", b"Cpus_allowed_list:"),
     *(b" kB", b"max", b"unlimited", b"-", b",", b":", b"/", b"..", b" ", b"\t", b"\n", b"\xff"),
     *(b"0", b"7", b"9" * 30, b"\0", "٣".encode()),
 ]
@@ -36,8 +34,6 @@ GARBAGE = st.one_of(
 
 
 def _flat(value: Any) -> list[int | None]:
-    if isinstance(value, dict):
-        return []
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
@@ -53,10 +49,8 @@ class GarbageTests(TestCase):
         self.assertEqual([parse(b"") for parse in PARSERS[:1]], [None])
         self.assertEqual(proc.numbers(b""), [])
         self.assertIsNone(proc.ports(b""))
-        self.assertIsNone(proc.available(b""))
         self.assertEqual(proc.open_files(b""), (None, None))
         self.assertIsNone(proc.cores(b""))
-        self.assertEqual(proc.cgroups(b""), {})
 
 
 class ProcTests(TestCase):
@@ -80,10 +74,6 @@ class ProcTests(TestCase):
         self.assertEqual(proc.ports(b"7 7"), 1)
         self.assertIsNone(proc.ports(b"60999\t32768\n"))
 
-    def test_memory_is_in_bytes(self) -> None:
-        self.assertEqual(proc.available(b"MemTotal: 3 kB\nMemAvailable:   2 kB\n"), 2048)
-        self.assertIsNone(proc.available(b"MemTotal: 3 kB\n"))
-
     def test_open_files(self) -> None:
         self.assertEqual(proc.open_files(FILES["proc/self/limits"].encode()), (1024, 524_288))
         unlimited = (
@@ -96,11 +86,6 @@ class ProcTests(TestCase):
             self.assertEqual(proc.cores(b"Cpus_allowed_list:\t%b\n" % listed), count)
         for listed in (b"", b",", b"2-0", b"1,,2", b"-1", b"1-2-3"):
             self.assertIsNone(proc.cores(b"Cpus_allowed_list:\t%b\n" % listed), listed)
-
-    def test_cgroups_of_both_versions(self) -> None:
-        content = b"4:memory:/a\n1:cpu,cpuacct:/b\n9:name=systemd:/\n0::/c:d\n"
-        expected = {"memory": "/a", "cpu": "/b", "cpuacct": "/b", "name=systemd": "/", "": "/c:d"}
-        self.assertEqual(proc.cgroups(content), expected)
 
     def test_a_setting_of_a_shell(self) -> None:
         for content, value in (

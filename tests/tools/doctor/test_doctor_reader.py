@@ -7,8 +7,8 @@ from tempfile import TemporaryDirectory
 import attrs
 from twisted.trial.unittest import TestCase
 
+from ecm.kernel import UNLIMITED
 from ecm.tools.doctor.machine import Machine
-from ecm.tools.doctor.proc import UNLIMITED
 from ecm.tools.doctor.reader import read
 from testkit.fake_machines import FILES, write
 
@@ -70,38 +70,3 @@ class ReaderTests(MadeUpCase):
         self.assertEqual(machine.cores, len(os.sched_getaffinity(0)))
         for name in ("hard_files", "nr_open", "file_max", "somaxconn", "tcp_pages", "memory"):
             self.assertGreater(attrs.asdict(machine)[name], 0, name)
-
-
-class CgroupTests(MadeUpCase):
-    """The limit of memory, as the one that both versions have under different names."""
-
-    def test_version_1(self) -> None:
-        files = {
-            "proc/self/cgroup": "4:memory:/a/b\n0::/\n",
-            "sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712\n",
-            "sys/fs/cgroup/memory/a/memory.limit_in_bytes": "5000\n",
-            "sys/fs/cgroup/memory/a/b/memory.limit_in_bytes": "6000\n",
-        }
-        self.assertEqual(self.read(files).cgroup_memory, 5000)
-
-    def test_path_of_the_host_in_a_container(self) -> None:
-        for path in ("/docker/1234", "/../../system.slice"):
-            files = {"proc/self/cgroup": f"0::{path}\n", "sys/fs/cgroup/memory.max": "7000\n"}
-            self.assertEqual(self.read(files).cgroup_memory, 7000)
-
-    def test_outermost_has_no_limit(self) -> None:
-        (self.root / "sys/fs/cgroup").mkdir(parents=True)
-        self.assertEqual(self.read({"proc/self/cgroup": "0::/\n"}).cgroup_memory, UNLIMITED)
-
-    def test_nothing_allowed_is_the_least(self) -> None:
-        files = {
-            "proc/self/cgroup": "0::/a/b\n",
-            "sys/fs/cgroup/memory.max": "much\n",
-            "sys/fs/cgroup/a/memory.max": "0\n",
-            "sys/fs/cgroup/a/b/memory.max": "6000\n",
-        }
-        self.assertEqual(self.read(files).cgroup_memory, 0)
-
-    def test_what_is_no_number_is_not_known(self) -> None:
-        files = {"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/memory.max": "much\n"}
-        self.assertIsNone(self.read(files).cgroup_memory)

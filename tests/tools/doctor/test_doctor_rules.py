@@ -7,12 +7,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from twisted.trial.unittest import TestCase
 
+from ecm.kernel import UNLIMITED
 from ecm.limits import BACKLOG, RESERVED_FILES
 from ecm.tools.doctor import costs, mending, plan
 from ecm.tools.doctor.diagnosis import MAX_USERS, Diagnosis, Finding, Verdict, diagnose
 from ecm.tools.doctor.machine import Machine
 from ecm.tools.doctor.plan import Plan, Wish
-from ecm.tools.doctor.proc import UNLIMITED
 from ecm.tools.doctor.rules import RULES
 
 # 1,000 users on one worker.

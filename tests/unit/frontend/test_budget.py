@@ -1,18 +1,13 @@
 """What all connections may hold together."""
 
-from pathlib import Path
-from tempfile import TemporaryDirectory
-
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.testing import EventLoggingObserver
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import TestCase
 
-from ecm import limits, memory
 from ecm.frontend.budget import Budget
 from ecm.limits import PARTIAL_SIZE
-from testkit.command_line import parse
 from testkit.in_memory import Client, Joined
 from testkit.logs import lines
 
@@ -234,43 +229,3 @@ class ConnectionTests(TestCase):
         self.ecm.pass_time(2)
         told = ["clients held more than 150000 bytes: 9 connections had to let go"]
         self.assertEqual(lines(log, "ecm.frontend.factory"), told)
-
-
-class MemoryTests(TestCase):
-    def share(self, meminfo: str, workers: int, *arguments: str) -> int:
-        root = Path(self.enterContext(TemporaryDirectory()))
-        (root / "proc").mkdir()
-        (root / "proc/meminfo").write_text(meminfo)
-        shared = memory.split(parse(*arguments).settings(), workers, root)
-        return shared.clients.max_buffered
-
-    def test_a_part_of_what_is_free_is_shared_by_the_workers(self) -> None:
-        self.assertEqual(self.share("MemAvailable: 4194304 kB\n", 1), 2**30)
-        self.assertEqual(self.share("MemAvailable: 4194304 kB\n", 4), 2**28)
-
-    def test_each_has_the_least_that_is_of_use(self) -> None:
-        self.assertEqual(self.share("MemAvailable: 4096 kB\n", 10), limits.MIN_BUFFERED)
-
-    def test_where_it_is_not_known_it_is_a_little(self) -> None:
-        self.assertEqual(self.share("", 2), limits.BUFFERED_WITHOUT_MEMINFO // 2)
-
-    def test_a_group_without_a_limit_says_nothing(self) -> None:
-        root = Path(self.enterContext(TemporaryDirectory()))
-        for file, text in (("proc/self/cgroup", "0::/\n"), ("sys/fs/cgroup/memory.max", "max\n")):
-            (root / file).parent.mkdir(parents=True, exist_ok=True)
-            (root / file).write_text(text)
-        self.assertEqual(memory.capacity(root), limits.BUFFERED_WITHOUT_MEMINFO)
-
-    def test_what_the_operator_says_is_for_each_worker(self) -> None:
-        self.assertEqual(self.share("", 4, "--max-buffered", "20000000"), 20_000_000)
-
-    def test_a_group_may_have_less(self) -> None:
-        root = Path(self.enterContext(TemporaryDirectory()))
-        for file, text in (
-            ("proc/meminfo", "MemAvailable: 4194304 kB\n"),
-            ("proc/self/cgroup", "0::/ecm\n"),
-            ("sys/fs/cgroup/ecm/memory.max", f"{2**30}\n"),
-        ):
-            (root / file).parent.mkdir(parents=True, exist_ok=True)
-            (root / file).write_text(text)
-        self.assertEqual(memory.capacity(root), 2**28)

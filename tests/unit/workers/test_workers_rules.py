@@ -1,4 +1,4 @@
-"""What workers go by, in memory: who gets a connection, when one is replaced, its share."""
+"""What workers go by, in memory: who gets a connection, when one is replaced."""
 
 from random import Random
 
@@ -6,12 +6,9 @@ import attrs
 from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
-from ecm import open_files
 from ecm.limits import MIN_UPTIME, RESPAWN_DELAY_MAX
-from ecm.settings import EcmSettings
 from ecm.workers.backoff import Backoff
 from ecm.workers.balancer import Pool
-from testkit.command_line import parse
 
 
 @attrs.define
@@ -94,31 +91,3 @@ class BackoffTests(TestCase):
 
     def test_after_a_steady_one_there_is_no_pause(self) -> None:
         self.assertEqual(self.pauses(0, 0, MIN_UPTIME, MIN_UPTIME - 1), [0, 0.5, 0, 0.5])
-
-
-class ShareTests(TestCase):
-    def share(self, settings: EcmSettings, files: int, number: int, workers: int) -> int:
-        shared = open_files.split(settings, files, number, workers)
-        return shared.clients.max_connections
-
-    def test_what_is_allowed_is_divided_and_no_connection_lost(self) -> None:
-        settings = parse("--max-connections", "11").settings()
-        shares = [self.share(settings, 1000, number, 4) for number in (1, 2, 3, 4)]
-        self.assertEqual(shares, [3, 3, 3, 2])
-
-    def test_without_a_limit_each_has_as_many_as_its_files_allow(self) -> None:
-        self.assertEqual(self.share(parse().settings(), 20_000, 55, 55), 19_872)
-
-    def test_no_share_is_larger_than_files_allow(self) -> None:
-        settings = parse("--max-connections", "5000").settings()
-        self.assertEqual(self.share(settings, 1128, 1, 2), 1000)
-
-    def test_the_log_says_what_the_files_are_enough_for(self) -> None:
-        self.assertEqual(
-            open_files.describe(20_000, 55),
-            "20,000 open files: enough for 19,872 connections in each of 55 workers,"
-            " 1,092,960 in all",
-        )
-        self.assertEqual(
-            open_files.describe(1024, 1), "1,024 open files: enough for 896 connections"
-        )

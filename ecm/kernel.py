@@ -1,0 +1,93 @@
+"""Limits of this machine, from the files of Linux in /proc and /sys.
+
+``root`` is the folder that has them: ``/``, except in tests. Nothing here raises: a file that is
+missing, that may not be read, or that has other contents than expected gives None, "not known".
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+# Stands for "no limit". The kernel writes such words as `max`, or, in version 1 of cgroups, the
+# greatest number of whole pages in 63 bits.
+UNLIMITED: Final = 2**62
+
+# The mount point of cgroups: in version 2 of one tree, in version 1 of a tree for each controller.
+_CGROUPS: Final = "sys/fs/cgroup"
+
+
+def content(path: Path) -> bytes:
+    """Return the bytes of a file; none if the file is missing or may not be read."""
+    try:
+        return path.read_bytes()
+    except (OSError, ValueError):
+        return b""
+
+
+def limit(word: bytes) -> int | None:
+    """Return the number that a word is; ``max`` and ``unlimited`` are UNLIMITED."""
+    if word in (b"max", b"unlimited"):
+        return UNLIMITED
+    return min(int(word), UNLIMITED) if re.fullmatch(rb"[0-9]{1,19}", word) else None
+
+
+def available_memory(root: Path) -> int | None:
+    """Return the bytes that programs may still allocate (proc(5), MemAvailable)."""
+    pattern = rb"^MemAvailable:\s*([0-9]{1,15}) kB$"
+    found = re.search(pattern, content(root / "proc/meminfo"), re.MULTILINE)
+    return int(found[1]) * 1024 if found else None
+
+
+def cgroup_memory(root: Path) -> int | None:
+    """Return the bytes that the cgroup of this process may use (cgroups(7))."""
+    return _cgroup_limit(root, "memory", "memory.max", "memory.limit_in_bytes")
+
+
+def cgroup_tasks(root: Path) -> int | None:
+    """Return the number of processes and threads that the cgroup of this process may have."""
+    return _cgroup_limit(root, "pids", "pids.max", "pids.max")
+
+
+def _cgroup_limit(root: Path, controller: str, version_2: str, version_1: str) -> int | None:
+    """Return the least limit of the cgroup of this process and of its ancestors.
+
+    The file is called ``version_2`` or ``version_1``. In a container the path may be one of the
+    host's, which does not exist there; the top of the tree is then the container's own cgroup. The
+    root cgroup of a machine has no such file, and no limit.
+    """
+    paths = _cgroups(content(root / "proc/self/cgroup"))
+    if controller in paths:
+        return _least(root / _CGROUPS / controller, paths[controller], version_1)
+    return _least(root / _CGROUPS, paths[""], version_2) if "" in paths else None
+
+
+def _cgroups(listed: bytes) -> dict[str, str]:
+    """Return the paths in /proc/PID/cgroup by controller; that of version 2 has the empty name."""
+    found = re.findall(rb"^[0-9]+:([\w,=.-]*):(/.*)$", listed, re.MULTILINE)
+    return {
+        name: path.decode(errors="surrogateescape")
+        for controllers, path in found
+        for name in controllers.decode(errors="replace").split(",")
+    }
+
+
+def _least(top: Path, path: str, name: str) -> int | None:
+    contents = list(filter(None, (content(folder / name) for folder in _ancestry(top, path))))
+    if not contents:
+        return UNLIMITED if top.is_dir() else None
+    limits = [limit(each.strip()) for each in contents]
+    return min((each for each in limits if each is not None), default=None)
+
+
+def _ancestry(top: Path, path: str) -> Iterator[Path]:
+    """Yield the folders from the top of a tree down to a cgroup.
+
+    ``..`` leads above the top, to what this process cannot see, and is left out.
+    """
+    folder = top
+    yield folder
+    for part in path.split("/"):
+        if part not in ("", ".", ".."):
+            folder /= part
+            yield folder

@@ -1,0 +1,35 @@
+"""The connections that open files allow, and the part of each worker."""
+
+from twisted.trial.unittest import TestCase
+
+from ecm import open_files
+from ecm.settings import EcmSettings
+from testkit.command_line import parse
+
+
+class OpenFilesTests(TestCase):
+    def split(self, settings: EcmSettings, files: int, number: int, workers: int) -> int:
+        shared = open_files.split(settings, files, number, workers)
+        return shared.clients.max_connections
+
+    def test_what_is_allowed_is_divided_and_no_connection_lost(self) -> None:
+        settings = parse("--max-connections", "11").settings()
+        shares = [self.split(settings, 1000, number, 4) for number in (1, 2, 3, 4)]
+        self.assertEqual(shares, [3, 3, 3, 2])
+
+    def test_without_a_limit_each_has_as_many_as_its_files_allow(self) -> None:
+        self.assertEqual(self.split(parse().settings(), 20_000, 55, 55), 19_872)
+
+    def test_no_share_is_larger_than_files_allow(self) -> None:
+        settings = parse("--max-connections", "5000").settings()
+        self.assertEqual(self.split(settings, 1128, 1, 2), 1000)
+
+    def test_the_log_says_what_the_files_are_enough_for(self) -> None:
+        self.assertEqual(
+            open_files.describe(20_000, 55),
+            "20,000 open files: enough for 19,872 connections in each of 55 workers,"
+            " 1,092,960 in all",
+        )
+        self.assertEqual(
+            open_files.describe(1024, 1), "1,024 open files: enough for 896 connections"
+        )
