@@ -15,7 +15,7 @@ from ecm.tools.demo.folder import work_folder
 from ecm.tools.demo.plan import DOMAIN
 from ecm.tools.ejabberd import debian, mod_ecm_build
 from ecm.tools.ports import free_port
-from ecm.tools.process import Child
+from ecm.tools.process import Process
 from ecm.tools.supervisor import Supervisor
 from testkit.erlang_shell import Node
 from testkit.link_peer import HOST
@@ -29,7 +29,7 @@ class Member:
 
     node: Node
     link_port: int
-    process: Child
+    process: Process
 
     @classmethod
     def prepare(cls, folder: Path, address: str, distribution_port: int, cookie: str) -> "Member":
@@ -59,10 +59,10 @@ def start_cluster(test: TestCase) -> tuple[Member, Member]:
     return first, second
 
 
-def _process(node: Node, address: str) -> Child:
+def _process(node: Node, address: str) -> Process:
     started = node.home / "started"
     interface = "{" + address.replace(".", ",") + "}"
-    return Child(
+    return Process(
         name=node.name,
         command=[
             *("erl", "-name", node.name, "-kernel", "inet_dist_use_interface", interface),

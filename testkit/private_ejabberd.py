@@ -10,9 +10,8 @@ from twisted.internet.utils import getProcessOutput
 from ecm.tools.demo.folder import work_folder
 from ecm.tools.demo.plan import Plan
 from ecm.tools.ejabberd import debian, mod_ecm_build, node
-from ecm.tools.errors import ChildFailed
-from ecm.tools.process import Child
-from ecm.tools.supervisor import Supervisor
+from ecm.tools.errors import ProcessFailed
+from ecm.tools.process import Process
 from testkit.erlang_shell import Node
 from testkit.lasting import LASTING
 from testkit.listeners import Listeners
@@ -23,32 +22,33 @@ class PrivateEjabberd:
     """The node. ``log`` is what it logs, each line at once."""
 
     listeners: Listeners
-    _child: Child
+    _process: Process
     _ejabberdctl: Path
 
     @property
     def pid(self) -> int:
-        return self._child.pid
+        return self._process.pid
 
     @property
     def log(self) -> Path:
-        return self._child.log
+        assert self._process.log is not None
+        return self._process.log
 
     @property
     def node(self) -> Node:
         """Where Erlang can be evaluated."""
-        command = self._child.command
+        command = self._process.command
         name = command[command.index("-name") + 1]
-        return Node(name, self.listeners.distribution_port, self._child.cwd)
+        return Node(name, self.listeners.distribution_port, self._process.cwd)
 
     def start(self) -> None:
         """Start it, if it has ended."""
-        if self._child.ending() is not None:
-            _start(self._child)
+        if self._process.ending() is not None:
+            _start(self._process)
 
     def stop(self) -> None:
         """Stop it, and wait for its end."""
-        self._child.stop()
+        self._process.stop()
 
     async def control(self, *command: str) -> str:
         """Return what a command of ejabberdctl says."""
@@ -71,15 +71,16 @@ def _node() -> PrivateEjabberd:
     listeners = Listeners(folder.path)
     port = listeners.distribution_port
     plan = Plan(folder, page_port=0, link_port=0, distribution_port=port, users={})
-    child = node.prepare(plan, found)
+    process = node.prepare(plan, found)
     (folder.ejabberd / "ejabberd.yml").write_text(listeners.ejabberd_yml())
-    LASTING.callback(child.stop)
-    _start(child)
-    return PrivateEjabberd(listeners, child, folder.ejabberdctl)
+    LASTING.callback(process.stop)
+    _start(process)
+    return PrivateEjabberd(listeners, process, folder.ejabberdctl)
 
 
-def _start(child: Child) -> None:
+def _start(process: Process) -> None:
+    process.start()
     try:
-        Supervisor([child], say=lambda _: None).start()
-    except ChildFailed as failed:
-        raise AssertionError(f"{failed}\n{child.log.read_text()}") from None
+        process.wait_until_ready()
+    except ProcessFailed as failed:
+        raise AssertionError(f"{failed}\n{process.log and process.log.read_text()}") from None

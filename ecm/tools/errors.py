@@ -1,9 +1,9 @@
-"""What may go wrong and is no defect: said in one line, with exit status 1."""
+"""Errors that are no defect: reported in one line, with exit status 1."""
 
 
-class DemoError(Exception):
-    """The demo cannot go on. The text says why and what to do."""
+class ToolError(Exception):
+    """The program cannot go on. The text says why and what to do."""
 
 
-class ChildFailed(DemoError):
-    """A process that was started has ended or does not answer. Its log is worth keeping."""
+class ProcessFailed(ToolError):
+    """A child process exited or does not answer. Its log is worth keeping."""

@@ -4,7 +4,7 @@ import random
 import socket
 from contextlib import suppress
 
-from ecm.tools.errors import DemoError
+from ecm.tools.errors import ToolError
 
 HOST = "127.0.0.1"
 
@@ -23,7 +23,7 @@ def page_port(wanted: int) -> int:
     try:
         _listen(wanted)
     except OSError as error:
-        raise DemoError(
+        raise ToolError(
             f"cannot listen on port {wanted} ({error.strerror}): choose another with --http PORT"
         ) from error
     return wanted

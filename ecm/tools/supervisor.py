@@ -1,72 +1,81 @@
-"""Starts the processes in order, starts again what dies, and stops them in reverse order."""
+"""Starts processes in order, restarts those that exit, and stops them in reverse order."""
 
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 
-import attrs
+from ecm.tools.process import POLL_INTERVAL, Process
 
-from ecm.tools.backoff import Backoff
-from ecm.tools.errors import ChildFailed
-from ecm.tools.process import Child
-
-_START_PATIENCE = 60.0  # seconds; a start takes about three
-_POLL_PAUSE = 0.05  # seconds
+_MAX_DELAY = 30.0  # seconds between two restarts of what keeps exiting
+_MIN_UPTIME = 60.0  # seconds; a process that ran that long had no trouble starting
 
 
-@attrs.define
+@dataclass
+class Backoff:
+    """Restart delays of one process: none, 1 second, 2, 4 …; none again after a long run."""
+
+    _delay: float = 0.0  # seconds
+
+    def next_delay(self, uptime: float) -> float:
+        """The delay in seconds before the restart of a process that ran ``uptime`` seconds."""
+        if uptime >= _MIN_UPTIME:
+            self._delay = 0.0
+        delay, self._delay = self._delay, min(max(1.0, 2 * self._delay), _MAX_DELAY)
+        return delay
+
+
+@dataclass
 class Supervisor:
-    """The children in the order of their start."""
+    """The processes, in the order of their start."""
 
-    children: Sequence[Child]
+    processes: Sequence[Process]
     say: Callable[[str], None]  # is given the lines for the user
 
     def start(self) -> None:
-        """Start all. Raises ChildFailed if one ends or is not ready in time."""
-        for child in self.children:
-            self.say(f"starting {child.name}")
-            child.start()
-            self._wait_for(child)
+        """Start all. Raises ProcessFailed if one exits or is not ready in time."""
+        for process in self.processes:
+            self.say(f"starting {process.name}")
+            process.start()
+            process.wait_until(partial(self._is_ready, process))
 
-    def _wait_for(self, child: Child) -> None:
-        deadline = time.monotonic() + _START_PATIENCE
-        while not child.is_ready():
-            if ended := self._ended():
-                raise ChildFailed(f"{ended.name} {ended.ending()}: see {ended.log}")
-            if time.monotonic() > deadline:
-                raise ChildFailed(f"{child.name} does not answer: see {child.log}")
-            time.sleep(_POLL_PAUSE)
+    def _is_ready(self, process: Process) -> bool:
+        """Raises ProcessFailed if any has exited meanwhile."""
+        for each in self.processes:
+            each.check()
+        return process.is_ready()
 
-    def restarts(self) -> Iterator[Child]:
-        """Start again what ends by itself, for ever. Yields it when all are ready again."""
-        backoffs = [Backoff() for _ in self.children]
+    def restarts(self) -> Iterator[Process]:
+        """Restart each process that exits, for ever. Yields it once all are ready again."""
+        backoffs = [Backoff() for _ in self.processes]
         while True:
-            child = self._wait_for_an_end()
-            pause = backoffs[self.children.index(child)].next_pause(child.seconds_since_start())
-            self.say(f"{child.name} {child.ending()}: starting it again")
-            time.sleep(pause)
-            child.start()
+            process = self._wait_for_exit()
+            delay = backoffs[self.processes.index(process)].next_delay(process.uptime())
+            self.say(f"{process.name} {process.ending()}: restarting it")
+            time.sleep(delay)
+            process.start()
             if self._wait_for_all():
-                yield child
+                yield process
 
-    def _wait_for_an_end(self) -> Child:
-        while (child := self._ended()) is None:
-            # Comes back when any process of ours has ended, and leaves its status to be read.
+    def _wait_for_exit(self) -> Process:
+        while (process := self._exited()) is None:
+            # Returns when any child process has exited, and leaves its status to be read.
             os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
-        return child
+        return process
 
     def _wait_for_all(self) -> bool:
-        """Wait for it. False as soon as one has ended again."""
-        while self._ended() is None:
-            if all(child.is_ready() for child in self.children):
+        """Wait until all are ready. False as soon as one has exited again."""
+        while self._exited() is None:
+            if all(process.is_ready() for process in self.processes):
                 return True
-            time.sleep(_POLL_PAUSE)
+            time.sleep(POLL_INTERVAL)
         return False
 
-    def _ended(self) -> Child | None:
-        return next((child for child in self.children if child.ending()), None)
+    def _exited(self) -> Process | None:
+        return next((process for process in self.processes if process.ending()), None)
 
     def stop(self) -> None:
         """Stop what runs, the last started first."""
-        for child in reversed(self.children):
-            child.stop()
+        for process in reversed(self.processes):
+            process.stop()

@@ -18,7 +18,7 @@ from typing import Any
 import attrs
 
 from ecm.tools.ejabberd import debian, mod_ecm_build
-from ecm.tools.errors import DemoError
+from ecm.tools.errors import ToolError
 from testkit.servers.process import CHECKOUT, Process, free_port
 
 ERLANG = CHECKOUT / "bench" / "erlang"
@@ -122,7 +122,7 @@ def compiled(folder: Path, mod_ecm: Path | None) -> list[Path]:
             mod_ecm = folder / "mod_ecm"
             mod_ecm.mkdir()
             mod_ecm_build.compile_into(mod_ecm, found)
-    except DemoError as error:
+    except ToolError as error:
         raise SystemExit(str(error)) from None
     environment = os.environ | {"ERL_LIBS": str(found.erlang_libraries)}
     sources = [str(path) for path in ERLANG.glob("*.erl")]

@@ -7,15 +7,15 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import attrs
+from ecm.tools.demo.child import Child
+from ecm.tools.demo.ports import free_port
+from ecm.tools.demo.supervisor import Supervisor
 from twisted.internet.utils import getProcessOutputAndValue
 from twisted.trial.unittest import TestCase
 
 from ecm.tools.demo import debian, ejabberd
-from ecm.tools.demo.child import Child
 from ecm.tools.demo.folder import Folder, work_folder
 from ecm.tools.demo.plan import DOMAIN, Plan
-from ecm.tools.demo.ports import free_port
-from ecm.tools.demo.supervisor import Supervisor
 from testkit.erlang_shell import ErlangShell, Node
 from testkit.link_peer import LinkSpeaker
 from testkit.link_user import LinkUser, accounts

@@ -6,7 +6,7 @@ from unittest.mock import patch
 
 from twisted.trial.unittest import TestCase
 
-from ecm.tools.errors import DemoError
+from ecm.tools.errors import ToolError
 from ecm.tools.ports import HOST, free_port, page_port
 
 
@@ -44,5 +44,5 @@ class PortsTest(TestCase):
         self.assertGreaterEqual(page_port(0), 20000)
 
     def test_busy_page_port_names_the_port_and_the_option(self) -> None:
-        with self.assertRaisesRegex(DemoError, f"{self.busy}.*in use.*--http"):
+        with self.assertRaisesRegex(ToolError, f"{self.busy}.*in use.*--http"):
             page_port(self.busy)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import attrs
 
-from ecm.tools.errors import ChildFailed, DemoError
+from ecm.tools.errors import ProcessFailed, ToolError
 
 # In the node's home.
 LINK_SECRET = "link.secret"
@@ -71,7 +71,7 @@ def _temporary_path() -> Iterator[Path]:
     worth_keeping = False
     try:
         yield path
-    except ChildFailed:
+    except ProcessFailed:
         worth_keeping = True
         raise
     finally:
@@ -85,7 +85,7 @@ def _locked(path: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise DemoError(f"{path} is in use by another ecm-demo") from None
+            raise ToolError(f"{path} is in use by another ecm-demo") from None
         yield
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from ecm.tools.demo import probe
 from ecm.tools.demo.plan import Plan
 from ecm.tools.ports import HOST
-from ecm.tools.process import Child
+from ecm.tools.process import Process
 
 
-def prepare(plan: Plan) -> Child:
+def prepare(plan: Plan) -> Process:
     """ECM, ready to be started: the page in front, mod_ecm behind it."""
-    return Child(
+    return Process(
         name="ECM",
         command=[
             str(Path(sys.executable).with_name("twistd")),

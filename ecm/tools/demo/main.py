@@ -1,10 +1,10 @@
 """``ecm-demo``: the order of the steps."""
 
 import os
-import sys
 from collections.abc import Sequence
 
 from ecm.tools import ports
+from ecm.tools.cli import fail, ignore_signals, interrupt_on_signals
 from ecm.tools.demo import front, ready_file, site
 from ecm.tools.demo.command_line import hide
 from ecm.tools.demo.console import greet, say
@@ -12,8 +12,7 @@ from ecm.tools.demo.folder import Folder, work_folder
 from ecm.tools.demo.options import Options, parse, written
 from ecm.tools.demo.plan import Plan
 from ecm.tools.ejabberd import debian, mod_ecm_build, node
-from ecm.tools.errors import DemoError
-from ecm.tools.interrupts import ignore_signals, raise_on_signals
+from ecm.tools.errors import ToolError
 from ecm.tools.supervisor import Supervisor
 
 
@@ -22,15 +21,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
     _hide_passwords(options)
     os.umask(0o077)  # for all that is written, by its children, too
-    raise_on_signals()
+    interrupt_on_signals()
     try:
         with work_folder(options.folder) as folder, ready_file.kept(options.ready_file):
             _run(options, folder)
     except KeyboardInterrupt:
-        return 0
-    except (DemoError, OSError) as error:
-        print(f"ecm-demo: {error}", file=sys.stderr)
-    return 1
+        pass
+    except (ToolError, OSError) as error:
+        return fail("ecm-demo", error)
+    return 0
 
 
 def _hide_passwords(options: Options) -> None:
@@ -55,9 +54,9 @@ def _run(options: Options, folder: Folder) -> None:
         supervisor.start()
         ready_file.write(options.ready_file, plan, ecm.pid, ejabberd.pid)
         greet(plan)
-        for child in supervisor.restarts():
+        for process in supervisor.restarts():
             ready_file.write(options.ready_file, plan, ecm.pid, ejabberd.pid)
-            say(f"{child.name} is up again")
+            say(f"{process.name} is up again")
     finally:
         ignore_signals()
         say("stopping")

@@ -4,9 +4,10 @@ import argparse
 import string
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn
 
 import attrs
+
+from ecm.tools.cli import Parser, whole_number
 
 # A localpart (RFC 7622, section 3.3) may hold more than ASCII; but these characters every client
 # and server takes as they are, whatever it does to prepare a name. ":" and "," part the users.
@@ -27,21 +28,14 @@ class Options:
     ready_file: Path | None
 
 
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, without the usage."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}\n")
-
-
 def parse(arguments: Sequence[str] | None = None) -> Options:
     """Read the command line; on a mistake say it and exit with status 2."""
     found = _parser().parse_args(arguments)
     return Options(found.dir, found.http, found.users, found.ready_file)
 
 
-def _parser() -> _Parser:
-    parser = _Parser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="ecm-demo",
         description="Start ECM, a private ejabberd behind it and a chat page. Ctrl-C stops all.",
     )
@@ -52,7 +46,7 @@ def _parser() -> _Parser:
     )
     parser.add_argument(
         "--http",
-        type=_port,
+        type=whole_number(0, 65535),
         default=5280,
         metavar="PORT",
         help="the port of the page, 0 for any that is free (default: %(default)s)",
@@ -77,12 +71,6 @@ def _path(text: str) -> Path:
     if not text:
         raise argparse.ArgumentTypeError("a path is missing")
     return Path(text).absolute()
-
-
-def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= 65535):
-        raise argparse.ArgumentTypeError(f"{text!r} is no port: 0 to 65535")
-    return int(text)
 
 
 def parse_users(text: str) -> dict[str, str]:

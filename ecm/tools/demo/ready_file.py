@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ecm.tools import private
 from ecm.tools.demo.plan import DOMAIN, Plan
-from ecm.tools.errors import DemoError
+from ecm.tools.errors import ToolError
 
 
 @contextmanager
@@ -17,7 +17,7 @@ def kept(path: Path | None) -> Iterator[None]:
         yield
         return
     if not path.parent.is_dir():
-        raise DemoError(f"{path.parent} is no folder: the ready file cannot be there")
+        raise ToolError(f"{path.parent} is no folder: the ready file cannot be there")
     path.unlink(missing_ok=True)
     try:
         yield

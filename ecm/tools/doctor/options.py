@@ -1,11 +1,11 @@
 """The command line of ``ecm-doctor``."""
 
-import argparse
-from collections.abc import Callable, Sequence
-from typing import Final, NoReturn
+from collections.abc import Sequence
+from typing import Final
 
 import attrs
 
+from ecm.tools.cli import Parser, whole_number
 from ecm.tools.doctor.diagnosis import MAX_USERS
 from ecm.tools.doctor.plan import Wish
 
@@ -33,30 +33,23 @@ class Options:
     json: bool
 
 
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, without the usage."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}\n")
-
-
 def parse(arguments: Sequence[str] | None = None) -> Options:
     """Read the command line; on a mistake say it and exit with status 2."""
     found = _parser().parse_args(arguments)
     return Options(found.users, Wish(found.connections, found.workers), found.json)
 
 
-def _parser() -> _Parser:
-    parser = _Parser(prog="ecm-doctor", description=_DESCRIPTION, epilog=_EPILOG)
+def _parser() -> Parser:
+    parser = Parser(prog="ecm-doctor", description=_DESCRIPTION, epilog=_EPILOG)
     parser.add_argument(
         "--users",
-        type=_number_to(MAX_USERS),
+        type=whole_number(1, MAX_USERS),
         metavar="N",
         help="users who shall be online at once (default: the most that fit)",
     )
     parser.add_argument(
         "--connections",
-        type=_number_to(_MAX_CONNECTIONS),
+        type=whole_number(1, _MAX_CONNECTIONS),
         default=1,
         metavar="N",
         help="of each user; a browser has one while nothing is said, and two in a chat"
@@ -75,14 +68,4 @@ def _parser() -> _Parser:
 
 
 def _workers(text: str) -> int | None:
-    return None if text == "auto" else _number_to(_MAX_WORKERS)(text)
-
-
-def _number_to(greatest: int) -> Callable[[str], int]:
-    def parse_number(text: str) -> int:
-        number = int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else 0
-        if not 1 <= number <= greatest:
-            raise argparse.ArgumentTypeError(f"{text!r}: give a number from 1 to {greatest}")
-        return number
-
-    return parse_number
+    return None if text == "auto" else whole_number(1, _MAX_WORKERS)(text)

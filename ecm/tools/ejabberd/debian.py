@@ -5,7 +5,7 @@ from pathlib import Path
 
 import attrs
 
-from ecm.tools.errors import DemoError
+from ecm.tools.errors import ToolError
 
 _PROGRAMS = ("erl", "erlc", "setpriv")
 _PACKAGES = "ejabberd erlang-base libjs-strophe"
@@ -20,7 +20,7 @@ class Debian:
 
 
 def find() -> Debian:
-    """Find everything. Raises DemoError on the first thing that is missing."""
+    """Find everything. Raises ToolError on the first thing that is missing."""
     for program in _PROGRAMS:
         if not shutil.which(program):
             raise _missing(program)
@@ -36,7 +36,7 @@ def _only(what: str, pattern: str) -> Path:
     raise _missing(what)
 
 
-def _missing(what: str) -> DemoError:
-    return DemoError(
+def _missing(what: str) -> ToolError:
+    return ToolError(
         f"{what} is missing; as root: apt-get install --no-install-recommends {_PACKAGES}"
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 import ecm
 from ecm.tools.ejabberd import debian
 from ecm.tools.ejabberd.debian import Debian
-from ecm.tools.errors import DemoError
+from ecm.tools.errors import ToolError
 
 _DISTRIBUTION = "megaphone-ecm"
 _SPEC = "mod_ecm.spec"  # beside it is src/
@@ -21,12 +21,12 @@ _SPEC = "mod_ecm.spec"  # beside it is src/
 def sources() -> list[Path]:
     """The Erlang modules: of the checkout that this code is from, else the ones installed with it.
 
-    Raises DemoError if there are neither.
+    Raises ToolError if there are neither.
     """
     for folder in (_in_checkout(), _installed()):
         if folder is not None and (folder / _SPEC).exists():
             return sorted((folder / "src").glob("*.erl"))
-    raise DemoError(f"the sources of mod_ecm are missing: install {_DISTRIBUTION} again")
+    raise ToolError(f"the sources of mod_ecm are missing: install {_DISTRIBUTION} again")
 
 
 def _in_checkout() -> Path:
@@ -43,7 +43,7 @@ def _installed() -> Path | None:
 
 
 def compile_into(folder: Path, found: Debian) -> None:
-    """Compile them. Raises DemoError with what the compiler said."""
+    """Compile them. Raises ToolError with what the compiler said."""
     erlc = subprocess.run(
         ["erlc", "+debug_info", "-o", str(folder), *map(str, sources())],
         env=os.environ | {"ERL_LIBS": str(found.erlang_libraries)},
@@ -53,7 +53,7 @@ def compile_into(folder: Path, found: Debian) -> None:
         text=True,
     )
     if erlc.returncode != 0:
-        raise DemoError(f"mod_ecm does not compile:\n{erlc.stdout.rstrip()}")
+        raise ToolError(f"mod_ecm does not compile:\n{erlc.stdout.rstrip()}")
 
 
 if __name__ == "__main__":
@@ -61,5 +61,5 @@ if __name__ == "__main__":
     out.mkdir(parents=True, exist_ok=True)
     try:
         compile_into(out, debian.find())
-    except DemoError as error:
+    except ToolError as error:
         sys.exit(str(error))

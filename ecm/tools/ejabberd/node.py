@@ -16,7 +16,7 @@ from ecm.tools import private
 from ecm.tools.demo.plan import DOMAIN, Plan
 from ecm.tools.ejabberd.config import ejabberd_yml
 from ecm.tools.ejabberd.debian import Debian
-from ecm.tools.process import Child
+from ecm.tools.process import Process
 
 # Always the same, for the database belongs to the node of this name. With an address for a host,
 # nothing has to be resolved.
@@ -47,7 +47,7 @@ exec erl -name "ctl-$$@127.0.0.1" -erl_epmd_port {port} -start_epmd false -dist_
 """
 
 
-def prepare(plan: Plan, found: Debian) -> Child:
+def prepare(plan: Plan, found: Debian) -> Process:
     """Write all that the node needs. The answer is the node, ready to be started."""
     home = plan.folder.ejabberd
     private.write(home / "ejabberd.yml", ejabberd_yml(plan.link_port))
@@ -56,7 +56,7 @@ def prepare(plan: Plan, found: Debian) -> Child:
     private.write_once(home / ".erlang.cookie", secrets.token_hex(16))
     private.write_once(plan.folder.link_secret, secrets.token_hex(32))
     _write_ejabberdctl(plan, found)
-    return Child(
+    return Process(
         name="ejabberd",
         command=_command(plan),
         log=plan.folder.logs / "ejabberd.console.log",

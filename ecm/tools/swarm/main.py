@@ -10,6 +10,7 @@ from twisted.internet import reactor as installed
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+from ecm.tools.cli import fail
 from ecm.tools.swarm import report
 from ecm.tools.swarm.options import Options, parse
 from ecm.tools.swarm.phases import Course
@@ -27,8 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{_summary(result)}\nwritten: {json_file}")
         _draw(result, Path(f"{options.output}.png"))
     except OSError as error:
-        print(f"ecm-swarm: {error}", file=sys.stderr)
-        return 1
+        return fail("ecm-swarm", error)
     return 0 if result["ok"] else 1
 
 

@@ -4,12 +4,12 @@ import argparse
 import math
 import re
 import resource
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn, TypeVar
 
 import attrs
 
+from ecm.tools.cli import Parser, argument, whole_number
 from ecm.tools.swarm import addresses
 from ecm.tools.swarm.accounts import Accounts
 from ecm.tools.swarm.addresses import CONNECTIONS_PER_SOURCE, Target
@@ -17,8 +17,6 @@ from ecm.tools.swarm.addresses import CONNECTIONS_PER_SOURCE, Target
 # Files of a worker that are no connections of users who are online: its pipes, and the second
 # connections of those who send something or leave.
 _SPARE_FILES = 64
-
-T = TypeVar("T")
 
 _MAX_USERS = 100_000_000
 _DAY = 86_400
@@ -54,13 +52,6 @@ class Options:
     @property
     def talks(self) -> bool:
         return self.message_rate != 0 or self.poll_rate != 0
-
-
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, without the usage."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}\n")
 
 
 def parse(arguments: Sequence[str] | None = None) -> Options:
@@ -137,8 +128,8 @@ def _loopback(number: int) -> str:
     return f"127.1.{number // 256}.{number % 256}"
 
 
-def _parser() -> _Parser:
-    parser = _Parser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="ecm-swarm",
         description="Bring many BOSH users to a server, and write down how it does. Ctrl-C lets"
         " them leave; a second one ends it at once.",
@@ -146,7 +137,7 @@ def _parser() -> _Parser:
         " in the options. docs/swarm.md has more.",
     )
     add = parser.add_argument
-    add("url", type=_kind(addresses.target), metavar="URL", help="http://HOST:PORT/PATH of BOSH")
+    add("url", type=argument(addresses.target), metavar="URL", help="http://HOST:PORT/PATH of BOSH")
     add("--target-is-mine", action="store_true", help="the URL may be that of another machine")
     add("--domain", type=_domain, default="localhost", help="of XMPP (default: %(default)s)")
     _add_users(parser)
@@ -164,7 +155,7 @@ def _parser() -> _Parser:
 
 def _add_users(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("users").add_argument
-    add("--users", type=_whole(1, _MAX_USERS), default=100, metavar="N", help="default: 100")
+    add("--users", type=whole_number(1, _MAX_USERS), default=100, metavar="N", help="default: 100")
     add(
         "--accounts",
         type=_accounts,
@@ -172,11 +163,11 @@ def _add_users(parser: argparse.ArgumentParser) -> None:
         metavar="NAME:PASSWORD",
         help="with {} for the user's number, {06} for one of six digits (default: %(default)s)",
     )
-    add("--first", type=_whole(0, 10**12), default=0, metavar="N", help="their first number")
+    add("--first", type=whole_number(0, 10**12), default=0, metavar="N", help="their first number")
     add("--anonymous", action="store_true", help="log in with SASL ANONYMOUS, without accounts")
     add(
         "--sources",
-        type=_kind(addresses.sources),
+        type=argument(addresses.sources),
         default=[],
         metavar="ADDRESSES",
         help="addresses to come from: 127.1.0.1-127.1.0.110, 127.1.0.0/25, one, or several with"
@@ -184,7 +175,7 @@ def _add_users(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--processes",
-        type=_whole(1, 1000),
+        type=whole_number(1, 1000),
         metavar="N",
         help="default: as few as open files allow",
     )
@@ -192,17 +183,17 @@ def _add_users(parser: argparse.ArgumentParser) -> None:
 
 def _add_requests(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("requests").add_argument
-    add("--wait", type=_whole(1, 3600), default=60, metavar="S", help="of BOSH (default: 60)")
+    add("--wait", type=whole_number(1, 3600), default=60, metavar="S", help="of BOSH (default: 60)")
     add(
         "--hold",
-        type=_whole(1, 2),
+        type=whole_number(1, 2),
         default=1,
         metavar="N",
         help="of BOSH, to ask for; where more than 1 is granted, a login fails (default: 1)",
     )
     add(
         "--connections",
-        type=_whole(1, 2),
+        type=whole_number(1, 2),
         default=1,
         metavar="N",
         help="that a user keeps; with 1, a second one is opened to send something, and then the"
@@ -210,7 +201,7 @@ def _add_requests(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--patience",
-        type=_whole(1, _DAY),
+        type=whole_number(1, _DAY),
         default=60,
         metavar="S",
         help="for a login, for an answer beyond --wait, and for messages at the end (default: 60)",
@@ -228,7 +219,7 @@ def _add_course(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--at-once",
-        type=_whole(1, 5000),
+        type=whole_number(1, 5000),
         default=32,
         metavar="N",
         help="users of a process who log in, send or leave at the same time (default: 32)",
@@ -241,30 +232,13 @@ def _add_course(parser: argparse.ArgumentParser) -> None:
         help="for which they are online behind it, and send what is asked for (default: 60)",
     )
     add("--message-rate", type=_rate, default=0.0, metavar="N", help="a second, or max; default: 0")
-    add("--messages", type=_whole(1, 10**12), metavar="N", help="instead of --duration: so many")
+    add(
+        "--messages",
+        type=whole_number(1, 10**12),
+        metavar="N",
+        help="instead of --duration: so many",
+    )
     add("--poll-rate", type=_rate, default=0.0, metavar="N", help="a second, or max; default: 0")
-
-
-def _kind(parse_text: Callable[[str], T]) -> Callable[[str], T]:
-    """Let argparse say what a ValueError says."""
-
-    def parsed(text: str) -> T:
-        try:
-            return parse_text(text)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
-
-    return parsed
-
-
-def _whole(least: int, greatest: int) -> Callable[[str], int]:
-    def parsed(text: str) -> int:
-        number = int(text) if re.fullmatch("[0-9]{1,15}", text) else -1
-        if not least <= number <= greatest:
-            raise argparse.ArgumentTypeError(f"{text!r}: give from {least} to {greatest}")
-        return number
-
-    return parsed
 
 
 def _seconds(text: str) -> float:
@@ -289,5 +263,5 @@ def _domain(text: str) -> str:
 
 
 def _accounts(text: str) -> str:
-    _kind(Accounts)(text)
+    argument(Accounts)(text)
     return text

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from twisted.trial.unittest import TestCase
 
 from ecm.tools.demo.folder import work_folder
-from ecm.tools.errors import ChildFailed, DemoError
+from ecm.tools.errors import ProcessFailed, ToolError
 
 
 class TemporaryFolderTest(TestCase):
@@ -22,9 +22,9 @@ class TemporaryFolderTest(TestCase):
         self.assertFalse(folder.path.exists())
 
     def test_stays_when_its_logs_tell_why_a_child_failed(self) -> None:
-        with self.assertRaises(ChildFailed), work_folder(None) as folder:
+        with self.assertRaises(ProcessFailed), work_folder(None) as folder:
             self.addCleanup(shutil.rmtree, folder.path)
-            raise ChildFailed("ECM ended with status 1")
+            raise ProcessFailed("ECM exited with status 1")
         self.assertTrue(folder.logs.exists())
 
 
@@ -41,7 +41,7 @@ class KeptFolderTest(TestCase):
     def test_belongs_to_one_demo_at_a_time(self) -> None:
         with (
             work_folder(self.path),
-            self.assertRaisesRegex(DemoError, "in use"),
+            self.assertRaisesRegex(ToolError, "in use"),
             work_folder(self.path),
         ):
             self.fail("a second demo got the folder")

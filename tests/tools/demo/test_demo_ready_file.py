@@ -9,7 +9,7 @@ from twisted.trial.unittest import TestCase
 from ecm.tools.demo import ready_file
 from ecm.tools.demo.folder import Folder
 from ecm.tools.demo.plan import Plan
-from ecm.tools.errors import DemoError
+from ecm.tools.errors import ToolError
 
 _PLAN = Plan(Folder(Path("/demo")), 25280, 25290, 25369, {"alice": "secret"})
 
@@ -51,7 +51,7 @@ class ReadyFileTest(TestCase):
 
     def test_no_folder_for_it(self) -> None:
         with (
-            self.assertRaisesRegex(DemoError, "no folder"),
+            self.assertRaisesRegex(ToolError, "no folder"),
             ready_file.kept(self.folder / "missing" / "ready.json"),
         ):
             self.fail("went on without a folder")

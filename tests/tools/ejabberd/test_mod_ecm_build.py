@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 from twisted.trial.unittest import TestCase
 
 from ecm.tools.ejabberd import debian, mod_ecm_build
-from ecm.tools.errors import DemoError
+from ecm.tools.errors import ToolError
 from testkit.paths import CHECKOUT
 
 
@@ -18,7 +18,7 @@ class SourcesTest(TestCase):
     def test_neither_in_a_checkout_nor_installed(self) -> None:
         self.patch(mod_ecm_build, "_in_checkout", lambda: Path("/missing"))
         self.patch(mod_ecm_build, "_DISTRIBUTION", "megaphone-of-another-name")
-        self.assertRaisesRegex(DemoError, "install .* again", mod_ecm_build.sources)
+        self.assertRaisesRegex(ToolError, "install .* again", mod_ecm_build.sources)
 
 
 class CompileTest(TestCase):
@@ -34,5 +34,5 @@ class CompileTest(TestCase):
 
     def test_what_the_compiler_says_is_shown(self) -> None:
         self.source.write_text("-module(small).\nf() -> Unknown.\n")
-        with self.assertRaisesRegex(DemoError, "small.erl:2:.*'Unknown' is unbound"):
+        with self.assertRaisesRegex(ToolError, "small.erl:2:.*'Unknown' is unbound"):
             mod_ecm_build.compile_into(self.folder, debian.find())

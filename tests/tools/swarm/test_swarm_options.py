@@ -39,10 +39,10 @@ class OptionTests(TestCase):
         for arguments, text in (
             ([], "URL"),
             (["ftp://127.0.0.1/"], "give the URL of a BOSH server"),
-            ([URL, "--users", "0"], "give from 1"),
+            ([URL, "--users", "0"], "number from 1"),
             ([URL, "--rate", "-1"], "--rate"),
             ([URL, "--rate", "1e9"], "a number a second, or max"),
-            ([URL, "--wait", "x"], "give from 1 to 3600"),
+            ([URL, "--wait", "x"], "number from 1 to 3600"),
             ([URL, "--accounts", "user:secret"], "{} for the number"),
             ([URL, "--sources", "127.0.0.2-127.0.0.1"], "the least first"),
             ([URL, "--messages", "10"], "--messages needs --message-rate"),
