@@ -14,7 +14,7 @@ from ecm import __version__, memory, open_files
 from ecm.config.command_line import Options
 from ecm.errors import StartupError
 from ecm.frontend.proxied import ProxiedFactory
-from ecm.net.ports import ClientEndpoint
+from ecm.net.send_buffer import ClientEndpoint
 from ecm.server import Instance
 from ecm.settings import EcmSettings
 from ecm.shutdown import hurried_by_signals

@@ -9,7 +9,7 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
 from ecm.frontend.budget import Budget
-from ecm.net.taking import Taking
+from ecm.net.ack_timeout import Taking
 from ecm.net.transport import IStreamTransport, below_tls, close
 
 

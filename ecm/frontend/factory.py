@@ -19,9 +19,9 @@ from ecm.frontend.rejected import RefusedClient
 from ecm.frontend.settings import FrontendSettings
 from ecm.http.head_cache import KnownHeads
 from ecm.limits import HALF_CLOSE_TIMEOUT, MAX_REJECTED, MIN_IDLE
+from ecm.net.ack_timeout import Taking
 from ecm.net.batch import Sockets
 from ecm.net.clock import Clock
-from ecm.net.taking import Taking
 from ecm.upstream.table import ConnectionTable
 
 _log = Logger()

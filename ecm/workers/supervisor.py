@@ -15,7 +15,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ecm.errors import StartupError
-from ecm.net.ports import ClientEndpoint
+from ecm.net.send_buffer import ClientEndpoint
 from ecm.settings import EcmSettings
 from ecm.shutdown import hurried_by_signals
 from ecm.workers.acceptor import Acceptor

@@ -10,9 +10,9 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from ecm import limits
-from ecm.net import taking
-from ecm.net.ports import ClientEndpoint
-from ecm.net.taking import Taking
+from ecm.net import ack_timeout
+from ecm.net.ack_timeout import Taking
+from ecm.net.send_buffer import ClientEndpoint
 from ecm.net.transport import kernel_queue
 from ecm.service import OneProcess
 from ecm.workers.supervisor import Workers
@@ -38,7 +38,7 @@ class Taker:
 
 class TakingTests(TestCase):
     def setUp(self) -> None:
-        self.patch(taking, "kernel_queue", lambda taker: taker.queue)
+        self.patch(ack_timeout, "kernel_queue", lambda taker: taker.queue)
         self.taking = Taking(TIME)
         self.taker = Taker()
         self.now = 0
@@ -92,7 +92,7 @@ class ConnectionTests(TestCase):
     """Of which connections it is looked at: those on which some bytes were sent."""
 
     def setUp(self) -> None:
-        self.patch(taking, "kernel_queue", lambda transport: (1, 1))
+        self.patch(ack_timeout, "kernel_queue", lambda transport: (1, 1))
         self.ecm = Joined(max_connections=1)
         self.client = self.ecm.client()
 
