@@ -11,8 +11,8 @@ from twisted.logger import Logger
 from ecm.frontend.factory import ClientFactory
 from ecm.frontend.pages import Pages
 from ecm.limits import CLOSE_TIMEOUT
-from ecm.net.batch import Sockets
-from ecm.net.clock import Clock
+from ecm.net.batch import BatchedIO
+from ecm.net.clock import CoarseClock
 from ecm.settings import EcmSettings
 from ecm.upstream.connector import LinkFactory, link_service
 from ecm.upstream.table import ConnectionTable
@@ -27,23 +27,21 @@ class Instance:
         self._reactor = reactor
         self._drain_timeout = settings.drain_timeout
         self._hurry: Deferred[None] = Deferred()
-        self.clock = Clock(reactor, time.time)
+        self.clock = CoarseClock(reactor, time.time)
         # A random start, so that an answer meant for an earlier ECM finds nobody here. Erlang has
         # integers of up to 59 bits in one word.
         first_id = 1 + secrets.randbelow(2**58)
         self._table = ConnectionTable(first_id, settings.queue_timeout, self.clock.now)
         self.clock.listen(self._table.tick)
         pages = _pages(settings.www)
-        self._sockets = Sockets(reactor)
-        self.clients = ClientFactory(
-            self._table, self.clock, settings.clients, pages, self._sockets
-        )
-        links = LinkFactory(self._table, self.clock, settings.link, self._sockets)
+        self._batch = BatchedIO(reactor)
+        self.clients = ClientFactory(self._table, self.clock, settings.clients, pages, self._batch)
+        links = LinkFactory(self._table, self.clock, settings.link, self._batch)
         endpoint = clientFromString(reactor, settings.upstream)
         self._link = link_service(endpoint, settings.upstream, links, reactor)
 
     def start(self) -> None:
-        self._sockets.start()
+        self._batch.start()
         self._link.startService()
         self.clock.start()
 
@@ -56,7 +54,7 @@ class Instance:
         await self._wait_for(stopped, seconds=CLOSE_TIMEOUT)
         self._table.abort_link()  # if ejabberd takes nothing any more
         await stopped
-        self._sockets.stop()
+        self._batch.stop()
 
     def hurry(self) -> None:
         """Wait no more for what is in flight."""

@@ -14,7 +14,7 @@ from ecm import __version__, memory, open_files
 from ecm.config.command_line import Options
 from ecm.errors import StartupError
 from ecm.frontend.proxied import ProxiedFactory
-from ecm.net.send_buffer import ClientEndpoint
+from ecm.net.send_buffer import BoundedSendBuffer
 from ecm.server import Instance
 from ecm.settings import EcmSettings
 from ecm.shutdown import hurried_by_signals
@@ -66,7 +66,7 @@ def _listening(
 ) -> StreamServerEndpointService:
     """Return the service that listens."""
     service = listening_service(description, factory, reactor)
-    service.endpoint = ClientEndpoint(service.endpoint)
+    service.endpoint = BoundedSendBuffer(service.endpoint)
     return service
 
 

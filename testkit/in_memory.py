@@ -6,7 +6,7 @@ import attrs
 from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IPullProducer
-from twisted.internet.task import Clock as TwistedClock
+from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransportWithDisconnection
 from twisted.python.failure import Failure
 
@@ -17,7 +17,7 @@ from ecm.frontend.settings import FrontendSettings
 from ecm.http.request import RequestLimits
 from ecm.link.packet import PacketDecoder, encode
 from ecm.link.settings import LinkMode, LinkSettings
-from ecm.net.clock import Clock
+from ecm.net.clock import CoarseClock
 from ecm.upstream.connector import LinkFactory
 from ecm.upstream.protocol import LinkProtocol, LinkRefused
 from ecm.upstream.table import ConnectionTable
@@ -40,7 +40,7 @@ class Transport(StringTransportWithDisconnection):
     dataBuffer = b""
     offset = 0
 
-    def __init__(self, reactor: TwistedClock, address: str = "192.0.2.1") -> None:
+    def __init__(self, reactor: Clock, address: str = "192.0.2.1") -> None:
         super().__init__(peerAddress=IPv4Address("TCP", address, 51234))
         self._reactor = reactor
         self.stuck = False
@@ -99,7 +99,7 @@ class Transport(StringTransportWithDisconnection):
 class Client:
     """A client's connection."""
 
-    def __init__(self, protocol: Connection, reactor: TwistedClock, address: str) -> None:
+    def __init__(self, protocol: Connection, reactor: Clock, address: str) -> None:
         self._reactor = reactor
         self.transport = Transport(reactor, address)
         self.protocol = protocol
@@ -157,8 +157,8 @@ class Joined:
         link: LinkSettings = PLAIN,
         **limits: int,
     ) -> None:
-        self.reactor = TwistedClock()
-        self.clock = Clock(self.reactor, self.reactor.seconds)
+        self.reactor = Clock()
+        self.clock = CoarseClock(self.reactor, self.reactor.seconds)
         self.clock.start()
         self.table = ConnectionTable(FIRST_ID, QUEUE_TIMEOUT if linked else 0)
         self.clock.listen(self.table.tick)

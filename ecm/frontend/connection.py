@@ -9,8 +9,8 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
 from ecm.frontend.budget import Budget
-from ecm.net.ack_timeout import Taking
-from ecm.net.transport import IStreamTransport, below_tls, close
+from ecm.net.ack_timeout import AckTimeout
+from ecm.net.transport import IStreamTransport, close_now, underlying
 
 
 class Phase:
@@ -35,7 +35,7 @@ class Connections(Interface):
 
     deadlines: dict[int, float]
     send_timeout: int
-    taking: Taking
+    ack_timeout: AckTimeout
     budget: Budget
     timed: dict["Connection", None]
 
@@ -76,7 +76,7 @@ class Connection(Protocol):
 
     def make_way(self) -> None:
         """Close at once, for another. It has to be idle: there is nothing to be sent."""
-        close(self.transport)
+        close_now(self.transport)
 
     @property
     def held(self) -> int:
@@ -113,7 +113,7 @@ class Connection(Protocol):
 
         TLS takes what it is given, and asks a pull producer for more before anything is sent.
         """
-        return below_tls(self.transport)
+        return underlying(self.transport)
 
     def _shut(self) -> None:
         """Close our end once everything is written, and wait for the client to close its own.

@@ -19,9 +19,9 @@ from ecm.frontend.rejected import RefusedClient
 from ecm.frontend.settings import FrontendSettings
 from ecm.http.head_cache import KnownHeads
 from ecm.limits import HALF_CLOSE_TIMEOUT, MAX_REJECTED, MIN_IDLE
-from ecm.net.ack_timeout import Taking
-from ecm.net.batch import Sockets
-from ecm.net.clock import Clock
+from ecm.net.ack_timeout import AckTimeout
+from ecm.net.batch import BatchedIO
+from ecm.net.clock import CoarseClock
 from ecm.upstream.table import ConnectionTable
 
 _log = Logger()
@@ -35,7 +35,7 @@ class ClientFactory(ServerFactory):
     """Makes the protocols of clients' connections, and speaks to all of them.
 
     Paths that take no BOSH go to ``pages``, or are answered 404 where that is None. The reactor
-    itself reads connections where there are no ``sockets``.
+    itself reads connections without a ``batch``.
     """
 
     noisy = False
@@ -43,12 +43,12 @@ class ClientFactory(ServerFactory):
     def __init__(
         self,
         table: ConnectionTable,
-        clock: Clock,
+        clock: CoarseClock,
         settings: FrontendSettings,
         pages: Pages | None = None,
-        sockets: Sockets | None = None,
+        batch: BatchedIO | None = None,
     ) -> None:
-        self._sockets = sockets
+        self._batch = batch
         self.table = table
         self.clock = clock
         self.settings = settings
@@ -68,7 +68,7 @@ class ClientFactory(ServerFactory):
         self.heads = KnownHeads()
         self.budget = Budget(settings.max_buffered or sys.maxsize, clock.now)
         self.send_timeout = settings.send_timeout
-        self.taking = Taking(self.send_timeout)
+        self.ack_timeout = AckTimeout(self.send_timeout)
         self.deadlines = _deadlines(settings, clock.now)
         clock.listen(self.tick)
         table.readers = self
@@ -154,8 +154,8 @@ class ClientFactory(ServerFactory):
         """A connection was made."""
         if connection not in self._refused:
             self._open[connection] = None
-            if self._sockets is not None:
-                self._sockets.adopt(connection.transport)
+            if self._batch is not None:
+                self._batch.add(connection.transport)
 
     def closed(self, connection: Connection) -> None:
         """A connection has gone."""
@@ -163,7 +163,7 @@ class ClientFactory(ServerFactory):
         self._refused.discard(connection)
         self.timed.pop(connection, None)
         self.budget.forget(connection)
-        self.taking.forget(connection)
+        self.ack_timeout.unwatch(connection)
         address = self._addresses.pop(connection, None)
         if address is not None:
             self._per_address[address] -= 1
@@ -183,7 +183,7 @@ class ClientFactory(ServerFactory):
         self.timed = {each: None for each in self.timed if each.deadline < inf}
         for connection in [each for each in self.timed if each.deadline <= now]:
             connection.expired()
-        self.taking.tick(now)
+        self.ack_timeout.tick(now)
 
     def _tell_of_budget(self, now: float) -> None:
         self.budget.now = now

@@ -27,9 +27,9 @@ from ecm.http.request import Request, RequestError, too_long
 from ecm.http.response import CLOSE, CONTINUE, KEEP, KEEP_HTTP10, not_found
 from ecm.limits import MAX_PIPELINED
 from ecm.link.message import request_line, truncated
-from ecm.net.clock import Clock
+from ecm.net.clock import CoarseClock
 from ecm.net.transport import (
-    forget_names,
+    drop_log_prefix,
     peer_of,
     unsent,
 )
@@ -44,7 +44,7 @@ class Server(Connections, Interface):
     """What a client's connection needs of the server that it is connected to."""
 
     table: ConnectionTable
-    clock: Clock
+    clock: CoarseClock
     settings: FrontendSettings
     heads: KnownHeads
     pages: Pages | None
@@ -86,7 +86,7 @@ class ClientProtocol(PageConnection):
 
     def connectionMade(self) -> None:
         super().connectionMade()
-        forget_names(self.transport)
+        drop_log_prefix(self.transport)
         if ISSLTransport.providedBy(self.transport):
             self._enter(Phase.HANDSHAKE)
         self._go_on()

@@ -44,7 +44,7 @@ class PageConnection(SendingConnection):
         """More of a page has been written, as the client has taken what was before."""
         self.deadline = self._connections.deadlines[Phase.TAKING]
         self._connections.budget.look(self)
-        self._connections.taking.watch(self)
+        self._connections.ack_timeout.watch(self)
 
     def page_done(self) -> None:
         """A page is complete."""

@@ -1,7 +1,5 @@
 """Connections that come through a proxy of bytes, which tells first whose they are."""
 
-from typing import Any
-
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import ServerFactory
 from twisted.logger import Logger
@@ -9,6 +7,7 @@ from twisted.logger import Logger
 from ecm.frontend.connection import Connection, Phase
 from ecm.frontend.factory import ClientFactory
 from ecm.http.proxy_protocol import ProxyHeader, ProxyHeaderError, parse
+from ecm.net.transport import switch_protocol
 
 _log = Logger()
 
@@ -49,9 +48,7 @@ class ProxiedProtocol(Connection):
         if client is None:
             self.transport.abortConnection()
             return
-        transport: Any = self.transport
-        transport.protocol = client
-        client.makeConnection(self.transport)
+        switch_protocol(self.transport, client)
         if rest := self._received[header.size :]:
             client.dataReceived(rest)
 

@@ -4,7 +4,7 @@ from ecm.frontend import bosh
 from ecm.frontend.connection import Connection, Connections
 from ecm.http.cors import Cors
 from ecm.http.response import CLOSE
-from ecm.net.clock import Clock
+from ecm.net.clock import CoarseClock
 
 
 class RefusedClient(Connection):
@@ -12,7 +12,7 @@ class RefusedClient(Connection):
 
     __slots__ = ("_clock", "_why")
 
-    def __init__(self, connections: Connections, clock: Clock, why: str) -> None:
+    def __init__(self, connections: Connections, clock: CoarseClock, why: str) -> None:
         super().__init__(connections)
         self._clock = clock
         self._why = why

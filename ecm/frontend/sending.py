@@ -11,7 +11,7 @@ from zope.interface import implementer
 
 from ecm.frontend.connection import Connection, Connections, Phase
 from ecm.limits import LOOK_AFTER, MAX_UNSENT, SEND_SIZE
-from ecm.net.transport import send, takes_directly, unsent
+from ecm.net.transport import has_plain_socket, send_now, unsent
 
 
 @implementer(IPullProducer)
@@ -32,7 +32,7 @@ class SendingConnection(Connection):
 
     def connectionMade(self) -> None:
         super().connectionMade()
-        self._direct = takes_directly(self.transport)
+        self._direct = has_plain_socket(self.transport)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         super().connectionLost(reason)
@@ -40,15 +40,15 @@ class SendingConnection(Connection):
 
     @property
     def idle_until(self) -> float:
-        return 0 if self in self._connections.taking else super().idle_until
+        return 0 if self in self._connections.ack_timeout else super().idle_until
 
     def _send(self, data: bytes) -> None:
         self._sent += 1 + (len(data) >> 8)
         if self._sent > LOOK_AFTER:
             self._sent = 0
-            self._connections.taking.watch(self)
+            self._connections.ack_timeout.watch(self)
         if self._direct and not self._unsent:
-            data = send(self.transport, data)
+            data = send_now(self.transport, data)
         if data:
             self.transport.write(data)
             self._await_taking(len(data))
@@ -74,7 +74,7 @@ class SendingConnection(Connection):
     def resumeProducing(self) -> None:
         if self._unsent:  # else it is the first time, which is when the producer is registered
             self._stop_waiting()
-            self._direct = takes_directly(self.transport)
+            self._direct = has_plain_socket(self.transport)
             self._all_taken()
 
     def stopProducing(self) -> None:

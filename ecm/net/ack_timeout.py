@@ -1,7 +1,7 @@
-"""Answers that the kernel holds, because the client does not take them.
+"""A timeout for bytes that the kernel has taken and the client has not acknowledged.
 
-What the kernel has taken is sent, for a transport: a client that reads nothing would have it hold
-a buffer's worth for as long as the connection lasts.
+To a transport they are sent: the kernel would hold a send buffer's worth of them for a client that
+reads nothing, for as long as the connection lasts.
 """
 
 from typing import Final, Protocol
@@ -12,43 +12,44 @@ from ecm.net.transport import IStreamTransport, kernel_queue
 _NEW: Final = (0, 0.0)
 
 
-class Taker(Protocol):
+class Watched(Protocol):
     """A connection on which much has been sent."""
 
     transport: IStreamTransport
 
 
-class Taking:
-    """Looks each second at those to whom much was sent, until they have taken all of it.
+class AckTimeout:
+    """Looks once a second at each watched connection until all is acknowledged.
 
-    A client may be sent more meanwhile: what there was at the first look has to be taken in
-    ``send_timeout`` seconds, and the same again for each SEND_SIZE bytes; then what there is then.
+    The client must acknowledge what was outstanding at the first look within ``send_timeout``
+    seconds, and the same again for each SEND_SIZE bytes of it; then what is outstanding at that
+    moment, and so on. So more may be sent meanwhile.
     """
 
     def __init__(self, send_timeout: int) -> None:
         self._send_timeout = send_timeout
-        # How many bytes each has to have taken, since its connection was made, and until when.
-        self._watched: dict[Taker, tuple[int, float]] = {}
+        # The bytes that each must have acknowledged since it was connected, and the deadline.
+        self._watched: dict[Watched, tuple[int, float]] = {}
 
-    def __contains__(self, taker: Taker) -> bool:
-        return taker in self._watched
+    def __contains__(self, connection: Watched) -> bool:
+        return connection in self._watched
 
-    def watch(self, taker: Taker) -> None:
-        """Much has been sent to one."""
-        self._watched.setdefault(taker, _NEW)
+    def watch(self, connection: Watched) -> None:
+        """Much has been sent on a connection."""
+        self._watched.setdefault(connection, _NEW)
 
-    def forget(self, taker: Taker) -> None:
-        """One has gone."""
-        self._watched.pop(taker, None)
+    def unwatch(self, connection: Watched) -> None:
+        """A connection has closed."""
+        self._watched.pop(connection, None)
 
     def tick(self, now: float) -> None:
-        """Cut those that have not taken in time what they were sent."""
-        for taker, (due, until) in tuple(self._watched.items()):
-            taken, queued = kernel_queue(taker.transport)
+        """Abort the connections past their deadlines; unwatch those with nothing outstanding."""
+        for connection, (due, deadline) in tuple(self._watched.items()):
+            acknowledged, queued = kernel_queue(connection.transport)
             if not queued:
-                self.forget(taker)
-            elif taken >= due:
+                self.unwatch(connection)
+            elif acknowledged >= due:
                 time = self._send_timeout * (1 + queued // SEND_SIZE)
-                self._watched[taker] = (taken + queued, now + time)
-            elif now >= until:
-                taker.transport.abortConnection()
+                self._watched[connection] = (acknowledged + queued, now + time)
+            elif now >= deadline:
+                connection.transport.abortConnection()

@@ -1,9 +1,9 @@
-"""The sockets of clients and links, all of them as one to the reactor.
+"""Batched I/O: one nested epoll for all sockets, served once per reactor iteration.
 
-Twisted's reactor goes through a dozen calls for each socket on which something has come, and waits
-until a socket can be written to before it sends anything. Here those that are ready are read one
-after the other; and what has been written meanwhile, to the link above all, is sent after that, in
-one piece. Only a socket that does not take everything is left to the reactor.
+Twisted's reactor makes a dozen calls for each readable socket, and waits until a socket is writable
+before it sends anything. Here all readable sockets are read one after the other; then whatever was
+written meanwhile, to the link above all, is sent in one piece. Only a socket that does not take
+everything is left to the reactor.
 """
 
 from collections.abc import Callable
@@ -16,16 +16,17 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ecm.net.transport import IStreamTransport, below_tls, takes_directly
+from ecm.net.transport import IStreamTransport, has_plain_socket, underlying
 
 _log = Logger()
 
 
 @implementer(IReadDescriptor)
-class Sockets:
-    """Takes the place of the reactor for the transports that it is given.
+class BatchedIO:
+    """Is the reactor of the transports that it is given, and one file descriptor to the reactor.
 
-    It is an epoll of its own, which the reactor waits for as for one socket (epoll(7)).
+    It has an epoll of its own, which becomes readable when one of its sockets does (epoll(7)).
+    Twisted cannot move a transport to another reactor: ``add`` replaces its attribute ``reactor``.
     """
 
     def __init__(self, reactor: Any) -> None:
@@ -33,28 +34,28 @@ class Sockets:
         self._epoll = epoll()
         # By file descriptor: small numbers, for which a dict would take eight times as much.
         self._readers: list[Any] = []
-        # What has something to send, while sockets are read: a turn.
+        # The transports that were written to during an iteration.
         self._writers: dict[Any, None] = {}
-        self._in_turn = False
+        self._in_iteration = False
         self.callLater = reactor.callLater
 
     def start(self) -> None:
         self._reactor.addReader(self)
 
     def stop(self) -> None:
-        """Let the reactor wait no more. There must be no transports left."""
+        """Leave the reactor. No transport may be left."""
         self._reactor.removeReader(self)
         self._epoll.close()
 
-    def adopt(self, transport: IStreamTransport) -> None:
-        """Read and write a transport from now on, if it has a socket."""
-        wire: Any = below_tls(transport)
-        if takes_directly(wire):
+    def add(self, transport: IStreamTransport) -> None:
+        """Read and write a transport from now on, if it has a plain socket or TLS over one."""
+        wire: Any = underlying(transport)
+        if has_plain_socket(wire):
             wire.stopReading()
             wire.reactor = self
             wire.startReading()
 
-    # What transports want of a reactor.
+    # Called by transports, as of their reactor.
 
     def addReader(self, reader: Any) -> None:
         number = reader.fileno()
@@ -70,7 +71,7 @@ class Sockets:
             self._readers[number] = None
 
     def addWriter(self, writer: Any) -> None:
-        if self._in_turn:
+        if self._in_iteration:
             self._writers[writer] = None
         else:
             self._reactor.addWriter(writer)
@@ -79,43 +80,43 @@ class Sockets:
         self._writers.pop(writer, None)
         self._reactor.removeWriter(writer)
 
-    # What the reactor wants of a socket.
+    # Called by the reactor, as of a socket.
 
     def fileno(self) -> int:
         return self._epoll.fileno()
 
     def logPrefix(self) -> str:
-        return "sockets"
+        return "batched I/O"
 
     def connectionLost(self, reason: Failure) -> None:
-        """The reactor ends, and tells all that it knows of."""
+        """The reactor ends: tell all transports."""
         for reader in filter(None, tuple(self._readers)):
             reader.connectionLost(reason)
 
     def doRead(self) -> None:
-        self._in_turn = True
+        self._in_iteration = True
         try:
-            self._turn()
+            self._iteration()
         finally:
-            self._in_turn = False
+            self._in_iteration = False
             self._leave_to_reactor()
 
-    def _turn(self) -> None:
-        """Read all that have received something, then write what there is to be sent."""
+    def _iteration(self) -> None:
+        """Read all readable sockets, then send what was written meanwhile."""
         for number, _ in self._epoll.poll(0):
             reader = self._readers[number]
-            if reader is not None:  # else it was closed, or paused, by one before it
+            if reader is not None:  # otherwise one before it has closed or paused it
                 why = _do(reader.doRead)
                 if why is not None:
-                    self._ended(reader, why)
+                    self._read_ended(reader, why)
         for writer in tuple(self._writers):
             if writer in self._writers:
                 why = _do(writer.doWrite)
                 if why is not None:
                     writer.connectionLost(Failure(why))
 
-    def _ended(self, reader: Any, why: BaseException) -> None:
-        """Tell of an end of the other side, which may be no end of the connection."""
+    def _read_ended(self, reader: Any, why: BaseException) -> None:
+        """Report an end of file, which may be a half-close, or the loss of the connection."""
         if why.__class__ is ConnectionDone:
             self.removeReader(reader)
             reader.readConnectionLost(Failure(why))
@@ -123,16 +124,16 @@ class Sockets:
             reader.connectionLost(Failure(why))
 
     def _leave_to_reactor(self) -> None:
-        """What is not sent yet goes on as soon as there is room for it."""
+        """Let the reactor send the rest when the sockets are writable."""
         writers, self._writers = self._writers, {}
         for writer in writers:
             self._reactor.addWriter(writer)
 
 
 def _do(act: Callable[[], BaseException | None]) -> BaseException | None:
-    """Read or write; return why a connection has ended by that, or an error of ours."""
+    """Read or write. Return the error that ends the connection, one of ECM included, or None."""
     try:
         return act()
     except Exception as error:
-        _log.failure("a connection is closed, because of an error in ECM")
+        _log.failure("error in ECM; closing the connection on which it happened")
         return error

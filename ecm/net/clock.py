@@ -1,4 +1,4 @@
-"""The time, to the second: nothing on a connection needs it better, or has a timer of its own."""
+"""The time, to the second: connections need no finer one, and have no timers of their own."""
 
 from collections.abc import Callable
 from email.utils import formatdate
@@ -7,11 +7,11 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 
 
-class Clock:
-    """Ticks once a second, and tells those who listen.
+class CoarseClock:
+    """Ticks once a second and tells its listeners.
 
-    ``now`` is in seconds, from anywhere; ``date`` is the header line with the present (RFC 9110,
-    section 6.6.1).
+    ``now`` is in seconds, from an arbitrary start; ``date`` is the Date header line of the present
+    (RFC 9110, section 6.6.1).
     """
 
     def __init__(self, reactor: IReactorTime, wall_time: Callable[[], float]) -> None:
@@ -27,7 +27,7 @@ class Clock:
         self._listeners.append(listener)
 
     def seconds(self) -> float:
-        """Return the time as exactly as it is known, on the same scale as ``now``."""
+        """Return the exact time, on the same scale as ``now``."""
         return self._reactor.seconds()
 
     def start(self) -> None:

@@ -1,4 +1,4 @@
-"""Ports on which clients come."""
+"""The kernel's send buffers (SO_SNDBUF) of clients' connections."""
 
 import socket
 from typing import Any
@@ -8,14 +8,15 @@ from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStrea
 from zope.interface import implementer
 
 from ecm.limits import SEND_BUFFER
+from ecm.net.listening import socket_of
 
 
 @implementer(IStreamServerEndpoint)
-class ClientEndpoint:
-    """An endpoint whose connections have a bounded send buffer.
+class BoundedSendBuffer:
+    """An endpoint whose connections have a send buffer of SEND_BUFFER bytes.
 
-    It is said to the socket that listens, of which Linux gives it to each connection (socket(7)):
-    to say it to each would be a system call more.
+    Linux passes that of the listening socket on to each connection (socket(7)): setting it on each
+    would be one more system call. Twisted's endpoints have no option for it.
     """
 
     def __init__(self, endpoint: IStreamServerEndpoint) -> None:
@@ -26,7 +27,6 @@ class ClientEndpoint:
         return listening.addCallback(_bound)
 
 
-def _bound(port: Any) -> IListeningPort:
-    port.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
-    listening: IListeningPort = port
-    return listening
+def _bound(port: IListeningPort) -> IListeningPort:
+    socket_of(port).setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+    return port

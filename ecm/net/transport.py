@@ -1,4 +1,4 @@
-"""What both sides need of Twisted's transports."""
+"""Stream transports, TCP and TLS alike: what Twisted's interfaces do not offer of them."""
 
 import fcntl
 import socket
@@ -8,6 +8,7 @@ from typing import Any, Final, cast
 
 from twisted.internet.interfaces import (
     IConsumer,
+    IProtocol,
     IPushProducer,
     ISSLTransport,
     ISystemHandle,
@@ -23,33 +24,37 @@ _INT: Final = struct.Struct("i")
 
 
 class IStreamTransport(ITCPTransport, IPushProducer, IConsumer, ISystemHandle):
-    """What Twisted's stream transports are, TCP and TLS alike."""
+    """All interfaces of Twisted's stream transports. Twisted has no name for the sum."""
 
 
 def peer_of(transport: IStreamTransport) -> tuple[str, int]:
-    """Return address and port of a connection's other end; a UNIX socket has neither."""
+    """Return address and port of the other end, "" and 0 on a UNIX socket."""
     address = transport.getPeer()
     return getattr(address, "host", ""), getattr(address, "port", 0)
 
 
-def below_tls(transport: IStreamTransport) -> IStreamTransport:
-    """Return the transport that has the socket."""
+def underlying(transport: IStreamTransport) -> IStreamTransport:
+    """Return the transport that has the socket: below TLS, if there is TLS.
+
+    ISSLTransport does not name it; Twisted's TLS keeps it as ``transport``.
+    """
     if ISSLTransport.providedBy(transport):
         tls: Any = transport
         return cast(IStreamTransport, tls.transport)
     return transport
 
 
-def takes_directly(transport: IStreamTransport) -> bool:
-    """Return whether ``send`` may be used: what is written goes to a socket as it is."""
+def has_plain_socket(transport: IStreamTransport) -> bool:
+    """Return whether bytes go to a socket as they are, so that ``send_now`` may be used."""
     return isinstance(transport, Connection)
 
 
-def send(transport: IStreamTransport, data: bytes) -> bytes:
-    """Give data to the kernel at once, and return what it has not taken.
+def send_now(transport: IStreamTransport, data: bytes) -> bytes:
+    """Send data at once, and return the part that the kernel did not take.
 
-    Nothing may wait in the transport. Twisted would first wait until the socket can be written to,
-    which costs more than the sending. An error is not told: the transport meets it with the rest.
+    Nothing may wait in the transport. Twisted's ``write`` first waits until the socket is writable,
+    which costs more than the sending. Errors are not raised: the transport meets them when it is
+    given the rest.
     """
     handle: Any = transport.getHandle()
     try:
@@ -59,17 +64,20 @@ def send(transport: IStreamTransport, data: bytes) -> bytes:
 
 
 def unsent(transport: IStreamTransport) -> int:
-    """Return how many bytes wait in the transport that has the socket."""
-    wire: Any = below_tls(transport)
+    """Return how many bytes wait in the transport that has the socket.
+
+    Twisted tells a producer only whether it is more than 64 kB.
+    """
+    wire: Any = underlying(transport)
     return len(wire.dataBuffer) - int(wire.offset) + int(wire._tempDataLen)
 
 
 def kernel_queue(transport: IStreamTransport) -> tuple[int, int]:
-    """Return how many bytes the other end has taken, and how many the kernel has for it (tcp(7)).
+    """Return how many bytes the other end has acknowledged, and how many the kernel holds (tcp(7)).
 
-    Both are 0 where there is no TCP, or no connection any more.
+    Both are 0 without TCP, and on a connection that has closed.
     """
-    wire: Any = below_tls(transport)
+    wire: Any = underlying(transport)
     if not isinstance(wire, Connection) or not wire.connected:
         return 0, 0
     handle: socket.socket = wire.getHandle()
@@ -81,13 +89,30 @@ def kernel_queue(transport: IStreamTransport) -> tuple[int, int]:
     return _BYTES_ACKED.unpack(info)[0], _INT.unpack(queued)[0]
 
 
-def close(transport: IStreamTransport) -> None:
-    """Close a socket at once, and not when the reactor comes to it; what waits is not sent."""
-    wire: Any = below_tls(transport)
+def close_now(transport: IStreamTransport) -> None:
+    """Close the socket before this returns. Bytes that wait are not sent.
+
+    Twisted's ``abortConnection`` closes it in a later iteration of the reactor, and until then its
+    file descriptor counts as open.
+    """
+    wire: Any = underlying(transport)
     wire.connectionLost(Failure(CONNECTION_DONE))
 
 
-def forget_names(transport: IStreamTransport) -> None:
-    """Let a connection have no names of its own for Twisted's log: they are 200 bytes each."""
+def switch_protocol(transport: IStreamTransport, protocol: IProtocol) -> None:
+    """Hand a connection over to another protocol, which ``makeConnection`` tells of it.
+
+    Twisted's transports have no method for that; they call whatever is their ``protocol``.
+    """
+    switched: Any = transport
+    switched.protocol = protocol
+    protocol.makeConnection(transport)
+
+
+def drop_log_prefix(transport: IStreamTransport) -> None:
+    """Free the names that Twisted gives each connection for its log: 200 bytes each.
+
+    Twisted has no option to do without them.
+    """
     if isinstance(transport, Server):
         transport.logstr = transport.repstr = "client"

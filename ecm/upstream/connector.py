@@ -22,8 +22,8 @@ from zope.interface import implementer
 from ecm import limits
 from ecm.link.connection import Dialogue
 from ecm.link.settings import LinkSettings
-from ecm.net.batch import Sockets
-from ecm.net.clock import Clock
+from ecm.net.batch import BatchedIO
+from ecm.net.clock import CoarseClock
 from ecm.upstream.protocol import LinkProtocol
 from ecm.upstream.table import ConnectionTable
 
@@ -33,7 +33,7 @@ _log = Logger()
 class LinkFactory(Factory):
     """Makes the protocol of each new link, and gives links the time.
 
-    The reactor itself reads links where there are no ``sockets``.
+    Without a ``batch`` the reactor itself reads links.
     """
 
     noisy = False
@@ -41,11 +41,11 @@ class LinkFactory(Factory):
     def __init__(
         self,
         table: ConnectionTable,
-        clock: Clock,
+        clock: CoarseClock,
         settings: LinkSettings,
-        sockets: Sockets | None = None,
+        batch: BatchedIO | None = None,
     ) -> None:
-        self._sockets = sockets
+        self._batch = batch
         self._table = table
         self._clock = clock
         self._settings = settings
@@ -59,8 +59,8 @@ class LinkFactory(Factory):
 
     def up(self, link: LinkProtocol) -> None:
         """A link has come up."""
-        if self._sockets is not None:
-            self._sockets.adopt(link.transport)
+        if self._batch is not None:
+            self._batch.add(link.transport)
 
     def _tick(self, now: float) -> None:
         if self._link is not None:

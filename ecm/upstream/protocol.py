@@ -35,7 +35,7 @@ from ecm.link.connection import (
 from ecm.link.message import Line
 from ecm.link.packet import HEADER_SIZE, PacketError, encode
 from ecm.link.settings import LinkSettings
-from ecm.net.clock import Clock
+from ecm.net.clock import CoarseClock
 from ecm.upstream.framer import PacketReceiver
 from ecm.upstream.table import ConnectionTable
 
@@ -51,7 +51,7 @@ class LinkProtocol(PacketReceiver):
     """A link. ``ready`` fires with it once it takes requests, or fails with LinkRefused."""
 
     def __init__(
-        self, table: ConnectionTable, clock: Clock, settings: LinkSettings, dialogue: Dialogue
+        self, table: ConnectionTable, clock: CoarseClock, settings: LinkSettings, dialogue: Dialogue
     ) -> None:
         super().__init__(settings.max_packet)
         self.ready: Deferred[LinkProtocol] = Deferred(self._cancelled)

@@ -15,7 +15,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ecm.errors import StartupError
-from ecm.net.send_buffer import ClientEndpoint
+from ecm.net.send_buffer import BoundedSendBuffer
 from ecm.settings import EcmSettings
 from ecm.shutdown import hurried_by_signals
 from ecm.workers.acceptor import Acceptor
@@ -86,7 +86,7 @@ class Workers(MultiService):
     def _listen(self, endpoint: str) -> IListeningPort:
         """Return the port; those of Twisted's endpoints are there at once."""
         listening: list[Any] = []
-        clients = ClientEndpoint(serverFromString(self._reactor, endpoint))
+        clients = BoundedSendBuffer(serverFromString(self._reactor, endpoint))
         clients.listen(WorkersFactory()).addBoth(listening.append)
         if isinstance(listening[0], Failure):
             listening[0].raiseException()

@@ -1,4 +1,4 @@
-"""Sockets that are read and written many in one turn of the reactor."""
+"""BatchedIO that are read and written many in one turn of the reactor."""
 
 import socket
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
-from ecm.net.batch import Sockets
+from ecm.net.batch import BatchedIO
 from testkit.on_port import serve
 from testkit.raw_client import RawClient
 
@@ -30,7 +30,7 @@ class Served(Protocol):
 
     transport: Any
 
-    def __init__(self, case: "SocketsTests") -> None:
+    def __init__(self, case: "BatchedIOTests") -> None:
         self.case = case
         self.received = b""
         self.lost: Failure | None = None
@@ -42,7 +42,7 @@ class Served(Protocol):
         return self.lost is not None and self.lost.check(error) is not None
 
     def connectionMade(self) -> None:
-        self.case.sockets.adopt(self.transport)
+        self.case.batch.add(self.transport)
         self.case.served.append(self)
 
     def dataReceived(self, data: bytes) -> None:
@@ -54,7 +54,7 @@ class Served(Protocol):
 
 
 class ServedFactory(ServerFactory):
-    def __init__(self, case: "SocketsTests") -> None:
+    def __init__(self, case: "BatchedIOTests") -> None:
         self.case = case
 
     def buildProtocol(self, addr: IAddress | None) -> Served:
@@ -67,15 +67,15 @@ def send_at_once(client: RawClient, data: bytes) -> None:
     handle.send(data)
 
 
-class SocketsTests(TestCase):
+class BatchedIOTests(TestCase):
     timeout = 60
 
     async def setUp(self) -> None:  # type: ignore[override]
         self.served: list[Served] = []
         self.act: Callable[[Served, bytes], object] = lambda served, data: served.write(data)
-        self.sockets = Sockets(reactor)
-        self.sockets.start()
-        self.addCleanup(self.sockets.stop)
+        self.batch = BatchedIO(reactor)
+        self.batch.start()
+        self.addCleanup(self.batch.stop)
         self.port = await serve(self, ServedFactory(self))
 
     async def connected(self, number: int = 1) -> list[RawClient]:
@@ -199,5 +199,5 @@ class SocketsTests(TestCase):
 
     async def test_when_the_reactor_ends_all_are_told(self) -> None:
         await self.connected(2)
-        self.sockets.connectionLost(Failure(ConnectionLost()))
+        self.batch.connectionLost(Failure(ConnectionLost()))
         self.assertTrue(all(each.lost for each in self.served))

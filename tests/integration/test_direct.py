@@ -13,7 +13,7 @@ from twisted.trial.unittest import TestCase
 
 from ecm.http.request import RequestLimits
 from ecm.http.request_parser import RequestParser
-from ecm.net.transport import send
+from ecm.net.transport import send_now
 from testkit.http_parser import parse
 from testkit.in_memory import Joined
 from testkit.on_port import serve
@@ -41,7 +41,7 @@ class SendTests(TestCase):
         self.ours.setblocking(False)
 
     def send(self, data: bytes) -> bytes:
-        return send(Handle(self.ours), data)  # type: ignore[arg-type]
+        return send_now(Handle(self.ours), data)  # type: ignore[arg-type]
 
     def test_all_is_sent_where_there_is_room(self) -> None:
         self.assertEqual(self.send(b"all"), b"")

@@ -11,8 +11,8 @@ from twisted.trial.unittest import TestCase
 
 from ecm import limits
 from ecm.net import ack_timeout
-from ecm.net.ack_timeout import Taking
-from ecm.net.send_buffer import ClientEndpoint
+from ecm.net.ack_timeout import AckTimeout
+from ecm.net.send_buffer import BoundedSendBuffer
 from ecm.net.transport import kernel_queue
 from ecm.service import OneProcess
 from ecm.workers.supervisor import Workers
@@ -39,26 +39,26 @@ class Taker:
 class TakingTests(TestCase):
     def setUp(self) -> None:
         self.patch(ack_timeout, "kernel_queue", lambda taker: taker.queue)
-        self.taking = Taking(TIME)
+        self.ack_timeout = AckTimeout(TIME)
         self.taker = Taker()
         self.now = 0
 
     def sent(self, taken: int, queued: int) -> None:
         self.taker.queue = (taken, queued)
-        self.taking.watch(self.taker)
+        self.ack_timeout.watch(self.taker)
 
     def pass_time(self, seconds: int) -> bool:
         """Let so many ticks pass; return whether the client was cut."""
         for _ in range(seconds):
             self.now += 1
-            self.taking.tick(self.now)
+            self.ack_timeout.tick(self.now)
         return self.taker.cut
 
     def test_who_has_taken_all_is_looked_at_no_more(self) -> None:
         self.sent(20_000, 0)
-        self.assertIn(self.taker, self.taking)
+        self.assertIn(self.taker, self.ack_timeout)
         self.pass_time(1)
-        self.assertNotIn(self.taker, self.taking)
+        self.assertNotIn(self.taker, self.ack_timeout)
 
     def test_who_takes_nothing_is_cut(self) -> None:
         self.sent(1, 20_000)
@@ -84,7 +84,7 @@ class TakingTests(TestCase):
 
     def test_who_has_gone_is_forgotten(self) -> None:
         self.sent(1, 20_000)
-        self.taking.forget(self.taker)
+        self.ack_timeout.unwatch(self.taker)
         self.assertFalse(self.pass_time(100))
 
 
@@ -100,12 +100,12 @@ class ConnectionTests(TestCase):
         self.client.post(b"ask")
         ((connection_id, _),) = self.ecm.received()
         self.ecm.answer(connection_id, body)
-        return self.client.protocol in self.ecm.clients.taking
+        return self.client.protocol in self.ecm.clients.ack_timeout
 
     def test_of_one_large_answer_or_many_small_ones(self) -> None:
         self.assertTrue(self.answered(b"x" * 16_384))
         self.client.leave()
-        self.assertNotIn(self.client.protocol, self.ecm.clients.taking)
+        self.assertNotIn(self.client.protocol, self.ecm.clients.ack_timeout)
         self.client = self.ecm.client()
         answers = 1
         while not self.answered(b"x" * 100):
@@ -122,7 +122,7 @@ class ConnectionTests(TestCase):
         self.answered(b"x" * 20_000)
         self.ecm.pass_time(10)
         self.assertTrue(self.ecm.client().ended)
-        self.ecm.clients.taking.forget(self.client.protocol)
+        self.ecm.clients.ack_timeout.unwatch(self.client.protocol)
         self.ecm.pass_time(1)
         self.assertFalse(self.ecm.client().ended)
 
@@ -182,7 +182,7 @@ class SendBufferTests(TestCase):
             def connectionMade(self) -> None:
                 made.append(self)
 
-        endpoint = ClientEndpoint(TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1"))
+        endpoint = BoundedSendBuffer(TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1"))
         port: Any = await endpoint.listen(Factory.forProtocol(Made))
         self.addCleanup(port.stopListening)
         with socket.create_connection(("127.0.0.1", port.getHost().port)):

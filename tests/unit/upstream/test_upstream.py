@@ -13,7 +13,7 @@ from zope.interface import implementer
 
 from ecm import limits
 from ecm.link.settings import LinkSettings
-from ecm.net.clock import Clock as EcmClock
+from ecm.net.clock import CoarseClock
 from ecm.upstream.connector import LinkFactory, link_service
 from ecm.upstream.table import ConnectionTable
 from testkit.in_memory import PLAIN, Transport
@@ -65,7 +65,7 @@ class LinkServiceTestCase(TestCase):
         self.table = ConnectionTable(1, 10)
 
     def start(self, settings: LinkSettings = PLAIN) -> None:
-        links = LinkFactory(self.table, EcmClock(self.clock, self.clock.seconds), settings)
+        links = LinkFactory(self.table, CoarseClock(self.clock, self.clock.seconds), settings)
         self.service = link_service(self.endpoint, "tcp:test", links, self.clock)
         self.service.startService()
         self.addCleanup(self.service.stopService)
