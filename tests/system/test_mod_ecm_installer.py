@@ -4,18 +4,17 @@ import json
 import os
 import shutil
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
-import attrs
-from ecm.tools.demo.child import Child
-from ecm.tools.demo.ports import free_port
-from ecm.tools.demo.supervisor import Supervisor
 from twisted.internet.utils import getProcessOutputAndValue
 from twisted.trial.unittest import TestCase
 
-from ecm.tools.demo import debian, ejabberd
 from ecm.tools.demo.folder import Folder, work_folder
 from ecm.tools.demo.plan import DOMAIN, Plan
+from ecm.tools.ejabberd import debian, node
+from ecm.tools.ports import free_port
+from ecm.tools.process import Process
 from testkit.erlang_shell import ErlangShell, Node
 from testkit.link_peer import LinkSpeaker
 from testkit.link_user import LinkUser, accounts
@@ -48,8 +47,8 @@ class InstallerTests(TestCase):
         _copy_sources(contributed / "sources" / "mod_ecm", self.port)
         distribution = free_port()
         child = _node(self.folder, distribution, contributed)
-        resources.callback(child.stop)
-        Supervisor([child], say=lambda _: None).start()
+        resources.enter_context(child)
+        child.wait_until_ready()
         name = child.command[child.command.index("-name") + 1]
         self.shell = ErlangShell.start(self, Node(name, distribution, child.cwd))
 
@@ -93,9 +92,9 @@ def _copy_sources(folder: Path, port: int) -> None:
     conf.write_text(text.replace("port: 5290\n", f"port: {port}\n").replace(_SECRET_FILE, ""))
 
 
-def _node(folder: Folder, distribution_port: int, contributed: Path) -> Child:
+def _node(folder: Folder, distribution_port: int, contributed: Path) -> Process:
     plan = Plan(folder, page_port=0, link_port=0, distribution_port=distribution_port, users={})
-    child = ejabberd.prepare(plan, debian.find())
+    child = node.prepare(plan, debian.find())
     (folder.ejabberd / "ejabberd.yml").write_text(json.dumps(_CONFIGURATION))
     environment = {**child.environment, "CONTRIB_MODULES_PATH": str(contributed)}
-    return attrs.evolve(child, environment=environment)
+    return replace(child, environment=environment)
