@@ -13,7 +13,7 @@ from twisted.python import usage
 from ecm import __version__
 from ecm.config.numbers import NUMBERS
 from ecm.frontend.settings import FrontendSettings
-from ecm.http.client_address import FORWARDED, X_FORWARDED_FOR, Proxies
+from ecm.http.client_address import FORWARDED, X_FORWARDED_FOR, TrustedProxies
 from ecm.http.cors import Cors
 from ecm.http.origin import origin
 from ecm.http.request import RequestLimits
@@ -248,11 +248,11 @@ class Options(usage.Options):
             headers=tuple(_header_name(text, credentials) for text in self["cors-header"]),
         )
 
-    def _proxies(self) -> Proxies:
+    def _proxies(self) -> TrustedProxies:
         if self["proxy-header"].lower() not in (FORWARDED, X_FORWARDED_FOR):
             raise ValueError(f"--proxy-header: {X_FORWARDED_FOR} or {FORWARDED}")
         trusted = tuple(_network(cidr) for cidr in self["trusted-proxy"])
-        return Proxies(trusted, self["proxy-header"].lower())
+        return TrustedProxies(trusted, self["proxy-header"].lower())
 
 
 def _try(what: str, parse: Callable[..., Any], *arguments: Any) -> None:

@@ -52,10 +52,10 @@ def unavailable(why: str, lines: bytes) -> bytes:
 
 def without_session(request: Request, cors: Cors, lines: bytes) -> bytes:
     """Return the answer to a request that is no POST, and so concerns no session."""
-    if request.method == b"OPTIONS":
+    if request.head.method == b"OPTIONS":
         return response(HTTPStatus.OK, _ALLOW + cors.preflight_lines() + lines, b"")
-    if request.method in (b"GET", b"HEAD"):
-        return response(HTTPStatus.OK, TEXT + lines, _PAGE, head=request.method == b"HEAD")
+    if request.head.method in (b"GET", b"HEAD"):
+        return response(HTTPStatus.OK, TEXT + lines, _PAGE, head=request.head.method == b"HEAD")
     text = b"This address takes POST.\n"
     return response(HTTPStatus.METHOD_NOT_ALLOWED, TEXT + _ALLOW + lines, text)
 

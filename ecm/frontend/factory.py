@@ -17,7 +17,7 @@ from ecm.frontend.idlest import Idlest, idle_among
 from ecm.frontend.pages import Pages
 from ecm.frontend.rejected import RefusedClient
 from ecm.frontend.settings import FrontendSettings
-from ecm.http.head_cache import KnownHeads
+from ecm.http.head_cache import HeadCache
 from ecm.limits import HALF_CLOSE_TIMEOUT, MAX_REJECTED, MIN_IDLE
 from ecm.net.ack_timeout import AckTimeout
 from ecm.net.batch import BatchedIO
@@ -65,7 +65,7 @@ class ClientFactory(ServerFactory):
         self._addresses: dict[Connection, str] = {}
         self._per_address: Counter[str] = Counter()
         self._all_closed: Deferred[None] | None = None
-        self.heads = KnownHeads()
+        self.head_cache = HeadCache()
         self.budget = Budget(settings.max_buffered or sys.maxsize, clock.now)
         self.send_timeout = settings.send_timeout
         self.ack_timeout = AckTimeout(self.send_timeout)

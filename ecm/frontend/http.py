@@ -21,7 +21,7 @@ from ecm.frontend.exchange import Exchange
 from ecm.frontend.page_connection import PageConnection
 from ecm.frontend.pages import Pages
 from ecm.frontend.settings import FrontendSettings
-from ecm.http.head_cache import KnownHeads
+from ecm.http.head_cache import HeadCache
 from ecm.http.incoming import Incoming
 from ecm.http.request import Request, RequestError, too_long
 from ecm.http.response import CLOSE, CONTINUE, KEEP, KEEP_HTTP10, not_found
@@ -46,7 +46,7 @@ class Server(Connections, Interface):
     table: ConnectionTable
     clock: CoarseClock
     settings: FrontendSettings
-    heads: KnownHeads
+    head_cache: HeadCache
     pages: Pages | None
     reads: bool
     drains: bool
@@ -99,7 +99,7 @@ class ClientProtocol(PageConnection):
     def dataReceived(self, data: bytes) -> None:
         if self._last:
             return
-        request = self._server.heads.recall(data) if self._incoming is None else None
+        request = self._server.head_cache.get(data) if self._incoming is None else None
         if request is not None and self._may_begin(request):
             self._begin(request)
             self.read_or_not()
@@ -112,7 +112,7 @@ class ClientProtocol(PageConnection):
         self._incoming = incoming = self._incoming or Incoming(self._server.settings.request)
         incoming.add(data)
         if begins and (request := incoming.only()):
-            self._server.heads.learn(data, request)
+            self._server.head_cache.add(data, request)
         self._go_on()
 
     def readConnectionLost(self) -> None:
@@ -247,23 +247,23 @@ class ClientProtocol(PageConnection):
     def _is_for_page(self, arrived: Request | RequestError) -> bool:
         if isinstance(arrived, RequestError) or self._server.pages is None:
             return False
-        return arrived.path not in self._server.settings.paths
+        return arrived.head.path not in self._server.settings.paths
 
     def _is_for_session(self, request: Request) -> bool:
-        return request.path in self._server.settings.paths and request.method == b"POST"
+        return request.head.path in self._server.settings.paths and request.head.method == b"POST"
 
     def _begin(self, arrived: Request | RequestError) -> None:
         if isinstance(arrived, RequestError):
             self._begin_refusal(arrived)
         elif arrived.truncated and not self._is_for_session(arrived):
             self._begin_refusal(too_long(arrived))
-        elif arrived.path in self._server.settings.paths:
+        elif arrived.head.path in self._server.settings.paths:
             self._begin_bosh(arrived)
         elif self._server.pages is not None:
             self._begin_page(self._server.pages, arrived, self._persistence(arrived))
         else:
             exchange = self._exchange(arrived, b"")
-            head = arrived.method == b"HEAD"
+            head = arrived.head.method == b"HEAD"
             self._respond(exchange, not_found(self._lines(exchange), head))
 
     def _exchange(self, request: Request, cors: bytes) -> Exchange:
@@ -277,7 +277,7 @@ class ClientProtocol(PageConnection):
         if not request.keep_alive or self._server.drains:
             self._last = True
             return CLOSE
-        return KEEP_HTTP10 if request.http10 else KEEP
+        return KEEP_HTTP10 if request.head.http10 else KEEP
 
     def _begin_refusal(self, error: RequestError) -> None:
         self._last = True
@@ -287,8 +287,8 @@ class ClientProtocol(PageConnection):
 
     def _begin_bosh(self, request: Request) -> None:
         cors = self._server.settings.cors
-        exchange = self._exchange(request, cors.lines(request.headers))
-        if request.method == b"POST":
+        exchange = self._exchange(request, cors.lines(request.head.headers))
+        if request.head.method == b"POST":
             self._ask(exchange, request)
         else:
             self._respond(exchange, bosh.without_session(request, cors, self._lines(exchange)))
@@ -311,7 +311,7 @@ class ClientProtocol(PageConnection):
         """Return the line that tells ejabberd whose request it is."""
         address, port = self._peer or peer_of(self.transport)
         proxies = self._server.settings.proxies
-        address = proxies.client_address(address, request.headers)
+        address = proxies.client_address(address, request.head.headers)
         line = request_line(address, port, ISSLTransport.providedBy(self.transport))
         if not proxies.trusted:
             self._line = line

@@ -2,7 +2,7 @@
 
 import attrs
 
-from ecm.http.client_address import Proxies
+from ecm.http.client_address import TrustedProxies
 from ecm.http.cors import Cors
 from ecm.http.request import RequestLimits
 from ecm.limits import (
@@ -33,4 +33,4 @@ class FrontendSettings:
     send_timeout: int = SEND_TIMEOUT
     idle_timeout: int = IDLE_TIMEOUT
     cors: Cors = Cors()
-    proxies: Proxies = Proxies()
+    proxies: TrustedProxies = TrustedProxies()

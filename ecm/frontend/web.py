@@ -31,12 +31,12 @@ class WebExchange:
     def start(self, request: Request) -> None:
         """Let the site answer the request."""
         self._request = self.site.requestFactory(self)
-        for name, value in request.headers:
+        for name, value in request.head.headers:
             self._request.requestHeaders.addRawHeader(name, value)
         self._request.gotLength(len(request.body))
         self._request.handleContentChunk(request.body)
-        version = b"HTTP/1.0" if request.http10 else b"HTTP/1.1"
-        self._request.requestReceived(request.method, request.path, version)
+        version = b"HTTP/1.0" if request.head.http10 else b"HTTP/1.1"
+        self._request.requestReceived(request.head.method, request.head.path, version)
 
     def client_gone(self, reason: Failure) -> None:
         """The connection has closed before the answer was complete."""

@@ -1,8 +1,8 @@
-"""Whose request it is, also behind proxies that forward requests. Pure.
+"""The address of a client, also behind proxies that forward requests. Pure.
 
-Each proxy on the way adds, to a header, the address from which it has the request. What a client
-puts there itself stands to the left of that. So the right-most entry that is no trusted proxy's is
-the client's; whatever is left of it may be made up.
+Each proxy on the way appends, to a header, the address from which it has the request. An entry that
+a client puts there itself stands to the left of that. So the right-most entry that is not a trusted
+proxy's is the client's; whatever is left of it may be made up.
 """
 
 import re
@@ -25,8 +25,8 @@ _PORT: Final = re.compile(r"([0-9.]+):[0-9]{1,5}")
 
 
 @attrs.frozen
-class Proxies:
-    """The proxies whose word on the client's address counts, and the header that they set."""
+class TrustedProxies:
+    """The proxies that are trusted to tell a client's address, and the header that they set."""
 
     trusted: tuple[IPv4Network | IPv6Network, ...] = ()
     header: str = X_FORWARDED_FOR

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final, NoReturn
 
-import attrs
 from httptools import (
     HttpParserError,
     HttpParserInvalidURLError,
@@ -19,7 +18,7 @@ from httptools import (
     parse_url,
 )
 
-from ecm.http.request import RequestError
+from ecm.http.request import Head, RequestError
 
 # Request lines of other versions than are spoken here. One without a version is of HTTP/0.9.
 _OTHER_VERSION: Final = re.compile(rb"[A-Z-]+ [^ ]+ HTTP/[0-9]\.[0-9]|[A-Z-]+ /[^ ]*")
@@ -40,25 +39,6 @@ _MAX_DIGITS: Final = 12
 _HOPELESS: Final = 10**_MAX_DIGITS
 
 _Fields = list[tuple[bytes, bytes]]
-
-
-@attrs.define  # and not frozen, which takes twice the time to make one
-class Head:
-    """What a head says. Nobody changes it; see Request.
-
-    ``length`` is that of the body in bytes, or None where the body is chunked. ``size`` is that of
-    the head.
-    """
-
-    method: bytes
-    target: bytes
-    path: bytes
-    headers: _Fields
-    http10: bool
-    keep_alive: bool
-    length: int | None
-    expects_continue: bool
-    size: int
 
 
 class _Reader:

@@ -18,22 +18,42 @@ class RequestLimits:
 
 
 @attrs.define  # and not frozen, which takes twice the time to make one
-class Request:
-    """One complete request. Nobody changes it.
+class Head:
+    """The head of a request: its first line, and its fields. Nobody changes it.
 
     ``path`` is that of the target, without a query (RFC 9112, section 3.2). ``headers`` has names
-    as they were received, and values without the white space around them. Where it is
-    ``truncated``, ``body`` is only the first bytes of one that is longer than bodies may be.
+    as they were received, and values without the white space around them. ``length`` is that of the
+    body in bytes, or None where the body is chunked; ``size`` is that of the head. These two, and
+    ``expects_continue``, say how to read on, and nothing of what is asked for.
     """
 
     method: bytes
     target: bytes
     path: bytes
     headers: list[tuple[bytes, bytes]]
-    body: bytes
     http10: bool
     keep_alive: bool
+    length: int | None = attrs.field(default=0, eq=False)
+    expects_continue: bool = attrs.field(default=False, eq=False)
+    size: int = attrs.field(default=0, eq=False)
+
+
+@attrs.define
+class Request:
+    """One complete request. Nobody changes it.
+
+    Where it is ``truncated``, ``body`` is only the first bytes of one that is longer than bodies
+    may be.
+    """
+
+    head: Head
+    body: bytes
     truncated: bool = False
+
+    @property
+    def keep_alive(self) -> bool:
+        """Whether another request may follow: it does not where the end of this one is not read."""
+        return self.head.keep_alive and not self.truncated
 
 
 class RequestError(Exception):
@@ -55,4 +75,4 @@ class RequestError(Exception):
 def too_long(request: Request) -> RequestError:
     """Return the error with which to answer a request whose body is too long for anybody."""
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-    return RequestError(status, "The body is too long", request.headers)
+    return RequestError(status, "The body is too long", request.head.headers)

@@ -5,8 +5,8 @@ from http import HTTPStatus
 from typing import Final
 
 from ecm.http.chunks import ChunkedBody
-from ecm.http.head import Head, fields, parse
-from ecm.http.request import Request, RequestError, RequestLimits
+from ecm.http.head import fields, parse
+from ecm.http.request import Head, Request, RequestError, RequestLimits
 from ecm.limits import TRUNCATED_BODY
 
 # How a head begins, which tells other protocols from HTTP before there is an end. And the end, also
@@ -152,20 +152,11 @@ class RequestParser:
     def _complete(self, head: Head) -> Request:
         """Return the request, and begin anew."""
         truncated = self._is_too_long(head)
-        keep_alive = head.keep_alive and not truncated
         body = bytes(self._body[: self._kept] if truncated else self._body)
         self._begin()
-        self._ended = not keep_alive
-        return Request(
-            head.method,
-            head.target,
-            head.path,
-            head.headers,
-            body,
-            head.http10,
-            keep_alive,
-            truncated,
-        )
+        request = Request(head, body, truncated)
+        self._ended = not request.keep_alive
+        return request
 
 
 def _skip_empty_lines(received: bytearray) -> None:

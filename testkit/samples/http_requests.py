@@ -1,6 +1,6 @@
 """Requests, what they mean, and errors: for the parser of HTTP and for all that is built on it."""
 
-from ecm.http.request import Request
+from ecm.http.request import Head, Request
 
 HOST = (b"Host", b"a")
 
@@ -15,9 +15,10 @@ def request(
     method: bytes, target: bytes, *headers: tuple[bytes, bytes], **others: object
 ) -> Request:
     """A request as the parser gives it, of which only what is named is not the usual."""
-    fields = {"path": target, "body": b"", "http10": False, "keep_alive": True}
-    fields["headers"] = [HOST, *headers]
-    return Request(method=method, target=target, **(fields | others))  # type: ignore[arg-type]
+    fields = {"path": target, "headers": [HOST, *headers], "http10": False, "keep_alive": True}
+    body, truncated = others.pop("body", b""), others.pop("truncated", False)
+    head = Head(method=method, target=target, **(fields | others))  # type: ignore[arg-type]
+    return Request(head, body, truncated)  # type: ignore[arg-type]
 
 
 def get(*headers: tuple[bytes, bytes], **others: object) -> Request:
@@ -104,7 +105,6 @@ LAST_REQUESTS: list[tuple[bytes, Request]] = [
             b"/",
             (b"Content-Length", b"101"),
             body=b"x" * 100,
-            keep_alive=False,
             truncated=True,
         ),
     ),

@@ -3,7 +3,7 @@
 import gc
 import tracemalloc
 
-from ecm.http.head_cache import KnownHeads
+from ecm.http.head_cache import HeadCache
 from ecm.http.request import Request
 from ecm.limits import MAX_PIPELINED, PARTIAL_SIZE
 from testkit.any_bytes import break_link, check
@@ -27,10 +27,10 @@ def client(data: bytes) -> None:
     check(data, places(data))
 
 
-class NoHeads(KnownHeads):
+class NoCache(HeadCache):
     """Remembers nothing: what it remembers is for all connections, and has a limit of its own."""
 
-    def learn(self, data: bytes, request: Request) -> None:
+    def add(self, data: bytes, request: Request) -> None:
         pass
 
 
@@ -41,7 +41,7 @@ def bounded(data: bytes) -> None:
     """
     parts = pieces(data)
     ecm = Joined(max_header_size=MAX_HEADER_SIZE, max_headers=MAX_HEADERS, max_body=MAX_BODY)
-    ecm.clients.heads = NoHeads()
+    ecm.clients.head_cache = NoCache()
     someone = ecm.client()
     tracemalloc.start()
     try:

@@ -12,7 +12,7 @@ from conformance.errors import ScriptError
 from conformance.script import Script
 from ecm.frontend.web import WebPages
 from ecm.http import content_type
-from ecm.http.client_address import FORWARDED, X_FORWARDED_FOR, Proxies
+from ecm.http.client_address import FORWARDED, X_FORWARDED_FOR, TrustedProxies
 from ecm.limits import MAX_CONTENT_TYPE
 from ecm.link import message as typed
 from ecm.tools.bosh import answer
@@ -40,7 +40,7 @@ def address(data: bytes) -> None:
     for header in (FORWARDED, X_FORWARDED_FOR):
         headers = [(header.encode(), line) for line in data.split(b"\n")]
         for peer in ("10.0.0.1", "2001:db8::7", "fe80::1%eth0"):
-            found = Proxies(_TRUSTED, header).client_address(peer, headers)
+            found = TrustedProxies(_TRUSTED, header).client_address(peer, headers)
             ip_address(found)
             line = typed.parse(typed.request_line(found, 51234, secure=False))
             assert ip_address(line.fields["peer"].rpartition(":")[0].strip("[]"))

@@ -5,7 +5,7 @@ from itertools import pairwise
 import attrs
 
 from ecm import limits
-from ecm.http import proxy_protocol as proxy_header
+from ecm.http import proxy_protocol
 from ecm.http.proxy_protocol import ProxyHeader, ProxyHeaderError
 from ecm.link import message as typed
 from ecm.link.connection import TRANSITIONS, Close, Dialogue, Event, Send, State, Up
@@ -57,7 +57,7 @@ def proxy(data: bytes) -> None:
 
 def _header(data: bytes) -> ProxyHeader | str | None:
     try:
-        return proxy_header.parse(data)
+        return proxy_protocol.parse(data)
     except ProxyHeaderError:
         return "no header"
 

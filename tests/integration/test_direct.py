@@ -109,7 +109,7 @@ class DirectTests(TestCase):
         client = await self.connected(b"")
         self.patch(self.ecm.clients.budget, "look", self.fail)
         for turn in range(3):
-            self.ecm.clients.heads.learn(POST, parse(RequestParser(RequestLimits()), [POST])[0])
+            self.ecm.clients.head_cache.add(POST, parse(RequestParser(RequestLimits()), [POST])[0])
             client.transport.write(POST)
             (connection_id,) = await self.asked(1)
             self.ecm.answer(connection_id, b"<answer %d/>" % turn)

@@ -14,7 +14,7 @@ from ecm.config.command_line import secret_warnings
 from ecm.config.numbers import NUMBERS
 from ecm.frontend.proxied import ProxiedFactory
 from ecm.frontend.settings import FrontendSettings
-from ecm.http.client_address import FORWARDED, Proxies
+from ecm.http.client_address import FORWARDED, TrustedProxies
 from ecm.http.cors import Cors
 from ecm.http.request import RequestLimits
 from ecm.limits import MAX_CONTENT
@@ -135,13 +135,13 @@ class SettingsTests(TestCase):
             self.assertEqual(parse("--cors-origin", "*", *more).clients.cors, Cors())
 
     def test_proxies(self) -> None:
-        self.assertEqual(parse().clients.proxies, Proxies())
+        self.assertEqual(parse().clients.proxies, TrustedProxies())
         proxies = parse(
             *("--trusted-proxy", "192.0.2.0/24", "--trusted-proxy", "2001:db8::1"),
             *("--proxy-header", "Forwarded"),
         ).clients.proxies
         trusted = (ip_network("192.0.2.0/24"), ip_network("2001:db8::1/128"))
-        self.assertEqual(proxies, Proxies(trusted, FORWARDED))
+        self.assertEqual(proxies, TrustedProxies(trusted, FORWARDED))
 
     def test_mistakes(self) -> None:
         mistakes = {

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import TestCase
 
-from ecm.http.client_address import FORWARDED, Proxies
+from ecm.http.client_address import FORWARDED, TrustedProxies
 from testkit.in_memory import Joined
 from testkit.samples.forwarded import FORWARDED_FOR, X_FORWARDED_FOR
 
@@ -20,40 +20,40 @@ PIECES += ["192.0.2.7", "10.0.0.2", "::1", "fe80::1%1", "[2001:4860::1]:443", '"
 
 class ProxiesTests(TestCase):
     def test_x_forwarded_for(self) -> None:
-        proxies = Proxies(TRUSTED)
+        proxies = TrustedProxies(TRUSTED)
         for value, client in X_FORWARDED_FOR.items():
             headers = [(b"X-Forwarded-For", value.encode())]
             self.assertEqual(proxies.client_address("10.0.0.1", headers), client, value)
 
     def test_forwarded(self) -> None:
-        proxies = Proxies(TRUSTED, FORWARDED)
+        proxies = TrustedProxies(TRUSTED, FORWARDED)
         for value, client in FORWARDED_FOR.items():
             headers = [(b"forwarded", value.encode())]
             self.assertEqual(proxies.client_address("10.0.0.1", headers), client, value)
 
     def test_several_headers_are_one_list(self) -> None:
         headers = [(b"X-Forwarded-For", b"192.0.2.7"), (b"x-forwarded-for", b"10.0.0.2")]
-        self.assertEqual(Proxies(TRUSTED).client_address("10.0.0.1", headers), "192.0.2.7")
+        self.assertEqual(TrustedProxies(TRUSTED).client_address("10.0.0.1", headers), "192.0.2.7")
 
     def test_only_the_header_that_the_proxies_set_counts(self) -> None:
         headers = [(b"Forwarded", b"for=192.0.2.7")]
-        self.assertEqual(Proxies(TRUSTED).client_address("10.0.0.1", headers), "10.0.0.1")
+        self.assertEqual(TrustedProxies(TRUSTED).client_address("10.0.0.1", headers), "10.0.0.1")
 
     def test_the_word_of_others_does_not_count(self) -> None:
         headers = [(b"X-Forwarded-For", b"192.0.2.7")]
         for peer in ("198.51.100.1", "2001:4860::1", ""):
-            self.assertEqual(Proxies(TRUSTED).client_address(peer, headers), peer)
-            self.assertEqual(Proxies().client_address(peer, headers), peer)
+            self.assertEqual(TrustedProxies(TRUSTED).client_address(peer, headers), peer)
+            self.assertEqual(TrustedProxies().client_address(peer, headers), peer)
 
     def test_a_dual_stack_socket_s_ipv4_is_ipv4(self) -> None:
         headers = [(b"X-Forwarded-For", b"192.0.2.7")]
-        found = Proxies(TRUSTED).client_address("::ffff:10.0.0.1", headers)
+        found = TrustedProxies(TRUSTED).client_address("::ffff:10.0.0.1", headers)
         self.assertEqual(found, "192.0.2.7")
 
     @given(st.sampled_from(["forwarded", "x-forwarded-for"]), st.binary(max_size=200))
     def test_any_header_gives_an_address(self, header: str, value: bytes) -> None:
         headers = [(header.encode(), value)]
-        found = Proxies(TRUSTED, header).client_address("10.0.0.1", headers)
+        found = TrustedProxies(TRUSTED, header).client_address("10.0.0.1", headers)
         self.assertRegex(found, r"\A[0-9a-f.:]+\Z")
 
     @given(
@@ -62,14 +62,14 @@ class ProxiesTests(TestCase):
     )
     def test_so_does_any_that_is_nearly_right(self, header: str, lines: list[list[str]]) -> None:
         headers = [(header.encode(), "".join(line).encode("latin-1")) for line in lines]
-        found = Proxies(TRUSTED, header).client_address("10.0.0.1", headers)
+        found = TrustedProxies(TRUSTED, header).client_address("10.0.0.1", headers)
         self.assertEqual(str(ip_address(found)), found)
 
     def test_what_comes_first_may_be_anything(self) -> None:
         """The proxy's own entry counts, whatever quotes the client has sent before it."""
         for client in ('"' * 7, '"\\', "\\" * 3, 'for="', ",;=", '"' + '\\"' * 8000):
             headers = [(b"Forwarded", f"{client}, for=192.0.2.7".encode())]
-            found = Proxies(TRUSTED, FORWARDED).client_address("10.0.0.1", headers)
+            found = TrustedProxies(TRUSTED, FORWARDED).client_address("10.0.0.1", headers)
             self.assertEqual(found, "192.0.2.7", client)
 
 

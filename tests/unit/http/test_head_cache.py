@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import TestCase
 
 from ecm.http import head_cache as heads
-from ecm.http.head_cache import KnownHeads
+from ecm.http.head_cache import HeadCache
 from ecm.http.request import Request, RequestLimits
 from ecm.http.request_parser import RequestParser
 from ecm.limits import MAX_CACHED_HEAD
@@ -42,70 +42,68 @@ def long_get(number: int, fields: int) -> bytes:
     return b"GET /%d HTTP/1.1\r\nHost: a\r\n" % number + b"Name: %b\r\n" % value * fields + b"\r\n"
 
 
-def after(data: bytes) -> KnownHeads:
+def after(data: bytes) -> HeadCache:
     """What is known after one request."""
-    known = KnownHeads()
-    known.learn(data, parsed(data))
+    known = HeadCache()
+    known.add(data, parsed(data))
     return known
 
 
-class KnowsNothing(KnownHeads):
-    def recall(self, data: bytes) -> Request | None:
+class KnowsNothing(HeadCache):
+    def get(self, data: bytes) -> Request | None:
         return None
 
 
-class KnownHeadsTests(TestCase):
-    def test_a_request_is_recalled_with_its_own_body(self) -> None:
-        self.assertEqual(after(POST).recall(HEAD + b"another"), parsed(HEAD + b"another"))
+class HeadCacheTests(TestCase):
+    def test_a_request_is_returned_with_its_own_body(self) -> None:
+        self.assertEqual(after(POST).get(HEAD + b"another"), parsed(HEAD + b"another"))
 
-    def test_only_what_is_exactly_one_request_is_recalled(self) -> None:
+    def test_only_what_is_exactly_one_request_is_returned(self) -> None:
         known = after(POST)
         for end in range(len(POST)):
-            self.assertIsNone(known.recall(POST[:end]), end)
+            self.assertIsNone(known.get(POST[:end]), end)
         for more in (b"\r\n", b"x", POST):
-            self.assertIsNone(known.recall(POST + more))
+            self.assertIsNone(known.get(POST + more))
 
     def test_a_head_without_a_body_has_to_be_whole(self) -> None:
         whole = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
         known = after(whole)
-        self.assertIsNotNone(known.recall(whole))
-        self.assertIsNone(known.recall(whole[:-4]))
+        self.assertIsNotNone(known.get(whole))
+        self.assertIsNone(known.get(whole[:-4]))
 
     def test_another_head_is_not_known(self) -> None:
-        self.assertIsNone(after(POST).recall(POST.replace(b"Host: a", b"Host: b")))
+        self.assertIsNone(after(POST).get(POST.replace(b"Host: a", b"Host: b")))
 
-    def test_what_is_chunked_is_not_learned(self) -> None:
+    def test_what_is_chunked_is_not_kept(self) -> None:
         data = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
-        known = KnownHeads()
-        known.learn(
-            data, Request(b"POST", b"/", b"/", parsed(data).headers, b"0\r\n\r\n", False, True)
-        )
-        self.assertIsNone(known.recall(data))
+        known = HeadCache()
+        known.add(data, Request(parsed(data).head, b"0\r\n\r\n"))
+        self.assertIsNone(known.get(data))
 
-    def test_a_head_that_another_parser_would_end_earlier_is_not_learned(self) -> None:
+    def test_a_head_that_another_parser_would_end_earlier_is_not_kept(self) -> None:
         data = b"GET / HTTP/1.1\n\nGET / HTTP/1.1\r\nHost: a\r\n\r\n"
-        known = KnownHeads()
-        known.learn(data, parsed(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"))
-        self.assertIsNone(known.recall(data))
+        known = HeadCache()
+        known.add(data, parsed(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"))
+        self.assertIsNone(known.get(data))
 
     def test_long_heads_are_not_kept(self) -> None:
         def get(size: int) -> bytes:
             start = b"GET / HTTP/1.1\r\nHost: a\r\nCookie: "
             return start + b"x" * (size - len(start)) + b"\r\n\r\n"
 
-        self.assertIsNotNone(after(get(MAX_CACHED_HEAD)).recall(get(MAX_CACHED_HEAD)))
-        self.assertIsNone(after(get(MAX_CACHED_HEAD + 1)).recall(get(MAX_CACHED_HEAD + 1)))
+        self.assertIsNotNone(after(get(MAX_CACHED_HEAD)).get(get(MAX_CACHED_HEAD)))
+        self.assertIsNone(after(get(MAX_CACHED_HEAD + 1)).get(get(MAX_CACHED_HEAD + 1)))
 
     def test_only_so_much_memory_is_taken(self) -> None:
         most = 100_000
         self.patch(heads, "MAX_CACHED_HEADS", most)
         for fields in (1, 13, 60):
-            known = KnownHeads()
+            known = HeadCache()
             with traced() as taken:
                 for number in range(200):
                     data = long_get(number, fields)
-                    known.learn(data, parsed(data))
-                    self.assertIsNotNone(known.recall(data))
+                    known.add(data, parsed(data))
+                    self.assertIsNotNone(known.get(data))
                     self.assertLess(taken(), 1.1 * most)
                 self.assertGreater(taken(), 0.4 * most)
 
@@ -114,10 +112,10 @@ class KnownHeadsTests(TestCase):
         known = after(POST)
         for number in range(200):
             data = long_get(number, 13)
-            known.learn(data, parsed(data))
+            known.add(data, parsed(data))
             if number % 5 == 0:
-                self.assertIsNotNone(known.recall(POST), number)
-        self.assertIsNone(known.recall(long_get(0, 13)))
+                self.assertIsNotNone(known.get(POST), number)
+        self.assertIsNone(known.get(long_get(0, 13)))
 
 
 class SameTests(TestCase):
@@ -125,7 +123,7 @@ class SameTests(TestCase):
 
     def setUp(self) -> None:
         self.knows, self.parses = Joined(), Joined()
-        self.parses.clients.heads = KnowsNothing()
+        self.parses.clients.head_cache = KnowsNothing()
         for data in SENT:
             self.said(self.knows, [data])
 

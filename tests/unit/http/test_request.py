@@ -80,7 +80,7 @@ class RequestTests(TestCase):
     def test_hosts_of_all_kinds(self) -> None:
         for host in (b"", b"a_b.example:", b"[::1]:5280", b"192.0.2.1:80", b"xn--4ca.example."):
             data = b"GET / HTTP/1.1\r\nHost: %b\r\n\r\n" % host
-            self.assertEqual(parse(small_parser(), [data])[0].headers, [(b"Host", host)])
+            self.assertEqual(parse(small_parser(), [data])[0].head.headers, [(b"Host", host)])
 
     def test_errors_tell_the_headers_that_had_come(self) -> None:
         origin = b"Origin: https://a.example\r\n"
@@ -245,7 +245,7 @@ class PropertyTests(TestCase):
         try:
             for found in parse(parser, cut(data, places)):
                 self.assertLessEqual(len(found.body), 100)
-                self.assertLessEqual(len(found.target), 1000)
+                self.assertLessEqual(len(found.head.target), 1000)
         except RequestError as error:
             self.assertIn(error.status, {400, 411, 431, 501, 505})
 
