@@ -7,8 +7,11 @@ VENV = .venv
 RUN_ARGS =
 # Tried again: make fuzz-erlang SEED=17
 SEED =
-# Passed on: make bench-ejabberd USERS=200000
+# Passed on: make bench CASE=ejabberd USERS=200000
 USERS =
+# A case of bench/cases: make bench CASE=front_cpu ARGS="--rounds 9"
+CASE =
+ARGS =
 # Passed on: make fuzz SECONDS=3600
 SECONDS =
 
@@ -24,9 +27,9 @@ SIDE_BY_SIDE = -n 2 --dist loadfile --no-loadscope-reorder
 
 # Apt-get runs once at a time, and before anything that needs what it installs.
 .NOTPARALLEL:
-.PHONY: help run test unit trial interop fuzz fuzz-erlang bench-front bench-memory bench-slow bench-workers bench-link bench-ejabberd check docs clean
-.PHONY: conformance dialyze million python
-.PHONY: bench bench-whole bench-growth bench-quiet bench-readme
+.PHONY: help run test unit trial interop fuzz fuzz-erlang check docs clean
+.PHONY: conformance dialyze python
+.PHONY: bench bench-readme
 .PHONY: debian-python debian-run debian-test debian-interop debian-bench debian-conformance debian-dialyzer
 
 help:  ## Show this list
@@ -63,41 +66,23 @@ fuzz-erlang: debian-test  ## Fuzz mod_ecm's bodies beside ejabberd's parser, for
 	    $(patsubst %,erlang_stub/mod_ecm/test/%.erl,ecm_fuzz ecm_bodies ecm_expat ecm_hostile)
 	ERL_LIBS=$(ERL_LIBRARIES) SECONDS=$(SECONDS) SEED=$(SEED) erl -noinput -pa build/fuzz-erlang -s ecm_fuzz main
 
-bench-front: $(VENV)/bench.stamp debian-bench  ## Measure the CPU of a request beside nginx, HAProxy
-	$(VENV)/bin/python -m bench.cases.front_cpu
+# Of these each can be run alone: make bench CASE=typed_link, or make bench-typed_link. What
+# `.venv/bin/python -m bench CASE --help` lists goes into ARGS; USERS=N is short for ARGS="--users N".
+CASES = $(patsubst bench/cases/%.py,%,$(filter-out %/__init__.py,$(wildcard bench/cases/*.py)))
+PROMISED = front_cpu memory end_to_end scaling
+.PHONY: $(CASES:%=bench-%)
 
-bench-memory: $(VENV)/bench.stamp debian-bench  ## Measure memory beside twisted.web, nginx, HAProxy
-	$(VENV)/bin/python -m bench.cases.memory
+bench: $(if $(CASE),bench-$(CASE),$(PROMISED:%=bench-%) bench-readme)  ## Measure what is promised, beside others, and write README's table; or one: CASE=typed_link
 
-bench-slow: $(VENV)/bench.stamp  ## Measure a chat beside 5,000 slow clients
-	$(VENV)/bin/python -m bench.cases.slow_clients
+$(CASES:%=bench-%): bench-%: $(VENV)/bench.stamp
+	$(VENV)/bin/python -m bench $* $(if $(USERS),--users $(USERS)) $(ARGS)
 
-# What is promised, measured beside others. Each part can be run alone.
-bench: bench-front bench-memory bench-whole bench-growth bench-readme  ## Measure what is promised, and write README's table
-
-bench-whole: $(VENV)/bench.stamp debian-run debian-bench debian-conformance  ## Measure 5,000 users who chat, beside stock ejabberd, nginx, Prosody
-	$(VENV)/bin/python -m bench.cases.end_to_end
-
-bench-growth: $(VENV)/bench.stamp debian-run  ## Measure what a user costs, from 1,000 to 200,000
-	$(VENV)/bin/python -m bench.cases.scaling
-
-bench-quiet: $(VENV)/bench.stamp debian-run debian-bench  ## Measure what a poll costs when few come, by the number of workers
-	$(VENV)/bin/python -m bench.cases.low_load
+bench-front_cpu bench-memory bench-end_to_end bench-low_load: debian-bench
+bench-ejabberd bench-end_to_end bench-low_load bench-scaling bench-million: debian-run
+bench-end_to_end: debian-conformance
 
 bench-readme: $(VENV)/bench.stamp  ## Write the table of README.md again, from bench/results
 	$(VENV)/bin/python -m bench.report.readme
-
-bench-workers: $(VENV)/bench.stamp  ## Measure what workers cost, and how connections spread
-	$(VENV)/bin/python -m bench.cases.workers
-
-bench-link: $(VENV)/bench.stamp  ## Measure a typed link beside a plain one
-	$(VENV)/bin/python -m bench.cases.typed_link
-
-bench-ejabberd: $(VENV)/bench.stamp debian-run  ## Measure what users cost ejabberd; or mod_ecm alone: USERS=200000
-	$(VENV)/bin/python -m bench.cases.ejabberd$(if $(USERS), --users $(USERS))
-
-million: $(VENV)/bench.stamp debian-run  ## Put a million users online on this machine, in nearly two hours; or USERS=100000
-	$(VENV)/bin/python -m bench.cases.million$(if $(USERS), --users $(USERS))
 
 check: $(VENV)/check.stamp  ## Lint, check formatting and types, compile mod_ecm without a warning
 	$(VENV)/bin/ruff check

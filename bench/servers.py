@@ -5,9 +5,9 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from bench.measure.server_side import Server
-from testkit.servers import front_ends
 from testkit.servers.ejabberd import Kind, node
 from testkit.servers.megaphone import megaphone
+from testkit.servers.nginx import nginx
 from testkit.servers.process import Process
 from testkit.servers.prosody import prosody
 
@@ -34,8 +34,8 @@ def stock(folder: Path, code: list[Path]) -> Iterator[Server]:
 
 @contextmanager
 def behind_nginx(folder: Path, code: list[Path]) -> Iterator[Server]:
-    with node(Kind.BOSH, code) as behind, front_ends.nginx(folder, behind.port) as (nginx, port):
-        yield _server(port, {"nginx": nginx, "ejabberd": behind.process})
+    with node(Kind.BOSH, code) as behind, nginx(folder, behind.port) as (front, port):
+        yield _server(port, {"nginx": front, "ejabberd": behind.process})
 
 
 @contextmanager
@@ -48,7 +48,7 @@ def _server(port: int, parts: dict[str, Process]) -> Server:
     return Server(f"http://127.0.0.1:{port}/http-bind", parts)
 
 
-# Each is started with a folder, and with bench.node.compiled for nodes of ejabberd.
+# Each is started with a folder, and with testkit.servers.ejabberd.compiled for nodes of ejabberd.
 SERVERS: dict[str, Callable[[Path, list[Path]], AbstractContextManager[Server]]] = {
     MEGAPHONE: ours,
     STOCK: stock,

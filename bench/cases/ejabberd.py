@@ -9,23 +9,21 @@ once. Last comes the CPU for an empty poll and for a message, mod_ecm beside sto
 """
 
 import argparse
-import sys
 from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
 
 import attrs
 from matplotlib.figure import Figure
 
-from bench.cases.typed_link import positive
+from bench.frame import EBIN, Case, Option, Outcome, Run, positive
 from bench.measure import node_cpu as beam_cpu
 from bench.measure import node_memory as idle
-from bench.measure.machine import machine
 from bench.measure.node_cpu import WHATS, Round
 from bench.measure.node_memory import Growth, Waking
 from bench.report import chart, report
-from testkit.servers.ejabberd import Kind, compiled, node
-from testkit.servers.process import open_files, stop_on_signals
+from bench.report.budget import judged, kept
+from testkit.servers.ejabberd import Kind
+from testkit.servers.process import open_files
 
 # Resident bytes of ejabberd for a user who does nothing: the budget, and what one aims at.
 BUDGET = 6_000
@@ -56,16 +54,16 @@ class Results:
     rounds: list[Round] = attrs.Factory(list)
 
 
-def measure(arguments: argparse.Namespace, code: list[Path], files: int) -> Results:
-    many, most = arguments.users, files - FILES
+def results(options: argparse.Namespace, code: list[Path], files: int) -> Results:
+    many, most = options.users, files - FILES
     few = max(many // 10, 1)
     if many > files:
         return Results([idle.measure(Kind.LINK, code, few, many)])
     ours, waking = idle.measure_and_wake(Kind.LINK, code, few, many)
     others = [kind for kind in Kind if kind is not Kind.LINK]
     growths = [ours, *(idle.measure(kind, code, few, min(many, most)) for kind in others)]
-    seconds, count = arguments.seconds, arguments.rounds
-    return Results(growths, waking, list(beam_cpu.rounds(code, arguments.clients, seconds, count)))
+    seconds, count = options.seconds, options.rounds
+    return Results(growths, waking, beam_cpu.measure_all(code, options.clients, seconds, count))
 
 
 def text(results: Results) -> str:
@@ -95,13 +93,13 @@ def of_memory(growth: Growth) -> str:
 
 
 def of_waking(waking: Waking) -> str:
-    kept = "kept" if waking.ratio <= WAKING_BUDGET else "NOT kept"
     return (
         f"A message of {idle.MESSAGE} bytes to each of {waking.users:,} users at once takes that"
         f" from {waking.before:,.0f} to {waking.peak:,.0f} bytes; after {idle.REST} seconds it is"
         f" {waking.after:,.0f}, {waking.ratio:.2f} × what it was. The budget of"
-        f" {WAKING_BUDGET} × is {kept}. (The whole node: {waking.whole_before / 1e6:,.0f} MB"
-        f" before, {waking.whole_after / 1e6:,.0f} MB after.)"
+        f" {WAKING_BUDGET} × is {kept(waking.ratio, WAKING_BUDGET)}."
+        f" (The whole node: {waking.whole_before / 1e6:,.0f} MB before,"
+        f" {waking.whole_after / 1e6:,.0f} MB after.)"
     )
 
 
@@ -111,12 +109,6 @@ def of_cpu(what: str, found: list[float]) -> str:
         f" stock BOSH (median of {len(found)} rounds, {min(found):.3f} to {max(found):.3f})."
         f" {judged(median(found), CPU_BUDGETS[what], CPU_AIMS[what], '×')}"
     )
-
-
-def judged(figure: float, budget: float, aim: float, unit: str) -> str:
-    kept = "kept" if figure <= budget else "NOT kept"
-    reached = "reached" if figure <= aim else "not reached"
-    return f"The budget of {budget:,} {unit} is {kept}; the aim, {aim:,} {unit}, is {reached}."
 
 
 def ratios(what: str, rounds: list[Round]) -> list[float]:
@@ -143,54 +135,30 @@ def plot(results: Results) -> Figure:
     return figure
 
 
-def options() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.cases.ejabberd",
-        description="Measure what users cost ejabberd, with mod_ecm and with what is in it.",
-        epilog="More users than a process may open files can only come over a link: then mod_ecm"
-        " is measured alone, and only its memory; the result has the number in its name.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    parser.add_argument("--users", type=positive, default=20_000, help="who do nothing")
-    parser.add_argument(
-        "--clients", type=even, default=200, help="that poll and send, an even number"
-    )
-    parser.add_argument("--seconds", type=positive, default=5, help="of each in a round")
-    parser.add_argument("--rounds", type=positive, default=5, help="with nodes started anew")
-    parser.add_argument("--ebin", type=Path, help="a folder in which mod_ecm is compiled already")
-    return parser
-
-
-def even(value: str) -> int:
-    number = positive(value)
+def even(text: str) -> int:
+    number = positive(text)
     if number % 2:
         raise ValueError
     return number
 
 
-def versions(code: list[Path]) -> dict[str, str]:
-    with node(Kind.LINK, code) as subject:
-        found: dict[str, str] = subject.ask("versions")
-        return found
-
-
-def main() -> int:
-    stop_on_signals()
-    arguments = options().parse_args()
+def measure(run: Run) -> Outcome:
     files = open_files()
-    about = machine() | {name: str(value) for name, value in vars(arguments).items()}
-    with TemporaryDirectory() as folder:
-        code = compiled(Path(folder), arguments.ebin)
-        try:
-            about |= versions(code)
-            results = measure(arguments, code, files)
-        except RuntimeError as error:
-            sys.exit(f"bench.ejabberd: {error}")
-    name = "ejabberd" if results.rounds else f"ejabberd-{arguments.users}"
-    report.write(name, TITLE, about, text(results), verdict(results), [results])
-    chart.save(name, plot(results), about)
-    return 0
+    found = results(run.options, run.code(), files)
+    suffix = "" if found.rounds else f"-{run.options.users}"
+    return Outcome(text(found), verdict(found), [found], plot(found), suffix)
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+CASE = Case(
+    title=TITLE,
+    measure=measure,
+    options=(
+        Option("users", 20_000, "who do nothing"),
+        Option("clients", 200, "that poll and send, an even number", even),
+        Option("seconds", 5, "of each in a round"),
+        Option("rounds", 5, "with nodes started anew"),
+        EBIN,
+    ),
+    note="More users than a process may open files can only come over a link: then mod_ecm is"
+    " measured alone, and only its memory; the result has the number in its name.",
+)

@@ -8,9 +8,7 @@ one, all chat as fast as it goes, then at half of that rate, which gives the lat
 at last they only poll (bench/load/message_load.py).
 """
 
-import argparse
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -18,17 +16,16 @@ from tempfile import TemporaryDirectory
 import attrs
 from matplotlib.figure import Figure
 
-from bench.cases.ejabberd import judged, versions
-from bench.cases.typed_link import positive
+from bench.frame import EBIN, Case, Option, Outcome, Run, rounds
 from bench.load.message_load import Load, What, talk
 from bench.load.ramp import online
-from bench.measure.machine import machine, proxies
+from bench.measure.machine import proxies
 from bench.measure.server_side import grown
 from bench.report import chart, report
+from bench.report.budget import judged
 from bench.servers import MEGAPHONE, SERVERS, STOCK
 from testkit.servers import prosody
-from testkit.servers.ejabberd import compiled
-from testkit.servers.process import open_files, stop_on_signals
+from testkit.servers.process import open_files
 
 # How much of the CPU of stock ejabberd alone everything on Megaphone's side may take.
 BUDGETS = {"poll": 0.75, "message": 0.65}
@@ -72,7 +69,7 @@ class Result:
     rounds: list[Measured]
 
 
-def measure(number: int, name: str, code: list[Path], users: int, seconds: int) -> Measured:
+def measure_one(number: int, name: str, code: list[Path], users: int, seconds: int) -> Measured:
     start = SERVERS[name]
     with (
         TemporaryDirectory() as folder,
@@ -91,22 +88,12 @@ def measure(number: int, name: str, code: list[Path], users: int, seconds: int) 
     return Measured(number, name, each, full, half, polls)
 
 
-def rounds(arguments: argparse.Namespace, code: list[Path]) -> Iterator[Measured]:
-    """Measure all, and tell how each one went."""
-    for number in range(1, arguments.rounds + 1):
-        for name in SERVERS:
-            found = measure(number, name, code, arguments.users, arguments.seconds)
-            tell(found, arguments.rounds)
-            yield found
-
-
-def tell(found: Measured, count: int) -> None:
-    print(
-        f"round {found.number} of {count}, {found.name}:"
+def tell(found: Measured) -> str:
+    return (
+        f"{found.name}:"
         f" {found.full.per_second:,.0f} messages/s at {found.full.cpu_each:.0f} µs;"
         f" {found.polls.per_second:,.0f} polls/s at {found.polls.cpu_each:.0f} µs;"
-        f" {sum(found.memory.values()):,.0f} bytes for a user",
-        file=sys.stderr,
+        f" {sum(found.memory.values()):,.0f} bytes for a user"
     )
 
 
@@ -194,38 +181,27 @@ def plot(rows: list[Row]) -> Figure:
     return figure
 
 
-def options() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.cases.end_to_end",
-        description="Measure a chat of many users, through Megaphone and through others.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    parser.add_argument("--users", type=positive, default=5_000, help="in all, 10 at least")
-    parser.add_argument("--seconds", type=positive, default=10, help="of each load")
-    parser.add_argument("--rounds", type=positive, default=3, help="with servers started anew")
-    parser.add_argument("--ebin", type=Path, help="a folder in which mod_ecm is compiled already")
-    return parser
-
-
-def main() -> int:
-    stop_on_signals()
-    arguments = options().parse_args()
+def measure(run: Run) -> Outcome:
     open_files()
-    about = machine() | proxies() | {"Prosody": prosody.version()}
-    about |= {name: str(value) for name, value in vars(arguments).items()}
-    with TemporaryDirectory() as folder:
-        try:
-            code = compiled(Path(folder), arguments.ebin)
-            about |= versions(code)
-            found = list(rounds(arguments, code))
-        except RuntimeError as error:
-            sys.exit(f"bench.whole: {error}")
+    run.about.update(proxies() | {"Prosody": prosody.version()})
+    code, users, seconds = run.code(), run.options.users, run.options.seconds
+    found = rounds(
+        run.options.rounds,
+        lambda number: (measure_one(number, name, code, users, seconds) for name in SERVERS),
+        tell,
+    )
     rows = rows_of(found)
     text = f"{report.table(COLUMNS, rows)}\n\n{report.table(ROUND_COLUMNS, found)}"
-    report.write("end_to_end", TITLE, about, text, verdict(rows), [Result(rows, found)])
-    chart.save("end_to_end", plot(rows), about)
-    return 0
+    return Outcome(text, verdict(rows), [Result(rows, found)], plot(rows))
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+CASE = Case(
+    title=TITLE,
+    measure=measure,
+    options=(
+        Option("users", 5_000, "in all, 10 at least"),
+        Option("seconds", 10, "of each load"),
+        Option("rounds", 3, "with servers started anew"),
+        EBIN,
+    ),
+)

@@ -8,9 +8,7 @@ their own; all else runs on the others. The result is ECM's CPU for one request,
 divided by that of the better proxy: the median of all rounds.
 """
 
-import argparse
 import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
@@ -22,13 +20,15 @@ import attrs
 from matplotlib.figure import Figure
 
 from bench import native
-from bench.cases.typed_link import positive
+from bench.frame import Case, Option, Outcome, Run, announce, rounds
 from bench.load.request import BODY, HEAD
 from bench.measure.interleave import Load, Subject, loads, middle, saturation, told
-from bench.measure.machine import machine, proxies
-from bench.report import chart, report
-from testkit.servers.front_ends import Running, ecm, haproxy, nginx
-from testkit.servers.process import Process, stop_on_signals
+from bench.measure.machine import proxies
+from bench.report import budget, chart, report
+from testkit.servers.haproxy import haproxy
+from testkit.servers.megaphone import ecm
+from testkit.servers.nginx import nginx
+from testkit.servers.process import Process, Running
 
 # How much of the better proxy's CPU for each request ECM may take, and what one aims at.
 BUDGET = 0.9
@@ -119,24 +119,18 @@ def askers(port: int, clients: int) -> Process:
     return native.native("askers", str(port), str(clients), HEAD.decode(), BODY.decode())
 
 
-def measure(number: int, clients: int, seconds: int, core: int) -> Round:
+def measure_round(clients: int, seconds: int, core: int, number: int) -> Round:
     with ExitStack() as stack:
         subjects = [stack.enter_context(subject(name, clients, core)) for name in FRONT_ENDS]
         found = loads(subjects, seconds)
     return Round(number, clients, dict(zip(FRONT_ENDS, found, strict=True)))
 
 
-def rounds(arguments: argparse.Namespace, core: int) -> Iterator[Round]:
-    """Measure all rounds, and tell how each one went."""
-    each = len(FRONT_ENDS) * arguments.seconds + START
-    print(f"this takes about {arguments.rounds * len(CLIENTS) * each} seconds", flush=True)
-    for number in range(1, arguments.rounds + 1):
-        for clients in CLIENTS:
-            found = measure(number, clients, arguments.seconds, core)
-            print(f"round {number} of {arguments.rounds}, {clients} clients:")
-            for name, load in found.loads.items():
-                print(f"  {name}: {told(load)}, {found.ratio(name):.2f} ×", flush=True)
-            yield found
+def tell(found: Round) -> str:
+    lines = [
+        f"  {name}: {told(load)}, {found.ratio(name):.2f} ×" for name, load in found.loads.items()
+    ]
+    return "\n".join([f"{found.clients} clients:", *lines])
 
 
 def verdict(found: list[Round]) -> str:
@@ -147,11 +141,9 @@ def verdict(found: list[Round]) -> str:
 
 
 def judged(row: Row) -> str:
-    kept = "kept" if row.ratio <= BUDGET else "NOT kept"
-    reached = "reached" if row.ratio <= AIM else "not reached"
     return (
         f"{row.name}, {row.clients:,} clients: {row.ratio:.2f} × the CPU of the better proxy."
-        f" The budget of {BUDGET} × is {kept}, the aim of {AIM} × {reached}."
+        f" {budget.judged(row.ratio, BUDGET, AIM, '×')}"
     )
 
 
@@ -167,31 +159,25 @@ def own_core() -> int:
     return core
 
 
-def options() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.cases.front_cpu",
-        description="Measure what a request costs ECM, beside nginx and HAProxy.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    parser.add_argument("--seconds", type=positive, default=3, help="of each front end in a round")
-    parser.add_argument("--rounds", type=positive, default=5, help="with all of them, started anew")
-    return parser
-
-
-def main() -> int:
-    stop_on_signals()
-    arguments = options().parse_args()
-    about = machine() | proxies() | {key: str(value) for key, value in vars(arguments).items()}
+def measure(run: Run) -> Outcome:
+    run.about.update(proxies())
     native.build()
-    try:
-        found = list(rounds(arguments, own_core()))
-    except RuntimeError as error:
-        sys.exit(f"bench.front: {error}")
+    seconds, count, core = run.options.seconds, run.options.rounds, own_core()
+    announce(count * len(CLIENTS) * (len(FRONT_ENDS) * seconds + START))
+    found = rounds(
+        count,
+        lambda number: (measure_round(clients, seconds, core, number) for clients in CLIENTS),
+        tell,
+    )
     rows = rows_of(found)
-    report.write("front_cpu", TITLE, about, report.table(COLUMNS, rows), verdict(found), found)
-    chart.save("front_cpu", plot(rows), about)
-    return 0
+    return Outcome(report.table(COLUMNS, rows), verdict(found), found, plot(rows))
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+CASE = Case(
+    title=TITLE,
+    measure=measure,
+    options=(
+        Option("seconds", 3, "of each front end in a round"),
+        Option("rounds", 5, "with all of them, started anew"),
+    ),
+)

@@ -6,8 +6,6 @@ who are only there. In each round each server is started anew, one after another
 stock ejabberd (BOSH, with nothing in front) in the same round.
 """
 
-import argparse
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from functools import partial
@@ -18,15 +16,13 @@ from tempfile import TemporaryDirectory
 import attrs
 from matplotlib.figure import Figure
 
-from bench.cases.ejabberd import versions
-from bench.cases.typed_link import positive
+from bench.frame import EBIN, Case, Option, Outcome, Run, rounds
 from bench.load.message_load import Load, What, talk
-from bench.measure.machine import machine, proxies
+from bench.measure.machine import proxies
 from bench.measure.server_side import Server
 from bench.report import chart, report
 from bench.servers import STOCK, behind_nginx, stock, with_workers
-from testkit.servers.ejabberd import compiled
-from testkit.servers.process import open_files, stop_on_signals
+from testkit.servers.process import open_files
 
 # What Megaphone promises of every request, beside stock ejabberd alone.
 BUDGET = 1.0
@@ -80,7 +76,7 @@ COLUMNS: dict[str, Callable[[Row], str]] = {
 }
 
 
-def measure(
+def measure_one(
     number: int, name: str, code: list[Path], users: int, seconds: int
 ) -> Iterator[Measured]:
     with TemporaryDirectory() as folder, SERVERS[name](Path(folder), code) as server:
@@ -89,17 +85,8 @@ def measure(
             yield Measured(number, rate, name, load)
 
 
-def rounds(arguments: argparse.Namespace, code: list[Path]) -> Iterator[Measured]:
-    """Measure all, and tell how each one went."""
-    for number in range(1, arguments.rounds + 1):
-        for name in SERVERS:
-            for found in measure(number, name, code, arguments.users, arguments.seconds):
-                print(
-                    f"round {number} of {arguments.rounds}, {name}: {found.rate} polls/s"
-                    f" at {found.load.cpu_each:.0f} µs",
-                    file=sys.stderr,
-                )
-                yield found
+def tell(found: Measured) -> str:
+    return f"{found.name}: {found.rate} polls/s at {found.load.cpu_each:.0f} µs"
 
 
 def rows_of(found: list[Measured]) -> list[Row]:
@@ -147,35 +134,28 @@ def plot(rows: list[Row]) -> Figure:
     return figure
 
 
-def options() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.cases.low_load",
-        description="Measure what a poll costs when few come, by the number of workers.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    parser.add_argument("--users", type=positive, default=1_000, help="who are online")
-    parser.add_argument("--seconds", type=positive, default=10, help="at each rate")
-    parser.add_argument("--rounds", type=positive, default=3, help="with servers started anew")
-    parser.add_argument("--ebin", type=Path, help="a folder in which mod_ecm is compiled already")
-    return parser
-
-
-def main() -> int:
-    stop_on_signals()
-    arguments = options().parse_args()
+def measure(run: Run) -> Outcome:
     open_files()
-    about = machine() | proxies() | {name: str(value) for name, value in vars(arguments).items()}
-    with TemporaryDirectory() as folder:
-        try:
-            code = compiled(Path(folder), arguments.ebin)
-            about |= versions(code)
-            rows = rows_of(list(rounds(arguments, code)))
-        except RuntimeError as error:
-            sys.exit(f"bench.quiet: {error}")
-    report.write("low_load", TITLE, about, report.table(COLUMNS, rows), verdict(rows), rows)
-    chart.save("low_load", plot(rows), about)
-    return 0
+    run.about.update(proxies())
+    code, users, seconds = run.code(), run.options.users, run.options.seconds
+    found = rounds(
+        run.options.rounds,
+        lambda number: (
+            one for name in SERVERS for one in measure_one(number, name, code, users, seconds)
+        ),
+        tell,
+    )
+    rows = rows_of(found)
+    return Outcome(report.table(COLUMNS, rows), verdict(rows), rows, plot(rows))
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+CASE = Case(
+    title=TITLE,
+    measure=measure,
+    options=(
+        Option("users", 1_000, "who are online"),
+        Option("seconds", 10, "at each rate"),
+        Option("rounds", 3, "with servers started anew"),
+        EBIN,
+    ),
+)

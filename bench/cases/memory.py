@@ -6,19 +6,24 @@ MANY. The growth between the two, for one request, is the result: it has nothing
 needs to be there at all.
 """
 
-import re
-import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import attrs
 from matplotlib.figure import Figure
 
-from bench.measure.machine import machine, proxies
+from bench.frame import Case, Outcome, Run
+from bench.measure.machine import proxies
+from bench.measure.memory import Memory, memory
 from bench.report import chart, report
-from testkit.servers.front_ends import FRONT_ENDS, FrontEnd
-from testkit.servers.process import Process, python, stop_on_signals
+from testkit.servers.haproxy import haproxy
+from testkit.servers.megaphone import ecm
+from testkit.servers.nginx import nginx
+from testkit.servers.process import Process, Running, python
 
 FEW = 2_000
 MANY = 10_000
@@ -30,20 +35,38 @@ MANY_OF_A_PROXY = 9_000
 # Bytes of ECM's memory for a held request.
 BUDGET = 1_600
 
-# What the kernel has for a connection, beside its buffers.
-SLABS = ["TCP", "sock_inode_cache", "dentry", "filp", "eventpoll_epi", "ep_head"]
-SLABS += ["lsm_inode_cache", "lsm_file_cache"]
-
 SETTLE = 1.0  # seconds until everything is where it stays
 
 
-@attrs.frozen
-class Memory:
-    """In bytes: what is resident of a front end, and what the kernel has for all sockets."""
+@contextmanager
+def twisted_web(folder: Path, behind: int) -> Iterator[Running]:
+    """A twisted.web site, with nothing behind it."""
+    with python("testkit.servers.silent_site") as process:
+        yield process, process.number()
 
-    rss: int
-    pss: int
-    kernel: int
+
+@attrs.frozen
+class FrontEnd:
+    """One that can be started.
+
+    ``sockets`` is how many it has open for each held request; ``counts`` says whether it prints
+    itself how many there are, as nothing is behind it.
+    """
+
+    name: str
+    start: Callable[[Path, int], AbstractContextManager[Running]]
+    sockets: int = 1
+    tls: bool = False
+    counts: bool = False
+
+
+FRONT_ENDS = [
+    FrontEnd("ECM", ecm),
+    FrontEnd("ECM, TLS", partial(ecm, tls=True), tls=True),
+    FrontEnd("twisted.web", twisted_web, counts=True),
+    FrontEnd("nginx, proxy", nginx, sockets=2),
+    FrontEnd("HAProxy, proxy", haproxy, sockets=2),
+]
 
 
 @attrs.frozen
@@ -62,37 +85,6 @@ class Growth:
     start: int
 
 
-def kilobytes(name: str, path: str) -> int:
-    """Return a figure of a file in /proc, in bytes."""
-    found = re.search(rf"^{name}:\s+([0-9]+) kB", Path(path).read_text(), re.M)
-    assert found is not None, (name, path)
-    return int(found[1]) * 1024
-
-
-def kernel_memory() -> int:
-    """Return the bytes that the kernel has for sockets: all of them, so others count, too.
-
-    Only root may know; for others it is 0.
-    """
-    pages = re.search(r"TCP: .* mem ([0-9]+)", Path("/proc/net/sockstat").read_text())
-    assert pages is not None
-    try:
-        slabs = Path("/proc/slabinfo").read_text()
-    except PermissionError:
-        return 0
-    objects = re.findall(rf"^(?:{'|'.join(SLABS)}) +([0-9]+) +[0-9]+ +([0-9]+)", slabs, re.M)
-    return int(pages[1]) * 4096 + sum(int(count) * int(size) for count, size in objects)
-
-
-def memory(process: Process) -> Memory:
-    files = [f"/proc/{pid}/smaps_rollup" for pid in process.pids]
-    return Memory(
-        rss=sum(kilobytes("Rss", file) for file in files),
-        pss=sum(kilobytes("Pss", file) for file in files),
-        kernel=kernel_memory(),
-    )
-
-
 def hold(requests: int, holders: Process, counter: Process, front_end: Process) -> Memory:
     """Have clients hold so many requests, and return what that takes."""
     holders.say(str(requests))
@@ -102,7 +94,7 @@ def hold(requests: int, holders: Process, counter: Process, front_end: Process) 
     return memory(front_end)
 
 
-def measure(subject: FrontEnd) -> Growth:
+def measure_one(subject: FrontEnd) -> Growth:
     many = MANY if subject.sockets == 1 else MANY_OF_A_PROXY
     with (
         TemporaryDirectory() as folder,
@@ -148,15 +140,10 @@ def plot(growths: list[Growth]) -> Figure:
     )
 
 
-def main() -> int:
-    stop_on_signals()
-    about = machine() | proxies()
-    growths = [measure(front_end) for front_end in FRONT_ENDS]
-    table = report.table(COLUMNS, growths)
-    report.write("memory", TITLE, about, table, verdict(growths), growths)
-    chart.save("memory", plot(growths), about)
-    return 0
+def measure(run: Run) -> Outcome:
+    run.about.update(proxies())
+    growths = [measure_one(front_end) for front_end in FRONT_ENDS]
+    return Outcome(report.table(COLUMNS, growths), verdict(growths), growths, plot(growths))
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+CASE = Case(title=TITLE, measure=measure)

@@ -12,22 +12,20 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import attrs
 from matplotlib.figure import Figure
 
-from bench.cases.memory import kernel_memory
-from bench.cases.typed_link import positive
+from bench.frame import EBIN, Case, Option, Outcome, Run
 from bench.load import swarm
 from bench.measure import memory_breakdown as ledger
-from bench.measure.machine import machine
+from bench.measure.memory import kernel_memory
 from bench.measure.memory_breakdown import Parts
 from bench.report import chart, report
-from testkit.servers.ejabberd import compiled
+from bench.report.budget import kept
 from testkit.servers.megaphone import Stack, megaphone
-from testkit.servers.process import Process, open_files, stop_on_signals
+from testkit.servers.process import Process, open_files
 
 # Bytes of the server's side for a million users, at any time: the budget, and what one aims at.
 BUDGET = 10e9
@@ -80,29 +78,28 @@ class Result:
         return max(self.samples, key=lambda sample: sample.parts.server)
 
 
-def measure(arguments: argparse.Namespace, folder: Path) -> Result:
-    workers = swarm.processes(arguments.users)
-    code = compiled(folder, arguments.ebin)
+def result(options: argparse.Namespace, code: list[Path], folder: Path) -> Result:
+    workers = swarm.processes(options.users)
     output = folder / "swarm"
     with megaphone(folder, code, workers) as stack:
         start = ledger.parts(stack.ecm, stack.node.process, None)
-        with swarm.start(stack.url, output, arguments.users, *course(arguments)) as users:
+        with swarm.start(stack.url, output, options.users, *course(options)) as users:
             samples, within = watch(stack, users, start)
         told = swarm.result(output)
     told.pop("series")
-    return Result(arguments.users, workers, start, samples, within, told)
+    return Result(options.users, workers, start, samples, within, told)
 
 
-def course(arguments: argparse.Namespace) -> list[str]:
-    options = {
-        "--wait": arguments.wait,
+def course(options: argparse.Namespace) -> list[str]:
+    told = {
+        "--wait": options.wait,
         "--rate": "max",
-        "--at-once": arguments.at_once,
-        "--rest": arguments.wait + POLLS if arguments.rest is None else arguments.rest,
-        "--messages": arguments.messages,
-        "--message-rate": arguments.message_rate,
+        "--at-once": options.at_once,
+        "--rest": options.wait + POLLS if options.rest is None else options.rest,
+        "--messages": options.messages,
+        "--message-rate": options.message_rate,
     }
-    return [str(word) for option in options.items() for word in option]
+    return [str(word) for option in told.items() for word in option]
 
 
 def watch(stack: Stack, users: Process, start: Parts) -> tuple[list[Sample], dict[str, int]]:
@@ -233,13 +230,13 @@ def rest_of(result: Result) -> str:
 def verdict(result: Result) -> str:
     most, rests = result.peak.parts.server, result.full.parts.server
     share = result.users / MILLION
-    kept = "kept" if most <= BUDGET * share else "NOT kept"
     reached = "reached" if most <= AIM * share else "not reached"
     lost = result.told["users"]["sessions lost"]
     return (
         f"The server's side of {result.users:,} users takes {rests / 1e9:.2f} GB while they rest,"
-        f" and {most / 1e9:.2f} GB at most. The budget of {BUDGET * share / 1e9:g} GB is {kept};"
-        f" the aim, {AIM * share / 1e9:g} GB, is {reached}. {lost:,} sessions were lost."
+        f" and {most / 1e9:.2f} GB at most. The budget of {BUDGET * share / 1e9:g} GB is"
+        f" {kept(most, BUDGET * share)}; the aim, {AIM * share / 1e9:g} GB, is {reached}."
+        f" {lost:,} sessions were lost."
     )
 
 
@@ -263,42 +260,34 @@ def plot(result: Result) -> Figure:
     return figure
 
 
-def options() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.cases.million",
-        description="Put a million users online on this machine, and write down what it takes.",
-        epilog="For a million it takes nearly two hours on two cores, 24 GiB of memory, 20,000 open"
-        " files for each process, and a machine that does nothing else; ecm-doctor --users N tells"
-        " what lacks.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    parser.add_argument("--users", type=positive, default=MILLION, help="in all")
-    parser.add_argument("--at-once", type=positive, default=4, help="logins of a process")
-    parser.add_argument("--wait", type=positive, default=WAIT, help="seconds of a poll")
-    parser.add_argument("--rest", type=positive, help="seconds; else all poll once, at least")
-    parser.add_argument("--messages", type=positive, default=10_000, help="after the rest")
-    parser.add_argument("--message-rate", type=positive, default=100, help="of these a second")
-    parser.add_argument("--ebin", type=Path, help="a folder in which mod_ecm is compiled already")
-    return parser
-
-
-def main() -> int:
-    stop_on_signals()
-    arguments = options().parse_args()
+def measure(run: Run) -> Outcome:
     if not kernel_memory():
-        sys.exit("bench.million: run it as root, as only root may see what sockets take")
+        raise RuntimeError("run it as root, as only root may see what sockets take")
     open_files()
-    about = machine() | {name: str(value) for name, value in vars(arguments).items()}
-    with TemporaryDirectory() as folder:
-        try:
-            result = measure(arguments, Path(folder))
-        except RuntimeError as error:
-            sys.exit(f"bench.million: {error}")
-    name = "million" if arguments.users == MILLION else f"million-{arguments.users}"
-    report.write(name, TITLE, about, text(result), verdict(result), [result])
-    chart.save(name, plot(result), about)
-    return 0 if result.told["ok"] else 1
+    found = result(run.options, run.code(), run.folder)
+    return Outcome(
+        text(found),
+        verdict(found),
+        [found],
+        plot(found),
+        suffix="" if found.users == MILLION else f"-{found.users}",
+        good=found.told["ok"],
+    )
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+CASE = Case(
+    title=TITLE,
+    measure=measure,
+    options=(
+        Option("users", MILLION, "in all"),
+        Option("at-once", 4, "logins of a process"),
+        Option("wait", WAIT, "seconds of a poll"),
+        Option("rest", None, "seconds; else all poll once, at least"),
+        Option("messages", 10_000, "after the rest"),
+        Option("message-rate", 100, "of these a second"),
+        EBIN,
+    ),
+    note="For a million it takes nearly two hours on two cores, 24 GiB of memory, 20,000 open files"
+    " for each process, and a machine that does nothing else; ecm-doctor --users N tells what"
+    " lacks.",
+)

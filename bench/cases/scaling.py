@@ -11,21 +11,17 @@ import time
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import attrs
 from matplotlib.figure import Figure
 
-from bench.cases.ejabberd import versions
-from bench.cases.typed_link import positive
+from bench.frame import EBIN, Case, Option, Outcome, Run, positive
 from bench.load import swarm
 from bench.load.ramp import WAIT, Online, online
-from bench.measure.machine import machine
 from bench.measure.server_side import SOCKETS, Server, Taken, grown
 from bench.report import chart, report
 from bench.servers import with_workers
-from testkit.servers.ejabberd import compiled
-from testkit.servers.process import open_files, stop_on_signals
+from testkit.servers.process import open_files
 
 STEPS = [1_000, 10_000, 50_000, 200_000]
 
@@ -47,24 +43,24 @@ class Step:
     logins: float
 
 
-def steps(arguments: argparse.Namespace, code: list[Path], folder: Path) -> Iterator[Step]:
+def steps(options: argparse.Namespace, code: list[Path], folder: Path) -> Iterator[Step]:
     """Measure each, and tell how it went. The first users, a tenth of the first step, live in what
     the processes have left from their start, and do not count."""
-    few = max(arguments.steps[0] // 10, 1)
+    few = max(options.steps[0] // 10, 1)
     with (
-        with_workers(folder, code, swarm.processes(arguments.steps[-1])) as server,
+        with_workers(folder, code, swarm.processes(options.steps[-1])) as server,
         online(server.url, folder) as crowd,
     ):
         crowd.grow_to(few)
         first = last = server.taken()
-        for before, users in pairwise([few, *arguments.steps]):
+        for before, users in pairwise([few, *options.steps]):
             logins = grow(crowd, users)
             now = server.taken()
             step = Step(
                 users,
                 memory=each(first, now, users - few),
                 added=each(last, now, users - before),
-                cpu=cpu(server, users, arguments.seconds),
+                cpu=cpu(server, users, options.seconds),
                 logins=logins,
             )
             last = now
@@ -161,35 +157,18 @@ def numbers(text: str) -> list[int]:
     return found
 
 
-def options() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.cases.scaling",
-        description="Measure what a user costs, the more there are.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    steps = ",".join(map(str, STEPS))
-    parser.add_argument("--steps", type=numbers, default=steps, help="users, from 10")
-    parser.add_argument("--seconds", type=positive, default=WAIT, help="of CPU at each step")
-    parser.add_argument("--ebin", type=Path, help="a folder in which mod_ecm is compiled already")
-    return parser
-
-
-def main() -> int:
-    stop_on_signals()
-    arguments = options().parse_args()
+def measure(run: Run) -> Outcome:
     open_files()
-    about = machine() | {name: str(value) for name, value in vars(arguments).items()}
-    with TemporaryDirectory() as folder:
-        try:
-            code = compiled(Path(folder), arguments.ebin)
-            about |= versions(code)
-            found = list(steps(arguments, code, Path(folder)))
-        except RuntimeError as error:
-            sys.exit(f"bench.growth: {error}")
-    report.write("scaling", TITLE, about, report.table(COLUMNS, found), verdict(found), found)
-    chart.save("scaling", plot(found), about)
-    return 0
+    found = list(steps(run.options, run.code(), run.folder))
+    return Outcome(report.table(COLUMNS, found), verdict(found), found, plot(found))
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+CASE = Case(
+    title=TITLE,
+    measure=measure,
+    options=(
+        Option("steps", ",".join(map(str, STEPS)), "users, from 10", numbers),
+        Option("seconds", WAIT, "of CPU at each step"),
+        EBIN,
+    ),
+)

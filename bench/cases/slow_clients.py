@@ -7,18 +7,15 @@ moment, and go on like that: it is the worst that they can do.
 """
 
 import socket
-import sys
 import time
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import attrs
 
+from bench.frame import Case, Outcome, Run
 from bench.load.request import END, REQUEST
-from bench.measure.machine import machine
 from bench.report import report
-from testkit.servers.front_ends import ecm
-from testkit.servers.process import Process, python, stop_on_signals
+from testkit.servers.megaphone import ecm
+from testkit.servers.process import Process, python
 
 SLOW_CLIENTS = 5_000
 PER_SECOND = 50
@@ -75,7 +72,7 @@ def chat(port: int) -> list[float]:
     return sorted(latencies)
 
 
-def measure(front_end: Process, port: int, beside: str) -> Figures:
+def measure_chat(front_end: Process, port: int, beside: str) -> Figures:
     wall, cpu = time.monotonic(), front_end.cpu_seconds()
     latencies = chat(port)
     used = (front_end.cpu_seconds() - cpu) / (time.monotonic() - wall)
@@ -94,27 +91,21 @@ def measure(front_end: Process, port: int, beside: str) -> Figures:
 def measure_beside_slow_clients(front_end: Process, port: int) -> Figures:
     with python("bench.load.slow", str(port), str(SLOW_CLIENTS)) as slow:
         before = slow.number(at_least=1)  # so all are connected, and the first have been ended
-        figures = measure(front_end, port, f"{SLOW_CLIENTS:,} slow clients")
+        figures = measure_chat(front_end, port, f"{SLOW_CLIENTS:,} slow clients")
         *_, after = [slow.number() for _ in range(SECONDS)]  # it prints one a second
         return attrs.evolve(figures, ended=after - before)
 
 
-def main() -> int:
-    stop_on_signals()
-    about = machine()
+def measure(run: Run) -> Outcome:
     with (
-        TemporaryDirectory() as folder,
         python("testkit.servers.link_echo") as echo,
-        ecm(Path(folder), echo.number()) as (front_end, port),
+        ecm(run.folder, echo.number()) as (front_end, port),
     ):
         rows = [
-            measure(front_end, port, "nobody"),
+            measure_chat(front_end, port, "nobody"),
             measure_beside_slow_clients(front_end, port),
         ]
-    text = report.table(COLUMNS, rows)
-    report.write("slow_clients", TITLE, about, text, "Each request of the chat was answered.", rows)
-    return 0
+    return Outcome(report.table(COLUMNS, rows), "Each request of the chat was answered.", rows)
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+CASE = Case(title=TITLE, measure=measure)

@@ -6,10 +6,9 @@ a plain link and with a typed one, and take turns (bench/measure/interleave.py).
 CPU of ECM's process for one request: typed divided by plain, the median of all rounds.
 """
 
-import argparse
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -17,11 +16,12 @@ from tempfile import TemporaryDirectory
 import attrs
 from matplotlib.figure import Figure
 
+from bench.frame import Case, Option, Outcome, Run, announce, rounds
 from bench.measure.interleave import Load, Subject, loads, middle, saturation, told
-from bench.measure.machine import machine
 from bench.report import chart, report
-from testkit.servers.front_ends import ecm
-from testkit.servers.process import python, stop_on_signals
+from bench.report.budget import kept
+from testkit.servers.megaphone import ecm
+from testkit.servers.process import python
 
 # How much of plain's CPU for each request a typed link may take.
 BUDGET = 1.15
@@ -68,32 +68,22 @@ def subject(protocol: str, clients: int) -> Iterator[Subject]:
         yield Subject(front_end, echo, askers)
 
 
-def measure(number: int, clients: int, seconds: int) -> Round:
+def measure_round(clients: int, seconds: int, number: int) -> Iterator[Round]:
     with subject("plain", clients) as plain, subject("typed", clients) as typed:
-        return Round(number, *loads([plain, typed], seconds))
+        yield Round(number, *loads([plain, typed], seconds))
 
 
-def rounds(clients: int, seconds: int, count: int) -> Iterator[Round]:
-    """Measure all rounds, and tell how each one went."""
-    print(f"this takes about {count * (2 * seconds + START)} seconds", flush=True)
-    for number in range(1, count + 1):
-        row = measure(number, clients, seconds)
-        print(
-            f"round {number} of {count}: plain {told(row.plain)}, typed {told(row.typed)},"
-            f" typed / plain {row.ratio:.3f}",
-            flush=True,
-        )
-        yield row
+def tell(row: Round) -> str:
+    return f"plain {told(row.plain)}, typed {told(row.typed)}, typed / plain {row.ratio:.3f}"
 
 
 def verdict(rows: list[Round]) -> str:
     ratios = [row.ratio for row in rows]
-    kept = "kept" if median(ratios) <= BUDGET else "NOT kept"
     both = [load for row in rows for load in (row.plain, row.typed)]
     return (
         f"A request over a typed link takes {median(ratios):.3f} × the CPU of one over a plain link"
         f" (median of {len(rows)} rounds, {min(ratios):.3f} to {max(ratios):.3f})."
-        f" The budget of {BUDGET} × is {kept}.\n\n{saturation(both)}"
+        f" The budget of {BUDGET} × is {kept(median(ratios), BUDGET)}.\n\n{saturation(both)}"
     )
 
 
@@ -104,37 +94,19 @@ def plot(rows: list[Round]) -> Figure:
     return chart.bars(TITLE, "µs of ECM's CPU for each request", bars, round(BUDGET * plain, 1))
 
 
-def positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
+def measure(run: Run) -> Outcome:
+    options = run.options
+    announce(options.rounds * (2 * options.seconds + START))
+    rows = rounds(options.rounds, partial(measure_round, options.clients, options.seconds), tell)
+    return Outcome(report.table(COLUMNS, rows), verdict(rows), rows, plot(rows))
 
 
-def options() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.cases.typed_link",
-        description="Measure what a typed link costs ECM, beside a plain one.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    parser.add_argument("--seconds", type=positive, default=5, help="of each form in a round")
-    parser.add_argument("--clients", type=positive, default=100, help="that ask at the same time")
-    parser.add_argument("--rounds", type=positive, default=7, help="with both forms, started anew")
-    return parser
-
-
-def main() -> int:
-    stop_on_signals()
-    arguments = options().parse_args()
-    about = machine() | {name: str(value) for name, value in vars(arguments).items()}
-    try:
-        rows = list(rounds(arguments.clients, arguments.seconds, arguments.rounds))
-    except RuntimeError as error:
-        sys.exit(f"bench.link: {error}")
-    report.write("typed_link", TITLE, about, report.table(COLUMNS, rows), verdict(rows), rows)
-    chart.save("typed_link", plot(rows), about)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+CASE = Case(
+    title=TITLE,
+    measure=measure,
+    options=(
+        Option("seconds", 5, "of each form in a round"),
+        Option("clients", 100, "that ask at the same time"),
+        Option("rounds", 7, "with both forms, started anew"),
+    ),
+)

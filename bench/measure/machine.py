@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from ecm import __version__
-from testkit.servers.front_ends import program
+from testkit.servers.process import program
 
 
 def machine() -> dict[str, str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import attrs
 
-from bench.cases.memory import kernel_memory, kilobytes
+from bench.measure.memory import kernel_memory, kilobytes
 from testkit.servers.process import Process
 
 

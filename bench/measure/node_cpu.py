@@ -4,14 +4,15 @@ In every round two nodes are started, and take turns, while the other has nothin
 are short, since what else the machine does changes within seconds.
 """
 
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import attrs
 
+from bench.frame import announce, rounds
 from bench.load.crowd import users
 from testkit.servers.ejabberd import Kind, Node, node
 from testkit.servers.process import Process
@@ -126,18 +127,19 @@ def measure(what: str, both: list[Subject], seconds: int) -> list[Cost]:
     return [cost(begin, one.now()) for begin, one in zip(begins, both, strict=True)]
 
 
-def rounds(code: list[Path], clients: int, seconds: int, count: int) -> Iterator[Round]:
+def measure_all(code: list[Path], clients: int, seconds: int, count: int) -> list[Round]:
     """Measure all rounds, and tell how each one went."""
-    print(f"the CPU takes about {duration(seconds, count):.0f} seconds", file=sys.stderr)
-    for number in range(1, count + 1):
-        with (
-            subject(Kind.BOSH, code, clients) as stock,
-            subject(Kind.LINK, code, clients) as mod_ecm,
-        ):
-            for what in WHATS:
-                row = Round(number, what, *measure(what, [stock, mod_ecm], seconds))
-                tell(row, count)
-                yield row
+    announce(duration(seconds, count))
+    return rounds(count, partial(measure_round, code, clients, seconds), tell)
+
+
+def measure_round(code: list[Path], clients: int, seconds: int, number: int) -> Iterator[Round]:
+    with (
+        subject(Kind.BOSH, code, clients) as stock,
+        subject(Kind.LINK, code, clients) as mod_ecm,
+    ):
+        for what in WHATS:
+            yield Round(number, what, *measure(what, [stock, mod_ecm], seconds))
 
 
 def duration(seconds: int, count: int) -> float:
@@ -145,9 +147,8 @@ def duration(seconds: int, count: int) -> float:
     return count * (START + len(WHATS) * 2 * (seconds + WARM_UP))
 
 
-def tell(row: Round, count: int) -> None:
-    print(
-        f"round {row.number} of {count}, {WHATS[row.what]}: stock {row.stock.cpu_each:.0f} µs,"
-        f" mod_ecm {row.mod_ecm.cpu_each:.0f} µs, mod_ecm / stock {row.ratio:.3f}",
-        file=sys.stderr,
+def tell(row: Round) -> str:
+    return (
+        f"{WHATS[row.what]}: stock {row.stock.cpu_each:.0f} µs,"
+        f" mod_ecm {row.mod_ecm.cpu_each:.0f} µs, mod_ecm / stock {row.ratio:.3f}"
     )

@@ -8,8 +8,8 @@ from typing import Any
 
 import attrs
 
-from bench.cases.memory import Memory, kilobytes, memory
 from bench.load.crowd import Crowd, crowd
+from bench.measure.memory import Memory, kilobytes, memory
 from bench.report import report
 from testkit.servers.ejabberd import NAMES, Kind, Node, node
 

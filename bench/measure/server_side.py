@@ -5,7 +5,7 @@ from pathlib import Path
 
 import attrs
 
-from bench.cases.memory import kernel_memory
+from bench.measure.memory import kernel_memory
 from bench.measure.memory_breakdown import proportional
 from testkit.servers.process import Process
 

@@ -6,8 +6,7 @@ They are compiled when they are needed, into ``build/``.
 import subprocess
 from pathlib import Path
 
-from testkit.servers.front_ends import program
-from testkit.servers.process import CHECKOUT, Process
+from testkit.servers.process import CHECKOUT, Process, program
 
 SOURCES = Path(__file__).parent
 BINARIES = CHECKOUT / "build" / "native"

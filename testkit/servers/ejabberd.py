@@ -19,7 +19,8 @@ import attrs
 
 from ecm.tools.ejabberd import debian, mod_ecm_build
 from ecm.tools.errors import ToolError
-from testkit.servers.process import CHECKOUT, Process, free_port
+from ecm.tools.ports import free_port
+from testkit.servers.process import CHECKOUT, Process
 
 ERLANG = CHECKOUT / "bench" / "erlang"
 
@@ -146,6 +147,13 @@ def node(kind: Kind, code: list[Path]) -> Iterator[Node]:
             started = Node(process, port)
             started.ask("prepare")
             yield started
+
+
+def versions(code: list[Path]) -> dict[str, str]:
+    """Return the versions of what runs in a node."""
+    with node(Kind.LINK, code) as subject:
+        found: dict[str, str] = subject.ask("versions")
+        return found
 
 
 def _last_words(home: Path) -> str:

@@ -1,14 +1,35 @@
 """All of Megaphone on one machine: ejabberd with mod_ecm, and ECM with workers in front of it."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import attrs
 
-from testkit.servers import front_ends
+from ecm.tools.ports import free_port
 from testkit.servers.ejabberd import Kind, Node, node
-from testkit.servers.process import Process
+from testkit.servers.process import Process, Running, program
+
+
+@contextmanager
+def ecm(
+    folder: Path, behind: int, tls: bool = False, protocol: str = "plain", workers: int = 1
+) -> Iterator[Running]:
+    """ECM, with the server behind at the other end of its link, which is plain or typed."""
+    port, log = free_port(), folder / "ecm.log"
+    listen = f"tcp:{port}:interface=127.0.0.1:backlog=4096"
+    if tls:
+        listen = listen.replace("tcp:", "ssl:") + f":privateKey={_certificate(folder)}"
+    options = ["--listen", listen, "--upstream", f"tcp:127.0.0.1:{behind}"]
+    options += ["--protocol", protocol, "--workers", str(workers)]
+    pidfile = f"--pidfile={folder}/ecm.pid"
+    twistd = Path(sys.executable).parent / "twistd"
+    with Process(twistd, "-n", pidfile, "ecm", *options, log=log) as process:
+        process.wait_until_logged("link up", times=workers)
+        process.wait_until_listening(port)
+        yield process, port
 
 
 @attrs.frozen
@@ -22,9 +43,22 @@ class Stack:
 
 @contextmanager
 def megaphone(folder: Path, code: list[Path], workers: int) -> Iterator[Stack]:
-    """Start both; ``code`` is that of bench.node.compiled."""
+    """Start both; ``code`` is that of ejabberd.compiled."""
     with (
         node(Kind.LINK, code) as subject,
-        front_ends.ecm(folder, subject.port, protocol="typed", workers=workers) as (ecm, port),
+        ecm(folder, subject.port, protocol="typed", workers=workers) as (front_end, port),
     ):
-        yield Stack(subject, ecm, f"http://127.0.0.1:{port}/http-bind")
+        yield Stack(subject, front_end, f"http://127.0.0.1:{port}/http-bind")
+
+
+def _certificate(folder: Path) -> Path:
+    """Make a key and a certificate, and return the file that has both."""
+    path = folder / "certificate.pem"
+    make = (
+        "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost"
+    )
+    public = folder / "public.pem"
+    files = ["-keyout", str(path), "-out", str(public)]
+    subprocess.run([program("openssl"), *make.split(), *files], check=True, capture_output=True)
+    path.write_bytes(path.read_bytes() + public.read_bytes())
+    return path

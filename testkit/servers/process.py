@@ -3,6 +3,7 @@
 import ctypes
 import os
 import resource
+import shutil
 import signal
 import socket
 import subprocess
@@ -153,6 +154,10 @@ def _cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
+# One that serves, and its port.
+Running = tuple[Process, int]
+
+
 def python(module: str, *arguments: str, log: Path | None = None) -> Process:
     """One of the programs of this folder, or another module, under the Python that runs now."""
     return Process(sys.executable, "-u", "-m", module, *arguments, log=log)
@@ -182,7 +187,9 @@ def open_files() -> int:
     return most
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
+def program(name: str) -> str:
+    """Return where a Debian package has put a program. Ends with one line where it is not."""
+    found = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin")
+    if found is None:
+        raise SystemExit(f"{name} is not there: apt-get install {name}")
+    return found

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from testkit.servers.front_ends import Running, program
-from testkit.servers.process import CHECKOUT, Process, free_port
+from ecm.tools.ports import free_port
+from testkit.servers.process import CHECKOUT, Process, Running, program
 
 LUA = CHECKOUT / "bench" / "lua"
 

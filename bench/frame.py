@@ -1,0 +1,113 @@
+"""The frame of all measurements: options, rounds, and the report."""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, TypeVar
+
+import attrs
+from matplotlib.figure import Figure
+
+from bench.measure.machine import machine
+from bench.report import chart, report
+from testkit.servers import ejabberd
+from testkit.servers.process import stop_on_signals
+
+T = TypeVar("T")
+
+
+def positive(text: str) -> int:
+    """Read a number of an option. Raises ValueError below 1."""
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
+
+
+@attrs.frozen
+class Option:
+    """``--name VALUE``; ``read`` raises ValueError for a value that makes no sense."""
+
+    name: str
+    default: Any
+    help: str
+    read: Callable[[str], Any] = positive
+
+
+EBIN = Option("ebin", None, "a folder in which mod_ecm is compiled already", Path)
+
+
+@attrs.frozen
+class Run:
+    """A case that runs: its options, a folder that goes with it, and what is written ``about`` the
+    machine and the programs beside its figures."""
+
+    options: argparse.Namespace
+    folder: Path
+    about: dict[str, str]
+
+    def code(self) -> list[Path]:
+        """Compile what runs in ejabberd (``EBIN`` is an option), and note the versions."""
+        code = ejabberd.compiled(self.folder, self.options.ebin)
+        self.about.update(ejabberd.versions(code))
+        return code
+
+
+@attrs.frozen
+class Outcome:
+    """What came of a case: a table in Markdown, a verdict on the budget, all figures, a chart.
+
+    ``suffix`` goes into the names of the files of a run that was not the usual one; a run that is
+    not ``good`` ends with status 1.
+    """
+
+    text: str
+    verdict: str
+    rows: Sequence[Any]
+    figure: Figure | None = None
+    suffix: str = ""
+    good: bool = True
+
+
+@attrs.frozen
+class Case:
+    """A measurement. Its results have the name of its module; the module's docstring says what is
+    measured, and how. ``measure`` raises RuntimeError where a program does not do its part."""
+
+    title: str
+    measure: Callable[[Run], Outcome]
+    options: Sequence[Option] = ()
+    note: str = ""
+
+
+def run(name: str, case: Case, options: argparse.Namespace) -> int:
+    """Measure, print the result, and write it to ``bench/results``. Returns the exit status."""
+    stop_on_signals()
+    about = machine() | {key: str(value) for key, value in vars(options).items()}
+    with TemporaryDirectory() as folder:
+        try:
+            outcome = case.measure(Run(options, Path(folder), about))
+        except RuntimeError as error:
+            sys.exit(f"bench {name}: {error}")
+    name += outcome.suffix
+    report.write(name, case.title, about, outcome.text, outcome.verdict, outcome.rows)
+    if outcome.figure is not None:
+        chart.save(name, outcome.figure, about)
+    return 0 if outcome.good else 1
+
+
+def rounds(count: int, measure: Callable[[int], Iterable[T]], tell: Callable[[T], str]) -> list[T]:
+    """Measure so many rounds, of which each gives one figure or several; tell how each went."""
+    found = []
+    for number in range(1, count + 1):
+        for one in measure(number):
+            print(f"round {number} of {count}, {tell(one)}", file=sys.stderr, flush=True)
+            found.append(one)
+    return found
+
+
+def announce(seconds: float) -> None:
+    """Say on the terminal how long it takes."""
+    print(f"this takes about {seconds:.0f} seconds", file=sys.stderr, flush=True)

@@ -1,0 +1,1 @@
+"""The benchmarks: they can be started, and know what they measure."""
