@@ -84,7 +84,7 @@ def mod_ecm_states() -> Iterator[str]:
         said = subprocess.run(run, check=True, stdout=subprocess.PIPE, encoding="ascii").stdout
     yield from _diagram(
         [(one, sign, other) for one, sign, other in map(_split, said.splitlines())],
-        ["indifferent", "waiting", "insisting"],
+        ["plain_only", "negotiating", "typed_only"],
     )
 
 

@@ -5,10 +5,11 @@
 %%     socket -> ecm_link -> ecm_router -> ecm_c2s, one process for each session
 %%     socket <- ecm_link_writer <-- answers --'
 %%
-%% It takes the stream apart (ecm_link_packet), asks ecm_link_connection what each packet means, and does what
-%% that says. About once a second it lets the dialogue look at the clock.
+%% It decodes the stream into packets (ecm_link_packet), passes each to the state machine
+%% (ecm_link_connection), and carries out the events that this returns. About once a second the state machine
+%% gets the time.
 %%
-%% A link ends with its connection, with its writer, or when the dialogue says so. Then what has to
+%% A link ends with its connection, with its writer, or when the state machine closes it. Then what has to
 %% be said to the peer is written before the connection is closed; and a peer that does not take
 %% it is not waited for.
 
@@ -37,13 +38,13 @@
 %% Ticks between two looks for sessions that have gone without a word.
 -define(TICKS_PER_LOOK, 30).
 
-%% `dialogue': as ecm_link_connection:new/2 has it, without the nonce. `request' is where requests go (see
+%% `connection': the options of ecm_link_connection:new/2, without the nonce. `request' is where requests go (see
 %% ecm_router:route/5), and `gone' where it is told that a client has gone (ecm_router:gone/2). At
 %% most `max_waiting' bytes may wait for a peer that does not read. When one of the processes in
 %% `watched' is shut down, ejabberd stops. `tls' is there for TLS, and returns the options of ssl,
 %% or what to log. `peer' is there where the connection does not tell (the PROXY protocol).
 -type options() ::
-    #{dialogue := map(),
+    #{connection := map(),
       request := fun((ecm_link_connection:body(), ecm_c2s:exchange(), ecm_peer:peer(),
                       ecm_link_table:in_flight()) -> any()),
       gone := fun((pid(), ecm_c2s:exchange(), ecm_c2s:departure()) -> any()),
@@ -59,7 +60,7 @@
                decoder :: ecm_link_packet:decoder(),
                in_flight = ecm_link_table:new() :: ecm_link_table:in_flight(),
                writer :: ecm_link_writer:writer() | undefined,
-               dialogue :: ecm_link_connection:dialogue() | undefined,
+               connection :: ecm_link_connection:connection() | undefined,
                form = unknown :: ecm_link_connection:form() | unknown,
                limit :: pos_integer() | undefined,  % bytes of the body of an answer
                ticks = 0 :: non_neg_integer(),
@@ -99,7 +100,7 @@ info(Link) ->
 
 %% @private Exits are trapped so that terminate/2 is always called.
 -spec init({gen_tcp:socket(), options()}) -> {ok, #link{}} | ignore.
-init({Port, #{dialogue := #{max_packet := MaxPacket}} = Options}) ->
+init({Port, #{connection := #{max_packet := MaxPacket}} = Options}) ->
     process_flag(trap_exit, true),
     Socket = ecm_link_socket:tcp(Port),
     case peer(Socket, Options) of
@@ -121,7 +122,7 @@ handle_cast(accept, #link{socket = Socket, options = Options} = Link) ->
     _ = ecm_link_socket:tune(Socket, [{recbuf, ?BUFFER_SIZE}, {sndbuf, ?BUFFER_SIZE},
                                  {send_timeout_close, false}]),
     case secure(Socket, Options) of
-        {ok, Secured} -> read(begin_dialogue(Link#link{socket = Secured}));
+        {ok, Secured} -> read(begin_connection(Link#link{socket = Secured}));
         {error, Text} -> stop(no_tls, Link#link{end_text = ["no TLS: ", Text]})
     end.
 
@@ -135,13 +136,13 @@ secure(Socket, #{tls := Tls}) ->
 secure(Socket, _) ->
     {ok, Socket}.
 
--spec begin_dialogue(#link{}) -> #link{}.
-begin_dialogue(#link{socket = Socket, options = Options} = Link) ->
-    #{dialogue := Dialogue, watched := Watched} = Options,
+-spec begin_connection(#link{}) -> #link{}.
+begin_connection(#link{socket = Socket, options = Options} = Link) ->
+    #{connection := Connection, watched := Watched} = Options,
     set_tick(),
     lists:foreach(fun(Name) -> monitor(process, Name) end, Watched),
     Link#link{writer = ecm_link_writer:start_link(Socket),
-              dialogue = ecm_link_connection:new(Dialogue#{nonce => ecm_link_auth:nonce()}, now_ms())}.
+              connection = ecm_link_connection:new(Connection#{nonce => ecm_link_auth:nonce()}, now_ms())}.
 
 -spec now_ms() -> integer().
 now_ms() ->
@@ -178,14 +179,14 @@ read(#link{socket = Socket} = Link) ->
         {error, Reason} -> lost(Reason, Link)
     end.
 
-%% What comes after the end of the dialogue is read, because a socket closed with bytes to read
+%% What comes after `close' is still read, because a socket closed with bytes to read
 %% resets the connection, and the peer may lose what was said to it at last.
 -spec received(binary(), #link{}) -> #link{}.
 received(_, #link{end_text = Text} = Link) when Text =/= none ->
     Link;
-received(Data, #link{decoder = Decoder, dialogue = Dialogue} = Link) ->
+received(Data, #link{decoder = Decoder, connection = Connection} = Link) ->
     Now = now_ms(),
-    Alive = Link#link{dialogue = ecm_link_connection:received(Now, Dialogue)},
+    Alive = Link#link{connection = ecm_link_connection:received(Now, Connection)},
     case ecm_link_packet:decode(Data, Decoder) of
         {ok, Packets, Next} ->
             packets(Packets, Now, Alive#link{decoder = Next});
@@ -194,23 +195,23 @@ received(Data, #link{decoder = Decoder, dialogue = Dialogue} = Link) ->
     end.
 
 -spec packets([ecm_link_packet:packet()], integer(), #link{}) -> #link{}.
-packets([Packet | Rest], Now, #link{dialogue = Dialogue, end_text = none} = Link) ->
-    packets(Rest, Now, act(ecm_link_connection:packet(Packet, Now, Dialogue), Link));
+packets([Packet | Rest], Now, #link{connection = Connection, end_text = none} = Link) ->
+    packets(Rest, Now, act(ecm_link_connection:packet(Packet, Now, Connection), Link));
 packets(_, _, Link) ->
     Link.
 
 %% `First' are the bytes from where a packet should have started, at most 64.
 -spec fault(ecm_link_packet:reason(), First :: binary(), #link{}) -> #link{}.
-fault(Reason, First, #link{dialogue = Dialogue, end_text = none} = Link) ->
-    #link{end_text = Text} = Ended = act(ecm_link_connection:fault(Reason, Dialogue), Link),
+fault(Reason, First, #link{connection = Connection, end_text = none} = Link) ->
+    #link{end_text = Text} = Ended = act(ecm_link_connection:fault(Reason, Connection), Link),
     Ended#link{end_text = [Text, "; received \"", ecm_peer:escape(First), $"]};
 fault(_, _, Link) ->
     Link.
 
-%% Does what the dialogue says.
--spec act({[ecm_link_connection:event()], ecm_link_connection:dialogue()}, #link{}) -> #link{}.
-act({Events, Dialogue}, Link) ->
-    lists:foldl(fun event/2, Link#link{dialogue = Dialogue}, Events).
+%% Carries out events of the state machine.
+-spec act({[ecm_link_connection:event()], ecm_link_connection:connection()}, #link{}) -> #link{}.
+act({Events, Connection}, Link) ->
+    lists:foldl(fun event/2, Link#link{connection = Connection}, Events).
 
 -spec event(ecm_link_connection:event(), #link{}) -> #link{}.
 event({request, Id, Client, _, Body}, Link) ->  % ejabberd asks nobody whether HTTP came over TLS
@@ -223,7 +224,7 @@ event({up, Form}, Link) ->
     up(Form, Link);
 event({round_trip, Milliseconds}, Link) ->
     Link#link{round_trip = Milliseconds};
-event(drains, Link) ->
+event(peer_draining, Link) ->
     ?INFO_MSG("ECM link from ~ts: ECM stops, and takes no new clients", [name(Link)]),
     Link;
 event({refused, Id, Text}, Link) ->
@@ -235,13 +236,13 @@ event({close, Text}, #link{writer = Writer} = Link) ->
     Link#link{end_text = Text}.
 
 -spec up(plain | ecm_link_hello:agreement(), #link{}) -> #link{}.
-up(plain, #link{options = #{dialogue := #{max_packet := MaxPacket}}} = Link) ->
+up(plain, #link{options = #{connection := #{max_packet := MaxPacket}}} = Link) ->
     ?INFO_MSG("ECM link from ~ts is up: plain", [name(Link)]),
     set_form(plain, ecm_link_answer:max_body(MaxPacket), 0, Link);
 up(#{version := Version, instance := Instance} = Agreed, #link{options = Options} = Link) ->
     ?INFO_MSG("ECM link from ~ts is up: typed, version ~B, instance ~ts",
               [name(Link), Version, ecm_peer:escape(Instance)]),
-    #{dialogue := #{max_packet := Packet, max_content := Content}} = Options,
+    #{connection := #{max_packet := Packet, max_content := Content}} = Options,
     set_form(typed, ecm_link_answer:max_body(min(Packet, maps:get(max_packet, Agreed))),
              min(Content, maps:get(max_content, Agreed)), Link#link{instance = Instance}).
 
@@ -319,9 +320,9 @@ message(Message, Link) ->
 
 %% A watched process that was not there when the link began has been shut down before.
 -spec watched_ended(term(), #link{}) -> #link{}.
-watched_ended(Reason, #link{dialogue = Dialogue, end_text = none} = Link)
+watched_ended(Reason, #link{connection = Connection, end_text = none} = Link)
   when Reason =:= shutdown; Reason =:= noproc ->
-    act(ecm_link_connection:drain(Dialogue), Link);
+    act(ecm_link_connection:drain(Connection), Link);
 watched_ended(_, Link) ->
     Link.
 
@@ -336,12 +337,12 @@ look_for_orphans(_) ->
 -spec tick(#link{}) -> next().
 tick(#link{end_text = Text} = Link) when Text =/= none ->
     {noreply, Link};
-tick(#link{dialogue = Dialogue, writer = Writer, ticks = Ticks} = Link) ->
+tick(#link{connection = Connection, writer = Writer, ticks = Ticks} = Link) ->
     #{max_waiting := Most} = Link#link.options,
     set_tick(),
     look_for_orphans(Link),
     Now = now_ms(),
-    Ticked = act(ecm_link_connection:tick(Now, Dialogue), Link#link{ticks = Ticks + 1}),
+    Ticked = act(ecm_link_connection:tick(Now, Connection), Link#link{ticks = Ticks + 1}),
     Next = complete(ecm_link_packet:begun(Ticked#link.decoder), Now, Ticked),
     case ecm_link_writer:waiting(Writer) of
         Bytes when Bytes > Most ->
@@ -356,15 +357,15 @@ tick(#link{dialogue = Dialogue, writer = Writer, ticks = Ticks} = Link) ->
 complete(none, _, Link) ->
     Link;
 complete(Packet, Now, #link{incomplete = {Packet, Since}, end_text = none} = Link) ->
-    #link{dialogue = Dialogue, options = #{dialogue := #{dead_time := DeadTime}}} = Link,
+    #link{connection = Connection, options = #{connection := #{dead_time := DeadTime}}} = Link,
     case Now - Since >= DeadTime of
-        true -> act(ecm_link_connection:stalled(Dialogue), Link);
+        true -> act(ecm_link_connection:stalled(Connection), Link);
         false -> Link
     end;
 complete(Packet, Now, Link) ->
     Link#link{incomplete = {Packet, Now}}.
 
-%% Where the dialogue has ended, all has been written now, and the peer has to close.
+%% After `close', the writer ends when all is written. Then the peer must close.
 -spec writer_ended(term(), #link{}) -> next().
 writer_ended(normal, #link{socket = Socket} = Link) ->
     case ecm_link_socket:finish(Socket) of

@@ -103,7 +103,7 @@ seconds() ->
 %% the peer's address if the PROXY protocol has told it.
 -spec for_link(opts()) -> ecm_link:options().
 for_link(Opts) ->
-    Always = #{dialogue => dialogue_options(Opts),
+    Always = #{connection => connection_options(Opts),
                request => request(Opts),
                gone => fun ecm_router:gone/3,
                max_waiting => ?MAX_WAITING,
@@ -132,8 +132,8 @@ session_options(Opts) ->
         c2s => [{Option, option(Option, Opts)} || Option <- C2s],
         hibernate_after => option(hibernate_after, Opts)}).
 
--spec dialogue_options(opts()) -> map().
-dialogue_options(Opts) ->
+-spec connection_options(opts()) -> map().
+connection_options(Opts) ->
     Always = maps:from_list([{Option, option(Option, Opts)}
                              || Option <- [protocol, max_packet, max_content, ping_interval, dead_time]]),
     Named = Always#{instance => atom_to_binary(node()), hello_timeout => ?HELLO_TIMEOUT},

@@ -29,33 +29,33 @@ conversations_test_() ->
 replay(#{<<"steps">> := Steps, <<"nonces">> := #{<<"ejabberd">> := Nonce}, <<"ends">> := Ends}
        = Conversation, Protocol) ->
     Options = (secret(Conversation))#{protocol => Protocol, nonce => Nonce},
-    {[], Events, Dialogue} = lists:foldl(fun replay_step/2, {[], [], start(Options)}, Steps),
-    ?assertEqual(Ends, end_of(Events, ecm_link_connection:drain(Dialogue))).
+    {[], Events, Connection} = lists:foldl(fun replay_step/2, {[], [], start(Options)}, Steps),
+    ?assertEqual(Ends, end_of(Events, ecm_link_connection:drain(Connection))).
 
 secret(#{<<"secret">> := Secret}) -> #{secret => Secret};
 secret(_) -> #{}.
 
-%% The packets that mod_ecm has sent and the conversation has not yet, all events, the dialogue.
+%% The packets that mod_ecm has sent and the conversation has not yet, all events, the connection.
 replay_step(#{<<"from">> := <<"ecm">>, <<"id">> := Id, <<"content">> := Content},
-            {[], Events, Dialogue}) ->
+            {[], Events, Connection}) ->
     Packet = {binary_to_integer(Id), ecm_vectors:bytes(Content)},
-    {New, Next} = play([Packet], Dialogue),
+    {New, Next} = play([Packet], Connection),
     {sent(New), Events ++ New, Next};
-replay_step(#{<<"content">> := <<"drain">>}, {[], Events, Dialogue}) ->
-    {[{send, 0, <<"drain">>}], Next} = play([drain], Dialogue),
+replay_step(#{<<"content">> := <<"drain">>}, {[], Events, Connection}) ->
+    {[{send, 0, <<"drain">>}], Next} = play([drain], Connection),
     {[], Events, Next};
-replay_step(#{<<"content">> := <<"part\n", Part/binary>>}, {[], Events, Dialogue}) ->
+replay_step(#{<<"content">> := <<"part\n", Part/binary>>}, {[], Events, Connection}) ->
     ?assertEqual(<<"part\n", Part/binary>>, iolist_to_binary(ecm_link_answer:part(Part))),
-    {[], Events, Dialogue};
+    {[], Events, Connection};
 replay_step(#{<<"content">> := <<"answer 200\n", Body/binary>>, <<"id">> := Id},
-            {[], Events, Dialogue}) ->
+            {[], Events, Connection}) ->
     ?assertEqual(<<"answer 200\n", Body/binary>>,
                  iolist_to_binary(ecm_link_answer:encode(typed, 200, Body))),
     ?assert(lists:keymember(binary_to_integer(Id), 2, Events)),
-    {[], Events, Dialogue};
-replay_step(#{<<"id">> := Id, <<"content">> := Content}, {[Sent | Rest], Events, Dialogue}) ->
+    {[], Events, Connection};
+replay_step(#{<<"id">> := Id, <<"content">> := Content}, {[Sent | Rest], Events, Connection}) ->
     ?assertEqual({send, binary_to_integer(Id), ecm_vectors:bytes(Content)}, Sent),
-    {Rest, Events, Dialogue}.
+    {Rest, Events, Connection}.
 
 %% Only a link that takes requests can begin to drain, and only once.
 end_of(_, {[{send, 0, _}], _}) -> <<"typed">>;
@@ -131,11 +131,11 @@ a_plain_link_carries_everything_test() ->
 a_link_with_a_secret_test_() ->
     Wrong = {0, <<"proof ", (binary:copy(<<"0">>, 64))/binary>>},
     Late = <<"a proof has to come before the first request">>,
-    [?_assertEqual(Expected, events(Steps, proving()))
+    [?_assertEqual(Expected, events(Steps, authenticating()))
      || {Steps, Expected} <-
             [{[?PROOF, ?REQUEST], [?UP, ?REQUESTED]},
              {[{0, <<"ping 1">>}, {0, <<"pong 1">>}, {0, <<"open">>}, {0, <<"drain">>}, ?PROOF],
-              [{send, 0, <<"pong 1">>}, drains, ?UP]},
+              [{send, 0, <<"pong 1">>}, peer_draining, ?UP]},
              {lists:duplicate(101, {0, <<"ping x">>}), flood()},
              {[Wrong, ?PROOF], ended(<<"unproven">>, <<"the proof is wrong: the secrets differ">>)},
              {[?REQUEST, ?PROOF], ended(<<"unproven">>, Late)},
@@ -268,17 +268,17 @@ a_draining_link_is_as_before_test_() ->
 
 a_link_that_is_not_up_is_not_drained_test_() ->
     [?_assertEqual([{close, <<"ejabberd stops">>}], events([drain, ?HELLO, drain], Start))
-     || Start <- [#{protocol => auto}, #{protocol => typed}, #{protocol => plain}, proving()]].
+     || Start <- [#{protocol => auto}, #{protocol => typed}, #{protocol => plain}, authenticating()]].
 
 ecm_drains_test() ->
     Drain = {0, <<"drain">>},
-    ?assertEqual([drains, ?REQUESTED], events([Drain, Drain, ?REQUEST], typed())).
+    ?assertEqual([peer_draining, ?REQUESTED], events([Drain, Drain, ?REQUEST], typed())).
 
 no_packet_test_() ->
     Error = ended(<<"malformed">>, <<"length-too-large">>),
     [?_assertEqual(Expected, events([{fault, 'length-too-large'}, {fault, 'id-too-large'}], Start))
      || {Start, Expected} <- [{typed(), Error},
-                              {proving(), Error},
+                              {authenticating(), Error},
                               {#{protocol => typed}, Error},
                               {#{protocol => auto}, [lists:last(Error)]},
                               {#{protocol => plain}, [lists:last(Error)]},
@@ -295,31 +295,31 @@ every_state_is_reached_and_can_end_test() ->
     States = lists:usort([State || {State, _, _} <- Table]),
     Reached = [Next || {State, _, Next} <- Table, State =/= Next],
     ?assertEqual(lists:sort([closed | States]),
-                 lists:usort([indifferent, waiting, insisting | Reached])),
+                 lists:usort([plain_only, negotiating, typed_only | Reached])),
     ?assertEqual(States, lists:usort([State || {State, _, closed} <- Table])).
 
 %% The helpers.
 
-%% What comes of these steps, from a dialogue or from a new one with these options. Steps happen
+%% What comes of these steps, from a state machine or from a new one with these options. Steps happen
 %% at the time 1000 where they do not say when.
 events(Steps, #{} = Options) -> events(Steps, start(Options));
-events(Steps, Dialogue) -> element(1, play(Steps, Dialogue)).
+events(Steps, Connection) -> element(1, play(Steps, Connection)).
 
-play(Steps, Dialogue) ->
+play(Steps, Connection) ->
     lists:foldl(fun(Step, {Events, Before}) ->
                         {New, After} = step(Step, Before),
                         {Events ++ [flat(Event) || Event <- New], After}
-                end, {[], Dialogue}, Steps).
+                end, {[], Connection}, Steps).
 
-step(drain, Dialogue) -> ecm_link_connection:drain(Dialogue);
-step({tick, Now}, Dialogue) -> ecm_link_connection:tick(Now, Dialogue);
-step({received, Now}, Dialogue) -> {[], ecm_link_connection:received(Now, Dialogue)};
-step({fault, Reason}, Dialogue) -> ecm_link_connection:fault(Reason, Dialogue);
-step({Now, {_, _} = Packet}, Dialogue) -> heard(Packet, Now, Dialogue);
-step(Packet, Dialogue) -> heard(Packet, 1000, Dialogue).
+step(drain, Connection) -> ecm_link_connection:drain(Connection);
+step({tick, Now}, Connection) -> ecm_link_connection:tick(Now, Connection);
+step({received, Now}, Connection) -> {[], ecm_link_connection:received(Now, Connection)};
+step({fault, Reason}, Connection) -> ecm_link_connection:fault(Reason, Connection);
+step({Now, {_, _} = Packet}, Connection) -> heard(Packet, Now, Connection);
+step(Packet, Connection) -> heard(Packet, 1000, Connection).
 
-heard(Packet, Now, Dialogue) ->
-    ecm_link_connection:packet(Packet, Now, ecm_link_connection:received(Now, Dialogue)).
+heard(Packet, Now, Connection) ->
+    ecm_link_connection:packet(Packet, Now, ecm_link_connection:received(Now, Connection)).
 
 %% With binaries in place of iodata.
 flat({send, Id, Content}) -> {send, Id, iolist_to_binary(Content)};
@@ -346,4 +346,4 @@ after_first(Packet, Options) ->
 
 plain() -> after_first({0, <<>>}, #{}).
 typed() -> after_first(?HELLO, #{}).
-proving() -> after_first(?HELLO, #{secret => ?SECRET}).
+authenticating() -> after_first(?HELLO, #{secret => ?SECRET}).

@@ -55,16 +55,16 @@ hello(MaxPacket) ->
 hello_for_parts(MaxPacket, MaxContent) ->
     [hello(MaxPacket), " max-content=", integer_to_binary(MaxContent), " features=parts"].
 
-%% @doc Returns the options of a link that answers each request with its own body. The dialogue's
+%% @doc Returns the options of a link that answers each request with its own body. The connection's
 %% options may be changed one by one.
 options(Changes) ->
-    Dialogue = #{protocol => auto, instance => <<"ejabberd@chat">>, max_packet => ?MAX_PACKET,
+    Connection = #{protocol => auto, instance => <<"ejabberd@chat">>, max_packet => ?MAX_PACKET,
                  max_content => 1000000, ping_interval => 10000, dead_time => 30000, hello_timeout => 5000},
     Options = #{request => answers(fun(Body, _) -> {200, Body} end),
                 gone => fun(Session, Exchange, Departure) -> Session ! {Departure, Exchange} end,
                 max_waiting => 1000000, watched => []},
-    Changed = maps:merge(Dialogue, maps:get(dialogue, Changes, #{})),
-    (maps:merge(Options, Changes))#{dialogue => Changed}.
+    Changed = maps:merge(Connection, maps:get(connection, Changes, #{})),
+    (maps:merge(Options, Changes))#{connection => Changed}.
 
 %% @doc Where requests go: to a function that makes an answer of body and client.
 answers(Answer) ->

@@ -108,7 +108,7 @@ a_packet_that_is_not_completed_ends_the_link_test_() ->
               "silent: a packet was not complete"}]].
 
 is_given_up(Begin, Said, Text) ->
-    {{Peer, _}, Link} = Opened = open(#{dialogue => #{dead_time => 2000}}),
+    {{Peer, _}, Link} = Opened = open(#{connection => #{dead_time => 2000}}),
     send(Opened, Begin),
     Packet = iolist_to_binary(ecm_link_packet:encode(1, binary:copy(<<"x">>, 1000))),
     Received = drip(Packet, <<>>, Peer),
@@ -140,7 +140,7 @@ a_peer_that_does_not_read_loses_its_link_test() ->
     ?assertEqual([{info, "is down: {send_failed,timeout}"}], log_since_up()),
     close(Opened).
 
-%% The same where the dialogue has ended: its last words cannot leave, and are not waited for.
+%% The same where the connection has ended: its last words cannot leave, and are not waited for.
 a_peer_that_does_not_read_at_the_end_test() ->
     {{Peer, Ours}, Link} = Opened = open(answers_much(), [{send_timeout, 60000}]),
     ask_much(Opened),
@@ -192,7 +192,7 @@ writer_of(Link) ->
     Writer.
 
 what_has_been_written_still_leaves_at_a_shutdown_test() ->
-    {{Peer, Ours}, Link} = Opened = open(#{dialogue => #{max_packet => 10000000}}),
+    {{Peer, Ours}, Link} = Opened = open(#{connection => #{max_packet => 10000000}}),
     Packet = iolist_to_binary(ecm_link_packet:encode(1, binary:copy(<<"x">>, 5000000))),
     send(Opened, Packet),
     await_unsent(Ours),
@@ -207,7 +207,7 @@ answers_much() ->
                             (Body, _) -> {200, Body}
                          end),
       max_waiting => 100000000,
-      dialogue => #{max_packet => 2000000}}.
+      connection => #{max_packet => 2000000}}.
 
 ask_much(Opened) ->
     [send(Opened, Id, <<>>) || Id <- lists:seq(1, 20)].
@@ -291,7 +291,7 @@ a_socket_that_cannot_be_read_ends_the_link_test() ->
 
 %% A line of the log must not hold what only the two ends may know.
 the_secret_is_not_shown_test() ->
-    {_, Link} = Opened = open(#{dialogue => #{secret => <<"0123456789abcdef">>}}),
+    {_, Link} = Opened = open(#{connection => #{secret => <<"0123456789abcdef">>}}),
     Shown = lists:flatten(io_lib:format("~0p", [sys:get_status(Link)])),
     ?assertEqual(nomatch, re:run(Shown, "0123456789abcdef")),
     stop(Opened).

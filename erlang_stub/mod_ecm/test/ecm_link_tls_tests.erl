@@ -34,7 +34,7 @@ reading_goes_on(CertFile) ->
     ecm_link_pair:stop(Opened).
 
 last_words_arrive(CertFile) ->
-    {{_, Link} = Opened, Tls} = open(CertFile, #{dialogue => #{protocol => typed}}),
+    {{_, Link} = Opened, Tls} = open(CertFile, #{connection => #{protocol => typed}}),
     ok = ssl:send(Tls, ecm_link_packet:encode(1, <<>>)),
     Text = "error unexpected hello has to come first",
     Expected = iolist_to_binary(ecm_link_packet:encode(0, Text)),
@@ -57,7 +57,7 @@ a_peer_that_does_not_read(CertFile) ->
     Answer = binary:copy(<<"x">>, 1000000),
     {{{_, Ours}, Link} = Opened, Tls} =
         open(CertFile, #{request => ecm_link_pair:answers(fun(_, _) -> {200, Answer} end),
-                         max_waiting => 100000000, dialogue => #{max_packet => 2000000}},
+                         max_waiting => 100000000, connection => #{max_packet => 2000000}},
              [{send_timeout, 50}]),
     [ok = ssl:send(Tls, ecm_link_packet:encode(Id, <<>>)) || Id <- lists:seq(1, 20)],
     ?assertMatch({shutdown, {send_failed, _}}, reason_of_exit(Link)),

@@ -1,6 +1,6 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc What a link does for its dialogue, on a real socket.
+%% @doc What a typed link does with the events of ecm_link_connection, on a real socket.
 
 -module(ecm_link_typed_tests).
 
@@ -74,7 +74,7 @@ in_parts(Own, Theirs, Longest) ->
                       Self ! {limit, Limit},
                       (answers(fun sized/2))(Body, Exchange, Client, InFlight)
               end,
-    {{Peer, _}, _} = Opened = open(#{request => Request, dialogue => #{max_content => Own}}),
+    {{Peer, _}, _} = Opened = open(#{request => Request, connection => #{max_content => Own}}),
     send(Opened, 0, ecm_link_pair:hello_for_parts(4096, Theirs)),
     {0, _} = receive_content(Peer),
     send(Opened, 7, ["request\n", integer_to_binary(Longest)]),
@@ -92,7 +92,7 @@ joined(Peer, Parts) ->
 
 what_is_known_of_a_link_test() ->
     {{Peer, _}, Link} = Opened = typed(#{request => gives(self()),
-                                         dialogue => #{ping_interval => 1}}),
+                                         connection => #{ping_interval => 1}}),
     {ok, Name} = inet:sockname(Peer),
     {0, <<"ping ", Token/binary>>} = receive_content(Peer),
     ?assertMatch(#{peer := Name, form := typed, instance := <<"web1:4711">>,
@@ -181,7 +181,7 @@ killed(Open, Request, Answer) ->
 %% Nobody who does not know it makes us do anything, and what is said at last arrives.
 a_wrong_secret_is_logged_and_asks_nothing_test() ->
     {{Peer, _}, Link} = Opened = open(#{request => gives(self()),
-                                        dialogue => #{secret => ?SECRET}}),
+                                        connection => #{secret => ?SECRET}}),
     send(Opened, 0, ecm_link_pair:hello(4096)),
     {0, <<"hello ", _/binary>>} = receive_content(Peer),
     send(Opened, 0, ["proof ", binary:copy(<<"0">>, 64)]),
@@ -194,7 +194,7 @@ a_wrong_secret_is_logged_and_asks_nothing_test() ->
     receive {request, _, _} = Request -> error(Request) after 0 -> ok end.
 
 the_right_secret_test() ->
-    {{Peer, _}, _} = Opened = open(#{dialogue => #{secret => ?SECRET}}),
+    {{Peer, _}, _} = Opened = open(#{connection => #{secret => ?SECRET}}),
     send(Opened, 0, ecm_link_pair:hello(4096)),
     {0, Hello} = receive_content(Peer),
     {match, [Nonce]} = re:run(Hello, " nonce=([0-9a-f]{32})", [{capture, [1], binary}]),
@@ -219,7 +219,7 @@ hello_of_link() ->
     Hello.
 
 a_peer_that_says_nothing_is_left_test() ->
-    {{Peer, _}, Link} = Opened = typed(#{dialogue => #{dead_time => 1}}),
+    {{Peer, _}, Link} = Opened = typed(#{connection => #{dead_time => 1}}),
     ?assertMatch({0, <<"error silent ", _/binary>>}, receive_content(Peer)),
     ok = gen_tcp:close(Peer),
     ?assertEqual({shutdown, closed}, reason_of_exit(Link)),

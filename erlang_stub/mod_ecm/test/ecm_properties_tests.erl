@@ -54,30 +54,30 @@ with_body(none, Line) -> Line;
 with_body(Body, Line) -> Line#{body => Body}.
 
 keeps_rules({Options, Steps}) ->
-    Dialogue = ecm_link_connection:new(options(Options), 0),
-    {Events, _, _} = lists:foldl(fun play/2, {[], Dialogue, 0}, Steps),
+    Connection = ecm_link_connection:new(options(Options), 0),
+    {Events, _, _} = lists:foldl(fun play/2, {[], Connection, 0}, Steps),
     closes_once(Events) andalso up_before_requests(Events) andalso plain_or_typed(Options, Events)
         andalso proven(Options, Steps, Events) andalso lists:all(fun is_said/1, Events).
 
-play(Step, {Events, Dialogue, Now}) ->
-    {New, Next, Later} = step(Step, Dialogue, Now),
+play(Step, {Events, Connection, Now}) ->
+    {New, Next, Later} = step(Step, Connection, Now),
     {Events ++ New, Next, Later}.
 
-step({passes, Time}, Dialogue, Now) ->
-    {Events, Next} = ecm_link_connection:tick(Now + Time, Dialogue),
+step({passes, Time}, Connection, Now) ->
+    {Events, Next} = ecm_link_connection:tick(Now + Time, Connection),
     {Events, Next, Now + Time};
-step(flood, Dialogue, Now) ->
-    lists:foldl(fun play/2, {[], Dialogue, Now}, lists:duplicate(101, {0, <<"ping 1">>}));
-step(received, Dialogue, Now) ->
-    {[], ecm_link_connection:received(Now, Dialogue), Now};
-step(drain, Dialogue, Now) ->
-    {Events, Next} = ecm_link_connection:drain(Dialogue),
+step(flood, Connection, Now) ->
+    lists:foldl(fun play/2, {[], Connection, Now}, lists:duplicate(101, {0, <<"ping 1">>}));
+step(received, Connection, Now) ->
+    {[], ecm_link_connection:received(Now, Connection), Now};
+step(drain, Connection, Now) ->
+    {Events, Next} = ecm_link_connection:drain(Connection),
     {Events, Next, Now};
-step({fault, Reason}, Dialogue, Now) ->
-    {Events, Next} = ecm_link_connection:fault(Reason, Dialogue),
+step({fault, Reason}, Connection, Now) ->
+    {Events, Next} = ecm_link_connection:fault(Reason, Connection),
     {Events, Next, Now};
-step(Packet, Dialogue, Now) ->
-    {Events, Next} = ecm_link_connection:packet(Packet, Now, Dialogue),
+step(Packet, Connection, Now) ->
+    {Events, Next} = ecm_link_connection:packet(Packet, Now, Connection),
     {Events, Next, Now}.
 
 %% Nothing comes after `close', not even what is asked for later.
