@@ -10,14 +10,15 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
-from ecm.link import message as typed
-from ecm.link.connection import Answered, Close, Dialogue, Dropped, Event, Failed, Part, Send, Up
+from ecm.link import message
+from ecm.link.connection import LinkConnection
+from ecm.link.events import Answered, Close, Dropped, Established, Event, Failed, Part, Send
 from ecm.link.packet import PacketDecoder, encode
 from ecm.link.settings import LinkMode, LinkSettings
 from ecm.net.transport import IStreamTransport
 
 HOST = "127.0.0.1"
-_LINE = typed.request_line("192.0.2.7", 51234, secure=True)
+_LINE = message.request_line("192.0.2.7", 51234, secure=True)
 
 
 class NotAnswered(Exception):
@@ -31,7 +32,7 @@ class LinkSpeaker(Protocol):
 
     def __init__(self) -> None:
         wanted = LinkSettings(LinkMode.TYPED)
-        self._dialogue = Dialogue(wanted, "test", token_hex(16))
+        self._connection = LinkConnection(wanted, "test", token_hex(16))
         self._decoder = PacketDecoder()
         self._last_id = 0
         self._awaited: dict[int, Deferred[Answered]] = {}
@@ -64,14 +65,14 @@ class LinkSpeaker(Protocol):
     def gone(self, connection_id: int) -> None:
         """Say that the client of a request has gone, before it has its answer."""
         del self._awaited[connection_id]
-        self._do(self._dialogue.gone(connection_id, "gone"))
+        self._do(self._connection.cancel(connection_id, "gone"))
 
     def connectionMade(self) -> None:
-        self._do(self._dialogue.begin(0.0))
+        self._do(self._connection.start(0.0))
 
     def dataReceived(self, data: bytes) -> None:
         for connection_id, content in self._decoder.feed(data):
-            self._do(self._dialogue.packet(connection_id, content, 0.0))
+            self._do(self._connection.receive(connection_id, content, 0.0))
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.down.callback(None)
@@ -81,7 +82,7 @@ class LinkSpeaker(Protocol):
             match event:
                 case Send(connection_id, content):
                     self.transport.write(encode(connection_id, content))
-                case Up():
+                case Established():
                     self.up.callback(None)
                 case Part(connection_id, body):
                     self._parts[connection_id] = self._parts.get(connection_id, b"") + body

@@ -4,7 +4,7 @@ from xml.sax.saxutils import quoteattr
 
 from twisted.internet.defer import Deferred
 
-from ecm.link.connection import Answered
+from ecm.link.events import Answered
 from ecm.tools.demo.plan import DOMAIN
 from testkit.bosh_client import BIND, HTTPBIND, SASL, XBOSH
 from testkit.link_peer import LinkSpeaker

@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from ecm.link.connection import TRANSITIONS
+from ecm.link.state import TRANSITIONS
 from ecm.tools.ejabberd import debian
 from ecm.tools.ejabberd.mod_ecm_build import compile_into
 from testkit import paths
@@ -68,12 +68,12 @@ def conversations() -> Iterator[str]:
 def ecm_states() -> Iterator[str]:
     yield from _diagram(
         [
-            (state.value, sign.value, after.value)
-            for state, signs in TRANSITIONS.items()
-            for sign, after in signs.items()
+            (state.value, each.value, after.value)
+            for state, inputs in TRANSITIONS.items()
+            for each, after in inputs.items()
             if after is not state
         ],
-        ["asking", "plain"],
+        ["typed_only", "plain"],
     )
 
 

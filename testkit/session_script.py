@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import attrs
 from twisted.internet.defer import Deferred
 
-from ecm.link.connection import Answered
+from ecm.link.events import Answered
 from testkit.bosh_client import CLIENT, ROSTER
 from testkit.link_user import LinkUser
 from testkit.stanzas import message

@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from bench.load.bosh_user import BoshUser
 from bench.load.fail import fail
-from ecm.link.connection import Dialogue, Event, RoundTrip, Send, Up
+from ecm.link.connection import LinkConnection
+from ecm.link.events import Established, Event, RoundTrip, Send
 from ecm.link.message import ANSWER_200
 from ecm.link.packet import PacketDecoder, encode
 from ecm.link.settings import LinkMode, LinkSettings
@@ -20,7 +21,8 @@ class Link(asyncio.Protocol):
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._dialogue = Dialogue(LinkSettings(LinkMode.TYPED), "bench", secrets.token_hex(16))
+        settings = LinkSettings(LinkMode.TYPED)
+        self._connection = LinkConnection(settings, "bench", secrets.token_hex(16))
         self._decoder = PacketDecoder()
         self._waiting: dict[int, Callable[[bytes], None]] = {}
         self._packets: list[bytes] = []
@@ -43,11 +45,11 @@ class Link(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        self._act(self._dialogue.begin(time.monotonic()))
+        self._act(self._connection.start(time.monotonic()))
         self._tick()
 
     def _tick(self) -> None:
-        self._act(self._dialogue.tick(time.monotonic()))
+        self._act(self._connection.tick(time.monotonic()))
         self._loop.call_later(1, self._tick)
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -55,19 +57,19 @@ class Link(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         now = time.monotonic()
-        self._dialogue.received(now)
+        self._connection.last_received = now
         for connection, content in self._decoder.feed(data):
             if connection and content.startswith(ANSWER_200):
                 self._waiting.pop(connection)(content[len(ANSWER_200) :])
             else:
-                self._act(self._dialogue.packet(connection, content, now))
+                self._act(self._connection.receive(connection, content, now))
 
     def _act(self, events: list[Event]) -> None:
         for event in events:
             match event:
                 case Send():
                     self._send(event.id, event.content)
-                case Up():
+                case Established():
                     self.up.set_result(None)
                 case RoundTrip():
                     pass

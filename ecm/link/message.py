@@ -1,4 +1,4 @@
-"""Typed contents, whose first line says what they are (docs/protocol.md, "Typed contents"). Pure.
+"""Messages of a typed link: the contents of its packets (docs/protocol.md, "Typed contents"). Pure.
 
 ::
 
@@ -17,7 +17,7 @@ import attrs
 
 from ecm.limits import MAX_LINE, MAX_PACKET_LIMIT, MIN_PACKET_LIMIT, TRUNCATED_BODY
 
-# How the answer begins that nearly all requests get.
+# The beginning of the answer that nearly all requests get.
 ANSWER_200: Final = b"answer 200\n"
 
 _TYPE: Final = re.compile(rb"[a-z-]+")
@@ -26,7 +26,7 @@ _PEER: Final = re.compile(r"(?:([0-9.]+)|\[([0-9A-Fa-f:.]+)\]):([0-9]{1,5})")
 
 _TRUNCATED: Final = b" truncated=1\n"
 
-# What stays as it is in a value: all visible ASCII but the percent sign.
+# The bytes that a value has unencoded: all visible ASCII except the percent sign.
 _PLAIN: Final = "".join(chr(sign) for sign in range(0x21, 0x7F) if sign != 0x25)
 
 
@@ -43,11 +43,11 @@ class UnknownType(ValueError):
 
 
 @attrs.frozen
-class Line:
-    """What a content says. ``body`` is None in types without one."""
+class Message:
+    """A message. ``args`` are its words; ``body`` is None in types without one."""
 
     type: str
-    words: tuple[str, ...] = ()
+    args: tuple[str, ...] = ()
     fields: dict[str, str] = attrs.Factory(dict)
     body: bytes | None = None
 
@@ -88,21 +88,21 @@ _ANY: Final = _matches("(?s).*")
 
 
 @attrs.frozen
-class _Shape:
-    """How a type looks: its words, its fields, and whether it has a body.
+class _Grammar:
+    """The grammar of a type: checks of its args and fields, and whether it has a body.
 
-    With ``text`` the last word goes to the end of the line.
+    With ``text`` the last arg goes to the end of the line.
     """
 
-    words: tuple[Callable[[str], bool], ...] = ()
+    args: tuple[Callable[[str], bool], ...] = ()
     required: tuple[str, ...] = ()
     fields: dict[str, Callable[[str], bool]] = attrs.Factory(dict)
     body: bool = False
     text: bool = False
 
 
-_SHAPES: Final = {
-    "hello": _Shape(
+_GRAMMARS: Final = {
+    "hello": _Grammar(
         required=("version", "role", "instance", "max-packet", "nonce"),
         fields={
             "version": _matches("[0-9]{1,5}(,[0-9]{1,5})*"),
@@ -115,50 +115,50 @@ _SHAPES: Final = {
             "features": _matches("([a-z0-9-]+(,[a-z0-9-]+)*)?"),
         },
     ),
-    "proof": _Shape(words=(_PROOF,)),
-    "ping": _Shape(words=(_TOKEN,)),
-    "pong": _Shape(words=(_TOKEN,)),
-    "drain": _Shape(),
-    "request": _Shape(
+    "proof": _Grammar(args=(_PROOF,)),
+    "ping": _Grammar(args=(_TOKEN,)),
+    "pong": _Grammar(args=(_TOKEN,)),
+    "drain": _Grammar(),
+    "request": _Grammar(
         fields={"peer": _is_peer, "secure": _matches("[01]"), "truncated": _matches("[01]")},
         body=True,
     ),
-    "part": _Shape(body=True),
-    "answer": _Shape(words=(_STATUS,), fields={"content-type": _ANY}, body=True),
-    "close": _Shape(words=(_WORD,)),
-    "error": _Shape(words=(_CODE, _TEXT), text=True),
+    "part": _Grammar(body=True),
+    "answer": _Grammar(args=(_STATUS,), fields={"content-type": _ANY}, body=True),
+    "close": _Grammar(args=(_WORD,)),
+    "error": _Grammar(args=(_CODE, _TEXT), text=True),
 }
 
 
-def parse(content: bytes) -> Line:
-    """Return what a content says. Raises ContentError and UnknownType."""
+def decode(content: bytes) -> Message:
+    """Return the message of a content. Raises ContentError and UnknownType."""
     line, lf, body = content.partition(b"\n")
     if len(line) > MAX_LINE:
         raise ContentError("line-too-long")
     name, space, rest = line.partition(b" ")
     if not _TYPE.fullmatch(name):
         raise ContentError("bad-type")
-    shape = _SHAPES.get(name.decode())
-    if shape is None:
+    grammar = _GRAMMARS.get(name.decode())
+    if grammar is None:
         raise UnknownType(name.decode())
-    if shape.body is not bool(lf):
-        raise ContentError("body-missing" if shape.body else "body-unwanted")
-    tokens = rest.split(b" ", len(shape.words) - 1 if shape.text else -1) if space else []
-    words = _words(tokens, shape)
-    fields = _fields(tokens[len(shape.words) :], shape)
-    return Line(name.decode(), words, fields, body if shape.body else None)
+    if grammar.body is not bool(lf):
+        raise ContentError("body-missing" if grammar.body else "body-unwanted")
+    tokens = rest.split(b" ", len(grammar.args) - 1 if grammar.text else -1) if space else []
+    args = _args(tokens, grammar)
+    fields = _fields(tokens[len(grammar.args) :], grammar)
+    return Message(name.decode(), args, fields, body if grammar.body else None)
 
 
-def _words(tokens: list[bytes], shape: _Shape) -> tuple[str, ...]:
-    words = tuple(token.decode("latin-1") for token in tokens[: len(shape.words)])
-    if len(words) < len(shape.words):
+def _args(tokens: list[bytes], grammar: _Grammar) -> tuple[str, ...]:
+    args = tuple(token.decode("latin-1") for token in tokens[: len(grammar.args)])
+    if len(args) < len(grammar.args):
         raise ContentError("bad-word")
-    if not all(check(word) for check, word in zip(shape.words, words, strict=True)):
+    if not all(check(arg) for check, arg in zip(grammar.args, args, strict=True)):
         raise ContentError("bad-word")
-    return words
+    return args
 
 
-def _fields(tokens: list[bytes], shape: _Shape) -> dict[str, str]:
+def _fields(tokens: list[bytes], grammar: _Grammar) -> dict[str, str]:
     raw: dict[str, bytes] = {}
     for token in tokens:
         match = _FIELD.fullmatch(token)
@@ -166,24 +166,24 @@ def _fields(tokens: list[bytes], shape: _Shape) -> dict[str, str]:
         if match is None or key in raw:
             raise ContentError("bad-field")
         raw[key] = unquote_to_bytes(match[2])
-    if not raw.keys() >= set(shape.required):
+    if not raw.keys() >= set(grammar.required):
         raise ContentError("missing-field")
     try:
         fields = {key: value.decode() for key, value in raw.items()}
     except UnicodeDecodeError:
         raise ContentError("bad-value") from None
-    if not all(check(fields[key]) for key, check in shape.fields.items() if key in fields):
+    if not all(check(fields[key]) for key, check in grammar.fields.items() if key in fields):
         raise ContentError("bad-value")
     return fields
 
 
-def write(
-    name: str, words: Sequence[str] = (), fields: dict[str, str] | None = None, body: bytes = b""
+def encode(
+    name: str, args: Sequence[str] = (), fields: dict[str, str] | None = None, body: bytes = b""
 ) -> bytes:
-    """Return the content that says this."""
+    """Return the content of a message of type ``name``."""
     encoded = [f"{key}={quote(value, _PLAIN)}" for key, value in (fields or {}).items()]
-    line = " ".join([name, *words, *encoded]).encode()
-    return b"%b\n%b" % (line, body) if _SHAPES[name].body else line
+    line = " ".join([name, *args, *encoded]).encode()
+    return b"%b\n%b" % (line, body) if _GRAMMARS[name].body else line
 
 
 def request_line(address: str, port: int, secure: bool) -> bytes:

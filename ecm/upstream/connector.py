@@ -20,7 +20,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ecm import limits
-from ecm.link.connection import Dialogue
+from ecm.link.connection import LinkConnection
 from ecm.link.settings import LinkSettings
 from ecm.net.batch import BatchedIO
 from ecm.net.clock import CoarseClock
@@ -53,8 +53,8 @@ class LinkFactory(Factory):
         clock.listen(self._tick)
 
     def buildProtocol(self, addr: IAddress | None) -> LinkProtocol:
-        dialogue = Dialogue(self._settings, _instance(), secrets.token_hex(16))
-        self._link = LinkProtocol(self._table, self._clock, self._settings, dialogue)
+        connection = LinkConnection(self._settings, _instance(), secrets.token_hex(16))
+        self._link = LinkProtocol(self._table, self._clock, self._settings, connection)
         return self._link
 
     def up(self, link: LinkProtocol) -> None:

@@ -1,4 +1,4 @@
-"""A connection to ejabberd: the dialogue on it, and the requests and answers that it carries."""
+"""A link on a Twisted transport: it carries requests to ejabberd, and answers back."""
 
 from collections.abc import Callable
 
@@ -16,25 +16,23 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ecm.limits import HANDSHAKE_TIMEOUT, REQUEST_OVERHEAD
-from ecm.link import message as typed
-from ecm.link.connection import (
-    PERHAPS_PLAIN,
+from ecm.link.connection import PERHAPS_PLAIN, LinkConnection
+from ecm.link.events import (
     Answered,
     Close,
-    Dialogue,
-    Drains,
     Dropped,
+    Established,
     Event,
     Failed,
     Part,
+    PeerDraining,
     RoundTrip,
     Send,
-    State,
-    Up,
 )
-from ecm.link.message import Line
+from ecm.link.message import ANSWER_200, Message
 from ecm.link.packet import HEADER_SIZE, PacketError, encode
 from ecm.link.settings import LinkSettings
+from ecm.link.state import State
 from ecm.net.clock import CoarseClock
 from ecm.upstream.framer import PacketReceiver
 from ecm.upstream.table import ConnectionTable
@@ -51,7 +49,11 @@ class LinkProtocol(PacketReceiver):
     """A link. ``ready`` fires with it once it takes requests, or fails with LinkRefused."""
 
     def __init__(
-        self, table: ConnectionTable, clock: CoarseClock, settings: LinkSettings, dialogue: Dialogue
+        self,
+        table: ConnectionTable,
+        clock: CoarseClock,
+        settings: LinkSettings,
+        connection: LinkConnection,
     ) -> None:
         super().__init__(settings.max_packet)
         self.ready: Deferred[LinkProtocol] = Deferred(self._cancelled)
@@ -61,8 +63,8 @@ class LinkProtocol(PacketReceiver):
         self._table = table
         self._clock = clock
         self._settings = settings
-        self._dialogue = dialogue
-        # When the connection was made, and whether the dialogue has begun, which TLS comes before.
+        self._connection = connection
+        # When the connection was made, and whether the link has started, which TLS comes before.
         self._connected_at = 0.0
         self._begun = False
         # Why the link has not come up, if we have closed it.
@@ -81,15 +83,15 @@ class LinkProtocol(PacketReceiver):
         if ITCPTransport.providedBy(self.transport):  # not so on a UNIX socket
             self.transport.setTcpNoDelay(True)
         if not ISSLTransport.providedBy(self.transport):
-            self._begin_dialogue()
+            self._start()
 
     def handshakeCompleted(self) -> None:
         """TLS is agreed upon, and the certificate is right."""
-        self._begin_dialogue()
+        self._start()
 
-    def _begin_dialogue(self) -> None:
+    def _start(self) -> None:
         self._begun = True
-        self._do(self._dialogue.begin(self._clock.now))
+        self._do(self._connection.start(self._clock.now))
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.connected = 0
@@ -114,11 +116,11 @@ class LinkProtocol(PacketReceiver):
 
     def send_gone(self, connection_id: int, reason: str) -> None:
         """Tell ejabberd that nobody waits for the answer to a request any more."""
-        self._do(self._dialogue.gone(connection_id, reason))
+        self._do(self._connection.cancel(connection_id, reason))
 
     def drain(self) -> None:
         """Tell ejabberd that ECM stops soon."""
-        self._do(self._dialogue.drain())
+        self._do(self._connection.drain())
 
     def abort(self) -> None:
         """Close the link at once, whatever there is to be sent."""
@@ -128,10 +130,10 @@ class LinkProtocol(PacketReceiver):
 
     def tick(self, now: float) -> None:
         """See whether ejabberd is there. A link that is to be closed has had its time to send."""
-        if self.connected and self._dialogue.state is State.CLOSED:
+        if self.connected and self._connection.state is State.CLOSED:
             self.transport.abortConnection()
         elif self.connected and self._begun:
-            self._do(self._dialogue.tick(now, self.incomplete_for(now)))
+            self._do(self._connection.tick(now, self.incomplete_for(now)))
         elif self.connected and now - self._connected_at >= HANDSHAKE_TIMEOUT:
             self._refusal = LinkRefused(f"TLS was not agreed upon in {HANDSHAKE_TIMEOUT} seconds")
             self.transport.abortConnection()
@@ -139,7 +141,7 @@ class LinkProtocol(PacketReceiver):
     # From ejabberd.
 
     def dataReceived(self, data: bytes) -> None:
-        self._dialogue.received(self._clock.now)
+        self._connection.last_received = self._clock.now
         super().dataReceived(data)
 
     def packet_received(self, connection_id: int, content: bytes) -> None:
@@ -147,21 +149,21 @@ class LinkProtocol(PacketReceiver):
         if connection_id and prefix is not None and content.startswith(prefix):
             self._table.answer(connection_id, 200, content[len(prefix) :])
         else:
-            self._do(self._dialogue.packet(connection_id, content, self._clock.seconds()))
+            self._do(self._connection.receive(connection_id, content, self._clock.seconds()))
 
     def packet_error(self, error: PacketError) -> None:
         self._table.counters.malformed += 1
-        self._do(self._dialogue.no_packet(error))
+        self._do(self._connection.malformed(error))
 
-    # What the dialogue wants done.
+    # What the link's connection wants done.
 
     def _do(self, events: list[Event]) -> None:
         for event in events:
             match event:
-                case Send(connection_id, content, spare):
-                    if not (spare and self._stuck):
+                case Send(connection_id, content, droppable):
+                    if not (droppable and self._stuck):
                         self._send(encode(connection_id, content))
-                case Up(hello):
+                case Established(hello):
                     self._up(hello)
                 case Answered(connection_id, status, body, content_type):
                     self._table.answer(connection_id, status, body, content_type)
@@ -169,33 +171,33 @@ class LinkProtocol(PacketReceiver):
                     self._gather(connection_id, body)
                 case Dropped(connection_id):
                     self._table.drop(connection_id)
-                case Failed(connection_id, why):
-                    _log.warn("a request is answered 503: {why}", why=why)
+                case Failed(connection_id, reason):
+                    _log.warn("a request is answered 503: {why}", why=reason)
                     self._table.fail(connection_id)
-                case Drains():
+                case PeerDraining():
                     _log.info("ejabberd stops, it is sent no more requests")
                     self._table.link_stops()
                 case RoundTrip(seconds):
                     self._table.counters.round_trip = seconds
-                case Close(why):
-                    self._close(why)
+                case Close(reason):
+                    self._close(reason)
 
     def _gather(self, connection_id: int, part: bytes) -> None:
         fault = self._table.part(connection_id, part)
         if fault:
-            self._do(self._dialogue.unfit(connection_id, fault))
+            self._do(self._connection.reject(connection_id, fault))
 
-    def _up(self, hello: Line | None) -> None:
+    def _up(self, hello: Message | None) -> None:
         if hello is None:
             self._answer_prefix = b""
             _log.info("link up: plain, no addresses of clients cross it")
         else:
-            self._answer_prefix = typed.ANSWER_200
+            self._answer_prefix = ANSWER_200
             self._greeted(hello)
         self._table.link_up(self)
         self.ready.callback(self)
 
-    def _greeted(self, hello: Line) -> None:
+    def _greeted(self, hello: Message) -> None:
         _log.info("link up: typed, with {name}", name=hello.fields["instance"])
         taken = int(hello.fields["max-packet"])
         self.max_body = min(self.max_body, taken - REQUEST_OVERHEAD)

@@ -14,7 +14,7 @@ from ecm.frontend.web import WebPages
 from ecm.http import content_type
 from ecm.http.client_address import FORWARDED, X_FORWARDED_FOR, TrustedProxies
 from ecm.limits import MAX_CONTENT_TYPE
-from ecm.link import message as typed
+from ecm.link import message
 from ecm.tools.bosh import answer
 from ecm.tools.bosh.answer import Answer, BadAnswer
 from testkit.any_bytes import STATUS
@@ -42,7 +42,7 @@ def address(data: bytes) -> None:
         for peer in ("10.0.0.1", "2001:db8::7", "fe80::1%eth0"):
             found = TrustedProxies(_TRUSTED, header).client_address(peer, headers)
             ip_address(found)
-            line = typed.parse(typed.request_line(found, 51234, secure=False))
+            line = message.decode(message.request_line(found, 51234, secure=False))
             assert ip_address(line.fields["peer"].rpartition(":")[0].strip("[]"))
 
 

@@ -7,11 +7,13 @@ import attrs
 from ecm import limits
 from ecm.http import proxy_protocol
 from ecm.http.proxy_protocol import ProxyHeader, ProxyHeaderError
-from ecm.link import message as typed
-from ecm.link.connection import TRANSITIONS, Close, Dialogue, Event, Send, State, Up
-from ecm.link.message import ContentError, Line, UnknownType
+from ecm.link import message
+from ecm.link.connection import LinkConnection
+from ecm.link.events import Close, Established, Event, Send
+from ecm.link.message import ContentError, Message, UnknownType
 from ecm.link.packet import LINK_ID, PacketDecoder, PacketError
 from ecm.link.settings import LinkMode, LinkSettings
+from ecm.link.state import TRANSITIONS, State
 from testkit.typed_vectors import HELLO, NONCE, PROVEN, SECRET
 from tests.fuzz.target import Target, pieces, places
 
@@ -66,12 +68,12 @@ def content(data: bytes) -> None:
     """A content is understood, or is one of the two errors; and is written as it was understood."""
     line = _line(data)
     if line is not None:
-        assert _line(typed.write(line.type, line.words, line.fields, line.body or b"")) == line
+        assert _line(message.encode(line.type, line.args, line.fields, line.body or b"")) == line
 
 
-def _line(data: bytes) -> Line | None:
+def _line(data: bytes) -> Message | None:
     try:
-        return typed.parse(data)
+        return message.decode(data)
     except (ContentError, UnknownType):
         return None
 
@@ -92,53 +94,53 @@ def dialogue(data: bytes) -> None:
 
 @attrs.define
 class _Link:
-    """A dialogue, the states that it has been in, and all that has come of it."""
+    """A connection, the states that it has been in, and all that has come of it."""
 
     settings: LinkSettings
-    dialogue: Dialogue = attrs.field(init=False)
+    connection: LinkConnection = attrs.field(init=False)
     states: list[State] = attrs.field(init=False)
     events: list[Event] = attrs.field(init=False)
     now: float = 0.0
 
     def __attrs_post_init__(self) -> None:
-        self.dialogue = Dialogue(self.settings, "web1:4711", NONCE)
-        self.states = [self.dialogue.state]
-        self.events = self.dialogue.begin(self.now)
+        self.connection = LinkConnection(self.settings, "web1:4711", NONCE)
+        self.states = [self.connection.state]
+        self.events = self.connection.start(self.now)
 
     def take(self, step: bytes) -> None:
-        closed = self.dialogue.state is State.CLOSED
+        closed = self.connection.state is State.CLOSED
         said = self._events(step)
         assert not (closed and said), said
         self.events += said
-        self.states.append(self.dialogue.state)
+        self.states.append(self.connection.state)
 
     def _events(self, step: bytes) -> list[Event]:
         kind, rest = step[:1], step[1:]
         if kind == b"+":
             self.now += 1 + len(rest)
-            return self.dialogue.tick(self.now, incomplete_for=len(rest))
+            return self.connection.tick(self.now, incomplete_for=len(rest))
         if kind == b"!":
-            return self.dialogue.no_packet(PacketError("length-not-decimal", rest[:64]))
+            return self.connection.malformed(PacketError("length-not-decimal", rest[:64]))
         if kind == b">":
-            return [*self.dialogue.drain(), *self.dialogue.gone(7, "gone")]
-        self.dialogue.received(self.now)
+            return [*self.connection.drain(), *self.connection.cancel(7, "gone")]
+        self.connection.last_received = self.now
         if kind == b"0":
-            return self.dialogue.packet(LINK_ID, rest, self.now)
+            return self.connection.receive(LINK_ID, rest, self.now)
         if step in _KNOWN:
-            return self.dialogue.packet(LINK_ID, _KNOWN[step], self.now)
-        return self.dialogue.packet(7, step, self.now)
+            return self.connection.receive(LINK_ID, _KNOWN[step], self.now)
+        return self.connection.receive(7, step, self.now)
 
     def check(self) -> None:
         for before, after in pairwise(self.states):
             assert before is after or after in TRANSITIONS[before].values(), (before, after)
-        ups = [place for place, event in enumerate(self.events) if isinstance(event, Up)]
+        ups = [place for place, event in enumerate(self.events) if isinstance(event, Established)]
         closed = [event for event in self.events if isinstance(event, Close)]
         assert len(ups) <= 1 and len(closed) <= 1
         assert not closed or self.events[-1] is closed[0]
         for place, event in enumerate(self.events):
             if isinstance(event, Send):
                 assert _line(event.content) is not None, event
-            elif not isinstance(event, Up | Close):
+            elif not isinstance(event, Established | Close):
                 assert ups and ups[0] < place, event
                 assert getattr(event, "id", 7) != LINK_ID, event
 

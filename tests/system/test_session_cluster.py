@@ -6,7 +6,7 @@ import signal
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
-from ecm.link.connection import Answered
+from ecm.link.events import Answered
 from testkit.cluster import start_cluster
 from testkit.erlang_shell import ErlangShell
 from testkit.link_peer import LinkSpeaker, NotAnswered

@@ -4,24 +4,23 @@ import attrs
 from twisted.trial.unittest import TestCase
 
 from ecm.limits import HELLO_TIMEOUT, MAX_PINGS
-from ecm.link.connection import (
-    TRANSITIONS,
+from ecm.link.connection import LinkConnection
+from ecm.link.events import (
     Answered,
     Close,
-    Dialogue,
-    Drains,
     Dropped,
+    Established,
     Event,
     Failed,
     Part,
+    PeerDraining,
     RoundTrip,
     Send,
-    State,
-    Up,
 )
-from ecm.link.message import write
+from ecm.link.message import encode
 from ecm.link.packet import PacketError
 from ecm.link.settings import LinkMode, LinkSettings
+from ecm.link.state import TRANSITIONS, State
 from testkit.typed_vectors import CONVERSATIONS, HELLO, NONCE, PROVEN, SECRET, content, named
 
 OTHER_SECRET = b"another secret of some length"
@@ -29,16 +28,16 @@ OTHER_SECRET = b"another secret of some length"
 SETTINGS = LinkSettings(ping_interval=10, link_timeout=30)
 
 
-def begun(settings: LinkSettings = SETTINGS) -> Dialogue:
-    dialogue = Dialogue(settings, "web1:4711", NONCE)
-    dialogue.begin(0)
-    return dialogue
+def begun(settings: LinkSettings = SETTINGS) -> LinkConnection:
+    connection = LinkConnection(settings, "web1:4711", NONCE)
+    connection.start(0)
+    return connection
 
 
-def typed() -> Dialogue:
-    dialogue = begun()
-    dialogue.packet(0, HELLO, 0)
-    return dialogue
+def typed() -> LinkConnection:
+    connection = begun()
+    connection.receive(0, HELLO, 0)
+    return connection
 
 
 class ConversationTests(TestCase):
@@ -48,78 +47,78 @@ class ConversationTests(TestCase):
         for name in ("hello, a request and its answer", "with a secret", "ejabberd stops"):
             conversation = CONVERSATIONS[name]
             secret = conversation["secret"].encode() if "secret" in conversation else None
-            dialogue = Dialogue(attrs.evolve(SETTINGS, secret=secret), "web1:4711", NONCE)
-            said = dialogue.begin(0)
+            connection = LinkConnection(attrs.evolve(SETTINGS, secret=secret), "web1:4711", NONCE)
+            said = connection.start(0)
             for step in conversation["steps"]:
                 if step["from"] == "ejabberd":
-                    said += dialogue.packet(int(step["id"]), content(step), 0)
+                    said += connection.receive(int(step["id"]), content(step), 0)
             sent = [event.content for event in said if isinstance(event, Send)]
             written = [content(step) for step in conversation["steps"] if step["from"] == "ecm"]
             ours = [each for each in written if not each.startswith((b"request", b"ping"))]
             self.assertEqual(sent, ours, name)
-            self.assertEqual(dialogue.state.value, conversation["ends"], name)
+            self.assertEqual(connection.state.value, conversation["ends"], name)
 
     def test_a_client_that_goes(self) -> None:
         steps = CONVERSATIONS["a client goes while its request is held"]["steps"]
-        self.assertEqual(typed().gone(7, "gone"), [Send(7, content(steps[-1]))])
+        self.assertEqual(typed().cancel(7, "gone"), [Send(7, content(steps[-1]))])
 
 
 class FirstPacketTests(TestCase):
     """What a link becomes."""
 
     def test_with_hello_it_is_typed(self) -> None:
-        dialogue = begun()
-        [up] = dialogue.packet(0, HELLO, 0)
-        assert isinstance(up, Up) and up.hello is not None
+        connection = begun()
+        [up] = connection.receive(0, HELLO, 0)
+        assert isinstance(up, Established) and up.hello is not None
         self.assertEqual(up.hello.fields["instance"], "ejabberd@chat")
-        self.assertTrue(dialogue.is_typed)
+        self.assertTrue(connection.is_typed)
 
     def test_with_anything_else_it_is_closed(self) -> None:
         for settings in (SETTINGS, attrs.evolve(SETTINGS, secret=SECRET)):
             for connection_id, said in ((0, b"<body/>"), (0, b""), (0, b"ping 1"), (7, HELLO)):
-                dialogue = begun(settings)
-                told, close = dialogue.packet(connection_id, said, 0)
+                connection = begun(settings)
+                told, close = connection.receive(connection_id, said, 0)
                 self.assertEqual(told, error("unexpected", "hello has to come first"))
-                self.assertIn("one that is plain needs --protocol plain", why(close))
-                self.assertEqual(dialogue.packet(0, HELLO, 0), [])
+                self.assertIn("one that is plain needs --protocol plain", reason(close))
+                self.assertEqual(connection.receive(0, HELLO, 0), [])
 
     def test_with_silence_it_is_closed(self) -> None:
-        dialogue = begun()
-        self.assertEqual(dialogue.tick(HELLO_TIMEOUT - 1), [])
-        said, close = dialogue.tick(HELLO_TIMEOUT)
+        connection = begun()
+        self.assertEqual(connection.tick(HELLO_TIMEOUT - 1), [])
+        said, close = connection.tick(HELLO_TIMEOUT)
         self.assertEqual(said, error("silent", "no hello came for 5 seconds"))
-        self.assertIn("no hello came for 5 seconds; is that a mod_ecm?", why(close))
+        self.assertIn("no hello came for 5 seconds; is that a mod_ecm?", reason(close))
 
     def test_plain_says_nothing(self) -> None:
-        dialogue = Dialogue(attrs.evolve(SETTINGS, mode=LinkMode.PLAIN), "x", NONCE)
-        self.assertEqual(dialogue.begin(0), [Up(None)])
-        self.assertEqual(dialogue.tick(1000), [])
+        connection = LinkConnection(attrs.evolve(SETTINGS, mode=LinkMode.PLAIN), "x", NONCE)
+        self.assertEqual(connection.start(0), [Established(None)])
+        self.assertEqual(connection.tick(1000), [])
         for said in (b"<body/>", HELLO, b"error malformed x"):
-            self.assertEqual(dialogue.packet(0, said, 0), [])
-            self.assertEqual(dialogue.packet(7, said, 0), [Answered(7, 200, said)])
-        self.assertEqual(dialogue.gone(7, "gone") + dialogue.drain(), [])
+            self.assertEqual(connection.receive(0, said, 0), [])
+            self.assertEqual(connection.receive(7, said, 0), [Answered(7, 200, said)])
+        self.assertEqual(connection.cancel(7, "gone") + connection.drain(), [])
 
     def test_a_hello_that_is_none_closes_it(self) -> None:
         for hello in (b"hello", HELLO.replace(b"version=1", b"version=x"), b"error"):
-            said, close = begun().packet(0, hello, 0)
+            said, close = begun().receive(0, hello, 0)
             assert isinstance(said, Send)
             self.assertTrue(said.content.startswith(b"error malformed "), said)
-            self.assertIn("malformed hello", why(close))
+            self.assertIn("malformed hello", reason(close))
 
     def test_the_error_of_ejabberd_is_told(self) -> None:
         steps = CONVERSATIONS["no version in common"]["steps"]
-        [close] = begun().packet(0, content(steps[1]), 0)
-        self.assertEqual(why(close), "ejabberd says: version ecm speaks 9, ejabberd speaks 1")
+        [close] = begun().receive(0, content(steps[1]), 0)
+        self.assertEqual(reason(close), "ejabberd says: version ecm speaks 9, ejabberd speaks 1")
 
     def test_a_version_that_was_not_offered(self) -> None:
-        said, close = begun().packet(0, HELLO.replace(b"version=1", b"version=2"), 0)
+        said, close = begun().receive(0, HELLO.replace(b"version=1", b"version=2"), 0)
         self.assertEqual(said, error("version", "ecm speaks 1, ejabberd speaks 2"))
-        self.assertIn("ecm speaks 1, ejabberd speaks 2", why(close))
+        self.assertIn("ecm speaks 1, ejabberd speaks 2", reason(close))
 
     def test_two_front_ends(self) -> None:
-        said, close = begun().packet(0, HELLO.replace(b"role=ejabberd", b"role=ecm"), 0)
+        said, close = begun().receive(0, HELLO.replace(b"role=ejabberd", b"role=ecm"), 0)
         self.assertEqual(said, error("unexpected", "two ecm"))
-        self.assertIn("is an ECM, too", why(close))
+        self.assertIn("is an ECM, too", reason(close))
 
 
 class SecretTests(TestCase):
@@ -130,51 +129,51 @@ class SecretTests(TestCase):
     )
 
     def test_what_does_not_prove_it_is_refused(self) -> None:
-        for secret, hello, reason in self.SECRETS:
-            dialogue = begun(attrs.evolve(SETTINGS, secret=secret))
-            said, close = dialogue.packet(0, hello, 0)
+        for secret, hello, expected in self.SECRETS:
+            connection = begun(attrs.evolve(SETTINGS, secret=secret))
+            said, close = connection.receive(0, hello, 0)
             self.assertEqual(said, error("unproven", "the secret"))
-            self.assertIn(reason, why(close))
-            self.assertIs(dialogue.state, State.CLOSED)
+            self.assertIn(expected, reason(close))
+            self.assertIs(connection.state, State.CLOSED)
 
     def test_a_proof_for_another_link_is_none(self) -> None:
-        dialogue = Dialogue(attrs.evolve(SETTINGS, secret=SECRET), "web1:4711", "0" * 32)
-        dialogue.begin(0)
-        _, close = dialogue.packet(0, PROVEN, 0)
-        self.assertIn("another one", why(close))
+        connection = LinkConnection(attrs.evolve(SETTINGS, secret=SECRET), "web1:4711", "0" * 32)
+        connection.start(0)
+        _, close = connection.receive(0, PROVEN, 0)
+        self.assertIn("another one", reason(close))
 
 
 class TypedTests(TestCase):
     def test_answers(self) -> None:
-        self.assertEqual(typed().packet(7, b"answer 403\nno", 0), [Answered(7, 403, b"no")])
+        self.assertEqual(typed().receive(7, b"answer 403\nno", 0), [Answered(7, 403, b"no")])
         asked = Answered(7, 200, b"", "text/html")
-        self.assertEqual(typed().packet(7, b"answer 200 content-type=text/html\n", 0), [asked])
+        self.assertEqual(typed().receive(7, b"answer 200 content-type=text/html\n", 0), [asked])
 
     def test_parts_of_answers(self) -> None:
-        self.assertEqual(typed().packet(7, b"part\nx", 0), [Part(7, b"x")])
-        self.assertEqual(typed().packet(7, b"part size=2\n", 0), [Part(7, b"")])
+        self.assertEqual(typed().receive(7, b"part\nx", 0), [Part(7, b"x")])
+        self.assertEqual(typed().receive(7, b"part size=2\n", 0), [Part(7, b"")])
         for hello in ("hello of mod_ecm", "hello of mod_ecm, with a secret"):
             secret = SECRET if "secret" in hello else None
-            dialogue = begun(attrs.evolve(SETTINGS, secret=secret))
-            dialogue.packet(0, content(named(hello)), 0)
-            said, failed = dialogue.packet(7, b"part\nx", 0)
-            self.assertEqual(said, Send(7, b"error unexpected part", spare=True))
+            connection = begun(attrs.evolve(SETTINGS, secret=secret))
+            connection.receive(0, content(named(hello)), 0)
+            said, failed = connection.receive(7, b"part\nx", 0)
+            self.assertEqual(said, Send(7, b"error unexpected part", droppable=True))
             assert isinstance(failed, Failed)
 
     def test_parts_that_are_too_many_are_told(self) -> None:
-        told, failed = typed().unfit(7, "an answer of more than 16777216 bytes")
+        told, failed = typed().reject(7, "an answer of more than 16777216 bytes")
         error = named("error about an answer in parts")
-        self.assertEqual(told, Send(7, content(error), spare=True))
+        self.assertEqual(told, Send(7, content(error), droppable=True))
         assert isinstance(failed, Failed)
 
     def test_a_client_is_dropped(self) -> None:
-        self.assertEqual(typed().packet(7, b"close failed", 0), [Dropped(7)])
+        self.assertEqual(typed().receive(7, b"close failed", 0), [Dropped(7)])
 
     def test_an_error_about_one_request_concerns_nothing_else(self) -> None:
-        dialogue = typed()
-        [failed] = dialogue.packet(7, b"error malformed bad-value", 0)
+        connection = typed()
+        [failed] = connection.receive(7, b"error malformed bad-value", 0)
         self.assertEqual(failed, Failed(7, "ejabberd says: malformed bad-value"))
-        self.assertTrue(dialogue.is_typed)
+        self.assertTrue(connection.is_typed)
 
     def test_what_is_not_understood_on_a_connection_is_told_there(self) -> None:
         for said, code, text in (
@@ -185,15 +184,15 @@ class TypedTests(TestCase):
             (b"ping 1", "unexpected", "ping"),
             (b"drain", "unexpected", "drain"),
         ):
-            dialogue = typed()
-            answer, failed = dialogue.packet(7, said, 0)
-            self.assertEqual(answer, Send(7, write("error", [code, text]), spare=True))
+            connection = typed()
+            answer, failed = connection.receive(7, said, 0)
+            self.assertEqual(answer, Send(7, encode("error", [code, text]), droppable=True))
             assert isinstance(failed, Failed)
-            self.assertTrue(dialogue.is_typed)
+            self.assertTrue(connection.is_typed)
 
     def test_an_error_is_never_answered(self) -> None:
         for said in (b"error", b"error malformed", b"error x y\n"):
-            [failed] = typed().packet(7, said, 0)
+            [failed] = typed().receive(7, said, 0)
             assert isinstance(failed, Failed)
 
     def test_what_is_not_understood_on_the_link_itself_closes_it(self) -> None:
@@ -205,33 +204,33 @@ class TypedTests(TestCase):
             (b"close gone", "unexpected", "close"),
             (b"proof " + b"0" * 64, "unexpected", "proof"),
         ):
-            dialogue = typed()
-            answer, close = dialogue.packet(0, said, 0)
+            connection = typed()
+            answer, close = connection.receive(0, said, 0)
             self.assertEqual(answer, error(code, text))
-            self.assertIn(f"{code}, {text}", why(close))
-            self.assertEqual(dialogue.packet(7, b"answer 200\n", 0), [])
-            self.assertEqual(dialogue.tick(0), [])
+            self.assertIn(f"{code}, {text}", reason(close))
+            self.assertEqual(connection.receive(7, b"answer 200\n", 0), [])
+            self.assertEqual(connection.tick(0), [])
 
     def test_types_of_another_version_are_passed_over_on_the_link_itself(self) -> None:
-        self.assertEqual(typed().packet(0, b"frobnicate x=y", 0), [])
+        self.assertEqual(typed().receive(0, b"frobnicate x=y", 0), [])
 
     def test_what_is_no_packet_is_told_and_closes_it(self) -> None:
-        said, close = typed().no_packet(PacketError("id-too-large", b"000"))
+        said, close = typed().malformed(PacketError("id-too-large", b"000"))
         self.assertEqual(said, error("malformed", "id-too-large"))
-        self.assertIn("no packet: id-too-large", why(close))
+        self.assertIn("not a packet: id-too-large", reason(close))
 
     def test_what_comes_after_the_end_is_nothing(self) -> None:
-        dialogue = typed()
-        dialogue.packet(0, b"error silent x", 0)
-        self.assertEqual(dialogue.no_packet(PacketError("id-too-large", b"000")), [])
-        self.assertEqual(dialogue.packet(0, b"ping 1", 0) + dialogue.tick(99, 99), [])
+        connection = typed()
+        connection.receive(0, b"error silent x", 0)
+        self.assertEqual(connection.malformed(PacketError("id-too-large", b"000")), [])
+        self.assertEqual(connection.receive(0, b"ping 1", 0) + connection.tick(99, 99), [])
 
     def test_ejabberd_drains(self) -> None:
-        dialogue = typed()
-        self.assertEqual(dialogue.packet(0, b"drain", 0), [Drains()])
-        self.assertEqual(dialogue.packet(0, b"drain", 0), [Drains()])
-        self.assertEqual(dialogue.packet(7, b"answer 200\n", 0), [Answered(7, 200, b"")])
-        self.assertIs(dialogue.state, State.DRAINING)
+        connection = typed()
+        self.assertEqual(connection.receive(0, b"drain", 0), [PeerDraining()])
+        self.assertEqual(connection.receive(0, b"drain", 0), [PeerDraining()])
+        self.assertEqual(connection.receive(7, b"answer 200\n", 0), [Answered(7, 200, b"")])
+        self.assertIs(connection.state, State.DRAINING)
 
     def test_ecm_drains(self) -> None:
         self.assertEqual(typed().drain(), [Send(0, b"drain")])
@@ -239,55 +238,55 @@ class TypedTests(TestCase):
 
 class PingTests(TestCase):
     def test_a_ping_is_answered(self) -> None:
-        self.assertEqual(typed().packet(0, b"ping a=b", 0), [Send(0, b"pong a=b", spare=True)])
+        self.assertEqual(typed().receive(0, b"ping a=b", 0), [Send(0, b"pong a=b", droppable=True)])
 
     def test_pings_go_out_one_at_a_time_and_their_time_is_measured(self) -> None:
-        dialogue = typed()
-        self.assertEqual(dialogue.tick(9), [])
-        self.assertEqual(dialogue.tick(10), [Send(0, b"ping 1")])
-        dialogue.received(20)
-        self.assertEqual(dialogue.tick(21), [])
-        self.assertEqual(dialogue.packet(0, b"pong 2", 21), [])
-        self.assertEqual(dialogue.packet(0, b"pong 1", 21.5), [RoundTrip(11.5)])
-        self.assertEqual(dialogue.packet(0, b"pong 1", 22), [])
-        self.assertEqual(dialogue.tick(22), [Send(0, b"ping 2")])
+        connection = typed()
+        self.assertEqual(connection.tick(9), [])
+        self.assertEqual(connection.tick(10), [Send(0, b"ping 1")])
+        connection.last_received = 20
+        self.assertEqual(connection.tick(21), [])
+        self.assertEqual(connection.receive(0, b"pong 2", 21), [])
+        self.assertEqual(connection.receive(0, b"pong 1", 21.5), [RoundTrip(11.5)])
+        self.assertEqual(connection.receive(0, b"pong 1", 22), [])
+        self.assertEqual(connection.tick(22), [Send(0, b"ping 2")])
 
     def test_a_dead_peer_is_found_in_time(self) -> None:
-        dialogue = typed()
-        self.assertEqual(dialogue.tick(29), [Send(0, b"ping 1")])
-        said, close = dialogue.tick(30)
+        connection = typed()
+        self.assertEqual(connection.tick(29), [Send(0, b"ping 1")])
+        said, close = connection.tick(30)
         self.assertEqual(said, error("silent", "nothing came for 30 seconds"))
-        self.assertIs(dialogue.state, State.CLOSED)
+        self.assertIs(connection.state, State.CLOSED)
 
     def test_whatever_comes_is_a_sign_of_life(self) -> None:
-        dialogue = typed()
-        dialogue.received(25)
-        self.assertNotIsInstance(dialogue.tick(54)[-1], Close)
-        self.assertIsInstance(dialogue.tick(55)[-1], Close)
+        connection = typed()
+        connection.last_received = 25
+        self.assertNotIsInstance(connection.tick(54)[-1], Close)
+        self.assertIsInstance(connection.tick(55)[-1], Close)
 
     def test_a_flood_of_pings_closes_the_link(self) -> None:
-        dialogue = typed()
+        connection = typed()
         for _ in range(3):
             for _ in range(MAX_PINGS):
-                self.assertEqual(len(dialogue.packet(0, b"ping 1", 0)), 1)
-            dialogue.tick(1)
+                self.assertEqual(len(connection.receive(0, b"ping 1", 0)), 1)
+            connection.tick(1)
         for _ in range(MAX_PINGS):
-            dialogue.packet(0, b"ping 1", 1)
-        said, close = dialogue.packet(0, b"ping 1", 1)
+            connection.receive(0, b"ping 1", 1)
+        said, close = connection.receive(0, b"ping 1", 1)
         self.assertEqual(said, error("flood", "too many pings"))
 
 
 class TableTests(TestCase):
     def test_every_state_but_the_last_leads_on_to_it(self) -> None:
         self.assertEqual(set(TRANSITIONS), set(State) - {State.CLOSED})
-        for signs in TRANSITIONS.values():
-            self.assertIn(State.CLOSED, signs.values())
+        for inputs in TRANSITIONS.values():
+            self.assertIn(State.CLOSED, inputs.values())
 
 
 def error(code: str, text: str) -> Send:
-    return Send(0, write("error", [code, text]))
+    return Send(0, encode("error", [code, text]))
 
 
-def why(event: Event) -> str:
+def reason(event: Event) -> str:
     assert isinstance(event, Close), event
-    return event.why
+    return event.reason

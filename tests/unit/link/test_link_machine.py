@@ -12,7 +12,7 @@ from hypothesis.stateful import (
 from twisted.trial.unittest import TestCase
 
 from ecm.limits import MAX_GATHERED, MAX_PIPELINED
-from ecm.link.message import write
+from ecm.link import message
 from ecm.link.packet import MAX_ID, encode
 from ecm.link.settings import LinkSettings
 from testkit.in_memory import FIRST_ID, QUEUE_TIMEOUT, Client, Joined
@@ -28,7 +28,7 @@ LIES = st.one_of(
     st.sampled_from(CONTENTS),
     st.tuples(st.sampled_from(CONTENTS), st.integers(0, 200)).map(lambda it: it[0][: it[1]]),
     st.binary(max_size=40),
-    st.binary(max_size=20).map(lambda body: write("answer", ["200"], {}, body)),
+    st.binary(max_size=20).map(lambda body: message.encode("answer", ["200"], {}, body)),
 )
 IDS = st.one_of(st.integers(FIRST_ID, FIRST_ID + 40), st.sampled_from([0, 1, MAX_ID]))
 
@@ -105,7 +105,7 @@ class TypedLink(RuleBasedStateMachine):
         connection_id = sorted(self.asked)[which % len(self.asked)]
         body = self.asked.pop(connection_id)
         rest = self.rest.pop(connection_id, b"to " + body)
-        self.say(connection_id, write("answer", [str(status)], {}, rest))
+        self.say(connection_id, message.encode("answer", [str(status)], {}, rest))
 
     @rule(which=st.integers(0, 10), size=st.integers(0, 3000))
     def answer_in_part(self, which: int, size: int) -> None:
@@ -118,7 +118,7 @@ class TypedLink(RuleBasedStateMachine):
         if connection_id in self.rest or len(self.rest) < MAX_GATHERED:
             rest = self.rest.get(connection_id, b"to " + self.asked[connection_id])
             self.rest[connection_id] = rest[size:]
-            self.say(connection_id, write("part", [], {}, rest[:size]))
+            self.say(connection_id, message.encode("part", [], {}, rest[:size]))
 
     @rule(which=st.integers(0, 10), said=st.sampled_from([b"close failed", b"error malformed x"]))
     def give_none(self, which: int, said: bytes) -> None:

@@ -7,54 +7,55 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import TestCase
 
 from ecm.limits import MAX_LINE, MAX_PACKET, REQUEST_OVERHEAD
+from ecm.link import packet
 from ecm.link.message import (
     ANSWER_200,
     ContentError,
-    Line,
+    Message,
     UnknownType,
-    parse,
+    decode,
+    encode,
     request_line,
     truncated,
-    write,
 )
-from ecm.link.packet import MAX_ID, encode
+from ecm.link.packet import MAX_ID
 from testkit.typed_vectors import VECTORS, content
 
 VALUES = st.text(st.characters(codec="utf-8"), max_size=30)
 KEYS = st.text("abcdefghijklmnopqrstuvwxyz0123456789-", min_size=1, max_size=8)
 
 
-def meaning(vector: dict[str, Any]) -> Line:
+def meaning(vector: dict[str, Any]) -> Message:
     body = bytes(vector["body"], "latin-1") if "body" in vector else None
-    return Line(vector["type"], tuple(vector["words"]), vector["fields"], body)
+    return Message(vector["type"], tuple(vector["words"]), vector["fields"], body)
 
 
 class VectorTests(TestCase):
     def test_contents_are_read_as_agreed(self) -> None:
         for vector in VECTORS["contents"]:
-            self.assertEqual(parse(content(vector)), meaning(vector), vector["name"])
+            self.assertEqual(decode(content(vector)), meaning(vector), vector["name"])
 
     def test_contents_are_written_as_agreed(self) -> None:
         for vector in VECTORS["contents"]:
             line = meaning(vector)
-            written = write(line.type, line.words, line.fields, line.body or b"")
+            written = encode(line.type, line.args, line.fields, line.body or b"")
             if "only_read" not in vector:
                 self.assertEqual(written, content(vector), vector["name"])
-            self.assertEqual(parse(written), line, vector["name"])
+            self.assertEqual(decode(written), line, vector["name"])
 
     def test_faults_are_named_as_agreed(self) -> None:
         for vector in VECTORS["errors"]:
-            error = self.assertRaises(ContentError, parse, content(vector))
+            error = self.assertRaises(ContentError, decode, content(vector))
             self.assertEqual(error.name, vector["fault"], vector["name"])
 
     def test_a_type_of_another_version_is_no_fault(self) -> None:
         for unknown in (b"frobnicate", b"open websocket\n", b"-"):
-            self.assertRaises(UnknownType, parse, unknown)
+            self.assertRaises(UnknownType, decode, unknown)
 
     def test_nothing_that_is_cut_short_is_taken_for_the_whole_but_where_it_is_one(self) -> None:
         whole = content(VECTORS["contents"][0])
         for end in range(len(whole) - len(" features=")):
-            self.assertRaises((ContentError, UnknownType), parse, whole[:end])
+            self.assertRaises((ContentError, UnknownType), decode, whole[:end])
 
 
 class PropertyTests(TestCase):
@@ -62,18 +63,18 @@ class PropertyTests(TestCase):
     def test_any_bytes_are_a_line_or_have_a_fault(self, data: bytes) -> None:
         for begin in (b"", b"hello ", b"answer 200", b"request ", b"error a "):
             try:
-                line = parse(begin + data)
+                line = decode(begin + data)
             except (ContentError, UnknownType):
                 continue
-            again = write(line.type, line.words, line.fields, line.body or b"")
-            self.assertEqual(parse(again), line)
+            again = encode(line.type, line.args, line.fields, line.body or b"")
+            self.assertEqual(decode(again), line)
 
     @given(st.dictionaries(KEYS, VALUES, max_size=5), st.binary(max_size=50))
     def test_any_value_crosses_as_it_is(self, fields: dict[str, str], body: bytes) -> None:
         fields = {"x" + key: value for key, value in fields.items()}
-        written = write("answer", ["200"], fields, body)
+        written = encode("answer", ["200"], fields, body)
         if written.index(b"\n") <= MAX_LINE:
-            self.assertEqual(parse(written), Line("answer", ("200",), fields, body))
+            self.assertEqual(decode(written), Message("answer", ("200",), fields, body))
 
 
 class RequestTests(TestCase):
@@ -103,8 +104,8 @@ class RequestTests(TestCase):
     def test_the_longest_line_fits_beside_the_longest_body(self) -> None:
         longest = request_line("2001:0db8:0000:0000:0000:0000:0000:0007", 65535, secure=True)
         body = bytes(MAX_PACKET - REQUEST_OVERHEAD)
-        packet = encode(MAX_ID, truncated(longest) + body)
-        self.assertLessEqual(len(packet), MAX_PACKET)
+        whole = packet.encode(MAX_ID, truncated(longest) + body)
+        self.assertLessEqual(len(whole), MAX_PACKET)
 
     def test_the_short_way_to_read_an_answer_begins_as_answers_do(self) -> None:
-        self.assertEqual(write("answer", ["200"], {}, b"<body/>"), ANSWER_200 + b"<body/>")
+        self.assertEqual(encode("answer", ["200"], {}, b"<body/>"), ANSWER_200 + b"<body/>")

@@ -49,7 +49,9 @@ class PlainTests(TestCase):
         self.assertEqual(self.ecm.received(), [])
         self.assertIn(b" 503 ", client.transport.written())
         self.assertEqual(self.ecm.table.counters.malformed, 1)
-        [line] = [line for line in lines(self.log, "ecm.upstream.protocol") if "no packet" in line]
+        [line] = [
+            line for line in lines(self.log, "ecm.upstream.protocol") if "not a packet" in line
+        ]
         self.assertIn("length-not-decimal: b'HTTP/1.1 400 Bad Request\\r\\nContent-L", line)
 
     def test_what_is_said_about_the_link_itself_is_passed_over(self) -> None:
@@ -119,7 +121,7 @@ class HelloTests(TestCase):
 
     def test_why_it_did_not_come_up_is_told(self) -> None:
         for data, why in (
-            (HELLO_PACKET.replace(b"=1 ", b"=2 "), "no version of the link in common"),
+            (HELLO_PACKET.replace(b"=1 ", b"=2 "), "no link version in common"),
             (b"", "it closes the link and does not answer hello; is that a mod_ecm?"),
         ):
             link = self.ecm.new_link()

@@ -1,0 +1,74 @@
+"""The handshake of a typed link, ECM's end: versions, roles and the shared secret. Pure."""
+
+from typing import Final
+
+import attrs
+
+from ecm.link import message
+from ecm.link.authentication import response, verify
+from ecm.link.settings import LinkSettings
+from ecm.link.state import Input
+
+VERSION: Final = 1
+
+# The feature that ECM has: it takes answers in parts.
+PARTS: Final = "parts"
+
+
+@attrs.frozen
+class Refusal:
+    """A hello that ECM does not accept: ``text`` is for the peer, ``reason`` for the log."""
+
+    input: Input
+    text: str
+    reason: str
+
+
+class Handshake:
+    """ECM's hello, and its judgement of ejabberd's."""
+
+    def __init__(self, settings: LinkSettings, instance: str, nonce: str) -> None:
+        self._settings = settings
+        self._instance = instance
+        self._nonce = nonce
+
+    def hello(self) -> bytes:
+        """Return the content that opens a typed link."""
+        fields = {
+            "version": str(VERSION),
+            "role": "ecm",
+            "instance": self._instance,
+            "max-packet": str(self._settings.max_packet),
+            "max-content": str(self._settings.max_content),
+            "nonce": self._nonce,
+            "features": PARTS,
+        }
+        return message.encode("hello", fields=fields)
+
+    def refusal(self, fields: dict[str, str]) -> Refusal | None:
+        """Return why ejabberd's hello is not accepted, or None."""
+        if fields["role"] != "ejabberd":
+            reason = "the other end of the link is an ECM, too"
+            return Refusal(Input.UNEXPECTED, "two ecm", reason)
+        if fields["version"] != str(VERSION):
+            text = f"ecm speaks {VERSION}, ejabberd speaks {fields['version']}"
+            return Refusal(Input.VERSION, text, f"no link version in common: {text}")
+        reason = self._unproven(fields)
+        return Refusal(Input.UNPROVEN, "the secret", reason) if reason else None
+
+    def _unproven(self, fields: dict[str, str]) -> str:
+        """Return why ejabberd has not shown that it knows the secret, or an empty string."""
+        secret, given = self._settings.secret, fields.get("proof")
+        if secret is None:
+            return "ejabberd wants a secret, give it with --link-secret-file" if given else ""
+        if given is None:
+            return "ejabberd has no secret: set secret_file for its listener"
+        expected = response(secret, "ejabberd", self._nonce, fields["nonce"])
+        return "" if verify(given, expected) else "the secret of ejabberd is another one"
+
+    def proof(self, nonce: str) -> bytes | None:
+        """Return the content that proves the secret for ejabberd's nonce; None without a secret."""
+        if self._settings.secret is None:
+            return None
+        own = response(self._settings.secret, "ecm", self._nonce, nonce)
+        return message.encode("proof", [own])
