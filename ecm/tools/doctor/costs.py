@@ -13,11 +13,12 @@ from ecm.tools.doctor.plan import Plan
 # A connection in the kernel, without data on its way: our end of it. `make bench CASE=million`.
 KERNEL_PER_CONNECTION: Final = 4_073
 
-# A held request in ECM. `make bench CASE=million`; with 10,000, just begun, it is less (`make bench CASE=memory`).
+# A held request in ECM, of a million; with 10,000, just begun, it is less (CASE=memory).
 ECM_PER_REQUEST: Final = 1_384
 
-# ECM without clients. `make bench CASE=memory` for one process: 53 MB with 2,000 held requests, which
-# are 2.5 MB. `make bench CASE=workers` for each of ten workers, and for their supervisor and nursery.
+# ECM without clients. `make bench CASE=memory` for one process: 53 MB with 2,000 held requests,
+# which are 2.5 MB. `make bench CASE=workers` for each of ten workers, for their supervisor and for
+# the fork server.
 ONE_PROCESS: Final = 51_000_000
 WORKER: Final = 8_200_000
 SUPERVISOR: Final = 37_000_000
@@ -27,8 +28,8 @@ EJABBERD: Final = 132_000_000
 EJABBERD_PER_USER: Final = 3_819
 
 # CPU of ECM and ejabberd for a user who polls every 60 seconds, as Strophe.js does, in µs a second.
-# `make bench CASE=scaling` with 200,000 users, rounded up. Polls that come one by one, as these do, take
-# several times the CPU of those that come at once.
+# `make bench CASE=scaling` with 200,000 users, rounded up. Polls that come one by one, as these do,
+# take several times the CPU of those that come at once.
 CPU_PER_USER: Final = 5
 
 # Pages of TCP's memory (tcp_mem) for a connection with a small answer that has not been taken. The
