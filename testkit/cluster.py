@@ -13,7 +13,7 @@ from twisted.trial.unittest import TestCase
 
 from ecm.tools.demo.folder import work_folder
 from ecm.tools.demo.plan import DOMAIN
-from ecm.tools.ejabberd import debian, mod_ecm_build
+from ecm.tools.ejabberd import installation, mod_ecm_build
 from ecm.tools.ports import free_port
 from ecm.tools.process import Process
 from ecm.tools.supervisor import Supervisor
@@ -48,7 +48,7 @@ def start_cluster(test: TestCase) -> tuple[Member, Member]:
     """Start two nodes, which do not know each other yet. They stop with the test."""
     resources = test.enterContext(ExitStack())
     folder = resources.enter_context(work_folder(None))
-    mod_ecm_build.compile_into(folder.ebin, debian.find())
+    mod_ecm_build.compile_into(folder.ebin, installation.find())
     port, cookie = free_port(), token_hex(16)
     first, second = [
         Member.prepare(folder.path / address, address, port, cookie) for address in _ADDRESSES
@@ -75,7 +75,7 @@ def _process(node: Node, address: str) -> Process:
         environment=dict(os.environ)
         | {
             "HOME": str(node.home),
-            "ERL_LIBS": str(debian.find().erlang_libraries),
+            "ERL_LIBS": str(installation.find().erlang_libraries),
             "EJABBERD_CONFIG_PATH": "ejabberd.yml",
             "EJABBERD_LOG_PATH": "ejabberd.log",
         },

@@ -9,7 +9,7 @@ from twisted.internet.utils import getProcessOutput
 
 from ecm.tools.demo.folder import work_folder
 from ecm.tools.demo.plan import Plan
-from ecm.tools.ejabberd import debian, mod_ecm_build, node
+from ecm.tools.ejabberd import installation, mod_ecm_build, node
 from ecm.tools.errors import ProcessFailed
 from ecm.tools.process import Process
 from testkit.erlang_shell import Node
@@ -66,7 +66,7 @@ def running_ejabberd() -> PrivateEjabberd:
 @cache
 def _node() -> PrivateEjabberd:
     folder = LASTING.enter_context(work_folder(None))
-    found = debian.find()
+    found = installation.find()
     mod_ecm_build.compile_into(folder.ebin, found)
     listeners = Listeners(folder.path)
     port = listeners.distribution_port

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from ecm.link.state import TRANSITIONS
-from ecm.tools.ejabberd import debian
+from ecm.tools.ejabberd import installation
 from ecm.tools.ejabberd.mod_ecm_build import compile_into
 from testkit import paths
 from testkit.paths import CHECKOUT
@@ -79,7 +79,7 @@ def ecm_states() -> Iterator[str]:
 
 def mod_ecm_states() -> Iterator[str]:
     with TemporaryDirectory() as folder:
-        compile_into(Path(folder), debian.find())
+        compile_into(Path(folder), installation.find())
         run = ["erl", "-noinput", "-pa", folder, "-eval", ASK]
         said = subprocess.run(run, check=True, stdout=subprocess.PIPE, encoding="ascii").stdout
     yield from _diagram(

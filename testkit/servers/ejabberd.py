@@ -17,7 +17,7 @@ from typing import Any
 
 import attrs
 
-from ecm.tools.ejabberd import debian, mod_ecm_build
+from ecm.tools.ejabberd import installation, mod_ecm_build
 from ecm.tools.errors import ToolError
 from ecm.tools.ports import free_port
 from testkit.servers.process import CHECKOUT, Process
@@ -118,7 +118,7 @@ def compiled(folder: Path, mod_ecm: Path | None) -> list[Path]:
     missing or does not compile.
     """
     try:
-        found = debian.find()
+        found = installation.find()
         if mod_ecm is None:
             mod_ecm = folder / "mod_ecm"
             mod_ecm.mkdir()
@@ -165,7 +165,7 @@ def _last_words(home: Path) -> str:
 def _environment(home: Path) -> list[str]:
     settings = {
         "HOME": home,
-        "ERL_LIBS": debian.find().erlang_libraries,
+        "ERL_LIBS": installation.find().erlang_libraries,
         "ERL_CRASH_DUMP_SECONDS": 0,
         "EJABBERD_CONFIG_PATH": home / "ejabberd.yml",
         "EJABBERD_LOG_PATH": home / "ejabberd.log",

@@ -12,7 +12,7 @@ from twisted.trial.unittest import TestCase
 
 from ecm.tools.demo.folder import Folder, work_folder
 from ecm.tools.demo.plan import DOMAIN, Plan
-from ecm.tools.ejabberd import debian, node
+from ecm.tools.ejabberd import installation, node
 from ecm.tools.ports import free_port
 from ecm.tools.process import Process
 from testkit.erlang_shell import ErlangShell, Node
@@ -94,7 +94,7 @@ def _copy_sources(folder: Path, port: int) -> None:
 
 def _node(folder: Folder, distribution_port: int, contributed: Path) -> Process:
     plan = Plan(folder, page_port=0, link_port=0, distribution_port=distribution_port, users={})
-    child = node.prepare(plan, debian.find())
+    child = node.prepare(plan, installation.find())
     (folder.ejabberd / "ejabberd.yml").write_text(json.dumps(_CONFIGURATION))
     environment = {**child.environment, "CONTRIB_MODULES_PATH": str(contributed)}
     return replace(child, environment=environment)

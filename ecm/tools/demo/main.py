@@ -11,7 +11,7 @@ from ecm.tools.demo.console import greet, say
 from ecm.tools.demo.folder import Folder, work_folder
 from ecm.tools.demo.options import Options, parse, written
 from ecm.tools.demo.plan import Plan
-from ecm.tools.ejabberd import debian, mod_ecm_build, node
+from ecm.tools.ejabberd import installation, mod_ecm_build, node
 from ecm.tools.errors import ToolError
 from ecm.tools.supervisor import Supervisor
 
@@ -40,7 +40,7 @@ def _hide_passwords(options: Options) -> None:
 
 
 def _run(options: Options, folder: Folder) -> None:
-    found = debian.find()
+    found = installation.find()
     plan = _plan(options, folder)
 
     say("compiling mod_ecm")

@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 import ecm
-from ecm.tools.ejabberd import debian
-from ecm.tools.ejabberd.debian import Debian
+from ecm.tools.ejabberd import installation
+from ecm.tools.ejabberd.installation import Debian
 from ecm.tools.errors import ToolError
 
 _DISTRIBUTION = "megaphone-ecm"
@@ -60,6 +60,6 @@ if __name__ == "__main__":
     out = Path(sys.argv[1])
     out.mkdir(parents=True, exist_ok=True)
     try:
-        compile_into(out, debian.find())
+        compile_into(out, installation.find())
     except ToolError as error:
         sys.exit(str(error))

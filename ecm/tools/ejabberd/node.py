@@ -15,7 +15,7 @@ from pathlib import Path
 from ecm.tools import private
 from ecm.tools.demo.plan import DOMAIN, Plan
 from ecm.tools.ejabberd.config import ejabberd_yml
-from ecm.tools.ejabberd.debian import Debian
+from ecm.tools.ejabberd.installation import Debian
 from ecm.tools.process import Process
 
 # Always the same, for the database belongs to the node of this name. With an address for a host,

@@ -12,7 +12,7 @@ from ecm.tools.demo.folder import work_folder
 from ecm.tools.demo.plan import Plan
 from ecm.tools.ejabberd import node
 from ecm.tools.ejabberd.config import ejabberd_yml
-from ecm.tools.ejabberd.debian import Debian
+from ecm.tools.ejabberd.installation import Debian
 
 _USERS = {"alice": 'se"cr\\et', "bob": "x"}
 

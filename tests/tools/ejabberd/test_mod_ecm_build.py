@@ -5,7 +5,7 @@ from tempfile import TemporaryDirectory
 
 from twisted.trial.unittest import TestCase
 
-from ecm.tools.ejabberd import debian, mod_ecm_build
+from ecm.tools.ejabberd import installation, mod_ecm_build
 from ecm.tools.errors import ToolError
 from testkit.paths import CHECKOUT
 
@@ -29,10 +29,10 @@ class CompileTest(TestCase):
 
     def test_beams_are_put_into_the_folder(self) -> None:
         self.source.write_text("-module(small).\n")
-        mod_ecm_build.compile_into(self.folder, debian.find())
+        mod_ecm_build.compile_into(self.folder, installation.find())
         self.assertTrue((self.folder / "small.beam").exists())
 
     def test_what_the_compiler_says_is_shown(self) -> None:
         self.source.write_text("-module(small).\nf() -> Unknown.\n")
         with self.assertRaisesRegex(ToolError, "small.erl:2:.*'Unknown' is unbound"):
-            mod_ecm_build.compile_into(self.folder, debian.find())
+            mod_ecm_build.compile_into(self.folder, installation.find())
