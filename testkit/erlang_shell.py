@@ -2,10 +2,8 @@
 
 import os
 from contextlib import suppress
-from pathlib import Path
 from secrets import token_hex
 
-import attrs
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ProcessExitedAlready
@@ -13,6 +11,8 @@ from twisted.internet.interfaces import IProcessTransport
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
+
+from ecm.tools.ejabberd.node import Node
 
 # Reads expressions, a line each, and writes their values as the node has them, a line each.
 _LOOP = """
@@ -33,15 +33,6 @@ Loop = fun Loop() ->
 end,
 Loop().
 """
-
-
-@attrs.frozen
-class Node:
-    """Where an Erlang node is: its name, the port of its distribution, the home with its cookie."""
-
-    name: str
-    port: int
-    home: Path
 
 
 class ErlangShell(ProcessProtocol):
@@ -96,7 +87,14 @@ def _command(node: Node) -> list[str]:
     return [
         "erl",
         *("-name", f"shell-{token_hex(4)}@127.0.0.1", "-hidden"),
-        *("-erl_epmd_port", str(node.port), "-start_epmd", "false", "-dist_listen", "false"),
+        *(
+            "-erl_epmd_port",
+            str(node.distribution_port),
+            "-start_epmd",
+            "false",
+            "-dist_listen",
+            "false",
+        ),
         *("-noshell", "-eval", _LOOP.format(node=node.name)),
     ]
 

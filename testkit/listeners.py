@@ -1,11 +1,11 @@
 """What the tests of links want of ejabberd: its listeners, and all else in its configuration."""
 
-import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from ecm.tools.demo.plan import DOMAIN
+from ecm.tools.ejabberd.configuration import configuration, listener, without_options
 from ecm.tools.ports import HOST, free_port
 from testkit.certificates import make_certificate
 
@@ -96,23 +96,31 @@ class Listeners:
         """Return where a listener on TCP is."""
         return self._ports[name]
 
-    def ejabberd_yml(self) -> str:
-        """Return the text of ejabberd.yml. It is JSON, which is YAML."""
-        return json.dumps(_CONFIGURATION | {"listen": self._listen()}, indent=2)
+    def configuration(self) -> dict[str, Any]:
+        """Return what ejabberd.yml is to say."""
+        return configuration(
+            [DOMAIN, ANONYMOUS_DOMAIN],
+            self._listen(),
+            _MODULES,
+            host_config={ANONYMOUS_DOMAIN: {"auth_method": "anonymous"}},
+            auth_password_format="scram",
+            registration_timeout="infinity",
+            acl={"barred": {"ip": BARRED_ADDRESS}},
+            access_rules={"not_barred": [{"deny": "barred"}, {"allow": "all"}]},
+        )
 
     def _listen(self) -> list[dict[str, Any]]:
-        tcp = [
-            _ECM | {"ip": HOST, "port": self._ports[name]} | options
-            for name, options in self._options.items()
-        ]
+        tcp = [_ecm(self._ports[name], options) for name, options in self._options.items()]
+        unix = [_ecm(self.upstream(name), options) for name, options in self._unix.items()]
         strangers = [
-            {"module": "ejabberd_http", "ip": HOST, "port": self._ports[name]} | options
+            listener("ejabberd_http", self._ports[name], **options)
             for name, options in self._strangers.items()
         ]
-        unix = [
-            _ECM | {"port": self.upstream(name)} | options for name, options in self._unix.items()
-        ]
         return [*tcp, *strangers, *unix]
+
+
+def _ecm(port: int | str, options: dict[str, Any]) -> dict[str, Any]:
+    return listener("mod_ecm", port, access="not_barred", max_stanza_size=MAX_REQUEST, **options)
 
 
 def _free_ports(number: int) -> set[int]:
@@ -133,37 +141,12 @@ def _certificate(folder: Path) -> tuple[Path, Path]:
     return roots, pem
 
 
-_ECM = {"module": "mod_ecm", "access": "not_barred", "max_stanza_size": MAX_REQUEST}
-
-_MODULES = {
-    "mod_adhoc": {},
-    "mod_admin_extra": {},
-    "mod_blocking": {},
-    "mod_carboncopy": {},
-    "mod_client_state": {},
-    "mod_disco": {},
-    "mod_ecm": {},
+_MODULES = without_options(
+    *("mod_adhoc", "mod_admin_extra", "mod_blocking", "mod_carboncopy", "mod_client_state"),
+    *("mod_disco", "mod_muc", "mod_offline", "mod_ping", "mod_privacy", "mod_push", "mod_roster"),
+) | {
     "mod_fail2ban": {"c2s_max_auth_failures": MAX_GUESSES},
     "mod_mam": {"default": "always"},
-    "mod_muc": {},
-    "mod_offline": {},
-    "mod_ping": {},
-    "mod_privacy": {},
-    "mod_push": {},
     "mod_register": {"ip_access": "all"},
-    "mod_roster": {},
     "mod_stream_mgmt": {"resend_on_timeout": "if_offline"},
-}
-
-_CONFIGURATION = {
-    "hosts": [DOMAIN, ANONYMOUS_DOMAIN],
-    "host_config": {ANONYMOUS_DOMAIN: {"auth_method": "anonymous"}},
-    "loglevel": "info",
-    "s2s_access": "none",
-    "auth_method": "internal",
-    "auth_password_format": "scram",
-    "registration_timeout": "infinity",
-    "acl": {"barred": {"ip": BARRED_ADDRESS}},
-    "access_rules": {"not_barred": [{"deny": "barred"}, {"allow": "all"}]},
-    "modules": _MODULES,
 }

@@ -8,20 +8,20 @@ import attrs
 from twisted.internet.utils import getProcessOutput
 
 from ecm.tools.demo.folder import work_folder
-from ecm.tools.demo.plan import Plan
-from ecm.tools.ejabberd import installation, mod_ecm_build, node
+from ecm.tools.ejabberd import installation, mod_ecm_build
+from ecm.tools.ejabberd.node import Node
 from ecm.tools.errors import ProcessFailed
 from ecm.tools.process import Process
-from testkit.erlang_shell import Node
 from testkit.lasting import LASTING
 from testkit.listeners import Listeners
 
 
 @attrs.frozen
 class PrivateEjabberd:
-    """The node. ``log`` is what it logs, each line at once."""
+    """The node, and how to reach it."""
 
     listeners: Listeners
+    node: Node
     _process: Process
     _ejabberdctl: Path
 
@@ -31,20 +31,18 @@ class PrivateEjabberd:
 
     @property
     def log(self) -> Path:
-        assert self._process.log is not None
-        return self._process.log
-
-    @property
-    def node(self) -> Node:
-        """Where Erlang can be evaluated."""
-        command = self._process.command
-        name = command[command.index("-name") + 1]
-        return Node(name, self.listeners.distribution_port, self._process.cwd)
+        """What it logs, each line at once."""
+        return self.node.console_log
 
     def start(self) -> None:
-        """Start it, if it has ended."""
-        if self._process.ending() is not None:
-            _start(self._process)
+        """Start it, unless it runs."""
+        if self._process.is_running():
+            return
+        self._process.start()
+        try:
+            self._process.wait_until_ready()
+        except ProcessFailed as failed:
+            raise AssertionError(f"{failed}\n{self.log.read_text()}") from None
 
     def stop(self) -> None:
         """Stop it, and wait for its end."""
@@ -69,18 +67,13 @@ def _node() -> PrivateEjabberd:
     found = installation.find()
     mod_ecm_build.compile_into(folder.ebin, found)
     listeners = Listeners(folder.path)
-    port = listeners.distribution_port
-    plan = Plan(folder, page_port=0, link_port=0, distribution_port=port, users={})
-    process = node.prepare(plan, found)
-    (folder.ejabberd / "ejabberd.yml").write_text(listeners.ejabberd_yml())
+    node = Node(
+        folder.ejabberd, folder.logs, found, listeners.distribution_port, code=[folder.ebin]
+    )
+    node.write(listeners.configuration())
+    node.write_ejabberdctl(folder.ejabberdctl)
+    process = node.process()
     LASTING.callback(process.stop)
-    _start(process)
-    return PrivateEjabberd(listeners, process, folder.ejabberdctl)
-
-
-def _start(process: Process) -> None:
-    process.start()
-    try:
-        process.wait_until_ready()
-    except ProcessFailed as failed:
-        raise AssertionError(f"{failed}\n{process.log and process.log.read_text()}") from None
+    ejabberd = PrivateEjabberd(listeners, node, process, folder.ejabberdctl)
+    ejabberd.start()
+    return ejabberd

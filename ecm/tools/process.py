@@ -85,13 +85,16 @@ class Process:
             return f"was killed by {signal.Signals(-status).name}"
         return f"exited with status {status}"
 
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
     def uptime(self) -> float:
         """Seconds since it was started."""
         return time.monotonic() - self._started_at
 
     def is_ready(self) -> bool:
         """Whether it runs and does what it is for."""
-        return self.ending() is None and self.ready(self.pid)
+        return self.is_running() and self.ready(self.pid)
 
     def wait_until_ready(self) -> None:
         """Raises ProcessFailed if it exits first, or is not ready in time."""

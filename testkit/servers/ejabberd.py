@@ -125,7 +125,7 @@ def compiled(folder: Path, mod_ecm: Path | None) -> list[Path]:
             mod_ecm_build.compile_into(mod_ecm, found)
     except ToolError as error:
         raise SystemExit(str(error)) from None
-    environment = os.environ | {"ERL_LIBS": str(found.erlang_libraries)}
+    environment = os.environ | {"ERL_LIBS": str(found.libraries)}
     sources = [str(path) for path in ERLANG.glob("*.erl")]
     subprocess.run(["erlc", "-o", str(folder), *sources], env=environment, check=True)
     return [folder, mod_ecm]
@@ -165,7 +165,7 @@ def _last_words(home: Path) -> str:
 def _environment(home: Path) -> list[str]:
     settings = {
         "HOME": home,
-        "ERL_LIBS": installation.find().erlang_libraries,
+        "ERL_LIBS": installation.find().libraries,
         "ERL_CRASH_DUMP_SECONDS": 0,
         "EJABBERD_CONFIG_PATH": home / "ejabberd.yml",
         "EJABBERD_LOG_PATH": home / "ejabberd.log",

@@ -1,33 +1,29 @@
 """mod_ecm and the tools of ejabberd for modules, on a private ejabberd that does not know it."""
 
-import json
 import os
 import shutil
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 
 from twisted.internet.utils import getProcessOutputAndValue
 from twisted.trial.unittest import TestCase
 
 from ecm.tools.demo.folder import Folder, work_folder
-from ecm.tools.demo.plan import DOMAIN, Plan
-from ecm.tools.ejabberd import installation, node
+from ecm.tools.demo.plan import DOMAIN
+from ecm.tools.ejabberd import installation
+from ecm.tools.ejabberd.configuration import configuration, without_options
+from ecm.tools.ejabberd.node import Node
 from ecm.tools.ports import free_port
-from ecm.tools.process import Process
-from testkit.erlang_shell import ErlangShell, Node
+from testkit.erlang_shell import ErlangShell
 from testkit.link_peer import LinkSpeaker
 from testkit.link_user import LinkUser, accounts
 from testkit.paths import CHECKOUT
 
 _MOD_ECM = CHECKOUT / "erlang_stub" / "mod_ecm"
 
-_CONFIGURATION = {
-    "hosts": [DOMAIN, "other.localhost"],
-    "s2s_access": "none",
-    "auth_method": "internal",
-    "modules": {"mod_admin_extra": {}, "mod_roster": {}},
-}
+_CONFIGURATION = configuration(
+    [DOMAIN, "other.localhost"], [], without_options("mod_admin_extra", "mod_roster")
+)
 
 _SECRET_FILE = '    secret_file: "/var/lib/ejabberd/ecm-secret"\n'
 
@@ -45,12 +41,10 @@ class InstallerTests(TestCase):
         self.port = free_port()
         contributed = self.folder.path / "contributed"
         _copy_sources(contributed / "sources" / "mod_ecm", self.port)
-        distribution = free_port()
-        child = _node(self.folder, distribution, contributed)
-        resources.enter_context(child)
-        child.wait_until_ready()
-        name = child.command[child.command.index("-name") + 1]
-        self.shell = ErlangShell.start(self, Node(name, distribution, child.cwd))
+        node = _node(self.folder, contributed)
+        process = resources.enter_context(node.process())
+        process.wait_until_ready()
+        self.shell = ErlangShell.start(self, node)
 
     async def control(self, *command: str) -> None:
         """Run a command of ejabberdctl, which succeeds."""
@@ -92,9 +86,15 @@ def _copy_sources(folder: Path, port: int) -> None:
     conf.write_text(text.replace("port: 5290\n", f"port: {port}\n").replace(_SECRET_FILE, ""))
 
 
-def _node(folder: Folder, distribution_port: int, contributed: Path) -> Process:
-    plan = Plan(folder, page_port=0, link_port=0, distribution_port=distribution_port, users={})
-    child = node.prepare(plan, installation.find())
-    (folder.ejabberd / "ejabberd.yml").write_text(json.dumps(_CONFIGURATION))
-    environment = {**child.environment, "CONTRIB_MODULES_PATH": str(contributed)}
-    return replace(child, environment=environment)
+def _node(folder: Folder, contributed: Path) -> Node:
+    environment = {"CONTRIB_MODULES_PATH": str(contributed)}
+    node = Node(
+        folder.ejabberd,
+        folder.logs,
+        installation.find(),
+        free_port(),
+        environment=environment,
+    )
+    node.write(_CONFIGURATION)
+    node.write_ejabberdctl(folder.ejabberdctl)
+    return node

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 
 from ecm.tools import ports
 from ecm.tools.cli import fail, ignore_signals, interrupt_on_signals
-from ecm.tools.demo import front, ready_file, site
+from ecm.tools.demo import ejabberd, front, ready_file, site
 from ecm.tools.demo.command_line import hide
 from ecm.tools.demo.console import greet, say
 from ecm.tools.demo.folder import Folder, work_folder
 from ecm.tools.demo.options import Options, parse, written
 from ecm.tools.demo.plan import Plan
-from ecm.tools.ejabberd import installation, mod_ecm_build, node
+from ecm.tools.ejabberd import installation, mod_ecm_build
 from ecm.tools.errors import ToolError
 from ecm.tools.supervisor import Supervisor
 
@@ -40,22 +40,22 @@ def _hide_passwords(options: Options) -> None:
 
 
 def _run(options: Options, folder: Folder) -> None:
-    found = installation.find()
+    found, strophe = installation.find(), site.find_strophe()
     plan = _plan(options, folder)
 
     say("compiling mod_ecm")
     mod_ecm_build.compile_into(folder.ebin, found)
-    site.fill(folder.www, found.strophe, plan.users)
+    site.fill(folder.www, strophe, plan.users)
 
-    ejabberd = node.prepare(plan, found)
+    node = ejabberd.prepare(plan, found)
     ecm = front.prepare(plan)
-    supervisor = Supervisor([ejabberd, ecm], say)
+    supervisor = Supervisor([node, ecm], say)
     try:
         supervisor.start()
-        ready_file.write(options.ready_file, plan, ecm.pid, ejabberd.pid)
+        ready_file.write(options.ready_file, plan, ecm.pid, node.pid)
         greet(plan)
         for process in supervisor.restarts():
-            ready_file.write(options.ready_file, plan, ecm.pid, ejabberd.pid)
+            ready_file.write(options.ready_file, plan, ecm.pid, node.pid)
             say(f"{process.name} is up again")
     finally:
         ignore_signals()

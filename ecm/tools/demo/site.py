@@ -7,8 +7,14 @@ from pathlib import Path
 
 from ecm.tools import private
 from ecm.tools.demo.plan import BOSH_PATH, DOMAIN
+from ecm.tools.ejabberd.installation import only
 
 _PAGE = Path(__file__).parent / "page"
+
+
+def find_strophe() -> Path:
+    """The client library of the page, minified. Raises ToolError."""
+    return only("Strophe.js", "usr/share/javascript/strophe/strophe.min.js")
 
 
 def fill(www: Path, strophe: Path, users: Mapping[str, str]) -> None:

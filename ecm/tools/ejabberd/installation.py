@@ -1,9 +1,8 @@
-"""What the demo uses of Debian's packages, and where they put it."""
+"""An installation of ejabberd and Erlang: that of Debian's packages, or one below another root."""
 
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
-
-import attrs
 
 from ecm.tools.errors import ToolError
 
@@ -11,32 +10,30 @@ _PROGRAMS = ("erl", "erlc", "setpriv")
 _PACKAGES = "ejabberd erlang-base libjs-strophe"
 
 
-@attrs.frozen
-class Debian:
-    """What was found."""
+@dataclass(frozen=True)
+class Installation:
+    """``libraries`` is the folder that holds ejabberd's, for ERL_LIBS."""
 
-    erlang_libraries: Path  # holds the folder of ejabberd; for ERL_LIBS
-    strophe: Path  # the client library of the page, minified
+    libraries: Path
 
 
-def find() -> Debian:
-    """Find everything. Raises ToolError on the first thing that is missing."""
+def find(root: Path = Path("/")) -> Installation:
+    """Raises ToolError on the first thing that is missing."""
     for program in _PROGRAMS:
         if not shutil.which(program):
-            raise _missing(program)
-    return Debian(
-        erlang_libraries=_only("ejabberd", "usr/lib/*/ejabberd-*/ebin/ejabberd.app").parents[2],
-        strophe=_only("Strophe.js", "usr/share/javascript/strophe/strophe.min.js"),
-    )
+            raise missing(program)
+    application = only("ejabberd", "usr/lib/*/ejabberd-*/ebin/ejabberd.app", root)
+    return Installation(application.parents[2])
 
 
-def _only(what: str, pattern: str) -> Path:
-    for path in Path("/").glob(pattern):
+def only(what: str, pattern: str, root: Path = Path("/")) -> Path:
+    """The first path that matches a glob pattern. Raises ToolError."""
+    for path in root.glob(pattern):
         return path
-    raise _missing(what)
+    raise missing(what)
 
 
-def _missing(what: str) -> ToolError:
+def missing(what: str) -> ToolError:
     return ToolError(
         f"{what} is missing; as root: apt-get install --no-install-recommends {_PACKAGES}"
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import ecm
 from ecm.tools.ejabberd import installation
-from ecm.tools.ejabberd.installation import Debian
+from ecm.tools.ejabberd.installation import Installation
 from ecm.tools.errors import ToolError
 
 _DISTRIBUTION = "megaphone-ecm"
@@ -42,11 +42,11 @@ def _installed() -> Path | None:
     return next((Path(f.locate()).resolve().parent for f in files if f.name == _SPEC), None)
 
 
-def compile_into(folder: Path, found: Debian) -> None:
+def compile_into(folder: Path, installed: Installation) -> None:
     """Compile them. Raises ToolError with what the compiler said."""
     erlc = subprocess.run(
         ["erlc", "+debug_info", "-o", str(folder), *map(str, sources())],
-        env=os.environ | {"ERL_LIBS": str(found.erlang_libraries)},
+        env=os.environ | {"ERL_LIBS": str(installed.libraries)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

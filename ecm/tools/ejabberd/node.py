@@ -1,39 +1,34 @@
-"""The private ejabberd: Debian's package, run as a node of its own.
+"""A private ejabberd: a node that shares nothing with an ejabberd of the system.
 
-It shares nothing with an ejabberd of the system: configuration, database, logs, cookie and ports
-are its own, and it needs no epmd. Several run side by side, as their ports differ.
-
-All paths that the node is given are relative to its home, so that none has to be quoted for Erlang.
+Configuration, database, logs, cookie and ports are its own, and it needs no epmd. Several run side
+by side, as their ports differ. Paths that the node is given are relative to its home, so that none
+has to be quoted for Erlang.
 """
 
+import json
 import os
 import secrets
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ecm.tools import private
-from ecm.tools.demo.plan import DOMAIN, Plan
-from ecm.tools.ejabberd.config import ejabberd_yml
-from ecm.tools.ejabberd.installation import Debian
+from ecm.tools.ejabberd.installation import Installation
 from ecm.tools.process import Process
-
-# Always the same, for the database belongs to the node of this name. With an address for a host,
-# nothing has to be resolved.
-_NODE = "megaphone@127.0.0.1"
 
 # The node writes its process ID there once it runs and has all accounts.
 _STARTED = "started"
 
-# Erlang terms. A command line could be read by every user of the machine.
+# Erlang terms. Every user of the machine could read a command line.
 _ACCOUNTS = "accounts"
 
 _CREATE_ACCOUNTS = f"""
 {{ok, Accounts}} = file:consult("{_ACCOUNTS}"),
-lists:foreach(fun({{Name, Password}}) ->
-    case ejabberd_auth:try_register(Name, <<"{DOMAIN}">>, Password) of
+lists:foreach(fun({{Name, Host, Password}}) ->
+    case ejabberd_auth:try_register(Name, Host, Password) of
         ok -> ok;
-        {{error, exists}} -> ok = ejabberd_auth:set_password(Name, <<"{DOMAIN}">>, Password)
+        {{error, exists}} -> ok = ejabberd_auth:set_password(Name, Host, Password)
     end
 end, Accounts), ok = file:write_file("{_STARTED}", os:getpid()).
 """
@@ -47,83 +42,111 @@ exec erl -name "ctl-$$@127.0.0.1" -erl_epmd_port {port} -start_epmd false -dist_
 """
 
 
-def prepare(plan: Plan, found: Debian) -> Process:
-    """Write all that the node needs. The answer is the node, ready to be started."""
-    home = plan.folder.ejabberd
-    private.write(home / "ejabberd.yml", ejabberd_yml(plan.link_port))
-    private.write(home / _ACCOUNTS, _accounts(plan.users))
-    # Who knows the cookie has the node.
-    private.write_once(home / ".erlang.cookie", secrets.token_hex(16))
-    private.write_once(plan.folder.link_secret, secrets.token_hex(32))
-    _write_ejabberdctl(plan, found)
-    return Process(
-        name="ejabberd",
-        command=_command(plan),
-        log=plan.folder.logs / "ejabberd.console.log",
-        cwd=home,
-        environment=_environment(home, found),
-        ready=lambda pid: _text(home / _STARTED) == str(pid),
-    )
+@dataclass(frozen=True)
+class Node:
+    """``name`` must stay the same for a home: the database belongs to the node of this name.
+
+    With an address for its host, nothing has to be resolved.
+    """
+
+    home: Path  # with its configuration, cookie and database; exists
+    logs: Path
+    installation: Installation
+    distribution_port: int  # of Erlang's distribution: how ejabberdctl reaches it
+    code: Sequence[Path] = ()  # folders of compiled modules
+    name: str = "megaphone@127.0.0.1"
+    flags: Sequence[str] = ()  # more arguments of erl
+    environment: Mapping[str, str] = field(default_factory=dict)  # more variables
+
+    def write(
+        self,
+        configuration: Mapping[str, object],
+        accounts: Mapping[str, str] = {},
+        cookie: str | None = None,
+    ) -> None:
+        """Write what the node needs before its start; again, where it has run before.
+
+        ``accounts`` (name -> password) are those of the first host. A cookie, with which others
+        control the node, is made where none is given.
+        """
+        private.write(self.home / "ejabberd.yml", json.dumps(configuration, indent=2) + "\n")
+        hosts = configuration["hosts"]
+        assert isinstance(hosts, list)
+        private.write(self.home / _ACCOUNTS, _terms(accounts, hosts[0]))
+        private.write_once(self.home / ".erlang.cookie", cookie or secrets.token_hex(16))
+
+    @property
+    def console_log(self) -> Path:
+        """What the node prints: all that it logs, each line at once."""
+        return self.logs / "ejabberd.console.log"
+
+    def process(self, pipes: bool = False) -> Process:
+        """The node as a process. With ``pipes`` it can read its stdin."""
+        started = self.home / _STARTED
+        return Process(
+            name="ejabberd",
+            command=self._command("-noshell" if pipes else "-noinput"),
+            log=self.console_log,
+            cwd=self.home,
+            environment=self._environment(),
+            ready=lambda pid: started.exists() and started.read_text() == str(pid),
+            pipes=pipes,
+        )
+
+    def _command(self, console: str) -> list[str]:
+        address = self.name.partition("@")[2].replace(".", ",")
+        return [
+            "erl",
+            *("-name", self.name),
+            *("-kernel", "inet_dist_use_interface", f"{{{address}}}"),
+            *("-erl_epmd_port", str(self.distribution_port), "-start_epmd", "false"),
+            *("-pa", *map(self._relative, self.code)),
+            *("-mnesia", "dir", '"database"'),
+            console,
+            *self.flags,
+            *("-s", "ejabberd"),
+            *("-eval", _CREATE_ACCOUNTS),
+        ]
+
+    def _environment(self) -> dict[str, str]:
+        """What the user has set for other Erlang nodes is not for this one."""
+        inherited = {
+            key: value
+            for key, value in os.environ.items()
+            if not key.startswith(("ERL_", "EJABBERD_"))
+        }
+        return {
+            **inherited,
+            "HOME": str(self.home),
+            "ERL_LIBS": str(self.installation.libraries),
+            "ERL_CRASH_DUMP": self._relative(self.logs / "erl_crash.dump"),
+            "EJABBERD_CONFIG_PATH": "ejabberd.yml",
+            "EJABBERD_LOG_PATH": self._relative(self.logs / "ejabberd.log"),
+            **self.environment,
+        }
+
+    def _relative(self, path: Path) -> str:
+        return os.path.relpath(path, self.home)
+
+    def write_ejabberdctl(self, path: Path) -> None:
+        """Write a script that administers this node."""
+        script = _EJABBERDCTL.format(
+            home=shlex.quote(str(self.home)),
+            libraries=shlex.quote(str(self.installation.libraries)),
+            port=self.distribution_port,
+            node=self.name,
+        )
+        private.write(path, script)
+        path.chmod(0o700)
 
 
-def _command(plan: Plan) -> list[str]:
-    return [
-        "erl",
-        *("+K", "true"),
-        *("-name", _NODE),
-        *("-kernel", "inet_dist_use_interface", "{127,0,0,1}"),
-        *("-erl_epmd_port", str(plan.distribution_port), "-start_epmd", "false"),
-        *("-pa", "../ebin"),
-        *("-mnesia", "dir", '"database"'),
-        "-noinput",
-        *("-s", "ejabberd"),
-        *("-eval", _CREATE_ACCOUNTS),
-    ]
-
-
-def _environment(home: Path, found: Debian) -> dict[str, str]:
-    return _without_erlang_settings(os.environ) | {
-        "HOME": str(home),
-        "ERL_LIBS": str(found.erlang_libraries),
-        "ERL_CRASH_DUMP": "../logs/erl_crash.dump",
-        "EJABBERD_CONFIG_PATH": "ejabberd.yml",
-        "EJABBERD_LOG_PATH": "../logs/ejabberd.log",
-    }
-
-
-def _without_erlang_settings(environment: Mapping[str, str]) -> dict[str, str]:
-    """What the user has set for other Erlang nodes is not for this one."""
-    return {
-        key: value
-        for key, value in environment.items()
-        if not key.startswith(("ERL_", "EJABBERD_"))
-    }
-
-
-def _accounts(users: Mapping[str, str]) -> str:
+def _terms(accounts: Mapping[str, str], host: str) -> str:
     return "".join(
-        f"{{{_binary(name)}, {_binary(password)}}}.\n" for name, password in users.items()
+        f"{{{_binary(name)}, {_binary(host)}, {_binary(password)}}}.\n"
+        for name, password in accounts.items()
     )
 
 
 def _binary(text: str) -> str:
     """An Erlang binary as numbers, where nothing needs an escape."""
     return f"<<{','.join(map(str, text.encode()))}>>"
-
-
-def _write_ejabberdctl(plan: Plan, found: Debian) -> None:
-    script = _EJABBERDCTL.format(
-        home=shlex.quote(str(plan.folder.ejabberd)),
-        libraries=found.erlang_libraries,
-        port=plan.distribution_port,
-        node=_NODE,
-    )
-    private.write(plan.folder.ejabberdctl, script)
-    plan.folder.ejabberdctl.chmod(0o700)
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text()
-    except FileNotFoundError:
-        return ""
