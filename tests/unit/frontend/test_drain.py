@@ -1,22 +1,12 @@
 """How ECM stops: no new connections, an answer for what is in flight, and an end in time."""
 
-import signal
-
-from twisted.internet import reactor
-from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
-from twisted.internet.error import ConnectionRefusedError
 from twisted.trial.unittest import TestCase
 
-from testkit.ecm_process import EcmTestCase, Ejabberd
 from testkit.in_memory import FIRST_ID, Joined
-from testkit.process import Process
-from testkit.raw_client import RawClient
-
-REQUEST = b"POST /bosh HTTP/1.1\r\nHost: a\r\nContent-Length: 7\r\n\r\n<body/>"
 
 
 class DrainTests(TestCase):
-    """What becomes of connections, in memory."""
+    """What becomes of connections."""
 
     def setUp(self) -> None:
         self.ecm = Joined()
@@ -109,74 +99,3 @@ class DrainTests(TestCase):
     def test_without_connections_there_is_nothing_to_wait_for(self) -> None:
         self.client.leave()
         self.successResultOf(self.ecm.clients.drain())
-
-
-class StopTests(EcmTestCase):
-    """What becomes of the process."""
-
-    async def held(self, drain_timeout: str) -> tuple[Process, RawClient]:
-        """Start ECM, and let one client have a request in flight."""
-        self.ejabberd = await Ejabberd.start(self)
-        self.ejabberd.holds = True
-        upstream = ("--upstream", self.ejabberd.endpoint)
-        ecm = await self.start(*upstream, "--drain-timeout", drain_timeout)
-        await ecm.printed("link up")
-        client = await self.connect()
-        await self.ejabberd.asked
-        return ecm, client
-
-    async def connect(self, request: bytes = REQUEST) -> RawClient:
-        endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", self.port)
-        client: RawClient = await connectProtocol(endpoint, RawClient(request))
-        return client
-
-    async def until_refused(self) -> None:
-        """The line in the log comes a moment before the port is closed."""
-        with self.assertRaises(ConnectionRefusedError):
-            while True:
-                await (await self.connect()).closed
-
-    async def test_sigterm_waits_for_the_answer_and_takes_no_new_connections(self) -> None:
-        ecm, client = await self.held("3600")
-        ecm.signal(signal.SIGTERM)
-        await ecm.printed(r"Port [0-9]+ Closed")
-        await self.until_refused()
-        self.ejabberd.answer()
-        answer = await client.closed
-        self.assertTrue(answer.startswith(b"HTTP/1.1 200 OK\r\n"), answer)
-        self.assertIn(b"\r\nConnection: close\r\n", answer)
-        self.assertEqual(await ecm.ended, -signal.SIGTERM)
-        self.assertIn("ECM stops: Counters(requests=1, answers=1,", ecm.output)
-        self.assertNotIn("Traceback", ecm.output)
-
-    async def test_what_is_held_for_too_long_is_answered_503(self) -> None:
-        ecm, client = await self.held("0")
-        ecm.signal(signal.SIGINT)
-        self.assertTrue((await client.closed).startswith(b"HTTP/1.1 503 "))
-        self.assertEqual(await ecm.ended, -signal.SIGINT)
-
-    async def test_a_second_sigterm_ends_it_at_once(self) -> None:
-        ecm, client = await self.held("3600")
-        ecm.signal(signal.SIGTERM)
-        await ecm.printed(r"Port [0-9]+ Closed")
-        ecm.signal(signal.SIGTERM)
-        self.assertTrue((await client.closed).startswith(b"HTTP/1.1 503 "))
-        self.assertEqual(await ecm.ended, -signal.SIGTERM)
-        self.assertNotIn("Traceback", ecm.output)
-
-    async def test_a_link_that_takes_nothing_does_not_keep_it(self) -> None:
-        ejabberd = await Ejabberd.start(self, reads=False)
-        upstream = ("--protocol", "plain", "--upstream", ejabberd.endpoint)
-        ecm = await self.start(*upstream, "--drain-timeout", "0", "--max-queue", "0")
-        await ecm.printed("link up")
-        body = b"x" * 250_000
-        request = b"POST /bosh HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%b" % (
-            len(body),
-            body,
-        )
-        clients = [await self.connect(request) for _ in range(80)]  # more than the kernel holds
-        await ecm.printed("link full")
-        ecm.signal(signal.SIGTERM)
-        for client in clients:
-            await client.closed
-        self.assertEqual(await ecm.ended, -signal.SIGTERM)

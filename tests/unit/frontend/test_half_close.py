@@ -1,13 +1,9 @@
 """Clients that close their end of the connection right behind a request, as ``nc -N`` does."""
 
-import socket
-
-from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
 from ecm import limits
 from ecm.http.response import CONTINUE
-from testkit.ecm_process import EcmTestCase, Ejabberd
 from testkit.in_memory import FIRST_ID, Joined
 
 POST = b"POST /http-bind HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n%b"
@@ -88,26 +84,3 @@ class HalfCloseTests(TestCase):
         self.assertTrue(self.client.transport.half_closed)
         self.client.close_end()
         self.assertFalse(self.client.transport.connected)
-
-
-def ask(port: int, data: bytes) -> bytes:
-    """Send data, close that direction, and return all that comes back."""
-    with socket.create_connection(("127.0.0.1", port), 30) as client:
-        client.sendall(data)
-        client.shutdown(socket.SHUT_WR)
-        return b"".join(iter(lambda: client.recv(16_384), b""))
-
-
-class LiveTests(EcmTestCase):
-    async def test_over_sockets(self) -> None:
-        ejabberd = await Ejabberd.start(self)
-        ecm = await self.start("--upstream", ejabberd.endpoint)
-        await ecm.printed("link up")
-        post = (POST % b"ping").replace(b"/http-bind", b"/bosh")
-        for data in (post, post.replace(b"Host", b"Connection: close\r\nHost"), post * 3):
-            answer = await deferToThread(ask, self.port, data)
-            self.assertEqual(answer.count(OK), data.count(b"POST"), answer)
-            self.assertTrue(answer.endswith(b"ping"), answer)
-        refusal = await deferToThread(ask, self.port, b"nonsense\r\n\r\n")
-        self.assertTrue(refusal.startswith(b"HTTP/1.1 400 "), refusal)
-        self.assertEqual(await deferToThread(ask, self.port, b"POST"), b"")
