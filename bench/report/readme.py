@@ -28,13 +28,13 @@ class Row:
 COLUMNS = {
     "": lambda row: row.what,
     "Megaphone": lambda row: row.ours,
-    "beside it": lambda row: row.others,
+    "others": lambda row: row.others,
 }
 
 
 def memory(results: list[Any]) -> Iterator[Row]:
     found = {each["name"]: f"{each['rss']:,.0f}" for each in results}
-    yield row("bytes of the front end for a held request", found, "ECM", ["ECM, TLS"])
+    yield row("bytes of front-end memory per held request", found, "ECM", ["ECM, TLS"])
 
 
 def front(results: list[Any]) -> Iterator[Row]:
@@ -43,23 +43,23 @@ def front(results: list[Any]) -> Iterator[Row]:
     found = {
         name: f"{median(loads[name]['cpu_each'] for loads in rounds):.0f}" for name in rounds[0]
     }
-    what = f"µs of the front end's CPU for a request, {least} clients"
+    what = f"µs of front-end CPU per request, {least} clients"
     yield row(what, found, "ECM, typed link", ["ECM, plain link"])
 
 
 def ejabberd(results: list[Any]) -> Iterator[Row]:
     found = {each["name"]: f"{each['rss']:,.0f}" for each in results[0]["growths"]}
-    yield row("bytes of ejabberd for a user who does nothing", found, "mod_ecm")
+    yield row("bytes of ejabberd per idle user", found, "mod_ecm")
 
 
 def whole(results: list[Any]) -> Iterator[Row]:
     """All that is on the server's side."""
     figures = {
-        "messages a second, at most, on the machine of the tests": ("messages_per_second", ",.0f"),
-        "ms until a message is there, at half of that (p99)": ("p99", ".1f"),
-        "µs of all CPU on the server's side for a message": ("message_cpu", ".0f"),
-        "µs of all CPU on the server's side for an empty poll": ("poll_cpu", ".0f"),
-        "bytes on the server's side for a user, sockets included": ("memory", ",.0f"),
+        "messages per second, maximum on the test machine": ("messages_per_second", ",.0f"),
+        "ms of delivery latency at half that rate (p99)": ("p99", ".1f"),
+        "µs of server-side CPU per message": ("message_cpu", ".0f"),
+        "µs of server-side CPU per empty poll": ("poll_cpu", ".0f"),
+        "bytes of server-side memory per user, sockets included": ("memory", ",.0f"),
     }
     for what, (key, form) in figures.items():
         found = {each["name"]: format(each[key], form) for each in results[0]["rows"]}
@@ -71,7 +71,7 @@ def million(results: list[Any]) -> Iterator[Row]:
         sum(sample["parts"][part] for part in ("sockets", "ecm", "ejabberd"))
         for sample in results[0]["samples"]
     )
-    what = f"GB on the server's side for {results[0]['users']:,} users online, at most"
+    what = f"GB of server-side memory with {results[0]['users']:,} users online, peak"
     yield row(what, {"ours": f"{most / 1e9:.1f}"}, "ours")
 
 
