@@ -1,18 +1,26 @@
-"""One ECM: a link to ejabberd, and the clients whose requests go over it."""
+"""One ECM: front ends for clients, the link that carries their requests, start and stop."""
 
 import secrets
 import time
-from typing import Any
 
-from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
-from twisted.internet.endpoints import clientFromString
+import attrs
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, maybeDeferred
+from twisted.internet.endpoints import clientFromString, serverFromString
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
+from ecm.errors import StartupError
 from ecm.frontend.factory import ClientFactory
 from ecm.frontend.pages import Pages
+from ecm.frontend.proxied import ProxiedFactory
 from ecm.limits import CLOSE_TIMEOUT
 from ecm.net.batch import BatchedIO
 from ecm.net.clock import CoarseClock
+from ecm.net.listening import close_port
+from ecm.net.reactor import ReactorCore
+from ecm.net.send_buffer import BoundedSendBuffer
 from ecm.settings import EcmSettings
 from ecm.upstream.connector import LinkFactory, link_service
 from ecm.upstream.table import ConnectionTable
@@ -20,13 +28,16 @@ from ecm.upstream.table import ConnectionTable
 _log = Logger()
 
 
-class Instance:
-    """Serves the connections that are made with ``clients``, between ``start`` and ``stop``."""
+class Server:
+    """Serves the connections of its ``factories``, between ``start`` and ``stop``.
 
-    def __init__(self, settings: EcmSettings, reactor: Any) -> None:
+    ``clients`` are all of these connections together.
+    """
+
+    def __init__(self, settings: EcmSettings, reactor: ReactorCore) -> None:
         self._reactor = reactor
-        self._drain_timeout = settings.drain_timeout
-        self._hurry: Deferred[None] = Deferred()
+        self._settings = settings
+        self._aborted: Deferred[None] = Deferred()
         self.clock = CoarseClock(reactor, time.time)
         # A random start, so that an answer meant for an earlier ECM finds nobody here. Erlang has
         # integers of up to 59 bits in one word.
@@ -40,43 +51,88 @@ class Instance:
         endpoint = clientFromString(reactor, settings.upstream)
         self._link = link_service(endpoint, settings.upstream, links, reactor)
 
+    def factories(self) -> list[IProtocolFactory]:
+        """Return a factory for each of the settings' endpoints, in their order."""
+        plain: list[IProtocolFactory] = [self.clients for _ in self._settings.listen]
+        return plain + [ProxiedFactory(self.clients) for _ in self._settings.proxy_protocol]
+
     def start(self) -> None:
         self._batch.start()
         self._link.startService()
         self.clock.start()
 
     async def stop(self) -> None:
-        """Drain, then stop: an answer for what is in flight. New connections end elsewhere."""
+        """Shut down gracefully: answer the requests in flight, then close the link.
+
+        Whoever listens must have stopped before.
+        """
         await self._drain()
         self.clock.stop()
-        _log.info("ECM stops: {counters}", counters=self._table.counters)
         stopped = maybeDeferred(self._link.stopService)
         await self._wait_for(stopped, seconds=CLOSE_TIMEOUT)
         self._table.abort_link()  # if ejabberd takes nothing any more
         await stopped
         self._batch.stop()
+        figures = attrs.asdict(self._table.counters)
+        text = " ".join(f"{name}={figure}" for name, figure in figures.items())
+        _log.info("ECM stopped: {figures}", figures=text)
 
-    def hurry(self) -> None:
-        """Wait no more for what is in flight."""
-        if not self._hurry.called:
-            self._hurry.callback(None)
+    def abort(self) -> None:
+        """Turn a graceful shutdown into a fast one: wait no more for the requests in flight."""
+        if not self._aborted.called:
+            self._aborted.callback(None)
 
     async def _drain(self) -> None:
-        """Wait for the requests in flight; then answer them 503, and cut what does not close."""
+        """Wait for the requests in flight; then answer 503, and reset what does not close."""
         self._table.drain()
         drained = self.clients.drain()
-        await self._wait_for(drained, self._hurry, seconds=self._drain_timeout)
+        await self._wait_for(drained, self._aborted, seconds=self._settings.drain_timeout)
         self.clients.give_up()
         await self._wait_for(drained, seconds=CLOSE_TIMEOUT)
         self.clients.cut()
 
     async def _wait_for(self, *events: Deferred[None], seconds: float) -> None:
-        """Wait for one of the events, or until the time is over."""
+        """Wait for one of the events, at most so many seconds."""
         over: Deferred[None] = Deferred()
         timer = self._reactor.callLater(seconds, over.callback, None)
         await DeferredList([*events, over], fireOnOneCallback=True)
         if timer.active():
             timer.cancel()
+
+
+# Fires with the port, or with None where listening has failed later than at once.
+Listening = Deferred[IListeningPort | None]
+
+
+def listen(endpoint: str, factory: IProtocolFactory, reactor: ReactorCore) -> Listening:
+    """Listen on an endpoint for clients. Raises StartupError if that fails at once.
+
+    Twisted's own endpoints have a port at once, or fail. A plugin's may take its time.
+    """
+    bounded = BoundedSendBuffer(serverFromString(reactor, endpoint))
+    listening: Listening = bounded.listen(factory)  # type: ignore[assignment]  # Deferred is invariant
+    if not listening.called:
+        return listening.addErrback(_log_late, endpoint)
+    failures: list[Failure] = []
+    listening.addErrback(failures.append)
+    for failure in failures:
+        if failure.check(CannotListenError, OSError, OverflowError):
+            raise StartupError(failure.value) from None
+        failure.raiseException()
+    return listening
+
+
+def _log_late(failure: Failure, endpoint: str) -> None:
+    if not failure.check(CancelledError):
+        _log.failure("cannot listen on {endpoint}", failure, endpoint=endpoint)
+
+
+async def stop_listening(listening: Listening) -> None:
+    """Close the port, or give up listening where there is none yet."""
+    listening.cancel()
+    port = await listening
+    if port is not None:
+        await close_port(port)
 
 
 def _pages(folder: str | None) -> Pages | None:

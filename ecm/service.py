@@ -1,24 +1,16 @@
 """``twistd ecm``: the parts of ECM, put together, and their start and end."""
 
-from typing import Any
-
-from twisted.application.internet import StreamServerEndpointService
 from twisted.application.service import MultiService, Service
-from twisted.application.strports import service as listening_service
 from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred
-from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IProtocolFactory
 from twisted.logger import Logger
 
 from ecm import __version__, memory, open_files
 from ecm.config.command_line import Options
-from ecm.errors import StartupError
-from ecm.frontend.proxied import ProxiedFactory
-from ecm.net.send_buffer import BoundedSendBuffer
-from ecm.server import Instance
+from ecm.net.reactor import ReactorCore, global_reactor
+from ecm.server import Listening, Server, listen, stop_listening
 from ecm.settings import EcmSettings
-from ecm.shutdown import hurried_by_signals
-from ecm.workers.supervisor import Workers
+from ecm.shutdown import fast_shutdown_on_signal
+from ecm.workers.supervisor import Supervisor
 
 __all__ = ["Options", "makeService"]
 
@@ -26,48 +18,34 @@ _log = Logger()
 
 
 class OneProcess(MultiService):
-    """ECM in this process: the link, the clients, and the ports on which they come."""
+    """ECM in this process: a server, and the ports on which its clients connect."""
 
-    def __init__(self, settings: EcmSettings, reactor: Any) -> None:
+    def __init__(self, settings: EcmSettings, reactor: ReactorCore) -> None:
         super().__init__()
+        self._endpoints = settings.endpoints
         self._reactor = reactor
-        self._instance = Instance(settings, reactor)
-        self.clients = self._instance.clients
-        for listen in settings.listen:
-            _listening(listen, self.clients, reactor).setServiceParent(self)
-        for listen in settings.proxy_protocol:
-            proxied = ProxiedFactory(self.clients)
-            _listening(listen, proxied, reactor).setServiceParent(self)
+        self.server = Server(settings, reactor)
+        self.ports: list[Listening] = []
 
     def privilegedStartService(self) -> None:
-        try:
-            super().privilegedStartService()
-        except (CannotListenError, OSError, OverflowError) as error:
-            raise StartupError(error) from None
+        super().privilegedStartService()
+        factories = zip(self._endpoints, self.server.factories(), strict=True)
+        self.ports = [listen(endpoint, factory, self._reactor) for endpoint, factory in factories]
 
     def startService(self) -> None:
         super().startService()
-        self._instance.start()
+        self.server.start()
 
     def stopService(self) -> Deferred[None]:
-        """Drain, then stop: no new connections, and an answer for what is in flight."""
+        """Shut down gracefully: accept no new connections, then stop the server."""
         return ensureDeferred(self._stop())
 
     async def _stop(self) -> None:
-        with hurried_by_signals(self._reactor, self._instance.hurry):
-            for port in [each for each in self if isinstance(each, StreamServerEndpointService)]:
-                await maybeDeferred(port.disownServiceParent)
-            await self._instance.stop()
+        with fast_shutdown_on_signal(self._reactor, self.server.abort):
+            for listening in self.ports:
+                await stop_listening(listening)
+            await self.server.stop()
         await maybeDeferred(super().stopService)
-
-
-def _listening(
-    description: str, factory: IProtocolFactory, reactor: Any
-) -> StreamServerEndpointService:
-    """Return the service that listens."""
-    service = listening_service(description, factory, reactor)
-    service.endpoint = BoundedSendBuffer(service.endpoint)
-    return service
 
 
 class Announcement(Service):
@@ -96,11 +74,10 @@ class Announcement(Service):
 
 def makeService(options: Options) -> MultiService:
     """Return the service that ``options`` describe; nothing of it has been started."""
-    from twisted.internet import reactor
-
     files = open_files.raise_limit()
     workers = options["workers"]
     settings = memory.split(options.settings(), workers)
+    reactor = global_reactor()
     ecm: MultiService
     if workers == 1:
         ecm = OneProcess(open_files.split(settings, files), reactor)
@@ -108,6 +85,6 @@ def makeService(options: Options) -> MultiService:
         shares = [
             open_files.split(settings, files, each, workers) for each in range(1, workers + 1)
         ]
-        ecm = Workers(settings, shares, reactor)
+        ecm = Supervisor(settings, shares, reactor)
     Announcement(options, files).setServiceParent(ecm)
     return ecm

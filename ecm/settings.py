@@ -18,3 +18,8 @@ class EcmSettings:
     www: str | None
     queue_timeout: int
     drain_timeout: int
+
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        """All endpoints for clients, in the order of ``Server.factories``."""
+        return self.listen + self.proxy_protocol

@@ -1,17 +1,20 @@
-"""A second signal, which ends a drain at once."""
+"""A second SIGTERM or SIGINT turns a graceful shutdown into a fast one."""
 
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+
+from twisted.internet.interfaces import IReactorFromThreads
 
 
 @contextmanager
-def hurried_by_signals(reactor: Any, hurry: Callable[[], None]) -> Iterator[None]:
-    """Call ``hurry`` in the reactor at each SIGTERM and SIGINT that comes meanwhile."""
+def fast_shutdown_on_signal(
+    reactor: IReactorFromThreads, abort: Callable[[], None]
+) -> Iterator[None]:
+    """Call ``abort`` in the reactor at each SIGTERM and SIGINT while the context lasts."""
 
     def signalled(*_: object) -> None:
-        reactor.callFromThread(hurry)
+        reactor.callFromThread(abort)
 
     numbers = (signal.SIGTERM, signal.SIGINT)
     before = [signal.signal(number, signalled) for number in numbers]

@@ -1,9 +1,12 @@
-"""Listening ports, as Twisted's IListeningPort does not let one use them."""
+"""Listening ports and endpoints: what Twisted's interfaces do not offer of them."""
 
 import socket
+from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.interfaces import IListeningPort
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory
+from twisted.protocols.tls import TLSMemoryBIOFactory
 
 
 def socket_of(port: IListeningPort) -> socket.socket:
@@ -11,3 +14,73 @@ def socket_of(port: IListeningPort) -> socket.socket:
     listening: Any = port
     handle: socket.socket = listening.socket
     return handle
+
+
+def close_port(port: IListeningPort) -> Deferred[None]:
+    """Close a port, and remove a UNIX socket's file. IListeningPort returns a Deferred, or None."""
+    stop: Callable[[], Any] = port.stopListening
+    return maybeDeferred(stop)
+
+
+class DetachedPort:
+    """A listening port that the reactor does not accept on: whoever has it accepts.
+
+    Twisted's ports make a transport and a protocol of each connection, and cannot give away the
+    socket instead. ``family`` is the address family of the connections.
+    """
+
+    def __init__(self, port: IListeningPort) -> None:
+        detached: Any = port
+        detached.stopReading()
+        self._port = port
+        self.family: int = detached.addressFamily
+
+    def fileno(self) -> int:
+        return socket_of(self._port).fileno()
+
+    def accept(self) -> socket.socket:
+        """Return the socket of the next connection. Raises OSError, as socket.accept does."""
+        connection, _ = socket_of(self._port).accept()
+        return connection
+
+    def close(self) -> Deferred[None]:
+        """Close the port."""
+        return close_port(self._port)
+
+
+class FactoryRecorder:
+    """A reactor on which endpoints do not listen: it keeps the factory that they would listen with.
+
+    Between the factory that an endpoint is given and the connections there may be more, as TLS.
+    Twisted's endpoints make that when they listen, and offer no way to get it without a port.
+    """
+
+    def __init__(self) -> None:
+        self._make: Callable[[], IProtocolFactory] | None = None
+
+    def factory(self) -> IProtocolFactory:
+        """Return the factory of the endpoint that listened last."""
+        assert self._make is not None, "no endpoint has listened"
+        return self._make()
+
+    # Called by endpoints, as of their reactor.
+
+    def listenTCP(
+        self, port: int, factory: IProtocolFactory, *_: Any, **__: Any
+    ) -> "FactoryRecorder":
+        self._make = lambda: factory
+        return self
+
+    def listenUNIX(
+        self, path: str, factory: IProtocolFactory, *_: Any, **__: Any
+    ) -> "FactoryRecorder":
+        self._make = lambda: factory
+        return self
+
+    def listenSSL(
+        self, port: int, factory: IProtocolFactory, contextFactory: Any, *_: Any, **__: Any
+    ) -> "FactoryRecorder":
+        contextFactory.getContext()  # reads the key, and keeps it
+        # Not made before it is asked for: making it installs a reactor.
+        self._make = lambda: TLSMemoryBIOFactory(contextFactory, False, factory)
+        return self

@@ -1,7 +1,6 @@
 """The kernel's send buffers (SO_SNDBUF) of clients' connections."""
 
 import socket
-from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
@@ -23,7 +22,7 @@ class BoundedSendBuffer:
         self._endpoint = endpoint
 
     def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
-        listening: Deferred[Any] = self._endpoint.listen(protocolFactory)
+        listening: Deferred[IListeningPort] = self._endpoint.listen(protocolFactory)
         return listening.addCallback(_bound)
 
 

@@ -1,69 +1,76 @@
-"""Accepts connections and gives them away."""
+"""Accepts connections and gives them to workers."""
 
 import socket
 from collections.abc import Callable
-from typing import Any
 
 from twisted.internet.abstract import FileDescriptor
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from ecm.limits import ACCEPT_BATCH, ACCEPT_RETRY
+from ecm.net.listening import DetachedPort
+from ecm.net.reactor import ReactorCore
 
 _log = Logger()
 
-# Is given a connection's address family and file descriptor; whether somebody has taken it.
-Give = Callable[[int, int], bool]
+# Takes the address family and the file descriptor of a connection. False if no worker takes it.
+Assign = Callable[[int, int], bool]
 
 
 class Acceptor(FileDescriptor):
-    """Accepts on a port of Twisted's, in its place. Begins with ``startReading``."""
+    """Accepts on a port. Begins with ``startReading``."""
 
-    def __init__(self, port: Any, give: Give, reactor: Any) -> None:
+    def __init__(self, port: DetachedPort, assign: Assign, reactor: ReactorCore) -> None:
         super().__init__(reactor)
-        port.stopReading()
-        self._clock = reactor
+        self._reactor = reactor
         self._port = port
-        self._give = give
-        self._untaken: socket.socket | None = None
+        self._assign = assign
+        self._pending: socket.socket | None = None  # accepted, and taken by no worker yet
+        self._retry: IDelayedCall | None = None
 
     def fileno(self) -> int:
-        return int(self._port.fileno())
+        return self._port.fileno()
 
     def doRead(self) -> None:
         for _ in range(ACCEPT_BATCH):
             try:
-                connection, _ = self._port.socket.accept()
+                connection = self._port.accept()
             except (BlockingIOError, ConnectionAbortedError):
                 return
             except OSError as error:
-                _log.warn("connections have to wait: {error}", error=error)
+                _log.warn(
+                    "accept() failed: {error}; retrying in {pause:.0f} ms",
+                    error=error,
+                    pause=ACCEPT_RETRY * 1000,
+                )
                 self._pause()
                 return
-            if not self._give(self._port.addressFamily, connection.fileno()):
-                self._untaken = connection
+            if not self._assign(self._port.family, connection.fileno()):
+                self._pending = connection
                 self._pause()
                 return
             connection.close()
 
     def close(self) -> Deferred[None]:
-        """Stop listening."""
+        """Stop listening. A connection that no worker has taken yet is closed."""
         self.stopReading()
-        if self._untaken is not None:
-            self._untaken.close()
-        return maybeDeferred(self._port.stopListening)
+        if self._retry is not None:
+            self._retry.cancel()
+        if self._pending is not None:
+            self._pending.close()
+        return self._port.close()
 
     def _pause(self) -> None:
         self.stopReading()
-        self._clock.callLater(ACCEPT_RETRY, self._go_on)
+        self._retry = self._reactor.callLater(ACCEPT_RETRY, self._resume)
 
-    def _go_on(self) -> None:
-        if self._port.disconnecting or not self._port.connected:
-            return
-        if self._untaken is not None:
-            if not self._give(self._port.addressFamily, self._untaken.fileno()):
+    def _resume(self) -> None:
+        self._retry = None
+        if self._pending is not None:
+            if not self._assign(self._port.family, self._pending.fileno()):
                 self._pause()
                 return
-            self._untaken.close()
-            self._untaken = None
+            self._pending.close()
+            self._pending = None
         self.startReading()

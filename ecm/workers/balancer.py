@@ -1,62 +1,62 @@
-"""Which worker gets a connection."""
+"""The load balancer: which worker gets a connection."""
 
 from collections.abc import Iterator
 from random import Random
 from typing import Protocol
 
 
-class Taker(Protocol):
+class Worker(Protocol):
     """A worker that serves.
 
-    ``load`` is how many connections it has, ``capacity`` how many fit; ``idle`` is how many would
-    make way for others, where it is full.
+    ``load`` is its number of connections, ``capacity`` its limit for them; ``idle`` is how many
+    would make way for new ones, if it is full.
     """
 
     load: int
     capacity: int
     idle: int
 
-    def give(self, door: int, family: int, connection: int) -> bool:
-        """Give it a connection, a file descriptor. False if it cannot take more at the moment."""
+    def assign(self, listener: int, family: int, connection: int) -> bool:
+        """Give it a connection, a file descriptor. Return False if it takes none at the moment."""
 
 
-class Pool:
-    """Gives each connection to the less loaded of two workers that are drawn.
+class Balancer:
+    """Assigns each connection to the less loaded of two workers that are drawn at random.
 
-    That spreads nearly as evenly as to ask all of them would (Mitzenmacher, "The Power of Two
-    Choices in Randomized Load Balancing", 2001), and floods no worker that has just been replaced,
-    and has none. A full one is passed over as long as any has room. If all are full, it is one of
-    which another connection makes way, or else one that tells the client.
+    That balances nearly as well as to compare all of them (Mitzenmacher, "The Power of Two Choices
+    in Randomized Load Balancing", 2001), and does not flood a worker that was just respawned and
+    has no connections. A full worker gets none while another has room. If all are full, one is
+    chosen in which an idle connection makes way, otherwise one that answers 503.
     """
 
     def __init__(self, random: Random) -> None:
-        self.takers: list[Taker] = []
+        self.workers: list[Worker] = []
         self._random = random
 
-    def give(self, door: int, family: int, connection: int) -> bool:
-        """Give a connection away. False if nobody takes it at the moment."""
-        return any(taker.give(door, family, connection) for taker in self._order())
+    def assign(self, listener: int, family: int, connection: int) -> bool:
+        """Assign a connection. Return False if no worker takes it at the moment."""
+        return any(worker.assign(listener, family, connection) for worker in self._candidates())
 
-    def _order(self) -> Iterator[Taker]:
-        if not self.takers:
+    def _candidates(self) -> Iterator[Worker]:
+        if not self.workers:
             return
-        first = min(self._two(), key=_load)
+        first = min(self._pick_two(), key=_utilisation)
         if first.load < first.capacity:
             yield first
-        yield from sorted(self.takers, key=_rank)
+        yield from sorted(self.workers, key=_rank)
 
-    def _two(self) -> tuple[Taker, Taker]:
-        """Draw two; the same one twice only if there is no other."""
-        number = len(self.takers)
+    def _pick_two(self) -> tuple[Worker, Worker]:
+        """Draw two workers, which are the same one only if there is no other."""
+        number = len(self.workers)
         first = int(self._random.random() * number)
         second = first + 1 + int(self._random.random() * (number - 1))
-        return self.takers[first], self.takers[second % number]
+        return self.workers[first], self.workers[second % number]
 
 
-def _rank(taker: Taker) -> tuple[bool, float]:
-    """Order those that have room, those in which others make way, those that are full."""
-    return taker.load >= taker.capacity and taker.idle <= 0, _load(taker)
+def _rank(worker: Worker) -> tuple[bool, float]:
+    """Order workers that have room or idle connections before those that are full."""
+    return worker.load >= worker.capacity and worker.idle <= 0, _utilisation(worker)
 
 
-def _load(taker: Taker) -> float:
-    return taker.load / taker.capacity
+def _utilisation(worker: Worker) -> float:
+    return worker.load / worker.capacity

@@ -1,50 +1,88 @@
-"""The socket between the supervisor and a worker, both ends. One message is one packet of it.
+"""The control socket between the supervisor and a worker, both ends. One message is one packet.
 
-    supervisor to worker: a connection, with the number of its door, and its address family;
-                          DRAIN, HURRY
-    worker to supervisor: how many connections it was given, how many are open now, and how many of
-                          these would make way for others, where it is full; LEAVING
+The first byte of a message is its tag:
 
-A connection goes along as a file descriptor (SCM_RIGHTS, unix(7)).
+    supervisor to worker: CONNECTION, with the number of its listener and its address family; the
+                          connection goes along as a file descriptor (SCM_RIGHTS, unix(7))
+                          RETIRE: shut down gracefully
+                          ABORT: shut down at once what is shutting down gracefully
+    worker to supervisor: LOAD, with the three numbers of a Load
+                          RETIRING: the worker was signalled to end, and is to get a RETIRE
 """
 
 import array
 import socket
+import struct
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
+import attrs
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.main import CONNECTION_DONE
 from twisted.python.failure import Failure
 
-DRAIN: Final = b"drain"
-HURRY: Final = b"hurry"
-LEAVING: Final = b"leaving"
+from ecm.net.reactor import ReactorCore
+
+CONNECTION: Final = b"C"
+RETIRE: Final = b"R"
+ABORT: Final = b"A"
+LOAD: Final = b"l"
+RETIRING: Final = b"r"
+
+_CONNECTION: Final = struct.Struct("=cHB")
+_LOAD: Final = struct.Struct("=cQII")
 
 # Bytes of the longest message, and messages that are read at a time.
 _MAX_MESSAGE: Final = 64
-_AT_ONCE: Final = 100
-
-# What a connection is sent as: the number of its door in two bytes, and its address family.
-CONNECTION_SIZE: Final = 3
+_BATCH: Final = 100
 
 Received = Callable[[bytes, list[int]], None]
 
 
+@attrs.frozen
+class Load:
+    """Connections that a worker was assigned since its start, those open, those that are idle.
+
+    ``idle`` ones make way for new ones. It is 0 while there is room without that.
+    """
+
+    assigned: int
+    open: int
+    idle: int
+
+    def encode(self) -> bytes:
+        return _LOAD.pack(LOAD, self.assigned, self.open, self.idle)
+
+    @classmethod
+    def decode(cls, message: bytes) -> "Load":
+        _, *numbers = _LOAD.unpack(message)
+        return cls(*numbers)
+
+
 def pair() -> tuple[socket.socket, socket.socket]:
-    """Return the two ends of a new channel."""
+    """Return the two ends of a new control socket."""
     return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 
 
-def connection_message(door: int, family: int) -> bytes:
-    return door.to_bytes(2) + bytes((family,))
+def encode_connection(listener: int, family: int) -> bytes:
+    return _CONNECTION.pack(CONNECTION, listener, family)
 
 
-class Channel(FileDescriptor):
-    """An end of a channel: calls ``received`` with each message, and ``lost`` at its end."""
+def decode_connection(message: bytes) -> tuple[int, int]:
+    """Return the number of the listener, and the address family."""
+    _, listener, family = _CONNECTION.unpack(message)
+    return listener, family
+
+
+class ControlSocket(FileDescriptor):
+    """An end of a control socket: calls ``received`` with each message, and ``lost`` at its end."""
 
     def __init__(
-        self, end: socket.socket, received: Received, lost: Callable[[], None], reactor: Any
+        self,
+        end: socket.socket,
+        received: Received,
+        lost: Callable[[], None],
+        reactor: ReactorCore,
     ) -> None:
         super().__init__(reactor)
         end.setblocking(False)
@@ -58,7 +96,7 @@ class Channel(FileDescriptor):
         return self._end.fileno()
 
     def send(self, message: bytes, connection: int | None = None) -> bool:
-        """Send a message. False if the other end has too much to read already, or has gone."""
+        """Send a message. Return False if the other end has gone, or has too much to read."""
         rights = []
         if connection is not None:
             rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [connection]))]
@@ -69,7 +107,7 @@ class Channel(FileDescriptor):
         return True
 
     def doRead(self) -> Exception | None:
-        for _ in range(_AT_ONCE):
+        for _ in range(_BATCH):
             try:
                 message, files, _, _ = socket.recv_fds(self._end, _MAX_MESSAGE, 1)
             except BlockingIOError:
@@ -84,7 +122,7 @@ class Channel(FileDescriptor):
         return None
 
     def close(self) -> None:
-        """Close this end; ``lost`` is not called."""
+        """Close this end. ``lost`` is not called."""
         self._lost = lambda: None
         if not self.disconnected:
             self.stopReading()

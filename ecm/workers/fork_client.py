@@ -1,4 +1,4 @@
-"""The supervisor's side of the process that workers come from."""
+"""The supervisor's side of the fork server."""
 
 import os
 import pickle
@@ -7,30 +7,34 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
 
 from ecm.errors import StartupError
 from ecm.limits import FORK_SERVER_TIMEOUT
+from ecm.net.reactor import ReactorCore, kind_of
 from ecm.settings import EcmSettings
-from ecm.workers.control import Channel
-from ecm.workers.fork_server import READY, Identity, Order, Start
+from ecm.workers.control import ControlSocket
+from ecm.workers.orders import READY, Credentials, Preload, SpawnOrder
+
+# Called once with how a worker has ended.
+Exited = Callable[[str], None]
 
 
-class Nursery:
-    """Starts the process, orders workers of it, and passes on how they have ended."""
+class ForkServerClient:
+    """Starts the fork server, orders workers from it, and passes its reports on.
 
-    def __init__(
-        self, ended: Callable[[int, str], None], lost: Callable[[], None], reactor: Any
-    ) -> None:
-        self._ended = ended
+    ``lost`` is called when the fork server has exited, and there will be no more reports.
+    """
+
+    def __init__(self, lost: Callable[[], None], reactor: ReactorCore) -> None:
         self._lost = lost
         self._reactor = reactor
+        self._exited: dict[int, Exited] = {}  # by worker number
 
     def start(self, settings: EcmSettings) -> None:
-        """Start the process and wait for it. Raises StartupError."""
+        """Start the process and wait until it has loaded everything. Raises StartupError."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
-            # -P and the same path: whatever folder this is, its files are not ours to import.
+            # -P and the same path: no module may come from the working directory.
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "ecm.workers.fork_server", str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
@@ -38,32 +42,32 @@ class Nursery:
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             )
         ours.settimeout(FORK_SERVER_TIMEOUT)
-        self._control = ours
+        self._socket = ours
         try:
-            ours.send(pickle.dumps(Start(settings, type(self._reactor).__module__)))
+            ours.send(pickle.dumps(Preload(settings, kind_of(self._reactor))))
             answer = ours.recv(1024)
         except OSError as error:
             answer = str(error).encode()
         if answer != READY:
-            raise StartupError(f"no workers: {answer.decode() or 'their process has ended'}")
+            raise StartupError(f"worker fork server: {answer.decode() or 'exited'}")
 
     def listen(self) -> None:
-        """Have it take this process's rights, and hear of the workers from now on."""
-        self._control.send(pickle.dumps(Identity.of_this_process()))
-        self._channel = Channel(self._control, self._received, self._lost, self._reactor)
+        """Give it the credentials of this process, and take its reports from now on."""
+        self._socket.send(pickle.dumps(Credentials.of_this_process()))
+        self._control = ControlSocket(self._socket, self._received, self._lost, self._reactor)
 
-    def order(self, number: int, settings: EcmSettings, channel: int, stdout: int) -> None:
-        """Have a worker started that has these two files."""
-        message = pickle.dumps(Order(number, settings))
-        self._control.setblocking(True)
-        with suppress(OSError):  # it has gone, of which we hear
-            socket.send_fds(self._control, [message], [channel, stdout])
-        self._control.setblocking(False)
+    def spawn(self, order: SpawnOrder, control: int, stdout: int, exited: Exited) -> None:
+        """Order a worker that has these two file descriptors. ``exited`` hears of its end."""
+        self._exited[order.number] = exited
+        with suppress(OSError):  # the fork server has exited, as ``lost`` will say
+            self._socket.setblocking(True)
+            socket.send_fds(self._socket, [pickle.dumps(order)], [control, stdout])
+            self._socket.setblocking(False)
 
     def stop(self) -> None:
-        """End the process. Workers that have not ended by now are killed."""
-        self._channel.close()
+        """End the process. It kills the workers that have not exited by then."""
+        self._control.close()
 
     def _received(self, message: bytes, files: list[int]) -> None:
         number, _, how = message.decode().partition(" ")
-        self._ended(int(number), how)
+        self._exited.pop(int(number))(how)

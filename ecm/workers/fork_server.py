@@ -1,16 +1,15 @@
-"""The process that workers come from: ``python -m ecm.workers.fork_server SOCKET``.
+"""The process that workers are forked from: ``python -m ecm.workers.fork_server SOCKET``.
 
-It has imported and read all that a worker needs, TLS keys included, and has no reactor: so it forks
-workers at once, which share the memory of all that. The supervisor starts it with the privileges
-that keys may need, and has it give them up with its own. It ends with the supervisor.
+It has imported and read everything that a worker needs, TLS keys included, and has no reactor. So
+it forks workers at once, and they share that memory. The supervisor starts it with the privileges
+that keys may need, and has it drop them with its own. It exits with the supervisor.
 
-On the socket, one message is one packet, and what the supervisor sends is pickled:
+On the socket, one message is one packet:
 
-    supervisor: a Start
-    this process: READY, or why not
-    supervisor: an Identity; then an Order for each worker, with two files along: the worker's end
-                of its channel, and its stdout
-    this process: a line for each worker that has ended: its number, and how
+    supervisor: Preload (ecm.workers.orders)
+    fork server: READY, or why it cannot start
+    supervisor: Credentials; then a SpawnOrder for each worker
+    fork server: for each worker that has ended, its number and how it ended, as a line of text
 """
 
 import gc
@@ -23,81 +22,41 @@ import time
 import traceback
 from contextlib import suppress
 from importlib import import_module
-from typing import Final, NoReturn
-
-import attrs
+from typing import NoReturn
 
 from ecm.limits import CLOSE_TIMEOUT
-from ecm.settings import EcmSettings
+from ecm.net import reactor
 from ecm.workers import worker
-from ecm.workers.listener import Door
-
-READY: Final = b"ready"
-MAX_MESSAGE: Final = 256 * 1024
+from ecm.workers.listener import AdoptedListener
+from ecm.workers.orders import MAX_MESSAGE, READY, Preload, SpawnOrder
 
 
-@attrs.frozen
-class Start:
-    """``reactor_module`` has the ``install`` of the reactor that twistd was told to use."""
+class ForkServer:
+    """Forks workers and reports their ends."""
 
-    settings: EcmSettings
-    reactor_module: str
-
-
-@attrs.frozen
-class Identity:
-    """Whose rights the supervisor has by now: real, effective, saved; and its further groups."""
-
-    users: tuple[int, int, int]
-    groups: tuple[int, int, int]
-    more_groups: tuple[int, ...]
-
-    @classmethod
-    def of_this_process(cls) -> "Identity":
-        return cls(os.getresuid(), os.getresgid(), tuple(os.getgroups()))
-
-    def take(self) -> None:
-        """Let this process have the same rights, and no others."""
-        if self != self.of_this_process():
-            os.setgroups(self.more_groups)
-            os.setresgid(*self.groups)
-            os.setresuid(*self.users)
-
-
-@attrs.frozen
-class Order:
-    """A worker that is wanted."""
-
-    number: int
-    settings: EcmSettings
-
-
-class Nursery:
-    """Forks workers, and tells of their ends."""
-
-    def __init__(self, control: socket.socket, start: Start) -> None:
+    def __init__(self, control: socket.socket, preload: Preload) -> None:
         self._control = control
-        self._start = start
-        self._doors = [Door(each) for each in _endpoints(start.settings)]
-        self._workers: dict[int, int] = {}  # the number of each, by its process ID
+        self._preload = preload
+        self._listeners = [AdoptedListener(each) for each in preload.settings.endpoints]
+        self._workers: dict[int, int] = {}  # worker numbers by process ID
 
-    def prepare(self) -> None:
-        """Load and read what workers need, before there are any."""
-        import_module(self._start.reactor_module)
-        if self._start.settings.www is not None:
+    def preload(self) -> None:
+        """Load and read what workers share. Raises RuntimeError, and what imports raise."""
+        reactor.load(self._preload.reactor)
+        if self._preload.settings.www is not None:
             import_module("ecm.frontend.web")
-        if "twisted.internet.reactor" in sys.modules:
-            raise RuntimeError("an endpoint needs a reactor too early, use another or one process")
+        if reactor.is_installed():
+            raise RuntimeError("an endpoint installs a reactor before the fork; use --workers 1")
         gc.collect()
-        gc.freeze()  # so that no worker's collector writes to what they share
+        gc.freeze()  # so that no worker's collector writes to shared memory
 
     def serve(self) -> None:
-        """Do as the supervisor says, until it has gone."""
+        """Follow the supervisor's orders until it has gone."""
         signal.signal(signal.SIGCHLD, self._reap)
         self._control.send(READY)
-        identity = self._control.recv(MAX_MESSAGE)
-        if identity:
-            pickle.loads(identity).take()
+        credentials = self._control.recv(MAX_MESSAGE)
+        if credentials:
+            pickle.loads(credentials).take()
         with suppress(ConnectionResetError):
             while True:
                 message, files, _, _ = socket.recv_fds(self._control, MAX_MESSAGE, 2)
@@ -106,20 +65,20 @@ class Nursery:
                 self._fork(pickle.loads(message), *files)
         self._end()
 
-    def _fork(self, order: Order, channel: int, stdout: int) -> None:
+    def _fork(self, order: SpawnOrder, control: int, stdout: int) -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
         try:
             child = os.fork()
             if child == 0:
-                self._be_worker(order, channel, stdout)
+                self._be_worker(order, control, stdout)
             self._workers[child] = order.number
-        except OSError as error:  # the supervisor will order again
-            print(f"twistd ecm: no worker: {error}", file=sys.stderr)
-        os.close(channel)
+        except OSError as error:
+            self._report(order.number, f"could not be forked: {error}")
+        os.close(control)
         os.close(stdout)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
 
-    def _be_worker(self, order: Order, channel: int, stdout: int) -> NoReturn:
+    def _be_worker(self, order: SpawnOrder, control: int, stdout: int) -> NoReturn:
         status = 1
         try:
             self._control.close()
@@ -128,8 +87,8 @@ class Nursery:
             os.dup2(stdout, 1)
             os.dup2(stdout, 2)
             os.close(stdout)
-            end = socket.socket(fileno=channel)
-            worker.run(end, order.settings, self._doors, self._start.reactor_module)
+            end = socket.socket(fileno=control)
+            worker.run(end, order.settings, self._listeners, self._preload.reactor)
             status = 0
         except BaseException:
             traceback.print_exc()
@@ -141,40 +100,39 @@ class Nursery:
             child, status = os.waitpid(-1, os.WNOHANG)
             if child == 0:
                 return
-            number = self._workers.pop(child)
-            with suppress(OSError):  # the supervisor has gone
-                self._control.send(f"{number} {_ending(status)}".encode())
+            self._report(self._workers.pop(child), _ending(status))
+
+    def _report(self, number: int, how: str) -> None:
+        with suppress(OSError):  # the supervisor has gone
+            self._control.send(f"{number} {how}".encode())
 
     def _end(self) -> None:
-        """The supervisor has gone, of which workers hear as well. Do not rely on it."""
+        """Kill the workers that do not exit by themselves when the supervisor has gone."""
         if self._workers:
-            time.sleep(CLOSE_TIMEOUT)  # a signal's handler may run meanwhile
+            time.sleep(CLOSE_TIMEOUT)  # _reap may run meanwhile
         for child in self._workers:
             os.kill(child, signal.SIGKILL)
 
 
-def _endpoints(settings: EcmSettings) -> tuple[str, ...]:
-    return settings.listen + settings.proxy_protocol
-
-
 def _ending(status: int) -> str:
+    """Say how a process has ended; ``status`` is that of waitpid(2)."""
     code = os.waitstatus_to_exitcode(status)
-    return (
-        f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
-    )
+    if code < 0:
+        return f"was killed by {signal.Signals(-code).name}"
+    return f"exited with status {code}"
 
 
 def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # it ends when the supervisor does
+        signal.signal(number, signal.SIG_IGN)  # it exits when the supervisor does
     control = socket.socket(fileno=int(sys.argv[1]))
     try:
-        nursery = Nursery(control, pickle.loads(control.recv(MAX_MESSAGE)))
-        nursery.prepare()
+        server = ForkServer(control, pickle.loads(control.recv(MAX_MESSAGE)))
+        server.preload()
     except Exception as error:
-        control.send(f"{error}".encode() or b"workers cannot be started")
+        control.send(f"{error}".encode() or b"unknown error")
         sys.exit(1)
-    nursery.serve()
+    server.serve()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The log of a worker: lines on its stdout, which the supervisor logs among its own."""
+"""Relays the log of a worker: lines of JSON on its stdout, which the supervisor logs."""
 
 import json
 import os
@@ -12,13 +12,14 @@ from twisted.python.failure import Failure
 from zope.interface import provider
 
 from ecm.limits import MAX_LOG_LINE
+from ecm.net.reactor import ReactorCore
 
 _log = Logger()
 
 
 @provider(ILogObserver)
 def write_event(event: LogEvent) -> None:
-    """Write what a worker logs as a line of JSON to its stdout. An observer of Twisted's log."""
+    """Write an event of a worker as a line of JSON to its stdout. An observer of Twisted's log."""
     text = formatEvent(event)
     failure = event.get("log_failure")
     if failure is not None:
@@ -29,10 +30,10 @@ def write_event(event: LogEvent) -> None:
         os.write(1, line.encode() + b"\n")
 
 
-class WorkerLog(FileDescriptor):
-    """Logs what a worker prints, with ``name`` before it."""
+class LogRelay(FileDescriptor):
+    """Logs the lines of a worker, each behind the worker's ``name``."""
 
-    def __init__(self, pipe: int, name: str, reactor: Any) -> None:
+    def __init__(self, pipe: int, name: str, reactor: ReactorCore) -> None:
         super().__init__(reactor)
         os.set_blocking(pipe, False)
         self._pipe = pipe
@@ -54,10 +55,10 @@ class WorkerLog(FileDescriptor):
             lines.append(self._rest)
             self._rest = b""
         for line in filter(None, lines):
-            self._say(line)
+            self._log(line)
         return None if data else CONNECTION_DONE
 
-    def _say(self, line: bytes) -> None:
+    def _log(self, line: bytes) -> None:
         level, namespace, text = _parse(line)
         log = Logger(namespace)
         log.emit(level, "{worker}: {text}", worker=self._name, text=text)
@@ -68,7 +69,7 @@ class WorkerLog(FileDescriptor):
 
 
 def _parse(line: bytes) -> tuple[Any, str, str]:
-    """Return level, namespace and text; Python itself, when it dies, prints no JSON."""
+    """Return level, namespace and text. What Python prints when it crashes is not JSON."""
     try:
         level, namespace, text = json.loads(line)
         return LogLevel.levelWithName(level), str(namespace), str(text)

@@ -1,112 +1,178 @@
-"""A worker's place: the worker that is there, and its replacement when it ends."""
+"""The slot of a worker: the process in it, and when it is respawned."""
 
 import os
-from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
+from ecm.limits import MIN_UPTIME, RESPAWN_DELAY_MAX, RESPAWN_DELAY_MIN
+from ecm.net.reactor import ReactorCore
 from ecm.settings import EcmSettings
-from ecm.workers import control as channel
-from ecm.workers.backoff import Backoff
-from ecm.workers.balancer import Pool
-from ecm.workers.control import DRAIN, HURRY, LEAVING, Channel
-from ecm.workers.fork_client import Nursery
-from ecm.workers.log_relay import WorkerLog
+from ecm.workers import control
+from ecm.workers.balancer import Balancer
+from ecm.workers.control import ControlSocket, Load
+from ecm.workers.fork_client import ForkServerClient
+from ecm.workers.log_relay import LogRelay
+from ecm.workers.orders import SpawnOrder
 
 _log = Logger()
 
 
-class Seat:
-    """One of the workers, by its number. In ``pool`` while it serves."""
+class Backoff:
+    """The delays before a slot's respawns, in seconds: exponential, and 0 after a steady worker."""
+
+    def __init__(self) -> None:
+        self._next = 0.0
+
+    def delay(self, uptime: float) -> float:
+        """Return the delay after a worker that ran for ``uptime`` seconds."""
+        if uptime >= MIN_UPTIME:
+            self._next = 0.0
+        delay = self._next
+        self._next = min(max(RESPAWN_DELAY_MIN, 2 * delay), RESPAWN_DELAY_MAX)
+        return delay
+
+
+class WorkerSlot:
+    """One of the workers, by its number. In the balancer while it serves.
+
+    The fork server alone says that the process has ended (``exited``). The end of its control
+    socket only takes it out of the balancer; unless the fork server has exited, and nobody else can
+    say it.
+    """
 
     def __init__(
-        self, number: int, settings: EcmSettings, nursery: Nursery, pool: Pool, reactor: Any
+        self,
+        number: int,
+        settings: EcmSettings,
+        fork_server: ForkServerClient,
+        balancer: Balancer,
+        reactor: ReactorCore,
     ) -> None:
         self.load = self.idle = 0
         self.capacity = settings.clients.max_connections
-        self._number = number
-        self._settings = settings
-        self._nursery = nursery
-        self._pool = pool
+        self._order = SpawnOrder(number, settings)
+        self._fork_server = fork_server
+        self._balancer = balancer
         self._reactor = reactor
         self._backoff = Backoff()
-        self._channel: Channel | None = None
-        self._given = 0
-        self._leaves = False
-        self._started_at = 0.0
-        self._replacement: Any = None
-        self._vacant: Deferred[None] | None = None
+        self._control: ControlSocket | None = None
+        self._runs = False
+        self._orphaned = False
+        self._assigned = 0
+        self._retires = False
+        self._spawned_at = 0.0
+        self._respawn: IDelayedCall | None = None
+        self._retired: Deferred[None] | None = None
 
-    def fill(self) -> None:
-        """Start a worker. It gets connections as soon as it has said that it serves."""
-        self._replacement = None
-        self._started_at = self._reactor.seconds()
-        self._given = self.load = self.idle = 0
-        self._leaves = False
-        ours, theirs = channel.pair()
+    def spawn(self) -> None:
+        """Start a worker. It is assigned connections once it has reported its load."""
+        self._respawn = None
+        self._spawned_at = self._reactor.seconds()
+        self._assigned = self.load = self.idle = 0
+        self._retires = False
+        self._runs = True
+        ours, theirs = control.pair()
         log, stdout = os.pipe()
-        WorkerLog(log, f"worker {self._number}", self._reactor)
-        self._channel = Channel(ours, self._received, self._ended, self._reactor)
-        self._nursery.order(self._number, self._settings, theirs.fileno(), stdout)
+        LogRelay(log, f"worker {self._order.number}", self._reactor)
+        self._control = ControlSocket(ours, self._received, self._disconnected, self._reactor)
+        self._fork_server.spawn(self._order, theirs.fileno(), stdout, self.exited)
         theirs.close()
         os.close(stdout)
 
-    def give(self, door: int, family: int, connection: int) -> bool:
-        """Give the worker a connection. False if it cannot take more at the moment."""
-        assert self._channel is not None
-        if not self._channel.send(channel.connection_message(door, family), connection):
+    def assign(self, listener: int, family: int, connection: int) -> bool:
+        """Give the worker a connection. Return False if it takes none at the moment."""
+        assert self._control is not None
+        if not self._control.send(control.encode_connection(listener, family), connection):
             return False
-        self._given += 1
+        self._assigned += 1
         if self.load >= self.capacity and self.idle:
             self.idle -= 1  # which makes way
         else:
             self.load += 1
         return True
 
-    def vacate(self) -> Deferred[None]:
-        """Let the worker drain. Fires once it has ended; nobody replaces it."""
-        if self._replacement is not None:
-            self._replacement.cancel()
-        if self._channel is None:
+    def retire(self) -> Deferred[None]:
+        """Shut the worker down gracefully. Fires once it has ended; it is not respawned."""
+        self._cancel_respawn()
+        if not self._runs:
             return succeed(None)
-        self._vacant = Deferred()
-        self._leave()
-        return self._vacant
+        self._retired = Deferred()
+        self._begin_retiring()
+        return self._retired
 
-    def hurry(self) -> None:
-        """Let the worker wait no more for what is in flight."""
-        if self._channel is not None:
-            self._channel.send(HURRY)
+    def abort(self) -> None:
+        """Turn the worker's graceful shutdown into a fast one."""
+        if self._control is not None:
+            self._control.send(control.ABORT)
 
-    def _received(self, message: bytes, files: list[int]) -> None:
-        if message == LEAVING:
-            _log.info("worker {number} is told to end", number=self._number)
-            self._leave()
-            return
-        given, there, self.idle = map(int, message.split())
-        self.load = self._given - given + there
-        if not self._leaves and self not in self._pool.takers:
-            self._pool.takers.append(self)
+    def orphan(self) -> None:
+        """The fork server has exited: there are no reports and no respawns any more."""
+        self._orphaned = True
+        self._cancel_respawn()
+        if self._runs and self._control is None:
+            self._ended()
 
-    def _leave(self) -> None:
-        """Give the worker no more connections, and let it drain."""
-        self._leaves = True
-        self._leave_pool()
-        if self._channel is not None:
-            self._channel.send(DRAIN)
+    def exited(self, how: str) -> None:
+        """The process has ended: the fork server's report."""
+        if self._retired is None:
+            delay = self._backoff.delay(self._reactor.seconds() - self._spawned_at)
+            self._respawn = self._reactor.callLater(delay, self.spawn)
+            _log.warn(
+                "worker {number} {how}; respawning in {delay} s",
+                number=self._order.number,
+                how=how,
+                delay=delay,
+            )
+        self._ended()
 
-    def _leave_pool(self) -> None:
-        if self in self._pool.takers:
-            self._pool.takers.remove(self)
+    def _cancel_respawn(self) -> None:
+        if self._respawn is not None:
+            self._respawn.cancel()
+            self._respawn = None
 
     def _ended(self) -> None:
-        """The worker's end of the channel has closed: the worker has ended, however it has."""
-        self._channel = None
-        self._leave_pool()
-        if self._vacant is not None:
-            self._vacant.callback(None)
-            return
-        pause = self._backoff.pause(self._reactor.seconds() - self._started_at)
-        _log.info("worker {number} is replaced in {pause} s", number=self._number, pause=pause)
-        self._replacement = self._reactor.callLater(pause, self.fill)
+        self._runs = False
+        self._leave_balancer()
+        if self._control is not None:
+            self._control.close()
+            self._control = None
+        if self._retired is not None:
+            self._retired.callback(None)
+
+    def _disconnected(self) -> None:
+        """The worker has closed its end of the control socket, or has ended."""
+        self._control = None
+        self._leave_balancer()
+        if self._orphaned:
+            self._ended()
+
+    def _received(self, message: bytes, files: list[int]) -> None:
+        match message[:1]:
+            case control.RETIRING:
+                _log.info(
+                    "worker {number} was signalled to end; shutting down gracefully",
+                    number=self._order.number,
+                )
+                self._begin_retiring()
+            case control.LOAD:
+                self._loaded(Load.decode(message))
+
+    def _loaded(self, load: Load) -> None:
+        """Take the worker's own figures, and add what was assigned since it sent them."""
+        self.load = self._assigned - load.assigned + load.open
+        self.idle = load.idle
+        if not self._retires and self not in self._balancer.workers:
+            self._balancer.workers.append(self)
+
+    def _begin_retiring(self) -> None:
+        """Assign no more connections to the worker, and have it shut down gracefully."""
+        self._retires = True
+        self._leave_balancer()
+        if self._control is not None:
+            self._control.send(control.RETIRE)
+
+    def _leave_balancer(self) -> None:
+        if self in self._balancer.workers:
+            self._balancer.workers.remove(self)

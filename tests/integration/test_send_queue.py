@@ -12,10 +12,11 @@ from twisted.trial.unittest import TestCase
 from ecm import limits
 from ecm.net import ack_timeout
 from ecm.net.ack_timeout import AckTimeout
+from ecm.net.reactor import global_reactor
 from ecm.net.send_buffer import BoundedSendBuffer
 from ecm.net.transport import kernel_queue
 from ecm.service import OneProcess
-from ecm.workers.supervisor import Workers
+from ecm.workers.supervisor import Supervisor
 from testkit.command_line import parse
 from testkit.in_memory import Joined
 from testkit.on_port import serve
@@ -194,14 +195,14 @@ class SendBufferTests(TestCase):
 
     async def test_ports_of_one_process_have_it(self) -> None:
         settings = parse("--listen", LOOPBACK, "--proxy-protocol", LOOPBACK).settings()
-        service = OneProcess(settings, reactor)
+        service = OneProcess(settings, global_reactor())
         service.privilegedStartService()
-        for listening in service:
-            port: Any = await listening._waitingForPort
+        for listening in service.ports:
+            port: Any = await listening
             self.addCleanup(port.stopListening)
             self.assertEqual(self.buffer(port.socket), self.BUFFER)
 
     async def test_ports_of_the_supervisor_have_it(self) -> None:
-        port: Any = Workers(parse().settings(), [], reactor)._listen(LOOPBACK)
+        port: Any = Supervisor(parse().settings(), [], global_reactor())._listen(LOOPBACK)
         self.addCleanup(port.stopListening)
         self.assertEqual(self.buffer(port.socket), self.BUFFER)

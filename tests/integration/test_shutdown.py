@@ -48,7 +48,7 @@ class StopTests(EcmTestCase):
         self.assertTrue(answer.startswith(b"HTTP/1.1 200 OK\r\n"), answer)
         self.assertIn(b"\r\nConnection: close\r\n", answer)
         self.assertEqual(await ecm.ended, -signal.SIGTERM)
-        self.assertIn("ECM stops: Counters(requests=1, answers=1,", ecm.output)
+        self.assertIn("ECM stopped: requests=1 answers=1 ", ecm.output)
         self.assertNotIn("Traceback", ecm.output)
 
     async def test_what_is_held_for_too_long_is_answered_503(self) -> None:

@@ -82,23 +82,23 @@ class DeathTests(WorkersTestCase):
     async def test_one_that_dies_again_at_once_is_replaced_later(self) -> None:
         ecm = await self.start_workers(2)
         os.kill(self.processes[0], signal.SIGKILL)
-        await ecm.printed(r"worker 1 is replaced in 0\.0 s")
+        await ecm.printed(r"worker 1 was killed by SIGKILL; respawning in 0\.0 s")
         await self.links.until(greeted=3)
         os.kill(self.links.all[2].process, signal.SIGKILL)
-        await ecm.printed(r"worker 1 is replaced in 0\.5 s")
+        await ecm.printed(r"worker 1 was killed by SIGKILL; respawning in 0\.5 s")
         await self.links.until(greeted=4)
 
     async def test_a_worker_that_is_told_to_end_drains_and_is_replaced(self) -> None:
         ecm = await self.start_workers(2, "--drain-timeout", "3600")
         clients = await self.crowd(20)
         os.kill(self.processes[0], signal.SIGTERM)
-        await ecm.printed("worker 1 is told to end")
+        await ecm.printed("worker 1 was signalled to end; shutting down gracefully")
         for link in self.links.all:
             link.answer()
         for name, client in clients.items():
             self.assertTrue((await client.closed).endswith(name))
         await self.links.until(greeted=3)
-        await ecm.printed("worker 1 ended with status 0")
+        await ecm.printed("worker 1 exited with status 0")
 
     async def test_workers_end_when_the_supervisor_is_killed(self) -> None:
         ecm = await self.start_workers(2)
@@ -111,10 +111,10 @@ class DeathTests(WorkersTestCase):
     async def test_ecm_stops_when_no_worker_can_be_replaced(self) -> None:
         ecm = await self.start_workers(2)
         with open(f"/proc/{self.processes[0]}/stat") as stat:
-            nursery = int(stat.read().split()[3])
-        os.kill(nursery, signal.SIGKILL)
+            fork_server = int(stat.read().split()[3])
+        os.kill(fork_server, signal.SIGKILL)
         self.assertEqual(await ecm.ended, 1)
-        self.assertIn("the process that workers come from has ended: ECM stops", ecm.output)
+        self.assertIn("worker fork server exited; shutting down", ecm.output)
         for process in self.processes:
             await until_gone(process)
 
@@ -130,10 +130,10 @@ class StopTests(WorkersTestCase):
         for name, client in clients.items():
             self.assertTrue((await client.closed).endswith(name))
         self.assertEqual(await ecm.ended, -signal.SIGTERM)
-        self.assertEqual(ecm.output.count("ECM stops: Counters("), 3)
+        self.assertEqual(ecm.output.count("ECM stopped: requests="), 3)
         self.assertNotIn("Traceback", ecm.output)
 
-    async def test_a_second_signal_hurries_all(self) -> None:
+    async def test_a_second_signal_makes_the_shutdown_fast(self) -> None:
         ecm = await self.start_workers(2, "--drain-timeout", "3600")
         clients = await self.crowd(8)
         ecm.signal(signal.SIGINT)
@@ -204,4 +204,4 @@ class StartTests(EcmTestCase):
         ecm = start(self, script("twistd"), *twistd, *listen)
         found = await ecm.printed(r"worker 1: serves, as process ([0-9]+)")
         files = open_files(int(found[1]))
-        self.assertEqual(files.count("anon_inode:[eventpoll]"), 1)  # that of ecm.sockets
+        self.assertEqual(files.count("anon_inode:[eventpoll]"), 1)  # that of BatchedIO

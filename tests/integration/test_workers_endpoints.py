@@ -144,8 +144,8 @@ class TlsTests(EndpointsTestCase):
         port = int(log.read_text().split("starting on ")[1].split()[0])
         await self.answered_over_tls(port)
         workers = [link.process for link in self.links.all]
-        nursery = int(Path(f"/proc/{workers[0]}/stat").read_text().split()[3])
-        for process in (supervisor, nursery, *workers):
+        fork_server = int(Path(f"/proc/{workers[0]}/stat").read_text().split()[3])
+        for process in (supervisor, fork_server, *workers):
             self.assertEqual(os.stat(f"/proc/{process}").st_uid, nobody.pw_uid)
         os.kill(workers[0], signal.SIGKILL)
         await self.links.until(greeted=3)

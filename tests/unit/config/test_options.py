@@ -19,7 +19,8 @@ from ecm.http.cors import Cors
 from ecm.http.request import RequestLimits
 from ecm.limits import MAX_CONTENT
 from ecm.link.settings import LinkMode, LinkSettings
-from ecm.service import makeService
+from ecm.server import Server
+from ecm.service import OneProcess, makeService
 from testkit.command_line import parse
 from testkit.ecm_process import temporary_folder
 
@@ -239,22 +240,26 @@ class LinkOptionTests(TestCase):
 
 
 class MakeServiceTests(TestCase):
-    def test_the_service_has_the_link_and_each_port(self) -> None:
-        service = makeService(parse("--listen", "tcp:0", "--listen", "tcp:0"))
-        self.assertEqual(len(service.services), 3)
+    def server(self, *arguments: str) -> Server:
+        """Return the server of the service that these options describe."""
+        service = makeService(parse(*arguments))
+        assert isinstance(service, OneProcess)
+        return service.server
+
+    def test_the_server_has_a_factory_for_each_port(self) -> None:
+        server = self.server("--listen", "tcp:0", "--listen", "tcp:0")
+        self.assertEqual(server.factories(), [server.clients, server.clients])
 
     def test_a_port_with_the_proxy_protocol_is_one_of_its_own(self) -> None:
-        service = makeService(parse("--proxy-protocol", "tcp:0"))
-        self.assertIsInstance(service.services[0].factory, ProxiedFactory)
-        self.assertEqual(len(service.services), 2)
+        (factory,) = self.server("--proxy-protocol", "tcp:0").factories()
+        self.assertIsInstance(factory, ProxiedFactory)
 
     def test_there_are_no_more_connections_than_open_files(self) -> None:
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         for asked, granted in ((0, files - 128), (10, 10), (10**9, files - 128)):
-            service = makeService(parse("--max-connections", str(asked)))
-            self.assertEqual(service.services[0].factory.settings.max_connections, granted)
+            server = self.server("--max-connections", str(asked))
+            self.assertEqual(server.clients.settings.max_connections, granted)
 
     def test_a_path_is_served_with_and_without_a_slash_at_its_end(self) -> None:
         for path in ("/a", "/a/"):
-            service = makeService(parse("--path", path))
-            self.assertEqual(service.services[0].factory.settings.paths, {b"/a", b"/a/"})
+            self.assertEqual(self.server("--path", path).clients.settings.paths, {b"/a", b"/a/"})

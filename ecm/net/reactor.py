@@ -1,0 +1,69 @@
+"""The reactor: its type, and another process's reactor of the same kind."""
+
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from typing import cast
+
+from twisted.internet.interfaces import (
+    IProtocolFactory,
+    IReactorCore,
+    IReactorFDSet,
+    IReactorSocket,
+    IReactorTCP,
+    IReactorThreads,
+    IReactorTime,
+)
+
+
+class ReactorCore(
+    IReactorCore, IReactorTime, IReactorFDSet, IReactorTCP, IReactorSocket, IReactorThreads
+):
+    """The interfaces of a reactor that ECM uses. Twisted has no public name for the sum."""
+
+
+def global_reactor() -> ReactorCore:
+    """Return the reactor of this process. Installs the default one if there is none yet."""
+    from twisted.internet import reactor
+
+    return cast(ReactorCore, reactor)
+
+
+def kind_of(reactor: ReactorCore) -> str:
+    """Return the name of the module with whose ``install`` another process gets such a reactor.
+
+    twistd's --reactor chooses it, and Twisted does not say afterwards which one it was.
+    """
+    kind: type = type(reactor)
+    return kind.__module__
+
+
+def load(kind: str) -> None:
+    """Import what a reactor of a kind needs, and install none."""
+    import_module(kind)
+
+
+def install(kind: str) -> ReactorCore:
+    """Install a reactor of a kind, and return it."""
+    import_module(kind).install()
+    return global_reactor()
+
+
+def run_without_signals(reactor: ReactorCore) -> None:
+    """Run a reactor that handles no signals. IReactorCore.run has no such option; reactors do."""
+    run: Callable[..., object] = reactor.run
+    run(installSignalHandlers=False)
+
+
+def adopt(reactor: ReactorCore, connection: int, family: int, factory: IProtocolFactory) -> None:
+    """Serve a connection, a file descriptor, which is duplicated. Raises OSError if it has closed.
+
+    IReactorSocket says that it takes ServerFactory alone; it takes factories of TLS, too.
+    """
+    adopted: Callable[..., object] = reactor.adoptStreamConnection
+    adopted(connection, family, factory)
+
+
+def is_installed() -> bool:
+    """Return whether this process has a reactor. To ask Twisted for it would install one."""
+    return "twisted.internet.reactor" in sys.modules

@@ -1,0 +1,59 @@
+"""Messages from the supervisor to the fork server. They are pickled: both are one program."""
+
+import os
+from typing import Final
+
+import attrs
+
+from ecm.settings import EcmSettings
+
+# The answer to a Preload that has succeeded; any other text says why it has not.
+READY: Final = b"ready"
+
+# Bytes of the longest message. Settings have a few kB.
+MAX_MESSAGE: Final = 256 * 1024
+
+
+@attrs.frozen
+class Preload:
+    """The first message: what is to be imported and read before workers are forked.
+
+    ``reactor`` is the kind of reactor that twistd was told to use (ecm.net.reactor).
+    """
+
+    settings: EcmSettings
+    reactor: str
+
+
+@attrs.frozen
+class Credentials:
+    """The second message: user and group IDs (real, effective, saved), supplementary groups.
+
+    See credentials(7).
+    """
+
+    users: tuple[int, int, int]
+    groups: tuple[int, int, int]
+    supplementary: tuple[int, ...]
+
+    @classmethod
+    def of_this_process(cls) -> "Credentials":
+        return cls(os.getresuid(), os.getresgid(), tuple(os.getgroups()))
+
+    def take(self) -> None:
+        """Give this process these credentials. Raises PermissionError."""
+        if self != self.of_this_process():
+            os.setgroups(self.supplementary)
+            os.setresgid(*self.groups)
+            os.setresuid(*self.users)
+
+
+@attrs.frozen
+class SpawnOrder:
+    """Each message after that: fork a worker.
+
+    Two file descriptors go along: the worker's end of its control socket, and its stdout.
+    """
+
+    number: int
+    settings: EcmSettings

@@ -1,0 +1,76 @@
+"""The load balancer: which worker gets a connection."""
+
+from random import Random
+
+import attrs
+from twisted.trial.unittest import TestCase
+
+from ecm.workers.balancer import Balancer
+
+
+@attrs.define
+class FakeWorker:
+    capacity: int = 20_000
+    load: int = 0
+    takes: bool = True
+    idle: int = 0
+
+    def assign(self, listener: int, family: int, connection: int) -> bool:
+        self.load += self.takes
+        return self.takes
+
+
+def balancer(*workers: FakeWorker) -> Balancer:
+    made = Balancer(Random(7))
+    made.workers.extend(workers)
+    return made
+
+
+def assign(to: Balancer, times: int) -> int:
+    """Assign so many connections; return how many were taken."""
+    return sum(to.assign(0, 2, 99) for _ in range(times))
+
+
+class BalancerTests(TestCase):
+    def test_many_workers_get_nearly_the_same(self) -> None:
+        workers = [FakeWorker() for _ in range(55)]
+        assign(balancer(*workers), 55 * 1000)
+        self.assertTrue(all(990 <= worker.load <= 1010 for worker in workers))
+
+    def test_a_new_one_catches_up_without_a_flood(self) -> None:
+        old, new = [FakeWorker(load=1000) for _ in range(9)], FakeWorker()
+        assign(balancer(*old, new), 1000)
+        self.assertTrue(150 <= new.load <= 250, new.load)
+
+    def test_none_is_given_more_than_fits_while_another_has_room(self) -> None:
+        workers = [FakeWorker(capacity=100, load=each * 10) for each in range(10)]
+        room = sum(worker.capacity - worker.load for worker in workers)
+        self.assertEqual(assign(balancer(*workers), room), room)
+        self.assertEqual({worker.load for worker in workers}, {100})
+
+    def test_when_all_are_full_one_gets_it_and_says_so(self) -> None:
+        full = [FakeWorker(capacity=1, load=1), FakeWorker(capacity=1, load=1)]
+        self.assertEqual(assign(balancer(*full), 3), 3)
+
+    def test_when_all_are_full_it_is_one_in_which_another_makes_way(self) -> None:
+        workers = [
+            FakeWorker(capacity=1, load=1),
+            FakeWorker(capacity=10, load=11, idle=3),
+            FakeWorker(1, 1),
+        ]
+        self.assertEqual(assign(balancer(*workers), 5), 5)
+        self.assertEqual([worker.load for worker in workers], [1, 16, 1])
+
+    def test_none_has_to_make_way_while_another_worker_has_room(self) -> None:
+        workers = [FakeWorker(capacity=1, load=1, idle=1), FakeWorker(capacity=9, load=3)]
+        self.assertEqual(assign(balancer(*workers), 6), 6)
+        self.assertEqual([worker.load for worker in workers], [1, 9])
+
+    def test_one_that_takes_nothing_at_the_moment_is_passed_over(self) -> None:
+        stuck, well = FakeWorker(takes=False), FakeWorker()
+        self.assertEqual(assign(balancer(stuck, well), 10), 10)
+        self.assertEqual((stuck.load, well.load), (0, 10))
+
+    def test_without_workers_nobody_takes_it(self) -> None:
+        self.assertEqual(assign(balancer(), 1), 0)
+        self.assertEqual(assign(balancer(FakeWorker(takes=False)), 1), 0)

@@ -1,0 +1,241 @@
+"""The slot of a worker: spawned, in the balancer while it serves, respawned when it has ended."""
+
+import os
+import socket
+from random import Random
+from typing import Any, cast
+
+import attrs
+from twisted.internet.task import Clock
+from twisted.trial.unittest import TestCase
+
+from ecm.limits import MIN_UPTIME, RESPAWN_DELAY_MAX
+from ecm.workers import control
+from ecm.workers.balancer import Balancer
+from ecm.workers.control import Load
+from ecm.workers.fork_client import Exited
+from ecm.workers.orders import SpawnOrder
+from ecm.workers.slot import Backoff, WorkerSlot
+from testkit.command_line import parse
+from testkit.fake_reactor import FakeReactor
+
+
+@attrs.define
+class Spawned:
+    """A worker that was ordered: its end of the control socket, and who hears of its end."""
+
+    control: socket.socket
+    exited: Exited
+
+
+class FakeForkServer:
+    """Takes orders, and forks nothing."""
+
+    def __init__(self) -> None:
+        self.spawned: list[Spawned] = []
+
+    def spawn(self, order: SpawnOrder, end: int, stdout: int, exited: Exited) -> None:
+        self.spawned.append(Spawned(socket.socket(fileno=os.dup(end)), exited))
+
+
+class SlotTests(TestCase):
+    def setUp(self) -> None:
+        self.reactor = cast(Any, FakeReactor())
+        self.fork_server = cast(Any, FakeForkServer())
+        self.balancer = Balancer(Random(1))
+        settings = parse("--max-connections", "3").settings()
+        self.slot = WorkerSlot(7, settings, self.fork_server, self.balancer, self.reactor)
+        self.slot.spawn()
+        self.addCleanup(self.close)
+
+    def close(self) -> None:
+        for spawned in self.fork_server.spawned:
+            spawned.control.close()
+        self.reactor.turn()
+        self.assertEqual(self.reactor.readers, [])
+
+    @property
+    def worker(self) -> Spawned:
+        """The worker that was spawned last."""
+        worker: Spawned = self.fork_server.spawned[-1]
+        return worker
+
+    def say(self, message: bytes) -> None:
+        """Let the worker send a message."""
+        self.worker.control.send(message)
+        self.reactor.turn()
+
+    def heard(self) -> list[bytes]:
+        """Return the messages that the worker was sent since it was last asked."""
+        messages = []
+        self.worker.control.setblocking(False)
+        try:
+            while message := self.worker.control.recv(64):
+                messages.append(message)
+        except BlockingIOError:
+            pass
+        return messages
+
+    def serve(self) -> None:
+        self.say(Load(0, 0, 0).encode())
+
+    def exit(self, how: str = "was killed by SIGKILL") -> None:
+        """Let the process end: its control socket closes, and the fork server reports it."""
+        self.worker.control.close()
+        self.reactor.turn()
+        self.worker.exited(how)
+
+    @property
+    def serves(self) -> bool:
+        return self.slot in self.balancer.workers
+
+    # What it is assigned.
+
+    def test_a_worker_is_in_the_balancer_once_it_serves(self) -> None:
+        self.assertFalse(self.serves)
+        self.serve()
+        self.assertTrue(self.serves)
+        self.serve()
+        self.assertEqual(self.balancer.workers, [self.slot])
+
+    def test_a_connection_goes_to_the_worker(self) -> None:
+        self.serve()
+        self.assertTrue(self.balancer.assign(4, socket.AF_INET, 0))
+        self.assertEqual(self.heard(), [control.encode_connection(4, socket.AF_INET)])
+
+    def test_the_load_is_that_of_the_worker_and_what_is_on_its_way(self) -> None:
+        self.serve()
+        for _ in range(3):
+            self.balancer.assign(0, socket.AF_INET, 0)
+        self.assertEqual(self.slot.load, 3)
+        self.say(Load(assigned=1, open=0, idle=0).encode())
+        self.assertEqual(self.slot.load, 2)
+
+    def test_in_a_full_worker_an_idle_connection_makes_way(self) -> None:
+        self.say(Load(assigned=0, open=3, idle=1).encode())
+        for load, idle in ((3, 0), (4, 0)):
+            self.balancer.assign(0, socket.AF_INET, 0)
+            self.assertEqual((self.slot.load, self.slot.idle), (load, idle))
+
+    # Its end.
+
+    def test_the_end_of_the_control_socket_takes_it_out_of_the_balancer_and_no_more(self) -> None:
+        self.serve()
+        self.worker.control.close()
+        self.reactor.turn()
+        self.assertFalse(self.serves)
+        self.reactor.advance(RESPAWN_DELAY_MAX)
+        self.assertEqual(len(self.fork_server.spawned), 1)
+
+    def test_it_is_respawned_when_the_fork_server_has_reported_its_end(self) -> None:
+        self.serve()
+        self.exit()
+        self.reactor.advance(0)
+        self.assertEqual(len(self.fork_server.spawned), 2)
+        self.assertFalse(self.serves)
+        self.serve()
+        self.assertTrue(self.serves)
+
+    def test_the_report_may_come_first(self) -> None:
+        self.serve()
+        self.worker.exited("was killed by SIGKILL")
+        self.assertFalse(self.serves)
+        self.reactor.turn()
+        self.reactor.advance(0)
+        self.assertEqual(len(self.fork_server.spawned), 2)
+
+    def test_one_that_cannot_be_forked_is_ordered_again_later(self) -> None:
+        for delay in (0, 0.5, 1):
+            self.worker.exited("could not be forked: no memory")
+            self.reactor.turn()
+            self.reactor.advance(delay / 2)
+            before = len(self.fork_server.spawned)
+            self.reactor.advance(delay / 2)
+            self.assertEqual(len(self.fork_server.spawned), before + (delay > 0))
+
+    def test_a_worker_that_was_signalled_retires_and_is_respawned(self) -> None:
+        self.serve()
+        self.say(control.RETIRING)
+        self.assertFalse(self.serves)
+        self.assertEqual(self.heard(), [control.RETIRE])
+        self.serve()  # it still tells its load
+        self.assertFalse(self.serves)
+        self.exit("exited with status 0")
+        self.reactor.advance(0)
+        self.assertEqual(len(self.fork_server.spawned), 2)
+
+    # The end of all.
+
+    def test_a_retired_worker_is_not_respawned(self) -> None:
+        self.serve()
+        retired = self.slot.retire()
+        self.assertFalse(self.serves)
+        self.assertEqual(self.heard(), [control.RETIRE])
+        self.assertNoResult(retired)
+        self.exit("exited with status 0")
+        self.successResultOf(retired)
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_the_end_of_the_control_socket_is_not_yet_the_end_of_the_worker(self) -> None:
+        retired = self.slot.retire()
+        self.worker.control.close()
+        self.reactor.turn()
+        self.assertNoResult(retired)
+        self.worker.exited("exited with status 0")
+        self.successResultOf(retired)
+
+    def test_to_retire_a_slot_that_waits_for_its_respawn_is_done_at_once(self) -> None:
+        self.exit()
+        self.successResultOf(self.slot.retire())
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_a_fast_shutdown_is_told_to_the_worker(self) -> None:
+        self.slot.retire()
+        self.slot.abort()
+        self.assertEqual(self.heard(), [control.RETIRE, control.ABORT])
+        self.worker.exited("exited with status 0")
+        self.slot.abort()
+
+    # Without a fork server.
+
+    def test_without_a_fork_server_the_control_socket_tells_of_the_end(self) -> None:
+        self.serve()
+        self.slot.orphan()
+        retired = self.slot.retire()
+        self.assertEqual(self.heard(), [control.RETIRE])
+        self.assertNoResult(retired)
+        self.worker.control.close()
+        self.reactor.turn()
+        self.successResultOf(retired)
+
+    def test_also_if_the_worker_has_ended_before_the_fork_server(self) -> None:
+        retired = self.slot.retire()
+        self.worker.control.close()
+        self.reactor.turn()
+        self.assertNoResult(retired)
+        self.slot.orphan()
+        self.successResultOf(retired)
+
+    def test_without_a_fork_server_nothing_is_respawned(self) -> None:
+        self.exit()
+        self.slot.orphan()
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+        self.successResultOf(self.slot.retire())
+
+
+class BackoffTests(TestCase):
+    def delays(self, *uptimes: float) -> list[float]:
+        clock, backoff, delays = Clock(), Backoff(), []
+        for seconds in uptimes:
+            spawned_at = clock.seconds()
+            clock.advance(seconds)
+            delays.append(backoff.delay(clock.seconds() - spawned_at))
+            clock.advance(delays[-1])
+        return delays
+
+    def test_one_that_dies_at_once_again_and_again_waits_longer_each_time(self) -> None:
+        self.assertEqual(self.delays(0, 0, 0, 0), [0, 0.5, 1, 2])
+        self.assertEqual(self.delays(*[0] * 20)[-1], RESPAWN_DELAY_MAX)
+
+    def test_after_a_steady_one_there_is_no_delay(self) -> None:
+        self.assertEqual(self.delays(0, 0, MIN_UPTIME, MIN_UPTIME - 1), [0, 0.5, 0, 0.5])
