@@ -1,6 +1,6 @@
 """Answers as servers give them, and their bodies."""
 
-from ecm.tools.bosh.answer import Answer
+from ecm.tools.bosh.http import Answer
 
 BODY = b"<body xmlns='http://jabber.org/protocol/httpbind'/>"
 

@@ -15,8 +15,8 @@ from ecm.http import content_type
 from ecm.http.client_address import FORWARDED, X_FORWARDED_FOR, TrustedProxies
 from ecm.limits import MAX_CONTENT_TYPE
 from ecm.link import message
-from ecm.tools.bosh import answer
-from ecm.tools.bosh.answer import Answer, BadAnswer
+from ecm.tools.bosh import http as answer
+from ecm.tools.bosh.http import Answer, BadAnswer
 from testkit.any_bytes import STATUS
 from testkit.in_memory import Client, Joined
 from tests.fuzz.target import Target, places, text_of

@@ -3,8 +3,9 @@ response, restart, a resource, presence (XEP-0206, RFC 6120, RFC 6121). Pure."""
 
 import re
 
-from ecm.tools.bosh import answer, requests
-from ecm.tools.bosh.requests import Requests
+from ecm.tools.bosh import body as requests
+from ecm.tools.bosh import http as answer
+from ecm.tools.bosh.body import Requests
 from ecm.tools.swarm.accounts import Accounts
 from ecm.tools.swarm.user import Phase, User
 

@@ -4,9 +4,9 @@ import random
 from collections import deque
 from collections.abc import Callable
 
-from ecm.tools.bosh import answer
+from ecm.tools.bosh import http as answer
+from ecm.tools.bosh.body import Requests, message
 from ecm.tools.bosh.login import Login, LoginError
-from ecm.tools.bosh.requests import Requests, message
 from ecm.tools.swarm.counters import Tally
 from ecm.tools.swarm.delivery import Mail
 from ecm.tools.swarm.messages import Task

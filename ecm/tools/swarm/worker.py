@@ -13,8 +13,8 @@ import time
 from contextlib import suppress
 from typing import Any
 
+from ecm.tools.bosh.body import Requests
 from ecm.tools.bosh.login import Login
-from ecm.tools.bosh.requests import Requests
 from ecm.tools.swarm.accounts import Accounts
 from ecm.tools.swarm.counters import Tally
 from ecm.tools.swarm.delivery import Mail

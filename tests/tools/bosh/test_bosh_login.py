@@ -2,8 +2,8 @@
 
 from twisted.trial.unittest import TestCase
 
+from ecm.tools.bosh.body import Requests
 from ecm.tools.bosh.login import Login, LoginError
-from ecm.tools.bosh.requests import Requests
 from ecm.tools.swarm.accounts import Accounts
 from ecm.tools.swarm.user import Phase, User
 

@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import TestCase
 
-from ecm.tools.bosh.answer import BadAnswer, cut, hold, sid, termination
+from ecm.tools.bosh.http import BadAnswer, cut, hold, sid, termination
 from testkit.samples.http_answers import ANSWERS, BODY, PLAIN
 
 
