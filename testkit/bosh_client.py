@@ -3,7 +3,6 @@
 import secrets
 from collections.abc import Callable, Mapping
 from xml.etree.ElementTree import Element, ParseError, fromstring
-from xml.sax.saxutils import quoteattr
 
 from treq import content
 from treq.client import HTTPClient
@@ -13,17 +12,17 @@ from twisted.trial.unittest import TestCase
 from twisted.web.client import Agent, HTTPConnectionPool
 from twisted.web.http_headers import Headers
 
-from testkit.xmpp_login import Scram, plain
+from ecm.tools.bosh.body import creation, named, restart
+from ecm.tools.bosh.session import Session
+from ecm.tools.bosh.stanzas import SASL, initial_response
+from testkit.scram import Scram
 
 BIND = "urn:ietf:params:xml:ns:xmpp-bind"
 CLIENT = "jabber:client"
-HTTPBIND = "http://jabber.org/protocol/httpbind"
 REGISTER = "jabber:iq:register"
 ROSTER = "jabber:iq:roster"
-SASL = "urn:ietf:params:xml:ns:xmpp-sasl"
 SM = "urn:xmpp:sm:3"
 STREAMS = "urn:ietf:params:xml:ns:xmpp-streams"
-XBOSH = "urn:xmpp:xbosh"
 
 _REFUSED = "refused"  # in the queue of stanzas, the end of the session
 
@@ -65,7 +64,6 @@ class BoshClient:
         self._headers = Headers({"Content-Type": ["text/xml; charset=utf-8"]})
         for name, value in (headers or {}).items():
             self._headers.addRawHeader(name, value)
-        self._rid = secrets.randbelow(2**32)
         self._domain = domain
         self._in_flight = 0
         self._answered: Deferred[None] = Deferred()
@@ -73,15 +71,17 @@ class BoshClient:
         self._outbox: list[str] = []
         self._polls = False
         self._stanzas: DeferredQueue[Element] = DeferredQueue()
-        self.sid = ""
+        self.session = Session()
         self.jid = ""
 
     # One request, one answer.
 
     async def ask(self, payload: str = "", **attributes: str) -> Element:
         """Send a request, and return the body of its answer. Raises Refused."""
-        body = self.next_body(payload, **attributes)
-        response = await self._http.post(self._url, data=body.encode(), headers=self._headers)
+        return await self._post(self.next_body(payload, **attributes))
+
+    async def _post(self, body: bytes) -> Element:
+        response = await self._http.post(self._url, data=body, headers=self._headers)
         text = await content(response)
         if response.code != 200:
             raise Refused(str(response.code))
@@ -93,31 +93,24 @@ class BoshClient:
             raise Refused(_condition(answer))
         return answer
 
-    def next_body(self, payload: str = "", **attributes: str) -> str:
-        """Return the body of the next request, as it is to be sent by whoever is given it."""
-        self._rid += 1
-        named = {"rid": str(self._rid), "sid": self.sid} | attributes
-        written = " ".join(f"{key}={quoteattr(value)}" for key, value in named.items() if value)
-        return f"<body xmlns='{HTTPBIND}' xmlns:xmpp='{XBOSH}' {written}>{payload}</body>"
+    def next_body(self, payload: str = "", rid: str = "", **attributes: str) -> bytes:
+        """Return the body of the next request, to be sent by others; ``rid`` is a wrong one."""
+        self.session.rid += 1
+        return self.session.body(
+            int(rid or self.session.rid), payload.encode(), named(**attributes)
+        )
 
     async def ask_again(self) -> Element:
         """Repeat the last request, whose answer was lost, and return the body of the answer."""
-        self._rid -= 1
-        return await self.ask()
+        return await self._post(self.session.body(self.session.rid))
 
     # The way to a session (RFC 6120, sections 6 and 7; XEP-0206).
 
     async def create(self) -> Element:
         """Create the session, and return the features of the stream."""
-        answer = await self.ask(
-            to=self._domain,
-            wait=str(WAIT),
-            hold="1",
-            ver="1.11",
-            content="text/xml; charset=utf-8",
-            **{"xml:lang": "en", "xmpp:version": "1.0"},
-        )
-        self.sid = answer.attrib["sid"]
+        attributes = creation(self._domain, WAIT, hold=1, content="text/xml; charset=utf-8")
+        answer = await self._post(self.session.next_body(b"", attributes))
+        self.session.sid = answer.attrib["sid"].encode()
         return answer
 
     async def register(self, name: str, password: str) -> None:
@@ -146,9 +139,9 @@ class BoshClient:
         if mechanism == "SCRAM-SHA-1":
             await self._scram(name, password)
         else:
-            initial = "=" if mechanism == "ANONYMOUS" else plain(name, password)
+            initial = "=" if mechanism == "ANONYMOUS" else initial_response(name, password)
             await self._auth(mechanism, initial)
-        return await self.ask(to=self._domain, **{"xmpp:restart": "true"})
+        return await self._post(self.session.next_body(b"", restart(self._domain)))
 
     async def resume(self, stream: str, received: int) -> None:
         """Go on with an earlier stream (XEP-0198, section 5) of this user, and begin to poll.

@@ -5,7 +5,8 @@ from secrets import token_hex
 from twisted.internet.defer import DeferredList, ensureDeferred
 from twisted.trial.unittest import TestCase
 
-from testkit.bosh_client import CLIENT, ROSTER, SASL, BoshClient, Refused, http_client
+from ecm.tools.bosh.stanzas import SASL
+from testkit.bosh_client import CLIENT, ROSTER, BoshClient, Refused, http_client
 from testkit.stack import running_stack
 from testkit.stanzas import message, presence
 

@@ -77,11 +77,11 @@ class FlakyClient:
     def new(self, payload: str = "", **attributes: str) -> Request:
         """Return the next request, not sent yet."""
         waiting = self.unanswered
-        acknowledged = (waiting[0].rid if waiting else self.user.rid + 1) - 1
+        acknowledged = (waiting[0].rid if waiting else self.user.session.rid + 1) - 1
         if waiting:
             attributes["ack"] = str(acknowledged)
-        self.user.rid += 1
-        request = Request(self.user.rid, payload, attributes, acknowledged)
+        self.user.session.rid += 1
+        request = Request(self.user.session.rid, payload, attributes, acknowledged)
         self.requests[request.rid] = request
         return request
 
@@ -127,7 +127,7 @@ class FlakyClient:
 
     async def sync(self, link: LinkSpeaker) -> None:
         """Return once the session has done all that it was asked for, and given what it had."""
-        name = f"sync-{self.user.rid}"
+        name = f"sync-{self.user.session.rid}"
         await self.ask(link, _SYNC.format(name, CLIENT, ROSTER))
         while not self.over and not self._knows(name.encode()):
             if not self.unanswered:
@@ -159,7 +159,7 @@ class FlakyClient:
     def taken(self) -> int:
         """Up to which RID the session is known to have taken the requests, in order."""
         missing = [each.rid for each in self.requests.values() if not each.has_arrived]
-        return min(missing, default=self.user.rid + 1) - 1
+        return min(missing, default=self.user.session.rid + 1) - 1
 
     def texts(self, first: int, last: int) -> Iterator[str]:
         """The texts of the messages that came with the answers to these RIDs."""

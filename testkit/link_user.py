@@ -1,14 +1,14 @@
 """A BOSH client at a link, which does with its RIDs as the test says."""
 
-from xml.sax.saxutils import quoteattr
-
 from twisted.internet.defer import Deferred
 
 from ecm.link.events import Answered
+from ecm.tools.bosh.body import creation, named
+from ecm.tools.bosh.login import Login
+from ecm.tools.bosh.session import Phase, Session
+from ecm.tools.bosh.stanzas import plain
 from ecm.tools.demo.plan import DOMAIN
-from testkit.bosh_client import BIND, HTTPBIND, SASL, XBOSH
 from testkit.link_peer import LinkSpeaker
-from testkit.xmpp_login import plain
 
 PASSWORD = "secret"
 RESOURCE = "test"
@@ -22,23 +22,22 @@ class LinkUser:
         self.speaker = speaker
         self.name = name
         self.jid = f"{name}@{DOMAIN}/{resource}"
-        self.sid = ""
-        self.rid = FIRST_RID
+        self.session = Session(FIRST_RID)
         self.answers: list[Answered] = []
         self._resource = resource
         self._ids: dict[int, int] = {}
 
     def ask(self, payload: str = "", **attributes: str) -> Deferred[Answered]:
         """Make the next request, and fire with its answer."""
-        self.rid += 1
-        return self.ask_as(self.rid, payload, **attributes)
+        self.session.rid += 1
+        return self.ask_as(self.session.rid, payload, **attributes)
 
     def ask_as(self, rid: int, payload: str = "", /, **attributes: str) -> Deferred[Answered]:
         """Make a request out of order, or again."""
-        named = {"rid": str(rid), "sid": self.sid} | attributes
-        written = " ".join(f"{key}={quoteattr(value)}" for key, value in named.items() if value)
-        body = f"<body xmlns='{HTTPBIND}' xmlns:xmpp='{XBOSH}' {written}>{payload}</body>"
-        self._ids[rid], answer = self.speaker.ask(body.encode())
+        return self._send(rid, self.session.body(rid, payload.encode(), named(**attributes)))
+
+    def _send(self, rid: int, body: bytes) -> Deferred[Answered]:
+        self._ids[rid], answer = self.speaker.ask(body)
         return answer.addCallback(self._take)
 
     def _take(self, answer: Answered) -> Answered:
@@ -51,16 +50,19 @@ class LinkUser:
 
     async def log_in(self, wait: int = 60, hold: int = 1) -> None:
         """Begin a session, log in and bind the resource. The accounts are there."""
-        language = {"xml:lang": "en", "xmpp:version": "1.0"}
-        created = await self.ask(
-            to=DOMAIN, wait=str(wait), hold=str(hold), ver="1.11", ack="1", **language
+        session = self.session
+        login = Login[Session](
+            DOMAIN,
+            creation(DOMAIN, wait, hold, ack="1"),
+            self._resource,
+            lambda _: plain(self.name, PASSWORD),
         )
-        self.sid = attribute(created.body, "sid")
-        initial = plain(self.name, PASSWORD)
-        await self.ask(f"<auth xmlns='{SASL}' mechanism='PLAIN'>{initial}</auth>")
-        await self.ask(to=DOMAIN, **{"xmpp:restart": "true"})
-        resource = f"<resource>{self._resource}</resource>"
-        await self.ask(f"<iq type='set' id='b'><bind xmlns='{BIND}'>{resource}</bind></iq>")
+        body = login.begin(session)
+        while session.phase < Phase.APPEARING:  # it sends no presence by itself
+            answer = await self._send(session.rid, body)
+            content = login.go_on(session, answer.body)
+            if session.phase < Phase.APPEARING:
+                body = session.next_body(*content)
 
 
 def attribute(body: bytes, name: str) -> str:

@@ -99,14 +99,14 @@ class Member:
         assert self.client is not None
         client, self.client = self.client, None
         certain = client.acknowledged(client.taken)
-        perhaps = [*client.texts(certain + 1, client.acknowledged(client.user.rid))]
+        perhaps = [*client.texts(certain + 1, client.acknowledged(client.user.session.rid))]
         self.past.append(client)
         self.got += [*client.texts(0, certain), *perhaps]
         self.may_come_again.update(perhaps)
 
     def texts(self) -> list[str]:
         """All that has come."""
-        now = self.client.texts(0, self.client.user.rid) if self.client else ()
+        now = self.client.texts(0, self.client.user.session.rid) if self.client else ()
         return [*self.got, *now]
 
 
@@ -215,7 +215,8 @@ class Crowd:
         member.gone()
 
     async def until_ended(self, clients: Iterable[FlakyClient]) -> None:
-        await self.shell.evaluate(until_ended(*(client.user.sid for client in clients)))
+        sids = [client.user.session.sid.decode() for client in clients]
+        await self.shell.evaluate(until_ended(*sids))
 
     async def stored(self, member: Member) -> list[str]:
         """The texts that are in offline storage for a user."""

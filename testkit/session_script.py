@@ -83,11 +83,11 @@ class SessionScript:
         await second
 
     async def ask_out_of_order(self) -> None:
-        last = self.romeo.rid
+        last = self.romeo.session.rid
         late = self.romeo.ask_as(last + 2, message(self.juliet.jid, "later"))
         await self.rest()
         first = self.romeo.ask_as(last + 1, message(self.juliet.jid, "sooner"))
-        self.romeo.rid = last + 2
+        self.romeo.session.rid = last + 2
         await first
         await self.rest()
         await self.juliet.ask(_SYNC)
@@ -98,10 +98,10 @@ class SessionScript:
         """A request that was answered, and one that was not."""
         await self.romeo.ask(_SYNC)
         await self.rest()
-        await self.romeo.ask_as(self.romeo.rid, _SYNC)
+        await self.romeo.ask_as(self.romeo.session.rid, _SYNC)
         old = self.romeo.ask()
         await self.rest()
-        new = self.romeo.ask_as(self.romeo.rid)
+        new = self.romeo.ask_as(self.romeo.session.rid)
         await old
         await self.say("again")
         await new
@@ -120,14 +120,14 @@ class SessionScript:
         for comes_back in (self.again, self.romeo.ask):
             self.romeo.ask()
             await self.rest()
-            self.romeo.vanish(self.romeo.rid)
+            self.romeo.vanish(self.romeo.session.rid)
             await self.rest()
             await self.say("are you there?")
             await self.rest()
             await comes_back()
 
     def again(self) -> Deferred[Answered]:
-        return self.romeo.ask_as(self.romeo.rid)
+        return self.romeo.ask_as(self.romeo.session.rid)
 
     async def terminate(self) -> None:
         held = [user.ask() for user in (self.romeo, self.juliet)]

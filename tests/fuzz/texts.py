@@ -15,8 +15,8 @@ from ecm.http import content_type
 from ecm.http.client_address import FORWARDED, X_FORWARDED_FOR, TrustedProxies
 from ecm.limits import MAX_CONTENT_TYPE
 from ecm.link import message
-from ecm.tools.bosh import http as answer
-from ecm.tools.bosh.http import Answer, BadAnswer
+from ecm.tools.bosh import body
+from ecm.tools.bosh.http import MAX_BODY, MAX_HEAD, Answer, BadAnswer, cut
 from testkit.any_bytes import STATUS
 from testkit.in_memory import Client, Joined
 from tests.fuzz.target import Target, places, text_of
@@ -109,15 +109,15 @@ def swarm(data: bytes) -> None:
             decided = decided._replace(rest=now.rest)
         assert decided is None or now == decided, (decided, now)
         decided = now
-    for read in (answer.sid, answer.hold, answer.termination):
+    for read in (body.sid, body.hold, body.termination):
         with suppress(BadAnswer):
             read(data)
-    assert decided is not None or len(data) <= answer.MAX_HEAD + answer.MAX_BODY
+    assert decided is not None or len(data) <= MAX_HEAD + MAX_BODY
 
 
 def _cut(data: bytes) -> Answer | str | None:
     try:
-        return answer.cut(data)
+        return cut(data)
     except BadAnswer:
         return "no answer"
 

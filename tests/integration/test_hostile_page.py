@@ -113,12 +113,12 @@ class HostilePageTests(TestCase):
         stack = running_stack()
         client = BoshClient(http_client(self), stack.bosh, stack.domain)
         first = await client.ask(to=stack.domain, wait="60", hold="1", ver="1.11", content=content)
-        client.sid = first.attrib["sid"]
+        client.session.sid = first.attrib["sid"].encode()
         await client.authenticate("bob", stack.users["bob"])
         bound = await client.iq("set", f"<bind xmlns='{BIND}'/>")
         jid = bound.findtext(f".//{{{BIND}}}jid")
         message = f"<message xmlns='{CLIENT}' to='{jid}' type='chat'>{SCRIPT}</message>"
-        return client.next_body(message)
+        return client.next_body(message).decode()
 
     async def test_a_script_in_an_answer_does_not_run(self) -> None:
         for target in ("_self", "frame", "_blank"):

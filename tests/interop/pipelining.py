@@ -17,6 +17,8 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 from twisted.web.client import ResponseDone
 
+from ecm.tools.bosh.http import cut
+
 REQUEST = b"""\
 POST %b HTTP/1.1\r
 Host: %b\r
@@ -69,13 +71,10 @@ class Pipeline(Protocol):
             self._in_flight.popleft().callback(answer)
 
     def _take_answer(self) -> Answer | None:
-        head, end, rest = self._received.partition(b"\r\n\r\n")
-        status, *lines = head.split(b"\r\n")
-        length = int(dict(line.split(b": ", 1) for line in lines)[b"Content-Length"]) if end else 0
-        if not end or len(rest) < length:
+        if (found := cut(self._received)) is None:
             return None
-        self._received = rest[length:]
-        return Answer(int(status.split()[1]), rest[:length])
+        self._received = found.rest
+        return Answer(found.status, found.body)
 
     def close(self) -> Deferred[None]:
         self.transport.loseConnection()

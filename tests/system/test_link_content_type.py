@@ -5,8 +5,9 @@ from xml.etree.ElementTree import fromstring
 
 from treq import content
 
+from ecm.tools.bosh.body import NAMESPACE
 from ecm.tools.demo.plan import DOMAIN
-from testkit.bosh_client import HTTPBIND, http_client
+from testkit.bosh_client import http_client
 from testkit.link_case import LinkTestCase
 
 OTHER = "application/xmpp+xml; charset=utf-8"
@@ -44,7 +45,7 @@ class ContentTypeTests(LinkTestCase):
     async def assert_type(self, expected: str, rest: str) -> bytes:
         self.rid += 1
         sid = f"sid='{self.sid}' " if self.sid else ""
-        body = f"<body xmlns='{HTTPBIND}' rid='{self.rid}' {sid}{rest}"
+        body = f"<body xmlns='{NAMESPACE}' rid='{self.rid}' {sid}{rest}"
         response = await self.http.post(self.entrance.bosh, data=body.encode())
         self.assertEqual(response.headers.getRawHeaders("Content-Type"), [expected])
         self.assertFalse(response.headers.hasHeader("X-Own"))

@@ -48,7 +48,7 @@ class TooLongTests(LinkTestCase):
     async def answer(
         self, send: Callable[[bytes], bytes], client: BoshClient, friend: BoshClient
     ) -> tuple[str | None, str | None]:
-        body = client.next_body(message(friend.jid, "x" * LENGTH)).encode()
+        body = client.next_body(message(friend.jid, "x" * LENGTH))
         endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", self.port)
         raw: RawClient = await connectProtocol(endpoint, RawClient(send(body)))
         head, _, said = (await raw.closed).partition(b"\r\n\r\n")

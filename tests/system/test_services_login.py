@@ -1,7 +1,8 @@
 """Who somebody is: the ways to log in, accounts, and what ends a login."""
 
+from ecm.tools.bosh.stanzas import SASL
 from ecm.tools.demo.plan import DOMAIN
-from testkit.bosh_client import CLIENT, REGISTER, SASL, Refused
+from testkit.bosh_client import CLIENT, REGISTER, Refused
 from testkit.link_case import PASSWORD, ServiceTestCase, bare, is_presence, name
 from testkit.listeners import ANONYMOUS_DOMAIN
 from testkit.stanzas import message

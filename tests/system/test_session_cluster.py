@@ -83,13 +83,13 @@ class SessionClusterTests(TestCase):
     async def it_learns_that_its_client_has_gone(self) -> None:
         """What comes then is not sent to where nobody waits, but to where it comes back."""
         self.romeo.ask()
-        self.romeo.vanish(self.romeo.rid)
+        self.romeo.vanish(self.romeo.session.rid)
         await self.juliet.ask(_SYNC)  # on the same link, so that it has passed on what came before
         await self.arrive()
         await self.juliet.ask(message(self.romeo.jid, "still there?") + _SYNC)
         await self.arrive()
         self.romeo.speaker = self.near
-        back = await self.romeo.ask_as(self.romeo.rid)
+        back = await self.romeo.ask_as(self.romeo.session.rid)
         self.assertIn(b"<body>still there?</body>", back.body)
         self.romeo.speaker = self.far
         await self.romeo.ask(_SYNC)
@@ -100,7 +100,7 @@ class SessionClusterTests(TestCase):
         await mercutio.log_in()
         mercutio.speaker = self.far
         self.assertIn(b"terminate", (await mercutio.ask(type="terminate")).body)
-        await self.shell.evaluate(until_ended(mercutio.sid))
+        await self.shell.evaluate(until_ended(mercutio.session.sid.decode()))
         refused = await mercutio.ask()
         self.assertEqual(attribute(refused.body, "condition"), "item-not-found")
 

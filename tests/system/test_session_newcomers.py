@@ -42,6 +42,6 @@ class NewcomersTests(LinkTestCase):
         strangers = await self.strangers(front, "127.0.0.45")
         await strangers[0].terminate()
         friend = self.client(front, "127.0.0.45")
-        while not friend.sid:  # the process ends a moment after its last answer
+        while not friend.session.sid:  # the process ends a moment after its last answer
             with contextlib.suppress(Refused):
                 await friend.create()

@@ -1,76 +1,108 @@
-"""The requests of a BOSH user (XEP-0124, XEP-0206), as bytes of HTTP. Pure."""
+"""The <body/> of requests and answers (XEP-0124, XEP-0206), as bytes. Pure.
 
-from base64 import b64encode
+Of an answer's body only the start tag is looked into; there is no tree.
+"""
 
-RESOURCE = "swarm"
+import re
+from xml.sax.saxutils import quoteattr
 
-_BOSH = b"xmlns='http://jabber.org/protocol/httpbind'"
-_XBOSH = "xmlns:xmpp='urn:xmpp:xbosh'"
-_SASL = "urn:ietf:params:xml:ns:xmpp-sasl"
+from ecm.tools.bosh.http import BadAnswer
 
-BIND = (
-    "<iq type='set' id='bind' xmlns='jabber:client'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>"
-    f"<resource>{RESOURCE}</resource></bind></iq>"
-).encode()
-SESSION = (
-    b"<iq type='set' id='session' xmlns='jabber:client'>"
-    b"<session xmlns='urn:ietf:params:xml:ns:xmpp-session'/></iq>"
-)
-PRESENCE = b"<presence xmlns='jabber:client'/>"
-ABSENCE = b"<presence type='unavailable' xmlns='jabber:client'/>"
-ANONYMOUS = f"<auth xmlns='{_SASL}' mechanism='ANONYMOUS'/>".encode()
+NAMESPACE = "http://jabber.org/protocol/httpbind"
+_XBOSH = " xmlns:xmpp='urn:xmpp:xbosh'"
 
+TERMINATE = b" type='terminate'"
 
-def plain(name: str, password: str) -> bytes:
-    """The one step of SASL PLAIN (RFC 4616)."""
-    response = b64encode(f"\0{name}\0{password}".encode())
-    return b"<auth xmlns='%b' mechanism='PLAIN'>%b</auth>" % (_SASL.encode(), response)
+# The values of a start tag may contain ">" (XML 1.0, section 3.1).
+_START = re.compile(rb"\s*(?:<\?xml[^>]*>\s*)?<body((?:[^>\"']|\"[^\"]*\"|'[^']*')*)>")
+_SID = re.compile(rb"\ssid\s*=\s*[\"']([^\"']+)")
+_HOLD = re.compile(rb"\shold\s*=\s*[\"']([0-9]{1,9})[\"']")
+_TERMINATE = re.compile(rb"\stype\s*=\s*[\"']terminate[\"']")
+_CONDITION = re.compile(rb"\scondition\s*=\s*[\"']([^\"']+)")
 
 
-def message(jid: bytes, text: bytes) -> bytes:
-    """``jid`` as it stands in XML."""
-    return b"<message type='chat' to='%b' xmlns='jabber:client'><body>%b</body></message>" % (
-        jid,
-        text,
+def body(rid: int, sid: bytes, stanzas: bytes = b"", attributes: bytes = b"") -> bytes:
+    """Return the body of a request in a session. ``sid`` and ``attributes`` are as they stand in
+    XML, each of the attributes with a space before it."""
+    if stanzas:
+        return (
+            b"<body rid='%d' sid='%b'%b xmlns='http://jabber.org/protocol/httpbind'>%b</body>"
+            % (rid, sid, attributes, stanzas)
+        )
+    return b"<body rid='%d' sid='%b'%b xmlns='http://jabber.org/protocol/httpbind'/>" % (
+        rid,
+        sid,
+        attributes,
     )
 
 
-class Requests:
-    """Makes them, for one server. ``sid`` is as it stands in XML."""
+def creation_body(rid: int, stanzas: bytes, attributes: bytes) -> bytes:
+    """Return the body of the request that creates a session."""
+    return b"<body rid='%d'%b xmlns='http://jabber.org/protocol/httpbind'>%b</body>" % (
+        rid,
+        attributes,
+        stanzas,
+    )
 
-    __slots__ = ("_head", "_creation", "_restart")
 
-    def __init__(self, host: str, path: str, domain: str, wait: int, hold: int) -> None:
-        self._head = (
-            f"POST {path} HTTP/1.1\r\nHost: {host}\r\n"
-            "Content-Type: text/xml; charset=utf-8\r\nContent-Length: "
-        ).encode()
-        self._creation = (
-            (
-                f"to='{domain}' wait='{wait}' hold='{hold}' ver='1.11' xml:lang='en'"
-                f" xmpp:version='1.0' {_XBOSH} "
-            ).encode()
-            + _BOSH
-            + b"/>"
-        )
-        self._restart = f"to='{domain}' xmpp:restart='true' {_XBOSH} ".encode() + _BOSH + b"/>"
+def creation(domain: str, wait: int, hold: int, **more: str) -> bytes:
+    """Return the attributes that create a session (XEP-0124, section 7.1)."""
+    return named(
+        to=domain,
+        wait=str(wait),
+        hold=str(hold),
+        ver="1.11",
+        **{"xml:lang": "en", "xmpp:version": "1.0"},
+        **more,
+    )
 
-    def creation(self, rid: int) -> bytes:
-        return self._post(b"<body rid='%d' %b" % (rid, self._creation))
 
-    def restart(self, rid: int, sid: bytes) -> bytes:
-        return self._post(b"<body rid='%d' sid='%b' %b" % (rid, sid, self._restart))
+def restart(domain: str) -> bytes:
+    """Return the attributes that restart the stream (XEP-0206, section 5)."""
+    return named(to=domain, **{"xmpp:restart": "true"})
 
-    def empty(self, rid: int, sid: bytes) -> bytes:
-        return self._post(b"<body rid='%d' sid='%b' %b/>" % (rid, sid, _BOSH))
 
-    def carrying(self, rid: int, sid: bytes, stanzas: bytes) -> bytes:
-        return self._post(b"<body rid='%d' sid='%b' %b>%b</body>" % (rid, sid, _BOSH, stanzas))
+def named(**attributes: str) -> bytes:
+    """Return attributes as ``body`` takes them, without empty ones.
 
-    def end(self, rid: int, sid: bytes) -> bytes:
-        return self._post(
-            b"<body rid='%d' sid='%b' type='terminate' %b>%b</body>" % (rid, sid, _BOSH, ABSENCE)
-        )
+    The prefix ``xmpp`` is declared if one has it.
+    """
+    text = "".join(f" {name}={quoteattr(value)}" for name, value in attributes.items() if value)
+    return (text + (_XBOSH if " xmpp:" in text else "")).encode()
 
-    def _post(self, body: bytes) -> bytes:
-        return b"%b%d\r\n\r\n%b" % (self._head, len(body), body)
+
+def attributes(body: bytes) -> bytes:
+    """Return the attributes of the body's start tag. Raises BadAnswer."""
+    start = _START.match(body)
+    if start is None:
+        raise BadAnswer("not a body of BOSH")
+    return start[1]
+
+
+def sid(body: bytes) -> bytes | None:
+    """Return the ID of the session that this creates, as it stands in XML. Raises BadAnswer."""
+    found = _SID.search(attributes(body))
+    return found[1] if found else None
+
+
+def hold(body: bytes) -> int:
+    """Return how many requests the session that this creates holds (XEP-0124, section 7.2).
+
+    Raises BadAnswer.
+    """
+    found = _HOLD.search(attributes(body))
+    return int(found[1]) if found else 1
+
+
+def termination(body: bytes) -> str | None:
+    """Return the condition with which the session ended (XEP-0124, section 17), None if it goes on.
+
+    Raises BadAnswer.
+    """
+    if b"terminate" not in body:  # nearly always; spares the regular expression
+        return None
+    tag = attributes(body)
+    if _TERMINATE.search(tag) is None:
+        return None
+    condition = _CONDITION.search(tag)
+    return condition[1].decode(errors="replace") if condition else "without a condition"

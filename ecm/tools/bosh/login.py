@@ -1,13 +1,16 @@
-"""The steps of a login, in as few requests as the protocols have: a session, SASL with its first
-response, restart, a resource, presence (XEP-0206, RFC 6120, RFC 6121). Pure."""
+"""The steps of a login, in as few requests as the protocols have. Sans-IO.
+
+A session is created, SASL has its first response with it, the stream is restarted, a resource bound
+and presence sent (XEP-0206, RFC 6120, RFC 6121).
+"""
 
 import re
+from collections.abc import Callable
+from typing import Generic, TypeVar
 
-from ecm.tools.bosh import body as requests
-from ecm.tools.bosh import http as answer
-from ecm.tools.bosh.body import Requests
-from ecm.tools.swarm.accounts import Accounts
-from ecm.tools.swarm.user import Phase, User
+from ecm.tools.bosh import stanzas
+from ecm.tools.bosh.body import restart, sid
+from ecm.tools.bosh.session import Phase, Session
 
 _FEATURES = re.compile(rb"</(?:stream:)?features>|<stream:features[^>]*/>")
 _FAILURE = re.compile(rb"<failure[^>]*>\s*<([a-z-]+)")
@@ -15,99 +18,93 @@ _JID = re.compile(rb"<jid>([^<]+)</jid>")
 # RFC 6121 has dropped this step; a server that has it for older clients says that it is optional.
 _SESSION_REQUIRED = re.compile(rb"<session [^>]*>(?!\s*<optional)")
 
+S = TypeVar("S", bound=Session)
+
+Content = tuple[bytes, bytes]  # the stanzas and the attributes of a body
+_NOTHING: Content = (b"", b"")
+
 
 class LoginError(Exception):
-    """The server lets this user not in; the text says how."""
+    """The server does not let this user in; the text says why."""
 
 
-class Login:
-    """Makes the next request from the answer to the one before."""
+class Login(Generic[S]):
+    """Makes the content of the next request from the answer to the one before.
 
-    __slots__ = ("_requests", "_accounts", "_domain")
+    ``authenticate`` returns the one step of SASL for the user of a session.
+    """
 
-    def __init__(self, made: Requests, accounts: Accounts | None, domain: str) -> None:
-        """``accounts`` is None for SASL ANONYMOUS."""
-        self._requests = made
-        self._accounts = accounts
-        self._domain = domain
+    __slots__ = ("creation", "_restart", "_bind", "_mechanism", "_authenticate")
 
-    def begin(self, user: User) -> bytes:
-        """Return the first request."""
-        return self._requests.creation(user.rid)
+    def __init__(
+        self,
+        domain: str,
+        creation: bytes,
+        resource: str,
+        authenticate: Callable[[S], bytes],
+        mechanism: str = "PLAIN",
+    ) -> None:
+        """``creation`` has the attributes of the first request."""
+        self.creation = creation
+        self._restart = restart(domain)
+        self._bind = stanzas.bind(resource)
+        self._mechanism = mechanism
+        self._authenticate = authenticate
 
-    def go_on(self, user: User, body: bytes) -> bytes:
-        """Return the request after this answer. Raises LoginError."""
-        user.rid += 1
-        return _STEPS[user.phase](self, user, body)
+    def begin(self, session: S) -> bytes:
+        """Return the body of the first request."""
+        return session.body(session.rid, b"", self.creation)
 
-    def jid(self, user: User) -> bytes:
-        """Return who a user is who is online."""
-        return user.jid or self._expected_jid(user.number)
+    def go_on(self, session: S, body: bytes) -> Content:
+        """Return the content of the request after this answer. Raises LoginError, BadAnswer."""
+        return _STEPS[session.phase](self, session, body)
 
-    def _created(self, user: User, body: bytes) -> bytes:
-        if user.sid is None:
-            user.sid = answer.sid(body)
-            if user.sid is None:
-                raise LoginError("no session")
-            if answer.hold(body) > 1:  # what a user says would be held, too, and answer nothing
-                raise LoginError("a hold above 1 is granted: use --hold 1")
+    def _created(self, session: S, body: bytes) -> Content:
+        session.sid = session.sid or sid(body) or b""
+        if not session.sid:
+            raise LoginError("no session")
         if not _FEATURES.search(body):
-            return self._wait(user)
-        mechanism = b"ANONYMOUS" if self._accounts is None else b"PLAIN"
-        if b">%b<" % mechanism not in body:
-            raise LoginError(f"SASL {mechanism.decode()} is not offered")
-        user.phase = Phase.AUTHENTICATING
-        return self._requests.carrying(user.rid, user.sid, self._auth(user.number))
+            return _NOTHING
+        if f">{self._mechanism}<".encode() not in body:
+            raise LoginError(f"SASL {self._mechanism} is not offered")
+        session.phase = Phase.AUTHENTICATING
+        return self._authenticate(session), b""
 
-    def _auth(self, number: int) -> bytes:
-        if self._accounts is None:
-            return requests.ANONYMOUS
-        return requests.plain(self._accounts.name(number), self._accounts.password(number))
-
-    def _authenticated(self, user: User, body: bytes) -> bytes:
+    def _authenticated(self, session: S, body: bytes) -> Content:
         if b"<success" in body:
-            user.phase = Phase.RESTARTING
-            return self._requests.restart(user.rid, user.sid or b"")
+            session.phase = Phase.RESTARTING
+            return b"", self._restart
         if failure := _FAILURE.search(body):
             raise LoginError(f"SASL {failure[1].decode()}")
-        return self._wait(user)
+        return _NOTHING
 
-    def _restarted(self, user: User, body: bytes) -> bytes:
+    def _restarted(self, session: S, body: bytes) -> Content:
         if not _FEATURES.search(body):
-            return self._wait(user)
-        user.phase = Phase.BINDING
+            return _NOTHING
+        session.phase = Phase.BINDING
         needs_session = _SESSION_REQUIRED.search(body) is not None
-        user.said = requests.SESSION + requests.PRESENCE if needs_session else requests.PRESENCE
-        return self._requests.carrying(user.rid, user.sid or b"", requests.BIND)
+        session.stanzas = stanzas.SESSION * needs_session + stanzas.PRESENCE
+        return self._bind, b""
 
-    def _bound(self, user: User, body: bytes) -> bytes:
+    def _bound(self, session: S, body: bytes) -> Content:
         if jid := _JID.search(body):
-            if jid[1] != self._expected_jid(user.number):
-                user.jid = jid[1]
-            user.phase = Phase.APPEARING
-            return self._requests.carrying(user.rid, user.sid or b"", user.said or b"")
+            session.jid = jid[1]
+            session.phase = Phase.APPEARING
+            return session.stanzas, b""
         if b"<error" in body:
             raise LoginError("no resource")
-        return self._wait(user)
+        return _NOTHING
 
-    def _appeared(self, user: User, body: bytes) -> bytes:
-        """A user is told of its own presence (RFC 6121, section 4.2.2), and only by then has a
-        server done all that a login takes."""
+    def _appeared(self, session: S, body: bytes) -> Content:
+        """The server sends a user its own presence (RFC 6121, section 4.2.2), and only by then has
+        it done all that a login takes."""
         if b"<presence" in body:
-            user.phase = Phase.ONLINE
-        return self._wait(user)
-
-    def _wait(self, user: User) -> bytes:
-        """What is waited for comes with the next answer."""
-        return self._requests.empty(user.rid, user.sid or b"")
-
-    def _expected_jid(self, number: int) -> bytes:
-        if self._accounts is None:
-            return b""
-        return f"{self._accounts.name(number)}@{self._domain}/{requests.RESOURCE}".encode()
+            session.phase = Phase.ONLINE
+            session.stanzas = b""
+        return _NOTHING
 
 
-_STEPS = {
+_STEPS: dict[Phase, Callable[..., Content]] = {
     Phase.CREATING: Login._created,
     Phase.AUTHENTICATING: Login._authenticated,
     Phase.RESTARTING: Login._restarted,

@@ -1,39 +1,42 @@
-"""Whether a session can be had: the whole way from HTTP to ejabberd and back."""
+"""Probes the whole way from HTTP to ejabberd and back, with a session."""
 
-import http.client
-import secrets
-from xml.etree import ElementTree
+import socket
 
+from ecm.tools.bosh.body import TERMINATE, creation, sid
+from ecm.tools.bosh.http import Answer, BadAnswer, Endpoint, cut
+from ecm.tools.bosh.session import Session
 from ecm.tools.demo.plan import BOSH_PATH, DOMAIN
 from ecm.tools.ports import HOST
 
-_NAMESPACE = "http://jabber.org/protocol/httpbind"
-_VERSION = "xmpp:version='1.0' xmlns:xmpp='urn:xmpp:xbosh'"
-_PATIENCE = 5  # seconds for one answer
-_MAX_FIRST_RID = 2**31  # well below 2^53, which no RID may reach (XEP-0124, section 14.1)
+_TIMEOUT = 5  # seconds for one answer
 
 
 def serves(port: int) -> bool:
-    """Open a BOSH session and end it (XEP-0124, sections 7 and 13).
+    """Create a BOSH session and end it (XEP-0124, sections 7 and 13).
 
-    The version (XEP-0206, section 2) lets ejabberd answer at once, with the stream features.
+    ejabberd answers at once, with the stream features, as the version is given (XEP-0206, section
+    2).
     """
-    rid = secrets.randbelow(_MAX_FIRST_RID) + 1
-    creation = f"rid='{rid}' to='{DOMAIN}' ver='1.6' wait='1' hold='0' {_VERSION}"
+    session = Session()
     try:
-        sid = _ask(port, creation).get("sid")
-        if sid is None:
+        created = _ask(port, session.body(session.rid, b"", creation(DOMAIN, wait=1, hold=0)))
+        session.sid = sid(created.body) or b""
+        if not session.sid:
             return False
-        _ask(port, f"rid='{rid + 1}' sid='{sid}' type='terminate'")
-    except (OSError, http.client.HTTPException, ElementTree.ParseError):
+        _ask(port, session.next_body(b"", TERMINATE))
+    except (OSError, BadAnswer):
         return False
     return True
 
 
-def _ask(port: int, attributes: str) -> ElementTree.Element:
-    connection = http.client.HTTPConnection(HOST, port, timeout=_PATIENCE)
-    try:
-        connection.request("POST", BOSH_PATH, f"<body {attributes} xmlns='{_NAMESPACE}'/>")
-        return ElementTree.fromstring(connection.getresponse().read())
-    finally:
-        connection.close()
+def _ask(port: int, body: bytes) -> Answer:
+    """Raises OSError, BadAnswer."""
+    with socket.create_connection((HOST, port), _TIMEOUT) as connection:
+        connection.sendall(Endpoint(f"{HOST}:{port}", BOSH_PATH).post(body))
+        data = b""
+        while (answer := cut(data)) is None:
+            received = connection.recv(65536)
+            if not received:
+                raise BadAnswer("the connection was closed")
+            data += received
+        return answer

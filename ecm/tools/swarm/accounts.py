@@ -1,6 +1,14 @@
-"""Names and passwords, from a pattern and a number. Pure."""
+"""The users of a swarm: names and passwords, from a pattern and a number. Pure."""
 
 import re
+
+from ecm.tools.bosh import stanzas
+from ecm.tools.bosh.body import creation
+from ecm.tools.bosh.login import Login
+from ecm.tools.swarm.messages import Task
+from ecm.tools.swarm.user import User
+
+RESOURCE = "swarm"
 
 _PLACE = re.compile(r"\{(0?)([0-9]?)\}")
 # What needs no escape in XML, in a JID (RFC 7622) or in PLAIN (RFC 4616).
@@ -37,3 +45,40 @@ def _template(text: str) -> str:
 
 def _filled(template: str, number: int) -> str:
     return template % {"n": number}
+
+
+class Identities:
+    """Who the users of a task are, and how they log in."""
+
+    __slots__ = ("_accounts", "_domain", "login")
+
+    def __init__(self, task: Task) -> None:
+        self._accounts = None if task.accounts is None else Accounts(task.accounts)
+        self._domain = task.domain
+        self.login = Login(
+            task.domain,
+            creation(task.domain, task.wait, task.hold),
+            RESOURCE,
+            self._authenticate,
+            "ANONYMOUS" if self._accounts is None else "PLAIN",
+        )
+
+    def _authenticate(self, user: User) -> bytes:
+        if self._accounts is None:
+            return stanzas.ANONYMOUS
+        number = user.number
+        return stanzas.plain(self._accounts.name(number), self._accounts.password(number))
+
+    def jid(self, user: User) -> bytes:
+        """Return the full JID of a user who is online."""
+        return user.jid or self._expected_jid(user.number)
+
+    def remember(self, user: User) -> None:
+        """Keep the JID of a user who has come online only if it cannot be made again."""
+        if user.jid == self._expected_jid(user.number):
+            user.jid = None
+
+    def _expected_jid(self, number: int) -> bytes:
+        if self._accounts is None:
+            return b""
+        return f"{self._accounts.name(number)}@{self._domain}/{RESOURCE}".encode()

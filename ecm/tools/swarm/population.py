@@ -3,11 +3,12 @@
 import random
 from collections.abc import Callable
 
+from ecm.tools.bosh.session import Phase
 from ecm.tools.swarm.delivery import Mail
 from ecm.tools.swarm.messages import Talk, Task
 from ecm.tools.swarm.rate import Pacer
 from ecm.tools.swarm.sessions import Sessions
-from ecm.tools.swarm.user import Phase, User
+from ecm.tools.swarm.user import User
 
 # Users of a process who are given up, with none who has come in, until no more begin: the
 # server is not there, or does not know them.

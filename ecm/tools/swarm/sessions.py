@@ -1,24 +1,24 @@
 """The BOSH sessions of a process: what each sends next, and what is done where something fails."""
 
-import random
 from collections import deque
 from collections.abc import Callable
 
-from ecm.tools.bosh import http as answer
-from ecm.tools.bosh.body import Requests, message
-from ecm.tools.bosh.login import Login, LoginError
+from ecm.tools.bosh.body import TERMINATE, body, hold, termination
+from ecm.tools.bosh.http import Answer, BadAnswer, Endpoint, cut
+from ecm.tools.bosh.login import LoginError
+from ecm.tools.bosh.session import Phase
+from ecm.tools.bosh.stanzas import ABSENCE, message
+from ecm.tools.swarm.accounts import Identities
 from ecm.tools.swarm.counters import Tally
 from ecm.tools.swarm.delivery import Mail
 from ecm.tools.swarm.messages import Task
 from ecm.tools.swarm.sockets import Lines, kind
-from ecm.tools.swarm.user import NONE, Phase, User
+from ecm.tools.swarm.user import NONE, User
 
 # Times that a user logs in, or sends a request, until it is given up: a server that is
 # restarted is back by then, and one that is gone does not keep the swarm for long.
 ATTEMPTS = 3
 PAUSE = 1.0  # seconds between two of them
-
-_MAX_RID = 2**31  # of the first; far enough from 2^53, where XEP-0124 has the end
 
 
 class Sessions:
@@ -32,7 +32,7 @@ class Sessions:
         self,
         task: Task,
         lines: Lines,
-        login: Login,
+        identities: Identities,
         mail: Mail,
         tally: Tally,
         clock: Callable[[], float],
@@ -42,11 +42,11 @@ class Sessions:
         self.failed: deque[tuple[float, int]] = deque()  # when to try again, and who
         self._task = task
         self._lines = lines
-        self._login = login
+        self._identities = identities
         self._mail = mail
         self._tally = tally
         self._clock = clock
-        self._requests = Requests(task.host, task.path, task.domain, task.wait, task.hold)
+        self._endpoint = Endpoint(task.host, task.path)
         self._partial: dict[int, bytes] = {}
         self._attempts: dict[int, int] = {}
         self._broken: deque[tuple[float, User]] = deque()
@@ -55,11 +55,11 @@ class Sessions:
 
     def log_in(self, place: int) -> None:
         """Let the user of this place begin."""
-        user = User(self._task.first + place, random.randrange(1, _MAX_RID), self._clock())
+        user = User(self._task.first + place, None, self._clock())
         self.users[place] = user
         self.logging_in += 1
         user.line_due = True
-        self._send(user, self._login.begin(user))
+        self._send(user, self._endpoint.post(self._identities.login.begin(user)))
 
     def is_free(self, user: User) -> bool:
         """Return whether a user has one request that is held, and may send another."""
@@ -68,22 +68,22 @@ class Sessions:
     def poll(self, user: User) -> None:
         """Send an empty request, which lets the server answer the one that is held."""
         self._tally.counts["polls"] += 1
-        self._speak(user, None)
+        self._speak(user, b"")
 
     def write(self, user: User, receiver: User) -> None:
         """Send a message."""
         text = self._mail.text(receiver.number, self._clock())
-        self._speak(user, message(self._login.jid(receiver), text))
+        self._speak(user, message(self._identities.jid(receiver), text))
 
-    def _speak(self, user: User, stanzas: bytes | None) -> None:
-        user.said = stanzas
+    def _speak(self, user: User, stanzas: bytes) -> None:
+        user.stanzas = stanzas
         self._next(user)
 
     def leave(self, user: User) -> None:
         """End the session (XEP-0124, section 13)."""
         user.phase = Phase.LEAVING
         self.leaving += 1
-        user.said = None
+        user.stanzas = ABSENCE
         self._next(user)
 
     # Requests.
@@ -108,12 +108,8 @@ class Sessions:
         user.other_due = True
 
     def _newest(self, user: User) -> bytes:
-        sid = user.sid or b""
-        if user.phase is Phase.LEAVING:
-            return self._requests.end(user.rid, sid)
-        if user.said is not None:
-            return self._requests.carrying(user.rid, sid, user.said)
-        return self._requests.empty(user.rid, sid)
+        attributes = TERMINATE if user.phase is Phase.LEAVING else b""
+        return self._endpoint.post(body(user.rid, user.sid, user.stanzas, attributes))
 
     def _send(self, user: User, request: bytes) -> None:
         """Send the newest request on its connection, which is opened if it is not there."""
@@ -134,21 +130,21 @@ class Sessions:
         if self._partial:
             data = self._partial.pop(line, b"") + data
         try:
-            found = answer.cut(data)
+            found = cut(data)
             if found is None:
                 self._partial[line] = data
             else:
                 self._take(user, line, found)
-        except answer.BadAnswer as bad:
+        except BadAnswer as bad:
             self._end(user, f"answer: {bad}")
 
-    def _take(self, user: User, line: int, found: answer.Answer) -> None:
+    def _take(self, user: User, line: int, found: Answer) -> None:
         """Raises BadAnswer."""
         newest = line == user.line
         if found.rest or not (user.line_due if newest else user.other_due):
-            raise answer.BadAnswer("nobody has asked for it")
+            raise BadAnswer("nobody has asked for it")
         if found.status == 200:
-            condition = answer.termination(found.body)
+            condition = termination(found.body)
         if newest:
             user.line_due = False
         else:
@@ -177,7 +173,7 @@ class Sessions:
     def _heard(self, user: User, newest: bool, body: bytes) -> None:
         now = self._clock()
         if newest:
-            user.said = None
+            user.stanzas = b""
         else:
             self._tally.took("poll", now - user.asked)
         if b"<message" in body:
@@ -191,20 +187,27 @@ class Sessions:
     def _go_on(self, user: User, body: bytes) -> None:
         """The next step of a login."""
         try:
-            request = self._login.go_on(user, body)
+            self._check_hold(user, body)
+            request = user.next_body(*self._identities.login.go_on(user, body))
         except LoginError as error:
             self._end(user, str(error))
             return
         user.line_due = True
         if user.phase is Phase.ONLINE:
             self._logged_in(user)
-        self._send(user, request)
+        self._send(user, self._endpoint.post(request))
+
+    def _check_hold(self, user: User, body: bytes) -> None:
+        """Raises LoginError where what a user says would be held, too, and answer nothing."""
+        if user.phase is Phase.CREATING and hold(body) > 1:
+            raise LoginError("a hold above 1 is granted: use --hold 1")
 
     def _logged_in(self, user: User) -> None:
         now = self._clock()
         self._tally.counts["logins"] += 1
         self._tally.took("login", now - user.asked)
         user.asked = now
+        self._identities.remember(user)
         self.logging_in -= 1
         self.online += 1
         self._attempts.pop(user.number, None)
@@ -309,7 +312,7 @@ class Sessions:
         server knows it by its RID."""
         self._tally.counts["requests"] += 1
         try:
-            request = self._requests.empty(user.rid - 1, user.sid or b"")
+            request = self._endpoint.post(body(user.rid - 1, user.sid))
             user.other = self._lines.open(user, request)
         except OSError as error:
             self._fail(user, kind(error))

@@ -13,9 +13,7 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from ecm.tools.bosh.body import Requests
-from ecm.tools.bosh.login import Login
-from ecm.tools.swarm.accounts import Accounts
+from ecm.tools.swarm.accounts import Identities
 from ecm.tools.swarm.counters import Tally
 from ecm.tools.swarm.delivery import Mail
 from ecm.tools.swarm.messages import Talk, Task
@@ -34,11 +32,8 @@ class Worker:
         self._lines = Lines(task.address, task.sources)
         self._tally = Tally()
         self._mail = Mail(os.urandom(_RUN_BYTES).hex())
-        accounts = None if task.accounts is None else Accounts(task.accounts)
-        requests = Requests(task.host, task.path, task.domain, task.wait, task.hold)
-        login = Login(requests, accounts, task.domain)
-        clock = time.monotonic
-        self._sessions = Sessions(task, self._lines, login, self._mail, self._tally, clock)
+        clock, identities = time.monotonic, Identities(task)
+        self._sessions = Sessions(task, self._lines, identities, self._mail, self._tally, clock)
         self._crowd = Crowd(task, self._sessions, self._mail, clock)
         self._lines.watch(sys.stdin.fileno(), self._read)
         self._commands = b""

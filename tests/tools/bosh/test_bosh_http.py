@@ -1,8 +1,8 @@
-"""Answers to the swarm's requests."""
+"""Requests and answers as HTTP."""
 
 from twisted.trial.unittest import TestCase
 
-from ecm.tools.bosh.http import BadAnswer, cut, hold, sid, termination
+from ecm.tools.bosh.http import BadAnswer, Endpoint, cut
 from testkit.samples.http_answers import ANSWERS, BODY, PLAIN
 
 
@@ -33,25 +33,11 @@ class CutTests(TestCase):
             self.assertRaises(BadAnswer, cut, data)
 
 
-class BodyTests(TestCase):
-    def test_the_sid(self) -> None:
+class EndpointTests(TestCase):
+    def test_a_request(self) -> None:
         self.assertEqual(
-            sid(b"<?xml version='1.0'?>\n<body wait='60' sid=\"a&amp;b\"/>"), b"a&amp;b"
+            Endpoint("chat.example:5280", "/bosh?a=b").post(BODY),
+            b"POST /bosh?a=b HTTP/1.1\r\nHost: chat.example:5280\r\n"
+            b"Content-Type: text/xml; charset=utf-8\r\n"
+            b"Content-Length: %d\r\n\r\n%b" % (len(BODY), BODY),
         )
-        self.assertEqual(sid(b"<body a='>' sid='1'><x sid='2'/></body>"), b"1")
-        self.assertIsNone(sid(b"<body other-sid='1'><x sid='2'/></body>"))
-        self.assertRaises(BadAnswer, sid, b"<html/>")
-
-    def test_the_requests_that_are_held(self) -> None:
-        self.assertEqual(hold(b"<body hold=\"2\"><x hold='3'/></body>"), 2)
-        self.assertEqual(hold(b"<body on-hold='2'/>"), 1)
-        self.assertRaises(BadAnswer, hold, b"<html/>")
-
-    def test_the_end_of_a_session(self) -> None:
-        ended = b"<body type=\"terminate\" condition='item-not-found'/>"
-        self.assertEqual(termination(ended), "item-not-found")
-        self.assertEqual(termination(b"<body type='terminate'/>"), "without a condition")
-
-    def test_a_session_that_goes_on(self) -> None:
-        self.assertIsNone(termination(BODY))
-        self.assertIsNone(termination(b"<body><message>type='terminate'</message></body>"))

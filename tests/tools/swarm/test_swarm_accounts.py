@@ -2,7 +2,9 @@
 
 from twisted.trial.unittest import TestCase
 
-from ecm.tools.swarm.accounts import Accounts
+from ecm.tools.swarm.accounts import Accounts, Identities
+from ecm.tools.swarm.user import User
+from testkit.samples.swarm_task import TASK
 
 
 class AccountTests(TestCase):
@@ -30,3 +32,29 @@ class AccountTests(TestCase):
             "u{}é:x",
         ):
             self.assertRaises(ValueError, Accounts, pattern)
+
+
+class IdentityTests(TestCase):
+    def setUp(self) -> None:
+        self.user = User(5, 1000, 0.0)
+
+    def test_the_jid_that_is_expected_is_not_kept(self) -> None:
+        identities = Identities(TASK)
+        self.user.jid = b"user5@localhost/swarm"
+        identities.remember(self.user)
+        self.assertIsNone(self.user.jid)
+        self.assertEqual(identities.jid(self.user), b"user5@localhost/swarm")
+
+    def test_another_jid_is_kept(self) -> None:
+        for task in (TASK, TASK._replace(accounts=None)):
+            identities = Identities(task)
+            self.user.jid = b"user5@localhost/other"
+            identities.remember(self.user)
+            self.assertEqual(identities.jid(self.user), b"user5@localhost/other")
+
+    def test_the_mechanism(self) -> None:
+        offered = b"<body sid='s'><features><mechanism>%b</mechanism></features></body>"
+        for accounts, mechanism in (("user{}:secret", b"PLAIN"), (None, b"ANONYMOUS")):
+            login = Identities(TASK._replace(accounts=accounts)).login
+            stanzas, _ = login.go_on(User(5, 1000, 0.0), offered % mechanism)
+            self.assertIn(b"mechanism='%b'" % mechanism, stanzas)

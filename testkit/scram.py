@@ -1,14 +1,9 @@
-"""SASL as a client does it: PLAIN (RFC 4616) and SCRAM-SHA-1 (RFC 5802)."""
+"""SASL SCRAM-SHA-1 (RFC 5802), the client's side."""
 
 import hashlib
 import hmac
 import secrets
 from base64 import b64decode, b64encode
-
-
-def plain(name: str, password: str) -> str:
-    """The initial response of PLAIN, in base64."""
-    return b64encode(f"\0{name}\0{password}".encode()).decode()
 
 
 class Scram:

@@ -1,0 +1,20 @@
+"""The task of a process of the swarm."""
+
+from ecm.tools.swarm.messages import Task
+
+TASK = Task(
+    address=("127.0.0.1", 5280),
+    host="127.0.0.1:5280",
+    path="/http-bind",
+    domain="localhost",
+    accounts="user{}:secret",
+    first=0,
+    users=10,
+    sources=[],
+    rate=None,
+    at_once=1,
+    wait=60,
+    hold=1,
+    connections=1,
+    patience=60,
+)
