@@ -4,7 +4,7 @@ from typing import Final
 
 from ecm.limits import MAX_CONTENT, MAX_GATHERED
 from ecm.metrics import Counters
-from ecm.upstream.waiting import NOT_UNDERSTOOD, Waiting
+from ecm.upstream.pending import NOT_UNDERSTOOD, Waiting
 
 TOO_MANY: Final = f"more than {MAX_GATHERED} answers in parts at a time"
 

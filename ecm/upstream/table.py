@@ -11,7 +11,7 @@ from ecm.limits import MAX_PARKED, PARKED_SIZE
 from ecm.link.message import beginning
 from ecm.metrics import Counters
 from ecm.upstream.parts import Gathered
-from ecm.upstream.waiting import NOT_UNDERSTOOD, Waiting
+from ecm.upstream.pending import NOT_UNDERSTOOD, Waiting
 
 
 class Link(Protocol):

@@ -15,9 +15,9 @@ from ecm.limits import MAX_GATHERED, TRUNCATED_BODY
 from ecm.link.packet import encode
 from ecm.link.settings import LinkSettings
 from ecm.upstream import table
+from ecm.upstream.pending import NOT_UNDERSTOOD
 from ecm.upstream.protocol import LinkRefused
 from ecm.upstream.table import STOPS
-from ecm.upstream.waiting import NOT_UNDERSTOOD
 from testkit.in_memory import FIRST_ID, MAX_BODY, PATHS, QUEUE_TIMEOUT, Joined, Transport
 from testkit.logs import lines
 from testkit.typed_vectors import HELLO_PACKET, VECTORS, named, packet

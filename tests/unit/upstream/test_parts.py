@@ -9,7 +9,7 @@ from twisted.trial.unittest import TestCase
 from ecm.limits import MAX_GATHERED
 from ecm.metrics import Counters
 from ecm.upstream.parts import TOO_MANY, Gathered
-from ecm.upstream.waiting import NOT_UNDERSTOOD, Waiting
+from ecm.upstream.pending import NOT_UNDERSTOOD, Waiting
 
 
 class Asker:
