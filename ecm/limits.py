@@ -15,7 +15,7 @@ MAX_CONTENT: Final = 16 * 1024 * 1024
 
 # Answers that come in parts at the same time on one link. What has come of them is held, so that it
 # is four times the length of one, at most.
-MAX_GATHERED: Final = 4
+MAX_PARTIAL_ANSWERS: Final = 4
 
 # Bytes that wait to be sent on the link. A link that is that far behind is seconds behind, and more
 # would only be memory: it is better to let the clients wait.
@@ -27,8 +27,8 @@ QUEUE_TIMEOUT: Final = 10
 
 # Bytes of memory of the requests that wait for that, and what each takes beside its line and its
 # body. It is enough for 48,000 polls.
-MAX_PARKED: Final = 32 * 1024 * 1024
-PARKED_SIZE: Final = 512
+MAX_QUEUED_BYTES: Final = 32 * 1024 * 1024
+QUEUED_REQUEST_SIZE: Final = 512
 
 # Seconds between attempts to reach ejabberd: the first, the factor by which they grow, the last.
 # The last is short, because people are waiting, and one link costs ejabberd nothing.

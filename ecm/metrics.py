@@ -1,23 +1,45 @@
-"""What is counted while ECM runs."""
+"""Metrics of one ECM: the name, kind and help of each in one table."""
+
+from enum import Enum
+from typing import Any, Final
 
 import attrs
 
 
+class Kind(Enum):
+    """The kind of a metric, as Prometheus has it."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+
+
+def _metric(kind: Kind, name: str, help: str) -> Any:
+    return attrs.field(default=0, metadata={"kind": kind, "name": name, "help": help})
+
+
+def _counter(name: str, help: str) -> Any:
+    return _metric(Kind.COUNTER, name, help)
+
+
 @attrs.define
-class Counters:
-    """Sums since the start.
+class Metrics:
+    """Sums since the start, and last values. Each part of ECM is handed it, and counts its own."""
 
-    ``requests`` went out on the link. ``answers`` came back and found their clients; ``late`` ones
-    found nobody, because the clients had gone. ``lost`` requests were in flight when a link went
-    down. ``malformed`` links were closed because of bytes that are no packet; ``failed`` requests
-    were not understood by ejabberd, or their answers not by ECM. ``round_trip`` is the time that
-    the last ping on the link took, in seconds.
-    """
+    requests: int = _counter("ecm_requests_total", "Requests sent over a link.")
+    answers: int = _counter("ecm_answers_total", "Answers passed on to clients.")
+    orphaned: int = _counter("ecm_answers_orphaned_total", "Answers whose client had gone.")
+    lost: int = _counter("ecm_requests_lost_total", "Requests in flight when their link broke.")
+    failed: int = _counter(
+        "ecm_requests_failed_total", "Requests that one end of the link did not understand."
+    )
+    malformed: int = _counter("ecm_links_malformed_total", "Links closed for malformed packets.")
+    round_trip: float = _metric(
+        Kind.GAUGE, "ecm_link_round_trip_seconds", "Time from the last ping to its pong."
+    )
 
-    requests: int = 0
-    answers: int = 0
-    late: int = 0
-    lost: int = 0
-    malformed: int = 0
-    failed: int = 0
-    round_trip: float = 0.0
+    def __str__(self) -> str:
+        """Return all values in one line, for the log."""
+        return " ".join(f"{each.name}={getattr(self, each.name):.6g}" for each in FIELDS)
+
+
+FIELDS: Final = attrs.fields(Metrics)

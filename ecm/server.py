@@ -3,7 +3,6 @@
 import secrets
 import time
 
-import attrs
 from twisted.internet.defer import CancelledError, Deferred, DeferredList, maybeDeferred
 from twisted.internet.endpoints import clientFromString, serverFromString
 from twisted.internet.error import CannotListenError
@@ -16,6 +15,7 @@ from ecm.frontend.factory import ClientFactory
 from ecm.frontend.pages import Pages
 from ecm.frontend.proxied import ProxiedFactory
 from ecm.limits import CLOSE_TIMEOUT
+from ecm.metrics import Metrics
 from ecm.net.batch import BatchedIO
 from ecm.net.clock import CoarseClock
 from ecm.net.listening import close_port
@@ -23,7 +23,7 @@ from ecm.net.reactor import ReactorCore
 from ecm.net.send_buffer import BoundedSendBuffer
 from ecm.settings import EcmSettings
 from ecm.upstream.connector import LinkFactory, link_service
-from ecm.upstream.table import ConnectionTable
+from ecm.upstream.pool import UpstreamPool
 
 _log = Logger()
 
@@ -42,12 +42,13 @@ class Server:
         # A random start, so that an answer meant for an earlier ECM finds nobody here. Erlang has
         # integers of up to 59 bits in one word.
         first_id = 1 + secrets.randbelow(2**58)
-        self._table = ConnectionTable(first_id, settings.queue_timeout, self.clock.now)
-        self.clock.listen(self._table.tick)
+        self._metrics = Metrics()
+        self._pool = UpstreamPool(first_id, settings.queue_timeout, self.clock.now)
+        self.clock.listen(self._pool.tick)
         pages = _pages(settings.www)
         self._batch = BatchedIO(reactor)
-        self.clients = ClientFactory(self._table, self.clock, settings.clients, pages, self._batch)
-        links = LinkFactory(self._table, self.clock, settings.link, self._batch)
+        self.clients = ClientFactory(self._pool, self.clock, settings.clients, pages, self._batch)
+        links = LinkFactory(self._pool, self.clock, settings.link, self._metrics, self._batch)
         endpoint = clientFromString(reactor, settings.upstream)
         self._link = link_service(endpoint, settings.upstream, links, reactor)
 
@@ -70,12 +71,10 @@ class Server:
         self.clock.stop()
         stopped = maybeDeferred(self._link.stopService)
         await self._wait_for(stopped, seconds=CLOSE_TIMEOUT)
-        self._table.abort_link()  # if ejabberd takes nothing any more
+        self._pool.abort()  # if ejabberd takes nothing any more
         await stopped
         self._batch.stop()
-        figures = attrs.asdict(self._table.counters)
-        text = " ".join(f"{name}={figure}" for name, figure in figures.items())
-        _log.info("ECM stopped: {figures}", figures=text)
+        _log.info("ECM stopped: {metrics}", metrics=self._metrics)
 
     def abort(self) -> None:
         """Turn a graceful shutdown into a fast one: wait no more for the requests in flight."""
@@ -84,7 +83,7 @@ class Server:
 
     async def _drain(self) -> None:
         """Wait for the requests in flight; then answer 503, and reset what does not close."""
-        self._table.drain()
+        self._pool.drain()
         drained = self.clients.drain()
         await self._wait_for(drained, self._aborted, seconds=self._settings.drain_timeout)
         self.clients.give_up()

@@ -61,7 +61,7 @@ class Conversation:
                 answer_all(self.ecm)
             self.written += self.client.transport.written()
             assert held(self.client) <= MAX_HELD + len(piece)
-            assert len(self.ecm.table) <= limits.MAX_PIPELINED
+            assert len(self.ecm.pool) <= limits.MAX_PIPELINED
 
     def end(self) -> None:
         """Let time pass until nothing may be left, and check that this is so."""
@@ -69,7 +69,7 @@ class Conversation:
         self.ecm.pass_time(5)  # seconds: each of the timeouts, one after the other
         self.written += self.client.transport.written()
         assert not self.client.transport.connected
-        assert len(self.ecm.table) == len(self.ecm.clients) == 0
+        assert len(self.ecm.pool) == len(self.ecm.clients) == 0
 
 
 def converse(pieces: Iterable[bytes], at_once: bool) -> bytes:

@@ -1,4 +1,4 @@
-"""ECM's two sides joined in memory: real protocols and table, no sockets, a clock to be moved."""
+"""ECM's two sides joined in memory: real protocols and pool, no sockets, a clock to be moved."""
 
 from typing import Any
 
@@ -17,10 +17,11 @@ from ecm.frontend.settings import FrontendSettings
 from ecm.http.request import RequestLimits
 from ecm.link.packet import PacketDecoder, encode
 from ecm.link.settings import LinkMode, LinkSettings
+from ecm.metrics import Metrics
 from ecm.net.clock import CoarseClock
 from ecm.upstream.connector import LinkFactory
+from ecm.upstream.pool import UpstreamPool
 from ecm.upstream.protocol import LinkProtocol, LinkRefused
-from ecm.upstream.table import ConnectionTable
 
 FIRST_ID = 1000
 MAX_BODY = 10_000
@@ -160,13 +161,14 @@ class Joined:
         self.reactor = Clock()
         self.clock = CoarseClock(self.reactor, self.reactor.seconds)
         self.clock.start()
-        self.table = ConnectionTable(FIRST_ID, QUEUE_TIMEOUT if linked else 0)
-        self.clock.listen(self.table.tick)
-        self.table.tick(0)  # without a link the time to wait for one is over
+        self.metrics = Metrics()
+        self.pool = UpstreamPool(FIRST_ID, QUEUE_TIMEOUT if linked else 0)
+        self.clock.listen(self.pool.tick)
+        self.pool.tick(0)  # without a link the time to wait for one is over
         settings = settings or FrontendSettings(PATHS)
         settings = with_limits(settings, **{"max_body": MAX_BODY, **limits})
-        self.clients = ClientFactory(self.table, self.clock, settings, pages)
-        self.links = LinkFactory(self.table, self.clock, link)
+        self.clients = ClientFactory(self.pool, self.clock, settings, pages)
+        self.links = LinkFactory(self.pool, self.clock, link, self.metrics)
         if linked:
             self.link_up()
 
@@ -189,6 +191,10 @@ class Joined:
         self.link_transport.protocol = link
         link.makeConnection(self.link_transport)
         return link
+
+    def congest(self, congested: bool) -> None:
+        """Let the link pass its high-water mark, or be writable again."""
+        self.link.queue._congestion(congested)
 
     def link_down(self) -> None:
         self.link_transport.abortConnection()

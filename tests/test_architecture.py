@@ -31,7 +31,10 @@ ORDER = (
 )
 
 # Bytes and time in, events and bytes out: no I/O, and no clock.
-PURE = ("limits", "http", "link", "settings", "frontend/bosh", "frontend/budget")
+PURE = (
+    *("limits", "metrics", "http", "link", "settings", "frontend/bosh", "frontend/budget"),
+    *("upstream/pending", "upstream/table", "upstream/parts", "upstream/request_queue"),
+)
 PURE_OF_DOCTOR = [
     f"tools/doctor/{module}"
     for module in ("proc", "machine", "plan", "costs", "mending", "rules", "diagnosis", "report")

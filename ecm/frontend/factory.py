@@ -5,7 +5,7 @@ from collections import Counter
 from math import inf
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IAddress, IProtocolNegotiationFactory
+from twisted.internet.interfaces import IAddress, IProtocolNegotiationFactory, IPushProducer
 from twisted.internet.protocol import ServerFactory
 from twisted.logger import Logger
 from zope.interface import implementer
@@ -22,7 +22,7 @@ from ecm.limits import HALF_CLOSE_TIMEOUT, MAX_REJECTED, MIN_IDLE
 from ecm.net.ack_timeout import AckTimeout
 from ecm.net.batch import BatchedIO
 from ecm.net.clock import CoarseClock
-from ecm.upstream.table import ConnectionTable
+from ecm.upstream.pool import UpstreamPool
 
 _log = Logger()
 
@@ -30,7 +30,7 @@ TOO_MANY = "There are too many connections"
 TOO_MANY_OF_YOURS = "There are too many connections from your address"
 
 
-@implementer(IProtocolNegotiationFactory)
+@implementer(IProtocolNegotiationFactory, IPushProducer)
 class ClientFactory(ServerFactory):
     """Makes the protocols of clients' connections, and speaks to all of them.
 
@@ -42,14 +42,14 @@ class ClientFactory(ServerFactory):
 
     def __init__(
         self,
-        table: ConnectionTable,
+        pool: UpstreamPool,
         clock: CoarseClock,
         settings: FrontendSettings,
         pages: Pages | None = None,
         batch: BatchedIO | None = None,
     ) -> None:
         self._batch = batch
-        self.table = table
+        self.pool = pool
         self.clock = clock
         self.settings = settings
         self.pages = pages
@@ -71,7 +71,7 @@ class ClientFactory(ServerFactory):
         self.ack_timeout = AckTimeout(self.send_timeout)
         self.deadlines = _deadlines(settings, clock.now)
         clock.listen(self.tick)
-        table.readers = self
+        pool.registerProducer(self)
 
     def __len__(self) -> int:
         """How many connections there are."""
@@ -173,7 +173,7 @@ class ClientFactory(ServerFactory):
             all_closed, self._all_closed = self._all_closed, None
             all_closed.callback(None)
 
-    # What the clock and the table say.
+    # What the clock and the pool say.
 
     def tick(self, now: float) -> None:
         """End what has taken too long."""
@@ -195,16 +195,19 @@ class ClientFactory(ServerFactory):
             )
             self.budget.let_go = 0
 
-    def pause(self) -> None:
+    def pauseProducing(self) -> None:
         """Read no more requests."""
         self.reads = False
         self._tell_read_or_not()
 
-    def resume(self) -> None:
+    def resumeProducing(self) -> None:
         """Read requests again."""
         if not self.reads:
             self.reads = True
             self._tell_read_or_not()
+
+    def stopProducing(self) -> None:
+        """Nothing takes requests any more. The pool does not say so: ECM drains first."""
 
     def _tell_read_or_not(self) -> None:
         for connection in tuple(self._open):

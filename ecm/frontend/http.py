@@ -26,14 +26,14 @@ from ecm.http.incoming import Incoming
 from ecm.http.request import Request, RequestError, too_long
 from ecm.http.response import CLOSE, CONTINUE, KEEP, KEEP_HTTP10, not_found
 from ecm.limits import MAX_PIPELINED
-from ecm.link.message import request_line, truncated
+from ecm.link.message import GAVE_UP, GONE, request_line, truncated
 from ecm.net.clock import CoarseClock
 from ecm.net.transport import (
     drop_log_prefix,
     peer_of,
     unsent,
 )
-from ecm.upstream.table import GAVE_UP, GONE, ConnectionTable, Unavailable
+from ecm.upstream.pool import Unavailable, UpstreamPool
 
 LEFT = "The client has closed its end of the connection"
 DRAINING = "This front end is stopping"
@@ -43,7 +43,7 @@ CROWDED = "This front end has too much to do"
 class Server(Connections, Interface):
     """What a client's connection needs of the server that it is connected to."""
 
-    table: ConnectionTable
+    pool: UpstreamPool
     clock: CoarseClock
     settings: FrontendSettings
     head_cache: HeadCache
@@ -130,7 +130,7 @@ class ClientProtocol(PageConnection):
         if self._exchanges:
             self._exchanges[-1].connection = CLOSE
             for exchange in self._exchanges:
-                self._server.table.half_closed(exchange.id)
+                self._server.pool.half_closed(exchange.id)
         elif self._page is None:
             self._shut()
 
@@ -142,7 +142,7 @@ class ClientProtocol(PageConnection):
         super().connectionLost(reason)
         exchanges, self._exchanges = self._exchanges, ()
         for exchange in exchanges:
-            self._server.table.forget(exchange.id, GONE)
+            self._server.pool.cancel(exchange.id, GONE)
 
     # What the table says of a request, through its exchange.
 
@@ -192,7 +192,7 @@ class ClientProtocol(PageConnection):
 
     def _refuse_all(self, reason: str, why: str) -> None:
         for exchange in self._exchanges:
-            self._server.table.forget(exchange.id, reason)
+            self._server.pool.cancel(exchange.id, reason)
             if exchange.response is None:
                 self.refused(exchange, why)
 
@@ -294,16 +294,16 @@ class ClientProtocol(PageConnection):
             self._respond(exchange, bosh.without_session(request, cors, self._lines(exchange)))
 
     def _ask(self, exchange: Exchange, request: Request) -> None:
-        table = self._server.table
+        pool = self._server.pool
         if len(self._exchanges) > 1:
-            exchange.id = table.new_id()
+            exchange.id = pool.new_id()
         else:
-            exchange.id = self._id = self._id or table.new_id()
+            exchange.id = self._id = self._id or pool.new_id()
         line = self._line or self._make_line(request)
         if request.truncated:
             line = truncated(line)
         try:
-            table.request(exchange, line, request.body)
+            pool.request(exchange, line, request.body)
         except Unavailable as why:
             self.refused(exchange, str(why))
 

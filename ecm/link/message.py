@@ -20,6 +20,12 @@ from ecm.limits import MAX_LINE, MAX_PACKET_LIMIT, MIN_PACKET_LIMIT, TRUNCATED_B
 # The beginning of the answer that nearly all requests get.
 ANSWER_200: Final = b"answer 200\n"
 
+# The reasons of ``close``: the client has gone, or has closed its end and may still wait for the
+# answer, or ECM has answered by itself.
+GONE: Final = "gone"
+HALF_CLOSED: Final = "half-closed"
+GAVE_UP: Final = "gave-up"
+
 _TYPE: Final = re.compile(rb"[a-z-]+")
 _FIELD: Final = re.compile(rb"([a-z0-9-]+)=((?:[!-$&-~]|%[0-9A-Fa-f]{2})*)")
 _PEER: Final = re.compile(r"(?:([0-9.]+)|\[([0-9A-Fa-f:.]+)\]):([0-9]{1,5})")

@@ -1,4 +1,4 @@
-"""The way to ejabberd: connects the link, and connects it again, for as long as ECM runs."""
+"""Connects a link to ejabberd, and again with growing pauses, for as long as ECM runs."""
 
 import os
 import random
@@ -22,16 +22,17 @@ from zope.interface import implementer
 from ecm import limits
 from ecm.link.connection import LinkConnection
 from ecm.link.settings import LinkSettings
+from ecm.metrics import Metrics
 from ecm.net.batch import BatchedIO
 from ecm.net.clock import CoarseClock
+from ecm.upstream.pool import UpstreamPool
 from ecm.upstream.protocol import LinkProtocol
-from ecm.upstream.table import ConnectionTable
 
 _log = Logger()
 
 
 class LinkFactory(Factory):
-    """Makes the protocol of each new link, and gives links the time.
+    """Makes the protocol of each connection to one endpoint, one at a time, and ticks it.
 
     Without a ``batch`` the reactor itself reads links.
     """
@@ -40,25 +41,29 @@ class LinkFactory(Factory):
 
     def __init__(
         self,
-        table: ConnectionTable,
+        pool: UpstreamPool,
         clock: CoarseClock,
         settings: LinkSettings,
+        metrics: Metrics,
         batch: BatchedIO | None = None,
     ) -> None:
         self._batch = batch
-        self._table = table
+        self._pool = pool
         self._clock = clock
         self._settings = settings
+        self._metrics = metrics
         self._link: LinkProtocol | None = None
         clock.listen(self._tick)
 
     def buildProtocol(self, addr: IAddress | None) -> LinkProtocol:
         connection = LinkConnection(self._settings, _instance(), secrets.token_hex(16))
-        self._link = LinkProtocol(self._table, self._clock, self._settings, connection)
+        self._link = LinkProtocol(
+            self._pool, self._clock, self._settings, self._metrics, connection
+        )
         return self._link
 
-    def up(self, link: LinkProtocol) -> None:
-        """A link has come up."""
+    def established(self, link: LinkProtocol) -> None:
+        """A link is established: it is read in batches with all other sockets."""
         if self._batch is not None:
             self._batch.add(link.transport)
 
@@ -74,10 +79,16 @@ def _instance() -> str:
 
 @implementer(IStreamClientEndpoint)
 class LinkEndpoint:
-    """An endpoint whose connections are links that are up.
+    """An endpoint whose connections are established links, for ClientService.
 
-    It logs why there is none, once for each reason until there is one again. The factory that it
-    is given makes a protocol that hears only of the end of the link.
+    ClientService must not count a link as connected before hello is answered: otherwise it would
+    connect again at once to an ejabberd that accepts and hangs up. Its own means for that,
+    ``prepareConnection``, cannot be used: with Twisted 26.10 a peer that closes before it has fired
+    raises NoTransition out of connectionLost. So this endpoint fires once the link is established,
+    with a protocol of ClientService's factory, the watcher. No data goes to it: through it
+    ClientService hears of the end of the link.
+
+    The endpoint logs why there is no link, once for each reason until there is one again.
     """
 
     def __init__(
@@ -92,12 +103,12 @@ class LinkEndpoint:
         return self._description
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
-        greeted = self._endpoint.connect(self._links).addCallback(_greeted)
-        return greeted.addCallbacks(self._up, self._failed, (protocolFactory,))
+        ready = self._endpoint.connect(self._links).addCallback(_ready)
+        return ready.addCallbacks(self._established, self._failed, (protocolFactory,))
 
-    def _up(self, link: LinkProtocol, factory: IProtocolFactory) -> IProtocol:
+    def _established(self, link: LinkProtocol, factory: IProtocolFactory) -> IProtocol:
         self._reported = ""
-        self._links.up(link)
+        self._links.established(link)
         watcher = factory.buildProtocol(link.transport.getPeer())
         assert watcher is not None
         link.on_lost = watcher.connectionLost
@@ -109,14 +120,14 @@ class LinkEndpoint:
         if why != self._reported and not failure.check(CancelledError):
             self._reported = why
             _log.warn(
-                "no link to ejabberd at {upstream}, clients are answered 503: {why}",
+                "no link to ejabberd at {upstream}: {why}; requests are answered 503",
                 upstream=self._description,
                 why=why,
             )
         return failure
 
 
-def _greeted(link: IProtocol) -> Deferred[LinkProtocol]:
+def _ready(link: IProtocol) -> Deferred[LinkProtocol]:
     assert isinstance(link, LinkProtocol)
     return link.ready
 

@@ -2,72 +2,71 @@
 
 from typing import Final
 
-from ecm.limits import MAX_CONTENT, MAX_GATHERED
-from ecm.metrics import Counters
-from ecm.upstream.pending import NOT_UNDERSTOOD, Waiting
+from ecm.limits import MAX_CONTENT, MAX_PARTIAL_ANSWERS
+from ecm.metrics import Metrics
+from ecm.upstream.pending import NOT_UNDERSTOOD, Pending
 
-TOO_MANY: Final = f"more than {MAX_GATHERED} answers in parts at a time"
+TOO_MANY: Final = f"more than {MAX_PARTIAL_ANSWERS} answers in parts at a time"
 
 
-class Gathering:
-    """Stands in for one who waits for an answer, from its first part until the last has come."""
+class PartialAnswer:
+    """Stands in for a pending request, from the first part of its answer to the last."""
 
-    __slots__ = ("_gathered", "_parts", "_waiting", "id")
+    __slots__ = ("_answers", "_parts", "_pending", "id")
 
-    def __init__(self, waiting: Waiting, gathered: "Gathered") -> None:
-        self.id = waiting.id
-        self._waiting = waiting
-        self._gathered = gathered
+    def __init__(self, pending: Pending, answers: "PartialAnswers") -> None:
+        self.id = pending.id
+        self._pending = pending
+        self._answers = answers
         self._parts = bytearray()
 
     def add(self, part: bytes) -> bool:
-        """Keep a part. Returns whether it has room."""
+        """Keep a part. Returns whether it fits."""
         self._parts += part
-        return len(self._parts) <= self._gathered.max_content
+        return len(self._parts) <= self._answers.max_content
 
     def answered(self, status: int, body: bytes, content_type: str | None) -> None:
         """Pass on all parts. Together they may be longer than each of them."""
-        self._gathered.forget(self.id)
+        self._answers.forget(self.id)
         if self.add(body):
-            self._waiting.answered(status, bytes(self._parts), content_type)
+            self._pending.answered(status, bytes(self._parts), content_type)
         else:
-            self._gathered.counters.failed += 1
-            self._waiting.refused(NOT_UNDERSTOOD)
+            self._answers.metrics.failed += 1
+            self._pending.refused(NOT_UNDERSTOOD)
 
     def refused(self, why: str) -> None:
-        self._gathered.forget(self.id)
-        self._waiting.refused(why)
+        self._answers.forget(self.id)
+        self._pending.refused(why)
 
     def dropped(self) -> None:
-        self._gathered.forget(self.id)
-        self._waiting.dropped()
+        self._answers.forget(self.id)
+        self._pending.dropped()
 
 
-class Gathered:
-    """The answers of which parts have come: few, and each of at most ``max_content`` bytes."""
+class PartialAnswers:
+    """The partial answers of one link: few, each of at most ``max_content`` bytes."""
 
-    def __init__(self, counters: Counters) -> None:
-        self.counters = counters
-        self.max_content = MAX_CONTENT
-        self._gathering: dict[int, Gathering] = {}
+    def __init__(self, metrics: Metrics, max_content: int = MAX_CONTENT) -> None:
+        self.metrics = metrics
+        self.max_content = max_content
+        self._answers: dict[int, PartialAnswer] = {}
 
     def __len__(self) -> int:
-        return len(self._gathering)
+        return len(self._answers)
 
-    def add(self, waiting: Waiting, part: bytes) -> tuple[Waiting, str]:
+    def add(self, pending: Pending, part: bytes) -> tuple[Pending, str]:
         """Keep a part of an answer.
 
-        Returns who waits in the place of ``waiting`` from now on, and what is wrong with the part,
-        if something is.
+        Returns what stands for ``pending`` from now on, and what is wrong with the part, or "".
         """
-        gathering = self._gathering.get(waiting.id)
-        if gathering is None:
-            if len(self._gathering) >= MAX_GATHERED:
-                return waiting, TOO_MANY
-            gathering = self._gathering[waiting.id] = Gathering(waiting, self)
-        fits = gathering.add(part)
-        return gathering, "" if fits else f"an answer of more than {self.max_content} bytes"
+        answer = self._answers.get(pending.id)
+        if answer is None:
+            if len(self._answers) >= MAX_PARTIAL_ANSWERS:
+                return pending, TOO_MANY
+            answer = self._answers[pending.id] = PartialAnswer(pending, self)
+        fits = answer.add(part)
+        return answer, "" if fits else f"an answer of more than {self.max_content} bytes"
 
     def forget(self, connection_id: int) -> None:
-        """Keep no parts of this answer, if there are any."""
-        self._gathering.pop(connection_id, None)
+        """Drop the parts of an answer, if there are any."""
+        self._answers.pop(connection_id, None)

@@ -1,20 +1,27 @@
-"""What the link's side knows of a request that waits for its answer."""
+"""What the upstream side knows of an exchange that is in flight, or waits to be sent."""
 
 from typing import Final, Protocol
 
+# Why a request cannot be answered, as its client is told.
+NO_LINK: Final = "The front end is up, but has no link to the chat server"
+CONGESTED: Final = "The chat server is too slow at the moment"
+STOPPING: Final = "The chat server is stopping"
 NOT_UNDERSTOOD: Final = "The front end and the chat server do not understand each other"
 
 
-class Waiting(Protocol):
-    """A request that waits for its answer."""
+class Pending(Protocol):
+    """A request that waits for its answer. Exactly one of the three methods is called, once.
+
+    ``id`` names it on the link.
+    """
 
     id: int
 
     def answered(self, status: int, body: bytes, content_type: str | None) -> None:
-        """Take the session's answer, and its Content-Type, if that is not the usual one."""
+        """Take the answer; ``content_type`` is None for the usual one."""
 
     def refused(self, why: str) -> None:
-        """There will be none, for a reason that is not the client's."""
+        """There will be no answer, through no fault of the client."""
 
     def dropped(self) -> None:
-        """There will be none, and ejabberd wants the client dropped."""
+        """There will be no answer: ejabberd wants the client's connection aborted."""

@@ -1,15 +1,11 @@
-"""A link on a Twisted transport: it carries requests to ejabberd, and answers back."""
+"""A connection to ejabberd on Twisted's transport, which becomes a link once it is established."""
 
 from collections.abc import Callable
+from typing import Final
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionDone, ConnectionLost
-from twisted.internet.interfaces import (
-    IHandshakeListener,
-    IPushProducer,
-    ISSLTransport,
-    ITCPTransport,
-)
+from twisted.internet.interfaces import IHandshakeListener, ISSLTransport, ITCPTransport
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -17,247 +13,197 @@ from zope.interface import implementer
 
 from ecm.limits import HANDSHAKE_TIMEOUT, REQUEST_OVERHEAD
 from ecm.link.connection import PERHAPS_PLAIN, LinkConnection
-from ecm.link.events import (
-    Answered,
-    Close,
-    Dropped,
-    Established,
-    Event,
-    Failed,
-    Part,
-    PeerDraining,
-    RoundTrip,
-    Send,
-)
+from ecm.link.events import Close, Established, Event, PeerDraining, RoundTrip, Send
 from ecm.link.message import ANSWER_200, Message
-from ecm.link.packet import HEADER_SIZE, PacketError, encode
-from ecm.link.settings import LinkSettings
+from ecm.link.packet import HEADER_SIZE, PacketError
+from ecm.link.settings import LinkMode, LinkSettings
 from ecm.link.state import State
+from ecm.metrics import Metrics
 from ecm.net.clock import CoarseClock
 from ecm.upstream.framer import PacketReceiver
-from ecm.upstream.table import ConnectionTable
+from ecm.upstream.link import Link, LinkStatus
+from ecm.upstream.pool import UpstreamPool
+from ecm.upstream.send_queue import SendQueue
 
 _log = Logger()
 
+# The beginning of an answer that needs no decoding.
+_ANSWER: Final = {LinkMode.PLAIN: b"", LinkMode.TYPED: ANSWER_200}
+
 
 class LinkRefused(Exception):
-    """The link did not come about. The text says why."""
+    """The link was not established. The text says why."""
 
 
-@implementer(IPushProducer, IHandshakeListener)
+@implementer(IHandshakeListener)
 class LinkProtocol(PacketReceiver):
-    """A link. ``ready`` fires with it once it takes requests, or fails with LinkRefused."""
+    """One connection. ``ready`` fires with it once the link is established.
+
+    It fails with LinkRefused, or with CancelledError.
+    """
+
+    queue: SendQueue
 
     def __init__(
         self,
-        table: ConnectionTable,
+        pool: UpstreamPool,
         clock: CoarseClock,
         settings: LinkSettings,
+        metrics: Metrics,
         connection: LinkConnection,
     ) -> None:
         super().__init__(settings.max_packet)
         self.ready: Deferred[LinkProtocol] = Deferred(self._cancelled)
         self.on_lost: Callable[[Failure], None] | None = None
-        self.max_body = settings.max_packet - HEADER_SIZE
-        self.max_content = settings.max_content
-        self._table = table
+        self._pool = pool
         self._clock = clock
         self._settings = settings
+        self._metrics = metrics
         self._connection = connection
-        # When the connection was made, and whether the link has started, which TLS comes before.
+        self._answer = _ANSWER[settings.mode]
+        # The link, while it is up.
+        self._link: Link | None = None
+        # When the connection was made, and whether the link protocol has started: after TLS.
         self._connected_at = 0.0
-        self._begun = False
-        # Why the link has not come up, if we have closed it.
+        self._started = False
+        # Why the link was not established, where ECM has closed the connection.
         self._refusal: LinkRefused | None = None
-        # How an answer with the status 200 begins on this link, while it is up.
-        self._answer_prefix: bytes | None = None
-        # Packets that wait because the transport is stuck, and their bytes.
-        self._queue: list[bytes] = []
-        self._queued = 0
-        self._stuck = False
-        self._full = False
+
+    # From the transport.
 
     def connectionMade(self) -> None:
         self._connected_at = self._clock.now
-        self.transport.registerProducer(self, True)
+        self.queue = SendQueue(self.transport, self._settings.max_queue, self._congestion)
+        self.transport.registerProducer(self.queue, True)
         if ITCPTransport.providedBy(self.transport):  # not so on a UNIX socket
             self.transport.setTcpNoDelay(True)
         if not ISSLTransport.providedBy(self.transport):
-            self._start()
+            self.handshakeCompleted()
 
     def handshakeCompleted(self) -> None:
-        """TLS is agreed upon, and the certificate is right."""
-        self._start()
-
-    def _start(self) -> None:
-        self._begun = True
+        """TLS is agreed upon, and the certificate is right; or there is no TLS."""
+        self._started = True
         self._do(self._connection.start(self._clock.now))
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.connected = 0
         if not self.ready.called:
-            self.ready.errback(self._refusal or self._not_up(reason))
+            self.ready.errback(self._refusal or _refusal(reason, self._started))
         self._down(reason.getErrorMessage())
         if self.on_lost is not None:
             self.on_lost(reason)
-
-    def _not_up(self, reason: Failure) -> LinkRefused:
-        """Tell a peer that does not like hello from a connection that has failed."""
-        if self._begun and reason.check(ConnectionDone, ConnectionLost):
-            return LinkRefused(f"it closes the link and does not answer hello{PERHAPS_PLAIN}")
-        return LinkRefused(reason.getErrorMessage())
-
-    # From the table.
-
-    def send_request(self, connection_id: int, line: bytes, body: bytes) -> None:
-        """Send a request; a plain link carries no line."""
-        content = line + body if self._answer_prefix else body
-        self._send(encode(connection_id, content))
-
-    def send_gone(self, connection_id: int, reason: str) -> None:
-        """Tell ejabberd that nobody waits for the answer to a request any more."""
-        self._do(self._connection.cancel(connection_id, reason))
-
-    def drain(self) -> None:
-        """Tell ejabberd that ECM stops soon."""
-        self._do(self._connection.drain())
-
-    def abort(self) -> None:
-        """Close the link at once, whatever there is to be sent."""
-        self.transport.abortConnection()
-
-    # From the clock.
-
-    def tick(self, now: float) -> None:
-        """See whether ejabberd is there. A link that is to be closed has had its time to send."""
-        if self.connected and self._connection.state is State.CLOSED:
-            self.transport.abortConnection()
-        elif self.connected and self._begun:
-            self._do(self._connection.tick(now, self.incomplete_for(now)))
-        elif self.connected and now - self._connected_at >= HANDSHAKE_TIMEOUT:
-            self._refusal = LinkRefused(f"TLS was not agreed upon in {HANDSHAKE_TIMEOUT} seconds")
-            self.transport.abortConnection()
-
-    # From ejabberd.
 
     def dataReceived(self, data: bytes) -> None:
         self._connection.last_received = self._clock.now
         super().dataReceived(data)
 
     def packet_received(self, connection_id: int, content: bytes) -> None:
-        prefix = self._answer_prefix
-        if connection_id and prefix is not None and content.startswith(prefix):
-            self._table.answer(connection_id, 200, content[len(prefix) :])
+        link, answer = self._link, self._answer
+        if link is not None and connection_id and content.startswith(answer):
+            link.table.answer(connection_id, 200, content[len(answer) :])
         else:
             self._do(self._connection.receive(connection_id, content, self._clock.seconds()))
 
     def packet_error(self, error: PacketError) -> None:
-        self._table.counters.malformed += 1
+        self._metrics.malformed += 1
         self._do(self._connection.malformed(error))
 
-    # What the link's connection wants done.
+    def _congestion(self, congested: bool) -> None:
+        """The send queue has passed its high-water mark, or is empty again."""
+        if self._link is None:
+            return
+        if congested:
+            _log.warn("link congested: {size} bytes wait, clients are paused", size=self.queue.size)
+            self._pool.update_link(self._link, LinkStatus.CONGESTED)
+        else:
+            _log.info("link writable again: clients are resumed")
+            self._pool.update_link(self._link, LinkStatus.WRITABLE)
+
+    # From the clock.
+
+    def tick(self, now: float) -> None:
+        """Look whether the peer is alive. One that is closed has had its time to send."""
+        if not self.connected:
+            return
+        if self._connection.state is State.CLOSED:
+            self.transport.abortConnection()
+        elif self._started:
+            self._do(self._connection.tick(now, self.incomplete_for(now)))
+        elif now - self._connected_at >= HANDSHAKE_TIMEOUT:
+            self._refusal = LinkRefused(f"no TLS handshake within {HANDSHAKE_TIMEOUT} seconds")
+            self.transport.abortConnection()
+
+    # Events of the link. Those of requests go to the link.
 
     def _do(self, events: list[Event]) -> None:
         for event in events:
             match event:
-                case Send(connection_id, content, droppable):
-                    if not (droppable and self._stuck):
-                        self._send(encode(connection_id, content))
+                case Send():
+                    self.queue.send(event)
                 case Established(hello):
-                    self._up(hello)
-                case Answered(connection_id, status, body, content_type):
-                    self._table.answer(connection_id, status, body, content_type)
-                case Part(connection_id, body):
-                    self._gather(connection_id, body)
-                case Dropped(connection_id):
-                    self._table.drop(connection_id)
-                case Failed(connection_id, reason):
-                    _log.warn("a request is answered 503: {why}", why=reason)
-                    self._table.fail(connection_id)
-                case PeerDraining():
-                    _log.info("ejabberd stops, it is sent no more requests")
-                    self._table.link_stops()
+                    self._established(hello)
+                case PeerDraining() if self._link is not None:
+                    _log.info("ejabberd is draining: it is sent no more requests")
+                    self._pool.update_link(self._link, LinkStatus.DRAINING)
                 case RoundTrip(seconds):
-                    self._table.counters.round_trip = seconds
+                    self._metrics.round_trip = seconds
                 case Close(reason):
                     self._close(reason)
+                case _ if self._link is not None:
+                    self._link.handle([event])
 
-    def _gather(self, connection_id: int, part: bytes) -> None:
-        fault = self._table.part(connection_id, part)
-        if fault:
-            self._do(self._connection.reject(connection_id, fault))
-
-    def _up(self, hello: Message | None) -> None:
+    def _established(self, hello: Message | None) -> None:
+        max_body = self._settings.max_packet - HEADER_SIZE
         if hello is None:
-            self._answer_prefix = b""
-            _log.info("link up: plain, no addresses of clients cross it")
+            _log.info("link up: plain, client addresses do not cross it")
         else:
-            self._answer_prefix = ANSWER_200
-            self._greeted(hello)
-        self._table.link_up(self)
+            _log.info("link up: typed, with {name}", name=hello.fields["instance"])
+            max_body = min(max_body, _max_body(int(hello.fields["max-packet"]), self._settings))
+        self._link = Link(
+            self._connection, self.queue, self._metrics, max_body, self._settings.max_content
+        )
+        self._pool.update_link(self._link, LinkStatus.WRITABLE)
         self.ready.callback(self)
 
-    def _greeted(self, hello: Message) -> None:
-        _log.info("link up: typed, with {name}", name=hello.fields["instance"])
-        taken = int(hello.fields["max-packet"])
-        self.max_body = min(self.max_body, taken - REQUEST_OVERHEAD)
-        if taken < self._settings.max_packet:
-            _log.warn(
-                "ejabberd takes packets of {taken} bytes, ECM sends up to {sent}: longer requests"
-                " end their sessions; give max_packet and --max-packet the same value",
-                taken=taken,
-                sent=self._settings.max_packet,
-            )
-
-    def _close(self, why: str) -> None:
-        self._refusal = LinkRefused(why)
-        self._down(why)
-        self.transport.unregisterProducer()  # else it would not close while it is stuck
+    def _close(self, reason: str) -> None:
+        self._refusal = LinkRefused(reason)
+        self._down(reason)
+        self.transport.unregisterProducer()  # otherwise it would not close while it is congested
         self.transport.loseConnection()
 
-    def _down(self, why: str) -> None:
-        if self._answer_prefix is None:
+    def _down(self, reason: str) -> None:
+        """Take the link out of the pool, if it is up. Only its own exchanges are lost."""
+        link, self._link = self._link, None
+        if link is None:
             return
-        self._answer_prefix = None
         _log.warn(
-            "link down, with {unanswered} requests unanswered: {why}",
-            unanswered=len(self._table),
-            why=why,
+            "link down: {reason}; {lost} requests lost, answered 503",
+            reason=reason,
+            lost=len(link.table),
         )
-        self._table.link_down()
+        self._pool.update_link(link, LinkStatus.DOWN)
+        link.lose_all()
 
     def _cancelled(self, ready: Deferred["LinkProtocol"]) -> None:
-        """ECM stops before ejabberd has said anything."""
+        """ECM stops before the link is established."""
         ready.errback(CancelledError())
         self.transport.abortConnection()
 
-    # The queue. The transport says when ejabberd takes less than it is sent.
 
-    def pauseProducing(self) -> None:
-        self._stuck = True
+def _refusal(reason: Failure, started: bool) -> LinkRefused:
+    """Tell a peer that hangs up on hello from a connection that has failed."""
+    if started and reason.check(ConnectionDone, ConnectionLost):
+        return LinkRefused(f"it closes the link and does not answer hello{PERHAPS_PLAIN}")
+    return LinkRefused(reason.getErrorMessage())
 
-    def _send(self, packet: bytes) -> None:
-        if self._stuck:
-            self._keep(packet)
-        else:
-            self.transport.write(packet)
 
-    def _keep(self, packet: bytes) -> None:
-        self._queue.append(packet)
-        self._queued += len(packet)
-        if self._queued > self._settings.max_queue and not self._full:
-            self._full = True
-            _log.warn("link full: clients wait until ejabberd has taken what was sent")
-            self._table.link_full()
-
-    def resumeProducing(self) -> None:
-        self._stuck = False
-        queue, self._queue, self._queued = self._queue, [], 0
-        self.transport.writeSequence(queue)
-        if self._full:
-            self._full = False
-            _log.info("link drained")
-            self._table.link_drained()
-
-    def stopProducing(self) -> None:
-        """The link has gone, as connectionLost will say."""
+def _max_body(taken: int, settings: LinkSettings) -> int:
+    """Return the longest body for a peer that takes packets of so many bytes."""
+    if taken < settings.max_packet:
+        _log.warn(
+            "ejabberd takes packets of {taken} bytes, ECM sends up to {sent}: longer requests end"
+            " their sessions; give max_packet and --max-packet the same value",
+            taken=taken,
+            sent=settings.max_packet,
+        )
+    return taken - REQUEST_OVERHEAD

@@ -52,7 +52,7 @@ def bounded(data: bytes) -> None:
             ecm.received()
             held = someone.protocol.held
             assert held <= MAX_HELD + len(part), held
-            assert len(ecm.table) <= MAX_PIPELINED
+            assert len(ecm.pool) <= MAX_PIPELINED
             _check_memory(held)
     finally:
         tracemalloc.stop()

@@ -77,7 +77,7 @@ class StopTests(EcmTestCase):
             body,
         )
         clients = [await self.connect(request) for _ in range(80)]  # more than the kernel holds
-        await ecm.printed("link full")
+        await ecm.printed("link congested")
         ecm.signal(signal.SIGTERM)
         for client in clients:
             await client.closed

@@ -159,7 +159,7 @@ class Crowd(RuleBasedStateMachine):
     def send(self, who: int, size: int) -> None:
         self.some(who).send(size)
 
-    @precondition(lambda self: self.ecm.table.linked)
+    @precondition(lambda self: self.ecm.pool.is_connected)
     @rule(which=st.lists(st.integers(0, 20), min_size=1, max_size=5))
     def answer(self, which: list[int]) -> None:
         """ejabberd answers some requests; those of an earlier link are for nobody now."""
@@ -168,7 +168,7 @@ class Crowd(RuleBasedStateMachine):
             connection_id, body = self.asked.pop(number % len(self.asked))
             self.ecm.answer(connection_id, answer_to(body))
 
-    @precondition(lambda self: self.ecm.table.linked)
+    @precondition(lambda self: self.ecm.pool.is_connected)
     @rule(back=st.booleans())
     def lose_link(self, back: bool) -> None:
         self.asked += self.ecm.received()
@@ -176,19 +176,19 @@ class Crowd(RuleBasedStateMachine):
         if back:
             self.ecm.link_up()
 
-    @precondition(lambda self: not self.ecm.table.linked)
+    @precondition(lambda self: not self.ecm.pool.is_connected)
     @rule()
     def regain_link(self) -> None:
         self.ecm.link_up()
 
-    @precondition(lambda self: self.ecm.table.linked)
+    @precondition(lambda self: self.ecm.pool.is_connected)
     @rule(takes=st.booleans())
     def link_takes(self, takes: bool) -> None:
         """The link takes what waits, and what is to come; or does not."""
-        (self.ecm.link.resumeProducing if takes else self.ecm.link.pauseProducing)()
+        (self.ecm.link.queue.resumeProducing if takes else self.ecm.link.queue.pauseProducing)()
         self.ecm.reactor.advance(0)
 
-    @precondition(lambda self: self.ecm.table.linked)
+    @precondition(lambda self: self.ecm.pool.is_connected)
     @rule()
     def rush(self) -> None:
         """All ask for so much, while the link is stuck, that it is full before the last of them."""
@@ -220,13 +220,13 @@ class Crowd(RuleBasedStateMachine):
     def nothing_is_held_beyond_the_limits(self) -> None:
         for member in self.members:
             assert held(member.client) <= MAX_HELD + READ
-        assert len(self.ecm.table) <= limits.MAX_PIPELINED * MEMBERS
+        assert len(self.ecm.pool) <= limits.MAX_PIPELINED * MEMBERS
 
     def teardown(self) -> None:
         """In the end the link breaks: nobody is left without an answer, and nothing is left."""
         for member in self.members:
             member.client.transport.unstick()
-        if self.ecm.table.linked:
+        if self.ecm.pool.is_connected:
             self.ecm.link_down()
         self.ecm.pass_time(QUEUE_TIMEOUT)
         for member in self.members:
@@ -234,7 +234,7 @@ class Crowd(RuleBasedStateMachine):
                 assert len(member.received()) == member.complete
         self.ecm.pass_time(LONG)
         self.each_has_its_answers_in_order()
-        assert len(self.ecm.table) == len(self.ecm.clients) == 0
+        assert len(self.ecm.pool) == len(self.ecm.clients) == 0
 
 
 class CrowdTests(TestCase):

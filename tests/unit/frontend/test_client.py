@@ -62,7 +62,7 @@ class ExchangeTests(TestCase):
             self.ecm.answer(connection_id, body.replace(b"request", b"answer"))
         for number, client in enumerate(clients):
             self.assertEqual(client.transport.written(), answer(b"answer %d" % number))
-        self.assertEqual(len(self.ecm.table), 0)
+        self.assertEqual(len(self.ecm.pool), 0)
 
     def test_a_connection_closes_where_the_client_asks_for_it(self) -> None:
         self.client.post(b"last", more=b"Connection: close\r\n")
@@ -136,7 +136,7 @@ class PipeliningTests(TestCase):
         self.ecm.answer(FIRST_ID + 1, b"again")
         self.ecm.answer(FIRST_ID, b"0")
         self.assertEqual(self.client.transport.written(), answer(b"0") + answer(b"1"))
-        self.assertEqual(self.ecm.table.counters.late, 1)
+        self.assertEqual(self.ecm.metrics.orphaned, 1)
 
     def test_errors_wait_their_turn_and_end_the_connection(self) -> None:
         self.client.post(b"1")
@@ -163,10 +163,11 @@ class PipeliningTests(TestCase):
         protocol: Any = self.client.protocol
         self.assertLessEqual(protocol.held, len(data) + limits.PARTIAL_SIZE)
         self.assertTrue(self.client.transport.paused)
+        sent: list[int] = []
         for number in range(data.count(request)):
-            self.assertEqual(len(self.ecm.table), min(4, data.count(request) - number))
-            ((connection_id, _), *_) = [*self.ecm.table._waiting.items()]
-            self.ecm.answer(connection_id, b"%d" % number)
+            self.assertEqual(len(self.ecm.pool), min(4, data.count(request) - number))
+            sent += [connection_id for connection_id, _ in self.ecm.received()]
+            self.ecm.answer(sent[number], b"%d" % number)
         written = self.client.transport.written()
         self.assertEqual(written, b"".join(answer(b"%d" % n) for n in range(data.count(request))))
         self.assertEqual((protocol.held, self.client.transport.paused), (0, False))
@@ -241,14 +242,14 @@ class GoneTests(TestCase):
     def test_a_client_that_leaves_is_forgotten_and_its_answer_dropped(self) -> None:
         self.client.post(b"1")
         self.client.leave()
-        self.assertEqual(len(self.ecm.table), 0)
+        self.assertEqual(len(self.ecm.pool), 0)
         self.ecm.answer(FIRST_ID, b"<body/>")
         self.assertEqual(self.client.transport.written(), b"")
-        self.assertEqual(self.ecm.table.counters.late, 1)
+        self.assertEqual(self.ecm.metrics.orphaned, 1)
 
     def test_an_idle_client_leaves_quietly(self) -> None:
         self.client.leave()
-        self.assertEqual(self.ecm.table.counters.late, 0)
+        self.assertEqual(self.ecm.metrics.orphaned, 0)
 
 
 class NoLinkTests(TestCase):
@@ -276,7 +277,7 @@ class NoLinkTests(TestCase):
         ecm.link_down()
         for client in clients:
             self.assertTrue(client.transport.written().startswith(self.RETRY))
-        self.assertEqual((len(ecm.table), ecm.table.counters.lost), (0, 3))
+        self.assertEqual((len(ecm.pool), ecm.metrics.lost), (0, 3))
 
     def test_an_answer_that_did_not_come_is_never_taken_for_another(self) -> None:
         ecm = Joined()

@@ -94,7 +94,7 @@ class DrainTests(TestCase):
         self.assertTrue(written.startswith(b"HTTP/1.1 503 "), written)
         self.assertIn(b"\r\nRetry-After: 5\r\n", written)
         self.ecm.answer(FIRST_ID, b"late")
-        self.assertEqual(self.ecm.table.counters.late, 1)
+        self.assertEqual(self.ecm.metrics.orphaned, 1)
 
     def test_without_connections_there_is_nothing_to_wait_for(self) -> None:
         self.client.leave()

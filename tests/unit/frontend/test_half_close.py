@@ -46,7 +46,7 @@ class HalfCloseTests(TestCase):
         self.assertTrue(written.startswith(b"HTTP/1.1 503 "), written)
         self.assertIn(CLOSE, written)
         self.assertFalse(self.client.transport.connected)
-        self.assertEqual((len(self.ecm.table), len(self.ecm.clients)), (0, 0))
+        self.assertEqual((len(self.ecm.pool), len(self.ecm.clients)), (0, 0))
 
     def test_who_has_asked_nothing_or_not_all_is_closed_at_once(self) -> None:
         for data in (b"", b"POST", (POST % b"ping")[:-1]):

@@ -192,8 +192,8 @@ class HandshakeTests(TestCase):
         self.protocol.makeConnection(self.transport)
 
     def test_it_has_the_time_of_a_head(self) -> None:
-        self.ecm.clients.pause()
-        self.ecm.clients.resume()
+        self.ecm.clients.pauseProducing()
+        self.ecm.clients.resumeProducing()
         self.ecm.pass_time(limits.HEADER_TIMEOUT - 1)
         self.assertFalse(self.transport.aborted)
         self.ecm.pass_time(1)

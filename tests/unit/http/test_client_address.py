@@ -78,6 +78,6 @@ class SourceTests(TestCase):
         ecm = Joined()
         client = ecm.client("192.0.2.9")
         told: list[bytes] = []
-        self.patch(ecm.link, "send_request", lambda _, line, body: told.append(line))
+        self.patch(ecm.pool, "request", lambda _, line, body: told.append(line))
         client.post(b"")
         self.assertEqual(told, [b"request peer=192.0.2.9:51234 secure=0\n"])

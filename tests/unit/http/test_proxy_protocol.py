@@ -10,6 +10,7 @@ from ecm.frontend.proxied import ProxiedFactory
 from ecm.http.proxy_protocol import ProxyHeader, ProxyHeaderError, parse
 from ecm.limits import MAX_REJECTED
 from ecm.link.message import request_line
+from ecm.upstream.pending import Pending
 from testkit.in_memory import Client, Joined
 from testkit.samples.proxy_headers import HEADERS, NO_HEADERS, SIGNATURE
 
@@ -44,13 +45,13 @@ class ProxiedTests(TestCase):
     def setUp(self) -> None:
         self.ecm = Joined(max_connections_per_address=1)
         self.told: list[bytes] = []
-        send = self.ecm.link.send_request
+        request = self.ecm.pool.request
 
-        def told(connection_id: int, line: bytes, body: bytes) -> None:
+        def told(exchange: Pending, line: bytes, body: bytes) -> None:
             self.told.append(line)
-            send(connection_id, line, body)
+            request(exchange, line, body)
 
-        self.patch(self.ecm.link, "send_request", told)
+        self.patch(self.ecm.pool, "request", told)
 
     def client(self) -> Client:
         factory = ProxiedFactory(self.ecm.clients)

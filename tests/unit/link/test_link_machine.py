@@ -11,7 +11,7 @@ from hypothesis.stateful import (
 )
 from twisted.trial.unittest import TestCase
 
-from ecm.limits import MAX_GATHERED, MAX_PIPELINED
+from ecm.limits import MAX_PARTIAL_ANSWERS, MAX_PIPELINED
 from ecm.link import message
 from ecm.link.packet import MAX_ID, encode
 from ecm.link.settings import LinkSettings
@@ -115,7 +115,7 @@ class TypedLink(RuleBasedStateMachine):
         if not self.asked:
             return
         connection_id = sorted(self.asked)[which % len(self.asked)]
-        if connection_id in self.rest or len(self.rest) < MAX_GATHERED:
+        if connection_id in self.rest or len(self.rest) < MAX_PARTIAL_ANSWERS:
             rest = self.rest.get(connection_id, b"to " + self.asked[connection_id])
             self.rest[connection_id] = rest[size:]
             self.say(connection_id, message.encode("part", [], {}, rest[:size]))
@@ -153,7 +153,7 @@ class TypedLink(RuleBasedStateMachine):
     @precondition(lambda self: self.connected)
     @rule(takes=st.booleans())
     def take(self, takes: bool) -> None:
-        (self.ecm.link.resumeProducing if takes else self.ecm.link.pauseProducing)()
+        (self.ecm.link.queue.resumeProducing if takes else self.ecm.link.queue.pauseProducing)()
 
     @precondition(lambda self: not self.connected)
     @rule(greets=st.sampled_from([True, True, True, False]))
@@ -180,15 +180,15 @@ class TypedLink(RuleBasedStateMachine):
 
     @invariant()
     def nothing_is_held_beyond_the_limits(self) -> None:
-        assert len(self.ecm.table) <= MAX_PIPELINED * CLIENTS
+        assert len(self.ecm.pool) <= MAX_PIPELINED * CLIENTS
 
     def teardown(self) -> None:
         """In the end ECM stops: nobody waits, and nothing is left."""
-        self.ecm.table.drain()
+        self.ecm.pool.drain()
         if self.connected:
             self.ecm.link_down()
         self.ecm.pass_time(200)
-        assert len(self.ecm.table) == len(self.ecm.clients) == 0
+        assert len(self.ecm.pool) == len(self.ecm.clients) == 0
 
 
 class TypedLinkTests(TestCase):

@@ -11,13 +11,13 @@ from zope.interface import directlyProvides
 
 from ecm import limits
 from ecm.frontend.settings import FrontendSettings
-from ecm.limits import MAX_GATHERED, TRUNCATED_BODY
+from ecm.limits import MAX_PARTIAL_ANSWERS, TRUNCATED_BODY
 from ecm.link.packet import encode
 from ecm.link.settings import LinkSettings
-from ecm.upstream import table
-from ecm.upstream.pending import NOT_UNDERSTOOD
+from ecm.upstream import request_queue
+from ecm.upstream.link import Link
+from ecm.upstream.pending import NOT_UNDERSTOOD, STOPPING
 from ecm.upstream.protocol import LinkRefused
-from ecm.upstream.table import STOPS
 from testkit.in_memory import FIRST_ID, MAX_BODY, PATHS, QUEUE_TIMEOUT, Joined, Transport
 from testkit.logs import lines
 from testkit.typed_vectors import HELLO_PACKET, VECTORS, named, packet
@@ -45,10 +45,10 @@ class PlainTests(TestCase):
         self.ecm.received()
         self.ecm.link.dataReceived(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
         self.assertFalse(self.ecm.link_transport.connected)
-        self.assertFalse(self.ecm.table.linked)
+        self.assertFalse(self.ecm.pool.is_connected)
         self.assertEqual(self.ecm.received(), [])
         self.assertIn(b" 503 ", client.transport.written())
-        self.assertEqual(self.ecm.table.counters.malformed, 1)
+        self.assertEqual(self.ecm.metrics.malformed, 1)
         [line] = [
             line for line in lines(self.log, "ecm.upstream.protocol") if "not a packet" in line
         ]
@@ -57,14 +57,14 @@ class PlainTests(TestCase):
     def test_what_is_said_about_the_link_itself_is_passed_over(self) -> None:
         self.ecm.answer(0, b"drain")
         self.assertTrue(self.ecm.link_transport.connected)
-        self.assertEqual(self.ecm.table.counters.late, 0)
+        self.assertEqual(self.ecm.metrics.orphaned, 0)
 
     def test_up_and_down_are_logged(self) -> None:
         self.ecm.client().post(b"")
         self.ecm.link_down()
         up, down = lines(self.log, "ecm.upstream.protocol")
-        self.assertEqual(up, "link up: plain, no addresses of clients cross it")
-        self.assertIn("link down, with 1 requests unanswered: ", down)
+        self.assertEqual(up, "link up: plain, client addresses do not cross it")
+        self.assertIn("; 1 requests lost, answered 503", down)
 
 
 class HelloTests(TestCase):
@@ -107,7 +107,7 @@ class HelloTests(TestCase):
             stranger()
             said = self.ecm.received()
             self.assertFalse(self.ecm.link_transport.connected)
-            self.assertFalse(self.ecm.table.linked)
+            self.assertFalse(self.ecm.pool.is_connected)
             self.assertNotIn(b"secret", b"".join(content for _, content in said))
             self.ecm.link_up()
 
@@ -150,7 +150,7 @@ class TlsTests(TestCase):
         self.ecm.pass_time(1)
         self.assertTrue(self.transport.aborted)
         why = self.failureResultOf(self.link.ready, LinkRefused)
-        self.assertIn("TLS was not agreed upon in 10 seconds", str(why.value))
+        self.assertIn("no TLS handshake within 10 seconds", str(why.value))
 
 
 class IncompleteTests(TestCase):
@@ -173,7 +173,7 @@ class IncompleteTests(TestCase):
             self.assertTrue(ecm.link_transport.connected)
             ecm.pass_time(1)
             self.assertFalse(ecm.link_transport.connected)
-            self.assertFalse(ecm.table.linked)
+            self.assertFalse(ecm.pool.is_connected)
 
     def test_a_typed_peer_is_told_why(self) -> None:
         *_, ecm = self.links()
@@ -253,7 +253,7 @@ class TypedTests(TestCase):
         self.client.leave()
         self.assertEqual(self.ecm.received(), [(FIRST_ID, b"close gone")])
         self.ecm.answer(FIRST_ID, b"answer 200\nlate")
-        self.assertEqual(self.ecm.table.counters.late, 1)
+        self.assertEqual(self.ecm.metrics.orphaned, 1)
 
     def test_one_that_closes_its_end_is_told_of_at_once_and_answered(self) -> None:
         self.asked()
@@ -303,7 +303,7 @@ class TypedTests(TestCase):
 
     def test_dropping_one_that_has_gone_does_nothing(self) -> None:
         self.ecm.answer(FIRST_ID, b"close failed")
-        self.assertEqual((len(self.ecm.table), len(self.ecm.clients)), (0, 1))
+        self.assertEqual((len(self.ecm.pool), len(self.ecm.clients)), (0, 1))
 
     def test_a_request_that_is_not_understood_is_answered_503(self) -> None:
         self.asked()
@@ -311,7 +311,7 @@ class TypedTests(TestCase):
         written = self.client.transport.written()
         self.assertIn(b" 503 ", written)
         self.assertIn(NOT_UNDERSTOOD.encode(), written)
-        self.assertEqual(self.ecm.table.counters.failed, 1)
+        self.assertEqual(self.ecm.metrics.failed, 1)
         self.client.post(b"next")
         self.assertEqual(self.ecm.received()[0][0], FIRST_ID + 1)
 
@@ -325,20 +325,20 @@ class TypedTests(TestCase):
         self.asked()
         self.ecm.answer(0, b"drain")
         other = self.ecm.client()
-        self.assertIn(STOPS.encode(), other.post(b"new"))
-        self.ecm.link.pauseProducing()
-        self.ecm.link.resumeProducing()
+        self.assertIn(STOPPING.encode(), other.post(b"new"))
+        self.ecm.link.queue.pauseProducing()
+        self.ecm.link.queue.resumeProducing()
         self.assertEqual(self.ecm.received(), [])
         self.ecm.answer(FIRST_ID, b"answer 200\nlast")
         self.assertTrue(self.client.transport.written().endswith(b"last"))
 
     def test_a_full_link_of_an_ejabberd_that_stops_stays_without_requests(self) -> None:
-        self.ecm.link.pauseProducing()
+        self.ecm.link.queue.pauseProducing()
         for _ in range(8):
             self.ecm.client().post(b"x" * 10_000)
         self.ecm.answer(0, b"drain")
-        self.ecm.link.resumeProducing()
-        self.assertIn(STOPS.encode(), self.client.post(b"new"))
+        self.ecm.link.queue.resumeProducing()
+        self.assertIn(STOPPING.encode(), self.client.post(b"new"))
 
     def test_a_new_link_takes_requests_again(self) -> None:
         self.ecm.answer(0, b"drain")
@@ -355,13 +355,13 @@ class TypedTests(TestCase):
         self.assertEqual(self.client.transport.written(), b"")
         self.ecm.pass_time(1)
         self.assertEqual(self.ecm.received(), [(0, b"error silent nothing came for 30 seconds")])
-        self.assertFalse(self.ecm.table.linked)
+        self.assertFalse(self.ecm.pool.is_connected)
         self.assertIn(b" 503 ", self.client.transport.written())
 
     def test_a_dead_ejabberd_that_takes_nothing_is_cut_off(self) -> None:
         transport = self.ecm.link_transport
         self.patch(transport, "loseConnection", lambda: None)  # it waits to be able to send
-        self.ecm.link.pauseProducing()
+        self.ecm.link.queue.pauseProducing()
         self.ecm.pass_time(30)
         self.assertFalse(transport.aborted)
         self.ecm.pass_time(1)
@@ -371,20 +371,20 @@ class TypedTests(TestCase):
         self.ecm.pass_time(10)
         self.ecm.reactor.advance(0.25)
         self.ecm.answer(0, b"pong 1")
-        self.assertEqual(self.ecm.table.counters.round_trip, 0.25)
+        self.assertEqual(self.ecm.metrics.round_trip, 0.25)
 
     def test_pongs_do_not_pile_up_while_the_link_is_stuck(self) -> None:
-        self.ecm.link.pauseProducing()
+        self.ecm.link.queue.pauseProducing()
         for _ in range(50):
             self.ecm.answer(0, b"ping 1")
             self.ecm.answer(7, b"frobnicate")
-        self.ecm.link.resumeProducing()
+        self.ecm.link.queue.resumeProducing()
         self.assertEqual(self.ecm.received(), [])
         self.ecm.answer(0, b"ping 2")
         self.assertEqual(self.ecm.received(), [(0, b"pong 2")])
 
     def test_ecm_says_that_it_stops(self) -> None:
-        self.ecm.table.drain()
+        self.ecm.pool.drain()
         self.assertEqual(self.ecm.received(), [(0, b"drain")])
 
     def test_of_a_request_that_is_too_long_for_ejabberd_it_gets_the_beginning(self) -> None:
@@ -442,7 +442,7 @@ class PartsTests(TestCase):
         self.assertTrue(written.startswith(b"HTTP/1.1 403 "))
         self.assertIn(b"\r\nContent-Type: application/xml\r\n", written)
         self.assertTrue(written.endswith(b"\r\n\r\n<body>a long answer 200\n</body>"))
-        self.assertEqual(self.ecm.table.counters.answers, 1)
+        self.assertEqual(self.ecm.metrics.answers, 1)
 
     def test_others_pass_between_them(self) -> None:
         other = self.ecm.client()
@@ -468,7 +468,7 @@ class PartsTests(TestCase):
         self.ecm.answer(FIRST_ID, b"part\nlong ")
         self.ecm.answer(FIRST_ID, b"answer 200\nanswer")
         self.ecm.answer(FIRST_ID + 7, b"part\n")
-        self.assertEqual((self.ecm.table.counters.late, self.ecm.received()), (3, []))
+        self.assertEqual((self.ecm.metrics.orphaned, self.ecm.received()), (3, []))
 
     def test_what_ends_an_exchange_drops_its_parts(self) -> None:
         for said, told in ((b"close failed", b""), (b"error malformed x", NOT_UNDERSTOOD.encode())):
@@ -505,7 +505,7 @@ class PartsTests(TestCase):
         self.assertEqual(self.ecm.received()[0][0], FIRST_ID + 1)
 
     def test_too_many_at_a_time_are_refused(self) -> None:
-        clients = [self.ecm.client() for _ in range(MAX_GATHERED)]
+        clients = [self.ecm.client() for _ in range(MAX_PARTIAL_ANSWERS)]
         for at, client in enumerate(clients):
             client.post(b"<body/>")
             self.ecm.answer(FIRST_ID + 1 + at, b"part\nx")
@@ -514,7 +514,9 @@ class PartsTests(TestCase):
         error = b"error too-long more than 4 answers in parts at a time"
         self.assertEqual(self.ecm.received(), [(FIRST_ID, error)])
         self.assertIn(b" 503 ", self.client.transport.written())
-        self.assertEqual([client.transport.written() for client in clients], [b""] * MAX_GATHERED)
+        self.assertEqual(
+            [client.transport.written() for client in clients], [b""] * MAX_PARTIAL_ANSWERS
+        )
 
     def test_from_who_has_not_said_so_they_are_not_expected(self) -> None:
         ecm = Joined(link=SETTINGS)
@@ -529,22 +531,22 @@ class PartsTests(TestCase):
     def test_an_answer_that_comes_again_is_not_for_a_request_that_waits(self) -> None:
         self.ecm.answer(FIRST_ID, b"answer 200\nfirst")
         self.client.transport.clear()
-        self.ecm.table.link_full()
+        self.ecm.congest(True)
         self.client.post(b"<body/>")
         for content in (b"answer 200\nagain", b"close failed", b"error malformed x"):
             self.ecm.answer(FIRST_ID, content)
         self.assertEqual((self.client.transport.written(), self.client.ended), (b"", False))
         self.ecm.received()
-        self.ecm.table.link_drained()
+        self.ecm.congest(False)
         self.assertEqual(self.ecm.received(), [(FIRST_ID, PEER + b"<body/>")])
         self.ecm.link.connectionLost()
         self.assertIn(b" 503 ", self.client.transport.written())
 
     def test_nobody_is_read_while_the_link_is_full_again(self) -> None:
-        self.ecm.table.link_full()
+        self.ecm.congest(True)
         self.ecm.client().post(b"<body/>")
-        self.patch(self.ecm.link, "send_request", lambda *_: self.ecm.table.link_full())
-        self.ecm.table.link_drained()
+        self.patch(Link, "send_request", lambda *_: self.ecm.congest(True))
+        self.ecm.congest(False)
         self.assertFalse(self.ecm.clients.reads)
 
     def test_on_the_link_itself_they_end_it(self) -> None:
@@ -552,19 +554,19 @@ class PartsTests(TestCase):
         self.assertFalse(self.ecm.link_transport.connected)
 
     def test_what_comes_for_a_request_that_was_not_sent_is_for_nobody(self) -> None:
-        self.ecm.link.pauseProducing()
+        self.ecm.link.queue.pauseProducing()
         others = [self.ecm.client() for _ in range(9)]
         for client in others:
             client.post(b"x" * 9_000)
         last = self.ecm.client()
-        self.ecm.table.link_full()
+        self.ecm.congest(True)
         last.post(b"<body/>")
-        parked = FIRST_ID + 10
-        self.ecm.answer(parked, b"part\nx")
-        self.assertEqual(self.ecm.table.counters.late, 1)
-        self.ecm.answer(parked, b"answer 200\nx")
-        self.ecm.link.resumeProducing()
-        self.ecm.table.link_drained()
+        queued = FIRST_ID + 10
+        self.ecm.answer(queued, b"part\nx")
+        self.assertEqual(self.ecm.metrics.orphaned, 1)
+        self.ecm.answer(queued, b"answer 200\nx")
+        self.ecm.link.queue.resumeProducing()
+        self.ecm.congest(False)
         self.assertTrue(self.ecm.link_transport.connected)
 
 
@@ -579,7 +581,7 @@ class WaitingForTheLinkTests(TestCase):
 
     def test_those_that_wait_are_bounded_with_all_that_they_take(self) -> None:
         for size, most in ((MAX_BODY, 28), (0, 545)):
-            self.patch(table, "MAX_PARKED", 300_000)
+            self.patch(request_queue, "MAX_QUEUED_BYTES", 300_000)
             ecm = Joined()
             ecm.link_down()
             clients = [ecm.client() for _ in range(600)]
@@ -588,7 +590,7 @@ class WaitingForTheLinkTests(TestCase):
             self.assertTrue(all(b"HTTP/1.1 503 " in each for each in told[most:]))
             for client in clients:
                 client.leave()
-            self.assertEqual(ecm.table._parked_size, 0)
+            self.assertEqual(ecm.pool._queue.size, 0)
 
     def test_nothing_is_left_of_the_heads_of_those_that_wait(self) -> None:
         ecm = Joined()
@@ -600,7 +602,7 @@ class WaitingForTheLinkTests(TestCase):
         self.addCleanup(tracemalloc.stop)
         for client in clients:
             client.post(b"x" * 1000, more=b"A: %b\r\n" % (b"b" * 10_000))
-        self.assertLess(tracemalloc.get_traced_memory()[0], ecm.table._parked_size)
+        self.assertLess(tracemalloc.get_traced_memory()[0], ecm.pool._queue.size)
 
     def test_and_for_the_next_one(self) -> None:
         ecm = Joined()
@@ -621,7 +623,7 @@ class WaitingForTheLinkTests(TestCase):
         self.assertIn(b" 503 ", client.post(b"<body/>"))
 
     def test_and_not_too_many(self) -> None:
-        size = limits.MAX_PARKED // 2 - 1000
+        size = limits.MAX_QUEUED_BYTES // 2 - 1000
         ecm = Joined(max_body=size)
         ecm.link_down()
         clients = [ecm.client() for _ in range(3)]
@@ -632,7 +634,7 @@ class WaitingForTheLinkTests(TestCase):
 
     def test_nobody_waits_for_it_while_ecm_stops(self) -> None:
         ecm = Joined()
-        ecm.table.drain()
+        ecm.pool.drain()
         ecm.link_down()
         client = ecm.client()
         client.post(b"<body/>")

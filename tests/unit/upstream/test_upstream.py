@@ -13,9 +13,10 @@ from zope.interface import implementer
 
 from ecm import limits
 from ecm.link.settings import LinkSettings
+from ecm.metrics import Metrics
 from ecm.net.clock import CoarseClock
 from ecm.upstream.connector import LinkFactory, link_service
-from ecm.upstream.table import ConnectionTable
+from ecm.upstream.pool import UpstreamPool
 from testkit.in_memory import PLAIN, Transport
 from testkit.logs import lines
 from testkit.typed_vectors import HELLO_PACKET
@@ -62,10 +63,11 @@ class LinkServiceTestCase(TestCase):
         self.log = EventLoggingObserver.createWithCleanup(self, globalLogPublisher)
         self.clock = Clock()
         self.endpoint = Endpoint()
-        self.table = ConnectionTable(1, 10)
+        self.pool = UpstreamPool(1, 10)
 
     def start(self, settings: LinkSettings = PLAIN) -> None:
-        links = LinkFactory(self.table, CoarseClock(self.clock, self.clock.seconds), settings)
+        clock = CoarseClock(self.clock, self.clock.seconds)
+        links = LinkFactory(self.pool, clock, settings, Metrics())
         self.service = link_service(self.endpoint, "tcp:test", links, self.clock)
         self.service.startService()
         self.addCleanup(self.service.stopService)
@@ -81,11 +83,11 @@ class LinkServiceTestCase(TestCase):
 class LinkServiceTests(LinkServiceTestCase):
     def test_the_link_comes_up_and_comes_back(self) -> None:
         self.start()
-        self.assertTrue(self.table.linked)
+        self.assertTrue(self.pool.is_connected)
         self.endpoint.hang_up()
-        self.assertFalse(self.table.linked)
+        self.assertFalse(self.pool.is_connected)
         self.wait_for_attempt()
-        self.assertTrue(self.table.linked)
+        self.assertTrue(self.pool.is_connected)
 
     def test_pauses_grow_up_to_their_limit(self) -> None:
         self.endpoint.refuses = True
@@ -120,12 +122,12 @@ class HelloTests(LinkServiceTestCase):
 
     def test_there_is_none_before_hello_is_answered(self) -> None:
         self.start(LinkSettings())
-        self.assertFalse(self.table.linked)
+        self.assertFalse(self.pool.is_connected)
         self.endpoint.connections[0].dataReceived(HELLO_PACKET)
-        self.assertTrue(self.table.linked)
+        self.assertTrue(self.pool.is_connected)
         self.endpoint.hang_up()
         self.wait_for_attempt()
-        self.assertFalse(self.table.linked)
+        self.assertFalse(self.pool.is_connected)
         self.assertIn(b"|hello version=1", self.endpoint.transport.value())
 
     def test_what_hangs_up_on_hello_gets_no_other_link(self) -> None:
@@ -134,7 +136,7 @@ class HelloTests(LinkServiceTestCase):
             self.assertIn(b"|hello version=1", self.endpoint.transport.value())
             self.endpoint.hang_up()
             self.wait_for_attempt()
-        self.assertFalse(self.table.linked)
+        self.assertFalse(self.pool.is_connected)
         [line] = lines(self.log, "ecm.upstream.connector")
         self.assertIn("it closes the link and does not answer hello; is that a mod_ecm?", line)
 
@@ -154,7 +156,7 @@ class HelloTests(LinkServiceTestCase):
             )
             self.wait_for_attempt()
         [line] = lines(self.log, "ecm.upstream.connector")
-        self.assertIn("no link to ejabberd at tcp:test, clients are answered 503: ", line)
+        self.assertIn("no link to ejabberd at tcp:test: ", line)
         self.assertIn("ecm speaks 1, ejabberd speaks 7", line)
 
     def test_it_stops_in_the_middle(self) -> None:
@@ -168,7 +170,7 @@ class HelloTests(LinkServiceTestCase):
         for _ in range(5):
             self.endpoint.fail(Error([("SSL routines", "", "certificate verify failed")]))
             self.wait_for_attempt()
-        self.assertFalse(self.table.linked)
+        self.assertFalse(self.pool.is_connected)
         self.assertIn(b"|hello version=1", self.endpoint.transport.value())
         [line] = lines(self.log, "ecm.upstream.connector")
         self.assertIn("certificate verify failed", line)
