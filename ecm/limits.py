@@ -227,13 +227,16 @@ MAX_CONTENT_TYPE: Final = 128
 # are in use; clients may make up others.
 MAX_CACHED_ANSWERS: Final = 64
 
-# What an option may be set to.
+# Ranges of options.
 
-# A BOSH session creation with its attributes, or a SASL exchange with a token, has to fit.
+# A session creation request with its attributes, and a SASL exchange with a token, must fit.
 MIN_PACKET_LIMIT: Final = 4 * 1024
 
 # The length field of a packet has ten digits.
 MAX_PACKET_LIMIT: Final = 9_999_999_999
 
-# A day. Whoever wants to wait longer has mistaken the unit.
+# Anything above ten digits is a typing error.
+MAX_NUMBER: Final = 9_999_999_999
+
+# A day. Whoever gives more has mistaken the unit.
 MAX_TIMEOUT: Final = 86_400

@@ -9,12 +9,13 @@ from ecm.limits import BUFFERED_PART, BUFFERED_WITHOUT_MEMINFO, MIN_BUFFERED
 from ecm.settings import EcmSettings
 
 
-def split(settings: EcmSettings, workers: int, root: Path = Path("/")) -> EcmSettings:
+def split(settings: EcmSettings, root: Path = Path("/")) -> EcmSettings:
     """Return the settings of one worker, with its part of the memory.
 
     ``root`` has the files of the kernel: ``/``, except in tests.
     """
-    most = settings.clients.max_buffered or max(MIN_BUFFERED, capacity(root) // workers)
+    part = max(MIN_BUFFERED, capacity(root) // settings.workers)
+    most = settings.clients.max_buffered or part
     clients = attrs.evolve(settings.clients, max_buffered=most)
     return attrs.evolve(settings, clients=clients)
 

@@ -31,12 +31,12 @@ def describe(files: int, workers: int) -> str:
     return text
 
 
-def split(settings: EcmSettings, files: int, number: int = 1, workers: int = 1) -> EcmSettings:
+def split(settings: EcmSettings, files: int, number: int = 1) -> EcmSettings:
     """Return the settings of a worker: its part of the connections, at most what files allow.
 
-    ``number`` is from 1 to ``workers``.
+    ``number`` is that of the worker, from 1.
     """
-    most = settings.clients.max_connections
+    most, workers = settings.clients.max_connections, settings.workers
     part = most // workers + (number <= most % workers) if most else capacity(files)
     clients = attrs.evolve(settings.clients, max_connections=min(part, capacity(files)))
     return attrs.evolve(settings, clients=clients)

@@ -1,5 +1,7 @@
 """``twistd ecm``: the parts of ECM, put together, and their start and end."""
 
+from collections.abc import Sequence
+
 from twisted.application.service import MultiService, Service
 from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred
 from twisted.logger import Logger
@@ -49,42 +51,45 @@ class OneProcess(MultiService):
 
 
 class Announcement(Service):
-    """Says in the log, once all is started, what ECM does, and for how many."""
+    """Logs at start-up what this ECM does, for how many connections, and what is not safe."""
 
-    def __init__(self, options: Options, files: int) -> None:
-        self._options = options
+    def __init__(self, settings: EcmSettings, files: int, warnings: Sequence[str]) -> None:
+        self._settings = settings
         self._files = files
+        self._warnings = warnings
 
     def startService(self) -> None:
         super().startService()
-        options = self._options
-        for warning in options.warnings:
+        for warning in self._warnings:
             _log.warn("{warning}", warning=warning)
-        workers = options["workers"]
-        _log.info("{files}", files=open_files.describe(self._files, workers))
+        settings = self._settings
+        _log.info("{files}", files=open_files.describe(self._files, settings.workers))
         _log.info(
             "ECM {version} serves BOSH on {paths} at {listen}, for ejabberd at {upstream}{workers}",
             version=__version__,
-            paths=" ".join(self._options["path"]),
-            listen=" ".join([*self._options["listen"], *self._options["proxy-protocol"]]),
-            upstream=self._options["upstream"],
-            workers=f", with {workers} workers" if workers > 1 else "",
+            paths=_shown(settings.clients.paths),
+            listen=" ".join(settings.listen + settings.proxy_protocol),
+            upstream=settings.upstream,
+            workers=f", with {settings.workers} workers" if settings.workers > 1 else "",
         )
+
+
+def _shown(paths: frozenset[bytes]) -> str:
+    """Return the paths for the log, without the spellings that end with a slash."""
+    return " ".join(sorted({path.decode().rstrip("/") or "/" for path in paths}))
 
 
 def makeService(options: Options) -> MultiService:
     """Return the service that ``options`` describe; nothing of it has been started."""
     files = open_files.raise_limit()
-    workers = options["workers"]
-    settings = memory.split(options.settings(), workers)
+    workers = options.settings.workers
+    settings = memory.split(options.settings)
     reactor = global_reactor()
     ecm: MultiService
     if workers == 1:
         ecm = OneProcess(open_files.split(settings, files), reactor)
     else:
-        shares = [
-            open_files.split(settings, files, each, workers) for each in range(1, workers + 1)
-        ]
+        shares = [open_files.split(settings, files, each) for each in range(1, workers + 1)]
         ecm = Supervisor(settings, shares, reactor)
-    Announcement(options, files).setServiceParent(ecm)
+    Announcement(settings, files, options.warnings).setServiceParent(ecm)
     return ecm

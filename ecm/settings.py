@@ -1,23 +1,84 @@
-"""What the operator has said of one ECM."""
+"""All that the operator said, checked."""
 
 import attrs
 
 from ecm.frontend.settings import FrontendSettings
+from ecm.limits import DRAIN_TIMEOUT, MAX_TIMEOUT, MAX_WORKERS, QUEUE_TIMEOUT
 from ecm.link.settings import LinkSettings
+from ecm.option import group, number, option
+
+LISTEN = "tcp:5280"
+UPSTREAM = "tcp:127.0.0.1:5290"
 
 
 @attrs.frozen
 class EcmSettings:
-    """All that one ECM has to know. Endpoints are strings as Twisted has them."""
+    """The settings of an ECM, and of its workers. Endpoints are strings as Twisted has them.
 
-    listen: tuple[str, ...]
-    proxy_protocol: tuple[str, ...]
-    upstream: str
-    link: LinkSettings
-    clients: FrontendSettings
-    www: str | None
-    queue_timeout: int
-    drain_timeout: int
+    ``www`` is the folder of the static files. Times are in seconds.
+    """
+
+    listen: tuple[str, ...] = attrs.field(
+        default=(LISTEN,),
+        metadata=option(
+            "endpoint",
+            "Endpoint on which clients connect.",
+            collect=tuple,
+            shown=LISTEN,
+            short="l",
+        ),
+    )
+    proxy_protocol: tuple[str, ...] = attrs.field(
+        default=(),
+        metadata=option(
+            "endpoint",
+            "Endpoint for a proxy that begins each connection with a PROXY header.",
+            collect=tuple,
+        ),
+    )
+    upstream: str = attrs.field(
+        default=UPSTREAM,
+        metadata=option("endpoint", "Endpoint of mod_ecm in ejabberd.", short="u"),
+    )
+    www: str | None = attrs.field(
+        default=None,
+        metadata=option(
+            "folder",
+            "Folder of files to serve on all paths that are not BOSH paths (otherwise 404).",
+            short="w",
+        ),
+    )
+    workers: int = attrs.field(
+        default=1,
+        metadata=option(
+            "number",
+            "Number of processes that share the clients, or auto: one for each core.",
+            range=(1, MAX_WORKERS),
+        ),
+    )
+    queue_timeout: int = attrs.field(
+        default=QUEUE_TIMEOUT,
+        metadata=number(
+            "seconds",
+            0,
+            MAX_TIMEOUT,
+            "Time that requests wait while there is no link, or a congested one, before ECM answers"
+            " 503.",
+        ),
+    )
+    drain_timeout: int = attrs.field(
+        default=DRAIN_TIMEOUT,
+        metadata=number(
+            "seconds",
+            0,
+            MAX_TIMEOUT,
+            "Time that a graceful shutdown waits for requests in flight.",
+        ),
+    )
+    link: LinkSettings = attrs.field(default=LinkSettings(), metadata=group("The link to ejabberd"))
+    clients: FrontendSettings = attrs.field(
+        default=FrontendSettings(), metadata=group("Connections of clients")
+    )
 
     @property
     def endpoints(self) -> tuple[str, ...]:

@@ -4,7 +4,6 @@
 """
 
 import json
-import re
 import subprocess
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from ecm.link.state import TRANSITIONS
 from ecm.tools.ejabberd import installation
 from ecm.tools.ejabberd.mod_ecm_build import compile_into
 from testkit import paths
+from testkit.made_text import renewed
 from testkit.paths import CHECKOUT
 from testkit.typed_vectors import VECTORS, packet
 
@@ -94,17 +94,6 @@ PARTS: dict[str, Callable[[], Iterator[str]]] = {
 }
 
 
-def renewed(text: str) -> str:
-    """Return the text with all its made parts made again."""
-    for name, part in PARTS.items():
-        made = "\n".join(part()).strip("\n")
-        mark, end = f"<!-- made: {name} -->", "<!-- end -->"
-        pattern = re.escape(mark) + ".*?" + re.escape(end)
-        text, found = re.subn(pattern, lambda _: f"{mark}\n{made}\n{end}", text, flags=re.DOTALL)  # noqa: B023
-        assert found == 1, name
-    return text
-
-
 def _split(line: str) -> tuple[str, str, str]:
     one, sign, other = line.split(",")
     return one, sign, other
@@ -139,4 +128,4 @@ def _diagram(transitions: list[tuple[str, str, str]], starts: list[str]) -> Iter
 
 
 if __name__ == "__main__":
-    FILE.write_text(renewed(FILE.read_text()))
+    FILE.write_text(renewed(FILE.read_text(), PARTS))

@@ -17,7 +17,7 @@ FOLDER = Path(ecm.__file__).parent
 # The parts of the server: folders, and modules at the top. Each imports only from parts that stand
 # above it; parts in one line know nothing of each other.
 ORDER = (
-    ("limits", "errors", "kernel", "metrics", "shutdown"),
+    ("limits", "errors", "kernel", "metrics", "option", "shutdown"),
     ("http", "link"),
     ("net",),
     ("upstream",),
@@ -32,7 +32,8 @@ ORDER = (
 
 # Bytes and time in, events and bytes out: no I/O, and no clock.
 PURE = (
-    *("limits", "metrics", "http", "link", "settings", "frontend/bosh", "frontend/budget"),
+    *("limits", "option", "metrics", "http", "link", "settings"),
+    *("frontend/bosh", "frontend/budget"),
     *("upstream/pending", "upstream/table", "upstream/parts", "upstream/request_queue"),
 )
 PURE_OF_DOCTOR = [

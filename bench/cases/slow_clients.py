@@ -2,7 +2,7 @@
 
 One client asks ECM 50 times a second and waits for each answer, which comes back over the link: for
 some seconds alone, then beside clients that send a request head at one byte a second. ECM ends
-these with 408 after its ``--head-timeout``, and they connect again. They all began in the same
+these with 408 after its ``--header-timeout``, and they connect again. They all began in the same
 moment, and go on like that: it is the worst that they can do.
 """
 

@@ -12,8 +12,22 @@ from ecm.limits import (
     MAX_BUFFERED,
     MAX_CONNECTIONS,
     MAX_CONNECTIONS_PER_ADDRESS,
+    MAX_NUMBER,
+    MAX_TIMEOUT,
     SEND_TIMEOUT,
 )
+from ecm.option import group, number, option
+
+
+def _path(text: str) -> bytes:
+    if not text.startswith("/") or not text.isascii() or set(text) & set("?# "):
+        raise ValueError("a path begins with / and has no ? # or space")
+    return text.rstrip("/").encode()
+
+
+def _spellings(paths: list[bytes]) -> frozenset[bytes]:
+    """Return each path without and with a slash at its end: clients are given either."""
+    return frozenset(paths) | {path + b"/" for path in paths}
 
 
 @attrs.frozen
@@ -23,14 +37,79 @@ class FrontendSettings:
     ``paths`` are those that take BOSH, byte for byte.
     """
 
-    paths: frozenset[bytes]
-    request: RequestLimits = RequestLimits()
-    max_buffered: int = MAX_BUFFERED
-    max_connections: int = MAX_CONNECTIONS
-    max_connections_per_address: int = MAX_CONNECTIONS_PER_ADDRESS
-    header_timeout: int = HEADER_TIMEOUT
-    body_timeout: int = BODY_TIMEOUT
-    send_timeout: int = SEND_TIMEOUT
-    idle_timeout: int = IDLE_TIMEOUT
-    cors: Cors = Cors()
-    proxies: TrustedProxies = TrustedProxies()
+    paths: frozenset[bytes] = attrs.field(
+        default=_spellings([b"/http-bind", b"/bosh"]),
+        metadata=option(
+            "path",
+            "BOSH path, with and without a slash at its end.",
+            name="path",
+            read=_path,
+            collect=_spellings,
+            shown="/http-bind, /bosh",
+            short="p",
+        ),
+    )
+    max_connections: int = attrs.field(
+        default=MAX_CONNECTIONS,
+        metadata=number(
+            "connections",
+            0,
+            MAX_NUMBER,
+            "Number of connections, divided among the workers; 0 is as many as open files allow.",
+        ),
+    )
+    max_connections_per_address: int = attrs.field(
+        default=MAX_CONNECTIONS_PER_ADDRESS,
+        metadata=number(
+            "connections",
+            0,
+            MAX_NUMBER,
+            "Number of connections from one address, in each worker; 0 is no limit.",
+        ),
+    )
+    max_buffered: int = attrs.field(
+        default=MAX_BUFFERED,
+        metadata=number(
+            "bytes",
+            0,
+            MAX_NUMBER,
+            "Memory that all connections of a worker hold together: partial requests, requests that"
+            " wait, answers that clients have not read. 0 is a quarter of the available memory,"
+            " divided among the workers.",
+        ),
+    )
+    header_timeout: int = attrs.field(
+        default=HEADER_TIMEOUT,
+        metadata=number(
+            "seconds",
+            1,
+            MAX_TIMEOUT,
+            "Time for the head of a request, from its first byte, and for a TLS handshake.",
+            former="head-timeout",
+        ),
+    )
+    body_timeout: int = attrs.field(
+        default=BODY_TIMEOUT,
+        metadata=number("seconds", 1, MAX_TIMEOUT, "Time for the body of a request."),
+    )
+    send_timeout: int = attrs.field(
+        default=SEND_TIMEOUT,
+        metadata=number(
+            "seconds",
+            1,
+            MAX_TIMEOUT,
+            "Time in which a client must read its answer, for each 64 kB.",
+            former="take-timeout",
+        ),
+    )
+    idle_timeout: int = attrs.field(
+        default=IDLE_TIMEOUT,
+        metadata=number(
+            "seconds", 1, MAX_TIMEOUT, "Time that a connection may be idle between requests."
+        ),
+    )
+    request: RequestLimits = attrs.field(default=RequestLimits(), metadata=group("Requests"))
+    proxies: TrustedProxies = attrs.field(
+        default=TrustedProxies(), metadata=group("Addresses of clients behind proxies")
+    )
+    cors: Cors = attrs.field(default=Cors(), metadata=group("Pages of other origins (CORS)"))

@@ -7,10 +7,12 @@ proxy's is the client's; whatever is left of it may be made up.
 
 import re
 from collections.abc import Iterator, Sequence
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
 
 import attrs
+
+from ecm.option import option
 
 FORWARDED: Final = "forwarded"
 X_FORWARDED_FOR: Final = "x-forwarded-for"
@@ -24,12 +26,35 @@ _BRACKETS: Final = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::[0-9]{1,5})?")
 _PORT: Final = re.compile(r"([0-9.]+):[0-9]{1,5}")
 
 
+def _header(text: str) -> str:
+    if text.lower() not in (X_FORWARDED_FOR, FORWARDED):
+        raise ValueError(f"give {X_FORWARDED_FOR} or {FORWARDED}")
+    return text.lower()
+
+
 @attrs.frozen
 class TrustedProxies:
     """The proxies that are trusted to tell a client's address, and the header that they set."""
 
-    trusted: tuple[IPv4Network | IPv6Network, ...] = ()
-    header: str = X_FORWARDED_FOR
+    trusted: tuple[IPv4Network | IPv6Network, ...] = attrs.field(
+        default=(),
+        metadata=option(
+            "network",
+            "Network (192.0.2.0/24) of proxies that may name the address of a client.",
+            name="trusted-proxy",
+            read=ip_network,
+            collect=tuple,
+        ),
+    )
+    header: str = attrs.field(
+        default=X_FORWARDED_FOR,
+        metadata=option(
+            "header",
+            f"Header in which these proxies name it: {X_FORWARDED_FOR} or {FORWARDED}.",
+            name="proxy-header",
+            read=_header,
+        ),
+    )
 
     def client_address(self, peer: str, headers: Sequence[tuple[bytes, bytes]]) -> str:
         """Return the address of the client; ``peer`` is the connection's other end.

@@ -4,14 +4,34 @@ They are on every answer of a BOSH path, errors too: without them a browser tell
 of an answer to a cross-origin request, not even the status.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
 import attrs
 
+from ecm.http.origin import origin
 from ecm.limits import CORS_MAX_AGE
+from ecm.option import option
 
 METHODS: Final = b"POST, GET, HEAD, OPTIONS"
+
+# Stands for all origins, and for all headers.
+ANY: Final = b"*"
+
+
+def _origin(text: str) -> bytes:
+    return ANY if text == "*" else origin(text)
+
+
+def _origins(given: list[bytes]) -> frozenset[bytes]:
+    return frozenset() if ANY in given else frozenset(given)
+
+
+def _header_name(text: str) -> bytes:
+    if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", text):
+        raise ValueError("give the name of one header, such as X-Token")
+    return text.encode()
 
 
 @attrs.frozen
@@ -22,9 +42,35 @@ class Cors:
     those that pages may set, beside Content-Type.
     """
 
-    origins: frozenset[bytes] = frozenset()
-    credentials: bool = False
-    headers: tuple[bytes, ...] = ()
+    origins: frozenset[bytes] = attrs.field(
+        default=frozenset(),
+        metadata=option(
+            "origin",
+            "Origin (https://chat.example) whose pages may use BOSH, or * for any.",
+            name="cors-origin",
+            read=_origin,
+            collect=_origins,
+            shown="any",
+        ),
+    )
+    credentials: bool = attrs.field(
+        default=False,
+        metadata=option(
+            "",
+            "Let browsers send cookies for pages of a --cors-origin.",
+            name="cors-credentials",
+        ),
+    )
+    headers: tuple[bytes, ...] = attrs.field(
+        default=(),
+        metadata=option(
+            "header",
+            "Header that pages may set, besides Content-Type.",
+            name="cors-header",
+            read=_header_name,
+            collect=tuple,
+        ),
+    )
 
     def lines(self, headers: Sequence[tuple[bytes, bytes]]) -> bytes:
         """Return the header lines for the answer to a request with these headers."""

@@ -5,16 +5,32 @@ from http import HTTPStatus
 
 import attrs
 
-from ecm.limits import MAX_BODY, MAX_HEADER_SIZE, MAX_HEADERS
+from ecm.limits import MAX_BODY, MAX_HEADER_SIZE, MAX_HEADERS, MAX_NUMBER
+from ecm.option import number
 
 
 @attrs.frozen
 class RequestLimits:
     """Bytes of a head, header fields in it, bytes of a body."""
 
-    max_header_size: int = MAX_HEADER_SIZE
-    max_headers: int = MAX_HEADERS
-    max_body: int = MAX_BODY
+    max_header_size: int = attrs.field(
+        default=MAX_HEADER_SIZE,
+        metadata=number(
+            "bytes",
+            512,
+            MAX_NUMBER,
+            "Length of a request line with all headers, and of what frames the chunks of a body.",
+            former="max-head",
+        ),
+    )
+    max_headers: int = attrs.field(
+        default=MAX_HEADERS,
+        metadata=number("headers", 8, 10_000, "Number of headers of a request."),
+    )
+    max_body: int = attrs.field(
+        default=MAX_BODY,
+        metadata=number("bytes", 1024, MAX_NUMBER, "Length of a body."),
+    )
 
 
 @attrs.define  # and not frozen, which takes twice the time to make one

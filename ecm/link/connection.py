@@ -27,7 +27,7 @@ from ecm.link.settings import LinkMode, LinkSettings
 from ecm.link.state import TRANSITIONS, Input, State
 
 # The likely cause where the peer does not answer hello.
-PERHAPS_PLAIN: Final = "; is that a mod_ecm? one that is plain needs --protocol plain"
+PERHAPS_PLAIN: Final = "; is that a mod_ecm? one that is plain needs --link-mode plain"
 
 # Bytes of an unknown type that an error repeats: its line must have an end, too.
 _REPEATED: Final = 64

@@ -4,7 +4,18 @@ from enum import Enum
 
 import attrs
 
-from ecm.limits import LINK_TIMEOUT, MAX_CONTENT, MAX_PACKET, MAX_QUEUE, PING_INTERVAL
+from ecm.limits import (
+    LINK_TIMEOUT,
+    MAX_CONTENT,
+    MAX_NUMBER,
+    MAX_PACKET,
+    MAX_PACKET_LIMIT,
+    MAX_QUEUE,
+    MAX_TIMEOUT,
+    MIN_PACKET_LIMIT,
+    PING_INTERVAL,
+)
+from ecm.option import number, option
 
 
 class LinkMode(Enum):
@@ -14,18 +25,81 @@ class LinkMode(Enum):
     TYPED = "typed"
 
 
+def _mode(text: str) -> LinkMode:
+    try:
+        return LinkMode(text)
+    except ValueError:
+        raise ValueError("give typed or plain") from None
+
+
 @attrs.frozen
 class LinkSettings:
     """Bytes and seconds.
 
-    ``secret`` is known to both ends, or None where there is none. ``max_packet`` is for both
+    ``secret`` is known to both ends, or None if there is none. ``max_packet`` is for both
     directions, ``max_content`` for an answer in parts, ``max_queue`` for what waits to be sent.
     """
 
-    mode: LinkMode = LinkMode.TYPED
-    secret: bytes | None = None
-    max_packet: int = MAX_PACKET
-    max_content: int = MAX_CONTENT
-    max_queue: int = MAX_QUEUE
-    ping_interval: int = PING_INTERVAL
-    link_timeout: int = LINK_TIMEOUT
+    mode: LinkMode = attrs.field(
+        default=LinkMode.TYPED,
+        metadata=option(
+            "mode",
+            "typed, or plain for a peer that knows nothing else. A plain link carries no addresses"
+            " of clients, and ECM takes whoever listens there for ejabberd.",
+            name="link-mode",
+            read=_mode,
+            shown=LinkMode.TYPED.value,
+            former="protocol",
+        ),
+    )
+    secret: bytes | None = attrs.field(
+        default=None,
+        metadata=option(
+            "file",
+            "File with the secret that both ends of the link share; secret_file of mod_ecm.",
+            name="link-secret-file",
+        ),
+    )
+    max_packet: int = attrs.field(
+        default=MAX_PACKET,
+        metadata=number(
+            "bytes",
+            MIN_PACKET_LIMIT,
+            MAX_PACKET_LIMIT,
+            "Length of a packet on the link; max_packet of mod_ecm must be the same.",
+        ),
+    )
+    max_content: int = attrs.field(
+        default=MAX_CONTENT,
+        metadata=number(
+            "bytes",
+            MIN_PACKET_LIMIT,
+            MAX_PACKET_LIMIT,
+            "Length of an answer that ejabberd sends in several packets; max_content of mod_ecm"
+            " must be the same.",
+        ),
+    )
+    max_queue: int = attrs.field(
+        default=MAX_QUEUE,
+        metadata=number(
+            "bytes",
+            0,
+            MAX_NUMBER,
+            "High-water mark of the link's send queue: above it ECM stops reading from clients.",
+        ),
+    )
+    ping_interval: int = attrs.field(
+        default=PING_INTERVAL,
+        metadata=number("seconds", 1, MAX_TIMEOUT, "Time between pings on a typed link."),
+    )
+    link_timeout: int = attrs.field(
+        default=LINK_TIMEOUT,
+        metadata=number(
+            "seconds",
+            2,
+            MAX_TIMEOUT,
+            "Silence of ejabberd after which ECM closes a typed link; on any link, the time for a"
+            " packet from its first byte to its last.",
+            former="dead-time",
+        ),
+    )

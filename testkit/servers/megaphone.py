@@ -23,7 +23,7 @@ def ecm(
     if tls:
         listen = listen.replace("tcp:", "ssl:") + f":privateKey={_certificate(folder)}"
     options = ["--listen", listen, "--upstream", f"tcp:127.0.0.1:{behind}"]
-    options += ["--protocol", protocol, "--workers", str(workers)]
+    options += ["--link-mode", protocol, "--workers", str(workers)]
     pidfile = f"--pidfile={folder}/ecm.pid"
     twistd = Path(sys.executable).parent / "twistd"
     with Process(twistd, "-n", pidfile, "ecm", *options, log=log) as process:

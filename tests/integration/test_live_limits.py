@@ -99,7 +99,7 @@ class SlowReaderTests(LiveTestCase):
     async def start_large(self, *arguments: str) -> Process:
         """Start ECM with a short time to take answers, which are large."""
         self.answers = cast(LargeAnswers, await LargeAnswers.start(self))
-        times = ("--take-timeout", "1", "--idle-timeout", "86400")
+        times = ("--send-timeout", "1", "--idle-timeout", "86400")
         return await self.start_before(self.answers, *times, *arguments)
 
     async def test_who_does_not_read_its_answer_is_cut(self) -> None:

@@ -194,7 +194,7 @@ class SendBufferTests(TestCase):
             transport.abortConnection()
 
     async def test_ports_of_one_process_have_it(self) -> None:
-        settings = parse("--listen", LOOPBACK, "--proxy-protocol", LOOPBACK).settings()
+        settings = parse("--listen", LOOPBACK, "--proxy-protocol", LOOPBACK).settings
         service = OneProcess(settings, global_reactor())
         service.privilegedStartService()
         for listening in service.ports:
@@ -203,6 +203,6 @@ class SendBufferTests(TestCase):
             self.assertEqual(self.buffer(port.socket), self.BUFFER)
 
     async def test_ports_of_the_supervisor_have_it(self) -> None:
-        port: Any = Supervisor(parse().settings(), [], global_reactor())._listen(LOOPBACK)
+        port: Any = Supervisor(parse().settings, [], global_reactor())._listen(LOOPBACK)
         self.addCleanup(port.stopListening)
         self.assertEqual(self.buffer(port.socket), self.BUFFER)

@@ -24,7 +24,7 @@ class StartTests(TestCase):
     async def test_a_bad_endpoint_is_one_line_and_status_1(self) -> None:
         ecm = start_ecm(self, "--listen", "nonsense:1")
         self.assertEqual(await ecm.ended, 1)
-        self.assertRegex(ecm.output, r"\Atwistd ecm: --listen nonsense:1: this is no endp.*\n\Z")
+        self.assertRegex(ecm.output, r"\Atwistd ecm: --listen nonsense:1: not an endpoint .*\n\Z")
 
     async def test_a_busy_port_is_one_line_and_status_1(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as busy:

@@ -68,7 +68,7 @@ class StopTests(EcmTestCase):
 
     async def test_a_link_that_takes_nothing_does_not_keep_it(self) -> None:
         ejabberd = await Ejabberd.start(self, reads=False)
-        upstream = ("--protocol", "plain", "--upstream", ejabberd.endpoint)
+        upstream = ("--link-mode", "plain", "--upstream", ejabberd.endpoint)
         ecm = await self.start(*upstream, "--drain-timeout", "0", "--max-queue", "0")
         await ecm.printed("link up")
         body = b"x" * 250_000

@@ -54,7 +54,7 @@ class SlowCrowdTests(EcmTestCase):
 
     async def test_a_chat_goes_on_beside_slow_clients_and_each_of_them_is_told_408(self) -> None:
         ejabberd = await Ejabberd.start(self)
-        await self.start("--upstream", ejabberd.endpoint, f"--head-timeout={HEADER_TIMEOUT}")
+        await self.start("--upstream", ejabberd.endpoint, f"--header-timeout={HEADER_TIMEOUT}")
         ended = await self.crowd()
         asked = 0
         while not ended.called:

@@ -13,7 +13,7 @@ from testkit.listeners import LINK_TIMEOUT, PING_INTERVAL
 
 IMPATIENT = (
     *("--queue-timeout", "0"),
-    *("--ping-interval", str(PING_INTERVAL), "--dead-time", str(LINK_TIMEOUT)),
+    *("--ping-interval", str(PING_INTERVAL), "--link-timeout", str(LINK_TIMEOUT)),
 )
 
 

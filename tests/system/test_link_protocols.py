@@ -12,20 +12,20 @@ class ProtocolTests(LinkTestCase):
     async def test_a_listener_that_takes_either(self) -> None:
         typed = await self.front("auto")
         await typed.process.printed("link up: typed, with megaphone@127.0.0.1")
-        plain = await self.front("auto", "--protocol", "plain")
+        plain = await self.front("auto", "--link-mode", "plain")
         await plain.process.printed("link up: plain")
         await self.assert_chat_crosses(plain)
         await self.log.printed("is up: plain")
 
     async def test_a_plain_ecm_is_no_good_to_a_typed_listener(self) -> None:
-        front = await self.front("typed", "--protocol", "plain", "--queue-timeout", "0")
+        front = await self.front("typed", "--link-mode", "plain", "--queue-timeout", "0")
         await front.process.printed("link up: plain")
         status, _ = await self.post("/http-bind", b"<body/>")
         self.assertEqual(status, 503)
         await self.log.printed("is down: unexpected: hello has to come first")
 
     async def test_a_plain_listener_is_for_those_who_ask_for_it(self) -> None:
-        typed, plain = await self.front("plain"), await self.front("plain", "--protocol", "plain")
+        typed, plain = await self.front("plain"), await self.front("plain", "--link-mode", "plain")
         await plain.process.printed("link up: plain")
         await self.assert_chat_crosses(plain)
         await typed.process.printed("no link to ejabberd.*: no hello came for 5 seconds; .*\n")

@@ -17,7 +17,7 @@ class StatusTests(LinkTestCase):
         await self.assert_answer(TOO_LONG, 403, "policy-violation")
 
     async def test_a_plain_link_carries_none(self) -> None:
-        await self.front("plain", "--protocol", "plain")
+        await self.front("plain", "--link-mode", "plain")
         for nonsense in NONSENSE:
             await self.assert_answer(nonsense, 200, "bad-request")
         await self.assert_answer(TOO_LONG, 200, "policy-violation")

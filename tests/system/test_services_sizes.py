@@ -24,7 +24,7 @@ class SizeTests(ServiceTestCase):
         self, friend: BoshClient, listener: str = "tight", protocol: str = "typed"
     ) -> BoshClient:
         """Return somebody new who is online, and makes no request but those of the test."""
-        front = await self.front(listener, "--protocol", protocol)
+        front = await self.front(listener, "--link-mode", protocol)
         user = await self.log_in(self.client(front))
         await user.ask(f"{ONLINE}<presence xmlns='{CLIENT}' to='{friend.jid}'/>")
         await friend.receive(lambda stanza: is_presence(stanza, user))

@@ -209,7 +209,7 @@ class NoTlsTests(TlsTestCase):
 
     async def test_who_stops_in_the_middle_of_the_handshake_is_cut(self) -> None:
         folder = ("--listen", f"tls:{self.folder}:port=0:interface=127.0.0.1")
-        ecm = await self.start_tls("--head-timeout", "1", *folder)
+        ecm = await self.start_tls("--header-timeout", "1", *folder)
         hello = client_hello()
         ports = re.findall(r"TLS\) starting on ([0-9]+)", ecm.output)
         self.assertEqual(len(ports), 2)

@@ -14,7 +14,7 @@ class MemoryTests(TestCase):
 
     def split(self, meminfo: str, workers: int, *arguments: str) -> int:
         write(self.root, {"proc/meminfo": meminfo})
-        settings = memory.split(parse(*arguments).settings(), workers, self.root)
+        settings = memory.split(parse("--workers", str(workers), *arguments).settings, self.root)
         return settings.clients.max_buffered
 
     def test_the_workers_share_a_part_of_the_available_memory(self) -> None:

@@ -3,26 +3,24 @@
 from twisted.trial.unittest import TestCase
 
 from ecm import open_files
-from ecm.settings import EcmSettings
 from testkit.command_line import parse
 
 
 class OpenFilesTests(TestCase):
-    def split(self, settings: EcmSettings, files: int, number: int, workers: int) -> int:
-        shared = open_files.split(settings, files, number, workers)
-        return shared.clients.max_connections
+    def split(self, files: int, number: int, *arguments: str) -> int:
+        return open_files.split(parse(*arguments).settings, files, number).clients.max_connections
 
     def test_what_is_allowed_is_divided_and_no_connection_lost(self) -> None:
-        settings = parse("--max-connections", "11").settings()
-        shares = [self.split(settings, 1000, number, 4) for number in (1, 2, 3, 4)]
+        arguments = ("--workers", "4", "--max-connections", "11")
+        shares = [self.split(1000, number, *arguments) for number in (1, 2, 3, 4)]
         self.assertEqual(shares, [3, 3, 3, 2])
 
     def test_without_a_limit_each_has_as_many_as_its_files_allow(self) -> None:
-        self.assertEqual(self.split(parse().settings(), 20_000, 55, 55), 19_872)
+        self.assertEqual(self.split(20_000, 55, "--workers", "55"), 19_872)
 
     def test_no_share_is_larger_than_files_allow(self) -> None:
-        settings = parse("--max-connections", "5000").settings()
-        self.assertEqual(self.split(settings, 1128, 1, 2), 1000)
+        arguments = ("--workers", "2", "--max-connections", "5000")
+        self.assertEqual(self.split(1128, 1, *arguments), 1000)
 
     def test_the_log_says_what_the_files_are_enough_for(self) -> None:
         self.assertEqual(

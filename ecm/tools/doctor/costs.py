@@ -39,7 +39,7 @@ PAGES_ON_THE_WAY: Final = 1
 
 # One connection in so many has data on its way in the same moment. Assumed, not measured: ECM
 # sends far less than that in the time of a round trip, but some clients go without a word, and
-# the kernel repeats their answers until --take-timeout.
+# the kernel repeats their answers until --send-timeout.
 ONE_IN: Final = 10
 
 # Threads of a worker: its own, and those in which Twisted looks names up, 10 at most.

@@ -1,79 +1,198 @@
-"""The options of ``twistd ecm``."""
+"""The options of ``twistd ecm``: values, ranges, defaults, mistakes, former names, help."""
 
 import os
-import resource
+from collections.abc import Iterator
 from contextlib import redirect_stdout
 from io import StringIO
 from ipaddress import ip_network
+from typing import Any
 
 import attrs
 from twisted.trial.unittest import TestCase
 
 from ecm import __version__, limits
-from ecm.config.command_line import secret_warnings
-from ecm.config.numbers import NUMBERS
-from ecm.frontend.proxied import ProxiedFactory
-from ecm.frontend.settings import FrontendSettings
-from ecm.http.client_address import FORWARDED, TrustedProxies
-from ecm.http.cors import Cors
-from ecm.http.request import RequestLimits
-from ecm.limits import MAX_CONTENT
-from ecm.link.settings import LinkMode, LinkSettings
-from ecm.server import Server
-from ecm.service import OneProcess, makeService
+from ecm.config.command_line import GROUPS
+from ecm.link.settings import LinkMode
+from ecm.option import Option, groups, options
+from ecm.settings import EcmSettings
 from testkit.command_line import parse
 from testkit.ecm_process import temporary_folder
 
-
-class OptionsTests(TestCase):
-    def test_defaults(self) -> None:
-        options = parse()
-        self.assertEqual(options["listen"], ["tcp:5280:backlog=4096"])
-        self.assertEqual(options["upstream"], "tcp:127.0.0.1:5290")
-        self.assertEqual(options["path"], ["/http-bind", "/bosh"])
-        self.assertIsNone(options["www"])
-        self.assertEqual(options["max-packet"], limits.MAX_PACKET)
-
-    def test_what_is_given_takes_the_place_of_the_defaults(self) -> None:
-        options = parse(
-            *("--listen", "tcp:80:backlog=7", "--listen", "unix:/a", "--upstream", "unix:/b"),
-            *("--path", "/a", "--path", "/b/", "--www", "/", "--max-packet", "655360"),
+# For each option texts, each with the value that they give. Of several texts of an option that has
+# only one value, the last counts.
+VALUES: dict[str, list[tuple[list[str], Any]]] = {
+    "listen": [
+        (["tcp:80:backlog=7", "unix:/a"], ("tcp:80:backlog=7", "unix:/a:backlog=4096")),
+        (["tcp6:5280"], ("tcp6:5280",)),
+    ],
+    "proxy-protocol": [(["tcp:80", "unix:/a"], ("tcp:80:backlog=4096", "unix:/a:backlog=4096"))],
+    "upstream": [(["unix:/a", "tls:chat.example:5290"], "tls:chat.example:5290")],
+    "www": [(["/"], "/")],
+    "workers": [(["55"], 55), (["1024"], 1024), (["auto"], len(os.sched_getaffinity(0)))],
+    "queue-timeout": [(["0"], 0)],
+    "drain-timeout": [(["0", "7"], 7)],
+    "link-mode": [(["plain"], LinkMode.PLAIN), (["typed"], LinkMode.TYPED)],
+    "max-packet": [(["655360"], 655_360)],
+    "max-content": [(["65536"], 65_536)],
+    "max-queue": [(["1"], 1)],
+    "ping-interval": [(["2"], 2)],
+    "link-timeout": [(["11"], 11)],
+    "path": [
+        (["/a", "/b/"], frozenset({b"/a", b"/a/", b"/b", b"/b/"})),
+        (["/"], frozenset({b"", b"/"})),
+    ],
+    "max-connections": [(["3"], 3)],
+    "max-connections-per-address": [(["4"], 4)],
+    "max-buffered": [(["0"], 0), ([str(limits.MAX_CONTENT)], limits.MAX_CONTENT)],
+    "header-timeout": [(["3"], 3)],
+    "body-timeout": [(["4"], 4)],
+    "send-timeout": [(["5"], 5)],
+    "idle-timeout": [(["6"], 6)],
+    "max-header-size": [(["3000"], 3000)],
+    "max-headers": [(["9"], 9)],
+    "max-body": [(["5000"], 5000)],
+    "trusted-proxy": [
+        (
+            ["192.0.2.0/24", "2001:db8::1"],
+            (ip_network("192.0.2.0/24"), ip_network("2001:db8::1/128")),
         )
-        self.assertEqual(options["listen"], ["tcp:80:backlog=7", "unix:/a:backlog=4096"])
-        self.assertEqual(options["upstream"], "unix:/b")
-        self.assertEqual(options["path"], ["/a", "/b/"])
-        self.assertEqual(options["www"], "/")
-        self.assertEqual(options["max-packet"], 655_360)
+    ],
+    "proxy-header": [(["Forwarded"], "forwarded"), (["X-Forwarded-For"], "x-forwarded-for")],
+    "cors-origin": [
+        (["https://a.example", "https://b.example"], {b"https://a.example", b"https://b.example"}),
+        (["*"], frozenset()),
+        (["https://a.example", "*"], frozenset()),
+    ],
+    "cors-header": [(["X-A", "*"], (b"X-A", b"*"))],
+}
+
+# These need something else: another option, a file.
+ELSEWHERE = {"cors-credentials", "link-secret-file"}
+
+MISTAKES = {
+    ("--listen", "nonsense:1"): "--listen nonsense:1: not an endpoint",
+    ("--listen", "tcp:x"): "--listen tcp:x: not an endpoint",
+    ("--proxy-protocol", "nonsense"): "--proxy-protocol nonsense: not an endpoint",
+    ("--proxy-protocol", "x:1"): "--proxy-protocol x:1: not an endpoint",
+    ("--proxy-protocol", "ssl:1"): "--proxy-protocol ssl:1: a PROXY header comes before any TLS",
+    ("--proxy-protocol", "tls:1"): "--proxy-protocol tls:1: a PROXY header comes before any TLS",
+    ("--upstream", "tcp"): "--upstream tcp: not an endpoint",
+    ("--path", "bosh"): "--path bosh: a path begins with /",
+    ("--path", "/a?b"): "--path /a?b: a path begins with /",
+    ("--path", "/ü"): "--path /ü: a path begins with /",
+    ("--www", "/no/such/folder"): "--www /no/such/folder: there is no such folder",
+    ("--max-packet", "1k"): "--max-packet 1k: give a number of bytes from 4096 to 9999999999",
+    ("--max-packet", "٣٣٣٣٣"): "--max-packet ٣٣٣٣٣: give a number",
+    ("--workers", "0"): "--workers 0: give auto, or a number from 1 to 1024",
+    ("--workers", "1025"): "--workers 1025: give auto, or a number",
+    ("--workers", "٣"): "--workers ٣: give auto, or a number",
+    ("--workers", "many"): "--workers many: give auto, or a number",
+    ("--link-mode", "xmpp"): "--link-mode xmpp: give typed or plain",
+    ("--link-mode", "auto"): "--link-mode auto: give typed or plain",
+    ("--cors-origin", "null"): "--cors-origin null: this is sent by any page in a sandbox",
+    ("--cors-origin", "https://Chat.example/"): (
+        "--cors-origin https://Chat.example/: no browser sends this, give https://chat.example"
+    ),
+    ("--cors-origin", "a\nb"): "--cors-origin 'a\\nb': no browser sends this, give one like",
+    ("--cors-header", "X\r\nY"): "--cors-header 'X\\r\\nY': give the name of one header",
+    ("--cors-header", "X Y"): "--cors-header X Y: give the name of one header, such as",
+    ("--trusted-proxy", "192.0.2.1/24"): "--trusted-proxy 192.0.2.1/24: ",
+    ("--trusted-proxy", "nginx"): "--trusted-proxy nginx: ",
+    ("--proxy-header", "via"): "--proxy-header via: give x-forwarded-for or forwarded",
+    ("--nonsense",): "option --nonsense not recognized",
+    ("nonsense",): "Wrong number of arguments",
+}
+
+OPTIONS: list[Option] = [option for _, group in GROUPS for option in group]
+NUMBERS = [(option, option.range) for option in OPTIONS if option.range]
+FORMER = {
+    "protocol": "link-mode",
+    "dead-time": "link-timeout",
+    "head-timeout": "header-timeout",
+    "take-timeout": "send-timeout",
+    "max-head": "max-header-size",
+}
+
+
+def values(settings: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the value of each option in the settings."""
+    for field, option in options(type(settings)):
+        yield option.name, getattr(settings, field.name)
+    for field in groups(type(settings)).values():
+        yield from values(getattr(settings, field.name))
+
+
+def value(name: str, *arguments: str) -> Any:
+    return dict(values(parse(*arguments).settings))[name]
+
+
+class CommandLineCase(TestCase):
+    def refused(self, *arguments: str) -> str:
+        stopped = str(self.assertRaises(SystemExit, parse, *arguments))
+        self.assertTrue(stopped.startswith("twistd ecm: "), stopped)
+        self.assertTrue(stopped.endswith(" (twistd ecm --help tells more)"), stopped)
+        self.assertNotIn("\n", stopped)
+        return stopped.removeprefix("twistd ecm: ")
+
+
+class OptionTests(CommandLineCase):
+    def test_each_has_a_value_here_and_says_all_of_itself(self) -> None:
+        self.assertEqual({option.name for option in OPTIONS}, VALUES.keys() | ELSEWHERE)
+        for option in OPTIONS:
+            self.assertRegex(option.help, r"^[A-Zt].*\.$", option.name)
+            self.assertTrue(option.unit or option.name == "cors-credentials", option.name)
+
+    def test_each_number_has_a_range_and_its_default_from_limits(self) -> None:
+        """So that a limit has one name, and its reason stands beside it."""
+        for option, (minimum, maximum) in NUMBERS:
+            self.assertLess(minimum, maximum)
+            if option.name != "workers":
+                constant = option.name.upper().replace("-", "_")
+                self.assertEqual(option.shown, str(getattr(limits, constant)))
+        for name, default in values(EcmSettings()):
+            if isinstance(default, int) and not isinstance(default, bool):
+                self.assertIn(name, {option.name for option, _ in NUMBERS})
+
+    def test_defaults(self) -> None:
+        backlog = ("tcp:5280:backlog=4096",)
+        self.assertEqual(parse().settings, attrs.evolve(EcmSettings(), listen=backlog))
+
+    def test_with_a_proxy_nobody_else_is_served_unless_asked_for(self) -> None:
+        self.assertEqual(value("listen", "--proxy-protocol", "tcp:80"), ())
+        arguments = ("--proxy-protocol", "tcp:80", "--listen", "tcp:81")
+        self.assertEqual(value("listen", *arguments), ("tcp:81:backlog=4096",))
+
+    def test_what_is_given_takes_the_place_of_the_default(self) -> None:
+        for name, cases in VALUES.items():
+            for texts, expected in cases:
+                arguments = [f"--{name}={text}" for text in texts]
+                self.assertEqual(value(name, *arguments), expected, arguments)
+
+    def test_credentials(self) -> None:
+        arguments = ("--cors-credentials", "--cors-origin", "https://a.example")
+        self.assertIs(value("cors-credentials", *arguments), True)
+
+    def test_short_names(self) -> None:
+        arguments = ("-l", "unix:/a", "-u", "unix:/b", "-p", "/c", "-w", "/")
+        found = dict(values(parse(*arguments).settings))
+        self.assertEqual(found["listen"], ("unix:/a:backlog=4096",))
+        self.assertEqual((found["upstream"], found["www"]), ("unix:/b", "/"))
+        self.assertEqual(found["path"], {b"/c", b"/c/"})
+
+    def test_a_number_outside_its_range(self) -> None:
+        for option, (minimum, maximum) in NUMBERS:
+            for text in (str(minimum - 1), str(maximum + 1), "x", "", "1.5", "+5", "1_000"):
+                self.assertIn(
+                    f"--{option.name} {text}: give ", self.refused(f"--{option.name}={text}")
+                )
+            if option.name != "workers":
+                self.assertEqual(option.read(str(minimum)), minimum)
+                self.assertEqual(option.read(str(maximum)), maximum)
 
     def test_a_mistake_is_one_clear_line(self) -> None:
-        mistakes = {
-            ("--listen", "nonsense:1"): "--listen nonsense:1: this is no endpoint",
-            ("--listen", "tcp:x"): "--listen tcp:x: this is no endpoint",
-            ("--upstream", "tcp"): "--upstream tcp: this is no endpoint",
-            ("--path", "bosh"): "--path bosh: a path begins with /",
-            ("--path", "/a?b"): "--path /a?b: a path begins with /",
-            ("--path", "/ü"): "--path /ü: a path begins with /",
-            ("--www", "/no/such/folder"): "--www: there is no folder /no/such/folder",
-            ("--max-packet", "1k"): "--max-packet 1k: give a number of bytes",
-            ("--max-packet", "4095"): "--max-packet 4095: give a number of bytes",
-            ("--max-packet", "10000000000"): "--max-packet 10000000000: give a number",
-            ("--max-packet", "٣٣٣٣٣"): "--max-packet ٣٣٣٣٣: give a number",
-            ("--workers", "0"): "--workers 0: auto, or a number from 1 to 1024",
-            ("--workers", "1025"): "--workers 1025: auto, or a number",
-            ("--workers", "many"): "--workers many: auto, or a number",
-            ("--workers", "3", "--max-connections", "2"): "--max-connections: each of the --wor",
-            ("--nonsense",): "option --nonsense not recognized",
-            ("nonsense",): "Wrong number of arguments",
-        }
-        for arguments, message in mistakes.items():
-            stopped = self.assertRaises(SystemExit, parse, *arguments)
-            self.assertTrue(str(stopped).startswith(f"twistd ecm: {message}"), str(stopped))
-            self.assertNotIn("\n", str(stopped))
-
-    def test_there_is_one_worker_or_one_for_each_core(self) -> None:
-        self.assertEqual(parse()["workers"], 1)
-        self.assertEqual(parse("--workers", "55")["workers"], 55)
-        self.assertEqual(parse("--workers", "auto")["workers"], len(os.sched_getaffinity(0)))
+        for arguments, message in MISTAKES.items():
+            refused = self.refused(*arguments)
+            self.assertTrue(refused.startswith(message), refused)
 
     def test_version_is_that_of_ecm(self) -> None:
         with redirect_stdout(StringIO()) as printed:
@@ -81,185 +200,94 @@ class OptionsTests(TestCase):
         self.assertEqual((stopped.code, printed.getvalue()), (0, f"ecm {__version__}\n"))
 
 
-class NumberTests(TestCase):
-    def test_each_has_its_default_and_its_range(self) -> None:
-        for option in NUMBERS:
-            self.assertEqual(parse()[option.name], option.default)
-            for text in (option.least - 1, option.greatest + 1, "x", "", "1.5", "+5", "1_000"):
-                stopped = self.assertRaises(SystemExit, parse, f"--{option.name}={text}")
-                self.assertTrue(
-                    str(stopped).startswith(f"twistd ecm: --{option.name} {text}: give a number"),
-                    str(stopped),
-                )
-            for number in (option.least, option.greatest):
-                self.assertEqual(option.parse(str(number)), number)
+class ConflictTests(CommandLineCase):
+    def setUp(self) -> None:
+        file = temporary_folder(self) / "secret"
+        file.write_bytes(b"0123456789abcdef")
+        self.secret = f"--link-secret-file={file}"
 
-    def test_those_of_clients_become_their_limits(self) -> None:
-        names = {
-            "max_header_size": "max-head",
-            "header_timeout": "head-timeout",
-            "send_timeout": "take-timeout",
-        }
-        fields = (*attrs.fields(FrontendSettings), *attrs.fields(RequestLimits))
-        for place, field in enumerate(field for field in fields if field.type is int):
-            name = names.get(field.name, field.name.replace("_", "-"))
-            number = place + (MAX_CONTENT if name == "max-buffered" else 3000)
-            clients = parse(f"--{name}", str(number)).clients
-            found = clients if hasattr(clients, field.name) else clients.request
-            self.assertEqual(getattr(found, field.name), number)
-
-    def test_a_body_has_to_fit_into_a_packet(self) -> None:
+    def test_a_body_must_fit_into_a_packet(self) -> None:
         parse("--max-packet", "10128", "--max-body", "10000")
-        stopped = self.assertRaises(SystemExit, parse, "--max-packet=10128", "--max-body=10001")
-        self.assertIn("--max-body: no packet can take that", str(stopped))
+        refused = self.refused("--max-packet=10128", "--max-body=10001")
+        self.assertIn("--max-body: no packet can carry it, raise --max-packet", refused)
 
-    def test_an_answer_has_to_fit_into_what_all_connections_may_hold(self) -> None:
+    def test_an_answer_must_fit_into_what_all_connections_may_hold(self) -> None:
         least = ("--max-packet", "10000", "--max-body", "5000", "--max-content", "9000")
         parse(*least, "--max-buffered", "10000")
-        for options in ((*least, "--max-buffered=9999"), (f"--max-buffered={MAX_CONTENT - 1}",)):
-            stopped = self.assertRaises(SystemExit, parse, *options)
-            self.assertIn("--max-buffered: one answer", str(stopped))
+        for arguments in (
+            (*least, "--max-buffered=9999"),
+            (f"--max-buffered={limits.MAX_CONTENT - 1}",),
+        ):
+            self.assertIn("--max-buffered: one answer", self.refused(*arguments))
+
+    def test_silence_is_longer_than_the_pause_between_pings(self) -> None:
+        parse("--link-timeout=11")
+        refused = self.refused("--link-timeout=10")
+        self.assertIn("--link-timeout: must be longer than --ping-interval", refused)
+
+    def test_each_worker_needs_a_connection(self) -> None:
+        parse("--workers=3", "--max-connections=3")
+        refused = self.refused("--workers=3", "--max-connections=2")
+        self.assertIn("--max-connections: each of the --workers needs at least one", refused)
+
+    def test_a_plain_link_has_no_secret(self) -> None:
+        parse(self.secret)
+        refused = self.refused(self.secret, "--link-mode=plain")
+        self.assertIn("--link-secret-file: a plain link cannot prove it", refused)
+
+    def test_credentials_are_for_origins_that_are_named(self) -> None:
+        for more in ((), ("--cors-origin=https://a.example", "--cors-origin=*")):
+            refused = self.refused("--cors-credentials", *more)
+            self.assertIn("--cors-credentials: say with --cors-origin for whom, and not *", refused)
+
+    def test_with_credentials_headers_are_named(self) -> None:
+        arguments = ("--cors-credentials", "--cors-origin=https://a.example", "--cors-header=*")
+        self.assertIn("--cors-header *: is not a wildcard", self.refused(*arguments))
 
 
-class SettingsTests(TestCase):
-    def test_cors(self) -> None:
-        self.assertEqual(parse().clients.cors, Cors())
-        cors = parse(
-            *("--cors-origin", "https://a.example", "--cors-origin", "https://b.example"),
-            *("--cors-header", "X-A", "--cors-header", "X-B", "--cors-credentials"),
-        ).clients.cors
-        origins = frozenset({b"https://a.example", b"https://b.example"})
-        self.assertEqual(cors, Cors(origins, credentials=True, headers=(b"X-A", b"X-B")))
+class FormerNameTests(CommandLineCase):
+    def test_these_options_have_had_other_names(self) -> None:
+        self.assertEqual(
+            {option.former: option.name for option in OPTIONS if option.former}, FORMER
+        )
 
-    def test_a_star_is_any_origin(self) -> None:
-        for more in ((), ("--cors-origin", "https://a.example")):
-            self.assertEqual(parse("--cors-origin", "*", *more).clients.cors, Cors())
+    def test_a_former_name_works_with_a_warning(self) -> None:
+        for former, name in FORMER.items():
+            for texts, expected in VALUES[name]:
+                found = parse("--upstream=unix:/a", *(f"--{former}={text}" for text in texts))
+                self.assertEqual(dict(values(found.settings))[name], expected)
+                self.assertEqual(
+                    found.warnings,
+                    [f"--{former} is now --{name}; the next release no longer accepts it"],
+                )
 
-    def test_proxies(self) -> None:
-        self.assertEqual(parse().clients.proxies, TrustedProxies())
-        proxies = parse(
-            *("--trusted-proxy", "192.0.2.0/24", "--trusted-proxy", "2001:db8::1"),
-            *("--proxy-header", "Forwarded"),
-        ).clients.proxies
-        trusted = (ip_network("192.0.2.0/24"), ip_network("2001:db8::1/128"))
-        self.assertEqual(proxies, TrustedProxies(trusted, FORWARDED))
+    def test_a_mistake_names_the_new_one(self) -> None:
+        self.assertIn("--max-header-size x: give a number", self.refused("--max-head=x"))
 
-    def test_mistakes(self) -> None:
-        mistakes = {
-            ("--cors-credentials",): "--cors-credentials: say with --cors-origin for whom",
-            (
-                *("--cors-credentials", "--cors-origin", "https://a.example"),
-                *("--cors-origin", "*"),
-            ): "--cors-credentials: say with --cors-origin for whom, and not *",
-            ("--cors-origin", "null"): "--cors-origin null: this is sent by any page in a sandbox",
-            (
-                *("--cors-origin", "https://Chat.example/"),
-            ): "--cors-origin https://Chat.example/: no browser sends this, give https://chat.e",
-            (
-                "--cors-origin",
-                "a\nb",
-            ): "--cors-origin 'a\\nb': no browser sends this, give one like",
-            ("--cors-header", "X\r\nY"): "--cors-header 'X\\r\\nY': give the name of one header",
-            ("--cors-header", "X Y"): "--cors-header X Y: give the name of one header, such as",
-            (
-                *("--cors-credentials", "--cors-origin", "https://a.example"),
-                *("--cors-header", "*"),
-            ): "--cors-header *: with --cors-credentials it stands for no header",
-            ("--trusted-proxy", "192.0.2.1/24"): "--trusted-proxy 192.0.2.1/24: ",
-            ("--trusted-proxy", "nginx"): "--trusted-proxy nginx: ",
-            ("--proxy-header", "via"): "--proxy-header: x-forwarded-for or forwarded",
-            ("--proxy-protocol", "nonsense"): "--proxy-protocol nonsense: this is no endpoint",
-            ("--proxy-protocol", "x:1"): "--proxy-protocol x:1: this is no endpoint",
-        }
-        for arguments, message in mistakes.items():
-            stopped = self.assertRaises(SystemExit, parse, *arguments)
-            self.assertTrue(str(stopped).startswith(f"twistd ecm: {message}"), str(stopped))
+    def test_the_last_of_both_counts(self) -> None:
+        self.assertEqual(value("send-timeout", "--send-timeout=5", "--take-timeout=6"), 6)
+        self.assertEqual(value("send-timeout", "--take-timeout=5", "--send-timeout=6"), 6)
 
 
-class SecretWarningTests(TestCase):
-    def test_a_file_that_others_can_get_at(self) -> None:
-        file = temporary_folder(self) / "secret"
-        file.write_bytes(b"0123456789abcdef")
-        for mode, is_open in ((0o600, False), (0o640, False), (0o644, True), (0o602, True)):
-            file.chmod(mode)
-            warnings = secret_warnings(str(file), "tcp:127.0.0.1:5290")
-            self.assertEqual(len(warnings), is_open, oct(mode))
-        self.assertIn(f"its mode is 0602: chmod o= {file}", warnings[0])
-
-    def test_it_is_looked_at_when_it_is_read(self) -> None:
-        """Then ECM may change its folder and its user, who may not see the file."""
-        file = temporary_folder(self) / "secret"
-        file.write_bytes(b"0123456789abcdef")
-        file.chmod(0o644)
-        options = parse("--link-secret-file", str(file))
-        file.unlink()
-        self.assertEqual(len(options.warnings), 1)
-
-    def test_no_secret(self) -> None:
-        [warning] = secret_warnings(None, "tcp:127.0.0.1:5290")
-        self.assertIn("whoever listens at tcp:127.0.0.1:5290", warning)
-        self.assertEqual(secret_warnings(None, "unix:/run/ejabberd/ecm.sock"), [])
-        self.assertEqual(secret_warnings(None, "tls:chat.example:5290"), [])
-
-
-class LinkOptionTests(TestCase):
+class HelpTests(TestCase):
     def setUp(self) -> None:
-        self.file = temporary_folder(self) / "secret"
-        self.secret = f"--link-secret-file={self.file}"
+        with redirect_stdout(StringIO()) as printed:
+            stopped = self.assertRaises(SystemExit, parse, "--help")
+        self.assertEqual(stopped.code, 0)
+        self.text = printed.getvalue()
 
-    def test_defaults(self) -> None:
-        self.assertEqual(parse().link, LinkSettings())
+    def test_it_fits_into_80_columns(self) -> None:
+        self.assertLess(max(map(len, self.text.splitlines())), 80)
 
-    def test_what_is_given_takes_their_place(self) -> None:
-        self.file.write_bytes(b" 0123456789abcde \r\n\n")
-        settings = parse(
-            *(self.secret, "--protocol=typed", "--max-packet=655360", "--max-content=65536"),
-            *("--max-queue=1", "--ping-interval=2", "--dead-time=3"),
-        ).link
-        secret = b" 0123456789abcde"
-        self.assertEqual(settings, LinkSettings(LinkMode.TYPED, secret, 655_360, 65_536, 1, 2, 3))
-        self.assertIs(parse("--protocol=plain").link.mode, LinkMode.PLAIN)
+    def test_each_option_stands_there_with_its_unit_and_its_default(self) -> None:
+        words = " ".join(self.text.split())
+        for option in OPTIONS:
+            usage = f" --{option.name} {option.unit.upper()}".rstrip()
+            self.assertIn(usage + " * " * bool(option.collect), words)
+            self.assertIn(option.help, words)
+            if option.shown:
+                self.assertIn(f"{option.help} [default: {option.shown}]", words)
 
-    def test_mistakes(self) -> None:
-        short = str(self.file)
-        self.file.write_bytes(b"0123456789abcde\n")
-        mistakes = {
-            ("--protocol=xmpp",): "--protocol xmpp: typed or plain",
-            ("--protocol=auto",): "--protocol auto: typed or plain",
-            ("--protocol=plain", self.secret): "--link-secret-file: a plain link cannot prove it",
-            ("--link-secret-file=/no/file",): "--link-secret-file /no/file: No such file",
-            ("--link-secret-file=/",): "--link-secret-file /: Is a directory",
-            (
-                self.secret,
-            ): f"--link-secret-file {short}: a secret has 16 bytes or more, this one 15",
-            ("--dead-time=10",): "--dead-time: has to be longer than --ping-interval",
-        }
-        for arguments, message in mistakes.items():
-            stopped = self.assertRaises(SystemExit, parse, *arguments)
-            self.assertTrue(str(stopped).startswith(f"twistd ecm: {message}"), str(stopped))
-
-
-class MakeServiceTests(TestCase):
-    def server(self, *arguments: str) -> Server:
-        """Return the server of the service that these options describe."""
-        service = makeService(parse(*arguments))
-        assert isinstance(service, OneProcess)
-        return service.server
-
-    def test_the_server_has_a_factory_for_each_port(self) -> None:
-        server = self.server("--listen", "tcp:0", "--listen", "tcp:0")
-        self.assertEqual(server.factories(), [server.clients, server.clients])
-
-    def test_a_port_with_the_proxy_protocol_is_one_of_its_own(self) -> None:
-        (factory,) = self.server("--proxy-protocol", "tcp:0").factories()
-        self.assertIsInstance(factory, ProxiedFactory)
-
-    def test_there_are_no_more_connections_than_open_files(self) -> None:
-        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        for asked, granted in ((0, files - 128), (10, 10), (10**9, files - 128)):
-            server = self.server("--max-connections", str(asked))
-            self.assertEqual(server.clients.settings.max_connections, granted)
-
-    def test_a_path_is_served_with_and_without_a_slash_at_its_end(self) -> None:
-        for path in ("/a", "/a/"):
-            self.assertEqual(self.server("--path", path).clients.settings.paths, {b"/a", b"/a/"})
+    def test_former_names_do_not(self) -> None:
+        for former in FORMER:
+            self.assertNotIn(f"--{former} ", self.text)

@@ -79,7 +79,7 @@ class FirstPacketTests(TestCase):
                 connection = begun(settings)
                 told, close = connection.receive(connection_id, said, 0)
                 self.assertEqual(told, error("unexpected", "hello has to come first"))
-                self.assertIn("one that is plain needs --protocol plain", reason(close))
+                self.assertIn("one that is plain needs --link-mode plain", reason(close))
                 self.assertEqual(connection.receive(0, HELLO, 0), [])
 
     def test_with_silence_it_is_closed(self) -> None:

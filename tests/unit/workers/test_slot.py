@@ -43,7 +43,7 @@ class SlotTests(TestCase):
         self.reactor = cast(Any, FakeReactor())
         self.fork_server = cast(Any, FakeForkServer())
         self.balancer = Balancer(Random(1))
-        settings = parse("--max-connections", "3").settings()
+        settings = parse("--max-connections", "3").settings
         self.slot = WorkerSlot(7, settings, self.fork_server, self.balancer, self.reactor)
         self.slot.spawn()
         self.addCleanup(self.close)

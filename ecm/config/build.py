@@ -1,0 +1,146 @@
+"""Settings from the texts that an operator gave, with all checks."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from twisted.internet.endpoints import clientFromString, serverFromString
+
+from ecm.config import secret
+from ecm.http.cors import ANY
+from ecm.limits import BACKLOG, MAX_WORKERS, REQUEST_OVERHEAD
+from ecm.link.settings import LinkMode
+from ecm.net.reactor import global_reactor
+from ecm.option import Option, groups, options
+from ecm.settings import LISTEN, EcmSettings
+
+Given = Mapping[str, Sequence[str]]
+_Settings = TypeVar("_Settings")
+
+
+def build(given: Given) -> EcmSettings:
+    """Return the settings for the texts that were given for each option, by its name.
+
+    Raises ValueError, which names the option and says what to do.
+    """
+    if "proxy-protocol" not in given:
+        given = {"listen": [LISTEN], **given}
+    elif "listen" not in given:
+        given = {"listen": [], **given}
+    settings = _build(EcmSettings, given)
+    for is_wrong, message in _conflicts(settings):
+        if is_wrong:
+            raise ValueError(message)
+    return settings
+
+
+def _build(settings: type[_Settings], given: Given) -> _Settings:
+    values = {
+        field.name: _value(option, given[option.name])
+        for field, option in options(settings)
+        if option.name in given
+    }
+    for field in groups(settings).values():
+        assert field.type is not None
+        values[field.name] = _build(field.type, given)
+    return settings(**values)
+
+
+def _value(option: Option, texts: Sequence[str]) -> Any:
+    if not option.unit:
+        return True
+    values = [_read(option, text) for text in texts]
+    return option.collect(values) if option.collect else values[-1]
+
+
+def _read(option: Option, text: str) -> Any:
+    try:
+        return _READERS.get(option.name, option.read)(text)
+    except ValueError as error:
+        shown = text if text.isprintable() else ascii(text)  # the message is one line
+        raise ValueError(f"--{option.name} {shown}: {error}") from None
+
+
+def _conflicts(settings: EcmSettings) -> Iterator[tuple[bool, str]]:
+    """Yield what may be wrong with several options together, and what to do then."""
+    link, clients, cors = settings.link, settings.clients, settings.clients.cors
+    yield (
+        clients.request.max_body > link.max_packet - REQUEST_OVERHEAD,
+        "--max-body: no packet can carry it, raise --max-packet",
+    )
+    yield (
+        0 < clients.max_buffered < max(link.max_packet, link.max_content),
+        "--max-buffered: one answer of --max-content or --max-packet would exceed it",
+    )
+    yield (
+        link.link_timeout <= link.ping_interval,
+        "--link-timeout: must be longer than --ping-interval",
+    )
+    yield (
+        0 < clients.max_connections < settings.workers,
+        "--max-connections: each of the --workers needs at least one",
+    )
+    yield (
+        link.mode is LinkMode.PLAIN and link.secret is not None,
+        "--link-secret-file: a plain link cannot prove it, leave out --link-mode plain",
+    )
+    yield (
+        cors.credentials and not cors.origins,
+        "--cors-credentials: say with --cors-origin for whom, and not *",
+    )
+    yield (
+        cors.credentials and ANY in cors.headers,
+        "--cors-header *: is not a wildcard with --cors-credentials, name each header",
+    )
+
+
+def _server_endpoint(text: str) -> str:
+    _try(serverFromString, text)
+    if not text.startswith(("tcp:", "ssl:", "unix:")) or ":backlog=" in text:
+        return text
+    return f"{text}:backlog={BACKLOG}"
+
+
+def _proxied_endpoint(text: str) -> str:
+    if text.startswith(("ssl:", "tls:")):
+        raise ValueError("a PROXY header comes before any TLS")
+    return _server_endpoint(text)
+
+
+def _client_endpoint(text: str) -> str:
+    _try(clientFromString, text)
+    return text
+
+
+def _try(parse: Callable[[Any, str], object], text: str) -> None:
+    try:
+        parse(global_reactor(), text)
+    except Exception as error:  # whatever a plugin for endpoints raises
+        raise ValueError(f"not an endpoint ({error})") from None
+
+
+def _folder(text: str) -> str:
+    if not Path(text).is_dir():
+        raise ValueError("there is no such folder")
+    return text
+
+
+def _workers(text: str) -> int:
+    if text == "auto":
+        return len(os.sched_getaffinity(0))
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 5 else 0
+    if not 0 < number <= MAX_WORKERS:
+        raise ValueError(f"give auto, or a number from 1 to {MAX_WORKERS}")
+    return number
+
+
+# How to read what depends on this machine. Everything else is read as its field says.
+_READERS: dict[str, Callable[[str], Any]] = {
+    "listen": _server_endpoint,
+    "proxy-protocol": _proxied_endpoint,
+    "upstream": _client_endpoint,
+    "www": _folder,
+    "workers": _workers,
+    "link-secret-file": secret.read,
+}

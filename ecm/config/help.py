@@ -1,0 +1,54 @@
+"""The text of ``twistd ecm --help``."""
+
+import textwrap
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from ecm.option import Option
+
+_INTRODUCTION: Final = (
+    "ECM terminates the HTTP connections of BOSH clients and carries their requests over one link"
+    " to mod_ecm in ejabberd. ENDPOINT is an endpoint string of Twisted: tcp:5280,"
+    " tcp:5280:interface=127.0.0.1, ssl:5281:privateKey=key.pem:certKey=cert.pem,"
+    " unix:/run/ecm.sock, systemd:domain=INET:index=0. An option with * may be given several times."
+)
+
+# Columns: where descriptions begin, and where lines end.
+_INDENT: Final = 32
+_WIDTH: Final = 79
+
+
+def text(groups: Iterable[tuple[str, list[Option]]]) -> str:
+    """Return the help for groups of options, each with its title."""
+    return "\n".join([textwrap.fill(_INTRODUCTION, _WIDTH), *_lines(groups)])
+
+
+def _lines(groups: Iterable[tuple[str, list[Option]]]) -> Iterator[str]:
+    for title, options in groups:
+        yield f"\n{title}:"
+        for option in options:
+            yield from _entry(_usage(option), _description(option))
+    yield "\nOthers:"
+    yield from _entry("      --version", "Print the version and exit.")
+    yield from _entry("      --help", "Print this help and exit.")
+
+
+def _usage(option: Option) -> str:
+    short = f"-{option.short}," if option.short else "   "
+    star = " *" if option.collect else ""
+    return f"  {short} --{option.name} {option.unit.upper()}".rstrip() + star
+
+
+def _description(option: Option) -> str:
+    return f"{option.help} [default: {option.shown}]" if option.shown else option.help
+
+
+def _entry(usage: str, description: str) -> Iterator[str]:
+    """Yield the lines of an option; its description begins below if the usage is too long."""
+    first, *rest = textwrap.wrap(description, _WIDTH - _INDENT, break_on_hyphens=False)
+    if len(usage) < _INDENT - 1:
+        yield usage.ljust(_INDENT) + first
+    else:
+        yield usage
+        rest = [first, *rest]
+    yield from (" " * _INDENT + line for line in rest)

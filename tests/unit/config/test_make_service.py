@@ -1,0 +1,67 @@
+"""The service that twistd starts, made of the options."""
+
+import resource
+
+from twisted.internet.testing import EventLoggingObserver
+from twisted.logger import globalLogPublisher
+from twisted.trial.unittest import TestCase
+
+from ecm import __version__
+from ecm.frontend.proxied import ProxiedFactory
+from ecm.server import Server
+from ecm.service import Announcement, OneProcess, makeService
+from testkit.command_line import parse
+from testkit.logs import lines
+
+
+class MakeServiceTests(TestCase):
+    def server(self, *arguments: str) -> Server:
+        """Return the server of the service that these options describe."""
+        service = makeService(parse(*arguments))
+        assert isinstance(service, OneProcess)
+        return service.server
+
+    def test_the_server_has_a_factory_for_each_port(self) -> None:
+        server = self.server("--listen", "tcp:0", "--listen", "tcp:0")
+        self.assertEqual(server.factories(), [server.clients, server.clients])
+
+    def test_a_port_with_the_proxy_protocol_is_one_of_its_own(self) -> None:
+        (factory,) = self.server("--proxy-protocol", "tcp:0").factories()
+        self.assertIsInstance(factory, ProxiedFactory)
+
+    def test_there_are_no_more_connections_than_open_files(self) -> None:
+        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        for asked, granted in ((0, files - 128), (10, 10), (10**9, files - 128)):
+            server = self.server("--max-connections", str(asked))
+            self.assertEqual(server.clients.settings.max_connections, granted)
+
+    def test_a_path_is_served_with_and_without_a_slash_at_its_end(self) -> None:
+        for path in ("/a", "/a/"):
+            self.assertEqual(self.server("--path", path).clients.settings.paths, {b"/a", b"/a/"})
+
+
+class AnnouncementTests(TestCase):
+    def announced(self, *arguments: str) -> list[str]:
+        log = EventLoggingObserver.createWithCleanup(self, globalLogPublisher)
+        options = parse("--upstream", "unix:/e", *arguments)
+        Announcement(options.settings, 1128, options.warnings).startService()
+        return lines(log, "ecm.service")
+
+    def test_it_says_what_ecm_does(self) -> None:
+        self.assertEqual(
+            self.announced("--listen", "tcp:1:backlog=5", "--proxy-protocol", "tcp:2:backlog=5"),
+            [
+                "1,128 open files: enough for 1,000 connections",
+                f"ECM {__version__} serves BOSH on /bosh /http-bind at tcp:1:backlog=5"
+                " tcp:2:backlog=5, for ejabberd at unix:/e",
+            ],
+        )
+
+    def test_several_workers_and_the_path_of_all(self) -> None:
+        said = self.announced("--workers", "3", "--path", "/")[-1]
+        self.assertIn(" serves BOSH on / at ", said)
+        self.assertTrue(said.endswith(", for ejabberd at unix:/e, with 3 workers"), said)
+
+    def test_warnings_come_first(self) -> None:
+        said = self.announced("--head-timeout", "7")
+        self.assertIn("--head-timeout is now --header-timeout", said[0])
