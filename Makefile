@@ -95,9 +95,10 @@ dialyze: $(VENV)/check.stamp build/dialyzer.plt  ## Let Dialyzer look for what c
 	$(VENV)/bin/python -m ecm.tools.ejabberd.mod_ecm_build build/ebin
 	dialyzer --quiet --plt build/dialyzer.plt build/ebin
 
-docs: $(VENV)/test.stamp  ## Write again what is made of docs/protocol.md, docs/configuration.md
+docs: $(VENV)/test.stamp  ## Write again what is made in docs: examples, diagrams, options, pictures
 	$(VENV)/bin/python -m testkit.protocol_text
 	$(VENV)/bin/python -m testkit.configuration_text
+	$(VENV)/bin/python -m testkit.pictures
 
 clean:  ## Remove all that these commands made in this folder
 	rm -rf $(VENV) build dist *.egg-info _trial_temp* .hypothesis .*_cache

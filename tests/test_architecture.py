@@ -13,6 +13,7 @@ import ecm
 from testkit.paths import CHECKOUT
 
 FOLDER = Path(ecm.__file__).parent
+DOCUMENT = CHECKOUT / "docs" / "architecture.md"
 
 # The parts of the server: folders, and modules at the top. Each imports only from parts that stand
 # above it; parts in one line know nothing of each other.
@@ -94,6 +95,10 @@ class TestsTests(TestCase):
 
 
 class ArchitectureTests(TestCase):
+    def test_the_document_shows_the_order(self) -> None:
+        shown = "\n".join("    " + " | ".join(line) for line in ORDER)
+        self.assertIn(f"test_architecture.py -->\n\n{shown}\n\n<!-- end -->", DOCUMENT.read_text())
+
     def test_every_part_has_its_place(self) -> None:
         known = {part for line in ORDER for part in line} | {"tools", "__init__"}
         self.assertEqual({path.stem for path in FOLDER.iterdir()} - {"__pycache__"}, known)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import TestCase
 
+from testkit import pictures
 from testkit.paths import CHECKOUT
 
 DECISIONS = CHECKOUT / "docs" / "decisions"
@@ -45,6 +46,12 @@ class LinksTests(TestCase):
     def test_links_lead_somewhere(self) -> None:
         for document in documents():
             self.assertEqual(list(broken(document)), [], document)
+
+
+class PicturesTests(TestCase):
+    def test_pictures_are_up_to_date(self) -> None:
+        for name, drawn in pictures.PICTURES.items():
+            self.assertEqual((pictures.FOLDER / name).read_text(), drawn(), "run: make docs")
 
 
 class DecisionsTests(TestCase):
