@@ -1,21 +1,26 @@
 """The frame of all measurements: options, rounds, and the report."""
 
 import argparse
+import resource
+import signal
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import FrameType
 from typing import Any, TypeVar
 
 import attrs
 from matplotlib.figure import Figure
 
+from bench import node
 from bench.measure.machine import machine
 from bench.report import chart, report
-from testkit.servers import ejabberd
-from testkit.servers.process import stop_on_signals
+from ecm.tools.errors import ToolError
 
 T = TypeVar("T")
+
+_STOPS = [signal.SIGINT, signal.SIGTERM]
 
 
 def positive(text: str) -> int:
@@ -50,8 +55,8 @@ class Run:
 
     def code(self) -> list[Path]:
         """Compile what runs in ejabberd (``EBIN`` is an option), and note the versions."""
-        code = ejabberd.compiled(self.folder, self.options.ebin)
-        self.about.update(ejabberd.versions(code))
+        code = node.compiled(self.folder, self.options.ebin)
+        self.about.update(node.versions(code))
         return code
 
 
@@ -74,7 +79,7 @@ class Outcome:
 @attrs.frozen
 class Case:
     """A measurement. Its results have the name of its module; the module's docstring says what is
-    measured, and how. ``measure`` raises RuntimeError where a program does not do its part."""
+    measured, and how. ``measure`` raises ToolError where a program fails."""
 
     title: str
     measure: Callable[[Run], Outcome]
@@ -84,12 +89,12 @@ class Case:
 
 def run(name: str, case: Case, options: argparse.Namespace) -> int:
     """Measure, print the result, and write it to ``bench/results``. Returns the exit status."""
-    stop_on_signals()
+    _stop_on_signals()
     about = machine() | {key: str(value) for key, value in vars(options).items()}
     with TemporaryDirectory() as folder:
         try:
             outcome = case.measure(Run(options, Path(folder), about))
-        except RuntimeError as error:
+        except ToolError as error:
             sys.exit(f"bench {name}: {error}")
     name += outcome.suffix
     report.write(name, case.title, about, outcome.text, outcome.verdict, outcome.rows)
@@ -111,3 +116,22 @@ def rounds(count: int, measure: Callable[[int], Iterable[T]], tell: Callable[[T]
 def announce(seconds: float) -> None:
     """Say on the terminal how long it takes."""
     print(f"this takes about {seconds:.0f} seconds", file=sys.stderr, flush=True)
+
+
+def open_files() -> int:
+    """Let this program and all that it starts open as many files as they may; return how many."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    return most
+
+
+def _stop_on_signals() -> None:
+    """Let Ctrl-C and SIGTERM end this program through all its ``with`` blocks."""
+    for number in _STOPS:
+        signal.signal(number, _stop)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    for stop in _STOPS:
+        signal.signal(stop, signal.SIG_IGN)  # a second one would leave the blocks half done
+    sys.exit(128 + number)

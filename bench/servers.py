@@ -4,14 +4,47 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
+import attrs
+
 from bench.measure.server_side import Server
-from testkit.servers.ejabberd import Kind, node
-from testkit.servers.megaphone import megaphone
+from bench.node import Kind, Node, node
+from testkit.servers.megaphone import ecm
 from testkit.servers.nginx import nginx
 from testkit.servers.process import Process
 from testkit.servers.prosody import prosody
 
+# The services of bench.node.MODULES, as far as Prosody has them; as there, nothing keeps every
+# message, and nothing is held back. Its accounts are those of lua/mod_auth_everyone.lua.
+PROSODY_MODULES = (
+    *("blocklist", "carbons", "csi_simple", "disco", "lastactivity", "offline", "ping"),
+    *("private", "roster", "smacks", "vcard", "version"),
+)
+PROSODY_SETTINGS = f"""\
+plugin_paths = {{ "{Path(__file__).parent / "lua"}" }}
+network_settings = {{ tcp_backlog = 4096 }}
+authentication = "everyone"
+bosh_max_inactivity = 120"""
+
 MEGAPHONE, STOCK = "ECM and mod_ecm", "ejabberd"
+
+
+@attrs.frozen
+class Stack:
+    """``url`` is where users come to."""
+
+    node: Node
+    ecm: Process
+    url: str
+
+
+@contextmanager
+def megaphone(folder: Path, code: list[Path], workers: int) -> Iterator[Stack]:
+    """Start both; ``code`` is that of bench.node.compiled."""
+    with (
+        node(Kind.LINK, code) as subject,
+        ecm(folder, subject.port, protocol="typed", workers=workers) as (front_end, port),
+    ):
+        yield Stack(subject, front_end, f"http://127.0.0.1:{port}/http-bind")
 
 
 def ours(folder: Path, code: list[Path]) -> AbstractContextManager[Server]:
@@ -40,7 +73,7 @@ def behind_nginx(folder: Path, code: list[Path]) -> Iterator[Server]:
 
 @contextmanager
 def other(folder: Path, code: list[Path]) -> Iterator[Server]:
-    with prosody(folder) as (process, port):
+    with prosody(folder, PROSODY_MODULES, PROSODY_SETTINGS) as (process, port):
         yield _server(port, {"Prosody": process})
 
 
@@ -48,7 +81,7 @@ def _server(port: int, parts: dict[str, Process]) -> Server:
     return Server(f"http://127.0.0.1:{port}/http-bind", parts)
 
 
-# Each is started with a folder, and with testkit.servers.ejabberd.compiled for nodes of ejabberd.
+# Each is started with a folder, and with bench.node.compiled for nodes of ejabberd.
 SERVERS: dict[str, Callable[[Path, list[Path]], AbstractContextManager[Server]]] = {
     MEGAPHONE: ours,
     STOCK: stock,

@@ -15,15 +15,14 @@ from statistics import median
 import attrs
 from matplotlib.figure import Figure
 
-from bench.frame import EBIN, Case, Option, Outcome, Run, positive
+from bench.frame import EBIN, Case, Option, Outcome, Run, open_files, positive
 from bench.measure import node_cpu as beam_cpu
 from bench.measure import node_memory as idle
 from bench.measure.node_cpu import WHATS, Round
 from bench.measure.node_memory import Growth, Waking
+from bench.node import Kind
 from bench.report import chart, report
 from bench.report.budget import judged, kept
-from testkit.servers.ejabberd import Kind
-from testkit.servers.process import open_files
 
 # Resident bytes of ejabberd for a user who does nothing: the budget, and what one aims at.
 BUDGET = 6_000

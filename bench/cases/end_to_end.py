@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 import attrs
 from matplotlib.figure import Figure
 
-from bench.frame import EBIN, Case, Option, Outcome, Run, rounds
+from bench.frame import EBIN, Case, Option, Outcome, Run, open_files, rounds
 from bench.load.message_load import Load, What, talk
 from bench.load.ramp import online
 from bench.measure.machine import proxies
@@ -25,7 +25,6 @@ from bench.report import chart, report
 from bench.report.budget import judged
 from bench.servers import MEGAPHONE, SERVERS, STOCK
 from testkit.servers import prosody
-from testkit.servers.process import open_files
 
 # How much of the CPU of stock ejabberd alone everything on Megaphone's side may take.
 BUDGETS = {"poll": 0.75, "message": 0.65}

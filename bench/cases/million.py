@@ -17,15 +17,16 @@ from typing import Any
 import attrs
 from matplotlib.figure import Figure
 
-from bench.frame import EBIN, Case, Option, Outcome, Run
+from bench.frame import EBIN, Case, Option, Outcome, Run, open_files
 from bench.load import swarm
 from bench.measure import memory_breakdown as ledger
 from bench.measure.memory import kernel_memory
 from bench.measure.memory_breakdown import Parts
 from bench.report import chart, report
 from bench.report.budget import kept
-from testkit.servers.megaphone import Stack, megaphone
-from testkit.servers.process import Process, open_files
+from bench.servers import Stack, megaphone
+from ecm.tools.errors import ToolError
+from testkit.servers.process import Process
 
 # Bytes of the server's side for a million users, at any time: the budget, and what one aims at.
 BUDGET = 10e9
@@ -262,7 +263,7 @@ def plot(result: Result) -> Figure:
 
 def measure(run: Run) -> Outcome:
     if not kernel_memory():
-        raise RuntimeError("run it as root, as only root may see what sockets take")
+        raise ToolError("run it as root, as only root may see what sockets take")
     open_files()
     found = result(run.options, run.code(), run.folder)
     return Outcome(

@@ -15,13 +15,12 @@ from pathlib import Path
 import attrs
 from matplotlib.figure import Figure
 
-from bench.frame import EBIN, Case, Option, Outcome, Run, positive
+from bench.frame import EBIN, Case, Option, Outcome, Run, open_files, positive
 from bench.load import swarm
 from bench.load.ramp import WAIT, Online, online
 from bench.measure.server_side import SOCKETS, Server, Taken, grown
 from bench.report import chart, report
 from bench.servers import with_workers
-from testkit.servers.process import open_files
 
 STEPS = [1_000, 10_000, 50_000, 200_000]
 

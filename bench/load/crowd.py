@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from bench.load.long_poll import ADDRESSES
-from testkit.servers.ejabberd import Kind, Node
+from bench.node import Kind, Node
 from testkit.servers.process import Process, python
 
 # Connections of a process come from one address, and a process has 20,000 open files at most.

@@ -14,6 +14,7 @@ import attrs
 from bench.load import swarm
 from bench.load.ramp import WAIT
 from bench.measure.server_side import Server
+from ecm.tools.errors import ToolError
 from testkit.servers.process import Process
 
 REST = 3  # seconds after the logins, and before the talk
@@ -56,7 +57,7 @@ def talk(
     server: Server, folder: Path, what: What, users: int, seconds: float, rate: float | None = None
 ) -> Load:
     """Let so many users talk, at most ``rate`` a second in all, or as fast as it goes. Raises
-    RuntimeError where nothing comes of it."""
+    ToolError where nothing comes of it."""
     output = folder / f"{what.value}-{rate or 'max'}".replace(".", "-")
     with swarm.start(
         server.url, output, users, *_course(what, seconds, rate), connections=CONNECTIONS
@@ -95,7 +96,7 @@ def _course(what: What, seconds: float, rate: float | None) -> list[str]:
 def _load(what: What, told: dict[str, Any], taken: dict[str, float], crowd: float) -> Load:
     count = told["messages"]["arrived"] if what is What.MESSAGE else told["polls"]
     if not count:
-        raise RuntimeError(f"not one {what.value}: {told['errors'] or 'nobody has logged in'}")
+        raise ToolError(f"not one {what.value}: {told['errors'] or 'nobody has logged in'}")
     seconds = told["seconds"]["talk"]
     milliseconds = told["milliseconds"][what.value]
     lost = {"message lost": missing} if (missing := told["messages"]["lost"]) else {}

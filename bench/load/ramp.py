@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from bench.load import swarm
+from ecm.tools.errors import ToolError
 
 WAIT = 60  # seconds for which a request is held, as Strophe.js has it
 SETTLE = 5  # seconds until memory is where it stays
@@ -23,7 +24,7 @@ class Online:
         self._processes = 0
 
     def grow_to(self, users: int) -> None:
-        """Log in more. Raises RuntimeError where not all of them come in."""
+        """Log in more. Raises ToolError where not all of them come in."""
         more = users - self.users
         group = self._stack.enter_context(
             swarm.start(
@@ -37,7 +38,7 @@ class Online:
         states = filter(None, map(swarm.state, group.lines()))
         _, there = next(states, ("", 0))
         if there != more:
-            raise RuntimeError(f"of {more} users {there} have logged in")
+            raise ToolError(f"of {more} users {there} have logged in")
         self._processes += swarm.processes(more)
         self.users = users
         time.sleep(SETTLE)

@@ -45,7 +45,7 @@ def state(line: str) -> tuple[str, int] | None:
 
 
 def await_phase(process: Process, phase: str) -> None:
-    """Wait until it begins. Raises RuntimeError where the swarm ends before."""
+    """Wait until it begins. Raises ToolError where the swarm ends before."""
     while not re.match(rf" *[0-9]+ s  {phase} begins$", process.line()):
         pass
 

@@ -14,7 +14,7 @@ import attrs
 
 from bench.frame import announce, rounds
 from bench.load.crowd import users
-from testkit.servers.ejabberd import Kind, Node, node
+from bench.node import Kind, Node, node
 from testkit.servers.process import Process
 
 TURN = 0.5  # seconds

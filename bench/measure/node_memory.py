@@ -10,8 +10,9 @@ import attrs
 
 from bench.load.crowd import Crowd, crowd
 from bench.measure.memory import Memory, kilobytes, memory
+from bench.node import NAMES, Kind, Node, node
 from bench.report import report
-from testkit.servers.ejabberd import NAMES, Kind, Node, node
+from ecm.tools.errors import ToolError
 
 SETTLE = 5  # seconds until everything is where it stays
 REST = 30  # seconds
@@ -80,13 +81,13 @@ class State:
 
 
 def hold(count: int, users: Crowd, subject: Node) -> State:
-    """Have so many users log in. Raises RuntimeError where ejabberd counts others."""
+    """Have so many users log in. Raises ToolError where ejabberd counts others."""
     users.log_in(count)
     time.sleep(SETTLE)
     found = memory(subject.process)  # before the node looks for itself, which takes memory, too
     online = subject.ask("sessions")["sessions"]
     if online != count:
-        raise RuntimeError(f"{count} users have logged in, and ejabberd counts {online}")
+        raise ToolError(f"{count} users have logged in, and ejabberd counts {online}")
     return State(count, found, subject.ask("memory"))
 
 

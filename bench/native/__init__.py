@@ -6,7 +6,8 @@ They are compiled when they are needed, into ``build/``.
 import subprocess
 from pathlib import Path
 
-from testkit.servers.process import CHECKOUT, Process, program
+from testkit.paths import CHECKOUT
+from testkit.servers.process import Process, command, program
 
 SOURCES = Path(__file__).parent
 BINARIES = CHECKOUT / "build" / "native"
@@ -30,4 +31,4 @@ def build() -> None:
 
 def native(name: str, *arguments: str) -> Process:
     """Return the process of one of them."""
-    return Process(BINARIES / name, *arguments)
+    return command(BINARIES / name, *arguments)

@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 
 from bench.report import report
-from testkit.servers.process import CHECKOUT
+from testkit.paths import CHECKOUT
 
 FILE = CHECKOUT / "README.md"
 TABLE = re.compile(r"(?<=from bench/results -->\n).*?(?=<!-- /bench -->)", re.S)

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ecm.tools.ports import free_port
-from testkit.servers.process import Process, Running, program
+from testkit.servers.process import Process, Running, command, program
 
 # A reverse proxy with one thread.
 CONFIG = """\
@@ -37,7 +37,7 @@ def started(folder: Path, config: str, port: int, mode: str) -> Iterator[Process
     """Start it with this configuration, as one process (``-db``) or a master with a worker
     (``-W``), and give it when it listens on the port."""
     (folder / "haproxy.cfg").write_text(config)
-    command = [program("haproxy"), mode, "-f", str(folder / "haproxy.cfg")]
-    with Process(*command, log=folder / "haproxy.log") as process:
+    words = [program("haproxy"), mode, "-f", str(folder / "haproxy.cfg")]
+    with command(*words, log=folder / "haproxy.log") as process:
         process.wait_until_listening(port)
         yield process

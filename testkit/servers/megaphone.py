@@ -1,4 +1,4 @@
-"""All of Megaphone on one machine: ejabberd with mod_ecm, and ECM with workers in front of it."""
+"""ECM, in front of any server that speaks its link."""
 
 import subprocess
 import sys
@@ -6,11 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import attrs
-
 from ecm.tools.ports import free_port
-from testkit.servers.ejabberd import Kind, Node, node
-from testkit.servers.process import Process, Running, program
+from testkit.servers.process import Running, command, program
 
 
 @contextmanager
@@ -26,29 +23,10 @@ def ecm(
     options += ["--link-mode", protocol, "--workers", str(workers)]
     pidfile = f"--pidfile={folder}/ecm.pid"
     twistd = Path(sys.executable).parent / "twistd"
-    with Process(twistd, "-n", pidfile, "ecm", *options, log=log) as process:
+    with command(twistd, "-n", pidfile, "ecm", *options, log=log) as process:
         process.wait_until_logged("link up", times=workers)
         process.wait_until_listening(port)
         yield process, port
-
-
-@attrs.frozen
-class Stack:
-    """``url`` is where users come to."""
-
-    node: Node
-    ecm: Process
-    url: str
-
-
-@contextmanager
-def megaphone(folder: Path, code: list[Path], workers: int) -> Iterator[Stack]:
-    """Start both; ``code`` is that of ejabberd.compiled."""
-    with (
-        node(Kind.LINK, code) as subject,
-        ecm(folder, subject.port, protocol="typed", workers=workers) as (front_end, port),
-    ):
-        yield Stack(subject, front_end, f"http://127.0.0.1:{port}/http-bind")
 
 
 def _certificate(folder: Path) -> Path:

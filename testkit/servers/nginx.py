@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ecm.tools.ports import free_port
-from testkit.servers.process import Process, Running, program
+from testkit.servers.process import Process, Running, command, program
 
 # A reverse proxy with one worker, and as few connections to what is behind as it needs.
 CONFIG = """\
@@ -57,7 +57,7 @@ def started(folder: Path, config: str, port: int) -> Iterator[Process]:
     """Start it with this configuration, in which relative paths are those of the folder, and give
     it when it listens on the port."""
     (folder / "nginx.conf").write_text(config)
-    command = [program("nginx"), "-e", "stderr", "-p", f"{folder}/", "-c", "nginx.conf"]
-    with Process(*command, log=folder / "nginx.log") as process:
+    words = [program("nginx"), "-e", "stderr", "-p", f"{folder}/", "-c", "nginx.conf"]
+    with command(*words, log=folder / "nginx.log") as process:
         process.wait_until_listening(port)
         yield process

@@ -1,69 +1,35 @@
-"""Processes that a measurement starts, and stops again by their IDs."""
+"""Processes whose lines are read, and whose CPU is measured."""
 
-import ctypes
 import os
-import resource
 import shutil
 import signal
-import socket
-import subprocess
 import sys
-import time
 from collections.abc import Iterator
+from dataclasses import dataclass, fields
 from pathlib import Path
-from types import FrameType, TracebackType
 from typing import Self
 
-CHECKOUT = Path(__file__).parent.parent.parent
-PATIENCE = 60.0  # seconds to wait for anything
-TICKS = os.sysconf("SC_CLK_TCK")  # a second of CPU in /proc
-STOPS = [signal.SIGINT, signal.SIGTERM]
+from ecm.tools import process
+from ecm.tools.errors import ProcessFailed, ToolError
+from testkit.paths import CHECKOUT
 
-LIBC = ctypes.CDLL(None)
-PR_SET_PDEATHSIG = 1  # of Linux; Python has no name for it
+_TICKS = os.sysconf("SC_CLK_TCK")  # a second of CPU in /proc
+_LAST_WORDS = 1_000  # characters of the log of a process that has failed
 
 
-class Process:
-    """A process that runs until the ``with`` block ends. Its stdin and stdout are lines."""
+@dataclass(eq=False)
+class Process(process.Process):
+    """It runs until the ``with`` block ends. Without a log its stdin and stdout are lines."""
 
-    def __init__(self, *command: str | Path, log: Path | None = None) -> None:
-        self._command = [str(word) for word in command]
-        self._log = log
-
-    def __enter__(self) -> Self:
-        errors = self._log.open("wb") if self._log else None
-        self._process = subprocess.Popen(
-            self._command,
-            env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
-            stdin=subprocess.PIPE,
-            stdout=errors or subprocess.PIPE,
-            stderr=errors,
-            text=True,
-            process_group=0,  # so Ctrl-C reaches only who stops it
-            preexec_fn=_end_with_parent,
-        )
-        if errors:
-            errors.close()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._process.poll() is None:
-            self._process.terminate()
-        try:
-            self._process.communicate(timeout=5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.communicate()
+    @classmethod
+    def of(cls, other: process.Process) -> Self:
+        """Return the same one, which has not been started."""
+        return cls(**{each.name: getattr(other, each.name) for each in fields(other) if each.init})
 
     @property
     def pids(self) -> list[int]:
         """Its own ID, and those of all that it has started, directly or not."""
-        return _tree(self._process.pid)
+        return _tree(self.pid)
 
     def cpu_seconds(self, children: bool = False) -> float:
         """Return the CPU that it has had so far, without that of its children, or with it."""
@@ -76,24 +42,24 @@ class Process:
             os.sched_setaffinity(pid, cores)
 
     def say(self, line: str) -> None:
-        """Raises RuntimeError where it has ended."""
-        assert self._process.stdin is not None
+        """Raises ProcessFailed where it has ended."""
+        assert self.running.stdin is not None
         try:
-            self._process.stdin.write(f"{line}\n")
-            self._process.stdin.flush()
+            self.running.stdin.write(f"{line}\n")
+            self.running.stdin.flush()
         except BrokenPipeError:
-            raise self._has_ended() from None
+            raise self._failed("has ended") from None
 
     def interrupt(self) -> None:
         """Do what Ctrl-C does."""
-        self._process.send_signal(signal.SIGINT)
+        self.running.send_signal(signal.SIGINT)
 
     def line(self) -> str:
-        """Return the next line that it prints. Raises RuntimeError where there is none."""
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
+        """Return the next line that it prints. Raises ProcessFailed where there is none."""
+        assert self.running.stdout is not None
+        line: str = self.running.stdout.readline()
         if not line:
-            raise self._has_ended()
+            raise self._failed("has ended")
         return line.strip()
 
     def lines(self) -> Iterator[str]:
@@ -101,11 +67,8 @@ class Process:
         while True:
             try:
                 yield self.line()
-            except RuntimeError:
+            except ProcessFailed:
                 return
-
-    def _has_ended(self) -> RuntimeError:
-        return RuntimeError(f"this has ended: {' '.join(self._command)}")
 
     def number(self, at_least: int = 0) -> int:
         """Return the first number that it prints and that is as large as wanted."""
@@ -115,26 +78,45 @@ class Process:
                 return number
 
     def wait_until_logged(self, text: str, times: int = 1) -> None:
-        """Raises RuntimeError where that does not happen in time."""
-        assert self._log is not None
-        until = time.monotonic() + PATIENCE
-        while self._log.read_text().count(text) < times:
-            self._check(until, f"it has not logged {text!r}, but {self._log.read_text()}")
+        """Raises ProcessFailed where that does not happen in time."""
+        log = self.log
+        assert log is not None
+        self.wait_until(lambda: log.read_text(errors="replace").count(text) >= times)
 
-    def wait_until_listening(self, port: int) -> None:
-        """Raises RuntimeError where that does not happen in time."""
-        until = time.monotonic() + PATIENCE
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port)).close()
-                return
-            except ConnectionRefusedError:
-                self._check(until, f"nothing listens on port {port}")
+    def _failed(self, what: str) -> ProcessFailed:
+        """Its log goes with the folder that it is in: the end of it is told."""
+        told = self.log.read_text(errors="replace")[-_LAST_WORDS:] if self.log else ""
+        return ProcessFailed(f"{self.name} {what}\n{told}".rstrip())
 
-    def _check(self, until: float, why: str) -> None:
-        if self._process.poll() is not None or time.monotonic() > until:
-            raise RuntimeError(f"{' '.join(self._command)}: {why}")
-        time.sleep(0.05)
+
+# One that serves, and its port.
+Running = tuple[Process, int]
+
+
+def command(*words: str | Path, log: Path | None = None) -> Process:
+    """A program of this machine, with what it is to be told."""
+    return Process(
+        name=Path(words[0]).name,
+        command=[str(word) for word in words],
+        log=log,
+        pipes=log is None,
+        environment={**os.environ, "PYTHONPATH": str(CHECKOUT)},
+    )
+
+
+def python(module: str, *arguments: str) -> Process:
+    """A module of this checkout, under the Python that runs now."""
+    found = command(sys.executable, "-u", "-m", module, *arguments)
+    found.name = module
+    return found
+
+
+def program(name: str) -> str:
+    """Return where a Debian package has put a program. Raises ToolError where it is not."""
+    found = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin")
+    if found is None:
+        raise ToolError(f"{name} is missing; as root: apt-get install {name}")
+    return found
 
 
 def _tree(pid: int) -> list[int]:
@@ -151,45 +133,4 @@ def _cpu_seconds(pid: int) -> float:
     except FileNotFoundError:  # it has just ended
         return 0
     fields = stat.rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
-
-
-# One that serves, and its port.
-Running = tuple[Process, int]
-
-
-def python(module: str, *arguments: str, log: Path | None = None) -> Process:
-    """One of the programs of this folder, or another module, under the Python that runs now."""
-    return Process(sys.executable, "-u", "-m", module, *arguments, log=log)
-
-
-def _end_with_parent() -> None:
-    """Let this process have SIGTERM when the one that started it ends, even by SIGKILL."""
-    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
-def stop_on_signals() -> None:
-    """Let Ctrl-C and SIGTERM end this program through all its ``with`` blocks."""
-    for number in STOPS:
-        signal.signal(number, _stop)
-
-
-def _stop(number: int, frame: FrameType | None) -> None:
-    for stop in STOPS:
-        signal.signal(stop, signal.SIG_IGN)  # a second one would leave the blocks half done
-    sys.exit(128 + number)
-
-
-def open_files() -> int:
-    """Let this program and all that it starts open as many files as they may; return how many."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    return most
-
-
-def program(name: str) -> str:
-    """Return where a Debian package has put a program. Ends with one line where it is not."""
-    found = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin")
-    if found is None:
-        raise SystemExit(f"{name} is not there: apt-get install {name}")
-    return found
+    return (int(fields[11]) + int(fields[12])) / _TICKS

@@ -1,59 +1,62 @@
-"""A private Prosody for a measurement: Debian's package, with everything of its own.
-
-Its accounts are those of ``lua/mod_auth_everyone.lua``.
-"""
+"""A private Prosody: Debian's package, with everything of its own."""
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from ecm.tools.ports import free_port
-from testkit.servers.process import CHECKOUT, Process, Running, program
+from testkit.servers.process import Running, command, program
 
-LUA = CHECKOUT / "bench" / "lua"
+DOMAIN = "localhost"
 
-# The services of bench.node.CONFIG, as far as Prosody has them; as there, nothing keeps every
-# message, and nothing is held back.
+# BOSH alone, and PLAIN without TLS: all is loopback.
 CONFIG = """\
 run_as_root = true
 daemonize = false
 data_path = "{folder}/data"
 pidfile = "{folder}/prosody.pid"
 certificates = "{folder}"
-plugin_paths = {{ "{lua}" }}
 log = {{ warn = "*console" }}
 interfaces = {{ "127.0.0.1" }}
-network_settings = {{ tcp_backlog = 4096 }}
 c2s_ports = {{}}
 s2s_ports = {{}}
 https_ports = {{}}
 http_ports = {{ {port} }}
-modules_enabled = {{
-  "blocklist", "bosh", "carbons", "csi_simple", "disco", "lastactivity", "offline", "ping",
-  "private", "roster", "saslauth", "smacks", "vcard", "version"
-}}
+modules_enabled = {{ {modules} }}
 modules_disabled = {{ "s2s" }}
-authentication = "everyone"
 allow_unencrypted_plain_auth = true
 c2s_require_encryption = false
 consider_bosh_secure = true
-bosh_max_inactivity = 120
+{settings}
 
-VirtualHost "localhost"
+VirtualHost "{domain}"
 """
 
 
 @contextmanager
-def prosody(folder: Path) -> Iterator[Running]:
-    """Start it, with BOSH at /http-bind."""
+def prosody(
+    folder: Path, modules: Sequence[str], settings: str, accounts: Mapping[str, str] = {}
+) -> Iterator[Running]:
+    """Start it, with BOSH at /http-bind, these modules beside what BOSH needs, and more lines of
+    settings. Raises ToolError."""
     port, config = free_port(), folder / "prosody.cfg.lua"
-    config.write_text(CONFIG.format(folder=folder, lua=LUA, port=port))
-    (folder / "data").mkdir()
+    enabled = ", ".join(f'"{module}"' for module in ("bosh", "saslauth", *modules))
+    config.write_text(
+        CONFIG.format(folder=folder, port=port, modules=enabled, settings=settings, domain=DOMAIN)
+    )
+    _write_accounts(folder / "data" / DOMAIN / "accounts", accounts)
     log = folder / "prosody.log"
-    with Process(program("prosody"), "-F", "--config", config, log=log) as process:
+    with command(program("prosody"), "-F", "--config", config, log=log) as process:
         process.wait_until_listening(port)
         yield process, port
+
+
+def _write_accounts(folder: Path, accounts: Mapping[str, str]) -> None:
+    """Write them as ``internal_plain`` reads them."""
+    folder.mkdir(parents=True)
+    for name, password in accounts.items():
+        (folder / f"{name}.dat").write_text(f'return {{ ["password"] = "{password}" }};\n')
 
 
 def version() -> str:

@@ -55,7 +55,7 @@ class Node:
     distribution_port: int  # of Erlang's distribution: how ejabberdctl reaches it
     code: Sequence[Path] = ()  # folders of compiled modules
     name: str = "megaphone@127.0.0.1"
-    flags: Sequence[str] = ()  # more arguments of erl
+    flags: Sequence[str] = ()  # more arguments of erl, behind those that start ejabberd
     environment: Mapping[str, str] = field(default_factory=dict)  # more variables
 
     def write(
@@ -103,9 +103,9 @@ class Node:
             *("-pa", *map(self._relative, self.code)),
             *("-mnesia", "dir", '"database"'),
             console,
-            *self.flags,
             *("-s", "ejabberd"),
             *("-eval", _CREATE_ACCOUNTS),
+            *self.flags,
         ]
 
     def _environment(self) -> dict[str, str]:

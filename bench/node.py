@@ -1,0 +1,129 @@
+"""The ejabberd of a measurement.
+
+Its accounts are those of ``erlang/ejabberd_auth_everyone.erl``. What can be measured from within
+only, ``erlang/bench_node.erl`` measures.
+"""
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from ecm.tools.ejabberd import installation, mod_ecm_build
+from ecm.tools.ejabberd.configuration import configuration, listener, without_options
+from ecm.tools.ports import free_port
+from testkit.servers import ejabberd
+from testkit.servers.process import Process
+
+ERLANG = Path(__file__).parent / "erlang"
+
+# What a small server has, but for what keeps every message (mod_mam) and for rooms and PubSub. No
+# shaper: what ejabberd can do is what is measured.
+MODULES = {
+    **without_options("mod_adhoc", "mod_blocking", "mod_caps", "mod_carboncopy"),
+    **without_options("mod_client_state", "mod_disco", "mod_last", "mod_offline", "mod_ping"),
+    **without_options("mod_privacy", "mod_private", "mod_roster", "mod_stream_mgmt"),
+    **without_options("mod_vcard", "mod_version"),
+    "mod_bosh": {"max_inactivity": "2 minutes"},
+}
+
+
+class Kind(Enum):
+    """How users come to ejabberd; as bench/load/node_users.py has it."""
+
+    LINK = "link"
+    BOSH = "bosh"
+    WEBSOCKET = "websocket"
+    TCP = "tcp"
+
+
+LISTENERS: dict[Kind, dict[str, Any]] = {
+    # As long as a client asks for, it waits; and all may come at once.
+    Kind.LINK: {
+        "module": "mod_ecm",
+        "max_wait": 3600,
+        "max_newcomers": "unlimited",
+        "newcomer_rate": "unlimited",
+    },
+    Kind.BOSH: {"module": "ejabberd_http", "request_handlers": {"/http-bind": "mod_bosh"}},
+    Kind.WEBSOCKET: {"module": "ejabberd_http", "request_handlers": {"/ws": "ejabberd_http_ws"}},
+    Kind.TCP: {"module": "ejabberd_c2s"},
+}
+
+NAMES = {
+    Kind.LINK: "mod_ecm",
+    Kind.BOSH: "stock BOSH",
+    Kind.WEBSOCKET: "stock WebSocket",
+    Kind.TCP: "plain c2s over TCP",
+}
+
+# +P: processes, of which each user has up to three. +sbwt: a scheduler with nothing to do sleeps at
+# once; else it burns CPU, the more the less there is to do, and that is nobody's work.
+# +M: carriers of memory as small as there are; after a burst more of them are empty and given back.
+FLAGS = (
+    "+P 2000000 +sbwt none +sbwtdcpu none +sbwtdio none"
+    " +MHsmbcs 256 +MHlmbcs 256 +MBsmbcs 256 +MBlmbcs 256 -s bench_node"
+)
+
+
+@attrs.frozen
+class Node:
+    """One that runs, and listens for users on ``port``."""
+
+    process: Process
+    port: int
+
+    def ask(self, command: str) -> dict[str, Any]:
+        """Have ``bench_node`` do something, and return its answer."""
+        self.process.say(command)
+        while not (line := self.process.line()).startswith("{"):
+            pass  # something else prints, too
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+
+def compiled(folder: Path, mod_ecm: Path | None) -> list[Path]:
+    """Compile what is to run in the nodes, and return the folders in which it is.
+
+    ``mod_ecm`` is a folder where mod_ecm is compiled already. Raises ToolError where something is
+    missing or does not compile.
+    """
+    found = installation.find()
+    if mod_ecm is None:
+        mod_ecm = folder / "mod_ecm"
+        mod_ecm.mkdir()
+        mod_ecm_build.compile_into(mod_ecm, found)
+    environment = os.environ | {"ERL_LIBS": str(found.libraries)}
+    sources = [str(path) for path in ERLANG.glob("*.erl")]
+    subprocess.run(["erlc", "-o", str(folder), *sources], env=environment, check=True)
+    return [folder, mod_ecm]
+
+
+@contextmanager
+def node(kind: Kind, code: list[Path]) -> Iterator[Node]:
+    """A fresh node, with a listener of this kind alone."""
+    port = free_port()
+    config = configuration(
+        ["localhost"],
+        [listener(port=port, backlog=4096, **LISTENERS[kind])],
+        MODULES,
+        loglevel="error",
+        auth_method="everyone",
+    )
+    with ejabberd.started(config, code=code, flags=FLAGS.split(), pipes=True) as process:
+        started = Node(process, port)
+        started.ask("prepare")
+        yield started
+
+
+def versions(code: list[Path]) -> dict[str, str]:
+    """Return the versions of what runs in a node."""
+    with node(Kind.LINK, code) as subject:
+        found: dict[str, str] = subject.ask("versions")
+        return found
