@@ -1,98 +1,85 @@
-"""A user who comes with BOSH (XEP-0124, XEP-0206): RID, SID, and one request that is held."""
+"""A user who comes with BOSH, whatever carries the requests."""
 
 import asyncio
-import re
-import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from bench.load import xmpp
 from bench.load.fail import fail
+from ecm.tools.bosh.body import creation, termination
+from ecm.tools.bosh.http import BadAnswer
+from ecm.tools.bosh.login import Login, LoginError
+from ecm.tools.bosh.session import Phase, Session
 
 WAIT = 60  # seconds, as Strophe.js has it
-NAMESPACE = b"xmlns='http://jabber.org/protocol/httpbind'"
-XBOSH = b"xmlns:xmpp='urn:xmpp:xbosh'"
-CREATION = (
-    b" to='%b' wait='%d' hold='1' ver='1.11' xml:lang='en' content='text/xml; charset=utf-8'"
-    b" xmpp:version='1.0' %b" % (xmpp.HOST, WAIT, XBOSH)
-)
-RESTART = b" to='%b' xml:lang='en' xmpp:restart='true' %b" % (xmpp.HOST, XBOSH)
-SID = re.compile(rb"<body[^>]* sid=['\"]([^'\"]+)")
 
 
-class BoshUser(ABC):
-    """One of them, with two lines as a browser has them: a request is held on one while the other
+class BoshUser(Session, ABC):
+    """A session with two lines, as a browser has them: a request is held on one while the other
     is free for the next.
 
-    ``heard`` is given each answer, but not those that only say that the wait is over: after these
-    the user asks again.
+    ``heard`` is given each answer, but once it is logged in not those that only say that the wait
+    is over: after these the user asks again.
     """
 
-    __slots__ = ("number", "heard", "_busy", "_rid", "_sid")
+    __slots__ = ("number", "heard", "_busy")
 
     def __init__(self, number: int) -> None:
+        super().__init__()
         self.number = number
         self.heard: Callable[[BoshUser, bytes], None] = unexpected
         self._busy = 0  # a bit for each line that has a request
-        self._rid = secrets.randbelow(2**31)
-        self._sid = b""
 
     @abstractmethod
     def post(self, line: int, body: bytes) -> None:
         """Send a request on line 0 or 1, whose answer goes to ``answered``."""
 
-    def say(self, content: bytes = b"", attributes: bytes = b"") -> None:
-        """Send the next request, on a line that is free."""
+    def say(self, stanzas: bytes = b"") -> None:
+        """Send the next request."""
+        self._send(self.next_body(stanzas))
+
+    def _send(self, body: bytes) -> None:
+        """Send it on a line that is free."""
         line = self._busy & 1
         self._busy |= 1 << line
-        self._rid += 1
-        end = b">%b</body>" % content if content else b"/>"
-        self.post(
-            line, b"<body rid='%d'%b%b %b%b" % (self._rid, self._sid, attributes, NAMESPACE, end)
-        )
+        self.post(line, body)
 
     def answered(self, line: int, body: bytes) -> None:
         self._busy &= ~(1 << line)
-        if b"type='terminate'" in body or b'type="terminate"' in body:
+        if termination(body) is not None:
             fail(f"ejabberd has ended the session of user {self.number}: {body!r}")
-        if is_empty(body) and self._sid and not self._busy:
+        if self.phase is Phase.ONLINE and is_empty(body) and not self._busy:
             self.say()
         else:
             self.heard(self, body)
 
-    # xmpp.Stream
-
-    async def open(self) -> None:
-        if self._sid:
-            self.say(attributes=RESTART)
-            await self._until(xmpp.FEATURES)
-            return
-        self.say(attributes=CREATION)
-        first = await self._answer()
-        found = SID.search(first)
-        if found is None:
-            fail(f"ejabberd has not answered with a session, but {first!r}")
-        self._sid = b" sid='%b'" % found[1]
-        if xmpp.FEATURES not in first:
-            self.say()
-            await self._until(xmpp.FEATURES)
-
-    async def ask(self, element: bytes, expected: bytes) -> None:
-        self.say(element)
-        await self._until(expected)
-
-    def rest(self) -> None:
+    async def log_in(self) -> None:
+        """Log in, bind a resource, send presence, wait until it comes back, and rest."""
+        body = _LOGIN.begin(self)
+        while self.phase < Phase.ONLINE:
+            self._send(body)
+            body = self.next_body(*self._content_after(await self._answer()))
         self.heard = rest
-        self.say()
+        self._send(body)
 
-    async def _until(self, expected: bytes) -> None:
-        while expected not in await self._answer():
-            self.say()
+    def _content_after(self, answer: bytes) -> tuple[bytes, bytes]:
+        try:
+            return _LOGIN.go_on(self, answer)
+        except (BadAnswer, LoginError) as error:
+            fail(f"user {self.number} could not log in: {error}; the last answer is {answer!r}")
 
     async def _answer(self) -> bytes:
         answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self.heard = lambda user, body: answer.set_result(body)
         return await answer
+
+
+_LOGIN = Login[BoshUser](
+    xmpp.HOST,
+    creation(xmpp.HOST, WAIT, hold=1, content="text/xml; charset=utf-8"),
+    xmpp.RESOURCE,
+    lambda user: xmpp.auth(user.number),
+)
 
 
 def is_empty(body: bytes) -> bool:

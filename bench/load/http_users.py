@@ -1,14 +1,12 @@
 """Users who come to ejabberd with BOSH over HTTP, each with one or two connections of their own."""
 
 import asyncio
-import re
 
 from bench.load.bosh_user import BoshUser
 from bench.load.fail import fail
 from bench.load.long_poll import connect
 from bench.load.request import post
-
-LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]+)", re.I)
+from ecm.tools.bosh.http import BadAnswer, cut
 
 
 class HttpConnection(asyncio.Protocol):
@@ -31,16 +29,16 @@ class HttpConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._received += data
-        head, end, body = self._received.partition(b"\r\n\r\n")
-        if end and len(body) >= self._length(head):
-            self._received = b""
-            self._user.answered(self._line, body)
-
-    def _length(self, head: bytes) -> int:
-        length = LENGTH.search(head)
-        if length is None or not head.startswith(b"HTTP/1.1 200 "):
-            fail(f"ejabberd has not answered 200 and a length, but {head!r}")
-        return int(length[1])
+        try:
+            answer = cut(self._received)
+        except BadAnswer as bad:
+            fail(f"ejabberd has not answered as it should: {bad}, {self._received!r}")
+        if answer is None:
+            return
+        if answer.status != 200:
+            fail(f"ejabberd has answered {answer.status}: {answer.body!r}")
+        self._received = answer.rest
+        self._user.answered(self._line, answer.body)
 
 
 class HttpUser(BoshUser):

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from bench.load import http_users, link_users, stream_users, xmpp
+from bench.load import http_users, link_users, stream_users
 from bench.load.bosh_load import Load, Messages, Polls
 from bench.load.bosh_user import BoshUser
 from bench.load.fail import fail
@@ -31,8 +31,11 @@ ATTEMPTS = 3
 TOLD = 100  # logins between two lines
 
 
-class User(xmpp.Stream, Protocol):
+class User(Protocol):
     number: int
+
+    async def log_in(self) -> None:
+        """Log in, and do nothing by itself from then on. Raises ConnectionError."""
 
 
 Make = Callable[[int], Awaitable[User]]
@@ -120,7 +123,7 @@ class Users:
             user = await self._make(number)
             try:
                 async with asyncio.timeout(PATIENCE):
-                    await xmpp.log_in(user, number)
+                    await user.log_in()
                     return user
             except TimeoutError:
                 fail(f"user {number} could not log in within {PATIENCE} s")

@@ -9,12 +9,17 @@ from abc import ABC, abstractmethod
 from bench.load import xmpp
 from bench.load.fail import fail
 from bench.load.long_poll import connect
+from ecm.tools.bosh.stanzas import PRESENCE
 
 HEADER = (
     b"<?xml version='1.0'?><stream:stream to='%b' version='1.0' xml:lang='en' xmlns='jabber:client'"
-    b" xmlns:stream='http://etherx.jabber.org/streams'>" % xmpp.HOST
+    b" xmlns:stream='http://etherx.jabber.org/streams'>" % xmpp.HOST.encode()
 )
-OPEN = b"<open xmlns='urn:ietf:params:xml:ns:xmpp-framing' to='%b' version='1.0'/>" % xmpp.HOST
+FEATURES = b"</stream:features>"
+OPEN = (
+    b"<open xmlns='urn:ietf:params:xml:ns:xmpp-framing' to='%b' version='1.0'/>"
+    % xmpp.HOST.encode()
+)
 
 UPGRADE = (
     b"GET /ws HTTP/1.1\r\n"
@@ -74,23 +79,31 @@ class StreamUser(asyncio.Protocol, ABC):
     @abstractmethod
     def say(self, text: bytes) -> None: ...
 
-    # xmpp.Stream
-
     @abstractmethod
-    async def open(self) -> None: ...
+    async def open(self) -> None:
+        """Open a stream, for the first time or again; return when its features have come."""
 
-    async def ask(self, element: bytes, expected: bytes) -> None:
+    async def log_in(self) -> None:
+        """Log in, bind a resource, send presence, wait until it comes back, and rest.
+
+        Raises ConnectionError.
+        """
+        await self.open()
+        await self._ask(xmpp.auth(self.number), b"<success")
+        await self.open()
+        await self._ask(xmpp.BIND, b"</jid>")
+        await self._ask(PRESENCE, b"<presence")
+        self._came = None
+
+    async def _ask(self, element: bytes, expected: bytes) -> None:
         self.say(element)
         await self.until(expected)
-
-    def rest(self) -> None:
-        self._came = None
 
 
 class TcpUser(StreamUser):
     async def open(self) -> None:
         self.say(HEADER)
-        await self.until(xmpp.FEATURES)
+        await self.until(FEATURES)
 
     def say(self, text: bytes) -> None:
         self.transport.write(text)
@@ -111,7 +124,7 @@ class WebSocketUser(StreamUser):
             await self.until(b"\r\n\r\n")
             self._upgraded = True
         self.say(OPEN)
-        await self.until(xmpp.FEATURES)
+        await self.until(FEATURES)
 
     def say(self, text: bytes) -> None:
         self._send(TEXT, text)
