@@ -142,6 +142,16 @@ class OptionTests(CommandLineCase):
             self.assertRegex(option.help, r"^[A-Zt].*\.$", option.name)
             self.assertTrue(option.unit or option.name == "cors-credentials", option.name)
 
+    def test_each_setting_is_an_option_or_a_group_of_some(self) -> None:
+        classes: list[type] = [EcmSettings]
+        while classes:
+            settings = classes.pop()
+            described = {field.name for field, _ in options(settings)}
+            within = {field.name: field.type for field in groups(settings).values()}
+            names = {field.name for field in attrs.fields(settings)}
+            self.assertEqual(names, described | within.keys(), settings)
+            classes += [each for each in within.values() if each]
+
     def test_each_number_has_a_range_and_its_default_from_limits(self) -> None:
         """So that a limit has one name, and its reason stands beside it."""
         for option, (minimum, maximum) in NUMBERS:
