@@ -18,7 +18,7 @@
 
 -module(ecm_bosh).
 
--export([asleep/1, awake/1, close/3, deadline/1, flush/2, gone/3, half_closed/3, last_word/1, limit/1, new/5,
+-export([dehydrate/1, rehydrate/1, close/3, deadline/1, flush/2, gone/3, half_closed/3, last_word/1, limit/1, new/5,
          request/4, send/2, timeout/2, undelivered/1, violate/3]).
 -export_type([action/0, exchange/0, ms/0, options/0, session/0]).
 
@@ -86,7 +86,7 @@ create(#{rid := Rid} = Body, Exchange, Sid, Agreement, Now) ->
 request(Request, Exchange, Now, #session{agreement = Agreement} = Session) ->
     Holder = {Exchange, Now + ecm_bosh_terms:wait(Agreement)},
     Permitted = ecm_bosh_terms:permitted(Request, Agreement),
-    done(settle(Now, received(Permitted, Holder, Now, Session))).
+    done(answer_due(Now, received(Permitted, Holder, Now, Session))).
 
 %% @doc Ends the session because of a request that nothing more can be made of.
 -spec violate(Condition :: binary(), exchange(), session()) -> {[action()], session()}.
@@ -109,7 +109,7 @@ gone(Exchange, Now, #session{requests = Requests} = Session) ->
 -spec half_closed(exchange(), Now :: ms(), session()) -> {[action()], session()}.
 half_closed(Exchange, Now, #session{requests = Requests} = Session) ->
     case ecm_bosh_window:oldest(Requests) of
-        {_, {Exchange, _}} -> done(settle(Now, respond([], Now, Session)));
+        {_, {Exchange, _}} -> done(answer_due(Now, respond([], Now, Session)));
         _ -> gone(Exchange, Now, Session)
     end.
 
@@ -122,7 +122,7 @@ send(El, #session{agreement = Agreement, deliveries = Deliveries} = Session) ->
 %% @doc Gives what waits to the requests that are held.
 -spec flush(Now :: ms(), session()) -> {[action()], session()}.
 flush(Now, Session) ->
-    done(settle(Now, Session)).
+    done(answer_due(Now, Session)).
 
 %% @doc Ends the session where more elements wait than may: its client does not come, or does not
 %% confirm them.
@@ -140,7 +140,7 @@ limit(Session) -> done(Session).
 -spec timeout(Now :: ms(), session()) -> {[action()], session()}.
 timeout(_, #session{phase = {ended, _}} = Session) -> done(Session);
 timeout(Now, Session) ->
-    done(expired(Now, recover(Now, settle(Now, in_order(Now, Session))))).
+    done(expired(Now, recover(Now, answer_due(Now, in_order(Now, Session))))).
 
 %% @doc Returns the next time at which something is due.
 -spec deadline(session()) -> ms() | infinity.
@@ -159,7 +159,7 @@ deadline(#session{requests = Requests, expires = Expires}) ->
 close(_, _, #session{phase = {ended, _}} = Session) ->
     done(Session);
 close(Condition, Now, Session) ->
-    done(settle(Now, Session#session{phase = {closing, Condition}})).
+    done(answer_due(Now, Session#session{phase = {closing, Condition}})).
 
 %% @doc Returns the elements that the client may not have received, the oldest first: those in
 %% answers after which it has made no request, and those that still wait.
@@ -181,18 +181,18 @@ done(#session{actions = Actions} = Session) ->
     {lists:reverse(Actions), Session#session{actions = []}}.
 
 %% @doc Returns a session in fewer words of memory: in a list, without what is seldom there.
--spec asleep(session()) -> Asleep :: [term()].
-asleep(#session{deliveries = Deliveries, poll = never, phase = running, keys = Keys,
+-spec dehydrate(session()) -> Dehydrated :: [term()].
+dehydrate(#session{deliveries = Deliveries, poll = never, phase = running, keys = Keys,
                 agreement = Agreement, expires = Expires, requests = Requests}) ->
-    [Agreement, ecm_bosh_deliveries:asleep(Deliveries), Keys, Expires | ecm_bosh_window:asleep(Requests)];
-asleep(Session) -> [Session].
+    [Agreement, ecm_bosh_deliveries:dehydrate(Deliveries), Keys, Expires | ecm_bosh_window:dehydrate(Requests)];
+dehydrate(Session) -> [Session].
 
 %% @doc Returns it as it was.
--spec awake(Asleep :: [term()]) -> session().
-awake([Agreement, Deliveries, Keys, Expires | Requests]) ->
-    #session{agreement = Agreement, deliveries = ecm_bosh_deliveries:awake(Deliveries), keys = Keys,
-             expires = Expires, phase = running, requests = ecm_bosh_window:awake(Requests)};
-awake([Session]) -> Session.
+-spec rehydrate(Dehydrated :: [term()]) -> session().
+rehydrate([Agreement, Deliveries, Keys, Expires | Requests]) ->
+    #session{agreement = Agreement, deliveries = ecm_bosh_deliveries:rehydrate(Deliveries), keys = Keys,
+             expires = Expires, phase = running, requests = ecm_bosh_window:rehydrate(Requests)};
+rehydrate([Session]) -> Session.
 
 %% A request has come. A repeated one that was answered gets the same bytes again (14.3).
 
@@ -249,13 +249,13 @@ take(Body, Now, #session{phase = Phase, agreement = Agreement, deliveries = All}
         {_, #{pause := _}} -> paused(Body, Now, deliver(Body, Confirmed));
         {_, _} ->
             Told = report(Body, Now, deliver(Body, Confirmed)),
-            keep(ecm_bosh_terms:hold(Agreement), Now, Told)
+            trim(ecm_bosh_terms:hold(Agreement), Now, Told)
     end.
 
 %% All requests are answered, with nothing in the answer to this one (10).
 -spec paused(ecm_bosh_body:body(), ms(), session()) -> session().
 paused(Body, Now, Session) ->
-    pause(Body, Now, respond([], Now, keep(1, Now, Session))).
+    pause(Body, Now, respond([], Now, trim(1, Now, Session))).
 
 %% The client is told at once of an answer that it has missed.
 -spec report(ecm_bosh_body:body(), ms(), session()) -> session().
@@ -277,30 +277,30 @@ pause(#{pause := Pause}, Now, Session) -> Session#session{expires = Now + Pause 
 pause(_, _, Session) -> Session.
 
 %% Answers the oldest requests until as many are open as may be.
--spec keep(Open :: non_neg_integer(), ms(), session()) -> session().
-keep(Open, Now, #session{requests = Requests} = Session) ->
+-spec trim(Open :: non_neg_integer(), ms(), session()) -> session().
+trim(Open, Now, #session{requests = Requests} = Session) ->
     case ecm_bosh_window:open(Requests) > Open of
-        true -> keep(Open, Now, respond(Now, Session));
+        true -> trim(Open, Now, respond(Now, Session));
         false -> Session
     end.
 
 %% Answers what can be answered.
--spec settle(ms(), session()) -> session().
-settle(Now, #session{phase = Phase, requests = Requests} = Session) ->
+-spec answer_due(ms(), session()) -> session().
+answer_due(Now, #session{phase = Phase, requests = Requests} = Session) ->
     {Open, Early} = ecm_bosh_window:held(Requests),
     case {Phase, Open ++ Early} of
         {{ended, _}, _} -> Session;
         {{closing, _}, []} -> Session;
         {{closing, Condition}, _} -> closed(Condition, Session);
-        {_, _} -> give(Now, Open, Session)
+        {_, _} -> answer_if_due(Now, Open, Session)
     end.
 
--spec give(ms(), Held :: [ecm_bosh_window:holder()], session()) -> session().
-give(Now, Held, #session{deliveries = Deliveries} = Session) ->
+-spec answer_if_due(ms(), Held :: [ecm_bosh_window:holder()], session()) -> session().
+answer_if_due(Now, Held, #session{deliveries = Deliveries} = Session) ->
     HasNothing = ecm_bosh_deliveries:has_nothing(Deliveries),
     IsDue = fun({_, Until}) -> not HasNothing orelse Until =< Now end,
     case lists:any(IsDue, Held) of
-        true -> settle(Now, respond(Now, Session));
+        true -> answer_due(Now, respond(Now, Session));
         false -> Session
     end.
 

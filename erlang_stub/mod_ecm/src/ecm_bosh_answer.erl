@@ -8,7 +8,8 @@
 
 -module(ecm_bosh_answer).
 
--export([bytes/1, content/1, fits/2, payload/2, recoverable/0, room/2, room_at_end/1, terminate/3]).
+-export([bytes/1, content/1, fits/2, payload/2, recoverable/0, refusal/1,
+         refusal/2, room/2, room_at_end/1, terminate/3]).
 -export_type([answer/0, condition/0, status/0]).
 
 -define(EMPTY, <<"<body xmlns='http://jabber.org/protocol/httpbind'/>">>).
@@ -70,6 +71,18 @@ room_at_end(Limit) ->
 -spec recoverable() -> {200, Body :: binary()}.
 recoverable() ->
     {200, body([{<<"type">>, <<"error">>}], [])}.
+
+%% @doc Returns the answer to a request that belongs to no session. It is not known whether the client has sent
+%% `ver'. So the answer has the status for a client without it (section 17.1), and the body for one with it.
+%% With item-not-found, which is not an error of the client and must end the session cleanly, it has 200.
+-spec refusal(Condition :: binary()) -> {status(), Body :: binary()}.
+refusal(Condition) ->
+    refusal(Condition, Condition =:= <<"item-not-found">>).
+
+%% @doc The same for a client of which it is known.
+-spec refusal(Condition :: binary(), KnowsConditions :: boolean()) -> {status(), Body :: binary()}.
+refusal(Condition, KnowsConditions) ->
+    content(terminate(Condition, [], KnowsConditions)).
 
 %% @doc Returns the answer that ends a session. The status says 200 unless the client knows no
 %% conditions because it is older than them (XEP-0124, section 17.1); the body is the same for it,

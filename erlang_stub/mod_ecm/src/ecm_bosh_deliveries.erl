@@ -3,11 +3,11 @@
 %% @doc What a session has for its client: what waits, and what was in answers that the client has
 %% perhaps not got. Pure.
 %%
-%% What is too long to be sent is replaced by what ecm_c2s_bounce makes of it, and the caller is told.
+%% What is too long to be sent is replaced by what ecm_bosh_bounce makes of it, and the caller is told.
 
 -module(ecm_bosh_deliveries).
 
--export([add/3, asleep/1, awake/1, confirm/2, ending/2, errors/1, given/4, has_nothing/1,
+-export([add/3, dehydrate/1, rehydrate/1, confirm/2, ending/2, errors/1, given/4, has_nothing/1,
          is_too_much/3, left/1, new/0, report/3, take/4]).
 -export_type([bounce/0, deliveries/0]).
 
@@ -36,7 +36,7 @@ add(El, Agreement, #deliveries{outbox = Outbox} = Deliveries) ->
 
 -spec bounce(ecm_bosh_outbox:el(), Limit :: integer()) -> {bounce(), Instead :: ecm_bosh_outbox:el()}.
 bounce(El, Limit) ->
-    Instead = ecm_c2s_bounce:stand_in(El, Limit),
+    Instead = ecm_bosh_bounce:envelope(El, Limit),
     {{bounce, Instead, byte_size(El), Limit}, Instead}.
 
 %% @doc Takes what an answer can have: as many elements as there may be in one, and of them as many
@@ -102,14 +102,14 @@ ending(Room, #deliveries{outbox = Outbox}) -> ecm_bosh_outbox:ending(Room, Outbo
 errors(#deliveries{outbox = Outbox}) -> ecm_bosh_outbox:errors(Outbox).
 
 %% @doc Returns them in fewer words of memory, where nothing waits.
--spec asleep(deliveries()) -> Asleep :: term().
-asleep(#deliveries{outbox = Outbox, unconfirmed = Unconfirmed} = Deliveries) ->
+-spec dehydrate(deliveries()) -> Dehydrated :: term().
+dehydrate(#deliveries{outbox = Outbox, unconfirmed = Unconfirmed} = Deliveries) ->
     case ecm_bosh_outbox:is_empty(Outbox) of
         true -> Unconfirmed;
         false -> Deliveries
     end.
 
 %% @doc Returns them as they were.
--spec awake(Asleep :: term()) -> deliveries().
-awake(#deliveries{} = Deliveries) -> Deliveries;
-awake(Unconfirmed) -> #deliveries{unconfirmed = Unconfirmed}.
+-spec rehydrate(Dehydrated :: term()) -> deliveries().
+rehydrate(#deliveries{} = Deliveries) -> Deliveries;
+rehydrate(Unconfirmed) -> #deliveries{unconfirmed = Unconfirmed}.

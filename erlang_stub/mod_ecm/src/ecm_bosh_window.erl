@@ -12,7 +12,7 @@
 
 -module(ecm_bosh_window).
 
--export([add/3, answer/3, asleep/1, awake/1, due/2, find/2, forgotten/1, gone/2, held/1,
+-export([add/3, answer/3, dehydrate/1, rehydrate/1, due/2, find/2, forgotten/1, gone/2, held/1,
          held_before/2, hold/3, last/1, new/3, next/2, next_due/1, oldest/1, open/1]).
 -export_type([exchange/0, holder/0, request/0, requests/0, rid/0]).
 
@@ -187,17 +187,17 @@ fitting_older([], _) ->
     {[], []}.
 
 %% @doc Returns requests in fewer words of memory, in a list.
--spec asleep(requests()) -> [term()].
-asleep(#requests{early = [], open = [{Exchange, Until}], first = First, last = Last,
+-spec dehydrate(requests()) -> [term()].
+dehydrate(#requests{early = [], open = [{Exchange, Until}], first = First, last = Last,
                  answers = Answers, remembered = Remembered}) ->
     [Exchange, Until, First, Last, Answers, Remembered];
-asleep(Requests) ->
+dehydrate(Requests) ->
     [Requests].
 
 %% @doc Returns them as they were.
--spec awake(Asleep :: [term()]) -> requests().
-awake([Exchange, Until, First, Last, Answers, Remembered]) ->
+-spec rehydrate(Dehydrated :: [term()]) -> requests().
+rehydrate([Exchange, Until, First, Last, Answers, Remembered]) ->
     #requests{open = [{Exchange, Until}], first = First, last = Last, answers = Answers,
               remembered = Remembered};
-awake([Requests]) ->
+rehydrate([Requests]) ->
     Requests.

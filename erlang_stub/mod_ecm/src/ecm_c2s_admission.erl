@@ -57,8 +57,8 @@ stay(Session, _) -> gen_server:cast(?MODULE, {stay, self(), Session}).
 %% @private The hook of ejabberd, in the process of a session: its client has tried to log in.
 -spec auth_result(State, true | {false, term()}, User :: binary()) -> State.
 auth_result(State, true, _) ->
-    ecm_c2s:logged_in(),
-    _ = ecm_c2s:is_session() andalso leave(),
+    ecm_c2s_session:logged_in(),
+    _ = ecm_c2s_session:is_session() andalso leave(),
     State;
 auth_result(State, _, _) ->
     State.

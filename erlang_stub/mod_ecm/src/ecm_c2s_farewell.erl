@@ -1,7 +1,7 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc What the clients of sessions are told that have ended while no request was held: with their
-%% next requests, as long as a client may be silent. Then there is no such session.
+%% @doc The last answers of sessions that ended while no request was held: their clients get them with the
+%% next request, for as long as a client may be silent. After that, there is no such session.
 %%
 %% The table is the node's own. The process removes the rows that have expired. A session that is alive
 %% has no row.
@@ -66,12 +66,14 @@ lookup(Table, Key) ->
     end.
 
 %% @doc Answers a request for a session of this node that has ended.
--spec answer(Session :: pid(), ecm_sid:nonce(), ecm_c2s:exchange()) -> ok.
-answer(Session, Nonce, {Writer, Id, _} = Exchange) ->
-    case lookup(?MODULE, {Session, Nonce}) of
-        [{_, Head, Body, _}] -> ecm_link_writer:answer(Writer, Id, Head, Body);
-        [] -> ecm_router:refuse(Exchange, <<"item-not-found">>)
-    end.
+-spec answer(Session :: pid(), ecm_sid:nonce(), ecm_link_writer:exchange()) -> ok.
+answer(Session, Nonce, {Writer, Id, _}) ->
+    {Head, Body} = farewell(lookup(?MODULE, {Session, Nonce})),
+    ecm_link_writer:answer(Writer, Id, Head, Body).
+
+-spec farewell([tuple()]) -> {ecm_link_answer:head(), Body :: binary()}.
+farewell([{_, Head, Body, _}]) -> {Head, Body};
+farewell([]) -> ecm_bosh_answer:refusal(<<"item-not-found">>).
 
 -spec now_ms() -> integer().
 now_ms() ->

@@ -1,45 +1,44 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc The state of ejabberd_c2s, in as little memory as it can sleep in.
+%% @doc The state of ejabberd_c2s in as little memory as possible, for a process that hibernates.
 %%
-%% Most of it is the same in all sessions of a host. It is kept once, as a template, and packed is
-%% only what differs, in the external format: that is less than half of what the terms would take.
-%% And what is own says the same things several times, which is written once.
+%% Most of it is the same in all sessions of a host, and is kept once, as a template. Only the difference is
+%% packed, in the external term format, which takes less than half of the memory of the terms. And what
+%% belongs to one session says the same things several times; that is written once.
 
 -module(ecm_c2s_pack).
 
--export([pack/1, unpack/1]).
+-export([pack/2, unpack/2]).
 -export_type([packed/0]).
 
-%% What belongs to one session alone, and so is not for the template. What others are told from
-%% comes before them.
+%% Keys that belong to one session, and are not in the template. A key from which others are derived comes
+%% before them.
 -define(OWN, [ip, user, resource, sid, jid, owner, pres_a, pres_last, pres_timestamp, socket,
               socket_monitor, stream_id]).
 
-%% Stands for what a state does not have; no value in it is like this.
+%% Stands for a missing key; no value is like this.
 -define(NONE, '$').
 
-%% A value, seen from what is expected of it: `[]', one byte, where it is that; the same of each part
-%% where both are tuples of one size; else the value, alone in a tuple if it is a tuple or a list.
+%% The difference of a value from the expected one: `[]', one byte, if there is none; the difference of each
+%% element if both are tuples of one size; otherwise the value, alone in a tuple if it is a tuple or a list.
 -type short() :: [short()] | {Value :: term()} | Value :: term().
 
-%% The template is a persistent term, of which this holds no copy. The binary has the values of what
-%% is own, what else differs from the template, and what only that has.
+%% The template is a persistent term, which is not copied. The binary has the values of the session's own keys,
+%% what else differs from the template, and the keys that only the template has.
 -opaque packed() :: {Template :: map(), binary()}.
 
-%% @doc Returns what of a state differs from the others of its host. It has to be that of the process
-%% that calls this.
--spec pack(State :: map()) -> packed().
-pack(#{lserver := Host} = State) ->
+%% @doc Packs the state of the calling process, whose socket is of this module.
+-spec pack(State :: map(), SocketModule :: module()) -> packed().
+pack(#{lserver := Host} = State, SocketModule) ->
     Template = template(Host, State),
-    Own = [own(Key, State) || Key <- ?OWN],
+    Own = [own(Key, State, SocketModule) || Key <- ?OWN],
     {Differs, Lacks} = difference(maps:without(?OWN, State), Template),
     {Template, term_to_binary({Own, Differs, Lacks})}.
 
--spec own(Key :: atom(), State :: map()) -> short().
-own(Key, State) ->
+-spec own(Key :: atom(), State :: map(), SocketModule :: module()) -> short().
+own(Key, State, SocketModule) ->
     case State of
-        #{Key := Value} -> short(Value, expected(Key, State));
+        #{Key := Value} -> short(Value, expected(Key, State, SocketModule));
         _ -> ?NONE
     end.
 
@@ -53,25 +52,25 @@ short(Value, _) when is_tuple(Value); is_list(Value) ->
 short(Value, _) ->
     Value.
 
-%% Most of what is own can be told from the rest. The records are those of ejabberd's libraries: where
-%% others are there, or a session is unusual, more is written.
--spec expected(Key :: atom(), State :: map()) -> Expected :: term().
-expected(owner, _) ->
+%% Most values of own keys can be derived from the rest. The records are those of ejabberd's libraries: with
+%% other versions, or in an unusual session, more is written.
+-spec expected(Key :: atom(), State :: map(), SocketModule :: module()) -> Expected :: term().
+expected(owner, _, _) ->
     self();
-expected(sid, _) ->
+expected(sid, _, _) ->
     {time, self()};
-expected(pres_timestamp, #{sid := {Time, _}}) ->
+expected(pres_timestamp, #{sid := {Time, _}}, _) ->
     Time;
-expected(pres_a, _) ->
+expected(pres_a, _, _) ->
     gb_sets:empty();
-expected(jid, #{user := User, server := Server, resource := Resource}) ->
+expected(jid, #{user := User, server := Server, resource := Resource}, _) ->
     {jid, User, Server, Resource, User, Server, Resource};
-expected(pres_last, #{jid := Jid, ip := {Address, _}, lang := Lang}) ->
+expected(pres_last, #{jid := Jid, ip := {Address, _}, lang := Lang}, _) ->
     {presence, <<>>, available, Lang, Jid, jid:remove_resource(Jid), undefined, [], undefined, [],
      #{ip => Address}};
-expected(socket, #{ip := Ip}) ->
-    {socket_state, ecm_c2s_socket, {ecm_c2s_socket, Ip}, infinity, undefined, none, none};
-expected(_, _) ->
+expected(socket, #{ip := Ip}, Module) ->
+    {socket_state, Module, {Module, Ip}, infinity, undefined, none, none};
+expected(_, _, _) ->
     none.
 
 -spec difference(map(), Template :: map()) -> {Differs :: map(), Lacks :: [term()]}.
@@ -89,17 +88,18 @@ differs(Key, Value, Template) ->
     end.
 
 %% @doc Returns the state as it was.
--spec unpack(packed()) -> map().
-unpack({Template, Binary}) ->
+-spec unpack(packed(), SocketModule :: module()) -> map().
+unpack({Template, Binary}, SocketModule) ->
     {Own, Differs, Lacks} = binary_to_term(Binary),
-    add(?OWN, Own, maps:merge(maps:without(Lacks, Template), Differs)).
+    add(?OWN, Own, maps:merge(maps:without(Lacks, Template), Differs), SocketModule).
 
--spec add(Keys :: [atom()], [short()], map()) -> map().
-add([_ | Keys], [?NONE | Shorts], State) ->
-    add(Keys, Shorts, State);
-add([Key | Keys], [Short | Shorts], State) ->
-    add(Keys, Shorts, State#{Key => long(Short, expected(Key, State))});
-add([], [], State) ->
+-spec add(Keys :: [atom()], [short()], map(), SocketModule :: module()) -> map().
+add([_ | Keys], [?NONE | Shorts], State, SocketModule) ->
+    add(Keys, Shorts, State, SocketModule);
+add([Key | Keys], [Short | Shorts], State, SocketModule) ->
+    Value = long(Short, expected(Key, State, SocketModule)),
+    add(Keys, Shorts, State#{Key => Value}, SocketModule);
+add([], [], State, _) ->
     State.
 
 -spec long(short(), Expected :: term()) -> Value :: term().

@@ -18,7 +18,7 @@
 
 -export([accept/1, info/1, start/2, start_link/2]).
 -export([format_status/1, handle_call/3, handle_cast/2, handle_info/2, init/1, terminate/2]).
--export_type([options/0]).
+-export_type([departure/0, options/0]).
 
 -include_lib("ejabberd/include/logger.hrl").
 
@@ -45,9 +45,10 @@
 %% or what to log. `peer' is there where the connection does not tell (the PROXY protocol).
 -type options() ::
     #{connection := map(),
-      request := fun((ecm_link_connection:body(), ecm_c2s:exchange(), ecm_peer:peer(),
+      request := fun((ecm_link_connection:body(), ecm_link_writer:exchange(), ecm_peer:peer(),
                       ecm_link_table:in_flight()) -> any()),
-      gone := fun((pid(), ecm_c2s:exchange(), ecm_c2s:departure()) -> any()),
+      gone := fun((pid(), ecm_link_writer:exchange(), ecm_link:departure()) -> any()),
+      substitutes := ecm_link_writer:substitutes(),
       max_waiting := pos_integer(),
       watched := [atom()],
       tls => fun(() -> {ok, ecm_link_certificate:options()} | {error, unicode:chardata()}),
@@ -68,6 +69,9 @@
                instance = unknown :: binary() | unknown,
                round_trip = unknown :: non_neg_integer() | unknown,
                end_text = none :: unicode:chardata() | none}).
+
+%% What has become of the client of a request: it closed its connection, or half-closed it.
+-type departure() :: gone | half_closed.
 
 -type next() :: {noreply, #link{}} | {stop, {shutdown, term()}, #link{}}.
 
@@ -249,10 +253,12 @@ up(#{version := Version, instance := Instance} = Agreed, #link{options = Options
 %% Bytes of the body of an answer: in one packet, and in parts.
 -spec set_form(ecm_link_connection:form(), InPacket :: pos_integer(), InParts :: non_neg_integer(),
                #link{}) -> #link{}.
-set_form(Form, InPacket, InParts, #link{writer = Writer} = Link) ->
+set_form(Form, InPacket, InParts, #link{writer = Writer, options = Options} = Link) ->
+    #{substitutes := Substitutes} = Options,
     Longest = max(InPacket, InParts),
     ecm_link_writer:up(Writer, #{form => Form, in_packet => InPacket, longest => Longest,
-                                 peer => Link#link.peer, in_flight => Link#link.in_flight}),
+                                 peer => Link#link.peer, in_flight => Link#link.in_flight,
+                                 substitutes => Substitutes}),
     name_heir(Link#link{form = Form, limit = Longest}).
 
 %% A link that is not up has no requests to leave.
@@ -270,7 +276,7 @@ request(Id, Client, Body, #link{options = #{request := Request}, in_flight = InF
     Request(Body, exchange(Id, Link), Client, InFlight),
     Link.
 
--spec exchange(ecm_link_packet:id(), #link{}) -> ecm_c2s:exchange().
+-spec exchange(ecm_link_packet:id(), #link{}) -> ecm_link_writer:exchange().
 exchange(Id, #link{writer = Writer, limit = Limit}) ->
     {ecm_link_writer:pid(Writer), Id, Limit}.
 

@@ -13,7 +13,7 @@
 -export([handle_call/3, handle_cast/2, handle_info/2, init/1]).
 
 %% The function to call for a client that is gone (ecm_router:gone/3).
--type gone() :: fun((pid(), ecm_c2s:exchange(), ecm_c2s:departure()) -> any()).
+-type gone() :: fun((pid(), ecm_link_writer:exchange(), ecm_link:departure()) -> any()).
 
 -spec start_link() -> {ok, pid()} | {error, term()}.
 start_link() ->

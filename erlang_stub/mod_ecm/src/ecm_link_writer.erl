@@ -11,7 +11,7 @@
 
 -export([answer/4, drop/2, drop_orphans/2, finish/1, forget/2, loop/4, pid/1, send/2, start_link/1,
          up/2, waiting/1]).
--export_type([link/0, writer/0]).
+-export_type([exchange/0, link/0, substitutes/0, writer/0]).
 
 -include_lib("ejabberd/include/logger.hrl").
 
@@ -31,10 +31,18 @@
 
 -opaque writer() :: #writer{}.
 
+%% Where an answer goes: to a connection of a link, which can carry a body of so many bytes.
+-type exchange() :: {Writer :: pid(), ecm_link_packet:id(), Limit :: pos_integer()}.
+
+%% The bodies that stand for a missing answer on a plain link, which carries nothing but bodies: the client
+%% may repeat its request, or its session has ended.
+-type substitutes() :: #{retry := binary(), ended := binary()}.
+
 %% How answers are written on this link: those whose bodies have at most `in_packet' bytes in a packet
 %% each, those up to `longest' in parts. `peer' is for the log.
 -type link() :: #{form := ecm_link_connection:form(), in_packet := pos_integer(), longest := pos_integer(),
-                  peer := ecm_peer:peer(), in_flight := ecm_link_table:in_flight()}.
+                  peer := ecm_peer:peer(), in_flight := ecm_link_table:in_flight(),
+                  substitutes := substitutes()}.
 
 %% Packets, in order, and beside them long answers. When it is `finished', nothing is added.
 -record(items, {packets = queue:new() :: queue:queue(binary()),
@@ -254,22 +262,20 @@ too_long(Id, Bytes, #{longest := Longest, peer := Peer} = Link) ->
 %% There is no answer now, and the client may ask for it again.
 -spec again(ecm_link_packet:id(), link()) -> Packet :: binary().
 again(Id, Link) ->
-    {_, Recoverable} = ecm_bosh_answer:recoverable(),
-    none(Id, Recoverable, Link).
+    none(Id, retry, Link).
 
 -spec dropped(ecm_link_packet:id(), link()) -> Packet :: binary().
 dropped(Id, #{peer := Peer} = Link) ->
     ?WARNING_MSG("ECM link from ~ts: the session that was to answer on connection ~B has gone",
                  [ecm_peer:name(Peer), Id]),
-    {_, Ended} = ecm_bosh_answer:content(ecm_bosh_answer:terminate(<<"internal-server-error">>, [], true)),
-    none(Id, Ended, Link).
+    none(Id, ended, Link).
 
 %% Says that there will be no answer; on a plain link only an answer can say that.
--spec none(ecm_link_packet:id(), Plain :: binary(), link()) -> Packet :: binary().
+-spec none(ecm_link_packet:id(), retry | ended, link()) -> Packet :: binary().
 none(Id, _, #{form := typed}) ->
     iolist_to_binary(ecm_link_packet:encode(Id, ecm_link_answer:none()));
-none(Id, Plain, #{form := plain}) ->
-    iolist_to_binary(ecm_link_packet:encode(Id, Plain)).
+none(Id, Reason, #{form := plain, substitutes := Substitutes}) ->
+    iolist_to_binary(ecm_link_packet:encode(Id, map_get(Reason, Substitutes))).
 
 %% Takes packets from the front, until there are enough bytes, or there is no more.
 -spec batch(queue:queue(binary()), [binary()], non_neg_integer()) ->

@@ -106,6 +106,7 @@ for_link(Opts) ->
     Always = #{connection => connection_options(Opts),
                request => request(Opts),
                gone => fun ecm_router:gone/3,
+               substitutes => substitutes(),
                max_waiting => ?MAX_WAITING,
                watched => ?STOPPED_FIRST},
     maps:merge(Always, maps:from_list(tls_option(Opts) ++ peer_option(Opts))).
@@ -119,11 +120,17 @@ request(Opts) ->
             ecm_router:route(Body, Exchange, Client, InFlight, Options)
     end.
 
+-spec substitutes() -> ecm_link_writer:substitutes().
+substitutes() ->
+    {_, Retry} = ecm_bosh_answer:recoverable(),
+    {_, Ended} = ecm_bosh_answer:refusal(<<"internal-server-error">>, true),
+    #{retry => Retry, ended => Ended}.
+
 -spec newcomers(opts()) -> ecm_c2s_newcomers:limits().
 newcomers(Opts) ->
     options([max_newcomers, newcomer_rate], Opts).
 
--spec session_options(opts()) -> ecm_c2s:options().
+-spec session_options(opts()) -> ecm_c2s_session:options().
 session_options(Opts) ->
     Times = [max_wait, max_hold, max_inactivity, max_pause],
     C2s = [access, shaper, max_stanza_size, max_fsm_queue],

@@ -16,12 +16,12 @@ start_link() ->
     gen_server:start_link({local, ?MODULE}, ?MODULE, [], []).
 
 %% @doc Hands a request to a session of another node; see ecm_c2s:request/4.
--spec request(pid(), ecm_sid:nonce(), ecm_c2s:request(), ecm_c2s:exchange()) -> ok.
+-spec request(pid(), ecm_sid:nonce(), ecm_c2s_session:request(), ecm_link_writer:exchange()) -> ok.
 request(Session, Nonce, Request, Exchange) ->
     gen_server:cast({?MODULE, node(Session)}, {request, Session, Nonce, Request, Exchange}).
 
 %% @doc Tells a session of another node that a client has gone; see ecm_c2s:gone/3.
--spec gone(pid(), ecm_c2s:exchange(), ecm_c2s:departure()) -> ok.
+-spec gone(pid(), ecm_link_writer:exchange(), ecm_link:departure()) -> ok.
 gone(Session, Exchange, Departure) ->
     gen_server:cast({?MODULE, node(Session)}, {gone, Session, Exchange, Departure}).
 

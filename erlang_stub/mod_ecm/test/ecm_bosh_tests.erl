@@ -315,9 +315,9 @@ an_idle_session_is_small_test() ->
     {[], Vanished} = ecm_bosh:gone(exchange(10), 11000, idle(10)),
     Exchange = {self(), 1 bsl 50, 1000000},
     {[], Held} = ecm_bosh:request(#{rid => 10, els => []}, Exchange, 12000, Vanished),
-    [_Agreement | Own] = ecm_bosh:asleep(Held),
+    [_Agreement | Own] = ecm_bosh:dehydrate(Held),
     ?assertEqual(14, erts_debug:flat_size(list_to_tuple(Own))),
-    ?assertEqual(Held, ecm_bosh:awake(ecm_bosh:asleep(Held))).
+    ?assertEqual(Held, ecm_bosh:rehydrate(ecm_bosh:dehydrate(Held))).
 
 %% Four answers after the one that created it.
 soon_after_its_creation_it_is_as_small_test() ->

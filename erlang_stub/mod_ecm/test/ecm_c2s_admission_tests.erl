@@ -107,7 +107,7 @@ tell(Session, Do) ->
 
 %% The hook, in the process of a session.
 auth_result(Result) ->
-    put(ecm_c2s, session),
+    put(ecm_c2s_session, session),
     state = ecm_c2s_admission:auth_result(state, Result, <<"alice">>),
     ok.
 

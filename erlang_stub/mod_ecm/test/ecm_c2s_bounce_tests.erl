@@ -8,27 +8,6 @@
 -define(FAILED, "<error type='modify'><policy-violation "
                 "xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>").
 
-%% What is in it is not read: it could be anything.
-what_stands_in_for_a_stanza_test_() ->
-    [?_assertEqual({Stanza, list_to_binary(Instead)},
-                   {Stanza, ecm_c2s_bounce:stand_in(list_to_binary(Stanza), 1000)})
-     || {Stanza, Instead} <-
-            [{"<message xmlns='jabber:client' " ?ADDRESSES " xml:lang='en' id='1'><body>x",
-              "<message xmlns='jabber:client' " ?ADDRESSES " id='1'/>"},
-             {"<presence xmlns='jabber:client' type=\"unavailable\" from='r@h/>&apos;\"'><x/>",
-              "<presence xmlns='jabber:client' type='unavailable' from='r@h/>&apos;&quot;'/>"},
-             {"<iq type='set' id='1'><query", "<iq type='set' id='1'/>"},
-             {"<iq type='result' id='1'><query", "<iq type='error' id='1'>" ?FAILED "</iq>"},
-             {"<iq type='error' id='1'><query", "<iq type='error' id='1'>" ?FAILED "</iq>"},
-             {"<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>",
-              "<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>"}]].
-
-it_is_no_longer_than_has_room_test() ->
-    ?assertEqual(<<"<message xmlns='jabber:client'/>">>,
-                 ecm_c2s_bounce:stand_in(<<"<message from='romeo@chat.example'>x">>, 34)),
-    ?assertEqual(<<"<message from='romeo@chat.example'/>">>,
-                 ecm_c2s_bounce:stand_in(<<"<message from='romeo@chat.example'>x">>, 36)).
-
 %% Who waits for an answer is told.
 senders_are_told_test_() ->
     {setup, fun ecm_user:prepare/0, fun ecm_user:restore/1,

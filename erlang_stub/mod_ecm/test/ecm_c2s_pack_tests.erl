@@ -45,26 +45,27 @@ a_state_is_as_it_was_with_the_template_of_another() ->
     round_trip((state(<<"romeo">>))#{lang := <<"it">>, mgmt_state := active}).
 
 what_is_the_same_is_kept_once() ->
-    _ = ecm_c2s_pack:pack(state(<<"juliet">>)),
-    {_, Packed} = ecm_c2s_pack:pack((state(<<"romeo">>))#{lang := <<"it">>}),
+    _ = ecm_c2s_pack:pack(state(<<"juliet">>), ecm_c2s_socket),
+    {_, Packed} = ecm_c2s_pack:pack((state(<<"romeo">>))#{lang := <<"it">>}, ecm_c2s_socket),
     [?assertEqual(nomatch, binary:match(Packed, Same))
      || Same <- [<<"jabber:client">>, <<"ejabberd_c2s">>, <<"compression_none">>, <<"xmlns">>]],
     [?assertNotEqual(nomatch, binary:match(Packed, Own))
      || Own <- [<<"romeo">>, <<"it">>, <<"lang">>]].
 
 a_key_may_be_missing() ->
-    _ = ecm_c2s_pack:pack(state(<<"juliet">>)),
+    _ = ecm_c2s_pack:pack(state(<<"juliet">>), ecm_c2s_socket),
     [round_trip(maps:without(Keys, state(<<"romeo">>)))
      || Keys <- [[csi_state], [csi_state, csi_queue, mgmt_state], [pres_a, user]]].
 
 a_key_may_be_added() ->
-    _ = ecm_c2s_pack:pack(state(<<"juliet">>)),
+    _ = ecm_c2s_pack:pack(state(<<"juliet">>), ecm_c2s_socket),
     [round_trip(maps:merge(state(<<"romeo">>), Added))
      || Added <- [#{blocked => undefined}, #{pres_last => {presence, <<"away">>}, {a, 1} => []}]].
 
 what_can_be_told_from_the_rest_is_not_written() ->
     #{jid := Jid} = State = state(<<"juliet">>),
-    {_, Packed} = ecm_c2s_pack:pack(State#{pres_last => presence(Jid, jid:remove_resource(Jid))}),
+    {_, Packed} = ecm_c2s_pack:pack(State#{pres_last => presence(Jid, jid:remove_resource(Jid))},
+                                    ecm_c2s_socket),
     [?assertEqual(nomatch, binary:match(Packed, Told))
      || Told <- [?HOST, <<"presence">>, <<"undefined">>]].
 
@@ -92,14 +93,14 @@ what_belongs_to_another_process() ->
 
 what_belongs_to_one_session_is_not_in_the_template() ->
     #{socket := Socket, jid := Jid} = State = state(<<"juliet">>),
-    {Template, _} = ecm_c2s_pack:pack(State),
+    {Template, _} = ecm_c2s_pack:pack(State, ecm_c2s_socket),
     ?assertNot(lists:any(fun(Value) -> lists:member(Value, [Socket, Jid, self()]) end,
                          maps:values(Template))).
 
 each_host_has_its_template() ->
     round_trip(state(<<"juliet">>)),
     Other = (state(<<"juliet">>))#{server := <<"b.example">>, lserver := <<"b.example">>},
-    {Template, _} = ecm_c2s_pack:pack(Other),
+    {Template, _} = ecm_c2s_pack:pack(Other, ecm_c2s_socket),
     ?assertMatch(#{lserver := <<"b.example">>}, Template),
     round_trip(Other).
 
@@ -121,4 +122,5 @@ round_trip_at(Start, State) ->
     end.
 
 round_trip(State) ->
-    ?assertEqual(State, ecm_c2s_pack:unpack(ecm_c2s_pack:pack(State))).
+    Packed = ecm_c2s_pack:pack(State, ecm_c2s_socket),
+    ?assertEqual(State, ecm_c2s_pack:unpack(Packed, ecm_c2s_socket)).

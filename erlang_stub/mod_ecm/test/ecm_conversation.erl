@@ -53,7 +53,7 @@ idle(Rid) ->
     talk(#{}, [{N, {asks, N}, [{N - 1, []} || N > 2]} || N <- lists:seq(2, Rid)]).
 
 step({Second, Event, Expected}, Session) ->
-    ?assertEqual(Session, ecm_bosh:awake(ecm_bosh:asleep(Session))),
+    ?assertEqual(Session, ecm_bosh:rehydrate(ecm_bosh:dehydrate(Session))),
     {Actions, Next} = happen(Event, round(Second * 1000), Session),
     ?assertEqual({Second, Event, Expected}, {Second, Event, readable(Actions)}),
     Next.

@@ -6,7 +6,7 @@
 
 -export([answers/1, await/1, close/1, gives/1, hello/1, hello_for_parts/2, log_since_up/0, lines/0, look/1, open/1,
          open/2, options/1, over/2, receive_content/1, reason_of_exit/1, refusal/0, send/2, send/3,
-         stop/1, typed/1]).
+         stop/1, substitutes/0, typed/1]).
 
 -define(MAX_PACKET, 10000).
 -define(NONCE, <<"000102030405060708090a0b0c0d0e0f">>).
@@ -62,9 +62,13 @@ options(Changes) ->
                  max_content => 1000000, ping_interval => 10000, dead_time => 30000, hello_timeout => 5000},
     Options = #{request => answers(fun(Body, _) -> {200, Body} end),
                 gone => fun(Session, Exchange, Departure) -> Session ! {Departure, Exchange} end,
-                max_waiting => 1000000, watched => []},
+                substitutes => substitutes(), max_waiting => 1000000, watched => []},
     Changed = maps:merge(Connection, maps:get(connection, Changes, #{})),
     (maps:merge(Options, Changes))#{connection => Changed}.
+
+%% @doc Returns what a plain link sends for a missing answer.
+substitutes() ->
+    #{retry => <<"try again">>, ended => <<"it has ended">>}.
 
 %% @doc Where requests go: to a function that makes an answer of body and client.
 answers(Answer) ->
@@ -82,9 +86,7 @@ gives(Session) ->
 
 %% @doc Returns the body that clients get where there is no answer for them.
 refusal() ->
-    {200, Body} =
-        ecm_bosh_answer:content(ecm_bosh_answer:terminate(<<"internal-server-error">>, [], true)),
-    Body.
+    map_get(ended, substitutes()).
 
 %% @doc Lets the link look for requests that nobody will answer. It does so after 30 ticks.
 look({_, Link}) ->

@@ -290,7 +290,7 @@ a_long_answer_is_written_before_the_end_test() ->
 
 %% No session makes one. Its client is not told that the session has ended.
 an_answer_that_no_link_takes_is_none_test_() ->
-    {_, Recoverable} = ecm_bosh_answer:recoverable(),
+    #{retry := Recoverable} = ecm_link_pair:substitutes(),
     [fun() -> is_none(Form, Content) end
      || {Form, Content} <- [{plain, Recoverable}, {typed, <<"close failed">>}]].
 
@@ -316,7 +316,7 @@ up(Writer, Form, InPacket) ->
 up(Writer, Form, InPacket, Longest) ->
     InFlight = ecm_link_table:new(),
     ecm_link_writer:up(Writer, #{form => Form, in_packet => InPacket, longest => Longest, peer => ?PEER,
-                            in_flight => InFlight}),
+                                 in_flight => InFlight, substitutes => ecm_link_pair:substitutes()}),
     InFlight.
 
 answer_all(Writer, Ids, Body) ->

@@ -91,7 +91,7 @@ entered(Expected) ->
     Session.
 
 log_in() ->
-    put(ecm_c2s, session),
+    put(ecm_c2s_session, session),
     state = ecm_c2s_admission:auth_result(state, true, <<"alice">>),
     ok.
 

@@ -1,0 +1,401 @@
+%% SPDX-License-Identifier: GPL-2.0-or-later
+
+%% @doc The BOSH session in the dictionary of its process: messages from the link go into ecm_bosh, and what
+%% comes of them goes to the link and to ejabberd_c2s.
+%%
+%% What the process sends to the client waits until all messages that came before are handled, so that it
+%% goes out together. A session in which nothing happens hibernates.
+%%
+%% The process of the session calls all functions.
+
+-module(ecm_c2s_session).
+
+-export([finish/0, handle/1, is_session/0, keep/1, logged_in/0, maybe_hibernate/1, schedule_flush/0,
+         start_stream/2, timeout/1, undelivered/0]).
+-export([change_shaper/1, close/0, send/1]).
+-export([dehydrate/0, handle_pending/0, rehydrate/1, socket_module/0, wake/1]).
+-export_type([options/0, request/0]).
+
+%% A body of so many bytes, whose start tag has been read; or the condition that a body violates which
+%% cannot be read.
+-type request() :: {ecm_bosh_body:head(), ecm_bosh_body:content(), Bytes :: non_neg_integer()} |
+                   {violates, Condition :: binary()}.
+
+%% `c2s' are options of ejabberd's process; `hibernate_after' is in milliseconds.
+-type options() :: #{session := ecm_bosh:options(),
+                     c2s := [{atom(), term()}],
+                     hibernate_after := non_neg_integer() | infinity}.
+
+%% `hibernation' is the timer of it, or says that it has fired. With `flush_scheduled', a message is under
+%% way after which what waits is sent.
+-record(session, {bosh :: ecm_bosh:session(),
+                  nonce :: ecm_sid:nonce(),
+                  options :: options(),
+                  content_type = none :: binary() | none,  % what the client has asked for
+                  timer = none :: ecm_c2s_timer:timer(),
+                  hibernation = none :: none | reference() | due,
+                  flush_scheduled = false :: boolean(),
+                  shaper = none :: term(),
+                  error = undefined :: binary() | undefined}).
+
+-define(CLIENT, <<"jabber:client">>).
+
+%% In the dictionary until the client has logged in.
+-define(NEWCOMER, ecm_newcomer).
+
+%% Elements in one body: before the login, where one or two are enough and each may be a password guess; and
+%% after it. A client that has much to say at once has tens. All of them are in the mailbox of the process,
+%% and ejabberd ends a process that has 10,000 messages (max_fsm_queue).
+-define(MAX_ELEMENTS_BEFORE_LOGIN, 16).
+-define(MAX_ELEMENTS, 1000).
+
+%% Words of memory of a session that is awake, at least. A message needs about as much; a heap that starts
+%% with the size of a hibernating session would be collected several times on the way there.
+-define(MIN_HEAP_SIZE, 2586).
+
+%% @doc Returns whether the calling process has a BOSH session.
+-spec is_session() -> boolean().
+is_session() ->
+    get(?MODULE) =/= undefined.
+
+%% @doc Notes that the client has logged in.
+-spec logged_in() -> ok.
+logged_in() ->
+    _ = erase(?NEWCOMER),
+    ok.
+
+%% From the link, through ecm_c2s.
+
+%% @doc Handles a message of the link, or one that the process has sent to itself.
+-spec handle(term()) -> ok.
+handle({request, Nonce, Request, Exchange}) ->
+    request(Nonce, get(?MODULE), Request, Exchange);
+handle({gone, Exchange}) ->
+    client_gone(fun ecm_bosh:gone/3, Exchange, get(?MODULE));
+handle({half_closed, Exchange}) ->
+    client_gone(fun ecm_bosh:half_closed/3, Exchange, get(?MODULE));
+handle(flush) ->
+    flush(get(?MODULE));
+handle(hibernate) ->
+    put(?MODULE, (get(?MODULE))#session{hibernation = due}),
+    ok;
+handle({open, Body, Exchange, Key, Options}) ->
+    open(ecm_bosh_terms:addressed(Body), Exchange, Key, Options).
+
+-spec open(ecm_bosh_body:body(), ecm_link_writer:exchange(), ecm_sid:key(), options()) -> ok.
+open(Body, Exchange, Key, #{session := Limits} = Options) ->
+    put(?NEWCOMER, true),
+    _ = process_flag(min_heap_size, ?MIN_HEAP_SIZE),
+    Nonce = erlang:unique_integer([positive]) band 16#FFFFFFFF,
+    Sid = ecm_sid:make(Key, self(), Nonce),
+    ContentType = ecm_link_answer:content_type(maps:get(content, Body, none)),
+    case ecm_bosh:new(Body, Exchange, Sid, Limits, now_ms()) of
+        {error, {Status, Answer}} ->
+            answer(Exchange, Status, Answer, ContentType),
+            ejabberd_c2s:stop_async(self());
+        {Actions, Bosh} ->
+            put(?MODULE, #session{bosh = Bosh, nonce = Nonce, options = Options,
+                                  content_type = ContentType}),
+            start_stream(maps:get(to, Body), maps:get(lang, Body, <<>>)),
+            act(Actions),
+            set_timer()
+    end.
+
+%% The client may be gone before its session has begun.
+-spec client_gone(How :: fun(), ecm_link_writer:exchange(), #session{} | undefined) -> ok.
+client_gone(_, _, undefined) ->
+    ok;
+client_gone(How, Exchange, _) ->
+    run(fun(Bosh) -> How(Exchange, now_ms(), Bosh) end).
+
+%% After an error of the stream comes its end. The error must go to the client together with that.
+-spec flush(#session{}) -> ok.
+flush(#session{error = undefined} = Session) ->
+    put(?MODULE, Session#session{flush_scheduled = false}),
+    run(fun(Bosh) ->
+                {Actions, Flushed} = ecm_bosh:flush(now_ms(), Bosh),
+                {Ends, Next} = ecm_bosh:limit(Flushed),
+                {Actions ++ Ends, Next}
+        end);
+flush(_) -> ok.
+
+-spec request(ecm_sid:nonce(), #session{} | undefined, request(), ecm_link_writer:exchange()) -> ok.
+request(Nonce, #session{nonce = Nonce}, {violates, Condition}, Exchange) ->
+    run(fun(Bosh) -> ecm_bosh:violate(Condition, Exchange, Bosh) end);
+request(Nonce, #session{nonce = Nonce} = Session, {Head, Content, Bytes}, Exchange) ->
+    Request = shape(Bytes, Head#{els => {unread, Content}}, Session),
+    run(fun(Bosh) -> ecm_bosh:request(Request, Exchange, now_ms(), Bosh) end);
+request(Nonce, _, _, Exchange) ->
+    ecm_c2s_farewell:answer(self(), Nonce, Exchange).  % of an earlier process with the same pid
+
+%% A shaper may limit what a client sends: what is too much waits in the session, which accepts no more
+%% requests than there may be at once.
+-spec shape(Bytes :: non_neg_integer(), Request, #session{}) -> Request when
+      Request :: ecm_bosh_window:request().
+shape(_, Request, #session{shaper = none}) ->
+    Request;
+shape(Bytes, Request, #session{shaper = Shaper} = Session) ->
+    {Next, Pause} = ejabberd_shaper:update(Shaper, Bytes),
+    put(?MODULE, Session#session{shaper = Next}),
+    Request#{due => now_ms() + Pause}.
+
+%% @doc Handles the message of a timer.
+-spec timeout(reference()) -> ok.
+timeout(Timer) ->
+    case get(?MODULE) of
+        #session{timer = {Timer, _}} = Session ->
+            put(?MODULE, Session#session{timer = none}),
+            run(fun(Bosh) -> ecm_bosh:timeout(now_ms(), Bosh) end);
+        _ ->
+            ok
+    end.
+
+%% Runs a step of the session, and carries out its actions.
+-spec run(fun((ecm_bosh:session()) -> {[ecm_bosh:action()], ecm_bosh:session()})) -> ok.
+run(Step) ->
+    #session{bosh = Bosh} = Session = get(?MODULE),
+    {Actions, Next} = Step(Bosh),
+    put(?MODULE, Session#session{bosh = Next}),
+    act(Actions),
+    set_timer().
+
+-spec act([ecm_bosh:action()]) -> ok.
+act(Actions) ->
+    lists:foreach(fun action/1, Actions).
+
+%% No action needs the state of ejabberd_c2s. For what does, the process sends itself a message.
+-spec action(ecm_bosh:action()) -> ok.
+action({answer, Exchange, Status, Body}) ->
+    #session{content_type = ContentType} = get(?MODULE),
+    answer(Exchange, Status, Body, ContentType);
+action({bounce, Envelope, Bytes, Limit}) ->
+    ecm_c2s_bounce:log_and_route(Envelope, Bytes, Limit);
+action({deliver, Elements}) ->
+    case length(Elements) > max_elements() of
+        true -> ecm_c2s_stream:too_many_elements();
+        false -> lists:foreach(fun ecm_c2s_stream:element/1, Elements)
+    end,
+    schedule_flush();
+action(restart) ->
+    self() ! {ecm, restart},
+    ok;
+action({over, terminated}) ->
+    ecm_c2s_stream:ended();
+action({over, _}) ->
+    ecm_c2s_stream:closed().
+
+-spec max_elements() -> pos_integer().
+max_elements() ->
+    case get(?NEWCOMER) of
+        true -> ?MAX_ELEMENTS_BEFORE_LOGIN;
+        undefined -> ?MAX_ELEMENTS
+    end.
+
+-spec answer(ecm_link_writer:exchange(), ecm_bosh_answer:status(), iodata(),
+             ContentType :: binary() | none) -> ok.
+answer({Writer, Id, _}, Status, Body, ContentType) ->
+    Head = ecm_link_answer:head(Status, ContentType),
+    ecm_link_writer:answer(Writer, Id, Head, iolist_to_binary(Body)).
+
+%% @doc Starts the XMPP stream, for the first time or anew.
+-spec start_stream(Server :: binary(), Lang :: binary()) -> ok.
+start_stream(Server, Lang) ->
+    ecm_c2s_stream:begun(Server, Lang),
+    schedule_flush().
+
+%% @doc Has what waits sent once all messages that are here now are handled.
+-spec schedule_flush() -> ok.
+schedule_flush() ->
+    case get(?MODULE) of
+        #session{flush_scheduled = true} ->
+            ok;
+        Session ->
+            put(?MODULE, Session#session{flush_scheduled = true}),
+            self() ! {ecm, flush},
+            ok
+    end.
+
+-spec set_timer() -> ok.
+set_timer() ->
+    #session{bosh = Bosh, timer = Timer} = Session = get(?MODULE),
+    put(?MODULE, Session#session{timer = ecm_c2s_timer:set(ecm_bosh:deadline(Bosh), Timer)}),
+    ok.
+
+-spec now_ms() -> integer().
+now_ms() ->
+    erlang:monotonic_time(millisecond).
+
+%% Hibernation: the callbacks of ecm_c2s_hibernate. This is not declared as a behaviour, because ejabberd's
+%% installer compiles each module without the others, and the compiler would warn.
+
+%% @doc Hibernates if the session has been idle for long enough. Returns if it has not, or cannot now.
+-spec maybe_hibernate(State :: map()) -> ok.
+maybe_hibernate(State) ->
+    maybe_hibernate(get(?MODULE), State).
+
+-spec maybe_hibernate(#session{} | undefined, map()) -> ok.
+maybe_hibernate(#session{flush_scheduled = false, options = #{hibernate_after := 0}} = Session, State) ->
+    hibernate(Session, State);
+maybe_hibernate(#session{flush_scheduled = false, hibernation = due} = Session, State) ->
+    put(?MODULE, Session#session{hibernation = none}),
+    hibernate(Session, State);
+maybe_hibernate(#session{flush_scheduled = false, options = #{hibernate_after := After}} = Session, _)
+  when is_integer(After) ->
+    Timer = Session#session.hibernation,
+    _ = is_reference(Timer) andalso erlang:cancel_timer(Timer, [{async, true}, {info, false}]),
+    Next = erlang:send_after(After, self(), {ecm, hibernate}),
+    put(?MODULE, Session#session{hibernation = Next}),
+    ok;
+maybe_hibernate(_, _) -> ok.
+
+%% If it cannot now, it tries again once the messages that are here are handled.
+-spec hibernate(#session{}, map()) -> ok.
+hibernate(#session{options = #{c2s := Opts}}, State) ->
+    case ecm_c2s_hibernate:hibernate(State, ejabberd_config:fsm_limit_opts(Opts), ?MODULE) of
+        busy -> schedule_flush();
+        unfit -> ok
+    end.
+
+%% @private Wakes up. The runtime calls this.
+-spec wake(ecm_c2s_hibernate:dehydrated()) -> no_return().
+wake(Dehydrated) ->
+    ecm_c2s_hibernate:wake(Dehydrated, ?MODULE).
+
+%% @private
+-spec socket_module() -> module().
+socket_module() -> ecm_c2s_socket.
+
+%% @private Takes the session out of the dictionary, in fewer words of memory.
+-spec dehydrate() -> [term()].
+dehydrate() ->
+    case erase(?MODULE) of
+        #session{timer = {Timer, Due}, hibernation = none, flush_scheduled = false,
+                 error = undefined} = Session ->
+            #session{bosh = Bosh, nonce = Nonce, options = Options, content_type = ContentType,
+                     shaper = Shaper} = Session,
+            [Timer, Due, Nonce, Options, ContentType, Shaper | ecm_bosh:dehydrate(Bosh)];
+        Session -> [Session]
+    end.
+
+%% @private Puts it back.
+-spec rehydrate(Dehydrated :: [term()]) -> ok.
+rehydrate([Timer, Due, Nonce, Options, ContentType, Shaper | Bosh]) ->
+    rehydrate([#session{bosh = ecm_bosh:rehydrate(Bosh), nonce = Nonce, options = Options,
+                        content_type = ContentType, timer = {Timer, Due}, shaper = Shaper}]);
+rehydrate([Session]) ->
+    put(?MODULE, Session),
+    ok.
+
+%% @private Handles the messages that are here, as far as they need no state of ejabberd_c2s. What the process
+%% has sent to itself stays, because it has its place among the other messages.
+-spec handle_pending() -> ok.
+handle_pending() ->
+    receive
+        {ecm, Message} when is_tuple(Message) ->
+            handle(Message),
+            handle_pending();
+        {timeout, Timer, ecm} ->
+            timeout(Timer),
+            handle_pending()
+    after 0 ->
+        ok
+    end.
+
+%% From ejabberd_c2s, through ecm_c2s_socket.
+
+%% @doc Queues an element for the client.
+-spec send(tuple()) -> ok | {error, closed}.
+send(Element) ->
+    send(Element, get(?MODULE)).
+
+-spec send(tuple(), #session{} | undefined) -> ok | {error, closed}.
+send(_, undefined) ->
+    {error, closed};
+send(Element, Session) ->
+    queue(encode(Element), error_of(Element, Session)),
+    schedule_flush().
+
+%% @doc Queues a stanza that came too late for the client, so that it is routed with the others.
+-spec keep(tuple()) -> ok.
+keep(Packet) ->
+    queue(encode(xmpp:encode(Packet, ?CLIENT)), get(?MODULE)).
+
+-spec queue(ecm_bosh_outbox:el(), #session{}) -> ok.
+queue(El, #session{bosh = Bosh} = Session) ->
+    {Actions, Next} = ecm_bosh:send(El, Bosh),
+    put(?MODULE, Session#session{bosh = Next}),
+    act(Actions).
+
+%% All sessions get the same features of a host and the same success, and remember them.
+-spec encode(tuple()) -> binary().
+encode({xmlel, <<"stream:features">>, _, _} = El) -> ecm_intern:term(ecm_bosh_body:encode(El));
+encode({xmlel, <<"success">>, _, []} = El) -> ecm_intern:term(ecm_bosh_body:encode(El));
+encode(El) -> ecm_bosh_body:encode(El).
+
+-spec error_of(tuple(), #session{}) -> #session{}.
+error_of({xmlel, <<"stream:error">>, _, Els}, Session) -> Session#session{error = condition(Els)};
+error_of(_, Session) -> Session.
+
+%% A host that is not served here has a condition of its own (XEP-0124, section 17.2).
+-spec condition([tuple()]) -> binary().
+condition([{xmlel, <<"host-unknown">>, _, _} | _]) -> <<"host-unknown">>;
+condition(_) -> <<"remote-stream-error">>.
+
+%% @doc Ends the session, if it has begun.
+-spec close() -> ok.
+close() ->
+    close(get(?MODULE)).
+
+-spec close(#session{} | undefined) -> ok.
+close(undefined) ->
+    ok;
+close(#session{bosh = Bosh, error = Error, timer = Timer, content_type = ContentType} = Session) ->
+    {Actions, Next} = ecm_bosh:close(Error, now_ms(), Bosh),
+    put(?MODULE, Session#session{bosh = Next, timer = ecm_c2s_timer:set(infinity, Timer)}),
+    _ = [answer(Exchange, Status, Body, ContentType)
+         || {answer, Exchange, Status, Body} <- Actions],
+    ok.
+
+%% @doc Sets the shaper of what the client sends from now on.
+-spec change_shaper(term()) -> ok.
+change_shaper(Shaper) ->
+    case get(?MODULE) of
+        undefined -> ok;
+        Session -> put(?MODULE, Session#session{shaper = Shaper}), ok
+    end.
+
+%% The end.
+
+%% @doc Returns what the client may not have received, the oldest first.
+-spec undelivered() -> [ecm_bosh_outbox:el()].
+undelivered() ->
+    ecm_bosh:undelivered((get(?MODULE))#session.bosh).
+
+%% @doc Tells the clients of the end: those that wait, those that come later, and those whose requests are
+%% already here.
+-spec finish() -> ok.
+finish() ->
+    close(),
+    say_farewell(get(?MODULE)),
+    answer_rest().
+
+-spec say_farewell(#session{}) -> ok.
+say_farewell(#session{bosh = Bosh, nonce = Nonce, content_type = ContentType}) ->
+    case ecm_bosh:last_word(Bosh) of
+        {Answer, Milliseconds} ->
+            {Status, Body} = ecm_bosh_answer:content(Answer),
+            Head = ecm_link_answer:head(Status, ContentType),
+            ecm_c2s_farewell:leave(Nonce, Head, Body, Milliseconds);
+        none ->
+            ok
+    end.
+
+-spec answer_rest() -> ok.
+answer_rest() ->
+    receive
+        {ecm, {request, Nonce, _, Exchange}} ->
+            ecm_c2s_farewell:answer(self(), Nonce, Exchange),
+            answer_rest()
+    after 0 ->
+        ok
+    end.

@@ -1,0 +1,46 @@
+%% SPDX-License-Identifier: GPL-2.0-or-later
+
+%% @doc What a client does on its XMPP stream, as events for the calling process, which is that of ejabberd_c2s.
+%% They go through the mailbox, behind what came before.
+
+-module(ecm_c2s_stream).
+
+-export([begun/2, closed/0, element/1, ended/0, too_many_elements/0]).
+
+-define(STANZAS, [<<"message">>, <<"presence">>, <<"iq">>]).
+-define(STREAMS, <<"http://etherx.jabber.org/streams">>).
+
+%% @doc The client begins the stream, anew or for the first time.
+-spec begun(Server :: binary(), Lang :: binary()) -> ok.
+begun(Server, Lang) ->
+    event({xmlstreamstart, <<"stream:stream">>,
+           [{<<"to">>, Server}, {<<"version">>, <<"1.0">>}, {<<"xml:lang">>, Lang},
+            {<<"xmlns">>, <<"jabber:client">>}, {<<"xmlns:stream">>, ?STREAMS}]}).
+
+%% @doc An element has come. One in the namespace of stanzas that is not a stanza ends the stream (RFC 6120,
+%% section 4.9.3.24). ejabberd would drop it.
+-spec element(ecm_bosh_body:xmlel()) -> ok.
+element({xmlel, Name, Attrs, _} = Element) ->
+    case lists:member(Name, ?STANZAS) orelse lists:keymember(<<"xmlns">>, 1, Attrs) of
+        true -> event({xmlstreamelement, Element});
+        false -> xmpp_stream_in:send(self(), xmpp:serr_unsupported_stanza_type())
+    end.
+
+%% @doc More elements than allowed have come at once, which ends the stream (RFC 6120, section 4.9.3.14).
+-spec too_many_elements() -> ok.
+too_many_elements() ->
+    Text = <<"Too many elements in a body">>,
+    xmpp_stream_in:send(self(), xmpp:serr_policy_violation(Text, <<"en">>)).
+
+%% @doc The client has ended the stream.
+-spec ended() -> ok.
+ended() -> event({xmlstreamend, <<"stream:stream">>}).
+
+%% @doc The client is gone.
+-spec closed() -> ok.
+closed() -> event(closed).
+
+-spec event(term()) -> ok.
+event(Event) ->
+    self() ! {'$gen_event', Event},
+    ok.

@@ -1,0 +1,73 @@
+%% SPDX-License-Identifier: GPL-2.0-or-later
+
+%% @doc Which modules know which. Prefixes are folders, and calls between the modules make no circle.
+
+-module(ecm_architecture_tests).
+
+-include_lib("eunit/include/eunit.hrl").
+
+%% What the modules of a folder may know besides each other, of this project. Links and BOSH know nothing of
+%% each other, as in ecm/link and ecm/http.
+-define(MAY_KNOW,
+        #{xml => [],
+          peer => [],
+          intern => [],
+          sid => [],
+          link => [peer],
+          bosh => [xml, intern],
+          c2s => [bosh, link, sid, xml, peer, intern],
+          router => [c2s, bosh, link, sid, peer],
+          listener => [router, c2s, bosh, link, sid, peer, intern],
+          sup => [router, c2s, link],
+          mod_ecm => [sup, listener, router, c2s, link, sid]}).
+
+calls_make_no_circle_test() ->
+    Graph = digraph:new(),
+    Edges = [{Module, Called} || {Module, File} <- sources(), Called <- called(File)],
+    [digraph:add_vertex(Graph, Module) || {Module, _} <- sources()],
+    [digraph:add_edge(Graph, Module, Called) || {Module, Called} <- Edges, Module =/= Called],
+    ?assert(length(Edges) > 50),
+    ?assertEqual([], digraph_utils:cyclic_strong_components(Graph)),
+    true = digraph:delete(Graph).
+
+%% In calls, and in types.
+each_folder_knows_only_what_it_may_test() ->
+    ?assertEqual([], [{Module, Known}
+                      || {Module, File} <- sources(), Known <- called(File) ++ types(File),
+                         not may_know(folder(Module), folder(Known))]).
+
+may_know(Folder, Folder) -> true;
+may_know(Folder, Other) -> lists:member(Other, map_get(Folder, ?MAY_KNOW)).
+
+folder(mod_ecm) ->
+    mod_ecm;
+folder(Module) ->
+    [<<"ecm">>, Folder | _] = binary:split(atom_to_binary(Module), <<"_">>, [global]),
+    binary_to_atom(Folder).
+
+%% The modules of src/ with their object code, which is beside that of the tests.
+sources() ->
+    Beams = filelib:wildcard(filename:join(filename:dirname(code:which(?MODULE)), "*.beam")),
+    [{Module, File} || File <- Beams, Module <- [list_to_atom(filename:basename(File, ".beam"))],
+                       is_source(Module)].
+
+is_source(Module) ->
+    Source = proplists:get_value(source, Module:module_info(compile)),
+    filename:basename(filename:dirname(Source)) =:= "src".
+
+called(File) ->
+    {ok, {_, [{imports, Imports}]}} = beam_lib:chunks(File, [imports]),
+    own([Module || {Module, _, _} <- Imports]).
+
+types(File) ->
+    {ok, {_, [{abstract_code, {_, Forms}}]}} = beam_lib:chunks(File, [abstract_code]),
+    own(remote_types(Forms)).
+
+remote_types({remote_type, _, [{atom, _, Module} | Rest]}) -> [Module | remote_types(Rest)];
+remote_types(Form) when is_tuple(Form) -> remote_types(tuple_to_list(Form));
+remote_types([Form | Forms]) -> remote_types(Form) ++ remote_types(Forms);
+remote_types(_) -> [].
+
+own(Modules) ->
+    Own = [Module || {Module, _} <- sources()],
+    [Module || Module <- lists:usort(Modules), lists:member(Module, Own)].
