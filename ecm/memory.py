@@ -6,10 +6,10 @@ import attrs
 
 from ecm.kernel import available_memory, cgroup_memory
 from ecm.limits import BUFFERED_PART, BUFFERED_WITHOUT_MEMINFO, MIN_BUFFERED
-from ecm.settings import EcmSettings
+from ecm.settings import Settings
 
 
-def split(settings: EcmSettings, root: Path = Path("/")) -> EcmSettings:
+def split(settings: Settings, root: Path = Path("/")) -> Settings:
     """Return the settings of one worker, with its part of the memory.
 
     ``root`` has the files of the kernel: ``/``, except in tests.

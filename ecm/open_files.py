@@ -6,7 +6,7 @@ import sys
 import attrs
 
 from ecm.limits import RESERVED_FILES
-from ecm.settings import EcmSettings
+from ecm.settings import Settings
 
 
 def raise_limit() -> int:
@@ -31,7 +31,7 @@ def describe(files: int, workers: int) -> str:
     return text
 
 
-def split(settings: EcmSettings, files: int, number: int = 1) -> EcmSettings:
+def split(settings: Settings, files: int, number: int = 1) -> Settings:
     """Return the settings of a worker: its part of the connections, at most what files allow.
 
     ``number`` is that of the worker, from 1.

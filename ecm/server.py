@@ -21,7 +21,7 @@ from ecm.net.clock import CoarseClock
 from ecm.net.listening import close_port
 from ecm.net.reactor import ReactorCore
 from ecm.net.send_buffer import BoundedSendBuffer
-from ecm.settings import EcmSettings
+from ecm.settings import Settings
 from ecm.upstream.connector import LinkFactory, link_service
 from ecm.upstream.pool import UpstreamPool
 
@@ -34,7 +34,7 @@ class Server:
     ``clients`` are all of these connections together.
     """
 
-    def __init__(self, settings: EcmSettings, reactor: ReactorCore) -> None:
+    def __init__(self, settings: Settings, reactor: ReactorCore) -> None:
         self._reactor = reactor
         self._settings = settings
         self._aborted: Deferred[None] = Deferred()

@@ -10,7 +10,7 @@ from ecm import __version__, memory, open_files
 from ecm.config.command_line import Options
 from ecm.net.reactor import ReactorCore, global_reactor
 from ecm.server import Listening, Server, listen, stop_listening
-from ecm.settings import EcmSettings
+from ecm.settings import Settings
 from ecm.shutdown import fast_shutdown_on_signal
 from ecm.workers.supervisor import Supervisor
 
@@ -22,7 +22,7 @@ _log = Logger()
 class OneProcess(MultiService):
     """ECM in this process: a server, and the ports on which its clients connect."""
 
-    def __init__(self, settings: EcmSettings, reactor: ReactorCore) -> None:
+    def __init__(self, settings: Settings, reactor: ReactorCore) -> None:
         super().__init__()
         self._endpoints = settings.endpoints
         self._reactor = reactor
@@ -53,7 +53,7 @@ class OneProcess(MultiService):
 class Announcement(Service):
     """Logs at start-up what this ECM does, for how many connections, and what is not safe."""
 
-    def __init__(self, settings: EcmSettings, files: int, warnings: Sequence[str]) -> None:
+    def __init__(self, settings: Settings, files: int, warnings: Sequence[str]) -> None:
         self._settings = settings
         self._files = files
         self._warnings = warnings

@@ -12,7 +12,7 @@ UPSTREAM = "tcp:127.0.0.1:5290"
 
 
 @attrs.frozen
-class EcmSettings:
+class Settings:
     """The settings of an ECM, and of its workers. Endpoints are strings as Twisted has them.
 
     ``www`` is the folder of the static files. Times are in seconds.

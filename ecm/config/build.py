@@ -13,13 +13,13 @@ from ecm.limits import BACKLOG, MAX_WORKERS, REQUEST_OVERHEAD
 from ecm.link.settings import LinkMode
 from ecm.net.reactor import global_reactor
 from ecm.option import Option, groups, options
-from ecm.settings import LISTEN, EcmSettings
+from ecm.settings import LISTEN, Settings
 
 Given = Mapping[str, Sequence[str]]
-_Settings = TypeVar("_Settings")
+_Part = TypeVar("_Part")
 
 
-def build(given: Given) -> EcmSettings:
+def build(given: Given) -> Settings:
     """Return the settings for the texts that were given for each option, by its name.
 
     Raises ValueError, which names the option and says what to do.
@@ -28,14 +28,14 @@ def build(given: Given) -> EcmSettings:
         given = {"listen": [LISTEN], **given}
     elif "listen" not in given:
         given = {"listen": [], **given}
-    settings = _build(EcmSettings, given)
+    settings = _build(Settings, given)
     for is_wrong, message in _conflicts(settings):
         if is_wrong:
             raise ValueError(message)
     return settings
 
 
-def _build(settings: type[_Settings], given: Given) -> _Settings:
+def _build(settings: type[_Part], given: Given) -> _Part:
     values = {
         field.name: _value(option, given[option.name])
         for field, option in options(settings)
@@ -62,7 +62,7 @@ def _read(option: Option, text: str) -> Any:
         raise ValueError(f"--{option.name} {shown}: {error}") from None
 
 
-def _conflicts(settings: EcmSettings) -> Iterator[tuple[bool, str]]:
+def _conflicts(settings: Settings) -> Iterator[tuple[bool, str]]:
     """Yield what may be wrong with several options together, and what to do then."""
     link, clients, cors = settings.link, settings.clients, settings.clients.cors
     yield (

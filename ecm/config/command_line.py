@@ -9,10 +9,10 @@ from ecm import __version__
 from ecm.config import help, secret
 from ecm.config.build import build
 from ecm.option import Option, titled
-from ecm.settings import EcmSettings
+from ecm.settings import Settings
 
 # All options, in groups with titles.
-GROUPS: Final = tuple(titled(EcmSettings, "General"))
+GROUPS: Final = tuple(titled(Settings, "General"))
 
 
 class Options(usage.Options):

@@ -17,10 +17,13 @@ _INTRODUCTION: Final = (
 _INDENT: Final = 32
 _WIDTH: Final = 79
 
+# Stands for a space at which no line ends.
+_SPACE: Final = "\N{NO-BREAK SPACE}"
+
 
 def text(groups: Iterable[tuple[str, list[Option]]]) -> str:
     """Return the help for groups of options, each with its title."""
-    return "\n".join([textwrap.fill(_INTRODUCTION, _WIDTH), *_lines(groups)])
+    return "\n".join(["", textwrap.fill(_INTRODUCTION, _WIDTH), *_lines(groups)])
 
 
 def _lines(groups: Iterable[tuple[str, list[Option]]]) -> Iterator[str]:
@@ -40,12 +43,14 @@ def _usage(option: Option) -> str:
 
 
 def _description(option: Option) -> str:
-    return f"{option.help} [default: {option.shown}]" if option.shown else option.help
+    default = f"[default: {option.shown}]".replace(" ", _SPACE)
+    return f"{option.help} {default}" if option.shown else option.help
 
 
 def _entry(usage: str, description: str) -> Iterator[str]:
     """Yield the lines of an option; its description begins below if the usage is too long."""
-    first, *rest = textwrap.wrap(description, _WIDTH - _INDENT, break_on_hyphens=False)
+    lines = textwrap.wrap(description, _WIDTH - _INDENT, break_on_hyphens=False)
+    first, *rest = [line.replace(_SPACE, " ") for line in lines]
     if len(usage) < _INDENT - 1:
         yield usage.ljust(_INDENT) + first
     else:

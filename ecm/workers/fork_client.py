@@ -11,7 +11,7 @@ from contextlib import suppress
 from ecm.errors import StartupError
 from ecm.limits import FORK_SERVER_TIMEOUT
 from ecm.net.reactor import ReactorCore, kind_of
-from ecm.settings import EcmSettings
+from ecm.settings import Settings
 from ecm.workers.control import ControlSocket
 from ecm.workers.orders import READY, Credentials, Preload, SpawnOrder
 
@@ -30,7 +30,7 @@ class ForkServerClient:
         self._reactor = reactor
         self._exited: dict[int, Exited] = {}  # by worker number
 
-    def start(self, settings: EcmSettings) -> None:
+    def start(self, settings: Settings) -> None:
         """Start the process and wait until it has loaded everything. Raises StartupError."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:

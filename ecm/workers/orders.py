@@ -5,7 +5,7 @@ from typing import Final
 
 import attrs
 
-from ecm.settings import EcmSettings
+from ecm.settings import Settings
 
 # The answer to a Preload that has succeeded; any other text says why it has not.
 READY: Final = b"ready"
@@ -21,7 +21,7 @@ class Preload:
     ``reactor`` is the kind of reactor that twistd was told to use (ecm.net.reactor).
     """
 
-    settings: EcmSettings
+    settings: Settings
     reactor: str
 
 
@@ -56,4 +56,4 @@ class SpawnOrder:
     """
 
     number: int
-    settings: EcmSettings
+    settings: Settings

@@ -8,7 +8,7 @@ from twisted.logger import Logger
 
 from ecm.limits import MIN_UPTIME, RESPAWN_DELAY_MAX, RESPAWN_DELAY_MIN
 from ecm.net.reactor import ReactorCore
-from ecm.settings import EcmSettings
+from ecm.settings import Settings
 from ecm.workers import control
 from ecm.workers.balancer import Balancer
 from ecm.workers.control import ControlSocket, Load
@@ -45,7 +45,7 @@ class WorkerSlot:
     def __init__(
         self,
         number: int,
-        settings: EcmSettings,
+        settings: Settings,
         fork_server: ForkServerClient,
         balancer: Balancer,
         reactor: ReactorCore,

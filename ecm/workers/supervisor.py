@@ -13,7 +13,7 @@ from twisted.logger import Logger
 from ecm.net.listening import DetachedPort
 from ecm.net.reactor import ReactorCore
 from ecm.server import listen
-from ecm.settings import EcmSettings
+from ecm.settings import Settings
 from ecm.shutdown import fast_shutdown_on_signal
 from ecm.workers.acceptor import Acceptor
 from ecm.workers.balancer import Balancer
@@ -32,9 +32,7 @@ class WorkersFactory(ServerFactory):
 class Supervisor(MultiService):
     """ECM in several processes. ``shares`` are the settings of each worker."""
 
-    def __init__(
-        self, settings: EcmSettings, shares: list[EcmSettings], reactor: ReactorCore
-    ) -> None:
+    def __init__(self, settings: Settings, shares: list[Settings], reactor: ReactorCore) -> None:
         super().__init__()
         self._settings = settings
         self._reactor = reactor

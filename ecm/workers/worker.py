@@ -9,7 +9,7 @@ from twisted.logger import Logger, globalLogBeginner
 
 from ecm.net.reactor import ReactorCore, adopt, install, run_without_signals
 from ecm.server import Server
-from ecm.settings import EcmSettings
+from ecm.settings import Settings
 from ecm.workers import control
 from ecm.workers.control import ControlSocket, Load
 from ecm.workers.listener import AdoptedListener
@@ -19,7 +19,7 @@ _log = Logger()
 
 
 def run(
-    end: socket.socket, settings: EcmSettings, listeners: list[AdoptedListener], reactor_kind: str
+    end: socket.socket, settings: Settings, listeners: list[AdoptedListener], reactor_kind: str
 ) -> None:
     """Be a worker, until the supervisor retires it or exits."""
     globalLogBeginner.beginLoggingTo([write_event], redirectStandardIO=False, discardBuffer=True)
@@ -35,7 +35,7 @@ class Worker:
     def __init__(
         self,
         end: socket.socket,
-        settings: EcmSettings,
+        settings: Settings,
         listeners: list[AdoptedListener],
         reactor: ReactorCore,
     ) -> None:

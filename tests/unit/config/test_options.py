@@ -14,7 +14,7 @@ from ecm import __version__, limits
 from ecm.config.command_line import GROUPS
 from ecm.link.settings import LinkMode
 from ecm.option import Option, groups, options
-from ecm.settings import EcmSettings
+from ecm.settings import Settings
 from testkit.command_line import parse
 from testkit.ecm_process import temporary_folder
 
@@ -143,7 +143,7 @@ class OptionTests(CommandLineCase):
             self.assertTrue(option.unit or option.name == "cors-credentials", option.name)
 
     def test_each_setting_is_an_option_or_a_group_of_some(self) -> None:
-        classes: list[type] = [EcmSettings]
+        classes: list[type] = [Settings]
         while classes:
             settings = classes.pop()
             described = {field.name for field, _ in options(settings)}
@@ -159,13 +159,13 @@ class OptionTests(CommandLineCase):
             if option.name != "workers":
                 constant = option.name.upper().replace("-", "_")
                 self.assertEqual(option.shown, str(getattr(limits, constant)))
-        for name, default in values(EcmSettings()):
+        for name, default in values(Settings()):
             if isinstance(default, int) and not isinstance(default, bool):
                 self.assertIn(name, {option.name for option, _ in NUMBERS})
 
     def test_defaults(self) -> None:
         backlog = ("tcp:5280:backlog=4096",)
-        self.assertEqual(parse().settings, attrs.evolve(EcmSettings(), listen=backlog))
+        self.assertEqual(parse().settings, attrs.evolve(Settings(), listen=backlog))
 
     def test_with_a_proxy_nobody_else_is_served_unless_asked_for(self) -> None:
         self.assertEqual(value("listen", "--proxy-protocol", "tcp:80"), ())
