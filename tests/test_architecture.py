@@ -43,6 +43,14 @@ PURE_OF_DOCTOR = [
 ]
 NOT_PURE = {"twisted", "time", "datetime", "socket", "asyncio", "select", "random", "os"}
 
+# Twisted's classes of transports, ports and reactors are for `net` alone, and so is what objects of
+# these have beside their interfaces.
+CLASSES_OF_TWISTED = re.compile(r"twisted\.(internet\.(tcp|unix|ssl|base|posixbase)|protocols)\b")
+INSIDES_OF_TWISTED = {
+    *("addressFamily", "dataBuffer", "disconnecting", "logstr", "protocol", "reactor", "repstr"),
+    *("socket", "streamingProducer"),
+}
+
 # Of the server, what the programs beside it may use: the wire formats, the limits, and what reads
 # those of this machine.
 FOR_TOOLS = {"limits", "kernel", "http", "link", "tools"}
@@ -58,6 +66,12 @@ def modules(part: str) -> Iterator[str]:
     files = path.rglob("*.py") if path.is_dir() else [path.with_suffix(".py")]
     for file in files:
         yield str(file.relative_to(FOLDER).with_suffix(""))
+
+
+def of_the_server() -> Iterator[str]:
+    """All modules of the server."""
+    for part in (part for line in ORDER for part in line):
+        yield from modules(part)
 
 
 def imports(module: str) -> set[str]:
@@ -92,6 +106,16 @@ class TestsTests(TestCase):
         for file in (CHECKOUT / "testkit").rglob("*.py"):
             roots = {name.partition(".")[0] for name in imports_of(file)}
             self.assertFalse(roots & {"tests", "bench", "conformance"}, file)
+
+
+def foreign_attributes(module: str) -> set[str]:
+    """The attributes of other objects that a module uses, each with the object it is of."""
+    own = {"self", "cls", "super()"}
+    return {
+        ast.unparse(node)
+        for node in ast.walk(ast.parse((FOLDER / f"{module}.py").read_text()))
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) not in own
+    }
 
 
 class ArchitectureTests(TestCase):
@@ -130,6 +154,18 @@ class ArchitectureTests(TestCase):
     def test_tools_need_nothing_of_the_server_but_its_wire_formats(self) -> None:
         for module in modules("tools"):
             self.assertLessEqual(parts(module), FOR_TOOLS, module)
+
+    def test_net_alone_touches_the_insides_of_twisted(self) -> None:
+        allowed = {"os._exit", "socket.socket"}
+        for module in [module for module in of_the_server() if not module.startswith("net/")]:
+            names = {name for name in imports(module) if name.startswith("twisted.")}
+            self.assertEqual({name for name in names if CLASSES_OF_TWISTED.match(name)}, set())
+            self.assertEqual({name for name in names if "._" in name}, set(), module)
+            used = {(each, each.rpartition(".")[2]) for each in foreign_attributes(module)}
+            wrong = {
+                each for each, name in used if name in INSIDES_OF_TWISTED or re.match("_[^_]", name)
+            }
+            self.assertEqual(wrong - allowed, set(), module)
 
     def test_only_files_need_twisted_web(self) -> None:
         needing = {

@@ -42,7 +42,7 @@ class ForkServer:
 
     def preload(self) -> None:
         """Load and read what workers share. Raises RuntimeError, and what imports raise."""
-        reactor.load(self._preload.reactor)
+        reactor.load(self._preload.reactor_kind)
         if self._preload.settings.www is not None:
             import_module("ecm.frontend.web")
         if reactor.is_installed():
@@ -88,7 +88,7 @@ class ForkServer:
             os.dup2(stdout, 2)
             os.close(stdout)
             end = socket.socket(fileno=control)
-            worker.run(end, order.settings, self._listeners, self._preload.reactor)
+            worker.run(end, order.settings, self._listeners, self._preload.reactor_kind)
             status = 0
         except BaseException:
             traceback.print_exc()

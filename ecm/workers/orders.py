@@ -18,11 +18,11 @@ MAX_MESSAGE: Final = 256 * 1024
 class Preload:
     """The first message: what is to be imported and read before workers are forked.
 
-    ``reactor`` is the kind of reactor that twistd was told to use (ecm.net.reactor).
+    ``reactor_kind`` is that of the reactor which twistd was told to use (ecm.net.reactor).
     """
 
     settings: Settings
-    reactor: str
+    reactor_kind: str
 
 
 @attrs.frozen

@@ -1,0 +1,232 @@
+"""Twisted beyond its interfaces, as ecm.net uses it, on real sockets: fails when that changes."""
+
+import os
+import socket
+import ssl
+from typing import Any, cast
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.interfaces import IListeningPort, ISSLTransport
+from twisted.internet.protocol import Factory, Protocol, ServerFactory, connectionDone
+from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThread
+from twisted.python.failure import Failure
+from twisted.trial.unittest import TestCase
+
+from ecm.net import reactor as reactors
+from ecm.net.batch import BatchedIO
+from ecm.net.listening import DetachedPort, FactoryRecorder, close_port, socket_of
+from ecm.net.reactor import global_reactor
+from ecm.net.transport import (
+    close_now,
+    drop_log_prefix,
+    has_plain_socket,
+    kernel_queue,
+    switch_protocol,
+    underlying,
+    unsent,
+)
+from testkit.certificates import ServerCertificate, make_certificate
+from testkit.ecm_process import temporary_folder
+from testkit.in_memory import Joined
+
+LARGE = 10_000_000  # bytes; more than the kernel takes at once
+TCP = "tcp:0:interface=127.0.0.1"
+
+
+async def until(holds: Any) -> None:
+    while not holds():
+        await deferLater(reactor, 0, lambda: None)
+
+
+class Served(Protocol):
+    """Keeps what it receives."""
+
+    transport: Any = None
+
+    def __init__(self) -> None:
+        self.received = b""
+        self.lost: Deferred[None] = Deferred()
+
+    def dataReceived(self, data: bytes) -> None:
+        self.received += data
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self.lost.callback(None)
+
+
+class ServedFactory(ServerFactory):
+    noisy = False
+
+    def __init__(self) -> None:
+        self.made: list[Served] = []
+
+    def buildProtocol(self, addr: object) -> Served:
+        self.made.append(Served())
+        return self.made[-1]
+
+
+class TransportTests(TestCase):
+    timeout = 30
+
+    async def listen(self, endpoint: str) -> IListeningPort:
+        self.factory = ServedFactory()
+        port: IListeningPort = await serverFromString(reactor, endpoint).listen(self.factory)
+        self.addCleanup(close_port, port)
+        return port
+
+    async def connected(self, endpoint: str = TCP) -> tuple[socket.socket, Served]:
+        """Return a client's socket, and ECM's end of its connection."""
+        address = socket_of(await self.listen(endpoint)).getsockname()
+        client = socket.socket(socket.AF_UNIX if isinstance(address, str) else socket.AF_INET)
+        client.connect(address)
+        return client, await self.served(client)
+
+    async def served(self, client: socket.socket) -> Served:
+        self.addCleanup(client.close)
+        await until(lambda: self.factory.made and self.factory.made[0].transport)
+        served = self.factory.made[0]
+        self.addCleanup(lambda: served.lost)
+        self.addCleanup(lambda: served.lost.called or served.transport.abortConnection())
+        return served
+
+    async def over_tls(self) -> tuple[socket.socket, Served]:
+        certificate = make_certificate(temporary_folder(self))
+        port: Any = await self.listen(certificate.endpoint())
+        context = ssl.create_default_context(cadata=certificate.ca.decode())
+
+        def connect() -> socket.socket:
+            plain = socket.create_connection(("127.0.0.1", port.getHost().port))
+            return context.wrap_socket(plain, server_hostname="localhost")
+
+        client = await deferToThread(connect)
+        return client, await self.served(client)
+
+    async def test_tcp_and_unix_have_a_plain_socket_and_tls_has_one_below(self) -> None:
+        for endpoint in (TCP, f"unix:{temporary_folder(self)}/socket"):
+            _, served = await self.connected(endpoint)
+            self.assertTrue(has_plain_socket(served.transport))
+            self.assertIs(underlying(served.transport), served.transport)
+        _, served = await self.over_tls()
+        self.assertTrue(ISSLTransport.providedBy(served.transport))
+        self.assertFalse(has_plain_socket(served.transport))
+        self.assertTrue(has_plain_socket(underlying(served.transport)))
+        self.assertFalse(has_plain_socket(cast(Any, Joined().client().transport)))
+
+    async def test_bytes_are_in_the_transport_in_the_kernel_or_acknowledged(self) -> None:
+        client, served = await self.connected()
+        before = sum(kernel_queue(served.transport))
+        self.assertEqual(unsent(served.transport), 0)
+        served.transport.write(bytes(LARGE))
+        self.assertEqual(unsent(served.transport), LARGE)
+        await until(lambda: unsent(served.transport) < LARGE)
+        self.assertGreater(unsent(served.transport), 0)
+        taken = sum(kernel_queue(served.transport)) - before
+        self.assertEqual(taken + unsent(served.transport), LARGE)
+        client.setblocking(False)
+        await until(lambda: client.recv(LARGE) and not unsent(served.transport))
+
+    async def test_below_tls_they_wait_as_well(self) -> None:
+        _, served = await self.over_tls()
+        served.transport.write(bytes(LARGE))
+        await until(lambda: unsent(served.transport))
+
+    async def test_a_connection_that_is_closed_now_has_no_file_any_more(self) -> None:
+        for client, served in (await self.connected(), await self.over_tls()):
+            handle: Any = underlying(served.transport).getHandle()
+            file = handle.fileno()
+            self.assertTrue(os.path.exists(f"/proc/self/fd/{file}"))
+            close_now(served.transport)
+            self.assertFalse(os.path.exists(f"/proc/self/fd/{file}"))
+            self.assertTrue(served.lost.called)
+            client.close()
+
+    async def test_what_comes_goes_to_the_protocol_that_it_was_switched_to(self) -> None:
+        client, served = await self.connected()
+        successor = Served()
+        served.lost.callback(None)  # it hears of nothing any more
+        switch_protocol(served.transport, successor)
+        self.addCleanup(lambda: successor.lost)
+        self.addCleanup(served.transport.abortConnection)
+        client.sendall(b"for the successor")
+        await until(lambda: successor.received)
+        self.assertEqual((successor.received, served.received), (b"for the successor", b""))
+
+    async def test_the_names_for_the_log_are_dropped(self) -> None:
+        _, served = await self.connected()
+        names = {"logstr", "repstr"}
+        self.assertLessEqual(names, set(vars(served.transport)))
+        drop_log_prefix(served.transport)
+        self.assertEqual({served.transport.logPrefix(), repr(served.transport)}, {"client"})
+        self.assertEqual(len({id(vars(served.transport)[name]) for name in names}), 1)
+
+    async def test_another_reactor_reads_a_transport(self) -> None:
+        batch = BatchedIO(global_reactor())
+        self.addCleanup(batch.stop)
+        batch.start()
+        for client, served in (await self.connected(), await self.over_tls()):
+            batch.add(served.transport)
+            self.assertIs(cast(Any, underlying(served.transport)).reactor, batch)
+            await deferToThread(client.sendall, b"x")
+            await until(lambda: served.received == b"x")  # noqa: B023
+            close_now(served.transport)
+
+
+class PortTests(TestCase):
+    async def test_a_detached_port_accepts_for_itself_alone(self) -> None:
+        factory = ServedFactory()
+        port: Any = await serverFromString(reactor, TCP).listen(factory)
+        detached = DetachedPort(port)
+        self.assertEqual(detached.family, socket.AF_INET)
+        address = ("127.0.0.1", port.getHost().port)
+        with socket.create_connection(address) as client:
+            await deferLater(reactor, 0.01, lambda: None)
+            with detached.accept() as accepted:
+                self.assertEqual(accepted.getpeername(), client.getsockname())
+        self.assertRaises(BlockingIOError, detached.accept)
+        self.assertEqual(factory.made, [])
+        await detached.close()
+        self.assertRaises(ConnectionRefusedError, socket.create_connection, address)
+
+
+class RecorderTests(TestCase):
+    def setUp(self) -> None:
+        self.folder = temporary_folder(self)
+
+    def recorded(self, endpoint: str) -> tuple[Factory, Any]:
+        """Return the factory that the endpoint is given, and what it would listen with."""
+        recorder, factory = FactoryRecorder(), ServedFactory()
+        serverFromString(recorder, endpoint).listen(factory)
+        return factory, recorder.factory()
+
+    def certificate(self) -> ServerCertificate:
+        return make_certificate(self.folder)
+
+    def test_with_tcp_and_unix_it_is_the_same(self) -> None:
+        for endpoint in ("tcp:80", r"tcp6:80:interface=\:\:1", f"unix:{self.folder}/socket"):
+            factory, recorded = self.recorded(endpoint)
+            self.assertIs(recorded, factory)
+        self.assertEqual(list(self.folder.iterdir()), [])
+
+    def test_with_tls_there_is_tls_around_it(self) -> None:
+        files = self.certificate().endpoint()
+        (self.folder / "both.pem").write_bytes(
+            (self.folder / "key.pem").read_bytes() + (self.folder / "cert.pem").read_bytes()
+        )
+        for endpoint in (files, f"tls:{self.folder}:port=443"):
+            factory, recorded = self.recorded(endpoint)
+            self.assertIsNot(recorded, factory)
+            transport = recorded.buildProtocol(None)
+            self.assertTrue(ISSLTransport.providedBy(transport))
+            self.assertIs(transport.wrappedProtocol, cast(ServedFactory, factory).made[0])
+
+
+class ReactorTests(TestCase):
+    def test_the_kind_of_a_reactor_has_what_installs_it(self) -> None:
+        kind = reactors.kind_of(global_reactor())
+        self.assertTrue(callable(getattr(__import__(kind, fromlist=["install"]), "install", None)))
+
+    def test_it_is_known_that_there_is_one(self) -> None:
+        self.assertTrue(reactors.is_installed())
