@@ -18,8 +18,9 @@ SECONDS =
 # make conformance URL=... DOMAIN=... USERS=alice:secret,bob:secret, or PEER="ejabberd prosody". What
 # else `python -m conformance --help` lists goes into ARGS. Only Megaphone itself needs more than
 # Python.
-CONFORMANCE_ARGS = $(if $(URL),'$(URL)') $(PEER:%=--peer %) $(if $(DOMAIN),--domain '$(DOMAIN)') \
+CONFORMANCE_ARGS = $(if $(URL),'$(URL)') $(if $(DOMAIN),--domain '$(DOMAIN)') \
     $(if $(USERS),--users '$(USERS)') $(ARGS)
+CONFORMANCE_SERVERS = $(if $(PEER),$(CONFORMANCE_PYTHON) -m testkit.servers $(PEER) --)
 CONFORMANCE_PYTHON = $(if $(filter megaphone,$(PEER)),$(VENV)/bin/python,$(PYTHON))
 
 # Two workers of pytest, which take a module at a time (tests/conftest.py).
@@ -51,7 +52,7 @@ interop: $(VENV)/test.stamp debian-interop build/interop/stamp  ## Try other peo
 	$(VENV)/bin/pytest -o python_files='*_test.py' tests/interop
 
 conformance: $(if $(PEER),debian-conformance,python) $(if $(filter megaphone,$(PEER)),$(VENV)/run.stamp)  ## Try a BOSH server: URL=http://host:port/path, or PEER=ejabberd|prosody
-	@$(CONFORMANCE_PYTHON) -m conformance $(CONFORMANCE_ARGS)
+	@$(CONFORMANCE_SERVERS) $(CONFORMANCE_PYTHON) -m conformance $(CONFORMANCE_ARGS)
 
 fuzz: $(VENV)/fuzz.stamp  ## Fuzz all that parses, for two minutes; or SECONDS=3600
 	@$(VENV)/bin/python -m tests.fuzz all $(SECONDS)

@@ -2,16 +2,14 @@
 
 import asyncio
 import sys
-from contextlib import ExitStack
 
 from conformance.errors import SuiteError
 from conformance.options import Options, options
 from conformance.outcome import Outcome, summary
-from conformance.peers import started
 from conformance.runner import run, scripts
 from conformance.stage import Stage
 from conformance.table import put_table
-from conformance.target import Target, check_reachable, target
+from conformance.target import Target, check_reachable, listed, target
 
 
 def main() -> int:
@@ -25,14 +23,11 @@ def main() -> int:
 
 
 def _main(chosen: Options) -> int:
-    outcomes: dict[str, list[Outcome]] = {}
-    with ExitStack() as stack:
-        for name in chosen.peers:
-            peer = stack.enter_context(started(name))
-            outcomes[peer.title] = _try(chosen, peer.target)
-    if chosen.url:
-        tried = target(chosen.url, chosen.domain, chosen.users)
-        outcomes[chosen.url] = _try(chosen, tried)
+    if chosen.servers is not None:
+        targets = listed(chosen.servers)
+    else:
+        targets = {chosen.url: target(chosen.url, chosen.domain, chosen.users)}
+    outcomes = {title: _try(chosen, tried) for title, tried in targets.items()}
     if chosen.table is not None:
         put_table(chosen.table, outcomes)
     return int(any(outcome.counts for column in outcomes.values() for outcome in column))

@@ -5,17 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-PEERS = ("ejabberd", "prosody", "megaphone")
-
 
 @dataclass(frozen=True)
 class Options:
-    """Exactly one of ``url`` and ``peers`` is given. Times are in seconds."""
+    """Exactly one of ``url`` and ``servers`` is given. Times are in seconds."""
 
     url: str
     domain: str
     users: str
-    peers: list[str]
+    servers: Path | None
     only: str
     patience: float
     longest: float
@@ -27,8 +25,8 @@ def options(arguments: Sequence[str]) -> Options:
     """Raises SystemExit, with one line that says what to do."""
     parser = _parser()
     given = parser.parse_args(arguments)
-    if bool(given.url) == bool(given.peers):
-        parser.error("say either the URL of a BOSH server, or --peer")
+    if bool(given.url) == bool(given.servers):
+        parser.error("say either the URL of a BOSH server, or --servers")
     return Options(**vars(given))
 
 
@@ -41,12 +39,10 @@ def _parser() -> argparse.ArgumentParser:
     add("--domain", default="", help="the domain of the users (the host of the URL)")
     add("--users", default="alice:secret,bob:secret", help="two accounts (%(default)s)")
     add(
-        "--peer",
-        dest="peers",
-        action="append",
-        choices=PEERS,
-        default=[],
-        help="start a private one of these and try it; may be given several times",
+        "--servers",
+        type=Path,
+        metavar="FILE",
+        help="try those in this list, in JSON: objects with title, url, domain, users",
     )
     add("--only", default="", metavar="TEXT", help="the scripts with this in their names")
     add(

@@ -1,9 +1,11 @@
 """The server that is tried, and the accounts there."""
 
+import json
 import socket
 import ssl
 from base64 import b64encode
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from conformance.errors import SuiteError
@@ -55,6 +57,17 @@ def target(url: str, domain: str, users: str) -> Target:
         domain=domain or parts.hostname,
         accounts=_accounts(users),
     )
+
+
+def listed(file: Path) -> dict[str, Target]:
+    """The servers of a list in JSON, by their titles. Raises SuiteError."""
+    try:
+        servers = json.loads(file.read_text())
+        return {
+            each["title"]: target(each["url"], each["domain"], each["users"]) for each in servers
+        }
+    except (OSError, ValueError, TypeError, LookupError) as error:
+        raise SuiteError(f"{file}: this is no list of servers: {error!r}") from error
 
 
 def check_reachable(tried: Target) -> None:

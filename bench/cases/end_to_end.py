@@ -24,7 +24,7 @@ from bench.measure.server_side import grown
 from bench.report import chart, report
 from bench.report.budget import judged
 from bench.servers import MEGAPHONE, SERVERS, STOCK
-from testkit.servers import prosody
+from testkit.servers.process import version
 
 # How much of the CPU of stock ejabberd alone everything on Megaphone's side may take.
 BUDGETS = {"poll": 0.75, "message": 0.65}
@@ -182,7 +182,7 @@ def plot(rows: list[Row]) -> Figure:
 
 def measure(run: Run) -> Outcome:
     open_files()
-    run.about.update(proxies() | {"Prosody": prosody.version()})
+    run.about.update(proxies() | {"Prosody": version("prosody")})
     code, users, seconds = run.code(), run.options.users, run.options.seconds
     found = rounds(
         run.options.rounds,

@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
@@ -117,6 +118,13 @@ def program(name: str) -> str:
     if found is None:
         raise ToolError(f"{name} is missing; as root: apt-get install {name}")
     return found
+
+
+def version(package: str) -> str:
+    """Return that of Debian's package, without Debian's own part."""
+    query = ["dpkg-query", "--show", "--showformat", "${Version}", package]
+    done = subprocess.run(query, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    return done.stdout.partition("-")[0]
 
 
 def _tree(pid: int) -> list[int]:

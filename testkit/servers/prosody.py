@@ -1,6 +1,5 @@
 """A private Prosody: Debian's package, with everything of its own."""
 
-import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -57,10 +56,3 @@ def _write_accounts(folder: Path, accounts: Mapping[str, str]) -> None:
     folder.mkdir(parents=True)
     for name, password in accounts.items():
         (folder / f"{name}.dat").write_text(f'return {{ ["password"] = "{password}" }};\n')
-
-
-def version() -> str:
-    """Return that of Debian's package: the program itself has no option that only prints it."""
-    query = ["dpkg-query", "--show", "--showformat", "${Version}", "prosody"]
-    done = subprocess.run(query, capture_output=True, text=True, check=True)
-    return done.stdout.partition("-")[0]

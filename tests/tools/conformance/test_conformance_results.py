@@ -1,6 +1,7 @@
 """The command line of the conformance suite, and how its results are told."""
 
 import io
+import json
 from contextlib import redirect_stderr
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,7 +14,7 @@ from conformance.outcome import Outcome, Result, summary
 from conformance.runner import scripts
 from conformance.script import Level, Script
 from conformance.table import BEGIN, END, put_table
-from conformance.target import Account, target
+from conformance.target import Account, listed, target
 
 
 def outcome(result: Result, level: Level = Level.MUST, name: str = "a/script") -> Outcome:
@@ -34,27 +35,30 @@ class OptionsTest(TestCase):
         self.assertEqual(chosen.url, "http://localhost:5280/bosh")
         self.assertEqual((chosen.domain, chosen.users), ("", "alice:secret,bob:secret"))
         self.assertEqual((chosen.patience, chosen.longest), (5.0, 10.0))
-        self.assertEqual((chosen.peers, chosen.only, chosen.table), ([], "", None))
+        self.assertEqual((chosen.servers, chosen.only, chosen.table), (None, "", None))
         self.assertFalse(chosen.verbose)
 
     def test_all(self) -> None:
         chosen = options(
             [
-                *("--peer", "ejabberd", "--peer", "prosody", "--domain", "d", "--users", "a:b,c:d"),
+                *("http://localhost/", "--domain", "d", "--users", "a:b,c:d"),
                 *("--only", "rid", "--patience", "2", "--longest", "30"),
                 *("--table", "page.md", "--verbose"),
             ]
         )
-        self.assertEqual(chosen.peers, ["ejabberd", "prosody"])
         self.assertEqual((chosen.domain, chosen.users, chosen.only), ("d", "a:b,c:d", "rid"))
         self.assertEqual((chosen.patience, chosen.longest), (2.0, 30.0))
         self.assertEqual((chosen.table, chosen.verbose), (Path("page.md"), True))
 
-    def test_neither_url_nor_peer(self) -> None:
-        self.assertIn("the URL of a BOSH server, or --peer", self.fails())
+    def test_a_list_of_servers(self) -> None:
+        chosen = options(["--servers", "list.json"])
+        self.assertEqual((chosen.servers, chosen.url), (Path("list.json"), ""))
 
-    def test_url_and_peer(self) -> None:
-        self.assertIn("or --peer", self.fails("http://localhost/", "--peer", "ejabberd"))
+    def test_neither_url_nor_servers(self) -> None:
+        self.assertIn("the URL of a BOSH server, or --servers", self.fails())
+
+    def test_url_and_servers(self) -> None:
+        self.assertIn("or --servers", self.fails("http://localhost/", "--servers", "list.json"))
 
     def test_only_those_with_a_text_in_their_names(self) -> None:
         self.assertTrue(all("pause" in script.name for script in scripts("pause")))
@@ -65,6 +69,19 @@ class OptionsTest(TestCase):
 
 
 class TargetTest(TestCase):
+    def test_a_list_of_servers(self) -> None:
+        with TemporaryDirectory() as folder:
+            file = Path(folder) / "servers.json"
+            server = {"title": "a", "url": "http://a:80/b", "domain": "c", "users": "x:1,y:2"}
+            file.write_text(json.dumps([server, server | {"title": "b"}]))
+            found = listed(file)
+            self.assertEqual(found["a"], target("http://a:80/b", "c", "x:1,y:2"))
+            self.assertEqual(list(found), ["a", "b"])
+            for text in ("", "{}1", "[1]", "[{}]"):
+                file.write_text(text)
+                with self.assertRaisesRegex(SuiteError, "servers.json: this is no list"):
+                    listed(file)
+
     def test_url(self) -> None:
         found = target("http://chat.example:5280/http-bind?a=b", "", "al:one,bert:two:three")
         self.assertEqual((found.host, found.port), ("chat.example", 5280))

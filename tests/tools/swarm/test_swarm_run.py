@@ -8,11 +8,11 @@ from typing import Any
 
 from twisted.internet.threads import deferToThread
 
-from conformance import peers
 from testkit.ecm_process import EcmTestCase, temporary_folder
 from testkit.listeners import ANONYMOUS_DOMAIN
 from testkit.private_ejabberd import running_ejabberd
 from testkit.process import Process, start
+from testkit.servers.bosh import started
 
 USERS = 50
 
@@ -104,11 +104,10 @@ class MegaphoneTests(SwarmTestCase):
 class OtherServerTests(SwarmTestCase):
     async def serve(self, name: str) -> str:
         """Start a server that knows all of them, and return its URL."""
-        self.patch(peers, "USERS", {f"user{number}": "secret" for number in range(USERS)})
-        server = peers.started(name)
-        peer = await deferToThread(server.__enter__)
+        server = started(name, {f"user{number}": "secret" for number in range(USERS)})
+        running = await deferToThread(server.__enter__)
         self.addCleanup(deferToThread, server.__exit__, None, None, None)
-        return f"http://127.0.0.1:{peer.target.port}{peer.target.path}"
+        return running.url
 
     async def stay(self, name: str, *talk: str) -> None:
         swarm = self.swarm(await self.serve(name), "--at-once", "2", *talk)
