@@ -39,7 +39,7 @@ class Metrics:
 
     def __str__(self) -> str:
         """Return all values in one line, for the log."""
-        return " ".join(f"{each.name}={getattr(self, each.name):.6g}" for each in FIELDS)
+        return " ".join(f"{each.name}={round(getattr(self, each.name), 6)}" for each in FIELDS)
 
 
 FIELDS: Final = attrs.fields(Metrics)

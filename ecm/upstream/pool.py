@@ -81,8 +81,11 @@ class UpstreamPool:
 
         ``reason`` is one of those of ``close`` in ecm.link.message.
         """
-        if not self._queue.remove(connection_id):
-            any(link.cancel(connection_id, reason) for link in self._links)
+        if self._queue.remove(connection_id):
+            return
+        for link in self._links:
+            if link.cancel(connection_id, reason):
+                return
 
     def half_closed(self, connection_id: int) -> None:
         """The client of an exchange has closed its end: it may wait for the answer, or be gone."""

@@ -1,0 +1,25 @@
+"""The table of metrics."""
+
+import re
+
+from twisted.trial.unittest import TestCase
+
+from ecm.metrics import FIELDS, Kind, Metrics
+
+
+class MetricsTests(TestCase):
+    def test_each_has_a_name_a_kind_and_a_help_as_prometheus_has_them(self) -> None:
+        names = [field.metadata["name"] for field in FIELDS]
+        self.assertEqual(len(set(names)), len(names))
+        for field in FIELDS:
+            name, kind = field.metadata["name"], field.metadata["kind"]
+            self.assertTrue(re.fullmatch("ecm_[a-z_]+", name), name)
+            self.assertIs(kind is Kind.COUNTER, name.endswith("_total"), name)
+            self.assertTrue(field.metadata["help"].endswith("."), name)
+
+    def test_they_are_one_line_in_the_log(self) -> None:
+        metrics = Metrics(requests=1_000_000, answers=2, round_trip=0.25)
+        self.assertEqual(
+            str(metrics),
+            "requests=1000000 answers=2 orphaned=0 lost=0 failed=0 malformed=0 round_trip=0.25",
+        )
