@@ -8,7 +8,7 @@ from pathlib import Path
 from ecm.tools.doctor import report
 from ecm.tools.doctor.diagnosis import diagnose
 from ecm.tools.doctor.options import parse
-from ecm.tools.doctor.reader import read
+from ecm.tools.doctor.probe import read
 
 
 def main(arguments: Sequence[str] | None = None, root: Path = Path("/")) -> int:

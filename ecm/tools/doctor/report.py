@@ -8,8 +8,8 @@ import attrs
 from ecm.kernel import UNLIMITED
 from ecm.tools.doctor import costs
 from ecm.tools.doctor.diagnosis import MAX_USERS, Diagnosis, Finding, Verdict
+from ecm.tools.doctor.fixes import LASTING
 from ecm.tools.doctor.machine import Machine
-from ecm.tools.doctor.mending import LASTING
 
 _ROW: Final = "{:<35}{:>12}{:>12}{:>12}  {}"
 

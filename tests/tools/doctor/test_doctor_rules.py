@@ -9,7 +9,7 @@ from twisted.trial.unittest import TestCase
 
 from ecm.kernel import UNLIMITED
 from ecm.limits import BACKLOG, RESERVED_FILES
-from ecm.tools.doctor import costs, mending, plan
+from ecm.tools.doctor import costs, fixes, plan
 from ecm.tools.doctor.diagnosis import MAX_USERS, Diagnosis, Finding, Verdict, diagnose
 from ecm.tools.doctor.machine import Machine
 from ecm.tools.doctor.plan import Plan, Wish
@@ -188,7 +188,7 @@ class RoomTests(TestCase):
 class MendingTests(TestCase):
     @given(st.integers(0, MAX_USERS * 10))
     def test_rounded_up_a_little(self, need: int) -> None:
-        rounded = mending.rounded_up(need)
+        rounded = fixes.rounded_up(need)
         self.assertTrue(need <= rounded <= need * 11 // 10 + 1)
         self.assertEqual(str(rounded).rstrip("0")[2:].strip("0"), "")
 
