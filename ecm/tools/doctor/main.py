@@ -15,7 +15,7 @@ def main(arguments: Sequence[str] | None = None, root: Path = Path("/")) -> int:
     """Print what the machine holds. Returns the exit status."""
     options = parse(arguments)
     machine = read(root)
-    found = diagnose(machine, options.wish, options.users)
+    found = diagnose(machine, options.plan, options.users)
     if options.json:
         _print(report.as_json(machine, found))
     else:
