@@ -39,7 +39,7 @@ PURE = (
 )
 PURE_OF_DOCTOR = [
     f"tools/doctor/{module}"
-    for module in ("proc", "machine", "plan", "costs", "fixes", "rules", "diagnosis", "report")
+    for module in ("proc", "machine", "plan", "costs", "mending", "rules", "diagnosis", "report")
 ]
 NOT_PURE = {"twisted", "time", "datetime", "socket", "asyncio", "select", "random", "os"}
 

@@ -1,15 +1,16 @@
-"""The costs of users: every figure, with the command that measured it.
+"""What users cost: every figure, with the command that it comes from.
 
-docs/benchmarks.md has those of `make ...`, with the machine. Memory is in bytes, for idle users.
+Those of `make ...` are in docs/benchmarks.md, with the machine. Memory is in bytes, and that of
+users who do nothing.
 """
 
 from typing import Final
 
 import attrs
 
-from ecm.tools.doctor.plan import Deployment
+from ecm.tools.doctor.plan import Plan
 
-# Our end of a connection in the kernel, without data in flight. `make bench CASE=million`.
+# A connection in the kernel, without data on its way: our end of it. `make bench CASE=million`.
 KERNEL_PER_CONNECTION: Final = 4_073
 
 # A held request in ECM, of a million; with 10,000, just begun, it is less (CASE=memory).
@@ -31,14 +32,14 @@ EJABBERD_PER_USER: Final = 3_819
 # take several times the CPU of those that come at once.
 CPU_PER_USER: Final = 5
 
-# Pages of TCP's memory (tcp_mem) for a connection with a small answer that is not acknowledged. The
-# kernel charges whole pages (sk_mem_pages), and none once all is acknowledged: `mem` of TCP in
+# Pages of TCP's memory (tcp_mem) for a connection with a small answer that has not been taken. The
+# kernel charges whole pages (sk_mem_pages), and none once all is taken: `mem` of TCP in
 # /proc/net/sockstat shows it.
-PAGES_IN_FLIGHT: Final = 1
+PAGES_ON_THE_WAY: Final = 1
 
-# One connection in so many has data in flight at the same moment. Assumed, not measured: ECM
-# sends far less than that in the time of a round trip, but some clients vanish, and the
-# kernel retransmits their answers until --send-timeout.
+# One connection in so many has data on its way in the same moment. Assumed, not measured: ECM
+# sends far less than that in the time of a round trip, but some clients go without a word, and
+# the kernel repeats their answers until --send-timeout.
 ONE_IN: Final = 10
 
 # Threads of a worker: its own, and those in which Twisted looks names up, 10 at most.
@@ -55,10 +56,10 @@ ERLANG_PROCESSES: Final = 1_000
 
 @attrs.frozen
 class Memory:
-    """The memory of a deployment, in bytes."""
+    """The memory that a plan takes, in bytes."""
 
     kernel: int
-    clients: int  # of ECM, for held requests
+    clients: int  # what ECM has for requests that are held
     workers: int  # and their supervisor
     ejabberd: int
 
@@ -67,32 +68,28 @@ class Memory:
         return self.kernel + self.clients + self.workers + self.ejabberd
 
 
-def memory(deployment: Deployment) -> Memory:
+def memory(plan: Plan) -> Memory:
     return Memory(
-        kernel=deployment.connections * KERNEL_PER_CONNECTION,
-        clients=deployment.connections * ECM_PER_REQUEST,
-        workers=_processes(deployment.workers),
-        ejabberd=EJABBERD + deployment.users * EJABBERD_PER_USER,
+        kernel=plan.connections * KERNEL_PER_CONNECTION,
+        clients=plan.connections * ECM_PER_REQUEST,
+        workers=ONE_PROCESS if plan.workers == 1 else SUPERVISOR + plan.workers * WORKER,
+        ejabberd=EJABBERD + plan.users * EJABBERD_PER_USER,
     )
 
 
-def _processes(workers: int) -> int:
-    return ONE_PROCESS if workers == 1 else SUPERVISOR + workers * WORKER
+def tcp_pages(plan: Plan) -> int:
+    return -(-plan.connections * PAGES_ON_THE_WAY // ONE_IN)
 
 
-def tcp_pages(deployment: Deployment) -> int:
-    return -(-deployment.connections * PAGES_IN_FLIGHT // ONE_IN)
+def cores(plan: Plan) -> int:
+    """The cores that are busy with polls of users who do nothing."""
+    return -(-plan.users * CPU_PER_USER // 1_000_000)
 
 
-def cores(deployment: Deployment) -> int:
-    """The cores that the polls of idle users keep busy."""
-    return -(-deployment.users * CPU_PER_USER // 1_000_000)
-
-
-def tasks(deployment: Deployment, cores: int) -> int:
+def tasks(plan: Plan, cores: int) -> int:
     ejabberd = EJABBERD_TASKS + EJABBERD_TASKS_PER_CORE * cores
-    return deployment.processes * WORKER_TASKS + ejabberd
+    return plan.processes * WORKER_TASKS + ejabberd
 
 
-def erlang_processes(deployment: Deployment) -> int:
-    return ERLANG_PROCESSES + deployment.users
+def erlang_processes(plan: Plan) -> int:
+    return ERLANG_PROCESSES + plan.users

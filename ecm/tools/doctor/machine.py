@@ -1,11 +1,11 @@
-"""The limits of a machine, as far as they are known."""
+"""What is known of a machine."""
 
 import attrs
 
 
 @attrs.frozen
 class Machine:
-    """Counts, unless a unit is named. None is "not known", kernel.UNLIMITED "no limit"."""
+    """Counts, but where a unit is named. None is not known; kernel.UNLIMITED is no limit."""
 
     cores: int | None = None
 

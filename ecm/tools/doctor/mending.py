@@ -1,13 +1,13 @@
-"""Commands that raise the limits of a machine."""
+"""Commands that give a machine what it lacks."""
 
 from typing import Final
 
-# Keeps settings of the kernel over a reboot (sysctl.d(5)).
+# Where settings of the kernel are kept over a restart (sysctl.d(5)).
 LASTING: Final = "/etc/sysctl.d/90-ecm.conf"
 
 
 def rounded_up(need: int) -> int:
-    """Round up to two digits, so that the next user does not need a higher limit again."""
+    """To two digits: nobody wants to raise a limit again for the next user."""
     step = int(10 ** max(0, len(str(need)) - 2))
     return -(-need // step) * step
 
@@ -23,7 +23,7 @@ def tcp_mem(need: int) -> list[str]:
 
 
 def open_files(need: int) -> list[str]:
-    """Not rounded: more may be above fs.nr_open."""
+    """Exactly, as more may be above fs.nr_open."""
     return [
         f"systemctl edit ecm.service: LimitNOFILE={need}, below [Service]",
         f"ulimit -n {need} in a shell of root, --ulimit nofile={need} of Docker",
@@ -32,7 +32,7 @@ def open_files(need: int) -> list[str]:
 
 
 def workers(need: int) -> list[str]:
-    return ["fewer, with more open files each: ecm-doctor --workers CORES tells how many"]
+    return ["fewer, with more open files each: ecm-doctor --workers CORES says how many"]
 
 
 def ports(need: int) -> list[str]:
