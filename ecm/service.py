@@ -1,4 +1,4 @@
-"""``twistd ecm``: the parts of ECM, put together, and their start and end."""
+"""The service that ``twistd ecm`` starts: a server in this process, or a supervisor of workers."""
 
 from collections.abc import Sequence
 

@@ -1,1 +1,1 @@
-"""What the operator says, as settings."""
+"""Settings from the command line."""

@@ -74,15 +74,16 @@ def _taking_former(option: Option) -> Callable[..., None]:
     return take
 
 
-def _add(name: str, method: Callable[..., None]) -> None:
-    """Add an option as usage.Options has them: a method with the name of the option."""
+def _add(name: str, method: Callable[..., None], description: str) -> None:
+    """Add an option as usage.Options has them: a method named after it, documented for shells."""
+    method.__doc__ = description
     setattr(Options, f"opt_{name.replace('-', '_')}", method)
 
 
 for _, _options in GROUPS:
     for _option in _options:
-        _add(_option.name, _taking(_option))
+        _add(_option.name, _taking(_option), _option.help)
         if _option.short:
-            _add(_option.short, _taking(_option))
+            _add(_option.short, _taking(_option), _option.help)
         if _option.former:
-            _add(_option.former, _taking_former(_option))
+            _add(_option.former, _taking_former(_option), f"Former name of --{_option.name}.")
