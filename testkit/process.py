@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,10 @@ from twisted.internet.interfaces import IProcessTransport
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
+
+from ecm.tools.process import DIES_WITH_PARENT
+
+PIPES = {0: "w", 1: "r", 2: "r"}
 
 
 def script(name: str) -> str:
@@ -78,9 +83,20 @@ class Process(ProcessProtocol):
         self.ended.callback(-ended.signal if ended.signal else ended.exitCode)
 
 
-def start(test: TestCase, executable: str, *arguments: str) -> Process:
-    """Start a process, which is stopped when the test ends."""
-    process = Process()
-    reactor.spawnProcess(process, executable, [executable, *arguments], env=dict(os.environ))
+def start(
+    test: TestCase,
+    *command: str,
+    process: Process | None = None,
+    environment: Mapping[str, str] = {},
+    files: Mapping[int, int | str] = PIPES,
+) -> Process:
+    """Start a process, which is stopped when the test ends.
+
+    ``environment`` are further variables; ``files`` is Twisted's childFDs.
+    """
+    process = process or Process()
+    arguments = [*DIES_WITH_PARENT, *command]
+    environment = {**os.environ, **environment}
+    reactor.spawnProcess(process, arguments[0], arguments, env=environment, childFDs=files)
     test.addCleanup(process.stop)
     return process

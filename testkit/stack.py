@@ -1,16 +1,15 @@
 """The whole stack for a test: ``ecm-demo`` as a process, with ejabberd and ECM behind it."""
 
 import json
-import subprocess
 import tempfile
 from functools import cache
 from pathlib import Path
-from typing import IO
 
 import attrs
 
 from testkit.lasting import LASTING
 from testkit.process import script
+from testkit.servers.process import Process, command
 
 
 @attrs.frozen
@@ -30,7 +29,7 @@ class Stack:
     users: dict[str, str]
     logs: Path
     _ready_file: Path
-    _demo: subprocess.Popen[str]
+    _demo: Process
 
     def pid(self, name: str) -> int:
         """The process ID of ``ecm`` or ``ejabberd``, as it is now."""
@@ -38,24 +37,24 @@ class Stack:
         return pids[name]
 
     def wait_for_line(self, text: str) -> None:
-        """Wait until the demo prints a line with this text in it."""
-        _read_until(self._demo, text)
+        """Wait until the demo prints a line with this text in it. Raises ProcessFailed."""
+        while text not in self._demo.line():
+            pass
 
     def stop(self) -> None:
         """Stop all of it."""
-        self._demo.terminate()
-        self._demo.communicate()
+        self._demo.stop()
         self._ready_file.parent.rmdir()
 
 
 def start_stack() -> Stack:
     """Start a stack of the test's own, which has to be stopped."""
     ready_file = Path(tempfile.mkdtemp(prefix="megaphone-test-")) / "ready.json"
-    command = [script("ecm-demo"), "--http", "0", "--ready-file", str(ready_file)]
-    demo = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1
-    )
-    _read_until(demo, "Ctrl-C stops everything")
+    demo = command(script("ecm-demo"), "--http", "0", "--ready-file", str(ready_file))
+    demo.stop_timeout = 30.0  # seconds: it stops ECM and ejabberd first
+    demo.start()
+    while "Ctrl-C stops everything" not in demo.line():
+        pass
     told = json.loads(ready_file.read_text())
     return Stack(
         page=told["page"],
@@ -76,15 +75,3 @@ def running_stack() -> Stack:
     stack = start_stack()
     LASTING.callback(stack.stop)
     return stack
-
-
-def _read_until(demo: subprocess.Popen[str], text: str) -> None:
-    """Read what the demo prints, up to a line with ``text``. Fails where it ends before that."""
-    output: IO[str] | None = demo.stdout
-    assert output is not None
-    said = []
-    for line in output:
-        said.append(line)
-        if text in line:
-            return
-    raise AssertionError(f"ecm-demo ended before it said {text!r}:\n{''.join(said)}")

@@ -1,6 +1,5 @@
 """ECM under systemd: the unit files of deploy/, and a port that outlives the process."""
 
-import os
 import shutil
 import signal
 import socket
@@ -15,7 +14,7 @@ from twisted.trial.unittest import TestCase
 from ecm.limits import CLOSE_TIMEOUT, DRAIN_TIMEOUT
 from testkit.ecm_process import Ejabberd, temporary_folder
 from testkit.paths import CHECKOUT
-from testkit.process import Process, script
+from testkit.process import PIPES, Process, script, start
 from testkit.raw_client import RawClient
 
 DEPLOY = CHECKOUT / "deploy"
@@ -95,15 +94,12 @@ class SocketTests(TestCase):
         for name, here in replaced.items():
             self.assertIn(name, command)
             command = command.replace(name, here)
-        ecm = Process()
-        reactor.spawnProcess(
-            ecm,
-            "/bin/sh",
-            ["sh", "-c", f"LISTEN_PID=$$ exec {command}"],
-            env={**os.environ, **HANDED_OVER},
-            childFDs={0: "w", 1: "r", 2: "r", 3: self.listening.fileno()},
+        ecm = start(
+            self,
+            *("/bin/sh", "-c", f"LISTEN_PID=$$ exec {command}"),
+            environment=HANDED_OVER,
+            files={**PIPES, 3: self.listening.fileno()},
         )
-        self.addCleanup(ecm.stop)
         await ecm.printed("serves BOSH on")
         await ecm.printed("link up")
         return ecm

@@ -17,7 +17,7 @@ from twisted.trial.unittest import TestCase
 
 from testkit.certificates import make_certificate
 from testkit.ecm_process import temporary_folder
-from testkit.process import Process, script, start
+from testkit.process import PIPES, Process, script, start
 from testkit.raw_client import RawClient
 from testkit.workers_case import POST, Links
 
@@ -80,19 +80,16 @@ class EndpointTests(EndpointsTestCase):
         with socket.create_server(("127.0.0.1", 0)) as listening:
             port = listening.getsockname()[1]
             listen = "--listen systemd:domain=INET:index=0"
-            ecm = Process()
-            reactor.spawnProcess(
-                ecm,
-                "/bin/sh",
-                [
-                    *("sh", "-c"),
-                    f"LISTEN_PID=$$ exec {script('twistd')} -n --pidfile= ecm --workers 2 {listen}"
-                    f" --upstream {self.links.endpoint}",
-                ],
-                env={**os.environ, "LISTEN_FDS": "1", "LISTEN_FDNAMES": "ecm.socket"},
-                childFDs={0: "w", 1: "r", 2: "r", 3: listening.fileno()},
+            command = (
+                f"LISTEN_PID=$$ exec {script('twistd')} -n --pidfile= ecm --workers 2 {listen}"
+                f" --upstream {self.links.endpoint}"
             )
-            self.addCleanup(ecm.stop)
+            start(
+                self,
+                *("/bin/sh", "-c", command),
+                environment={"LISTEN_FDS": "1", "LISTEN_FDNAMES": "ecm.socket"},
+                files={**PIPES, 3: listening.fileno()},
+            )
             await self.links.until(greeted=2)
             await self.answered(clientFromString(reactor, f"tcp:127.0.0.1:{port}"))
 

@@ -2,8 +2,9 @@
 
 from twisted.trial.unittest import TestCase
 
+from testkit.ecm_process import temporary_folder
+from testkit.process import start
 from testkit.stack import running_stack
-from tests.interop import programs
 
 # Creates a session. The text that is in it for its size means nothing to BOSH.
 BODY = (
@@ -22,13 +23,13 @@ class CurlTests(TestCase):
 
     async def curl(self, *arguments: str) -> str:
         """Run curl; return what it says of connections and heads, and what contents come."""
-        process = programs.start(self, "curl", "--disable", "-s", "-v", *arguments)
+        process = start(self, "curl", "--disable", "-s", "-v", *arguments)
         self.assertEqual(await process.ended, 0, process.output)
         return process.output
 
     async def post(self, body: str, *arguments: str) -> str:
         """The same for a request that creates a session."""
-        file = programs.temporary_folder(self) / "body.xml"
+        file = temporary_folder(self) / "body.xml"
         file.write_text(body)
         said = await self.curl("--data-binary", f"@{file}", *arguments, self.url)
         self.assertIn("< HTTP/1.1 200 OK", said)

@@ -12,8 +12,8 @@ from twisted.internet.defer import DeferredQueue
 from twisted.trial.unittest import TestCase
 
 from testkit.bosh_client import CLIENT
-from testkit.process import Process
-from tests.interop import programs
+from testkit.ecm_process import temporary_folder
+from testkit.process import Process, start
 
 ACCOUNTS = """\
 <?xml version='1.0' encoding='UTF-8'?>
@@ -70,13 +70,13 @@ class FinchClient:
         self.process = Finch()
 
     async def come(self, url: str, jid: str, password: str) -> str:
-        home = programs.temporary_folder(self._test)
+        home = temporary_folder(self._test)
         jid = f"{jid}/finch"
         accounts = ACCOUNTS.format(url=escape(url), jid=escape(jid), password=escape(password))
         (home / "accounts.xml").write_text(accounts)
         command = ("finch", "--debug", f"--config={home}")
         environment = {"HOME": str(home), **TERMINAL, **LOG}
-        programs.start(self._test, *command, process=self.process, environment=environment)
+        start(self._test, *command, process=self.process, environment=environment)
         await self.process.printed("Sending .*<presence ")
         return jid
 

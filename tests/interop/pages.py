@@ -9,7 +9,7 @@ from threading import Thread
 
 from twisted.trial.unittest import TestCase
 
-from tests.interop.programs import temporary_folder
+from testkit.ecm_process import temporary_folder
 
 
 class QuietHandler(SimpleHTTPRequestHandler):

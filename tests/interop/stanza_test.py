@@ -4,7 +4,7 @@ import json
 import re
 from pathlib import Path
 
-from tests.interop import programs
+from testkit.process import start
 from tests.interop.npm import NODE_MODULES
 from tests.interop.talk import TalkTestCase
 
@@ -20,7 +20,7 @@ class StanzaClient:
     async def come(self, url: str, jid: str, password: str) -> str:
         command = ("node", str(PROGRAM), url, jid, password)
         modules = {"NODE_PATH": str(NODE_MODULES)}
-        self._process = programs.start(self._test, *command, environment=modules)
+        self._process = start(self._test, *command, environment=modules)
         online = await self._process.printed(r'\["online","(.*)"\]\n')
         return online[1]
 
