@@ -57,7 +57,7 @@ class Listeners:
             "auto": {"protocol": "auto"},
             "typed": {},
             "plain": {"protocol": "plain"},
-            "impatient": {"ping_interval": PING_INTERVAL, "dead_time": LINK_TIMEOUT},
+            "impatient": {"ping_interval": PING_INTERVAL, "link_timeout": LINK_TIMEOUT},
             "secret": {"secret_file": str(self.secret_file)},
             "tls": {"tls": True, "certfile": str(pem)},
             "hasty": {"max_inactivity": HASTY_INACTIVITY},

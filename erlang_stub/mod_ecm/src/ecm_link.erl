@@ -363,8 +363,8 @@ tick(#link{connection = Connection, writer = Writer, ticks = Ticks} = Link) ->
 complete(none, _, Link) ->
     Link;
 complete(Packet, Now, #link{incomplete = {Packet, Since}, end_text = none} = Link) ->
-    #link{connection = Connection, options = #{connection := #{dead_time := DeadTime}}} = Link,
-    case Now - Since >= DeadTime of
+    #link{connection = Connection, options = #{connection := #{link_timeout := LinkTimeout}}} = Link,
+    case Now - Since >= LinkTimeout of
         true -> act(ecm_link_connection:stalled(Connection), Link);
         false -> Link
     end;

@@ -34,7 +34,7 @@
                      max_content := pos_integer(),
                      nonce := binary(),
                      ping_interval := pos_integer(),
-                     dead_time := pos_integer(),
+                     link_timeout := pos_integer(),
                      hello_timeout := pos_integer()}.
 
 %% What the owner does, in this order. `refused' is for the log: this end or ECM did not understand
@@ -166,8 +166,8 @@ fault(Reason, #connection{state = State, last_received = Heard} = Connection) ->
 
 %% @doc Closes the link: a packet has begun, and is still incomplete after the dead-peer time.
 -spec stalled(connection()) -> {[event()], connection()}.
-stalled(#connection{state = State, last_received = Heard, options = #{dead_time := DeadTime}} = Connection) ->
-    Text = ["a packet was not complete after ", seconds(DeadTime)],
+stalled(#connection{state = State, last_received = Heard, options = #{link_timeout := LinkTimeout}} = Connection) ->
+    Text = ["a packet was not complete after ", seconds(LinkTimeout)],
     transition(incomplete(State, Text), Heard, Connection).
 
 %% Inputs.
@@ -302,9 +302,9 @@ timeouts(_, _) ->
     none.
 
 -spec keep_alive(time(), connection()) -> input().
-keep_alive(Now, #connection{last_received = Heard, options = #{dead_time := DeadTime}})
-  when Now - Heard >= DeadTime ->
-    {silent, ["nothing came for ", seconds(DeadTime)]};
+keep_alive(Now, #connection{last_received = Heard, options = #{link_timeout := LinkTimeout}})
+  when Now - Heard >= LinkTimeout ->
+    {silent, ["nothing came for ", seconds(LinkTimeout)]};
 keep_alive(Now, #connection{pending_ping = none, pinged = Pinged, options = #{ping_interval := Interval}})
   when Now - Pinged >= Interval ->
     {due};
@@ -339,34 +339,40 @@ act({refused, Id, Code, Text}, _, Connection) ->
     {[objection(Id, Code, Text), {refused, Id, [atom_to_binary(Code), ": ", Text]}], Connection};
 act({complaint, Id, Text}, _, Connection) ->
     {[{refused, Id, Text}], Connection};
-act({hello, Hello}, Now, Connection) ->
-    {[own_hello(Hello, Connection), {up, ecm_link_hello:agreed(Hello)}], Connection#connection{pinged = Now}};
-act({challenge, Hello}, Now, Connection) ->
+act(Input, Now, Connection) ->
+    act_on_link(Input, Now, Connection).
+
+%% The inputs that concern the link itself.
+-spec act_on_link(input(), time(), connection()) -> {[event()], connection()}.
+act_on_link({hello, Hello}, Now, Connection) ->
+    {[own_hello(Hello, Connection), {up, ecm_link_hello:agreed(Hello)}],
+     Connection#connection{pinged = Now}};
+act_on_link({challenge, Hello}, Now, Connection) ->
     {[own_hello(Hello, Connection)], Connection#connection{hello = Hello, began = Now}};
-act({proof}, Now, #connection{hello = Hello} = Connection) ->
+act_on_link({proof}, Now, #connection{hello = Hello} = Connection) ->
     {[{up, ecm_link_hello:agreed(Hello)}], Connection#connection{hello = #{}, pinged = Now}};
-act({ping, Token}, Now, Connection) ->
+act_on_link({ping, Token}, Now, Connection) ->
     {[{send, 0, ecm_link_message:write(pong, [Token], [])}],
      Connection#connection{pings = [Now | recent(Now, Connection)]}};
-act({pong, Token}, Now, #connection{pending_ping = Token, pinged = Pinged} = Connection) ->
+act_on_link({pong, Token}, Now, #connection{pending_ping = Token, pinged = Pinged} = Connection) ->
     {[{round_trip, max(0, Now - Pinged)}], Connection#connection{pending_ping = none}};
-act({pong, _}, _, Connection) ->
+act_on_link({pong, _}, _, Connection) ->
     {[], Connection};
-act({drain}, _, #connection{peer_draining = Drains} = Connection) ->
-    {[peer_draining || not Drains], Connection#connection{peer_draining = true}};
-act({ignored}, _, Connection) ->
+act_on_link({drain}, _, #connection{peer_draining = IsKnown} = Connection) ->
+    {[peer_draining || not IsKnown], Connection#connection{peer_draining = true}};
+act_on_link({ignored}, _, Connection) ->
     {[], Connection};
-act({due}, Now, #connection{tokens = Tokens} = Connection) ->
+act_on_link({due}, Now, #connection{tokens = Tokens} = Connection) ->
     Token = integer_to_binary(Tokens + 1),
     {[{send, 0, ecm_link_message:write(ping, [Token], [])}],
      Connection#connection{tokens = Tokens + 1, pending_ping = Token, pinged = Now}};
-act({stop}, _, #connection{state = draining} = Connection) ->
+act_on_link({stop}, _, #connection{state = draining} = Connection) ->
     {[{send, 0, ecm_link_message:write(drain, [], [])}], Connection};
-act({stop}, _, Connection) ->
+act_on_link({stop}, _, Connection) ->
     {[{close, <<"ejabberd stops">>}], Connection};
-act({Last, Text}, _, Connection) when Last =:= broken; Last =:= error ->
+act_on_link({Last, Text}, _, Connection) when Last =:= broken; Last =:= error ->
     {[{close, Text}], Connection};
-act({Code, Text}, _, Connection) ->
+act_on_link({Code, Text}, _, Connection) ->
     {[objection(0, Code, Text), {close, [atom_to_binary(Code), ": ", Text]}], Connection}.
 
 -spec body(Fields :: map(), binary()) -> body().

@@ -19,14 +19,21 @@
 %% @doc Returns the options of each link. With options that cannot be used, the listener exits with a
 %% reason for which its supervisor does not start it again.
 -spec init(inet:socket(), opts()) -> opts().
-init(ListenSocket, Opts) ->
+init(ListenSocket, Written) ->
     {ok, Name} = inet:sockname(ListenSocket),
+    {Opts, Former} = ecm_listener_options:former(Written),
+    lists:foreach(fun(Names) -> warn_of_former_name(Names, Name) end, Former),
     limit_sending(inet:getopts(ListenSocket, [send_timeout]), ListenSocket, Opts),
     start_tls(proplists:get_bool(tls, Opts)),
-    Related = [ping_interval, dead_time, max_stanza_to_client, max_waiting_size],
+    Related = [ping_interval, link_timeout, max_stanza_to_client, max_waiting_size],
     sure(check(options(Related, Opts)), Name),
     sure(permit(Name, Opts), Name),
     with_secret(Name, Opts).
+
+-spec warn_of_former_name({atom(), atom()}, ecm_peer:peer()) -> ok.
+warn_of_former_name({Former, Option}, Name) ->
+    ?WARNING_MSG("mod_ecm at ~ts: the option '~s' is '~s' now; its former name works until the next release",
+                 [ecm_peer:name(Name), Former, Option]).
 
 -spec sure(ok | {error, unicode:chardata()}, ecm_peer:peer()) -> ok.
 sure(ok, _) -> ok;
@@ -43,8 +50,8 @@ permit(_, Opts) ->
     end.
 
 -spec check(#{atom() => term()}) -> ok | {error, string()}.
-check(#{ping_interval := Interval, dead_time := Time}) when Interval >= Time ->
-    {error, "'dead_time' must be longer than 'ping_interval'"};
+check(#{ping_interval := Interval, link_timeout := Time}) when Interval >= Time ->
+    {error, "'link_timeout' must be longer than 'ping_interval'"};
 check(#{max_stanza_to_client := Longest, max_waiting_size := Size}) when Longest > Size ->
     {error, "'max_waiting_size' must hold a stanza of 'max_stanza_to_client'"};
 check(_) ->

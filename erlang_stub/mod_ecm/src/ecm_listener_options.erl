@@ -4,7 +4,7 @@
 
 -module(ecm_listener_options).
 
--export([defaults/0, for_link/1, option/2, options/2, type/1]).
+-export([defaults/0, for_link/1, former/1, option/2, options/2, type/1]).
 -export_type([opts/0]).
 
 %% The bounds of ECM's --max-packet: with the least a session can begin, the greatest has the ten digits
@@ -39,7 +39,8 @@ defaults() ->
      {max_packet, 1048576},
      {max_content, 16777216},
      {ping_interval, 10000},
-     {dead_time, 30000},
+     {link_timeout, 30000},
+     {dead_time, undefined},  % the former name of link_timeout
      {tls, false},
      {certfile, undefined},
      {max_newcomers, 1000},
@@ -68,6 +69,7 @@ type(socket_group) ->
 type(Name) when Name =:= max_packet; Name =:= max_content ->
     econf:int(?MIN_MAX_PACKET, ?MAX_MAX_PACKET);
 type(ping_interval) -> econf:timeout(second);
+type(link_timeout) -> econf:timeout(second);
 type(dead_time) -> econf:timeout(second);
 type(tls) -> econf:bool();
 type(certfile) -> econf:pem();
@@ -98,6 +100,14 @@ number(Number) -> Number.
 -spec seconds() -> econf:validator().
 seconds() ->
     econf:and_then(econf:timeout(second), fun(Milliseconds) -> Milliseconds div 1000 end).
+
+%% @doc Returns options with the names that they have now, and the former names that were used.
+-spec former(opts()) -> {opts(), [{Former :: atom(), Name :: atom()}]}.
+former(Opts) ->
+    case lists:keytake(dead_time, 1, Opts) of
+        {value, {_, Time}, Others} -> {Others ++ [{link_timeout, Time}], [{dead_time, link_timeout}]};
+        false -> {Opts, []}
+    end.
 
 %% @doc Returns the options of a link. ejabberd leaves out of `Opts' what has its default value, and adds
 %% the peer's address if the PROXY protocol has told it.
@@ -142,7 +152,7 @@ session_options(Opts) ->
 -spec connection_options(opts()) -> map().
 connection_options(Opts) ->
     Always = maps:from_list([{Option, option(Option, Opts)}
-                             || Option <- [protocol, max_packet, max_content, ping_interval, dead_time]]),
+                             || Option <- [protocol, max_packet, max_content, ping_interval, link_timeout]]),
     Named = Always#{instance => atom_to_binary(node()), hello_timeout => ?HELLO_TIMEOUT},
     case proplists:get_value(secret, Opts) of
         undefined -> Named;

@@ -339,7 +339,7 @@ start(Options) ->
     ecm_link_connection:new(maps:merge(#{protocol => auto, instance => <<"ejabberd@chat">>,
                                   max_packet => 1048576, max_content => 16777216,
                                   nonce => ?NONCE, ping_interval => 10000,
-                                  dead_time => 30000, hello_timeout => 5000}, Options), 0).
+                                  link_timeout => 30000, hello_timeout => 5000}, Options), 0).
 
 after_first(Packet, Options) ->
     element(2, play([Packet], start(Options))).

@@ -59,7 +59,7 @@ hello_for_parts(MaxPacket, MaxContent) ->
 %% options may be changed one by one.
 options(Changes) ->
     Connection = #{protocol => auto, instance => <<"ejabberd@chat">>, max_packet => ?MAX_PACKET,
-                 max_content => 1000000, ping_interval => 10000, dead_time => 30000, hello_timeout => 5000},
+                 max_content => 1000000, ping_interval => 10000, link_timeout => 30000, hello_timeout => 5000},
     Options = #{request => answers(fun(Body, _) -> {200, Body} end),
                 gone => fun(Session, Exchange, Departure) -> Session ! {Departure, Exchange} end,
                 substitutes => substitutes(), max_waiting => 1000000, watched => []},

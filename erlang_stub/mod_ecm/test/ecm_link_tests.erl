@@ -108,7 +108,7 @@ a_packet_that_is_not_completed_ends_the_link_test_() ->
               "silent: a packet was not complete"}]].
 
 is_given_up(Begin, Said, Text) ->
-    {{Peer, _}, Link} = Opened = open(#{connection => #{dead_time => 2000}}),
+    {{Peer, _}, Link} = Opened = open(#{connection => #{link_timeout => 2000}}),
     send(Opened, Begin),
     Packet = iolist_to_binary(ecm_link_packet:encode(1, binary:copy(<<"x">>, 1000))),
     Received = drip(Packet, <<>>, Peer),

@@ -219,7 +219,7 @@ hello_of_link() ->
     Hello.
 
 a_peer_that_says_nothing_is_left_test() ->
-    {{Peer, _}, Link} = Opened = typed(#{connection => #{dead_time => 1}}),
+    {{Peer, _}, Link} = Opened = typed(#{connection => #{link_timeout => 1}}),
     ?assertMatch({0, <<"error silent ", _/binary>>}, receive_content(Peer)),
     ok = gen_tcp:close(Peer),
     ?assertEqual({shutdown, closed}, reason_of_exit(Link)),

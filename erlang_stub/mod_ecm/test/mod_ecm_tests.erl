@@ -31,8 +31,8 @@ options_are_validated_test_() ->
              {ping_interval, 5, {ok, 5000}},
              {ping_interval, <<"1 minute">>, {ok, 60000}},
              {ping_interval, 0, error},
-             {dead_time, 20, {ok, 20000}},
-             {dead_time, <<"never">>, error},
+             {link_timeout, 20, {ok, 20000}},
+             {link_timeout, <<"never">>, error},
              {tls, true, {ok, true}},
              {tls, <<"perhaps">>, error},
              {max_wait, 60, {ok, 60}},
@@ -79,7 +79,7 @@ a_certfile_is_validated_test() ->
 
 %% The options of a listener, and their defaults as somebody may write them into ejabberd.yml.
 -define(WRITTEN, [{protocol, <<"typed">>}, {socket_mode, <<"0660">>}, {max_packet, 1048576}, {max_content, 16777216}, {ping_interval, 10},
-                  {dead_time, 30}, {tls, false}, {access, <<"all">>}, {shaper, <<"none">>},
+                  {link_timeout, 30}, {tls, false}, {access, <<"all">>}, {shaper, <<"none">>},
                   {max_stanza_size, <<"infinity">>}, {max_fsm_queue, 10000}, {max_wait, 300},
                   {max_newcomers, 1000}, {newcomer_rate, 100},
                   {max_hold, 1}, {max_inactivity, <<"90 seconds">>}, {max_pause, <<"2 minutes">>},
@@ -200,7 +200,7 @@ answer(Opts, Sent, Size) ->
 %% Both are looked at about once a second.
 the_times_are_those_of_a_link_test_() ->
     running([?_assertMatch(<<"ping ", _/binary>>, said_first([{ping_interval, 1}])),
-             ?_assertMatch(<<"error silent ", _/binary>>, said_first([{dead_time, 1}]))]).
+             ?_assertMatch(<<"error silent ", _/binary>>, said_first([{link_timeout, 1}]))]).
 
 said_first(Opts) ->
     {{Peer, _} = Pair, Link} = accepted(Opts),
@@ -452,6 +452,15 @@ has_its_rights(Folder) ->
      end || {Name, Opts, Mode} <- [{"default", [], 8#660},
                                    {"narrow", [{socket_mode, 8#600}], 8#600}]].
 
+%% A release long, with a warning.
+a_former_name_of_an_option_works_test_() ->
+    configured(?_test(with_secret(fun has_former_name/1))).
+
+has_former_name(Secret) ->
+    {{ok, Opts}, [{warning, Line}]} = start_listener({127, 0, 0, 1}, [{dead_time, 20000} | Secret]),
+    ?assertMatch({match, _}, re:run(Line, "the option 'dead_time' is 'link_timeout' now")),
+    ?assertMatch(#{connection := #{link_timeout := 20000}}, ecm_listener_options:for_link(Opts)).
+
 %% In a way in which its supervisor does not start it again and again.
 a_listener_that_cannot_do_as_it_shall_does_not_start_test_() ->
     configured(
@@ -464,9 +473,9 @@ a_listener_that_cannot_do_as_it_shall_does_not_start_test_() ->
                {[{secret_file, <<"/nowhere/secret">>}, {protocol, plain}],
                 "'protocol: plain' has no secret, leave out 'secret_file'"},
                {[{ping_interval, 30000}],
-                "'dead_time' must be longer than 'ping_interval'"},
-               {[{ping_interval, 2000}, {dead_time, 2000}],
-                "'dead_time' must be longer than 'ping_interval'"},
+                "'link_timeout' must be longer than 'ping_interval'"},
+               {[{ping_interval, 2000}, {link_timeout, 2000}],
+                "'link_timeout' must be longer than 'ping_interval'"},
                {[{max_waiting_size, 16777215}],
                 "'max_waiting_size' must hold a stanza of 'max_stanza_to_client'"}]]).
 
