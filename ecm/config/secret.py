@@ -4,6 +4,15 @@ from pathlib import Path
 
 from ecm.limits import MIN_SECRET
 
+_OPEN_FILE = (
+    "other users of this machine can get at the secret in {file}, its mode is {mode:04o}:"
+    " chmod o= {file}"
+)
+_NO_SECRET = (
+    "the link has no secret: whoever listens at {} while ejabberd is down receives passwords; set"
+    " --link-secret-file here and secret_file for mod_ecm"
+)
+
 
 def read(file: str) -> bytes:
     """Return the secret in a file, without white space at its end.
@@ -13,7 +22,7 @@ def read(file: str) -> bytes:
     try:
         secret = Path(file).read_bytes().rstrip()
     except OSError as error:
-        raise ValueError(f"{error.strerror}") from None
+        raise ValueError(error.strerror) from None
     if len(secret) < MIN_SECRET:
         raise ValueError(
             f"a secret has at least {MIN_SECRET} bytes, this one has {len(secret)};"
@@ -24,21 +33,7 @@ def read(file: str) -> bytes:
 
 def warnings(file: str | None, upstream: str) -> list[str]:
     """Return what is not safe about the secret in ``file``, or about its absence."""
-    if file is not None:
-        mode = Path(file).stat().st_mode & 0o777
-        return [_readable(file, mode)] if mode & 0o007 else []
-    return [] if upstream.startswith(("unix:", "tls:")) else [_none(upstream)]
-
-
-def _readable(file: str, mode: int) -> str:
-    return (
-        f"other users of this machine can get at the secret in {file}, its mode is"
-        f" {mode:04o}: chmod o= {file}"
-    )
-
-
-def _none(upstream: str) -> str:
-    return (
-        f"the link has no secret: whoever listens at {upstream} while ejabberd is down receives"
-        " passwords; set --link-secret-file here and secret_file for mod_ecm"
-    )
+    if file is None:
+        return [] if upstream.startswith(("unix:", "tls:")) else [_NO_SECRET.format(upstream)]
+    mode = Path(file).stat().st_mode & 0o777
+    return [_OPEN_FILE.format(file=file, mode=mode)] if mode & 0o007 else []
