@@ -91,7 +91,7 @@ a_certfile_is_validated_test() ->
 a_default_may_be_written_test_() ->
     configured([?_assertEqual({Written, listener([])}, {Written, listener([Written])})
                 || Written <- ?WRITTEN]
-               ++ [?_assertEqual([certfile, secret_file, socket_group],
+               ++ [?_assertEqual([certfile, dead_time, secret_file, socket_group],
                                  lists:sort(proplists:get_keys(mod_ecm:listen_options())
                                             -- proplists:get_keys(?WRITTEN)))]).
 
