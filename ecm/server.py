@@ -3,14 +3,11 @@
 import secrets
 import time
 
-from twisted.internet.defer import CancelledError, Deferred, DeferredList, maybeDeferred
-from twisted.internet.endpoints import clientFromString, serverFromString
-from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IListeningPort, IProtocolFactory
+from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
+from twisted.internet.endpoints import clientFromString
+from twisted.internet.interfaces import IProtocolFactory
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
-from ecm.errors import StartupError
 from ecm.frontend.factory import ClientFactory
 from ecm.frontend.pages import Pages
 from ecm.frontend.proxied import ProxiedFactory
@@ -18,9 +15,7 @@ from ecm.limits import CLOSE_TIMEOUT
 from ecm.metrics import Metrics
 from ecm.net.batch import BatchedIO
 from ecm.net.clock import CoarseClock
-from ecm.net.listening import close_port
 from ecm.net.reactor import ReactorCore
-from ecm.net.send_buffer import BoundedSendBuffer
 from ecm.settings import Settings
 from ecm.upstream.connector import LinkFactory, link_service
 from ecm.upstream.pool import UpstreamPool
@@ -97,41 +92,6 @@ class Server:
         await DeferredList([*events, over], fireOnOneCallback=True)
         if timer.active():
             timer.cancel()
-
-
-# Fires with the port, or with None where listening has failed later than at once.
-Listening = Deferred[IListeningPort | None]
-
-
-def listen(endpoint: str, factory: IProtocolFactory, reactor: ReactorCore) -> Listening:
-    """Listen on an endpoint for clients. Raises StartupError if that fails at once.
-
-    Twisted's own endpoints have a port at once, or fail. A plugin's may take its time.
-    """
-    bounded = BoundedSendBuffer(serverFromString(reactor, endpoint))
-    listening: Listening = bounded.listen(factory)  # type: ignore[assignment]  # Deferred is invariant
-    if not listening.called:
-        return listening.addErrback(_log_late, endpoint)
-    failures: list[Failure] = []
-    listening.addErrback(failures.append)
-    for failure in failures:
-        if failure.check(CannotListenError, OSError, OverflowError):
-            raise StartupError(failure.value) from None
-        failure.raiseException()
-    return listening
-
-
-def _log_late(failure: Failure, endpoint: str) -> None:
-    if not failure.check(CancelledError):
-        _log.failure("cannot listen on {endpoint}", failure, endpoint=endpoint)
-
-
-async def stop_listening(listening: Listening) -> None:
-    """Close the port, or give up listening where there is none yet."""
-    listening.cancel()
-    port = await listening
-    if port is not None:
-        await close_port(port)
 
 
 def _pages(folder: str | None) -> Pages | None:

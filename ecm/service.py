@@ -8,8 +8,9 @@ from twisted.logger import Logger
 
 from ecm import __version__, memory, open_files
 from ecm.config.command_line import Options
+from ecm.frontend.listen import Listening, listen, stop_listening
 from ecm.net.reactor import ReactorCore, global_reactor
-from ecm.server import Listening, Server, listen, stop_listening
+from ecm.server import Server
 from ecm.settings import Settings
 from ecm.shutdown import fast_shutdown_on_signal
 from ecm.workers.supervisor import Supervisor

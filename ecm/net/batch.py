@@ -16,6 +16,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from ecm.net.reactor import ReactorCore
 from ecm.net.transport import IStreamTransport, has_plain_socket, underlying
 
 _log = Logger()
@@ -29,7 +30,7 @@ class BatchedIO:
     Twisted cannot move a transport to another reactor: ``add`` replaces its attribute ``reactor``.
     """
 
-    def __init__(self, reactor: Any) -> None:
+    def __init__(self, reactor: ReactorCore) -> None:
         self._reactor = reactor
         self._epoll = epoll()
         # By file descriptor: small numbers, for which a dict would take eight times as much.

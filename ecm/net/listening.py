@@ -8,12 +8,24 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
+from ecm.limits import SEND_BUFFER
+
 
 def socket_of(port: IListeningPort) -> socket.socket:
     """Return the socket of a port. IListeningPort does not name it; Twisted's ports do."""
     listening: Any = port
     handle: socket.socket = listening.socket
     return handle
+
+
+def bound_send_buffer(port: IListeningPort) -> IListeningPort:
+    """Give the port's connections a send buffer (SO_SNDBUF) of SEND_BUFFER bytes; return the port.
+
+    Linux passes that of the listening socket on to each connection (socket(7)): setting it on each
+    would be one more system call. Twisted's endpoints have no option for it.
+    """
+    socket_of(port).setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+    return port
 
 
 def close_port(port: IListeningPort) -> Deferred[None]:

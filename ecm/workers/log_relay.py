@@ -46,17 +46,30 @@ class LogRelay(FileDescriptor):
         return self._pipe
 
     def doRead(self) -> Exception | None:
+        data = self._read()
+        if data is not None:
+            self._relay(data)
+        return CONNECTION_DONE if data == b"" else None
+
+    def drain(self) -> None:
+        """Log what the worker has printed before its end, and the reactor has not read yet."""
+        while not self.disconnected and (data := self._read()):
+            self._relay(data)
+
+    def _read(self) -> bytes | None:
+        """Return what has come, nothing at the end, and None if the worker is to print more."""
         try:
-            data = os.read(self._pipe, MAX_LOG_LINE)
+            return os.read(self._pipe, MAX_LOG_LINE)
         except BlockingIOError:
             return None
+
+    def _relay(self, data: bytes) -> None:
         *lines, self._rest = (self._rest + data).split(b"\n")
         if len(self._rest) >= MAX_LOG_LINE or not data:
             lines.append(self._rest)
             self._rest = b""
         for line in filter(None, lines):
             self._log(line)
-        return None if data else CONNECTION_DONE
 
     def _log(self, line: bytes) -> None:
         level, namespace, text = _parse(line)

@@ -57,6 +57,7 @@ class WorkerSlot:
         self._balancer = balancer
         self._reactor = reactor
         self._backoff = Backoff()
+        self._log_relay: LogRelay | None = None
         self._control: ControlSocket | None = None
         self._runs = False
         self._orphaned = False
@@ -75,7 +76,7 @@ class WorkerSlot:
         self._runs = True
         ours, theirs = control.pair()
         log, stdout = os.pipe()
-        LogRelay(log, f"worker {self._order.number}", self._reactor)
+        self._log_relay = LogRelay(log, f"worker {self._order.number}", self._reactor)
         self._control = ControlSocket(ours, self._received, self._disconnected, self._reactor)
         self._fork_server.spawn(self._order, theirs.fileno(), stdout, self.exited)
         theirs.close()
@@ -116,6 +117,7 @@ class WorkerSlot:
 
     def exited(self, how: str) -> None:
         """The process has ended: the fork server's report."""
+        self._ended()
         if self._retired is None:
             delay = self._backoff.delay(self._reactor.seconds() - self._spawned_at)
             self._respawn = self._reactor.callLater(delay, self.spawn)
@@ -125,7 +127,6 @@ class WorkerSlot:
                 how=how,
                 delay=delay,
             )
-        self._ended()
 
     def _cancel_respawn(self) -> None:
         if self._respawn is not None:
@@ -133,7 +134,10 @@ class WorkerSlot:
             self._respawn = None
 
     def _ended(self) -> None:
+        """Log the worker's last words, and have nothing of it any more."""
         self._runs = False
+        if self._log_relay is not None:
+            self._log_relay.drain()
         self._leave_balancer()
         if self._control is not None:
             self._control.close()

@@ -6,13 +6,12 @@ from random import Random
 
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, DeferredList, ensureDeferred
-from twisted.internet.interfaces import IListeningPort
 from twisted.internet.protocol import ServerFactory
 from twisted.logger import Logger
 
+from ecm.frontend.listen import listen_at_once
 from ecm.net.listening import DetachedPort
 from ecm.net.reactor import ReactorCore
-from ecm.server import listen
 from ecm.settings import Settings
 from ecm.shutdown import fast_shutdown_on_signal
 from ecm.workers.acceptor import Acceptor
@@ -47,8 +46,10 @@ class Supervisor(MultiService):
 
     def privilegedStartService(self) -> None:
         super().privilegedStartService()
-        ports = [self._listen(endpoint) for endpoint in self._settings.endpoints]
-        self._acceptors = [self._acceptor(number, port) for number, port in enumerate(ports)]
+        self._acceptors = [
+            self._acceptor(number, endpoint)
+            for number, endpoint in enumerate(self._settings.endpoints)
+        ]
         self._fork_server.start(self._settings)
 
     def startService(self) -> None:
@@ -76,14 +77,10 @@ class Supervisor(MultiService):
         for slot in self._slots:
             slot.abort()
 
-    def _listen(self, endpoint: str) -> IListeningPort:
-        """Return the port, which Twisted's endpoints open at once."""
-        ports: list[IListeningPort | None] = []
-        listen(endpoint, WorkersFactory(), self._reactor).addCallback(ports.append)
-        assert ports and ports[0] is not None
-        return ports[0]
+    def _acceptor(self, listener: int, endpoint: str) -> Acceptor:
+        """Listen on an endpoint, and return what accepts its connections."""
+        port = listen_at_once(endpoint, WorkersFactory(), self._reactor)
 
-    def _acceptor(self, listener: int, port: IListeningPort) -> Acceptor:
         def assign(family: int, connection: int) -> bool:
             return self._balancer.assign(listener, family, connection)
 

@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
 from ecm.net.batch import BatchedIO
+from ecm.net.reactor import global_reactor
 from testkit.on_port import serve
 from testkit.raw_client import RawClient
 
@@ -73,7 +74,7 @@ class BatchedIOTests(TestCase):
     async def setUp(self) -> None:  # type: ignore[override]
         self.served: list[Served] = []
         self.act: Callable[[Served, bytes], object] = lambda served, data: served.write(data)
-        self.batch = BatchedIO(reactor)
+        self.batch = BatchedIO(global_reactor())
         self.batch.start()
         self.addCleanup(self.batch.stop)
         self.port = await serve(self, ServedFactory(self))

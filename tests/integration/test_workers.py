@@ -108,11 +108,24 @@ class DeathTests(WorkersTestCase):
         for process in self.processes:
             await until_gone(process)
 
+    def kill_fork_server(self) -> None:
+        with open(f"/proc/{self.processes[0]}/stat") as stat:
+            os.kill(int(stat.read().split()[3]), signal.SIGKILL)
+
+    async def test_without_a_fork_server_ecm_shuts_down_gracefully(self) -> None:
+        ecm = await self.start_workers(2, "--drain-timeout", "3600")
+        clients = await self.crowd(8)
+        self.kill_fork_server()
+        await ecm.printed(r"Port [0-9]+ Closed")
+        for link in self.links.all:
+            link.answer()
+        for name, client in clients.items():
+            self.assertTrue((await client.closed).endswith(name))
+        self.assertEqual(await ecm.ended, 1)
+
     async def test_ecm_stops_when_no_worker_can_be_replaced(self) -> None:
         ecm = await self.start_workers(2)
-        with open(f"/proc/{self.processes[0]}/stat") as stat:
-            fork_server = int(stat.read().split()[3])
-        os.kill(fork_server, signal.SIGKILL)
+        self.kill_fork_server()
         self.assertEqual(await ecm.ended, 1)
         self.assertIn("worker fork server exited; shutting down", ecm.output)
         for process in self.processes:

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import attrs
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import TestCase
 
 from ecm.limits import MIN_UPTIME, RESPAWN_DELAY_MAX
@@ -25,6 +26,7 @@ class Spawned:
     """A worker that was ordered: its end of the control socket, and who hears of its end."""
 
     control: socket.socket
+    stdout: int
     exited: Exited
 
 
@@ -35,7 +37,7 @@ class FakeForkServer:
         self.spawned: list[Spawned] = []
 
     def spawn(self, order: SpawnOrder, end: int, stdout: int, exited: Exited) -> None:
-        self.spawned.append(Spawned(socket.socket(fileno=os.dup(end)), exited))
+        self.spawned.append(Spawned(socket.socket(fileno=os.dup(end)), os.dup(stdout), exited))
 
 
 class SlotTests(TestCase):
@@ -51,6 +53,8 @@ class SlotTests(TestCase):
     def close(self) -> None:
         for spawned in self.fork_server.spawned:
             spawned.control.close()
+            os.close(spawned.stdout)
+        self.reactor.turn()
         self.reactor.turn()
         self.assertEqual(self.reactor.readers, [])
 
@@ -163,6 +167,14 @@ class SlotTests(TestCase):
         self.exit("exited with status 0")
         self.reactor.advance(0)
         self.assertEqual(len(self.fork_server.spawned), 2)
+
+    def test_its_last_words_are_logged_before_its_end(self) -> None:
+        os.write(self.worker.stdout, b'["info", "ecm", "the last one"]\nTraceback\n')
+        with capturedLogs() as events:
+            self.worker.exited("was killed by SIGSEGV")
+        lines = [formatEvent(event) for event in events]
+        self.assertEqual(lines[:2], ["worker 7: the last one", "worker 7: Traceback"])
+        self.assertEqual(lines[2], "worker 7 was killed by SIGSEGV; respawning in 0.0 s")
 
     # The end of all.
 

@@ -1,0 +1,60 @@
+"""Listening on the endpoints for clients."""
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ecm.errors import StartupError
+from ecm.net.listening import bound_send_buffer, close_port
+from ecm.net.reactor import ReactorCore
+
+_log = Logger()
+
+# Fires with the port, or with None where listening has failed later than at once.
+Listening = Deferred[IListeningPort | None]
+
+
+def listen(endpoint: str, factory: IProtocolFactory, reactor: ReactorCore) -> Listening:
+    """Listen on an endpoint for clients. Raises StartupError if that fails at once.
+
+    Twisted's own endpoints have a port at once, or fail. A plugin's may take its time.
+    """
+    listening: Listening = (
+        serverFromString(reactor, endpoint).listen(factory).addCallback(bound_send_buffer)
+    )
+    if not listening.called:
+        return listening.addErrback(_failed_late, endpoint)
+    failures: list[Failure] = []
+    listening.addErrback(failures.append)
+    for failure in failures:
+        if failure.check(CannotListenError, OSError, OverflowError):
+            raise StartupError(failure.value) from None
+        failure.raiseException()
+    return listening
+
+
+def listen_at_once(
+    endpoint: str, factory: IProtocolFactory, reactor: ReactorCore
+) -> IListeningPort:
+    """Listen, and return the port. Raises StartupError also if the endpoint takes its time."""
+    ports: list[IListeningPort | None] = []
+    listen(endpoint, factory, reactor).addCallback(ports.append)
+    if not ports or ports[0] is None:
+        raise StartupError(f"{endpoint} does not listen at once, and needs --workers 1")
+    return ports[0]
+
+
+async def stop_listening(listening: Listening) -> None:
+    """Close the port, or give up listening where there is none yet."""
+    listening.cancel()
+    port = await listening
+    if port is not None:
+        await close_port(port)
+
+
+def _failed_late(failure: Failure, endpoint: str) -> None:
+    if not failure.check(CancelledError):
+        _log.failure("cannot listen on {endpoint}", failure, endpoint=endpoint)

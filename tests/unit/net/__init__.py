@@ -1,0 +1,1 @@
+"""ecm.net in memory."""
