@@ -1,8 +1,8 @@
-"""``ecm-swarm``: many BOSH users from few processes, to know before the users do.
+"""``ecm-swarm``: a load generator with many BOSH users in few processes.
 
-    main -> options -> course -> worker processes      what is to be done
-    main <- report  <- course <- worker processes      what has happened
+    main -> options -> phases -> worker processes      tasks
+    main <- report  <- phases <- worker processes      reports
 
-A worker (``worker.py``) runs without Twisted: one for 18,000 users has to be small, and so has each
-of them (docs/swarm.md has the figures). The coordinator, which is everything else, runs on it.
+A worker (``worker.py``) runs without Twisted: one for 18,000 users must be small, and so must each
+of them (docs/swarm.md has the figures). The coordinator, which is everything else, uses Twisted.
 """

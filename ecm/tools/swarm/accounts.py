@@ -11,7 +11,7 @@ from ecm.tools.swarm.user import User
 RESOURCE = "swarm"
 
 _PLACE = re.compile(r"\{(0?)([0-9]?)\}")
-# What needs no escape in XML, in a JID (RFC 7622) or in PLAIN (RFC 4616).
+# Characters that need no escape in XML, in a JID (RFC 7622) or in PLAIN (RFC 4616).
 _NAME = re.compile(r"[a-z0-9._~!#$%()*+=?^`|-]+")
 
 
@@ -21,7 +21,7 @@ class Accounts:
     __slots__ = ("_name", "_password")
 
     def __init__(self, pattern: str) -> None:
-        """Raises ValueError, which says what to give."""
+        """Raises ValueError with advice."""
         name, colon, password = pattern.partition(":")
         if not _NAME.fullmatch(_PLACE.sub("", name) or "0") or not _PLACE.search(name):
             raise ValueError(
@@ -39,7 +39,7 @@ class Accounts:
 
 
 def _template(text: str) -> str:
-    """As a format of str.__mod__, which takes one number as often as it stands there."""
+    """Return a template for str.__mod__ with one number, as often as it occurs."""
     return _PLACE.sub(lambda place: f"%(n){place[1]}{place[2]}d", text.replace("%", "%%"))
 
 
@@ -48,7 +48,7 @@ def _filled(template: str, number: int) -> str:
 
 
 class Identities:
-    """Who the users of a task are, and how they log in."""
+    """The users of a task: their JIDs and their login."""
 
     __slots__ = ("_accounts", "_domain", "login")
 

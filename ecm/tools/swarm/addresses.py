@@ -1,4 +1,4 @@
-"""Where the swarm goes, and from which addresses it comes."""
+"""The target of a swarm, and its source addresses."""
 
 import re
 import socket
@@ -6,21 +6,21 @@ from ipaddress import AddressValueError, IPv4Address, IPv4Network, NetmaskValueE
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-# Connections that one address can have to one port. The kernel hands out the ports of one parity
-# first (14,116 of them), and looks for those of the other so long that it comes to a crawl.
+# Connections from one address to one port. The kernel hands out the ports of one parity first
+# (14,116 of them); its search for those of the other is so long that connecting becomes very slow.
 CONNECTIONS_PER_SOURCE = 14_000
 
 _VISIBLE = re.compile(r"[!-~]+")
 
-MAX_SOURCES = 65_536  # none needs more, and a typing error in a range should not fill the memory
+MAX_SOURCES = 65_536  # nobody needs more, and a typing error in a range must not fill the memory
 
 
 class Target(NamedTuple):
-    """A BOSH URL, and the address it stands for."""
+    """A BOSH URL, and the address that it resolves to."""
 
     address: str
     port: int
-    host: str  # as the header of this name has it
+    host: str  # for the Host header
     path: str
 
     @property
@@ -29,14 +29,14 @@ class Target(NamedTuple):
 
 
 def target(url: str) -> Target:
-    """Raises ValueError, which says what to give."""
+    """Parse a URL. Raises ValueError with advice."""
     parts = urlsplit(url)
     if parts.scheme != "http" or not parts.hostname or parts.username:
         raise ValueError(f"{url!r}: give the URL of a BOSH server, http://HOST:PORT/PATH")
-    port = parts.port or 80  # itself a ValueError, with a text, where it is no port
+    port = parts.port or 80  # raises ValueError with a text if it is not a port
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     if not _VISIBLE.fullmatch(url):
-        raise ValueError(f"{url!r}: percent-encode what is not visible ASCII")
+        raise ValueError(f"{url!r}: percent-encode everything but visible ASCII")
     return Target(_resolved(parts.hostname, port), port, parts.netloc, path)
 
 
@@ -51,7 +51,7 @@ def _resolved(host: str, port: int) -> str:
 def sources(text: str) -> list[str]:
     """``127.1.0.1-127.1.0.110`` or ``127.1.0.0/25`` or one address; several with commas between.
 
-    Raises ValueError, which says what to give.
+    Raises ValueError with advice.
     """
     found: list[str] = []
     for part in text.split(","):
@@ -63,7 +63,7 @@ def sources(text: str) -> list[str]:
 
 
 def _range(part: str) -> tuple[IPv4Address, int]:
-    """Return the first address, and how many there are."""
+    """Return the first address, and their number."""
     try:
         if "/" in part:
             network = IPv4Network(part)

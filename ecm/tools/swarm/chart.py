@@ -1,4 +1,4 @@
-"""The picture of a run. The only module that needs matplotlib, which is an extra."""
+"""The chart of a run. The only module that needs matplotlib, which is an extra."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ _ONLINE, _LOGGING_IN, _ERRORS, _PHASE = "#0b6e69", "#7c5295", "#c2410c", "#d5dbe
 
 
 def draw(result: dict[str, Any], path: Path) -> None:
-    """Write a PNG of what was every second. Raises OSError."""
+    """Write a PNG of the series. Raises OSError."""
     series: list[Sample] = result["series"]
     figure = Figure(figsize=(10, 9), layout="constrained")
     users, requests, latencies = figure.subplots(3, 1, sharex=True)

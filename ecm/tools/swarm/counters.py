@@ -1,4 +1,4 @@
-"""What a worker counts between two reports. Pure."""
+"""Counters and latencies of a worker between two reports. Pure."""
 
 from collections import Counter
 from typing import Any
@@ -7,9 +7,8 @@ from ecm.tools.swarm import percentiles
 from ecm.tools.swarm.percentiles import Table
 
 
-class Tally:
-    """``counts`` has users by what became of them (logins, left, lost, given up), and what they
-    have sent (requests, polls)."""
+class Counters:
+    """``counts`` has users by outcome (logins, left, lost, given up), and requests and polls."""
 
     __slots__ = ("counts", "errors", "latencies")
 
@@ -25,7 +24,7 @@ class Tally:
         percentiles.count(self.latencies[what], seconds)
 
     def taken(self) -> dict[str, Any]:
-        """Return all that was counted, and begin again at nothing."""
+        """Return all counters, and reset them."""
         told = {
             "counts": dict(self.counts),
             "errors": dict(self.errors),

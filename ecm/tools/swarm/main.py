@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from ecm.tools.cli import fail
 from ecm.tools.swarm import report
 from ecm.tools.swarm.options import Options, parse
-from ecm.tools.swarm.phases import Course
+from ecm.tools.swarm.phases import Phases
 from ecm.tools.swarm.progress import progress
 
 
@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
     json_file = Path(f"{options.output}.json")
     try:
-        json_file.touch()  # rather fail now than after an hour
+        json_file.touch()  # fail now rather than after an hour
         result = report.result(options, _run(options))
         report.write(result, json_file)
         print(f"{_summary(result)}\nwritten: {json_file}")
@@ -32,15 +32,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if result["ok"] else 1
 
 
-def _run(options: Options) -> Course:
+def _run(options: Options) -> Phases:
     reactor: Any = installed
-    course = Course(reactor, options, progress())
+    phases = Phases(reactor, options, progress())
     failures: list[Failure] = []
 
     def begin() -> None:
         for number in (signal.SIGINT, signal.SIGTERM):  # after the reactor has set its own
-            signal.signal(number, lambda *_: reactor.callFromThread(course.interrupt))
-        Deferred.fromCoroutine(course.run()).addErrback(failures.append).addBoth(stop)
+            signal.signal(number, lambda *_: reactor.callFromThread(phases.interrupt))
+        Deferred.fromCoroutine(phases.run()).addErrback(failures.append).addBoth(stop)
 
     def stop(_: object) -> None:
         reactor.stop()
@@ -49,7 +49,7 @@ def _run(options: Options) -> Course:
     reactor.run()
     for failure in failures:
         failure.raiseException()
-    return course
+    return phases
 
 
 def _summary(result: report.Result) -> str:

@@ -1,11 +1,13 @@
-"""What the coordinator tells a worker to do, and what a worker reports, as lines of JSON."""
+"""Messages between the coordinator and a worker: lines of JSON."""
 
 from typing import Any, NamedTuple
 
 
 class Task(NamedTuple):
-    """What a worker is to do, the first line that it reads. Rates are those of this worker alone, a
-    number a second; None for as many as it can."""
+    """The task of a worker, the first line that it reads.
+
+    Rates are those of this worker alone, a number a second; None is as fast as possible.
+    """
 
     address: tuple[str, int]
     host: str
@@ -24,8 +26,7 @@ class Task(NamedTuple):
 
 
 class Talk(NamedTuple):
-    """What users do once they are online. ``messages`` is how many there are to be in all, None for
-    no end."""
+    """The activity of online users. ``messages`` is the total number, None for no limit."""
 
     messages: int | None
     message_rate: float | None
@@ -33,5 +34,5 @@ class Talk(NamedTuple):
 
 
 # Commands to a worker are {"do": "log in"}, {"do": "talk", ...}, {"do": "hush"} and
-# {"do": "leave"}; each of its reports names in "done" what is done of that.
+# {"do": "leave"}; each report names in "done" the command that is complete.
 Report = dict[str, Any]

@@ -1,7 +1,7 @@
-"""Percentiles of many durations, from a table whose size does not grow with their number. Pure.
+"""Percentiles of durations, from a logarithmic histogram of bounded size. Pure.
 
-A duration falls into one of the buckets that are 5 % wide; what comes out is the upper end of
-one, so that it is at most 5 % too long. Tables of several processes are added up.
+Buckets are 5 % wide; a percentile is the upper end of one, so that it is at most 5 % too long. The
+histograms of several processes can be added up.
 """
 
 import math
@@ -31,7 +31,7 @@ def add(table: Table, more: Mapping[int, int]) -> None:
 
 
 def percentile(table: Mapping[int, int], percent: float) -> float | None:
-    """Return the seconds in which so many of a hundred were done; None where none was."""
+    """Return a percentile in seconds; None if the histogram is empty."""
     left = sum(table.values()) * percent / 100
     for number in sorted(table):
         left -= table[number]

@@ -1,4 +1,4 @@
-"""The course of a run: all log in, rest, talk or stay, and leave."""
+"""The phases of a run: all users log in, rest, talk or stay, and leave."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,17 +11,17 @@ from ecm.tools.swarm import workers
 from ecm.tools.swarm.messages import Report
 from ecm.tools.swarm.options import Options
 from ecm.tools.swarm.progress import Progress
-from ecm.tools.swarm.statistics import Figures, mail
+from ecm.tools.swarm.statistics import Statistics, deliveries
 from ecm.tools.swarm.workers import Worker
 
 _SAMPLES = 1.0  # seconds between two
 
 
-class Course:
-    """``lost`` and ``bytes_per_user`` are known when it is over."""
+class Phases:
+    """One run, and its result."""
 
     def __init__(self, reactor: ReactorBase, options: Options, progress: Progress) -> None:
-        self.figures = Figures()
+        self.statistics = Statistics()
         self.workers: list[Worker] = []
         self.phase = "start"
         self.interrupts = 0
@@ -37,7 +37,7 @@ class Course:
         self._awaited: tuple[Callable[[], bool], Deferred[None]] | None = None
 
     async def run(self) -> None:
-        """Go through all of it."""
+        """Run all phases."""
         self.workers = workers.start(self._reactor, self._options, self._told, self._ended)
         samples = LoopingCall(self._sample)
         samples.clock = self._reactor
@@ -51,7 +51,7 @@ class Course:
         samples.stop()
 
     def interrupt(self) -> None:
-        """The first time, let the users leave; the second time, end."""
+        """The first time, let the users leave; the second time, end the run."""
         self.interrupts += 1
         self._look()
 
@@ -98,14 +98,14 @@ class Course:
         self._sample()
         self._progress.end()
 
-    # What the workers do.
+    # The workers.
 
     @property
     def _running(self) -> list[Worker]:
         return [worker for worker in self.workers if worker.runs]
 
     def reports(self) -> list[Report]:
-        """Return the last of each worker."""
+        """Return the latest report of each worker."""
         return [worker.last for worker in self.workers]
 
     def _tell(self, do: str) -> None:
@@ -119,19 +119,19 @@ class Course:
         return not any(report["online"] for report in self.reports())
 
     def _told(self, worker: Worker, report: Report) -> None:
-        self.figures.add(report)
+        self.statistics.add(report)
         self.most_online = max(self.most_online, sum(told["online"] for told in self.reports()))
         self._look()
 
     def _ended(self, worker: Worker) -> None:
         if self.phase != "end":
-            self.figures.fail("worker ended")
+            self.statistics.fail("worker ended")
             self.lost_with_workers += worker.last["online"]
         worker.last = {**worker.last, "online": 0, "logging in": 0}
         self._look()
 
     def _weigh(self) -> None:
-        """Measure what users take of the workers' memory."""
+        """Measure the workers' memory for each user."""
         online = sum(report["online"] for report in self.reports())
         grown = sum(worker.last["resident"] - worker.first_resident for worker in self._running)
         if online:
@@ -148,8 +148,8 @@ class Course:
     async def _wait(
         self, done: Callable[[], bool], seconds: float | None = None, interrupts: int = 1
     ) -> None:
-        """Wait until it is done, for so long, for the end of all workers, or for an operator who
-        has interrupted so often."""
+        """Wait until it is done, ``seconds`` have passed since the phase began, all workers have
+        exited, or the operator has interrupted so often."""
 
         def over() -> bool:
             waited = self._reactor.seconds() - self._phase_begun
@@ -167,7 +167,7 @@ class Course:
             timer.cancel()
 
     def _look(self) -> None:
-        """Go on, if what is waited for is there."""
+        """Continue the run if what it waits for is there."""
         if self._awaited is not None and self._awaited[0]():
             _, awaited = self._awaited
             self._awaited = None
@@ -175,13 +175,13 @@ class Course:
 
     def _sample(self) -> None:
         now = self._reactor.seconds() - self._begun
-        sample = self.figures.sample(now, self.phase, self.reports())
+        sample = self.statistics.sample(now, self.phase, self.reports())
         self._progress.show(sample, *self._share_done())
         self._look()
 
     def _share_done(self) -> tuple[float, float]:
-        """Return how much of this phase is done, and of how much."""
-        counts, options = self.figures.all.counts, self._options
+        """Return how much of this phase is done, and its total."""
+        counts, options = self.statistics.all.counts, self._options
         elapsed = self._reactor.seconds() - self._phase_begun
         match self.phase:
             case "log in":
@@ -189,7 +189,7 @@ class Course:
             case "rest":
                 return elapsed, options.rest
             case "talk" if options.messages is not None:
-                return mail(self.reports())["sent"], options.messages
+                return deliveries(self.reports())["sent"], options.messages
             case "talk" | "stay":
                 return elapsed, options.duration
             case "leave":

@@ -1,42 +1,42 @@
-"""The users of a process together: who begins what, and when."""
+"""The users of a process: decides who logs in, talks and leaves, and when."""
 
 import random
 from collections.abc import Callable
 
 from ecm.tools.bosh.session import Phase
-from ecm.tools.swarm.delivery import Mail
+from ecm.tools.swarm.delivery import Delivery
 from ecm.tools.swarm.messages import Talk, Task
-from ecm.tools.swarm.rate import Pacer
+from ecm.tools.swarm.rate import Rate
 from ecm.tools.swarm.sessions import Sessions
 from ecm.tools.swarm.user import User
 
-# Users of a process who are given up, with none who has come in, until no more begin: the
-# server is not there, or does not know them.
+# No more users begin once so many are given up while none is online: the server is not there, or
+# does not know them.
 HOPELESS = 20
 
-_DRAWS = 10  # times that a user is drawn who is free; a crowd in which that fails is busy enough
+_DRAWS = 10  # attempts to draw a free user; if all fail, the population is busy enough
 
-_SWEEP = 5.0  # seconds between two looks for what is without an answer
+_SWEEP = 5.0  # seconds between two searches for requests without an answer
 
 
-class Crowd:
-    """``done`` names what it has been told to do and has done."""
+class Population:
+    """``done`` names the command that it has completed."""
 
     def __init__(
         self,
         task: Task,
         sessions: Sessions,
-        mail: Mail,
+        delivery: Delivery,
         clock: Callable[[], float],
     ) -> None:
         self._task = task
         self._sessions = sessions
-        self._mail = mail
+        self._delivery = delivery
         self._clock = clock
         self._does: str = ""
-        self._next = 0  # place of the first user who has not logged in, or not left
+        self._next = 0  # place of the first user who has not begun to log in, or to leave
         self._talk = Talk(0, 0, 0)
-        self._pacer = self._polls = self._messages = Pacer(0, 0)
+        self._users = self._polls = self._messages = Rate(0, 0)
         self._swept = clock()
         self._stale = 0
 
@@ -47,33 +47,33 @@ class Crowd:
         """Let users send messages and polls."""
         now = self._clock()
         self._does, self._talk = "talk", talk
-        self._messages = Pacer(talk.message_rate, now)
-        self._polls = Pacer(talk.poll_rate, now)
+        self._messages = Rate(talk.message_rate, now)
+        self._polls = Rate(talk.poll_rate, now)
 
     def hush(self) -> None:
-        """Let users send nothing new, and wait for what is under way."""
+        """Let users send nothing new, and wait for the messages under way."""
         self._does = "hush"
 
     def leave(self) -> None:
-        """Let all users leave who are online, and those who log in once they are."""
+        """Let all online users leave, and those who are logging in once they are online."""
         self._begin("leave")
 
     def _begin(self, does: str) -> None:
         self._does, self._next = does, 0
-        self._pacer = Pacer(self._task.rate, self._clock())
+        self._users = Rate(self._task.rate, self._clock())
 
     @property
     def done(self) -> str:
         return self._does if self._does and _DONE[self._does](self) else ""
 
     def go_on(self) -> None:
-        """Begin what is due."""
+        """Begin what is due now."""
         now = self._clock()
         self._sessions.repeat()
         if now - self._swept > _SWEEP:
             self._swept = now
             self._sessions.time_out()
-            self._stale = self._mail.missing_since(now - self._task.patience)
+            self._stale = self._delivery.missing_since(now - self._task.patience)
         if self._does:
             _GO_ON[self._does](self, now)
 
@@ -81,11 +81,11 @@ class Crowd:
 
     def _log_in(self, now: float) -> None:
         room = self._task.at_once - self._sessions.logging_in
-        for _ in range(min(room, self._pacer.due(now))):
+        for _ in range(min(room, self._users.due(now))):
             place = self._who_logs_in(now)
             if place is None:
                 break
-            self._pacer.begin()
+            self._users.begin()
             self._sessions.log_in(place)
 
     def _who_logs_in(self, now: float) -> int | None:
@@ -99,7 +99,7 @@ class Crowd:
 
     @property
     def _hopeless(self) -> bool:
-        """Whether nobody of many has come in."""
+        """True if many users are given up and none is online."""
         return self._sessions.online == 0 and self._sessions.given_up >= HOPELESS
 
     def _logged_in(self) -> bool:
@@ -122,12 +122,12 @@ class Crowd:
             self._sessions.poll(user)
 
     def _messages_due(self, now: float) -> int:
-        """Those that are missing for long do not keep others from being sent."""
+        """Messages that are missing for long do not block others."""
         due = self._messages.due(now)
         if self._talk.message_rate is None:
-            due = min(due, self._task.at_once - (self._mail.missing - self._stale))
+            due = min(due, self._task.at_once - (self._delivery.missing - self._stale))
         if self._talk.messages is not None:
-            due = min(due, self._talk.messages - self._mail.sent)
+            due = min(due, self._talk.messages - self._delivery.sent)
         return due
 
     def _room(self) -> int:
@@ -148,26 +148,26 @@ class Crowd:
         return None
 
     def _said(self) -> bool:
-        return self._talk.messages is not None and self._mail.sent >= self._talk.messages
+        return self._talk.messages is not None and self._delivery.sent >= self._talk.messages
 
     def _rest(self, now: float) -> None:
         """Nothing new begins."""
 
     def _quiet(self) -> bool:
-        return not self._mail.missing and not self._sessions.speaking
+        return not self._delivery.missing and not self._sessions.speaking
 
     # Leaving.
 
     def _take_leave(self, now: float) -> None:
-        for _ in range(min(self._task.at_once - self._sessions.leaving, self._pacer.due(now))):
+        for _ in range(min(self._task.at_once - self._sessions.leaving, self._users.due(now))):
             user = self._who_leaves()
             if user is None:
                 break
-            self._pacer.begin()
+            self._users.begin()
             self._sessions.leave(user)
 
     def _who_leaves(self) -> User | None:
-        """The next one who is online; in the end those who have become so."""
+        """Return the next user who is online; at the end also those who logged in meanwhile."""
         users = self._sessions.users
         while self._next < len(users):
             user = users[self._next]
@@ -182,15 +182,15 @@ class Crowd:
         return not self._sessions.online and not self._sessions.logging_in
 
 
-_GO_ON: dict[str, Callable[[Crowd, float], None]] = {
-    "log in": Crowd._log_in,
-    "talk": Crowd._say,
-    "hush": Crowd._rest,
-    "leave": Crowd._take_leave,
+_GO_ON: dict[str, Callable[[Population, float], None]] = {
+    "log in": Population._log_in,
+    "talk": Population._say,
+    "hush": Population._rest,
+    "leave": Population._take_leave,
 }
-_DONE: dict[str, Callable[[Crowd], bool]] = {
-    "log in": Crowd._logged_in,
-    "talk": Crowd._said,
-    "hush": Crowd._quiet,
-    "leave": Crowd._gone,
+_DONE: dict[str, Callable[[Population], bool]] = {
+    "log in": Population._logged_in,
+    "talk": Population._said,
+    "hush": Population._quiet,
+    "leave": Population._gone,
 }

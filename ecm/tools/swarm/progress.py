@@ -1,25 +1,25 @@
-"""What the operator sees while it runs."""
+"""Progress for the operator while a run lasts."""
 
 import sys
 from typing import Any, Protocol
 
 from ecm.tools.swarm.statistics import Sample
 
-_EVERY = 5  # samples of a phase that get one line, where there is no terminal
+_EVERY = 5  # samples of a phase for each line, without a terminal
 
 
 class Progress(Protocol):
     def begin(self, phase: str, seconds: float) -> None:
-        """A phase begins, so many seconds after the beginning of it all."""
+        """A phase begins, so many seconds after the beginning of the run."""
 
     def show(self, sample: Sample, done: float, total: float) -> None:
-        """A second has passed; so much of this phase is done, of ``total``, or of 0 if unknown."""
+        """A second has passed; ``done`` of ``total`` of this phase is done, 0 if unknown."""
 
     def end(self) -> None: ...
 
 
 class Lines:
-    """A line now and then, for logs."""
+    """Lines, for logs."""
 
     def __init__(self) -> None:
         self._phase = ""
@@ -40,7 +40,7 @@ class Lines:
 
 
 class Bar:
-    """A bar with an estimate, by tqdm."""
+    """A progress bar with an estimate, by tqdm."""
 
     def __init__(self, tqdm: Any) -> None:
         self._tqdm = tqdm
@@ -84,7 +84,7 @@ def line(sample: Sample) -> str:
 
 
 def progress() -> Progress:
-    """Return a bar where there is a terminal, and tqdm."""
+    """Return a bar if there are a terminal and tqdm, otherwise lines."""
     if not sys.stderr.isatty():
         return Lines()
     try:

@@ -1,14 +1,14 @@
-"""How many may begin now, for so many a second. Pure: time is an argument."""
+"""A rate limiter: how many operations may begin now. Pure: time is an argument."""
 
 import sys
 
-# Seconds that are made up for. After a longer stop, what has not begun is not begun in a burst,
-# which would measure the stop and not the server.
+# Seconds of delay that are caught up. After a longer stall the backlog is dropped: a burst would
+# measure the stall and not the server.
 CATCHES_UP = 1.0
 
 
-class Pacer:
-    """``rate`` is a number a second; None for as many as one wants."""
+class Rate:
+    """``rate`` is a number a second; None is no limit."""
 
     __slots__ = ("_rate", "_since", "_begun")
 
@@ -26,8 +26,8 @@ class Pacer:
         if late > 0:
             self._since += late / self._rate
             due -= late
-        return int(due + 1e-6)  # or the third of 3 a second would be late by a rounding error
+        return int(due + 1e-6)  # so that a rounding error delays nothing
 
     def begin(self) -> None:
-        """One has begun."""
+        """Count one that begins."""
         self._begun += 1

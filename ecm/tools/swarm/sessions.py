@@ -1,4 +1,4 @@
-"""The BOSH sessions of a process: what each sends next, and what is done where something fails."""
+"""The BOSH sessions of a process: requests, answers, retries."""
 
 from collections import deque
 from collections.abc import Callable
@@ -9,52 +9,52 @@ from ecm.tools.bosh.login import LoginError
 from ecm.tools.bosh.session import Phase
 from ecm.tools.bosh.stanzas import ABSENCE, message
 from ecm.tools.swarm.accounts import Identities
-from ecm.tools.swarm.counters import Tally
-from ecm.tools.swarm.delivery import Mail
+from ecm.tools.swarm.counters import Counters
+from ecm.tools.swarm.delivery import Delivery
 from ecm.tools.swarm.messages import Task
-from ecm.tools.swarm.sockets import Lines, kind
+from ecm.tools.swarm.sockets import Sockets, kind
 from ecm.tools.swarm.user import NONE, User
 
-# Times that a user logs in, or sends a request, until it is given up: a server that is
-# restarted is back by then, and one that is gone does not keep the swarm for long.
+# Attempts at a login or a request before it is given up: a server that restarts is back by then,
+# and one that is gone does not keep the swarm for long.
 ATTEMPTS = 3
-PAUSE = 1.0  # seconds between two of them
+PAUSE = 1.0  # seconds between two attempts
 
 
 class Sessions:
-    """``users`` has those who log in and who are online, by number; None for who is not there.
+    """``users`` has those who are logging in or online, by place; None for all others.
 
-    ``online`` counts those who are leaving, too. ``speaking`` is how many have a request of their
-    own on the way beside the one that was held; ``given_up`` is how many could not log in.
+    ``online`` counts those who are leaving, too. ``speaking`` is the number of users with a request
+    in flight beside the held one; ``given_up`` is the number who could not log in.
     """
 
     def __init__(
         self,
         task: Task,
-        lines: Lines,
+        sockets: Sockets,
         identities: Identities,
-        mail: Mail,
-        tally: Tally,
+        delivery: Delivery,
+        counters: Counters,
         clock: Callable[[], float],
     ) -> None:
         self.users: list[User | None] = [None] * task.users
         self.logging_in = self.online = self.leaving = self.speaking = self.given_up = 0
-        self.failed: deque[tuple[float, int]] = deque()  # when to try again, and who
+        self.failed: deque[tuple[float, int]] = deque()  # when to retry, and whose place
         self._task = task
-        self._lines = lines
+        self._sockets = sockets
         self._identities = identities
-        self._mail = mail
-        self._tally = tally
+        self._delivery = delivery
+        self._counters = counters
         self._clock = clock
         self._endpoint = Endpoint(task.host, task.path)
         self._partial: dict[int, bytes] = {}
         self._attempts: dict[int, int] = {}
         self._broken: deque[tuple[float, User]] = deque()
 
-    # What users do.
+    # Commands.
 
     def log_in(self, place: int) -> None:
-        """Let the user of this place begin."""
+        """Let the user at this place begin to log in."""
         user = User(self._task.first + place, None, self._clock())
         self.users[place] = user
         self.logging_in += 1
@@ -62,17 +62,17 @@ class Sessions:
         self._send(user, self._endpoint.post(self._identities.login.begin(user)))
 
     def is_free(self, user: User) -> bool:
-        """Return whether a user has one request that is held, and may send another."""
+        """Return whether a user has one held request, and may send another."""
         return user.phase is Phase.ONLINE and user.line != NONE and not user.other_due
 
     def poll(self, user: User) -> None:
-        """Send an empty request, which lets the server answer the one that is held."""
-        self._tally.counts["polls"] += 1
+        """Send an empty request, which makes the server answer the held one."""
+        self._counters.counts["polls"] += 1
         self._speak(user, b"")
 
     def write(self, user: User, receiver: User) -> None:
         """Send a message."""
-        text = self._mail.text(receiver.number, self._clock())
+        text = self._delivery.text(receiver.number, self._clock())
         self._speak(user, message(self._identities.jid(receiver), text))
 
     def _speak(self, user: User, stanzas: bytes) -> None:
@@ -89,7 +89,7 @@ class Sessions:
     # Requests.
 
     def _next(self, user: User) -> None:
-        """Send the next request: on the other connection where one is held."""
+        """Send the next request, on the other connection if one is held."""
         if user.line_due:
             self._hold(user)
         user.line_due = True
@@ -98,8 +98,8 @@ class Sessions:
         self._send(user, self._newest(user))
 
     def _hold(self, user: User) -> None:
-        """The request that was the newest is now the one before it."""
-        if user.other_due:  # only who leaves has sent two already; the older is of no use any more
+        """The newest request becomes the one before it."""
+        if user.other_due:  # it leaves, and has two requests in flight: drop the older one
             self._close(user.other)
             user.other = NONE
         else:
@@ -112,13 +112,13 @@ class Sessions:
         return self._endpoint.post(body(user.rid, user.sid, user.stanzas, attributes))
 
     def _send(self, user: User, request: bytes) -> None:
-        """Send the newest request on its connection, which is opened if it is not there."""
-        self._tally.counts["requests"] += 1
+        """Send the newest request on its connection, which is opened if necessary."""
+        self._counters.counts["requests"] += 1
         try:
             if user.line == NONE:
-                user.line = self._lines.open(user, request)
+                user.line = self._sockets.open(user, request)
             else:
-                self._lines.send(user.line, request)
+                self._sockets.send(user.line, request)
         except OSError as error:
             self._close(user.line)
             user.line = NONE
@@ -142,7 +142,7 @@ class Sessions:
         """Raises BadAnswer."""
         newest = line == user.line
         if found.rest or not (user.line_due if newest else user.other_due):
-            raise BadAnswer("nobody has asked for it")
+            raise BadAnswer("unsolicited")
         if found.status == 200:
             condition = termination(found.body)
         if newest:
@@ -175,17 +175,17 @@ class Sessions:
         if newest:
             user.stanzas = b""
         else:
-            self._tally.took("poll", now - user.asked)
+            self._counters.took("poll", now - user.asked)
         if b"<message" in body:
-            for seconds in self._mail.arrivals(body, user.number, now):
-                self._tally.took("message", seconds)
+            for seconds in self._delivery.arrivals(body, user.number, now):
+                self._counters.took("message", seconds)
         if self._attempts:
             self._attempts.pop(user.number, None)
         if not user.line_due and not user.other_due:
             self._next(user)
 
     def _go_on(self, user: User, body: bytes) -> None:
-        """The next step of a login."""
+        """Take the next step of a login."""
         try:
             self._check_hold(user, body)
             request = user.next_body(*self._identities.login.go_on(user, body))
@@ -198,14 +198,14 @@ class Sessions:
         self._send(user, self._endpoint.post(request))
 
     def _check_hold(self, user: User, body: bytes) -> None:
-        """Raises LoginError where what a user says would be held, too, and answer nothing."""
+        """Raises LoginError if the server would hold what a user says, and answer nothing."""
         if user.phase is Phase.CREATING and hold(body) > 1:
             raise LoginError("a hold above 1 is granted: use --hold 1")
 
     def _logged_in(self, user: User) -> None:
         now = self._clock()
-        self._tally.counts["logins"] += 1
-        self._tally.took("login", now - user.asked)
+        self._counters.counts["logins"] += 1
+        self._counters.took("login", now - user.asked)
         user.asked = now
         self._identities.remember(user)
         self.logging_in -= 1
@@ -213,13 +213,13 @@ class Sessions:
         self._attempts.pop(user.number, None)
 
     def _left(self, user: User) -> None:
-        self._tally.counts["left"] += 1
+        self._counters.counts["left"] += 1
         self._remove(user)
 
-    # What fails.
+    # Failures.
 
     def _refused(self, user: User, newest: bool, status: int) -> None:
-        """Web clients send a request again after a 5xx, and give up their session at a 4xx."""
+        """As web clients do, retry after a 5xx, and end the session at a 4xx."""
         if status < 500:
             self._end(user, f"status {status}")
             return
@@ -245,11 +245,11 @@ class Sessions:
             self._fail(user, kind)
 
     def _fail(self, user: User, kind: str) -> None:
-        """A request has got no answer. It is sent again in a moment, if that may help."""
+        """A request got no answer: retry it after a pause, if that may help."""
         if user.phase < Phase.ONLINE or not self._may_try_again(user):
             self._end(user, kind)
             return
-        self._tally.errors[kind] += 1
+        self._counters.errors[kind] += 1
         self._broken.append((self._clock() + PAUSE, user))
 
     def _may_try_again(self, user: User) -> bool:
@@ -257,15 +257,15 @@ class Sessions:
         return attempts <= ATTEMPTS
 
     def _end(self, user: User, kind: str) -> None:
-        """A user is out, by an error of this kind."""
-        self._tally.errors[kind] += 1
+        """End a user's session with an error of this kind."""
+        self._counters.errors[kind] += 1
         self._remove(user)
         if user.phase >= Phase.ONLINE:
-            self._tally.counts["lost"] += 1
+            self._counters.counts["lost"] += 1
         elif self._may_try_again(user):
             self.failed.append((self._clock() + PAUSE, user.number - self._task.first))
         else:
-            self._tally.counts["given up"] += 1
+            self._counters.counts["given up"] += 1
             self.given_up += 1
 
     def _remove(self, user: User) -> None:
@@ -284,7 +284,7 @@ class Sessions:
     def _close(self, line: int) -> None:
         if line != NONE:
             self._partial.pop(line, None)
-            self._lines.close(line)
+            self._sockets.close(line)
 
     def _forget(self, user: User, newest: bool) -> None:
         if newest:
@@ -295,7 +295,7 @@ class Sessions:
     # Time.
 
     def repeat(self) -> None:
-        """Send again what was not answered, and has waited for long enough."""
+        """Retry the requests whose pause is over."""
         now = self._clock()
         while self._broken and self._broken[0][0] <= now:
             self._repeat(self._broken.popleft()[1])
@@ -308,18 +308,18 @@ class Sessions:
             self._repeat_other(user)
 
     def _repeat_other(self, user: User) -> None:
-        """It is long since it was sent, so that what was in it has arrived or has not: the
-        server knows it by its RID."""
-        self._tally.counts["requests"] += 1
+        """Retry it empty: it was sent long ago, and the server knows its content by the RID, if it
+        arrived."""
+        self._counters.counts["requests"] += 1
         try:
             request = self._endpoint.post(body(user.rid - 1, user.sid))
-            user.other = self._lines.open(user, request)
+            user.other = self._sockets.open(user, request)
         except OSError as error:
             self._fail(user, kind(error))
 
     def time_out(self) -> None:
-        """Give up what is without an answer for too long: a login after ``patience``, a request
-        that may be held after ``wait`` and ``patience``."""
+        """Time out what has no answer: a login after ``patience``, a request that may be held after
+        ``wait`` and ``patience``."""
         patience = self._clock() - self._task.patience
         for user in self.users:
             if user is None:

@@ -1,7 +1,7 @@
 """The TCP connections of a process: non-blocking sockets and one epoll.
 
-A connection is its file descriptor, without a Python object of its own. Twisted's take 1.2 kB each,
-and more CPU than all else that a user does (docs/swarm.md).
+A connection is a file descriptor, without a Python object of its own. Twisted's takes 1.2 kB, and
+more CPU than everything else that a user does (docs/swarm.md).
 """
 
 import os
@@ -13,8 +13,8 @@ from typing import Protocol
 
 from ecm.tools.swarm.user import User
 
-# Linux, include/uapi/linux/in.h. Before bind(): a port is chosen when it is known where to, so that
-# two connections to different places may have the same.
+# Linux, include/uapi/linux/in.h. Set before bind(), it delays the choice of a port until connect(),
+# so that connections to different destinations may share one.
 _IP_BIND_ADDRESS_NO_PORT = 24
 
 _READ_AT_ONCE = 16 * 1024  # bytes; an answer of a swarm is seldom longer
@@ -24,16 +24,16 @@ _KINDS = {ECONNREFUSED: "refused", ECONNRESET: "reset", EPIPE: "reset"}
 
 
 class Handler(Protocol):
-    """What becomes of what happens."""
+    """Receives the events of connections."""
 
     def received(self, user: User, line: int, data: bytes) -> None: ...
 
     def broken(self, user: User, line: int, kind: str) -> None:
-        """The connection has ended, not by ``close``; it is closed now."""
+        """The connection was lost, not closed by ``close``; it is closed now."""
 
 
-class Lines:
-    """``sources`` are the addresses to come from, in turn; none for what the kernel chooses."""
+class Sockets:
+    """``sources`` are the local addresses, used in turn; none lets the kernel choose."""
 
     def __init__(self, address: tuple[str, int], sources: list[str]) -> None:
         self._address = address
@@ -41,11 +41,11 @@ class Lines:
         self._opened = 0
         self._epoll = select.epoll()
         self._users: list[User | None] = []
-        self._unsent: dict[int, bytes] = {}  # what is sent once a connection is there
+        self._unsent: dict[int, bytes] = {}  # sent once the connection is established
         self._watched: dict[int, Callable[[], None]] = {}
 
     def watch(self, descriptor: int, ready: Callable[[], None]) -> None:
-        """Call ``ready`` when this can be read."""
+        """Call ``ready`` whenever the descriptor is readable."""
         self._watched[descriptor] = ready
         self._epoll.register(descriptor, select.EPOLLIN)
 
@@ -80,7 +80,7 @@ class Lines:
         self._users[line] = user
 
     def send(self, line: int, data: bytes) -> None:
-        """Send; what the connection does not take yet goes as soon as it does. Raises OSError."""
+        """Send; what the socket does not take yet is sent once it is writable. Raises OSError."""
         try:
             sent = os.write(line, data)
         except BlockingIOError:
@@ -95,11 +95,11 @@ class Lines:
         os.close(line)
 
     def wait(self, seconds: float, handler: Handler) -> None:
-        """Wait for something to happen, for so long at most, and handle all that has."""
+        """Wait for events, at most so long, and handle them."""
         for line, events in self._epoll.poll(seconds, _EVENTS_AT_ONCE):
             if line in self._watched:
                 self._watched[line]()
-            elif (user := self._users[line]) is not None:  # else closed a moment ago
+            elif (user := self._users[line]) is not None:  # otherwise closed a moment ago
                 self._handle(user, line, events, handler)
 
     def _handle(self, user: User, line: int, events: int, handler: Handler) -> None:
@@ -108,7 +108,7 @@ class Lines:
                 self._send_rest(line)
             data = os.read(line, _READ_AT_ONCE)
         except BlockingIOError:
-            return  # the event was of a connection before this one, which had the same number
+            return  # a stale event, of an earlier connection with the same descriptor
         except OSError as error:
             self._break(user, line, kind(error), handler)
             return
@@ -128,5 +128,5 @@ class Lines:
 
 
 def kind(error: OSError) -> str:
-    """Return how an error of a connection is called in the results."""
+    """Return the name of a connection's error in the result."""
     return _KINDS.get(error.errno or 0, (error.strerror or "no connection").lower())

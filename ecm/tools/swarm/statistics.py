@@ -1,4 +1,4 @@
-"""What the workers have reported, added up: a sample a second, and totals. Pure."""
+"""The reports of the workers, added up: a sample a second, and totals. Pure."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -31,7 +31,7 @@ class Sums:
             percentiles.add(self.latencies[what], more)
 
     def milliseconds(self) -> dict[str, dict[str, float | None]]:
-        """Return p50, p90 and p99 of each kind; None where there was none."""
+        """Return p50, p90 and p99 of each kind; None if there was none."""
         return {what: _milliseconds(table) for what, table in self.latencies.items()}
 
 
@@ -42,7 +42,7 @@ def _milliseconds(table: Table) -> dict[str, float | None]:
     }
 
 
-class Figures:
+class Statistics:
     """``series`` has a sample for each second, ``all`` the sums of the whole run."""
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ class Figures:
         self._then = 0.0
 
     def add(self, report: Report) -> None:
-        """Add what a worker has counted since its last report."""
+        """Add a worker's counters since its last report."""
         self.all.add(report)
         self._since.add(report)
 
@@ -62,8 +62,10 @@ class Figures:
         self._since.errors[kind] += 1
 
     def sample(self, now: float, phase: str, reports: Iterable[Report]) -> Sample:
-        """Return, and keep, what there was since the sample before. ``now`` is seconds since the
-        beginning, ``reports`` are the last of all workers."""
+        """Return, and keep, a sample of the time since the one before.
+
+        ``now`` is seconds since the beginning, ``reports`` are the latest of all workers.
+        """
         since, self._since = self._since, Sums()
         seconds, self._then = now - self._then, now
         online, logging_in = _sums(reports, "online", "logging in")
@@ -88,7 +90,7 @@ def _sums(reports: Iterable[Report], *names: str) -> list[int]:
     return [sum(report[name] for report in kept) for name in names]
 
 
-def mail(reports: Iterable[Report]) -> dict[str, int]:
-    """Return what has become of the messages."""
+def deliveries(reports: Iterable[Report]) -> dict[str, int]:
+    """Return the counters of messages."""
     names = ("sent", "arrived", "twice", "astray", "missing")
     return dict(zip(names, _sums(reports, *names), strict=True))

@@ -1,4 +1,4 @@
-"""The worker processes, as the coordinator sees them."""
+"""The coordinator's side of the worker processes."""
 
 import json
 import sys
@@ -20,7 +20,7 @@ _NO_REPORT: Report = {
 
 
 class Worker(ProcessProtocol):
-    """One of them. ``told`` is called with each report, ``ended`` when it has ended."""
+    """One process. ``told`` is called with each report, ``ended`` when it has exited."""
 
     transport: IProcessTransport
 
@@ -56,7 +56,7 @@ class Worker(ProcessProtocol):
             self._told(self, self.last)
 
     def end(self) -> None:
-        """Let it end; who is still online is not any more."""
+        """Let it exit; users who are still online lose their connections."""
         self.transport.closeStdin()
 
     def processEnded(self, reason: Failure) -> None:
@@ -70,7 +70,7 @@ def start(
     told: Callable[[Worker, Report], None],
     ended: Callable[[Worker], None],
 ) -> list[Worker]:
-    """Start as many as there are to be."""
+    """Start all processes of a run."""
     workers = [Worker(task, told, ended) for task in tasks(options)]
     command = [sys.executable, "-m", "ecm.tools.swarm.worker"]
     for worker in workers:
@@ -80,7 +80,7 @@ def start(
 
 
 def tasks(options: Options) -> list[Task]:
-    """Return what each is to do."""
+    """Return the task of each."""
     number = options.processes
     firsts = [options.users * place // number for place in range(number + 1)]
     return [
@@ -105,7 +105,7 @@ def tasks(options: Options) -> list[Task]:
 
 
 def talks(options: Options) -> list[Talk]:
-    """Return what the users of each are to say."""
+    """Return the activity of each one's users."""
     number, messages = options.processes, options.messages
     return [
         Talk(
@@ -120,7 +120,7 @@ def talks(options: Options) -> list[Talk]:
 
 
 def share(sources: list[str], place: int, number: int) -> list[str]:
-    """Return the addresses of one of so many workers; those with too few take turns at all."""
+    """Return the addresses of one of so many workers; too few addresses are shared by all."""
     return sources[place::number] if len(sources) >= 2 * number else sources
 
 

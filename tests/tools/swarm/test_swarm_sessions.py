@@ -3,15 +3,15 @@
 from twisted.trial.unittest import TestCase
 
 from ecm.tools.swarm.accounts import Identities
-from ecm.tools.swarm.counters import Tally
-from ecm.tools.swarm.delivery import Mail
+from ecm.tools.swarm.counters import Counters
+from ecm.tools.swarm.delivery import Delivery
 from ecm.tools.swarm.messages import Task
 from ecm.tools.swarm.sessions import Sessions
-from ecm.tools.swarm.sockets import Lines
+from ecm.tools.swarm.sockets import Sockets
 from testkit.samples.swarm_task import TASK
 
 
-class FakeLines(Lines):
+class FakeSockets(Sockets):
     """Connections that take everything and lead nowhere."""
 
     def __init__(self) -> None:
@@ -30,9 +30,9 @@ class FakeLines(Lines):
 
 class SessionsTests(TestCase):
     def sessions(self, task: Task) -> Sessions:
-        self.tally = Tally()
+        self.counters = Counters()
         return Sessions(
-            task, FakeLines(), Identities(task), Mail("run"), self.tally, clock=lambda: 0.0
+            task, FakeSockets(), Identities(task), Delivery("run"), self.counters, clock=lambda: 0.0
         )
 
     def test_more_than_one_request_held(self) -> None:
@@ -43,4 +43,4 @@ class SessionsTests(TestCase):
         answer = b"<body sid='s' hold='2'/>"
         sessions.received(user, 1, b"HTTP/1.1 200 OK\r\nContent-Length: 24\r\n\r\n" + answer)
         expected = {"a hold above 1 is granted: use --hold 1": 1}
-        self.assertEqual(self.tally.errors, expected)
+        self.assertEqual(self.counters.errors, expected)
