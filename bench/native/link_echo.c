@@ -1,4 +1,4 @@
-/* The other end of ECM's link: answers each request with its own body, as bench/echo.py does. A link
+/* The other end of ECM's link: answers each request with its own body, as testkit/servers/link_echo.py does. A link
  * is typed if `hello` comes first (docs/protocol.md). */
 
 #define _GNU_SOURCE

@@ -23,7 +23,7 @@ SLACK = 4096
 
 
 def client(data: bytes) -> None:
-    """No harm is done, and every request answered, in pieces as whole (tests/test_any_bytes)."""
+    """No harm is done, and each request is answered, in pieces as whole (test_any_bytes.py)."""
     check(data, places(data))
 
 
