@@ -34,7 +34,7 @@ ORDER = (
 # Bytes and time in, events and bytes out: no I/O, and no clock.
 PURE = (
     *("limits", "option", "metrics", "http", "link", "settings"),
-    *("frontend/bosh", "frontend/budget"),
+    *("frontend/bosh_response", "frontend/budget"),
     *("upstream/pending", "upstream/table", "upstream/parts", "upstream/request_queue"),
 )
 PURE_OF_DOCTOR = [
@@ -175,7 +175,7 @@ class ArchitectureTests(TestCase):
             for module in modules(part)
             if any(name.startswith("twisted.web") for name in imports(module))
         }
-        self.assertEqual(needing, {"frontend/web", "frontend/static"})
+        self.assertEqual(needing, {"frontend/web", "frontend/static/handler"})
 
     def test_workers_of_the_swarm_do_without_twisted(self) -> None:
         command = "import sys, ecm.tools.swarm.worker; print('twisted' in sys.modules)"

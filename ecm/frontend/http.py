@@ -15,7 +15,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ecm.frontend import bosh
+from ecm.frontend import bosh_response as bosh
 from ecm.frontend.connection import Connections, Phase
 from ecm.frontend.exchange import Exchange
 from ecm.frontend.page_connection import PageConnection

@@ -1,6 +1,6 @@
 """A connection of a client that is one too many."""
 
-from ecm.frontend import bosh
+from ecm.frontend import bosh_response as bosh
 from ecm.frontend.connection import Connection, Connections
 from ecm.http.cors import Cors
 from ecm.http.response import CLOSE

@@ -12,7 +12,7 @@ from twisted.web.server import Request as WebRequest
 from twisted.web.server import Site
 
 from ecm.frontend.pages import PageClient
-from ecm.frontend.static import Files
+from ecm.frontend.static.handler import Files
 from ecm.http.request import Request
 
 

@@ -15,8 +15,8 @@ from twisted.web.client import Agent, HTTPConnectionPool
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IResponse
 
-from ecm.frontend import static
-from ecm.frontend.files import OpenFile
+from ecm.frontend.static import handler
+from ecm.frontend.static.files import OpenFile
 from ecm.frontend.web import WebPages
 from ecm.limits import MAX_OPEN_PAGES
 from ecm.link.packet import PacketDecoder
@@ -198,7 +198,7 @@ class WebTests(TestCase):
             def refuse(*_: object, number: int = number) -> OpenFile:
                 raise OSError(number, "no")
 
-            self.patch(static, "find", refuse)
+            self.patch(handler, "find", refuse)
             self.assertEqual((await self.get("/index.html"))[0], status)
 
     async def test_a_file_that_changes_is_sent_as_it_was_announced_or_not_at_all(self) -> None:

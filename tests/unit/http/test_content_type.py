@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis.strategies import characters, from_regex, sampled_from, text
 from twisted.trial.unittest import TestCase
 
-from ecm.frontend.bosh import answer
+from ecm.frontend.bosh_response import answer
 from ecm.http.content_type import USUAL, value
 from ecm.http.response import INERT
 from testkit.samples.content_types import (

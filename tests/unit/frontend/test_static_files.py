@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis.strategies import lists, sampled_from
 from twisted.trial.unittest import TestCase
 
-from ecm.frontend.files import Folder, NotThere, find
+from ecm.frontend.static.files import Folder, NotThere, find
 from ecm.frontend.web import WebPages
 from testkit.in_memory import Joined
 

@@ -20,7 +20,7 @@ from twisted.web.server import NOT_DONE_YET
 from twisted.web.server import Request as WebRequest
 from zope.interface import implementer
 
-from ecm.frontend.files import WELL_KNOWN, Folder, NotThere, OpenFile, find
+from ecm.frontend.static.files import WELL_KNOWN, Folder, NotThere, OpenFile, find
 from ecm.http.byte_range import Unsatisfiable, part
 from ecm.limits import FILE_CHUNK, MAX_OPEN_PAGES, RETRY_AFTER
 

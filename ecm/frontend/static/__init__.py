@@ -1,0 +1,1 @@
+"""Static files, for the paths that are no other handler's."""
