@@ -8,9 +8,10 @@ from twisted.internet.endpoints import clientFromString
 from twisted.internet.interfaces import IProtocolFactory
 from twisted.logger import Logger
 
-from ecm.frontend.factory import ClientFactory
-from ecm.frontend.pages import Pages
+from ecm.frontend.factory import FrontendFactory
 from ecm.frontend.proxied import ProxiedFactory
+from ecm.frontend.registry import Registry
+from ecm.frontend.routes import make_routes
 from ecm.limits import CLOSE_TIMEOUT
 from ecm.metrics import Metrics
 from ecm.net.batch import BatchedIO
@@ -40,9 +41,11 @@ class Server:
         self._metrics = Metrics()
         self._pool = UpstreamPool(first_id, settings.queue_timeout, self.clock.now)
         self.clock.listen(self._pool.tick)
-        pages = _pages(settings.www)
         self._batch = BatchedIO(reactor)
-        self.clients = ClientFactory(self._pool, self.clock, settings.clients, pages, self._batch)
+        routes = make_routes(settings.clients, self._pool, settings.www)
+        self._registry = Registry(routes, self.clock, settings.clients, self._batch)
+        self.clients = FrontendFactory(self._registry)
+        self._pool.registerProducer(self.clients)
         links = LinkFactory(self._pool, self.clock, settings.link, self._metrics, self._batch)
         endpoint = clientFromString(reactor, settings.upstream)
         self._link = link_service(endpoint, settings.upstream, links, reactor)
@@ -79,11 +82,11 @@ class Server:
     async def _drain(self) -> None:
         """Wait for the requests in flight; then answer 503, and reset what does not close."""
         self._pool.drain()
-        drained = self.clients.drain()
+        drained = self._registry.drain()
         await self._wait_for(drained, self._aborted, seconds=self._settings.drain_timeout)
-        self.clients.give_up()
+        self._registry.reject_pending()
         await self._wait_for(drained, seconds=CLOSE_TIMEOUT)
-        self.clients.cut()
+        self._registry.abort_all()
 
     async def _wait_for(self, *events: Deferred[None], seconds: float) -> None:
         """Wait for one of the events, at most so many seconds."""
@@ -92,11 +95,3 @@ class Server:
         await DeferredList([*events, over], fireOnOneCallback=True)
         if timer.active():
             timer.cancel()
-
-
-def _pages(folder: str | None) -> Pages | None:
-    if folder is None:
-        return None
-    from ecm.frontend.web import WebPages  # twisted.web is large, and most do not need it
-
-    return WebPages(folder)

@@ -10,9 +10,11 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransportWithDisconnection
 from twisted.python.failure import Failure
 
-from ecm.frontend.connection import Connection
-from ecm.frontend.factory import ClientFactory
-from ecm.frontend.pages import Pages
+from ecm.frontend.connection import ClientConnection
+from ecm.frontend.exchange import Handler
+from ecm.frontend.factory import FrontendFactory
+from ecm.frontend.registry import Registry
+from ecm.frontend.routes import make_routes
 from ecm.frontend.settings import FrontendSettings
 from ecm.http.request import RequestLimits
 from ecm.link.packet import PacketDecoder, encode
@@ -100,7 +102,7 @@ class Transport(StringTransportWithDisconnection):
 class Client:
     """A client's connection."""
 
-    def __init__(self, protocol: Connection, reactor: Clock, address: str) -> None:
+    def __init__(self, protocol: ClientConnection, reactor: Clock, address: str) -> None:
         self._reactor = reactor
         self.transport = Transport(reactor, address)
         self.protocol = protocol
@@ -152,7 +154,7 @@ class Joined:
 
     def __init__(
         self,
-        pages: Pages | None = None,
+        otherwise: Handler[Any] | None = None,
         linked: bool = True,
         settings: FrontendSettings | None = None,
         link: LinkSettings = PLAIN,
@@ -167,7 +169,11 @@ class Joined:
         self.pool.tick(0)  # without a link the time to wait for one is over
         settings = settings or FrontendSettings(PATHS)
         settings = with_limits(settings, **{"max_body": MAX_BODY, **limits})
-        self.clients = ClientFactory(self.pool, self.clock, settings, pages)
+        routes = make_routes(settings, self.pool, None)
+        routes = attrs.evolve(routes, otherwise=otherwise or routes.otherwise)
+        self.registry = Registry(routes, self.clock, settings)
+        self.clients = FrontendFactory(self.registry)
+        self.pool.registerProducer(self.clients)
         self.links = LinkFactory(self.pool, self.clock, link, self.metrics)
         if linked:
             self.link_up()

@@ -13,7 +13,7 @@ class NotedExchange(Pending):
     def answered(self, status: int, body: bytes, content_type: str | None) -> None:
         self.got.append((status, body, content_type))
 
-    def refused(self, why: str) -> None:
+    def rejected(self, why: str) -> None:
         self.got.append(why)
 
     def dropped(self) -> None:

@@ -167,7 +167,7 @@ class ArchitectureTests(TestCase):
             }
             self.assertEqual(wrong - allowed, set(), module)
 
-    def test_only_files_need_twisted_web(self) -> None:
+    def test_nothing_needs_twisted_web(self) -> None:
         needing = {
             module
             for line in ORDER
@@ -175,7 +175,7 @@ class ArchitectureTests(TestCase):
             for module in modules(part)
             if any(name.startswith("twisted.web") for name in imports(module))
         }
-        self.assertEqual(needing, {"frontend/web", "frontend/static/handler"})
+        self.assertEqual(needing, set())
 
     def test_workers_of_the_swarm_do_without_twisted(self) -> None:
         command = "import sys, ecm.tools.swarm.worker; print('twisted' in sys.modules)"

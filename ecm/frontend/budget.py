@@ -1,7 +1,7 @@
-"""How much memory all connections of clients may take together, for what they hold. Pure.
+"""The memory that all connections of clients may take together for what they hold. Pure.
 
 Each of them has limits of its own, but thousands that each stay within these would still be too
-many. Whoever holds nothing is not known here, and costs nothing.
+many. A connection that holds nothing is not known here, and costs nothing.
 """
 
 from collections.abc import Iterable
@@ -11,49 +11,49 @@ from ecm.limits import LOW_WATER
 
 
 class Holder(Protocol):
-    """A connection that holds something: parts of requests, requests that wait, answers."""
+    """A connection that may hold parts of requests, requests that wait, and responses."""
 
     @property
     def held(self) -> int:
-        """How many bytes."""
+        """The bytes that it holds."""
 
-    def let_go(self) -> None:
-        """Hold nothing any more, whatever becomes of it."""
+    def shed(self) -> None:
+        """Let go of all that is held, whatever becomes of it."""
 
 
-class Budget:
-    """Knows all that hold something. Beyond ``most`` bytes the largest and slowest let go.
+class MemoryBudget:
+    """The holders, and their sum. Above the high-water mark the largest and slowest shed.
 
-    ``now`` is in seconds. ``let_go`` counts those that have had to since it was last set to 0.
+    ``now`` is in seconds. ``shed_count`` is the number of those, since it was last set to 0.
     """
 
-    def __init__(self, most: int, now: float) -> None:
+    def __init__(self, high_water: int, now: float) -> None:
         self.now = now
-        self.let_go = 0
-        self._most = most
-        # What each held when it was last looked at, and since when it has held no less.
+        self.shed_count = 0
+        self._high_water = high_water
+        # The bytes of each at its last update, and since when it has held no less.
         self._holders: dict[Holder, tuple[int, float]] = {}
         self._total = 0
-        self._is_busy = False
-        # When all were last looked at.
-        self._looked = -1.0
+        self._is_shedding = False
+        # When all were last updated.
+        self._updated_at = -1.0
 
     def __len__(self) -> int:
-        """How many hold something."""
+        """The number of connections that hold something."""
         return len(self._holders)
 
-    def look(self, holder: Holder) -> None:
-        """Take note of what one holds now. Others may have to let go for it, or it itself."""
+    def update(self, holder: Holder) -> None:
+        """Count what one holds now. Others may have to shed for it, or it itself."""
         self._count(holder)
-        if self._total > self._most and not self._is_busy:
-            self._is_busy = True  # who lets go is looked at, too
+        if self._total > self._high_water and not self._is_shedding:
+            self._is_shedding = True  # a holder that sheds is updated, too
             try:
                 self._make_room()
             finally:
-                self._is_busy = False
+                self._is_shedding = False
 
-    def forget(self, holder: Holder) -> None:
-        """One has gone."""
+    def remove(self, holder: Holder) -> None:
+        """A connection has closed."""
         self._total -= self._holders.pop(holder, (0, 0))[0]
 
     def _count(self, holder: Holder) -> None:
@@ -67,23 +67,23 @@ class Budget:
 
     def _make_room(self) -> None:
         """Go down to the low-water mark, so that this is not to be done for each packet."""
-        if self._looked != self.now:
-            self._looked = self.now
+        if self._updated_at != self.now:
+            self._updated_at = self.now
             for holder in tuple(self._holders):
-                self._count(holder)  # a client may have taken much of its answer meanwhile
-        if self._total > self._most:
+                self._count(holder)  # a client may have read much of its response meanwhile
+        if self._total > self._high_water:
             for holder in self._largest_and_slowest():
-                if self._total <= self._most * LOW_WATER:
+                if self._total <= self._high_water * LOW_WATER:
                     break
-                self.let_go += 1
-                holder.let_go()
-                self.forget(holder)
+                self.shed_count += 1
+                holder.shed()
+                self.remove(holder)
 
     def _largest_and_slowest(self) -> Iterable[Holder]:
-        """Those first that have taken up most: bytes, for as long as they have held them."""
+        """Return the holders in the order of bytes times the seconds for which they held them."""
 
-        def taken(holder: Holder) -> float:
+        def cost(holder: Holder) -> float:
             held, since = self._holders[holder]
             return held * (self.now - since + 1)
 
-        return sorted(self._holders, key=taken, reverse=True)
+        return sorted(self._holders, key=cost, reverse=True)

@@ -1,20 +1,20 @@
-"""What all connections from clients have in common: a deadline, and an end."""
+"""The base of all connections from clients: a phase with a deadline, and an end."""
 
 from math import inf
-from typing import Final
-from typing import Protocol as Interface
+from typing import TYPE_CHECKING, Final
 
 from twisted.internet.interfaces import ISSLTransport
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
-from ecm.frontend.budget import Budget
-from ecm.net.ack_timeout import AckTimeout
 from ecm.net.transport import IStreamTransport, close_now, underlying
+
+if TYPE_CHECKING:
+    from ecm.frontend.registry import Registry
 
 
 class Phase:
-    """What a connection waits for. Each phase but the fourth has its time.
+    """The event that a connection waits for. Each phase but HELD has a timeout.
 
     They are numbers: to look up a member of an Enum takes longer than to enter a phase.
     """
@@ -22,109 +22,93 @@ class Phase:
     IDLE: Final = 1  # a request
     HEAD: Final = 2  # the rest of a head
     BODY: Final = 3  # the rest of a body
-    HELD: Final = 4  # us, or ejabberd
-    TAKING: Final = 5  # the client, to read what it was sent
-    # In these it stays, whatever else there is.
+    HELD: Final = 4  # a response, from ECM or ejabberd
+    SENDING: Final = 5  # the client, to read what it was sent
+    # These are left for no other phase.
     CLOSING: Final = 6  # the client, to close its end
-    HANDSHAKE: Final = 7  # the client, to agree upon TLS
-    LEAVING: Final = 8  # ejabberd, for a client that has closed its end
+    HANDSHAKE: Final = 7  # the client, to complete the TLS handshake
+    HALF_CLOSED: Final = 8  # a response, for a client that has closed its end
 
 
-class Connections(Interface):
-    """What a connection needs of the others: to be one of them, and to know its time."""
+class ClientConnection(Protocol):
+    """A connection with a deadline, at which ``timed_out`` is called."""
 
-    deadlines: dict[int, float]
-    send_timeout: int
-    ack_timeout: AckTimeout
-    budget: Budget
-    timed: dict["Connection", None]
-
-    def opened(self, connection: "Connection") -> None:
-        """A connection was made."""
-
-    def closed(self, connection: "Connection") -> None:
-        """A connection has gone."""
-
-
-class Connection(Protocol):
-    """A connection with a deadline, at which ``expired`` is called."""
-
-    __slots__ = ("_connections", "_phase", "connected", "deadline", "transport")
+    __slots__ = ("_phase", "connected", "deadline", "registry", "transport")
 
     transport: IStreamTransport
 
-    def __init__(self, connections: Connections) -> None:
-        self._connections = connections
+    def __init__(self, registry: "Registry") -> None:
+        self.registry = registry
         self._phase: int = Phase.HELD
         self.deadline: float = inf
 
     def connectionMade(self) -> None:
-        self._connections.opened(self)
+        self.registry.opened(self)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._phase = Phase.CLOSING  # and stays so: nothing is waited for any more
-        self._connections.closed(self)
+        self.registry.closed(self)
 
-    def expired(self) -> None:
+    def timed_out(self) -> None:
         """The deadline has passed."""
         self.transport.abortConnection()
 
     @property
-    def idle_until(self) -> float:
-        """When it is closed for being idle; 0 where it is not."""
+    def idle_deadline(self) -> float:
+        """When it will be closed for being idle; 0 while it is not idle."""
         return self.deadline if self._phase == Phase.IDLE else 0
 
-    def make_way(self) -> None:
-        """Close at once, for another. It has to be idle: there is nothing to be sent."""
+    def evict(self) -> None:
+        """Close at once, for a new connection. It must be idle: nothing waits to be sent."""
         close_now(self.transport)
 
     @property
     def held(self) -> int:
-        """How many bytes of memory it takes beside those that each connection takes, about."""
+        """The bytes of memory that it takes beside those that each connection takes, about."""
         return 0
 
-    def let_go(self) -> None:
-        """Hold nothing any more: there is too much of it."""
+    def shed(self) -> None:
+        """Let go of all that is held, because all connections together hold too much."""
         self.transport.abortConnection()
 
-    # What the server says to all; the connections of which it is true do something.
+    # Called on all connections.
 
-    def read_or_not(self) -> None:
-        """Read the client as far as the server is ready for it."""
+    def update_reading(self) -> None:
+        """Pause or resume reading, as far as requests may come."""
 
     def drain(self) -> None:
         """Close as soon as no request is in flight."""
-        self._shut()
+        self._half_close()
 
-    def give_up(self) -> None:
-        """Answer what is in flight without the session."""
+    def reject_pending(self) -> None:
+        """Respond 503 to all requests that wait for a response."""
 
     def _enter(self, phase: int) -> None:
         """Begin a phase, unless the connection is in it already."""
         if phase != self._phase:
             self._phase = phase
-            self.deadline = self._connections.deadlines[phase]
+            self.deadline = self.registry.deadlines[phase]
             if phase != Phase.HELD:
-                self._connections.timed[self] = None
+                self.registry.timed[self] = None
 
     @property
     def _wire(self) -> IStreamTransport:
-        """The transport that is empty once the client has taken everything: below TLS, if there is.
+        """The transport that is empty once the client has taken everything: below TLS, if any.
 
         TLS takes what it is given, and asks a pull producer for more before anything is sent.
         """
         return underlying(self.transport)
 
-    def _shut(self) -> None:
+    def _half_close(self) -> None:
         """Close our end once everything is written, and wait for the client to close its own.
 
         To close both at once, while the client still sends, would be a reset, which may overtake
-        the answer (RFC 9112, section 9.6).
+        the response (RFC 9112, section 9.6).
         """
-        ended = self._phase == Phase.LEAVING
-        before = self.deadline if ended or self._phase == Phase.TAKING else 0
+        ended = self._phase == Phase.HALF_CLOSED
+        before = self.deadline if ended or self._phase == Phase.SENDING else 0
         self._enter(Phase.CLOSING)
-        self.deadline = max(self.deadline, before)  # what is long takes longer
+        self.deadline = max(self.deadline, before)  # long responses have more time
         self._wire.unregisterProducer()
         # TLS has no end of its own for each side.
         if ended or ISSLTransport.providedBy(self.transport):

@@ -1,48 +1,172 @@
-"""An exchange: a request of a client, and the answer to it."""
+"""Exchanges: requests in flight, and the order in which a connection writes their responses."""
 
-from typing import Protocol
+from collections.abc import Generator
+from typing import Any, Protocol, TypeVar
+
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
+
+from ecm.frontend.registry import Registry
+from ecm.frontend.sending import SendingConnection
+from ecm.http.request import Request
+from ecm.http.response import CLOSE, service_unavailable
+from ecm.link.message import GAVE_UP, GONE
+
+DRAINING = "This front end is stopping"
+
+# A response in parts: each is asked for when the client has taken the one before.
+Parts = Generator[bytes, None, None]
 
 
-class Client(Protocol):
-    """What an exchange needs of the connection that it is on."""
-
-    def answered(
-        self, exchange: "Exchange", status: int, body: bytes, content_type: str | None
-    ) -> None:
-        """Answer with what the session has said, and its Content-Type, if it is not the usual."""
-
-    def refused(self, exchange: "Exchange", why: str) -> None:
-        """Answer that the session could not be asked."""
-
-    def dropped(self) -> None:
-        """Close the connection at once."""
+class BrokenResponse(Exception):
+    """A response in parts that has begun cannot be completed."""
 
 
 class Exchange:
-    """A request in flight, until its answer is written.
+    """A request in flight, until its response is written.
 
-    ``id`` is that on the link. ``cors`` and ``connection`` are header lines of the answer.
-    ``response`` is there as soon as it is known: an earlier request of the connection may still
-    wait for its own.
+    ``connection_header`` is a header line of the response. ``response`` is set as soon as it is
+    known; an earlier request of the connection may still wait for its own.
     """
 
-    __slots__ = ("client", "connection", "cors", "id", "response")
+    __slots__ = ("connection", "connection_header", "response")
 
-    def __init__(self, client: Client, connection: bytes, cors: bytes) -> None:
-        self.client = client
+    def __init__(self, connection: "OrderedConnection", connection_header: bytes) -> None:
         self.connection = connection
-        self.cors = cors
-        self.id = 0
-        self.response: bytes | None = None
+        self.connection_header = connection_header
+        self.response: bytes | Parts | None = None
 
-    def answered(self, status: int, body: bytes, content_type: str | None) -> None:
-        """Take the session's answer."""
-        self.client.answered(self, status, body, content_type)
+    # Called by handlers.
 
-    def refused(self, why: str) -> None:
-        """There will be none, for a reason that is not the client's."""
-        self.client.refused(self, why)
+    def headers(self) -> bytes:
+        """Return the header lines that every response has: Date and Connection."""
+        return self.connection.common_headers(self)
 
-    def dropped(self) -> None:
-        """There will be none, and ejabberd wants the client dropped."""
-        self.client.dropped()
+    def respond(self, response: bytes | Parts) -> None:
+        """Give the response, as a whole or in parts."""
+        self.response = response
+        self.connection.pump()
+
+    def drop(self) -> None:
+        """Close the connection at once, without a response."""
+        self.connection.transport.abortConnection()
+
+    # Called by the connection.
+
+    def reject(self, why: str) -> None:
+        """Respond 503."""
+        self.respond(service_unavailable(why, self.headers()))
+
+    def half_closed(self) -> None:
+        """The client has closed its end of the connection. It may wait for the response, or not."""
+
+    def cancel(self, reason: str) -> None:
+        """Nobody waits for the response any more, for a reason of ``close`` in ecm.link.message."""
+        if isinstance(self.response, Generator):
+            self.response.close()
+
+
+E = TypeVar("E", bound=Exchange, covariant=True)
+
+
+class Handler(Protocol[E]):
+    """Responds to the requests for some paths."""
+
+    @property
+    def exchange(self) -> type[E]:
+        """The class of its exchanges."""
+
+    def handle(self, exchange: Any, request: Request) -> None:
+        """Respond, now or later.
+
+        ``exchange`` is new, and of the handler's class. Raises RequestError where the request is
+        not one that it takes.
+        """
+
+
+class OrderedConnection(SendingConnection):
+    """A connection that writes responses in the order of their requests (RFC 9112, section 9.3.2).
+
+    ``peer`` is the client's address and port, where a PROXY header has told them. ``link_id`` and
+    ``link_line`` are kept for the handler that asks upstream: the ID under which this connection
+    asks while it does not pipeline, 0 before it has asked; and the line of its requests, where that
+    is the same for all.
+    """
+
+    __slots__ = ("_no_more_requests", "_pumping", "exchanges", "link_id", "link_line", "peer")
+
+    def __init__(self, registry: Registry, peer: tuple[str, int] | None) -> None:
+        super().__init__(registry)
+        self.peer = peer
+        self.link_id = 0
+        self.link_line = b""
+        # The requests in flight, in their order.
+        self.exchanges: tuple[Exchange, ...] = ()
+        # Whether the last request has been begun: nothing counts that comes behind it.
+        self._no_more_requests = False
+        # Whether responses are written, and requests begun, at this moment.
+        self._pumping = False
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        super().connectionLost(reason)
+        self._no_more_requests = True
+        self._cancel_all()
+
+    def common_headers(self, exchange: Exchange, more: bytes = b"") -> bytes:
+        """Return the header lines that every response has, with ``more`` between them.
+
+        On a connection that drains, the last response says that it is the last.
+        """
+        if self.registry.draining and exchange is self.exchanges[-1]:
+            exchange.connection_header = CLOSE
+            self._no_more_requests = True
+        return self.registry.clock.date + more + exchange.connection_header
+
+    def pump(self) -> None:
+        """Write all responses that are ready and due."""
+        self._write_ready()
+
+    def reject_pending(self) -> None:
+        """Respond 503 to all requests that wait for a response."""
+        self._reject_all(GAVE_UP, DRAINING)
+
+    def _reject_all(self, reason: str, why: str) -> None:
+        for exchange in self.exchanges:
+            if exchange.response is None:
+                exchange.cancel(reason)
+                exchange.reject(why)
+
+    def _cancel_all(self) -> None:
+        exchanges, self.exchanges = self.exchanges, ()
+        for exchange in exchanges:
+            exchange.cancel(GONE)
+
+    def _write_ready(self) -> None:
+        while self.exchanges and (response := self.exchanges[0].response) is not None:
+            first = self.exchanges[0]
+            if isinstance(response, bytes):
+                self._send(response)
+            elif not self._write_part(response):
+                return
+            self.exchanges = self.exchanges[1:]
+            if first.connection_header is CLOSE:
+                self._no_more_requests = True
+                self._half_close()
+
+    def _write_part(self, parts: Parts) -> bool:
+        """Write the next part, if the client has taken the one before; return whether none is left.
+
+        The one before may have been the last: a response is complete when all of it is taken.
+        """
+        if self._write_blocked:
+            return False
+        try:
+            part = next(parts, None)
+        except BrokenResponse:
+            self._no_more_requests = True
+            self._cancel_all()
+            self._half_close()
+            return False
+        if part is not None:
+            self._send_part(part)
+        return part is None

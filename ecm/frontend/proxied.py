@@ -1,34 +1,43 @@
-"""Connections that come through a proxy of bytes, which tells first whose they are."""
+"""The stage before a connection from a proxy of bytes: the PROXY header, which tells the client."""
 
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import ServerFactory
 from twisted.logger import Logger
 
-from ecm.frontend.connection import Connection, Phase
-from ecm.frontend.factory import ClientFactory
+from ecm.frontend.connection import ClientConnection, Phase
+from ecm.frontend.factory import FrontendFactory
 from ecm.http.proxy_protocol import ProxyHeader, ProxyHeaderError, parse
-from ecm.net.transport import switch_protocol
+from ecm.net.transport import peer_of, switch_protocol
 
 _log = Logger()
 
 
-class ProxiedProtocol(Connection):
-    """Waits for the PROXY header, and hands the connection over to a client's protocol."""
+class ProxyHeaderStage(ClientConnection):
+    """Waits for the PROXY header, and lets the client's connection take its place.
 
-    __slots__ = ("_clients", "_received")
+    Until then it is not counted for an address, nor told what concerns open connections; but it is
+    one of all that there may be, and has the timeout of a head.
+    """
 
-    def __init__(self, clients: ClientFactory) -> None:
-        super().__init__(clients)
-        self._clients = clients
+    __slots__ = ("_factory", "_received")
+
+    def __init__(self, factory: FrontendFactory) -> None:
+        super().__init__(factory.registry)
+        self._factory = factory
         self._received = b""
 
     def connectionMade(self) -> None:
-        super().connectionMade()
+        self.registry.unproxied[self] = None
+        self.registry.adopt(self)
         self._enter(Phase.HEAD)
+
+    @property
+    def held(self) -> int:
+        return len(self._received)
 
     def drain(self) -> None:
         """The header, and a request behind it, may be on their way: they get a second."""
-        self.deadline = min(self.deadline, self._clients.clock.now + 1)
+        self.deadline = min(self.deadline, self.registry.clock.now + 1)
 
     def dataReceived(self, data: bytes) -> None:
         self._received += data
@@ -38,28 +47,30 @@ class ProxiedProtocol(Connection):
             _log.warn("connection cut, {error}: {peer}", error=error, peer=self.transport.getPeer())
             self.transport.abortConnection()
             return
-        if header is not None:
+        if header is None:
+            self.registry.budget.update(self)
+        else:
             self._hand_over(header)
 
     def _hand_over(self, header: ProxyHeader) -> None:
-        self._connections.closed(self)
-        address = header.source[0] if header.source else self.transport.getPeer().host
-        client = self._clients.connection_of(address, header.source)
-        if client is None:
+        self.registry.forget(self)
+        address = (header.source or peer_of(self.transport))[0]
+        connection = self._factory.connection_of(address, header.source)
+        if connection is None:
             self.transport.abortConnection()
             return
-        switch_protocol(self.transport, client)
+        switch_protocol(self.transport, connection)
         if rest := self._received[header.size :]:
-            client.dataReceived(rest)
+            connection.dataReceived(rest)
 
 
 class ProxiedFactory(ServerFactory):
-    """Makes the protocols of a port on which each connection begins with a PROXY header."""
+    """Makes the connections of a port on which each begins with a PROXY header."""
 
     noisy = False
 
-    def __init__(self, clients: ClientFactory) -> None:
-        self._clients = clients
+    def __init__(self, factory: FrontendFactory) -> None:
+        self._factory = factory
 
-    def buildProtocol(self, addr: IAddress | None) -> ProxiedProtocol | None:
-        return ProxiedProtocol(self._clients) if self._clients.may_be_told else None
+    def buildProtocol(self, addr: IAddress | None) -> ProxyHeaderStage | None:
+        return ProxyHeaderStage(self._factory) if self._factory.can_reject else None

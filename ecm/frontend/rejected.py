@@ -1,27 +1,25 @@
 """A connection of a client that is one too many."""
 
-from ecm.frontend import bosh_response as bosh
-from ecm.frontend.connection import Connection, Connections
+from ecm.frontend.connection import ClientConnection
+from ecm.frontend.registry import Registry
 from ecm.http.cors import Cors
-from ecm.http.response import CLOSE
-from ecm.net.clock import CoarseClock
+from ecm.http.response import CLOSE, service_unavailable
 
 
-class RefusedClient(Connection):
-    """Says why there is no place, and closes. What the client asks is not read."""
+class RejectedConnection(ClientConnection):
+    """Says why there is no place, and closes. It does not read requests."""
 
-    __slots__ = ("_clock", "_why")
+    __slots__ = ("_why",)
 
-    def __init__(self, connections: Connections, clock: CoarseClock, why: str) -> None:
-        super().__init__(connections)
-        self._clock = clock
+    def __init__(self, registry: Registry, why: str) -> None:
+        super().__init__(registry)
         self._why = why
 
     def connectionMade(self) -> None:
         super().connectionMade()
-        lines = self._clock.date + Cors().lines(()) + CLOSE
-        self.transport.write(bosh.unavailable(self._why, lines))
-        self._shut()
+        lines = self.registry.clock.date + Cors().lines(()) + CLOSE
+        self.transport.write(service_unavailable(self._why, lines))
+        self._half_close()
 
     def dataReceived(self, data: bytes) -> None:
         """Nothing counts any more."""

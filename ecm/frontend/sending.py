@@ -1,7 +1,7 @@
-"""A connection on which answers are sent, and which knows whether the client takes them.
+"""The writing side of a connection: bytes to the client, and whether it takes them.
 
-Bytes that wait in the transport are noticed by means of a pull producer, which is asked for more
-once all of them are gone.
+A pull producer is registered while bytes wait in the transport, which asks it for more once all of
+them are sent.
 """
 
 from twisted.internet.interfaces import IPullProducer
@@ -9,77 +9,90 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ecm.frontend.connection import Connection, Connections, Phase
+from ecm.frontend.connection import ClientConnection, Phase
+from ecm.frontend.registry import Registry
 from ecm.limits import LOOK_AFTER, MAX_UNSENT, SEND_SIZE
 from ecm.net.transport import has_plain_socket, send_now, unsent
 
 
 @implementer(IPullProducer)
-class SendingConnection(Connection):
-    """Sends past the transport's queue, as long as nothing waits there."""
+class SendingConnection(ClientConnection):
+    """A connection that sends past the transport's buffer, as long as nothing waits there."""
 
-    __slots__ = ("_direct", "_sent", "_unsent")
+    __slots__ = ("_bypass_buffer", "_sent", "_write_blocked")
 
-    def __init__(self, connections: Connections) -> None:
-        super().__init__(connections)
-        # Whether answers may go past the queue, as nothing else is written.
-        self._direct = False
-        # What was sent since it was last looked at whether it is taken, in units of 256 bytes; it
-        # is so little that Python has the number already.
+    def __init__(self, registry: Registry) -> None:
+        super().__init__(registry)
+        # Whether the transport is a socket, to which responses may be sent directly.
+        self._bypass_buffer = False
+        # Units of 256 bytes sent since the acknowledgements of the client were last watched. Python
+        # has one object for each number that is so small.
         self._sent = 0
-        # Whether the client has yet to take what it was sent.
-        self._unsent = False
+        # Whether bytes wait in the transport until the client reads.
+        self._write_blocked = False
 
     def connectionMade(self) -> None:
         super().connectionMade()
-        self._direct = has_plain_socket(self.transport)
+        self._bypass_buffer = has_plain_socket(self.transport)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         super().connectionLost(reason)
-        self._unsent = False
+        self._write_blocked = False
 
     @property
-    def idle_until(self) -> float:
-        return 0 if self in self._connections.ack_timeout else super().idle_until
+    def idle_deadline(self) -> float:
+        return 0 if self in self.registry.ack_timeout else super().idle_deadline
+
+    @property
+    def held(self) -> int:
+        return unsent(self.transport) if self._write_blocked else 0
 
     def _send(self, data: bytes) -> None:
         self._sent += 1 + (len(data) >> 8)
         if self._sent > LOOK_AFTER:
             self._sent = 0
-            self._connections.ack_timeout.watch(self)
-        if self._direct and not self._unsent:
+            self.registry.ack_timeout.watch(self)
+        if self._bypass_buffer and not self._write_blocked:
             data = send_now(self.transport, data)
         if data:
             self.transport.write(data)
-            self._await_taking(len(data))
+            self._await_sent(len(data))
 
-    def _await_taking(self, size: int) -> None:
+    def _send_part(self, data: bytes) -> None:
+        """Send a part of a response, of which the next waits until all of this one is sent.
+
+        It goes through the buffer: for a client that reads as fast as ECM sends, part after part
+        would be sent in one iteration of the reactor.
+        """
+        self.registry.ack_timeout.watch(self)
+        self.transport.write(data)
+        self._await_sent(len(data))
+        self.deadline = self.registry.deadlines[Phase.SENDING]
+
+    def _await_sent(self, size: int) -> None:
         """Give the client its time to take so many bytes, which wait in the transport."""
-        if not self._unsent:
+        was_blocked = self._write_blocked
+        if not was_blocked:
             self._wire.registerProducer(self, False)
-            self._unsent = True
-        if self._phase == Phase.LEAVING:
-            self.deadline = self._connections.deadlines[Phase.TAKING]
-        else:
-            self._enter(Phase.TAKING)
-        self.deadline += size // SEND_SIZE * self._connections.send_timeout
+            self._write_blocked = True
+        if self._phase != Phase.HALF_CLOSED:
+            self._enter(Phase.SENDING)
+        if not was_blocked or self._phase == Phase.HALF_CLOSED:
+            self.deadline = self.registry.deadlines[Phase.SENDING]
+        self.deadline += size // SEND_SIZE * self.registry.settings.send_timeout
 
     def _is_behind(self) -> bool:
-        """Whether much waits that the client does not take."""
+        """Return whether the client is to be read no more until it takes what waits for it."""
         return unsent(self.transport) > MAX_UNSENT
 
-    def _all_taken(self) -> None:
-        """The client has taken what waited."""
+    def _all_sent(self) -> None:
+        """Nothing waits in the transport any more."""
 
     def resumeProducing(self) -> None:
-        if self._unsent:  # else it is the first time, which is when the producer is registered
-            self._stop_waiting()
-            self._direct = has_plain_socket(self.transport)
-            self._all_taken()
+        if self._write_blocked:  # otherwise it is the first time, when the producer is registered
+            self._write_blocked = False
+            self._wire.unregisterProducer()
+            self._all_sent()
 
     def stopProducing(self) -> None:
         """The connection has gone, as connectionLost will say."""
-
-    def _stop_waiting(self) -> None:
-        self._unsent = False
-        self._wire.unregisterProducer()

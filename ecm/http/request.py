@@ -88,7 +88,8 @@ class RequestError(Exception):
         self.headers = headers
 
 
-def too_long(request: Request) -> RequestError:
-    """Return the error with which to answer a request whose body is too long for anybody."""
-    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-    return RequestError(status, "The body is too long", request.head.headers)
+def require_whole(request: Request) -> None:
+    """Raise RequestError where the body is too long to be read."""
+    if request.truncated:
+        status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+        raise RequestError(status, "The body is too long", request.head.headers)

@@ -1,10 +1,14 @@
-"""HTTP/1.x responses as ECM writes them (RFC 9112): what to say in, bytes out. Pure.
+"""HTTP/1.x responses as ECM writes them (RFC 9112): status, fields and body in, bytes out. Pure.
 
 Each has a Content-Length, none is chunked: there are BOSH clients that cannot read chunks.
+``lines`` are whole header lines.
 """
 
 from http import HTTPStatus
 from typing import Final
+
+from ecm.http.request import RequestError
+from ecm.limits import RETRY_AFTER
 
 # The header line that says whether the connection stays open. HTTP/1.1 keeps it, and HTTP/1.0
 # closes it, where nothing else is said (RFC 9112, section 9.3).
@@ -16,7 +20,7 @@ CLOSE: Final = b"Connection: close\r\n"
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 # A form of any page may post here, and its browser shows the answer as a page of this origin: as
-# XML, in which a stanza with XHTML may bring a script. The browser shall not take it for another
+# XML, in which a stanza with XHTML may bring a script. The browser must not take it for another
 # type (Fetch standard), nor run, load or frame anything in it (Content Security Policy). Pages that
 # fetch an answer and read it are not concerned.
 INERT: Final = (
@@ -25,12 +29,13 @@ INERT: Final = (
 
 TEXT: Final = b"Content-Type: text/plain; charset=utf-8\r\n"
 
+RETRY: Final = b"Retry-After: %d\r\n" % RETRY_AFTER
+
 
 def response(status: HTTPStatus, lines: bytes, body: bytes, head: bool = False) -> bytes:
     """Return a whole response.
 
-    ``lines`` are whole header lines. With ``head`` the body is announced and not sent (RFC 9110,
-    section 9.3.2).
+    With ``head`` the body is announced and not sent (RFC 9110, section 9.3.2).
     """
     return b"HTTP/1.1 %d %b\r\n%b%bContent-Length: %d\r\n\r\n%b" % (
         status,
@@ -43,5 +48,21 @@ def response(status: HTTPStatus, lines: bytes, body: bytes, head: bool = False) 
 
 
 def not_found(lines: bytes, head: bool = False) -> bytes:
-    """Return the answer for a path where nothing is."""
+    """Return the response for a path where nothing is."""
     return response(HTTPStatus.NOT_FOUND, TEXT + lines, b"There is nothing here.\n", head)
+
+
+def service_unavailable(why: str, lines: bytes) -> bytes:
+    """Return the response to a request that cannot be answered now, by no fault of the client.
+
+    Web clients repeat the same RID after a 5xx, and end the session for good after a 4xx.
+    """
+    text = f"{why}. Please try again.\n".encode()
+    return response(HTTPStatus.SERVICE_UNAVAILABLE, TEXT + RETRY + lines, text)
+
+
+def error_response(error: RequestError, lines: bytes) -> bytes:
+    """Return the response to bytes that are not a request, or not one to be answered."""
+    if error.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        lines = RETRY + lines
+    return response(error.status, TEXT + lines, error.reason.encode() + b".\n")

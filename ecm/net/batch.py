@@ -49,9 +49,12 @@ class BatchedIO:
         self._epoll.close()
 
     def add(self, transport: IStreamTransport) -> None:
-        """Read and write a transport from now on, if it has a plain socket or TLS over one."""
+        """Read and write a transport from now on, if it has a plain socket or TLS over one.
+
+        A transport may be added again, as it is when it gets another protocol.
+        """
         wire: Any = underlying(transport)
-        if has_plain_socket(wire):
+        if has_plain_socket(wire) and wire.reactor is not self:
             wire.stopReading()
             wire.reactor = self
             wire.startReading()

@@ -32,11 +32,11 @@ class PartialAnswer:
             self._pending.answered(status, bytes(self._parts), content_type)
         else:
             self._answers.metrics.failed += 1
-            self._pending.refused(NOT_UNDERSTOOD)
+            self._pending.rejected(NOT_UNDERSTOOD)
 
-    def refused(self, why: str) -> None:
+    def rejected(self, why: str) -> None:
         self._answers.forget(self.id)
-        self._pending.refused(why)
+        self._pending.rejected(why)
 
     def dropped(self) -> None:
         self._answers.forget(self.id)

@@ -20,7 +20,7 @@ class Pending(Protocol):
     def answered(self, status: int, body: bytes, content_type: str | None) -> None:
         """Take the answer; ``content_type`` is None for the usual one."""
 
-    def refused(self, why: str) -> None:
+    def rejected(self, why: str) -> None:
         """There will be no answer, through no fault of the client."""
 
     def dropped(self) -> None:

@@ -142,7 +142,7 @@ class UpstreamPool:
             try:
                 self.request(exchange, line, body)
             except Unavailable as why:
-                exchange.refused(str(why))
+                exchange.rejected(str(why))
         if self._state is PoolState.FLOWING:
             self._resume()
 
@@ -160,7 +160,7 @@ class UpstreamPool:
         """Refuse requests from now on, and those that are queued."""
         self._state, self._blocked_by = state, why
         for exchange, _, _ in self._queue.take_all():
-            exchange.refused(why)
+            exchange.rejected(why)
         self._resume()
 
     def _resume(self) -> None:

@@ -76,11 +76,11 @@ class ConnectionTable:
         self._metrics.failed += 1
         exchange = self._partners.pop(connection_id, None)
         if exchange is not None:
-            exchange.refused(NOT_UNDERSTOOD)
+            exchange.rejected(NOT_UNDERSTOOD)
 
     def lose_all(self, why: str) -> None:
         """Refuse all exchanges in flight: their answers will not come."""
         lost, self._partners = self._partners, {}
         self._metrics.lost += len(lost)
         for exchange in lost.values():
-            exchange.refused(why)
+            exchange.rejected(why)

@@ -89,7 +89,8 @@ class Worker:
 
     def _report_load(self, now: float) -> None:
         clients = self._server.clients
-        load = Load(self._assigned, len(clients), clients.idle if clients.is_full else 0)
+        evictable = clients.evictable if clients.is_full else 0
+        load = Load(self._assigned, len(clients), evictable)
         if load != self._reported and self._control.send(load.encode()):
             self._reported = load
 

@@ -41,7 +41,7 @@ def bounded(data: bytes) -> None:
     """
     parts = pieces(data)
     ecm = Joined(max_header_size=MAX_HEADER_SIZE, max_headers=MAX_HEADERS, max_body=MAX_BODY)
-    ecm.clients.head_cache = NoCache()
+    ecm.registry.head_cache = NoCache()
     someone = ecm.client()
     tracemalloc.start()
     try:

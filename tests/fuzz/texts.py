@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 import conformance.parser
 from conformance.errors import ScriptError
 from conformance.script import Script
-from ecm.frontend.web import WebPages
+from ecm.frontend.static.handler import StaticHandler
 from ecm.http import content_type
 from ecm.http.client_address import FORWARDED, X_FORWARDED_FOR, TrustedProxies
 from ecm.limits import MAX_CONTENT_TYPE
@@ -60,7 +60,7 @@ def www(data: bytes) -> None:
     """
     path, of, since, *_ = [*data.split(b"\n"), b"", b"", b""]
     head = b"GET /%b HTTP/1.1\r\nRange: %b\r\nIf-Modified-Since: %b\r\n\r\n" % (path, of, since)
-    client = Joined(WebPages(str(_folder()))).client()
+    client = Joined(StaticHandler(str(_folder()))).client()
     client.transport.stuck = True
     got = client.send(head) + _taken(client)
     assert SECRET not in got, got

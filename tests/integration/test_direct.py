@@ -92,7 +92,7 @@ class DirectTests(TestCase):
 
     def small_buffer(self) -> None:
         """Let the kernel take little of what is sent to the only client."""
-        (connection,) = self.ecm.clients._open
+        (connection,) = self.ecm.registry.open
         handle: Any = connection.transport.getHandle()
         handle.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
 
@@ -107,9 +107,9 @@ class DirectTests(TestCase):
     async def test_who_takes_it_at_once_is_never_counted(self) -> None:
         """With a known head, that is; nothing is done for what all may hold together."""
         client = await self.connected(b"")
-        self.patch(self.ecm.clients.budget, "look", self.fail)
+        self.patch(self.ecm.registry.budget, "update", self.fail)
         for turn in range(3):
-            self.ecm.clients.head_cache.add(POST, parse(RequestParser(RequestLimits()), [POST])[0])
+            self.ecm.registry.head_cache.add(POST, parse(RequestParser(RequestLimits()), [POST])[0])
             client.transport.write(POST)
             (connection_id,) = await self.asked(1)
             self.ecm.answer(connection_id, b"<answer %d/>" % turn)

@@ -28,9 +28,9 @@ class KernelTests(TestCase):
         ecm = Joined()
         port = await serve(self, ecm.clients)
         with socket.create_connection(("127.0.0.1", port)) as client:
-            while not ecm.clients._open:
+            while not ecm.registry.open:
                 await deferLater(reactor, 0, lambda: None)
-            ((connection, _),) = ecm.clients._open.items()
+            ((connection, _),) = ecm.registry.open.items()
             before, _ = kernel_queue(connection.transport)
             handle: Any = connection.transport.getHandle()
             sent = 0
@@ -48,7 +48,7 @@ class KernelTests(TestCase):
                 await deferLater(reactor, 0, lambda: None)
                 _, queued = kernel_queue(connection.transport)
             connection.transport.abortConnection()
-            while ecm.clients._open:
+            while ecm.registry.open:
                 await deferLater(reactor, 0, lambda: None)
         self.assertEqual(kernel_queue(connection.transport), (0, 0))
 

@@ -12,6 +12,6 @@ async def start(test: TestCase, stack: Stack, *arguments: str) -> str:
     command = (script("twistd"), "-n", "--pidfile=", "ecm", "--upstream", f"tcp:{stack.link}")
     options = ("--listen", "tcp:0:interface=127.0.0.1", "--link-secret-file", stack.secret)
     process = start_process(test, *command, *options, *arguments)
-    port = (await process.printed(r"ClientFactory starting on ([0-9]+)"))[1]
+    port = (await process.printed(r"FrontendFactory starting on ([0-9]+)"))[1]
     await process.printed("link up")
     return f"http://127.0.0.1:{port}"

@@ -1,27 +1,25 @@
-"""Static files, as a resource of twisted.web.
+"""The handler of static files: conditions, parts of files, types, and no more memory than a chunk.
 
-Twisted's own sends more than it announces where a file grows or several ranges are asked for, waits
-for FIFOs, and takes an encoded slash for one.
+Twisted's own (``twisted.web.static``) sends more than it announces where a file grows or several
+ranges are asked for, waits for FIFOs, and takes an encoded slash for one.
 """
 
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from email.utils import formatdate
 from http import HTTPStatus
 from mimetypes import guess_type
 from os import fsdecode, fsencode
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, unquote_to_bytes
 
-from twisted.internet.interfaces import IPullProducer
-from twisted.web.resource import Resource
-from twisted.web.server import NOT_DONE_YET
-from twisted.web.server import Request as WebRequest
-from zope.interface import implementer
+import attrs
 
+from ecm.frontend.exchange import BrokenResponse, Exchange, Parts
 from ecm.frontend.static.files import WELL_KNOWN, Folder, NotThere, OpenFile, find
 from ecm.http.byte_range import Unsatisfiable, part
+from ecm.http.request import Head, Request, require_whole
 from ecm.limits import FILE_CHUNK, MAX_OPEN_PAGES, RETRY_AFTER
 
 # Of files whose names say nothing of it: pages with short addresses; others; and a file that is
@@ -43,155 +41,189 @@ _TEXTS: Final = {
 }
 
 
-class Files(Resource):
-    """The files below a folder."""
+@attrs.define
+class _Response:
+    """A response before it is sent: of what ``read`` returns, the bytes from ``begin`` to ``end``.
 
-    isLeaf = True
+    ``read`` is given where to begin and how many; it returns fewer where there are no more.
+    """
+
+    fields: dict[bytes, bytes] = attrs.field(
+        factory=lambda: {b"X-Content-Type-Options": b"nosniff"}
+    )
+    status: HTTPStatus = HTTPStatus.OK
+    read: Callable[[int, int], bytes] = lambda begin, size: b""
+    begin: int = 0
+    end: int = 0
+
+    def head(self, lines: bytes) -> bytes:
+        """Return the first line and the fields, after ``lines``, which are others."""
+        fields = b"".join(b"%b: %b\r\n" % field for field in self.fields.items())
+        first = b"HTTP/1.1 %d %b\r\n" % (self.status, self.status.phrase.encode())
+        return b"%b%b%b\r\n" % (first, lines, fields)
+
+
+class StaticHandler:
+    """Responds with the files below a folder."""
+
+    exchange = Exchange
 
     def __init__(self, folder: str) -> None:
-        super().__init__()
         self._top = fsencode(Path(folder).absolute())
         self._open = 0
 
-    def render(self, request: WebRequest) -> int:
-        """Answer, as fast as the client takes it. That of the one before has been taken then."""
-        request.setHeader(b"X-Content-Type-Options", b"nosniff")
-        sending = self._answer(request)
-        request.registerProducer(sending, False)
-        return NOT_DONE_YET
+    def handle(self, exchange: Exchange, request: Request) -> None:
+        require_whole(request)
+        exchange.respond(self._parts(exchange, request.head))
 
-    def _answer(self, request: WebRequest) -> "Sending":
-        if request.method not in (b"GET", b"HEAD"):
-            request.setHeader(b"Allow", b"GET, HEAD")
-            return _text(request, HTTPStatus.METHOD_NOT_ALLOWED)
-        path = request.postpath or [b""]
+    def _parts(self, exchange: Exchange, head: Head) -> Parts:
+        """Yield a response, part by part. Nothing is opened before its first part is due.
+
+        It is never more than was announced; a file may have become shorter.
+        """
+        with self._response(head) as response:
+            begin, end = response.begin, response.end
+            content = _read(response, begin, min(end - begin, FILE_CHUNK))
+            yield response.head(exchange.headers()) + content
+            begin += len(content)
+            while begin < end:
+                content = _read(response, begin, min(end - begin, FILE_CHUNK))
+                if not content:
+                    raise BrokenResponse
+                yield content
+                begin += len(content)
+
+    @contextmanager
+    def _response(self, head: Head) -> Iterator[_Response]:
+        """Find what to respond, and keep its file open, unless it fits into a chunk."""
+        response = _Response()
+        with ExitStack() as opened:
+            self._find(response, head, opened)
+            if head.method == b"HEAD":
+                response.end = response.begin
+            yield response
+
+    def _find(self, response: _Response, head: Head, opened: ExitStack) -> None:
+        if head.method not in (b"GET", b"HEAD"):
+            response.fields[b"Allow"] = b"GET, HEAD"
+            _set_text(response, HTTPStatus.METHOD_NOT_ALLOWED)
+            return
+        path = [unquote_to_bytes(name) for name in head.path[1:].split(b"/")]
         try:
-            return self._begin(request, find(self._top, path), path)
+            self._begin(response, head, path, opened)
         except NotThere:
-            return _text(request, HTTPStatus.NOT_FOUND)
+            _set_text(response, HTTPStatus.NOT_FOUND)
         except Folder:
             # Relative, so that neither Host nor a path of two slashes leads to another server.
-            request.setHeader(b"Location", b"./%b/" % quote(path[-1]).encode())
-            return _text(request, HTTPStatus.FOUND)
+            response.fields[b"Location"] = b"./%b/" % quote(path[-1]).encode()
+            _set_text(response, HTTPStatus.FOUND)
         except Unsatisfiable:
-            return _text(request, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
+            _set_text(response, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
         except PermissionError:
-            return _text(request, HTTPStatus.FORBIDDEN)
+            _set_text(response, HTTPStatus.FORBIDDEN)
         except OSError:  # too many files are open
-            return _busy(request)
+            _set_busy(response)
 
-    def _begin(self, request: WebRequest, file: OpenFile, path: Sequence[bytes]) -> "Sending":
-        """Begin to answer with a file. One that fits into the memory it takes is closed at once."""
-        with ExitStack() as opened:
-            opened.callback(file.close)
-            _set_type(request, file, path)
+    def _begin(
+        self, response: _Response, head: Head, path: Sequence[bytes], opened: ExitStack
+    ) -> None:
+        """Open a file. One that fits into a chunk is read and closed at once."""
+        file = find(self._top, path)
+        with ExitStack() as closing:
+            closing.callback(file.close)
+            _set_type(response, file, path)
             if file.size > FILE_CHUNK and self._open >= MAX_OPEN_PAGES:
-                return _busy(request)
-            begin, end = _head(request, file)
-            if end - begin <= FILE_CHUNK:
-                return Sending(request, _bytes(file.read(begin, end - begin)), 0, end - begin)
+                _set_busy(response)
+                return
+            _set_part(response, head, file)
+            if response.end - response.begin <= FILE_CHUNK:
+                content = file.read(response.begin, response.end - response.begin)
+                response.read = _reader(content, response.begin)
+                return
             self._open += 1
-            request.notifyFinish().addBoth(self._sent, opened.pop_all())
-        return Sending(request, file.read, begin, end)
+            closing.callback(self._closed)
+            response.read = file.read
+            opened.push(closing.pop_all())
 
-    def _sent(self, _: object, opened: ExitStack) -> None:
-        """All of a file has been sent, or its client has gone."""
-        opened.close()
+    def _closed(self) -> None:
         self._open -= 1
 
 
-@implementer(IPullProducer)
-class Sending:
-    """Sends bytes, as fast as a client takes them, and never more than was announced.
-
-    ``read`` is given where to begin and how many; it returns fewer where there are no more. The
-    response is complete once the client has taken all of it, so that no other one is begun before.
-    """
-
-    def __init__(
-        self, request: WebRequest, read: Callable[[int, int], bytes], begin: int, end: int
-    ) -> None:
-        self._request = request
-        self._read = read
-        self._next = begin
-        self._end = end
-
-    def resumeProducing(self) -> None:
-        size = min(self._end - self._next, FILE_CHUNK)
-        data = self._read(self._next, size)
-        if not self._request.startedWriting or data:
-            self._next += len(data)
-            self._request.write(data)
-        else:
-            self._request.unregisterProducer()
-            # A file may have become shorter than what was announced.
-            (self._request.loseConnection if size else self._request.finish)()
-
-    def stopProducing(self) -> None:
-        """The client has gone."""
-        self._next = self._end
+def _read(response: _Response, begin: int, size: int) -> bytes:
+    """Return a chunk. Raises BrokenResponse where the file cannot be read any more."""
+    try:
+        return response.read(begin, size)
+    except OSError as error:
+        raise BrokenResponse from error
 
 
-def _head(request: WebRequest, file: OpenFile) -> tuple[int, int]:
-    """Set the head of the answer; return where the part begins and ends that is to be sent.
+def _reader(content: bytes, begin: int) -> Callable[[int, int], bytes]:
+    """Return a function that reads from memory what stands in a file from ``begin`` on."""
+    return lambda at, size: content[at - begin : at - begin + size]
 
-    Raises Unsatisfiable.
-    """
+
+def _set_part(response: _Response, head: Head, file: OpenFile) -> None:
+    """Set the part of a file to be sent, and the fields that say so. Raises Unsatisfiable."""
     changed = formatdate(file.changed, usegmt=True).encode()
-    request.setHeader(b"Accept-Ranges", b"bytes")
-    request.setHeader(b"Last-Modified", changed)
+    response.fields[b"Accept-Ranges"] = b"bytes"
+    response.fields[b"Last-Modified"] = changed
     # The time is compared as what it was given as (RFC 9110, section 13.1.3, allows it).
-    if request.getHeader(b"if-modified-since") == changed:
-        request.setResponseCode(HTTPStatus.NOT_MODIFIED)
-        return 0, 0
-    asked = _part(request, file, changed)
-    begin, end = asked or (0, file.size)
+    if _values(head, b"if-modified-since")[-1:] == [changed]:
+        response.status = HTTPStatus.NOT_MODIFIED
+        return
+    asked = _asked_part(response, head, file, changed)
+    response.begin, response.end = asked or (0, file.size)
     if asked:
-        request.setResponseCode(HTTPStatus.PARTIAL_CONTENT)
-        request.setHeader(b"Content-Range", b"bytes %d-%d/%d" % (begin, end - 1, file.size))
-    request.setHeader(b"Content-Length", b"%d" % (end - begin))
-    return (begin, end) if request.method == b"GET" else (0, 0)
+        response.status = HTTPStatus.PARTIAL_CONTENT
+        content_range = b"bytes %d-%d/%d" % (response.begin, response.end - 1, file.size)
+        response.fields[b"Content-Range"] = content_range
+    response.fields[b"Content-Length"] = b"%d" % (response.end - response.begin)
+    if head.method == b"HEAD":
+        response.end = response.begin
 
 
-def _part(request: WebRequest, file: OpenFile, changed: bytes) -> tuple[int, int] | None:
+def _asked_part(
+    response: _Response, head: Head, file: OpenFile, changed: bytes
+) -> tuple[int, int] | None:
     """Return the part that is asked for, unless it is wanted only of an earlier file."""
-    if request.method != b"GET" or request.getHeader(b"if-range") not in (None, changed):
+    if head.method != b"GET" or _values(head, b"if-range")[-1:] not in ([], [changed]):
         return None
     try:
-        return part(request.requestHeaders.getRawHeaders(b"range", []), file.size)
+        return part(_values(head, b"range"), file.size)
     except Unsatisfiable:
-        request.setHeader(b"Content-Range", b"bytes */%d" % file.size)
+        response.fields[b"Content-Range"] = b"bytes */%d" % file.size
         raise
 
 
-def _set_type(request: WebRequest, file: OpenFile, path: Sequence[bytes]) -> None:
+def _values(head: Head, name: bytes) -> list[bytes]:
+    """Return the values of a field; ``name`` is in small letters."""
+    return [value for key, value in head.headers if key.lower() == name]
+
+
+def _set_type(response: _Response, file: OpenFile, path: Sequence[bytes]) -> None:
     name, well_known = fsdecode(file.name), path[0] == WELL_KNOWN
     if well_known:  # is there for pages of all origins
-        request.setHeader(b"Access-Control-Allow-Origin", b"*")
+        response.fields[b"Access-Control-Allow-Origin"] = b"*"
     kind, coding = guess_type(f"/{name}")
     if coding in _CODINGS:
-        request.setHeader(b"Content-Encoding", coding.encode())
+        response.fields[b"Content-Encoding"] = coding.encode()
     elif coding is not None:
         kind = _UNKNOWN
     short = "." not in name and not well_known
     kind = kind or _NAMED.get(name, _PAGE if short else _UNKNOWN)
-    request.setHeader(b"Content-Type", kind.encode())
+    response.fields[b"Content-Type"] = kind.encode()
 
 
-def _text(request: WebRequest, status: HTTPStatus) -> "Sending":
-    """Answer with a line of text that says why there is no file."""
+def _set_text(response: _Response, status: HTTPStatus) -> None:
+    """Respond with a line of text that says why there is no file."""
     text = _TEXTS[status]
-    request.setResponseCode(status)
-    request.responseHeaders.removeHeader(b"Content-Encoding")
-    request.setHeader(b"Content-Type", b"text/plain; charset=utf-8")
-    request.setHeader(b"Content-Length", b"%d" % len(text))
-    return Sending(request, _bytes(text), 0, len(text) if request.method != b"HEAD" else 0)
+    response.status = status
+    response.fields.pop(b"Content-Encoding", None)
+    response.fields[b"Content-Type"] = b"text/plain; charset=utf-8"
+    response.fields[b"Content-Length"] = b"%d" % len(text)
+    response.read, response.begin, response.end = _reader(text, 0), 0, len(text)
 
 
-def _busy(request: WebRequest) -> "Sending":
-    request.setHeader(b"Retry-After", b"%d" % RETRY_AFTER)
-    return _text(request, HTTPStatus.SERVICE_UNAVAILABLE)
-
-
-def _bytes(data: bytes) -> Callable[[int, int], bytes]:
-    return lambda begin, size: data[begin : begin + size]
+def _set_busy(response: _Response) -> None:
+    response.fields[b"Retry-After"] = b"%d" % RETRY_AFTER
+    _set_text(response, HTTPStatus.SERVICE_UNAVAILABLE)

@@ -33,11 +33,13 @@ class MakeServiceTests(TestCase):
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         for asked, granted in ((0, files - 128), (10, 10), (10**9, files - 128)):
             server = self.server("--max-connections", str(asked))
-            self.assertEqual(server.clients.settings.max_connections, granted)
+            self.assertEqual(server.clients.registry.settings.max_connections, granted)
 
     def test_a_path_is_served_with_and_without_a_slash_at_its_end(self) -> None:
         for path in ("/a", "/a/"):
-            self.assertEqual(self.server("--path", path).clients.settings.paths, {b"/a", b"/a/"})
+            self.assertEqual(
+                self.server("--path", path).clients.registry.settings.paths, {b"/a", b"/a/"}
+            )
 
 
 class AnnouncementTests(TestCase):

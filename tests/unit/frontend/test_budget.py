@@ -6,7 +6,7 @@ from twisted.internet.testing import EventLoggingObserver
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import TestCase
 
-from ecm.frontend.budget import Budget
+from ecm.frontend.budget import MemoryBudget
 from ecm.limits import PARTIAL_SIZE
 from testkit.in_memory import Client, Joined
 from testkit.logs import lines
@@ -18,21 +18,21 @@ GET = b"GET /none HTTP/1.1\r\nHost: a\r\n\r\n"
 class Holder:
     """Holds as much as the test says, and lets go of all of it."""
 
-    def __init__(self, budget: Budget) -> None:
+    def __init__(self, budget: MemoryBudget) -> None:
         self._budget = budget
         self.held = 0
 
     def hold(self, size: int) -> None:
         self.held = size
-        self._budget.look(self)
+        self._budget.update(self)
 
-    def let_go(self) -> None:
+    def shed(self) -> None:
         self.hold(0)  # as a connection does once it has answered
 
 
 class BudgetTests(TestCase):
     def setUp(self) -> None:
-        self.budget = Budget(800, now=100.0)
+        self.budget = MemoryBudget(800, now=100.0)
         self.holders = [Holder(self.budget) for _ in range(10)]
 
     def held(self) -> list[int]:
@@ -42,27 +42,27 @@ class BudgetTests(TestCase):
         for holder in self.holders:
             holder.hold(80)
         self.assertEqual(self.held(), [80] * 10)
-        self.assertEqual((len(self.budget), self.budget.let_go), (10, 0))
+        self.assertEqual((len(self.budget), self.budget.shed_count), (10, 0))
 
     def test_all_are_looked_at_once_a_tick(self) -> None:
         first, second, third = self.holders[:3]
         first.hold(790)
         first.held = 10  # which it does not tell
         second.hold(100)
-        self.assertEqual((self.held()[:2], self.budget.let_go), ([10, 100], 0))
+        self.assertEqual((self.held()[:2], self.budget.shed_count), ([10, 100], 0))
         first.hold(700)
         first.held = 10
         third.hold(50)
-        self.assertEqual(self.budget.let_go, 1)
+        self.assertEqual(self.budget.shed_count, 1)
         self.budget.now += 1
         second.hold(790)
-        self.assertEqual(self.budget.let_go, 2)
+        self.assertEqual(self.budget.shed_count, 2)
 
     def test_beyond_it_the_largest_goes(self) -> None:
         for holder, size in zip(self.holders, [10, 400, 100, 100, 150, 60], strict=False):
             holder.hold(size)
         self.assertEqual(self.held()[:6], [10, 0, 100, 100, 150, 60])
-        self.assertEqual(self.budget.let_go, 1)
+        self.assertEqual(self.budget.shed_count, 1)
 
     def test_of_those_that_hold_the_same_the_slowest_go(self) -> None:
         for holder in self.holders[:9]:
@@ -83,11 +83,11 @@ class BudgetTests(TestCase):
         for holder in self.holders[:2]:
             holder.hold(400)
         self.holders[0].hold(0)
-        self.budget.forget(self.holders[1])
-        self.budget.forget(self.holders[2])
+        self.budget.remove(self.holders[1])
+        self.budget.remove(self.holders[2])
         self.assertEqual(len(self.budget), 0)
         self.holders[3].hold(800)
-        self.assertEqual(self.budget.let_go, 0)
+        self.assertEqual(self.budget.shed_count, 0)
 
     def test_what_was_taken_since_the_last_look_is_seen_before_anybody_has_to_go(self) -> None:
         self.holders[0].hold(700)
@@ -98,13 +98,13 @@ class BudgetTests(TestCase):
     def test_some_room_is_made_at_a_time(self) -> None:
         for holder in self.holders[:9]:
             holder.hold(100)
-        self.assertEqual((sum(self.held()), self.budget.let_go), (700, 2))
+        self.assertEqual((sum(self.held()), self.budget.shed_count), (700, 2))
 
     def test_an_error_of_one_keeps_no_other_from_it(self) -> None:
-        self.patch(self.holders[0], "let_go", None)
+        self.patch(self.holders[0], "shed", None)
         self.holders[0].hold(700)
         self.assertRaises(TypeError, self.holders[1].hold, 101)
-        self.budget.forget(self.holders[0])
+        self.budget.remove(self.holders[0])
         self.holders[2].hold(701)
         self.assertEqual(self.held()[1:3], [101, 0])
 
@@ -139,7 +139,7 @@ class ConnectionTests(TestCase):
             self.assertIn(b"answer to " + body, client.transport.written())
 
     def held(self) -> int:
-        return sum(connection.held for connection in self.ecm.clients._open)
+        return sum(connection.held for connection in self.ecm.registry.open)
 
     def answer(self, body: bytes, answer: bytes) -> None:
         """Answer the request with this body, which only one has."""
@@ -219,13 +219,13 @@ class ConnectionTests(TestCase):
         self.answer(b"0", b"y" * 50_000)
         self.assertGreater(client.protocol.held, 50_000)
         client.transport.unstick()
-        self.assertEqual((client.protocol.held, len(self.ecm.clients.budget)), (0, 1))
+        self.assertEqual((client.protocol.held, len(self.ecm.registry.budget)), (0, 1))
 
     def test_the_log_has_one_line_a_second(self) -> None:
         log = EventLoggingObserver.createWithCleanup(self, globalLogPublisher)
         for client in self.clients(10):
             client.send((POST % (100_000, b"x" * 100_000))[:-1])
-        self.assertEqual(lines(log, "ecm.frontend.factory"), [])
+        self.assertEqual(lines(log, "ecm.frontend.registry"), [])
         self.ecm.pass_time(2)
         told = ["clients held more than 150000 bytes: 9 connections had to let go"]
-        self.assertEqual(lines(log, "ecm.frontend.factory"), told)
+        self.assertEqual(lines(log, "ecm.frontend.registry"), told)

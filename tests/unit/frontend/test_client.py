@@ -4,10 +4,11 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
 from ecm import limits
+from ecm.frontend.exchange import Exchange
+from ecm.http.request import Request
 from ecm.http.response import CONTINUE, INERT
 from ecm.limits import TRUNCATED_BODY
 from testkit.in_memory import DATE, FIRST_ID, MAX_BODY, QUEUE_TIMEOUT, Joined
@@ -200,13 +201,13 @@ EXPECTING = (
 )
 
 
-class HeldPage:
-    """A page whose answer takes as long as the test wants."""
+class HeldPages:
+    """A handler whose responses take as long as the test wants."""
 
-    finished = False
+    exchange = Exchange
 
-    def client_gone(self, reason: Failure) -> None:
-        """There is nothing to be done then."""
+    def handle(self, exchange: Exchange, request: Request) -> None:
+        self.held = exchange
 
 
 class ContinueTests(TestCase):
@@ -226,12 +227,12 @@ class ContinueTests(TestCase):
         self.assertEqual(ecm.received()[-1][1], b"hi")
 
     def test_leave_never_stands_inside_a_page(self) -> None:
-        client = Joined(lambda client, request, connection: HeldPage()).client()
+        pages = HeldPages()
+        client = Joined(pages).client()
         client.send(b"GET /page HTTP/1.1\r\nHost: a\r\n\r\n")
         self.assertEqual(client.send(EXPECTING), b"")
-        protocol: Any = client.transport.protocol
-        protocol.page_done()
-        self.assertEqual(client.transport.written(), CONTINUE)
+        pages.held.respond(b"page")
+        self.assertEqual(client.transport.written(), b"page" + CONTINUE)
 
 
 class GoneTests(TestCase):

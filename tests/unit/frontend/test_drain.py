@@ -15,13 +15,13 @@ class DrainTests(TestCase):
     def test_idle_connections_close_at_once(self) -> None:
         self.client.post(b"")
         self.ecm.answer(FIRST_ID, b"")
-        drained = self.ecm.clients.drain()
+        drained = self.ecm.registry.drain()
         self.assertTrue(self.client.ended)
         self.client.leave()
         self.successResultOf(drained)
 
     def test_a_new_connection_has_a_second_to_ask(self) -> None:
-        self.ecm.clients.drain()
+        self.ecm.registry.drain()
         self.assertFalse(self.client.ended)
         self.client.post(b"on its way")
         self.ecm.pass_time(1)
@@ -29,13 +29,13 @@ class DrainTests(TestCase):
         self.ecm.answer(FIRST_ID, b"answer")
         self.assertTrue(self.client.ended)
         silent = self.ecm.client()
-        self.ecm.clients.drain()
+        self.ecm.registry.drain()
         self.ecm.pass_time(1)
         self.assertTrue(silent.ended)
 
     def test_a_request_in_flight_gets_its_answer_which_is_the_last(self) -> None:
         self.client.post(b"")
-        drained = self.ecm.clients.drain()
+        drained = self.ecm.registry.drain()
         self.assertFalse(self.client.ended)
         self.ecm.answer(FIRST_ID, b"answer")
         written = self.client.transport.written()
@@ -49,7 +49,7 @@ class DrainTests(TestCase):
     def test_behind_an_answer_that_was_the_last_no_request_is_begun(self) -> None:
         self.client.post(b"held")
         self.client.post(b"next")
-        self.ecm.clients.drain()
+        self.ecm.registry.drain()
         self.ecm.answer(FIRST_ID + 1, b"2")
         self.ecm.received()
         self.client.post(b"more")
@@ -61,7 +61,7 @@ class DrainTests(TestCase):
     def test_pipelined_requests_all_get_their_answers(self) -> None:
         self.client.post(b"")
         self.client.post(b"")
-        self.ecm.clients.drain()
+        self.ecm.registry.drain()
         self.ecm.answer(FIRST_ID, b"first")
         self.ecm.answer(FIRST_ID + 1, b"last")
         written = self.client.transport.written()
@@ -71,7 +71,7 @@ class DrainTests(TestCase):
 
     def test_a_request_that_is_on_its_way_is_served_as_the_last(self) -> None:
         self.client.send(b"POST /http-bind HTTP/1.1\r\nHost: a\r\n")
-        self.ecm.clients.drain()
+        self.ecm.registry.drain()
         self.client.send(b"Content-Length: 0\r\n\r\n")
         self.ecm.answer(FIRST_ID, b"answer")
         self.assertIn(b"\r\nConnection: close\r\n", self.client.transport.written())
@@ -81,15 +81,15 @@ class DrainTests(TestCase):
         self.client.post(b"")
         self.client.transport.stuck = True
         self.ecm.answer(FIRST_ID, b"answer")
-        self.ecm.clients.drain()
+        self.ecm.registry.drain()
         self.assertFalse(self.client.ended)
         self.client.transport.unstick()
         self.assertTrue(self.client.ended)
 
     def test_at_the_end_of_the_time_what_is_held_is_answered_503(self) -> None:
         self.client.post(b"")
-        self.ecm.clients.drain()
-        self.ecm.clients.give_up()
+        self.ecm.registry.drain()
+        self.ecm.registry.reject_pending()
         written = self.client.transport.written()
         self.assertTrue(written.startswith(b"HTTP/1.1 503 "), written)
         self.assertIn(b"\r\nRetry-After: 5\r\n", written)
@@ -98,4 +98,4 @@ class DrainTests(TestCase):
 
     def test_without_connections_there_is_nothing_to_wait_for(self) -> None:
         self.client.leave()
-        self.successResultOf(self.ecm.clients.drain())
+        self.successResultOf(self.ecm.registry.drain())

@@ -13,7 +13,7 @@ from hypothesis.strategies import lists, sampled_from
 from twisted.trial.unittest import TestCase
 
 from ecm.frontend.static.files import Folder, NotThere, find
-from ecm.frontend.web import WebPages
+from ecm.frontend.static.handler import StaticHandler
 from testkit.in_memory import Joined
 
 # The files that may be read, with their texts, and those that may not, whose text is SECRET.
@@ -200,7 +200,7 @@ class AnyPathTests(TestCase):
 
     def setUp(self) -> None:
         top = make_tree(Path(self.enterContext(TemporaryDirectory())))
-        self.ecm = Joined(WebPages(str(top)))
+        self.ecm = Joined(StaticHandler(str(top)))
 
     @settings(max_examples=400)
     @given(lists(sampled_from([*pieces(), "/", "/"]), max_size=9).map("".join))

@@ -7,7 +7,7 @@ from twisted.trial.unittest import TestCase
 from zope.interface import alsoProvides
 
 from ecm import limits
-from ecm.frontend.http import ClientProtocol
+from ecm.frontend.http import HTTPConnection
 from ecm.http.response import INERT
 from testkit.in_memory import FIRST_ID, Joined, Transport
 
@@ -70,9 +70,9 @@ class SlowRequestTests(TestCase):
         self.client.send(HEAD + b"0123456789")
         other = self.ecm.client()
         self.ecm.pass_time(1)
-        self.assertEqual([*self.ecm.clients.timed], [other.protocol])
+        self.assertEqual([*self.ecm.registry.timed], [other.protocol])
         other.leave()
-        self.assertEqual([*self.ecm.clients.timed], [])
+        self.assertEqual([*self.ecm.registry.timed], [])
 
     def test_the_answer_to_an_earlier_request_comes_before_the_408(self) -> None:
         self.client.post(b"")
@@ -187,7 +187,7 @@ class HandshakeTests(TestCase):
         self.ecm = Joined()
         self.transport = SecureTransport(self.ecm.reactor)
         alsoProvides(self.transport, ISSLTransport)
-        self.protocol = cast(ClientProtocol, self.ecm.clients.buildProtocol(None))
+        self.protocol = cast(HTTPConnection, self.ecm.clients.buildProtocol(None))
         self.transport.protocol = self.protocol
         self.protocol.makeConnection(self.transport)
 
@@ -208,7 +208,7 @@ class HandshakeTests(TestCase):
         self.assertFalse(self.transport.connected)
 
     def test_at_the_end_it_has_a_second_and_the_first_request_another(self) -> None:
-        self.ecm.clients.drain()
+        self.ecm.registry.drain()
         self.protocol.handshakeCompleted()
         self.protocol.dataReceived(HEAD + b"0123456789")
         self.ecm.pass_time(limits.HEADER_TIMEOUT)
@@ -216,7 +216,7 @@ class HandshakeTests(TestCase):
         self.assertIn(b"Connection: close", self.transport.written())
 
     def test_at_the_end_one_that_stops_in_it_is_cut(self) -> None:
-        self.ecm.clients.drain()
+        self.ecm.registry.drain()
         self.ecm.pass_time(1)
         self.assertTrue(self.transport.aborted)
 
@@ -246,7 +246,7 @@ class ConnectionLimitTests(TestCase):
         again = ecm.client("192.0.2.1")
         self.assertFalse(again.ended)
         again.leave()
-        self.assertEqual(list(ecm.clients._per_address), ["192.0.2.2"])
+        self.assertEqual(list(ecm.registry.per_address), ["192.0.2.2"])
 
     def test_the_one_that_has_been_idle_longest_makes_way_for_a_newcomer(self) -> None:
         ecm = Joined(max_connections=4)
@@ -304,10 +304,10 @@ class ConnectionLimitTests(TestCase):
     def test_how_many_would_make_way_is_known(self) -> None:
         ecm = Joined(max_connections=3)
         clients = [ecm.client() for _ in range(3)]
-        self.assertEqual((ecm.clients.is_full, ecm.clients.idle), (True, 0))
+        self.assertEqual((ecm.clients.is_full, ecm.clients.evictable), (True, 0))
         clients[0].post(b"held")
         ecm.pass_time(limits.MIN_IDLE)
-        self.assertEqual((ecm.clients.is_full, ecm.clients.idle), (True, 2))
+        self.assertEqual((ecm.clients.is_full, ecm.clients.evictable), (True, 2))
         clients[0].leave()
         self.assertFalse(ecm.clients.is_full)
 

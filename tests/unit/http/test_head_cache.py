@@ -123,7 +123,7 @@ class SameTests(TestCase):
 
     def setUp(self) -> None:
         self.knows, self.parses = Joined(), Joined()
-        self.parses.clients.head_cache = KnowsNothing()
+        self.parses.registry.head_cache = KnowsNothing()
         for data in SENT:
             self.said(self.knows, [data])
 

@@ -6,13 +6,15 @@ from twisted.internet.address import IPv4Address
 from twisted.trial.unittest import TestCase
 
 from ecm import limits
+from ecm.frontend.connection import ClientConnection
+from ecm.frontend.http import HTTPConnection
 from ecm.frontend.proxied import ProxiedFactory
 from ecm.http.proxy_protocol import ProxyHeader, ProxyHeaderError, parse
 from ecm.limits import MAX_REJECTED
 from ecm.link.message import request_line
 from ecm.upstream.pending import Pending
 from testkit.in_memory import Client, Joined
-from testkit.samples.proxy_headers import HEADERS, NO_HEADERS, SIGNATURE
+from testkit.samples.proxy_headers import HEADERS, NO_HEADERS, SIGNATURE, version2
 
 
 class ParseTests(TestCase):
@@ -80,6 +82,32 @@ class ProxiedTests(TestCase):
                 client.leave()
         self.assertEqual(len(self.ecm.clients), 0)
 
+    def test_the_connection_is_opened_once_when_the_header_is_there(self) -> None:
+        opened: list[ClientConnection] = []
+        self.patch(self.ecm.registry, "opened", opened.append)
+        client = self.client()
+        client.send(SIGNATURE)
+        self.assertEqual((opened, len(self.ecm.registry.open)), ([], 0))
+        self.assertEqual(len(self.ecm.clients), 1)  # it is one of all that there may be
+        client.send(version2(0x20, 0x00, b"")[len(SIGNATURE) :])
+        self.assertEqual(len(opened), 1)
+        self.assertIsInstance(opened[0], HTTPConnection)
+
+    def test_what_has_come_of_a_header_counts_as_held(self) -> None:
+        client = self.client()
+        client.send(SIGNATURE)
+        self.assertEqual(len(self.ecm.registry.budget), 1)
+        client.leave()
+        self.assertEqual(len(self.ecm.registry.budget), 0)
+
+    def test_the_end_waits_for_a_connection_that_takes_its_place(self) -> None:
+        client = self.client()
+        drained = self.ecm.registry.drain()
+        client.send(version2(0x20, 0x00, b""))
+        self.assertNoResult(drained)
+        client.leave()
+        self.successResultOf(drained)
+
     def test_garbage_is_cut(self) -> None:
         for data in NO_HEADERS:
             client = self.client()
@@ -90,7 +118,7 @@ class ProxiedTests(TestCase):
     def test_at_the_end_it_has_a_second_and_the_first_request_another(self) -> None:
         header = next(iter(HEADERS))
         client, silent, late = self.client(), self.client(), self.client()
-        self.ecm.clients.drain()
+        self.ecm.registry.drain()
         client.send(header)
         client.post(b"on its way")
         late.send(header)

@@ -142,5 +142,5 @@ class LeftoverTests(TestCase):
         waiting.send(b"nonsense\r\n\r\n")  # which has its turn when the four are answered
         waiting.leave()
         ecm.pass_time(2)
-        ecm.clients.head_cache = HeadCache()  # what that keeps is left on purpose
+        ecm.registry.head_cache = HeadCache()  # what that keeps is left on purpose
         self.assertNothingLeft()

@@ -88,12 +88,12 @@ class ConnectionTests(TestCase):
         self.client.post(b"ask")
         ((connection_id, _),) = self.ecm.received()
         self.ecm.answer(connection_id, body)
-        return self.client.protocol in self.ecm.clients.ack_timeout
+        return self.client.protocol in self.ecm.registry.ack_timeout
 
     def test_of_one_large_answer_or_many_small_ones(self) -> None:
         self.assertTrue(self.answered(b"x" * 16_384))
         self.client.leave()
-        self.assertNotIn(self.client.protocol, self.ecm.clients.ack_timeout)
+        self.assertNotIn(self.client.protocol, self.ecm.registry.ack_timeout)
         self.client = self.ecm.client()
         answers = 1
         while not self.answered(b"x" * 100):
@@ -110,7 +110,7 @@ class ConnectionTests(TestCase):
         self.answered(b"x" * 20_000)
         self.ecm.pass_time(10)
         self.assertTrue(self.ecm.client().ended)
-        self.ecm.clients.ack_timeout.unwatch(self.client.protocol)
+        self.ecm.registry.ack_timeout.unwatch(self.client.protocol)
         self.ecm.pass_time(1)
         self.assertFalse(self.ecm.client().ended)
 

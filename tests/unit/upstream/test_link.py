@@ -278,7 +278,7 @@ class TypedTests(TestCase):
 
     def test_one_that_ecm_answers_by_itself_is(self) -> None:
         self.asked()
-        self.ecm.clients.give_up()
+        self.ecm.registry.reject_pending()
         self.assertEqual(self.ecm.received(), [(FIRST_ID, b"close gave-up")])
         self.assertIn(b" 503 ", self.client.transport.written())
 
@@ -547,7 +547,7 @@ class PartsTests(TestCase):
         self.ecm.client().post(b"<body/>")
         self.patch(Link, "send_request", lambda *_: self.ecm.congest(True))
         self.ecm.congest(False)
-        self.assertFalse(self.ecm.clients.reads)
+        self.assertFalse(self.ecm.registry.reading)
 
     def test_on_the_link_itself_they_end_it(self) -> None:
         self.ecm.answer(0, b"part\nx")

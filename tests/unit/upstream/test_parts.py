@@ -45,7 +45,7 @@ class PartialAnswersTests(TestCase):
         self.assertEqual((self.metrics.failed, len(self.answers)), (1, 0))
 
     def test_nothing_is_held_of_an_answer_that_does_not_come(self) -> None:
-        self.pending(b"abc").refused("why")
+        self.pending(b"abc").rejected("why")
         self.pending(b"abc").dropped()
         self.pending(b"abc")
         self.answers.forget(7)
@@ -79,7 +79,7 @@ class PartialAnswersTests(TestCase):
             pending[connection_id], fault = answers.add(pending[connection_id], part)
             sizes[connection_id] += len(part)
             if fault:
-                pending[connection_id].refused(fault)
+                pending[connection_id].rejected(fault)
                 pending[connection_id], sizes[connection_id] = NotedExchange(connection_id), 0
             self.assertLessEqual(len(answers), MAX_PARTIAL_ANSWERS)
             self.assertLessEqual(max(sizes.values()), 10)

@@ -69,7 +69,7 @@ class ConnectionTableTests(TestCase):
 
     def test_who_asks_again_when_it_is_lost_is_not_lost_at_once(self) -> None:
         again = NotedExchange(9)
-        self.patch(self.exchange, "refused", lambda why: self.table.add(again))
+        self.patch(self.exchange, "rejected", lambda why: self.table.add(again))
         self.table.lose_all(NO_LINK)
         self.assertEqual((again.got, len(self.table)), ([], 1))
 

@@ -1,0 +1,105 @@
+"""The BOSH handler: requests go upstream, and the answers of sessions come back as responses."""
+
+from twisted.internet.interfaces import ISSLTransport
+
+from ecm.frontend.bosh_response import answer, options_or_get
+from ecm.frontend.exchange import Exchange, OrderedConnection
+from ecm.http.client_address import TrustedProxies
+from ecm.http.cors import Cors
+from ecm.http.request import Head, Request, require_whole
+from ecm.link.message import request_line, truncated
+from ecm.net.transport import peer_of
+from ecm.upstream.pool import Unavailable, UpstreamPool
+
+
+class BoshExchange(Exchange):
+    """A request to a session, or one for the BOSH address itself.
+
+    ``id`` is that on the link, 0 if the request does not go there. ``cors`` are header lines of the
+    response. The handler sets all three.
+    """
+
+    __slots__ = ("cors", "handler", "id")
+
+    id: int
+    cors: bytes
+    handler: "BoshHandler"
+
+    def headers(self) -> bytes:
+        return self.connection.common_headers(self, self.cors)
+
+    # Called by upstream.
+
+    def answered(self, status: int, body: bytes, content_type: str | None) -> None:
+        """Respond with the answer of the session; ``content_type`` is None for the default."""
+        lines = self.connection.common_headers(self, self.cors)
+        self.response = answer(status, body, lines, content_type)
+        self.connection.pump()
+
+    def rejected(self, why: str) -> None:
+        """Respond 503: the session could not be asked. A late answer is nobody else's."""
+        if self.id == self.connection.link_id:
+            self.connection.link_id = 0
+        super().reject(why)
+
+    def dropped(self) -> None:
+        """Close the connection: ejabberd wants no response to be given."""
+        self.drop()
+
+    # Called by the connection.
+
+    def reject(self, why: str) -> None:
+        self.rejected(why)
+
+    def half_closed(self) -> None:
+        self.handler.upstream.half_closed(self.id)
+
+    def cancel(self, reason: str) -> None:
+        self.handler.upstream.cancel(self.id, reason)
+
+
+class BoshHandler:
+    """Sends each POST upstream, and answers other methods by itself."""
+
+    exchange = BoshExchange
+
+    def __init__(self, upstream: UpstreamPool, cors: Cors, proxies: TrustedProxies) -> None:
+        self.upstream = upstream
+        self._cors = cors
+        self._proxies = proxies
+
+    def handle(self, exchange: BoshExchange, request: Request) -> None:
+        exchange.handler = self
+        exchange.id = 0
+        exchange.cors = self._cors.lines(request.head.headers)
+        if request.head.method == b"POST":
+            self._send(exchange, request)
+        else:
+            require_whole(request)
+            exchange.respond(options_or_get(request.head, self._cors, exchange.headers()))
+
+    def _send(self, exchange: BoshExchange, request: Request) -> None:
+        connection = exchange.connection
+        if len(connection.exchanges) > 1:
+            exchange.id = self.upstream.new_id()
+        else:
+            exchange.id = connection.link_id = connection.link_id or self.upstream.new_id()
+        line = connection.link_line or self._request_line(connection, request.head)
+        if request.truncated:
+            line = truncated(line)
+        try:
+            self.upstream.request(exchange, line, request.body)
+        except Unavailable as why:
+            exchange.rejected(str(why))
+
+    def _request_line(self, connection: OrderedConnection, head: Head) -> bytes:
+        """Return the line that tells ejabberd the client's address.
+
+        It is kept, unless proxies on the way tell another address with each request.
+        """
+        address, port = connection.peer or peer_of(connection.transport)
+        address = self._proxies.client_address(address, head.headers)
+        line = request_line(address, port, ISSLTransport.providedBy(connection.transport))
+        if not self._proxies.trusted:
+            connection.link_line = line
+        return line

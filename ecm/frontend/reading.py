@@ -1,0 +1,136 @@
+"""The reading side of a connection: bytes to requests, as many as may be in flight."""
+
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
+
+from ecm.frontend.connection import Phase
+from ecm.frontend.exchange import OrderedConnection
+from ecm.frontend.registry import Registry
+from ecm.http.incoming import Incoming
+from ecm.http.request import Request, RequestError
+from ecm.http.response import CONTINUE
+from ecm.limits import MAX_PIPELINED
+
+
+class ReadingConnection(OrderedConnection):
+    """A connection on which requests are begun in their order, a few before the first response."""
+
+    __slots__ = ("_incoming", "_paused")
+
+    def __init__(self, registry: Registry, peer: tuple[str, int] | None = None) -> None:
+        super().__init__(registry, peer)
+        # A request that is not complete, and what may not be in flight yet.
+        self._incoming: Incoming | None = None
+        # Whether the transport is paused.
+        self._paused = False
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._drop_incoming()
+        super().connectionLost(reason)
+
+    def dataReceived(self, data: bytes) -> None:
+        if self._no_more_requests:
+            return
+        if self._incoming is None:
+            request = self.registry.head_cache.get(data)
+            if request is not None and self._has_room():
+                self.pump(request)
+                return
+        self._on_bytes(data)
+
+    def _on_bytes(self, data: bytes) -> None:
+        """Take bytes that are not a whole request with a known head, or may not be begun yet."""
+        is_first = self._incoming is None and self._has_room()
+        self._incoming = incoming = self._incoming or Incoming(self.registry.settings.request)
+        incoming.add(data)
+        if is_first and (request := incoming.only()):
+            self.registry.head_cache.add(data, request)
+        self.pump()
+
+    def _has_room(self) -> bool:
+        """Return whether one more request may be in flight, or has to wait."""
+        if len(self.exchanges) >= MAX_PIPELINED:
+            return False
+        return not (self._write_blocked and self._is_behind())
+
+    def pump(self, arrived: Request | RequestError | None = None) -> None:
+        """Begin ``arrived``, write responses that are ready, and begin the requests that waited.
+
+        A response that is given meanwhile is only marked: this loop is never entered twice.
+        """
+        if self._pumping:
+            return
+        was_held = self._write_blocked or self._incoming is not None or len(self.exchanges) > 1
+        self._pumping = True
+        try:
+            while True:
+                if arrived is not None:
+                    self._dispatch(arrived)
+                if self.exchanges and self.exchanges[0].response is not None:
+                    self._write_ready()
+                arrived = self._next() if self._incoming is not None else None
+                if arrived is None:
+                    break
+        finally:
+            self._pumping = False
+        if self._incoming is not None:
+            self._keep_incoming(self._incoming)
+        self.update_reading()
+        if was_held or self._write_blocked or self._incoming is not None:
+            self.registry.budget.update(self)
+
+    def _next(self) -> Request | RequestError | None:
+        """Return the next request, or the error in its place. None if it has to wait."""
+        incoming = self._incoming
+        if incoming is None or self._no_more_requests or not self._has_room():
+            return None
+        arrived = incoming.peek()
+        if arrived is not None:
+            incoming.pop()
+        return arrived
+
+    def _dispatch(self, arrived: Request | RequestError) -> None:
+        """Begin the exchange of a request, or of an error in its place."""
+
+    def _keep_incoming(self, incoming: Incoming) -> None:
+        """Keep what has to wait, if something has; ask for a body that waits to be asked for."""
+        if self._no_more_requests or incoming.empty:
+            self._drop_incoming()
+        elif not self.exchanges and incoming.asks_for_leave():  # otherwise others are due before
+            self._send(CONTINUE)
+
+    def _drop_incoming(self) -> None:
+        if self._incoming is not None:
+            self._incoming.close()
+            self._incoming = None
+
+    def _reject_incoming(self, error: RequestError) -> None:
+        """Respond with an error, behind what is in flight, to what cannot become a request."""
+        self._drop_incoming()
+        self.pump(error)
+        self.registry.budget.update(self)
+
+    def update_reading(self) -> None:
+        if self._pumping:
+            return  # it will be done then
+        wanted = (
+            self.registry.reading
+            and len(self.exchanges) < MAX_PIPELINED
+            and (self._incoming is None or not self._incoming.waits)
+            and not (self._write_blocked and self._phase != Phase.CLOSING and self._is_behind())
+        )
+        if wanted is self._paused:
+            self._paused = not wanted
+            (self.transport.resumeProducing if wanted else self.transport.pauseProducing)()
+        self._update_phase()
+
+    def _update_phase(self) -> None:
+        """Enter the phase of what the connection waits for."""
+
+    @property
+    def held(self) -> int:
+        held = self._incoming.size if self._incoming is not None else 0
+        for exchange in self.exchanges:
+            if isinstance(exchange.response, bytes):
+                held += len(exchange.response)
+        return held + super().held

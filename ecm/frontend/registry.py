@@ -1,0 +1,167 @@
+"""All connections of clients: their number, what they share, their time, and their end."""
+
+import sys
+from collections import Counter
+from math import inf
+from typing import TYPE_CHECKING
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.logger import Logger
+
+from ecm.frontend.budget import MemoryBudget
+from ecm.frontend.connection import ClientConnection, Phase
+from ecm.frontend.settings import FrontendSettings
+from ecm.http.head_cache import HeadCache
+from ecm.limits import HALF_CLOSE_TIMEOUT
+from ecm.net.ack_timeout import AckTimeout
+from ecm.net.batch import BatchedIO
+from ecm.net.clock import CoarseClock
+
+if TYPE_CHECKING:
+    from ecm.frontend.routes import Routes
+
+_log = Logger()
+
+
+class Registry:
+    """Knows all connections, and tells them what concerns all.
+
+    ``reading`` is whether requests are read, ``draining`` whether ECM stops. ``deadlines`` are
+    those of the phases that begin now. The reactor itself reads connections without a ``batch``.
+    """
+
+    def __init__(
+        self,
+        routes: "Routes",
+        clock: CoarseClock,
+        settings: FrontendSettings,
+        batch: BatchedIO | None = None,
+    ) -> None:
+        self.routes = routes
+        self.clock = clock
+        self.settings = settings
+        self.reading = True
+        self.draining = False
+        self.head_cache = HeadCache()
+        self.budget = MemoryBudget(settings.max_buffered or sys.maxsize, clock.now)
+        self.ack_timeout = AckTimeout(settings.send_timeout)
+        self.deadlines = _deadlines(settings, clock.now)
+        # The connections that have a deadline, and those that have had one since the last tick: few
+        # beside those whose requests are held, of which each would take as long to look at.
+        self.timed: dict[ClientConnection, None] = {}
+        # Dicts without values: sets would take twice as much. Connections that have yet to send a
+        # PROXY header are not open.
+        self.open: dict[ClientConnection, None] = {}
+        self.unproxied: dict[ClientConnection, None] = {}
+        self.rejected: dict[ClientConnection, None] = {}
+        # The addresses that are counted, and the number of connections from each.
+        self.per_address: Counter[str] = Counter()
+        self._addresses: dict[ClientConnection, str] = {}
+        self._batch = batch
+        self._all_closed: Deferred[None] | None = None
+        clock.listen(self._tick)
+
+    def __len__(self) -> int:
+        """The number of connections, but for those that are rejected."""
+        return len(self.open) + len(self.unproxied)
+
+    # Called by connections.
+
+    def opened(self, connection: ClientConnection) -> None:
+        """A connection was made."""
+        if connection not in self.rejected:
+            self.open[connection] = None
+            self.adopt(connection)
+
+    def count_address(self, connection: ClientConnection, address: str) -> None:
+        """Count a connection as one from an address, until it is forgotten."""
+        self._addresses[connection] = address
+        self.per_address[address] += 1
+
+    def adopt(self, connection: ClientConnection) -> None:
+        """Read a connection together with all others."""
+        if self._batch is not None:
+            self._batch.add(connection.transport)
+
+    def forget(self, connection: ClientConnection) -> None:
+        """Another one takes the place of a connection."""
+        for known in (self.open, self.unproxied, self.rejected, self.timed):
+            known.pop(connection, None)
+        self.budget.remove(connection)
+        self.ack_timeout.unwatch(connection)
+        address = self._addresses.pop(connection, None)
+        if address is not None:
+            self.per_address[address] -= 1
+            if not self.per_address[address]:
+                del self.per_address[address]
+
+    def closed(self, connection: ClientConnection) -> None:
+        """A connection has closed."""
+        self.forget(connection)
+        if not len(self) and self._all_closed is not None:
+            all_closed, self._all_closed = self._all_closed, None
+            all_closed.callback(None)
+
+    # Called by the clock.
+
+    def _tick(self, now: float) -> None:
+        """End what has taken too long."""
+        self._log_shed(now)
+        self.deadlines = _deadlines(self.settings, now)
+        self.timed = {each: None for each in self.timed if each.deadline < inf}
+        for connection in [each for each in self.timed if each.deadline <= now]:
+            connection.timed_out()
+        self.ack_timeout.tick(now)
+
+    def _log_shed(self, now: float) -> None:
+        self.budget.now = now
+        if self.budget.shed_count:
+            _log.warn(
+                "clients held more than {most} bytes: {number} connections had to let go",
+                most=self.settings.max_buffered,
+                number=self.budget.shed_count,
+            )
+            self.budget.shed_count = 0
+
+    # Called for all connections.
+
+    def set_reading(self, reading: bool) -> None:
+        """Read requests, or leave them in the kernel."""
+        if reading is not self.reading:
+            self.reading = reading
+            for connection in tuple(self.open):
+                connection.update_reading()
+
+    def drain(self) -> Deferred[None]:
+        """Close each connection as soon as no request is in flight. Fires once all are closed."""
+        self.draining = True
+        for connection in (*self.open, *self.unproxied):
+            connection.drain()
+        if not len(self):
+            return succeed(None)
+        self._all_closed = Deferred()
+        return self._all_closed
+
+    def reject_pending(self) -> None:
+        """Respond 503 to all requests that wait for a response."""
+        for connection in tuple(self.open):
+            connection.reject_pending()
+
+    def abort_all(self) -> None:
+        """Close all connections at once."""
+        for connection in (*self.open, *self.unproxied, *self.rejected):
+            connection.transport.abortConnection()
+
+
+def _deadlines(settings: FrontendSettings, now: float) -> dict[int, float]:
+    """Return when each phase ends that begins now."""
+    return {
+        Phase.IDLE: now + settings.idle_timeout,
+        Phase.HEAD: now + settings.header_timeout,
+        Phase.BODY: now + settings.body_timeout,
+        Phase.HELD: inf,
+        Phase.SENDING: now + settings.send_timeout,
+        Phase.CLOSING: now + settings.send_timeout,
+        Phase.HALF_CLOSED: now + HALF_CLOSE_TIMEOUT,
+        Phase.HANDSHAKE: now + settings.header_timeout,
+    }
