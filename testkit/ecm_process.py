@@ -9,12 +9,10 @@ from treq import content, post
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ServerEndpoint
-from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.protocol import Factory
 from twisted.trial.unittest import TestCase
 
-from ecm.link.packet import LINK_ID, PacketDecoder
-from ecm.net.transport import IStreamTransport
-from testkit import typed_end
+from testkit.link_peer import EjabberdEnd, answer
 from testkit.process import Process, script, start
 
 LOOPBACK = "tcp:0:interface=127.0.0.1"
@@ -28,18 +26,16 @@ def temporary_folder(test: TestCase) -> Path:
     return Path(test.enterContext(TemporaryDirectory()))
 
 
-class Ejabberd(Protocol):
+class Ejabberd(EjabberdEnd):
     """The other end of a link: answers each request, at once or when told."""
 
-    transport: IStreamTransport
-
     def __init__(self, reads: bool) -> None:
+        super().__init__()
         self.endpoint = ""
         self._reads = reads
         self.holds = False
         self.asked: Deferred[bytes] = Deferred()
         self._held = b""
-        self._decoder = PacketDecoder()
 
     @classmethod
     async def start(cls, test: TestCase, reads: bool = True) -> "Ejabberd":
@@ -58,24 +54,17 @@ class Ejabberd(Protocol):
         if not self._reads:
             self.transport.pauseProducing()
 
-    def dataReceived(self, data: bytes) -> None:
-        for connection_id, said in self._decoder.feed(data):
-            body = typed_end.asked(said)
-            if connection_id == LINK_ID:
-                self.transport.write(typed_end.reply(said))
-            elif body is not None:
-                self._received(typed_end.answer(connection_id, self.answer_to(body)))
-
-    def answer_to(self, body: bytes) -> bytes:
-        """Return what answers a request: its own body."""
-        return body
-
-    def _received(self, packet: bytes) -> None:
+    def requested(self, connection_id: int, body: bytes) -> None:
+        packet = answer(connection_id, self.answer_to(body))
         self._held += packet
         if not self.holds:
             self.answer()
         elif not self.asked.called:
             self.asked.callback(packet)
+
+    def answer_to(self, body: bytes) -> bytes:
+        """Return what answers a request: its own body."""
+        return body
 
     def answer(self) -> None:
         """Answer all that is held."""

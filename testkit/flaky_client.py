@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 
 from ecm.link.events import Answered
 from testkit.bosh_client import CLIENT, ROSTER
-from testkit.link_peer import LinkSpeaker
+from testkit.link_peer import EcmEnd
 from testkit.link_user import LinkUser
 
 _TEXT = re.compile(rb"<body>([^<]*)</body>")
@@ -27,7 +27,7 @@ class Request:
     payload: str
     attributes: dict[str, str]
     acknowledged: int
-    links: list[LinkSpeaker] = attrs.field(factory=list)
+    links: list[EcmEnd] = attrs.field(factory=list)
     exchange: Deferred[Answered] | None = None  # none: the client has lost sight of it
     unread: bytes | None = None
     answer: bytes | None = None
@@ -61,14 +61,14 @@ class FlakyClient:
     def room(self) -> int:
         return self.window - len(self.unanswered)
 
-    async def ask(self, link: LinkSpeaker, payload: str = "", **attributes: str) -> Request:
+    async def ask(self, link: EcmEnd, payload: str = "", **attributes: str) -> Request:
         """Make the next request, once there is room for it."""
         await self.make_room(link)
         request = self.new(payload, **attributes)
         self.send(request, link)
         return request
 
-    async def make_room(self, link: LinkSpeaker) -> None:
+    async def make_room(self, link: EcmEnd) -> None:
         """With all requests made that it may make, the session answers the oldest one."""
         self.read()
         while not self.over and not self.room:
@@ -85,10 +85,10 @@ class FlakyClient:
         self.requests[request.rid] = request
         return request
 
-    def send(self, request: Request, link: LinkSpeaker) -> None:
+    def send(self, request: Request, link: EcmEnd) -> None:
         """Send it for the first time or again. What an earlier try brings is not looked at."""
         request.links.append(link)
-        self.user.speaker = link
+        self.user.link = link
         exchange = self.user.ask_as(request.rid, request.payload, **request.attributes)
         request.exchange, request.unread = exchange, None
         exchange.addCallback(self._came, request, exchange)
@@ -111,7 +111,7 @@ class FlakyClient:
                 case b"":
                     request.answer, request.has_arrived = request.unread, True
 
-    async def answer(self, request: Request, link: LinkSpeaker) -> None:
+    async def answer(self, request: Request, link: EcmEnd) -> None:
         """Wait until a request is answered, or the session over."""
         self.read()
         while not self.over and request.answer is None:
@@ -120,12 +120,12 @@ class FlakyClient:
             await request.exchange
             self.read()
 
-    def repeat_lost(self, link: LinkSpeaker) -> None:
+    def repeat_lost(self, link: EcmEnd) -> None:
         for request in self.unanswered:
             if request.is_lost:
                 self.send(request, link)
 
-    async def sync(self, link: LinkSpeaker) -> None:
+    async def sync(self, link: EcmEnd) -> None:
         """Return once the session has done all that it was asked for, and given what it had."""
         name = f"sync-{self.user.session.rid}"
         await self.ask(link, _SYNC.format(name, CLIENT, ROSTER))
@@ -146,11 +146,11 @@ class FlakyClient:
         """Close the connections on which answers are waited for."""
         for request in self.unanswered:
             if not request.is_lost and request.unread is None:
-                self.user.speaker = request.links[-1]
+                self.user.link = request.links[-1]
                 self.user.vanish(request.rid)
                 request.exchange = None
 
-    def arrived(self, links: list[LinkSpeaker]) -> None:
+    def arrived(self, links: list[EcmEnd]) -> None:
         """All that was sent on these links has come to the session."""
         for request in self.requests.values():
             request.has_arrived |= any(link in links for link in request.links)

@@ -1,4 +1,4 @@
-"""ECM's end of a typed link without ECM: a test sends requests and sees answers as they are."""
+"""Both ends of a typed link, each by hand: a test sees what comes over the link as it is."""
 
 from secrets import token_hex
 
@@ -13,9 +13,11 @@ from twisted.trial.unittest import TestCase
 from ecm.link import message
 from ecm.link.connection import LinkConnection
 from ecm.link.events import Answered, Close, Dropped, Established, Event, Failed, Part, Send
-from ecm.link.packet import PacketDecoder, encode
+from ecm.link.message import ANSWER_200
+from ecm.link.packet import LINK_ID, PacketDecoder, encode
 from ecm.link.settings import LinkMode, LinkSettings
 from ecm.net.transport import IStreamTransport
+from testkit.typed_vectors import named, packet
 
 HOST = "127.0.0.1"
 _LINE = message.request_line("192.0.2.7", 51234, secure=True)
@@ -25,8 +27,8 @@ class NotAnswered(Exception):
     """A request has got no answer, and its client is to be dropped."""
 
 
-class LinkSpeaker(Protocol):
-    """One link. Each request has a connection ID of its own, from 1 on."""
+class EcmEnd(Protocol):
+    """ECM's end. Each request has a connection ID of its own, from 1 on."""
 
     transport: IStreamTransport
 
@@ -42,13 +44,13 @@ class LinkSpeaker(Protocol):
         self.down: Deferred[None] = Deferred()
 
     @classmethod
-    async def connect(cls, test: TestCase, port: int) -> "LinkSpeaker":
+    async def connect(cls, test: TestCase, port: int) -> "EcmEnd":
         """Connect to a listener. The link ends with the test."""
-        speaker = cls()
-        await connectProtocol(HostnameEndpoint(reactor, HOST, port), speaker)
-        test.addCleanup(speaker.hang_up)
-        await speaker.up
-        return speaker
+        link = cls()
+        await connectProtocol(HostnameEndpoint(reactor, HOST, port), link)
+        test.addCleanup(link.hang_up)
+        await link.up
+        return link
 
     async def hang_up(self) -> None:
         self.transport.abortConnection()
@@ -95,3 +97,39 @@ class LinkSpeaker(Protocol):
                     self._awaited.pop(connection_id).errback(NotAnswered(str(event)))
                 case Close(why):
                     raise AssertionError(why)
+
+
+class EjabberdEnd(Protocol):
+    """mod_ecm's end: says hello and answers pings. Requests are for a subclass to answer."""
+
+    transport: IStreamTransport
+
+    def __init__(self) -> None:
+        self._decoder = PacketDecoder()
+
+    def dataReceived(self, data: bytes) -> None:
+        for connection_id, content in self._decoder.feed(data):
+            kind, _, rest = content.partition(b" ")
+            if connection_id == LINK_ID:
+                self.transport.write(_REPLIES[kind](rest) if kind in _REPLIES else b"")
+                self.said(content)
+            elif kind == b"request":
+                self.requested(connection_id, rest.partition(b"\n")[2])
+
+    def said(self, content: bytes) -> None:
+        """ECM has said something of the link itself, and has its reply."""
+
+    def requested(self, connection_id: int, body: bytes) -> None:
+        """A client of ECM has sent a request."""
+
+
+def answer(connection_id: int, body: bytes) -> bytes:
+    """Return the packet with an answer."""
+    return encode(connection_id, ANSWER_200 + body)
+
+
+_HELLO = packet(named("hello of mod_ecm"))
+_REPLIES = {
+    b"hello": lambda rest: _HELLO,
+    b"ping": lambda rest: encode(LINK_ID, b"pong " + rest),
+}

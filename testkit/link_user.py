@@ -8,7 +8,7 @@ from ecm.tools.bosh.login import Login
 from ecm.tools.bosh.session import Phase, Session
 from ecm.tools.bosh.stanzas import plain
 from ecm.tools.demo.plan import DOMAIN
-from testkit.link_peer import LinkSpeaker
+from testkit.link_peer import EcmEnd
 
 PASSWORD = "secret"
 RESOURCE = "test"
@@ -16,10 +16,10 @@ FIRST_RID = 1000
 
 
 class LinkUser:
-    """One user's session. ``speaker`` may be replaced by another link to the same cluster."""
+    """One user's session. ``link`` may be replaced by another link to the same cluster."""
 
-    def __init__(self, speaker: LinkSpeaker, name: str, resource: str = RESOURCE) -> None:
-        self.speaker = speaker
+    def __init__(self, link: EcmEnd, name: str, resource: str = RESOURCE) -> None:
+        self.link = link
         self.name = name
         self.jid = f"{name}@{DOMAIN}/{resource}"
         self.session = Session(FIRST_RID)
@@ -37,7 +37,7 @@ class LinkUser:
         return self._send(rid, self.session.body(rid, payload.encode(), named(**attributes)))
 
     def _send(self, rid: int, body: bytes) -> Deferred[Answered]:
-        self._ids[rid], answer = self.speaker.ask(body)
+        self._ids[rid], answer = self.link.ask(body)
         return answer.addCallback(self._take)
 
     def _take(self, answer: Answered) -> Answered:
@@ -46,7 +46,7 @@ class LinkUser:
 
     def vanish(self, rid: int) -> None:
         """Close the connection of a request that has not been answered."""
-        self.speaker.gone(self._ids[rid])
+        self.link.gone(self._ids[rid])
 
     async def log_in(self, wait: int = 60, hold: int = 1) -> None:
         """Begin a session, log in and bind the resource. The accounts are there."""

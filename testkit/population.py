@@ -11,7 +11,7 @@ from ecm.tools.demo.plan import DOMAIN
 from testkit.bosh_client import CLIENT
 from testkit.erlang_shell import ErlangShell
 from testkit.flaky_client import FlakyClient, Request
-from testkit.link_peer import LinkSpeaker
+from testkit.link_peer import EcmEnd
 from testkit.link_user import RESOURCE, LinkUser, accounts
 from testkit.listeners import Listeners
 from testkit.private_ejabberd import PrivateEjabberd
@@ -114,7 +114,7 @@ class Crowd:
     """The node, the links to it, and how its users come and go."""
 
     def __init__(self, test: TestCase, ejabberd: PrivateEjabberd) -> None:
-        self.links: list[LinkSpeaker] = []
+        self.links: list[EcmEnd] = []
         self.shell = ErlangShell.start(test, ejabberd.node)
         self._listeners: Listeners = ejabberd.listeners
         self._test = test
@@ -123,8 +123,8 @@ class Crowd:
     async def connect(self) -> None:
         self.links = [await self._link(name) for name in LISTENERS]
 
-    async def _link(self, listener: str) -> LinkSpeaker:
-        return await LinkSpeaker.connect(self._test, self._listeners.port(listener))
+    async def _link(self, listener: str) -> EcmEnd:
+        return await EcmEnd.connect(self._test, self._listeners.port(listener))
 
     async def cut(self, which: int) -> None:
         """Cut a link in the middle of whatever it carries, and connect again."""
@@ -146,7 +146,7 @@ class Crowd:
         users = ", ".join(f'<<"{member.name}">>' for member in members)
         await self.shell.evaluate(_REMOVE.format(users=users, host=DOMAIN))
 
-    async def present(self, member: Member, link: LinkSpeaker) -> FlakyClient:
+    async def present(self, member: Member, link: EcmEnd) -> FlakyClient:
         """Return the client of a user, who logs in if needed. It can make another request."""
         client = member.client or await self.log_in(member)
         await client.make_room(link)
@@ -178,7 +178,7 @@ class Crowd:
         request = client.new("".join(message(receiver.jid, text) for text in texts))
         return [Sent(text, sender, receiver, client, request) for text in texts]
 
-    async def arrive(self) -> list[LinkSpeaker]:
+    async def arrive(self) -> list[EcmEnd]:
         """Return the links, once all has come to the sessions that was sent on them."""
         links = [*self.links]
         for link in links:
@@ -190,7 +190,7 @@ class Crowd:
         """Wait until all has come to its session that its client has sent."""
         client.arrived(await self.arrive())
 
-    async def leave(self, member: Member, link: LinkSpeaker) -> None:
+    async def leave(self, member: Member, link: EcmEnd) -> None:
         """Say goodbye."""
         client = await self.present(member, link)
         client.repeat_lost(link)
@@ -199,18 +199,18 @@ class Crowd:
         await self.settle(client)
         member.gone()
 
-    async def vanish(self, member: Member, link: LinkSpeaker) -> None:
+    async def vanish(self, member: Member, link: EcmEnd) -> None:
         """Go for good, as a machine does that is switched off."""
         client = await self.present(member, link)
         client.close()
         await self.settle(client)
         member.gone()
 
-    async def sin(self, member: Member, link: LinkSpeaker) -> None:
+    async def sin(self, member: Member, link: EcmEnd) -> None:
         """Break the rules, for which the session is ended."""
         client = await self.present(member, link)
         await self.settle(client)
-        client.user.speaker = link
+        client.user.link = link
         await client.user.ask_as(1)
         member.gone()
 

@@ -6,13 +6,11 @@ from typing import Any
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP4ServerEndpoint, connectProtocol
-from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.protocol import Factory
 from twisted.trial.unittest import TestCase
 
-from ecm.link.packet import LINK_ID, PacketDecoder
-from ecm.net.transport import IStreamTransport
-from testkit import typed_end
 from testkit.ecm_process import EcmTestCase
+from testkit.link_peer import EjabberdEnd, answer
 from testkit.process import Process
 from testkit.raw_client import RawClient
 
@@ -22,28 +20,20 @@ QUICK = ("--drain-timeout", "0")
 POST = b"POST /bosh HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b"
 
 
-class Link(Protocol):
+class Link(EjabberdEnd):
     """A link of one worker. Requests are held until ``answer``."""
 
-    transport: IStreamTransport
-
     def __init__(self, links: "Links") -> None:
+        super().__init__()
         self.links = links
         self.process = 0
         self.held: dict[bytes, int] = {}
-        self._decoder = PacketDecoder()
 
-    def dataReceived(self, data: bytes) -> None:
-        for connection_id, content in self._decoder.feed(data):
-            body = typed_end.asked(content)
-            if connection_id == LINK_ID:
-                self._said(content)
-            elif body is not None:
-                self.held[body] = connection_id
-                self.links.asked()
+    def requested(self, connection_id: int, body: bytes) -> None:
+        self.held[body] = connection_id
+        self.links.asked()
 
-    def _said(self, content: bytes) -> None:
-        self.transport.write(typed_end.reply(content))
+    def said(self, content: bytes) -> None:
         name = re.match(rb"hello .*instance=\S+?(?::|%3A)([0-9]+)", content)
         if name is not None:
             self.process = int(name[1])
@@ -53,7 +43,7 @@ class Link(Protocol):
         """Answer each request that is held with its own body."""
         held, self.held = self.held, {}
         for body, connection_id in held.items():
-            self.transport.write(typed_end.answer(connection_id, body))
+            self.transport.write(answer(connection_id, body))
 
 
 class Links(Factory):

@@ -11,7 +11,7 @@ from testkit.lasting import LASTING
 
 # The modules that take longest come first, in this order: else a worker may have one of them alone
 # at the end.
-_LONGEST = (
+LONGEST = (
     "test_mod_ecm_eunit",
     "test_swarm_run",
     "test_browser",
@@ -30,7 +30,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _place(item: pytest.Item) -> int:
     module = item.path.stem
-    return _LONGEST.index(module) if module in _LONGEST else len(_LONGEST)
+    return LONGEST.index(module) if module in LONGEST else len(LONGEST)
 
 
 def pytest_sessionfinish() -> None:

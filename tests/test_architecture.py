@@ -11,6 +11,7 @@ from twisted.trial.unittest import TestCase
 
 import ecm
 from testkit.paths import CHECKOUT
+from tests.conftest import LONGEST
 
 FOLDER = Path(ecm.__file__).parent
 DOCUMENT = CHECKOUT / "docs" / "architecture.md"
@@ -106,6 +107,15 @@ class TestsTests(TestCase):
         for file in (CHECKOUT / "testkit").rglob("*.py"):
             roots = {name.partition(".")[0] for name in imports_of(file)}
             self.assertFalse(roots & {"tests", "bench", "conformance"}, file)
+
+    def test_the_conformance_suite_needs_nothing_but_python(self) -> None:
+        for file in (CHECKOUT / "conformance").rglob("*.py"):
+            roots = {name.partition(".")[0] for name in imports_of(file)}
+            self.assertLessEqual(roots, sys.stdlib_module_names | {"conformance"}, file)
+
+    def test_the_longest_modules_are_there(self) -> None:
+        there = {file.stem for file in (CHECKOUT / "tests").rglob("test_*.py")}
+        self.assertLessEqual(set(LONGEST), there)
 
 
 def foreign_attributes(module: str) -> set[str]:

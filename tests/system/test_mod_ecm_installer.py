@@ -15,7 +15,7 @@ from ecm.tools.ejabberd.configuration import configuration, without_options
 from ecm.tools.ejabberd.node import Node
 from ecm.tools.ports import free_port
 from testkit.erlang_shell import ErlangShell
-from testkit.link_peer import LinkSpeaker
+from testkit.link_peer import EcmEnd
 from testkit.link_user import LinkUser, accounts
 from testkit.paths import CHECKOUT
 
@@ -56,7 +56,7 @@ class InstallerTests(TestCase):
     async def assert_works(self) -> LinkUser:
         """Let somebody log in over a link."""
         await self.shell.evaluate(accounts("romeo"))
-        romeo = LinkUser(await LinkSpeaker.connect(self, self.port), "romeo")
+        romeo = LinkUser(await EcmEnd.connect(self, self.port), "romeo")
         await romeo.log_in()
         return romeo
 
@@ -68,7 +68,7 @@ class InstallerTests(TestCase):
         await self.control("reload_config")
         self.assertIn(b"<presence", (await romeo.ask("<presence xmlns='jabber:client'/>")).body)
         await romeo.ask(type="terminate")
-        await romeo.speaker.hang_up()  # nobody loads a module while the next ones are written
+        await romeo.link.hang_up()  # nobody loads a module while the next ones are written
         await self.control("module_uninstall", "mod_ecm")
         self.assertEqual(await self.shell.evaluate(_IS_LOADED), "false")
         await self.control("module_install", "mod_ecm")

@@ -9,7 +9,7 @@ from twisted.trial.unittest import TestCase
 from ecm.link.events import Answered
 from testkit.cluster import start_cluster
 from testkit.erlang_shell import ErlangShell
-from testkit.link_peer import LinkSpeaker, NotAnswered
+from testkit.link_peer import EcmEnd, NotAnswered
 from testkit.link_user import LinkUser, accounts, attribute
 from testkit.session_probe import until_ended
 from testkit.stanzas import message
@@ -50,13 +50,13 @@ class SessionClusterTests(TestCase):
         joined = await self.shell.evaluate(f"ejabberd_cluster:join('{self.here}')")
         self.assertEqual(joined, "ok")
         await self.shell.evaluate(accounts("romeo", "juliet", "mercutio"))
-        self.near = await LinkSpeaker.connect(self, here.link_port)
-        self.far = await LinkSpeaker.connect(self, there.link_port)
+        self.near = await EcmEnd.connect(self, here.link_port)
+        self.far = await EcmEnd.connect(self, there.link_port)
         self.romeo, self.juliet = LinkUser(self.near, "romeo"), LinkUser(self.far, "juliet")
         for user in (self.romeo, self.juliet):
             await user.log_in()
             await user.ask("<presence xmlns='jabber:client'/>")
-        self.romeo.speaker = self.far
+        self.romeo.link = self.far
         await self.they_talk()
         await self.its_way_is_mended()
         await self.they_talk()
@@ -88,17 +88,17 @@ class SessionClusterTests(TestCase):
         await self.arrive()
         await self.juliet.ask(message(self.romeo.jid, "still there?") + _SYNC)
         await self.arrive()
-        self.romeo.speaker = self.near
+        self.romeo.link = self.near
         back = await self.romeo.ask_as(self.romeo.session.rid)
         self.assertIn(b"<body>still there?</body>", back.body)
-        self.romeo.speaker = self.far
+        self.romeo.link = self.far
         await self.romeo.ask(_SYNC)
         self.assertEqual(self.far.late, [])
 
     async def one_that_has_ended_is_not_found(self) -> None:
         mercutio = LinkUser(self.near, "mercutio")
         await mercutio.log_in()
-        mercutio.speaker = self.far
+        mercutio.link = self.far
         self.assertIn(b"terminate", (await mercutio.ask(type="terminate")).body)
         await self.shell.evaluate(until_ended(mercutio.session.sid.decode()))
         refused = await mercutio.ask()

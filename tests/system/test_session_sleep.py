@@ -4,7 +4,7 @@ from twisted.trial.unittest import TestCase
 
 from ecm.tools.demo.plan import DOMAIN
 from testkit.erlang_shell import ErlangShell
-from testkit.link_peer import LinkSpeaker
+from testkit.link_peer import EcmEnd
 from testkit.link_user import LinkUser, accounts
 from testkit.private_ejabberd import running_ejabberd
 from testkit.session_script import SessionScript
@@ -36,8 +36,8 @@ class SessionSleepTests(TestCase):
     async def conversation(self, port: int, asleep: bool) -> list[str]:
         """Return all answers of a conversation. Between its steps all sessions sleep, or none."""
         await self.shell.evaluate(accounts("romeo", "juliet"))
-        speaker = await LinkSpeaker.connect(self, port)
-        romeo, juliet = [LinkUser(speaker, name) for name in ("romeo", "juliet")]
+        link = await EcmEnd.connect(self, port)
+        romeo, juliet = [LinkUser(link, name) for name in ("romeo", "juliet")]
 
         async def rest() -> None:
             for user in (romeo, juliet):
