@@ -37,7 +37,8 @@ class UpstreamPool:
         self._next_id = first_id
         self._queue_timeout = queue_timeout
         self._now = now
-        self._links: dict[Link, LinkStatus] = {}
+        # The links that are up.
+        self.links: dict[Link, LinkStatus] = {}
         self._writable: list[Link] = []
         self._queue = RequestQueue()
         self._producer: IPushProducer | None = None
@@ -48,12 +49,7 @@ class UpstreamPool:
 
     def __len__(self) -> int:
         """Return how many requests are in flight or queued."""
-        return len(self._queue) + sum(len(link.table) for link in self._links)
-
-    @property
-    def is_connected(self) -> bool:
-        """Whether there is a link."""
-        return bool(self._links)
+        return len(self._queue) + sum(len(link.table) for link in self.links)
 
     # From the front end.
 
@@ -83,13 +79,13 @@ class UpstreamPool:
         """
         if self._queue.remove(connection_id):
             return
-        for link in self._links:
+        for link in self.links:
             if link.cancel(connection_id, reason):
                 return
 
     def half_closed(self, connection_id: int) -> None:
         """The client of an exchange has closed its end: it may wait for the answer, or be gone."""
-        for link in self._links:
+        for link in self.links:
             link.half_closed(connection_id)
 
     # From the links.
@@ -97,11 +93,11 @@ class UpstreamPool:
     def update_link(self, link: Link, status: LinkStatus) -> None:
         """Note how a link is. One that drains does so until it is down."""
         if status is LinkStatus.DOWN:
-            self._links.pop(link, None)
-        elif self._links.get(link) is not LinkStatus.DRAINING:
-            self._links[link] = status
-        statuses = self._links.values()
-        self._writable = [each for each in self._links if self._links[each] is LinkStatus.WRITABLE]
+            self.links.pop(link, None)
+        elif self.links.get(link) is not LinkStatus.DRAINING:
+            self.links[link] = status
+        statuses = self.links.values()
+        self._writable = [each for each in self.links if self.links[each] is LinkStatus.WRITABLE]
         if self._writable:
             self._flow()
         elif LinkStatus.CONGESTED in statuses:
@@ -116,12 +112,12 @@ class UpstreamPool:
     def drain(self) -> None:
         """Tell ejabberd that ECM stops soon. From now on no request waits for long to be sent."""
         self._queue_timeout = 0
-        for link in self._links:
+        for link in self.links:
             link.drain()
 
     def abort(self) -> None:
         """Close all links at once, whatever waits to be sent."""
-        for link in tuple(self._links):
+        for link in tuple(self.links):
             link.abort()
 
     # From the clock.

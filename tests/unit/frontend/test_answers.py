@@ -33,7 +33,7 @@ class AnswerTests(TestCase):
         back = b""
         for piece in pieces:
             back += client.send(piece)
-            for packet in ecm.received() if ecm.pool.is_connected else ():
+            for packet in ecm.received() if ecm.pool.links else ():
                 ecm.answer(*packet)
             back += client.transport.written()
         return back

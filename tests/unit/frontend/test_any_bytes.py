@@ -159,7 +159,7 @@ class Crowd(RuleBasedStateMachine):
     def send(self, who: int, size: int) -> None:
         self.some(who).send(size)
 
-    @precondition(lambda self: self.ecm.pool.is_connected)
+    @precondition(lambda self: self.ecm.pool.links)
     @rule(which=st.lists(st.integers(0, 20), min_size=1, max_size=5))
     def answer(self, which: list[int]) -> None:
         """ejabberd answers some requests; those of an earlier link are for nobody now."""
@@ -168,7 +168,7 @@ class Crowd(RuleBasedStateMachine):
             connection_id, body = self.asked.pop(number % len(self.asked))
             self.ecm.answer(connection_id, answer_to(body))
 
-    @precondition(lambda self: self.ecm.pool.is_connected)
+    @precondition(lambda self: self.ecm.pool.links)
     @rule(back=st.booleans())
     def lose_link(self, back: bool) -> None:
         self.asked += self.ecm.received()
@@ -176,19 +176,19 @@ class Crowd(RuleBasedStateMachine):
         if back:
             self.ecm.link_up()
 
-    @precondition(lambda self: not self.ecm.pool.is_connected)
+    @precondition(lambda self: not self.ecm.pool.links)
     @rule()
     def regain_link(self) -> None:
         self.ecm.link_up()
 
-    @precondition(lambda self: self.ecm.pool.is_connected)
+    @precondition(lambda self: self.ecm.pool.links)
     @rule(takes=st.booleans())
     def link_takes(self, takes: bool) -> None:
         """The link takes what waits, and what is to come; or does not."""
         (self.ecm.link.queue.resumeProducing if takes else self.ecm.link.queue.pauseProducing)()
         self.ecm.reactor.advance(0)
 
-    @precondition(lambda self: self.ecm.pool.is_connected)
+    @precondition(lambda self: self.ecm.pool.links)
     @rule()
     def rush(self) -> None:
         """All ask for so much, while the link is stuck, that it is full before the last of them."""
@@ -226,7 +226,7 @@ class Crowd(RuleBasedStateMachine):
         """In the end the link breaks: nobody is left without an answer, and nothing is left."""
         for member in self.members:
             member.client.transport.unstick()
-        if self.ecm.pool.is_connected:
+        if self.ecm.pool.links:
             self.ecm.link_down()
         self.ecm.pass_time(QUEUE_TIMEOUT)
         for member in self.members:

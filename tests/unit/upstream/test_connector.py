@@ -83,11 +83,11 @@ class LinkServiceTestCase(TestCase):
 class LinkServiceTests(LinkServiceTestCase):
     def test_the_link_comes_up_and_comes_back(self) -> None:
         self.start()
-        self.assertTrue(self.pool.is_connected)
+        self.assertTrue(self.pool.links)
         self.endpoint.hang_up()
-        self.assertFalse(self.pool.is_connected)
+        self.assertFalse(self.pool.links)
         self.wait_for_attempt()
-        self.assertTrue(self.pool.is_connected)
+        self.assertTrue(self.pool.links)
 
     def test_pauses_grow_up_to_their_limit(self) -> None:
         self.endpoint.refuses = True
@@ -122,12 +122,12 @@ class HelloTests(LinkServiceTestCase):
 
     def test_there_is_none_before_hello_is_answered(self) -> None:
         self.start(LinkSettings())
-        self.assertFalse(self.pool.is_connected)
+        self.assertFalse(self.pool.links)
         self.endpoint.connections[0].dataReceived(HELLO_PACKET)
-        self.assertTrue(self.pool.is_connected)
+        self.assertTrue(self.pool.links)
         self.endpoint.hang_up()
         self.wait_for_attempt()
-        self.assertFalse(self.pool.is_connected)
+        self.assertFalse(self.pool.links)
         self.assertIn(b"|hello version=1", self.endpoint.transport.value())
 
     def test_what_hangs_up_on_hello_gets_no_other_link(self) -> None:
@@ -136,7 +136,7 @@ class HelloTests(LinkServiceTestCase):
             self.assertIn(b"|hello version=1", self.endpoint.transport.value())
             self.endpoint.hang_up()
             self.wait_for_attempt()
-        self.assertFalse(self.pool.is_connected)
+        self.assertFalse(self.pool.links)
         [line] = lines(self.log, "ecm.upstream.connector")
         self.assertIn("it closes the link and does not answer hello; is that a mod_ecm?", line)
 
@@ -170,7 +170,7 @@ class HelloTests(LinkServiceTestCase):
         for _ in range(5):
             self.endpoint.fail(Error([("SSL routines", "", "certificate verify failed")]))
             self.wait_for_attempt()
-        self.assertFalse(self.pool.is_connected)
+        self.assertFalse(self.pool.links)
         self.assertIn(b"|hello version=1", self.endpoint.transport.value())
         [line] = lines(self.log, "ecm.upstream.connector")
         self.assertIn("certificate verify failed", line)

@@ -45,7 +45,7 @@ class PlainTests(TestCase):
         self.ecm.received()
         self.ecm.link.dataReceived(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
         self.assertFalse(self.ecm.link_transport.connected)
-        self.assertFalse(self.ecm.pool.is_connected)
+        self.assertFalse(self.ecm.pool.links)
         self.assertEqual(self.ecm.received(), [])
         self.assertIn(b" 503 ", client.transport.written())
         self.assertEqual(self.ecm.metrics.malformed, 1)
@@ -107,7 +107,7 @@ class HelloTests(TestCase):
             stranger()
             said = self.ecm.received()
             self.assertFalse(self.ecm.link_transport.connected)
-            self.assertFalse(self.ecm.pool.is_connected)
+            self.assertFalse(self.ecm.pool.links)
             self.assertNotIn(b"secret", b"".join(content for _, content in said))
             self.ecm.link_up()
 
@@ -173,7 +173,7 @@ class IncompleteTests(TestCase):
             self.assertTrue(ecm.link_transport.connected)
             ecm.pass_time(1)
             self.assertFalse(ecm.link_transport.connected)
-            self.assertFalse(ecm.pool.is_connected)
+            self.assertFalse(ecm.pool.links)
 
     def test_a_typed_peer_is_told_why(self) -> None:
         *_, ecm = self.links()
@@ -355,7 +355,7 @@ class TypedTests(TestCase):
         self.assertEqual(self.client.transport.written(), b"")
         self.ecm.pass_time(1)
         self.assertEqual(self.ecm.received(), [(0, b"error silent nothing came for 30 seconds")])
-        self.assertFalse(self.ecm.pool.is_connected)
+        self.assertFalse(self.ecm.pool.links)
         self.assertIn(b" 503 ", self.client.transport.written())
 
     def test_a_dead_ejabberd_that_takes_nothing_is_cut_off(self) -> None:

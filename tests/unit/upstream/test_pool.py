@@ -113,7 +113,7 @@ class TwoLinksTests(PoolTestCase):
         self.assertEqual((first.got, second.got, self.metrics.lost), ([NO_LINK], [], 1))
         self.other.link.table.answer(second.id, 200, b"y")
         self.assertEqual(second.got, [(200, b"y", None)])
-        self.assertTrue(self.pool.is_connected)
+        self.assertTrue(self.pool.links)
 
     def test_requests_go_on_over_the_other_one(self) -> None:
         self.one.down()
@@ -173,7 +173,7 @@ class TwoLinksTests(PoolTestCase):
         self.assertEqual((self.one.sent(), self.other.sent()), ([(0, b"drain")], [(0, b"drain")]))
         self.pool.abort()
         self.assertTrue(self.one.wire.aborted and self.other.wire.aborted)
-        self.assertFalse(self.pool.is_connected)
+        self.assertFalse(self.pool.links)
 
 
 class StateTests(PoolTestCase):
