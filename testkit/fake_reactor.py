@@ -8,7 +8,7 @@ from twisted.python.failure import Failure
 
 
 class FakeReactor(Clock):
-    """Reads all that are to be read at ``turn``. It is a ReactorCore as far as tests need it."""
+    """Reads its readers at ``turn``. It is a ReactorCore as far as tests need it."""
 
     def __init__(self) -> None:
         super().__init__()

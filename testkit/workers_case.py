@@ -14,7 +14,7 @@ from testkit.link_peer import EjabberdEnd, answer
 from testkit.process import Process
 from testkit.raw_client import RawClient
 
-# Stops at once, unless a test is about that.
+# A fast shutdown, unless a test is about the graceful one.
 QUICK = ("--drain-timeout", "0")
 
 POST = b"POST /bosh HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b"
@@ -47,7 +47,7 @@ class Link(EjabberdEnd):
 
 
 class Links(Factory):
-    """All links that there have been, and what is held on them."""
+    """All links since the start, and the requests held on them."""
 
     noisy = False
 
@@ -75,11 +75,11 @@ class Links(Factory):
         return sum(len(link.held) for link in self.all)
 
     def greeted(self) -> int:
-        """How many links have said hello."""
+        """Return the number of links that have said hello."""
         return sum(link.process > 0 for link in self.all)
 
     async def until(self, greeted: int = 0, held: int = 0) -> None:
-        """Wait until so many links there have been, and so many requests are held."""
+        """Wait until so many links have said hello, and so many requests are held."""
         came: Deferred[None] = Deferred()
         self._awaited.append((greeted, held, came))
         self.asked()
@@ -121,7 +121,7 @@ class WorkersTestCase(EcmTestCase):
         return client
 
     async def crowd(self, size: int) -> dict[bytes, RawClient]:
-        """Have so many clients with a request in flight each; by the bodies of these."""
+        """Connect so many clients with a request in flight each; by the requests' bodies."""
         names = [b"client %d" % number for number in range(size)]
         asked = await DeferredList([Deferred.fromCoroutine(self.ask(name)) for name in names])
         await self.links.until(held=size)

@@ -1,4 +1,4 @@
-"""BatchedIO that are read and written many in one turn of the reactor."""
+"""Batched I/O: many sockets read and written in one iteration of the reactor."""
 
 import socket
 from collections.abc import Callable
@@ -23,11 +23,11 @@ LARGE = 10_000_000  # bytes; more than the kernel takes at once
 
 
 class Bug(Exception):
-    """An error of ours."""
+    """An error in ECM."""
 
 
 class Served(Protocol):
-    """Does with what it receives as the test says, and takes note of it."""
+    """Keeps what it receives, and calls the test's ``act`` with it."""
 
     transport: Any
 
@@ -63,7 +63,7 @@ class ServedFactory(ServerFactory):
 
 
 def send_at_once(client: RawClient, data: bytes) -> None:
-    """What several clients send like this is there for the same turn."""
+    """Send past the transport: what several clients send so arrives in one iteration."""
     handle: Any = client.transport.getHandle()
     handle.send(data)
 
@@ -106,7 +106,7 @@ class BatchedIOTests(TestCase):
         self.assertEqual(client.received, b"onetwo")
 
     async def test_what_all_write_to_one_is_sent_after_all_were_read(self) -> None:
-        """As requests are that go over a link: one piece, not one for each."""
+        """As the requests on a link: in one piece, not one for each."""
         clients = await self.connected(3)
         sent: list[bytes] = []
         link = self.served[0].transport
@@ -133,7 +133,7 @@ class BatchedIOTests(TestCase):
         self.served[0].transport.resumeProducing()
         await self.until(lambda: first.received == b"waits")
 
-    async def test_one_that_another_has_paused_in_the_same_turn_is_not_read(self) -> None:
+    async def test_one_that_another_has_paused_in_the_same_iteration_is_not_read(self) -> None:
         clients = await self.connected(2)
 
         def pause_other(served: Served, _: bytes) -> None:
@@ -193,7 +193,7 @@ class BatchedIOTests(TestCase):
         client.transport.write(b"x")
         await self.until(lambda: len(client.received) == LARGE)
 
-    async def test_what_is_written_between_turns_is_sent(self) -> None:
+    async def test_what_is_written_between_iterations_is_sent(self) -> None:
         (client,) = await self.connected()
         self.served[0].transport.write(b"unasked")
         await self.until(lambda: client.received == b"unasked")

@@ -1,4 +1,4 @@
-"""Answers that go past the transport's queue, on real sockets."""
+"""Answers that bypass the transport's write buffer, on real sockets."""
 
 import socket
 import struct
@@ -25,7 +25,7 @@ POST = b"POST /http-bind HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx"
 
 @attrs.frozen
 class Handle:
-    """Of a transport, what sending needs."""
+    """A transport, as far as ``send_now`` needs it."""
 
     handle: socket.socket
 
@@ -91,7 +91,7 @@ class DirectTests(TestCase):
         return client.received
 
     def small_buffer(self) -> None:
-        """Let the kernel take little of what is sent to the only client."""
+        """Give the only client's connection a small send buffer."""
         (connection,) = self.ecm.registry.open
         handle: Any = connection.transport.getHandle()
         handle.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
@@ -105,7 +105,7 @@ class DirectTests(TestCase):
         self.assertTrue(client.recv(1000).endswith(b"<answer/>"))
 
     async def test_who_takes_it_at_once_is_never_counted(self) -> None:
-        """With a known head, that is; nothing is done for what all may hold together."""
+        """If the head is cached: the budget of all connections is not asked."""
         client = await self.connected(b"")
         self.patch(self.ecm.registry.budget, "update", self.fail)
         for turn in range(3):

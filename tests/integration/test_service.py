@@ -1,4 +1,4 @@
-"""``twistd ecm`` as a process of its own: how it starts, serves and stops."""
+"""``twistd ecm`` as a process: start, service, stop."""
 
 import socket
 

@@ -1,4 +1,4 @@
-"""ECM under systemd: the unit files of deploy/, and a port that outlives the process."""
+"""ECM under systemd: the units of deploy/, and socket activation, which outlives a restart."""
 
 import shutil
 import signal
@@ -24,12 +24,12 @@ UPSTREAM = "tcp:127.0.0.1:5290"
 
 REQUEST = b"POST /bosh HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 7\r\n\r\n<body/>"
 
-# What systemd tells a process of the sockets that it hands over, as file descriptors 3 and up.
+# How systemd tells a process of its sockets, file descriptors from 3 on (sd_listen_fds(3)).
 HANDED_OVER = {"LISTEN_FDS": "1", "LISTEN_FDNAMES": "ecm.socket"}
 
 
 def settings(unit: str, section: str) -> dict[str, str]:
-    """The settings of a section; of those that are there several times, the last."""
+    """Return the settings of a section; the last one of each name counts."""
     parser = RawConfigParser(strict=False)
     parser.read_string((DEPLOY / unit).read_text().replace("\\\n", " "))
     return dict(parser[section])

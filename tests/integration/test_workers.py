@@ -1,4 +1,4 @@
-"""ECM in several processes: who gets which client, and who notices when one of them dies."""
+"""ECM in several processes: balancing, and the end of workers, fork server and supervisor."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ from testkit.workers_case import WorkersTestCase
 
 
 async def until_gone(process: int) -> None:
-    """Wait until there is no such process. It may belong to init, which nobody hears of."""
+    """Wait until a process has gone. Its parent may be init, which reports no ends."""
     while os.path.exists(f"/proc/{process}/exe"):
         await deferLater(reactor, 0.01)
 

@@ -1,4 +1,4 @@
-"""Workers behind every kind of endpoint, and as a daemon without privileges."""
+"""Workers behind each kind of endpoint, and as a daemon that has dropped its privileges."""
 
 import os
 import pwd
@@ -26,14 +26,14 @@ REQUEST = POST % (7, b"<body/>")
 
 class EndpointsTestCase(TestCase):
     async def start_ecm(self, *arguments: str, twistd: tuple[str, ...] = ("-n",)) -> Process:
-        """Start ECM with two workers and whatever ports are wanted."""
+        """Start ECM with two workers, and the ports that the arguments name."""
         self.links = await Links.start(self)
         self.links.answers = True
         ecm = ("ecm", "--workers", "2", "--upstream", self.links.endpoint, *arguments)
         return start(self, script("twistd"), "--pidfile=", *twistd, *ecm)
 
     async def answered(self, endpoint: IStreamClientEndpoint, before: bytes = b"") -> None:
-        """Ask so often that both workers are asked."""
+        """Ask often enough to reach both workers."""
         for _ in range(8):
             client: RawClient = await connectProtocol(endpoint, RawClient(before + REQUEST))
             answer = await client.closed
