@@ -6,15 +6,10 @@ from unittest.mock import patch
 
 from twisted.trial.unittest import TestCase
 
-from ecm.tools.errors import ToolError
-from ecm.tools.ports import HOST, free_port, page_port
+from ecm.tools.ports import HOST, free_port
 
 
 class PortsTest(TestCase):
-    def setUp(self) -> None:
-        server = self.enterContext(socket.create_server((HOST, 0)))
-        self.busy = int(server.getsockname()[1])
-
     def test_free_port_can_be_listened_on(self) -> None:
         with socket.create_server((HOST, free_port())):
             pass
@@ -35,14 +30,3 @@ class PortsTest(TestCase):
                 pass
             with socket.socket() as other, self.assertRaisesRegex(OSError, "in use"):
                 other.bind((HOST, port))
-
-    def test_page_port_is_the_one_wanted(self) -> None:
-        wanted = free_port()
-        self.assertEqual(page_port(wanted), wanted)
-
-    def test_page_port_for_zero_is_any(self) -> None:
-        self.assertGreaterEqual(page_port(0), 20000)
-
-    def test_busy_page_port_names_the_port_and_the_option(self) -> None:
-        with self.assertRaisesRegex(ToolError, f"{self.busy}.*in use.*--http"):
-            page_port(self.busy)

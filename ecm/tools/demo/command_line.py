@@ -1,14 +1,14 @@
-"""What other users of the machine see of the command line (ps)."""
+"""Hides passwords of the command line from other users of the machine (ps)."""
 
 from pathlib import Path
 
-_ARGUMENTS = 45  # the place of where they begin in /proc/self/stat, behind the name (proc(5))
+_ARGUMENTS = 45  # the field of their address in /proc/self/stat, counted after the name (proc(5))
 
 
 def hide(argument: str) -> None:
-    """Overwrite an argument, given by itself or behind ``=``, in the kernel's copy of them.
+    """Overwrite an argument, given by itself or after ``=``, in the memory that the kernel shows.
 
-    So does curl with passwords. They are to be seen until then, for a moment.
+    curl does the same with passwords. Until then they are visible for a moment.
     """
     begin, end = _place()
     with Path("/proc/self/mem").open("r+b", buffering=0) as memory:

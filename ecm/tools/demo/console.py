@@ -1,15 +1,15 @@
-"""What the demo tells the one who started it."""
+"""The demo's output on the terminal."""
 
 from ecm.tools.demo.plan import Plan
 
 
 def say(text: str) -> None:
-    """A line of progress, at once even where the output is no terminal."""
+    """Print a line of progress at once, also where the output is not a terminal."""
     print(f"ecm-demo: {text}", flush=True)
 
 
 def greet(plan: Plan) -> None:
-    """All is up: where to go, and as whom."""
+    """Print how to use the demo, once all is up."""
     logins = "\n".join(f"    {name}, password {password}" for name, password in plan.users.items())
     print(
         f"""

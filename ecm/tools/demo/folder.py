@@ -1,4 +1,4 @@
-"""The folder that holds all that a demo writes, and its lock."""
+"""The folder with all files of a demo, and its lock."""
 
 import fcntl
 import shutil
@@ -11,13 +11,13 @@ import attrs
 
 from ecm.tools.errors import ProcessFailed, ToolError
 
-# In the node's home.
+# The name of the link's secret in the node's home.
 LINK_SECRET = "link.secret"
 
 
 @attrs.frozen
 class Folder:
-    """The places in it; the folders among them exist, and are the owner's alone."""
+    """The paths in it. Its folders exist, and only their owner can read them."""
 
     path: Path
 
@@ -27,7 +27,7 @@ class Folder:
 
     @property
     def www(self) -> Path:
-        """What ECM serves: the page."""
+        """The page, which ECM serves."""
         return self.path / "www"
 
     @property
@@ -37,7 +37,7 @@ class Folder:
 
     @property
     def link_secret(self) -> Path:
-        """What ECM and mod_ecm have to know of each other."""
+        """The shared secret of ECM and mod_ecm."""
         return self.ejabberd / LINK_SECRET
 
     @property
@@ -52,9 +52,9 @@ class Folder:
 
 @contextmanager
 def work_folder(path: Path | None) -> Iterator[Folder]:
-    """This folder, made and locked; a temporary one if None.
+    """Create and lock this folder; a temporary one for None. Raises ToolError if it is locked.
 
-    The temporary one is removed at the end, unless a child has failed: then its logs tell why.
+    The temporary one is removed at the end, unless a process failed: its log tells why.
     """
     if path is None:
         with _temporary_path() as path, _locked(path):

@@ -1,17 +1,38 @@
-"""ECM itself, as the demo starts it."""
+"""ECM, as the demo starts it."""
 
-import os
+import socket
 import sys
 from pathlib import Path
 
 from ecm.tools.demo import probe
 from ecm.tools.demo.plan import Plan
-from ecm.tools.ports import HOST
+from ecm.tools.errors import ToolError
+from ecm.tools.ports import HOST, free_port
 from ecm.tools.process import Process
 
 
+def page_port(wanted: int) -> int:
+    """Return the port for the page, any free one for 0. Raises ToolError if it is in use."""
+    if wanted == 0:
+        return free_port()
+    try:
+        _listen(wanted)
+    except OSError as error:
+        raise ToolError(
+            f"cannot listen on port {wanted} ({error.strerror}): choose another with --http PORT"
+        ) from error
+    return wanted
+
+
+def _listen(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((HOST, port))
+        probe.listen()
+
+
 def prepare(plan: Plan) -> Process:
-    """ECM, ready to be started: the page in front, mod_ecm behind it."""
+    """Return ECM, ready to be started, with the page in front and mod_ecm behind it."""
     return Process(
         name="ECM",
         command=[
@@ -21,11 +42,10 @@ def prepare(plan: Plan) -> Process:
             *("--upstream", f"tcp:{plan.link}"),
             *("--link-secret-file", str(plan.folder.link_secret)),
             *("--www", str(plan.folder.www)),
-            # Ejabberd is stopped next: no answer is worth waiting for.
+            # ejabberd stops next: no answer is worth waiting for.
             *("--drain-timeout", "0"),
         ],
         log=plan.folder.logs / "ecm.log",
         cwd=plan.folder.path,
-        environment=os.environ,
         ready=lambda _: probe.serves(plan.page_port),
     )

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Sequence
 
-from ecm.tools import ports
 from ecm.tools.cli import fail, ignore_signals, interrupt_on_signals
 from ecm.tools.demo import ejabberd, front, ready_file, site
 from ecm.tools.demo.command_line import hide
@@ -13,6 +12,7 @@ from ecm.tools.demo.options import Options, parse, written
 from ecm.tools.demo.plan import Plan
 from ecm.tools.ejabberd import installation, mod_ecm_build
 from ecm.tools.errors import ToolError
+from ecm.tools.ports import free_port
 from ecm.tools.supervisor import Supervisor
 
 
@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo until a signal ends it. Returns the exit status."""
     options = parse(arguments)
     _hide_passwords(options)
-    os.umask(0o077)  # for all that is written, by its children, too
+    os.umask(0o077)  # for all files, also those of child processes
     interrupt_on_signals()
     try:
         with work_folder(options.folder) as folder, ready_file.kept(options.ready_file):
@@ -66,8 +66,8 @@ def _run(options: Options, folder: Folder) -> None:
 def _plan(options: Options, folder: Folder) -> Plan:
     return Plan(
         folder=folder,
-        page_port=ports.page_port(options.port),
-        link_port=ports.free_port(),
-        distribution_port=ports.free_port(),
+        page_port=front.page_port(options.port),
+        link_port=free_port(),
+        distribution_port=free_port(),
         users=options.users,
     )

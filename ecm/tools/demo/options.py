@@ -9,8 +9,8 @@ import attrs
 
 from ecm.tools.cli import Parser, whole_number
 
-# A localpart (RFC 7622, section 3.3) may hold more than ASCII; but these characters every client
-# and server takes as they are, whatever it does to prepare a name. ":" and "," part the users.
+# A localpart (RFC 7622, section 3.3) may have more than ASCII, but every client and server takes
+# these characters unchanged, however it prepares a name. ":" and "," separate the users.
 _NAME_CHARACTERS = frozenset(string.ascii_lowercase + string.digits + "-._~!#$%()*+=?[]^`{|}")
 _PASSWORD_CHARACTERS = frozenset(map(chr, range(0x20, 0x7F))) - {","}
 _MAX_NAME = 1023  # bytes; RFC 7622, section 3.3
@@ -20,7 +20,7 @@ _DEFAULT_USERS = "alice:secret,bob:secret"
 
 @attrs.frozen
 class Options:
-    """What the user asked for. ``folder`` is None for a temporary one, ``port`` 0 for any."""
+    """``folder`` is None for a temporary one, ``port`` 0 for any free one."""
 
     folder: Path | None
     port: int
@@ -29,7 +29,7 @@ class Options:
 
 
 def parse(arguments: Sequence[str] | None = None) -> Options:
-    """Read the command line; on a mistake say it and exit with status 2."""
+    """Parse the command line; report a mistake and exit with status 2."""
     found = _parser().parse_args(arguments)
     return Options(found.dir, found.http, found.users, found.ready_file)
 
@@ -37,32 +37,32 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
 def _parser() -> Parser:
     parser = Parser(
         prog="ecm-demo",
-        description="Start ECM, a private ejabberd behind it and a chat page. Ctrl-C stops all.",
+        description="Start ECM, a private ejabberd behind it and a chat page, until Ctrl-C.",
     )
     parser.add_argument(
         "--dir",
         type=_path,
-        help="keep all data there and use it again (default: a temporary folder)",
+        help="folder that keeps all data for the next time (default: a temporary folder)",
     )
     parser.add_argument(
         "--http",
         type=whole_number(0, 65535),
         default=5280,
         metavar="PORT",
-        help="the port of the page, 0 for any that is free (default: %(default)s)",
+        help="port of the page, 0 for any free one (default: %(default)s)",
     )
     parser.add_argument(
         "--users",
         type=parse_users,
         default=_DEFAULT_USERS,
         metavar="NAME:PASSWORD,...",
-        help="the accounts to have (default: %(default)s)",
+        help="accounts to create (default: %(default)s)",
     )
     parser.add_argument(
         "--ready-file",
         type=_path,
         metavar="FILE",
-        help="once all is up, write addresses and process IDs there, as JSON",
+        help="file for addresses and process IDs, as JSON, written once all is up",
     )
     return parser
 
@@ -74,27 +74,27 @@ def _path(text: str) -> Path:
 
 
 def parse_users(text: str) -> dict[str, str]:
-    """``alice:secret,bob:secret`` as names and passwords; a password may hold a colon."""
+    """Parse ``alice:secret,bob:secret`` to passwords by name; a password may contain a colon."""
     users: dict[str, str] = {}
     for user in text.split(","):
         name, _, password = user.partition(":")
         _check_name(name)
         _check_password(name, password)
         if name in users:
-            raise argparse.ArgumentTypeError(f"{name!r} is there twice")
+            raise argparse.ArgumentTypeError(f"{name!r} is given twice")
         users[name] = password
     return users
 
 
 def written(users: Mapping[str, str]) -> str:
-    """The same, as it was given."""
+    """Return the users in the form of the command line."""
     return ",".join(f"{name}:{password}" for name, password in users.items())
 
 
 def _check_name(name: str) -> None:
     if not name or len(name) > _MAX_NAME or not _NAME_CHARACTERS.issuperset(name):
         raise argparse.ArgumentTypeError(
-            f"{name!r} is no user name: use a-z, 0-9 and ASCII punctuation without \"&'/:<>@"
+            f"{name!r} is not a user name: use a-z, 0-9 and ASCII punctuation without \"&'/:<>@"
         )
 
 

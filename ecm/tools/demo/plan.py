@@ -1,4 +1,4 @@
-"""Where everything of one demo is to be."""
+"""The addresses and folders of one demo."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,7 @@ BOSH_PATH = "/http-bind"
 
 @attrs.frozen
 class Plan:
-    """Fixed at the start; a process that is started again finds its place unchanged."""
+    """Fixed at the start: a process that restarts finds its place unchanged."""
 
     folder: Folder
     page_port: int  # where ECM listens

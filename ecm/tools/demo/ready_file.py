@@ -1,4 +1,4 @@
-"""The file that tells another program that the demo runs, and where."""
+"""The ready file: it tells other programs that the demo runs, and where."""
 
 import json
 from collections.abc import Iterator
@@ -12,12 +12,12 @@ from ecm.tools.errors import ToolError
 
 @contextmanager
 def kept(path: Path | None) -> Iterator[None]:
-    """Before and after, there is no such file. None: none is wanted."""
+    """Remove the file before and after the block. None: no file is wanted."""
     if path is None:
         yield
         return
     if not path.parent.is_dir():
-        raise ToolError(f"{path.parent} is no folder: the ready file cannot be there")
+        raise ToolError(f"{path.parent} is not a folder: the ready file cannot be there")
     path.unlink(missing_ok=True)
     try:
         yield
@@ -26,17 +26,14 @@ def kept(path: Path | None) -> Iterator[None]:
 
 
 def write(path: Path | None, plan: Plan, ecm_pid: int, ejabberd_pid: int) -> None:
-    """Write it such that a reader finds no file, the earlier one, or the whole new one.
-
-    It has passwords, and is its owner's alone.
-    """
+    """Write the file atomically. Only its owner can read it: it has passwords."""
     if path is None:
         return
     private.write(path, json.dumps(content(plan, ecm_pid, ejabberd_pid), indent=2) + "\n")
 
 
 def content(plan: Plan, ecm_pid: int, ejabberd_pid: int) -> dict[str, object]:
-    """What is in the file: one JSON object."""
+    """Return the content of the file: one JSON object."""
     return {
         "bosh": plan.bosh,
         "page": plan.page,

@@ -1,4 +1,4 @@
-"""The folder of the page: what a browser is to get."""
+"""The files of the page."""
 
 import json
 import shutil
@@ -13,14 +13,14 @@ _PAGE = Path(__file__).parent / "page"
 
 
 def find_strophe() -> Path:
-    """The client library of the page, minified. Raises ToolError."""
+    """Return the client library of the page, minified. Raises ToolError."""
     return only("Strophe.js", "usr/share/javascript/strophe/strophe.min.js")
 
 
 def fill(www: Path, strophe: Path, users: Mapping[str, str]) -> None:
-    """Put the page there, the library it uses, and ``demo.json``, which says who may log in.
+    """Install the page, its library, and ``demo.json`` with the users.
 
-    The passwords are in it, for whoever may open the page is to log in with a tap.
+    Their passwords are in it, so that everyone who opens the page can log in with a tap.
     """
     shutil.rmtree(www)
     www.mkdir(0o700)

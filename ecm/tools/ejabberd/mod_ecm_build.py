@@ -1,4 +1,4 @@
-"""mod_ecm's sources: where they are, and how they are compiled.
+"""Finds and compiles the sources of mod_ecm.
 
 ``python -m ecm.tools.ejabberd.mod_ecm_build FOLDER`` compiles them into a folder.
 """
@@ -15,11 +15,11 @@ from ecm.tools.ejabberd.installation import Installation
 from ecm.tools.errors import ToolError
 
 _DISTRIBUTION = "megaphone-ecm"
-_SPEC = "mod_ecm.spec"  # beside it is src/
+_SPEC = "mod_ecm.spec"  # next to src/
 
 
 def sources() -> list[Path]:
-    """The Erlang modules: of the checkout that this code is from, else the ones installed with it.
+    """Return the Erlang modules of this checkout, otherwise those installed with this package.
 
     Raises ToolError if there are neither.
     """
@@ -34,7 +34,7 @@ def _in_checkout() -> Path:
 
 
 def _installed() -> Path | None:
-    """Where the installer put them: below the prefix, or the user's folder, or elsewhere."""
+    """Return where the installer put them: below the prefix, the user's folder, or elsewhere."""
     try:
         files = importlib.metadata.files(_DISTRIBUTION) or []
     except importlib.metadata.PackageNotFoundError:
@@ -43,7 +43,7 @@ def _installed() -> Path | None:
 
 
 def compile_into(folder: Path, installed: Installation) -> None:
-    """Compile them. Raises ToolError with what the compiler said."""
+    """Compile mod_ecm. Raises ToolError with the output of the compiler."""
     erlc = subprocess.run(
         ["erlc", "+debug_info", "-o", str(folder), *map(str, sources())],
         env=os.environ | {"ERL_LIBS": str(installed.libraries)},

@@ -51,7 +51,7 @@ class ReadyFileTest(TestCase):
 
     def test_no_folder_for_it(self) -> None:
         with (
-            self.assertRaisesRegex(ToolError, "no folder"),
+            self.assertRaisesRegex(ToolError, "not a folder"),
             ready_file.kept(self.folder / "missing" / "ready.json"),
         ):
             self.fail("went on without a folder")

@@ -1,0 +1,26 @@
+"""The port of the page."""
+
+import socket
+
+from twisted.trial.unittest import TestCase
+
+from ecm.tools.demo.front import page_port
+from ecm.tools.errors import ToolError
+from ecm.tools.ports import HOST, free_port
+
+
+class PagePortTest(TestCase):
+    def setUp(self) -> None:
+        server = self.enterContext(socket.create_server((HOST, 0)))
+        self.busy = int(server.getsockname()[1])
+
+    def test_page_port_is_the_one_wanted(self) -> None:
+        wanted = free_port()
+        self.assertEqual(page_port(wanted), wanted)
+
+    def test_page_port_for_zero_is_any(self) -> None:
+        self.assertGreaterEqual(page_port(0), 20000)
+
+    def test_busy_page_port_names_the_port_and_the_option(self) -> None:
+        with self.assertRaisesRegex(ToolError, f"{self.busy}.*in use.*--http"):
+            page_port(self.busy)
