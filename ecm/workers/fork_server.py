@@ -21,7 +21,6 @@ import sys
 import time
 import traceback
 from contextlib import suppress
-from importlib import import_module
 from typing import NoReturn
 
 from ecm.limits import CLOSE_TIMEOUT
@@ -43,8 +42,6 @@ class ForkServer:
     def preload(self) -> None:
         """Load and read what workers share. Raises RuntimeError, and what imports raise."""
         reactor.load(self._preload.reactor_kind)
-        if self._preload.settings.www is not None:
-            import_module("ecm.frontend.web")
         if reactor.is_installed():
             raise RuntimeError("an endpoint installs a reactor before the fork; use --workers 1")
         gc.collect()
