@@ -27,7 +27,7 @@ from ecm.link.settings import LinkMode, LinkSettings
 from ecm.link.state import TRANSITIONS, Input, State
 
 # The likely cause where the peer does not answer hello.
-PERHAPS_PLAIN: Final = "; is that a mod_ecm? one that is plain needs --link-mode plain"
+PERHAPS_PLAIN: Final = "; is that a mod_ecm? A plain one needs --link-mode plain"
 
 # Bytes of an unknown type that an error repeats: its line must have an end, too.
 _REPEATED: Final = 64
@@ -114,10 +114,10 @@ class LinkConnection:
         return _about_request(connection_id, received, self._in_parts)
 
     def malformed(self, error: PacketError) -> list[Event]:
-        """Bytes have come that are not a packet."""
+        """Bytes have come that are not a packet: nothing more can be read."""
         if self.state is State.CLOSED:
             return []
-        reason = f"ejabberd has sent what is not a packet: {error}"
+        reason = f"ejabberd sent a malformed packet: {error}"
         return self._close(Input.MALFORMED, error.name, reason)
 
     # Within.
@@ -144,7 +144,7 @@ class LinkConnection:
         try:
             first = message.decode(content)
         except ContentError as error:
-            reason = f"ejabberd has sent a malformed hello: {error.name}"
+            reason = f"ejabberd sent a malformed hello: {error.name}"
             return self._close(Input.MALFORMED, error.name, reason)
         if first.type == "error":
             return self._close(Input.ERROR, "", _said(first))
@@ -166,7 +166,7 @@ class LinkConnection:
                 seconds = self._keep_alive.pong(received.args[0], now)
                 return [] if seconds is None else [RoundTrip(seconds)]
             case "ping" if self._keep_alive.is_flood():
-                reason = "ejabberd has sent too many pings"
+                reason = "ejabberd sent too many pings"
                 return self._close(Input.FLOOD, "too many pings", reason)
             case "ping":
                 return [Send(LINK_ID, message.encode("pong", received.args), droppable=True)]
@@ -218,4 +218,4 @@ def _said(error: Message) -> str:
 
 
 def _not_understood(code: str, text: str) -> str:
-    return f"ejabberd has sent what cannot be understood: {code}, {text}"
+    return f"ejabberd sent a message that ECM does not understand: {code}, {text}"

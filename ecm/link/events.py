@@ -68,7 +68,7 @@ class RoundTrip:
 
 @attrs.frozen
 class Close:
-    """Close the link after all that is to be sent. It is the last event."""
+    """Close the link once everything is sent. It is the last event."""
 
     reason: str
 

@@ -33,7 +33,7 @@ _PEER: Final = re.compile(r"(?:([0-9.]+)|\[([0-9A-Fa-f:.]+)\]):([0-9]{1,5})")
 _TRUNCATED: Final = b" truncated=1\n"
 
 # The bytes that a value has unencoded: all visible ASCII except the percent sign.
-_PLAIN: Final = "".join(chr(sign) for sign in range(0x21, 0x7F) if sign != 0x25)
+_UNENCODED: Final = "".join(chr(sign) for sign in range(0x21, 0x7F) if sign != 0x25)
 
 
 class ContentError(ValueError):
@@ -187,7 +187,7 @@ def encode(
     name: str, args: Sequence[str] = (), fields: dict[str, str] | None = None, body: bytes = b""
 ) -> bytes:
     """Return the content of a message of type ``name``."""
-    encoded = [f"{key}={quote(value, _PLAIN)}" for key, value in (fields or {}).items()]
+    encoded = [f"{key}={quote(value, _UNENCODED)}" for key, value in (fields or {}).items()]
     line = " ".join([name, *args, *encoded]).encode()
     return b"%b\n%b" % (line, body) if _GRAMMARS[name].body else line
 

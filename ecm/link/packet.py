@@ -1,13 +1,13 @@
-"""The packet, the unit of everything on the link between ECM and ejabberd.
+"""Packets, the frames of the link between ECM and ejabberd.
 
 ::
 
     packet        = length "|" connection-id "|" content
     length        = 10DIGIT    ; bytes of the whole packet, these 32 bytes of header included
     connection-id = 20DIGIT    ; 1 to 2^64-1 name a client's connection; 0 is the link itself
-    content       = *OCTET     ; length - 32 bytes, never escaped and never looked into
+    content       = *OCTET     ; length - 32 bytes, never escaped
 
-All of it is pure: bytes in, packets out.
+Pure: bytes in, packets out.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ _BAR: Final = ord("|")
 
 
 class PacketError(ValueError):
-    """The peer sent bytes that are no packet; where the next one starts cannot be known.
+    """The peer sent bytes that are not a packet. The start of the next one cannot be known.
 
     ``name`` is one of ``length-not-decimal``, ``missing-separator``, ``id-not-decimal``,
     ``length-too-small``, ``length-too-large`` and ``id-too-large``. ``received`` holds the first
@@ -42,39 +42,39 @@ def encode(connection_id: int, content: bytes) -> bytes:
 
 
 class PacketDecoder:
-    """Takes bytes as they arrive, split anywhere, and gives the packets that are complete.
+    """Incremental decoder: bytes in, split anywhere, and complete packets out.
 
-    It holds at most one incomplete packet, of at most ``max_packet`` bytes, and looks at what it
-    holds only when there is enough for the next step: a header, or the packet it announces.
+    It buffers at most one incomplete packet, of at most ``max_packet`` bytes, and looks at it only
+    when there is enough for the next step: a header, or the packet that a header announces.
     """
 
-    __slots__ = ("_held", "_max_packet", "_wanted", "begun")
+    __slots__ = ("_buffer", "_max_packet", "_wanted", "begun")
 
     def __init__(self, max_packet: int = MAX_PACKET) -> None:
         self._max_packet = max_packet
-        self._held = bytearray()
+        self._buffer = bytearray()
         self._wanted = HEADER_SIZE
-        # How many packets have been held before they were complete: it tells them apart.
+        # Number of packets that were incomplete at first: it tells one of them from the next.
         self.begun = 0
 
     @property
-    def held(self) -> int:
-        """How many bytes of an incomplete packet are held."""
-        return len(self._held)
+    def buffered(self) -> int:
+        """Bytes of an incomplete packet."""
+        return len(self._buffer)
 
     def feed(self, data: bytes) -> Iterator[tuple[int, bytes]]:
         """Yield (connection ID, content) of each packet that ``data`` completes, in order.
 
-        Raises PacketError once all the packets before the fault have been yielded; the decoder
-        is of no more use then. Nothing is taken before the first packet is asked for.
+        Raises PacketError once all packets before the fault have been yielded; after that the
+        decoder must not be used. Nothing is read before the first packet is asked for.
         """
-        joined = bool(self._held)
+        joined = bool(self._buffer)
         if joined:
-            self._held += data
-            if len(self._held) < self._wanted:
+            self._buffer += data
+            if len(self._buffer) < self._wanted:
                 return
-            data = bytes(self._held)
-            self._held.clear()
+            data = bytes(self._buffer)
+            self._buffer.clear()
         start, size = 0, len(data)
         self._wanted = HEADER_SIZE
         while size - start >= HEADER_SIZE:
@@ -85,7 +85,7 @@ class PacketDecoder:
             yield connection_id, data[start + HEADER_SIZE : start + length]
             start += length
         if start < size:
-            self._held += data[start:]
+            self._buffer += data[start:]
             self.begun += start > 0 or not joined
 
     def _header(self, data: bytes, start: int) -> tuple[int, int]:
@@ -112,7 +112,7 @@ def _error(data: bytes, start: int, name: str) -> PacketError:
 
 
 def _malformation(header: bytes) -> str:
-    """Name the first fault, from left to right, of 32 bytes that are no header."""
+    """Name the first fault, from left to right, of 32 bytes that are not a header."""
     if not header[:10].isdigit():
         return "length-not-decimal"
     if header[10] == _BAR and not header[11:31].isdigit():

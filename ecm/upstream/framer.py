@@ -1,4 +1,4 @@
-"""Packets on a Twisted transport, in the manner of Twisted's ``Int32StringReceiver``."""
+"""Framing: packets on a Twisted transport, as Twisted's ``Int32StringReceiver`` has strings."""
 
 from twisted.internet.protocol import Protocol
 
@@ -7,13 +7,13 @@ from ecm.net.transport import IStreamTransport
 
 
 class PacketReceiver(Protocol):
-    """Calls ``packet_received`` for each packet that arrives; both methods are to be overridden."""
+    """Calls ``packet_received`` for each packet, and ``packet_error`` at a fault, in subclasses."""
 
     transport: IStreamTransport
 
     def __init__(self, max_packet: int) -> None:
         self._decoder = PacketDecoder(max_packet)
-        # The packet that was incomplete when it was looked at last, and when it was so first.
+        # The packet that was incomplete at the last look, and the time of the first look at it.
         self._incomplete = 0
         self._since = 0.0
 
@@ -25,16 +25,16 @@ class PacketReceiver(Protocol):
             self.packet_error(error)
 
     def incomplete_for(self, now: float) -> float:
-        """Return for how long the same packet has been incomplete, as far as was looked at."""
+        """Return the seconds since the first look at the packet that is incomplete, or 0."""
         if self._decoder.begun != self._incomplete:
             self._incomplete = self._decoder.begun
             self._since = now
-        return now - self._since if self._decoder.held else 0.0
+        return now - self._since if self._decoder.buffered else 0.0
 
     def packet_received(self, connection_id: int, content: bytes) -> None:
         """Take one packet."""
         raise NotImplementedError
 
     def packet_error(self, error: PacketError) -> None:
-        """The peer has sent what is no packet: nothing more can be read from it."""
+        """Bytes have come that are not a packet: nothing more can be read."""
         raise NotImplementedError

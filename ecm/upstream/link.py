@@ -18,9 +18,9 @@ _log = Logger()
 
 
 class LinkStatus(Enum):
-    """Whether a link takes requests."""
+    """Status of a link in the pool."""
 
-    WRITABLE = "writable"
+    WRITABLE = "writable"  # it takes requests
     CONGESTED = "congested"  # its send queue is above the high-water mark
     DRAINING = "draining"  # ejabberd answers those that it has, and takes no more
     DOWN = "down"

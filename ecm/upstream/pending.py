@@ -1,8 +1,8 @@
-"""What the upstream side knows of an exchange that is in flight, or waits to be sent."""
+"""Exchanges as the upstream side knows them: in flight, or waiting to be sent."""
 
 from typing import Final, Protocol
 
-# Why a request cannot be answered, as its client is told.
+# Reasons for which a request is not answered, as its client is told.
 NO_LINK: Final = "The front end is up, but has no link to the chat server"
 CONGESTED: Final = "The chat server is too slow at the moment"
 STOPPING: Final = "The chat server is stopping"

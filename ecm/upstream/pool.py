@@ -17,7 +17,7 @@ class Unavailable(Exception):
 
 
 class PoolState(Enum):
-    """What becomes of a request."""
+    """Fate of a request that comes now."""
 
     FLOWING = "flowing"  # a link takes it
     QUEUEING = "queueing"  # it waits, for a link or until a link is not congested any more

@@ -81,7 +81,7 @@ class LinkProtocol(PacketReceiver):
             self.handshakeCompleted()
 
     def handshakeCompleted(self) -> None:
-        """TLS is agreed upon, and the certificate is right; or there is no TLS."""
+        """The TLS handshake is complete and the certificate valid, or there is no TLS."""
         self._started = True
         self._do(self._connection.start(self._clock.now))
 

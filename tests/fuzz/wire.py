@@ -41,7 +41,7 @@ def _packets(parts: list[bytes]) -> tuple[list[tuple[int, bytes]], str]:
         for part in parts:
             for found in decoder.feed(part):
                 packets.append(found)
-            assert decoder.held < MAX_PACKET
+            assert decoder.buffered < MAX_PACKET
     except PacketError as error:
         return packets, error.name
     return packets, ""

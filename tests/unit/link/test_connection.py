@@ -79,7 +79,7 @@ class FirstPacketTests(TestCase):
                 connection = begun(settings)
                 told, close = connection.receive(connection_id, said, 0)
                 self.assertEqual(told, error("unexpected", "hello has to come first"))
-                self.assertIn("one that is plain needs --link-mode plain", reason(close))
+                self.assertIn("A plain one needs --link-mode plain", reason(close))
                 self.assertEqual(connection.receive(0, HELLO, 0), [])
 
     def test_with_silence_it_is_closed(self) -> None:
@@ -217,7 +217,7 @@ class TypedTests(TestCase):
     def test_what_is_no_packet_is_told_and_closes_it(self) -> None:
         said, close = typed().malformed(PacketError("id-too-large", b"000"))
         self.assertEqual(said, error("malformed", "id-too-large"))
-        self.assertIn("not a packet: id-too-large", reason(close))
+        self.assertIn("a malformed packet: id-too-large", reason(close))
 
     def test_what_comes_after_the_end_is_nothing(self) -> None:
         connection = typed()

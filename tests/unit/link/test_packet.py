@@ -27,19 +27,19 @@ class VectorTests(TestCase):
                 decoder = PacketDecoder(VECTORS["max_packet"])
                 self.assertEqual(feed_all(decoder.feed, pieces[:-1]), [], vector["name"])
                 self.assertEqual(feed_all(decoder.feed, pieces[-1:]), meaning, vector["name"])
-                self.assertEqual(decoder.held, 0, vector["name"])
+                self.assertEqual(decoder.buffered, 0, vector["name"])
 
     def test_bytes_behind_a_packet_wait(self) -> None:
         for vector in VECTORS["packets"]:
             decoder = PacketDecoder()
             found = feed_all(decoder.feed, [bytes.fromhex(vector["packet"]) + b"0000"])
             self.assertEqual(found, [(int(vector["id"]), bytes.fromhex(vector["content"]))])
-            self.assertEqual(decoder.held, 4)
+            self.assertEqual(decoder.buffered, 4)
 
     def test_a_packet_that_is_held_is_told_from_those_before(self) -> None:
         decoder, data = PacketDecoder(), encode(7, b"some content")
         for number in (1, 2, 3):
-            for byte in data[decoder.held : -1]:
+            for byte in data[decoder.buffered : -1]:
                 feed_all(decoder.feed, [bytes([byte])])
                 self.assertEqual(decoder.begun, number)
             # The next one begins in the read that completes it, or in the one after that.
@@ -95,7 +95,7 @@ class PropertyTests(TestCase):
             for piece in cut(data, places):
                 for connection_id, content in decoder.feed(piece):
                     self.assertIn(encode(connection_id, content), data)
-                self.assertLess(decoder.held, 100)
+                self.assertLess(decoder.buffered, 100)
         except PacketError as error:
             self.assertIn(error.name, NAMES)
 

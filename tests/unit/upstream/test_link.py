@@ -50,7 +50,7 @@ class PlainTests(TestCase):
         self.assertIn(b" 503 ", client.transport.written())
         self.assertEqual(self.ecm.metrics.malformed, 1)
         [line] = [
-            line for line in lines(self.log, "ecm.upstream.protocol") if "not a packet" in line
+            line for line in lines(self.log, "ecm.upstream.protocol") if "malformed packet" in line
         ]
         self.assertIn("length-not-decimal: b'HTTP/1.1 400 Bad Request\\r\\nContent-L", line)
 
