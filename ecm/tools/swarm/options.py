@@ -14,8 +14,8 @@ from ecm.tools.swarm import addresses
 from ecm.tools.swarm.accounts import Accounts
 from ecm.tools.swarm.addresses import CONNECTIONS_PER_SOURCE, Target
 
-# Files of a worker that are no connections of users who are online: its pipes, and the second
-# connections of those who send something or leave.
+# Open files of a worker beside connections: its pipes, and some to spare. Second connections of
+# users who send or leave are counted by --at-once.
 _SPARE_FILES = 64
 
 _MAX_USERS = 100_000_000
@@ -25,9 +25,10 @@ _DOMAIN = re.compile(r"[A-Za-z0-9._:\[\]-]+")  # nothing that would need an esca
 
 @attrs.frozen
 class Options:
-    """What the operator asked for. Rates are a number a second for all together, None for as many
-    as it goes; times are seconds. ``accounts`` is None for SASL ANONYMOUS, ``messages`` for as many
-    as ``duration`` gives."""
+    """Rates are a number a second of all processes together, None for no limit; times are seconds.
+
+    ``accounts`` is None for SASL ANONYMOUS, ``messages`` for as many as ``duration`` permits.
+    """
 
     target: Target
     domain: str
@@ -55,7 +56,7 @@ class Options:
 
 
 def parse(arguments: Sequence[str] | None = None) -> Options:
-    """Read the command line; on a mistake say it and exit with status 2."""
+    """Parse the command line; report a mistake and exit with status 2."""
     parser = _parser()
     found = parser.parse_args(arguments)
     try:
@@ -65,7 +66,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
 
 
 def _options(found: argparse.Namespace) -> Options:
-    """Raises ValueError where options do not go together."""
+    """Raises ValueError if options contradict each other."""
     if not found.url.is_loopback and not found.target_is_mine:
         raise ValueError(
             f"{found.url.address} is not this machine: if you may load it, say --target-is-mine"
@@ -131,18 +132,18 @@ def _loopback(number: int) -> str:
 def _parser() -> Parser:
     parser = Parser(
         prog="ecm-swarm",
-        description="Bring many BOSH users to a server, and write down how it does. Ctrl-C lets"
-        " them leave; a second one ends it at once.",
-        epilog="Exit status: 0 if nothing failed and nothing was lost, 1 otherwise, 2 for a mistake"
-        " in the options. docs/swarm.md has more.",
+        description="Load a BOSH server with many users, and report how it performs. Ctrl-C lets"
+        " them leave; a second one ends the run at once.",
+        epilog="Exit status: 0 if nothing failed and nothing was lost, 1 otherwise, 2 for a wrong"
+        " option. docs/swarm.md has more.",
     )
     add = parser.add_argument
     add("url", type=argument(addresses.target), metavar="URL", help="http://HOST:PORT/PATH of BOSH")
-    add("--target-is-mine", action="store_true", help="the URL may be that of another machine")
-    add("--domain", type=_domain, default="localhost", help="of XMPP (default: %(default)s)")
+    add("--target-is-mine", action="store_true", help="permit the URL of another machine")
+    add("--domain", type=_domain, default="localhost", help="XMPP domain (default: %(default)s)")
     _add_users(parser)
     _add_requests(parser)
-    _add_course(parser)
+    _add_phases(parser)
     add(
         "--output",
         type=Path,
@@ -155,67 +156,87 @@ def _parser() -> Parser:
 
 def _add_users(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("users").add_argument
-    add("--users", type=whole_number(1, _MAX_USERS), default=100, metavar="N", help="default: 100")
+    add(
+        "--users",
+        type=whole_number(1, _MAX_USERS),
+        default=100,
+        metavar="N",
+        help="how many (default: 100)",
+    )
     add(
         "--accounts",
         type=_accounts,
         default="user{}:secret",
         metavar="NAME:PASSWORD",
-        help="with {} for the user's number, {06} for one of six digits (default: %(default)s)",
+        help="pattern with {} for the user's number, {06} for six digits (default: %(default)s)",
     )
-    add("--first", type=whole_number(0, 10**12), default=0, metavar="N", help="their first number")
+    add(
+        "--first",
+        type=whole_number(0, 10**12),
+        default=0,
+        metavar="N",
+        help="number of the first one",
+    )
     add("--anonymous", action="store_true", help="log in with SASL ANONYMOUS, without accounts")
     add(
         "--sources",
         type=argument(addresses.sources),
         default=[],
         metavar="ADDRESSES",
-        help="addresses to come from: 127.1.0.1-127.1.0.110, 127.1.0.0/25, one, or several with"
-        " commas; one is enough for 14,000 connections",
+        help="source addresses: 127.1.0.1-127.1.0.110, 127.1.0.0/25, one, or several with commas;"
+        " one is enough for 14,000 connections",
     )
     add(
         "--processes",
         type=whole_number(1, 1000),
         metavar="N",
-        help="default: as few as open files allow",
+        help="worker processes (default: as few as open files permit)",
     )
 
 
 def _add_requests(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("requests").add_argument
-    add("--wait", type=whole_number(1, 3600), default=60, metavar="S", help="of BOSH (default: 60)")
+    add(
+        "--wait",
+        type=whole_number(1, 3600),
+        default=60,
+        metavar="S",
+        help="longest wait of BOSH (default: 60)",
+    )
     add(
         "--hold",
         type=whole_number(1, 2),
         default=1,
         metavar="N",
-        help="of BOSH, to ask for; where more than 1 is granted, a login fails (default: 1)",
+        help="requests to ask the server to hold; if it grants more than 1, a login fails"
+        " (default: 1)",
     )
     add(
         "--connections",
         type=whole_number(1, 2),
         default=1,
         metavar="N",
-        help="that a user keeps; with 1, a second one is opened to send something, and then the"
-        " first is closed (default: 1)",
+        help="connections that a user keeps; with 1, it opens a second one to send something, and"
+        " then closes the first (default: 1)",
     )
     add(
         "--patience",
         type=whole_number(1, _DAY),
         default=60,
         metavar="S",
-        help="for a login, for an answer beyond --wait, and for messages at the end (default: 60)",
+        help="timeout of a login, of an answer beyond --wait, and of messages at the end"
+        " (default: 60)",
     )
 
 
-def _add_course(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument_group("course").add_argument
+def _add_phases(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("phases").add_argument
     add(
         "--rate",
         type=_rate,
         default=100.0,
         metavar="N",
-        help="logins a second, and users who leave; max for as fast as it goes (default: 100)",
+        help="logins a second, and users who leave; max is as fast as possible (default: 100)",
     )
     add(
         "--at-once",
@@ -224,27 +245,45 @@ def _add_course(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="users of a process who log in, send or leave at the same time (default: 32)",
     )
-    add("--rest", type=_seconds, default=0.0, metavar="S", help="once all are in (default: 0)")
+    add(
+        "--rest",
+        type=_seconds,
+        default=0.0,
+        metavar="S",
+        help="pause after the logins (default: 0)",
+    )
     add(
         "--duration",
         type=_seconds,
         metavar="S",
-        help="for which they are online behind it, and send what is asked for (default: 60)",
+        help="time online after that, in which they send (default: 60)",
     )
-    add("--message-rate", type=_rate, default=0.0, metavar="N", help="a second, or max; default: 0")
+    add(
+        "--message-rate",
+        type=_rate,
+        default=0.0,
+        metavar="N",
+        help="messages a second, or max (default: 0)",
+    )
     add(
         "--messages",
         type=whole_number(1, 10**12),
         metavar="N",
-        help="instead of --duration: so many",
+        help="number of messages, instead of --duration",
     )
-    add("--poll-rate", type=_rate, default=0.0, metavar="N", help="a second, or max; default: 0")
+    add(
+        "--poll-rate",
+        type=_rate,
+        default=0.0,
+        metavar="N",
+        help="polls a second, or max (default: 0)",
+    )
 
 
 def _seconds(text: str) -> float:
     seconds = float(text) if re.fullmatch(r"[0-9]{1,7}(\.[0-9]{1,6})?", text) else math.inf
     if seconds > 7 * _DAY:
-        raise argparse.ArgumentTypeError(f"{text!r}: give seconds, of a week at most")
+        raise argparse.ArgumentTypeError(f"{text!r}: give seconds, a week at most")
     return seconds
 
 
@@ -258,7 +297,7 @@ def _rate(text: str) -> float | None:
 
 def _domain(text: str) -> str:
     if not _DOMAIN.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no domain")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a domain")
     return text
 
 

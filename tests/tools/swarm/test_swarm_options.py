@@ -53,7 +53,7 @@ class OptionTests(TestCase):
             ([URL, "--users", "5", "--processes", "6"], "--processes 6: give from 1 to 5"),
             ([URL, "--users", "14001"], "2 addresses"),
             ([URL, "--users", "7001", "--connections", "2"], "2 addresses"),
-            ([URL, "--domain", "a'b"], "no domain"),
+            ([URL, "--domain", "a'b"], "not a domain"),
             ([URL, "--duration", "inf"], "give seconds"),
         ):
             self.assertIn(text, self.refused(*arguments))
