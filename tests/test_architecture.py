@@ -40,7 +40,7 @@ PURE = (
 )
 PURE_OF_DOCTOR = [
     f"tools/doctor/{module}"
-    for module in ("proc", "machine", "plan", "costs", "mending", "rules", "diagnosis", "report")
+    for module in ("proc", "machine", "plan", "costs", "fixes", "rules", "diagnosis", "report")
 ]
 NOT_PURE = {"twisted", "time", "datetime", "socket", "asyncio", "select", "random", "os"}
 

@@ -1,16 +1,15 @@
-"""What users cost: every figure, with the command that it comes from.
+"""The costs of users: every figure, with the command that measured it.
 
-Those of `make ...` are in docs/benchmarks.md, with the machine. Memory is in bytes, and that of
-users who do nothing.
+docs/benchmarks.md has those of `make ...`, with the machine. Memory is in bytes, for idle users.
 """
 
 from typing import Final
 
 import attrs
 
-from ecm.tools.doctor.plan import Plan
+from ecm.tools.doctor.plan import Deployment
 
-# A connection in the kernel, without data on its way: our end of it. `make bench CASE=million`.
+# Our end of a connection in the kernel, without data in flight. `make bench CASE=million`.
 KERNEL_PER_CONNECTION: Final = 4_073
 
 # A held request in ECM, of a million; with 10,000, just begun, it is less (CASE=memory).
@@ -32,14 +31,14 @@ EJABBERD_PER_USER: Final = 3_819
 # take several times the CPU of those that come at once.
 CPU_PER_USER: Final = 5
 
-# Pages of TCP's memory (tcp_mem) for a connection with a small answer that has not been taken. The
-# kernel charges whole pages (sk_mem_pages), and none once all is taken: `mem` of TCP in
+# Pages of TCP's memory (tcp_mem) for a connection with a small answer that is not acknowledged. The
+# kernel charges whole pages (sk_mem_pages), and none once all is acknowledged: `mem` of TCP in
 # /proc/net/sockstat shows it.
-PAGES_ON_THE_WAY: Final = 1
+PAGES_IN_FLIGHT: Final = 1
 
-# One connection in so many has data on its way in the same moment. Assumed, not measured: ECM
-# sends far less than that in the time of a round trip, but some clients go without a word, and
-# the kernel repeats their answers until --send-timeout.
+# One connection in so many has data in flight at the same moment. Assumed, not measured: ECM
+# sends far less than that in the time of a round trip, but some clients vanish, and the
+# kernel retransmits their answers until --send-timeout.
 ONE_IN: Final = 10
 
 # Threads of a worker: its own, and those in which Twisted looks names up, 10 at most.
@@ -56,10 +55,10 @@ ERLANG_PROCESSES: Final = 1_000
 
 @attrs.frozen
 class Memory:
-    """The memory that a plan takes, in bytes."""
+    """The memory of a deployment, in bytes."""
 
     kernel: int
-    clients: int  # what ECM has for requests that are held
+    clients: int  # of ECM, for held requests
     workers: int  # and their supervisor
     ejabberd: int
 
@@ -68,28 +67,32 @@ class Memory:
         return self.kernel + self.clients + self.workers + self.ejabberd
 
 
-def memory(plan: Plan) -> Memory:
+def memory(deployment: Deployment) -> Memory:
     return Memory(
-        kernel=plan.connections * KERNEL_PER_CONNECTION,
-        clients=plan.connections * ECM_PER_REQUEST,
-        workers=ONE_PROCESS if plan.workers == 1 else SUPERVISOR + plan.workers * WORKER,
-        ejabberd=EJABBERD + plan.users * EJABBERD_PER_USER,
+        kernel=deployment.connections * KERNEL_PER_CONNECTION,
+        clients=deployment.connections * ECM_PER_REQUEST,
+        workers=_processes(deployment.workers),
+        ejabberd=EJABBERD + deployment.users * EJABBERD_PER_USER,
     )
 
 
-def tcp_pages(plan: Plan) -> int:
-    return -(-plan.connections * PAGES_ON_THE_WAY // ONE_IN)
+def _processes(workers: int) -> int:
+    return ONE_PROCESS if workers == 1 else SUPERVISOR + workers * WORKER
 
 
-def cores(plan: Plan) -> int:
-    """The cores that are busy with polls of users who do nothing."""
-    return -(-plan.users * CPU_PER_USER // 1_000_000)
+def tcp_pages(deployment: Deployment) -> int:
+    return -(-deployment.connections * PAGES_IN_FLIGHT // ONE_IN)
 
 
-def tasks(plan: Plan, cores: int) -> int:
+def cores(deployment: Deployment) -> int:
+    """The cores that the polls of idle users keep busy."""
+    return -(-deployment.users * CPU_PER_USER // 1_000_000)
+
+
+def tasks(deployment: Deployment, cores: int) -> int:
     ejabberd = EJABBERD_TASKS + EJABBERD_TASKS_PER_CORE * cores
-    return plan.processes * WORKER_TASKS + ejabberd
+    return deployment.processes * WORKER_TASKS + ejabberd
 
 
-def erlang_processes(plan: Plan) -> int:
-    return ERLANG_PROCESSES + plan.users
+def erlang_processes(deployment: Deployment) -> int:
+    return ERLANG_PROCESSES + deployment.users

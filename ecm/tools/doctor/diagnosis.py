@@ -1,4 +1,4 @@
-"""What a machine has, beside what users need of it."""
+"""The resources of a machine beside what users need of them."""
 
 from bisect import bisect_left
 from collections.abc import Callable
@@ -8,12 +8,11 @@ from typing import Final
 import attrs
 
 from ecm.kernel import UNLIMITED
-from ecm.tools.doctor import plan
 from ecm.tools.doctor.machine import Machine
-from ecm.tools.doctor.plan import Plan, Wish
+from ecm.tools.doctor.plan import Deployment, Plan
 from ecm.tools.doctor.rules import RULES, Rule
 
-# Users that nobody has. As many fit, where no limit is found below.
+# More users than anybody has: the capacity where nothing limits it.
 MAX_USERS: Final = 100_000_000
 
 
@@ -26,12 +25,12 @@ class Verdict(StrEnum):
 
 @attrs.frozen
 class Finding:
-    """What one rule says of a plan."""
+    """The finding of one rule for a deployment."""
 
     rule: Rule
     have: int | None
     need: int
-    # The most users for which there is enough of this. None: not known, or advice.
+    # The most users for whom there is enough. None: not known, or advice.
     room: int | None
 
     @property
@@ -43,14 +42,14 @@ class Finding:
         return Verdict.SHORT if self.rule.binds else Verdict.ADVICE
 
     @property
-    def mends(self) -> list[str]:
+    def fixes(self) -> list[str]:
         wanting = self.verdict in (Verdict.SHORT, Verdict.ADVICE)
-        return self.rule.mend(self.need) if wanting else []
+        return self.rule.fix(self.need) if wanting else []
 
 
 @attrs.frozen
 class Diagnosis:
-    plan: Plan
+    deployment: Deployment
     findings: list[Finding]
 
     @property
@@ -64,8 +63,8 @@ class Diagnosis:
         return min((room for _, room in self._rooms()), default=MAX_USERS)
 
     @property
-    def first(self) -> Finding | None:
-        """What gives out first, if anything does."""
+    def bottleneck(self) -> Finding | None:
+        """What the fewest users fit into, if anything is limited."""
         scarcest = min(self._rooms(), key=lambda pair: pair[1], default=None)
         return scarcest[0] if scarcest and scarcest[1] < MAX_USERS else None
 
@@ -73,27 +72,27 @@ class Diagnosis:
         return [(found, found.room) for found in self.findings if found.room is not None]
 
 
-def diagnose(machine: Machine, wish: Wish, users: int | None) -> Diagnosis:
-    """Look at so many users; None for the most that fit."""
+def diagnose(machine: Machine, plan: Plan, users: int | None) -> Diagnosis:
+    """Diagnose so many users; None for the most that fit."""
     if users is None:
-        users = diagnose(machine, wish, 0).room
-    wanted = plan.make(wish, machine, users)
-    return Diagnosis(wanted, [_find(rule, machine, wish, wanted) for rule in RULES])
+        users = diagnose(machine, plan, 0).room
+    deployment = plan.deploy(machine, users)
+    return Diagnosis(deployment, [_find(rule, machine, plan, deployment) for rule in RULES])
 
 
-def _find(rule: Rule, machine: Machine, wish: Wish, wanted: Plan) -> Finding:
+def _find(rule: Rule, machine: Machine, plan: Plan, deployment: Deployment) -> Finding:
     have = rule.have(machine)
-    room = None if have is None or not rule.binds else _room(rule, have, machine, wish)
-    return Finding(rule, have, rule.need(machine, wanted), room)
+    room = None if have is None or not rule.binds else _room(rule, have, machine, plan)
+    return Finding(rule, have, rule.need(machine, deployment), room)
 
 
-def _room(rule: Rule, have: int, machine: Machine, wish: Wish) -> int:
+def _room(rule: Rule, have: int, machine: Machine, plan: Plan) -> int:
     if have >= UNLIMITED:
         return MAX_USERS
-    return _most(lambda users: rule.need(machine, plan.make(wish, machine, users)) <= have)
+    return _most(lambda users: rule.need(machine, plan.deploy(machine, users)) <= have)
 
 
 def _most(fit: Callable[[int], bool]) -> int:
-    """The most users that fit, where fewer than fit do as well. 0, if not even none do."""
+    """The most users that fit, by bisection: fewer fit as well. 0 if not even none do."""
     too_many = bisect_left(range(MAX_USERS + 1), True, key=lambda users: not fit(users))
     return max(0, too_many - 1)

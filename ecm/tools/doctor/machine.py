@@ -1,11 +1,11 @@
-"""What is known of a machine."""
+"""The limits of a machine, as far as they are known."""
 
 import attrs
 
 
 @attrs.frozen
 class Machine:
-    """Counts, but where a unit is named. None is not known; kernel.UNLIMITED is no limit."""
+    """Counts, unless a unit is named. None is "not known", kernel.UNLIMITED "no limit"."""
 
     cores: int | None = None
 

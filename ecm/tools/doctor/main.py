@@ -8,14 +8,14 @@ from pathlib import Path
 from ecm.tools.doctor import report
 from ecm.tools.doctor.diagnosis import diagnose
 from ecm.tools.doctor.options import parse
-from ecm.tools.doctor.reader import read
+from ecm.tools.doctor.probe import read
 
 
 def main(arguments: Sequence[str] | None = None, root: Path = Path("/")) -> int:
     """Print what the machine holds. Returns the exit status."""
     options = parse(arguments)
     machine = read(root)
-    found = diagnose(machine, options.wish, options.users)
+    found = diagnose(machine, options.plan, options.users)
     if options.json:
         _print(report.as_json(machine, found))
     else:

@@ -1,4 +1,4 @@
-"""What shall run on a machine."""
+"""The plan of an operator, and the deployment that it leads to on a machine."""
 
 import attrs
 
@@ -7,15 +7,7 @@ from ecm.tools.doctor.machine import Machine
 
 
 @attrs.frozen
-class Wish:
-    """What is asked for. ``workers`` is None for as many as it takes."""
-
-    connections_per_user: int = 1
-    workers: int | None = None
-
-
-@attrs.frozen
-class Plan:
+class Deployment:
     """Users, their connections to ECM, and the workers that serve them."""
 
     users: int
@@ -32,10 +24,17 @@ class Plan:
         return -(-self.connections // self.workers) + RESERVED_FILES
 
 
-def make(wish: Wish, machine: Machine, users: int) -> Plan:
-    """Plan for so many users: a worker for each core, or as many as their open files need."""
-    connections = users * wish.connections_per_user
-    return Plan(users, connections, wish.workers or _workers(machine, connections))
+@attrs.frozen
+class Plan:
+    """``workers`` is None for one for each core, or as many as their open files need."""
+
+    connections_per_user: int = 1
+    workers: int | None = None
+
+    def deploy(self, machine: Machine, users: int) -> Deployment:
+        """Return the deployment for so many users."""
+        connections = users * self.connections_per_user
+        return Deployment(users, connections, self.workers or _workers(machine, connections))
 
 
 def _workers(machine: Machine, connections: int) -> int:

@@ -1,7 +1,7 @@
-"""What files of the kernel and of ejabberd say, from their bytes.
+"""Parsers for files of the kernel and of ejabberd.
 
-Each function returns None where the bytes are not what they should be, as those of a missing file
-(``b""``) are not, and never raises.
+Each function returns None if the bytes are not what they should be, as those of a missing file
+(``b""``), and never raises.
 """
 
 import re
@@ -16,7 +16,7 @@ def number(content: bytes) -> int | None:
 
 
 def numbers(content: bytes) -> list[int]:
-    """The numbers of a file that has nothing else, as tcp_mem has three; else none."""
+    """The numbers of a file that has nothing else, as tcp_mem has three; otherwise none."""
     words = [limit(word) for word in content.split()]
     found = [word for word in words if word is not None]
     return found if len(found) == len(words) else []
@@ -28,7 +28,7 @@ def at(values: list[int], place: int) -> int | None:
 
 
 def ports(content: bytes) -> int | None:
-    """How many ports ``ip_local_port_range`` has, whose first and last it names."""
+    """The number of ports in ``ip_local_port_range``, which names the first and the last."""
     found = numbers(content)
     return found[1] - found[0] + 1 if len(found) == 2 and found[0] <= found[1] else None
 
@@ -40,7 +40,7 @@ def open_files(content: bytes) -> tuple[int | None, int | None]:
 
 
 def cores(content: bytes) -> int | None:
-    """How many cores a process may use, from the list ``0-3,8`` in /proc/PID/status."""
+    """The number of cores that a process may use, from the list ``0-3,8`` in /proc/PID/status."""
     found = re.search(rb"^Cpus_allowed_list:[ \t]*([0-9,-]+)$", content, re.MULTILINE)
     spans = [_span(part) for part in found[1].split(b",")] if found else []
     return sum(spans) if spans and all(spans) else None
@@ -49,13 +49,13 @@ def cores(content: bytes) -> int | None:
 def setting(content: bytes, name: str, default: int) -> int | None:
     """A number that a file of shell variables sets, as ejabberdctl.cfg does.
 
-    The default where it does not; None where it sets something else than a number.
+    The default if it does not; None if it sets something other than a number.
     """
     found = re.findall(rb"^\s*(?:export\s+)?%b=(.*)$" % name.encode(), content, re.MULTILINE)
     return number(found[-1].strip(b"\"' \t\r")) if found else default
 
 
 def _span(part: bytes) -> int:
-    """How many numbers ``8`` or ``0-3`` names; 0 for what is neither."""
+    """The number of numbers in ``8`` or ``0-3``; 0 for anything else."""
     found = re.fullmatch(rb"([0-9]{1,6})(?:-([0-9]{1,6}))?", part)
     return max(0, int(found[2] or found[1]) - int(found[1]) + 1) if found else 0

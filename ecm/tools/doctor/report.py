@@ -8,29 +8,29 @@ import attrs
 from ecm.kernel import UNLIMITED
 from ecm.tools.doctor import costs
 from ecm.tools.doctor.diagnosis import MAX_USERS, Diagnosis, Finding, Verdict
+from ecm.tools.doctor.fixes import LASTING
 from ecm.tools.doctor.machine import Machine
-from ecm.tools.doctor.mending import LASTING
 
 _ROW: Final = "{:<35}{:>12}{:>12}{:>12}  {}"
 
 _NOTES: Final = """\
-Settings of the kernel last if they are written to {lasting},
+Kernel settings survive a reboot if written to {lasting},
 without `sysctl -w` and without quotes.
 Open files are those of this shell: {soft}, which ECM can raise to {hard};
-a service has its own (LimitNOFILE).
-Memory is what is free now; what users need is for those who do nothing and come
-without TLS (docs/benchmarks.md).
+a service has its own limit (LimitNOFILE).
+Memory is what is free now; the need is that of idle users without TLS
+(docs/benchmarks.md).
 Clients need no port of this machine. A proxy in front of ECM, or a load
-generator, needs one for each connection, of those that each pair of its address
-and ECM's has."""
+generator, needs one port for each connection; each pair of its address and
+ECM's has all ports."""
 
 
 def as_text(machine: Machine, found: Diagnosis, asked: bool) -> str:
-    """``asked``: whether a number of users was given."""
+    """``asked`` is whether the command line gave a number of users."""
     rows = [_ROW.format("", "have", "need", "holds users", "").rstrip()]
     for finding in found.findings:
         rows.append(_row(finding))
-        rows.extend(f"    {mend}" for mend in finding.mends)
+        rows.extend(f"    {fix}" for fix in finding.fixes)
     parts = [
         _title(found),
         "\n".join(rows),
@@ -42,9 +42,12 @@ def as_text(machine: Machine, found: Diagnosis, asked: bool) -> str:
 
 
 def _title(found: Diagnosis) -> str:
-    plan = found.plan
-    users, connections = _counted(plan.users, "user"), _counted(plan.connections, "connection")
-    return f"{users} with {connections} on {_counted(plan.workers, 'worker')}"
+    deployment = found.deployment
+    users, connections = (
+        _counted(deployment.users, "user"),
+        _counted(deployment.connections, "connection"),
+    )
+    return f"{users} with {connections} on {_counted(deployment.workers, 'worker')}"
 
 
 def _counted(count: int, noun: str) -> str:
@@ -75,7 +78,7 @@ def _users(room: int) -> str:
 
 
 def _ledger(found: Diagnosis) -> str:
-    memory = costs.memory(found.plan)
+    memory = costs.memory(found.deployment)
     return (
         f"The memory is {_gigabytes(memory.kernel)} of the kernel,"
         f" {_gigabytes(memory.clients)} of ECM for requests,\n"
@@ -93,13 +96,13 @@ def _conclusion(found: Diagnosis, asked: bool) -> str:
     unknown = [one.rule.name for one in found.findings if one.verdict is Verdict.NOT_KNOWN]
     lines = [f"Not known: {name}." for name in unknown]
     lines.append(f"Room for users, as far as is known: {_users(found.room)}.")
-    if found.first:
-        lines.append(f"What gives out first: {found.first.rule.name}.")
+    if found.bottleneck:
+        lines.append(f"Bottleneck: {found.bottleneck.rule.name}.")
     if asked:
         answer = "yes" if found.fits else "NO"
-        lines.append(f"Room for {_counted(found.plan.users, 'user')}: {answer}.")
+        lines.append(f"Room for {_counted(found.deployment.users, 'user')}: {answer}.")
     else:
-        lines.append("ecm-doctor --users NUMBER says what to do for more.")
+        lines.append("ecm-doctor --users NUMBER tells what more users need.")
     return "\n".join(lines)
 
 
@@ -107,14 +110,14 @@ def as_json(machine: Machine, found: Diagnosis) -> str:
     """Bytes and counts as numbers; ``null`` is not known, ``"unlimited"`` has no limit."""
     return json.dumps(
         {
-            "users": found.plan.users,
-            "connections": found.plan.connections,
-            "workers": found.plan.workers,
+            "users": found.deployment.users,
+            "connections": found.deployment.connections,
+            "workers": found.deployment.workers,
             "fits": found.fits,
             "room": found.room,
-            "first": found.first and found.first.rule.name,
+            "first": found.bottleneck and found.bottleneck.rule.name,
             "findings": [_finding(finding) for finding in found.findings],
-            "memory": attrs.asdict(costs.memory(found.plan)),
+            "memory": attrs.asdict(costs.memory(found.deployment)),
             "machine": {name: _plain(value) for name, value in attrs.asdict(machine).items()},
         },
         indent=2,
@@ -128,7 +131,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "need": finding.need,
         "room": finding.room,
         "verdict": finding.verdict.lower(),
-        "mend": finding.mends,
+        "mend": finding.fixes,
     }
 
 

@@ -17,18 +17,18 @@ from twisted.trial.unittest import TestCase
 from ecm.tools.doctor.diagnosis import MAX_USERS
 from ecm.tools.doctor.main import main
 from ecm.tools.doctor.options import Options, parse
-from ecm.tools.doctor.plan import Wish
+from ecm.tools.doctor.plan import Plan
 from testkit.fake_machines import FILES, write
 from testkit.paths import CHECKOUT
 
 
 class OptionsTests(TestCase):
     def test_defaults(self) -> None:
-        self.assertEqual(parse([]), Options(None, Wish(1, None), False))
+        self.assertEqual(parse([]), Options(None, Plan(1, None), False))
 
     def test_all_given(self) -> None:
         given = ["--users", "5", "--connections", "2", "--workers", "3", "--json"]
-        self.assertEqual(parse(given), Options(5, Wish(2, 3), True))
+        self.assertEqual(parse(given), Options(5, Plan(2, 3), True))
         self.assertEqual(parse(["--workers", "auto"]), parse([]))
 
     def test_mistakes_are_one_line_and_status_2(self) -> None:
@@ -85,7 +85,7 @@ class MainTests(TestCase):
         self.assertEqual(status, 1)
         self.assertRegex(said, r"1,000,017 +262,127  SHORT\n    sysctl -w \S+_max=1100000\n")
         self.assertIn("written to /etc/sysctl.d/90-ecm.conf,\n", said)
-        self.assertIn("What gives out first: connections tracked (conntrack).\n", said)
+        self.assertIn("Bottleneck: connections tracked (conntrack).\n", said)
         self.assertTrue(said.endswith("\nRoom for 1,000,000 users: NO.\n"))
 
     def test_how_many_fit(self) -> None:
@@ -95,7 +95,7 @@ class MainTests(TestCase):
         self.assertIn("Room for users, as far as is known: 262,127.\n", said)
         self.assertIn("1,024, which ECM can raise to 524,288;\n", said)
         self.assertNotIn("SHORT", said)
-        self.assertTrue(said.endswith("\necm-doctor --users NUMBER says what to do for more.\n"))
+        self.assertTrue(said.endswith("\necm-doctor --users NUMBER tells what more users need.\n"))
 
     def test_the_greatest_numbers_fit_in_80_columns(self) -> None:
         write(self.root, FILES)

@@ -9,15 +9,15 @@ from twisted.trial.unittest import TestCase
 
 from ecm.kernel import UNLIMITED
 from ecm.limits import BACKLOG, RESERVED_FILES
-from ecm.tools.doctor import costs, mending, plan
+from ecm.tools.doctor import costs, fixes
 from ecm.tools.doctor.diagnosis import MAX_USERS, Diagnosis, Finding, Verdict, diagnose
 from ecm.tools.doctor.machine import Machine
-from ecm.tools.doctor.plan import Plan, Wish
+from ecm.tools.doctor.plan import Deployment, Plan
 from ecm.tools.doctor.rules import RULES
 
 # 1,000 users on one worker.
-ONE_WORKER = Wish(workers=1)
-THOUSAND = plan.make(ONE_WORKER, Machine(), 1000)
+ONE_WORKER = Plan(workers=1)
+THOUSAND = ONE_WORKER.deploy(Machine(), 1000)
 
 
 def finding(name: str, found: Diagnosis) -> Finding:
@@ -30,26 +30,26 @@ class RuleTests(TestCase):
         """That 1,000 users need as much of a field and no less. What is said of too little."""
         enough = diagnose(Machine(**{field: need}, **machine), ONE_WORKER, 1000)
         self.assertEqual(finding(name, enough).verdict, Verdict.FITS)
-        self.assertEqual((finding(name, enough).need, finding(name, enough).mends), (need, []))
+        self.assertEqual((finding(name, enough).need, finding(name, enough).fixes), (need, []))
         short = diagnose(Machine(**{field: need - 1}, **machine), ONE_WORKER, 1000)
         self.assertEqual(short.fits, not finding(name, short).rule.binds)
         wanted = Verdict.SHORT if finding(name, short).rule.binds else Verdict.ADVICE
         self.assertEqual(finding(name, short).verdict, wanted)
-        return finding(name, short).mends
+        return finding(name, short).fixes
 
     def test_open_files(self) -> None:
-        mends = self.check("open files of a worker", 1000 + RESERVED_FILES, "hard_files")
-        self.assertIn("LimitNOFILE=1128,", mends[0])
-        self.assertIn("ulimit -n 1128 ", mends[1])
+        fixes = self.check("open files of a worker", 1000 + RESERVED_FILES, "hard_files")
+        self.assertIn("LimitNOFILE=1128,", fixes[0])
+        self.assertIn("ulimit -n 1128 ", fixes[1])
 
     def test_nr_open(self) -> None:
-        mends = self.check("the most these can be", 1000 + RESERVED_FILES, "nr_open")
-        self.assertEqual(mends, ["sysctl -w fs.nr_open=1200"])
+        fixes = self.check("the most these can be", 1000 + RESERVED_FILES, "nr_open")
+        self.assertEqual(fixes, ["sysctl -w fs.nr_open=1200"])
 
     def test_file_max(self) -> None:
         need = 1000 + RESERVED_FILES + 50
-        mends = self.check("open files in all", need, "file_max", files_now=50)
-        self.assertEqual(mends, ["sysctl -w fs.file-max=1200"])
+        fixes = self.check("open files in all", need, "file_max", files_now=50)
+        self.assertEqual(fixes, ["sysctl -w fs.file-max=1200"])
 
     def test_memory(self) -> None:
         need = costs.ONE_PROCESS + costs.EJABBERD + 1000 * (4_073 + 1_384 + 3_819)
@@ -57,20 +57,20 @@ class RuleTests(TestCase):
 
     def test_memory_of_the_cgroup(self) -> None:
         need = costs.memory(THOUSAND).total
-        mends = self.check("memory of the cgroup", need, "cgroup_memory")
-        self.assertIn("MemoryMax=200000000 ", mends[0])
+        fixes = self.check("memory of the cgroup", need, "cgroup_memory")
+        self.assertIn("MemoryMax=200000000 ", fixes[0])
 
     def test_threads(self) -> None:
-        mends = self.check("threads", 11 + 16 + 2 * 4, "cgroup_tasks", cores=4)
-        self.assertIn("TasksMax=35 ", mends[0])
+        fixes = self.check("threads", 11 + 16 + 2 * 4, "cgroup_tasks", cores=4)
+        self.assertIn("TasksMax=35 ", fixes[0])
 
     def test_tcp_mem(self) -> None:
-        mends = self.check("pages", 100, "tcp_pages")
-        self.assertEqual(mends, ['sysctl -w net.ipv4.tcp_mem="50 66 100"'])
+        fixes = self.check("pages", 100, "tcp_pages")
+        self.assertEqual(fixes, ['sysctl -w net.ipv4.tcp_mem="50 66 100"'])
 
     def test_conntrack(self) -> None:
-        mends = self.check("connections tracked", 1017, "most_tracked", tracked_now=17)
-        self.assertEqual(mends, ["sysctl -w net.netfilter.nf_conntrack_max=1100"])
+        fixes = self.check("connections tracked", 1017, "most_tracked", tracked_now=17)
+        self.assertEqual(fixes, ["sysctl -w net.netfilter.nf_conntrack_max=1100"])
         self.check("connections tracked", 1000, "most_tracked")
 
     def test_conntrack_that_follows_nothing(self) -> None:
@@ -78,30 +78,30 @@ class RuleTests(TestCase):
         self.assertEqual(finding("connections tracked", idle).verdict, Verdict.FITS)
 
     def test_erlang_processes(self) -> None:
-        mends = self.check("Erlang processes", 2000, "erlang_processes")
-        self.assertIn("ERL_PROCESSES=2000 ", mends[0])
+        fixes = self.check("Erlang processes", 2000, "erlang_processes")
+        self.assertIn("ERL_PROCESSES=2000 ", fixes[0])
 
     def test_somaxconn(self) -> None:
-        mends = self.check("waiting", BACKLOG, "somaxconn")
-        self.assertEqual(mends, ["sysctl -w net.core.somaxconn=4100"])
+        fixes = self.check("waiting", BACKLOG, "somaxconn")
+        self.assertEqual(fixes, ["sysctl -w net.core.somaxconn=4100"])
 
     def test_syn_backlog_matters_without_cookies(self) -> None:
-        mends = self.check("half open", BACKLOG, "syn_backlog", syncookies=0)
-        self.assertEqual(mends, ["sysctl -w net.ipv4.tcp_max_syn_backlog=4100"])
+        fixes = self.check("half open", BACKLOG, "syn_backlog", syncookies=0)
+        self.assertEqual(fixes, ["sysctl -w net.ipv4.tcp_max_syn_backlog=4100"])
         cookies = diagnose(Machine(syn_backlog=1, syncookies=1), ONE_WORKER, 1000)
         self.assertEqual(finding("half open", cookies).verdict, Verdict.FITS)
 
     def test_ports_of_a_proxy(self) -> None:
-        mends = self.check("ports", 1000, "ports")
-        self.assertIn("ip_local_port_range", mends[0])
-        self.assertIn("each pair", mends[1])
+        fixes = self.check("ports", 1000, "ports")
+        self.assertIn("ip_local_port_range", fixes[0])
+        self.assertIn("each pair", fixes[1])
 
     def test_cores(self) -> None:
-        wish, three = Wish(workers=3), Machine(cores=3)
-        self.assertEqual(finding("cores for the", diagnose(three, wish, 1)).verdict, Verdict.FITS)
-        two = finding("cores for the", diagnose(Machine(cores=2), wish, 1))
+        plan, three = Plan(workers=3), Machine(cores=3)
+        self.assertEqual(finding("cores for the", diagnose(three, plan, 1)).verdict, Verdict.FITS)
+        two = finding("cores for the", diagnose(Machine(cores=2), plan, 1))
         self.assertEqual(two.verdict, Verdict.ADVICE)
-        self.assertIn("--workers", two.mends[0])
+        self.assertIn("--workers", two.fixes[0])
 
     def test_polls(self) -> None:
         """5 µs a second for each: a core for 200,000 users."""
@@ -109,28 +109,28 @@ class RuleTests(TestCase):
         fits = finding("cores for polls", diagnose(one, ONE_WORKER, 200_000))
         advice = finding("cores for polls", diagnose(one, ONE_WORKER, 200_001))
         self.assertEqual((fits.verdict, advice.verdict), (Verdict.FITS, Verdict.ADVICE))
-        self.assertIn("cores", advice.mends[0])
+        self.assertIn("cores", advice.fixes[0])
 
     def test_nothing_known(self) -> None:
-        found = diagnose(Machine(), Wish(), 1000)
+        found = diagnose(Machine(), Plan(), 1000)
         self.assertEqual({one.verdict for one in found.findings}, {Verdict.NOT_KNOWN})
-        self.assertEqual((found.fits, found.room, found.first), (True, MAX_USERS, None))
+        self.assertEqual((found.fits, found.room, found.bottleneck), (True, MAX_USERS, None))
 
     @example(138_105, 1000, False)
     @given(st.integers(0, MAX_USERS), st.integers(0, 1000), st.booleans())
     def test_more_users_never_need_less(self, users: int, more: int, many_files: bool) -> None:
         machine = Machine(cores=4, hard_files=UNLIMITED if many_files else 20_000)
-        many = plan.make(Wish(), machine, users + more)
+        many = Plan().deploy(machine, users + more)
         # As many workers: where one more is needed, each has a smaller share of the files.
-        few = plan.make(Wish(workers=many.workers), machine, users)
+        few = Plan(workers=many.workers).deploy(machine, users)
         for rule in RULES:
             self.assertLessEqual(rule.need(machine, few), rule.need(machine, many), rule.name)
 
 
 class PlanTests(TestCase):
-    def workers(self, users: int, **wish: int) -> int:
+    def workers(self, users: int, **plan: int) -> int:
         machine = Machine(cores=2, hard_files=10_000 + RESERVED_FILES)
-        return plan.make(Wish(**wish), machine, users).workers
+        return Plan(**plan).deploy(machine, users).workers
 
     def test_a_worker_for_each_core_at_least(self) -> None:
         self.assertEqual([self.workers(users) for users in (0, 1, 20_000)], [2, 2, 2])
@@ -139,19 +139,19 @@ class PlanTests(TestCase):
         self.assertEqual([self.workers(users) for users in (20_001, 1_000_000)], [3, 100])
         self.assertEqual(self.workers(10_001, connections_per_user=2), 3)
 
-    def test_as_many_as_are_wished(self) -> None:
+    def test_as_many_as_are_planned(self) -> None:
         self.assertEqual(self.workers(1_000_000, workers=7), 7)
 
     def test_too_few_files_for_anybody(self) -> None:
-        found = diagnose(Machine(hard_files=RESERVED_FILES), Wish(), None)
-        self.assertEqual((found.room, found.plan.users, found.fits), (0, 0, True))
-        self.assertFalse(diagnose(Machine(hard_files=RESERVED_FILES), Wish(), 1).fits)
+        found = diagnose(Machine(hard_files=RESERVED_FILES), Plan(), None)
+        self.assertEqual((found.room, found.deployment.users, found.fits), (0, 0, True))
+        self.assertFalse(diagnose(Machine(hard_files=RESERVED_FILES), Plan(), 1).fits)
 
     def test_open_files_are_shared_out_evenly(self) -> None:
-        self.assertEqual(Plan(11, 11, 3).files_per_worker, 4 + RESERVED_FILES)
+        self.assertEqual(Deployment(11, 11, 3).files_per_worker, 4 + RESERVED_FILES)
 
     def test_several_workers_have_a_supervisor(self) -> None:
-        self.assertEqual([Plan(1, 1, workers).processes for workers in (1, 2)], [1, 3])
+        self.assertEqual([Deployment(1, 1, workers).processes for workers in (1, 2)], [1, 3])
 
 
 class RoomTests(TestCase):
@@ -159,11 +159,13 @@ class RoomTests(TestCase):
 
     machine = Machine(hard_files=2000 + RESERVED_FILES, most_tracked=1500, tracked_now=1)
 
-    def test_what_gives_out_first(self) -> None:
+    def test_the_bottleneck(self) -> None:
         found = diagnose(self.machine, ONE_WORKER, None)
-        self.assertEqual((found.room, found.plan.users, found.fits), (1499, 1499, True))
-        assert found.first is not None
-        self.assertEqual(found.first.rule.name, finding("connections tracked", found).rule.name)
+        self.assertEqual((found.room, found.deployment.users, found.fits), (1499, 1499, True))
+        assert found.bottleneck is not None
+        self.assertEqual(
+            found.bottleneck.rule.name, finding("connections tracked", found).rule.name
+        )
 
     def test_the_most_fits_and_one_more_does_not(self) -> None:
         self.assertTrue(diagnose(self.machine, ONE_WORKER, 1499).fits)
@@ -174,32 +176,32 @@ class RoomTests(TestCase):
             self.assertEqual(diagnose(self.machine, ONE_WORKER, users).room, 1499)
 
     def test_two_connections_halve_it(self) -> None:
-        self.assertEqual(diagnose(self.machine, Wish(2, 1), None).room, 749)
+        self.assertEqual(diagnose(self.machine, Plan(2, 1), None).room, 749)
 
     def test_no_limit(self) -> None:
-        found = diagnose(Machine(file_max=UNLIMITED), Wish(), None)
-        self.assertEqual((found.room, found.first), (MAX_USERS, None))
+        found = diagnose(Machine(file_max=UNLIMITED), Plan(), None)
+        self.assertEqual((found.room, found.bottleneck), (MAX_USERS, None))
 
     def test_less_than_nobody_needs(self) -> None:
-        found = diagnose(Machine(memory=1), Wish(), None)
+        found = diagnose(Machine(memory=1), Plan(), None)
         self.assertEqual((found.room, found.fits), (0, False))
 
 
 class MendingTests(TestCase):
     @given(st.integers(0, MAX_USERS * 10))
     def test_rounded_up_a_little(self, need: int) -> None:
-        rounded = mending.rounded_up(need)
+        rounded = fixes.rounded_up(need)
         self.assertTrue(need <= rounded <= need * 11 // 10 + 1)
         self.assertEqual(str(rounded).rstrip("0")[2:].strip("0"), "")
 
 
 class CostTests(TestCase):
     def test_a_part_of_a_page_or_of_a_core_counts(self) -> None:
-        some = Plan(users=1001, connections=1001, workers=1)
+        some = Deployment(users=1001, connections=1001, workers=1)
         self.assertEqual((costs.tcp_pages(some), costs.cores(some)), (101, 1))
 
     def test_parts(self) -> None:
-        parts = attrs.asdict(costs.memory(Plan(users=10, connections=20, workers=2)))
+        parts = attrs.asdict(costs.memory(Deployment(users=10, connections=20, workers=2)))
         expected = {
             "kernel": 20 * 4_073,
             "clients": 20 * 1_384,

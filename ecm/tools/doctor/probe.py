@@ -1,4 +1,4 @@
-"""Reads what is known of a machine."""
+"""Reads the limits of a machine."""
 
 from pathlib import Path
 from typing import Final
@@ -7,16 +7,16 @@ from ecm.kernel import available_memory, cgroup_memory, cgroup_tasks, content
 from ecm.tools.doctor import proc
 from ecm.tools.doctor.machine import Machine
 
-# Where ejabberdctl takes its settings from. Debian's /etc/ejabberd is a link to the second, in a
+# The files with ejabberdctl's settings. Debian's /etc/ejabberd is a link to the second, in a
 # folder that not everyone may enter.
 _EJABBERDCTL: Final = ("etc/ejabberd/ejabberdctl.cfg", "etc/default/ejabberd")
 
-# What ejabberdctl gives Erlang where no setting says otherwise (ejabberd 23.01).
+# ejabberdctl's default (ejabberd 23.01).
 _ERL_PROCESSES: Final = 250_000
 
 
 def read(root: Path) -> Machine:
-    """Read what can be read below a folder, which is ``/`` but for tests."""
+    """Read what can be read below a folder: ``/``, except in tests."""
     net, kernel = root / "proc/sys/net", root / "proc/sys/fs"
     soft_files, hard_files = proc.open_files(content(root / "proc/self/limits"))
     return Machine(

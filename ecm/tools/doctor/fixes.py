@@ -1,13 +1,13 @@
-"""Commands that give a machine what it lacks."""
+"""Commands that raise the limits of a machine."""
 
 from typing import Final
 
-# Where settings of the kernel are kept over a restart (sysctl.d(5)).
+# Keeps settings of the kernel over a reboot (sysctl.d(5)).
 LASTING: Final = "/etc/sysctl.d/90-ecm.conf"
 
 
 def rounded_up(need: int) -> int:
-    """To two digits: nobody wants to raise a limit again for the next user."""
+    """Round up to two digits, so that the next user does not need a higher limit again."""
     step = int(10 ** max(0, len(str(need)) - 2))
     return -(-need // step) * step
 
@@ -23,7 +23,7 @@ def tcp_mem(need: int) -> list[str]:
 
 
 def open_files(need: int) -> list[str]:
-    """Exactly, as more may be above fs.nr_open."""
+    """Not rounded: more may be above fs.nr_open."""
     return [
         f"systemctl edit ecm.service: LimitNOFILE={need}, below [Service]",
         f"ulimit -n {need} in a shell of root, --ulimit nofile={need} of Docker",
@@ -32,7 +32,7 @@ def open_files(need: int) -> list[str]:
 
 
 def workers(need: int) -> list[str]:
-    return ["fewer, with more open files each: ecm-doctor --workers CORES says how many"]
+    return ["fewer, with more open files each: ecm-doctor --workers CORES tells how many"]
 
 
 def ports(need: int) -> list[str]:

@@ -9,7 +9,7 @@ from twisted.trial.unittest import TestCase
 
 from ecm.kernel import UNLIMITED
 from ecm.tools.doctor.machine import Machine
-from ecm.tools.doctor.reader import read
+from ecm.tools.doctor.probe import read
 from testkit.fake_machines import FILES, write
 
 
