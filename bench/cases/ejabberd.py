@@ -1,4 +1,4 @@
-"""What users cost ejabberd, with mod_ecm and with what is in it.
+"""Memory and CPU of ejabberd per user: mod_ecm beside stock BOSH, WebSocket and plain c2s.
 
 Each way to come to ejabberd has a fresh node of its own. A user has logged in (SASL PLAIN, a
 resource bound, presence sent), does nothing, and with BOSH holds one request. What is measured is
@@ -16,8 +16,7 @@ import attrs
 from matplotlib.figure import Figure
 
 from bench.frame import EBIN, Case, Option, Outcome, Run, open_files, positive
-from bench.measure import node_cpu as beam_cpu
-from bench.measure import node_memory as idle
+from bench.measure import node_cpu, node_memory
 from bench.measure.node_cpu import WHATS, Round
 from bench.measure.node_memory import Growth, Waking
 from bench.node import Kind
@@ -57,18 +56,18 @@ def results(options: argparse.Namespace, code: list[Path], files: int) -> Result
     many, most = options.users, files - FILES
     few = max(many // 10, 1)
     if many > files:
-        return Results([idle.measure(Kind.LINK, code, few, many)])
-    ours, waking = idle.measure_and_wake(Kind.LINK, code, few, many)
+        return Results([node_memory.measure(Kind.LINK, code, few, many)])
+    ours, waking = node_memory.measure_and_wake(Kind.LINK, code, few, many)
     others = [kind for kind in Kind if kind is not Kind.LINK]
-    growths = [ours, *(idle.measure(kind, code, few, min(many, most)) for kind in others)]
+    growths = [ours, *(node_memory.measure(kind, code, few, min(many, most)) for kind in others)]
     seconds, count = options.seconds, options.rounds
-    return Results(growths, waking, beam_cpu.measure_all(code, options.clients, seconds, count))
+    return Results(growths, waking, node_cpu.measure_all(code, options.clients, seconds, count))
 
 
 def text(results: Results) -> str:
-    parts = [idle.tables(results.growths)]
+    parts = [node_memory.tables(results.growths)]
     if results.rounds:
-        parts.append(report.table(beam_cpu.COLUMNS, results.rounds))
+        parts.append(report.table(node_cpu.COLUMNS, results.rounds))
     return "\n\n".join(parts)
 
 
@@ -93,9 +92,9 @@ def of_memory(growth: Growth) -> str:
 
 def of_waking(waking: Waking) -> str:
     return (
-        f"A message of {idle.MESSAGE} bytes to each of {waking.users:,} users at once takes that"
-        f" from {waking.before:,.0f} to {waking.peak:,.0f} bytes; after {idle.REST} seconds it is"
-        f" {waking.after:,.0f}, {waking.ratio:.2f} × what it was. The budget of"
+        f"A message of {node_memory.MESSAGE} bytes to each of {waking.users:,} users at once takes"
+        f" that from {waking.before:,.0f} to {waking.peak:,.0f} bytes; after {node_memory.REST}"
+        f" seconds it is {waking.after:,.0f}, {waking.ratio:.2f} × what it was. The budget of"
         f" {WAKING_BUDGET} × is {kept(waking.ratio, WAKING_BUDGET)}."
         f" (The whole node: {waking.whole_before / 1e6:,.0f} MB before,"
         f" {waking.whole_after / 1e6:,.0f} MB after.)"

@@ -1,4 +1,4 @@
-"""Users who chat through ECM and mod_ecm, and through others.
+"""A chat of many users, everything on the server's side: Megaphone beside ejabberd, nginx, Prosody.
 
 The same users come to ejabberd with mod_ecm behind ECM, to stock ejabberd (BOSH, with nothing in
 front), to that behind nginx, and to Prosody. What is measured is that of everything on the server's

@@ -1,4 +1,4 @@
-"""What a request costs ECM, beside nginx and HAProxy as reverse proxies.
+"""CPU per request: ECM beside nginx and HAProxy as reverse proxies.
 
 Clients on connections that stay open ask, wait for their answer and ask again, as fast as the front
 end can. What is behind it answers each request with its own body: over the link for ECM, over HTTP

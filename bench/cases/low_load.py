@@ -1,4 +1,4 @@
-"""What a poll costs when few come, and how many workers may share them.
+"""CPU per poll at low load, by the number of workers.
 
 Users rest, and so many of them a second poll: each time, all that is on the server's side wakes up,
 does one thing, and sleeps again. That is what a server does at night, and what it does with people

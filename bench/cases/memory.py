@@ -1,4 +1,4 @@
-"""The resident memory of a held request, in ECM and in others.
+"""Resident memory per held request: ECM beside twisted.web, nginx and HAProxy.
 
 Each front end runs alone, as one process (nginx with its master), with something behind it that
 takes every request and never answers. Clients in a process of their own hold FEW requests, then

@@ -1,4 +1,4 @@
-"""A million users online at once, on this machine.
+"""A million users online at once, on one machine.
 
 ejabberd with mod_ecm, ECM with workers, and ecm-swarm, which brings the users: each has logged in
 (SASL PLAIN, a resource, presence), and holds one request on a TCP connection of its own. They rest
@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 
 from bench.frame import EBIN, Case, Option, Outcome, Run, open_files
 from bench.load import swarm
-from bench.measure import memory_breakdown as ledger
+from bench.measure import memory_breakdown
 from bench.measure.memory import kernel_memory
 from bench.measure.memory_breakdown import Parts
 from bench.report import chart, report
@@ -83,7 +83,7 @@ def result(options: argparse.Namespace, code: list[Path], folder: Path) -> Resul
     workers = swarm.processes(options.users)
     output = folder / "swarm"
     with megaphone(folder, code, workers) as stack:
-        start = ledger.parts(stack.ecm, stack.node.process, None)
+        start = memory_breakdown.parts(stack.ecm, stack.node.process, None)
         with swarm.start(stack.url, output, options.users, *course(options)) as users:
             samples, within = watch(stack, users, start)
         told = swarm.result(output)
@@ -121,7 +121,7 @@ def watch(stack: Stack, users: Process, start: Parts) -> tuple[list[Sample], dic
 def sample(
     seconds: float, phase: str, online: int, stack: Stack, users: Process, start: Parts
 ) -> Sample:
-    now = ledger.parts(stack.ecm, stack.node.process, users)
+    now = memory_breakdown.parts(stack.ecm, stack.node.process, users)
     return Sample(
         seconds=round(seconds, 1),
         phase=phase,

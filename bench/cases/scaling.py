@@ -1,4 +1,4 @@
-"""What a user costs Megaphone, the more there are.
+"""Memory and CPU per user while the number of users grows, from 1,000 to 200,000.
 
 One ejabberd with mod_ecm, behind one ECM with as many workers as the last step needs. Users log in
 and rest, each with one request held, which is answered and sent again every 60 seconds. At each

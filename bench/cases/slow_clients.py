@@ -1,4 +1,4 @@
-"""What 5,000 slow clients do to a chat beside them.
+"""Latency of a chat beside 5,000 slow clients.
 
 One client asks ECM 50 times a second and waits for each answer, which comes back over the link: for
 some seconds alone, then beside clients that send a request head at one byte a second. ECM ends

@@ -1,4 +1,4 @@
-"""What a typed link costs ECM, beside a plain one.
+"""CPU per request: a typed link beside a plain one.
 
 Clients on connections that stay open ask, wait for their answer and ask again, as fast as ECM can.
 What is behind it answers each request with its own body. In every round two ECMs are started, with

@@ -1,4 +1,4 @@
-"""What ECM's workers cost, and how connections spread over them.
+"""Memory of workers, and the spread of connections over them.
 
 ECM is started with so many workers, each gets its link, and then 4,000 clients connect that say
 nothing. It takes some seconds.
