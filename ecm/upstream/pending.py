@@ -10,9 +10,9 @@ NOT_UNDERSTOOD: Final = "The front end and the chat server do not understand eac
 
 
 class Pending(Protocol):
-    """A request that waits for its answer. Exactly one of the three methods is called, once.
+    """A request that waits for its answer. ``id`` names it on the link.
 
-    ``id`` names it on the link.
+    One of the three methods is called, once, unless the pool is told to cancel it before.
     """
 
     id: int

@@ -85,12 +85,12 @@ def main() -> None:
     write(
         "proxy", "limit", [b"\r\n\r\n\0\r\nQUIT\n\x21\x11" + b"\x10\x01" + b"x" * MAX_PROXY_HEADER]
     )
-    write("typed", "content", map(content, TYPED["contents"]))
-    write("typed", "error", map(content, TYPED["errors"]))
-    write("typed", "limit", [b"error malformed " + b"x" * MAX_LINE])
-    write("dialogue", "conversation", conversations())
+    write("message", "content", map(content, TYPED["contents"]))
+    write("message", "error", map(content, TYPED["errors"]))
+    write("message", "limit", [b"error malformed " + b"x" * MAX_LINE])
+    write("link", "conversation", conversations())
     write(
-        "dialogue",
+        "link",
         "hello",
         [b"\0H\n\n7\n\n+", b"\1P\n\n0ping 1\n\n+++", b"\0H" + b"\n\n0ping a" * 200],
     )

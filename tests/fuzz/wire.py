@@ -78,7 +78,7 @@ def _line(data: bytes) -> Message | None:
         return None
 
 
-def dialogue(data: bytes) -> None:
+def link(data: bytes) -> None:
     """Whatever ejabberd says, and whenever: the link does what the table of its states allows.
 
     A step is a line: ``H`` and ``P`` are two kinds of hello, ``+`` lets time pass, ``!`` is no
@@ -86,14 +86,14 @@ def dialogue(data: bytes) -> None:
     ``0``.
     """
     settings = _SETTINGS[data[0] % len(_SETTINGS)] if data else _SETTINGS[0]
-    link = _Link(settings)
+    course = _Course(settings)
     for step in data[1:].split(b"\n\n"):
-        link.take(step)
-    link.check()
+        course.take(step)
+    course.check()
 
 
 @attrs.define
-class _Link:
+class _Course:
     """A connection, the states that it has been in, and all that has come of it."""
 
     settings: LinkSettings
@@ -148,6 +148,6 @@ class _Link:
 TARGETS = {
     "packet": Target(packet, 2 * MAX_PACKET),
     "proxy": Target(proxy, limits.MAX_PROXY_HEADER + 64),
-    "typed": Target(content, 2 * limits.MAX_LINE),
-    "dialogue": Target(dialogue),
+    "message": Target(content, 2 * limits.MAX_LINE),
+    "link": Target(link),
 }
