@@ -1,35 +1,34 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc A BOSH session (XEP-0124, XEP-0206; sections are those of XEP-0124): requests and the time
-%% go in, and actions come out. Pure: no process, no clock, no socket.
+%% @doc The state machine of a BOSH session (XEP-0124, XEP-0206; sections are those of XEP-0124): requests
+%% and the time go in, actions come out. Pure: no process, no clock, no socket.
 %%
-%% Requests are brought into the order of their RIDs, and the content of each is delivered
-%% (ecm_bosh_window). Then it is held: until there is something for the client, or the client has
-%% waited long enough, or too many are held. Answers go out in the order of the RIDs, too, and are
-%% remembered for a client that has not got them.
+%% ecm_bosh_window puts requests in the order of their RIDs. The content of each is delivered. Then the
+%% request is held until there is something for the client, or its wait time is over, or too many are held.
+%% Answers go out in the order of the RIDs as well, and the last ones are kept for a client that has not
+%% received them.
 %%
-%% What waits for the client is never put into an answer that nobody waits for. A client that has
-%% vanished from a request gets it when it repeats that request, or makes the next one. An answer
-%% has as much of it as the request's exchange can carry; what is too long for that alone is
-%% bounced.
+%% What waits for the client never goes into an answer that nobody waits for. A client that is gone from a
+%% request gets it by repeating that request, or with the next one. An answer carries as much as its
+%% exchange can carry; a stanza that is too long for an answer of its own is bounced.
 %%
-%% Of a request that has come, only the start tag has been read: its RID has to be in the window. What
-%% is in it is read when its turn comes (ecm_bosh_sequence).
+%% Only the start tag of a new request has been read, and its RID must be in the window. Its content is read
+%% when its turn comes (ecm_bosh_sequence).
 
 -module(ecm_bosh).
 
--export([dehydrate/1, rehydrate/1, close/3, deadline/1, flush/2, gone/3, half_closed/3, last_word/1, limit/1, new/5,
-         request/4, send/2, timeout/2, undelivered/1, violate/3]).
+-export([close/3, deadline/1, dehydrate/1, flush/2, gone/3, half_closed/3, last_word/1, limit/1,
+         new/5, rehydrate/1, request/4, send/2, timeout/2, undelivered/1, violate/3]).
 -export_type([action/0, exchange/0, ms/0, options/0, session/0]).
 
 -type exchange() :: ecm_bosh_window:exchange().
-%% A time, or how long, in milliseconds.
+%% A time or a duration, in milliseconds.
 -type ms() :: integer().
 -type options() :: ecm_bosh_terms:options().
 
-%% What the caller does, in this order. `restart' begins the XMPP stream anew. With `over' the
-%% session is at its end: the client has terminated it, or has been silent for too long, or has
-%% been told that we have closed it, or has broken the rules, with the condition that it was told.
+%% What the caller does, in this order. `restart' restarts the XMPP stream. `over' is the end of the
+%% session: the client has terminated it, was silent for too long, was told that this side has closed it, or
+%% has violated a rule and was told this condition.
 -type action() ::
     {answer, exchange(), ecm_bosh_answer:status(), Body :: iodata()} |
     {deliver, Els :: [tuple()]} |
@@ -37,7 +36,7 @@
     restart |
     {over, terminated | inactive | closed | Condition :: binary()}.
 
-%% The last one is the first in `actions', those of the call under way.
+%% `actions' are those of the current call, the last one first.
 -record(session, {
     agreement :: ecm_bosh_terms:agreement(),
     requests :: ecm_bosh_window:requests(),
@@ -49,15 +48,15 @@
     actions = [] :: [action()]
 }).
 
-%% While it is `telling', the attributes of the next answer, as at the beginning. While it is
-%% `closing', nobody has been told yet.
+%% `telling' has the attributes of the next answer, as at the beginning. In `closing', no client has been
+%% told yet.
 -type phase() ::
     {telling, [{binary(), iodata()}]} | running |
     {closing, ecm_bosh_answer:condition()} | {ended, ecm_bosh_answer:condition()}.
 
 -opaque session() :: #session{}.
 
-%% @doc Creates a session, at the request for it (7.1). `Sid' names it.
+%% @doc Creates a session from the request for it (7.1). `Sid' is its name.
 -spec new(ecm_bosh_body:body(), exchange(), Sid :: binary(), options(), Now :: ms()) ->
     {[action()], session()} | {error, Answer :: {ecm_bosh_answer:status(), Body :: iodata()}}.
 new(Body, Exchange, Sid, Options, Now) ->
@@ -88,14 +87,14 @@ request(Request, Exchange, Now, #session{agreement = Agreement} = Session) ->
     Permitted = ecm_bosh_terms:permitted(Request, Agreement),
     done(answer_due(Now, received(Permitted, Holder, Now, Session))).
 
-%% @doc Ends the session because of a request that nothing more can be made of.
+%% @doc Ends the session because of a request that cannot be handled.
 -spec violate(Condition :: binary(), exchange(), session()) -> {[action()], session()}.
 violate(_, Exchange, #session{phase = {ended, Condition}} = Session) ->
     done(tell({Exchange, 0}, terminate(Condition, [], Session), Session));
 violate(Condition, Exchange, Session) ->
     done(violated(Condition, {Exchange, 0}, Session)).
 
-%% @doc Takes notice that the client of a request has vanished.
+%% @doc Notes that the client of a request is gone.
 -spec gone(exchange(), Now :: ms(), session()) -> {[action()], session()}.
 gone(Exchange, Now, #session{requests = Requests} = Session) ->
     case ecm_bosh_window:gone(Exchange, Requests) of
@@ -103,9 +102,9 @@ gone(Exchange, Now, #session{requests = Requests} = Session) ->
         none -> done(Session)
     end.
 
-%% @doc Takes notice that the client of a request has closed its end of the connection. Perhaps it reads
-%% an answer, perhaps it has gone: so it is answered at once, with nothing of what waits. Nothing is
-%% told to it where another request has to be answered before.
+%% @doc Notes that the client of a request has half-closed its connection. It may still read an answer, or
+%% be gone. So it gets an answer at once, with nothing of what waits. If another request must be answered
+%% before, it gets none.
 -spec half_closed(exchange(), Now :: ms(), session()) -> {[action()], session()}.
 half_closed(Exchange, Now, #session{requests = Requests} = Session) ->
     case ecm_bosh_window:oldest(Requests) of
@@ -113,19 +112,18 @@ half_closed(Exchange, Now, #session{requests = Requests} = Session) ->
         _ -> gone(Exchange, Now, Session)
     end.
 
-%% @doc Lets an element, encoded, wait for the client.
+%% @doc Queues an encoded element for the client.
 -spec send(ecm_bosh_outbox:el(), session()) -> {[action()], session()}.
 send(El, #session{agreement = Agreement, deliveries = Deliveries} = Session) ->
     {Bounces, Next} = ecm_bosh_deliveries:add(El, Agreement, Deliveries),
     {Bounces, Session#session{deliveries = Next}}.
 
-%% @doc Gives what waits to the requests that are held.
+%% @doc Sends what waits, in answers to the requests that are held.
 -spec flush(Now :: ms(), session()) -> {[action()], session()}.
 flush(Now, Session) ->
     done(answer_due(Now, Session)).
 
-%% @doc Ends the session where more elements wait than may: its client does not come, or does not
-%% confirm them.
+%% @doc Ends the session if too many elements wait: its client does not come, or does not acknowledge them.
 -spec limit(session()) -> {[action()], session()}.
 limit(#session{phase = running, agreement = Agreement, requests = Requests} = Session) ->
     Forgotten = ecm_bosh_window:forgotten(Requests),
@@ -152,23 +150,23 @@ deadline(#session{requests = Requests, expires = Expires}) ->
         {Open, Early} -> lists:min([Next | [Until || {_, Until} <- Open ++ Early]])
     end.
 
-%% @doc Ends the session. Clients that wait for an answer are told, and what waits goes with that;
-%% if there is none, the next request is told. A condition is that of an error (17.2): with
-%% `remote-stream-error', the error itself has to be among what was sent.
+%% @doc Ends the session. Clients that wait for an answer are told, with what waits; otherwise, the next
+%% request is. A condition is that of an error (17.2): for `remote-stream-error', the error itself must be
+%% among the elements that were sent.
 -spec close(ecm_bosh_answer:condition(), Now :: ms(), session()) -> {[action()], session()}.
 close(_, _, #session{phase = {ended, _}} = Session) ->
     done(Session);
 close(Condition, Now, Session) ->
     done(answer_due(Now, Session#session{phase = {closing, Condition}})).
 
-%% @doc Returns the elements that the client may not have received, the oldest first: those in
-%% answers after which it has made no request, and those that still wait.
+%% @doc Returns the elements that the client may not have received, the oldest first: those in answers after
+%% which it has not made a request, and those that still wait.
 -spec undelivered(session()) -> [ecm_bosh_outbox:el()].
 undelivered(#session{deliveries = Deliveries}) -> ecm_bosh_deliveries:left(Deliveries).
 
-%% @doc Returns the answer to a request that comes after the end, if it says more than that there is
-%% no such session: why this side has ended it. It is said for as long as the client might have been
-%% silent.
+%% @doc Returns the answer to requests that come after the end, if there is more to say than that there is
+%% no such session: why this side has ended it; and for how long to say it, which is the time that the
+%% client may be silent.
 -spec last_word(session()) -> {ecm_bosh_answer:answer(), ms()} | none.
 last_word(#session{phase = {Phase, Condition}, deliveries = Deliveries} = Session)
   when Phase =/= telling, Condition =/= undefined, Condition =/= <<"item-not-found">> ->
@@ -180,21 +178,21 @@ last_word(_) -> none.
 done(#session{actions = Actions} = Session) ->
     {lists:reverse(Actions), Session#session{actions = []}}.
 
-%% @doc Returns a session in fewer words of memory: in a list, without what is seldom there.
+%% @doc Returns a session in fewer words of memory: a list, without what is rarely there.
 -spec dehydrate(session()) -> Dehydrated :: [term()].
 dehydrate(#session{deliveries = Deliveries, poll = never, phase = running, keys = Keys,
                 agreement = Agreement, expires = Expires, requests = Requests}) ->
     [Agreement, ecm_bosh_deliveries:dehydrate(Deliveries), Keys, Expires | ecm_bosh_window:dehydrate(Requests)];
 dehydrate(Session) -> [Session].
 
-%% @doc Returns it as it was.
+%% @doc Returns the session as it was.
 -spec rehydrate(Dehydrated :: [term()]) -> session().
 rehydrate([Agreement, Deliveries, Keys, Expires | Requests]) ->
     #session{agreement = Agreement, deliveries = ecm_bosh_deliveries:rehydrate(Deliveries), keys = Keys,
              expires = Expires, phase = running, requests = ecm_bosh_window:rehydrate(Requests)};
 rehydrate([Session]) -> Session.
 
-%% A request has come. A repeated one that was answered gets the same bytes again (14.3).
+%% Requests. A repeated request that was answered gets the same bytes again (14.3).
 
 -spec received(ecm_bosh_window:request(), ecm_bosh_window:holder(), ms(), session()) -> session().
 received(Body, {{_, _, Limit}, _} = Holder, Now, Session) ->
@@ -208,8 +206,8 @@ received(Body, {{_, _, Limit}, _} = Holder, Now, Session) ->
         {_, _} -> superseded(Body, Holder, Session)
     end.
 
-%% Repeated and not answered yet: the answer will go to the new holder, and the old one must not
-%% wait for it any longer (14.3).
+%% The request is repeated before it is answered: the answer will go to the new holder, and the old one must
+%% not wait any longer (14.3).
 -spec superseded(ecm_bosh_window:request(), ecm_bosh_window:holder(), session()) -> session().
 superseded(#{rid := Rid}, Holder, #session{requests = Requests} = Session) ->
     {Old, Held} = ecm_bosh_window:hold(Rid, Holder, Requests),
@@ -252,12 +250,12 @@ take(Body, Now, #session{phase = Phase, agreement = Agreement, deliveries = All}
             trim(ecm_bosh_terms:hold(Agreement), Now, Told)
     end.
 
-%% All requests are answered, with nothing in the answer to this one (10).
+%% Answers all requests, this one with an empty answer (10).
 -spec paused(ecm_bosh_body:body(), ms(), session()) -> session().
 paused(Body, Now, Session) ->
     pause(Body, Now, respond([], Now, trim(1, Now, Session))).
 
-%% The client is told at once of an answer that it has missed.
+%% Tells the client at once of an answer that it has missed.
 -spec report(ecm_bosh_body:body(), ms(), session()) -> session().
 report(Body, Now, #session{deliveries = Deliveries} = Session) ->
     case ecm_bosh_deliveries:report(Body, Now, Deliveries) of
@@ -265,18 +263,18 @@ report(Body, Now, #session{deliveries = Deliveries} = Session) ->
         Attrs -> respond(Now, Session#session{phase = {telling, Attrs ++ attributes(Session)}})
     end.
 
-%% At a restart, elements are ignored (XEP-0206, section 5).
+%% The elements of a restart are ignored (XEP-0206, section 5).
 -spec deliver(ecm_bosh_body:body(), session()) -> session().
 deliver(#{restart := true}, Session) -> act(restart, Session);
 deliver(#{els := [_ | _] = Els}, Session) -> act({deliver, Els}, Session);
 deliver(_, Session) -> Session.
 
-%% Until the next answer, the client may be silent for another time.
+%% Sets how long the client may be silent until the next answer.
 -spec pause(ecm_bosh_body:body(), ms(), session()) -> session().
 pause(#{pause := Pause}, Now, Session) -> Session#session{expires = Now + Pause * 1000};
 pause(_, _, Session) -> Session.
 
-%% Answers the oldest requests until as many are open as may be.
+%% Answers the oldest requests until no more are open than may be.
 -spec trim(Open :: non_neg_integer(), ms(), session()) -> session().
 trim(Open, Now, #session{requests = Requests} = Session) ->
     case ecm_bosh_window:open(Requests) > Open of
@@ -284,7 +282,7 @@ trim(Open, Now, #session{requests = Requests} = Session) ->
         false -> Session
     end.
 
-%% Answers what can be answered.
+%% Answers the requests that are due.
 -spec answer_due(ms(), session()) -> session().
 answer_due(Now, #session{phase = Phase, requests = Requests} = Session) ->
     {Open, Early} = ecm_bosh_window:held(Requests),
@@ -325,8 +323,8 @@ respond(Els, Now, #session{requests = Requests, deliveries = Deliveries} = Sessi
     Given = ecm_bosh_deliveries:given(Rid, Els, Now, Deliveries),
     expire(Now, answer(Answer, Session#session{phase = running, deliveries = Given})).
 
-%% Those of the answer to the oldest open request. It says up to which RID all requests have been
-%% received, unless that is its own (9.1).
+%% The attributes of the answer to the oldest open request. It acknowledges all requests up to a RID, unless
+%% that is its own (9.1).
 -spec attributes(session()) -> [{binary(), iodata()}].
 attributes(#session{phase = {telling, Attrs}}) ->
     Attrs;
@@ -351,14 +349,13 @@ tell({Exchange, _}, Answer, Session) ->
 act(Action, #session{actions = Actions} = Session) ->
     Session#session{actions = [Action | Actions]}.
 
-%% From now on the client may be silent for as long as usual, if nothing is held (10).
+%% Starts the inactivity period: how long the client may be silent if nothing is held (10).
 -spec expire(ms(), session()) -> session().
 expire(Now, #session{agreement = Agreement} = Session) ->
     Session#session{expires = Now + ecm_bosh_terms:inactivity(Agreement)}.
 
-%% An early request that has waited long enough cannot be answered before the missing one. Its
-%% client is asked to repeat both (17.3); the request itself is kept, for clients that only repeat
-%% the missing one.
+%% An early request has waited long enough, and cannot be answered before the missing one. Its client is
+%% asked to repeat both (17.3). The request stays, for clients that repeat only the missing one.
 -spec recover(ms(), session()) -> session().
 recover(Now, #session{requests = Requests} = Session) ->
     case ecm_bosh_window:due(Now, Requests) of
@@ -379,23 +376,23 @@ expired(Now, #session{expires = Expires, requests = Requests} = Session) ->
         false -> Session
     end.
 
-%% The end, by the client. The oldest request that is held is told, the others get an empty answer
+%% The client ends the session. The oldest request that is held gets the end, the others an empty answer
 %% (13).
 -spec terminated(session()) -> session().
 terminated(Session) ->
     Told = answer_first(fun(_) -> terminate(undefined, [], Session) end, empty, Session),
     finish(empty, <<"item-not-found">>, terminated, Told).
 
-%% The end, by this side. What waits goes with the first answer, as far as it has room beside the error;
-%% and is left nevertheless: many clients look at nothing else when they are told of an end.
+%% This side ends the session. The first answer carries what waits, as far as there is room beside the
+%% error. It stays undelivered nevertheless: many clients look at nothing else once they are told of an end.
 -spec closed(ecm_bosh_answer:condition(), session()) -> session().
 closed(Condition, #session{deliveries = Deliveries} = Session) ->
     First = fun(Room) -> terminate(Condition, ecm_bosh_deliveries:ending(Room, Deliveries), Session) end,
     Others = terminate(Condition, [], Session),
     finish(Others, Condition, closed, answer_first(First, Others, Session)).
 
-%% The end, by a fault. The request that broke the rules is told how; those that are held at the
-%% same time, why they end too (17.2).
+%% A fault ends the session. The faulty request gets its condition; the others that are held get theirs, for
+%% the end by another request (17.2).
 -spec violated(Condition :: binary(), ecm_bosh_window:holder(), session()) -> session().
 violated(Condition, Holder, Session) ->
     Told = tell(Holder, terminate(Condition, [], Session), Session),
@@ -405,8 +402,8 @@ violated(Condition, Holder, Session) ->
 terminate(Condition, Els, #session{agreement = Agreement}) ->
     ecm_bosh_answer:terminate(Condition, Els, ecm_bosh_terms:knows_conditions(Agreement)).
 
-%% Answers the oldest open request that somebody waits for, if there is one, with what `First' makes of
-%% the room for elements there; those before: `Others'.
+%% Answers the oldest open request that somebody waits for, if there is one, with the result of `First' for
+%% the room of elements there. The requests before it get `Others'.
 -spec answer_first(First :: fun((integer()) -> ecm_bosh_answer:answer()), Others :: ecm_bosh_answer:answer(),
                    session()) -> session().
 answer_first(First, Others, #session{requests = Requests} = Session) ->
@@ -416,7 +413,7 @@ answer_first(First, Others, #session{requests = Requests} = Session) ->
         {_, {{_, _, Limit}, _}} -> answer(First(ecm_bosh_answer:room_at_end(Limit)), Session)
     end.
 
-%% Answers all requests. Later ones will be told the condition.
+%% Answers all requests. Later ones will get the condition.
 -spec finish(ecm_bosh_answer:answer(), ecm_bosh_answer:condition(), term(), session()) -> session().
 finish(Answer, Condition, Reason, #session{requests = Requests} = Session) ->
     case ecm_bosh_window:oldest(Requests) of

@@ -1,28 +1,26 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc The body, the XML element that every BOSH request and answer consists of (XEP-0124,
-%% section 6; for XMPP: XEP-0206). Pure: bytes in, a map out; attributes and stanzas in, bytes out.
+%% @doc The body: the XML element of each BOSH request and answer (XEP-0124, section 6; for XMPP: XEP-0206).
+%% Pure: bytes in, a map out; attributes and stanzas in, bytes out.
 %%
-%% It is read in two steps. Its start tag says which session it is for, so it is read where the
-%% request comes in; its stanzas are that session's, faults in them included. Nothing makes an atom
-%% of what a client sends.
+%% It is parsed in two steps. The start tag names the session, so it is read where the request comes in. The
+%% stanzas, with any errors in them, are read by the session. Nothing that a client sends becomes an atom.
 
 -module(ecm_bosh_body).
 
 -export([els/1, encode/1, head/1, write/2]).
 -export_type([body/0, content/0, fault/0, head/0, xmlel/0]).
 
-%% As in fxml.hrl, which every distribution keeps in a folder of another name.
+%% As in fxml.hrl, whose folder has a different name in each distribution.
 -record(xmlel, {name :: binary(),
                 attrs = [] :: [{binary(), binary()}],
                 children = [] :: [xmlel() | {xmlcdata, binary()}]}).
 
 -type xmlel() :: #xmlel{}.
 
-%% What the start tag says. A key is there if its attribute is. `restart' and `version' are the
-%% attributes of XEP-0206, `lang' is xml:lang; times are in seconds. If there is a `fault', the
-%% session has to end for it (XEP-0124, section 17.2): an attribute has a value that it must not
-%% have, and no key; or there is something before the tag.
+%% The attributes of the start tag, as far as they are there. `restart' and `version' are attributes of
+%% XEP-0206, `lang' is xml:lang; times are in seconds. A `fault' must end the session (XEP-0124, section
+%% 17.2): an attribute has a forbidden value, and then no key; or something stands before the tag.
 -type head() ::
     #{fault => fault(), rid => 1..16#1FFFFFFFFFFFFF,
       sid => binary(), to => binary(), from => binary(), lang => binary(), ver => binary(),
@@ -31,11 +29,11 @@
       pause => non_neg_integer(), ack => non_neg_integer(), type => terminate | error,
       restart => true}.
 
-%% A head without a fault, and the stanzas: as on a stream whose default namespace is jabber:client,
-%% and each declares whatever other namespaces it needs.
+%% A head without a fault, and the stanzas: as on a stream whose default namespace is jabber:client. Each
+%% declares the other namespaces that it needs.
 -type body() :: #{rid := 1..16#1FFFFFFFFFFFFF, els := [xmlel()], atom() => term()}.
 
-%% What has not been read yet.
+%% The part that has not been read yet.
 -opaque content() :: {Name :: binary(), ecm_xml_namespaces:scope(), Rest :: binary()}.
 
 -type fault() ::
@@ -50,27 +48,27 @@
 -define(NS_STREAM, "http://etherx.jabber.org/streams").
 -define(NS_XBOSH, "urn:xmpp:xbosh").
 
-%% Bytes up to the end of the start tag. Those of clients have less than 500; and as the process of the
-%% link reads it, which everybody shares, a long one would keep all others waiting. In a longer body
-%% there is `no-start-tag' if there is none within these.
--define(LONGEST_TAG, 4096).
+%% Bytes up to the end of the start tag. Those of clients have less than 500. The process of the link reads
+%% it, which everybody shares, and a long one would delay all others. A longer body has the fault
+%% `no-start-tag' if the tag does not end within these.
+-define(MAX_START_TAG, 4096).
 
-%% The greatest RID (XEP-0124, section 14.1), and the greatest number that is read at all.
--define(GREATEST, 16#1FFFFFFFFFFFFF).
--define(GREATEST_DIGITS, 16).
+%% The greatest RID (XEP-0124, section 14.1), which bounds all other numbers as well.
+-define(MAX_NUMBER, 16#1FFFFFFFFFFFFF).
+-define(MAX_DIGITS, 16).
 
-%% @doc Reads the start tag of the body of a request, in any spelling that XML has for it. The SID
-%% and the content may be parts of `Bytes', and keep it alive; nothing else is. An error is one of
-%% a tag that cannot be read: nobody knows what session it is for.
+%% @doc Reads the start tag of a request's body, in any spelling that XML allows. The SID and the content
+%% may refer to `Bytes' and keep it alive; nothing else does. With an error the tag cannot be read, so the
+%% session is not known.
 -spec head(binary()) -> {ok, head(), content()} | {error, fault()}.
-head(Bytes) when byte_size(Bytes) =< ?LONGEST_TAG ->
+head(Bytes) when byte_size(Bytes) =< ?MAX_START_TAG ->
     try read_head(ecm_xml:root(Bytes))
     catch throw:Fault -> {error, Fault}
     end;
 head(Bytes) ->
-    case head(binary:part(Bytes, 0, ?LONGEST_TAG)) of
+    case head(binary:part(Bytes, 0, ?MAX_START_TAG)) of
         {ok, Head, {Name, Scope, Rest}} ->
-            Tag = ?LONGEST_TAG - byte_size(Rest),
+            Tag = ?MAX_START_TAG - byte_size(Rest),
             {ok, Head, {Name, Scope, binary:part(Bytes, Tag, byte_size(Bytes) - Tag)}};
         {error, 'not-xml'} ->
             {error, 'no-start-tag'};
@@ -78,16 +76,16 @@ head(Bytes) ->
             Error
     end.
 
-%% @doc Reads the rest of the body: its stanzas, which are no part of what was received, and all
-%% else to its last byte.
+%% @doc Reads the rest of the body to its last byte, and returns its stanzas. They do not refer to the
+%% received bytes.
 -spec els(content()) -> {ok, [xmlel()]} | {error, fault()}.
 els({Name, Scope, Rest}) ->
     try {ok, read_els(Rest, Name, Scope)}
     catch throw:Fault -> {error, Fault}
     end.
 
-%% @doc Returns the body of an answer. The values of the attributes are one line of text, in UTF-8;
-%% the stanzas come from encode/1.
+%% @doc Returns the body of an answer. Each value of an attribute is one line of UTF-8; the stanzas come
+%% from encode/1.
 -spec write([{Name :: binary(), Value :: iodata()}], [binary()]) -> iodata().
 write([], []) ->
     <<"<body xmlns='http://jabber.org/protocol/httpbind'/>">>;
@@ -106,8 +104,8 @@ is_of_xbosh(_) -> false.
 is_of_stream(<<"<stream:", _/binary>>) -> true;
 is_of_stream(_) -> false.
 
-%% @doc Returns the text of a stanza, or of what else a stream carries, for write/2. The namespace
-%% of a body is not that of its stanzas, so it has to be said (XEP-0206, section 2).
+%% @doc Returns the text of a stanza, or of another element of a stream, for write/2. A stanza must declare
+%% its namespace, because that of the body is another one (XEP-0206, section 2).
 -spec encode(xmlel()) -> binary().
 encode(#xmlel{name = <<"stream:", _/binary>>} = El) ->
     ecm_xml_serialiser:element(El);
@@ -117,7 +115,7 @@ encode(#xmlel{attrs = Attributes} = El) ->
         false -> ecm_xml_serialiser:element(El#xmlel{attrs = [{<<"xmlns">>, ?NS_CLIENT} | Attributes]})
     end.
 
-%% From here on a fault is thrown.
+%% From here on, faults are thrown.
 
 -spec read_head({Name :: binary(), [ecm_xml:attribute()], Rest :: binary(),
                  ecm_xml:fault() | none}) -> {ok, head(), content()}.
@@ -142,7 +140,7 @@ with_rid(#{rid := _} = Head) -> Head;
 with_rid(#{fault := _} = Head) -> Head;
 with_rid(Head) -> Head#{fault => 'missing-rid'}.
 
-%% What is no field may still be wrong: it is looked at if there is any.
+%% An attribute that is not a field may still be malformed. If there are any, they are checked.
 -spec fields([ecm_xml:attribute()], ecm_xml_namespaces:scope(), head()) -> head().
 fields(Attributes, Scope, Head) ->
     case plain_fields(Attributes, Head, []) of
@@ -185,7 +183,7 @@ add_field({Key, Type}, Text, Head) ->
         error -> Head#{fault => bad(Key)}
     end.
 
-%% Those with a prefix are named by what it is bound to.
+%% The namespace of a prefixed attribute decides, not its prefix.
 -spec known(binary(), ecm_xml_namespaces:scope()) -> {Key :: atom(), type()} | unknown.
 known(<<"xmlns:", _/binary>>, _) ->
     unknown;
@@ -216,8 +214,8 @@ field({xbosh, <<"version">>}) -> {version, text};
 field({xbosh, <<"restart">>}) -> {restart, boolean};
 field(_) -> unknown.
 
-%% Returns `default' for what means the same as no attribute. Copying is a fifth of the cost of an
-%% empty poll, so the SID, which nobody needs for long, is not copied.
+%% Returns `default' for a value that means the same as no attribute. Copying is a fifth of the cost of an
+%% empty poll, so the SID is not copied: nobody needs it for long.
 -spec value(type(), binary()) -> {ok, binary() | non_neg_integer() | atom()} | default | error.
 value(sid, Text) -> {ok, Text};
 value(text, Text) -> {ok, binary:copy(Text)};
@@ -233,23 +231,23 @@ value(boolean, <<"false">>) -> default;
 value(boolean, <<"0">>) -> default;
 value(_, _) -> error.
 
-%% Neither signs nor leading zeros: a number has one text.
+%% No signs and no leading zeros: each number has one spelling.
 -spec number(binary()) -> {ok, non_neg_integer()} | error.
 number(<<"0">>) -> {ok, 0};
 number(<<"0", _/binary>>) -> error;
 number(<<>>) -> error;
-number(Digits) when byte_size(Digits) =< ?GREATEST_DIGITS -> number(Digits, 0);
+number(Digits) when byte_size(Digits) =< ?MAX_DIGITS -> number(Digits, 0);
 number(_) -> error.
 
 -spec number(binary(), non_neg_integer()) -> {ok, non_neg_integer()} | error.
 number(<<Digit, Rest/binary>>, Number) when Digit >= $0, Digit =< $9 ->
     number(Rest, Number * 10 + Digit - $0);
-number(<<>>, Number) when Number =< ?GREATEST ->
+number(<<>>, Number) when Number =< ?MAX_NUMBER ->
     {ok, Number};
 number(_, _) ->
     error.
 
-%% Two numbers, and no fraction (XEP-0124, section 7.1).
+%% Two integers, not a fraction (XEP-0124, section 7.1).
 -spec ver(binary()) -> {ok, binary()} | error.
 ver(Text) ->
     case [number(Part) || Part <- binary:split(Text, <<".">>)] of

@@ -1,29 +1,30 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc What a session has for its client: what waits, and what was in answers that the client has
-%% perhaps not got. Pure.
+%% @doc The elements of a session for its client: those that wait, and those in answers that the client may
+%% not have received. Pure.
 %%
-%% What is too long to be sent is replaced by what ecm_bosh_bounce makes of it, and the caller is told.
+%% A stanza that is too long for an answer is replaced by its envelope (ecm_bosh_bounce), and the caller is
+%% told.
 
 -module(ecm_bosh_deliveries).
 
--export([add/3, dehydrate/1, rehydrate/1, confirm/2, ending/2, errors/1, given/4, has_nothing/1,
-         is_too_much/3, left/1, new/0, report/3, take/4]).
+-export([add/3, confirm/2, dehydrate/1, ending/2, errors/1, given/4, has_nothing/1, is_too_much/3,
+         left/1, new/0, rehydrate/1, report/3, take/4]).
 -export_type([bounce/0, deliveries/0]).
 
 -record(deliveries, {outbox = ecm_bosh_outbox:new() :: ecm_bosh_outbox:outbox(),
-                     unconfirmed = ecm_bosh_unacked:new() :: ecm_bosh_unacked:unconfirmed()}).
+                     unacked = ecm_bosh_unacked:new() :: ecm_bosh_unacked:unacked()}).
 
 -opaque deliveries() :: #deliveries{}.
 
-%% A stanza of so many bytes was replaced, as only `Limit' can be sent.
+%% A stanza of so many bytes was replaced, because at most `Limit' can be sent.
 -type bounce() ::
     {bounce, Instead :: ecm_bosh_outbox:el(), Bytes :: pos_integer(), Limit :: integer()}.
 
 -spec new() -> deliveries().
 new() -> #deliveries{}.
 
-%% @doc Lets an element wait.
+%% @doc Queues an element.
 -spec add(ecm_bosh_outbox:el(), ecm_bosh_terms:agreement(), deliveries()) -> {[bounce()], deliveries()}.
 add(El, Agreement, #deliveries{outbox = Outbox} = Deliveries) ->
     case ecm_bosh_terms:limit(max_stanza_to_client, Agreement) of
@@ -39,9 +40,8 @@ bounce(El, Limit) ->
     Instead = ecm_bosh_bounce:envelope(El, Limit),
     {{bounce, Instead, byte_size(El), Limit}, Instead}.
 
-%% @doc Takes what an answer can have: as many elements as there may be in one, and of them as many
-%% as have room. `Most' is the room in an answer without attributes: what has none there either is too
-%% long.
+%% @doc Takes the elements for an answer: no more than one may have, and no more than fit. `Most' is the
+%% room in an answer without attributes: an element that does not fit there is too long.
 -spec take(Room :: integer(), Most :: integer(), ecm_bosh_terms:agreement(), deliveries()) ->
     {[ecm_bosh_outbox:el()], [bounce()], deliveries()}.
 take(Room, Most, Agreement, #deliveries{outbox = Outbox} = Deliveries) ->
@@ -61,37 +61,37 @@ take(Room, Most, Agreement, #deliveries{outbox = Outbox} = Deliveries) ->
 
 %% @doc Notes that these elements are in the answer to the request with this RID.
 -spec given(ecm_bosh_window:rid(), [ecm_bosh_outbox:el()], Now :: integer(), deliveries()) -> deliveries().
-given(Rid, Els, Now, #deliveries{unconfirmed = Unconfirmed} = Deliveries) ->
-    Deliveries#deliveries{unconfirmed = ecm_bosh_unacked:add(Rid, Els, Now, Unconfirmed)}.
+given(Rid, Els, Now, #deliveries{unacked = Unacked} = Deliveries) ->
+    Deliveries#deliveries{unacked = ecm_bosh_unacked:add(Rid, Els, Now, Unacked)}.
 
-%% @doc Notes what the client has got. It makes a request when it has got an answer, unless it says
-%% up to which one it has got them (XEP-0124, section 9.2). What it has not got stays, even if the
+%% @doc Notes what the client has received. It makes a request when it has received an answer, unless it
+%% acknowledges answers explicitly (XEP-0124, section 9.2). What it has not received stays, even if the
 %% answer cannot be repeated any more.
 -spec confirm(ecm_bosh_body:body(), deliveries()) -> deliveries().
-confirm(#{rid := Rid} = Body, #deliveries{unconfirmed = Unconfirmed} = Deliveries) ->
+confirm(#{rid := Rid} = Body, #deliveries{unacked = Unacked} = Deliveries) ->
     Received = maps:get(ack, Body, Rid),
-    Deliveries#deliveries{unconfirmed = ecm_bosh_unacked:confirm(Received, Unconfirmed)}.
+    Deliveries#deliveries{unacked = ecm_bosh_unacked:confirm(Received, Unacked)}.
 
 %% @doc See ecm_bosh_unacked:report/3.
 -spec report(ecm_bosh_body:body(), Now :: integer(), deliveries()) -> [{binary(), binary()}].
-report(Body, Now, #deliveries{unconfirmed = Unconfirmed}) ->
-    ecm_bosh_unacked:report(Body, Now, Unconfirmed).
+report(Body, Now, #deliveries{unacked = Unacked}) ->
+    ecm_bosh_unacked:report(Body, Now, Unacked).
 
 -spec has_nothing(deliveries()) -> boolean().
 has_nothing(#deliveries{outbox = Outbox}) -> ecm_bosh_outbox:is_empty(Outbox).
 
-%% @doc Returns whether more is kept than may be: what waits, and what was in the answers up to this
-%% RID, which cannot be repeated.
+%% @doc Returns whether more is kept than may be: what waits, and what was in the answers up to this RID,
+%% which cannot be repeated.
 -spec is_too_much(Forgotten :: integer(), ecm_bosh_terms:agreement(), deliveries()) -> boolean().
-is_too_much(Forgotten, Agreement, #deliveries{outbox = Outbox, unconfirmed = Unconfirmed}) ->
-    {Count, Bytes} = ecm_bosh_unacked:up_to(Forgotten, Unconfirmed),
+is_too_much(Forgotten, Agreement, #deliveries{outbox = Outbox, unacked = Unacked}) ->
+    {Count, Bytes} = ecm_bosh_unacked:up_to(Forgotten, Unacked),
     ecm_bosh_outbox:count(Outbox) + Count > ecm_bosh_terms:limit(max_waiting, Agreement)
         orelse ecm_bosh_outbox:bytes(Outbox) + Bytes > ecm_bosh_terms:limit(max_waiting_size, Agreement).
 
-%% @doc Returns what the client may not have got, the oldest first.
+%% @doc Returns what the client may not have received, the oldest first.
 -spec left(deliveries()) -> [ecm_bosh_outbox:el()].
-left(#deliveries{outbox = Outbox, unconfirmed = Unconfirmed}) ->
-    ecm_bosh_unacked:els(Unconfirmed) ++ ecm_bosh_outbox:els(Outbox).
+left(#deliveries{outbox = Outbox, unacked = Unacked}) ->
+    ecm_bosh_unacked:els(Unacked) ++ ecm_bosh_outbox:els(Outbox).
 
 %% @doc See ecm_bosh_outbox:ending/2.
 -spec ending(Room :: integer(), deliveries()) -> [ecm_bosh_outbox:el()].
@@ -101,15 +101,15 @@ ending(Room, #deliveries{outbox = Outbox}) -> ecm_bosh_outbox:ending(Room, Outbo
 -spec errors(deliveries()) -> [ecm_bosh_outbox:el()].
 errors(#deliveries{outbox = Outbox}) -> ecm_bosh_outbox:errors(Outbox).
 
-%% @doc Returns them in fewer words of memory, where nothing waits.
+%% @doc Returns them in fewer words of memory, if nothing waits.
 -spec dehydrate(deliveries()) -> Dehydrated :: term().
-dehydrate(#deliveries{outbox = Outbox, unconfirmed = Unconfirmed} = Deliveries) ->
+dehydrate(#deliveries{outbox = Outbox, unacked = Unacked} = Deliveries) ->
     case ecm_bosh_outbox:is_empty(Outbox) of
-        true -> Unconfirmed;
+        true -> Unacked;
         false -> Deliveries
     end.
 
 %% @doc Returns them as they were.
 -spec rehydrate(Dehydrated :: term()) -> deliveries().
 rehydrate(#deliveries{} = Deliveries) -> Deliveries;
-rehydrate(Unconfirmed) -> #deliveries{unconfirmed = Unconfirmed}.
+rehydrate(Unacked) -> #deliveries{unacked = Unacked}.

@@ -1,31 +1,29 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc The key sequence of a BOSH session (XEP-0124, section 15): each request shows a key whose
-%% SHA-1 is the key of the request before it, so that nobody who only listens can make a request.
-%% Pure.
+%% @doc The key sequence of a BOSH session (XEP-0124, section 15): each request shows a key whose SHA-1 is
+%% the key of the request before. So an eavesdropper cannot make a request. Pure.
 %%
-%% A sequence starts with the attribute `newkey', in any request. A repeated request has to show
-%% its key again. That is compared with what was expected of it the first time, so some
-%% expectations are remembered.
+%% The attribute `newkey' of any request starts a sequence. A repeated request must show its key again. That
+%% is compared with the digest that was expected the first time, so the last digests are kept.
 
 -module(ecm_bosh_keys).
 
 -export([new/0, next/2, repeated/3]).
 -export_type([keys/0]).
 
-%% More than the requests that can be repeated: see ecm_bosh_terms:remembered/1. With 2 requests held
-%% these are 8, and one more is expected of the next one.
+%% More than the requests that can be repeated (ecm_bosh_terms:remembered/1). With 2 requests held these are
+%% 8, and the next request has one more digest.
 -define(REMEMBERED, 10).
 
-%% What the SHA-1 of the keys has to be, the newest first: of the next request, of the last one,
-%% of the one before it. Nothing is expected of a session without keys.
+%% The expected SHA-1 of the keys, the newest first: of the next request, of the last one, of the one
+%% before. A session without keys has none.
 -opaque keys() :: [Digest :: binary()].
 
 %% @doc Returns the keys of a session before its first request.
 -spec new() -> keys().
 new() -> [].
 
-%% @doc Takes the key of the request that comes next in the order of the RIDs.
+%% @doc Takes the key of the next request in the order of the RIDs.
 -spec next(ecm_bosh_window:request(), keys()) -> {ok, keys()} | error.
 next(Body, Keys) ->
     case is_expected(Body, Keys) of
@@ -33,8 +31,8 @@ next(Body, Keys) ->
         false -> error
     end.
 
-%% @doc Returns whether a repeated request shows its key: the one that was the last to come if
-%% `Back' is 0, the one before it if it is 1. No key can be wanted of one that is forgotten.
+%% @doc Returns whether a repeated request shows its key: with `Back' 0 it repeats the last request, with 1
+%% the one before. The key of one whose digest is not kept cannot be checked.
 -spec repeated(Back :: non_neg_integer(), ecm_bosh_window:request(), keys()) -> boolean().
 repeated(Back, Body, Keys) when Back + 1 < length(Keys) ->
     is_expected(Body, lists:nthtail(Back + 1, Keys));
@@ -51,8 +49,8 @@ remember(#{newkey := Key}, Keys) -> lists:sublist([digest(Key) | Keys], ?REMEMBE
 remember(_, []) -> [];
 remember(#{key := Key}, Keys) -> lists:sublist([digest(Key) | Keys], ?REMEMBERED).
 
-%% The case of the letters does not count (XEP-0124, section 15.3). What is no SHA-1 in hexadecimal
-%% is the digest of nothing.
+%% Case does not matter (XEP-0124, section 15.3). A text that is not a hexadecimal SHA-1 becomes the digest
+%% of nothing.
 -spec digest(binary()) -> binary().
 digest(Key) when byte_size(Key) =:= 40 ->
     try binary:decode_hex(Key) catch error:_ -> <<>> end;

@@ -1,17 +1,17 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc The elements that wait for the client of a session, in their order. How many they are, and
-%% how many bytes, is counted as they come and go. Pure.
+%% @doc The queue of elements for the client of a session. Their number and their bytes are counted as they
+%% come and go. Pure.
 
 -module(ecm_bosh_outbox).
 
 -export([add/2, bytes/1, count/1, els/1, ending/2, errors/1, is_empty/1, new/0, replace/2, take/4]).
 -export_type([el/0, outbox/0]).
 
-%% As it is sent.
+%% An element as it is sent.
 -type el() :: binary().
 
-%% The first one in `back' is the last to go.
+%% `back' is in reverse order.
 -record(outbox, {front = [] :: [el()],
                  back = [] :: [el()],
                  count = 0 :: non_neg_integer(),
@@ -31,7 +31,7 @@ count(#outbox{count = Count}) -> Count.
 -spec bytes(outbox()) -> non_neg_integer().
 bytes(#outbox{bytes = Bytes}) -> Bytes.
 
-%% @doc Returns all of them, the oldest first.
+%% @doc Returns all elements, the oldest first.
 -spec els(outbox()) -> [el()].
 els(#outbox{front = Front, back = Back}) -> Front ++ lists:reverse(Back).
 
@@ -39,13 +39,13 @@ els(#outbox{front = Front, back = Back}) -> Front ++ lists:reverse(Back).
 add(El, #outbox{back = Back, count = Count, bytes = Bytes} = Outbox) ->
     Outbox#outbox{back = [El | Back], count = Count + 1, bytes = Bytes + byte_size(El)}.
 
-%% @doc Puts another one in the place of the oldest.
+%% @doc Replaces the oldest element.
 -spec replace(el(), outbox()) -> outbox().
 replace(El, #outbox{front = [Old | Front], bytes = Bytes} = Outbox) ->
     Outbox#outbox{front = [El | Front], bytes = Bytes - byte_size(Old) + byte_size(El)}.
 
-%% @doc Takes the oldest ones: as many as `Count' and `Bytes' allow, and one in any case, if there is
-%% one and it has at most `Room' bytes. If it has more, it is `too_long', and stays where it is.
+%% @doc Takes the oldest elements: as many as `Count' and `Bytes' allow, and at least one, if it has at most
+%% `Room' bytes. If it has more, it is `too_long', and stays.
 -spec take(Count :: pos_integer(), Bytes :: integer(), Room :: integer(), outbox()) ->
     {ok, [el()], outbox()} | {too_long, el(), outbox()}.
 take(_, _, _, #outbox{count = 0} = Outbox) ->
@@ -70,8 +70,8 @@ take_more(Count, Bytes, Taken, #outbox{front = [], back = [_ | _] = Back} = Outb
 take_more(_, _, Taken, Outbox) ->
     {ok, lists:reverse(Taken), Outbox}.
 
-%% @doc Returns the errors of the stream, and before them as many of the others as have room beside
-%% them, the oldest first.
+%% @doc Returns the stream errors, and before them as many other elements as have room beside them, the
+%% oldest first.
 -spec ending(Room :: integer(), outbox()) -> [el()].
 ending(Room, Outbox) ->
     {Errors, Others} = lists:partition(fun is_error/1, els(Outbox)),
@@ -84,7 +84,7 @@ ending(Room, Outbox) ->
 fitting(Room, [El | Rest]) when byte_size(El) =< Room -> [El | fitting(Room - byte_size(El), Rest)];
 fitting(_, _) -> [].
 
-%% @doc Returns the errors of the stream, of which there is one at most.
+%% @doc Returns the stream errors, of which there is one at most.
 -spec errors(outbox()) -> [el()].
 errors(Outbox) -> lists:filter(fun is_error/1, els(Outbox)).
 

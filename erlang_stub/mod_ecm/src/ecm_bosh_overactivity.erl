@@ -1,24 +1,24 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc What a client must not do in a BOSH session: skip RIDs, make too many requests at once, or
-%% poll too often (XEP-0124, sections 11, 12 and 14.2). Pure.
+%% @doc Overactivity of a client: RIDs beyond the window, too many requests at once, polls too often
+%% (XEP-0124, sections 11, 12 and 14.2). Pure.
 %%
-%% A client has made too many at once if as many that it made before have come, and are not answered.
-%% One that is missing does not count, and is welcome: how many may be is bounded by the RIDs.
+%% A client makes too many requests at once if as many earlier ones have arrived and are not answered. A
+%% missing one does not count, and is welcome: the window bounds how many there may be.
 %%
-%% Other clients than those that poll may make empty requests as often as they like. Their interval
-%% is 0, and the answer to the one before holds each of them up.
+%% A client that does not poll may make empty requests as often as it likes. Its polling interval is 0, and
+%% the answer to the request before limits its rate.
 
 -module(ecm_bosh_overactivity).
 
 -export([fault/5, poll/4]).
 -export_type([poll/0]).
 
-%% When the last request came, in milliseconds, if it was a poll that got an empty answer.
+%% The time of the last request, in milliseconds, if it was a poll with an empty answer.
 -type poll() :: integer() | never.
 
-%% @doc Returns which condition a new request meets, if any. `Poll' is what poll/4 returned for the
-%% last one in order.
+%% @doc Returns the condition that a new request violates, if any. `Poll' is the result of poll/4 for the
+%% last request in order.
 -spec fault(ecm_bosh_window:request(), Now :: integer(), poll(), ecm_bosh_window:requests(),
             ecm_bosh_terms:agreement()) -> none | Condition :: binary().
 fault(#{rid := Rid} = Body, Now, Poll, Requests, Agreement) ->
@@ -33,7 +33,7 @@ fault(#{rid := Rid} = Body, Now, Poll, Requests, Agreement) ->
         true -> none
     end.
 
-%% One request more may be made to pause or to end the session.
+%% A request that pauses or ends the session may be one more than usual.
 -spec extra(ecm_bosh_body:body()) -> 0 | 1.
 extra(#{type := terminate}) -> 1;
 extra(#{pause := _}) -> 1;
@@ -41,9 +41,9 @@ extra(_) -> 0.
 
 -spec polls_too_fast(ecm_bosh_window:request(), integer(), poll()) -> boolean().
 polls_too_fast(_, _, never) -> false;
-polls_too_fast(Body, Now, Poll) -> is_poll(Body) andalso Now - Poll < ecm_bosh_terms:shortest_poll().
+polls_too_fast(Body, Now, Poll) -> is_poll(Body) andalso Now - Poll < ecm_bosh_terms:min_poll_interval().
 
-%% @doc Returns what to remember of a request that comes at `Now'; `IsNothing' waits for it.
+%% @doc Returns what to keep of a request at `Now'. `IsNothing' says that nothing waits for its client.
 -spec poll(ecm_bosh_body:body(), IsNothing :: boolean(), Now :: integer(), ecm_bosh_terms:agreement()) ->
     poll().
 poll(Body, IsNothing, Now, Agreement) ->

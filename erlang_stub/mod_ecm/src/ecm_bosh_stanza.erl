@@ -1,13 +1,13 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc The stanzas of a body, as they would be on a stream whose default namespace is
-%% jabber:client. Pure. What is wrong is thrown, a fault().
+%% @doc The stanzas of a body, as on a stream whose default namespace is jabber:client. Pure. A fault() is
+%% thrown.
 %%
-%% ejabberd knows elements by their names without a prefix, and takes apart what it knows: what is
-%% in it goes on without the declarations around it, and what is left of `<x:a/>' then would be no
-%% XML any more to who gets it. So each element declares what it needs, as long as that makes the
-%% stanza hardly longer. Where it would, as with one long namespace and a thousand elements, what
-%% ejabberd does not know, and passes on whole, stays as it is.
+%% ejabberd knows elements by their names without a prefix, and takes apart those that it knows: their
+%% children go on without the declarations around them, and `<x:a/>' alone would not be XML for its
+%% receiver. So each element declares what it needs, as long as the stanza hardly grows. If it would grow,
+%% as with one long namespace and a thousand elements, those that ejabberd does not know, and passes on
+%% whole, stay as they are.
 
 -module(ecm_bosh_stanza).
 
@@ -22,13 +22,13 @@
 -define(NS_BODY, <<"http://jabber.org/protocol/httpbind">>).
 -define(NS_CLIENT, <<"jabber:client">>).
 
-%% Bytes by which declarations may make a stanza longer: some thirty of them. All stanzas of a body
-%% together may grow by what they were, and by this. Nobody gets more than twice what was sent.
+%% Bytes by which declarations may lengthen a stanza: about thirty of them. All stanzas of a body together
+%% may grow by their own size and this. No receiver gets more than twice what was sent.
 -define(MAX_GROWTH, 2048).
 
-%% @doc Returns the stanzas that were found in a body. Clients forget to say that their stanzas are
-%% in another namespace than the body (XEP-0206, section 2), so its own namespace, and none at all,
-%% stand for jabber:client. `Names' says whether there may be prefixes in them.
+%% @doc Returns the stanzas among the children of a body. Clients forget to declare the namespace of their
+%% stanzas (XEP-0206, section 2), so the namespace of the body, and none at all, stand for jabber:client.
+%% `Names' says whether names may have prefixes.
 -spec all([xmlel()], Outside :: scope(), Names :: plain | any) -> [xmlel()].
 all(Els, #{<<>> := Default}, plain)
   when Default =:= ?NS_BODY; Default =:= <<>>; Default =:= ?NS_CLIENT ->
@@ -53,8 +53,8 @@ stanza({xmlel, Name, Attributes, Children} = El) ->
             El
     end.
 
-%% Prefixes are declared, and no attribute comes twice. Returns the names with other characters than
-%% those of ASCII.
+%% Checks that prefixes are declared, and that no attribute is repeated. Returns the names that are not
+%% ASCII.
 -spec check(content(), scope(), Wide) -> Wide when Wide :: [Name :: binary()].
 check({xmlel, Name, Attributes, Children}, Outer, Wide) ->
     Scope = ecm_xml_namespaces:scope(Attributes, Outer),
@@ -90,7 +90,7 @@ first([Make | Others], Most) ->
 first([], _) ->
     throw('too-many-declarations').
 
-%% Bytes of its text, were there nothing to escape. `larger' is thrown if that is more than `Most'.
+%% The bytes of its text, without escapes. Throws `larger' if there are more than `Most'.
 -spec size_of([content()], Most :: non_neg_integer() | infinity) -> non_neg_integer().
 size_of(Els, Most) -> size_of(Els, Most, 0).
 
@@ -116,15 +116,15 @@ size_of_attributes([], Sum) ->
 size_of_tags(Name, []) -> Name + 3;
 size_of_tags(Name, _) -> 2 * Name + 5.
 
-%% The element without prefixes in the names of elements, and with a declaration of each prefix of
-%% an attribute right there. `Default' is the default namespace around the result.
+%% The element with no prefix in the names of elements, and with each prefix of an attribute declared in the
+%% same tag. `Default' is the default namespace around the result.
 -spec alone(content(), scope(), Default :: binary()) -> content().
 alone({xmlel, _, _, _} = El, Outer, Default) ->
     unprefixed(El, Outer, Default, fun alone/3);
 alone(Text, _, _) ->
     Text.
 
-%% The same for what ejabberd knows. All else is whole.
+%% The same for elements that ejabberd knows. All others stay whole.
 -spec parted(content(), scope(), Default :: binary()) -> content().
 parted({xmlel, Name, Attributes, _} = El, Outer, Default) ->
     Scope = ecm_xml_namespaces:scope(Attributes, Outer),
@@ -147,12 +147,12 @@ unprefixed({xmlel, Name, Attributes, Children}, Outer, Default, Inside) ->
     {xmlel, Local, Own ++ declarations(prefixes(Others), Scope) ++ Others,
      [Inside(Child, Scope, Namespace) || Child <- Children]}.
 
-%% The prefix `xml' cannot be replaced: its namespace may not be declared.
+%% The prefix `xml' cannot be replaced, because its namespace must not be declared.
 -spec name(binary(), scope()) -> {Namespace :: binary(), Name :: binary()}.
 name(<<"xml:", _/binary>> = Name, #{<<>> := Default}) -> {Default, Name};
 name(Name, Scope) -> ecm_xml_namespaces:element(Name, Scope).
 
-%% The prefixes of what is no declaration.
+%% The prefixes of attributes that are not declarations.
 -spec prefixes([ecm_xml:attribute()]) -> [Prefix :: binary()].
 prefixes([]) ->
     [];
@@ -171,14 +171,14 @@ declarations(Prefixes, Scope) ->
 declaration(<<>>) -> <<"xmlns">>;
 declaration(Prefix) -> <<"xmlns:", Prefix/binary>>.
 
-%% The element as it is, with what it needs from around it.
+%% The element as it is, with the declarations that it needs from around it.
 -spec whole(xmlel(), scope(), Default :: binary()) -> xmlel().
 whole({xmlel, Name, Attributes, Children} = El, Outer, Default) ->
     Needed = [Prefix || Prefix <- maps:keys(needed(El, #{}, #{})),
                         Prefix =/= <<>> orelse map_get(<<>>, Outer) =/= Default],
     {xmlel, Name, declarations(Needed, Outer) ++ Attributes, Children}.
 
-%% The prefixes that are in use and not declared inside; none at all counts as one.
+%% The prefixes that are used and not declared inside; no prefix counts as one.
 -spec needed(content(), Declared :: scope(), #{Prefix => []}) -> #{Prefix => []}
               when Prefix :: binary().
 needed({xmlel, Name, Attributes, Children}, Declared, Found) ->

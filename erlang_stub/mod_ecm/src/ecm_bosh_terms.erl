@@ -1,49 +1,49 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc What a client and this server agree on when a BOSH session is created (XEP-0124, section
-%% 7): what the client asks for, lowered to what it may have. Pure.
+%% @doc The terms of a BOSH session, agreed at its creation (XEP-0124, section 7): what the client asks for,
+%% lowered to the limits. Pure.
 %%
-%% It stays for the whole session, in few words of memory.
+%% They stay for the whole session, in few words of memory.
 
 -module(ecm_bosh_terms).
 
 -export([acknowledges/1, addressed/1, attributes/3, first_wait/1, hold/1, inactivity/1, is_polling/1,
          knows_conditions/1, limit/2, new/2, permitted/2, remembered/1, requests/1,
-         shortest_poll/0, wait/1]).
+         min_poll_interval/0, wait/1]).
 -export_type([agreement/0, limits/0, options/0]).
 
-%% The highest version of XEP-0124 that is served, and how a longer one is known to be nonsense.
+%% The highest version of XEP-0124 that is served, and the bytes of the longest version that is parsed.
 -define(VERSION, {1, 11}).
--define(LONGEST_VERSION, 16).
+-define(MAX_VERSION, 16).
 
-%% What a client is taken to want if it does not say: to be a long polling one. In seconds.
--define(USUAL_WAIT, 60).
--define(USUAL_HOLD, 1).
+%% What a client without these attributes gets: long polling. In seconds.
+-define(DEFAULT_WAIT, 60).
+-define(DEFAULT_HOLD, 1).
 
-%% The greatest hold whose requests are allowed, though fewer may be held: an answer is remembered
-%% for each of them. Nobody is known to ask for more than 2.
--define(GREATEST_HOLD, 4).
+%% The greatest hold that raises the number of requests, though fewer may be held: an answer is kept for
+%% each of them. No client is known to ask for more than 2.
+-define(MAX_HOLD, 4).
 
-%% Seconds between two polls of a session that polls (XEP-0124, section 12), and by how much its
-%% client may be silent for longer than others.
+%% The polling interval of a session that polls, in seconds (XEP-0124, section 12), and the seconds by which
+%% its inactivity period is longer than that of others.
 -define(POLLING, 5).
 -define(POLLING_INACTIVITY, 30).
 
-%% Milliseconds for which the creation of a session that polls waits for the first thing to send:
-%% clients want the features of the stream in the first answer (XEP-0206, section 4).
+%% Milliseconds that the creation of a polling session waits for the first thing to send: clients expect the
+%% features of the stream in the first answer (XEP-0206, section 4).
 -define(FIRST_WAIT, 1000).
 
-%% Milliseconds by which a poll may be early: it is sent in time, but the one before it was late.
+%% Milliseconds that a poll may be early: it was sent in time, but the one before arrived late.
 -define(JITTER, 1000).
 
-%% The times are seconds, and `limits' are what a session may keep and send.
+%% The times are seconds. `limits' bound what a session keeps and sends.
 -type options() :: #{
     max_wait := pos_integer(), max_hold := pos_integer(), max_inactivity := pos_integer(),
     max_pause := pos_integer(), limits := limits()}.
 
-%% One answer has at most `max_concat' stanzas, and `max_answer' bytes of them, unless the first one
-%% alone has more. A stanza has at most `max_stanza_to_client' bytes. At most `max_waiting' stanzas
-%% wait, of `max_waiting_size' bytes together; so many are remembered in answers, too.
+%% An answer has at most `max_concat' stanzas with `max_answer' bytes, unless the first one alone is longer.
+%% A stanza has at most `max_stanza_to_client' bytes. At most `max_waiting' stanzas wait, with
+%% `max_waiting_size' bytes together, which also bounds the answers that are kept.
 -type limits() :: #{
     max_concat := pos_integer(), max_answer := pos_integer(),
     max_stanza_to_client := pos_integer(),
@@ -60,13 +60,13 @@
     acknowledges :: boolean()
 }).
 
-%% There are few terms that can be agreed to, so sessions hold them once; but many times to wait.
+%% Few different terms occur, so all sessions share them; but many different wait times.
 -record(agreement, {wait :: non_neg_integer(), terms :: #terms{}}).
 
 -opaque agreement() :: #agreement{}.
 
-%% @doc Returns the request with the name of its host prepared (RFC 6122, section 2.2), as all names of
-%% hosts are compared; or without it, if that is no name of a host.
+%% @doc Returns the request with the name of its host prepared (RFC 6122, section 2.2), as ejabberd compares
+%% it; or without the name, if it is not one of a host.
 -spec addressed(ecm_bosh_body:body()) -> ecm_bosh_body:body().
 addressed(#{to := To} = Body) ->
     case jid:nameprep(To) of
@@ -76,8 +76,8 @@ addressed(#{to := To} = Body) ->
 addressed(Body) ->
     Body.
 
-%% @doc Agrees to the request that creates a session, or returns the terminal binding condition
-%% that says why not.
+%% @doc Agrees to the request that creates a session, or returns the terminal binding condition that refuses
+%% it.
 -spec new(ecm_bosh_body:body(), options()) -> {ok, agreement()} | {error, Condition :: binary()}.
 new(#{rid := _, to := To} = Body, Options) when To =/= <<>> ->
     {ok, agree(Body, Options)};
@@ -88,32 +88,32 @@ new(_, _) ->
 
 -spec agree(ecm_bosh_body:body(), options()) -> agreement().
 agree(Body, #{max_wait := MaxWait} = Max) ->
-    Wait = min(maps:get(wait, Body, ?USUAL_WAIT), MaxWait),
+    Wait = min(maps:get(wait, Body, ?DEFAULT_WAIT), MaxWait),
     #agreement{wait = Wait, terms = ecm_intern:term(terms(Body, Wait, Max))}.
 
 -spec terms(ecm_bosh_body:body(), Wait :: non_neg_integer(), options()) -> #terms{}.
 terms(Body, Wait, #{max_hold := MaxHold, max_inactivity := MaxInactivity} = Max) ->
-    Asked = maps:get(hold, Body, ?USUAL_HOLD),
+    Asked = maps:get(hold, Body, ?DEFAULT_HOLD),
     Hold = min(Asked, MaxHold),
     #terms{
         hold = Hold,
-        requests = min(Asked, ?GREATEST_HOLD) + 1,
-        inactivity = MaxInactivity + longer(is_polling(Wait, Hold)),
+        requests = min(Asked, ?MAX_HOLD) + 1,
+        inactivity = MaxInactivity + extra_inactivity(is_polling(Wait, Hold)),
         max_pause = maps:get(max_pause, Max),
         limits = maps:get(limits, Max),
         knows_conditions = maps:is_key(ver, Body),
         acknowledges = maps:is_key(ack, Body)
     }.
 
--spec longer(IsPolling :: boolean()) -> non_neg_integer().
-longer(true) -> ?POLLING_INACTIVITY;
-longer(false) -> 0.
+-spec extra_inactivity(IsPolling :: boolean()) -> non_neg_integer().
+extra_inactivity(true) -> ?POLLING_INACTIVITY;
+extra_inactivity(false) -> 0.
 
-%% @doc Returns the milliseconds for which a request may be held.
+%% @doc Returns the milliseconds that a request may be held.
 -spec wait(agreement()) -> non_neg_integer().
 wait(#agreement{wait = Wait}) -> Wait * 1000.
 
-%% @doc Returns the milliseconds for which the request that creates the session may be held.
+%% @doc Returns the milliseconds that the request which creates the session may be held.
 -spec first_wait(agreement()) -> pos_integer().
 first_wait(Agreement) ->
     case is_polling(Agreement) of
@@ -125,24 +125,23 @@ first_wait(Agreement) ->
 -spec hold(agreement()) -> non_neg_integer().
 hold(#agreement{terms = #terms{hold = Hold}}) -> Hold.
 
-%% @doc Returns how many requests the client may have made that are not answered: one more than it
-%% has asked to be held, also where fewer are held (section 7.2).
+%% @doc Returns how many requests of the client may be unanswered: one more than it has asked to hold, even
+%% if fewer are held (section 7.2).
 -spec requests(agreement()) -> pos_integer().
 requests(#agreement{terms = #terms{requests = Requests}}) -> Requests.
 
-%% @doc Returns how many answers are remembered. Section 14.3 wants as many as there may be requests
-%% at once. But a client with one request on a connection that is dead, unnoticed, goes on with the
+%% @doc Returns how many answers are kept. Section 14.3 asks for as many as there may be requests at once.
+%% But a client with a request on a connection that is dead, without its knowledge, continues with the
 %% others, and repeats that one later.
 -spec remembered(agreement()) -> pos_integer().
 remembered(Agreement) -> 2 * requests(Agreement).
 
-%% @doc Returns the milliseconds for which the client may be silent when no request is held.
+%% @doc Returns the milliseconds that the client may be silent while no request is held.
 -spec inactivity(agreement()) -> pos_integer().
 inactivity(#agreement{terms = #terms{inactivity = Inactivity}}) -> Inactivity * 1000.
 
-%% @doc Returns a request without what has no effect: a pause that is longer than the client may ask
-%% for. Only for one that is not, requests are answered at once, and the client may be silent for
-%% that time (section 10); with one that is, a request is like any other.
+%% @doc Returns a request without a pause that is longer than allowed, which has no effect. An allowed pause
+%% has all requests answered at once, and then the client may be silent for that time (section 10).
 -spec permitted(Request, agreement()) -> Request when Request :: ecm_bosh_window:request().
 permitted(#{pause := Pause} = Request, #agreement{terms = #terms{max_pause = Max}})
   when Pause > Max ->
@@ -154,28 +153,29 @@ permitted(Request, _) ->
 -spec limit(Name :: atom(), agreement()) -> pos_integer().
 limit(Name, #agreement{terms = #terms{limits = Limits}}) -> map_get(Name, Limits).
 
-%% @doc Returns whether no request is held, and the client asks now and then (section 12).
+%% @doc Returns whether the session polls: no request is held, and the client asks from time to time
+%% (section 12).
 -spec is_polling(agreement()) -> boolean().
 is_polling(#agreement{wait = Wait, terms = #terms{hold = Hold}}) -> is_polling(Wait, Hold).
 
 -spec is_polling(Wait :: non_neg_integer(), Hold :: non_neg_integer()) -> boolean().
 is_polling(Wait, Hold) -> Wait =:= 0 orelse Hold =:= 0.
 
-%% @doc Returns the milliseconds that have to be between two polls.
--spec shortest_poll() -> pos_integer().
-shortest_poll() -> ?POLLING * 1000 - ?JITTER.
+%% @doc Returns the least milliseconds between two polls.
+-spec min_poll_interval() -> pos_integer().
+min_poll_interval() -> ?POLLING * 1000 - ?JITTER.
 
 %% @doc Returns whether the client is new enough for terminal binding conditions (section 17.1).
 -spec knows_conditions(agreement()) -> boolean().
 knows_conditions(#agreement{terms = #terms{knows_conditions = KnowsConditions}}) -> KnowsConditions.
 
-%% @doc Returns whether requests are acknowledged, as the client acknowledges answers (section 9).
+%% @doc Returns whether both sides use acknowledgements (section 9).
 -spec acknowledges(agreement()) -> boolean().
 acknowledges(#agreement{terms = #terms{acknowledges = Acknowledges}}) -> Acknowledges.
 
-%% @doc Returns the attributes of the answer that creates the session (section 7.2, and XEP-0206,
-%% section 4). All are told `polling', because there are clients that look for it; those that do not
-%% poll may make empty requests as often as they like (section 11), as 0 says.
+%% @doc Returns the attributes of the answer that creates the session (section 7.2, and XEP-0206, section
+%% 4). It always has `polling', because some clients look for it. 0 says that a client which does not poll
+%% may make empty requests as often as it likes (section 11).
 -spec attributes(Sid :: binary(), ecm_bosh_body:body(), agreement()) -> [{binary(), iodata()}].
 attributes(Sid, #{rid := Rid, to := To} = Body, #agreement{wait = Wait, terms = Terms} = Agreement) ->
     [{<<"sid">>, Sid},
@@ -198,15 +198,14 @@ polling(Agreement) ->
         false -> 0
     end.
 
-%% The version of the client or ours, whichever is lower. Both numbers are integers: 1.10 comes
-%% after 1.9.
+%% The lower version of the client's and ours. Both numbers are integers: 1.10 comes after 1.9.
 -spec lower(binary()) -> iolist().
 lower(Text) ->
     {Major, Minor} = min(version(Text), ?VERSION),
     [integer_to_binary(Major), $., integer_to_binary(Minor)].
 
 -spec version(binary()) -> {non_neg_integer(), non_neg_integer()}.
-version(Text) when byte_size(Text) =< ?LONGEST_VERSION ->
+version(Text) when byte_size(Text) =< ?MAX_VERSION ->
     case re:run(Text, "^([0-9]+)\\.([0-9]+)\\z", [{capture, all_but_first, binary}]) of
         {match, [Major, Minor]} -> {binary_to_integer(Major), binary_to_integer(Minor)};
         nomatch -> ?VERSION

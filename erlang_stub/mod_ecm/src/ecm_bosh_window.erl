@@ -4,35 +4,34 @@
 %%
 %%     early --> open --> answered
 %%
-%% A request is `early' as long as one is missing that the client made before it. In the order of
-%% the RIDs it becomes open, and, in the same order, answered. The last answers are remembered.
+%% A request is `early' while an earlier one is missing. In the order of the RIDs it becomes open, and in
+%% the same order it is answered. The last answers are kept.
 %%
-%% Someone waits for the answer to an early or open request: its holder. There is none if the
-%% client has vanished; the request stays what it is, and gets a holder if the client repeats it.
+%% The holder of an early or open request is the exchange that waits for its answer. If the client is gone
+%% there is none. The request stays what it is, and gets a holder if the client repeats it.
 
 -module(ecm_bosh_window).
 
--export([add/3, answer/3, dehydrate/1, rehydrate/1, due/2, find/2, forgotten/1, gone/2, held/1,
-         held_before/2, hold/3, last/1, new/3, next/2, next_due/1, oldest/1, open/1]).
+-export([add/3, answer/3, dehydrate/1, due/2, find/2, forgotten/1, gone/2, held/1, held_before/2,
+         hold/3, last/1, new/3, next/2, next_due/1, oldest/1, open/1, rehydrate/1]).
 -export_type([exchange/0, holder/0, request/0, requests/0, rid/0]).
 
 -type rid() :: non_neg_integer().
 
-%% What names one HTTP request that has to be answered, and how long a body can answer it; what it is
-%% made of does not matter here.
+%% Names an HTTP request that must be answered, and the length of a body that can answer it. Its parts do
+%% not matter here.
 -type exchange() :: {term(), term(), Limit :: pos_integer()}.
 
-%% The body of a request, whose content may not have been read yet. It is not its turn before `due', if
-%% it has that, in milliseconds.
+%% The body of a request; its content may not have been read yet. Its turn does not come before `due', in
+%% milliseconds, if it has that.
 -type request() :: #{rid := rid(), els := {unread, ecm_bosh_body:content()} | [tuple()],
                      due => integer(), atom() => term()}.
 
-%% Who waits for the answer, and until when; `Until' is a time in milliseconds.
+%% The exchange that waits for the answer, and until when, in milliseconds.
 -type holder() :: {exchange(), Until :: integer()} | gone.
 
-%% Nothing is known of a request before `first'. The last in `open' is the one with the RID `last'.
-%% Those that are not in `answers', the newest first, have had an empty answer: the usual ones take no
-%% memory at all.
+%% Nothing is known of requests before `first'. The last in `open' has the RID `last'. `answers' has the
+%% newest first, and only those that were not empty: the usual ones take no memory.
 -record(requests, {
     first :: rid(),
     last :: rid(),
@@ -44,8 +43,8 @@
 
 -opaque requests() :: #requests{}.
 
-%% @doc Returns the requests of a session to which the first one has just come. It is open.
-%% `Remembered' is how many answers are remembered.
+%% @doc Returns the window of a session after its first request, which is open. `Remembered' is the number
+%% of answers to keep.
 -spec new(rid(), holder(), Remembered :: pos_integer()) -> requests().
 new(Rid, Holder, Remembered) ->
     #requests{first = Rid, last = Rid, open = [Holder], remembered = Remembered}.
@@ -54,27 +53,27 @@ new(Rid, Holder, Remembered) ->
 -spec last(requests()) -> rid().
 last(#requests{last = Last}) -> Last.
 
-%% @doc Returns how many requests are open.
+%% @doc Returns the number of open requests.
 -spec open(requests()) -> non_neg_integer().
 open(#requests{open = Open}) -> length(Open).
 
-%% @doc Returns the holder of the oldest open request, and its RID.
+%% @doc Returns the oldest open request: its RID and its holder.
 -spec oldest(requests()) -> {rid(), holder()} | none.
 oldest(#requests{open = []}) -> none;
 oldest(#requests{last = Last, open = [Holder | _] = Open}) -> {Last + 1 - length(Open), Holder}.
 
-%% @doc Returns the holders of all open requests, in order, and those of all early ones.
+%% @doc Returns the holders of the open requests, in order, and those of the early ones.
 -spec held(requests()) -> {Open :: [holder()], Early :: [holder()]}.
 held(#requests{open = Open, early = Early}) ->
     {[Holder || {_, _} = Holder <- Open], [Holder || {_, {_, _} = Holder, _} <- Early]}.
 
-%% @doc Returns how many requests have holders that were made before the new one with this RID.
+%% @doc Returns the number of requests with a holder that were made before the new one with this RID.
 -spec held_before(rid(), requests()) -> non_neg_integer().
 held_before(Rid, #requests{open = Open, early = Early}) ->
     length([held || {_, _} <- Open]) + length([held || {Made, {_, _}, _} <- Early, Made < Rid]).
 
-%% @doc Returns what has become of the request that this is or repeats. One that was answered too
-%% long ago is forgotten. An early one is repeated only by one with the same key (section 15.4).
+%% @doc Returns what has become of the request that this is or repeats. One that was answered too long ago
+%% is forgotten. Only a request with the same key repeats an early one (section 15.4).
 -spec find(request(), requests()) ->
     new | early | open | {answered, ecm_bosh_answer:answer()} | forgotten.
 find(#{rid := Rid} = Body, #requests{last = Last, early = Early}) when Rid > Last ->
@@ -93,17 +92,17 @@ find(#{rid := Rid}, #requests{last = Last, open = Open, answers = Answers} = Req
 same_key(Key, Key) -> early;
 same_key(_, _) -> forgotten.
 
-%% @doc Returns the RID of the last request that is forgotten, or of the one before the first.
+%% @doc Returns the RID of the last forgotten request, or of the one before the first.
 -spec forgotten(requests()) -> integer().
 forgotten(#requests{first = First, last = Last, open = Open, remembered = Remembered}) ->
     max(First - 1, Last - length(Open) - Remembered).
 
-%% @doc Lets a new request be early: it comes next, or waits for those before it, and for its time.
+%% @doc Adds a new request as early: it comes next, or waits for those before it, and for its time.
 -spec add(request(), holder(), requests()) -> requests().
 add(#{rid := Rid} = Body, Holder, #requests{early = Early} = Requests) ->
     Requests#requests{early = [{Rid, Holder, Body} | Early]}.
 
-%% @doc Opens the early request that comes next, if it is there and its time has come.
+%% @doc Opens the early request that comes next, if it is there and due.
 -spec next(Now :: integer(), requests()) -> {request(), holder(), requests()} | none.
 next(Now, #requests{last = Last, early = Early, open = Open} = Requests) ->
     case lists:keytake(Last + 1, 1, Early) of
@@ -115,7 +114,7 @@ next(Now, #requests{last = Last, early = Early, open = Open} = Requests) ->
             none
     end.
 
-%% @doc Returns the time of the early request that comes next, if it is there and has one.
+%% @doc Returns when the early request that comes next is due, if it is there and has such a time.
 -spec next_due(requests()) -> integer() | infinity.
 next_due(#requests{last = Last, early = Early}) ->
     case lists:keyfind(Last + 1, 1, Early) of
@@ -123,7 +122,7 @@ next_due(#requests{last = Last, early = Early}) ->
         _ -> infinity
     end.
 
-%% @doc Gives an early or open request another holder. Returns the one that it had.
+%% @doc Replaces the holder of an early or open request, and returns the old one.
 -spec hold(rid(), holder(), requests()) -> {Old :: holder(), requests()}.
 hold(Rid, Holder, #requests{last = Last, early = Early} = Requests) when Rid > Last ->
     {_, Old, Body} = lists:keyfind(Rid, 1, Early),
@@ -132,7 +131,7 @@ hold(Rid, Holder, #requests{last = Last, open = Open} = Requests) ->
     {Before, [Old | After]} = lists:split(length(Open) - (Last - Rid) - 1, Open),
     {Old, Requests#requests{open = Before ++ [Holder | After]}}.
 
-%% @doc Takes the holder from the request that has this exchange, if there is one.
+%% @doc Removes the holder with this exchange, if there is one.
 -spec gone(exchange(), requests()) -> {ok, requests()} | none.
 gone(Exchange, #requests{early = Early, open = Open} = Requests) ->
     Without = fun({Held, _}) when Held =:= Exchange -> gone; (Holder) -> Holder end,
@@ -143,7 +142,7 @@ gone(Exchange, #requests{early = Early, open = Open} = Requests) ->
         Left -> {ok, Left}
     end.
 
-%% @doc Takes the holders from the early requests that have waited long enough.
+%% @doc Removes the holders of early requests whose time is over.
 -spec due(Now :: integer(), requests()) -> {[holder()], requests()}.
 due(Now, #requests{early = Early} = Requests) ->
     IsDue = fun({_, {_, Until}, _}) -> Until =< Now; ({_, gone, _}) -> false end,
@@ -151,8 +150,8 @@ due(Now, #requests{early = Early} = Requests) ->
     {[Holder || {_, Holder, _} <- Due],
      Requests#requests{early = [{Rid, gone, Body} || {Rid, _, Body} <- Due] ++ Rest}}.
 
-%% @doc Notes that the oldest open request is answered, and with what. The oldest answers are
-%% forgotten where all have more than so many bytes together; never the last one.
+%% @doc Notes the answer to the oldest open request. If all answers together exceed so many bytes, the
+%% oldest are forgotten; never the last one.
 -spec answer(ecm_bosh_answer:answer(), MaxBytes :: pos_integer(), requests()) -> requests().
 answer(Answer, MaxBytes, #requests{last = Last, open = [_ | Left] = Open} = Requests) ->
     Answered = Requests#requests{open = Left},
@@ -164,7 +163,7 @@ answer(Answer, MaxBytes, #requests{last = Last, open = [_ | Left] = Open} = Requ
         {Fitting, [{Rid, _} | _]} -> Answered#requests{answers = Fitting, first = Rid + 1}
     end.
 
-%% Returns the newest answers that have room, one in any case, and those that have not.
+%% Returns the newest answers that fit, at least one, and the others.
 -spec fitting([Entry], Room :: integer()) -> {[Entry], [Entry]} when
       Entry :: {rid(), ecm_bosh_answer:answer()}.
 fitting([], _) ->
@@ -186,7 +185,7 @@ fitting_older([{_, Answer} = Entry | Older] = All, Room) ->
 fitting_older([], _) ->
     {[], []}.
 
-%% @doc Returns requests in fewer words of memory, in a list.
+%% @doc Returns the window in fewer words of memory, as a list.
 -spec dehydrate(requests()) -> [term()].
 dehydrate(#requests{early = [], open = [{Exchange, Until}], first = First, last = Last,
                  answers = Answers, remembered = Remembered}) ->
@@ -194,7 +193,7 @@ dehydrate(#requests{early = [], open = [{Exchange, Until}], first = First, last 
 dehydrate(Requests) ->
     [Requests].
 
-%% @doc Returns them as they were.
+%% @doc Returns it as it was.
 -spec rehydrate(Dehydrated :: [term()]) -> requests().
 rehydrate([Exchange, Until, First, Last, Answers, Remembered]) ->
     #requests{open = [{Exchange, Until}], first = First, last = Last, answers = Answers,

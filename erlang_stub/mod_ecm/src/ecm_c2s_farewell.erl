@@ -12,14 +12,14 @@
 -export([answer/3, leave/4, new_tables/0, start_link/0]).
 -export([handle_call/3, handle_cast/2, handle_info/2, init/1]).
 
-%% Sessions that are remembered at once. The memory of one is some 200 bytes, if others have ended for
-%% the same reason, as they have where so many end.
--define(MOST, 100000).
+%% Sessions that are remembered at a time. One takes some 200 bytes, if others have ended for the same
+%% reason; and if so many end, they have.
+-define(MAX_ROWS, 100000).
 
-%% Milliseconds between two looks for what is old.
+%% Milliseconds between two removals of expired rows.
 -define(SWEEP, 10000).
 
-%% Rows: {{Session, Nonce}, Head, Body, Due}, and {Body}, the one copy of it that all of these share.
+%% Rows: {{Session, Nonce}, Head, Body, Due}, and {Body}, the one copy that all of these share.
 -define(BODIES, ecm_c2s_farewell_bodies).
 
 %% @doc Makes the tables. They belong to the caller, the supervisor: what clients are to be told outlives
@@ -34,14 +34,14 @@ new_tables() ->
 start_link() ->
     gen_server:start_link({local, ?MODULE}, ?MODULE, [], []).
 
-%% @doc Lets the clients of the calling session, which has this nonce, be told this from now on, for
-%% so many milliseconds. Without it they are told that there is no such session.
+%% @doc Leaves an answer for the clients of the calling session, which has this nonce, for so many
+%% milliseconds. Without it they are told that there is no such session.
 -spec leave(ecm_sid:nonce(), ecm_link_answer:head(), Body :: binary(), Milliseconds :: pos_integer()) ->
     ok.
 leave(Nonce, Head, Body, Milliseconds) ->
     case ets:info(?MODULE, size) of
         undefined -> ok;  % the supervisor is starting again
-        Size when Size >= ?MOST -> ok;
+        Size when Size >= ?MAX_ROWS -> ok;
         _ -> insert({{self(), Nonce}, Head, shared(Body), now_ms() + Milliseconds})
     end.
 
@@ -50,7 +50,7 @@ insert(Row) ->
     _ = catch ets:insert(?MODULE, Row),  % the table may be gone, with the supervisor
     ok.
 
-%% A binary of more than 64 bytes is not copied into a table: its rows refer to the same one.
+%% A binary of more than 64 bytes is not copied into a table: the rows refer to the same one.
 -spec shared(binary()) -> binary().
 shared(Body) ->
     _ = catch ets:insert_new(?BODIES, {Body}),
@@ -95,7 +95,7 @@ handle_call(_, _, none) ->
 handle_cast(_, none) ->
     {noreply, none}.
 
-%% @private The copies are forgotten at once, as they are made again where they are needed.
+%% @private The shared copies are removed as well. They are made again where they are needed.
 -spec handle_info(term(), none) -> {noreply, none}.
 handle_info(sweep, none) ->
     _ = ets:select_delete(?MODULE, [{{'_', '_', '_', '$1'}, [{'=<', '$1', now_ms()}], [true]}]),

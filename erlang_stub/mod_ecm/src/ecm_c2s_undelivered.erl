@@ -1,7 +1,7 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc What a client has perhaps not got when its session ends. It goes where it would have gone
-%% without that session: to another one of the same user, to where messages are kept, or back.
+%% @doc Stanzas that a client may not have received when its session ends. They go where they would have
+%% gone without that session: to another one of the same user, to offline storage, or back.
 
 -module(ecm_c2s_undelivered).
 
@@ -9,20 +9,20 @@
 
 -include_lib("ejabberd/include/logger.hrl").
 
-%% Bytes of elements; to collect for each one would take longer than to read it.
+%% Bytes of elements between two garbage collections. One for each element would take longer than to parse
+%% it.
 -define(GARBAGE, 262144).
 
-%% @doc Routes the stanzas among these elements, which are as they were for the client, the oldest
-%% first. `State' is that of ejabberd_c2s. Stream management (XEP-0198) routes by itself what was
-%% sent since it began.
+%% @doc Routes the stanzas among these elements, which are encoded for the client, the oldest first. `State'
+%% is that of ejabberd_c2s. Stream management (XEP-0198) routes by itself what was sent since it began.
 -spec route([ecm_bosh_outbox:el()], State :: map()) -> ok.
 route(Elements, #{jid := _} = State) ->
     route_all(unmanaged(Elements, State), 0);
 route(_, _) ->
     ok.
 
-%% One by one: an element that is read takes many times its size, and this is a process that has
-%% nothing else to do any more. What is left of those before goes after every `?GARBAGE' bytes.
+%% One by one: a parsed element takes many times its size, and this process has nothing else to do any more.
+%% The garbage of earlier ones is collected after each `?GARBAGE' bytes.
 -spec route_all([ecm_bosh_outbox:el()], Bytes :: non_neg_integer()) -> ok.
 route_all([], _) ->
     ok;
@@ -51,8 +51,7 @@ begins_management(_) -> false.
 route_element(Element) ->
     route_parsed(ecm_xml:read(Element)).
 
-%% What is empty and no presence has stood in for what was too long (ecm_c2s_bounce), for this session
-%% alone.
+%% An empty stanza that is not a presence is an envelope (ecm_bosh_bounce), for this session alone.
 -spec route_parsed(tuple()) -> ok.
 route_parsed({xmlel, Name, _, []}) when Name =/= <<"presence">> ->
     ok;
@@ -65,8 +64,8 @@ route_parsed(Element) ->
                    [xmpp:format_error(Reason)])
     end.
 
-%% One that is addressed to nobody is from the server for this very session, as the answer to the
-%% binding of its resource (RFC 6120, section 7.6).
+%% A stanza without a receiver is from the server for this session, such as the answer to the binding of its
+%% resource (RFC 6120, section 7.6).
 -spec route_stanza(tuple(), IsStanza :: boolean()) -> ok.
 route_stanza(Stanza, true) ->
     case xmpp:get_to(Stanza) =:= undefined orelse is_copy(Stanza) orelse is_found(Stanza) of
@@ -76,14 +75,14 @@ route_stanza(Stanza, true) ->
 route_stanza(_, false) ->
     ok.
 
-%% A copy for this resource of what another one has got or sent (XEP-0280) is of use to no other.
+%% A carbon copy (XEP-0280) for this resource is of no use to another one.
 -spec is_copy(tuple()) -> boolean().
 is_copy(Stanza) ->
     From = xmpp:get_from(Stanza),
     From =:= jid:remove_resource(xmpp:get_to(Stanza))
         andalso misc:unwrap_carbon(Stanza) =/= Stanza.
 
-%% What was found in an archive (XEP-0313) is part of the answer to a query of this very session.
+%% A message of an archive (XEP-0313) belongs to the result of a query of this session.
 -spec is_found(tuple()) -> boolean().
 is_found(Stanza) ->
     lists:any(fun is_result/1, xmpp:get_els(Stanza)).

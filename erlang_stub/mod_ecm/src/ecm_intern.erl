@@ -1,13 +1,13 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc Terms that many sessions hold, once in memory. For terms of which there are few, and which
-%% stay: they are never given back.
+%% @doc Interned terms: one copy in memory for all sessions. Only for few different terms that stay, because
+%% they are never released.
 
 -module(ecm_intern).
 
 -export([term/1]).
 
-%% @doc Returns the same term; whoever holds what is returned holds no copy.
+%% @doc Returns the shared copy of a term.
 -spec term(Term) -> Term.
 term(Term) ->
     Name = {?MODULE, erlang:phash2(Term)},

@@ -1,17 +1,17 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc The process that owns a link and reads it: one connection from an ECM.
+%% @doc The process that owns a link, a connection from an ECM, and reads it.
 %%
 %%     socket -> ecm_link -> ecm_router -> ecm_c2s, one process for each session
 %%     socket <- ecm_link_writer <-- answers --'
 %%
 %% It decodes the stream into packets (ecm_link_packet), passes each to the state machine
-%% (ecm_link_connection), and carries out the events that this returns. About once a second the state machine
-%% gets the time.
+%% (ecm_link_connection), and carries out the events that this returns. About once a second the state
+%% machine gets the time.
 %%
-%% A link ends with its connection, with its writer, or when the state machine closes it. Then what has to
-%% be said to the peer is written before the connection is closed; and a peer that does not take
-%% it is not waited for.
+%% A link ends with its connection, with its writer, or when the state machine closes it. Then the last
+%% messages to the peer are written before the connection is closed. A peer that does not read them delays
+%% the end only by a limited time.
 
 -module(ecm_link).
 -behaviour(gen_server).
@@ -25,24 +25,24 @@
 %% Bytes of the kernel's buffers in each direction, and of one read.
 -define(BUFFER_SIZE, 262144).
 
-%% Reads after which the socket waits to be asked again, so that a busy link cannot fill the
-%% mailbox faster than it is emptied, and other messages have not long to wait.
+%% Reads after which the socket waits to be asked again. So a busy link cannot fill the mailbox faster than
+%% it is emptied, and other messages do not wait long.
 -define(READS, 16).
 
-%% Milliseconds: between two looks at the clock; in which TLS has to be agreed upon; and in which
-%% the peer has to take what is said at the end, and to close.
+%% Milliseconds: between two looks at the clock; for the TLS handshake; and for the peer to read the last
+%% messages and to close.
 -define(TICK, 1000).
 -define(HANDSHAKE_TIMEOUT, 10000).
 -define(LINGER, 3000).
 
-%% Ticks between two looks for sessions that have gone without a word.
+%% Ticks between two searches for sessions that were killed.
 -define(TICKS_PER_LOOK, 30).
 
-%% `connection': the options of ecm_link_connection:new/2, without the nonce. `request' is where requests go (see
-%% ecm_router:route/5), and `gone' where it is told that a client has gone (ecm_router:gone/2). At
-%% most `max_waiting' bytes may wait for a peer that does not read. When one of the processes in
-%% `watched' is shut down, ejabberd stops. `tls' is there for TLS, and returns the options of ssl,
-%% or what to log. `peer' is there where the connection does not tell (the PROXY protocol).
+%% `connection' are the options of ecm_link_connection:new/2, without the nonce. `request' takes requests
+%% (ecm_router:route/5), and `gone' takes clients that are gone (ecm_router:gone/3). `substitutes' are for
+%% the writer. At most `max_waiting' bytes may wait for a peer that does not read. When one of the processes
+%% in `watched' is shut down, ejabberd stops. `tls' is there for TLS, and returns the options of ssl, or a
+%% text for the log. `peer' is there if the connection does not tell it (the PROXY protocol).
 -type options() ::
     #{connection := map(),
       request := fun((ecm_link_connection:body(), ecm_link_writer:exchange(), ecm_peer:peer(),
@@ -54,7 +54,7 @@
       tls => fun(() -> {ok, ecm_link_certificate:options()} | {error, unicode:chardata()}),
       peer => ecm_peer:peer()}.
 
-%% The fields without a value have one once the link is accepted; `form' and `limit' once it is up.
+%% The fields without a default are set once the link is accepted; `form' and `limit' once it is up.
 -record(link, {socket :: ecm_link_socket:socket(),
                peer :: ecm_peer:peer(),
                options :: options(),
@@ -75,8 +75,8 @@
 
 -type next() :: {noreply, #link{}} | {stop, {shutdown, term()}, #link{}}.
 
-%% @doc Starts the process of a link. It waits for accept/1, before which the socket has to be
-%% given to it. `ignore' where the peer has gone already.
+%% @doc Starts the process of a link. It waits for accept/1, before which it must get the socket. Returns
+%% `ignore' if the peer is already gone.
 -spec start(gen_tcp:socket(), options()) -> {ok, pid()} | {error, term()} | ignore.
 start(Socket, Options) ->
     gen_server:start(?MODULE, {Socket, Options}, []).
@@ -86,13 +86,13 @@ start(Socket, Options) ->
 start_link(Socket, Options) ->
     gen_server:start_link(?MODULE, {Socket, Options}, []).
 
-%% @doc Tells the link that the socket is its own now.
+%% @doc Tells the link that it owns the socket now.
 -spec accept(pid()) -> ok.
 accept(Link) ->
     gen_server:cast(Link, accept).
 
-%% @doc Returns how it stands with a link: its peer, the name that this has given itself, whether
-%% it is plain or typed, milliseconds of the last round trip, and how many requests wait.
+%% @doc Returns the state of a link: its peer, the name that the peer has given itself, whether it is plain
+%% or typed, the last round-trip time in milliseconds, and the number of requests in flight.
 -spec info(pid()) ->
     #{peer := ecm_peer:peer(),
       form := ecm_link_connection:form() | unknown,
@@ -102,7 +102,7 @@ accept(Link) ->
 info(Link) ->
     gen_server:call(Link, info).
 
-%% @private Exits are trapped so that terminate/2 is always called.
+%% @private Traps exits, so that terminate/2 is always called.
 -spec init({gen_tcp:socket(), options()}) -> {ok, #link{}} | ignore.
 init({Port, #{connection := #{max_packet := MaxPacket}} = Options}) ->
     process_flag(trap_exit, true),
@@ -119,8 +119,8 @@ init({Port, #{connection := #{max_packet := MaxPacket}} = Options}) ->
 peer(_, #{peer := Peer}) -> {ok, Peer};
 peer(Socket, _) -> ecm_link_socket:peername(Socket).
 
-%% @private With `send_timeout_close' a write that takes too long would look as if the peer had
-%% closed; without it the writer tells what it was.
+%% @private With `send_timeout_close', a write that takes too long would look as if the peer had closed.
+%% Without it, the writer reports the timeout.
 -spec handle_cast(accept, #link{}) -> next().
 handle_cast(accept, #link{socket = Socket, options = Options} = Link) ->
     _ = ecm_link_socket:tune(Socket, [{recbuf, ?BUFFER_SIZE}, {sndbuf, ?BUFFER_SIZE},
@@ -183,8 +183,8 @@ read(#link{socket = Socket} = Link) ->
         {error, Reason} -> lost(Reason, Link)
     end.
 
-%% What comes after `close' is still read, because a socket closed with bytes to read
-%% resets the connection, and the peer may lose what was said to it at last.
+%% What comes after `close' is still read: closing a socket with unread bytes resets the connection, and the
+%% peer could lose the last messages.
 -spec received(binary(), #link{}) -> #link{}.
 received(_, #link{end_text = Text} = Link) when Text =/= none ->
     Link;
@@ -204,7 +204,7 @@ packets([Packet | Rest], Now, #link{connection = Connection, end_text = none} = 
 packets(_, _, Link) ->
     Link.
 
-%% `First' are the bytes from where a packet should have started, at most 64.
+%% `First' is at most 64 bytes, from where a packet should have started.
 -spec fault(ecm_link_packet:reason(), First :: binary(), #link{}) -> #link{}.
 fault(Reason, First, #link{connection = Connection, end_text = none} = Link) ->
     #link{end_text = Text} = Ended = act(ecm_link_connection:fault(Reason, Connection), Link),
@@ -250,7 +250,7 @@ up(#{version := Version, instance := Instance} = Agreed, #link{options = Options
     set_form(typed, ecm_link_answer:max_body(min(Packet, maps:get(max_packet, Agreed))),
              min(Content, maps:get(max_content, Agreed)), Link#link{instance = Instance}).
 
-%% Bytes of the body of an answer: in one packet, and in parts.
+%% Sets the bytes that the body of an answer may have: in one packet, and in parts.
 -spec set_form(ecm_link_connection:form(), InPacket :: pos_integer(), InParts :: non_neg_integer(),
                #link{}) -> #link{}.
 set_form(Form, InPacket, InParts, #link{writer = Writer, options = Options} = Link) ->
@@ -261,7 +261,7 @@ set_form(Form, InPacket, InParts, #link{writer = Writer, options = Options} = Li
                                  substitutes => Substitutes}),
     name_heir(Link#link{form = Form, limit = Longest}).
 
-%% A link that is not up has no requests to leave.
+%% A link that is not up has no requests in flight.
 -spec name_heir(#link{}) -> #link{}.
 name_heir(#link{form = unknown} = Link) ->
     Link;
@@ -287,7 +287,7 @@ client_gone(Id, Reason, Link) ->
     departed(Reason, Id, Link),
     Link.
 
-%% A client that has only closed its end may wait on.
+%% A half-closed client may still wait for its answer.
 -spec departed(Reason :: binary(), ecm_link_packet:id(), #link{}) -> any().
 departed(<<"half-closed">>, Id, #link{options = #{gone := Gone}, in_flight = InFlight} = Link) ->
     case ecm_link_table:find(Id, InFlight) of
@@ -305,7 +305,7 @@ send(Id, Content, #link{writer = Writer} = Link) ->
     ecm_link_writer:send(Writer, iolist_to_binary(ecm_link_packet:encode(Id, Content))),
     Link.
 
-%% Messages that are not the socket's.
+%% Messages that are not of the socket.
 -spec message(term(), #link{}) -> next().
 message({'DOWN', _, process, _, Reason}, Link) ->
     {noreply, watched_ended(Reason, Link)};
@@ -324,7 +324,7 @@ message(Message, Link) ->
     ?WARNING_MSG("ECM link from ~ts: unexpected message ~0P", [name(Link), Message, 20]),
     {noreply, Link}.
 
-%% A watched process that was not there when the link began has been shut down before.
+%% A watched process that did not exist when the link began was shut down before.
 -spec watched_ended(term(), #link{}) -> #link{}.
 watched_ended(Reason, #link{connection = Connection, end_text = none} = Link)
   when Reason =:= shutdown; Reason =:= noproc ->
@@ -332,7 +332,7 @@ watched_ended(Reason, #link{connection = Connection, end_text = none} = Link)
 watched_ended(_, Link) ->
     Link.
 
-%% Once in a while, what nobody will answer any more is dropped.
+%% From time to time, requests are dropped whose sessions will not answer any more.
 -spec look_for_orphans(#link{}) -> any().
 look_for_orphans(#link{ticks = Ticks, writer = Writer, in_flight = InFlight})
   when Ticks rem ?TICKS_PER_LOOK =:= ?TICKS_PER_LOOK - 1 ->
@@ -358,7 +358,7 @@ tick(#link{connection = Connection, writer = Writer, ticks = Ticks} = Link) ->
             {noreply, Next}
     end.
 
-%% A packet that has begun has the dead-peer time to become complete.
+%% A packet must be complete within the link timeout.
 -spec complete(Packet :: pos_integer() | none, integer(), #link{}) -> #link{}.
 complete(none, _, Link) ->
     Link;
@@ -410,7 +410,7 @@ terminate(Reason, #link{end_text = Text} = Link) ->
     ?WARNING_MSG("ECM link from ~ts is down: ~ts", [name(Link), Text]),
     close(Reason, Link).
 
-%% When ejabberd stops, what has been written may still leave, until its supervisor loses patience.
+%% When ejabberd stops, written bytes may still leave, until the supervisor loses patience.
 -spec close(term(), #link{}) -> ok.
 close(shutdown, #link{socket = Socket}) ->
     _ = ecm_link_socket:close(Socket),
@@ -418,7 +418,7 @@ close(shutdown, #link{socket = Socket}) ->
 close(_, #link{socket = Socket}) ->
     ecm_link_socket:abort(Socket).
 
-%% @private What is logged of a link that fails. Not its state, which holds the secret, nor the
+%% @private What the log shows of a link that fails: not its state, which holds the secret, nor its
 %% messages, which can hold a password.
 -spec format_status(gen_server:format_status()) -> gen_server:format_status().
 format_status(Status) ->

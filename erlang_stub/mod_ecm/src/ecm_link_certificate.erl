@@ -1,17 +1,17 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc The certificate of a listener with TLS, and its key, as ssl takes them.
+%% @doc The certificate and the key of a listener with TLS, for ssl.
 
 -module(ecm_link_certificate).
 
 -export([read/1]).
 -export_type([options/0]).
 
-%% Options of ssl, whose own type for them leaves out most of these.
+%% Options of ssl, whose own type lacks most of these.
 -type options() :: [{atom(), term()}].
 
-%% @doc Returns what a PEM file holds: a certificate, those that it depends on, and its key. With
-%% it ssl logs nothing by itself.
+%% @doc Returns the content of a PEM file: a certificate, its chain, and its key. With these options, ssl
+%% itself logs nothing.
 -spec read(file:filename_all()) -> {ok, options()} | {error, unicode:chardata()}.
 read(Path) ->
     case file:read_file(Path) of
@@ -29,8 +29,8 @@ entries(Pem) ->
       || {Type, Der} <- Entries,
          lists:member(Type, ['RSAPrivateKey', 'ECPrivateKey', 'PrivateKeyInfo'])]}.
 
-%% ejabberd joins certificate and key in one file (pkix), and writes a key that came as PKCS #8
-%% (RFC 5958) under the name of the key that is in it. OpenSSL reads that, OTP does not.
+%% ejabberd joins certificate and key in one file (pkix), and labels a key in PKCS #8 (RFC 5958) as the key
+%% inside it. OpenSSL reads that, OTP does not.
 -spec named(atom(), binary()) -> atom().
 named(Type, Der) ->
     try public_key:der_decode(Type, Der) of

@@ -1,7 +1,6 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc The first packet of either end of a typed link: what they agree on, and the proof that they
-%% know the secret. Pure.
+%% @doc The first message of either end of a typed link: the agreement, and the proof of the secret. Pure.
 
 -module(ecm_link_hello).
 
@@ -10,19 +9,18 @@
 
 -define(VERSION, 1).
 
-%% What this end can do beyond the version: it sends a long answer in parts to who takes that.
+%% What this end supports beyond the version: it sends a long answer in parts, if ECM accepts them.
 -define(FEATURES, <<"parts">>).
 
-%% The fields of ECM's, as ecm_link_message reads them.
+%% The fields of ECM's hello, decoded by ecm_link_message.
 -type hello() :: #{binary() => term()}.
 
-%% `max_packet' and `max_content' are what ECM takes, in bytes: one packet, and the body of an answer in
-%% parts, which is 0 where it takes no parts.
+%% `max_packet' and `max_content' are the limits of ECM, in bytes: of a packet, and of the body of an answer
+%% in parts. The latter is 0 if ECM does not accept parts.
 -type agreement() :: #{version := pos_integer(), instance := binary(), max_packet := pos_integer(),
                        max_content := non_neg_integer()}.
 
-%% @doc Returns why there is no typed link with who says this, if that is so: the code of an error, and
-%% its text.
+%% @doc Returns the reason to refuse a link to this peer, if there is one: an error code and its text.
 -spec refusal(hello()) -> none | {unexpected | version, Text :: iodata()}.
 refusal(#{<<"role">> := ejabberd}) ->
     {unexpected, <<"both ends are ejabberd">>};
@@ -37,7 +35,7 @@ refusal(#{<<"version">> := Versions}) ->
 numbers(Numbers) ->
     lists:join($,, [integer_to_binary(Number) || Number <- Numbers]).
 
-%% @doc Returns what there is to know of ECM, now that the link is up.
+%% @doc Returns the agreement, now that the link is up.
 -spec agreed(hello()) -> agreement().
 agreed(#{<<"instance">> := Instance, <<"max-packet">> := MaxPacket} = Hello) ->
     #{version => ?VERSION, instance => Instance, max_packet => MaxPacket,
@@ -52,7 +50,7 @@ max_content(#{<<"features">> := Features, <<"max-content">> := MaxContent}) ->
 max_content(_) ->
     0.
 
-%% @doc Returns what this end says.
+%% @doc Returns the hello of this end.
 -spec own(hello(), ecm_link_connection:options()) -> Content :: iodata().
 own(Hello, #{instance := Instance, max_packet := MaxPacket, nonce := Nonce} = Options) ->
     Fields = [{<<"version">>, integer_to_binary(?VERSION)},
@@ -63,7 +61,7 @@ own(Hello, #{instance := Instance, max_packet := MaxPacket, nonce := Nonce} = Op
     Proof = [{<<"proof">>, proof(ejabberd, Hello, Options)} || is_map_key(secret, Options)],
     ecm_link_message:write(hello, [], Fields ++ Proof ++ [{<<"features">>, ?FEATURES}]).
 
-%% @doc Returns whether this is the proof of ECM.
+%% @doc Verifies the proof of ECM.
 -spec is_proven(Proof :: binary(), hello(), ecm_link_connection:options()) -> boolean().
 is_proven(Proof, Hello, Options) ->
     ecm_link_auth:verify(Proof, proof(ecm, Hello, Options)).

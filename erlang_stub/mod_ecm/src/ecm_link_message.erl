@@ -1,31 +1,31 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc The contents of a typed link: what the first line of a packet's content says.
+%% @doc The messages of a typed link: the first line of a packet's content.
 %%
 %%     content = line [LF body]
 %%     line    = type *(SP word) *(SP field)    ; at most 1,024 bytes
-%%     field   = key "=" value                  ; UTF-8, percent-encoded where no visible ASCII
+%%     field   = key "=" value                  ; UTF-8, percent-encoded where not visible ASCII
 %%
-%% One table, types/0, says what there is; docs/protocol.md of Megaphone says what it means. Pure,
-%% and strict: one byte that is not as the grammar has it is a fault, with a name.
+%% The table types/0 has all types; docs/protocol.md of Megaphone explains them. Pure, and strict: each byte
+%% that violates the grammar is a fault with a name.
 
 -module(ecm_link_message).
 
 -export([comes/3, parse/1, parse_by_table/1, write/3, write/4]).
 -export_type([fault/0, line/0, result/0, side/0, type/0]).
 
--define(LONGEST_LINE, 1024).
--define(LONGEST_TOKEN, 32).
--define(LONGEST_INSTANCE, 255).
+-define(MAX_LINE, 1024).
+-define(MAX_TOKEN, 32).
+-define(MAX_INSTANCE, 255).
 
-%% As the options of both ends have it; ten digits are what a packet's length has.
--define(LEAST_MAX_PACKET, 4096).
+%% The lower bound of the option of both ends; the upper one has the ten digits of a length.
+-define(MIN_MAX_PACKET, 4096).
 
 -type side() :: ecm | ejabberd.
 -type type() :: hello | proof | ping | pong | drain | request | part | answer | close | error.
 
-%% Words in order, and fields by their key, as what they mean: a status is a number, a peer an
-%% address with its port; what has no meaning but itself, and unknown fields, are binaries.
+%% Words in order and fields by key, both decoded: a status is a number, a peer an address with its port.
+%% Other values and unknown fields are binaries.
 -type line() :: #{type := type(), words := [term()], fields := #{binary() => term()},
                   body => binary()}.
 
@@ -37,8 +37,8 @@
 
 -type result() :: {ok, line()} | {unknown, Type :: binary()} | {error, fault()}.
 
-%% What there is to know of a type: who sends it, on connection 0 (`link') or n (`connection'), its
-%% words, the keys of its fields, and whether it has a body.
+%% A type: who sends it, on connection 0 (`link') or n (`connection'), its words, the keys of its fields,
+%% and whether it has a body.
 -record(type, {from :: side() | both,
                on :: link | connection | both,
                words = [] :: [proof | token | status | reason | code | text],
@@ -73,11 +73,11 @@ comes(Type, Side, Id) ->
         andalso (On =:= both orelse On =:= link andalso Id =:= 0
                  orelse On =:= connection andalso Id =/= 0).
 
-%% @doc Reads a content. Nearly all of them are requests, and written in one way: these are read
-%% without the table, at a fraction of its cost, and with the same result.
+%% @doc Parses a content. Nearly all are requests in one spelling: those are parsed without the table, at a
+%% fraction of its cost, and with the same result.
 -spec parse(Content :: binary()) -> result().
 parse(<<"request peer=", Rest/binary>> = Content) ->
-    Scope = {0, min(?LONGEST_LINE, byte_size(Rest))},
+    Scope = {0, min(?MAX_LINE, byte_size(Rest))},
     case binary:match(Rest, <<" ">>, [{scope, Scope}]) of
         {Size, _} -> parse_request(Rest, Size, Content);
         nomatch -> parse_by_table(Content)
@@ -102,14 +102,14 @@ request(Peer, Secure, Body, _) ->
     {ok, #{type => request, words => [], body => Body,
            fields => #{<<"peer">> => Peer, <<"secure">> => Secure}}}.
 
-%% @doc Reads a content by the table alone.
+%% @doc Parses a content by the table alone.
 -spec parse_by_table(Content :: binary()) -> result().
 parse_by_table(Content) ->
     try {ok, line(Content)}
     catch throw:Result -> Result
     end.
 
-%% From here on a fault is thrown as the result that it is.
+%% From here on, a fault is thrown as the result.
 -spec line(binary()) -> line().
 line(Content) ->
     {Line, Body} = cut_line(Content),
@@ -136,18 +136,18 @@ with_body(Body, Line) -> Line#{body => Body}.
 
 -spec cut_line(binary()) -> {Line :: binary(), Body :: none | binary()}.
 cut_line(Content) ->
-    Scope = {0, min(?LONGEST_LINE + 1, byte_size(Content))},
+    Scope = {0, min(?MAX_LINE + 1, byte_size(Content))},
     case binary:match(Content, <<"\n">>, [{scope, Scope}]) of
         {Size, 1} ->
             <<Line:Size/binary, $\n, Body/binary>> = Content,
             {Line, Body};
-        nomatch when byte_size(Content) =< ?LONGEST_LINE ->
+        nomatch when byte_size(Content) =< ?MAX_LINE ->
             {Content, none};
         nomatch ->
             fault('line-too-long')
     end.
 
-%% What is before the next space, and what is behind it.
+%% Splits at the next space.
 -spec cut(binary()) -> {binary(), none | binary()}.
 cut(Bytes) ->
     case binary:split(Bytes, <<" ">>) of
@@ -181,7 +181,7 @@ words([Kind | Kinds], Rest, Done) ->
 
 -spec word(atom(), binary()) -> term() | error.
 word(proof, Word) -> only(is_hex(Word, 64), Word);
-word(token, Word) -> only(is(word, Word) andalso byte_size(Word) =< ?LONGEST_TOKEN, Word);
+word(token, Word) -> only(is(word, Word) andalso byte_size(Word) =< ?MAX_TOKEN, Word);
 word(status, Word) -> status(number(Word, 3));
 word(reason, Word) -> only(is(word, Word), Word);
 word(code, Word) -> only(is(name, Word), Word);
@@ -191,7 +191,7 @@ word(text, Text) -> only(is(text, Text), Text).
 only(true, Value) -> Value;
 only(false, _) -> error.
 
-%% Without those that HTTP sends without a body: an answer has one (RFC 9110, section 15).
+%% Excludes the statuses without a body in HTTP, because an answer has one (RFC 9110, section 15).
 -spec status(non_neg_integer() | error) -> 200..599 | error.
 status(Status) when Status =:= 204; Status =:= 205; Status =:= 304 -> error;
 status(Status) when is_integer(Status), Status >= 200, Status =< 599 -> Status;
@@ -237,7 +237,7 @@ check_required(Keys, Fields) ->
     lists:all(fun(Key) -> is_map_key(Key, Fields) end, Keys) orelse fault('missing-field'),
     ok.
 
-%% A value is UTF-8, also where nobody knows what it means.
+%% A value is UTF-8, even if its meaning is unknown.
 -spec value(Key :: binary(), Text :: binary(), #type{}) -> term().
 value(Key, Text, #type{required = Required, optional = Optional}) ->
     is_list(unicode:characters_to_list(Text)) orelse fault('bad-value'),
@@ -281,10 +281,10 @@ features(Parts) ->
     only(lists:all(fun(Part) -> is(key, Part) end, Parts), Parts).
 
 -spec bytes(non_neg_integer() | error) -> pos_integer() | error.
-bytes(Size) when is_integer(Size), Size >= ?LEAST_MAX_PACKET -> Size;
+bytes(Size) when is_integer(Size), Size >= ?MIN_MAX_PACKET -> Size;
 bytes(_) -> error.
 
-%% An address and its port, as a URI has them (RFC 3986, section 3.2.2).
+%% An address and its port, as in a URI (RFC 3986, section 3.2.2).
 -spec peer(binary()) -> {inet:ip_address(), inet:port_number()} | error.
 peer(<<$[, Text/binary>>) -> peer(binary:split(Text, <<"]:">>), fun ipv6/1);
 peer(Text) -> peer(binary:split(Text, <<":">>), fun ipv4/1).
@@ -299,12 +299,12 @@ peer([_], _) -> error.
 with_port(Address, Port) when Address =/= error, Port =< 65535 -> {Address, Port};
 with_port(_, _) -> error.
 
-%% Stricter than inet, which takes 192.0.2.07 and 0xc0000207.
+%% Stricter than inet, which accepts 192.0.2.07 and 0xc0000207.
 -spec ipv4(binary()) -> inet:ip4_address() | error.
 ipv4(Text) ->
     ipv4(Text, none, []).
 
-%% `Part' is what has come of the part that has begun; those before it are in reverse order.
+%% `Part' is the current part so far; those before it are in reverse order.
 -spec ipv4(binary(), none | byte(), [byte()]) -> inet:ip4_address() | error.
 ipv4(<<Digit, Rest/binary>>, none, Done) when Digit >= $0, Digit =< $9 ->
     ipv4(Rest, Digit - $0, Done);
@@ -318,8 +318,8 @@ ipv4(<<>>, D, [C, B, A]) when is_integer(D) ->
 ipv4(_, _, _) ->
     error.
 
-%% Stricter than inet, which takes zones (fe80::1%eth0, and 7::1%2001:db8), and at the end what it
-%% takes for IPv4.
+%% Stricter than inet, which accepts zones (fe80::1%eth0, and 7::1%2001:db8), and its own kind of IPv4 at
+%% the end.
 -spec ipv6(binary()) -> inet:ip6_address() | error.
 ipv6(Text) ->
     Last = lists:last(binary:split(Text, <<":">>, [global])),
@@ -330,7 +330,7 @@ ipv6(Text) ->
         _ -> error
     end.
 
-%% Stricter than binary_to_integer/1, which takes a sign.
+%% Stricter than binary_to_integer/1, which accepts a sign.
 -spec number(binary(), MaxDigits :: pos_integer()) -> non_neg_integer() | error.
 number(Digits, MaxDigits) when Digits =/= <<>>, byte_size(Digits) =< MaxDigits ->
     decimal(Digits, 0);
@@ -345,7 +345,7 @@ decimal(<<>>, Number) ->
 decimal(_, _) ->
     error.
 
-%% Whether this is one byte of this class or more.
+%% Returns whether this is one or more bytes of this class.
 -spec is(class(), binary()) -> boolean().
 is(Class, Bytes) ->
     Bytes =/= <<>> andalso lists:all(fun(Byte) -> in(Class, Byte) end, binary_to_list(Bytes)).
@@ -363,25 +363,25 @@ in(text, Byte) -> Byte >= $\s andalso Byte =< $~.
 is_hex(Bytes, Size) ->
     byte_size(Bytes) =:= Size andalso is(hex, Bytes).
 
-%% No control character, because it is for the log.
+%% Without control characters, because it goes into the log.
 -spec is_instance(binary()) -> boolean().
 is_instance(Text) ->
-    Text =/= <<>> andalso byte_size(Text) =< ?LONGEST_INSTANCE
+    Text =/= <<>> andalso byte_size(Text) =< ?MAX_INSTANCE
         andalso not lists:any(fun is_control/1, unicode:characters_to_list(Text)).
 
 -spec is_control(char()) -> boolean().
 is_control(Character) ->
     Character < 16#20 orelse Character >= 16#7F andalso Character =< 16#9F.
 
-%% @doc Returns the content of a type without a body. Values are percent-encoded here; words and
-%% the order of the fields are the caller's.
+%% @doc Returns the content of a message without a body. Values are percent-encoded here; words and the
+%% order of the fields are the caller's.
 -spec write(type(), Words :: [iodata()], Fields :: [{Key :: binary(), Value :: iodata()}]) ->
     iodata().
 write(Type, Words, Fields) ->
     [atom_to_binary(Type), [[$\s, Word] || Word <- Words],
      [[$\s, Key, $=, encode(iolist_to_binary(Value))] || {Key, Value} <- Fields]].
 
-%% @doc Returns the content of a type with a body.
+%% @doc Returns the content of a message with a body.
 -spec write(type(), Words :: [iodata()], Fields :: [{Key :: binary(), Value :: iodata()}],
             Body :: iodata()) -> iodata().
 write(Type, Words, Fields, Body) ->

@@ -5,11 +5,11 @@
 %%     packet        = length "|" connection-id "|" content
 %%     length        = 10DIGIT    ; bytes of the whole packet, these 32 bytes of header included
 %%     connection-id = 20DIGIT    ; 1 to 2^64-1 name a client's connection; 0 is the link itself
-%%     content       = *OCTET     ; length - 32 bytes, never escaped and never looked into
+%%     content       = *OCTET     ; length - 32 bytes, never escaped and never inspected
 %%
-%% All of it is pure: bytes in, packets out, no process, no socket, no clock. The bytes come as
-%% TCP cuts them: a decoder takes whatever has arrived, gives the packets that are complete, and
-%% holds at most one that is not. Nothing it holds or gives keeps the received segment alive.
+%% Pure: bytes in, packets out, no process, no socket, no clock. The bytes come as TCP cuts them: a decoder
+%% takes what has arrived, returns the packets that are complete, and holds at most one that is not. Nothing
+%% that it holds or returns keeps the received segment alive.
 
 -module(ecm_link_packet).
 
@@ -17,24 +17,24 @@
 -export_type([decoded/0, decoder/0, id/0, packet/0, reason/0]).
 
 -define(HEADER_SIZE, 32).
--define(GREATEST_ID, 16#FFFFFFFFFFFFFFFF).
+-define(MAX_ID, 16#FFFFFFFFFFFFFFFF).
 
-%% Bytes of the stream that are reported with an error.
+%% Bytes of the stream that an error reports.
 -define(REPORTED, 64).
 
--type id() :: 0..?GREATEST_ID.
+-type id() :: 0..?MAX_ID.
 -type packet() :: {id(), Content :: binary()}.
 -type reason() ::
     'length-not-decimal' | 'missing-separator' | 'id-not-decimal' |
     'length-too-small' | 'length-too-large' | 'id-too-large'.
 
-%% A packet that has begun: its bytes received so far, and the content still missing. The pieces
-%% are in reverse order, and joined once, when the last one is there: joining at every segment
-%% would copy a large packet again and again.
+%% An incomplete packet: the bytes received so far, and the bytes of content still missing. The pieces are
+%% in reverse order, and joined once, when the last one is there. Joining them at every segment would copy a
+%% large packet again and again.
 -record(begun, {id :: id(), held :: pos_integer(), missing :: pos_integer(), pieces :: [binary()]}).
 
-%% Between two packets (or inside a header) `begun' holds the bytes of the header so far. `number' is
-%% how many packets have been held before they were complete.
+%% Between two packets, or inside a header, `begun' holds the bytes of the header so far. `number' counts
+%% the packets that were held before they were complete.
 -record(decoder, {max_packet :: pos_integer(), begun = <<>> :: binary() | #begun{},
                   number = 0 :: non_neg_integer()}).
 
@@ -55,24 +55,24 @@ digits(Width, Number) ->
     <<(binary:part(<<"00000000000000000000">>, 0, Width - byte_size(Digits)))/binary,
       Digits/binary>>.
 
-%% @doc Returns a decoder that takes packets of at most `MaxPacket' bytes, header included.
+%% @doc Returns a decoder for packets of at most `MaxPacket' bytes, header included.
 -spec new(MaxPacket :: pos_integer()) -> decoder().
 new(MaxPacket) ->
     #decoder{max_packet = MaxPacket}.
 
-%% @doc Returns how many bytes of an incomplete packet are held.
+%% @doc Returns the bytes of an incomplete packet that are held.
 -spec held(decoder()) -> non_neg_integer().
 held(#decoder{begun = #begun{held = Held}}) -> Held;
 held(#decoder{begun = Header}) -> byte_size(Header).
 
-%% @doc Returns what tells the incomplete packet from all before it, or `none' if there is none.
+%% @doc Returns a number that identifies the incomplete packet, or `none' if there is none.
 -spec begun(decoder()) -> pos_integer() | none.
 begun(#decoder{begun = <<>>}) -> none;
 begun(#decoder{number = Number}) -> Number.
 
-%% @doc Takes the next bytes of the stream, and returns the packets that they complete, in order.
-%% With an error come the packets before it, and the first 64 bytes, at most, from where the next
-%% one should have started. Where that is cannot be known any more: the stream is at its end.
+%% @doc Takes the next bytes of the stream, and returns the packets that they complete, in order. An error
+%% has the packets before it, and at most 64 bytes from where the next one should have started. After an
+%% error, the stream is at its end.
 -spec decode(binary(), decoder()) -> decoded().
 decode(Data, #decoder{begun = #begun{} = Begun} = Decoder) ->
     continue(Data, Begun, Decoder);
@@ -89,8 +89,8 @@ continue(Data, #begun{id = Id, missing = Missing, pieces = Pieces}, Decoder) ->
     Content = iolist_to_binary(lists:reverse(Pieces, [Last])),
     packets(Rest, Decoder, [{Id, Content}]).
 
-%% The packets in `Bytes', which start where a packet starts, in front of those in `Done', which
-%% are in reverse order.
+%% Returns the packets in `Bytes', which start at a packet boundary, behind those in `Done', which are in
+%% reverse order.
 -spec packets(binary(), decoder(), [packet()]) -> decoded().
 packets(<<Header:?HEADER_SIZE/binary, Rest/binary>> = Bytes, Decoder, Done) ->
     case header(Header, Decoder#decoder.max_packet) of
@@ -107,7 +107,7 @@ packets(<<Header:?HEADER_SIZE/binary, Rest/binary>> = Bytes, Decoder, Done) ->
 packets(Bytes, Decoder, Done) ->
     {ok, lists:reverse(Done), hold(binary:copy(Bytes), Done, Decoder)}.
 
-%% It is another packet than was held before, unless that was not completed.
+%% A packet held now is a new one, unless the one held before is still incomplete.
 -spec hold(binary() | #begun{}, Done :: [packet()], decoder()) -> decoder().
 hold(Begun, [], #decoder{begun = Held} = Decoder) when Held =/= <<>> ->
     Decoder#decoder{begun = Begun};
@@ -121,7 +121,7 @@ add(Piece, #begun{held = Held, missing = Missing, pieces = Pieces} = Begun) ->
     Size = byte_size(Piece),
     Begun#begun{held = Held + Size, missing = Missing - Size, pieces = [Piece | Pieces]}.
 
-%% The ID and the size of the content that a header announces, or its first fault.
+%% Returns the ID and the size of the content from a header, or its first fault.
 -spec header(binary(), pos_integer()) -> {id(), non_neg_integer()} | reason().
 header(<<LengthDigits:10/binary, Separator1, IdDigits:20/binary, Separator2>>, MaxPacket) ->
     Length = decimal(LengthDigits, 0),
@@ -133,11 +133,11 @@ header(<<LengthDigits:10/binary, Separator1, IdDigits:20/binary, Separator2>>, M
         Separator2 =/= $| -> 'missing-separator';
         Length < ?HEADER_SIZE -> 'length-too-small';
         Length > MaxPacket -> 'length-too-large';
-        Id > ?GREATEST_ID -> 'id-too-large';
+        Id > ?MAX_ID -> 'id-too-large';
         true -> {Id, Length - ?HEADER_SIZE}
     end.
 
-%% Stricter than binary_to_integer/1, which takes a sign.
+%% Stricter than binary_to_integer/1, which accepts a sign.
 -spec decimal(binary(), non_neg_integer()) -> non_neg_integer() | error.
 decimal(<<Digit, Rest/binary>>, Number) when Digit >= $0, Digit =< $9 ->
     decimal(Rest, Number * 10 + Digit - $0);

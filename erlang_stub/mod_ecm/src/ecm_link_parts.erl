@@ -1,30 +1,30 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc Long answers on their way to ECM, part by part, so that others pass between the parts
-%% (docs/protocol.md of Megaphone). Pure.
+%% @doc Long answers in parts, so that other answers pass between the parts (docs/protocol.md of Megaphone).
+%% Pure.
 %%
-%% Few are under way at a time, as ECM holds what it has of each; the others wait. In a round each
-%% of them gives one packet.
+%% Few are under way at a time, because ECM holds the parts of each; the others wait. A round takes one
+%% packet of each.
 
 -module(ecm_link_parts).
 
 -export([add/4, forget/2, is_empty/1, new/1, round/1]).
 -export_type([parts/0]).
 
-%% As ECM has it.
+%% The limit of ECM.
 -define(UNDER_WAY, 4).
 
-%% Bytes of a part: what a link carries in some milliseconds, and much above what is around it.
+%% Bytes of a part: a link carries them in some milliseconds, and the overhead is small.
 -define(SIZE, 65536).
 
-%% Bytes of answers of which the rest waits. What comes on top is refused: a client that repeats its
-%% request and does not read would have as many copies here as it likes. One more than this is there
-%% at most, and a link is given up at twice as much.
--define(MOST, 134217728).
+%% The high-water mark, in bytes that wait. Answers above it are refused: a client that repeats its request
+%% and does not read would have any number of copies here. At most one answer more is here, and a link is
+%% closed at twice as much.
+-define(MAX_WAITING, 134217728).
 
 -record(answer, {id :: ecm_link_packet:id(), head :: ecm_link_answer:head(), rest :: binary()}).
 
-%% `bytes' are those of all that is there.
+%% `bytes' counts all that waits.
 -record(parts, {size :: pos_integer(),
                 bytes = 0 :: non_neg_integer(),
                 under_way = [] :: [#answer{}],
@@ -32,7 +32,7 @@
 
 -opaque parts() :: #parts{}.
 
-%% @doc Returns none, for a link on which a packet carries so many bytes of a body.
+%% @doc Returns an empty set, for a link whose packets carry so many bytes of a body.
 -spec new(InPacket :: pos_integer()) -> parts().
 new(InPacket) ->
     #parts{size = min(?SIZE, InPacket)}.
@@ -41,16 +41,16 @@ new(InPacket) ->
 is_empty(#parts{under_way = UnderWay}) ->
     UnderWay =:= [].
 
-%% @doc Adds an answer, if there is room. Its parts are pieces of `Body', which is not copied before they
-%% are sent.
+%% @doc Adds an answer, if there is room. Its parts refer to `Body', which is not copied before they are
+%% sent.
 -spec add(ecm_link_packet:id(), ecm_link_answer:head(), Body :: binary(), parts()) -> {ok, parts()} | full.
-add(_, _, _, #parts{bytes = Bytes}) when Bytes > ?MOST ->
+add(_, _, _, #parts{bytes = Bytes}) when Bytes > ?MAX_WAITING ->
     full;
 add(Id, Head, Body, #parts{waiting = Waiting, bytes = Bytes} = Parts) ->
     Answer = #answer{id = Id, head = Head, rest = Body},
     {ok, fill(Parts#parts{waiting = queue:in(Answer, Waiting), bytes = Bytes + byte_size(Body)})}.
 
-%% @doc Nobody waits for an answer any more. Returns how many bytes of it were left.
+%% @doc Cancels an answer. Returns the bytes of it that were left.
 -spec forget(ecm_link_packet:id(), parts()) -> {Bytes :: non_neg_integer(), parts()}.
 forget(Id, #parts{under_way = UnderWay, waiting = Waiting, bytes = Bytes} = Parts) ->
     IsOther = fun(#answer{id = Of}) -> Of =/= Id end,
@@ -69,7 +69,7 @@ fill(#parts{under_way = UnderWay, waiting = Waiting} = Parts) ->
         {empty, _} -> Parts
     end.
 
-%% @doc Returns the next packet of each answer under way, and how many bytes of bodies are in them.
+%% @doc Returns the next packet of each answer under way, and the bytes of bodies in them.
 -spec round(parts()) -> {[Packet :: iolist()], Bytes :: non_neg_integer(), parts()}.
 round(#parts{size = Size, under_way = UnderWay, bytes = Bytes} = Parts) ->
     Steps = [step(Answer, Size) || Answer <- UnderWay],

@@ -1,13 +1,13 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc The socket of a link: TCP or a UNIX socket, with TLS (RFC 8446) over it or without.
+%% @doc The socket of a link: TCP or a UNIX socket, with or without TLS (RFC 8446).
 %%
-%% One process reads, another one writes, so TLS is that of OTP (ssl), whose two directions have a
-%% process each; ejabberd's own (fast_tls) has one state for both, and no lock.
+%% One process reads and another one writes, so TLS is that of OTP (ssl), which has a process for each
+%% direction. ejabberd's own (fast_tls) has one state for both, and no lock.
 %%
-%% There are two ways to an end. After finish/1 the peer gets all that was written, and then the
-%% end of the stream. abort/1 throws it away: a socket with unsent bytes outlives its owner for as
-%% long as its peer does not read, unless it is told not to linger.
+%% There are two ways to end it. After finish/1, the peer gets everything that was written, and then the end
+%% of the stream. abort/1 discards it: a socket with unsent bytes outlives its owner for as long as its peer
+%% does not read, unless linger is set to 0.
 
 -module(ecm_link_socket).
 
@@ -20,16 +20,16 @@
 
 -opaque socket() :: #tcp{} | #tls{}.
 
-%% What a message says of a socket. `passive': it has been read as often as read/2 has asked for.
+%% What a message says of a socket. `passive': it was read as often as read/2 has asked for.
 -type event() :: {data, binary()} | passive | closed | {error, term()} | unknown.
 
-%% @doc Returns the socket that ejabberd has accepted.
+%% @doc Wraps the socket that ejabberd has accepted.
 -spec tcp(gen_tcp:socket()) -> socket().
 tcp(Port) ->
     #tcp{port = Port}.
 
-%% @doc Makes it the server's end of TLS, or returns what to log. The caller owns it, and waits for
-%% at most `Timeout' milliseconds.
+%% @doc Runs the server's TLS handshake. Returns a text for the log if it fails. The caller owns the socket,
+%% and waits for at most `Timeout' milliseconds.
 -spec secure(socket(), ecm_link_certificate:options(), timeout()) ->
     {ok, socket()} | {error, unicode:chardata()}.
 secure(#tcp{port = Port}, Options, Timeout) ->
@@ -46,12 +46,12 @@ reason(Reason) -> ssl:format_error({error, Reason}).
 peername(#tcp{port = Port}) -> inet:peername(Port);
 peername(#tls{port = Port}) -> inet:peername(Port).
 
-%% @doc Sets options of what is below TLS.
+%% @doc Sets options of the socket below TLS.
 -spec tune(socket(), [gen_tcp:option()]) -> ok | {error, term()}.
 tune(#tcp{port = Port}, Options) -> inet:setopts(Port, Options);
 tune(#tls{port = Port}, Options) -> inet:setopts(Port, Options).
 
-%% @doc Asks for messages to the caller: the next `Reads' times that something has come.
+%% @doc Asks for messages to the caller, for the next `Reads' reads.
 -spec read(socket(), Reads :: pos_integer()) -> ok | {error, term()}.
 read(#tcp{port = Port}, Reads) -> inet:setopts(Port, [{active, Reads}]);
 read(#tls{tls = Tls}, Reads) -> ssl:setopts(Tls, [{active, Reads}]).
@@ -72,17 +72,17 @@ event(_, _) -> unknown.
 send(#tcp{port = Port}, Data) -> gen_tcp:send(Port, Data);
 send(#tls{tls = Tls}, Data) -> ssl:send(Tls, Data).
 
-%% @doc Ends the stream to the peer, behind all that was written. Returns at once.
+%% @doc Half-closes the stream, after all that was written. Returns at once.
 -spec finish(socket()) -> ok | {error, term()}.
 finish(#tcp{port = Port}) -> gen_tcp:shutdown(Port, write);
 finish(#tls{tls = Tls}) -> ssl:shutdown(Tls, write).
 
-%% @doc Closes it once all that was written has left: for as long as the peer does not read.
+%% @doc Closes it once all that was written has left, which takes as long as the peer does not read.
 -spec close(socket()) -> ok | {error, term()}.
 close(#tcp{port = Port}) -> gen_tcp:close(Port);
 close(#tls{tls = Tls}) -> ssl:close(Tls).
 
-%% @doc Closes it now.
+%% @doc Resets the connection.
 -spec abort(socket()) -> ok.
 abort(#tcp{port = Port}) -> reset(Port);
 abort(#tls{port = Port}) -> reset(Port).

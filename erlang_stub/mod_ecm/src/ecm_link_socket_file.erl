@@ -1,16 +1,16 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc Who may connect to a UNIX socket: the rights of its file.
+%% @doc Permissions of a UNIX socket's file, which decide who may connect.
 
 -module(ecm_link_socket_file).
 
 -export([mode/1, permit/3]).
 
-%% Where groups have their numbers (group(5)).
+%% The numbers of groups (group(5)).
 -define(GROUPS, "/etc/group").
 
-%% @doc Returns what is meant by the digits of a mode, octal as chmod(1) has them, or `error'. YAML
-%% takes those that are not in quotes for a number.
+%% @doc Parses the octal digits of a mode, as in chmod(1). Returns `error' for anything else. YAML reads
+%% digits without quotes as a number.
 -spec mode(Digits :: binary() | non_neg_integer()) -> 0..8#777 | error.
 mode(Number) when is_integer(Number) ->
     mode(integer_to_binary(Number));
@@ -20,7 +20,7 @@ mode(Digits) ->
         nomatch -> error
     end.
 
-%% @doc Gives a socket its group, if one is named, and its mode; or says why that cannot be.
+%% @doc Sets the mode of a socket, and its group if one is named. Returns a text for the log if that fails.
 -spec permit(Path :: binary(), Mode :: non_neg_integer(), Group :: binary() | undefined) ->
     ok | {error, unicode:chardata()}.
 permit(Path, Mode, undefined) ->
@@ -44,7 +44,7 @@ done(_, ok) -> ok;
 done(Path, {error, Reason}) ->
     {error, io_lib:format("cannot change the rights of ~ts: ~ts", [Path, file:format_error(Reason)])}.
 
-%% A group by its name, or by its number.
+%% The group by its name, or by its number.
 -spec number(binary()) -> {ok, non_neg_integer()} | error.
 number(Group) ->
     case re:run(Group, "^[0-9]{1,9}$", [{capture, none}]) of

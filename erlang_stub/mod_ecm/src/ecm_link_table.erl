@@ -1,7 +1,7 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc The requests of a link that have not been answered: which process will answer on which
-%% connection. The link puts them in, its writer takes them out with the answer.
+%% @doc The requests of a link in flight: the process that will answer, by connection. The link adds them,
+%% its writer removes them with the answer.
 
 -module(ecm_link_table).
 
@@ -11,19 +11,19 @@
 
 -opaque in_flight() :: ets:tid().
 
-%% @doc Returns an empty table, which goes with the calling process.
+%% @doc Returns an empty table, which lives as long as the calling process.
 -spec new() -> in_flight().
 new() ->
     ets:new(?MODULE, [public, {write_concurrency, true}]).
 
-%% @doc Has the table go to another process when its own ends: with the message
+%% @doc Names the heir of the table. When its owner ends, the heir gets it with the message
 %% `{'ETS-TRANSFER', Table, Owner, Data}'.
 -spec leave_to(pid(), Data :: term(), in_flight()) -> ok.
 leave_to(Heir, Data, Table) ->
     true = ets:setopts(Table, {heir, Heir, Data}),
     ok.
 
-%% @doc Returns the processes that own such a table on this node: its links. Looks at all tables.
+%% @doc Returns the owners of such tables on this node: its links. Looks at all tables.
 -spec owners() -> [pid()].
 owners() ->
     [Owner || Table <- ets:all(), ets:info(Table, name) =:= ?MODULE,
@@ -39,18 +39,18 @@ add(Id, Session, Table) ->
     _ = catch ets:insert(Table, {Id, Session}),  % the link may have gone meanwhile
     ok.
 
-%% @doc The request on this connection is answered.
+%% @doc Removes the request on this connection, which is answered.
 -spec remove(ecm_link_packet:id(), in_flight()) -> ok.
 remove(Id, Table) ->
     ets:delete(Table, Id),
     ok.
 
-%% @doc This process will not answer on this connection. Returns whether it was to.
+%% @doc Removes the request on this connection if this process was to answer it. Returns whether it was.
 -spec remove(ecm_link_packet:id(), pid(), in_flight()) -> boolean().
 remove(Id, Session, Table) ->
     ets:select_delete(Table, [{{Id, Session}, [], [true]}]) =:= 1.
 
-%% @doc Returns who is to answer the request on this connection.
+%% @doc Returns the process that is to answer the request on this connection.
 -spec find(ecm_link_packet:id(), in_flight()) -> {ok, pid()} | error.
 find(Id, Table) ->
     case ets:lookup(Table, Id) of
@@ -58,7 +58,7 @@ find(Id, Table) ->
         [] -> error
     end.
 
-%% @doc Takes out the request on this connection, and returns who was to answer it.
+%% @doc Removes the request on this connection, and returns the process that was to answer it.
 -spec take(ecm_link_packet:id(), in_flight()) -> {ok, pid()} | error.
 take(Id, Table) ->
     case ets:take(Table, Id) of
@@ -70,8 +70,8 @@ take(Id, Table) ->
 all(Table) ->
     ets:tab2list(Table).
 
-%% @doc Returns the requests whose processes have ended. Those have left an answer, unless they were
-%% killed, or their node went. May be called by any process, as it takes its time.
+%% @doc Returns the requests whose processes have ended. A process leaves an answer, unless it is killed or
+%% its node goes down. Any process may call this, because it takes its time.
 -spec orphans(in_flight()) -> [{ecm_link_packet:id(), pid()}].
 orphans(Table) ->
     try
@@ -87,7 +87,7 @@ orphan({_, Session} = Request, Found) ->
         false -> Found
     end.
 
-%% @doc Says whether a process has ended, as far as that can be told without asking another node.
+%% @doc Returns whether a process has ended, as far as this node knows without asking another one.
 -spec is_dead(pid()) -> boolean().
 is_dead(Session) when node(Session) =:= node() ->
     not is_process_alive(Session);

@@ -2,10 +2,9 @@
 
 %% @doc The process that writes to a link, the only one that does.
 %%
-%% Sessions send it answers, the link sends it packets; it writes all that are waiting with as few
-%% system calls as it can. It is linked to the process of its link (ecm_link) and ends with it;
-%% where a write fails it ends first, and takes the link down. How much waits is counted, for the
-%% link to see.
+%% Sessions send it answers, and the link sends it packets. It writes all that wait with as few system calls
+%% as possible. It is linked to the process of its link (ecm_link) and ends with it. If a write fails, it
+%% ends first, and takes the link down. It counts the bytes that wait, for the link to see.
 
 -module(ecm_link_writer).
 
@@ -15,36 +14,36 @@
 
 -include_lib("ejabberd/include/logger.hrl").
 
-%% Bytes after which a batch is closed. A write fails after the `send_timeout' of the listener, by
-%% default 15 seconds, so a batch has to be small enough for a slow but living peer: at this size
-%% it has to read 17 kB a second.
+%% Bytes after which a batch is complete. A write fails after the listener's `send_timeout', 15 seconds by
+%% default, so a batch must be small enough for a peer that is slow but alive: at this size the peer must
+%% read 17 kB a second.
 -define(BATCH_SIZE, 262144).
 
-%% Bytes of a body that is long, and of all that waits to be written when no more of these is taken. A
-%% client that repeats a request has a copy of its answer here each time, and a link on which twice as
-%% much waits is given up, with the requests of everybody.
--define(LONG, 16384).
--define(MOST, 134217728).
+%% Bytes of a long body; and the high-water mark, above which long bodies are refused, in bytes that wait to
+%% be written. A client that repeats a request and does not read adds a copy of its answer each time. A link
+%% with twice as many bytes is closed, with everybody's requests.
+-define(LONG_BODY, 16384).
+-define(MAX_WAITING, 134217728).
 
-%% `waiting' counts the bytes handed over and not yet written.
+%% `waiting' counts the bytes that are passed to the writer and not yet written.
 -record(writer, {pid :: pid(), waiting :: counters:counters_ref()}).
 
 -opaque writer() :: #writer{}.
 
-%% Where an answer goes: to a connection of a link, which can carry a body of so many bytes.
+%% The destination of an answer: a connection of a link, which can carry a body of at most so many bytes.
 -type exchange() :: {Writer :: pid(), ecm_link_packet:id(), Limit :: pos_integer()}.
 
 %% The bodies that stand for a missing answer on a plain link, which carries nothing but bodies: the client
 %% may repeat its request, or its session has ended.
 -type substitutes() :: #{retry := binary(), ended := binary()}.
 
-%% How answers are written on this link: those whose bodies have at most `in_packet' bytes in a packet
-%% each, those up to `longest' in parts. `peer' is for the log.
+%% How to write the answers of this link: a body of at most `in_packet' bytes goes in one packet, one of at
+%% most `longest' bytes in parts. `peer' is for the log.
 -type link() :: #{form := ecm_link_connection:form(), in_packet := pos_integer(), longest := pos_integer(),
                   peer := ecm_peer:peer(), in_flight := ecm_link_table:in_flight(),
                   substitutes := substitutes()}.
 
-%% Packets, in order, and beside them long answers. When it is `finished', nothing is added.
+%% The queue of packets, and the long answers beside it. Nothing is added to one that is `finished'.
 -record(items, {packets = queue:new() :: queue:queue(binary()),
                 parts :: ecm_link_parts:parts() | none,
                 finished = false :: boolean()}).
@@ -58,53 +57,50 @@ start_link(Socket) ->
     #writer{pid = proc_lib:spawn_link(?MODULE, loop, [Socket, Waiting, none, #items{parts = none}]),
             waiting = Waiting}.
 
-%% @doc Tells it what it has to know before there are answers.
+%% @doc Passes on what the writer must know before the first answer.
 -spec up(writer(), link()) -> ok.
 up(#writer{pid = Pid}, Link) ->
     Pid ! {up, Link},
     ok.
 
-%% @doc Hands over the answer to the request on a connection. A binary, so that nothing is copied.
+%% @doc Writes the answer to the request on a connection. `Body' is a binary, so that nothing is copied.
 -spec answer(pid(), ecm_link_packet:id(), ecm_link_answer:head(), Body :: binary()) -> ok.
 answer(Pid, Id, Head, Body) ->
     Pid ! {answer, Id, Head, Body},
     ok.
 
-%% @doc Drops requests whose processes have ended, but for those whose answers have been handed
-%% over. The clients try again.
+%% @doc Drops requests whose processes have ended without an answer. Their clients retry.
 -spec drop(writer(), [{ecm_link_packet:id(), Session :: pid()}]) -> ok.
 drop(#writer{pid = Pid}, Requests) ->
     lists:foreach(fun({Id, Session}) -> Pid ! {drop, Id, Session} end, Requests).
 
-%% @doc Drops those among the requests of a link whose processes have ended. Returns at once: to look
-%% at a million requests takes a second.
+%% @doc Drops those requests of a link whose processes have ended. Returns at once, because a look at a
+%% million requests takes a second.
 -spec drop_orphans(writer(), ecm_link_table:in_flight()) -> any().
 drop_orphans(Writer, InFlight) ->
     catch spawn(fun() -> drop(Writer, ecm_link_table:orphans(InFlight)) end).  % there may be too many
 
-%% @doc Hands over a packet, to be written after those handed over before it. A writer that has
-%% ended takes it, too, and drops it.
+%% @doc Writes a packet, after those before it. A writer that has ended drops it.
 -spec send(writer(), Packet :: binary()) -> ok.
 send(#writer{pid = Pid, waiting = Waiting}, Packet) ->
     counters:add(Waiting, 1, byte_size(Packet)),
     Pid ! {write, Packet},
     ok.
 
-%% @doc Nobody waits for the answer on this connection any more: what is left of a long one is not
-%% written.
+%% @doc Cancels the answer on this connection: the rest of a long one is not written.
 -spec forget(writer(), ecm_link_packet:id()) -> ok.
 forget(#writer{pid = Pid}, Id) ->
     Pid ! {forget, Id},
     ok.
 
-%% @doc Lets it write what has been handed over, and then end: its exit is `normal'.
+%% @doc Ends the writer once everything before this is written. Its exit reason is `normal'.
 -spec finish(writer()) -> ok.
 finish(#writer{pid = Pid}) ->
     Pid ! {write, finish},
     ok.
 
-%% @doc Returns the bytes that wait to be written. An answer that has not been looked at yet,
-%% because the writer waits for the peer, is taken for a kilobyte: most are shorter.
+%% @doc Returns the bytes that wait to be written. An answer that the writer has not received yet, because
+%% it waits for the peer, counts as a kilobyte: most are shorter.
 -spec waiting(writer()) -> non_neg_integer().
 waiting(#writer{pid = Pid, waiting = Waiting}) ->
     case process_info(Pid, message_queue_len) of
@@ -116,7 +112,7 @@ waiting(#writer{pid = Pid, waiting = Waiting}) ->
 pid(#writer{pid = Pid}) ->
     Pid.
 
-%% @private Exported so that new code is used from the next packet on.
+%% @private Exported so that the next packet runs new code.
 -spec loop(ecm_link_socket:socket(), counters:counters_ref(), link() | none, items()) -> no_return().
 loop(Socket, Waiting, Link, Items) ->
     {Next, All} = collect(Items, Waiting, Link),
@@ -128,8 +124,7 @@ loop(Socket, Waiting, Link, Items) ->
                         Socket, Waiting, Next)
     end.
 
-%% A packet of each long answer that is under way. Around its part there is more to be written than
-%% what was counted when it was handed over.
+%% Takes a packet of each long answer under way. What is around a part was not counted with its body.
 -spec parts(items(), counters:counters_ref()) -> {[iolist()], items()}.
 parts(#items{parts = none} = Items, _) ->
     {[], Items};
@@ -172,8 +167,8 @@ collect(#items{packets = Packets, parts = none, finished = false} = Items, Waiti
 collect(Items, Waiting, Link) ->
     drain(Items, Waiting, Link).
 
-%% Empties the mailbox before each write, because gen_tcp:send/2 searches it for the socket's
-%% reply: with many packets left in it, each write would pass over all of them.
+%% Empties the mailbox before each write, because gen_tcp:send/2 searches it for the reply of the socket,
+%% and would pass over all packets in it.
 -spec drain(items(), counters:counters_ref(), link() | none) -> {link() | none, items()}.
 drain(Items, Waiting, Link) ->
     receive
@@ -182,7 +177,7 @@ drain(Items, Waiting, Link) ->
         {Link, Items}
     end.
 
-%% What comes after the end is not written.
+%% Nothing is written after the end.
 -spec take(term(), items(), counters:counters_ref(), link() | none) -> {link() | none, items()}.
 take(_, #items{finished = true} = Items, Waiting, Link) ->
     drain(Items, Waiting, Link);
@@ -207,7 +202,7 @@ take({up, Link}, Items, Waiting, none) ->
 add(Packet, #items{packets = Packets} = Items) ->
     Items#items{packets = queue:in(Packet, Packets)}.
 
-%% A packet that was made here.
+%% Adds a packet that is made here.
 -spec count(binary(), items(), counters:counters_ref()) -> items().
 count(Packet, Items, Waiting) ->
     counters:add(Waiting, 1, byte_size(Packet)),
@@ -216,7 +211,7 @@ count(Packet, Items, Waiting) ->
 -spec answered(ecm_link_packet:id(), ecm_link_answer:head(), binary(), items(), counters:counters_ref(),
                link()) -> items().
 answered(Id, Head, Body, Items, Waiting, Link) ->
-    case byte_size(Body) > ?LONG andalso counters:get(Waiting, 1) > ?MOST of
+    case byte_size(Body) > ?LONG_BODY andalso counters:get(Waiting, 1) > ?MAX_WAITING of
         true -> count(again(Id, Link), Items, Waiting);
         false -> answer(Id, Head, Body, Items, Waiting, Link)
     end.
@@ -251,15 +246,15 @@ without(Id, #items{parts = Parts} = Items, Waiting) ->
 or_new(none, #{in_packet := InPacket}) -> ecm_link_parts:new(InPacket);
 or_new(Parts, _) -> Parts.
 
-%% A session cuts its answers so that they fit. Where one does not, it would take down the link, and with
-%% it the requests of everyone else. Its client must not be told that the session has ended: it goes on.
+%% A session cuts its answers so that they fit. One that does not fit would take down the link, with
+%% everybody's requests. Its client must not be told that the session has ended, because it goes on.
 -spec too_long(ecm_link_packet:id(), Bytes :: pos_integer(), link()) -> Packet :: binary().
 too_long(Id, Bytes, #{longest := Longest, peer := Peer} = Link) ->
     ?ERROR_MSG("ECM link from ~ts: dropped an answer of ~B bytes on connection ~B, the link takes ~B",
                [ecm_peer:name(Peer), Bytes, Id, Longest]),
     again(Id, Link).
 
-%% There is no answer now, and the client may ask for it again.
+%% There is no answer now. The client may repeat its request.
 -spec again(ecm_link_packet:id(), link()) -> Packet :: binary().
 again(Id, Link) ->
     none(Id, retry, Link).
@@ -270,14 +265,14 @@ dropped(Id, #{peer := Peer} = Link) ->
                  [ecm_peer:name(Peer), Id]),
     none(Id, ended, Link).
 
-%% Says that there will be no answer; on a plain link only an answer can say that.
+%% Says that there will be no answer. On a plain link, only an answer can say it.
 -spec none(ecm_link_packet:id(), retry | ended, link()) -> Packet :: binary().
 none(Id, _, #{form := typed}) ->
     iolist_to_binary(ecm_link_packet:encode(Id, ecm_link_answer:none()));
 none(Id, Reason, #{form := plain, substitutes := Substitutes}) ->
     iolist_to_binary(ecm_link_packet:encode(Id, map_get(Reason, Substitutes))).
 
-%% Takes packets from the front, until there are enough bytes, or there is no more.
+%% Takes packets from the front, until there are enough bytes or no packets.
 -spec batch(queue:queue(binary()), [binary()], non_neg_integer()) ->
     {[binary()], Size :: non_neg_integer(), queue:queue(binary())}.
 batch(Packets, Batch, Size) when Size >= ?BATCH_SIZE ->

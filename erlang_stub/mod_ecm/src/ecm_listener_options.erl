@@ -7,12 +7,12 @@
 -export([defaults/0, for_link/1, former/1, option/2, options/2, type/1]).
 -export_type([opts/0]).
 
-%% The bounds of ECM's --max-packet: with the least a session can begin, the greatest has the ten digits
+%% The bounds of ECM's --max-packet: a session can begin with the least, and the greatest has the ten digits
 %% of a length.
 -define(MIN_MAX_PACKET, 4096).
 -define(MAX_MAX_PACKET, 9999999999).
 
-%% Milliseconds in which hello must come, and then the proof, where they are required.
+%% Milliseconds for hello, and then for the proof, if they are required.
 -define(HELLO_TIMEOUT, 5000).
 
 %% Bytes that may wait for a peer that reads too slowly: a message to 100,000 users at once is below it.

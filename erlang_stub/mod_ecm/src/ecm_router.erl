@@ -19,9 +19,9 @@
 %% Service Unavailable (RFC 9110, section 15.6.4).
 -define(TRY_AGAIN, 503).
 
-%% @doc Hands a request to its session, and notes in `InFlight' which that is. Never waits.
+%% @doc Passes a request to its session, and notes the session in `InFlight'. Never waits.
 %%
-%% A request that is too long still belongs to its session, and ends it: that is what its client is told.
+%% A request that is too long still belongs to its session, and ends it, as its client is told.
 -spec route(ecm_link_connection:body(), ecm_link_writer:exchange(), Client :: ecm_peer:peer(),
             ecm_link_table:in_flight(), options()) -> any().
 route({truncated, First}, Exchange, _, InFlight, Options) ->
@@ -85,7 +85,7 @@ to_session({ok, Session, Nonce}, Request, {_, Id, _} = Exchange, InFlight) ->
 to_session(error, _, Exchange, _) ->
     refuse(Exchange, <<"item-not-found">>).
 
-%% The farewells of its sessions are on each node, as long as that is there.
+%% Each node has the farewells of its own sessions, as long as it runs.
 -spec ended(pid(), ecm_sid:nonce(), ecm_link_writer:exchange()) -> ok.
 ended(Session, Nonce, Exchange) when node(Session) =:= node() ->
     ecm_c2s_farewell:answer(Session, Nonce, Exchange);

@@ -2,8 +2,8 @@
 
 %% @doc The process of a node through which the other nodes of a cluster reach its sessions.
 %%
-%% Whether a session is still there can only be told where it is: what is for one that has ended is
-%% refused. All that a link sends here stays in its order.
+%% Only the node of a session knows whether it is alive: requests for one that has ended are answered here.
+%% The requests of a link keep their order.
 
 -module(ecm_router_proxy).
 -behaviour(gen_server).
@@ -15,12 +15,12 @@
 start_link() ->
     gen_server:start_link({local, ?MODULE}, ?MODULE, [], []).
 
-%% @doc Hands a request to a session of another node; see ecm_c2s:request/4.
+%% @doc Passes a request to a session of another node; see ecm_c2s:request/4.
 -spec request(pid(), ecm_sid:nonce(), ecm_c2s_session:request(), ecm_link_writer:exchange()) -> ok.
 request(Session, Nonce, Request, Exchange) ->
     gen_server:cast({?MODULE, node(Session)}, {request, Session, Nonce, Request, Exchange}).
 
-%% @doc Tells a session of another node that a client has gone; see ecm_c2s:gone/3.
+%% @doc Tells a session of another node that a client is gone; see ecm_c2s:gone/3.
 -spec gone(pid(), ecm_link_writer:exchange(), ecm_link:departure()) -> ok.
 gone(Session, Exchange, Departure) ->
     gen_server:cast({?MODULE, node(Session)}, {gone, Session, Exchange, Departure}).

@@ -1,36 +1,36 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc The SID, by which a BOSH client names its session in each request (XEP-0124, section 7.2).
-%% Pure, but for a new key.
+%% @doc The SID, by which a BOSH client names its session in each request (XEP-0124, section 7.2). Pure,
+%% except for a new key.
 %%
 %%     sid     = address mac
 %%     address = 1*base64url    ; 32 bits of nonce, and the pid of the session as an external term
 %%     mac     = 24base64url    ; the first 144 bits of HMAC-SHA-256(key, address)
 %%
-%% It says where the session is, so that any node of a cluster finds it without a table; and nobody
-%% without the key can make one, or guess one. The mac is compared, as text, before the address is
-%% decoded: what a client sends is never taken for a term.
+%% It says where the session is, so any node of a cluster finds the session without a table. Nobody without
+%% the key can make or guess one. The MAC is compared, as text, before the address is decoded: no bytes of a
+%% client are decoded as a term.
 
 -module(ecm_sid).
 
 -export([find/2, key/0, key/1, make/3]).
 -export_type([key/0, nonce/0]).
 
-%% Half of what a message authentication code costs is its key: both paddings of it are made once
-%% (RFC 2104, section 4). crypto:mac/4 does so for each message, and takes twice as long.
+%% The key is half of the cost of a MAC, so both paddings of it are computed once (RFC 2104, section 4).
+%% crypto:mac/4 does that for each message, and takes twice as long.
 -record(key, {inner :: <<_:512>>, outer :: <<_:512>>}).
 
 -opaque key() :: #key{}.
 
-%% Tells sessions apart whose processes had the same pid, one after another: pids come again,
-%% and a SID may never become that of another session. Need not be unpredictable, the mac is.
+%% Distinguishes sessions whose processes had the same pid, one after another: the runtime reuses pids, and
+%% a SID must never name another session. It may be predictable, because the MAC is not.
 -type nonce() :: 0..16#FFFFFFFF.
 
 %% Bytes and characters, in whole groups of base64.
 -define(MAC_SIZE, 18).
 -define(MAC_TEXT_SIZE, 24).
 
-%% @doc Returns a new key, at random.
+%% @doc Returns a new random key.
 -spec key() -> key().
 key() ->
     key(crypto:strong_rand_bytes(32)).
@@ -42,13 +42,13 @@ key(Secret) ->
     #key{inner = crypto:exor(Padded, binary:copy(<<16#36>>, 64)),
          outer = crypto:exor(Padded, binary:copy(<<16#5C>>, 64))}.
 
-%% @doc Returns the SID of the session that this process is.
+%% @doc Returns the SID of a session with this process.
 -spec make(key(), pid(), nonce()) -> binary().
 make(Key, Pid, Nonce) ->
     Address = encode(<<Nonce:32, (term_to_binary(Pid))/binary>>),
     <<Address/binary, (mac(Key, Address))/binary>>.
 
-%% @doc Returns what a SID was made of. Whether the process still runs it does not say.
+%% @doc Returns the process and the nonce of a SID. The process may have ended.
 -spec find(key(), binary()) -> {ok, pid(), nonce()} | error.
 find(Key, Sid) when byte_size(Sid) > ?MAC_TEXT_SIZE ->
     AddressSize = byte_size(Sid) - ?MAC_TEXT_SIZE,
@@ -68,8 +68,7 @@ mac(#key{inner = Inner, outer = Outer}, Address) ->
     Hash = crypto:hash(sha256, [Outer, crypto:hash(sha256, [Inner, Address])]),
     encode(binary:part(Hash, 0, ?MAC_SIZE)).
 
-%% Base64 with the alphabet for URLs, without padding (RFC 4648, section 5). Erlang has it from
-%% OTP 26 on.
+%% Base64 with the URL alphabet and without padding (RFC 4648, section 5). Erlang has it since OTP 26.
 
 -spec encode(binary()) -> binary().
 encode(Bytes) ->

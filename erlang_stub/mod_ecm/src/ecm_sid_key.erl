@@ -1,10 +1,10 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc The key with which SIDs are signed: random, made once, and known to all nodes of a cluster,
-%% as it is in a table of theirs. It lasts as long as one of them runs, as sessions do.
+%% @doc The key that signs SIDs: random, made once, and shared by all nodes of a cluster in a table. It
+%% lives as long as one of them runs, as sessions do.
 %%
-%% The Erlang cookie would be at hand and is no key: every client holds a SID, and could try cookies
-%% on it at home. Those that Erlang makes by itself have 36 random bits, and open the cluster.
+%% The Erlang cookie would not be a good key: each client has a SID, and could test guesses of the cookie on
+%% it offline. A cookie that Erlang generates has 36 random bits, and opens the cluster.
 
 -module(ecm_sid_key).
 
@@ -12,7 +12,7 @@
 
 -record(ecm_sid_key, {name :: sid, key :: ecm_sid:key()}).
 
-%% @doc Makes the table, and the key if no other node has it.
+%% @doc Makes the table, and the key if no other node has it. Idempotent.
 -spec start() -> ok.
 start() ->
     {atomic, ok} = ejabberd_mnesia:create(?MODULE, ecm_sid_key,
@@ -28,8 +28,8 @@ make() ->
         [_] -> ok
     end.
 
-%% @doc Returns the key. Not to be kept: when a node joins a cluster, it is another one. Asked for at
-%% each request, and so of the node's own copy of the table, without mnesia.
+%% @doc Returns the key. Do not keep it: when a node joins a cluster, it changes. This is called for each
+%% request, so it reads the node's own copy of the table without Mnesia.
 -spec get() -> ecm_sid:key().
 get() ->
     ets:lookup_element(ecm_sid_key, sid, #ecm_sid_key.key).

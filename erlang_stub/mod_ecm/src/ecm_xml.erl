@@ -1,14 +1,13 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc XML as BOSH has it, read by hand: elements, their attributes and text, in UTF-8. Pure, and
-%% in time that is linear in what is read.
+%% @doc A parser of XML as BOSH has it: elements, attributes and text, in UTF-8. Pure, and in linear time.
 %%
 %% That is XML 1.0 without what a body must not have (XEP-0124, section 6): comments, processing
-%% instructions, and document types with all their entities. A parser costs several times as much
-%% as it takes to read the usual body, and bounds neither depth nor what becomes of a prefix.
-%% Names are as they were written: ecm_xml_namespaces knows what their prefixes mean.
+%% instructions, and document types with all their entities. A general parser costs several times as much
+%% for the usual body, and bounds neither depth nor prefixes. Names stay as they are written:
+%% ecm_xml_namespaces resolves their prefixes.
 %%
-%% What is wrong is thrown, as a fault().
+%% A fault() is thrown.
 
 -module(ecm_xml).
 
@@ -20,17 +19,17 @@
 -type content() :: [element() | {xmlcdata, binary()}].
 -type attribute() :: {Name :: binary(), Value :: binary()}.
 
-%% Names in `plain' text have no prefix but `xml', and no characters but those of ASCII.
+%% Names in `plain' content are ASCII, and have no prefix except `xml'.
 -type names() :: plain | any.
 
-%% Elements in each other, from the stanza on. Real ones have less than twenty; the serialiser of
-%% ejabberd takes C's stack for each, and the whole of ejabberd is gone between 3,000 and 4,000.
+%% Levels of nested elements, from the stanza on. Real ones have less than twenty. The serialiser of
+%% ejabberd takes C's stack for each level, and crashes all of ejabberd between 3,000 and 4,000.
 -define(MAX_DEPTH, 200).
 
 %% More than fit in any memory.
 -define(ANY_DEPTH, 16#FFFFFFFFFFF).
 
-%% So many attributes are compared with each other one by one: sorting costs more then.
+%% Up to so many attributes are compared one by one, because sorting costs more then.
 -define(FEW, 12).
 
 -define(IS_SPACE(Byte),
@@ -42,9 +41,9 @@
         (?IS_LETTER(Byte) orelse Byte >= $0 andalso Byte =< $9
          orelse Byte =:= $- orelse Byte =:= $.)).
 
-%% @doc Reads a document up to the attributes of its root; the rest begins with `>' or `/>' if that
-%% is all of its start tag. The attributes, the last one first, are parts of `Bytes', and keep it
-%% alive. A fault is one of what is before the root.
+%% @doc Reads a document up to the attributes of its root. The rest begins with `>' or `/>', unless the
+%% start tag is malformed. The attributes, the last one first, refer to `Bytes' and keep it alive. A fault
+%% concerns what is before the root.
 -spec root(binary()) -> {Name :: binary(), [attribute()], Rest :: binary(), fault() | none}.
 root(<<"<body ", Tag/binary>>) ->  % for speed
     {Attributes, Rest} = attribute(Tag, any, []),
@@ -64,7 +63,7 @@ read(<<$<, Tag/binary>>) ->
     {El, <<>>} = element(Tag, any, ?ANY_DEPTH),
     El.
 
-%% @doc Makes sure that nothing follows the root.
+%% @doc Checks that nothing follows the root.
 -spec end_of_document(binary()) -> ok.
 end_of_document(<<>>) ->
     ok;
@@ -74,8 +73,8 @@ end_of_document(Bytes) ->
         Rest -> throw(misplaced(Rest))
     end.
 
-%% @doc Reads what is in the element of this name, and returns what follows it; and which names
-%% there are. Nothing of it keeps `Bytes' alive.
+%% @doc Reads the content of the element with this name. Returns it with the rest and the kind of its names.
+%% None of it keeps `Bytes' alive.
 -spec content(binary(), Name :: binary()) -> {content(), Rest :: binary(), names()}.
 content(Bytes, Name) ->
     try content(Bytes, Name, plain)
@@ -112,7 +111,7 @@ text(Bytes, Names, Depth, Done) ->
         {Text, Rest} -> content(Rest, Names, Depth, [{xmlcdata, Text} | Done])
     end.
 
-%% From behind its `<'.
+%% Starts behind the `<'.
 -spec element(binary(), names(), Depth :: non_neg_integer()) -> {element(), Rest :: binary()}.
 element(_, _, 0) ->
     throw('too-deep');
@@ -136,7 +135,7 @@ own([{Name, Value} | Attributes], Done) ->
     own(Attributes, [{binary:copy(Name), binary:copy(Value)} | Done]);
 own([], Done) -> Done.
 
-%% What follows an end tag whose rest, with the name, this is.
+%% Skips the rest of an end tag with this name.
 -spec behind(Name :: binary(), binary()) -> Rest :: binary().
 behind(Name, End) ->
     Size = byte_size(Name),
@@ -151,7 +150,7 @@ behind(Name, End) ->
 closed(<<$>, Rest/binary>>) -> Rest;
 closed(_) -> throw('not-xml').
 
-%% What must not be anywhere, or only not here.
+%% Markup that is forbidden everywhere, or only here.
 -spec misplaced(binary()) -> fault().
 misplaced(<<"<!--", _/binary>>) -> 'forbidden-markup';
 misplaced(<<"<!DOCTYPE", _/binary>>) -> 'forbidden-markup';
@@ -171,7 +170,7 @@ attributes(Bytes, _, Done) ->
     unique(Done),
     {Done, Bytes}.
 
-%% From behind some white space.
+%% Starts behind some white space.
 -spec attribute(binary(), names(), [attribute()]) -> {[attribute()], Rest :: binary()}.
 attribute(<<Byte, _/binary>> = Bytes, _, Done) when Byte =:= $>; Byte =:= $/ ->
     unique(Done),
@@ -193,7 +192,7 @@ equals(Bytes) ->
         _ -> throw('not-xml')
     end.
 
-%% No name may come twice.
+%% A name must not be repeated.
 -spec unique([attribute()]) -> ok.
 unique([]) -> ok;
 unique([_]) -> ok;
@@ -221,7 +220,7 @@ name(Bytes, Names) ->
 name_size(<<Byte, Rest/binary>>, Size) when ?IS_IN_NAME(Byte) -> name_size(Rest, Size + 1);
 name_size(_, Size) -> Size.
 
-%% A name with a prefix, or with other characters than those of ASCII.
+%% A name with a prefix, or one that is not ASCII.
 -spec rare_name(binary(), names()) -> {Name :: binary(), Rest :: binary()}.
 rare_name(Bytes, Names) ->
     Size = local(Bytes, part(Bytes)),
@@ -229,7 +228,7 @@ rare_name(Bytes, Names) ->
     Names =:= any orelse is_plain(Name) orelse throw(names),
     {Name, Rest}.
 
-%% The size of a name whose prefix, or all of it, has this size.
+%% The size of a name of which the prefix, or all, has this size.
 -spec local(binary(), non_neg_integer()) -> non_neg_integer().
 local(Bytes, Size) ->
     case Bytes of

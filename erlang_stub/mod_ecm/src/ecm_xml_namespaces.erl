@@ -1,6 +1,6 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc Namespaces in XML 1.0: what prefixes stand for. Pure. What is wrong is thrown, as `not-xml'.
+%% @doc Namespaces in XML 1.0: the meaning of prefixes. Pure. The fault `not-xml' is thrown.
 
 -module(ecm_xml_namespaces).
 
@@ -8,13 +8,13 @@
          may_be_default/1, prefix/1, scope/2]).
 -export_type([scope/0]).
 
-%% Prefixes and the namespaces they are bound to; the default namespace is that of no prefix.
+%% Prefixes with their namespaces. The default namespace is that of the empty prefix.
 -type scope() :: #{Prefix :: binary() => Namespace :: binary()}.
 
 -define(XML, <<"http://www.w3.org/XML/1998/namespace">>).
 -define(XMLNS, <<"http://www.w3.org/2000/xmlns/">>).
 
-%% @doc Returns what is declared inside of an element with these attributes.
+%% @doc Returns the scope inside of an element with these attributes.
 -spec scope([ecm_xml:attribute()], scope()) -> scope().
 scope([], Outer) ->
     Outer;
@@ -29,8 +29,7 @@ declare(Prefix, Namespace, Scope) ->
     may_be_declared(Prefix, Namespace) orelse throw('not-xml'),
     Scope#{Prefix => Namespace}.
 
-%% Sections 3 and 5. A line end is not legal in a name of a namespace, and the parser of ejabberd
-%% refuses it.
+%% Sections 3 and 5. A namespace must not have a line end, and the parser of ejabberd refuses it.
 -spec may_be_declared(Prefix :: binary(), Namespace :: binary()) -> boolean().
 may_be_declared(<<"xml">>, _) -> false;
 may_be_declared(<<"xmlns">>, _) -> false;
@@ -53,7 +52,7 @@ declared(<<"xmlns">>) -> <<>>;
 declared(<<"xmlns:", Prefix/binary>>) -> Prefix;
 declared(_) -> none.
 
-%% @doc Returns the prefix of a name, or nothing.
+%% @doc Returns the prefix of a name, which may be empty.
 -spec prefix(binary()) -> Prefix :: binary().
 prefix(Name) ->
     case split(Name) of
@@ -61,7 +60,7 @@ prefix(Name) ->
         [_] -> <<>>
     end.
 
-%% What binary:split/2 does, in a fifth of the time for a name.
+%% As binary:split/2, in a fifth of the time for a name.
 -spec split(binary()) -> [binary()].
 split(Name) -> split(Name, Name, 0).
 
@@ -70,7 +69,7 @@ split(<<$:, Local/binary>>, Name, Size) -> [binary:part(Name, 0, Size), Local];
 split(<<_, Rest/binary>>, Name, Size) -> split(Rest, Name, Size + 1);
 split(<<>>, Name, _) -> [Name].
 
-%% @doc Returns whether a name has no prefix, and no characters but those of ASCII.
+%% @doc Returns whether a name is ASCII and has no prefix.
 -spec is_plain(binary()) -> boolean().
 is_plain(<<Byte, Rest/binary>>) when Byte < 128, Byte =/= $: -> is_plain(Rest);
 is_plain(Rest) -> Rest =:= <<>>.
@@ -90,8 +89,8 @@ expand([<<"xml">>, Local], _, _) -> {?XML, Local};
 expand([Prefix, Local], Scope, _) when is_map_key(Prefix, Scope) -> {map_get(Prefix, Scope), Local};
 expand(_, _, _) -> throw('not-xml').
 
-%% @doc Makes sure that the prefixes of attributes are declared, and that no two attributes have the
-%% same name (section 6.3).
+%% @doc Checks that the prefixes of attributes are declared, and that no two attributes have the same
+%% expanded name (section 6.3).
 -spec check([ecm_xml:attribute()], scope()) -> ok.
 check(Attributes, Scope) ->
     case [attribute(Name, Scope) || {Name, _} <- Attributes, has_prefix(Name)] of
@@ -111,8 +110,8 @@ has_colon(<<$:, _/binary>>) -> true;
 has_colon(<<_, Rest/binary>>) -> has_colon(Rest);
 has_colon(<<>>) -> false.
 
-%% @doc Makes sure that names have only the characters that they may have. Which of those outside of
-%% ASCII they are, only the XML parser knows, and nearly nobody uses them.
+%% @doc Checks the characters of names. Only the XML parser knows which are allowed outside of ASCII, and
+%% hardly any client uses them.
 -spec legible([Name :: binary()]) -> ok.
 legible(Names) ->
     case lists:usort([Part || Name <- Names, is_wide(Name), Part <- split(Name)]) of
@@ -124,7 +123,7 @@ legible(Names) ->
             ok
     end.
 
-%% @doc Returns whether a name has other characters than those of ASCII.
+%% @doc Returns whether a name is not ASCII.
 -spec is_wide(binary()) -> boolean().
 is_wide(<<Byte, Rest/binary>>) when Byte < 128 -> is_wide(Rest);
 is_wide(Rest) -> Rest =/= <<>>.

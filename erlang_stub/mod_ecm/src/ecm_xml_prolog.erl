@@ -1,13 +1,13 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc What may be in front of a body (XML 1.0, section 2.8): a byte order mark, a declaration of
-%% XML, white space. Pure.
+%% @doc The prolog of a body (XML 1.0, section 2.8): a byte order mark, an XML declaration, white space.
+%% Pure.
 
 -module(ecm_xml_prolog).
 
 -export([skip/1]).
 
-%% Bytes of a declaration; a longer one says nothing that is known.
+%% Bytes of a declaration. A longer one has nothing that is known.
 -define(MAX_DECLARATION, 200).
 
 -define(EQUALS, "[ \t\r\n]*=[ \t\r\n]*").
@@ -19,11 +19,11 @@
         "(?:" ?SPACE "standalone" ?EQUALS "(?:'(?:yes|no)'|\"(?:yes|no)\"))?"
         "[ \t\r\n]*$").
 
-%% What a body must not have, and is no reason not to read its start tag: somebody has to be told.
+%% Forbidden in a body, but its start tag is read nevertheless: the session must be told.
 -type fault() :: 'forbidden-markup' | 'other-encoding'.
 
-%% @doc Returns what follows it, and what is wrong with it. If nothing can be found behind it, what
-%% is wrong is thrown, an ecm_xml:fault().
+%% @doc Returns what follows the prolog, and its fault, if any. If nothing behind it can be found, an
+%% ecm_xml:fault() is thrown.
 -spec skip(binary()) -> {Rest :: binary(), fault() | none}.
 skip(<<16#EF, 16#BB, 16#BF, Bytes/binary>>) -> declaration(Bytes);
 skip(Bytes) -> declaration(Bytes).
@@ -58,8 +58,8 @@ behind(End, Bytes) ->
         [_] -> throw('forbidden-markup')
     end.
 
-%% A body is read as UTF-8 (RFC 6120, section 11.6). One that says that it is something else would
-%% become another text, unless it has nothing but what is the same in both.
+%% A body is UTF-8 (RFC 6120, section 11.6). One that declares another encoding would become another text,
+%% unless all its bytes mean the same in both.
 -spec encoding({match, [Encoding :: binary()]} | nomatch, binary()) -> 'other-encoding' | none.
 encoding({match, []}, _) ->
     none;

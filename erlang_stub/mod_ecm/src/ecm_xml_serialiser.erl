@@ -1,11 +1,11 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc Elements as text of XML, in UTF-8. Pure.
+%% @doc A serialiser of elements, in UTF-8. Pure.
 %%
-%% The text of an element means the same as the one that it was read from, and is no longer, but for
-%% CDATA sections, which may become twice as long. The serialiser of ejabberd takes up to six bytes
-%% for quotation marks and `>', where nothing asks for it; it writes carriage returns so that they
-%% are read as line feeds; and it takes C's stack for each level.
+%% The text of an element means the same as the one that it was parsed from, and is not longer, except for
+%% CDATA sections, which may double. The serialiser of ejabberd takes up to six bytes for each quotation
+%% mark and `>', even where they need no escape; it writes carriage returns so that they are parsed as line
+%% feeds; and it takes C's stack for each level.
 
 -module(ecm_xml_serialiser).
 
@@ -13,8 +13,8 @@
 
 -type xmlel() :: ecm_xml:element().
 
-%% Bytes that escapes may take in a text, beside as many as the text has itself. More of them come
-%% from a CDATA section, and go into one; scripts in web pages often look at text that is none.
+%% Bytes that escapes may add to a text, beside its own size. With more, a CDATA section is shorter: the
+%% text came from one. Scripts of web pages often expect text without sections.
 -define(ESCAPES, 1024).
 
 %% @doc Returns the text of an element.
@@ -72,7 +72,7 @@ shortest(Text) ->
         false -> Escaped
     end.
 
-%% So many bytes at the beginning are what they are.
+%% So many bytes at the beginning need no escape.
 -spec escaped(binary(), Plain :: non_neg_integer()) -> iolist().
 escaped(Text, Plain) ->
     case Text of
@@ -94,7 +94,7 @@ text_size(_, Size) -> Size.
 
 %% Values.
 
-%% @doc Returns the text of a value, with its quotation marks.
+%% @doc Returns the text of an attribute's value, in quotation marks.
 -spec value(iodata()) -> iolist().
 value(Value) when is_binary(Value) ->
     Size = byte_size(Value),
@@ -111,7 +111,7 @@ value_size(<<Byte, Rest/binary>>, Quote, Size) when Byte >= $\s, Byte =/= $<, By
     value_size(Rest, Quote, Size + 1);
 value_size(_, _, Size) -> Size.
 
-%% The one of which there is less inside.
+%% The quotation mark that occurs less often inside.
 -spec quote(binary()) -> Quote :: byte().
 quote(Value) ->
     case more(Value, 0) > 0 of
@@ -119,7 +119,7 @@ quote(Value) ->
         false -> $'
     end.
 
-%% By how many there are more apostrophes than quotation marks.
+%% Counts by how many there are more apostrophes than quotation marks.
 -spec more(binary(), integer()) -> integer().
 more(<<$', Rest/binary>>, Count) -> more(Rest, Count + 1);
 more(<<$", Rest/binary>>, Count) -> more(Rest, Count - 1);
@@ -138,7 +138,7 @@ in_value(Value, Quote) ->
         _ -> [Value]
     end.
 
-%% The shortest that there is.
+%% The shortest reference.
 -spec reference(byte()) -> binary().
 reference($<) -> <<"&lt;">>;
 reference($&) -> <<"&amp;">>;

@@ -1,7 +1,6 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc Text of XML, in elements and in the values of attributes: read into the characters that it
-%% means. Pure. What is wrong is thrown, an ecm_xml:fault().
+%% @doc A parser of text in elements and in the values of attributes. Pure. An ecm_xml:fault() is thrown.
 
 -module(ecm_xml_text).
 
@@ -11,7 +10,7 @@
         (Byte =:= $\s orelse Byte =:= $\n orelse Byte =:= $\t orelse Byte =:= $\r)).
 -define(IS_QUOTE(Byte), (Byte =:= $' orelse Byte =:= $")).
 
-%% XML 1.0, section 2.2. Where UTF-8 is read there are no surrogates.
+%% XML 1.0, section 2.2. Decoded UTF-8 has no surrogates.
 -define(IS_WIDE(Character),
         (Character >= 128 andalso Character =/= 16#FFFE andalso Character =/= 16#FFFF)).
 -define(IS_SURROGATE(Character), (Character >= 16#D800 andalso Character =< 16#DFFF)).
@@ -23,7 +22,7 @@
 skip_space(<<Byte, Rest/binary>>) when ?IS_SPACE(Byte) -> skip_space(Rest);
 skip_space(Rest) -> Rest.
 
-%% @doc Reads text until the next tag, or other markup. It is no part of `Bytes'.
+%% @doc Reads text up to the next tag or other markup. It does not refer to `Bytes'.
 -spec read(binary()) -> {Text :: binary(), Rest :: binary()}.
 read(Bytes) ->
     Size = text_size(Bytes, 0),
@@ -35,7 +34,7 @@ read(Bytes) ->
             read(Rest, Text)
     end.
 
-%% From a place on at which text is not just what it is. `Done' grows in place.
+%% Starts where text needs decoding. `Done' grows in place.
 -spec read(binary(), Done :: binary()) -> {Text :: binary(), Rest :: binary()}.
 read(<<"<![CDATA[", Bytes/binary>>, Done) ->
     section(Bytes, Done);
@@ -57,7 +56,7 @@ more(Bytes, Done) ->
     <<Text:Size/binary, Rest/binary>> = Bytes,
     read(Rest, <<Done/binary, Text/binary>>).
 
-%% A CDATA section, from behind its beginning.
+%% A CDATA section, behind its beginning.
 -spec section(binary(), Done :: binary()) -> {Text :: binary(), Rest :: binary()}.
 section(Bytes, Done) ->
     Size = section_size(Bytes, 0),
@@ -70,7 +69,7 @@ section(Bytes, Done) ->
         _ -> throw('not-xml')
     end.
 
-%% @doc Reads a value in quotation marks. It may be a part of `Bytes'.
+%% @doc Reads a value in quotation marks. It may refer to `Bytes'.
 -spec value(binary()) -> {Value :: binary(), Rest :: binary()}.
 value(<<Quote, Bytes/binary>>) when ?IS_QUOTE(Quote) ->
     Size = value_size(Bytes, Quote, 0),
@@ -81,7 +80,7 @@ value(<<Quote, Bytes/binary>>) when ?IS_QUOTE(Quote) ->
 value(_) ->
     throw('not-xml').
 
-%% White space that is not referred to is one space (XML 1.0, sections 2.11 and 3.3.3).
+%% White space is normalised to a space, except in references (XML 1.0, sections 2.11 and 3.3.3).
 -spec value(binary(), Quote :: byte(), Done :: binary()) -> {Value :: binary(), Rest :: binary()}.
 value(<<Quote, Rest/binary>>, Quote, Done) ->
     {binary:copy(Done), Rest};
@@ -102,7 +101,7 @@ more_value(Bytes, Quote, Done) ->
     <<Part:Size/binary, Rest/binary>> = Bytes,
     value(Rest, Quote, <<Done/binary, Part/binary>>).
 
-%% A reference, from behind its `&'; others than these need a document type.
+%% A reference, behind its `&'. Others than these need a document type.
 -spec reference(binary()) -> {Text :: binary(), Rest :: binary()}.
 reference(<<"lt;", Rest/binary>>) -> {<<"<">>, Rest};
 reference(<<"gt;", Rest/binary>>) -> {<<">">>, Rest};
@@ -135,8 +134,7 @@ character(Number) when ?IS_WIDE(Number), not ?IS_SURROGATE(Number), Number =< ?L
     <<Number/utf8>>;
 character(_) -> throw('not-xml').
 
-%% How many bytes are what they are: until markup, a reference, or a line end that is another
-%% character for who reads it.
+%% Counts the bytes that need no decoding: up to markup, a reference, or a line end that is normalised.
 -spec text_size(binary(), non_neg_integer()) -> non_neg_integer().
 text_size(<<Byte, Rest/binary>>, Size)
   when Byte >= $\s, Byte < 128, Byte =/= $<, Byte =/= $&, Byte =/= $]; Byte =:= $\n; Byte =:= $\t ->
