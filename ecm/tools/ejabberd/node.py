@@ -126,7 +126,7 @@ class Node:
         }
 
     def _relative(self, path: Path) -> str:
-        return os.path.relpath(path, self.home)
+        return os.path.relpath(path.resolve(), self.home.resolve())
 
     def write_ejabberdctl(self, path: Path) -> None:
         """Write a script that administers this node."""

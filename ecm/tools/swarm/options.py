@@ -144,6 +144,7 @@ def _parser() -> Parser:
     _add_users(parser)
     _add_requests(parser)
     _add_phases(parser)
+    _add_talk(parser)
     add(
         "--output",
         type=Path,
@@ -258,6 +259,10 @@ def _add_phases(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="time online after that, in which they send (default: 60)",
     )
+
+
+def _add_talk(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("messages and polls").add_argument
     add(
         "--message-rate",
         type=_rate,
