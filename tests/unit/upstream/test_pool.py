@@ -43,7 +43,7 @@ class Producer:
         raise AssertionError
 
 
-class End(Protocol):
+class LinkEnd(Protocol):
     """A link that is established, and what it has sent."""
 
     def __init__(self, pool: UpstreamPool, metrics: Metrics) -> None:
@@ -86,8 +86,8 @@ class PoolTestCase(TestCase):
         self.producer = Producer()
         self.pool.registerProducer(self.producer)
 
-    def end(self) -> End:
-        return End(self.pool, self.metrics)
+    def end(self) -> LinkEnd:
+        return LinkEnd(self.pool, self.metrics)
 
     def ask(self, body: bytes = b"x") -> NotedExchange:
         exchange = NotedExchange(self.pool.new_id())
