@@ -62,17 +62,17 @@ class WorkerSlot:
         self._runs = False
         self._orphaned = False
         self._assigned = 0
-        self._retires = False
+        self._retiring = False
         self._spawned_at = 0.0
         self._respawn: IDelayedCall | None = None
-        self._retired: Deferred[None] | None = None
+        self._done: Deferred[None] | None = None
 
     def spawn(self) -> None:
         """Start a worker. It is assigned connections once it has reported its load."""
         self._respawn = None
         self._spawned_at = self._reactor.seconds()
         self._assigned = self.load = self.idle = 0
-        self._retires = False
+        self._retiring = False
         self._runs = True
         ours, theirs = control.pair()
         log, stdout = os.pipe()
@@ -99,9 +99,9 @@ class WorkerSlot:
         self._cancel_respawn()
         if not self._runs:
             return succeed(None)
-        self._retired = Deferred()
+        self._done = Deferred()
         self._begin_retiring()
-        return self._retired
+        return self._done
 
     def abort(self) -> None:
         """Turn the worker's graceful shutdown into a fast one."""
@@ -118,7 +118,7 @@ class WorkerSlot:
     def exited(self, how: str) -> None:
         """The process has ended: the fork server's report."""
         self._ended()
-        if self._retired is None:
+        if self._done is None:
             delay = self._backoff.delay(self._reactor.seconds() - self._spawned_at)
             self._respawn = self._reactor.callLater(delay, self.spawn)
             _log.warn(
@@ -142,8 +142,8 @@ class WorkerSlot:
         if self._control is not None:
             self._control.close()
             self._control = None
-        if self._retired is not None:
-            self._retired.callback(None)
+        if self._done is not None:
+            self._done.callback(None)
 
     def _disconnected(self) -> None:
         """The worker has closed its end of the control socket, or has ended."""
@@ -167,12 +167,12 @@ class WorkerSlot:
         """Take the worker's own figures, and add what was assigned since it sent them."""
         self.load = self._assigned - load.assigned + load.open
         self.idle = load.idle
-        if not self._retires and self not in self._balancer.workers:
+        if not self._retiring and self not in self._balancer.workers:
             self._balancer.workers.append(self)
 
     def _begin_retiring(self) -> None:
         """Assign no more connections to the worker, and have it shut down gracefully."""
-        self._retires = True
+        self._retiring = True
         self._leave_balancer()
         if self._control is not None:
             self._control.send(control.RETIRE)

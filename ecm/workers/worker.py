@@ -47,7 +47,7 @@ class Worker:
         ]
         self._assigned = 0
         self._reported: Load | None = None
-        self._retires = False
+        self._retiring = False
         self._server.clock.listen(self._report_load)
         self._control = ControlSocket(end, self._received, self._supervisor_lost, reactor)
 
@@ -69,8 +69,8 @@ class Worker:
                 listener, family = control.decode_connection(message)
                 for connection in files:
                     self._adopt(listener, family, connection)
-            case control.RETIRE if not self._retires:
-                self._retires = True
+            case control.RETIRE if not self._retiring:
+                self._retiring = True
                 ensureDeferred(self._retire())
             case control.ABORT:
                 self._server.abort()
