@@ -16,7 +16,7 @@ from ecm.metrics import Metrics
 from ecm.upstream.link import LinkStatus
 from ecm.upstream.pool import Unavailable, UpstreamPool
 from testkit.pending import NotedExchange
-from tests.unit.upstream.test_pool import LINE, QUEUE_TIMEOUT, LinkEnd, Producer
+from testkit.pool_links import LINE, QUEUE_TIMEOUT, LinkEnd, Producer
 
 LINKS = 3
 WHICH = st.integers(0, 20)
