@@ -73,9 +73,9 @@ class HTTPConnection(ReadingConnection):
             self.deadline = self.registry.clock.now + 1
 
     def timed_out(self) -> None:
-        """The request comes too slowly, or the client does not read, or it asks nothing."""
+        """Respond 408 to a partial request, half-close when idle, abort while sending."""
         if self._incoming is not None and self._phase in (Phase.HEAD, Phase.BODY):
-            self._reject_incoming(self._incoming.too_slow())
+            self._reject_incoming(self._incoming.timeout_error())
         elif self._phase == Phase.IDLE:
             self._no_more_requests = True
             self._half_close()
@@ -97,7 +97,7 @@ class HTTPConnection(ReadingConnection):
             if isinstance(exchange.response, bytes):
                 exchange.reject(CROWDED)
         if self._incoming is not None:
-            self._reject_incoming(self._incoming.too_much(CROWDED))
+            self._reject_incoming(self._incoming.overload_error(CROWDED))
 
     def _dispatch(self, arrived: Request | RequestError) -> None:
         """Have a request answered, by the handler of its path."""

@@ -93,10 +93,10 @@ class ReadingConnection(OrderedConnection):
         """Begin the exchange of a request, or of an error in its place."""
 
     def _keep_incoming(self, incoming: Incoming) -> None:
-        """Keep what has to wait, if something has; ask for a body that waits to be asked for."""
+        """Keep the requests that must wait, if there are any; send a 100 where it is needed."""
         if self._no_more_requests or incoming.empty:
             self._drop_incoming()
-        elif not self.exchanges and incoming.asks_for_leave():  # otherwise others are due before
+        elif not self.exchanges and incoming.needs_continue():  # otherwise others are due before
             self._send(CONTINUE)
 
     def _drop_incoming(self) -> None:

@@ -1,4 +1,4 @@
-"""Which handler responds to a request: by path, for all other paths, and for errors."""
+"""Routes: the handlers by path, for all other paths, and for errors."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Which part of a file a client asks for (RFC 9110, section 14). Pure."""
+"""Range requests for one part of a file (RFC 9110, section 14). Pure."""
 
 import re
 from collections.abc import Sequence
@@ -15,9 +15,9 @@ class Unsatisfiable(Exception):
 def part(headers: Sequence[bytes], size: int) -> tuple[int, int] | None:
     """Return where the part begins and ends; None where all ``size`` bytes are to be sent.
 
-    ``headers`` are the values of Range. More than one range, and what is none, may be ignored
-    (section 14.2), and is: an answer with several parts costs much, and no browser needs it. Raises
-    Unsatisfiable.
+    ``headers`` are the values of Range. A server may ignore several ranges, and a malformed one
+    (section 14.2). This one does: a response with several parts is expensive, and no browser needs
+    it. Raises Unsatisfiable.
     """
     asked = _ONE.fullmatch(headers[0]) if len(headers) == 1 else None
     if asked is None or asked[0] == b"bytes=-" or size == 0:

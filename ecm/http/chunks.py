@@ -1,7 +1,7 @@
-"""A body that comes in chunks (RFC 9112, section 7.1): bytes in, its content out. Pure.
+"""Chunked bodies (RFC 9112, section 7.1): bytes in, content out. Pure.
 
-Of what is around the chunks nothing is held but a line that is not complete, and nothing of it may
-go on without an end. The time is in proportion to the bytes, however they are cut.
+Of the framing, only an incomplete line is held, and no part of it may be endless. The time is in
+proportion to the bytes, however they are split.
 """
 
 import re
@@ -127,7 +127,7 @@ class ChunkedBody:
     def _take_size(self, line: bytearray) -> None:
         match = _SIZE.fullmatch(line)
         if match is None:
-            _refuse("The size of a chunk is none")
+            _refuse("The size of a chunk is malformed")
         self._left = int(match[1] or b"0", 16)
         self.length += self._left
         self._place = _AT_END if self._left else _AT_FIELD
@@ -136,7 +136,7 @@ class ChunkedBody:
 def _is_last(line: bytearray) -> bool:
     """Return whether a line ends the trailer, whose fields may be discarded (RFC 9110, 6.5.1)."""
     if line != _EMPTY and _FIELD.fullmatch(line) is None:
-        _refuse("A field of the trailer is none")
+        _refuse("A field of the trailer is malformed")
     return line == _EMPTY
 
 

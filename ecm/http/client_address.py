@@ -59,7 +59,7 @@ class TrustedProxies:
     def client_address(self, peer: str, headers: Sequence[tuple[bytes, bytes]]) -> str:
         """Return the address of the client; ``peer`` is the connection's other end.
 
-        An entry that is no address ends the search: the proxy that wrote it is the last one of
+        An entry that is not an address ends the search: the proxy that wrote it is the last one of
         which anything is known.
         """
         known = (_plain(peer) or peer) if ":" in peer else peer

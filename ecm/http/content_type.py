@@ -7,7 +7,7 @@ from ecm.limits import MAX_CONTENT_TYPE
 
 USUAL: Final = b"text/xml; charset=utf-8"
 
-# XML (RFC 7303): what else there is, a browser that shows an answer as a page reads as its sender
+# XML (RFC 7303): any other type, a browser that shows an answer as a page reads as its sender
 # likes. The only parameter is the encoding that answers have, for in another one they may be
 # another text. A value has no control character, so that nothing else gets into the header.
 _XML: Final = re.compile(

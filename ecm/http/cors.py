@@ -1,7 +1,7 @@
-"""Which web pages may use BOSH: the CORS headers (Fetch standard, section 3.3). Pure.
+"""The CORS headers, which let pages of other origins use BOSH (Fetch standard, section 3.3). Pure.
 
-They are on every answer of a BOSH path, errors too: without them a browser tells its page nothing
-of an answer to a cross-origin request, not even the status.
+Every response on a BOSH path has them, errors too: without them a browser tells its page nothing of
+a response to a cross-origin request, not even the status.
 """
 
 import re

@@ -42,7 +42,7 @@ _Fields = list[tuple[bytes, bytes]]
 
 
 class _Reader:
-    """What llhttp has found in a head."""
+    """The findings of llhttp in a head."""
 
     __slots__ = ("complete", "fields", "target")
 
@@ -82,7 +82,7 @@ def parse(data: bytes, max_headers: int) -> Head:
     # Each line is one field, but for the first and the last: llhttp has read no other lines than
     # anybody else would.
     if not found.complete or data.count(b"\n") != len(found.fields) + 2:
-        _refuse(f"This is no HTTP/1.1: {why or 'There are odd line ends'}")
+        _refuse(f"This is not HTTP/1.1: {why or 'There are odd line ends'}")
     return _head(method, http10, found, len(data))
 
 
@@ -103,7 +103,7 @@ def _request_line(line: bytes) -> tuple[bytes, bool]:
     if _OTHER_VERSION.fullmatch(line):
         status, why = HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "Only 1.0 and 1.1 are spoken here"
         raise RequestError(status, why)
-    _refuse("This is no HTTP/1.1: The first line is no request line")
+    _refuse("This is not HTTP/1.1: The first line is not a request line")
 
 
 def _read(data: bytes) -> tuple[_Reader, str]:
@@ -159,7 +159,7 @@ def _check_host(host: bytes | None, http10: bool) -> None:
         if not http10:
             _refuse("HTTP/1.1 needs a Host")
     elif not _HOST.fullmatch(host):
-        _refuse("The Host is none")
+        _refuse("The Host is malformed")
 
 
 def _path(target: bytes) -> bytes:
@@ -170,7 +170,7 @@ def _path(target: bytes) -> bytes:
     try:
         return parse_url(target).path or b"/"
     except HttpParserInvalidURLError:
-        _refuse("The target is no URL")
+        _refuse("The target is not a URL")
 
 
 def _tokens(value: bytes) -> list[bytes]:
@@ -193,7 +193,7 @@ def _length(method: bytes, known: Mapping[bytes, bytes], http10: bool) -> int | 
         return None
     if length is not None:
         if not length.isdigit():
-            _refuse("The Content-Length is none")
+            _refuse("The Content-Length is malformed")
         length = length.lstrip(b"0") or b"0"
         return int(length) if len(length) <= _MAX_DIGITS else _HOPELESS
     if method == b"POST":

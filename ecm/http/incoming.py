@@ -1,7 +1,7 @@
-"""What has come of a connection's requests, and has not been begun: bytes in, requests out. Pure.
+"""The queue of a connection's requests that are not in flight: bytes in, requests out. Pure.
 
-A client may send any number of requests at once, of which few are in flight. The others stay the
-bytes that they are: parsed they would take several times as much.
+A client may pipeline any number of requests, of which few are in flight. The others stay bytes:
+parsed they would take several times as much.
 """
 
 from http import HTTPStatus
@@ -12,7 +12,7 @@ from ecm.limits import PARTIAL_SIZE
 
 
 class Incoming:
-    """Parses no further than it is asked to. There is one only while there is something in it."""
+    """A parser that is asked for one request after the other. Empty queues are thrown away."""
 
     __slots__ = ("_looked", "_next", "_parser")
 
@@ -53,7 +53,7 @@ class Incoming:
 
     @property
     def waits(self) -> bool:
-        """Whether there is something that may be begun, or be parsed."""
+        """Whether something is left to be begun, or to be parsed."""
         return self._next is not None or not self._looked
 
     @property
@@ -62,7 +62,7 @@ class Incoming:
 
     @property
     def in_body(self) -> bool:
-        """Whether what there is of the next request is more than its head."""
+        """Whether the head of the next request is complete."""
         return self._parser.in_body
 
     @property
@@ -73,22 +73,22 @@ class Incoming:
             size += len(self._next.body)
         return size if self.waits or self._parser.idle else size + PARTIAL_SIZE
 
-    def asks_for_leave(self) -> bool:
-        """Whether a body waits to be asked for (RFC 9110, section 10.1.1). It is true once."""
+    def needs_continue(self) -> bool:
+        """Whether the client waits for a 100 (RFC 9110, section 10.1.1). It is true once."""
         if not self._parser.expects_continue:
             return False
         self._parser.expects_continue = False
         return True
 
-    def too_slow(self) -> RequestError:
-        """Return the error with which to answer what has not become a request in time."""
-        return self._parser.too_slow()
+    def timeout_error(self) -> RequestError:
+        """Return the error of a request that was not complete in time."""
+        return self._parser.timeout_error()
 
-    def too_much(self, why: str) -> RequestError:
-        """Return the error with which to answer what has no room."""
+    def overload_error(self, why: str) -> RequestError:
+        """Return the error of a request for which there is no room."""
         if self.waits:
             return RequestError(HTTPStatus.SERVICE_UNAVAILABLE, f"{why}. Please try again")
-        return self._parser.too_slow()
+        return self._parser.timeout_error()
 
     def close(self) -> None:
         """Let go of everything."""

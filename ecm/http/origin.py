@@ -1,6 +1,6 @@
 """The origin of a page, as a browser sends it (RFC 6454, section 6.2; URL standard). Pure.
 
-It is compared byte by byte, so that one which is written in another way is never met.
+ECM compares it byte by byte, so that another spelling never matches.
 """
 
 import re

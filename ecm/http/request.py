@@ -1,11 +1,11 @@
-"""A request of a client, and what can only be answered as one that is none. Pure."""
+"""HTTP requests: limits, head, body, and the error of malformed ones. Pure."""
 
 from collections.abc import Sequence
 from http import HTTPStatus
 
 import attrs
 
-from ecm.limits import MAX_BODY, MAX_HEADER_SIZE, MAX_HEADERS, MAX_NUMBER
+from ecm.limits import MAX_BODY, MAX_HEADER_SIZE, MAX_HEADERS, MAX_NUMBER, TRUNCATED_BODY
 from ecm.option import number
 
 
@@ -31,6 +31,11 @@ class RequestLimits:
         default=MAX_BODY,
         metadata=number("bytes", 1024, MAX_NUMBER, "Length of a body."),
     )
+
+    @property
+    def truncated_body(self) -> int:
+        """The length of what is kept of a body above ``max_body``."""
+        return min(TRUNCATED_BODY, self.max_body)
 
 
 @attrs.define  # and not frozen, which takes twice the time to make one

@@ -7,10 +7,9 @@ from typing import Final
 from ecm.http.chunks import ChunkedBody
 from ecm.http.head import fields, parse
 from ecm.http.request import Head, Request, RequestError, RequestLimits
-from ecm.limits import TRUNCATED_BODY
 
 # How a head begins, which tells other protocols from HTTP before there is an end. And the end, also
-# of a head whose lines end with LF: nobody shall have to wait to hear that this is wrong.
+# of a head whose lines end with LF, so that its client hears at once that this is wrong.
 _METHOD: Final = re.compile(rb"[A-Z-]{1,32}(?: |\Z)")
 _END: Final = re.compile(rb"\n\r?\n")
 
@@ -21,7 +20,7 @@ class RequestParser:
     """Takes bytes as they arrive, split anywhere, and gives the requests that are complete.
 
     It holds what is not a request yet: a head and a body within their limits, and what has been
-    received behind them. Where ``idle`` is true it holds nothing, and may be thrown away; else
+    received behind them. While ``idle`` it holds nothing, and may be thrown away; otherwise
     ``in_body`` says how far it has come. ``expects_continue`` says that the client waits for leave
     to send a body, of which nothing has come; who gives it sets it to False.
     """
@@ -62,7 +61,7 @@ class RequestParser:
 
     @property
     def held(self) -> int:
-        """How many bytes are held."""
+        """The number of bytes that are held."""
         head = self._head.size if self._head is not None else 0
         return head + len(self._body) + len(self._received)
 
@@ -73,7 +72,7 @@ class RequestParser:
     def next(self) -> Request | None:
         """Return the next request, or None where that is not complete.
 
-        Raises RequestError where what comes next is none; the parser is of no more use then.
+        Raises RequestError on anything that is not a request; the parser is useless after that.
         """
         if self._ended:
             self._received.clear()
@@ -93,8 +92,8 @@ class RequestParser:
         self._begin()
         self._received = bytearray()
 
-    def too_slow(self) -> RequestError:
-        """Return the error with which to answer what has not become a request in time."""
+    def timeout_error(self) -> RequestError:
+        """Return the error of a request that was not complete in time."""
         why = "The request came too slowly"
         return RequestError(HTTPStatus.REQUEST_TIMEOUT, why, self._headers())
 
@@ -111,7 +110,7 @@ class RequestParser:
         match = _END.search(received, max(0, self._looked - 2))
         end = match.end() if match else len(received)
         if end and not _METHOD.match(received):
-            raise RequestError(HTTPStatus.BAD_REQUEST, "This is no HTTP/1.1")
+            raise RequestError(HTTPStatus.BAD_REQUEST, "This is not HTTP/1.1")
         if end > self._limits.max_header_size:
             raise RequestError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "The head is too long")
         if match is None:
@@ -135,7 +134,9 @@ class RequestParser:
             self._body += self._received[:missing]
             del self._received[:missing]
             complete = len(self._body) == head.length
-        return complete or (self._is_too_long(head) and len(self._body) >= self._kept)
+        return complete or (
+            self._is_too_long(head) and len(self._body) >= self._limits.truncated_body
+        )
 
     def _length(self, head: Head) -> int:
         """Return the bytes of the body, as far as they are known."""
@@ -144,15 +145,10 @@ class RequestParser:
     def _is_too_long(self, head: Head) -> bool:
         return self._length(head) > self._limits.max_body
 
-    @property
-    def _kept(self) -> int:
-        """The first bytes of a body that is too long, which are as many as say whose it is."""
-        return min(TRUNCATED_BODY, self._limits.max_body)
-
     def _complete(self, head: Head) -> Request:
         """Return the request, and begin anew."""
         truncated = self._is_too_long(head)
-        body = bytes(self._body[: self._kept] if truncated else self._body)
+        body = bytes(self._body[: self._limits.truncated_body] if truncated else self._body)
         self._begin()
         request = Request(head, body, truncated)
         self._ended = not request.keep_alive

@@ -186,13 +186,13 @@ or
 <
 << <body/>
 
-what is no HTTP
+other protocols
 > <stream:stream to='chat.example'>
 < HTTP/1.1 400 Bad Request
 < ...
-< Content-Length: 21
+< Content-Length: 22
 <
-<< This is no HTTP/1.1.\n
+<< This is not HTTP/1.1.\n
 
 a POST without a length
 > POST /http-bind HTTP/1.1

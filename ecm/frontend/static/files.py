@@ -28,7 +28,7 @@ _FILE: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_NOFOLLOW | os.O_
 
 
 class NotThere(Exception):
-    """There is no such file, or none that is served."""
+    """The file does not exist, or is not served."""
 
 
 class Folder(Exception):
@@ -72,7 +72,7 @@ def find(top: bytes, segments: Sequence[bytes]) -> OpenFile:
 
 
 def _is_served(name: bytes, place: int) -> bool:
-    """Whether a name may be asked for. One that is empty, too, would be another path."""
+    """Return whether a name may be asked for. An empty one would be another path."""
     if not name or b"/" in name or b"\0" in name:
         return False
     return not name.startswith(b".") or (place == 0 and name == WELL_KNOWN)
@@ -111,9 +111,9 @@ def _below(root: bytes, path: bytes) -> list[bytes]:
 
 
 def _is_hidden(name: bytes, place: int) -> bool:
-    """Whether it is so even where a link leads there. What volumes of Kubernetes have is not:
+    """Return whether a name is hidden even where a link leads there.
 
-    there each file is a link to one below ``..data``.
+    ``..data`` is not: in volumes of Kubernetes each file is a link to one below it.
     """
     return name.startswith(b".") and not name.startswith(b"..") and not _is_served(name, place)
 

@@ -95,7 +95,7 @@ class RequestTests(TestCase):
                 self.assertEqual(list(error.headers[:2]), [HOST, (b"Origin", b"https://a.example")])
         parser = small_parser()
         parse(parser, [GET + origin + b"Coo"])
-        self.assertEqual(parser.too_slow().headers, [HOST, (b"Origin", b"https://a.example")])
+        self.assertEqual(parser.timeout_error().headers, [HOST, (b"Origin", b"https://a.example")])
 
 
 class LimitTests(TestCase):
