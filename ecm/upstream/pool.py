@@ -67,7 +67,7 @@ class UpstreamPool:
 
         ``line`` is what ``request_line`` makes.
         """
-        if self._state is PoolState.FLOWING:
+        if not self._blocked_by:  # it flows; to look up a member of an Enum would take longer
             self._writable[0].send_request(exchange, line, body)
         elif self._state is not PoolState.QUEUEING or not self._queue.put(exchange, line, body):
             raise Unavailable(self._blocked_by)
