@@ -6,7 +6,6 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
-from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from ecm.limits import SEND_BUFFER
 
@@ -93,6 +92,13 @@ class FactoryRecorder:
         self, port: int, factory: IProtocolFactory, contextFactory: Any, *_: Any, **__: Any
     ) -> "FactoryRecorder":
         contextFactory.getContext()  # reads the key, and keeps it
-        # Not made before it is asked for: making it installs a reactor.
-        self._make = lambda: TLSMemoryBIOFactory(contextFactory, False, factory)
+
+        def make() -> IProtocolFactory:
+            """Not before it is asked for: making the factory installs a reactor."""
+            from twisted.protocols.tls import TLSMemoryBIOFactory  # pyOpenSSL may be missing
+
+            made: IProtocolFactory = TLSMemoryBIOFactory(contextFactory, False, factory)
+            return made
+
+        self._make = make
         return self
