@@ -140,7 +140,7 @@ class LinkConnection:
         """Take the first packet of a link that must be typed."""
         if connection_id != LINK_ID or content.partition(b" ")[0] not in (b"hello", b"error"):
             reason = f"ejabberd does not answer hello{PERHAPS_PLAIN}"
-            return self._close(Input.UNEXPECTED, "hello has to come first", reason)
+            return self._close(Input.UNEXPECTED, "hello must come first", reason)
         try:
             first = message.decode(content)
         except ContentError as error:

@@ -22,7 +22,7 @@ class ProtocolTests(LinkTestCase):
         await front.process.printed("link up: plain")
         status, _ = await self.post("/http-bind", b"<body/>")
         self.assertEqual(status, 503)
-        await self.log.printed("is down: unexpected: hello has to come first")
+        await self.log.printed("is down: unexpected: hello must come first")
 
     async def test_a_plain_listener_is_for_those_who_ask_for_it(self) -> None:
         typed, plain = await self.front("plain"), await self.front("plain", "--link-mode", "plain")

@@ -38,7 +38,7 @@ class SecretTests(LinkTestCase):
 
     async def test_who_proves_nothing_gets_nothing(self) -> None:
         request = encode(7, b"request\n<body/>")
-        await self.assert_impostor_refused(request, "a proof has to come before the first request")
+        await self.assert_impostor_refused(request, "a proof must come before the first request")
         proof = encode(LINK_ID, b"proof " + b"0" * 64)
         await self.assert_impostor_refused(proof + request, "the proof is wrong")
 

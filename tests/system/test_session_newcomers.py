@@ -27,7 +27,7 @@ class NewcomersTests(LinkTestCase):
         response = await http_client(self, "127.0.0.42").post(front.bosh, data=CREATE)
         self.assertEqual(response.code, 503)
         self.assertEqual(response.headers.getRawHeaders("Retry-After"), ["5"])
-        await self.log.printed(r"A new session of 127.0.0.42 is refused: max_newcomers is")
+        await self.log.printed(r"New session from 127.0.0.42 refused: max_newcomers is")
 
         await strangers[0].login(known, PASSWORD)
         await self.client(front, "127.0.0.42").create()

@@ -182,7 +182,8 @@ done(#session{actions = Actions} = Session) ->
 -spec dehydrate(session()) -> Dehydrated :: [term()].
 dehydrate(#session{deliveries = Deliveries, poll = never, phase = running, keys = Keys,
                 agreement = Agreement, expires = Expires, requests = Requests}) ->
-    [Agreement, ecm_bosh_deliveries:dehydrate(Deliveries), Keys, Expires | ecm_bosh_window:dehydrate(Requests)];
+    [Agreement, ecm_bosh_deliveries:dehydrate(Deliveries), Keys, Expires
+     | ecm_bosh_window:dehydrate(Requests)];
 dehydrate(Session) -> [Session].
 
 %% @doc Returns the session as it was.

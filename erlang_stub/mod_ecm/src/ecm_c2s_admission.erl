@@ -142,15 +142,15 @@ left(Pid, #admission{newcomers = Newcomers} = Admission) ->
 -spec refused(inet:ip_address(), ecm_c2s_newcomers:limits(), #admission{}) -> #admission{}.
 refused(Address, Limits, #admission{refused = none} = Admission) ->
     #{max_newcomers := Most, newcomer_rate := Rate} = Limits,
-    ?WARNING_MSG("A new session of ~s is refused: max_newcomers is ~B sessions of an address that have "
-                 "not logged in, newcomer_rate ~B in a second", [inet:ntoa(Address), Most, Rate]),
+    ?WARNING_MSG("New session from ~s refused: max_newcomers is ~B sessions of an address that have not "
+                 "logged in, newcomer_rate ~B per second", [inet:ntoa(Address), Most, Rate]),
     Admission#admission{refused = {0, Address}};
 refused(Address, _, #admission{refused = {Number, _}} = Admission) ->
     Admission#admission{refused = {Number + 1, Address}}.
 
 -spec log_refused(#admission{}) -> #admission{}.
 log_refused(#admission{refused = {Number, Address}} = Admission) when Number > 0 ->
-    ?WARNING_MSG("~B more new sessions were refused in ~B seconds, the last one of ~s",
+    ?WARNING_MSG("~B more new sessions refused in ~B seconds, the last one from ~s",
                  [Number, ?TICK div 1000, inet:ntoa(Address)]),
     Admission#admission{refused = {0, Address}};
 log_refused(Admission) ->

@@ -17,9 +17,8 @@
 %% that waits for an answer. `Envelope' is the result of ecm_bosh_bounce:envelope/2.
 -spec log_and_route(Envelope :: ecm_bosh_outbox:el(), Bytes :: pos_integer(), Limit :: integer()) -> ok.
 log_and_route(Envelope, Bytes, Limit) ->
-    ?WARNING_MSG("ECM session: a stanza of ~B bytes is too long for its client, who is sent ~ts in "
-                 "its place. At most ~B bytes can be sent: raise max_packet here and in ECM, or "
-                 "max_stanza_to_client",
+    ?WARNING_MSG("ECM session: a stanza of ~B bytes is too long for its client, which gets ~ts in its "
+                 "place. The limit is ~B bytes: raise max_packet here and in ECM, or max_stanza_to_client",
                  [Bytes, ecm_peer:escape(logged(Envelope)), Limit]),
     try xmpp:decode(fxml_stream:parse_element(Envelope), <<"jabber:client">>, [ignore_els]) of
         Stanza -> route(Stanza, is_bounced(Stanza))

@@ -4,7 +4,7 @@
 %% second. Pure.
 %%
 %% An address is an IPv4 address, or the 64 bits of an IPv6 address that name a network (RFC 4291): who has
-%% one address of it has all. Sessions are only addresses with such sessions, or whose token bucket is not full
+%% one address of it has all. Only addresses with such sessions are here, or those whose token bucket is not full
 %% again.
 
 -module(ecm_c2s_newcomers).

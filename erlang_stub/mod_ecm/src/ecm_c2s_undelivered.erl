@@ -60,7 +60,7 @@ route_parsed(Element) ->
         Decoded -> route_stanza(Decoded, xmpp:is_stanza(Decoded))
     catch
         error:{xmpp_codec, Reason} ->
-            ?DEBUG("ECM session: what was left for a client is no stanza: ~ts",
+            ?DEBUG("ECM session: dropped an undelivered element that is not a stanza: ~ts",
                    [xmpp:format_error(Reason)])
     end.
 

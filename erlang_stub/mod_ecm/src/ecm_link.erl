@@ -229,7 +229,7 @@ event({up, Form}, Link) ->
 event({round_trip, Milliseconds}, Link) ->
     Link#link{round_trip = Milliseconds};
 event(peer_draining, Link) ->
-    ?INFO_MSG("ECM link from ~ts: ECM stops, and takes no new clients", [name(Link)]),
+    ?INFO_MSG("ECM link from ~ts: ECM drains: it takes no new clients", [name(Link)]),
     Link;
 event({refused, Id, Text}, Link) ->
     ?WARNING_MSG("ECM link from ~ts: connection ~B: ~ts", [name(Link), Id, Text]),
@@ -269,7 +269,8 @@ name_heir(#link{writer = Writer, limit = Limit, options = #{gone := Gone}} = Lin
     ecm_link_heir:watch(Link#link.in_flight, ecm_link_writer:pid(Writer), Limit, Gone),
     Link.
 
--spec request(ecm_link_packet:id(), ecm_peer:peer() | unknown, ecm_link_connection:body(), #link{}) -> #link{}.
+-spec request(ecm_link_packet:id(), ecm_peer:peer() | unknown, ecm_link_connection:body(),
+              #link{}) -> #link{}.
 request(Id, unknown, Body, #link{peer = Peer} = Link) ->
     request(Id, Peer, Body, Link);
 request(Id, Client, Body, #link{options = #{request := Request}, in_flight = InFlight} = Link) ->
@@ -282,7 +283,7 @@ exchange(Id, #link{writer = Writer, limit = Limit}) ->
 
 -spec client_gone(ecm_link_packet:id(), Reason :: binary(), #link{}) -> #link{}.
 client_gone(Id, Reason, Link) ->
-    ?DEBUG("ECM link from ~ts: the client on connection ~B has gone: ~ts",
+    ?DEBUG("ECM link from ~ts: connection ~B: the client is gone: ~ts",
            [name(Link), Id, Reason]),
     departed(Reason, Id, Link),
     Link.
@@ -352,7 +353,7 @@ tick(#link{connection = Connection, writer = Writer, ticks = Ticks} = Link) ->
     Next = complete(ecm_link_packet:begun(Ticked#link.decoder), Now, Ticked),
     case ecm_link_writer:waiting(Writer) of
         Bytes when Bytes > Most ->
-            Text = io_lib:format("~B bytes wait, and ECM does not read them", [Bytes]),
+            Text = io_lib:format("~B bytes wait, because ECM does not read", [Bytes]),
             stop(unread, Next#link{end_text = Text});
         _ ->
             {noreply, Next}

@@ -166,7 +166,8 @@ fault(Reason, #connection{state = State, last_received = Heard} = Connection) ->
 
 %% @doc Closes the link: a packet has begun, and is still incomplete after the dead-peer time.
 -spec stalled(connection()) -> {[event()], connection()}.
-stalled(#connection{state = State, last_received = Heard, options = #{link_timeout := LinkTimeout}} = Connection) ->
+stalled(#connection{state = State, last_received = Heard, options = Options} = Connection) ->
+    #{link_timeout := LinkTimeout} = Options,
     Text = ["a packet was not complete after ", seconds(LinkTimeout)],
     transition(incomplete(State, Text), Heard, Connection).
 
@@ -191,7 +192,7 @@ classify(Packet, _, #connection{state = State} = Connection)
   when State =:= negotiating; State =:= typed_only ->
     first(Packet, Connection);
 classify({Id, _}, _, #connection{state = authenticating}) when Id =/= 0 ->
-    {unproven, <<"a proof has to come before the first request">>};
+    {unproven, <<"a proof must come before the first request">>};
 classify({Id, Content}, Now, Connection) ->
     message(Id, Content, ecm_link_message:parse(Content), Now, Connection).
 
@@ -213,7 +214,7 @@ first(_, Packet, Connection) ->
 
 -spec other(ecm_link_packet:packet(), connection()) -> input().
 other(Packet, #connection{state = negotiating}) -> {packet, Packet};
-other(_, _) -> {unexpected, <<"hello has to come first">>}.
+other(_, _) -> {unexpected, <<"hello must come first">>}.
 
 -spec hello(ecm_link_hello:hello(), connection()) -> input().
 hello(Fields, #connection{options = Options}) ->

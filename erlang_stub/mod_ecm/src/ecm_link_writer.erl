@@ -250,8 +250,8 @@ or_new(Parts, _) -> Parts.
 %% everybody's requests. Its client must not be told that the session has ended, because it goes on.
 -spec too_long(ecm_link_packet:id(), Bytes :: pos_integer(), link()) -> Packet :: binary().
 too_long(Id, Bytes, #{longest := Longest, peer := Peer} = Link) ->
-    ?ERROR_MSG("ECM link from ~ts: dropped an answer of ~B bytes on connection ~B, the link takes ~B",
-               [ecm_peer:name(Peer), Bytes, Id, Longest]),
+    ?ERROR_MSG("ECM link from ~ts: connection ~B: dropped an answer of ~B bytes, the link carries ~B",
+               [ecm_peer:name(Peer), Id, Bytes, Longest]),
     again(Id, Link).
 
 %% There is no answer now. The client may repeat its request.
@@ -261,7 +261,8 @@ again(Id, Link) ->
 
 -spec dropped(ecm_link_packet:id(), link()) -> Packet :: binary().
 dropped(Id, #{peer := Peer} = Link) ->
-    ?WARNING_MSG("ECM link from ~ts: the session that was to answer on connection ~B has gone",
+    ?WARNING_MSG("ECM link from ~ts: connection ~B: dropped the request, its session has ended "
+                 "without an answer",
                  [ecm_peer:name(Peer), Id]),
     none(Id, ended, Link).
 

@@ -74,7 +74,7 @@ with_secret(Name, Opts) ->
 log_secret(kept, _) ->
     ok;
 log_secret(made, Path) ->
-    ?INFO_MSG("mod_ecm has made a secret in ~ts: give it to ECM (--link-secret-file)", [Path]);
+    ?INFO_MSG("mod_ecm has generated a secret in ~ts: give it to ECM (--link-secret-file)", [Path]);
 log_secret({open, Mode}, Path) ->
     ?WARNING_MSG("other users of this machine can get at the secret in ~ts, its mode is ~4.8.0B: "
                  "chmod o= ~ts", [Path, Mode, Path]).

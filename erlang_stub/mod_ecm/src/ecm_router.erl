@@ -121,8 +121,8 @@ open(Head, Content, {_, Id, _} = Exchange, Client, InFlight, #{newcomers := Limi
         refused -> turn_away(Exchange)
     end.
 
--spec entered(ecm_bosh_body:head(), {ok, [ecm_bosh_body:xmlel()]} | {error, term()}, ecm_link_writer:exchange(),
-              ecm_peer:peer(), ecm_link_table:in_flight(), options()) -> ok.
+-spec entered(ecm_bosh_body:head(), {ok, [ecm_bosh_body:xmlel()]} | {error, term()},
+              ecm_link_writer:exchange(), ecm_peer:peer(), ecm_link_table:in_flight(), options()) -> ok.
 entered(Head, {ok, Els}, {_, Id, _} = Exchange, Client, InFlight, #{key := Key, c2s := Options}) ->
     Session = ecm_c2s:start(Client, Options),
     ecm_c2s_admission:stay(Session, Client),

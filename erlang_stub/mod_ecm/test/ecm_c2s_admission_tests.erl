@@ -77,10 +77,10 @@ the_log_has_few_lines() ->
     tick(),
     tick(),
     session(refused),
-    First = "A new session of 192.0.2.7 is refused: max_newcomers is 2 sessions of an address that have "
-            "not logged in, newcomer_rate 1000 in a second",
-    ?assertEqual([First, "999 more new sessions were refused in 10 seconds, the last one of 192.0.2.7",
-                  "1 more new sessions were refused in 10 seconds, the last one of 192.0.2.7", First],
+    First = "New session from 192.0.2.7 refused: max_newcomers is 2 sessions of an address that have not "
+            "logged in, newcomer_rate 1000 per second",
+    ?assertEqual([First, "999 more new sessions refused in 10 seconds, the last one from 192.0.2.7",
+                  "1 more new sessions refused in 10 seconds, the last one from 192.0.2.7", First],
                  [Text || {warning, Text} <- ecm_log:lines()]).
 
 tick() ->

@@ -69,7 +69,7 @@ end_of(Events, {[], _}) ->
 
 the_first_packet_decides_test_() ->
     Typed = [{send, 0, ?OWN_HELLO}, ?UP],
-    Unexpected = ended(<<"unexpected">>, <<"hello has to come first">>),
+    Unexpected = ended(<<"unexpected">>, <<"hello must come first">>),
     [{lists:flatten(io_lib:format("~p ~p", [Protocol, Packet])),
       ?_assertEqual(Expected, events([Packet], #{protocol => Protocol}))}
      || {Packet, Auto, Insisting, Indifferent} <-
@@ -130,7 +130,7 @@ a_plain_link_carries_everything_test() ->
 %% ECM's comes after mod_ecm's, and before anything for a client.
 a_link_with_a_secret_test_() ->
     Wrong = {0, <<"proof ", (binary:copy(<<"0">>, 64))/binary>>},
-    Late = <<"a proof has to come before the first request">>,
+    Late = <<"a proof must come before the first request">>,
     [?_assertEqual(Expected, events(Steps, authenticating()))
      || {Steps, Expected} <-
             [{[?PROOF, ?REQUEST], [?UP, ?REQUESTED]},

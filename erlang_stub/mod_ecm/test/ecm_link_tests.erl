@@ -171,7 +171,7 @@ what_waits_for_a_peer_is_bounded_test() ->
     ?assertEqual({shutdown, unread}, reason_of_exit(Link)),
     ?assertEqual(undefined, erlang:port_info(Ours)),
     [{warning, Text}] = log_since_up(),
-    {ok, [Bytes], _} = io_lib:fread("is down: ~d bytes wait, and ECM does not read them", Text),
+    {ok, [Bytes], _} = io_lib:fread("is down: ~d bytes wait, because ECM does not read", Text),
     ?assert(Bytes > 5000000 andalso Bytes =< 20 * 1000032 + 5020 * 1024),
     close(Opened).
 

@@ -36,14 +36,14 @@ reading_goes_on(CertFile) ->
 last_words_arrive(CertFile) ->
     {{_, Link} = Opened, Tls} = open(CertFile, #{connection => #{protocol => typed}}),
     ok = ssl:send(Tls, ecm_link_packet:encode(1, <<>>)),
-    Text = "error unexpected hello has to come first",
+    Text = "error unexpected hello must come first",
     Expected = iolist_to_binary(ecm_link_packet:encode(0, Text)),
     ?assertEqual({ok, Expected}, ssl:recv(Tls, byte_size(Expected))),
     ?assertEqual({error, closed}, ssl:recv(Tls, 0)),
     ok = ssl:close(Tls),
     ?assertEqual({shutdown, closed}, reason_of_exit(Link)),
     close(Opened),
-    ?assertEqual([{warning, "is down: unexpected: hello has to come first"}], lines()).
+    ?assertEqual([{warning, "is down: unexpected: hello must come first"}], lines()).
 
 a_peer_that_closes(CertFile) ->
     {{_, Link} = Opened, Tls} = open(CertFile, #{}),

@@ -55,7 +55,7 @@ the_smaller_limit_holds_for_answers_test() ->
     send(Opened, 7, ["request\n", integer_to_binary(Longest + 1)]),
     ?assertEqual({7, <<"close failed">>}, receive_content(Peer)),
     stop(Opened),
-    ?assertEqual([?UP, {error, "dropped an answer of 3656 bytes on connection 7, the link takes 3655"},
+    ?assertEqual([?UP, {error, "connection 7: dropped an answer of 3656 bytes, the link carries 3655"},
                   {info, "is down: shutdown"}], lines()).
 
 sized(Size, _) -> {200, binary:copy(<<0>>, binary_to_integer(Size))}.
@@ -128,9 +128,9 @@ a_client_that_has_gone_is_told_to_its_session_test() ->
     send(Opened, 7, "close gone"),
     ?assertEqual(Exchange, receive {gone, Gone} -> Gone end),
     stop(Opened),
-    ?assertMatch([?UP, {debug, "the client on connection 8 has gone: gone"},
-                  {debug, "the client on connection 7 has gone: gone"},
-                  {debug, "the client on connection 7 has gone: gone"}, _], lines()),
+    ?assertMatch([?UP, {debug, "connection 8: the client is gone: gone"},
+                  {debug, "connection 7: the client is gone: gone"},
+                  {debug, "connection 7: the client is gone: gone"}, _], lines()),
     receive {gone, _} = Another -> error(Another) after 0 -> ok end.
 
 %% It waits on, and may go nevertheless.
@@ -175,7 +175,7 @@ killed(Open, Request, Answer) ->
     ?assertEqual({7, Answer}, receive_content(Peer)),
     ?assertMatch(#{in_flight := 0}, ecm_link:info(Link)),
     stop(Opened),
-    ?assertMatch([_, {warning, "the session that was to answer on connection 7 has gone"}, _],
+    ?assertMatch([_, {warning, "connection 7: dropped the request, its session has ended without an answer"}, _],
                  lines()).
 
 %% Nobody who does not know it makes us do anything, and what is said at last arrives.
@@ -239,7 +239,7 @@ an_ecm_that_stops_is_logged_test() ->
     ok = gen_tcp:shutdown(Peer, write),
     ?assertEqual({shutdown, closed}, reason_of_exit(Link)),
     close(Opened),
-    ?assertEqual([?UP, {info, "ECM stops, and takes no new clients"},
+    ?assertEqual([?UP, {info, "ECM drains: it takes no new clients"},
                   {info, "is down: closed"}], lines()).
 
 %% What has been asked is still answered.

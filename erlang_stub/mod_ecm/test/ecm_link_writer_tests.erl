@@ -165,8 +165,8 @@ dropped(Form, Content) ->
     ecm_link_writer:drop(Writer, [{7, self()}]),
     ?assertEqual({7, Content}, ecm_link_pair:receive_content(Peer)),
     ?assertEqual([], ecm_link_table:all(InFlight)),
-    ?assertEqual([{warning, "ECM link from 192.0.2.7:5290: the session that was to answer on "
-                            "connection 7 has gone"}], ecm_log:lines()),
+    ?assertEqual([{warning, "ECM link from 192.0.2.7:5290: connection 7: dropped the request, its "
+                            "session has ended without an answer"}], ecm_log:lines()),
     stop(Pair, Writer).
 
 %% An answer is already there; and the connection has another request by now.
@@ -300,8 +300,8 @@ is_none(Form, Content) ->
     up(Writer, Form, 1000, 1000),
     answer_all(Writer, [7], <<0:(8 * 1001)>>),
     ?assertEqual({7, Content}, ecm_link_pair:receive_content(Peer)),
-    ?assertEqual([{error, "ECM link from 192.0.2.7:5290: dropped an answer of 1001 bytes on connection "
-                          "7, the link takes 1000"}], ecm_log:lines()),
+    ?assertEqual([{error, "ECM link from 192.0.2.7:5290: connection 7: dropped an answer of 1001 bytes, "
+                          "the link carries 1000"}], ecm_log:lines()),
     stop(Pair, Writer).
 
 start(Options) ->

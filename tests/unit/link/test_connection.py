@@ -78,7 +78,7 @@ class FirstPacketTests(TestCase):
             for connection_id, said in ((0, b"<body/>"), (0, b""), (0, b"ping 1"), (7, HELLO)):
                 connection = begun(settings)
                 told, close = connection.receive(connection_id, said, 0)
-                self.assertEqual(told, error("unexpected", "hello has to come first"))
+                self.assertEqual(told, error("unexpected", "hello must come first"))
                 self.assertIn("A plain one needs --link-mode plain", reason(close))
                 self.assertEqual(connection.receive(0, HELLO, 0), [])
 
