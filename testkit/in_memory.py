@@ -154,7 +154,7 @@ class Joined:
 
     def __init__(
         self,
-        otherwise: Handler[Any] | None = None,
+        otherwise: Handler | None = None,
         linked: bool = True,
         settings: FrontendSettings | None = None,
         link: LinkSettings = PLAIN,

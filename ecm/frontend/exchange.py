@@ -1,9 +1,10 @@
 """Exchanges: requests in flight, and the order in which a connection writes their responses."""
 
 from collections.abc import Generator
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 from twisted.internet.protocol import connectionDone
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ecm.frontend.registry import Registry
@@ -11,6 +12,8 @@ from ecm.frontend.sending import SendingConnection
 from ecm.http.request import Request
 from ecm.http.response import CLOSE, service_unavailable
 from ecm.link.message import GAVE_UP, GONE
+
+_log = Logger()
 
 DRAINING = "This front end is stopping"
 
@@ -66,14 +69,11 @@ class Exchange:
             self.response.close()
 
 
-E = TypeVar("E", bound=Exchange, covariant=True)
-
-
-class Handler(Protocol[E]):
+class Handler(Protocol):
     """Responds to the requests for some paths."""
 
     @property
-    def exchange(self) -> type[E]:
+    def exchange(self) -> type[Exchange]:
         """The class of its exchanges."""
 
     def handle(self, exchange: Any, request: Request) -> None:
@@ -163,10 +163,18 @@ class OrderedConnection(SendingConnection):
         try:
             part = next(parts, None)
         except BrokenResponse:
-            self._no_more_requests = True
-            self._cancel_all()
-            self._half_close()
+            self._break_off()
+            return False
+        except Exception:  # must not reach a link, whose answer to an earlier request may be why
+            _log.failure("a response is broken off, because of an error in ECM")
+            self._break_off()
             return False
         if part is not None:
             self._send_part(part)
         return part is None
+
+    def _break_off(self) -> None:
+        """Close the connection: the client cannot know what stands behind half a response."""
+        self._no_more_requests = True
+        self._cancel_all()
+        self._half_close()

@@ -1,7 +1,6 @@
 """Routes: the handlers by path, for all other paths, and for errors."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import attrs
 
@@ -45,8 +44,8 @@ class ErrorHandler:
 class Routes:
     """``otherwise`` has the paths that are not in ``by_path``."""
 
-    by_path: Mapping[bytes, Handler[Any]]
-    otherwise: Handler[Any]
+    by_path: Mapping[bytes, Handler]
+    otherwise: Handler
     errors: ErrorHandler
 
 

@@ -139,6 +139,21 @@ class PartsTests(TestCase):
         self.assertTrue(client.ended)
         self.assertEqual((len(self.ecm.pool), self.closed), (0, [b"/a"]))
 
+    def test_an_error_in_one_ends_the_connection_and_not_the_link(self) -> None:
+        def wrong() -> Parts:
+            raise ZeroDivisionError
+            yield b""
+
+        ecm = Joined(Handler(lambda exchange, path: exchange.respond(wrong())))
+        client = ecm.client()
+        client.post(b"poll")
+        client.send(GET % b"a")
+        ecm.answer(FIRST_ID, b"answer")
+        self.assertTrue(client.transport.written().endswith(b"answer"))
+        self.assertTrue(client.ended)
+        self.assertTrue(ecm.link_transport.connected)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
     def test_a_client_that_leaves_closes_it(self) -> None:
         client = self.client()
         client.send(GET % b"a")
