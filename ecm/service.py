@@ -62,7 +62,7 @@ class Announcement(Service):
     def startService(self) -> None:
         super().startService()
         for warning in self._warnings:
-            _log.warn("{warning}", warning=warning)
+            _log.warn("{text}", text=warning)
         settings = self._settings
         _log.info("{files}", files=open_files.describe(self._files, settings.workers))
         _log.info(
