@@ -42,6 +42,8 @@ PURE_OF_DOCTOR = [
     f"tools/doctor/{module}"
     for module in ("proc", "machine", "plan", "costs", "fixes", "rules", "diagnosis", "report")
 ]
+PROGRAMS = ("tools/demo/", "tools/doctor/", "tools/swarm/")
+PROGRAM_PACKAGES = tuple(f"ecm.{folder.replace('/', '.')}" for folder in PROGRAMS)
 NOT_PURE = {"twisted", "time", "datetime", "socket", "asyncio", "select", "random", "os"}
 
 # Twisted's classes of transports, ports and reactors are for `net` alone, and so is what objects of
@@ -164,6 +166,19 @@ class ArchitectureTests(TestCase):
     def test_tools_need_nothing_of_the_server_but_its_wire_formats(self) -> None:
         for module in modules("tools"):
             self.assertLessEqual(parts(module), FOR_TOOLS, module)
+
+    def test_the_bosh_client_is_sans_io(self) -> None:
+        """The random numbers are first RIDs."""
+        for module in modules("tools/bosh"):
+            roots = {name.partition(".")[0] for name in imports(module)}
+            self.assertEqual(roots & (NOT_PURE - {"random"}), set(), module)
+
+    def test_what_tools_share_knows_no_program(self) -> None:
+        shared = [module for module in modules("tools") if not module.startswith(PROGRAMS)]
+        self.assertIn("tools/process", shared)
+        for module in shared:
+            of_programs = {name for name in imports(module) if name.startswith(PROGRAM_PACKAGES)}
+            self.assertEqual(of_programs, set(), module)
 
     def test_net_alone_touches_the_insides_of_twisted(self) -> None:
         allowed = {"os._exit", "socket.socket"}
