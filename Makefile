@@ -130,7 +130,7 @@ $(VENV)/bench.stamp: setup.cfg pyproject.toml | $(VENV)/bin/python
 # once.
 PLT_APPS = erts kernel stdlib crypto public_key ssl mnesia p1_xml p1_xmpp p1_utils
 PLT_MODULES = econf ejabberd_c2s ejabberd_config ejabberd_hooks ejabberd_listener ejabberd_mnesia \
-    ejabberd_option ejabberd_pkix ejabberd_router ejabberd_shaper misc
+    ejabberd_option ejabberd_pkix ejabberd_router ejabberd_shaper gen_mod misc
 build/dialyzer.plt: | debian-dialyzer
 	mkdir -p $(@D)
 	dialyzer --quiet --build_plt --output_plt $@.new --apps $(PLT_APPS) \

@@ -1,6 +1,7 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc Bodies for tests: read whole; and for PropEr, with what is nearly one: generators of bytes.
+%% @doc Bodies for tests: a parser of all of a body, and PropEr generators of bytes that are a body, or
+%% nearly one.
 
 -module(ecm_bodies).
 
@@ -11,7 +12,7 @@
 
 -define(NS, "http://jabber.org/protocol/httpbind").
 
-%% @doc Reads all of a body, as a session that has no other request.
+%% @doc Reads all of a body, as a session without other requests would.
 -spec parse(binary()) -> {ok, ecm_bosh_body:body()} | {error, ecm_bosh_body:fault()}.
 parse(Bytes) ->
     case ecm_bosh_body:head(Bytes) of
@@ -23,16 +24,16 @@ parse(Bytes) ->
 with_els(Head, {ok, Els}) -> {ok, Head#{els => Els}};
 with_els(_, Error) -> Error.
 
-%% @doc Any bytes; most of them are a short body, or nearly.
+%% @doc Any bytes; most of them are a short body, or nearly one.
 any() ->
     frequency([{1, binary()}, {2, empty()}, {3, spoiled(empty())}, {1, prefixed()},
                {2, spoiled(prefixed())}]).
 
-%% @doc The same with stanzas, which take long to make.
+%% @doc The same with stanzas, which take long to generate.
 any_full() ->
     proper_types:resize(7, frequency([{3, full()}, {1, spoiled(full())}])).
 
-%% Some bytes are others from a place on that is in the body.
+%% Replaces some bytes from a place in the body on.
 spoiled(Type) ->
     map({Type, integer(0, 300), non_empty(list(frequency([{5, elements(" ='\"<>/&;:xsid0")},
                                                           {1, byte()}])))},
@@ -44,7 +45,7 @@ spoiled(Type) ->
                 iolist_to_binary([Before, New, Rest])
         end).
 
-%% @doc A body with nothing in it, or nearly so: what clients send, and what they hardly would.
+%% @doc An empty body, or a nearly empty one: what clients send, and what they hardly would.
 empty() ->
     map({good_attributes(), frequency([{3, exactly([])}, {2, non_empty(list(any_attribute()))}]),
          usual(" rid='7'"), usual(" xmlns='" ?NS "'"), end_of_tag(), usual("")},
@@ -91,7 +92,7 @@ any_value() ->
 quoted(Type) ->
     map({elements("'\""), Type}, fun({Quote, Text}) -> [Quote, Text, Quote] end).
 
-%% @doc A body whose stanzas have prefixes in them, declared anywhere.
+%% @doc A body with prefixes in its stanzas, declared anywhere.
 prefixed() ->
     map({list(tag()), elements(["", "b:"])},
         fun({Tags, Prefix}) ->
@@ -107,7 +108,7 @@ tag() ->
           elements(["", " y:a='1'", " xml:lang='de' y:c='2' y:d=\"'\""])}, fun tuple_to_list/1),
      oneof([0, 1, 2])}.
 
-%% Each tag is in the one before it, and beside it as often as it says.
+%% Each tag is nested in the one before it, and repeated beside it as often as it says.
 nested([]) ->
     "t";
 nested([{Name, Attributes, Copies} | Tags]) ->
@@ -164,6 +165,6 @@ characters() ->
                {1, oneof(["]]>", <<128>>, <<16#EF, 16#BF, 16#BE>>, <<1>>, "<!-- c -->", "&a;",
                           "&#1;", "<![CDATA[", "<"])}]).
 
-%% @doc Makes something else of what is made.
+%% @doc Maps what is generated.
 map(Type, Fun) ->
     proper_types:bind(Type, fun(Value) -> exactly(Fun(Value)) end, false).

@@ -1,7 +1,6 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc Conversations with a BOSH session, to be read as such: what happens at which second, and
-%% what comes of it.
+%% @doc Readable conversations with a BOSH session: an event at each second, and its outcome.
 
 -module(ecm_conversation).
 
@@ -17,11 +16,11 @@
 %% {Exchange, Attributes, Elements}, or with another status than 200 {Exchange, Status, Attributes,
 %% Elements}; {bounce, Name, Bytes}; and to `left' the names of elements.
 
-%% @doc Returns limits for sessions.
+%% @doc Returns options for sessions.
 options() ->
     options(#{}).
 
-%% @doc The same, with some of what a session may keep and send.
+%% @doc The same, with some of the limits.
 options(Limits) ->
     #{max_wait => 60, max_hold => 2, max_inactivity => 90, max_pause => 120,
       limits => maps:merge(#{max_concat => 3, max_answer => 1000000, max_waiting => 1000,
@@ -32,9 +31,8 @@ options(Limits) ->
 exchange({Name, Limit}) -> {here, Name, Limit};
 exchange(Name) -> exchange({Name, 1000000}).
 
-%% @doc Lets a client that asks for a session with these attributes, its RID being 1, have a
-%% conversation after it got the stream features. Returns the session as it is then. An attribute
-%% that is `none' is not there.
+%% @doc Has a client create a session with these attributes and the RID 1, receive the stream features, and
+%% then have a conversation. Returns the session after it. An attribute that is `none' is missing.
 talk(Attrs, Steps) ->
     talk(#{}, Attrs, Steps).
 
@@ -47,8 +45,7 @@ talk(Limits, Attrs, Steps) ->
     {[{answer, _, 200, _}], Begun} = happen({says, [features]}, 0, New),
     lists:foldl(fun step/2, Begun, Steps).
 
-%% @doc Returns a session as nearly all are nearly always: one request is held, with this RID, and
-%% nothing waits.
+%% @doc Returns a session in its usual state: one request is held, with this RID, and nothing waits.
 idle(Rid) ->
     talk(#{}, [{N, {asks, N}, [{N - 1, []} || N > 2]} || N <- lists:seq(2, Rid)]).
 
@@ -85,14 +82,14 @@ happen(time, Now, Session) ->
 happen(left, _, Session) ->
     {ecm_bosh:undelivered(Session), Session}.
 
-%% With a size, so many bytes.
+%% An element of this size in bytes.
 element_of({Name, Bytes}) ->
     Text = binary:copy(<<"x">>, Bytes - 5 - 2 * length(atom_to_list(Name))),
     iolist_to_binary(io_lib:format("<~s>~s</~s>", [Name, Text, Name]));
 element_of(Name) ->
     iolist_to_binary(io_lib:format("<~s/>", [Name])).
 
-%% @doc Lets an element wait that may be as long as it is.
+%% @doc Queues an element of any length.
 send(El, Session) ->
     {[], Next} = ecm_bosh:send(El, Session),
     Next.
@@ -114,7 +111,7 @@ read(El) when is_binary(El) ->
 read(Action) ->
     Action.
 
-%% @doc Reads an answer: its attributes, without namespaces, and the names of its elements.
+%% @doc Parses an answer: its attributes, without namespaces, and the names of its elements.
 answer(Content) ->
     {xmlel, <<"body">>, Attrs, Els} = fxml_stream:parse_element(iolist_to_binary(Content)),
     {maps:from_list([{binary_to_atom(Name), Value} || {Name, Value} <- Attrs,

@@ -1,10 +1,10 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc What bodies mean: as ejabberd's XML parser (expat) reads them, and as ecm_bosh_body does. Both
-%% come in the same form, so that they can be compared.
+%% @doc The meaning of bodies, as ejabberd's XML parser (expat) and ecm_bosh_body read them, in one form,
+%% for comparison.
 %%
-%% Namespaces in it are resolved. The namespace of the body, none, and jabber:client are one, as
-%% they are for stanzas (XEP-0206, section 2).
+%% Namespaces are resolved. The namespace of the body, none, and jabber:client are one, as for stanzas
+%% (XEP-0206, section 2).
 
 -module(ecm_expat).
 
@@ -12,11 +12,11 @@
 
 -define(NS_BODY, <<"http://jabber.org/protocol/httpbind">>).
 
-%% What the parser passes over, and what is refused to protect it.
+%% What the parser ignores, and what is refused to protect it.
 -define(STRICT, ['forbidden-markup', 'no-start-tag', 'other-encoding', 'too-deep',
                  'too-many-declarations']).
 
-%% @doc Returns whether bytes are the same body to both, or no body to either.
+%% @doc Returns whether bytes are the same body to both, or not a body to either.
 -spec agrees(binary()) -> boolean().
 agrees(Bytes) ->
     Head = ecm_bosh_body:head(Bytes),
@@ -37,8 +37,8 @@ agree({ok, Tag, Els}, {ok, Head, Content}) ->
             Error -> is_strict(Error)
         end.
 
-%% @doc Returns the start tag of a body, written plainly, and its stanzas; or `error' where that is
-%% no XML or no body.
+%% @doc Returns the start tag of a body, in plain spelling, and its stanzas; or `error' if it is not XML or
+%% not a body.
 -spec read(binary()) -> {ok, Tag :: binary(), [term()]} | error.
 read(Bytes) ->
     case fxml_stream:parse_element(Bytes) of
@@ -58,8 +58,8 @@ read(Bytes) ->
 is_of_body(Name, Scope) ->
     maps:get(prefix(Name), Scope, <<>>) =:= ?NS_BODY.
 
-%% The parser of streams knows which namespace each element has, and that of documents does not. It
-%% is given another root, because it is wrong about prefixes that the root declares.
+%% The parser of streams resolves the namespace of each element, and that of documents does not. It gets
+%% another root, because it mishandles prefixes that the root declares.
 stanzas(Bytes) ->
     Stream = fxml_stream:new(self(), infinity, [no_gen_server]),
     {Root, none} = ecm_xml_prolog:skip(Bytes),
@@ -75,12 +75,12 @@ stanzas(Bytes) ->
 rest() ->
     receive {xmlstreamcdata, _} -> rest() after 0 -> ok end.
 
-%% @doc Returns what an element means where the default namespace is jabber:client.
+%% @doc Returns the meaning of an element if the default namespace is jabber:client.
 -spec meaning(tuple()) -> term().
 meaning(El) ->
     meaning(El, #{}).
 
-%% @doc Returns what the text of one element means, as the parser of streams reads it there.
+%% @doc Returns the meaning of the text of one element, as the parser of streams reads it.
 -spec meaning_of(binary()) -> term().
 meaning_of(Text) ->
     {ok, _, [Meaning]} = read(iolist_to_binary(["<body xmlns='", ?NS_BODY, "' xmlns:stream='"

@@ -1,12 +1,10 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc Fuzzes what reads and writes bodies, beside ejabberd's XML parser (`make fuzz-erlang'). Each
-%% case has a number, which is all that it is made from: a body that is as it should be, spoiled in
-%% a few places.
+%% @doc A fuzzer of the parser and the serialiser of bodies, beside ejabberd's XML parser (`make
+%% fuzz-erlang'). Each case is made from its number alone: a valid body, spoiled in a few places.
 %%
-%% A case fails if something crashes; if a body means something else to the parser; if what is
-%% written means something else than what was read, or is longer than it may be; or if it takes
-%% long.
+%% A case fails if something crashes; if the parser reads another meaning; if what is written means
+%% something else than what was read, or is longer than allowed; or if it takes too long.
 
 -module(ecm_fuzz).
 
@@ -14,15 +12,16 @@
 
 -define(NS, "http://jabber.org/protocol/httpbind").
 
-%% What a byte may take: more than anything is known to (ecm_linear_tests), and what any body may.
+%% The work for one byte: more than any known body takes (ecm_linear_tests); and the work that any body may
+%% take.
 -define(REDUCTIONS, 60).
 -define(REDUCTIONS_OF_ANY, 20000).
 
-%% Twice as much as was there, and what is proper (ecm_bosh_stanza, ecm_xml_serialiser).
+%% Bytes beyond twice the original (ecm_bosh_stanza, ecm_xml_serialiser).
 -define(GROWTH, 4096).
 
-%% @doc Goes on for SECONDS, from a case on that is drawn; or tries the case SEED alone. Ends the
-%% Erlang machine, with status 1 if a case has failed.
+%% @doc Runs for SECONDS from a random case on, or the case SEED alone. Ends the Erlang machine, with status
+%% 1 if a case has failed.
 -spec main() -> no_return().
 main() ->
     case os:getenv("SEED", "") of
@@ -44,7 +43,7 @@ go_on(Seed, First, Until) ->
         {1, _} -> 1
     end.
 
-%% @doc Tries the case of this number. Prints what has failed.
+%% @doc Runs the case of this number. Prints its failure.
 -spec tried(Seed :: integer()) -> Status :: 0 | 1.
 tried(Seed) ->
     _ = rand:seed(exsss, Seed),

@@ -1,7 +1,6 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc Bodies of which each part is repeated very often, to find what takes longer than linear
-%% time, or becomes longer than it was.
+%% @doc Bodies in which one part is repeated very often, to find what takes more than linear time, or grows.
 
 -module(ecm_hostile).
 
@@ -9,7 +8,7 @@
 
 -define(NS, "http://jabber.org/protocol/httpbind").
 
-%% @doc Returns the names of shapes, and what makes a body of about so many bytes of each.
+%% @doc Returns the names of shapes, and functions that make a body of about so many bytes of each.
 -spec shapes() -> [{Name :: string(), fun((Size :: pos_integer()) -> binary())}].
 shapes() ->
     [{Name, fun(Size) -> stanza(Before, filled(Part, Size), After) end}
@@ -23,7 +22,7 @@ stanza(Before, Parts, After) ->
 tag(Before, Parts) ->
     iolist_to_binary(["<body rid='1' xmlns='" ?NS "'", Before, Parts, "/>"]).
 
-%% A percent sign in a part is its number.
+%% A percent sign in a part stands for its number.
 filled(Part, Size) ->
     [string:replace(Part, "%", integer_to_list(Number), all)
      || Number <- lists:seq(10000, 10000 + Size div length(Part))].
@@ -70,8 +69,8 @@ in_tags() ->
      {"declarations of the body", "", " xmlns:a%='u'"},
      {"spaces in the body's tag", "", "   "}].
 
-%% @doc Reads a body, and writes its stanzas. Returns the reductions of the Erlang machine that it
-%% takes, which are the same each time, but for some; and how long the stanzas are, or the fault.
+%% @doc Reads a body, and writes its stanzas. Returns the reductions, which hardly vary, and the length of
+%% the stanzas, or the fault.
 -spec work(binary()) -> {Reductions :: pos_integer(), non_neg_integer() | atom()}.
 work(Body) ->
     Self = self(),

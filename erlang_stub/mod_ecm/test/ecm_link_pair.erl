@@ -1,6 +1,6 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc For the tests: a link on a real socket, and the test at the other end of it.
+%% @doc Test helper: a link on a real socket, and the test at the other end of it.
 
 -module(ecm_link_pair).
 
@@ -11,15 +11,15 @@
 -define(MAX_PACKET, 10000).
 -define(NONCE, <<"000102030405060708090a0b0c0d0e0f">>).
 
-%% @doc Returns the two ends and a link that has its socket. In `Changes' is what differs from
-%% options/1. What is logged from now on is for lines/0.
+%% @doc Returns the two ends and the link that owns the socket. `Changes' override options/1. lines/0
+%% returns the log from now on.
 open(Changes) ->
     open(Changes, []).
 
 open(Changes, SocketOptions) ->
     over(ecm_socket_pair:open(SocketOptions), Changes).
 
-%% @doc The same, over a connection that is there.
+%% @doc The same, over an existing connection.
 over({_, Ours} = Pair, Changes) ->
     process_flag(trap_exit, true),
     ok = ecm_services:ensure(),
@@ -30,7 +30,7 @@ over({_, Ours} = Pair, Changes) ->
     ok = ecm_link:accept(Link),
     {Pair, Link}.
 
-%% What an earlier link has told the test, as a session.
+%% Drops the messages of earlier links to the test.
 forget() ->
     receive
         {request, _, _} -> forget();
@@ -39,24 +39,24 @@ forget() ->
         ok
     end.
 
-%% @doc The same, typed, once hello has gone both ways.
+%% @doc The same, typed, after hello in both directions.
 typed(Changes) ->
     {{Peer, _}, _} = Opened = open(Changes),
     send(Opened, 0, hello(4096)),
     {0, <<"hello version=1 role=ejabberd ", _/binary>>} = receive_content(Peer),
     Opened.
 
-%% @doc Returns the hello of an ECM that takes packets of so many bytes.
+%% @doc Returns the hello of an ECM that accepts packets of so many bytes.
 hello(MaxPacket) ->
     ["hello version=1 role=ecm instance=web1:4711 max-packet=", integer_to_binary(MaxPacket),
      " nonce=", ?NONCE].
 
-%% @doc The same, of one that takes answers in parts, of so many bytes together.
+%% @doc The same for an ECM that accepts answers in parts, of so many bytes together.
 hello_for_parts(MaxPacket, MaxContent) ->
     [hello(MaxPacket), " max-content=", integer_to_binary(MaxContent), " features=parts"].
 
-%% @doc Returns the options of a link that answers each request with its own body. The connection's
-%% options may be changed one by one.
+%% @doc Returns the options of a link that answers each request with its own body. Options of the connection
+%% may be changed one by one.
 options(Changes) ->
     Connection = #{protocol => auto, instance => <<"ejabberd@chat">>, max_packet => ?MAX_PACKET,
                  max_content => 1000000, ping_interval => 10000, link_timeout => 30000, hello_timeout => 5000},
@@ -70,25 +70,25 @@ options(Changes) ->
 substitutes() ->
     #{retry => <<"try again">>, ended => <<"it has ended">>}.
 
-%% @doc Where requests go: to a function that makes an answer of body and client.
+%% @doc Returns a handler of requests that answers with the result of a function of body and client.
 answers(Answer) ->
     fun(Body, {Writer, Id, _}, Client, _) ->
             {Status, Content} = Answer(Body, Client),
             ecm_link_writer:answer(Writer, Id, Status, Content)
     end.
 
-%% @doc The same: to a session, which may answer or not.
+%% @doc Returns a handler that passes requests to a session.
 gives(Session) ->
     fun(Body, {_, Id, _} = Exchange, _, InFlight) ->
             ecm_link_table:add(Id, Session, InFlight),
             Session ! {request, Body, Exchange}
     end.
 
-%% @doc Returns the body that clients get where there is no answer for them.
+%% @doc Returns the body that clients of a plain link get for a missing answer.
 refusal() ->
     map_get(ended, substitutes()).
 
-%% @doc Lets the link look for requests that nobody will answer. It does so after 30 ticks.
+%% @doc Has the link look for orphaned requests, which it does every 30 ticks.
 look({_, Link}) ->
     [Link ! tick || _ <- lists:seq(1, 30)].
 
@@ -98,12 +98,12 @@ send({{Peer, _}, _}, Bytes) ->
 send(Opened, Id, Content) ->
     send(Opened, ecm_link_packet:encode(Id, Content)).
 
-%% @doc Returns ID and content of the next packet.
+%% @doc Returns the ID and the content of the next packet.
 receive_content(Peer) ->
     <<_:11/binary, Id:20/binary, _, Content/binary>> = ecm_socket_pair:receive_packet(Peer),
     {binary_to_integer(Id), Content}.
 
-%% @doc Stops the link as ejabberd does when it stops itself.
+%% @doc Stops the link as ejabberd does at its own end.
 stop({_, Link} = Opened) ->
     exit(Link, shutdown),
     shutdown = reason_of_exit(Link),
@@ -122,11 +122,11 @@ await(Condition) ->
         false -> timer:sleep(1), await(Condition)
     end.
 
-%% @doc Returns what has been logged, without the name of the link, and without what others log.
+%% @doc Returns the log lines of the link, without its name.
 lines() ->
     [{Level, without_name(Text)} || {Level, Text} <- ecm_log:lines(), is_list(Text)].
 
-%% @doc Returns what has been logged after the line that says that a plain link is up.
+%% @doc Returns the log lines after the one that says that a plain link is up.
 log_since_up() ->
     [{info, "is up: plain"} | Lines] = lines(),
     Lines.

@@ -1,12 +1,12 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc For the tests: what the modules under test log, as messages to the test.
+%% @doc Test helper: the log of the modules under test, as messages to the test.
 
 -module(ecm_log).
 
 -export([lines/0, log/2, start/0]).
 
-%% @doc From now on the caller gets what is logged, and the terminal does not.
+%% @doc Sends the log to the caller from now on, and not to the terminal.
 start() ->
     _ = logger:remove_handler(?MODULE),
     _ = lines(),
@@ -14,7 +14,7 @@ start() ->
     ok = logger:set_handler_config(default, level, none),
     ok = logger:add_handler(?MODULE, ?MODULE, #{config => #{reader => self()}}).
 
-%% @doc Returns level and text of what has been logged since the last call.
+%% @doc Returns level and text of the log lines since the last call.
 lines() ->
     receive
         {logged, Level, Text} -> [{Level, Text} | lines()]

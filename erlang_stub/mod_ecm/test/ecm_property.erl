@@ -1,6 +1,6 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc Properties of PropEr as EUnit tests: the same inputs at each run, and quiet.
+%% @doc PropEr properties as EUnit tests: the same inputs in each run, and quiet.
 
 -module(ecm_property).
 
@@ -8,7 +8,7 @@
 
 -include_lib("eunit/include/eunit.hrl").
 
-%% @doc Tries a property with `Count' inputs. What is found against it is printed, made small.
+%% @doc Checks a property with `Count' inputs. Prints a counterexample after shrinking it.
 -spec holds(Generator :: term(), fun((term()) -> boolean()), Count :: pos_integer(),
             Seed :: integer()) -> ok.
 holds(Generator, Test, Count, Seed) ->
@@ -18,8 +18,8 @@ holds(Generator, Test, Count, Seed) ->
     io:format("~0p", [Found]),
     ?assertEqual(true, Found).
 
-%% An exception is a failure like any other: PropEr 1.2 itself ends where one reaches it, because
-%% it asks for the stack in a way that Erlang does not have any more.
+%% An exception is a failure like any other. PropEr 1.2 itself crashes on one, because it asks for the stack
+%% in a way that Erlang has removed.
 -spec passes(fun((term()) -> boolean()), term()) -> boolean().
 passes(Test, Input) ->
     try Test(Input)

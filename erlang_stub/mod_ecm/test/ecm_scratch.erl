@@ -1,12 +1,12 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc For the tests: files that are there for the time of one call.
+%% @doc Test helper: files for the time of one call.
 
 -module(ecm_scratch).
 
 -export([certificate/1, with_certificate/1, with_file/2, with_folder/1]).
 
-%% @doc Calls `Use' with the path of a file that holds `Content'.
+%% @doc Calls `Use' with the path of a file with this content.
 with_file(Content, Use) ->
     Path = string:trim(os:cmd("mktemp")),
     try
@@ -25,12 +25,12 @@ with_folder(Use) ->
         ok = file:del_dir_r(Path)
     end.
 
-%% @doc Calls `Use' with the path of a file that holds a certificate of its own making, and the key.
+%% @doc Calls `Use' with the path of a file with a self-signed certificate and its key.
 with_certificate(Use) ->
     {Certificate, Key} = certificate({namedCurve, secp256r1}),
     with_file(public_key:pem_encode([Certificate, Key]), Use).
 
-%% @doc Returns a certificate of its own making and its key, as entries of a PEM file.
+%% @doc Returns a self-signed certificate and its key, as entries of a PEM file.
 certificate(KeyType) ->
     Options = [{key, KeyType}, {digest, sha256}],
     #{cert := Certificate, key := Key} = public_key:pkix_test_root_cert("localhost", Options),

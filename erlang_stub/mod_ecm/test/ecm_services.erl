@@ -1,6 +1,7 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc For the tests: the processes of a node, with or without the supervisor of ejabberd's modules.
+%% @doc Test helper: the processes that a node has once, with or without the supervisor of ejabberd's
+%% modules.
 
 -module(ecm_services).
 -behaviour(supervisor).
@@ -8,7 +9,7 @@
 -export([await_another/2, ensure/0, kill/1, start/0, start_parent/0, stop/0]).
 -export([init/1]).
 
-%% @doc Starts them anew.
+%% @doc Starts new ones.
 start() ->
     stop(),
     {ok, Sup} = ecm_sup:start_link(),
@@ -22,7 +23,7 @@ ensure() ->
         _ -> ok
     end.
 
-%% @doc Starts the supervisor under which ejabberd has its modules, and stops what ran before.
+%% @doc Starts the supervisor of ejabberd's modules, and stops what ran before.
 start_parent() ->
     stop(),
     {ok, Parent} = supervisor:start_link({local, ejabberd_gen_mod_sup}, ?MODULE, []),
@@ -43,7 +44,7 @@ terminate(Sup) ->
     ok = sys:terminate(Sup, shutdown),
     receive {'DOWN', Monitor, process, Sup, _} -> ok end.
 
-%% @doc Kills a process, and returns the one that has its name then.
+%% @doc Kills a process, and returns the next one with its name.
 kill(Name) ->
     Killed = whereis(Name),
     exit(Killed, kill),

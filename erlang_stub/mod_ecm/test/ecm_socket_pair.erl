@@ -1,6 +1,6 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc For the tests: the two ends of a connection on this machine, made as ejabberd makes it.
+%% @doc Test helper: the two ends of a local connection, opened as ejabberd opens it.
 
 -module(ecm_socket_pair).
 
@@ -37,7 +37,7 @@ close({Peer, Ours}) ->
     ok = gen_tcp:close(Peer),
     ok = gen_tcp:close(Ours).
 
-%% @doc Returns the next packet that comes to the peer, whole.
+%% @doc Returns the next packet that the peer receives.
 receive_packet(Peer) ->
     {ok, <<Length:10/binary, Rest:22/binary>>} = gen_tcp:recv(Peer, 32),
     {ok, Content} = receive_exactly(Peer, binary_to_integer(Length) - 32),
@@ -46,7 +46,7 @@ receive_packet(Peer) ->
 receive_exactly(_, 0) -> {ok, <<>>};
 receive_exactly(Peer, Size) -> gen_tcp:recv(Peer, Size).
 
-%% @doc Returns all that comes until the connection ends, and how it ended.
+%% @doc Returns all bytes until the connection ends, and how it ended.
 receive_all(Peer) ->
     receive_all(Peer, []).
 

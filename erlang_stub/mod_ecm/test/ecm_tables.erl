@@ -1,6 +1,6 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc For the tests: ejabberd's tables in Mnesia, in memory alone.
+%% @doc Test helper: ejabberd's Mnesia tables, in memory.
 
 -module(ecm_tables).
 

@@ -1,8 +1,8 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc For the tests: the session of a user who is logged in, and the test in place of the writer
-%% of its link, of the router, and of all else. The code of the session is ejabberd's own, from
-%% p1_server to ejabberd_c2s; there is no ejabberd around it.
+%% @doc Test helper: the session of a user who is logged in. The test stands in for the writer of its link,
+%% the router, and everything else. The code of the session is ejabberd's own, from p1_server to
+%% ejabberd_c2s; there is no ejabberd around it.
 
 -module(ecm_user).
 
@@ -15,8 +15,8 @@
 -define(LIMIT, 1000000).
 -define(HOST, <<"chat.example">>).
 
-%% @doc Starts what a session cannot do without, and returns it for restore/1. What is routed comes
-%% to the caller of open/1.
+%% @doc Starts what a session needs, and returns it for restore/1. Routed stanzas go to the caller of
+%% open/1.
 prepare() ->
     {ok, _} = application:ensure_all_started(xmpp),
     {ok, Hooks} = ejabberd_hooks:start_link(),
@@ -46,7 +46,7 @@ routed(Packet) ->
     persistent_term:get(?MODULE) ! {routed, Text},
     drop.
 
-%% @doc Returns the texts of the messages that have been routed.
+%% @doc Returns the texts of the routed messages.
 routed() ->
     receive
         {routed, Text} -> [Text | routed()]
@@ -54,7 +54,7 @@ routed() ->
         []
     end.
 
-%% @doc Starts a session whose BOSH side has not begun. In `Changes' is what differs in its state.
+%% @doc Starts a process whose BOSH session has not begun. `Changes' override its state.
 start(Changes) ->
     persistent_term:put(?MODULE, self()),
     proc_lib:spawn(fun() -> p1_server:enter_loop(xmpp_stream_in, [], state(Changes)) end).
@@ -70,7 +70,7 @@ state(Changes) ->
                  resource => <<"balcony">>, pres_a => gb_sets:new(),
                  jid => jid:make(<<"juliet">>, ?HOST, <<"balcony">>)}, Changes).
 
-%% @doc Returns a session that has begun, with the request 1, and its SID.
+%% @doc Returns a session after the request 1, and its SID.
 open(Options) ->
     open(Options, #{}).
 
@@ -90,7 +90,7 @@ open(Options, Changes) ->
     {match, [Sid]} = re:run(Answer, "sid='([^']*)'", [{capture, [1], binary}]),
     {Session, Sid}.
 
-%% @doc Makes a request of a session, with these elements.
+%% @doc Sends a request with these elements to a session.
 ask(Opened, Rid, Content) ->
     ask(Opened, Rid, [], Content).
 
@@ -106,14 +106,14 @@ ask({Session, Sid}, Rid, Attributes, Content) ->
 %% @doc Returns the exchange of the request with this RID.
 exchange(Rid) -> {self(), Rid, ?LIMIT}.
 
-%% @doc Returns the next answer, with the connection that it is for, whose number is the RID.
+%% @doc Returns the next answer, with its connection, whose number is the RID.
 answer() ->
     receive {answer, Id, Status, Body} -> {Id, Status, Body} end.
 
 answer(Id) ->
     receive {answer, Id, Status, Body} -> {Status, Body} end.
 
-%% @doc Lets a message come to a session, as from another user.
+%% @doc Sends a message of another user to a session.
 deliver({Session, _}, Text) ->
     Session ! {route, message(Text)}.
 
@@ -124,7 +124,7 @@ message(Text) ->
 features() ->
     decoded("<stream:features xmlns:stream='http://etherx.jabber.org/streams'/>").
 
-%% @doc Returns an element as ejabberd has it.
+%% @doc Returns an element in ejabberd's form.
 decoded(Xml) ->
     xmpp:decode(fxml_stream:parse_element(iolist_to_binary(Xml)), <<"jabber:client">>,
                 [ignore_els]).
