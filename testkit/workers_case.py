@@ -111,7 +111,7 @@ class WorkersTestCase(EcmTestCase):
 
     async def process_of(self, ecm: Process, number: int) -> int:
         """Return the process ID of a worker."""
-        return int((await ecm.printed(f"worker {number}: serves, as process ([0-9]+)"))[1])
+        return int((await ecm.printed(f"worker {number}: serving as process ([0-9]+)"))[1])
 
     async def ask(self, body: bytes) -> RawClient:
         """Connect, and send a request."""

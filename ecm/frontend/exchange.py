@@ -166,7 +166,7 @@ class OrderedConnection(SendingConnection):
             self._break_off()
             return False
         except Exception:  # must not reach a link, whose answer to an earlier request may be why
-            _log.failure("a response is broken off, because of an error in ECM")
+            _log.failure("error in ECM; breaking off the response")
             self._break_off()
             return False
         if part is not None:

@@ -44,7 +44,9 @@ class ProxyHeaderStage(ClientConnection):
         try:
             header = parse(self._received)
         except ProxyHeaderError as error:
-            _log.warn("connection cut, {error}: {peer}", error=error, peer=self.transport.getPeer())
+            _log.warn(
+                "PROXY header: {why}; aborting {peer}", why=error, peer=self.transport.getPeer()
+            )
             self.transport.abortConnection()
             return
         if header is None:

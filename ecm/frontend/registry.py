@@ -117,7 +117,7 @@ class Registry:
         self.budget.now = now
         if self.budget.shed_count:
             _log.warn(
-                "clients held more than {most} bytes: {number} connections had to let go",
+                "clients held more than {most} bytes: {number} connections shed",
                 most=self.settings.max_buffered,
                 number=self.budget.shed_count,
             )

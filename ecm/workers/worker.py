@@ -57,7 +57,7 @@ class Worker:
         signal.signal(signal.SIGTERM, self._signalled)
         self._server.start()
         self._report_load(0)
-        _log.info("serves, as process {process}", process=os.getpid())
+        _log.info("serving as process {process}", process=os.getpid())
 
     def _signalled(self, *_: object) -> None:
         """Ask the supervisor to assign no more connections to this worker, and to retire it."""

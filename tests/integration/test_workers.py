@@ -215,6 +215,6 @@ class StartTests(EcmTestCase):
         twistd = ("-n", "--pidfile=", "--reactor=poll", "ecm", "--workers", "2")
         listen = ("--listen", "tcp:0:interface=127.0.0.1")
         ecm = start(self, script("twistd"), *twistd, *listen)
-        found = await ecm.printed(r"worker 1: serves, as process ([0-9]+)")
+        found = await ecm.printed(r"worker 1: serving as process ([0-9]+)")
         files = open_files(int(found[1]))
         self.assertEqual(files.count("anon_inode:[eventpoll]"), 1)  # that of BatchedIO

@@ -227,5 +227,5 @@ class ConnectionTests(TestCase):
             client.send((POST % (100_000, b"x" * 100_000))[:-1])
         self.assertEqual(lines(log, "ecm.frontend.registry"), [])
         self.ecm.pass_time(2)
-        told = ["clients held more than 150000 bytes: 9 connections had to let go"]
+        told = ["clients held more than 150000 bytes: 9 connections shed"]
         self.assertEqual(lines(log, "ecm.frontend.registry"), told)
