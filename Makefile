@@ -48,19 +48,19 @@ unit: $(VENV)/test.stamp  ## Run the tests that need no process, in seconds
 trial: $(VENV)/test.stamp  ## Run the same tests with trial
 	$(VENV)/bin/trial --jobs=2 tests
 
-interop: $(VENV)/test.stamp debian-interop build/interop/stamp  ## Try other people's clients and proxies
+interop: $(VENV)/test.stamp debian-interop build/interop/stamp  ## Run the tests with other people's clients and proxies
 	$(VENV)/bin/pytest -o python_files='*_test.py' tests/interop
 
-conformance: $(if $(PEER),debian-conformance,python) $(if $(filter megaphone,$(PEER)),$(VENV)/run.stamp)  ## Try a BOSH server: URL=http://host:port/path, or PEER=ejabberd|prosody
+conformance: $(if $(PEER),debian-conformance,python) $(if $(filter megaphone,$(PEER)),$(VENV)/run.stamp)  ## Run the conformance suite on a BOSH server: URL=http://host:port/path, or PEER=ejabberd|prosody
 	@$(CONFORMANCE_SERVERS) $(CONFORMANCE_PYTHON) -m conformance $(CONFORMANCE_ARGS)
 
-fuzz: $(VENV)/fuzz.stamp  ## Fuzz all that parses, for two minutes; or SECONDS=3600
+fuzz: $(VENV)/fuzz.stamp  ## Fuzz every parser, for two minutes; or SECONDS=3600
 	@$(VENV)/bin/python -m tests.fuzz all $(SECONDS)
 
 # ejabberd and its libraries, as tests/system/test_mod_ecm_eunit.py finds them.
 ERL_LIBRARIES = $${ERL_LIBS:-$$(dirname $$(dirname $$(ls -d /usr/lib/*/ejabberd-*/ebin | head -1)))}
 fuzz-erlang: SECONDS = 60
-fuzz-erlang: debian-test  ## Fuzz mod_ecm's bodies beside ejabberd's parser, for a minute; or SECONDS=600
+fuzz-erlang: debian-test  ## Fuzz mod_ecm's XML parser against ejabberd's, for a minute; or SECONDS=600
 	rm -rf build/fuzz-erlang
 	mkdir -p build/fuzz-erlang
 	ERL_LIBS=$(ERL_LIBRARIES) erlc -o build/fuzz-erlang erlang_stub/mod_ecm/src/*.erl \
@@ -73,7 +73,7 @@ CASES = $(patsubst bench/cases/%.py,%,$(filter-out %/__init__.py,$(wildcard benc
 PROMISED = front_cpu memory end_to_end scaling
 .PHONY: $(CASES:%=bench-%)
 
-bench: $(if $(CASE),bench-$(CASE),$(PROMISED:%=bench-%) bench-readme)  ## Measure what is promised, beside others, and write README's table; or one: CASE=typed_link
+bench: $(if $(CASE),bench-$(CASE),$(PROMISED:%=bench-%) bench-readme)  ## Run the benchmarks of what is promised, and write README's table; or one: CASE=typed_link
 
 $(CASES:%=bench-%): bench-%: $(VENV)/bench.stamp
 	$(VENV)/bin/python -m bench $* $(if $(USERS),--users $(USERS)) $(ARGS)
@@ -91,7 +91,7 @@ check: $(VENV)/check.stamp  ## Lint, check formatting and types, compile mod_ecm
 	$(VENV)/bin/mypy ecm tests testkit conformance bench
 	ERL_COMPILER_OPTIONS='[warnings_as_errors]' $(VENV)/bin/python -m ecm.tools.ejabberd.mod_ecm_build build/ebin
 
-dialyze: $(VENV)/check.stamp build/dialyzer.plt  ## Let Dialyzer look for what cannot be right in mod_ecm
+dialyze: $(VENV)/check.stamp build/dialyzer.plt  ## Run Dialyzer on mod_ecm
 	rm -rf build/ebin
 	$(VENV)/bin/python -m ecm.tools.ejabberd.mod_ecm_build build/ebin
 	dialyzer --quiet --plt build/dialyzer.plt build/ebin
@@ -101,7 +101,7 @@ docs: $(VENV)/test.stamp  ## Write again what is made in docs: examples, diagram
 	$(VENV)/bin/python -m testkit.configuration_text
 	$(VENV)/bin/python -m testkit.pictures
 
-clean:  ## Remove all that these commands made in this folder
+clean:  ## Remove everything that these commands created in this folder
 	rm -rf $(VENV) build dist *.egg-info _trial_temp* .hypothesis .*_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
