@@ -40,7 +40,7 @@ class Process:
     cwd: Path = Path()
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
     pipes: bool = False  # whether stdin and stdout are pipes of text; stderr goes to the log
-    ready: Callable[[int], bool] = _always  # is given the process ID: whether it is of use yet
+    ready: Callable[[int], bool] = _always  # is given the process ID; True once it does its work
     stop_timeout: float = STOP_TIMEOUT
     _process: subprocess.Popen[str] | None = field(init=False, default=None)
     _started_at: float = field(init=False, default=0.0)  # time.monotonic()
@@ -78,7 +78,7 @@ class Process:
         return self.running.pid
 
     def ending(self) -> str | None:
-        """How it ended, in words; None while it runs, and before it is started."""
+        """The end of the process in words; None while it runs, and before it is started."""
         if self._process is None or (status := self._process.poll()) is None:
             return None
         if status < 0:
@@ -93,7 +93,7 @@ class Process:
         return time.monotonic() - self._started_at
 
     def is_ready(self) -> bool:
-        """Whether it runs and does what it is for."""
+        """True if it runs and does its work."""
         return self.is_running() and self.ready(self.pid)
 
     def wait_until_ready(self) -> None:

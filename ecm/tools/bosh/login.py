@@ -96,8 +96,8 @@ class Login(Generic[S]):
         return _NOTHING
 
     def _appeared(self, session: S, body: bytes) -> Content:
-        """The server sends a user its own presence (RFC 6121, section 4.2.2), and only by then has
-        it done all that a login takes."""
+        """The server sends a user its own presence (RFC 6121, section 4.2.2). Only then is the
+        login complete for it."""
         if b"<presence" in body:
             session.phase = Phase.ONLINE
             session.stanzas = b""

@@ -28,7 +28,7 @@ _MODULES = without_options(
 
 
 def demo_configuration(link_port: int) -> dict[str, Any]:
-    """What ejabberd.yml says, with mod_ecm listening on this port of 127.0.0.1."""
+    """Return the content of ejabberd.yml, with mod_ecm listening on this port of 127.0.0.1."""
     link = listener(
         "mod_ecm",
         link_port,

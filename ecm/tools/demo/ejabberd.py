@@ -11,7 +11,7 @@ from ecm.tools.process import Process
 
 
 def prepare(plan: Plan, installation: Installation) -> Process:
-    """Write all that the node needs. Returns the node, ready to be started."""
+    """Write the files of the node. Returns the node, ready to be started."""
     folder = plan.folder
     node = Node(
         folder.ejabberd, folder.logs, installation, plan.distribution_port, code=[folder.ebin]

@@ -64,7 +64,7 @@ class Diagnosis:
 
     @property
     def bottleneck(self) -> Finding | None:
-        """What the fewest users fit into, if anything is limited."""
+        """The resource that limits the users first, if any does."""
         scarcest = min(self._rooms(), key=lambda pair: pair[1], default=None)
         return scarcest[0] if scarcest and scarcest[1] < MAX_USERS else None
 

@@ -14,7 +14,7 @@ from ecm.tools.doctor.plan import Deployment
 
 @attrs.frozen
 class Rule:
-    """How much of a resource there is, and how much a deployment needs: more users never less.
+    """A resource: the amount on the machine, and the need of a deployment, which grows with users.
 
     A rule that does not bind is advice: the users fit, but wait longer, or it depends on the rest
     of the machine. ``fix`` is given the need, and names commands or settings.

@@ -11,7 +11,7 @@ LOOPBACK = "127.0.0.1"
 def configuration(
     hosts: Sequence[str], listeners: Sequence[Options], modules: Options, **options: Any
 ) -> dict[str, Any]:
-    """What ejabberd.yml says. Nothing leaves the machine: there is no s2s.
+    """Return the content of ejabberd.yml. Nothing leaves the machine: there is no s2s.
 
     ``options`` are further ones of the top level.
     """

@@ -64,10 +64,10 @@ class Node:
         accounts: Mapping[str, str] = {},
         cookie: str | None = None,
     ) -> None:
-        """Write what the node needs before its start; again, where it has run before.
+        """Write the files that the node needs before each start.
 
         ``accounts`` (name -> password) are those of the first host. A cookie, with which others
-        control the node, is made where none is given.
+        control the node, is made if none is given.
         """
         private.write(self.home / "ejabberd.yml", json.dumps(configuration, indent=2) + "\n")
         hosts = configuration["hosts"]
@@ -77,7 +77,7 @@ class Node:
 
     @property
     def console_log(self) -> Path:
-        """What the node prints: all that it logs, each line at once."""
+        """The output of the node: its whole log, each line at once."""
         return self.logs / "ejabberd.console.log"
 
     def process(self, pipes: bool = False) -> Process:
@@ -109,7 +109,7 @@ class Node:
         ]
 
     def _environment(self) -> dict[str, str]:
-        """What the user has set for other Erlang nodes is not for this one."""
+        """The user's settings for other Erlang nodes are left out."""
         inherited = {
             key: value
             for key, value in os.environ.items()
