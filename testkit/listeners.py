@@ -74,7 +74,7 @@ class Listeners:
         # Ports of ejabberd's on which no mod_ecm listens.
         self._strangers: dict[str, dict[str, Any]] = {"web": {}, "web-tls": {"tls": True}}
         names = [*self._options, *self._strangers]
-        self.distribution_port, *ports = _free_ports(1 + len(names))
+        self.distribution_port, *ports = (free_port() for _ in range(1 + len(names)))
         self._ports = dict(zip(names, ports, strict=True))
         self._unix: dict[str, dict[str, Any]] = {
             "unix": {},
@@ -121,13 +121,6 @@ class Listeners:
 
 def _ecm(port: int | str, options: dict[str, Any]) -> dict[str, Any]:
     return listener("mod_ecm", port, access="not_barred", max_stanza_size=MAX_REQUEST, **options)
-
-
-def _free_ports(number: int) -> set[int]:
-    ports: set[int] = set()
-    while len(ports) < number:
-        ports.add(free_port())
-    return ports
 
 
 def _certificate(folder: Path) -> tuple[Path, Path]:
