@@ -48,7 +48,7 @@ mod_options(_) ->
     [].
 
 %% @doc Returns what `ejabberdctl man' says of the module.
--spec mod_doc() -> gen_mod:mod_doc().
+-spec mod_doc() -> #{desc := binary(), example := [string()]}.
 mod_doc() ->
     #{desc =>
           <<"This module takes BOSH requests (XEP-0124, XEP-0206) from ECM, the ejabberd connection manager "

@@ -1,13 +1,13 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc Which modules know which. Prefixes are folders, and calls between the modules make no circle.
+%% @doc Dependencies between the modules: prefixes are folders with an order, and calls make no circle.
 
 -module(ecm_architecture_tests).
 
 -include_lib("eunit/include/eunit.hrl").
 
-%% What the modules of a folder may know besides each other, of this project. Links and BOSH know nothing of
-%% each other, as in ecm/link and ecm/http.
+%% The other folders that the modules of a folder may depend on. Links and BOSH do not know each other, as
+%% ecm/link and ecm/http.
 -define(MAY_KNOW,
         #{xml => [],
           peer => [],

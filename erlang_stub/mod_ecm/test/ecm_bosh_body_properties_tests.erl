@@ -1,7 +1,7 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc What has to be true of any body at all, tried on bodies that PropEr makes up. They are the
-%% same in each run. A property that fails shows, as its output, the smallest body that it found.
+%% @doc Properties of any body, with bodies that PropEr generates, the same in each run. The output of a
+%% failure is the smallest such body.
 
 -module(ecm_bosh_body_properties_tests).
 
@@ -78,7 +78,7 @@ is_alone({xmlcdata, _}) ->
 is_plain(<<"xml:", _/binary>>) -> true;
 is_plain(Name) -> binary:match(Name, <<":">>) =:= nomatch.
 
-%% What PropEr makes up.
+%% Generators.
 
 %% Each attribute at most once, with its text, its key and what it means.
 attributes() ->

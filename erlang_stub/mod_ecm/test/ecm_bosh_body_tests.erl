@@ -1,6 +1,6 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc What is read from a body, what is refused, and what is written.
+%% @doc Bodies: parsed, refused, and written.
 
 -module(ecm_bosh_body_tests).
 
@@ -44,7 +44,7 @@ rid_test_() ->
     [?_assertMatch({ok, #{rid := Rid}}, ecm_bodies:parse(around([" rid='", Text, "'"])))
      || {Text, Rid} <- [{"1", 1}, {"9007199254740991", 9007199254740991}]].
 
-%% One body, written in many ways.
+%% One body, in many spellings.
 same_test_() ->
     [{Text, ?_assertEqual({ok, #{rid => 7, sid => <<"a">>, els => []}},
                           ecm_bodies:parse(list_to_binary(Text)))}
@@ -68,7 +68,7 @@ same_test_() ->
              "<body xmlns:b='" ?NS "' b:sid='b' sid='a' rid='7'" ?XMLNS "/>",
              "<b:body xmlns:b='" ?NS "' rid='7' sid='a'/>"]].
 
-%% Whatever it is that makes it long; and what follows it does not count.
+%% Whatever makes it long. What follows it does not count.
 a_start_tag_has_a_longest_test() ->
     Tag = iolist_to_binary(["<body" ?XMLNS " rid='7' x='", lists:duplicate(4000, $x), "'"]),
     Space = binary:copy(<<" ">>, 4095 - byte_size(Tag)),
@@ -172,7 +172,7 @@ several_stanzas_test() ->
     ?assertEqual([<<"<message/>">>, <<"<presence/>">>, <<"<iq/>">>],
                  texts(around(" rid='7'", "\n <message/>\t<presence/>\r\n<iq/> "))).
 
-%% The start tag says whose request it is, whatever follows it, and whatever else it says.
+%% The start tag names the session, whatever else is in it or follows it.
 head_test_() ->
     [{binary_to_list(Bytes),
       ?_assertEqual({ok, Head, content}, without_content(ecm_bosh_body:head(Bytes)))}

@@ -8,7 +8,7 @@
 -define(FAILED, "<error type='modify'><policy-violation "
                 "xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>").
 
-%% What is in it is not read: it could be anything.
+%% Its content is not parsed: it could be anything.
 what_stands_in_for_a_stanza_test_() ->
     [?_assertEqual({Stanza, list_to_binary(Instead)},
                    {Stanza, ecm_bosh_bounce:envelope(list_to_binary(Stanza), 1000)})

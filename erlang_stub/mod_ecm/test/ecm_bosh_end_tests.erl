@@ -1,7 +1,7 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc BOSH sessions as conversations: how they end, by silence, by a fault, by the client and by
-%% this side; and what is left then. Sections are those of XEP-0124.
+%% @doc BOSH sessions as conversations: the end by silence, by a fault, by the client and by this side; and
+%% what is undelivered then. Sections are those of XEP-0124.
 
 -module(ecm_bosh_end_tests).
 
@@ -127,7 +127,7 @@ too_many_requests_at_once_test() ->
                                         {5, ?TERMINATE("other-request"), []},
                                         {over, <<"policy-violation">>}]}]).
 
-%% What has not come yet does not count.
+%% A request that has not arrived does not count.
 one_that_is_missing_is_not_one_at_once_test() ->
     talk(#{}, [{1, {asks, 2}, []},
                {2, {asks, 4, #{els => [y]}}, []},
@@ -347,7 +347,7 @@ the_request_that_creates_a_session_is_told_test() ->
         ecm_bosh:close(<<"host-unknown">>, 1, New),
     ?assertEqual({?TERMINATE("host-unknown"), []}, ecm_conversation:answer(Content)).
 
-%% What is left.
+%% Undelivered elements.
 
 what_waits_is_left_test() ->
     talk(#{}, [{1, {says, [a, b]}, []},

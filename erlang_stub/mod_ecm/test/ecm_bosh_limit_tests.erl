@@ -1,7 +1,7 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc How much a BOSH session sends at once, and how much it keeps for a client that does not come,
-%% or does not get it. An element `{a, 50}' has 50 bytes.
+%% @doc Limits of a BOSH session: on one answer, and on what it keeps for a client that does not come or
+%% does not receive it. An element `{a, 50}' has 50 bytes.
 
 -module(ecm_bosh_limit_tests).
 
@@ -12,7 +12,7 @@
 -define(TERMINATE(Condition), #{type => <<"terminate">>, condition => <<Condition>>}).
 -define(NOT_FOUND, ?TERMINATE("item-not-found")).
 
-%% What an answer has (max_answer, and what the exchange can carry).
+%% The size of an answer (max_answer, and the limit of the exchange).
 
 %% Bytes of a body with so many bytes of elements.
 body(Bytes) ->
@@ -49,7 +49,7 @@ so_it_is_with_attributes_test() ->
           {2, {asks, 3, #{}, {3, body(100)}}, []},
           {3, {says, [{a, 100}]}, [{2, #{ack => <<"3">>}, []}, {3, [a]}]}]).
 
-%% What is left goes to the next one that is held, or comes; and stays where no answer had it.
+%% The rest goes into the next answer, of a request that is held or comes later.
 the_rest_is_left_test() ->
     talk(#{max_answer => 100}, #{}, [{1, {asks, 2}, []},
                                      {2, {says, [{a, 90}, {b, 90}, {c, 90}]}, [{2, [a]}]},
@@ -72,7 +72,7 @@ the_end_is_told_without_an_error_that_has_no_room_test() ->
                     {2, {closes, <<"remote-stream-error">>},
                      [{2, ?TERMINATE("remote-stream-error"), []}, {over, closed}]}]).
 
-%% What is too long.
+%% Stanzas that are too long.
 
 what_is_too_long_is_bounced_at_once_test() ->
     Held = talk(#{max_stanza_to_client => 100}, #{}, [{1, {asks, 2}, []}]),
@@ -102,7 +102,7 @@ an_answer_that_another_link_had_may_be_too_long_for_this_one_test() ->
                      [{again, ?NOT_FOUND, []}, {over, <<"item-not-found">>}]},
                     {5, left, [a]}]).
 
-%% What is remembered.
+%% Answers that are kept.
 
 %% A client may repeat all of these, but not for any price.
 the_oldest_answers_are_forgotten_where_they_are_too_long_together_test() ->
@@ -124,7 +124,7 @@ the_last_one_is_remembered_in_any_case_test() ->
           {5, {says, [b]}, [{4, [b]}]},
           {6, {asks, 2, #{}, again}, [{again, ?NOT_FOUND, []}, {over, <<"item-not-found">>}]}]).
 
-%% What waits (max_waiting and max_waiting_size).
+%% Elements that wait (max_waiting and max_waiting_size).
 
 %% Many may be on their way to a client that is there.
 more_than_may_wait_may_be_in_answers_test() ->

@@ -1,8 +1,7 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc What has to be true of any BOSH session at all, tried on walks that PropEr makes up. They
-%% are the same in each run. A property that fails shows, as its output, the shortest walk that it
-%% has found.
+%% @doc Properties of any BOSH session, with walks that PropEr generates, the same in each run. The output
+%% of a failure is the shortest such walk.
 
 -module(ecm_bosh_properties_tests).
 

@@ -1,7 +1,7 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc What becomes of prefixes where declaring them everywhere would take too much. Else they are
-%% gone (ecm_bosh_body_tests).
+%% @doc Prefixes where declaring them everywhere would take too much. Otherwise they are removed
+%% (ecm_bosh_body_tests).
 
 -module(ecm_bosh_stanza_tests).
 

@@ -1,7 +1,7 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc BOSH sessions as conversations: how requests are held, answered, put in order and repeated.
-%% Sections are those of XEP-0124. How sessions end is in ecm_bosh_end_tests.
+%% @doc BOSH sessions as conversations: requests are held, answered, put in order and repeated. Sections are
+%% those of XEP-0124. Ends are in ecm_bosh_end_tests.
 
 -module(ecm_bosh_tests).
 
@@ -201,7 +201,7 @@ a_repeated_early_request_takes_the_place_of_the_first_test() ->
                {3, {asks, 2}, [{deliver, [y]}, {2, []}]},
                {4, {says, [a]}, [{again, [a]}]}]).
 
-%% Clients that vanish.
+%% Clients that are gone.
 
 a_client_that_vanished_repeats_its_request_test() ->
     talk(#{}, [{1, {asks, 2, #{els => [x]}}, [{deliver, [x]}]},
@@ -238,7 +238,7 @@ an_early_request_stays_without_its_client_test() ->
                {4, {says, [a]}, []},
                {5, {asks, 3, #{els => [y]}, again}, [{again, [a]}]}]).
 
-%% Clients that close their end of a connection.
+%% Clients that half-close a connection.
 
 who_has_closed_its_end_is_answered_with_nothing_that_waits_test() ->
     talk(#{}, [{1, {asks, 2}, []},
@@ -246,7 +246,7 @@ who_has_closed_its_end_is_answered_with_nothing_that_waits_test() ->
                {3, {says, [a]}, []},
                {4, {asks, 3}, [{3, [a]}]}]).
 
-%% What came with its request counts as it does always.
+%% The content of its request counts as always.
 who_repeats_a_request_that_was_answered_so_gets_the_same_test() ->
     talk(#{}, [{1, {asks, 2}, []},
                {2, {half_closes, 2}, [{2, []}]},
@@ -308,7 +308,7 @@ what_waits_goes_with_a_report_test() ->
                        {5, {asks, 3, #{ack => 1}},
                         [{3, #{report => <<"2">>, time => <<"3000">>}, [b]}]}]).
 
-%% What is remembered.
+%% Answers that are kept.
 
 %% A million sessions are like this one, with an exchange of four words.
 an_idle_session_is_small_test() ->

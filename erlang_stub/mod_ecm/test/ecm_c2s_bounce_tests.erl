@@ -8,7 +8,7 @@
 -define(FAILED, "<error type='modify'><policy-violation "
                 "xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>").
 
-%% Who waits for an answer is told.
+%% A sender that waits for an answer gets an error.
 senders_are_told_test_() ->
     {setup, fun ecm_user:prepare/0, fun ecm_user:restore/1,
      [?_assertEqual({Envelope, Routed}, {Envelope, routed(Envelope)})

@@ -58,7 +58,8 @@ enter(Addresses, Now, Newcomers) ->
                         After
                 end, Newcomers, Addresses).
 
-%% However they come and go: never more are there than may be, and in the end nothing is left.
+%% In any order of arrivals and departures there are never more than allowed, and nothing is left at the
+%% end.
 limits_hold_test_() ->
     Steps = list({integer(1, 3), oneof([enter, leave, tidy]), integer(0, 3000)}),
     {timeout, 600, fun() -> ecm_property:holds(Steps, fun limits_hold/1, 2000, 20) end}.

@@ -50,7 +50,7 @@ session_test_() ->
             fun its_turn_comes/0,
             fun the_address_of_a_client/0]]}.
 
-%% What an earlier test has left.
+%% Drops the messages of earlier tests.
 forget() ->
     ecm_log:start(),
     receive
@@ -180,7 +180,7 @@ what_comes_late_to_a_session_of_ejabberds_own_is_left_to_it() ->
     ?assertEqual([], [Line || {error, Line} <- ecm_log:lines()]),
     ecm_user:stop(Session).
 
-%% Sleep.
+%% Hibernation.
 
 a_session_sleeps_once_nothing_is_to_be_done() ->
     {Session, _} = User = open(#{}),
@@ -192,8 +192,8 @@ a_session_sleeps_once_nothing_is_to_be_done() ->
     await_sleep(User),
     ecm_user:stop(Session).
 
-%% p1_server takes all messages from the mailbox before it deals with the first: to sleep then
-%% would be to lose them.
+%% p1_server takes all messages from the mailbox before it handles the first: a process that hibernates then
+%% would lose them.
 a_session_that_sleeps_loses_nothing() ->
     {Session, _} = User = open(#{}),
     Texts = [integer_to_binary(N) || N <- lists:seq(1, 200)],
@@ -206,7 +206,7 @@ a_session_that_sleeps_loses_nothing() ->
     ?assertEqual([<<"last">>], texts(answer(202))),
     ecm_user:stop(Session).
 
-%% Between the messages are requests, each of which could be the last before sleep.
+%% Between the messages are requests, each of which could be the last before hibernation.
 all_at_once(_, [], _) ->
     ok;
 all_at_once(Rid, [Text | Rest], User) ->
@@ -236,7 +236,7 @@ a_session_may_be_told_to_sleep_after_a_while() ->
     await_sleep(User),
     ecm_user:stop(Session).
 
-%% It would sleep for ever: xmpp_stream_in counts the time in which a client has to log in.
+%% It would hibernate forever: xmpp_stream_in has the timeout of the login.
 a_session_that_is_not_logged_in_does_not_sleep() ->
     Now = erlang:monotonic_time(millisecond),
     {Session, _} = User = open(#{}, #{stream_timeout => {3600000, Now}}),
@@ -254,7 +254,7 @@ a_request_is_answered_when_the_client_has_waited() ->
     ?assertEqual([], texts(answer(2))),
     ecm_user:stop(Session).
 
-%% Which is a message of ejabberd itself: what is not acknowledged has to be routed by somebody.
+%% It is a message of ejabberd itself: somebody must route what is not acknowledged.
 an_inactive_session_ends_and_what_waits_is_routed_once() ->
     {Session, _} = User = open(#{session => #{max_inactivity => 1}}),
     Monitor = monitor(process, Session),
@@ -408,7 +408,7 @@ ended(Session) ->
     ejabberd_c2s:stop_async(Session),
     receive {'DOWN', Monitor, process, _, _} -> ok end.
 
-%% The rest of ejabberd takes it for granted that a client has an IP address.
+%% The rest of ejabberd expects each client to have an IP address.
 the_address_of_a_client() ->
     [begin
          Session = ecm_c2s:start(Client, #{c2s => [{max_fsm_queue, 10}]}),

@@ -1,8 +1,7 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc No body takes more than linear time, or very much more than one that is as it should be; and
-%% nothing grows. Time is counted in reductions of the Erlang machine, so that it is the same on
-%% any computer.
+%% @doc No body takes more than linear time, or much more than a usual one, and nothing grows. Time is
+%% counted in reductions of the Erlang machine, so it is the same on any computer.
 
 -module(ecm_linear_tests).
 
@@ -17,7 +16,7 @@
 %% For each byte. Small elements take 5, text takes 1.
 -define(REDUCTIONS, 30).
 
-%% What is proper: a namespace for each message.
+%% The usual growth: a namespace for each message.
 -define(GROWTH, 1.6).
 
 linear_test_() ->

@@ -18,8 +18,8 @@
 -define(REQUEST, {7, <<"request\n<body/>">>}).
 -define(REQUESTED, {request, 7, unknown, false, <<"<body/>">>}).
 
-%% Whole conversations. What ECM says goes in; what mod_ecm says of itself has to come out, and
-%% what a session answers has to be written as it is there.
+%% Whole conversations. The messages of ECM go in. Those of mod_ecm itself must come out, and the answers of
+%% a session must be encoded as they are there.
 
 conversations_test_() ->
     [{Name, [fun() -> replay(Conversation, auto) end, fun() -> replay(Conversation, typed) end]}
@@ -65,7 +65,7 @@ end_of(Events, {[], _}) ->
         false -> <<"draining">>
     end.
 
-%% What the link is.
+%% The form of the link.
 
 the_first_packet_decides_test_() ->
     Typed = [{send, 0, ?OWN_HELLO}, ?UP],
@@ -85,7 +85,7 @@ the_first_packet_decides_test_() ->
 carried(Content) ->
     [{up, plain}, {request, 7, unknown, false, Content}].
 
-%% It is never taken for something plain.
+%% It is never taken for a plain body.
 a_hello_that_is_none_test_() ->
     {0, Hello} = ?HELLO,
     [?_assertEqual(ended(Code, Text), events([{0, Content}], #{protocol => Protocol}))
@@ -125,7 +125,7 @@ a_plain_link_carries_everything_test() ->
                         ++ [{0, Content} || Content <- Contents] ++ [{tick, 1000000}, drain],
                         plain())).
 
-%% The secret.
+%% Authentication.
 
 %% ECM's comes after mod_ecm's, and before anything for a client.
 a_link_with_a_secret_test_() ->
@@ -158,7 +158,7 @@ a_proof_that_nobody_wants_test() ->
     ?assertEqual(ended(<<"unproven">>, <<"a proof came, but ejabberd has no secret">>),
                  events([?PROOF], typed())).
 
-%% What concerns a client.
+%% Events of clients.
 
 a_request_may_be_truncated_test_() ->
     [?_assertEqual([{request, 7, unknown, false, Body}], events([{7, Content}], typed()))
@@ -198,7 +198,7 @@ an_error_on_a_connection_test_() ->
             [{<<"error malformed bad-word">>, <<"ECM says malformed: bad-word">>},
              {<<"error">>, <<"malformed error: bad-word">>}]].
 
-%% What concerns the link.
+%% Events of the link.
 
 what_is_wrong_on_connection_0_test_() ->
     [?_assertEqual(ended(Code, Text), events([{0, Content}, ?REQUEST], typed()))
@@ -231,7 +231,7 @@ pings_test_() ->
 ping(Token) ->
     {send, 0, <<"ping ", (integer_to_binary(Token))/binary>>}.
 
-%% Any bytes show that ECM lives, also where they are no whole packet.
+%% Any bytes show that ECM is alive, even if they are not a whole packet.
 a_dead_peer_test_() ->
     Silent = ended(<<"silent">>, <<"nothing came for 30 seconds">>),
     [?_assertEqual([ping(1) | Expected], events([{tick, 11000} | Steps], typed()))
@@ -253,7 +253,7 @@ flood() ->
 pongs(Count) ->
     lists:duplicate(Count, {send, 0, <<"pong x">>}).
 
-%% What was on its way is answered.
+%% Requests on their way are answered.
 ejabberd_drains_test() ->
     ?assertEqual([{send, 0, <<"drain">>}, ?REQUESTED, {gone, 7, <<"gone">>}],
                  events([drain, drain, ?REQUEST, {7, <<"close gone">>}], typed())).
@@ -284,7 +284,7 @@ no_packet_test_() ->
                               {#{protocol => plain}, [lists:last(Error)]},
                               {plain(), [lists:last(Error)]}]].
 
-%% The table.
+%% The table of transitions.
 
 each_event_has_one_outcome_test() ->
     Keys = [{State, Event} || {State, Event, _} <- ecm_link_connection:transitions()],
@@ -298,7 +298,7 @@ every_state_is_reached_and_can_end_test() ->
                  lists:usort([plain_only, negotiating, typed_only | Reached])),
     ?assertEqual(States, lists:usort([State || {State, _, closed} <- Table])).
 
-%% The helpers.
+%% Helpers.
 
 %% What comes of these steps, from a state machine or from a new one with these options. Steps happen
 %% at the time 1000 where they do not say when.

@@ -1,6 +1,6 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc A link on a real socket: how it begins, what it does with the stream, and how it ends.
+%% @doc A link on a real socket: its beginning, its stream, and its end.
 
 -module(ecm_link_tests).
 
@@ -130,7 +130,7 @@ drip(<<Byte, Rest/binary>> = Bytes, Received, Peer) ->
             Received
     end.
 
-%% Its socket has to go as well, with all that waits in it: nobody else will ever close it.
+%% Its socket must be closed as well, with all that waits in it: nobody else will ever close it.
 a_peer_that_does_not_read_loses_its_link_test() ->
     {{Peer, Ours}, Link} = Opened = open(answers_much(), [{send_timeout, 50}]),
     ask_much(Opened),
@@ -140,7 +140,7 @@ a_peer_that_does_not_read_loses_its_link_test() ->
     ?assertEqual([{info, "is down: {send_failed,timeout}"}], log_since_up()),
     close(Opened).
 
-%% The same where the connection has ended: its last words cannot leave, and are not waited for.
+%% The same after the end of the link: the last messages cannot leave, and are not waited for.
 a_peer_that_does_not_read_at_the_end_test() ->
     {{Peer, Ours}, Link} = Opened = open(answers_much(), [{send_timeout, 60000}]),
     ask_much(Opened),
@@ -219,7 +219,7 @@ await_unsent(Socket) ->
                                 Bytes > 0
                         end).
 
-%% Whatever the reason: with a link all clients have gone that were on it.
+%% Whatever the reason: all clients on the link are gone.
 sessions_are_told_at_the_end_of_a_link_test_() ->
     [{Name, fun() -> told_at_the_end(End) end}
      || {Name, End} <-
@@ -289,7 +289,7 @@ a_socket_that_cannot_be_read_ends_the_link_test() ->
     ?assertEqual({shutdown, einval}, reason_of_exit(Link)),
     ecm_socket_pair:close(Pair).
 
-%% A line of the log must not hold what only the two ends may know.
+%% The log must not have the shared secret.
 the_secret_is_not_shown_test() ->
     {_, Link} = Opened = open(#{connection => #{secret => <<"0123456789abcdef">>}}),
     Shown = lists:flatten(io_lib:format("~0p", [sys:get_status(Link)])),

@@ -52,7 +52,7 @@ a_peer_that_closes(CertFile) ->
     close(Opened),
     ?assertEqual([{info, "is down: closed"}], lines()).
 
-%% Its socket has to go as well, with all that waits in it.
+%% Its socket must be closed as well, with all that waits in it.
 a_peer_that_does_not_read(CertFile) ->
     Answer = binary:copy(<<"x">>, 1000000),
     {{{_, Ours}, Link} = Opened, Tls} =

@@ -46,7 +46,7 @@ the_client_is_that_of_the_request_test() ->
 
 client(_, Client) -> {200, iolist_to_binary(ecm_peer:name(Client))}.
 
-%% That of hello, or our own.
+%% The limit of hello, or our own.
 the_smaller_limit_holds_for_answers_test() ->
     {{Peer, _}, _} = Opened = typed(#{request => answers(fun sized/2)}),
     Longest = ecm_link_answer:max_body(4096),
@@ -133,7 +133,7 @@ a_client_that_has_gone_is_told_to_its_session_test() ->
                   {debug, "connection 7: the client is gone: gone"}, _], lines()),
     receive {gone, _} = Another -> error(Another) after 0 -> ok end.
 
-%% It waits on, and may go nevertheless.
+%% It still waits, and may go later.
 a_client_that_has_closed_its_end_is_told_to_its_session_test() ->
     Opened = typed(#{request => gives(self())}),
     send(Opened, 7, "request\n"),
@@ -242,7 +242,7 @@ an_ecm_that_stops_is_logged_test() ->
     ?assertEqual([?UP, {info, "ECM drains: it takes no new clients"},
                   {info, "is down: closed"}], lines()).
 
-%% What has been asked is still answered.
+%% Requests in flight are still answered.
 when_ejabberd_stops_ecm_is_told_test() ->
     Watched = watched(),
     {{Peer, _}, _} = Opened = typed(#{request => gives(self()), watched => [Watched]}),

@@ -35,7 +35,7 @@ a_write_is_bounded_test() ->
     ?assert(Largest < ?BATCH_SIZE + 1000),
     stop(Pair, Writer).
 
-%% A write searches the mailbox for its reply: what waits to be written must not wait there.
+%% A write searches the mailbox for its reply: no packets must wait there.
 the_mailbox_is_empty_during_a_write_test() ->
     {Pair, Writer} = start([{sndbuf, 4096}]),
     send_at_once(Writer, [binary:copy(<<"x">>, 100000) || _ <- lists:seq(1, 200)]),
@@ -125,8 +125,8 @@ many_answers_leave_together_test() ->
     ?assertEqual({ok, [{send_cnt, 1}]}, inet:getstat(Ours, [send_cnt])),
     stop(Pair, Writer).
 
-%% What a link closes for. The first answer is with the kernel and the driver, and the writer waits
-%% until it can write the second: so it cannot look at the others, but they are counted.
+%% The reason to close a link. The first answer is in the kernel and the driver, and the writer waits until
+%% it can write the second. So it cannot see the others, but they are counted.
 answers_for_a_peer_that_does_not_read_are_counted_test() ->
     {{Peer, Ours} = Pair, Writer} = start([]),
     up(Writer, plain, 10000000),
@@ -221,7 +221,7 @@ parts(Id, Peer, Number, Parts) ->
         {Id, <<"answer 200\n", Last/binary>>} -> {Number, iolist_to_binary([Parts, Last])}
     end.
 
-%% It counts from the moment at which it is handed over.
+%% It counts from the moment at which it is passed to the writer.
 a_long_answer_that_waits_is_counted_test() ->
     {{Peer, Ours} = Pair, Writer} = start([]),
     up(Writer, typed, 1000000, 20000000),
@@ -232,7 +232,7 @@ a_long_answer_that_waits_is_counted_test() ->
     ?assertEqual(ok, await_none_waiting(Writer)),
     stop(Pair, Writer).
 
-%% Such as a client that repeats its request and does not read gets many.
+%% A client that repeats its request and does not read has many of them.
 long_answers_that_are_too_many_are_none_test() ->
     {{Peer, _} = Pair, Writer} = start([]),
     up(Writer, typed, 1000000, 20000000),
@@ -242,7 +242,7 @@ long_answers_that_are_too_many_are_none_test() ->
     ?assertEqual([8, 9], [Id || {Id, <<"close failed">>} <- Said]),
     stop(Pair, Writer).
 
-%% The same with answers that a packet can carry: the link stays, for everybody else. Short ones pass.
+%% The same with answers that fit in a packet: the link stays, for everybody else. Short ones pass.
 answers_that_are_too_many_are_none_test() ->
     {{Peer, _} = Pair, Writer} = start([]),
     up(Writer, typed, 2000000, 2000000),

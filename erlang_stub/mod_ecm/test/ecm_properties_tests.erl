@@ -1,7 +1,7 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc What has to be true of any input at all, tried on inputs that PropEr makes up. They are the
-%% same in each run. The output of a property that fails is the smallest input that it has found.
+%% @doc Properties of any input, with inputs that PropEr generates, the same in each run. The output of a
+%% failure is the smallest such input.
 
 -module(ecm_properties_tests).
 
@@ -96,7 +96,7 @@ concerns_client({request, _, _, _, _}) -> true;
 concerns_client({gone, _, _}) -> true;
 concerns_client(_) -> false.
 
-%% Nothing is said on a plain link, and who insists has no plain link.
+%% A plain link carries no messages, and a link that is typed_only is never plain.
 plain_or_typed(Options, Events) ->
     case lists:keyfind(up, 1, Events) of
         {up, plain} -> not insists(Options) andalso not lists:keymember(send, 1, Events);
@@ -117,7 +117,7 @@ proven(_, _, _) ->
 is_hello({0, <<"hello ", _/binary>>}) -> true;
 is_hello(_) -> false.
 
-%% What is said is what mod_ecm may say, and ECM understands it.
+%% mod_ecm sends only messages that it may send, and ECM understands them.
 is_said({send, Id, Content}) ->
     {ok, #{type := Type}} = ecm_link_message:parse(iolist_to_binary(Content)),
     ecm_link_message:comes(Type, ejabberd, Id);
@@ -140,9 +140,9 @@ decoded([Segment | Segments], Decoder) ->
     {ok, Packets, Next} = ecm_link_packet:decode(Segment, Decoder),
     Packets ++ decoded(Segments, Next).
 
-%% What PropEr makes up.
+%% Generators.
 
-%% True, false or nonsense: contents of the vectors, the same with some bytes changed, and others.
+%% Valid, spoiled or nonsense: contents of the vectors, the same with some bytes changed, and others.
 content() ->
     frequency([{2, known()},
                {3, map({known(), integer(0, 300), non_empty(list(printable()))}, fun spoiled/1)},
@@ -156,7 +156,7 @@ known() ->
 printable() ->
     frequency([{5, elements(" =%|:[].\n019af-")}, {1, byte()}]).
 
-%% Some bytes are others from a place on that is in the content.
+%% Replaces some bytes from a place in the content on.
 spoiled({Content, Place, Bytes}) ->
     At = Place rem (byte_size(Content) + 1),
     <<Before:At/binary, After/binary>> = Content,
@@ -238,7 +238,7 @@ secure() ->
 status() ->
     elements(lists:seq(200, 599) -- [204, 205, 304]).
 
-%% Fields that nobody knows.
+%% Unknown fields.
 others() ->
     elements([[], [{<<"x-1">>, <<>>, <<>>}],
               [{<<"a">>, <<"%\n =">>, <<"%\n =">>}, {<<"b">>, <<0, 127>>, <<0, 127>>}]]).

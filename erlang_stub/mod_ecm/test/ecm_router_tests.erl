@@ -1,6 +1,6 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc The way of a request to its session, with the test as the link's writer and as the session.
+%% @doc Routing of requests, with the test as the link's writer and as the session.
 
 -module(ecm_router_tests).
 
@@ -19,7 +19,7 @@ a_request_goes_to_its_session_test() ->
                  receive {ecm, Given} -> Given end),
     ?assertEqual([{7, self()}], ecm_link_table:all(InFlight)).
 
-%% However it is written.
+%% In any spelling.
 any_body_of_a_session_goes_to_it_test_() ->
     [?_assertMatch({request, ?NONCE, {#{rid := 2}, _, Size}, _} when Size =:= byte_size(Body),
                    given(Body))
@@ -108,7 +108,7 @@ refusal(Condition) ->
     {_, Body} = ecm_bosh_answer:content(ecm_bosh_answer:terminate(Condition, [], true)),
     Body.
 
-%% What it has left to say is said.
+%% The client gets its farewell.
 the_session_has_ended_test_() ->
     {setup, fun ecm_services:start/0, fun(_) -> ecm_services:stop() end,
      [fun() ->
@@ -130,7 +130,7 @@ a_body_may_be_as_long_as_the_limit_test_() ->
      end || {Long, MaxSize} <- [{<<Body/binary, Padding/binary>>, ?MAX_SIZE},
                                 {<<Body/binary, Padding/binary, " ">>, infinity}]].
 
-%% Who is to begin a session is noted before there is one: if it fails, the request is an orphan.
+%% The table names the process that is to begin a session: if that fails, the request is an orphan.
 where_no_session_can_begin_the_request_is_an_orphan_test() ->
     ecm_log:start(),
     InFlight = route(<<"<body rid='1' to='chat.example' "
@@ -151,11 +151,11 @@ route(Body, MaxSize, C2s) ->
     ecm_router:route(Body, ?EXCHANGE, ?CLIENT, InFlight, Options),
     InFlight.
 
-%% What a writer gets.
+%% The message to the writer.
 answer() ->
     receive {answer, Id, Status, Body} -> {Id, Status, Body} end.
 
-%% What it does then.
+%% The writer removes the request then.
 answered(Id, InFlight) ->
     ok = ecm_link_table:remove(Id, InFlight),
     InFlight.

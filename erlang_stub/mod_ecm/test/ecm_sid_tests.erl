@@ -1,6 +1,6 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc SIDs: what is made is found, and nothing else is.
+%% @doc SIDs: only those that were made are found.
 
 -module(ecm_sid_tests).
 

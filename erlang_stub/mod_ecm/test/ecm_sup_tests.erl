@@ -1,6 +1,6 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc The processes of a node, when they are killed.
+%% @doc The supervised processes of a node, and what is left of their work when they are killed.
 
 -module(ecm_sup_tests).
 
@@ -73,7 +73,7 @@ who_has_not_logged_in_stays_counted() ->
     _ = entered(ok),
     entered(refused).
 
-%% What it says on the way is lost, as with the process that it is for.
+%% Its message is lost, with the process that it is for.
 who_logs_in_meanwhile_is_not_counted() ->
     [First | _] = [entered(ok) || _ <- [first, second]],
     Old = whereis(ecm_c2s_admission),
@@ -119,7 +119,7 @@ asked(Opened) ->
     ecm_link_pair:send(Opened, 7, <<"request">>),
     receive {request, _, Exchange} -> Exchange end.
 
-%% A link that is killed can tell nobody itself.
+%% A killed link cannot tell anybody itself.
 ends(Link, Exchange) ->
     _ = ecm_link:info(Link),  % what came before has been dealt with
     exit(Link, kill),

@@ -1,7 +1,6 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc What elements look like, and that they mean the same and are hardly longer than what they
-%% were read from.
+%% @doc The text of elements means the same as the original, and is hardly longer.
 
 -module(ecm_xml_serialiser_tests).
 
@@ -12,7 +11,7 @@
 
 -define(BODY, "<body xmlns='http://jabber.org/protocol/httpbind' rid='7'").
 
-%% The namespace that has to be said, and the declarations that may be put where they are needed.
+%% Bytes of the namespace that must be declared, and of declarations that may be where they are needed.
 -define(PROPER, 2048 + 24).
 
 text_test_() ->
@@ -93,7 +92,7 @@ most(Pieces, Size) ->
         _ -> 2 * Size + 1024
     end.
 
-%% What PropEr makes up.
+%% Generators.
 
 %% One long namespace, declared anywhere, and many elements that need it.
 stanza() ->

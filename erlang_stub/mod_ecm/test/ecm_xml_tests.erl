@@ -1,7 +1,6 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc Elements read by hand are what the XML parser of ejabberd reads. The bodies are made up by
-%% PropEr, the same ones in each run.
+%% @doc Our parser reads elements as ejabberd's does. PropEr generates the bodies, the same in each run.
 
 -module(ecm_xml_tests).
 

@@ -1,6 +1,6 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc The listener's callbacks, with a table in place of ejabberd's configuration.
+%% @doc The callbacks of the module and the listener, with a table in place of ejabberd's configuration.
 
 -module(mod_ecm_tests).
 
@@ -77,7 +77,7 @@ a_certfile_is_validated_test() ->
               ?assertEqual({ok, CertFile}, validate(certfile, CertFile))
       end).
 
-%% The options of a listener, and their defaults as somebody may write them into ejabberd.yml.
+%% The options of a listener, with their defaults in the spelling of ejabberd.yml.
 -define(WRITTEN, [{protocol, <<"typed">>}, {socket_mode, <<"0660">>}, {max_packet, 1048576}, {max_content, 16777216}, {ping_interval, 10},
                   {link_timeout, 30}, {tls, false}, {access, <<"all">>}, {shaper, <<"none">>},
                   {max_stanza_size, <<"infinity">>}, {max_fsm_queue, 10000}, {max_wait, 300},
@@ -87,7 +87,7 @@ a_certfile_is_validated_test() ->
                   {max_stanza_to_client, 16777216}, {max_waiting, 5000},
                   {max_waiting_size, 20971520}, {hibernate_after, 0}]).
 
-%% To write what is so anyway changes nothing. By ejabberd's own validator of listeners.
+%% Writing a default changes nothing, by ejabberd's own validator of listeners.
 a_default_may_be_written_test_() ->
     configured([?_assertEqual({Written, listener([])}, {Written, listener([Written])})
                 || Written <- ?WRITTEN]
@@ -197,7 +197,7 @@ answer(Opts, Sent, Size) ->
     stop(Pair, Link),
     Begin.
 
-%% Both are looked at about once a second.
+%% The state machine gets the time about once a second.
 the_times_are_those_of_a_link_test_() ->
     running([?_assertMatch(<<"ping ", _/binary>>, said_first([{ping_interval, 1}])),
              ?_assertMatch(<<"error silent ", _/binary>>, said_first([{link_timeout, 1}]))]).
@@ -352,7 +352,7 @@ listens_to(Host) ->
     ?assertEqual([{110, ecm_c2s, terminated}], hooks(c2s_terminated, Host)),
     ?assertEqual([{50, ecm_c2s_admission, auth_result}], hooks(c2s_auth_result, Host)).
 
-%% Without an entry in `modules' a listener starts all that a node needs; with one, a host does.
+%% Without an entry in `modules', a listener starts what a node needs; with one, a host does.
 a_listener_or_a_host_starts_what_a_node_needs_test_() ->
     [configured(?_test(begin
                            ?assertEqual(undefined, whereis(ecm_sup)),
@@ -452,7 +452,7 @@ has_its_rights(Folder) ->
      end || {Name, Opts, Mode} <- [{"default", [], 8#660},
                                    {"narrow", [{socket_mode, 8#600}], 8#600}]].
 
-%% A release long, with a warning.
+%% It works for one release, with a warning.
 a_former_name_of_an_option_works_test_() ->
     configured(?_test(with_secret(fun has_former_name/1))).
 
@@ -461,7 +461,7 @@ has_former_name(Secret) ->
     ?assertMatch({match, _}, re:run(Line, "the option 'dead_time' is 'link_timeout' now")),
     ?assertMatch(#{connection := #{link_timeout := 20000}}, ecm_listener_options:for_link(Opts)).
 
-%% In a way in which its supervisor does not start it again and again.
+%% It exits with a reason for which its supervisor does not start it again.
 a_listener_that_cannot_do_as_it_shall_does_not_start_test_() ->
     configured(
       [?_assertEqual({{exit, {shutdown, wrong_option}}, Text}, refused(Opts))
@@ -485,7 +485,7 @@ refused(Opts) ->
                              [{capture, [1], list}]),
     {Result, Text}.
 
-%% What comes of it, and what it logs.
+%% Returns the result and the log lines.
 start_listener(Address, Opts) ->
     ecm_log:start(),
     {ok, Listener} = gen_tcp:listen(0, [{ip, Address}]),
@@ -496,7 +496,7 @@ start_listener(Address, Opts) ->
     {Result, [Line || {Level, Text} = Line <- ecm_log:lines(), is_list(Text),
                       Level =/= debug, Level =/= info]}.
 
-%% Tests with what a listener finds when it starts.
+%% Runs tests with what a listener needs at its start.
 configured(Tests) ->
     {setup,
      fun() ->
