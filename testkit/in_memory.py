@@ -169,7 +169,7 @@ class Joined:
         self.pool.tick(0)  # without a link the time to wait for one is over
         settings = settings or FrontendSettings(PATHS)
         settings = with_limits(settings, **{"max_body": MAX_BODY, **limits})
-        routes = make_routes(settings, self.pool, None)
+        routes = make_routes(settings, self.pool, link.mode)
         routes = attrs.evolve(routes, otherwise=otherwise or routes.otherwise)
         self.registry = Registry(routes, self.clock, settings)
         self.clients = FrontendFactory(self.registry)

@@ -1,5 +1,7 @@
 """The BOSH handler: requests go upstream, and the answers of sessions come back as responses."""
 
+from typing import Final
+
 from twisted.internet.interfaces import ISSLTransport
 
 from ecm.frontend.bosh_response import answer, options_or_get
@@ -8,8 +10,13 @@ from ecm.http.client_address import TrustedProxies
 from ecm.http.cors import Cors
 from ecm.http.request import Head, Request, require_whole
 from ecm.link.message import request_line, truncated
+from ecm.link.settings import LinkMode
 from ecm.net.transport import peer_of
 from ecm.upstream.pool import Unavailable, UpstreamPool
+
+# Stands for the request line on a plain link, which does not carry it: a line of its own would cost
+# each connection 80 bytes.
+_PLAIN_LINE: Final = b"request\n"
 
 
 class BoshExchange(Exchange):
@@ -63,10 +70,14 @@ class BoshHandler:
 
     exchange = BoshExchange
 
-    def __init__(self, upstream: UpstreamPool, cors: Cors, proxies: TrustedProxies) -> None:
+    def __init__(
+        self, upstream: UpstreamPool, cors: Cors, proxies: TrustedProxies, mode: LinkMode
+    ) -> None:
         self.upstream = upstream
         self._cors = cors
         self._proxies = proxies
+        # The request line, if it is the same for all connections.
+        self._shared_line = _PLAIN_LINE if mode is LinkMode.PLAIN else b""
 
     def handle(self, exchange: BoshExchange, request: Request) -> None:
         exchange.handler = self
@@ -84,7 +95,9 @@ class BoshHandler:
             exchange.id = self.upstream.new_id()
         else:
             exchange.id = connection.link_id = connection.link_id or self.upstream.new_id()
-        line = connection.link_line or self._request_line(connection, request.head)
+        line = connection.link_line or self._shared_line
+        if not line:
+            line = self._request_line(connection, request.head)
         if request.truncated:
             line = truncated(line)
         try:

@@ -11,6 +11,7 @@ from ecm.frontend.static.handler import StaticHandler
 from ecm.http.cors import Cors
 from ecm.http.request import Request, RequestError, require_whole
 from ecm.http.response import error_response, not_found
+from ecm.link.settings import LinkMode
 from ecm.upstream.pool import UpstreamPool
 
 
@@ -49,9 +50,14 @@ class Routes:
     errors: ErrorHandler
 
 
-def make_routes(settings: FrontendSettings, upstream: UpstreamPool, www: str | None) -> Routes:
-    """Return the routes of an ECM: BOSH, and the files of the folder ``www``, if there is one."""
-    bosh = BoshHandler(upstream, settings.cors, settings.proxies)
+def make_routes(
+    settings: FrontendSettings, upstream: UpstreamPool, mode: LinkMode, www: str | None = None
+) -> Routes:
+    """Return the routes of an ECM: BOSH, and the files of the folder ``www``, if there is one.
+
+    ``mode`` is that of the links.
+    """
+    bosh = BoshHandler(upstream, settings.cors, settings.proxies, mode)
     return Routes(
         by_path=dict.fromkeys(settings.paths, bosh),
         otherwise=NotFoundHandler() if www is None else StaticHandler(www),

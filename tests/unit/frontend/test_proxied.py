@@ -9,7 +9,7 @@ from ecm.frontend.http import HTTPConnection
 from ecm.frontend.proxied import ProxiedFactory
 from ecm.limits import MAX_REJECTED
 from ecm.link.message import request_line
-from ecm.upstream.pending import Pending
+from ecm.link.settings import LinkSettings
 from testkit.in_memory import Client, Joined
 from testkit.samples.proxy_headers import HEADERS, NO_HEADERS, SIGNATURE, version2
 
@@ -17,14 +17,6 @@ from testkit.samples.proxy_headers import HEADERS, NO_HEADERS, SIGNATURE, versio
 class ProxiedTests(TestCase):
     def setUp(self) -> None:
         self.ecm = Joined(max_connections_per_address=1)
-        self.told: list[bytes] = []
-        request = self.ecm.pool.request
-
-        def told(exchange: Pending, line: bytes, body: bytes) -> None:
-            self.told.append(line)
-            request(exchange, line, body)
-
-        self.patch(self.ecm.pool, "request", told)
 
     def client(self) -> Client:
         factory = ProxiedFactory(self.ecm.clients)
@@ -42,6 +34,9 @@ class ProxiedTests(TestCase):
         self.assertFalse(self.client().ended)
 
     def test_the_address_of_the_header_counts_in_any_pieces(self) -> None:
+        self.ecm = Joined(link=LinkSettings(), max_connections_per_address=1)
+        told: list[bytes] = []
+        self.patch(self.ecm.pool, "request", lambda _, line, body: told.append(line))
         request = b"POST /http-bind HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi"
         for data, source in HEADERS.items():
             for step in (1, 1000):
@@ -49,7 +44,7 @@ class ProxiedTests(TestCase):
                 for at in range(0, len(data + request), step):
                     client.send((data + request)[at : at + step])
                 address, port = source or ("10.0.0.1", 51234)
-                self.assertEqual(self.told.pop(), request_line(address, port, secure=False))
+                self.assertEqual(told.pop(), request_line(address, port, secure=False))
                 client.leave()
         self.assertEqual(len(self.ecm.clients), 0)
 

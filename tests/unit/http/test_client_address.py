@@ -1,13 +1,15 @@
 """Whose request it is, behind proxies."""
 
 from ipaddress import ip_address, ip_network
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import TestCase
 
 from ecm.http.client_address import FORWARDED, TrustedProxies
-from testkit.in_memory import Joined
+from ecm.link.settings import LinkSettings
+from testkit.in_memory import FIRST_ID, Joined
 from testkit.samples.forwarded import FORWARDED_FOR, X_FORWARDED_FOR
 
 TRUSTED = (ip_network("10.0.0.0/8"), ip_network("2001:db8::/32"))
@@ -75,9 +77,15 @@ class ProxiesTests(TestCase):
 
 class SourceTests(TestCase):
     def test_a_connection_tells_its_address_with_each_request(self) -> None:
-        ecm = Joined()
+        ecm = Joined(link=LinkSettings())
         client = ecm.client("192.0.2.9")
         told: list[bytes] = []
         self.patch(ecm.pool, "request", lambda _, line, body: told.append(line))
         client.post(b"")
         self.assertEqual(told, [b"request peer=192.0.2.9:51234 secure=0\n"])
+
+    def test_no_connection_keeps_a_line_that_its_link_does_not_carry(self) -> None:
+        client = Joined().client()
+        client.post(b"")
+        protocol: Any = client.protocol
+        self.assertEqual((protocol.link_line, protocol.link_id), (b"", FIRST_ID))

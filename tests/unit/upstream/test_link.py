@@ -580,7 +580,7 @@ class WaitingForTheLinkTests(TestCase):
         self.assertEqual(ecm.received()[-1], (FIRST_ID, PEER + b"<body/>"))
 
     def test_those_that_wait_are_bounded_with_all_that_they_take(self) -> None:
-        for size, most in ((MAX_BODY, 28), (0, 545)):
+        for size, most in ((MAX_BODY, 28), (0, 576)):
             self.patch(request_queue, "MAX_QUEUED_BYTES", 300_000)
             ecm = Joined()
             ecm.link_down()
