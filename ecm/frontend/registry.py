@@ -88,7 +88,7 @@ class Registry:
         for known in (self.open, self.unproxied, self.rejected, self.timed):
             known.pop(connection, None)
         self.budget.remove(connection)
-        self.ack_timeout.unwatch(connection)
+        self.ack_timeout.unwatch(connection.transport)
         address = self._addresses.pop(connection, None)
         if address is not None:
             self.per_address[address] -= 1

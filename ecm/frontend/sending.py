@@ -41,7 +41,7 @@ class SendingConnection(ClientConnection):
 
     @property
     def idle_deadline(self) -> float:
-        return 0 if self in self.registry.ack_timeout else super().idle_deadline
+        return 0 if self.transport in self.registry.ack_timeout else super().idle_deadline
 
     @property
     def held(self) -> int:
@@ -51,7 +51,7 @@ class SendingConnection(ClientConnection):
         self._sent += 1 + (len(data) >> 8)
         if self._sent > LOOK_AFTER:
             self._sent = 0
-            self.registry.ack_timeout.watch(self)
+            self.registry.ack_timeout.watch(self.transport)
         if self._bypass_buffer and not self._write_blocked:
             data = send_now(self.transport, data)
         if data:
@@ -64,7 +64,7 @@ class SendingConnection(ClientConnection):
         It goes through the buffer: for a client that reads as fast as ECM sends, part after part
         would be sent in one iteration of the reactor.
         """
-        self.registry.ack_timeout.watch(self)
+        self.registry.ack_timeout.watch(self.transport)
         self.transport.write(data)
         self._await_sent(len(data))
         self.deadline = self.registry.deadlines[Phase.SENDING]

@@ -13,10 +13,9 @@ TIME = 30
 
 
 class Taker:
-    """A connection that is its own transport; ``queue`` is what the kernel says of it."""
+    """The transport of a client; ``queue`` is what the kernel says of it."""
 
     def __init__(self) -> None:
-        self.transport: Any = self
         self.queue = (0, 0)
         self.cut = False
 
@@ -28,7 +27,7 @@ class TakingTests(TestCase):
     def setUp(self) -> None:
         self.patch(ack_timeout, "kernel_queue", lambda taker: taker.queue)
         self.ack_timeout = AckTimeout(TIME)
-        self.taker = Taker()
+        self.taker: Any = Taker()
         self.now = 0
 
     def sent(self, taken: int, queued: int) -> None:
@@ -40,7 +39,7 @@ class TakingTests(TestCase):
         for _ in range(seconds):
             self.now += 1
             self.ack_timeout.tick(self.now)
-        return self.taker.cut
+        return bool(self.taker.cut)
 
     def test_who_has_taken_all_is_looked_at_no_more(self) -> None:
         self.sent(20_000, 0)
@@ -84,16 +83,20 @@ class ConnectionTests(TestCase):
         self.ecm = Joined(max_connections=1)
         self.client = self.ecm.client()
 
+    @property
+    def transport(self) -> Any:
+        return self.client.transport
+
     def answered(self, body: bytes) -> bool:
         self.client.post(b"ask")
         ((connection_id, _),) = self.ecm.received()
         self.ecm.answer(connection_id, body)
-        return self.client.protocol in self.ecm.registry.ack_timeout
+        return self.transport in self.ecm.registry.ack_timeout
 
     def test_of_one_large_answer_or_many_small_ones(self) -> None:
         self.assertTrue(self.answered(b"x" * 16_384))
         self.client.leave()
-        self.assertNotIn(self.client.protocol, self.ecm.registry.ack_timeout)
+        self.assertNotIn(self.transport, self.ecm.registry.ack_timeout)
         self.client = self.ecm.client()
         answers = 1
         while not self.answered(b"x" * 100):
@@ -110,7 +113,7 @@ class ConnectionTests(TestCase):
         self.answered(b"x" * 20_000)
         self.ecm.pass_time(10)
         self.assertTrue(self.ecm.client().ended)
-        self.ecm.registry.ack_timeout.unwatch(self.client.protocol)
+        self.ecm.registry.ack_timeout.unwatch(self.transport)
         self.ecm.pass_time(1)
         self.assertFalse(self.ecm.client().ended)
 
