@@ -109,6 +109,7 @@ def python(module: str, *arguments: str) -> Process:
     """A module of this checkout, under the Python that runs now."""
     found = command(sys.executable, "-u", "-m", module, *arguments)
     found.name = module
+    found.cwd = CHECKOUT  # which python -m looks into first
     return found
 
 
