@@ -70,9 +70,10 @@ room_at_end(Limit) ->
 recoverable() ->
     {200, body([{<<"type">>, <<"error">>}], [])}.
 
-%% @doc Returns the answer to a request that belongs to no session. It is not known whether the client has sent
-%% `ver'. So the answer has the status for a client without it (section 17.1), and the body for one with it.
-%% With item-not-found, which is not an error of the client and must end the session cleanly, it has 200.
+%% @doc Returns the answer to a request that belongs to no session. It is not known whether the client has
+%% sent `ver'. So the answer has the status for a client without it (section 17.1), and the body for one
+%% with it. With item-not-found, which is not an error of the client and must end the session cleanly, it
+%% has 200.
 -spec refusal(Condition :: binary()) -> {status(), Body :: binary()}.
 refusal(Condition) ->
     refusal(Condition, Condition =:= <<"item-not-found">>).

@@ -1,18 +1,18 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc Hibernation of a session's process: its state is packed (ecm_c2s_pack), and its dictionary takes fewer
-%% words. A process that wakes up finds both as they were.
+%% @doc Hibernation of a session's process: its state is packed (ecm_c2s_pack), and its dictionary takes
+%% fewer words. A process that wakes up finds both as they were.
 %%
-%% Most wake-ups need no state of ejabberd_c2s: an empty poll, or the end of one. The callback module handles
-%% these first, and only what is left has the state unpacked.
+%% Most wake-ups need no state of ejabberd_c2s: an empty poll, or the end of one. The callback module
+%% handles these first, and only what is left has the state unpacked.
 
 -module(ecm_c2s_hibernate).
 
 -export([hibernate/3, wake/2]).
 -export_type([dehydrated/0]).
 
-%% Takes the session out of the dictionary of the process, in fewer words of memory; puts it back; and handles
-%% the messages that are here, as far as they need no state.
+%% Takes the session out of the dictionary of the process, in fewer words of memory; puts it back; and
+%% handles the messages that are here, as far as they need no state.
 -callback dehydrate() -> [term()].
 -callback rehydrate([term()]) -> ok.
 -callback handle_pending() -> ok.
@@ -27,15 +27,16 @@
 %% What proc_lib notes of the start of each session's process.
 -define(INITIAL_CALL, {xmpp_stream_in, init, 1}).
 
-%% In this order: the packed state, the maximum of messages that may wait, the dictionary, and the session as
-%% the callback module returns it. A tuple takes half the memory of a list.
+%% In this order: the packed state, the maximum of messages that may wait, the dictionary, and the session
+%% as the callback module returns it. A tuple takes half the memory of a list.
 -type dehydrated() :: tuple().
 
 %% The dictionary without the session. Of its usual content, only the parent differs between processes.
 -type dictionary() :: pid() | [{term(), term()}].
 
-%% @doc Hibernates until there is a message, and goes on as p1_server would have. Returns only if the process is
-%% `unfit' for it, because its session is not established, or `busy'. `Limits' are options of p1_server.
+%% @doc Hibernates until there is a message, and goes on as p1_server would have. Returns only if the
+%% process is `unfit' for it, because its session is not established, or `busy'. `Limits' are options of
+%% p1_server.
 %%
 %% Messages that p1_server has taken from the mailbox and not handled would be lost, as well as its debug
 %% options and its timeout, which the process has until the session is established. The seed of random

@@ -4,8 +4,8 @@
 %% second. Pure.
 %%
 %% An address is an IPv4 address, or the 64 bits of an IPv6 address that name a network (RFC 4291): who has
-%% one address of it has all. Only addresses with such sessions are here, or those whose token bucket is not full
-%% again.
+%% one address of it has all. Only addresses are here that have such sessions, or whose token bucket is not
+%% full again.
 
 -module(ecm_c2s_newcomers).
 

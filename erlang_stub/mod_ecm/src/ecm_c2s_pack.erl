@@ -23,8 +23,8 @@
 %% element if both are tuples of one size; otherwise the value, alone in a tuple if it is a tuple or a list.
 -type short() :: [short()] | {Value :: term()} | Value :: term().
 
-%% The template is a persistent term, which is not copied. The binary has the values of the session's own keys,
-%% what else differs from the template, and the keys that only the template has.
+%% The template is a persistent term, which is not copied. The binary has the values of the session's own
+%% keys, what else differs from the template, and the keys that only the template has.
 -opaque packed() :: {Template :: map(), binary()}.
 
 %% @doc Packs the state of the calling process, whose socket is of this module.

@@ -1,7 +1,7 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc What a client does on its XMPP stream, as events for the calling process, which is that of ejabberd_c2s.
-%% They go through the mailbox, behind what came before.
+%% @doc What a client does on its XMPP stream, as events for the calling process, which is that of
+%% ejabberd_c2s. They go through the mailbox, behind what came before.
 
 -module(ecm_c2s_stream).
 
