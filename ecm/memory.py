@@ -15,14 +15,15 @@ def split(settings: Settings, root: Path = Path("/")) -> Settings:
     ``root`` has the files of the kernel: ``/``, except in tests.
     """
     part = max(MIN_BUFFERED, capacity(root) // settings.workers)
-    most = settings.clients.max_buffered or part
-    clients = attrs.evolve(settings.clients, max_buffered=most)
+    max_buffered = settings.clients.max_buffered or part
+    clients = attrs.evolve(settings.clients, max_buffered=max_buffered)
     return attrs.evolve(settings, clients=clients)
 
 
 def capacity(root: Path) -> int:
     """Return the bytes for all workers: a part of the memory that is available to this process."""
     available = available_memory(root)
-    most = BUFFERED_WITHOUT_MEMINFO * BUFFERED_PART if available is None else available
+    if available is None:
+        available = BUFFERED_WITHOUT_MEMINFO * BUFFERED_PART
     in_cgroup = cgroup_memory(root)
-    return min(most, most if in_cgroup is None else in_cgroup) // BUFFERED_PART
+    return (available if in_cgroup is None else min(available, in_cgroup)) // BUFFERED_PART

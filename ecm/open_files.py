@@ -11,10 +11,10 @@ from ecm.settings import Settings
 
 def raise_limit() -> int:
     """Raise the soft limit of this process and its children to the hard one, and return it."""
-    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if now != most:  # a service whose seccomp filter forbids setrlimit would be killed
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    return sys.maxsize if most == resource.RLIM_INFINITY else most
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:  # a service whose seccomp filter forbids setrlimit would be killed
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return sys.maxsize if hard == resource.RLIM_INFINITY else hard
 
 
 def capacity(files: int) -> int:
@@ -36,7 +36,7 @@ def split(settings: Settings, files: int, number: int = 1) -> Settings:
 
     ``number`` is that of the worker, from 1.
     """
-    most, workers = settings.clients.max_connections, settings.workers
-    part = most // workers + (number <= most % workers) if most else capacity(files)
+    maximum, workers = settings.clients.max_connections, settings.workers
+    part = maximum // workers + (number <= maximum % workers) if maximum else capacity(files)
     clients = attrs.evolve(settings.clients, max_connections=min(part, capacity(files)))
     return attrs.evolve(settings, clients=clients)

@@ -175,11 +175,11 @@ class BoshClient:
     def send(self, *stanzas: str) -> None:
         """Send stanzas. What comes in answer is for ``receive``, as is what comes by itself."""
         self._outbox += stanzas
-        self._go_on()
+        self._pump()
 
     async def receive(self, wanted: Callable[[Element], bool]) -> Element:
         """Return the next stanza that is wanted; those before it are dropped. Raises Refused."""
-        self._go_on()
+        self._pump()
         while True:
             stanza = await self._stanzas.get()
             if stanza.tag == _REFUSED:
@@ -221,7 +221,7 @@ class BoshClient:
         while self._in_flight > requests:
             await self._answered
 
-    def _go_on(self) -> None:
+    def _pump(self) -> None:
         """Send what there is to send, or else keep one request at the server."""
         if self._polls and self._in_flight < (REQUESTS if self._outbox else 1):
             payload, self._outbox = "".join(self._outbox), []
@@ -242,7 +242,7 @@ class BoshClient:
         turn[1].callback(None)
         answered, self._answered = self._answered, Deferred()
         answered.callback(None)
-        self._go_on()
+        self._pump()
 
     async def _stanzas_of(self, payload: str) -> list[Element]:
         try:

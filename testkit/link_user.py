@@ -60,7 +60,7 @@ class LinkUser:
         body = login.begin(session)
         while session.phase < Phase.APPEARING:  # it sends no presence by itself
             answer = await self._send(session.rid, body)
-            content = login.go_on(session, answer.body)
+            content = login.advance(session, answer.body)
             if session.phase < Phase.APPEARING:
                 body = session.next_body(*content)
 

@@ -64,7 +64,7 @@ class BoshUser(Session, ABC):
 
     def _content_after(self, answer: bytes) -> tuple[bytes, bytes]:
         try:
-            return _LOGIN.go_on(self, answer)
+            return _LOGIN.advance(self, answer)
         except (BadAnswer, LoginError) as error:
             fail(f"user {self.number} could not log in: {error}; the last answer is {answer!r}")
 

@@ -33,11 +33,11 @@ def answer(status: int, body: bytes, lines: bytes, content_type: str | None = No
 
 
 @lru_cache(MAX_CACHED_ANSWERS)
-def _head(status: int, asked: str | None) -> bytes:
+def _head(status: int, requested: str | None) -> bytes:
     """Return the lines before those of the connection. They are the same for nearly all answers."""
     phrase = HTTPStatus(status).phrase if status in _STATUSES else ""
     lines = INERT + (RETRY if status == HTTPStatus.SERVICE_UNAVAILABLE else b"")
-    of_type = content_type.value(asked)
+    of_type = content_type.value(requested)
     return b"HTTP/1.1 %d %b\r\n%bContent-Type: %b\r\n" % (status, phrase.encode(), lines, of_type)
 
 

@@ -55,7 +55,7 @@ class ClientConnection(Protocol):
 
     @property
     def idle_deadline(self) -> float:
-        """When it will be closed for being idle; 0 while it is not idle."""
+        """The deadline of an idle connection; 0 while it is not idle."""
         return self.deadline if self._phase == Phase.IDLE else 0
 
     def evict(self) -> None:

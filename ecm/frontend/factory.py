@@ -49,7 +49,7 @@ class FrontendFactory(ServerFactory):
 
         ``peer`` is address and port of the client, where they are not those of the socket.
         """
-        why = self._obstacle(address)
+        why = self._rejection_reason(address)
         if why is not None:
             return self._reject(why)
         connection = HTTPConnection(self.registry, peer)
@@ -57,10 +57,10 @@ class FrontendFactory(ServerFactory):
             self.registry.count_address(connection, address)
         return connection
 
-    def _obstacle(self, address: str) -> str | None:
+    def _rejection_reason(self, address: str) -> str | None:
         """Return why there is no place for a connection; evict another one for it, if need be."""
-        most = self.registry.settings.max_connections_per_address
-        if 0 < most <= self.registry.per_address[address]:
+        maximum = self.registry.settings.max_connections_per_address
+        if 0 < maximum <= self.registry.per_address[address]:
             return TOO_MANY_OF_YOURS
         if self.is_full and not self._evict():
             return TOO_MANY
@@ -68,7 +68,7 @@ class FrontendFactory(ServerFactory):
 
     @property
     def is_full(self) -> bool:
-        """Whether there are as many connections as there may be."""
+        """True when there are as many connections as there may be."""
         return 0 < self.registry.settings.max_connections <= len(self)
 
     @property
@@ -78,7 +78,7 @@ class FrontendFactory(ServerFactory):
 
     @property
     def _latest(self) -> float:
-        """When a connection would be closed that has been idle long enough to make way."""
+        """The latest deadline of a connection that has been idle long enough to make way."""
         return self.registry.deadlines[Phase.IDLE] - MIN_IDLE
 
     def _evict(self) -> bool:
@@ -91,9 +91,9 @@ class FrontendFactory(ServerFactory):
 
     @property
     def can_reject(self) -> bool:
-        """Whether one more connection would be told that it is one too many, and not be cut."""
-        most = self.registry.settings.max_connections
-        beyond = max(0, len(self) - most) if most else 0
+        """True if one more connection would get a 503, and not be reset at once."""
+        maximum = self.registry.settings.max_connections
+        beyond = max(0, len(self) - maximum) if maximum else 0
         return beyond + len(self.registry.rejected) < MAX_REJECTED
 
     def _reject(self, why: str) -> ClientConnection | None:

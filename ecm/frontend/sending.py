@@ -82,7 +82,7 @@ class SendingConnection(ClientConnection):
         self.deadline += size // SEND_SIZE * self.registry.settings.send_timeout
 
     def _is_behind(self) -> bool:
-        """Return whether the client is to be read no more until it takes what waits for it."""
+        """Return whether ECM must stop reading from the client until it takes what waits for it."""
         return unsent(self.transport) > MAX_UNSENT
 
     def _all_sent(self) -> None:

@@ -51,15 +51,15 @@ class ChunkedBody:
         # How far the end of a line has been looked for in what was received.
         self._looked = 0
 
-    def move(self, received: bytearray, body: bytearray, most: int) -> bool:
+    def move(self, received: bytearray, body: bytearray, maximum: int) -> bool:
         """Take what can be taken from ``received``; return whether the body is complete.
 
-        ``body`` grows to ``most`` bytes, and no further. Raises RequestError.
+        ``body`` grows to ``maximum`` bytes, and no further. Raises RequestError.
         """
         at, complete = 0, False
         while not complete:
-            at = self._move_content(received, at, body, most)
-            at = self._move_plain(received, at, body, most)
+            at = self._move_content(received, at, body, maximum)
+            at = self._move_plain(received, at, body, maximum)
             end = self._line_end(received, at) if not self._left else 0
             if not end:
                 break
@@ -69,16 +69,16 @@ class ChunkedBody:
         self._looked = max(0, self._looked - at)
         return complete
 
-    def _move_content(self, received: bytearray, at: int, body: bytearray, most: int) -> int:
+    def _move_content(self, received: bytearray, at: int, body: bytearray, maximum: int) -> int:
         """Move what has come of a chunk from ``at`` on, and return where it ends."""
         if not self._left:
             return at
-        size = min(self._left, most - len(body), len(received) - at)
+        size = min(self._left, maximum - len(body), len(received) - at)
         body += received[at : at + size]
         self._left -= size
         return at + size
 
-    def _move_plain(self, received: bytearray, at: int, body: bytearray, most: int) -> int:
+    def _move_plain(self, received: bytearray, at: int, body: bytearray, maximum: int) -> int:
         """Move the chunks that are there as a whole, and have no extensions.
 
         It makes no difference but to the time, which for small chunks is a third.
@@ -86,7 +86,7 @@ class ChunkedBody:
         while self._place == _AT_SIZE and (match := _PLAIN.match(received, at)):
             size, start = int(match[1], 16), match.end()
             end = start + size
-            if not size or len(body) + size > most or received[end : end + 2] != _EMPTY:
+            if not size or len(body) + size > maximum or received[end : end + 2] != _EMPTY:
                 break
             body += received[start:end]
             self.length += size

@@ -5,7 +5,7 @@ from typing import Final
 
 from ecm.limits import MAX_CONTENT_TYPE
 
-USUAL: Final = b"text/xml; charset=utf-8"
+DEFAULT: Final = b"text/xml; charset=utf-8"
 
 # XML (RFC 7303): any other type, a browser that shows an answer as a page reads as its sender
 # likes. The only parameter is the encoding that answers have, for in another one they may be
@@ -21,11 +21,11 @@ _XML: Final = re.compile(
 _SCRIPTED: Final = ("html", "svg", "math", "xsl", "xul")
 
 
-def value(asked: str | None) -> bytes:
-    """Return the value of the header: what a client asks for, if it may be that, or the usual."""
-    if asked is None or len(asked) > MAX_CONTENT_TYPE:
-        return USUAL
-    xml = _XML.fullmatch(asked)
+def value(requested: str | None) -> bytes:
+    """Return the value of the header: the requested one, if that is safe, or the default."""
+    if requested is None or len(requested) > MAX_CONTENT_TYPE:
+        return DEFAULT
+    xml = _XML.fullmatch(requested)
     if xml is None or any(part in (xml[1] or "").lower() for part in _SCRIPTED):
-        return USUAL
-    return asked.encode()
+        return DEFAULT
+    return requested.encode()

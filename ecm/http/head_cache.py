@@ -27,9 +27,9 @@ class HeadCache:
         self._size = 0
 
     def get(self, data: bytes) -> Request | None:
-        """Return the request that ``data`` is: exactly one, whole, with a known head. Else None.
+        """Return the request that ``data`` is: exactly one, whole, with a known head; or None.
 
-        ``data`` has to begin where a request may begin.
+        ``data`` must begin where a request may begin.
         """
         start, end, body = data.partition(_END)
         head = self._newer.get(start) or self._get_older(start)

@@ -53,7 +53,7 @@ class Incoming:
 
     @property
     def waits(self) -> bool:
-        """Whether something is left to be begun, or to be parsed."""
+        """True while a request is left to be begun, or bytes to be parsed."""
         return self._next is not None or not self._looked
 
     @property
@@ -62,7 +62,7 @@ class Incoming:
 
     @property
     def in_body(self) -> bool:
-        """Whether the head of the next request is complete."""
+        """True once the head of the next request is complete."""
         return self._parser.in_body
 
     @property
@@ -74,7 +74,7 @@ class Incoming:
         return size if self.waits or self._parser.idle else size + PARTIAL_SIZE
 
     def needs_continue(self) -> bool:
-        """Whether the client waits for a 100 (RFC 9110, section 10.1.1). It is true once."""
+        """Return whether the client waits for a 100 (RFC 9110, section 10.1.1): once it is true."""
         if not self._parser.expects_continue:
             return False
         self._parser.expects_continue = False

@@ -28,7 +28,7 @@ def origin(text: str) -> bytes:
     if not text.isascii():
         raise ValueError("give the domain as browsers send it, in punycode (https://xn--…)")
     if "*" in text:
-        raise ValueError(f"* is no part of an origin, give each ({EXAMPLE}), or * for any")
+        raise ValueError(f"* is not part of an origin, give each ({EXAMPLE}), or * for any")
     sent = _sent(text)
     if sent != text:
         raise ValueError(f"no browser sends this, give {sent or f'one like {EXAMPLE}'}")

@@ -13,7 +13,7 @@ import attrs
 from ecm.limits import MAX_PROXY_HEADER
 
 # Section 2.1: the longest line of version 1, its CRLF included.
-_LONGEST_V1: Final = 107
+_MAX_V1: Final = 107
 _V1: Final = re.compile(
     rb"PROXY (?:UNKNOWN(?: [^\r\n]*)?"
     rb"|TCP4 ([0-9.]{7,15}) [0-9.]{7,15} ([0-9]{1,5}) [0-9]{1,5}"
@@ -55,9 +55,9 @@ def parse(data: bytes) -> ProxyHeader | None:
 
 
 def _parse_v1(data: bytes) -> ProxyHeader | None:
-    line, end, _ = data[:_LONGEST_V1].partition(b"\r\n")
+    line, end, _ = data[:_MAX_V1].partition(b"\r\n")
     if not end:
-        if len(data) >= _LONGEST_V1:
+        if len(data) >= _MAX_V1:
             raise ProxyHeaderError("the line is too long")
         return None
     match = _V1.fullmatch(line + end)

@@ -73,14 +73,14 @@ class Request:
 
     @property
     def keep_alive(self) -> bool:
-        """Whether another request may follow: it does not where the end of this one is not read."""
+        """True if another request may follow: not where the end of this one is not read."""
         return self.head.keep_alive and not self.truncated
 
 
 class RequestError(Exception):
     """The client sent what can only be answered with ``status``.
 
-    Where a next request would start is not known: the connection has to be closed. ``headers`` are
+    Where a next request would start is not known: the connection must be closed. ``headers`` are
     those that had come by then.
     """
 

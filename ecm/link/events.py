@@ -23,7 +23,7 @@ class Established:
 
 @attrs.frozen
 class Answered:
-    """A request has its answer; ``content_type`` is None for the usual one."""
+    """A request has its answer; ``content_type`` is None for the default."""
 
     id: int
     status: int

@@ -1,4 +1,4 @@
-"""Errors that are no defect: reported in one line, with exit status 1."""
+"""Errors that are not defects: reported in one line, with exit status 1."""
 
 
 class ToolError(Exception):

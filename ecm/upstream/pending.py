@@ -18,7 +18,7 @@ class Pending(Protocol):
     id: int
 
     def answered(self, status: int, body: bytes, content_type: str | None) -> None:
-        """Take the answer; ``content_type`` is None for the usual one."""
+        """Take the answer; ``content_type`` is None for the default."""
 
     def rejected(self, why: str) -> None:
         """There will be no answer, through no fault of the client."""

@@ -5,8 +5,8 @@ from random import Random
 from typing import Protocol
 
 
-class Worker(Protocol):
-    """A worker that serves.
+class Backend(Protocol):
+    """A worker that serves, as the balancer sees it.
 
     ``load`` is its number of connections, ``capacity`` its limit for them; ``idle`` is how many
     would make way for new ones, if it is full.
@@ -30,14 +30,14 @@ class Balancer:
     """
 
     def __init__(self, random: Random) -> None:
-        self.workers: list[Worker] = []
+        self.workers: list[Backend] = []
         self._random = random
 
     def assign(self, listener: int, family: int, connection: int) -> bool:
         """Assign a connection. Return False if no worker takes it at the moment."""
         return any(worker.assign(listener, family, connection) for worker in self._candidates())
 
-    def _candidates(self) -> Iterator[Worker]:
+    def _candidates(self) -> Iterator[Backend]:
         if not self.workers:
             return
         first = min(self._pick_two(), key=_utilisation)
@@ -45,7 +45,7 @@ class Balancer:
             yield first
         yield from sorted(self.workers, key=_rank)
 
-    def _pick_two(self) -> tuple[Worker, Worker]:
+    def _pick_two(self) -> tuple[Backend, Backend]:
         """Draw two workers, which are the same one only if there is no other."""
         number = len(self.workers)
         first = int(self._random.random() * number)
@@ -53,10 +53,10 @@ class Balancer:
         return self.workers[first], self.workers[second % number]
 
 
-def _rank(worker: Worker) -> tuple[bool, float]:
+def _rank(worker: Backend) -> tuple[bool, float]:
     """Order workers that have room or idle connections before those that are full."""
     return worker.load >= worker.capacity and worker.idle <= 0, _utilisation(worker)
 
 
-def _utilisation(worker: Worker) -> float:
+def _utilisation(worker: Backend) -> float:
     return worker.load / worker.capacity

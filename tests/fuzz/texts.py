@@ -25,7 +25,7 @@ _TRUSTED = (ip_network("10.0.0.0/8"), ip_network("2001:db8::/32"))
 
 # Names of media types that browsers take for pages, which may hold scripts.
 _SCRIPTED = re.compile(rb"html|svg|xsl|xul|mathml", re.I)
-_HEADER = re.compile(rb"[ -~]{1,%d}" % max(MAX_CONTENT_TYPE, len(content_type.USUAL)))
+_HEADER = re.compile(rb"[ -~]{1,%d}" % max(MAX_CONTENT_TYPE, len(content_type.DEFAULT)))
 
 SECRET = b"not to be served"
 _PAGE = b"a page " * 100
@@ -50,7 +50,7 @@ def media(data: bytes) -> None:
     """What a session's answers are sent as is one line, and nothing in which a script runs."""
     value = content_type.value(text_of(data))
     assert _HEADER.fullmatch(value), value
-    assert value == content_type.USUAL or not _SCRIPTED.search(value), value
+    assert value == content_type.DEFAULT or not _SCRIPTED.search(value), value
 
 
 def www(data: bytes) -> None:

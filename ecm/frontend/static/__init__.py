@@ -1,1 +1,1 @@
-"""Static files, for the paths that are no other handler's."""
+"""Static files, for all paths without another handler."""

@@ -55,7 +55,7 @@ class Login(Generic[S]):
         """Return the body of the first request."""
         return session.body(session.rid, b"", self.creation)
 
-    def go_on(self, session: S, body: bytes) -> Content:
+    def advance(self, session: S, body: bytes) -> Content:
         """Return the content of the request after this answer. Raises LoginError, BadAnswer."""
         return _STEPS[session.phase](self, session, body)
 

@@ -46,7 +46,7 @@ exec erl -name "ctl-$$@127.0.0.1" -erl_epmd_port {port} -start_epmd false -dist_
 class Node:
     """``name`` must stay the same for a home: the database belongs to the node of this name.
 
-    With an address for its host, nothing has to be resolved.
+    With an address for its host, nothing needs to be resolved.
     """
 
     home: Path  # with its configuration, cookie and database; exists

@@ -166,7 +166,7 @@ class Sessions:
         if user.phase is Phase.ONLINE:
             self._heard(user, newest, body)
         elif user.phase is not Phase.LEAVING:
-            self._go_on(user, body)
+            self._advance_login(user, body)
         elif newest:
             self._left(user)
 
@@ -184,11 +184,11 @@ class Sessions:
         if not user.line_due and not user.other_due:
             self._next(user)
 
-    def _go_on(self, user: User, body: bytes) -> None:
+    def _advance_login(self, user: User, body: bytes) -> None:
         """Take the next step of a login."""
         try:
             self._check_hold(user, body)
-            request = user.next_body(*self._identities.login.go_on(user, body))
+            request = user.next_body(*self._identities.login.advance(user, body))
         except LoginError as error:
             self._end(user, str(error))
             return

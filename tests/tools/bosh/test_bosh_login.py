@@ -30,7 +30,7 @@ class LoginTests(TestCase):
         """Return the last request of a login with these answers."""
         request = self.login.begin(self.session)
         for body in bodies:
-            request = self.session.next_body(*self.login.go_on(self.session, body))
+            request = self.session.next_body(*self.login.advance(self.session, body))
         return request
 
     def test_plain_in_five_requests(self) -> None:
@@ -42,13 +42,13 @@ class LoginTests(TestCase):
     def test_online_with_its_own_presence(self) -> None:
         self.go(CREATED, SUCCESS, BIND % b"", BOUND % b"user5@localhost/swarm", b"<body/>")
         self.assertIs(self.session.phase, Phase.APPEARING)
-        self.login.go_on(self.session, b"<body><presence from='user5@localhost/swarm'/></body>")
+        self.login.advance(self.session, b"<body><presence from='user5@localhost/swarm'/></body>")
         self.assertIs(self.session.phase, Phase.ONLINE)
 
     def test_features_that_come_later(self) -> None:
         request = self.go(b"<body sid='s'/>")
         self.assertTrue(request.endswith(b"xmlns='http://jabber.org/protocol/httpbind'/>"))
-        self.assertIn(b"PLAIN", self.login.go_on(self.session, b"<body>" + CREATED[14:])[0])
+        self.assertIn(b"PLAIN", self.login.advance(self.session, b"<body>" + CREATED[14:])[0])
 
     def test_a_session_only_where_it_is_required(self) -> None:
         optional = b"<session xmlns='urn:ietf:params:xml:ns:xmpp-session'><optional/></session>"

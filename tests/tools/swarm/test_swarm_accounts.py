@@ -56,5 +56,5 @@ class IdentityTests(TestCase):
         offered = b"<body sid='s'><features><mechanism>%b</mechanism></features></body>"
         for accounts, mechanism in (("user{}:secret", b"PLAIN"), (None, b"ANONYMOUS")):
             login = Identities(TASK._replace(accounts=accounts)).login
-            stanzas, _ = login.go_on(User(5, 1000, 0.0), offered % mechanism)
+            stanzas, _ = login.advance(User(5, 1000, 0.0), offered % mechanism)
             self.assertIn(b"mechanism='%b'" % mechanism, stanzas)

@@ -5,7 +5,7 @@ from hypothesis.strategies import characters, from_regex, sampled_from, text
 from twisted.trial.unittest import TestCase
 
 from ecm.frontend.bosh_response import answer
-from ecm.http.content_type import USUAL, value
+from ecm.http.content_type import DEFAULT, value
 from ecm.http.response import INERT
 from testkit.samples.content_types import (
     BREAKS,
@@ -25,7 +25,7 @@ class ContentTypeTests(TestCase):
 
     def test_and_the_usual_one_if_it_is_anything_else(self) -> None:
         for asked in (None, *OTHERS, *SCRIPTED, *BREAKS, *MALFORMED, *PARAMETERS, LONGEST + "y"):
-            self.assertEqual(value(asked), USUAL, asked)
+            self.assertEqual(value(asked), DEFAULT, asked)
 
     @given(text(characters(max_codepoint=0x2FF)) | from_regex(r"\w+/[\w+;= -]+", fullmatch=True))
     def test_nothing_else_gets_into_the_header(self, asked: str) -> None:
@@ -33,7 +33,7 @@ class ContentTypeTests(TestCase):
 
     @given(sampled_from(XML), sampled_from(XML))
     def test_two_are_none(self, one: str, other: str) -> None:
-        self.assertEqual(value(f"{one}, {other}"), USUAL)
+        self.assertEqual(value(f"{one}, {other}"), DEFAULT)
 
     def test_it_is_that_of_the_response(self) -> None:
         self.assertEqual(

@@ -3,7 +3,7 @@
 import { NS } from "./stanza.js";
 
 /** How many sessions may break with a message under way before the message itself is blamed. */
-const MOST_BREAKS = 3;
+const MAX_BREAKS = 3;
 
 /** What is said about each state that a message goes through. */
 const WORDS = {
@@ -65,7 +65,7 @@ export class Outbox {
 
   countBreak(message) {
     message.breaks += 1;
-    if (message.breaks === MOST_BREAKS) this.fail(message, "the connection broke each time");
+    if (message.breaks === MAX_BREAKS) this.fail(message, "the connection broke each time");
   }
 
   /** The other side has a new session. */
