@@ -1,4 +1,4 @@
-"""Which folder may import what, read from the sources."""
+"""Limits of form, and which folder may import what, read from the sources."""
 
 import ast
 import re
@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import median
 
 from twisted.trial.unittest import TestCase
 
@@ -118,6 +119,70 @@ class TestsTests(TestCase):
     def test_the_longest_modules_are_there(self) -> None:
         there = {file.stem for file in (CHECKOUT / "tests").rglob("test_*.py")}
         self.assertLessEqual(set(LONGEST), there)
+
+
+# What a stranger can take in at a glance: lines of a function, median and maximum; and, where each
+# request comes through, methods and lines of a class.
+MEDIAN_LINES = 6
+MAX_LINES = 40
+HOT = ("http", "link", "net", "upstream", "frontend")
+MAX_METHODS = 15
+MAX_CLASS_LINES = 250
+
+# A docstring begins with the noun, or the verb, and not with a question.
+QUESTION = re.compile(r"(What|Whose|Whether|How|Which|Who|Where|Why)\b")
+
+# The base classes of HTTPConnection, and what belongs to the handlers of paths.
+CONNECTION = [
+    f"frontend/{each}" for each in ("connection", "sending", "exchange", "reading", "http")
+]
+BEHIND_PATHS = re.compile(
+    r"ecm\.(frontend\.(bosh|static|routes)|http\.(cors|content_type|byte_range))"
+)
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def nodes(file: Path) -> Iterator[ast.AST]:
+    yield from ast.walk(ast.parse(file.read_text()))
+
+
+def length(node: ast.stmt) -> int:
+    """The lines of a function or a class, its docstring included."""
+    return (node.end_lineno or 0) - node.lineno + 1
+
+
+class FormTests(TestCase):
+    def test_functions_are_short(self) -> None:
+        for part in ("ecm", *BESIDE):
+            files = (CHECKOUT / part).rglob("*.py")
+            found = [
+                (length(node), f"{file}: {node.name}")
+                for file in files
+                for node in nodes(file)
+                if isinstance(node, Function)
+            ]
+            self.assertLessEqual(max(found), (MAX_LINES, "~"))
+            self.assertLessEqual(median(lines for lines, _ in found), MEDIAN_LINES, part)
+
+    def test_classes_on_the_way_of_a_request_have_one_role(self) -> None:
+        for module in [module for part in HOT for module in modules(part)]:
+            for node in nodes(FOLDER / f"{module}.py"):
+                if isinstance(node, ast.ClassDef):
+                    methods = [each for each in node.body if isinstance(each, Function)]
+                    self.assertLessEqual(len(methods), MAX_METHODS, node.name)
+                    self.assertLessEqual(length(node), MAX_CLASS_LINES, node.name)
+
+    def test_docstrings_are_no_questions(self) -> None:
+        for file in FOLDER.rglob("*.py"):
+            for node in nodes(file):
+                if isinstance(node, Function | ast.ClassDef | ast.Module):
+                    self.assertIsNone(QUESTION.match(ast.get_docstring(node) or ""), str(file))
+
+    def test_an_http_connection_knows_nothing_of_what_is_behind_its_paths(self) -> None:
+        for module in CONNECTION:
+            known = {name for name in imports(module) if BEHIND_PATHS.match(name)}
+            self.assertEqual(known, set(), module)
 
 
 def foreign_attributes(module: str) -> set[str]:

@@ -1,4 +1,4 @@
-"""Links of the documents lead somewhere, and the index of decisions is complete."""
+"""Links and names in the documents lead somewhere, and the index of decisions is complete."""
 
 import re
 from collections.abc import Iterator
@@ -17,6 +17,11 @@ DECISION = re.compile(
 )
 LINK = re.compile(r"(?<!!)\[[^]]*\]\((?P<target>[^)\s]+)\)|!\[[^]]*\]\((?P<image>[^)\s]+)\)")
 CODE = re.compile(r"^```.*?^```|`[^`\n]+`", re.M | re.S)
+# Files and modules of this repository, as documents name them.
+PATH = re.compile(
+    r"`((?:ecm|testkit|tests|bench|conformance|docs|deploy|erlang_stub|tools)/[\w./-]*)`"
+)
+MODULE = re.compile(r"python -m ((?:ecm|testkit|tests|bench|conformance)(?:\.\w+)*)")
 HEADING = re.compile(r"^#+ (.+)$", re.M)
 
 
@@ -46,6 +51,20 @@ class LinksTests(TestCase):
     def test_links_lead_somewhere(self) -> None:
         for document in documents():
             self.assertEqual(list(broken(document)), [], document)
+
+
+class NamesTests(TestCase):
+    def test_files_that_documents_name_are_there(self) -> None:
+        for document in documents():
+            for path in PATH.findall(document.read_text()):
+                self.assertTrue((CHECKOUT / path).exists(), f"{document.name}: {path}")
+
+    def test_modules_that_documents_run_are_there(self) -> None:
+        for document in [*documents(), CHECKOUT / "Makefile"]:
+            for module in MODULE.findall(document.read_text()):
+                path = CHECKOUT / module.replace(".", "/")
+                there = path.with_suffix(".py").exists() or (path / "__main__.py").exists()
+                self.assertTrue(there, f"{document.name}: {module}")
 
 
 class PicturesTests(TestCase):
