@@ -134,7 +134,8 @@ QUESTION = re.compile(r"(What|Whose|Whether|How|Which|Who|Where|Why)\b")
 
 # The base classes of HTTPConnection, and what belongs to the handlers of paths.
 CONNECTION = [
-    f"frontend/{each}" for each in ("connection", "sending", "exchange", "reading", "http")
+    f"frontend/{each}"
+    for each in ("connection", "sending", "exchange", "ordering", "reading", "http")
 ]
 BEHIND_PATHS = re.compile(
     r"ecm\.(frontend\.(bosh|static|routes)|http\.(cors|content_type|byte_range))"

@@ -5,7 +5,8 @@ from typing import Final
 from twisted.internet.interfaces import ISSLTransport
 
 from ecm.frontend.bosh_response import answer, options_or_get
-from ecm.frontend.exchange import Exchange, OrderedConnection
+from ecm.frontend.exchange import Exchange
+from ecm.frontend.ordering import OrderedConnection
 from ecm.http.client_address import TrustedProxies
 from ecm.http.cors import Cors
 from ecm.http.request import Head, Request, require_whole

@@ -1,21 +1,13 @@
-"""Exchanges: requests in flight, and the order in which a connection writes their responses."""
+"""Exchanges: requests in flight, each with its response; and the handlers that respond."""
 
 from collections.abc import Generator
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from twisted.internet.protocol import connectionDone
-from twisted.logger import Logger
-from twisted.python.failure import Failure
-
-from ecm.frontend.registry import Registry
-from ecm.frontend.sending import SendingConnection
 from ecm.http.request import Request
-from ecm.http.response import CLOSE, service_unavailable
-from ecm.link.message import GAVE_UP, GONE
+from ecm.http.response import service_unavailable
 
-_log = Logger()
-
-DRAINING = "This front end is stopping"
+if TYPE_CHECKING:
+    from ecm.frontend.ordering import OrderedConnection
 
 # A response in parts: each is asked for when the client has taken the one before.
 Parts = Generator[bytes, None, None]
@@ -82,99 +74,3 @@ class Handler(Protocol):
         ``exchange`` is new, and of the handler's class. Raises RequestError where the request is
         not one that it takes.
         """
-
-
-class OrderedConnection(SendingConnection):
-    """A connection that writes responses in the order of their requests (RFC 9112, section 9.3.2).
-
-    ``peer`` is the client's address and port, where a PROXY header has told them. ``link_id`` and
-    ``link_line`` are kept for the handler that asks upstream: the ID under which this connection
-    asks while it does not pipeline, 0 before it has asked; and the line of its requests, where that
-    is the same for all.
-    """
-
-    __slots__ = ("_no_more_requests", "_pumping", "exchanges", "link_id", "link_line", "peer")
-
-    def __init__(self, registry: Registry, peer: tuple[str, int] | None) -> None:
-        super().__init__(registry)
-        self.peer = peer
-        self.link_id = 0
-        self.link_line = b""
-        # The requests in flight, in their order.
-        self.exchanges: tuple[Exchange, ...] = ()
-        # Whether the last request has been begun: nothing counts that comes behind it.
-        self._no_more_requests = False
-        # Whether responses are written, and requests begun, at this moment.
-        self._pumping = False
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        super().connectionLost(reason)
-        self._no_more_requests = True
-        self._cancel_all()
-
-    def common_headers(self, exchange: Exchange, more: bytes = b"") -> bytes:
-        """Return the header lines that every response has, with ``more`` between them.
-
-        On a connection that drains, the last response says that it is the last.
-        """
-        if self.registry.draining and exchange is self.exchanges[-1]:
-            exchange.connection_header = CLOSE
-            self._no_more_requests = True
-        return self.registry.clock.date + more + exchange.connection_header
-
-    def pump(self) -> None:
-        """Write all responses that are ready and due."""
-        self._write_ready()
-
-    def reject_pending(self) -> None:
-        """Respond 503 to all requests that wait for a response."""
-        self._reject_all(GAVE_UP, DRAINING)
-
-    def _reject_all(self, reason: str, why: str) -> None:
-        for exchange in self.exchanges:
-            if exchange.response is None:
-                exchange.cancel(reason)
-                exchange.reject(why)
-
-    def _cancel_all(self) -> None:
-        exchanges, self.exchanges = self.exchanges, ()
-        for exchange in exchanges:
-            exchange.cancel(GONE)
-
-    def _write_ready(self) -> None:
-        while self.exchanges and (response := self.exchanges[0].response) is not None:
-            first = self.exchanges[0]
-            if isinstance(response, bytes):
-                self._send(response)
-            elif not self._write_part(response):
-                return
-            self.exchanges = self.exchanges[1:]
-            if first.connection_header is CLOSE:
-                self._no_more_requests = True
-                self._half_close()
-
-    def _write_part(self, parts: Parts) -> bool:
-        """Write the next part, if the client has taken the one before; return whether none is left.
-
-        The one before may have been the last: a response is complete when all of it is taken.
-        """
-        if self._write_blocked:
-            return False
-        try:
-            part = next(parts, None)
-        except BrokenResponse:
-            self._break_off()
-            return False
-        except Exception:  # must not reach a link, whose answer to an earlier request may be why
-            _log.failure("error in ECM; breaking off the response")
-            self._break_off()
-            return False
-        if part is not None:
-            self._send_part(part)
-        return part is None
-
-    def _break_off(self) -> None:
-        """Close the connection: the client cannot know what stands behind half a response."""
-        self._no_more_requests = True
-        self._cancel_all()
-        self._half_close()

@@ -4,7 +4,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
 from ecm.frontend.connection import Phase
-from ecm.frontend.exchange import OrderedConnection
+from ecm.frontend.ordering import OrderedConnection
 from ecm.frontend.registry import Registry
 from ecm.http.incoming import Incoming
 from ecm.http.request import Request, RequestError
