@@ -36,11 +36,6 @@ class Stack:
         pids: dict[str, int] = json.loads(self._ready_file.read_text())["pids"]
         return pids[name]
 
-    def wait_for_line(self, text: str) -> None:
-        """Wait until the demo prints a line with this text in it. Raises ProcessFailed."""
-        while text not in self._demo.line():
-            pass
-
     def stop(self) -> None:
         """Stop all of it."""
         self._demo.stop()
@@ -48,7 +43,7 @@ class Stack:
 
 
 def start_stack() -> Stack:
-    """Start a stack of the test's own, which has to be stopped."""
+    """Start a stack of the test's own, which the test must stop."""
     ready_file = Path(tempfile.mkdtemp(prefix="megaphone-test-")) / "ready.json"
     demo = command(script("ecm-demo"), "--http", "0", "--ready-file", str(ready_file))
     demo.stop_timeout = 30.0  # seconds: it stops ECM and ejabberd first

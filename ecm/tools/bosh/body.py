@@ -13,6 +13,11 @@ _XBOSH = " xmlns:xmpp='urn:xmpp:xbosh'"
 
 TERMINATE = b" type='terminate'"
 
+_XMLNS = f" xmlns='{NAMESPACE}'".encode()
+_EMPTY = b"<body rid='%d' sid='%b'%b" + _XMLNS + b"/>"
+_FILLED = b"<body rid='%d' sid='%b'%b" + _XMLNS + b">%b</body>"
+_CREATION = b"<body rid='%d'%b" + _XMLNS + b">%b</body>"
+
 # The values of a start tag may contain ">" (XML 1.0, section 3.1).
 _START = re.compile(rb"\s*(?:<\?xml[^>]*>\s*)?<body((?:[^>\"']|\"[^\"]*\"|'[^']*')*)>")
 _SID = re.compile(rb"\ssid\s*=\s*[\"']([^\"']+)")
@@ -25,24 +30,13 @@ def body(rid: int, sid: bytes, stanzas: bytes = b"", attributes: bytes = b"") ->
     """Return the body of a request in a session. ``sid`` and ``attributes`` are as they stand in
     XML, each of the attributes with a space before it."""
     if stanzas:
-        return (
-            b"<body rid='%d' sid='%b'%b xmlns='http://jabber.org/protocol/httpbind'>%b</body>"
-            % (rid, sid, attributes, stanzas)
-        )
-    return b"<body rid='%d' sid='%b'%b xmlns='http://jabber.org/protocol/httpbind'/>" % (
-        rid,
-        sid,
-        attributes,
-    )
+        return _FILLED % (rid, sid, attributes, stanzas)
+    return _EMPTY % (rid, sid, attributes)
 
 
 def creation_body(rid: int, stanzas: bytes, attributes: bytes) -> bytes:
     """Return the body of the request that creates a session."""
-    return b"<body rid='%d'%b xmlns='http://jabber.org/protocol/httpbind'>%b</body>" % (
-        rid,
-        attributes,
-        stanzas,
-    )
+    return _CREATION % (rid, attributes, stanzas)
 
 
 def creation(domain: str, wait: int, hold: int, **more: str) -> bytes:
