@@ -62,7 +62,7 @@ class Run:
 
 @attrs.frozen
 class Outcome:
-    """What came of a case: a table in Markdown, a verdict on the budget, all figures, a chart.
+    """The result of a case: a table in Markdown, a verdict on the budget, all figures, a chart.
 
     ``suffix`` goes into the names of the files of a run that was not the usual one; a run that is
     not ``good`` ends with status 1.

@@ -35,7 +35,7 @@ MODULES = {
 
 
 class Kind(Enum):
-    """How users come to ejabberd; as bench/load/node_users.py has it."""
+    """The way in which users come to ejabberd, as bench/load/node_users.py has it."""
 
     LINK = "link"
     BOSH = "bosh"

@@ -49,7 +49,7 @@ class Actor:
         return f"{self.account.name}@{self.domain}"
 
     def value(self, name: str) -> str | None:
-        """What a placeholder of this name stands for."""
+        """Return the value of a placeholder."""
         if name[0] in self._seeds and name[1:].isdecimal():
             return self.key(name[0], int(name[1:]))
         own = {

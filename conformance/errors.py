@@ -1,4 +1,4 @@
-"""How the playing of a script can end before its last line."""
+"""Errors that end the playing of a script before its last line."""
 
 
 class SuiteError(Exception):

@@ -1,4 +1,4 @@
-"""What a server may send, at most. Whoever tries a server does not know it yet."""
+"""Limits of what a server may send. Whoever tries a server does not know it yet."""
 
 # Bytes of the head of an answer, and of a line or the trailer of its chunks. Proxies take 8 to 32
 # kB. Asyncio keeps twice as much of what comes faster than it is read.

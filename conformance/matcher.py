@@ -16,7 +16,7 @@ GAP = "..."
 
 
 def differences(pattern: Element, came: Element, path: str = "") -> list[str]:
-    """What is not as expected, one line each. None means that it matches."""
+    """Return the differences from the expectation, one line each; none if it matches."""
     path = f"{path}/{short(came.tag)}"
     if pattern.tag != came.tag:
         return [f"{path}: expected {_name(pattern)}, came {_name(came)}"]

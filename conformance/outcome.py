@@ -1,4 +1,4 @@
-"""How a script ended, and how that is told."""
+"""The outcome of a script, and its report."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class Outcome:
 
     @property
     def counts(self) -> bool:
-        """Whether the run has failed because of it."""
+        """True if the run has failed because of it."""
         return self.result is Result.FAIL and self.script.level.counts
 
     def told(self) -> str:
@@ -43,7 +43,7 @@ class Outcome:
 
 
 def summary(outcomes: Sequence[Outcome]) -> str:
-    """How many of each, in one line."""
+    """Return the number of each outcome, in one line."""
     counts = [
         f"{sum(outcome.result is result for outcome in outcomes)} {word}"
         for result, word in (

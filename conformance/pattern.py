@@ -17,7 +17,7 @@ _WORDS = ("any", "none", "number")
 
 
 def is_pattern(inside: str) -> bool:
-    """Whether this, in braces, is a pattern; else it is a placeholder."""
+    """Return whether this, in braces, is a pattern; otherwise it is a placeholder."""
     return (
         inside in _WORDS
         or "|" in inside
@@ -27,7 +27,7 @@ def is_pattern(inside: str) -> bool:
 
 
 def matches(pattern: str, value: str | None) -> bool:
-    """Whether the value, or that there is none, is what the pattern asks for."""
+    """Return whether the value, None where there is none, matches the pattern."""
     if not (pattern.startswith("{") and pattern.endswith("}")):
         return value == pattern
     return any(_matches(choice, value) for choice in pattern[1:-1].split("|"))

@@ -15,7 +15,7 @@ _WINDOWS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 
 
 class NoAnswer(Exception):
-    """What came is no answer. The text says what is wrong with it."""
+    """The server sent something that is not an answer. The text says what is wrong with it."""
 
 
 @dataclass(frozen=True)

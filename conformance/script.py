@@ -1,11 +1,11 @@
-"""What a script consists of."""
+"""The statements of a script."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 
 class Level(StrEnum):
-    """How strongly the XEP asks for what the script shows."""
+    """The requirement level of what the script shows, as the XEP words it."""
 
     MUST = "must"
     SHOULD = "should"
@@ -13,7 +13,7 @@ class Level(StrEnum):
 
     @property
     def counts(self) -> bool:
-        """Whether a failure is the failure of the run."""
+        """True if a failure is the failure of the run."""
         return self is not Level.MAY
 
 

@@ -1,4 +1,4 @@
-"""What every client does before there is something to try: a session, a login."""
+"""The prelude of every script: a session, a login."""
 
 import asyncio
 import secrets

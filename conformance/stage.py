@@ -1,4 +1,4 @@
-"""Where a script is played: the actors, the connections, and one method for each statement."""
+"""The stage of a script: the actors, the connections, and one method for each statement."""
 
 import asyncio
 import textwrap
@@ -164,7 +164,7 @@ class Stage:
         return came
 
     async def _more(self, actor: Actor) -> list[Element]:
-        """What is in the next answer. Without a request that can be answered, send one."""
+        """Return the content of the next answer. Without a request to be answered, send one."""
         request = actor.next_unread()
         if request is None:
             await asyncio.sleep(self.rest(actor))
@@ -201,7 +201,7 @@ def described(response: Response) -> str:
 
 
 def _check_values(element: Element) -> None:
-    """What is said of a session goes into requests. Raises Failed where it is too long."""
+    """Check the values of a session, which go into requests. Raises Failed if one is too long."""
     for name, value in element.items():
         if len(value) > MAX_VALUE:
             raise Failed(f"{body.short(name)[:100]} has more than {MAX_VALUE} characters")

@@ -18,13 +18,13 @@ class Account:
 
     @property
     def plain(self) -> str:
-        """What logs in with SASL PLAIN (RFC 4616), in base64."""
+        """Return the message of a login with SASL PLAIN (RFC 4616), in base64."""
         return b64encode(f"\0{self.name}\0{self.password}".encode()).decode()
 
 
 @dataclass(frozen=True)
 class Target:
-    """Where BOSH is served, for which domain, and who plays alice and who bob."""
+    """The server to try: the URL of BOSH, the domain, and the users who play alice and bob."""
 
     host: str
     port: int

@@ -1,4 +1,4 @@
-"""What is shown to people, of what a server has said."""
+"""Texts of a server, made fit to be shown to people."""
 
 _MAX_LINE = 2000  # characters of a line
 

@@ -1,1 +1,1 @@
-"""What tests, benchmarks and fuzzing share: peers, clients and processes. No tests."""
+"""Helpers that tests, benchmarks and fuzzing share: peers, clients and processes. No tests."""

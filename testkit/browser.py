@@ -153,7 +153,7 @@ class Browser:
         self._driver.save_screenshot(str(path))
 
     def errors(self) -> list[str]:
-        """What the page has complained of on the console since the last call."""
+        """Return the errors that the page has logged on the console since the last call."""
         return [entry["message"] for entry in self._driver.get_log("browser")]
 
 

@@ -35,7 +35,7 @@ class Request:
 
     @property
     def is_lost(self) -> bool:
-        """Whether no answer can come any more, unless the client repeats it."""
+        """True if no answer can come any more, unless the client repeats it."""
         return self.exchange is None or bool(self.links[-1].down.called)
 
 

@@ -136,7 +136,7 @@ class Client:
 
     @property
     def ended(self) -> bool:
-        """Whether ECM has ended the connection."""
+        """True if ECM has ended the connection."""
         return self.transport.half_closed or not self.transport.connected
 
 

@@ -1,4 +1,4 @@
-"""What the tests start once and share: it lives as long as they do."""
+"""Processes that the tests start once and share: they live as long as the tests."""
 
 import atexit
 from contextlib import ExitStack

@@ -164,7 +164,7 @@ def bare(user: BoshClient) -> str:
 
 
 def is_presence(stanza: Element, sender: BoshClient, kind: str | None = None) -> bool:
-    """Whether this is presence of somebody; that of who is available has no kind."""
+    """Return whether this is presence of somebody; available presence has no kind."""
     return (stanza.tag, stanza.get("from"), stanza.get("type")) == (
         f"{{{CLIENT}}}presence",
         sender.jid,

@@ -1,4 +1,4 @@
-"""What the tests of links want of ejabberd: its listeners, and all else in its configuration."""
+"""The configuration of ejabberd that the tests of links need, with its listeners."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory

@@ -1,4 +1,4 @@
-"""What a node of ejabberd holds for its users: processes, requests, memory."""
+"""The load of an ejabberd node by its users: processes, requests, memory."""
 
 import json
 

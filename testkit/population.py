@@ -66,7 +66,7 @@ class Sent:
 
     @property
     def is_certain(self) -> bool:
-        """Whether the session of the sender is known to have taken it."""
+        """True if the session of the sender is known to have taken it."""
         return self.request.rid <= self.client.taken
 
 

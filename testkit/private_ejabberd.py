@@ -31,7 +31,7 @@ class PrivateEjabberd:
 
     @property
     def log(self) -> Path:
-        """What it logs, each line at once."""
+        """The log, each line at once."""
         return self.node.console_log
 
     def start(self) -> None:

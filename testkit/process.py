@@ -27,7 +27,7 @@ def script(name: str) -> str:
 
 
 def open_files(process: int) -> list[str]:
-    """What the descriptors of a process are, as in ``socket:[12345]``; none, if it has ended."""
+    """Return the open files of a process, as in ``socket:[12345]``; none if it has ended."""
     folder, files = f"/proc/{process}/fd", []
     with suppress(FileNotFoundError):
         for descriptor in os.listdir(folder):

@@ -32,7 +32,7 @@ class Scram:
         return b64encode(f"{without_proof},p={b64encode(proof).decode()}".encode()).decode()
 
     def verifies(self, success: str) -> bool:
-        """Whether the server has shown that it knows the password, too."""
+        """Return whether the server has shown that it knows the password, too."""
         return b64decode(success) == b"v=" + b64encode(self._server_signature)
 
 

@@ -54,7 +54,7 @@ class SessionScript:
             await user.ask(_SYNC)
 
     async def befriend(self) -> None:
-        """What comes to one of them meanwhile is there with the answer to the next request."""
+        """Stanzas that come to one of them meanwhile are in the answer to the next request."""
         romeo, juliet = self.romeo, self.juliet
         item = f"<item jid='{_bare(juliet)}' name='Juliet'/>"
         query = f"<query xmlns='{ROSTER}'>{item}</query>"

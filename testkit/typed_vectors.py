@@ -1,4 +1,4 @@
-"""What both ends of a typed link agree on: ``vectors/typed.json``, whose ``about`` explains it."""
+"""Vectors for both ends of a typed link: ``vectors/typed.json``, whose ``about`` explains it."""
 
 import json
 from typing import Any

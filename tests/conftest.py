@@ -1,4 +1,4 @@
-"""How pytest spreads the tests over its workers (pytest-xdist). trial needs nothing of this.
+"""Distribution of the tests over pytest's workers (pytest-xdist). trial needs nothing of this.
 
 Only ``make test`` has workers. A module stays together, in one of them (``--dist loadfile``): its
 tests share what they start. A worker has its own ejabberd for the tests of links, and its own

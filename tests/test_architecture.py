@@ -130,7 +130,7 @@ MAX_METHODS = 15
 MAX_CLASS_LINES = 250
 
 # A docstring begins with the noun, or the verb, and not with a question.
-QUESTION = re.compile(r"(What|Whose|Whether|How|Which|Who|Where|Why)\b")
+QUESTION = re.compile(r"(What|Whose|Whether|How|Which|Who|Where|When|Why)\b")
 
 # The base classes of HTTPConnection, and what belongs to the handlers of paths.
 CONNECTION = [
@@ -175,7 +175,7 @@ class FormTests(TestCase):
                     self.assertLessEqual(length(node), MAX_CLASS_LINES, node.name)
 
     def test_docstrings_are_no_questions(self) -> None:
-        for file in FOLDER.rglob("*.py"):
+        for file in (file for part in ("ecm", *BESIDE) for file in (CHECKOUT / part).rglob("*.py")):
             for node in nodes(file):
                 if isinstance(node, Function | ast.ClassDef | ast.Module):
                     self.assertIsNone(QUESTION.match(ast.get_docstring(node) or ""), str(file))

@@ -30,7 +30,7 @@ _RUBBISH = ("build/lib/ecm/old.py", "ecm/__pycache__/old.pyc", str(_ERLANG / "eb
 
 
 def _run(*command: str | Path, cwd: Path) -> str:
-    """What it prints. Raises AssertionError, with that, if it fails."""
+    """Run a command and return its output. Raises AssertionError, with the output, if it fails."""
     done = subprocess.run(
         command,
         cwd=cwd,

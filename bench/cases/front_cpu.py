@@ -54,7 +54,7 @@ FRONT_ENDS: dict[str, tuple[Start, str]] = {
 
 @attrs.frozen
 class Round:
-    """What was measured of each front end with so many clients."""
+    """The figures of each front end with so many clients."""
 
     number: int
     clients: int

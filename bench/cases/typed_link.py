@@ -33,7 +33,7 @@ TITLE = "A typed link beside a plain one"
 
 @attrs.frozen
 class Round:
-    """What was measured of each form, and the CPU for each request of typed divided by plain."""
+    """The figures of each form, and the CPU for each request of typed divided by plain."""
 
     number: int
     plain: Load

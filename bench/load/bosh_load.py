@@ -1,4 +1,4 @@
-"""What BOSH users do who do something: empty polls, or messages from one to another.
+"""Load of active BOSH users: empty polls, or messages from one to another.
 
 All of them begin at once and go on, each as soon as it has its answer, until they are told to stop.
 ``done`` is called when the last one has stopped.

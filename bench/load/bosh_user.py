@@ -88,7 +88,7 @@ def is_empty(body: bytes) -> bool:
 
 
 def rest(user: BoshUser, body: bytes) -> None:
-    """What a user does who does nothing."""
+    """Hold a request, as an idle user does."""
     user.say()
 
 

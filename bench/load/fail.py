@@ -1,4 +1,4 @@
-"""How a process of users ends when something is not as it should be."""
+"""Ends a process of users with the reason when something is not as it should be."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""What messages, or polls, of a whole crowd cost everything on the server's side.
+"""The cost of messages, or polls, of a whole crowd to everything on the server's side.
 
 A swarm logs in, rests, and talks: each user sends to any other, or polls. CPU is counted from the
 moment in which they begin until nothing new is sent; logins and leaving are not in it. What is

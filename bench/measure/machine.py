@@ -1,4 +1,4 @@
-"""What a measurement was made on, and with what."""
+"""The machine that a measurement was made on, and the versions of the programs."""
 
 import os
 import platform

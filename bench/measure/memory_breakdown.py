@@ -1,4 +1,4 @@
-"""Where the memory of a server with many users goes: the parts of the server's side, and the rest.
+"""The memory of a server with many users: the parts of the server's side, and the rest.
 
 Users are on the same machine, so that what is theirs has to be told apart: processes by their IDs,
 and of the kernel's memory for sockets one half, since each connection has two ends here.

@@ -49,7 +49,7 @@ class Cost:
 
 @attrs.frozen
 class Round:
-    """What was measured of one thing on both nodes; mod_ecm's CPU divided by that of stock BOSH."""
+    """The figures of one activity on both nodes; mod_ecm's CPU divided by that of stock BOSH."""
 
     number: int
     what: str

@@ -14,7 +14,7 @@ SOCKETS = "sockets"
 
 @attrs.frozen
 class Taken:
-    """What is taken at a moment: bytes of each part, those of all sockets of the machine, and how
+    """A sample at one moment: bytes of each part, those of all sockets of the machine, and how
     many of these there are, in all and on the server's side."""
 
     parts: dict[str, float]

@@ -1,1 +1,1 @@
-"""What comes of a measurement: tables, charts, and the one in README.md."""
+"""Reports of measurements: tables, charts, and the one in README.md."""

@@ -56,7 +56,7 @@ def write(target: str, name: str, seeds: Iterable[bytes]) -> None:
 
 
 def conversations() -> Iterable[bytes]:
-    """What ejabberd says in those that docs/protocol.md shows, as steps, on each kind of link."""
+    """Yield ejabberd's part of those in docs/protocol.md, as steps, on each kind of link."""
     for conversation in CONVERSATIONS.values():
         steps = [
             (b"0" if step["id"] == "0" else b"") + content(step)

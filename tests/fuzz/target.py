@@ -1,4 +1,4 @@
-"""What a target of fuzzing is."""
+"""The interface of fuzz targets."""
 
 from binascii import crc32
 from collections.abc import Callable
@@ -18,7 +18,7 @@ class Target:
 
 
 def places(data: bytes) -> list[int]:
-    """Where to cut bytes; the same for the same bytes, so that every finding is repeated."""
+    """Return places to cut bytes at: for the same bytes the same, so that findings are repeated."""
     random = Random(crc32(data))
     return [random.randrange(len(data) + 1) for _ in range(random.randrange(8))]
 

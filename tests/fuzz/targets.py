@@ -1,4 +1,4 @@
-"""What is fuzzed, by name; and where its seeds are, a folder for each."""
+"""The fuzz targets, by name, and the folders of their seeds."""
 
 from pathlib import Path
 

@@ -47,7 +47,7 @@ def address(data: bytes) -> None:
 
 
 def media(data: bytes) -> None:
-    """What a session's answers are sent as is one line, and nothing in which a script runs."""
+    """The Content-Type of a session's answers is one line, and no type in which a script runs."""
     value = content_type.value(text_of(data))
     assert _HEADER.fullmatch(value), value
     assert value == content_type.DEFAULT or not _SCRIPTED.search(value), value

@@ -182,7 +182,7 @@ class RefusalTests(LiveTestCase):
 
 
 class CrowdTests(LiveTestCase):
-    """What all hold together, and what the kernels do between."""
+    """The memory of all connections together, with the kernels between."""
 
     async def test_of_many_large_bodies_the_first_are_refused_and_a_small_one_is_not(self) -> None:
         ecm = await self.start_linked("--max-buffered", "1048576", "--max-content", "1048576")

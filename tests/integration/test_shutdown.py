@@ -1,4 +1,4 @@
-"""How the process of ECM stops: by a signal, with requests in flight."""
+"""The end of the process of ECM: by a signal, with requests in flight."""
 
 import signal
 
@@ -14,7 +14,7 @@ REQUEST = b"POST /bosh HTTP/1.1\r\nHost: a\r\nContent-Length: 7\r\n\r\n<body/>"
 
 
 class StopTests(EcmTestCase):
-    """What becomes of the process."""
+    """The process ends, gracefully or at once."""
 
     async def held(self, drain_timeout: str) -> tuple[Process, RawClient]:
         """Start ECM, and let one client have a request in flight."""

@@ -1,4 +1,4 @@
-"""Where ``make interop`` has npm put the packages that package-lock.json names."""
+"""The folder into which ``make interop`` has npm put the packages of package-lock.json."""
 
 from testkit.paths import CHECKOUT
 

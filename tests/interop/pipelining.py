@@ -31,7 +31,7 @@ Content-Length: %d\r
 
 @attrs.frozen
 class Answer:
-    """What treq.content() takes."""
+    """The part of a response that treq.content() uses."""
 
     code: int
     body: bytes

@@ -73,7 +73,7 @@ class BrowserTests(TalkTestCase):
 
 
 class NginxTests(TestCase):
-    """What the proxy does with ECM, seen from there."""
+    """The proxy in front of ECM, seen from ECM."""
 
     timeout = 20
     proxy = NGINX

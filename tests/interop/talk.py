@@ -1,4 +1,4 @@
-"""What every client is put through: it logs in, is seen, chats with Bob, and is seen to leave."""
+"""The conversation of every client: it logs in, is seen, chats with Bob, and is seen to leave."""
 
 from secrets import token_hex
 from typing import Protocol as Interface

@@ -4,4 +4,4 @@ from testkit import conversation_case
 
 
 class ConversationTests(conversation_case.ConversationCase):
-    """What clients and ejabberd say to each other, with nothing in front of ECM."""
+    """Conversations of clients and ejabberd, with nothing in front of ECM."""

@@ -59,7 +59,7 @@ class SecretTests(LinkTestCase):
         self.assertNotIn("link up", front.process.output)
 
     async def assert_impostor_refused(self, packets: bytes, why: str) -> None:
-        """Who goes on like this after hello is told so, has no answer, and is logged."""
+        """A peer that goes on like this after hello gets an error and no answer, and is logged."""
         hello = f"hello version=1 role=ecm instance=x max-packet=4096 nonce={'0' * 32}".encode()
         impostor = RawClient(encode(LINK_ID, hello) + packets)
         await connectProtocol(clientFromString(reactor, self.upstream("secret")), impostor)

@@ -36,7 +36,7 @@ class SocketRightsTests(LinkTestCase):
         return status.st_mode & 0o777, status.st_gid
 
     def connects(self, listener: str, groups: str) -> bool:
-        """Whether somebody who is neither root nor ejabberd, but in these groups, can connect."""
+        """Return whether a user in these groups, neither root nor ejabberd, can connect."""
         command = ["setpriv", *OTHER, groups, sys.executable, "-S", "-c", CONNECT]
         run = subprocess.run([*command, self.path(listener)], stderr=subprocess.PIPE, check=False)
         self.assertIn(run.returncode, (0, 1), run.stderr)

@@ -1,4 +1,4 @@
-"""What a client is told of a request that is no request: a status on typed links, 200 on plain."""
+"""Answers to malformed requests: a status on typed links, 200 on plain ones."""
 
 from xml.etree.ElementTree import fromstring
 

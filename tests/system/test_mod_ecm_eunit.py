@@ -28,7 +28,7 @@ def erlang_libraries() -> str:
 
 
 class EUnitTests(TestCase):
-    """What ``erlc`` and EUnit say of ``erlang_stub/mod_ecm``."""
+    """``erlc`` and EUnit accept ``erlang_stub/mod_ecm``."""
 
     def setUp(self) -> None:
         self.environment = os.environ | {

@@ -81,7 +81,7 @@ class SessionClusterTests(TestCase):
         self.assertEqual(killed, "true")
 
     async def it_learns_that_its_client_has_gone(self) -> None:
-        """What comes then is not sent to where nobody waits, but to where it comes back."""
+        """A later stanza is not sent to where nobody waits, but to where the client comes back."""
         self.romeo.ask()
         self.romeo.vanish(self.romeo.session.rid)
         await self.juliet.ask(_SYNC)  # on the same link, so that it has passed on what came before
@@ -109,7 +109,7 @@ class SessionClusterTests(TestCase):
         await self.shell.evaluate(f"rpc:call('{self.here}', sys, get_state, [ecm_router_proxy])")
 
     async def its_node_is_missed(self, held: Deferred[Answered]) -> None:
-        """What is held elsewhere is dropped; and there is no such session any more."""
+        """Requests held on other nodes are dropped; and there is no such session any more."""
         self.assertEqual(await self.shell.evaluate(_LOOK_FOR_ORPHANS), "1")
         with self.assertRaises(NotAnswered):
             await held

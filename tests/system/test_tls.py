@@ -65,7 +65,7 @@ class TalkingClient(RawClient):
 
 
 def client_hello() -> bytes:
-    """What a TLS client says first."""
+    """Return the first bytes of a TLS client."""
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     connection = ssl.create_default_context().wrap_bio(
         incoming, outgoing, server_hostname="localhost"
@@ -191,7 +191,7 @@ class ExchangeTests(TlsTestCase):
 
 
 class NoTlsTests(TlsTestCase):
-    """What is no TLS, or less than that."""
+    """Connections without TLS, or with less than a handshake."""
 
     async def test_plain_http_on_the_port_for_tls_is_closed_without_an_answer(self) -> None:
         ecm = await self.start_tls()

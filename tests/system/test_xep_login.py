@@ -1,4 +1,4 @@
-"""Who somebody is: the ways to log in, accounts, and what ends a login."""
+"""Authentication: the ways to log in, accounts, and what ends a login."""
 
 from ecm.tools.bosh.stanzas import SASL
 from ecm.tools.demo.plan import DOMAIN

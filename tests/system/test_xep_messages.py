@@ -1,4 +1,4 @@
-"""Where messages go, beside the session they are for: rooms, archive, copies, notifications."""
+"""Destinations of messages beside their session: rooms, archive, copies, notifications."""
 
 from secrets import token_hex
 from xml.etree.ElementTree import Element
@@ -106,7 +106,7 @@ class CarbonsTests(ServiceTestCase):
         await self.leave(romeo, other, juliet)
 
     async def test_a_copy_that_is_not_delivered_goes_nowhere_else(self) -> None:
-        """Who has the message itself does not get the copy that was for another resource."""
+        """A user who has the message itself does not get the copy that was for another resource."""
         romeo, juliet = await self.people(2)
         await romeo.iq("set", f"<enable xmlns='{CARBONS}'/>")
         other = await self.unbound()

@@ -1,4 +1,4 @@
-"""What is long, or much, reaches people all the same, or goes back; nobody is locked out by it."""
+"""Long messages, and many, are delivered or bounced; they lock nobody out."""
 
 from xml.etree.ElementTree import Element
 

@@ -31,7 +31,7 @@ class NumberTests(TestCase):
 
 class SignalTests(TestCase):
     def ending(self, prepare: str, number: signal.Signals) -> str:
-        """How a program takes a signal after this preparation, by what it prints."""
+        """Return the output of a program that gets a signal after this preparation."""
         program = f"""
 import signal, sys, time
 from ecm.tools.cli import ignore_signals, interrupt_on_signals

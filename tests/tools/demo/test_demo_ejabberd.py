@@ -1,4 +1,4 @@
-"""What the private ejabberd is given."""
+"""The files and options of the private ejabberd."""
 
 import os
 import stat

@@ -68,7 +68,7 @@ class Demo:
         return [*self.ready["users"].values(), *(path.read_text() for path in kept)]
 
     def open_to_others(self) -> list[str]:
-        """What of it others than its owner could read."""
+        """Return the files in it that others than the owner could read."""
         paths = [self.folder, *self.folder.rglob("*"), self.ready_file]
         return [str(path) for path in paths if path.stat().st_mode & 0o077]
 
@@ -112,7 +112,7 @@ class Demo:
 
 
 def all_command_lines() -> bytes:
-    """What ps shows of all processes to everybody."""
+    """Return the command lines of all processes, which ps shows to everybody."""
     found = []
     for pid in filter(str.isdigit, os.listdir("/proc")):
         with contextlib.suppress(OSError):  # it has just ended

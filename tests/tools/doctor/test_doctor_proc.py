@@ -1,4 +1,4 @@
-"""What files of the kernel say, and that nothing in them makes a traceback."""
+"""Files of the kernel are read, and nothing in them makes a traceback."""
 
 from collections.abc import Callable
 from typing import Any

@@ -155,7 +155,7 @@ class PlanTests(TestCase):
 
 
 class RoomTests(TestCase):
-    """How many users fit."""
+    """The number of users that fit."""
 
     machine = Machine(hard_files=2000 + RESERVED_FILES, most_tracked=1500, tracked_now=1)
 

@@ -1,4 +1,4 @@
-"""Where the swarm goes, and where it comes from."""
+"""Addresses that the swarm connects to, and from."""
 
 from twisted.trial.unittest import TestCase
 

@@ -1,4 +1,4 @@
-"""Whether each message of the swarm arrives once."""
+"""Each message of the swarm arrives once."""
 
 from twisted.trial.unittest import TestCase
 

@@ -7,7 +7,7 @@ from ecm.tools.swarm.rate import Rate
 
 
 def begun(rate: Rate, clock: Clock, seconds: float, step: float = 0.05) -> int:
-    """How many begin in this time."""
+    """Return how many begin in this time."""
     number = 0
     for _ in range(round(seconds / step)):
         clock.advance(step)

@@ -1,1 +1,1 @@
-"""What the operator says."""
+"""The options of the operator."""

@@ -103,7 +103,7 @@ class Member:
 
     @property
     def complete(self) -> int:
-        """How many requests have been sent to their end."""
+        """The number of requests that have been sent to their end."""
         return sum(end <= self._sent for end in self._ends)
 
     def received(self) -> list[tuple[bytes, bytes]]:

@@ -1,4 +1,4 @@
-"""What all connections may hold together."""
+"""The memory that all connections may hold together."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -131,7 +131,7 @@ class ConnectionTests(TestCase):
         self.ids: dict[bytes, int] = {}
 
     def tearDown(self) -> None:
-        """Who holds little has noticed nothing, and all together do not hold too much."""
+        """Clients that hold little have noticed nothing, and all together do not hold too much."""
         self.assertLessEqual(self.held(), self.MAX_HELD)
         self.slow.send((POST % (4, b"slow"))[20:])
         for client, body in ((self.good, b"good"), (self.slow, b"slow")):

@@ -1,4 +1,4 @@
-"""How ECM stops: no new connections, an answer for what is in flight, and an end in time."""
+"""Graceful shutdown: no new connections, an answer for what is in flight, and an end in time."""
 
 from twisted.trial.unittest import TestCase
 
@@ -6,7 +6,7 @@ from testkit.in_memory import FIRST_ID, Joined
 
 
 class DrainTests(TestCase):
-    """What becomes of connections."""
+    """Each connection closes once no request is in flight."""
 
     def setUp(self) -> None:
         self.ecm = Joined()

@@ -38,7 +38,7 @@ class HalfCloseTests(TestCase):
         self.assertFalse(self.client.transport.connected)
 
     def test_a_held_request_is_given_up_after_a_while(self) -> None:
-        """Whether the client has gone cannot be seen: ejabberd hears that it has."""
+        """ECM cannot see whether the client has gone, and tells ejabberd that it has."""
         self.client.send(POST % b"poll")
         self.client.close_end()
         self.ecm.pass_time(limits.HALF_CLOSE_TIMEOUT)

@@ -305,7 +305,7 @@ class NoLinkTests(TestCase):
 
 
 class OwnAnswerTests(TestCase):
-    """What ECM answers by itself, byte for byte."""
+    """ECM's own answers, byte for byte."""
 
     def setUp(self) -> None:
         self.ecm = Joined()

@@ -1,4 +1,4 @@
-"""Which files a path may lead to: regular ones, below the folder, whose names have no dot first."""
+"""Files that a path may lead to: regular ones, below the folder, whose names have no dot first."""
 
 import os
 import stat

@@ -1,4 +1,4 @@
-"""What slow clients get, with a clock that the test moves."""
+"""Timeouts of slow clients, with a clock that the test moves."""
 
 from typing import cast
 

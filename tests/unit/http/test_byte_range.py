@@ -1,4 +1,4 @@
-"""Which part of a file is asked for: one range, or none."""
+"""The part of a file that is asked for: one range, or none."""
 
 from hypothesis import given
 from hypothesis.strategies import binary, from_regex, integers

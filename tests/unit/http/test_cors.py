@@ -1,4 +1,4 @@
-"""Which pages may use BOSH: the CORS headers of every answer."""
+"""The CORS headers of every answer, which let pages use BOSH."""
 
 from twisted.trial.unittest import TestCase
 

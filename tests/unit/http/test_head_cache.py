@@ -43,7 +43,7 @@ def long_get(number: int, fields: int) -> bytes:
 
 
 def after(data: bytes) -> HeadCache:
-    """What is known after one request."""
+    """Return the cache after one request."""
     known = HeadCache()
     known.add(data, parsed(data))
     return known

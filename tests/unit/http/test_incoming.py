@@ -1,4 +1,4 @@
-"""What has come of a connection's requests: no more is parsed than is asked for."""
+"""The queue of a connection's requests: no more is parsed than is asked for."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,7 +29,7 @@ def taken(incoming: Incoming) -> list[Request | str]:
 
 
 def parsed(data: bytes) -> list[Request | str]:
-    """What the parser makes of all of it at once."""
+    """Return the requests that the parser makes of all of it at once."""
     found: list[Request | str] = []
     try:
         found.extend(feed(RequestParser(LIMITS), data))

@@ -186,7 +186,7 @@ class ContinueTests(TestCase):
 
 
 class Llhttp:
-    """What llhttp makes of bodies, which it is not given by ECM."""
+    """The bodies that llhttp would parse; ECM gives it none."""
 
     def __init__(self) -> None:
         self.bodies: list[bytes] = []

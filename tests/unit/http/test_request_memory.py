@@ -1,4 +1,4 @@
-"""What a request takes that is not complete: memory within the limits, and work for each byte."""
+"""The cost of an incomplete request: memory within the limits, and work for each byte."""
 
 import gc
 from itertools import cycle, islice

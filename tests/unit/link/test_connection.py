@@ -64,7 +64,7 @@ class ConversationTests(TestCase):
 
 
 class FirstPacketTests(TestCase):
-    """What a link becomes."""
+    """The state of a link after its first packet."""
 
     def test_with_hello_it_is_typed(self) -> None:
         connection = begun()

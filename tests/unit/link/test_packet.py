@@ -111,7 +111,7 @@ class CountingDecoder(PacketDecoder):
 
 
 class CostTests(TestCase):
-    """What is done grows with the bytes, and not with their square. Counted, not timed."""
+    """Work grows with the bytes, and not with their square. Counted, not timed."""
 
     def test_a_large_packet_in_small_pieces_is_looked_at_twice(self) -> None:
         decoder = CountingDecoder()

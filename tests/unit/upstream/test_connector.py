@@ -118,7 +118,7 @@ class LinkServiceTests(LinkServiceTestCase):
 
 
 class HelloTests(LinkServiceTestCase):
-    """What becomes of links that are not up at once."""
+    """Links that are not up at once: refused, slow, or silent."""
 
     def test_there_is_none_before_hello_is_answered(self) -> None:
         self.start(LinkSettings())
