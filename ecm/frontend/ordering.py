@@ -48,7 +48,7 @@ class OrderedConnection(SendingConnection):
 
         On a connection that drains, the last response says that it is the last.
         """
-        if self.registry.draining and exchange is self.exchanges[-1]:
+        if self.registry.draining and self.exchanges[-1:] == (exchange,):
             exchange.connection_header = CLOSE
             self._no_more_requests = True
         return self.registry.clock.date + more + exchange.connection_header

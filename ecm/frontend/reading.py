@@ -76,7 +76,8 @@ class ReadingConnection(OrderedConnection):
         if self._incoming is not None:
             self._keep_incoming(self._incoming)
         self.update_reading()
-        if was_held or self._write_blocked or self._incoming is not None:
+        holds = self._write_blocked or self._incoming is not None or len(self.exchanges) > 1
+        if was_held or holds:
             self.registry.budget.update(self)
 
     def _next(self) -> Request | RequestError | None:

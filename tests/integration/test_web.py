@@ -110,6 +110,14 @@ class WebTests(TestCase):
         response, _ = await self.ask(path)
         return [response.headers.getRawHeaders(name) for name in names]
 
+    async def test_options_of_the_server_are_not_those_of_a_file(self) -> None:
+        head = b" * HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+        written = await self.raw(b"OPTIONS" + head)
+        self.assertTrue(written.startswith(b"HTTP/1.1 200 OK\r\n"), written)
+        self.assertTrue(written.endswith(b"\r\nContent-Length: 0\r\n\r\n"), written)
+        written = await self.raw(b"GET" + head)
+        self.assertTrue(written.startswith(b"HTTP/1.1 404 Not Found\r\n"), written)
+
     async def test_a_part_of_a_file(self) -> None:
         response, part = await self.ask("/large.bin", Range="bytes=10-70000")
         self.assertEqual((response.code, part), (206, LARGE[10:70001]))

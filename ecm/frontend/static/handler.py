@@ -104,11 +104,14 @@ class StaticHandler:
             yield response
 
     def _find(self, response: _Response, head: Head, opened: ExitStack) -> None:
+        if head.method == b"OPTIONS" and head.path == b"*":  # of the server, not of a file
+            response.fields[b"Content-Length"] = b"0"
+            return
         if head.method not in (b"GET", b"HEAD"):
             response.fields[b"Allow"] = b"GET, HEAD"
             _set_text(response, HTTPStatus.METHOD_NOT_ALLOWED)
             return
-        path = [unquote_to_bytes(name) for name in head.path[1:].split(b"/")]
+        path = [unquote_to_bytes(name) for name in head.path.removeprefix(b"/").split(b"/")]
         try:
             self._begin(response, head, path, opened)
         except NotThere:

@@ -204,6 +204,15 @@ class ConnectionTests(TestCase):
         self.assertEqual(written.count(b"HTTP/1.1 503 "), 2)
         self.assertFalse(client.ended)
 
+    def test_a_response_given_at_once_counts_while_it_waits_for_an_earlier_one(self) -> None:
+        self.ecm.client().send(GET)  # so that its head is known
+        client = self.ecm.client()
+        client.post(b"0")
+        before = len(self.ecm.registry.budget)
+        self.assertEqual(client.send(GET), b"")
+        self.assertGreater(client.protocol.held, 0)
+        self.assertEqual(len(self.ecm.registry.budget), before + 1)
+
     def test_who_does_not_take_its_answer_is_cut(self) -> None:
         clients = self.clients(5)
         for number, client in enumerate(clients):

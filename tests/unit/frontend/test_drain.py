@@ -99,3 +99,15 @@ class DrainTests(TestCase):
     def test_without_connections_there_is_nothing_to_wait_for(self) -> None:
         self.client.leave()
         self.successResultOf(self.ecm.registry.drain())
+
+    def test_a_client_that_is_cut_while_its_requests_are_refused_harms_no_other(self) -> None:
+        ecm = Joined(max_buffered=100)
+        slow, other = ecm.client(), ecm.client()
+        slow.transport.stuck = True
+        slow.post(b"first")
+        slow.post(b"second")
+        other.post(b"poll")
+        ecm.registry.drain()
+        ecm.link_down()
+        self.assertTrue(slow.transport.aborted)
+        self.assertTrue(other.transport.written().startswith(b"HTTP/1.1 503 "))
