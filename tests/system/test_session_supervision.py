@@ -3,6 +3,7 @@
 from testkit.bosh_client import WAIT
 from testkit.erlang_shell import ErlangShell
 from testkit.link_case import LinkTestCase
+from testkit.stanzas import message
 
 # Kills the process of a name, and ends when there is another one that has begun.
 _KILL = """
@@ -44,3 +45,19 @@ class SupervisionTests(LinkTestCase):
             lambda stanza: (stanza.get("from"), stanza.get("type")) == (client.jid, "unavailable")
         )
         await friend.terminate()
+
+    async def test_sessions_and_modules_outlive_the_supervisor(self) -> None:
+        """Its workers are busy when it is killed; ejabberd's own supervisor starts it again."""
+        shell = ErlangShell.start(self, self.ejabberd.node)
+        front = await self.front("typed")
+        romeo, juliet = [await self.log_in(self.client(front)) for _ in range(2)]
+        modules = await shell.evaluate("whereis(ejabberd_gen_mod_sup)")
+        for _ in range(2):
+            await shell.evaluate("[ecm_c2s_farewell ! sweep || _ <- lists:seq(1, 10000)], ok")
+            self.assertEqual(await shell.evaluate(_KILL.format(name="ecm_sup")), "ok")
+        romeo.send(message(juliet.jid, "hello"))
+        self.assertEqual((await juliet.message())[1], "hello")
+        for client in (romeo, juliet):
+            await client.terminate()
+        await self.assert_chat_crosses(front)
+        self.assertEqual(await shell.evaluate("whereis(ejabberd_gen_mod_sup)"), modules)

@@ -35,14 +35,15 @@
 -define(HANDSHAKE_TIMEOUT, 10000).
 -define(LINGER, 3000).
 
-%% Ticks between two searches for sessions that were killed.
+%% Ticks between two looks for what has ended unseen: sessions that were killed, and the node's services.
 -define(TICKS_PER_LOOK, 30).
 
 %% `connection' are the options of ecm_link_connection:new/2, without the nonce. `request' takes requests
 %% (ecm_router:route/5), and `gone' takes clients that are gone (ecm_router:gone/3). `substitutes' are for
 %% the writer. At most `max_waiting' bytes may wait for a peer that does not read. When one of the processes
-%% in `watched' is shut down, ejabberd stops. `tls' is there for TLS, and returns the options of ssl, or a
-%% text for the log. `peer' is there if the connection does not tell it (the PROXY protocol).
+%% in `watched' is shut down, ejabberd stops. `services' starts the processes that a node has once, if they
+%% have ended (ecm_sup:start/0). `tls' is there for TLS, and returns the options of ssl, or a text for the
+%% log. `peer' is there if the connection does not tell it (the PROXY protocol).
 -type options() ::
     #{connection := map(),
       request := fun((ecm_link_connection:body(), ecm_link_writer:exchange(), ecm_peer:peer(),
@@ -51,6 +52,7 @@
       substitutes := ecm_link_writer:substitutes(),
       max_waiting := pos_integer(),
       watched := [atom()],
+      services := fun(() -> any()),
       tls => fun(() -> {ok, ecm_link_certificate:options()} | {error, unicode:chardata()}),
       peer => ecm_peer:peer()}.
 
@@ -333,12 +335,14 @@ watched_ended(Reason, #link{connection = Connection, end_text = none} = Link)
 watched_ended(_, Link) ->
     Link.
 
-%% From time to time, requests are dropped whose sessions will not answer any more.
--spec look_for_orphans(#link{}) -> any().
-look_for_orphans(#link{ticks = Ticks, writer = Writer, in_flight = InFlight})
+%% From time to time, requests are dropped whose sessions will not answer any more, and services are started
+%% that have ended. The link does not wait for either.
+-spec mend(#link{}) -> any().
+mend(#link{ticks = Ticks, writer = Writer, in_flight = InFlight, options = #{services := Services}})
   when Ticks rem ?TICKS_PER_LOOK =:= ?TICKS_PER_LOOK - 1 ->
+    _ = catch spawn(Services),  % there may be too many processes
     ecm_link_writer:drop_orphans(Writer, InFlight);
-look_for_orphans(_) ->
+mend(_) ->
     none.
 
 -spec tick(#link{}) -> next().
@@ -347,7 +351,7 @@ tick(#link{end_text = Text} = Link) when Text =/= none ->
 tick(#link{connection = Connection, writer = Writer, ticks = Ticks} = Link) ->
     #{max_waiting := Most} = Link#link.options,
     set_tick(),
-    look_for_orphans(Link),
+    mend(Link),
     Now = now_ms(),
     Ticked = act(ecm_link_connection:tick(Now, Connection), Link#link{ticks = Ticks + 1}),
     Next = complete(ecm_link_packet:begun(Ticked#link.decoder), Now, Ticked),

@@ -118,7 +118,8 @@ for_link(Opts) ->
                gone => fun ecm_router:gone/3,
                substitutes => substitutes(),
                max_waiting => ?MAX_WAITING,
-               watched => ?STOPPED_FIRST},
+               watched => ?STOPPED_FIRST,
+               services => fun ecm_sup:start/0},
     maps:merge(Always, maps:from_list(tls_option(Opts) ++ peer_option(Opts))).
 
 -spec request(opts()) -> fun().

@@ -22,9 +22,17 @@
 
 %% @doc Starts the supervisor unless it runs. Whoever needs it first calls this: a host with the module
 %% mod_ecm, or a listener. Its parent is the supervisor of ejabberd's modules, because those start while
-%% ejabberd_sup itself is starting, and cannot take a child.
+%% ejabberd_sup itself is starting, and cannot take a child. If that one is started again, for the failures
+%% of any module, it has forgotten this child: so links call this from time to time.
 -spec start() -> ok.
 start() ->
+    case whereis(?MODULE) of
+        undefined -> start_child();
+        _ -> ok
+    end.
+
+-spec start_child() -> ok.
+start_child() ->
     Spec = #{id => ?MODULE, start => {?MODULE, start_link, []}, type => supervisor},
     case supervisor:start_child(ejabberd_gen_mod_sup, Spec) of
         {ok, _} -> ok;
@@ -38,7 +46,17 @@ start_link() ->
 %% @private
 -spec init([]) -> {ok, {supervisor:sup_flags(), [supervisor:child_spec()]}}.
 init([]) ->
+    lists:foreach(fun await_end/1, ?WORKERS),
     ecm_c2s_admission:new_table(),
     ecm_c2s_farewell:new_tables(),
     {ok, {#{intensity => ?INTENSITY, period => ?PERIOD},
           [#{id => Module, start => {Module, start_link, []}} || Module <- ?WORKERS]}}.
+
+%% Of a process that has the name of a worker. When this supervisor is killed, its parent starts it again
+%% while the workers may still have their names. Start after start would fail, and the parent would end,
+%% with all modules of ejabberd.
+-spec await_end(atom()) -> ok.
+await_end(Name) ->
+    Monitor = monitor(process, Name),
+    _ = catch exit(whereis(Name), kill),
+    receive {'DOWN', Monitor, process, _, _} -> ok end.

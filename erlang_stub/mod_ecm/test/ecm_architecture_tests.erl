@@ -17,7 +17,7 @@
           bosh => [xml, intern],
           c2s => [bosh, link, sid, xml, peer, intern],
           router => [c2s, bosh, link, sid, peer],
-          listener => [router, c2s, bosh, link, sid, peer, intern],
+          listener => [sup, router, c2s, bosh, link, sid, peer, intern],
           sup => [router, c2s, link],
           mod_ecm => [sup, listener, router, c2s, link, sid]}).
 

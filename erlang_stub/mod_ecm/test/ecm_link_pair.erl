@@ -62,7 +62,8 @@ options(Changes) ->
                  max_content => 1000000, ping_interval => 10000, link_timeout => 30000, hello_timeout => 5000},
     Options = #{request => answers(fun(Body, _) -> {200, Body} end),
                 gone => fun(Session, Exchange, Departure) -> Session ! {Departure, Exchange} end,
-                substitutes => substitutes(), max_waiting => 1000000, watched => []},
+                substitutes => substitutes(), max_waiting => 1000000, watched => [],
+                services => fun() -> ok end},
     Changed = maps:merge(Connection, maps:get(connection, Changes, #{})),
     (maps:merge(Options, Changes))#{connection => Changed}.
 

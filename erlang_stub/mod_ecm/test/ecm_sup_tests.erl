@@ -35,6 +35,29 @@ the_supervisor_is_supervised_test_() ->
              ?assert(lists:all(fun is_pid/1, After))
      end}.
 
+%% A worker of a supervisor that was killed may end later than that.
+the_supervisor_awaits_the_end_of_former_workers_test_() ->
+    {setup, fun ecm_services:start_parent/0, fun(_) -> ecm_services:stop() end,
+     fun() ->
+             Former = [spawn(fun() -> register(Name, self()), receive never -> ok end end) || Name <- ?WORKERS],
+             ecm_link_pair:await(fun() -> [whereis(Name) || Name <- ?WORKERS] =:= Former end),
+             ok = ecm_sup:start(),
+             ?assertEqual([], [Name || Name <- ?WORKERS, lists:member(whereis(Name), [undefined | Former])])
+     end}.
+
+%% As a link finds out from time to time, when the supervisor of ejabberd's modules has ended.
+a_link_starts_the_supervisor_again_test_() ->
+    {setup, fun ecm_services:start_parent/0, fun(_) -> ecm_services:stop() end,
+     fun() ->
+             ok = ecm_sup:start(),
+             {_, Link} = Opened = ecm_link_pair:open(#{services => fun ecm_sup:start/0}),
+             ok = ecm_services:start_parent(),
+             ?assertEqual(undefined, whereis(ecm_sup)),
+             _ = [Link ! tick || _ <- lists:seq(1, 30)],
+             ecm_link_pair:await(fun() -> is_pid(whereis(ecm_c2s_farewell)) end),
+             ecm_link_pair:close(Opened)
+     end}.
+
 a_killed_worker_comes_back_with_its_work_test_() ->
     {foreach, fun ecm_services:start/0, fun(_) -> ecm_services:stop() end,
      [fun(_) -> {Name, Test} end
