@@ -64,7 +64,7 @@ NAMES = {
 }
 
 # +P: processes, of which each user has up to three. +sbwt: a scheduler with nothing to do sleeps at
-# once; else it burns CPU, the more the less there is to do, and that is nobody's work.
+# once; otherwise it burns CPU, the more the less there is to do, and that is nobody's work.
 # +M: carriers of memory as small as there are; after a burst more of them are empty and given back.
 FLAGS = (
     "+P 2000000 +sbwt none +sbwtdcpu none +sbwtdio none"

@@ -80,7 +80,7 @@ class Actor:
         return self._sent.get(rid)
 
     def next_unread(self, connection: str = "") -> Request | None:
-        """The oldest on the connection, or else the one with the lowest RID (XEP-0124, 14.2)."""
+        """The oldest on the connection, otherwise the one with the lowest RID (XEP-0124, 14.2)."""
         if connection:
             return next((one for one in self.unread if one.connection == connection), None)
         return min(self.unread, key=lambda request: request.rid, default=None)

@@ -83,7 +83,7 @@ class Connection:
         return "\r\n".join([*lines, "", ""]).encode()
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
-        """Take answers until the server closes the connection, or says what is no HTTP."""
+        """Take answers until the server closes the connection, or sends what is not HTTP."""
         why = ""
         try:
             while True:
@@ -93,7 +93,7 @@ class Connection:
                     break  # nobody has asked
                 self._waiting.popleft().set_result(answer)
         except NoAnswer as no:
-            why = f"what came is no answer: {no}"
+            why = f"the server sent something that is not an answer: {no}"
         except (OSError, EOFError):
             pass
         if self._writer is not None:

@@ -6,7 +6,7 @@ class SuiteError(Exception):
 
 
 class ScriptError(Exception):
-    """A script is not written as it has to be. The text says what is wrong with the line."""
+    """A script is malformed. The text says what is wrong with the line."""
 
     def __init__(self, line: int, text: str) -> None:
         super().__init__(f"line {line}: {text}")

@@ -149,13 +149,13 @@ def _expected(line: Line, status: str) -> Expected:
     if text:
         _check(line, text)
     elif not status and not headers:
-        raise ScriptError(line.number, "what is received has to be indented below this")
+        raise ScriptError(line.number, "what is received must be indented below this")
     return Expected(int(status or 200), headers, text)
 
 
 def _poll_for(line: Line, said: re.Match[str]) -> PollFor:
     if not line.below:
-        raise ScriptError(line.number, "what is polled for has to be indented below this")
+        raise ScriptError(line.number, "what is polled for must be indented below this")
     _check(line, f"<body>{line.block()}</body>")
     return PollFor(*_who(line, said), line.block())
 
@@ -180,7 +180,7 @@ def _times(line: Line, said: re.Match[str]) -> Times:
     numbers = (number for number, _ in line.below)
     inner = _statements(list(zip(numbers, below, strict=True)))
     if not inner:
-        raise ScriptError(line.number, "what is repeated has to be indented below this")
+        raise ScriptError(line.number, "what is repeated must be indented below this")
     return Times(line.number, line.text, int(said["number"]), inner)
 
 

@@ -7,7 +7,7 @@
     {not abc}     is there, and is not abc
     {none|a|b}    is one of these
 
-All else is the value itself.
+Anything else is the value itself.
 """
 
 import re

@@ -178,7 +178,7 @@ def _need(stage: Stage, actor: Actor, need: Need) -> None:
     for limit, sign in ((need.least, 1), (need.most, -1)):
         if limit and sign * _number(value or "") < sign * _number(stage.expand(actor, limit)):
             bound = f"{_bound(sign)} {stage.expand(actor, limit)}"
-            raise Skipped(f"{need.attribute} is {value}, and has to be {bound}")
+            raise Skipped(f"{need.attribute} is {value}, and must be {bound}")
 
 
 def _bound(sign: int) -> str:
@@ -216,4 +216,4 @@ def _number(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise Failed(f"'{text}' is no number") from None
+        raise Failed(f"'{text}' is not a number") from None

@@ -121,8 +121,8 @@ def unpacked(body: bytes, encoding: str) -> bytes:
     try:
         content = packer.decompress(body, MAX_BODY + 1)
     except zlib.error as error:
-        raise NoAnswer(f"its body is no {encoding}: {error}") from None
+        raise NoAnswer(f"its body is not {encoding}: {error}") from None
     _bounded(len(content))
     if not packer.eof:
-        raise NoAnswer(f"its body is no {encoding}: it ends too soon")
+        raise NoAnswer(f"its body is not {encoding}: it ends too soon")
     return content

@@ -47,7 +47,7 @@ def target(url: str, domain: str, users: str) -> Target:
     except ValueError as error:
         raise SuiteError(f"{url}: {error}") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise SuiteError(f"{url}: a URL has to be like http://host:5280/http-bind")
+        raise SuiteError(f"{url}: a URL must be like http://host:5280/http-bind")
     encrypted = parts.scheme == "https"
     return Target(
         host=parts.hostname,
@@ -67,7 +67,7 @@ def listed(file: Path) -> dict[str, Target]:
             each["title"]: target(each["url"], each["domain"], each["users"]) for each in servers
         }
     except (OSError, ValueError, TypeError, LookupError) as error:
-        raise SuiteError(f"{file}: this is no list of servers: {error!r}") from error
+        raise SuiteError(f"{file}: this is not a list of servers: {error!r}") from error
 
 
 def check_reachable(tried: Target) -> None:

@@ -41,5 +41,5 @@ def _one(inside: str, value: Callable[[str], str | None]) -> str:
     if not placeholder[2]:
         return found
     if not re.fullmatch("[0-9]{1,16}", found):
-        raise Failed(f"{placeholder[1]} is no number: '{found}'")
+        raise Failed(f"{placeholder[1]} is not a number: '{found}'")
     return str(int(found) + int(placeholder[2]))

@@ -83,7 +83,7 @@ def converse(pieces: Iterable[bytes], at_once: bool) -> bytes:
 def check(data: bytes, places: list[int]) -> None:
     """Check that any bytes do no harm, and are answered in pieces as they are whole.
 
-    There have to be fewer of them than a head may have: when a head is found to be too long depends
+    There must be fewer of them than a head may have: when a head is found to be too long depends
     on the pieces.
     """
     whole = converse([data], at_once=True)

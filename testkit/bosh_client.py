@@ -222,7 +222,7 @@ class BoshClient:
             await self._answered
 
     def _pump(self) -> None:
-        """Send what there is to send, or else keep one request at the server."""
+        """Send what waits, or keep one request at the server."""
         if self._polls and self._in_flight < (REQUESTS if self._outbox else 1):
             payload, self._outbox = "".join(self._outbox), []
             self._in_flight += 1

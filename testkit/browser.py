@@ -108,7 +108,7 @@ class Browser:
         self._driver.execute_script(SUBMIT, selector, texts)
 
     def press(self, selector: str, *keys: str) -> None:
-        """Type into a field, key by key; ``Keys`` has those that are no characters."""
+        """Type into a field, key by key; ``Keys`` has those that are not characters."""
         self._driver.find_element(By.CSS_SELECTOR, selector).send_keys(*keys)
 
     @contextmanager

@@ -24,7 +24,7 @@ _LINE = message.request_line("192.0.2.7", 51234, secure=True)
 
 
 class NotAnswered(Exception):
-    """A request has got no answer, and its client is to be dropped."""
+    """A request has got no answer, and its client must be dropped."""
 
 
 class EcmEnd(Protocol):

@@ -35,7 +35,7 @@ class Load(ABC):
         self.unfinished = pending
 
     def finish(self) -> bool:
-        """One poll or message has been answered; return whether the next is to be sent."""
+        """One poll or message has been answered; return whether to send the next."""
         self.count += 1
         if not self._goes_on:
             self.unfinished -= 1
@@ -99,7 +99,7 @@ class Pair:
 
     def _arrived(self, user: BoshUser, body: bytes) -> None:
         if body.count(TEXT) != 1:
-            fail(f"this was to be a message: {body!r}")
+            fail(f"this is not a message: {body!r}")
         user.say()
         self._count_down()
 

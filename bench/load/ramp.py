@@ -46,6 +46,6 @@ class Online:
 
 @contextmanager
 def online(url: str, folder: Path) -> Iterator[Online]:
-    """Nobody yet. In the end all connections are closed, and the server is to be stopped."""
+    """Nobody yet. In the end all connections are closed, and the caller stops the server."""
     with ExitStack() as stack:
         yield Online(url, folder, stack)

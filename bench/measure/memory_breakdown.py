@@ -1,6 +1,6 @@
 """The memory of a server with many users: the parts of the server's side, and the rest.
 
-Users are on the same machine, so that what is theirs has to be told apart: processes by their IDs,
+Users are on the same machine, so that their memory must be told apart: processes by their IDs,
 and of the kernel's memory for sockets one half, since each connection has two ends here.
 """
 

@@ -1,4 +1,4 @@
-"""Programs in C, for what has to be cheaper than the front end that it serves or asks.
+"""Programs in C, for what must be cheaper than the front end that it serves or asks.
 
 They are compiled when they are needed, into ``build/``.
 """

@@ -98,7 +98,7 @@ def rows() -> Iterator[Row]:
 
 
 def renewed(text: str) -> str:
-    """Return the text of README.md with the table as it has to be."""
+    """Return the text of README.md with the table of bench/results."""
     table = report.table(COLUMNS, list(rows()))
     new, count = TABLE.subn(lambda _: f"\n{table}\n\n", text)
     assert count == 1, "README.md has no place for the table"

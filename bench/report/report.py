@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 def table(columns: Mapping[str, Callable[[T], str]], rows: Sequence[T]) -> str:
-    """Return a table in Markdown, whose columns are as wide as they have to be."""
+    """Return a table in Markdown, whose columns are as wide as their widest cell."""
     cells = [list(columns), *([show(row) for show in columns.values()] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = [_line(row, widths) for row in cells]

@@ -16,7 +16,7 @@ MAX_MESSAGE: Final = 256 * 1024
 
 @attrs.frozen
 class Preload:
-    """The first message: what is to be imported and read before workers are forked.
+    """The first message: the parts to import and to read before workers are forked.
 
     ``reactor_kind`` is that of the reactor which twistd was told to use (ecm.net.reactor).
     """

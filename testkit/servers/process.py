@@ -95,7 +95,7 @@ Running = tuple[Process, int]
 
 
 def command(*words: str | Path, log: Path | None = None) -> Process:
-    """A program of this machine, with what it is to be told."""
+    """A program of this machine, with its arguments."""
     return Process(
         name=Path(words[0]).name,
         command=[str(word) for word in words],

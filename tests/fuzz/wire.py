@@ -26,7 +26,7 @@ _SETTINGS = (
     LinkSettings(LinkMode.PLAIN, ping_interval=10, link_timeout=30),
 )
 
-# What a step of a conversation begins with. All else is the content of a packet, as it is.
+# What a step of a conversation begins with. Anything else is the content of a packet, as it is.
 _KNOWN = {b"H": HELLO, b"P": PROVEN}
 
 
@@ -81,9 +81,9 @@ def _line(data: bytes) -> Message | None:
 def link(data: bytes) -> None:
     """Whatever ejabberd says, and whenever: the link does what the table of its states allows.
 
-    A step is a line: ``H`` and ``P`` are two kinds of hello, ``+`` lets time pass, ``!`` is no
-    packet, ``>`` ECM's own wish to stop; all else is a packet, for the link where it begins with
-    ``0``.
+    A step is a line: ``H`` and ``P`` are two kinds of hello, ``+`` lets time pass, ``!`` is not a
+    packet, ``>`` is ECM's own wish to stop; anything else is a packet, for the link where it begins
+    with ``0``.
     """
     settings = _SETTINGS[data[0] % len(_SETTINGS)] if data else _SETTINGS[0]
     course = _Course(settings)

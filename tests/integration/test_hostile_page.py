@@ -1,6 +1,6 @@
 """A page of an attacker's, in a real browser, that lets it post to BOSH and show the answer.
 
-The form repeats nothing that has to be known of its visitor: it goes on with a session of the
+The form repeats nothing that must be known of its visitor: it goes on with a session of the
 attacker's own, in which a message with a script waits. Run on the chat's origin, the script would
 have all that the visitor's chat has there.
 """

@@ -22,7 +22,7 @@ POST = b"POST /bosh HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%b"
 PING = POST % (4, b"ping")
 LAST = b"POST /bosh HTTP/1.0\r\nContent-Length: 4\r\n\r\nlast"
 ANSWER = b"HTTP/1.1 200 OK\r\n"
-HOLDS = 30_000  # milliseconds, in which a connection that is to be cut has to be
+HOLDS = 30_000  # milliseconds, within which ECM must have cut a connection
 
 # An answer that is more than the kernels between ECM and a client with small buffers take (100 kB),
 # and one of which such a client has to read for longer than a second.

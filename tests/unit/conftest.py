@@ -15,7 +15,7 @@ _running = ""  # the test, if one runs
 
 def _watch(event: str, arguments: tuple[object, ...]) -> None:
     if _running and event in _FORBIDDEN:
-        raise AssertionError(f"{_running} is no unit test: {event} {arguments!r}")
+        raise AssertionError(f"{_running} is not a unit test: {event} {arguments!r}")
 
 
 sys.addaudithook(_watch)

@@ -2,7 +2,7 @@
 
 Configuration, database, logs, cookie and ports are its own, and it needs no epmd. Several run side
 by side, as their ports differ. Paths that the node is given are relative to its home, so that none
-has to be quoted for Erlang.
+must be quoted for Erlang.
 """
 
 import json

@@ -22,8 +22,8 @@
 %% Rows: {{Session, Nonce}, Head, Body, Due}, and {Body}, the one copy that all of these share.
 -define(BODIES, ecm_c2s_farewell_bodies).
 
-%% @doc Makes the tables. They belong to the caller, the supervisor: what clients are to be told outlives
-%% the process of this module.
+%% @doc Makes the tables. They belong to the caller, the supervisor: farewells outlive the process of
+%% this module.
 -spec new_tables() -> ok.
 new_tables() ->
     ?MODULE = ets:new(?MODULE, [named_table, public, {write_concurrency, true}]),

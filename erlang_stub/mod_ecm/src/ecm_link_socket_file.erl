@@ -36,7 +36,7 @@ permit(Path, Mode, Group) ->
 permit_group(Path, Mode, Number) ->
     case done(Path, file:change_group(Path, Number)) of
         ok -> permit(Path, Mode, undefined);
-        {error, Text} -> {error, [Text, "; ejabberd has to be a member of the group"]}
+        {error, Text} -> {error, [Text, "; ejabberd must be a member of the group"]}
     end.
 
 -spec done(binary(), ok | {error, term()}) -> ok | {error, unicode:chardata()}.

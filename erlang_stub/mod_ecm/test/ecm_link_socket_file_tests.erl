@@ -40,4 +40,4 @@ what_cannot_be_is_told_test_() ->
               "cannot change the rights of /nowhere/socket: no such file or directory"},
              {ecm_link_socket_file:permit(<<"/nowhere/socket">>, 8#660, <<"1">>),
               "cannot change the rights of /nowhere/socket: no such file or directory;"
-              " ejabberd has to be a member of the group"}]].
+              " ejabberd must be a member of the group"}]].

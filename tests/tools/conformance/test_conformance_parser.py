@@ -116,7 +116,7 @@ class ReceiveTest(TestCase):
             played("alice waits 1 s\nor 404\n")
 
     def test_nothing_is_said_to_be_received(self) -> None:
-        with self.assertRaisesRegex(ScriptError, "has to be indented below"):
+        with self.assertRaisesRegex(ScriptError, "must be indented below"):
             played("alice receives\n")
 
     def test_alternative_with_a_bad_status(self) -> None:

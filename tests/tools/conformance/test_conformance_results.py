@@ -79,7 +79,7 @@ class TargetTest(TestCase):
             self.assertEqual(list(found), ["a", "b"])
             for text in ("", "{}1", "[1]", "[{}]"):
                 file.write_text(text)
-                with self.assertRaisesRegex(SuiteError, "servers.json: this is no list"):
+                with self.assertRaisesRegex(SuiteError, "servers.json: this is not a list"):
                     listed(file)
 
     def test_url(self) -> None:

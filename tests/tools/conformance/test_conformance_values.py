@@ -76,7 +76,7 @@ class ExpandTest(TestCase):
             self.expanded("{colour}")
 
     def test_adding_to_what_is_no_number(self) -> None:
-        with self.assertRaisesRegex(Failed, "sid is no number: 'abc'"):
+        with self.assertRaisesRegex(Failed, "sid is not a number: 'abc'"):
             self.expanded("{sid+1}")
 
 

@@ -65,7 +65,7 @@ RESPONSE = re.compile(
 
 
 def responses(written: bytes) -> list[tuple[bytes, bytes]]:
-    """Return status and content of each response; all of ``written`` has to be responses."""
+    """Return status and content of each response; ``written`` must hold nothing but responses."""
     found, at = [], 0
     while at < len(written):
         match = RESPONSE.match(written, at)
