@@ -1,7 +1,6 @@
 """The frame of all measurements: options, rounds, and the report."""
 
 import argparse
-import resource
 import signal
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -116,13 +115,6 @@ def rounds(count: int, measure: Callable[[int], Iterable[T]], tell: Callable[[T]
 def announce(seconds: float) -> None:
     """Say on the terminal how long it takes."""
     print(f"this takes about {seconds:.0f} seconds", file=sys.stderr, flush=True)
-
-
-def open_files() -> int:
-    """Let this program and all that it starts open as many files as they may; return how many."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    return most
 
 
 def _stop_on_signals() -> None:

@@ -1,10 +1,12 @@
-"""Limits of this machine, from the files of Linux in /proc and /sys.
+"""Limits of this machine: those of Linux, from its files in /proc and /sys, and of open files.
 
 ``root`` is the folder that has them: ``/``, except in tests. Nothing here raises: a file that is
 missing, that may not be read, or that has other contents than expected gives None, "not known".
 """
 
 import re
+import resource
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -30,6 +32,14 @@ def limit(word: bytes) -> int | None:
     if word in (b"max", b"unlimited"):
         return UNLIMITED
     return min(int(word), UNLIMITED) if re.fullmatch(rb"[0-9]{1,19}", word) else None
+
+
+def raise_open_files() -> int:
+    """Raise the soft limit of this process and its children to the hard one, and return it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:  # a service whose seccomp filter forbids setrlimit would be killed
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return sys.maxsize if hard == resource.RLIM_INFINITY else hard
 
 
 def available_memory(root: Path) -> int | None:

@@ -1,20 +1,9 @@
-"""The limit of open files, and how many connections it allows: each is one file."""
-
-import resource
-import sys
+"""The number of connections that open files allow: each is one file. Pure."""
 
 import attrs
 
 from ecm.limits import RESERVED_FILES
 from ecm.settings import Settings
-
-
-def raise_limit() -> int:
-    """Raise the soft limit of this process and its children to the hard one, and return it."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:  # a service whose seccomp filter forbids setrlimit would be killed
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return sys.maxsize if hard == resource.RLIM_INFINITY else hard
 
 
 def capacity(files: int) -> int:

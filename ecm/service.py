@@ -9,6 +9,7 @@ from twisted.logger import Logger
 from ecm import __version__, memory, open_files
 from ecm.config.command_line import Options
 from ecm.frontend.listen import Listening, listen, stop_listening
+from ecm.kernel import raise_open_files
 from ecm.net.reactor import ReactorCore, global_reactor
 from ecm.server import Server
 from ecm.settings import Settings
@@ -82,7 +83,7 @@ def _shown(paths: frozenset[bytes]) -> str:
 
 def makeService(options: Options) -> MultiService:
     """Return the service that ``options`` describe; nothing of it has been started."""
-    files = open_files.raise_limit()
+    files = raise_open_files()
     workers = options.settings.workers
     settings = memory.split(options.settings)
     reactor = global_reactor()

@@ -15,13 +15,14 @@ from statistics import median
 import attrs
 from matplotlib.figure import Figure
 
-from bench.frame import EBIN, Case, Option, Outcome, Run, open_files, positive
+from bench.frame import EBIN, Case, Option, Outcome, Run, positive
 from bench.measure import node_cpu, node_memory
 from bench.measure.node_cpu import WHATS, Round
 from bench.measure.node_memory import Growth, Waking
 from bench.node import Kind
 from bench.report import chart, report
 from bench.report.budget import judged, kept
+from ecm.kernel import raise_open_files
 
 # Resident bytes of ejabberd for a user who does nothing: the budget, and what one aims at.
 BUDGET = 6_000
@@ -141,7 +142,7 @@ def even(text: str) -> int:
 
 
 def measure(run: Run) -> Outcome:
-    files = open_files()
+    files = raise_open_files()
     found = results(run.options, run.code(), files)
     suffix = "" if found.rounds else f"-{run.options.users}"
     return Outcome(text(found), verdict(found), [found], plot(found), suffix)

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 import attrs
 from matplotlib.figure import Figure
 
-from bench.frame import EBIN, Case, Option, Outcome, Run, open_files, rounds
+from bench.frame import EBIN, Case, Option, Outcome, Run, rounds
 from bench.load.message_load import Load, What, talk
 from bench.load.ramp import online
 from bench.measure.machine import proxies
@@ -24,6 +24,7 @@ from bench.measure.server_side import grown
 from bench.report import chart, report
 from bench.report.budget import judged
 from bench.servers import MEGAPHONE, SERVERS, STOCK
+from ecm.kernel import raise_open_files
 from testkit.servers.process import version
 
 # How much of the CPU of stock ejabberd alone everything on Megaphone's side may take.
@@ -181,7 +182,7 @@ def plot(rows: list[Row]) -> Figure:
 
 
 def measure(run: Run) -> Outcome:
-    open_files()
+    raise_open_files()
     run.about.update(proxies() | {"Prosody": version("prosody")})
     code, users, seconds = run.code(), run.options.users, run.options.seconds
     found = rounds(

@@ -16,12 +16,13 @@ from tempfile import TemporaryDirectory
 import attrs
 from matplotlib.figure import Figure
 
-from bench.frame import EBIN, Case, Option, Outcome, Run, open_files, rounds
+from bench.frame import EBIN, Case, Option, Outcome, Run, rounds
 from bench.load.message_load import Load, What, talk
 from bench.measure.machine import proxies
 from bench.measure.server_side import Server
 from bench.report import chart, report
 from bench.servers import STOCK, behind_nginx, stock, with_workers
+from ecm.kernel import raise_open_files
 
 # What Megaphone promises of every request, beside stock ejabberd alone.
 BUDGET = 1.0
@@ -134,7 +135,7 @@ def plot(rows: list[Row]) -> Figure:
 
 
 def measure(run: Run) -> Outcome:
-    open_files()
+    raise_open_files()
     run.about.update(proxies())
     code, users, seconds = run.code(), run.options.users, run.options.seconds
     found = rounds(

@@ -17,7 +17,7 @@ from typing import Any
 import attrs
 from matplotlib.figure import Figure
 
-from bench.frame import EBIN, Case, Option, Outcome, Run, open_files
+from bench.frame import EBIN, Case, Option, Outcome, Run
 from bench.load import swarm
 from bench.measure import memory_breakdown
 from bench.measure.memory import kernel_memory
@@ -25,6 +25,7 @@ from bench.measure.memory_breakdown import Parts
 from bench.report import chart, report
 from bench.report.budget import kept
 from bench.servers import Stack, megaphone
+from ecm.kernel import raise_open_files
 from ecm.tools.errors import ToolError
 from testkit.servers.process import Process
 
@@ -264,7 +265,7 @@ def plot(result: Result) -> Figure:
 def measure(run: Run) -> Outcome:
     if not kernel_memory():
         raise ToolError("run it as root, as only root may see what sockets take")
-    open_files()
+    raise_open_files()
     found = result(run.options, run.code(), run.folder)
     return Outcome(
         text(found),

@@ -15,12 +15,13 @@ from pathlib import Path
 import attrs
 from matplotlib.figure import Figure
 
-from bench.frame import EBIN, Case, Option, Outcome, Run, open_files, positive
+from bench.frame import EBIN, Case, Option, Outcome, Run, positive
 from bench.load import swarm
 from bench.load.ramp import WAIT, Online, online
 from bench.measure.server_side import SOCKETS, Server, Taken, grown
 from bench.report import chart, report
 from bench.servers import with_workers
+from ecm.kernel import raise_open_files
 
 STEPS = [1_000, 10_000, 50_000, 200_000]
 
@@ -157,7 +158,7 @@ def numbers(text: str) -> list[int]:
 
 
 def measure(run: Run) -> Outcome:
-    open_files()
+    raise_open_files()
     found = list(steps(run.options, run.code(), run.folder))
     return Outcome(report.table(COLUMNS, found), verdict(found), found, plot(found))
 

@@ -75,7 +75,7 @@ def _options(found: argparse.Namespace) -> Options:
         raise ValueError("--messages needs --message-rate: say how many a second")
     if found.messages is not None and found.duration is not None:
         raise ValueError("--messages and --duration both say when it ends: give one of them")
-    least = least_processes(found.users, found.connections, found.at_once)
+    least = min_processes(found.users, found.connections, found.at_once)
     processes = found.processes or least
     if not least <= processes <= found.users:
         raise ValueError(f"--processes {processes}: give from {least} to {found.users}")
@@ -103,7 +103,7 @@ def _options(found: argparse.Namespace) -> Options:
     )
 
 
-def least_processes(users: int, connections: int, at_once: int) -> int:
+def min_processes(users: int, connections: int, at_once: int) -> int:
     """Return how many it takes with the files that a process may have. Raises ValueError."""
     _, files = resource.getrlimit(resource.RLIMIT_NOFILE)
     if files == resource.RLIM_INFINITY:

@@ -13,6 +13,7 @@ import time
 from contextlib import suppress
 from typing import Any
 
+from ecm.kernel import raise_open_files
 from ecm.tools.swarm.accounts import Identities
 from ecm.tools.swarm.counters import Counters
 from ecm.tools.swarm.delivery import Delivery
@@ -98,18 +99,13 @@ def resident() -> int:
 def main() -> None:
     # Ctrl-C at a terminal is for the coordinator, which tells its workers what to do.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _raise_open_files()
+    raise_open_files()
     with open(sys.stdin.fileno(), "rb", buffering=0, closefd=False) as stdin:
         line = stdin.readline()  # and nothing after it
     if line:
         task = Task(**json.loads(line))
         with suppress(BrokenPipeError):  # the coordinator has gone
             Worker(task._replace(address=(task.address[0], task.address[1]))).run()
-
-
-def _raise_open_files() -> None:
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 if __name__ == "__main__":
