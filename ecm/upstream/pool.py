@@ -91,18 +91,22 @@ class UpstreamPool:
     # From the links.
 
     def update_link(self, link: Link, status: LinkStatus) -> None:
-        """Note how a link is. One that drains does so until it is down."""
+        """Note how a link is. One that drains does so until it is down.
+
+        One that is down comes back: requests wait for it, whatever drains beside it.
+        """
         if status is LinkStatus.DOWN:
             self.links.pop(link, None)
-        elif self.links.get(link) is not LinkStatus.DRAINING:
+        elif self.links.get(link) is LinkStatus.DRAINING:
+            return
+        else:
             self.links[link] = status
-        statuses = self.links.values()
         self._writable = [each for each in self.links if self.links[each] is LinkStatus.WRITABLE]
         if self._writable:
             self._flow()
-        elif LinkStatus.CONGESTED in statuses:
+        elif LinkStatus.CONGESTED in self.links.values():
             self._wait(CONGESTED)
-        elif LinkStatus.DRAINING in statuses:
+        elif status is LinkStatus.DRAINING:
             self._reject(PoolState.STOPPING, STOPPING)
         else:
             self._wait(NO_LINK)

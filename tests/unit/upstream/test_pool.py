@@ -103,6 +103,15 @@ class TwoLinksTests(PoolTestCase):
         self.one.link.table.answer(exchange.id, 200, b"y")
         self.assertEqual(exchange.got, [(200, b"y", None)])
 
+    def test_requests_wait_for_one_that_breaks_while_the_other_drains(self) -> None:
+        self.other.become(LinkStatus.DRAINING)
+        self.one.become(LinkStatus.CONGESTED)
+        exchange = self.ask()
+        self.one.down()
+        self.assertEqual(exchange.got, [])
+        again = self.end()
+        self.assertEqual(again.sent(), [(exchange.id, LINE + b"x")])
+
     def test_both_are_told_that_ecm_stops_and_can_be_aborted(self) -> None:
         self.pool.drain()
         self.assertEqual((self.one.sent(), self.other.sent()), ([(0, b"drain")], [(0, b"drain")]))
