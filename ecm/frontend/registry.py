@@ -117,8 +117,8 @@ class Registry:
         self.budget.now = now
         if self.budget.shed_count:
             _log.warn(
-                "clients held more than {most} bytes: {number} connections shed",
-                most=self.settings.max_buffered,
+                "clients held more than {maximum} bytes: {number} connections shed",
+                maximum=self.settings.max_buffered,
                 number=self.budget.shed_count,
             )
             self.budget.shed_count = 0

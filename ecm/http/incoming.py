@@ -58,6 +58,7 @@ class Incoming:
 
     @property
     def empty(self) -> bool:
+        """True while nothing is held, so that the queue may be thrown away."""
         return not self.waits and self._parser.idle
 
     @property

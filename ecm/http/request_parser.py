@@ -53,10 +53,12 @@ class RequestParser:
 
     @property
     def idle(self) -> bool:
+        """True while nothing is held."""
         return self._head is None and not self._received
 
     @property
     def in_body(self) -> bool:
+        """True once the head is complete, until the request is."""
         return self._head is not None
 
     @property

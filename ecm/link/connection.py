@@ -53,6 +53,7 @@ class LinkConnection:
 
     @property
     def is_typed(self) -> bool:
+        """True from the end of the handshake of a typed link until it is closed."""
         return self.state in (State.TYPED, State.DRAINING)
 
     # From the owner.

@@ -41,6 +41,7 @@ class BatchedIO:
         self.callLater = reactor.callLater
 
     def start(self) -> None:
+        """Have the reactor read the nested epoll."""
         self._reactor.addReader(self)
 
     def stop(self) -> None:

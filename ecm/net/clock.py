@@ -31,9 +31,11 @@ class CoarseClock:
         return self._reactor.seconds()
 
     def start(self) -> None:
+        """Begin to tick, in a second for the first time."""
         self._loop.start(1, now=False)
 
     def stop(self) -> None:
+        """Tick no more. The clock must have been started."""
         self._loop.stop()
 
     def _read(self) -> None:

@@ -143,7 +143,7 @@ class LinkProtocol(PacketReceiver):
                 case Established(hello):
                     self._established(hello)
                 case PeerDraining() if self._link is not None:
-                    _log.info("ejabberd is draining: it is sent no more requests")
+                    _log.info("ejabberd is draining: ECM sends it no more requests")
                     self._pool.update_link(self._link, LinkStatus.DRAINING)
                 case RoundTrip(seconds):
                     self._metrics.round_trip = seconds

@@ -51,10 +51,12 @@ class Load:
     idle: int
 
     def encode(self) -> bytes:
+        """Return the message LOAD."""
         return _LOAD.pack(LOAD, self.assigned, self.open, self.idle)
 
     @classmethod
     def decode(cls, message: bytes) -> "Load":
+        """Return the figures of a message LOAD."""
         _, *numbers = _LOAD.unpack(message)
         return cls(*numbers)
 
@@ -65,11 +67,12 @@ def pair() -> tuple[socket.socket, socket.socket]:
 
 
 def encode_connection(listener: int, family: int) -> bytes:
+    """Return the message CONNECTION for the number of a listener and an address family."""
     return _CONNECTION.pack(CONNECTION, listener, family)
 
 
 def decode_connection(message: bytes) -> tuple[int, int]:
-    """Return the number of the listener, and the address family."""
+    """Return the number of the listener and the address family of a message CONNECTION."""
     _, listener, family = _CONNECTION.unpack(message)
     return listener, family
 

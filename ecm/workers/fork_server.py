@@ -120,6 +120,7 @@ def _ending(status: int) -> str:
 
 
 def main() -> None:
+    """Be the fork server. The argument is the file descriptor of the socket."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # it exits when the supervisor does
     control = socket.socket(fileno=int(sys.argv[1]))

@@ -38,6 +38,7 @@ class Credentials:
 
     @classmethod
     def of_this_process(cls) -> "Credentials":
+        """Return the credentials that this process has."""
         return cls(os.getresuid(), os.getresgid(), tuple(os.getgroups()))
 
     def take(self) -> None:

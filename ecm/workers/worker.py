@@ -52,6 +52,7 @@ class Worker:
         self._control = ControlSocket(end, self._received, self._supervisor_lost, reactor)
 
     def start(self) -> None:
+        """Serve, and report the load, with which the supervisor begins to assign connections."""
         # Ctrl-C reaches all processes of a terminal: the supervisor says what follows from it.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, self._signalled)

@@ -86,7 +86,7 @@ class StopTests(LinkTestCase):
 
     async def all_are_told(self, front: Front, held: list[Deferred[Any]]) -> list[Refused]:
         """ECM sends nothing more, and people learn that their sessions have ended."""
-        await front.process.printed("ejabberd is draining: it is sent no more requests")
+        await front.process.printed("ejabberd is draining: ECM sends it no more requests")
         status, _ = await self.post("/http-bind", b"<body/>")
         self.assertEqual(status, 503)
         refused = [await self.assertFailure(each, Refused) for each in held]

@@ -49,6 +49,7 @@ class OpenFile:
         return os.pread(self._file.fileno(), size, begin)
 
     def close(self) -> None:
+        """Close the file. It may have been closed before."""
         self._file.close()
 
 
