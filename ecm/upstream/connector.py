@@ -120,7 +120,7 @@ class LinkEndpoint:
         if why != self._reported and not failure.check(CancelledError):
             self._reported = why
             _log.warn(
-                "no link to ejabberd at {upstream}: {why}; requests are answered 503",
+                "no link to ejabberd at {upstream}: {why}; ECM answers 503",
                 upstream=self._description,
                 why=why,
             )

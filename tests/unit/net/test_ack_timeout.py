@@ -12,7 +12,7 @@ from testkit.in_memory import Joined
 TIME = 30
 
 
-class Taker:
+class FakeTransport:
     """The transport of a client; ``queue`` is what the kernel says of it."""
 
     def __init__(self) -> None:
@@ -23,29 +23,29 @@ class Taker:
         self.cut = True
 
 
-class TakingTests(TestCase):
+class AckTimeoutTests(TestCase):
     def setUp(self) -> None:
-        self.patch(ack_timeout, "kernel_queue", lambda taker: taker.queue)
+        self.patch(ack_timeout, "kernel_queue", lambda transport: transport.queue)
         self.ack_timeout = AckTimeout(TIME)
-        self.taker: Any = Taker()
+        self.transport: Any = FakeTransport()
         self.now = 0
 
     def sent(self, taken: int, queued: int) -> None:
-        self.taker.queue = (taken, queued)
-        self.ack_timeout.watch(self.taker)
+        self.transport.queue = (taken, queued)
+        self.ack_timeout.watch(self.transport)
 
     def pass_time(self, seconds: int) -> bool:
         """Let so many ticks pass; return whether the client was cut."""
         for _ in range(seconds):
             self.now += 1
             self.ack_timeout.tick(self.now)
-        return bool(self.taker.cut)
+        return bool(self.transport.cut)
 
     def test_who_has_taken_all_is_looked_at_no_more(self) -> None:
         self.sent(20_000, 0)
-        self.assertIn(self.taker, self.ack_timeout)
+        self.assertIn(self.transport, self.ack_timeout)
         self.pass_time(1)
-        self.assertNotIn(self.taker, self.ack_timeout)
+        self.assertNotIn(self.transport, self.ack_timeout)
 
     def test_who_takes_nothing_is_cut(self) -> None:
         self.sent(1, 20_000)
@@ -71,7 +71,7 @@ class TakingTests(TestCase):
 
     def test_who_has_gone_is_forgotten(self) -> None:
         self.sent(1, 20_000)
-        self.ack_timeout.unwatch(self.taker)
+        self.ack_timeout.unwatch(self.transport)
         self.assertFalse(self.pass_time(100))
 
 
