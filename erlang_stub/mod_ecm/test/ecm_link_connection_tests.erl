@@ -72,7 +72,7 @@ the_first_packet_decides_test_() ->
     Unexpected = ended(<<"unexpected">>, <<"hello must come first">>),
     [{lists:flatten(io_lib:format("~p ~p", [Protocol, Packet])),
       ?_assertEqual(Expected, events([Packet], #{protocol => Protocol}))}
-     || {Packet, Auto, Insisting, Indifferent} <-
+     || {Packet, Auto, TypedOnly, PlainOnly} <-
             [{?HELLO, Typed, Typed, [{up, plain}]},
              {{7, <<"<body/>">>}, carried(<<"<body/>">>), Unexpected, carried(<<"<body/>">>)},
              {{7, <<"request\n">>}, carried(<<"request\n">>), Unexpected, carried(<<"request\n">>)},
@@ -80,7 +80,7 @@ the_first_packet_decides_test_() ->
              {{0, <<"ping 1">>}, [{up, plain}], Unexpected, [{up, plain}]},
              {{0, <<"hellos">>}, [{up, plain}], Unexpected, [{up, plain}]},
              {{0, <<"helloS">>}, [{up, plain}], Unexpected, [{up, plain}]}],
-        {Protocol, Expected} <- [{auto, Auto}, {typed, Insisting}, {plain, Indifferent}]].
+        {Protocol, Expected} <- [{auto, Auto}, {typed, TypedOnly}, {plain, PlainOnly}]].
 
 carried(Content) ->
     [{up, plain}, {request, 7, unknown, false, Content}].
@@ -109,7 +109,7 @@ one_version_of_many_is_enough_test() ->
     Many = binary:replace(Hello, <<"version=1">>, <<"version=3,00001,2">>),
     ?assertEqual([{send, 0, ?OWN_HELLO}, ?UP], events([{0, Many}], #{})).
 
-only_who_insists_waits_in_vain_test_() ->
+only_typed_only_waits_in_vain_test_() ->
     Silent = ended(<<"silent">>, <<"no hello came for 5 seconds">>),
     [[?_assertEqual([], events([{tick, 4999}], Options)),
       ?_assertEqual(Expected, events([{tick, 5000}], Options))]

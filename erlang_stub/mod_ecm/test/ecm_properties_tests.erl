@@ -99,11 +99,11 @@ concerns_client(_) -> false.
 %% A plain link carries no messages, and a link that is typed_only is never plain.
 plain_or_typed(Options, Events) ->
     case lists:keyfind(up, 1, Events) of
-        {up, plain} -> not insists(Options) andalso not lists:keymember(send, 1, Events);
+        {up, plain} -> not typed_only(Options) andalso not lists:keymember(send, 1, Events);
         _ -> true
     end.
 
-insists({Protocol, Secret}) ->
+typed_only({Protocol, Secret}) ->
     Protocol =:= typed orelse Secret.
 
 %% A link with a secret is up only if ECM has said hello first, and then its proof.
