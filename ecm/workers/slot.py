@@ -167,13 +167,19 @@ class WorkerSlot:
         """Take the worker's own figures, and add what was assigned since it sent them."""
         self.load = self._assigned - load.assigned + load.open
         self.idle = load.idle
-        if not self._retiring and self not in self._balancer.workers:
+        if self._retiring:
+            self._send_retire()  # in case its queue was full before
+        elif self not in self._balancer.workers:
             self._balancer.workers.append(self)
 
     def _begin_retiring(self) -> None:
         """Assign no more connections to the worker, and have it shut down gracefully."""
         self._retiring = True
         self._leave_balancer()
+        self._send_retire()
+
+    def _send_retire(self) -> None:
+        """Have the worker shut down. It does so once, however often it is told."""
         if self._control is not None:
             self._control.send(control.RETIRE)
 

@@ -196,6 +196,17 @@ class SlotTests(TestCase):
         self.worker.exited("exited with status 0")
         self.successResultOf(retired)
 
+    def test_a_worker_whose_queue_is_full_is_told_to_retire_when_it_reports_again(self) -> None:
+        self.serve()
+        while self.slot.assign(0, socket.AF_INET, self.worker.stdout):
+            pass
+        done = self.slot.retire()
+        self.assertNotIn(control.RETIRE, self.heard())
+        self.say(Load(1, 0, 0).encode())
+        self.assertEqual(self.heard(), [control.RETIRE])
+        self.exit("exited with status 0")
+        self.successResultOf(done)
+
     def test_to_retire_a_slot_that_waits_for_its_respawn_is_done_at_once(self) -> None:
         self.exit()
         self.successResultOf(self.slot.retire())
