@@ -31,7 +31,7 @@ class NotThere(Exception):
     """The file does not exist, or is not served."""
 
 
-class Folder(Exception):
+class MissingSlash(Exception):
     """It is a folder that has an index, and was asked for without a slash at its end."""
 
 
@@ -56,7 +56,7 @@ class OpenFile:
 def find(top: bytes, segments: Sequence[bytes]) -> OpenFile:
     """Open a file below the folder ``top``, by the segments of its path, decoded.
 
-    Raises NotThere, Folder, and OSError where the file is there and cannot be opened.
+    Raises NotThere, MissingSlash, and OSError where the file is there and cannot be opened.
     """
     if not all(_is_served(name, place) for place, name in enumerate(segments[:-1])):
         raise NotThere
@@ -69,7 +69,7 @@ def find(top: bytes, segments: Sequence[bytes]) -> OpenFile:
         return _open(top, segments)
     except IsADirectoryError:
         _index(top, segments).close()
-        raise Folder from None
+        raise MissingSlash from None
 
 
 def _is_served(name: bytes, place: int) -> bool:

@@ -17,7 +17,7 @@ from urllib.parse import quote, unquote_to_bytes
 import attrs
 
 from ecm.frontend.exchange import BrokenResponse, Exchange, Parts
-from ecm.frontend.static.files import WELL_KNOWN, Folder, NotThere, OpenFile, find
+from ecm.frontend.static.files import WELL_KNOWN, MissingSlash, NotThere, OpenFile, find
 from ecm.http.byte_range import Unsatisfiable, part
 from ecm.http.request import Head, Request, require_whole
 from ecm.limits import FILE_CHUNK, MAX_OPEN_PAGES, RETRY_AFTER
@@ -116,7 +116,7 @@ class StaticHandler:
             self._begin(response, head, path, opened)
         except NotThere:
             _set_text(response, HTTPStatus.NOT_FOUND)
-        except Folder:
+        except MissingSlash:
             # Relative, so that neither Host nor a path of two slashes leads to another server.
             response.fields[b"Location"] = b"./%b/" % quote(path[-1]).encode()
             _set_text(response, HTTPStatus.FOUND)

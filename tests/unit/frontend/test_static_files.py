@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis.strategies import lists, sampled_from
 from twisted.trial.unittest import TestCase
 
-from ecm.frontend.static.files import Folder, NotThere, find
+from ecm.frontend.static.files import MissingSlash, NotThere, find
 from ecm.frontend.static.handler import StaticHandler
 from testkit.in_memory import Joined
 
@@ -83,7 +83,7 @@ class FindTests(TestCase):
         self.assertEqual(self.read("/"), "page")
         self.assertEqual(self.read("/folder/"), "index of folder")
         for path in ("/folder", "/to-top"):
-            self.assertRaises(Folder, self.read, path)
+            self.assertRaises(MissingSlash, self.read, path)
 
     def test_what_is_not_there(self) -> None:
         for path in ("/none", "/a/", "/a/b", "/folder/deep", "/folder/deep/", "/empty", "/empty/"):
@@ -165,7 +165,7 @@ class FindTests(TestCase):
         ):
             try:
                 self.read(path)
-            except (NotThere, Folder):
+            except (NotThere, MissingSlash):
                 continue
         self.assertEqual(os.listdir("/proc/self/fd"), before)
 
