@@ -21,19 +21,27 @@
           sup => [router, c2s, link],
           mod_ecm => [sup, listener, router, c2s, link, sid]}).
 
-calls_make_no_circle_test() ->
+%% The tests read the object code of all modules, which takes its time beside other work.
+modules_know_each_other_as_they_may_test_() ->
+    [{Name, {timeout, 60, Test}}
+     || {Name, Test} <- [{"calls make no circle", fun calls_make_no_circle/0},
+                         {"folders", fun each_folder_knows_only_what_it_may/0}]].
+
+calls_make_no_circle() ->
     Graph = digraph:new(),
-    Edges = [{Module, Called} || {Module, File} <- sources(), Called <- called(File)],
-    [digraph:add_vertex(Graph, Module) || {Module, _} <- sources()],
+    Sources = sources(),
+    Edges = [{Module, Called} || {Module, File} <- Sources, Called <- own(called(File), Sources)],
+    [digraph:add_vertex(Graph, Module) || {Module, _} <- Sources],
     [digraph:add_edge(Graph, Module, Called) || {Module, Called} <- Edges, Module =/= Called],
     ?assert(length(Edges) > 50),
     ?assertEqual([], digraph_utils:cyclic_strong_components(Graph)),
     true = digraph:delete(Graph).
 
 %% In calls, and in types.
-each_folder_knows_only_what_it_may_test() ->
+each_folder_knows_only_what_it_may() ->
+    Sources = sources(),
     ?assertEqual([], [{Module, Known}
-                      || {Module, File} <- sources(), Known <- called(File) ++ types(File),
+                      || {Module, File} <- Sources, Known <- own(called(File) ++ types(File), Sources),
                          not may_know(folder(Module), folder(Known))]).
 
 may_know(Folder, Folder) -> true;
@@ -57,17 +65,16 @@ is_source(Module) ->
 
 called(File) ->
     {ok, {_, [{imports, Imports}]}} = beam_lib:chunks(File, [imports]),
-    own([Module || {Module, _, _} <- Imports]).
+    [Module || {Module, _, _} <- Imports].
 
 types(File) ->
     {ok, {_, [{abstract_code, {_, Forms}}]}} = beam_lib:chunks(File, [abstract_code]),
-    own(remote_types(Forms)).
+    remote_types(Forms).
 
 remote_types({remote_type, _, [{atom, _, Module} | Rest]}) -> [Module | remote_types(Rest)];
 remote_types(Form) when is_tuple(Form) -> remote_types(tuple_to_list(Form));
 remote_types([Form | Forms]) -> remote_types(Form) ++ remote_types(Forms);
 remote_types(_) -> [].
 
-own(Modules) ->
-    Own = [Module || {Module, _} <- sources()],
-    [Module || Module <- lists:usort(Modules), lists:member(Module, Own)].
+own(Modules, Sources) ->
+    [Module || Module <- lists:usort(Modules), lists:keymember(Module, 1, Sources)].

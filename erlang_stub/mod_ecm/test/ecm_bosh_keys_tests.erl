@@ -8,7 +8,9 @@
 
 %% The Nth key of the sequence with this seed.
 k(Seed, 0) -> Seed;
-k(Seed, N) -> string:lowercase(binary:encode_hex(crypto:hash(sha, k(Seed, N - 1)))).
+k(Seed, N) -> following(k(Seed, N - 1)).
+
+following(Key) -> string:lowercase(binary:encode_hex(crypto:hash(sha, Key))).
 
 %% The keys of a session after these requests, or `error' at one of them.
 keys(Bodies) ->
@@ -69,7 +71,10 @@ a_repeated_request_shows_its_key_again_test() ->
     ?assertNot(ecm_bosh_keys:repeated(0, #{}, Keys)).
 
 few_keys_are_remembered_test() ->
-    {ok, Keys} = keys(keys_of(lists:seq(1000, 1, -1))),
+    First = k(<<"seed">>, 1),
+    Sequence = lists:foldl(fun(_, [Key | _] = Later) -> [following(Key) | Later] end, [First],
+                           lists:seq(2, 1001)),
+    {ok, Keys} = keys([#{newkey => hd(Sequence)} | [#{key => Key} || Key <- tl(Sequence)]]),
     {ok, Same} = keys(keys_of(lists:seq(20, 1, -1))),
     ?assertEqual(Keys, Same),
     ?assert(ecm_bosh_keys:repeated(5, #{key => k(<<"seed">>, 6)}, Keys)),
