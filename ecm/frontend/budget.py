@@ -66,7 +66,7 @@ class MemoryBudget:
             del self._holders[holder]
 
     def _make_room(self) -> None:
-        """Go down to the low-water mark, so that this is not to be done for each packet."""
+        """Go down to the low-water mark, so that this does not run for each packet."""
         if self._updated_at != self.now:
             self._updated_at = self.now
             for holder in tuple(self._holders):

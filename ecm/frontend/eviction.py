@@ -9,8 +9,8 @@ from ecm.frontend.connection import ClientConnection
 class EvictionQueue:
     """The connections that have been idle longest.
 
-    They are looked for once between two ticks, as it is work in proportion to all connections that
-    are timed; and then evicted one after the other.
+    The queue is filled once between two ticks, because that takes time in proportion to all
+    connections that are timed.
     """
 
     def __init__(self) -> None:

@@ -73,7 +73,7 @@ class FrontendFactory(ServerFactory):
 
     @property
     def evictable(self) -> int:
-        """The number of connections that would make way for new ones. It is work to find out."""
+        """The number of connections that would make way for new ones, found by a search."""
         return len(evictable(self.registry.timed, self._latest))
 
     @property

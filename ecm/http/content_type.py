@@ -7,9 +7,9 @@ from ecm.limits import MAX_CONTENT_TYPE
 
 DEFAULT: Final = b"text/xml; charset=utf-8"
 
-# XML (RFC 7303): any other type, a browser that shows an answer as a page reads as its sender
-# likes. The only parameter is the encoding that answers have, for in another one they may be
-# another text. A value has no control character, so that nothing else gets into the header.
+# XML (RFC 7303): a browser that shows an answer as a page would read any other type as the sender
+# of a stanza likes. The only parameter is the encoding that answers have: in another one they may
+# be another text. A value has no control character, so that nothing else gets into the header.
 _XML: Final = re.compile(
     r"(?:text/xml|application/xml|(?:text|application)/([!#$&^_.+0-9a-z-]+)\+xml)"
     r'(?: *; *charset=(?:utf-8|"utf-8"))?',

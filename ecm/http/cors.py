@@ -83,7 +83,7 @@ class Cors:
         return allowed + b"Access-Control-Allow-Credentials: true\r\n" * self.credentials
 
     def preflight_lines(self) -> bytes:
-        """Return what is added to them for a request that asks for leave."""
+        """Return the lines that the answer to a preflight request has in addition."""
         headers = b", ".join((b"Content-Type", *self.headers))
         return (
             b"Access-Control-Allow-Methods: %b\r\n"

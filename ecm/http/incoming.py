@@ -23,7 +23,7 @@ class Incoming:
         self._looked = True
 
     def add(self, data: bytes) -> None:
-        """Take what has come."""
+        """Take bytes."""
         self._parser.add(data)
         self._looked = False
 

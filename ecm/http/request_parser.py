@@ -17,12 +17,12 @@ _EMPTY: Final = re.compile(rb"[\r\n]+")
 
 
 class RequestParser:
-    """Takes bytes as they arrive, split anywhere, and gives the requests that are complete.
+    """Incremental parser: bytes in, split anywhere, and complete requests out.
 
-    It holds what is not a request yet: a head and a body within their limits, and what has been
+    It holds what is not a request yet: a head and a body within their limits, and the bytes
     received behind them. While ``idle`` it holds nothing, and may be thrown away; otherwise
-    ``in_body`` says how far it has come. ``expects_continue`` says that the client waits for leave
-    to send a body, of which nothing has come; who gives it sets it to False.
+    ``in_body`` says how far it has come. ``expects_continue`` says that the client waits for a 100
+    before it sends a body; whoever sends that sets it to False.
     """
 
     __slots__ = (
@@ -68,7 +68,7 @@ class RequestParser:
         return head + len(self._body) + len(self._received)
 
     def add(self, data: bytes) -> None:
-        """Take what has come. Nothing of it is looked at before it is asked for."""
+        """Take bytes. Nothing is parsed before ``next`` asks for it."""
         self._received += data
 
     def next(self) -> Request | None:
