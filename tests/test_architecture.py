@@ -224,6 +224,13 @@ class ArchitectureTests(TestCase):
             roots = {name.partition(".")[0] for name in imports(module)}
             self.assertEqual(roots & NOT_PURE, set(), module)
 
+    def test_modules_that_call_themselves_pure_are(self) -> None:
+        for module in [*of_the_server(), *modules("tools")]:
+            says = ast.get_docstring(ast.parse((FOLDER / f"{module}.py").read_text())) or ""
+            if re.search(r"\bPure\b", says):
+                roots = {name.partition(".")[0] for name in imports(module)}
+                self.assertEqual(roots & NOT_PURE, set(), module)
+
     def test_the_rules_of_the_doctor_are_pure(self) -> None:
         for module in PURE_OF_DOCTOR:
             roots = {name.partition(".")[0] for name in imports(module)}
