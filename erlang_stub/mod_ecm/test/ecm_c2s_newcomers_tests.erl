@@ -43,7 +43,10 @@ nothing_is_left_of_those_who_have_gone_test() ->
     ?assertEqual(1, ecm_c2s_newcomers:size(ecm_c2s_newcomers:tidy(100000, There))),
     ?assertEqual(0, ecm_c2s_newcomers:size(ecm_c2s_newcomers:leave(?HERE, 100000, There))).
 
-addresses_are_bounded_test() ->
+addresses_are_bounded_test_() ->
+    {timeout, 60, fun addresses_are_bounded/0}.
+
+addresses_are_bounded() ->
     Full = lists:foldl(fun(N, Before) -> enter([{N bsr 8, N band 255, 0, 1}], 0, Before) end,
                        ecm_c2s_newcomers:new(), lists:seq(0, 65535)),
     ?assertEqual(65536, ecm_c2s_newcomers:size(Full)),

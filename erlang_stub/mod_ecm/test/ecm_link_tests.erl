@@ -141,7 +141,13 @@ a_peer_that_does_not_read_loses_its_link_test() ->
     close(Opened).
 
 %% The same after the end of the link: the last messages cannot leave, and are not waited for.
-a_peer_that_does_not_read_at_the_end_test() ->
+%% The link gives such a peer three seconds.
+a_peer_that_does_not_end_test_() ->
+    [{Name, {timeout, 60, Test}}
+     || {Name, Test} <- [{"does not read", fun a_peer_that_does_not_read_at_the_end/0},
+                         {"does not close", fun a_peer_that_does_not_close_at_the_end/0}]].
+
+a_peer_that_does_not_read_at_the_end() ->
     {{Peer, Ours}, Link} = Opened = open(answers_much(), [{send_timeout, 60000}]),
     ask_much(Opened),
     await_unsent(Ours),
@@ -152,7 +158,7 @@ a_peer_that_does_not_read_at_the_end_test() ->
     ?assertMatch([{warning, "is down: malformed: length-not-decimal" ++ _}], log_since_up()),
     close(Opened).
 
-a_peer_that_does_not_close_at_the_end_test() ->
+a_peer_that_does_not_close_at_the_end() ->
     {{Peer, _}, Link} = Opened = open(#{}),
     ok = inet:setopts(Peer, [{exit_on_close, false}]),
     send(Opened, <<"no packet: nothing of this is one">>),

@@ -39,10 +39,11 @@ the_supervisor_is_supervised_test_() ->
 the_supervisor_awaits_the_end_of_former_workers_test_() ->
     {setup, fun ecm_services:start_parent/0, fun(_) -> ecm_services:stop() end,
      fun() ->
-             Former = [spawn(fun() -> register(Name, self()), receive never -> ok end end) || Name <- ?WORKERS],
-             ecm_link_pair:await(fun() -> [whereis(Name) || Name <- ?WORKERS] =:= Former end),
+             Former = [spawn(fun() -> receive never -> ok end end) || _ <- ?WORKERS],
+             true = lists:all(fun({Name, Pid}) -> register(Name, Pid) end, lists:zip(?WORKERS, Former)),
              ok = ecm_sup:start(),
-             ?assertEqual([], [Name || Name <- ?WORKERS, lists:member(whereis(Name), [undefined | Former])])
+             ?assertEqual([], [Name || Name <- ?WORKERS,
+                                       lists:member(whereis(Name), [undefined | Former])])
      end}.
 
 %% As a link finds out from time to time, when the supervisor of ejabberd's modules has ended.

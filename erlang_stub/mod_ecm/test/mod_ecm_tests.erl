@@ -230,7 +230,7 @@ has_tls(CertFile) ->
 %% When it is not told, it asks ejabberd, each time anew.
 the_certificate_is_that_of_ejabberd_test_() ->
     running({setup, fun() -> ecm_config:start([{host, global, <<"localhost">>}]) end,
-             fun ecm_config:stop/1, [?_test(ecm_scratch:with_file(pkcs8(), fun is_found/1))]}).
+             fun ecm_config:stop/1, [{timeout, 60, ?_test(ecm_scratch:with_file(pkcs8(), fun is_found/1))}]}).
 
 %% As most tools write it.
 pkcs8() ->
