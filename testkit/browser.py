@@ -85,6 +85,7 @@ class Browser:
 
     def open(self, url: str) -> None:
         """Go to an address; the page before says goodbye as it does to a person who leaves."""
+        self.errors()  # of other pages
         self._driver.get(url)
 
     def value(self, script: str, *values: object) -> object:
@@ -153,7 +154,7 @@ class Browser:
         self._driver.save_screenshot(str(path))
 
     def errors(self) -> list[str]:
-        """Return the errors that the page has logged on the console since the last call."""
+        """Return the errors that the page has logged on the console, since the last call."""
         return [entry["message"] for entry in self._driver.get_log("browser")]
 
 

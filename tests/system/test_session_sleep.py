@@ -2,25 +2,12 @@
 
 from twisted.trial.unittest import TestCase
 
-from ecm.tools.demo.plan import DOMAIN
 from testkit.erlang_shell import ErlangShell
 from testkit.link_peer import EcmEnd
 from testkit.link_user import LinkUser, accounts
 from testkit.private_ejabberd import running_ejabberd
+from testkit.session_probe import is_asleep
 from testkit.session_script import SessionScript
-
-# Comes to its end once the process has done all that it had to do; whether it sleeps then.
-_IS_ASLEEP = """
-Session = ejabberd_sm:get_session_pid(<<"{user}">>, <<"{host}">>, <<"{resource}">>),
-Resting = fun Resting() ->
-    case process_info(Session, [status, message_queue_len, current_function]) of
-        [{{status, waiting}}, {{message_queue_len, 0}}, {{current_function, {{Module, Name, _}}}}]
-                when Module =:= p1_server; Name =:= hibernate -> Name =:= hibernate;
-        _ -> receive after 1 -> Resting() end
-    end
-end,
-Resting()
-"""
 
 
 class SessionSleepTests(TestCase):
@@ -48,6 +35,4 @@ class SessionSleepTests(TestCase):
         return script.seen
 
     async def is_asleep(self, user: LinkUser) -> bool:
-        resource = user.jid.partition("/")[2]
-        expression = _IS_ASLEEP.format(user=user.name, host=DOMAIN, resource=resource)
-        return await self.shell.evaluate(expression) == "true"
+        return await self.shell.evaluate(is_asleep(user.jid)) == "true"
