@@ -30,7 +30,11 @@ MAX_BODY = 10_000
 QUEUE_TIMEOUT = 10
 DATE = b"Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n"
 PLAIN = LinkSettings(LinkMode.PLAIN, max_packet=2**20, max_queue=65_536)
+TYPED = LinkSettings(max_packet=2**20, max_queue=65_536)
 PATHS = frozenset({b"/http-bind", b"/http-bind/"})
+
+# The line of a request from a Transport's usual address.
+PEER_LINE = b"request peer=192.0.2.1:51234 secure=0\n"
 
 
 class Transport(StringTransportWithDisconnection):
