@@ -16,6 +16,7 @@ from urllib.parse import quote, unquote_to_bytes
 import attrs
 
 from ecm.limits import MAX_LINE, MAX_PACKET_LIMIT, MIN_PACKET_LIMIT, TRUNCATED_BODY
+from ecm.link.packet import MAX_ID
 
 # The beginning of the answer that nearly all requests get.
 ANSWER_200: Final = b"answer 200\n"
@@ -73,6 +74,10 @@ def _is_max_packet(text: str) -> bool:
     return digits is not None and MIN_PACKET_LIMIT <= int(text) <= MAX_PACKET_LIMIT
 
 
+def _is_number(text: str) -> bool:
+    return re.fullmatch("[0-9]{1,20}", text) is not None and int(text) <= MAX_ID
+
+
 def _is_peer(text: str) -> bool:
     match = _PEER.fullmatch(text)
     if match is None or int(match[3]) > 65_535:
@@ -125,6 +130,8 @@ _GRAMMARS: Final = {
     "ping": _Grammar(args=(_TOKEN,)),
     "pong": _Grammar(args=(_TOKEN,)),
     "drain": _Grammar(),
+    "resume": _Grammar(fields={"link": _matches("[0-9a-f]{32}"), "got": _is_number}),
+    "ack": _Grammar(args=(_is_number,)),
     "request": _Grammar(
         fields={"peer": _is_peer, "secure": _matches("[01]"), "truncated": _matches("[01]")},
         body=True,

@@ -256,7 +256,9 @@ known_message(0, #{type := hello}, _, _) -> {unexpected, <<"hello came twice">>}
 known_message(0, #{type := proof, words := [Proof]}, _, Connection) -> proven(Proof, Connection);
 known_message(0, #{type := ping, words := [Token]}, Now, Connection) -> ping(Token, Now, Connection);
 known_message(0, #{type := pong, words := [Token]}, _, _) -> {pong, Token};
-known_message(0, #{type := drain}, _, _) -> {drain}.
+known_message(0, #{type := drain}, _, _) -> {drain};
+known_message(0, #{type := Type}, _, _) when Type =:= resume; Type =:= ack ->
+    {unexpected, [atom_to_binary(Type), " came without the feature resume"]}.
 
 -spec says(Code :: binary(), Text :: binary()) -> iodata().
 says(Code, Text) ->

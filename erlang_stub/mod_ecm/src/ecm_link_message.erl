@@ -18,11 +18,15 @@
 -define(MAX_TOKEN, 32).
 -define(MAX_INSTANCE, 255).
 
+%% The largest number of a packet.
+-define(MAX_NUMBER, 16#FFFFFFFFFFFFFFFF).
+
 %% The lower bound of the option of both ends; the upper one has the ten digits of a length.
 -define(MIN_MAX_PACKET, 4096).
 
 -type side() :: ecm | ejabberd.
--type type() :: hello | proof | ping | pong | drain | request | part | answer | close | error.
+-type type() ::
+    hello | proof | ping | pong | drain | resume | ack | request | part | answer | close | error.
 
 %% Words in order and fields by key, both decoded: a status is a number, a peer an address with its port.
 %% Other values and unknown fields are binaries.
@@ -41,7 +45,7 @@
 %% and whether it has a body.
 -record(type, {from :: side() | both,
                on :: link | connection | both,
-               words = [] :: [proof | token | status | reason | code | text],
+               words = [] :: [proof | token | number | status | reason | code | text],
                required = [] :: [binary()],
                optional = [] :: [binary()],
                body = false :: boolean()}).
@@ -56,6 +60,8 @@ types() ->
       <<"ping">> => #type{from = both, on = link, words = [token]},
       <<"pong">> => #type{from = both, on = link, words = [token]},
       <<"drain">> => #type{from = both, on = link},
+      <<"resume">> => #type{from = both, on = link, optional = [<<"link">>, <<"got">>]},
+      <<"ack">> => #type{from = both, on = link, words = [number]},
       <<"request">> => #type{from = ecm, on = connection,
                              optional = [<<"peer">>, <<"secure">>, <<"truncated">>],
                              body = true},
@@ -182,6 +188,7 @@ words([Kind | Kinds], Rest, Done) ->
 -spec word(atom(), binary()) -> term() | error.
 word(proof, Word) -> only(is_hex(Word, 64), Word);
 word(token, Word) -> only(is(word, Word) andalso byte_size(Word) =< ?MAX_TOKEN, Word);
+word(number, Word) -> packet_number(Word);
 word(status, Word) -> status(number(Word, 3));
 word(reason, Word) -> only(is(word, Word), Word);
 word(code, Word) -> only(is(name, Word), Word);
@@ -254,7 +261,8 @@ meaning(<<"role">>, _) -> error;
 meaning(<<"instance">>, Text) -> only(is_instance(Text), Text);
 meaning(Key, Text) when Key =:= <<"max-packet">>; Key =:= <<"max-content">> ->
     bytes(number(Text, 10));
-meaning(<<"nonce">>, Text) -> only(is_hex(Text, 32), Text);
+meaning(Key, Text) when Key =:= <<"nonce">>; Key =:= <<"link">> -> only(is_hex(Text, 32), Text);
+meaning(<<"got">>, Text) -> packet_number(Text);
 meaning(<<"proof">>, Text) -> only(is_hex(Text, 64), Text);
 meaning(<<"features">>, <<>>) -> [];
 meaning(<<"features">>, Text) -> features(parts(Text));
@@ -279,6 +287,14 @@ versions(Parts) ->
 -spec features([binary()]) -> [binary()] | error.
 features(Parts) ->
     only(lists:all(fun(Part) -> is(key, Part) end, Parts), Parts).
+
+%% The number of a packet has as many bits as an ID.
+-spec packet_number(binary()) -> 0..?MAX_NUMBER | error.
+packet_number(Text) ->
+    case number(Text, 20) of
+        Number when is_integer(Number), Number =< ?MAX_NUMBER -> Number;
+        _ -> error
+    end.
 
 -spec bytes(non_neg_integer() | error) -> pos_integer() | error.
 bytes(Size) when is_integer(Size), Size >= ?MIN_MAX_PACKET -> Size;

@@ -22,7 +22,7 @@ reads(#{<<"content">> := Text, <<"type">> := Type, <<"words">> := Words, <<"fiel
 body(#{<<"body">> := Body}, Line) -> Line#{body => ecm_vectors:bytes(Body)};
 body(_, Line) -> Line.
 
-words(<<"answer">>, [Status]) -> [binary_to_integer(Status)];
+words(Type, [Number]) when Type =:= <<"answer">>; Type =:= <<"ack">> -> [binary_to_integer(Number)];
 words(_, Words) -> Words.
 
 %% Numbers and addresses as Erlang's own functions read them: those here are beyond doubt.
@@ -30,6 +30,7 @@ meaning(<<"version">>, Text) -> [binary_to_integer(Part) || Part <- parts(Text)]
 meaning(<<"role">>, Text) -> binary_to_atom(Text);
 meaning(<<"max-packet">>, Text) -> binary_to_integer(Text);
 meaning(<<"max-content">>, Text) -> binary_to_integer(Text);
+meaning(<<"got">>, Text) -> binary_to_integer(Text);
 meaning(<<"features">>, Text) -> parts(Text);
 meaning(<<"secure">>, Text) -> Text =:= <<"1">>;
 meaning(<<"truncated">>, Text) -> Text =:= <<"1">>;
