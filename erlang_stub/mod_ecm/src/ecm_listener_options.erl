@@ -47,6 +47,7 @@ defaults() ->
      {newcomer_rate, 100},
      {access, all},
      {shaper, none},
+     {allow_unencrypted_sasl2, false},
      {max_stanza_size, infinity},
      {max_fsm_queue, 10000},
      {max_wait, 300},
@@ -72,6 +73,7 @@ type(ping_interval) -> econf:timeout(second);
 type(link_timeout) -> econf:timeout(second);
 type(dead_time) -> econf:timeout(second);
 type(tls) -> econf:bool();
+type(allow_unencrypted_sasl2) -> econf:bool();
 type(certfile) -> econf:pem();
 type(max_wait) -> seconds();
 type(max_hold) -> econf:int(1, 2);
@@ -144,7 +146,7 @@ newcomers(Opts) ->
 -spec session_options(opts()) -> ecm_c2s_session:options().
 session_options(Opts) ->
     Times = [max_wait, max_hold, max_inactivity, max_pause],
-    C2s = [access, shaper, max_stanza_size, max_fsm_queue],
+    C2s = [access, shaper, allow_unencrypted_sasl2, max_stanza_size, max_fsm_queue],
     ecm_intern:term(
       #{session => (options(Times, Opts))#{limits => options(?LIMITS, Opts)},
         c2s => [{Option, option(Option, Opts)} || Option <- C2s],

@@ -35,6 +35,8 @@ options_are_validated_test_() ->
              {link_timeout, <<"never">>, error},
              {tls, true, {ok, true}},
              {tls, <<"perhaps">>, error},
+             {allow_unencrypted_sasl2, true, {ok, true}},
+             {allow_unencrypted_sasl2, <<"perhaps">>, error},
              {max_wait, 60, {ok, 60}},
              {max_wait, <<"2 minutes">>, {ok, 120}},
              {max_wait, <<"500 ms">>, error},
@@ -80,6 +82,7 @@ a_certfile_is_validated_test() ->
 %% The options of a listener, with their defaults in the spelling of ejabberd.yml.
 -define(WRITTEN, [{protocol, <<"typed">>}, {socket_mode, <<"0660">>}, {max_packet, 1048576}, {max_content, 16777216}, {ping_interval, 10},
                   {link_timeout, 30}, {tls, false}, {access, <<"all">>}, {shaper, <<"none">>},
+                  {allow_unencrypted_sasl2, false},
                   {max_stanza_size, <<"infinity">>}, {max_fsm_queue, 10000}, {max_wait, 300},
                   {max_newcomers, 1000}, {newcomer_rate, 100},
                   {max_hold, 1}, {max_inactivity, <<"90 seconds">>}, {max_pause, <<"2 minutes">>},
@@ -111,6 +114,7 @@ options_are_those_of_a_session_test_() ->
                  max_concat => 1000000000, max_answer => 262144,
                  max_stanza_to_client => 16777216, max_waiting => 5000,
                  max_waiting_size => 20971520, access => all, shaper => none,
+                 allow_unencrypted_sasl2 => false,
                  max_stanza_size => infinity, max_fsm_queue => 10000, hibernate_after => 0},
     configured(running(
       [?_assertEqual(Defaults, session_options([]))]
@@ -121,6 +125,7 @@ options_are_those_of_a_session_test_() ->
                   {max_pause, <<"1 hour">>, 3600}, {max_concat, 5, 5}, {max_waiting, 9, 9},
                   {max_answer, 5000, 5000}, {max_stanza_to_client, 5000, 5000},
                   {max_waiting_size, 17000000, 17000000},
+                  {allow_unencrypted_sasl2, true, true},
                   {access, <<"c2s">>, c2s}, {shaper, <<"c2s_shaper">>, c2s_shaper},
                   {max_stanza_size, 65536, 65536}, {max_fsm_queue, 50, 50},
                   {hibernate_after, 5, 5000}]])).
