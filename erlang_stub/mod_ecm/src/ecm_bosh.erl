@@ -208,7 +208,8 @@ received(Body, {{_, _, Limit}, _} = Holder, Now, Session) ->
     end.
 
 %% The request is repeated before it is answered: the answer will go to the new holder, and the old one must
-%% not wait any longer (14.3).
+%% not wait any longer (14.3). The client has waited since it first made the request, and gives up after
+%% `wait' and a little more: so the answer is due when it would have been.
 -spec superseded(ecm_bosh_window:request(), ecm_bosh_window:holder(), session()) -> session().
 superseded(#{rid := Rid}, Holder, #session{requests = Requests} = Session) ->
     {Old, Held} = ecm_bosh_window:hold(Rid, Holder, Requests),
@@ -308,12 +309,12 @@ answer_if_due(Now, Held, #session{deliveries = Deliveries} = Session) ->
 respond(Now, #session{requests = Requests, deliveries = Deliveries} = Session) ->
     Agreement = Session#session.agreement,
     case ecm_bosh_window:oldest(Requests) of
-        {_, gone} ->
-            respond([], Now, Session);
         {_, {{_, _, Limit}, _}} ->
             [Room, Most] = [ecm_bosh_answer:room(Limit, Attrs) || Attrs <- [attributes(Session), []]],
             {Els, Bounces, Left} = ecm_bosh_deliveries:take(Room, Most, Agreement, Deliveries),
-            respond(Els, Now, lists:foldl(fun act/2, Session#session{deliveries = Left}, Bounces))
+            respond(Els, Now, lists:foldl(fun act/2, Session#session{deliveries = Left}, Bounces));
+        {_, _} ->
+            respond([], Now, Session)
     end.
 
 %% Answers the oldest open request with these elements.
@@ -341,10 +342,11 @@ answer(Answer, #session{requests = Requests, agreement = Agreement} = Session) -
     tell(Holder, Answer, Session#session{requests = ecm_bosh_window:answer(Answer, Max, Requests)}).
 
 -spec tell(ecm_bosh_window:holder(), ecm_bosh_answer:answer(), session()) -> session().
-tell(gone, _, Session) -> Session;
 tell({Exchange, _}, Answer, Session) ->
     {Status, Content} = ecm_bosh_answer:content(Answer),
-    act({answer, Exchange, Status, Content}, Session).
+    act({answer, Exchange, Status, Content}, Session);
+tell(_, _, Session) ->
+    Session.
 
 -spec act(action(), session()) -> session().
 act(Action, #session{actions = Actions} = Session) ->
@@ -410,8 +412,8 @@ terminate(Condition, Els, #session{agreement = Agreement}) ->
 answer_first(First, Others, #session{requests = Requests} = Session) ->
     case ecm_bosh_window:oldest(Requests) of
         none -> Session;
-        {_, gone} -> answer_first(First, Others, answer(Others, Session));
-        {_, {{_, _, Limit}, _}} -> answer(First(ecm_bosh_answer:room_at_end(Limit)), Session)
+        {_, {{_, _, Limit}, _}} -> answer(First(ecm_bosh_answer:room_at_end(Limit)), Session);
+        {_, _} -> answer_first(First, Others, answer(Others, Session))
     end.
 
 %% Answers all requests. Later ones will get the condition.

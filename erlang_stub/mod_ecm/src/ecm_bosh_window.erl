@@ -8,7 +8,8 @@
 %% the same order it is answered. The last answers are kept.
 %%
 %% The holder of an early or open request is the exchange that waits for its answer. If the client is gone
-%% there is none. The request stays what it is, and gets a holder if the client repeats it.
+%% there is none. The request stays what it is, and gets a holder if the client repeats it. Its time stays,
+%% too: a client counts the time from when it has first made the request.
 
 -module(ecm_bosh_window).
 
@@ -27,8 +28,9 @@
 -type request() :: #{rid := rid(), els := {unread, ecm_bosh_body:content()} | [tuple()],
                      due => integer(), atom() => term()}.
 
-%% The exchange that waits for the answer, and until when, in milliseconds.
--type holder() :: {exchange(), Until :: integer()} | gone.
+%% The exchange that waits for the answer, and until when, in milliseconds. Or only the time, if the client
+%% is gone; or nothing, if the client was told to make the request anew.
+-type holder() :: {exchange(), Until :: integer()} | Until :: integer() | gone.
 
 %% Nothing is known of requests before `first'. The last in `open' has the RID `last'. `answers' has the
 %% newest first, and only those that were not empty: the usual ones take no memory.
@@ -122,19 +124,26 @@ next_due(#requests{last = Last, early = Early}) ->
         _ -> infinity
     end.
 
-%% @doc Replaces the holder of an early or open request, and returns the old one.
+%% @doc Replaces the holder of an early or open request, and returns the old one. A new one waits until the
+%% same time.
 -spec hold(rid(), holder(), requests()) -> {Old :: holder(), requests()}.
 hold(Rid, Holder, #requests{last = Last, early = Early} = Requests) when Rid > Last ->
     {_, Old, Body} = lists:keyfind(Rid, 1, Early),
-    {Old, Requests#requests{early = lists:keyreplace(Rid, 1, Early, {Rid, Holder, Body})}};
+    New = {Rid, as_long(Old, Holder), Body},
+    {Old, Requests#requests{early = lists:keyreplace(Rid, 1, Early, New)}};
 hold(Rid, Holder, #requests{last = Last, open = Open} = Requests) ->
     {Before, [Old | After]} = lists:split(length(Open) - (Last - Rid) - 1, Open),
-    {Old, Requests#requests{open = Before ++ [Holder | After]}}.
+    {Old, Requests#requests{open = Before ++ [as_long(Old, Holder) | After]}}.
+
+-spec as_long(Old :: holder(), holder()) -> holder().
+as_long({_, Until}, {Exchange, _}) -> {Exchange, Until};
+as_long(Until, {Exchange, _}) when is_integer(Until) -> {Exchange, Until};
+as_long(_, Holder) -> Holder.
 
 %% @doc Removes the holder with this exchange, if there is one.
 -spec gone(exchange(), requests()) -> {ok, requests()} | none.
 gone(Exchange, #requests{early = Early, open = Open} = Requests) ->
-    Without = fun({Held, _}) when Held =:= Exchange -> gone; (Holder) -> Holder end,
+    Without = fun({Held, Until}) when Held =:= Exchange -> Until; (Holder) -> Holder end,
     case Requests#requests{
             early = [{Rid, Without(Holder), Body} || {Rid, Holder, Body} <- Early],
             open = lists:map(Without, Open)} of
@@ -145,7 +154,7 @@ gone(Exchange, #requests{early = Early, open = Open} = Requests) ->
 %% @doc Removes the holders of early requests whose time is over.
 -spec due(Now :: integer(), requests()) -> {[holder()], requests()}.
 due(Now, #requests{early = Early} = Requests) ->
-    IsDue = fun({_, {_, Until}, _}) -> Until =< Now; ({_, gone, _}) -> false end,
+    IsDue = fun({_, {_, Until}, _}) -> Until =< Now; (_) -> false end,
     {Due, Rest} = lists:partition(IsDue, Early),
     {[Holder || {_, Holder, _} <- Due],
      Requests#requests{early = [{Rid, gone, Body} || {Rid, _, Body} <- Due] ++ Rest}}.

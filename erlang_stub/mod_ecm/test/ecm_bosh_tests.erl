@@ -179,7 +179,7 @@ more_answers_are_remembered_than_requests_may_be_made_at_once_test() ->
 a_repeated_request_takes_the_place_of_one_that_is_held_test() ->
     talk(#{}, [{1, {asks, 2, #{els => [x]}}, [{deliver, [x]}]},
                {31, {asks, 2, #{els => [x]}, again}, [{2, ?ERROR, []}]},
-               {91, time, [{again, []}]}]).
+               {61, time, [{again, []}]}]).
 
 a_repeated_request_takes_its_own_place_among_two_test() ->
     talk(#{hold => 2}, [{1, {asks, 2}, []},
@@ -189,11 +189,12 @@ a_repeated_request_takes_its_own_place_among_two_test() ->
                         {5, {says, [b]}, [{again, [b]}]}]).
 
 %% The older one has been repeated last, and must not be answered after the newer one.
-both_are_answered_when_the_newer_one_is_due_test() ->
+each_is_answered_when_it_was_due_first_test() ->
     talk(#{hold => 2}, [{1, {asks, 2}, []},
                         {2, {asks, 3}, []},
                         {3, {asks, 2, #{}, again}, [{2, ?ERROR, []}]},
-                        {62, time, [{again, []}, {3, []}]}]).
+                        {61, time, [{again, []}]},
+                        {62, time, [{3, []}]}]).
 
 a_repeated_early_request_takes_the_place_of_the_first_test() ->
     talk(#{}, [{1, {asks, 3, #{els => [y]}}, []},
@@ -208,6 +209,19 @@ a_client_that_vanished_repeats_its_request_test() ->
                {2, {vanishes, 2}, []},
                {3, {says, [a]}, []},
                {4, {asks, 2, #{els => [x]}, again}, [{again, [a]}]}]).
+
+%% A client gives up when `wait' is over since it has made the request, not since it has repeated it.
+a_repeated_request_is_answered_when_it_was_due_first_test_() ->
+    [fun() -> talk(#{}, [{1, {asks, 2}, []},
+                         {2, {vanishes, 2}, []},
+                         {50, {asks, 2, #{}, again}, []},
+                         {52, {asks, 2, #{}, once_more}, [{again, ?ERROR, []}]},
+                         {61, time, [{once_more, []}]}])
+     end,
+     fun() -> talk(#{}, [{1, {asks, 2}, []},
+                         {2, {vanishes, 2}, []},
+                         {70, {asks, 2, #{}, again}, [{again, []}]}])
+     end].
 
 a_client_that_vanished_makes_its_next_request_test() ->
     talk(#{}, [{1, {asks, 2}, []},
