@@ -61,12 +61,12 @@ host_up(Host) ->
     ejabberd_hooks:add(c2s_handle_info, Host, ?MODULE, handle_info, 10),
     ejabberd_hooks:add(c2s_terminated, Host, ?MODULE, terminated, 110),
     ejabberd_hooks:add(c2s_auth_result, Host, ecm_c2s_admission, auth_result, 50),
-    ok.
+    ecm_c2s_sasl2:host_up(Host).
 
 %% @private The messages to the process of any session of ejabberd. This takes those of ours.
 -spec handle_info(state(), term()) -> state() | {stop, state()}.
 handle_info(#{server := Server, lang := Lang} = State, {ecm, restart}) ->
-    ecm_c2s_session:start_stream(Server, Lang),
+    ecm_c2s_session:restart_stream(Server, Lang),
     {stop, State};
 handle_info(State, {ecm, Message}) ->
     ecm_c2s_session:handle(Message),

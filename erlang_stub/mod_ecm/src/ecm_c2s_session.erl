@@ -11,7 +11,7 @@
 -module(ecm_c2s_session).
 
 -export([finish/0, handle/1, is_session/0, keep/1, logged_in/0, maybe_hibernate/1, schedule_flush/0,
-         start_stream/2, timeout/1, undelivered/0]).
+         restart_stream/2, timeout/1, undelivered/0]).
 -export([change_shaper/1, close/0, send/1]).
 -export([dehydrate/0, handle_pending/0, rehydrate/1, socket_module/0, wake/1]).
 -export_type([options/0, request/0]).
@@ -83,7 +83,7 @@ handle({open, Body, Exchange, Key, Options}) ->
     open(ecm_bosh_terms:addressed(Body), Exchange, Key, Options).
 
 -spec open(ecm_bosh_body:body(), ecm_link_writer:exchange(), ecm_sid:key(), options()) -> ok.
-open(Body, Exchange, Key, #{session := Limits} = Options) ->
+open(Body, Exchange, Key, #{session := Limits, c2s := Opts} = Options) ->
     put(?NEWCOMER, true),
     _ = process_flag(min_heap_size, ?MIN_HEAP_SIZE),
     Nonce = erlang:unique_integer([positive]) band 16#FFFFFFFF,
@@ -96,8 +96,9 @@ open(Body, Exchange, Key, #{session := Limits} = Options) ->
         {Actions, Bosh} ->
             put(?MODULE, #session{bosh = Bosh, nonce = Nonce, options = Options,
                                   content_type = ContentType}),
-            start_stream(maps:get(to, Body), maps:get(lang, Body, <<>>)),
+            ecm_c2s_stream:begun(Body, proplists:get_bool(allow_unencrypted_sasl2, Opts)),
             act(Actions),
+            schedule_flush(),  % with what comes of the elements in this body
             set_timer()
     end.
 
@@ -197,10 +198,10 @@ answer({Writer, Id, _}, Status, Body, ContentType) ->
     Head = ecm_link_answer:head(Status, ContentType),
     ecm_link_writer:answer(Writer, Id, Head, iolist_to_binary(Body)).
 
-%% @doc Starts the XMPP stream, for the first time or anew.
--spec start_stream(Server :: binary(), Lang :: binary()) -> ok.
-start_stream(Server, Lang) ->
-    ecm_c2s_stream:begun(Server, Lang),
+%% @doc Starts the XMPP stream anew.
+-spec restart_stream(Server :: binary(), Lang :: binary()) -> ok.
+restart_stream(Server, Lang) ->
+    ecm_c2s_stream:begun_anew(Server, Lang),
     schedule_flush().
 
 %% @doc Has what waits sent once all messages that are here now are handled.

@@ -5,17 +5,38 @@
 
 -module(ecm_c2s_stream).
 
--export([begun/2, closed/0, element/1, ended/0, too_many_elements/0]).
+-export([begun/2, begun_anew/2, closed/0, element/1, ended/0, too_many_elements/0]).
 
 -define(STANZAS, [<<"message">>, <<"presence">>, <<"iq">>]).
 -define(STREAMS, <<"http://etherx.jabber.org/streams">>).
 
-%% @doc The client begins the stream, anew or for the first time.
--spec begun(Server :: binary(), Lang :: binary()) -> ok.
-begun(Server, Lang) ->
+%% @doc The client begins the stream, with the body that begins its session. ejabberd offers SASL2 to a
+%% client that has named its address, if it may offer that.
+-spec begun(ecm_bosh_body:body(), MayOfferSasl2 :: boolean()) -> ok.
+begun(#{to := Server} = Body, MayOfferSasl2) ->
+    begun(Server, maps:get(lang, Body, <<>>), [{<<"from">>, Jid} || MayOfferSasl2, Jid <- from(Body)]).
+
+%% @doc The client begins the stream anew, after a login.
+-spec begun_anew(Server :: binary(), Lang :: binary()) -> ok.
+begun_anew(Server, Lang) -> begun(Server, Lang, []).
+
+-spec begun(Server :: binary(), Lang :: binary(), More :: [{binary(), binary()}]) -> ok.
+begun(Server, Lang, More) ->
     event({xmlstreamstart, <<"stream:stream">>,
            [{<<"to">>, Server}, {<<"version">>, <<"1.0">>}, {<<"xml:lang">>, Lang},
-            {<<"xmlns">>, <<"jabber:client">>}, {<<"xmlns:stream">>, ?STREAMS}]}).
+            {<<"xmlns">>, <<"jabber:client">>}, {<<"xmlns:stream">>, ?STREAMS} | More]}).
+
+%% The client's address, without a resource. One that is none, or of another host, would end the stream;
+%% a session may begin with it nevertheless (XEP-0124, section 7.1, leaves its meaning to the server).
+-spec from(ecm_bosh_body:body()) -> [Jid :: binary()].
+from(#{from := From, to := Host}) ->
+    try jid:tolower(jid:decode(From)) of
+        {User, Host, _} when User =/= <<>> -> [jid:encode({User, Host, <<>>})];
+        _ -> []
+    catch
+        error:{bad_jid, _} -> []
+    end;
+from(_) -> [].
 
 %% @doc An element has come. One in the namespace of stanzas that is not a stanza ends the stream (RFC 6120,
 %% section 4.9.3.24). ejabberd would drop it.

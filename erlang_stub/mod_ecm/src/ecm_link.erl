@@ -39,7 +39,7 @@
 -define(TICKS_PER_LOOK, 30).
 
 %% `connection' are the options of ecm_link_connection:new/2, without the nonce. `request' takes requests
-%% (ecm_router:route/5), and `gone' takes clients that are gone (ecm_router:gone/3). `substitutes' are for
+%% (ecm_router:route/6), and `gone' takes clients that are gone (ecm_router:gone/3). `substitutes' are for
 %% the writer. At most `max_waiting' bytes may wait for a peer that does not read. When one of the processes
 %% in `watched' is shut down, ejabberd stops. `services' starts the processes that a node has once, if they
 %% have ended (ecm_sup:start/0). `tls' is there for TLS, and returns the options of ssl, or a text for the
@@ -47,7 +47,7 @@
 -type options() ::
     #{connection := map(),
       request := fun((ecm_link_connection:body(), ecm_link_writer:exchange(), ecm_peer:peer(),
-                      ecm_link_table:in_flight()) -> any()),
+                      Secure :: boolean(), ecm_link_table:in_flight()) -> any()),
       gone := fun((pid(), ecm_link_writer:exchange(), ecm_link:departure()) -> any()),
       substitutes := ecm_link_writer:substitutes(),
       max_waiting := pos_integer(),
@@ -220,8 +220,8 @@ act({Events, Connection}, Link) ->
     lists:foldl(fun event/2, Link#link{connection = Connection}, Events).
 
 -spec event(ecm_link_connection:event(), #link{}) -> #link{}.
-event({request, Id, Client, _, Body}, Link) ->  % ejabberd asks nobody whether HTTP came over TLS
-    request(Id, Client, Body, Link);
+event({request, Id, Client, Secure, Body}, Link) ->
+    request(Id, Client, Secure, Body, Link);
 event({send, Id, Content}, Link) ->
     send(Id, Content, Link);
 event({gone, Id, Reason}, Link) ->
@@ -271,12 +271,12 @@ name_heir(#link{writer = Writer, limit = Limit, options = #{gone := Gone}} = Lin
     ecm_link_heir:watch(Link#link.in_flight, ecm_link_writer:pid(Writer), Limit, Gone),
     Link.
 
--spec request(ecm_link_packet:id(), ecm_peer:peer() | unknown, ecm_link_connection:body(),
-              #link{}) -> #link{}.
-request(Id, unknown, Body, #link{peer = Peer} = Link) ->
-    request(Id, Peer, Body, Link);
-request(Id, Client, Body, #link{options = #{request := Request}, in_flight = InFlight} = Link) ->
-    Request(Body, exchange(Id, Link), Client, InFlight),
+-spec request(ecm_link_packet:id(), ecm_peer:peer() | unknown, Secure :: boolean(),
+              ecm_link_connection:body(), #link{}) -> #link{}.
+request(Id, unknown, Secure, Body, #link{peer = Peer} = Link) ->
+    request(Id, Peer, Secure, Body, Link);
+request(Id, Client, Secure, Body, #link{options = #{request := Request}, in_flight = InFlight} = Link) ->
+    Request(Body, exchange(Id, Link), Client, Secure, InFlight),
     Link.
 
 -spec exchange(ecm_link_packet:id(), #link{}) -> ecm_link_writer:exchange().

@@ -128,9 +128,10 @@ for_link(Opts) ->
 request(Opts) ->
     Options = ecm_intern:term(#{key => fun ecm_sid_key:get/0, max_size => option(max_stanza_size, Opts),
                        newcomers => newcomers(Opts),
-                       c2s => session_options(Opts)}),
-    fun(Body, Exchange, Client, InFlight) ->
-            ecm_router:route(Body, Exchange, Client, InFlight, Options)
+                       c2s => #{true => session_options([{allow_unencrypted_sasl2, true} | Opts]),
+                                false => session_options(Opts)}}),
+    fun(Body, Exchange, Client, Secure, InFlight) ->
+            ecm_router:route(Body, Exchange, Client, Secure, InFlight, Options)
     end.
 
 -spec substitutes() -> ecm_link_writer:substitutes().

@@ -6,12 +6,14 @@
 
 -module(ecm_router).
 
--export([gone/3, route/5]).
+-export([gone/3, route/6]).
 -export_type([options/0]).
 
-%% `key' is that of the SIDs. A body has at most `max_size' bytes.
+%% `key' is that of the SIDs. A body has at most `max_size' bytes. `c2s' has the options of sessions, by
+%% whether their client's connection is encrypted.
 -type options() :: #{key := fun(() -> ecm_sid:key()), max_size := pos_integer() | infinity,
-                     newcomers := ecm_c2s_newcomers:limits(), c2s := ecm_c2s_session:options()}.
+                     newcomers := ecm_c2s_newcomers:limits(),
+                     c2s := #{Secure :: boolean() => ecm_c2s_session:options()}}.
 
 %% Bytes at the beginning of a body that are searched for a SID. Start tags of browsers are below 500.
 -define(MAX_START, 4096).
@@ -21,22 +23,24 @@
 
 %% @doc Passes a request to its session, and notes the session in `InFlight'. Never waits.
 %%
-%% A request that is too long still belongs to its session, and ends it, as its client is told.
+%% A request that is too long still belongs to its session, and ends it, as its client is told. `Secure' is
+%% what ECM says of the client's connection; it matters where a session begins.
 -spec route(ecm_link_connection:body(), ecm_link_writer:exchange(), Client :: ecm_peer:peer(),
-            ecm_link_table:in_flight(), options()) -> any().
-route({truncated, First}, Exchange, _, InFlight, Options) ->
+            Secure :: boolean(), ecm_link_table:in_flight(), options()) -> any().
+route({truncated, First}, Exchange, _, _, InFlight, Options) ->
     violation(<<"policy-violation">>, First, Exchange, InFlight, Options);
-route(Body, Exchange, _, InFlight, #{max_size := MaxSize} = Options)
+route(Body, Exchange, _, _, InFlight, #{max_size := MaxSize} = Options)
   when byte_size(Body) > MaxSize ->
     violation(<<"policy-violation">>, Body, Exchange, InFlight, Options);
-route(Body, Exchange, Client, InFlight, #{key := Key} = Options) ->
+route(Body, Exchange, Client, Secure, InFlight, #{key := Key} = Options) ->
     case ecm_bosh_body:head(Body) of
         {ok, #{sid := Sid} = Head, Content} ->
             to_session(ecm_sid:find(Key(), Sid), request(Head, Content, Body), Exchange, InFlight);
         {ok, #{fault := _} = Head, _} ->
             refuse(Exchange, <<"bad-request">>, is_map_key(ver, Head));
         {ok, Head, Content} ->
-            start(fun() -> open(Head, Content, Exchange, Client, InFlight, Options) end, Exchange);
+            Chosen = choose(Secure, Options),
+            start(fun() -> open(Head, Content, Exchange, Client, InFlight, Chosen) end, Exchange);
         {error, _} ->
             violation(<<"bad-request">>, Body, Exchange, InFlight, Options)
     end.
@@ -101,6 +105,13 @@ gone(Session, Exchange, Departure) ->
 handler(Session) when node(Session) =:= node() -> ecm_c2s;
 handler(_) -> ecm_router_proxy.
 
+%% Those of a session that is to begin.
+-type chosen() :: #{key := fun(() -> ecm_sid:key()), newcomers := ecm_c2s_newcomers:limits(),
+                    c2s := ecm_c2s_session:options(), atom() => term()}.
+
+-spec choose(Secure :: boolean(), options()) -> chosen().
+choose(Secure, #{c2s := Options} = All) -> All#{c2s := map_get(Secure, Options)}.
+
 %% The link must not wait, and must not fail when there are too many processes. A process for a moment has no
 %% supervisor: if it fails, the link's table still names it, and the link drops its request.
 -spec start(fun(() -> ok), ecm_link_writer:exchange()) -> any().
@@ -113,7 +124,7 @@ start(Open, Exchange) ->
 
 %% The table names this process until there is a session, in case there never is.
 -spec open(ecm_bosh_body:head(), ecm_bosh_body:content(), ecm_link_writer:exchange(), ecm_peer:peer(),
-           ecm_link_table:in_flight(), options()) -> ok.
+           ecm_link_table:in_flight(), chosen()) -> ok.
 open(Head, Content, {_, Id, _} = Exchange, Client, InFlight, #{newcomers := Limits} = Options) ->
     ecm_link_table:add(Id, self(), InFlight),
     case ecm_c2s_admission:enter(Client, Limits) of
@@ -122,7 +133,7 @@ open(Head, Content, {_, Id, _} = Exchange, Client, InFlight, #{newcomers := Limi
     end.
 
 -spec entered(ecm_bosh_body:head(), {ok, [ecm_bosh_body:xmlel()]} | {error, term()},
-              ecm_link_writer:exchange(), ecm_peer:peer(), ecm_link_table:in_flight(), options()) -> ok.
+              ecm_link_writer:exchange(), ecm_peer:peer(), ecm_link_table:in_flight(), chosen()) -> ok.
 entered(Head, {ok, Els}, {_, Id, _} = Exchange, Client, InFlight, #{key := Key, c2s := Options}) ->
     Session = ecm_c2s:start(Client, Options),
     ecm_c2s_admission:stay(Session, Client),

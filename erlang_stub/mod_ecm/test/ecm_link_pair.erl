@@ -73,14 +73,14 @@ substitutes() ->
 
 %% @doc Returns a handler of requests that answers with the result of a function of body and client.
 answers(Answer) ->
-    fun(Body, {Writer, Id, _}, Client, _) ->
+    fun(Body, {Writer, Id, _}, Client, _, _) ->
             {Status, Content} = Answer(Body, Client),
             ecm_link_writer:answer(Writer, Id, Status, Content)
     end.
 
 %% @doc Returns a handler that passes requests to a session.
 gives(Session) ->
-    fun(Body, {_, Id, _} = Exchange, _, InFlight) ->
+    fun(Body, {_, Id, _} = Exchange, _, _, InFlight) ->
             ecm_link_table:add(Id, Session, InFlight),
             Session ! {request, Body, Exchange}
     end.

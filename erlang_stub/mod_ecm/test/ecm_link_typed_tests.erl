@@ -46,6 +46,19 @@ the_client_is_that_of_the_request_test() ->
 
 client(_, Client) -> {200, iolist_to_binary(ecm_peer:name(Client))}.
 
+whether_its_connection_is_encrypted_comes_with_it_test() ->
+    Self = self(),
+    Request = fun(_, {_, Id, _}, _, Secure, _) -> Self ! {Id, Secure} end,
+    Opened = typed(#{request => Request}),
+    [begin
+         send(Opened, Id, [Line, "\n"]),
+         ?assertEqual({Id, Secure}, receive {Id, _} = Given -> Given end)
+     end || {Id, Line, Secure} <- [{1, "request peer=192.0.2.7:51234 secure=1", true},
+                                   {2, "request secure=1 peer=192.0.2.7:51234", true},
+                                   {3, "request peer=192.0.2.7:51234 secure=0", false},
+                                   {4, "request", false}]],
+    stop(Opened).
+
 %% The limit of hello, or our own.
 the_smaller_limit_holds_for_answers_test() ->
     {{Peer, _}, _} = Opened = typed(#{request => answers(fun sized/2)}),
@@ -70,9 +83,9 @@ a_long_answer_comes_in_parts_test_() ->
 
 in_parts(Own, Theirs, Longest) ->
     Self = self(),
-    Request = fun(Body, {_, _, Limit} = Exchange, Client, InFlight) ->
+    Request = fun(Body, {_, _, Limit} = Exchange, Client, Secure, InFlight) ->
                       Self ! {limit, Limit},
-                      (answers(fun sized/2))(Body, Exchange, Client, InFlight)
+                      (answers(fun sized/2))(Body, Exchange, Client, Secure, InFlight)
               end,
     {{Peer, _}, _} = Opened = open(#{request => Request, connection => #{max_content => Own}}),
     send(Opened, 0, ecm_link_pair:hello_for_parts(4096, Theirs)),

@@ -146,9 +146,9 @@ route(Body, MaxSize) ->
 
 route(Body, MaxSize, C2s) ->
     InFlight = ecm_link_table:new(),
-    Options = #{key => fun key/0, max_size => MaxSize, c2s => C2s,
+    Options = #{key => fun key/0, max_size => MaxSize, c2s => #{false => C2s},
                 newcomers => #{max_newcomers => 1000, newcomer_rate => 1000}},
-    ecm_router:route(Body, ?EXCHANGE, ?CLIENT, InFlight, Options),
+    ecm_router:route(Body, ?EXCHANGE, ?CLIENT, false, InFlight, Options),
     InFlight.
 
 %% The message to the writer.

@@ -117,7 +117,8 @@ options_are_those_of_a_session_test_() ->
                  allow_unencrypted_sasl2 => false,
                  max_stanza_size => infinity, max_fsm_queue => 10000, hibernate_after => 0},
     configured(running(
-      [?_assertEqual(Defaults, session_options([]))]
+      [?_assertEqual(Defaults, session_options([])),
+       ?_assertEqual(Defaults#{allow_unencrypted_sasl2 => true}, session_options(true, []))]
       ++ [?_assertEqual({Option, Defaults#{Option => Value}},
                         {Option, session_options(listener([{Option, Written}]))})
           || {Option, Written, Value} <-
@@ -130,12 +131,15 @@ options_are_those_of_a_session_test_() ->
                   {max_stanza_size, 65536, 65536}, {max_fsm_queue, 50, 50},
                   {hibernate_after, 5, 5000}]])).
 
-%% Those with which a link starts sessions, in one map: they are what its function for requests
-%% was made with.
 session_options(Opts) ->
+    session_options(false, Opts).
+
+%% Those with which a link starts sessions of clients with and without TLS, in one map: they are what its
+%% function for requests was made with.
+session_options(Secure, Opts) ->
     {Pair, Link} = accepted(Opts),
     #{request := Request} = element(4, sys:get_state(Link)),
-    {env, [#{c2s := Options}]} = erlang:fun_info(Request, env),
+    {env, [#{c2s := #{Secure := Options}}]} = erlang:fun_info(Request, env),
     #{session := #{limits := Limits} = Session, c2s := C2s} = Options,
     stop(Pair, Link),
     lists:foldl(fun maps:merge/2, maps:without([session, c2s], Options),

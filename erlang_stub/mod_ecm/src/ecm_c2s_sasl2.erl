@@ -1,0 +1,74 @@
+%% SPDX-License-Identifier: GPL-2.0-or-later
+
+%% @doc SASL2 (XEP-0388) with Bind 2 (XEP-0386) and FAST (XEP-0484) in sessions: hooks of ejabberd, in the
+%% process of a session. Everything else is ejabberd's own; versions without SASL2 do not call them.
+
+-module(ecm_c2s_sasl2).
+
+-export([begun/1, features/2, features/3, host_up/1]).
+
+%% The state of ejabberd_c2s.
+-type state() :: map().
+
+%% What may stand inside of `authenticate' and of `bind', and further features: records of the xmpp library.
+-type features() :: {Inline :: [tuple()], InBind :: [tuple()], Further :: [tuple()]}.
+
+%% Of a login, and of no use to ejabberd afterwards, which keeps them: the first holds what the server knows
+%% of the password.
+-define(OF_LOGIN, [sasl2_password_fun, sasl2_axtra_auth_info, sasl_channel_bindings]).
+
+%% The one mechanism of FAST without channel binding.
+-define(UNBOUND, <<"HT-SHA-256-NONE">>).
+
+%% @doc Adds the hooks of a host, after those of ejabberd's modules.
+-spec host_up(Host :: binary()) -> ok.
+host_up(Host) ->
+    ejabberd_hooks:add(c2s_inline_features, Host, ?MODULE, features, 90),
+    ejabberd_hooks:add(c2s_session_opened, Host, ?MODULE, begun, 90),
+    ejabberd_hooks:add(c2s_session_resumed, Host, ?MODULE, begun, 90),
+    ok.
+
+%% @private The features that are offered, as ejabberd up to 24.12 asks.
+-spec features(features(), Host :: binary()) -> features().
+features(Features, _) ->
+    case ecm_c2s_session:is_session() of
+        true -> unbound(Features);
+        false -> Features
+    end.
+
+%% @private The same, as later versions ask.
+-spec features(features(), Host :: binary(), state()) -> features().
+features(Features, Host, _) -> features(Features, Host).
+
+%% TLS ends before ejabberd, so it knows nothing to which a token could be bound. 24.12 offers that
+%% regardless.
+-spec unbound(features()) -> features().
+unbound({Inline, InBind, Further}) ->
+    {[without_binding(Feature) || Feature <- Inline], InBind, Further}.
+
+%% The only list in the record is that of the mechanisms.
+-spec without_binding(tuple()) -> tuple().
+without_binding(Feature) when element(1, Feature) =:= fast ->
+    list_to_tuple([unbound_only(Field) || Field <- tuple_to_list(Feature)]);
+without_binding(Feature) ->
+    Feature.
+
+-spec unbound_only(Field) -> Field when Field :: term().
+unbound_only(Mechanisms) when is_list(Mechanisms) -> [Name || Name <- Mechanisms, Name =:= ?UNBOUND];
+unbound_only(Field) -> Field.
+
+%% @private A session has begun, by whatever login. From here on its state is as that of all others,
+%% so that it takes as little memory while it hibernates.
+-spec begun(state()) -> state().
+begun(State) ->
+    case ecm_c2s_session:is_session() of
+        true -> settled(maps:without(?OF_LOGIN, State));
+        false -> State
+    end.
+
+%% SASL2 restarts no stream. ejabberd looks at both keys only before the login.
+-spec settled(state()) -> state().
+settled(#{allow_unencrypted_sasl2 := _} = State) ->
+    State#{allow_unencrypted_sasl2 := false, stream_restarted => true};
+settled(State) ->
+    State.
