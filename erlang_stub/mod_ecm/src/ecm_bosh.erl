@@ -18,7 +18,7 @@
 -module(ecm_bosh).
 
 -export([close/3, deadline/1, dehydrate/1, flush/2, gone/3, half_closed/3, last_word/1, limit/1,
-         new/5, rehydrate/1, request/4, send/2, timeout/2, undelivered/1, violate/3]).
+         logged_in/2, new/5, rehydrate/1, request/4, send/2, timeout/2, undelivered/1, violate/3]).
 -export_type([action/0, exchange/0, ms/0, options/0, session/0]).
 
 -type exchange() :: ecm_bosh_window:exchange().
@@ -26,12 +26,14 @@
 -type ms() :: integer().
 -type options() :: ecm_bosh_terms:options().
 
-%% What the caller does, in this order. `restart' restarts the XMPP stream. `over' is the end of the
+%% What the caller does, in this order. `restart' restarts the XMPP stream. With `exceeds' the body of a
+%% request was dropped, and the stream must end with an error. `over' is the end of the
 %% session: the client has terminated it, was silent for too long, was told that this side has closed it, or
 %% has violated a rule and was told this condition.
 -type action() ::
     {answer, exchange(), ecm_bosh_answer:status(), Body :: iodata()} |
     {deliver, Els :: [tuple()]} |
+    {exceeds, ecm_bosh_oversize:excess()} |
     ecm_bosh_deliveries:bounce() |
     restart |
     {over, terminated | inactive | closed | Condition :: binary()}.
@@ -78,6 +80,11 @@ create(#{rid := Rid} = Body, Exchange, Sid, Agreement, Now) ->
         expires = Now + ecm_bosh_terms:inactivity(Agreement),
         phase = {telling, ecm_bosh_terms:attributes(Sid, Body, Agreement)}
     }).
+
+%% @doc Notes that the client has logged in: other limits hold from now on.
+-spec logged_in(options(), session()) -> session().
+logged_in(Options, #session{agreement = Agreement} = Session) ->
+    Session#session{agreement = ecm_bosh_terms:logged_in(Agreement, Options)}.
 
 %% @doc Takes a request of the client.
 -spec request(ecm_bosh_window:request(), exchange(), Now :: ms(), session()) ->
@@ -201,7 +208,7 @@ received(Body, {{_, _, Limit}, _} = Holder, Now, Session) ->
     case {Phase, ecm_bosh_sequence:find(Body, Limit, Requests, Keys)} of
         {{ended, _}, {answered, Answer}} -> tell(Holder, Answer, Session);
         {{ended, Condition}, _} -> tell(Holder, terminate(Condition, [], Session), Session);
-        {_, new} -> added(Body, Holder, Now, Session);
+        {_, new} -> added(checked(Body, Session), Holder, Now, Session);
         {_, {answered, Answer}} -> pause(Body, Now, expire(Now, tell(Holder, Answer, Session)));
         {_, {fault, Condition}} -> violated(Condition, Holder, Session);
         {_, _} -> superseded(Body, Holder, Session)
@@ -214,6 +221,10 @@ received(Body, {{_, _, Limit}, _} = Holder, Now, Session) ->
 superseded(#{rid := Rid}, Holder, #session{requests = Requests} = Session) ->
     {Old, Held} = ecm_bosh_window:hold(Rid, Holder, Requests),
     tell(Old, ecm_bosh_answer:recoverable(), Session#session{requests = Held}).
+
+-spec checked(Request, session()) -> Request when Request :: ecm_bosh_window:request().
+checked(Body, #session{agreement = Agreement}) ->
+    ecm_bosh_oversize:check(Body, ecm_bosh_terms:limits(Agreement)).
 
 -spec added(ecm_bosh_window:request(), ecm_bosh_window:holder(), ms(), session()) -> session().
 added(Body, Holder, Now, #session{requests = Requests, agreement = Agreement} = Session) ->
@@ -239,7 +250,7 @@ in_order(Now, #session{requests = Requests, keys = Keys} = Session) ->
             Session
     end.
 
--spec take(ecm_bosh_body:body(), ms(), session()) -> session().
+-spec take(ecm_bosh_window:request(), ms(), session()) -> session().
 take(Body, Now, #session{phase = Phase, agreement = Agreement, deliveries = All} = Session) ->
     Poll = ecm_bosh_overactivity:poll(Body, ecm_bosh_deliveries:has_nothing(All), Now, Agreement),
     Confirmed = Session#session{poll = Poll, deliveries = ecm_bosh_deliveries:confirm(Body, All)},
@@ -253,7 +264,7 @@ take(Body, Now, #session{phase = Phase, agreement = Agreement, deliveries = All}
     end.
 
 %% Answers all requests, this one with an empty answer (10).
--spec paused(ecm_bosh_body:body(), ms(), session()) -> session().
+-spec paused(ecm_bosh_window:request(), ms(), session()) -> session().
 paused(Body, Now, Session) ->
     pause(Body, Now, respond([], Now, trim(1, Now, Session))).
 
@@ -266,9 +277,11 @@ report(Body, Now, #session{deliveries = Deliveries} = Session) ->
     end.
 
 %% The elements of a restart are ignored (XEP-0206, section 5).
--spec deliver(ecm_bosh_body:body(), session()) -> session().
+-spec deliver(ecm_bosh_window:request(), session()) -> session().
+deliver(#{els := {exceeds, _} = Exceeds}, Session) -> act(Exceeds, Session);
 deliver(#{restart := true}, Session) -> act(restart, Session);
-deliver(#{els := [_ | _] = Els}, Session) -> act({deliver, Els}, Session);
+deliver(#{els := [_ | _] = Els}, #session{agreement = Agreement} = Session) ->
+    act(ecm_bosh_oversize:delivery(Els, ecm_bosh_terms:limits(Agreement)), Session);
 deliver(_, Session) -> Session.
 
 %% Sets how long the client may be silent until the next answer.

@@ -8,7 +8,7 @@
 
 -module(ecm_bosh_body).
 
--export([els/1, encode/1, head/1, write/2]).
+-export([els/1, encode/1, has_more_elements/3, head/1, write/2]).
 -export_type([body/0, content/0, fault/0, head/0, xmlel/0]).
 
 %% As in fxml.hrl, whose folder has a different name in each distribution.
@@ -83,6 +83,10 @@ els({Name, Scope, Rest}) ->
     try {ok, read_els(Rest, Name, Scope)}
     catch throw:Fault -> {error, Fault}
     end.
+
+%% @doc Returns whether the rest of the body has more than so many elements, before it is read.
+-spec has_more_elements(content(), Most :: pos_integer(), ecm_xml_elements:scope()) -> boolean().
+has_more_elements({_, _, Rest}, Most, Scope) -> ecm_xml_elements:exceed(Rest, Most, Scope).
 
 %% @doc Returns the body of an answer. Each value of an attribute is one line of UTF-8; the stanzas come
 %% from encode/1.

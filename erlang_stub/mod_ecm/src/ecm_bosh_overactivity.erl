@@ -44,7 +44,7 @@ polls_too_fast(_, _, never) -> false;
 polls_too_fast(Body, Now, Poll) -> is_poll(Body) andalso Now - Poll < ecm_bosh_terms:min_poll_interval().
 
 %% @doc Returns what to keep of a request at `Now'. `IsNothing' says that nothing waits for its client.
--spec poll(ecm_bosh_body:body(), IsNothing :: boolean(), Now :: integer(), ecm_bosh_terms:agreement()) ->
+-spec poll(ecm_bosh_window:request(), IsNothing :: boolean(), Now :: integer(), ecm_bosh_terms:agreement()) ->
     poll().
 poll(Body, IsNothing, Now, Agreement) ->
     case ecm_bosh_terms:is_polling(Agreement) andalso IsNothing andalso is_poll(Body) of
@@ -54,6 +54,7 @@ poll(Body, IsNothing, Now, Agreement) ->
 
 -spec is_poll(ecm_bosh_window:request()) -> boolean().
 is_poll(#{els := [_ | _]}) -> false;
+is_poll(#{els := {exceeds, _}}) -> false;
 is_poll(#{els := {unread, Content}} = Request) ->
     ecm_bosh_body:els(Content) =:= {ok, []} andalso is_poll(Request#{els := []});
 is_poll(Body) -> not lists:any(fun(Key) -> is_map_key(Key, Body) end, [type, pause, restart]).

@@ -34,10 +34,10 @@ find(_, _, _, _) ->
 available(true, Answer) -> {answered, Answer};
 available(false, _) -> {fault, <<"item-not-found">>}.
 
-%% @doc Returns the next request in order, and the window and keys after it, if it has come and is due.
+%% @doc Returns the next request in order, with its stanzas or the limit that it exceeds, and the window and keys after it, if it has come and is due.
 %% With a fault, its holder is told of it, and holds nothing any more.
 -spec next(Now :: integer(), ecm_bosh_window:requests(), ecm_bosh_keys:keys()) ->
-    {ok, ecm_bosh_body:body(), ecm_bosh_window:requests(), ecm_bosh_keys:keys()} |
+    {ok, ecm_bosh_window:request(), ecm_bosh_window:requests(), ecm_bosh_keys:keys()} |
     {fault, Condition :: binary(), ecm_bosh_window:holder(), ecm_bosh_window:requests()} | none.
 next(Now, Requests, Keys) ->
     case ecm_bosh_window:next(Now, Requests) of
@@ -45,9 +45,9 @@ next(Now, Requests, Keys) ->
         none -> none
     end.
 
--spec opened({ok, ecm_bosh_body:body(), ecm_bosh_keys:keys()} | {error, Condition :: binary()},
+-spec opened({ok, ecm_bosh_window:request(), ecm_bosh_keys:keys()} | {error, Condition :: binary()},
              ecm_bosh_window:holder(), ecm_bosh_window:requests()) ->
-    {ok, ecm_bosh_body:body(), ecm_bosh_window:requests(), ecm_bosh_keys:keys()} |
+    {ok, ecm_bosh_window:request(), ecm_bosh_window:requests(), ecm_bosh_keys:keys()} |
     {fault, Condition :: binary(), ecm_bosh_window:holder(), ecm_bosh_window:requests()}.
 opened({ok, Body, Keys}, _, Requests) ->
     {ok, Body, Requests, Keys};
@@ -56,19 +56,20 @@ opened({error, Condition}, Holder, Requests) ->
     {fault, Condition, Holder, Left}.
 
 -spec read(ecm_bosh_window:request(), ecm_bosh_keys:keys()) ->
-    {ok, ecm_bosh_body:body(), ecm_bosh_keys:keys()} | {error, Condition :: binary()}.
+    {ok, ecm_bosh_window:request(), ecm_bosh_keys:keys()} | {error, Condition :: binary()}.
 read(Request, Keys) ->
     case ecm_bosh_keys:next(Request, Keys) of
         {ok, Next} -> with_els(els(Request), Request, Next);
         error -> {error, <<"item-not-found">>}
     end.
 
--spec with_els({ok, [tuple()]} | {error, ecm_bosh_body:fault()}, ecm_bosh_window:request(),
+-spec with_els({ok, [tuple()] | {exceeds, Limit :: atom()}} | {error, ecm_bosh_body:fault()}, ecm_bosh_window:request(),
                ecm_bosh_keys:keys()) ->
-    {ok, ecm_bosh_body:body(), ecm_bosh_keys:keys()} | {error, Condition :: binary()}.
+    {ok, ecm_bosh_window:request(), ecm_bosh_keys:keys()} | {error, Condition :: binary()}.
 with_els({ok, Els}, Request, Keys) -> {ok, Request#{els := Els}, Keys};
 with_els({error, _}, _, _) -> {error, <<"bad-request">>}.
 
--spec els(ecm_bosh_window:request()) -> {ok, [tuple()]} | {error, ecm_bosh_body:fault()}.
+-spec els(ecm_bosh_window:request()) ->
+    {ok, [tuple()] | {exceeds, Limit :: atom()}} | {error, ecm_bosh_body:fault()}.
 els(#{els := {unread, Content}}) -> ecm_bosh_body:els(Content);
 els(#{els := Els}) -> {ok, Els}.

@@ -8,7 +8,7 @@
 -module(ecm_bosh_terms).
 
 -export([acknowledges/1, addressed/1, attributes/3, first_wait/1, hold/1, inactivity/1, is_polling/1,
-         knows_conditions/1, limit/2, new/2, permitted/2, remembered/1, requests/1,
+         knows_conditions/1, limit/2, limits/1, logged_in/2, new/2, permitted/2, remembered/1, requests/1,
          min_poll_interval/0, wait/1]).
 -export_type([agreement/0, limits/0, options/0]).
 
@@ -36,15 +36,21 @@
 %% Milliseconds that a poll may be early: it was sent in time, but the one before arrived late.
 -define(JITTER, 1000).
 
-%% The times are seconds. `limits' bound what a session keeps and sends.
+%% The times are seconds. `limits' bound what a session takes, keeps and sends; `newcomer_limits' are those
+%% until its client has logged in.
 -type options() :: #{
     max_wait := pos_integer(), max_hold := pos_integer(), max_inactivity := pos_integer(),
-    max_pause := pos_integer(), limits := limits()}.
+    max_pause := pos_integer(), limits := limits(), newcomer_limits := limits()}.
 
 %% An answer has at most `max_concat' stanzas with `max_answer' bytes, unless the first one alone is longer.
 %% A stanza has at most `max_stanza_to_client' bytes. At most `max_waiting' stanzas wait, with
 %% `max_waiting_size' bytes together, which also bounds the answers that are kept.
+%%
+%% The body of a request has at most `max_body' bytes and `max_stanzas' stanzas. It has at most
+%% `max_elements' elements at any depth, or each of its stanzas has, according to `counted'.
 -type limits() :: #{
+    max_body := pos_integer() | infinity, max_stanzas := pos_integer(),
+    max_elements := pos_integer() | infinity, counted := ecm_xml_elements:scope(),
     max_concat := pos_integer(), max_answer := pos_integer(),
     max_stanza_to_client := pos_integer(),
     max_waiting := pos_integer(), max_waiting_size := pos_integer()}.
@@ -100,7 +106,7 @@ terms(Body, Wait, #{max_hold := MaxHold, max_inactivity := MaxInactivity} = Max)
         requests = min(Asked, ?MAX_HOLD) + 1,
         inactivity = MaxInactivity + extra_inactivity(is_polling(Wait, Hold)),
         max_pause = maps:get(max_pause, Max),
-        limits = maps:get(limits, Max),
+        limits = maps:get(newcomer_limits, Max),
         knows_conditions = maps:is_key(ver, Body),
         acknowledges = maps:is_key(ack, Body)
     }.
@@ -148,6 +154,15 @@ permitted(#{pause := Pause} = Request, #agreement{terms = #terms{max_pause = Max
     maps:remove(pause, Request);
 permitted(Request, _) ->
     Request.
+
+%% @doc Returns the terms of a client that has logged in.
+-spec logged_in(agreement(), options()) -> agreement().
+logged_in(#agreement{terms = Terms} = Agreement, #{limits := Limits}) ->
+    Agreement#agreement{terms = ecm_intern:term(Terms#terms{limits = Limits})}.
+
+%% @doc Returns all limits.
+-spec limits(agreement()) -> limits().
+limits(#agreement{terms = #terms{limits = Limits}}) -> Limits.
 
 %% @doc Returns one of the limits.
 -spec limit(Name :: atom(), agreement()) -> pos_integer().

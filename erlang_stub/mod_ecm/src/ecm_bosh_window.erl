@@ -23,10 +23,11 @@
 %% not matter here.
 -type exchange() :: {term(), term(), Limit :: pos_integer()}.
 
-%% The body of a request; its content may not have been read yet. Its turn does not come before `due', in
-%% milliseconds, if it has that.
--type request() :: #{rid := rid(), els := {unread, ecm_bosh_body:content()} | [tuple()],
-                     due => integer(), atom() => term()}.
+%% The body of a request, of so many bytes. Its content may not have been read yet, or exceed a limit. Its
+%% turn does not come before `due', in milliseconds, if it has that.
+-type request() :: #{rid := rid(),
+                     els := {unread, ecm_bosh_body:content()} | {exceeds, Limit :: atom()} | [tuple()],
+                     bytes => non_neg_integer(), due => integer(), atom() => term()}.
 
 %% The exchange that waits for the answer, and until when, in milliseconds. Or only the time, if the client
 %% is gone; or nothing, if the client was told to make the request anew.

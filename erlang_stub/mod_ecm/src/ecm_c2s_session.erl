@@ -40,15 +40,6 @@
 
 -define(CLIENT, <<"jabber:client">>).
 
-%% In the dictionary until the client has logged in.
--define(NEWCOMER, ecm_newcomer).
-
-%% Elements in one body: before the login, where one or two are enough and each may be a password guess; and
-%% after it. A client that has much to say at once has tens. All of them are in the mailbox of the process,
-%% and ejabberd ends a process that has 10,000 messages (max_fsm_queue).
--define(MAX_ELEMENTS_BEFORE_LOGIN, 16).
--define(MAX_ELEMENTS, 1000).
-
 %% Words of memory of a session that is awake, at least. A message needs about as much; a heap that starts
 %% with the size of a hibernating session would be collected several times on the way there.
 -define(MIN_HEAP_SIZE, 2586).
@@ -58,11 +49,16 @@
 is_session() ->
     get(?MODULE) =/= undefined.
 
-%% @doc Notes that the client has logged in.
+%% @doc Notes that the client has logged in, if the calling process has a BOSH session.
 -spec logged_in() -> ok.
 logged_in() ->
-    _ = erase(?NEWCOMER),
-    ok.
+    case get(?MODULE) of
+        #session{bosh = Bosh, options = #{session := Limits}} = Session ->
+            put(?MODULE, Session#session{bosh = ecm_bosh:logged_in(Limits, Bosh)}),
+            ok;
+        _ ->
+            ok
+    end.
 
 %% From the link, through ecm_c2s.
 
@@ -84,7 +80,6 @@ handle({open, Body, Exchange, Key, Options}) ->
 
 -spec open(ecm_bosh_body:body(), ecm_link_writer:exchange(), ecm_sid:key(), options()) -> ok.
 open(Body, Exchange, Key, #{session := Limits, c2s := Opts} = Options) ->
-    put(?NEWCOMER, true),
     _ = process_flag(min_heap_size, ?MIN_HEAP_SIZE),
     Nonce = erlang:unique_integer([positive]) band 16#FFFFFFFF,
     Sid = ecm_sid:make(Key, self(), Nonce),
@@ -124,7 +119,7 @@ flush(_) -> ok.
 request(Nonce, #session{nonce = Nonce}, {violates, Condition}, Exchange) ->
     run(fun(Bosh) -> ecm_bosh:violate(Condition, Exchange, Bosh) end);
 request(Nonce, #session{nonce = Nonce} = Session, {Head, Content, Bytes}, Exchange) ->
-    Request = shape(Bytes, Head#{els => {unread, Content}}, Session),
+    Request = shape(Bytes, Head#{els => {unread, Content}, bytes => Bytes}, Session),
     run(fun(Bosh) -> ecm_bosh:request(Request, Exchange, now_ms(), Bosh) end);
 request(Nonce, _, _, Exchange) ->
     ecm_c2s_farewell:answer(self(), Nonce, Exchange).  % of an earlier process with the same pid
@@ -172,11 +167,10 @@ action({answer, Exchange, Status, Body}) ->
 action({bounce, Envelope, Bytes, Limit}) ->
     ecm_c2s_bounce:log_and_route(Envelope, Bytes, Limit);
 action({deliver, Elements}) ->
-    case length(Elements) > max_elements() of
-        true -> ecm_c2s_stream:too_many_elements();
-        false -> lists:foreach(fun ecm_c2s_stream:element/1, Elements)
-    end,
+    lists:foreach(fun ecm_c2s_stream:element/1, Elements),
     schedule_flush();
+action({exceeds, Limit}) ->
+    ecm_c2s_stream:exceeded(Limit);
 action(restart) ->
     self() ! {ecm, restart},
     ok;
@@ -184,13 +178,6 @@ action({over, terminated}) ->
     ecm_c2s_stream:ended();
 action({over, _}) ->
     ecm_c2s_stream:closed().
-
--spec max_elements() -> pos_integer().
-max_elements() ->
-    case get(?NEWCOMER) of
-        true -> ?MAX_ELEMENTS_BEFORE_LOGIN;
-        undefined -> ?MAX_ELEMENTS
-    end.
 
 -spec answer(ecm_link_writer:exchange(), ecm_bosh_answer:status(), iodata(),
              ContentType :: binary() | none) -> ok.

@@ -5,7 +5,7 @@
 
 -module(ecm_c2s_stream).
 
--export([begun/2, begun_anew/2, closed/0, element/1, ended/0, too_many_elements/0]).
+-export([begun/2, begun_anew/2, closed/0, element/1, ended/0, exceeded/1]).
 
 -define(STANZAS, [<<"message">>, <<"presence">>, <<"iq">>]).
 -define(STREAMS, <<"http://etherx.jabber.org/streams">>).
@@ -47,11 +47,14 @@ element({xmlel, Name, Attrs, _} = Element) ->
         false -> xmpp_stream_in:send(self(), xmpp:serr_unsupported_stanza_type())
     end.
 
-%% @doc More elements than allowed have come at once, which ends the stream (RFC 6120, section 4.9.3.14).
--spec too_many_elements() -> ok.
-too_many_elements() ->
-    Text = <<"Too many elements in a body">>,
-    xmpp_stream_in:send(self(), xmpp:serr_policy_violation(Text, <<"en">>)).
+%% @doc A body exceeds a limit, which ends the stream (RFC 6120, section 4.9.3.14).
+-spec exceeded(ecm_bosh_oversize:excess()) -> ok.
+exceeded(Limit) ->
+    xmpp_stream_in:send(self(), xmpp:serr_policy_violation(text(Limit), <<"en">>)).
+
+-spec text(ecm_bosh_oversize:excess()) -> binary().
+text(bytes) -> <<"Too many bytes in a body">>;
+text(_) -> <<"Too many elements in a body">>.
 
 %% @doc The client has ended the stream.
 -spec ended() -> ok.

@@ -25,6 +25,21 @@
 -define(LIMITS,
         [max_concat, max_answer, max_stanza_to_client, max_waiting, max_waiting_size]).
 
+%% Stanzas in one body: before the login, where one or two are enough and each may be a password guess; and
+%% after it. A client that has much to say at once has tens. All of them are in the mailbox of the process,
+%% and ejabberd ends a process that has 10,000 messages (max_fsm_queue).
+-define(MAX_STANZAS_BEFORE_LOGIN, 16).
+-define(MAX_STANZAS, 1000).
+
+%% Stanzas that may wait for a client before its login, and their bytes: features, challenges, perhaps the
+%% picture of a registration form. Challenges repeat what the client has sent.
+-define(MAX_WAITING_BEFORE_LOGIN, 100).
+-define(MAX_WAITING_SIZE_BEFORE_LOGIN, 65536).
+
+%% What ejabberd's process of a session gets, too. It must not limit what comes (from 26.04 it does before
+%% the login, unless it is told not to): the limits of a session are its own, and hold for any ejabberd.
+-define(NO_LIMITS, [{pre_auth_max_stanza_size, infinity}, {pre_auth_max_stanza_elements, infinity}]).
+
 %% What ejabberd stops first: with `ejabberdctl stop' the session manager, otherwise its listeners.
 -define(STOPPED_FIRST, [ejabberd_listener, ejabberd_sm]).
 
@@ -48,7 +63,10 @@ defaults() ->
      {access, all},
      {shaper, none},
      {allow_unencrypted_sasl2, false},
+     {pre_auth_max_stanza_size, 8192},
+     {pre_auth_max_stanza_elements, 32},
      {max_stanza_size, infinity},
+     {max_stanza_elements, infinity},
      {max_fsm_queue, 10000},
      {max_wait, 300},
      {max_hold, 1},
@@ -80,6 +98,9 @@ type(max_hold) -> econf:int(1, 2);
 type(max_inactivity) -> seconds();
 type(max_pause) -> seconds();
 type(max_stanza_to_client) -> econf:int(?MIN_MAX_PACKET, ?MAX_MAX_PACKET);
+type(Name) when Name =:= pre_auth_max_stanza_size; Name =:= pre_auth_max_stanza_elements;
+                Name =:= max_stanza_elements ->
+    econf:pos_int(infinity);
 type(Name) when Name =:= max_newcomers; Name =:= newcomer_rate;
                            Name =:= max_concat; Name =:= max_answer;
                            Name =:= max_waiting; Name =:= max_waiting_size ->
@@ -147,11 +168,28 @@ newcomers(Opts) ->
 -spec session_options(opts()) -> ecm_c2s_session:options().
 session_options(Opts) ->
     Times = [max_wait, max_hold, max_inactivity, max_pause],
-    C2s = [access, shaper, allow_unencrypted_sasl2, max_stanza_size, max_fsm_queue],
+    C2s = [access, shaper, allow_unencrypted_sasl2, max_fsm_queue],
     ecm_intern:term(
-      #{session => (options(Times, Opts))#{limits => options(?LIMITS, Opts)},
-        c2s => [{Option, option(Option, Opts)} || Option <- C2s],
+      #{session => (options(Times, Opts))#{limits => limits(Opts), newcomer_limits => newcomer_limits(Opts)},
+        c2s => [{Option, option(Option, Opts)} || Option <- C2s] ++ ?NO_LIMITS,
         hibernate_after => option(hibernate_after, Opts)}).
+
+%% The router has compared the size of each body with `max_stanza_size'.
+-spec limits(opts()) -> ecm_bosh_terms:limits().
+limits(Opts) ->
+    (options(?LIMITS, Opts))#{
+        max_body => infinity, max_stanzas => ?MAX_STANZAS,
+        max_elements => option(max_stanza_elements, Opts), counted => each}.
+
+%% Before the login, a body needs no more than one stanza may have.
+-spec newcomer_limits(opts()) -> ecm_bosh_terms:limits().
+newcomer_limits(Opts) ->
+    #{max_waiting := Waiting, max_waiting_size := Size} = Limits = limits(Opts),
+    Limits#{max_body := option(pre_auth_max_stanza_size, Opts),
+            max_stanzas := ?MAX_STANZAS_BEFORE_LOGIN,
+            max_elements := option(pre_auth_max_stanza_elements, Opts), counted := all,
+            max_waiting := min(Waiting, ?MAX_WAITING_BEFORE_LOGIN),
+            max_waiting_size := min(Size, ?MAX_WAITING_SIZE_BEFORE_LOGIN)}.
 
 -spec connection_options(opts()) -> map().
 connection_options(Opts) ->

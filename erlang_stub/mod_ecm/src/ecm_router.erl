@@ -15,6 +15,9 @@
                      newcomers := ecm_c2s_newcomers:limits(),
                      c2s := #{Secure :: boolean() => ecm_c2s_session:options()}}.
 
+%% The request that begins a session, whose content has not been read.
+-type new() :: ecm_bosh_window:request().
+
 %% Bytes at the beginning of a body that are searched for a SID. Start tags of browsers are below 500.
 -define(MAX_START, 4096).
 
@@ -39,8 +42,9 @@ route(Body, Exchange, Client, Secure, InFlight, #{key := Key} = Options) ->
         {ok, #{fault := _} = Head, _} ->
             refuse(Exchange, <<"bad-request">>, is_map_key(ver, Head));
         {ok, Head, Content} ->
+            New = Head#{els => {unread, Content}, bytes => byte_size(Body)},
             Chosen = choose(Secure, Options),
-            start(fun() -> open(Head, Content, Exchange, Client, InFlight, Chosen) end, Exchange);
+            start(fun() -> open(New, Exchange, Client, InFlight, Chosen) end, Exchange);
         {error, _} ->
             violation(<<"bad-request">>, Body, Exchange, InFlight, Options)
     end.
@@ -123,24 +127,36 @@ start(Open, Exchange) ->
     end.
 
 %% The table names this process until there is a session, in case there never is.
--spec open(ecm_bosh_body:head(), ecm_bosh_body:content(), ecm_link_writer:exchange(), ecm_peer:peer(),
-           ecm_link_table:in_flight(), chosen()) -> ok.
-open(Head, Content, {_, Id, _} = Exchange, Client, InFlight, #{newcomers := Limits} = Options) ->
+-spec open(new(), ecm_link_writer:exchange(), ecm_peer:peer(), ecm_link_table:in_flight(), chosen()) -> ok.
+open(New, {_, Id, _} = Exchange, Client, InFlight, #{newcomers := Limits} = Options) ->
     ecm_link_table:add(Id, self(), InFlight),
     case ecm_c2s_admission:enter(Client, Limits) of
-        ok -> entered(Head, ecm_bosh_body:els(Content), Exchange, Client, InFlight, Options);
+        ok -> entered(read(New, Options), Exchange, Client, InFlight, Options);
         refused -> turn_away(Exchange)
     end.
 
--spec entered(ecm_bosh_body:head(), {ok, [ecm_bosh_body:xmlel()]} | {error, term()},
+%% Reads the stanzas, if there are no more than may be.
+-spec read(new(), chosen()) -> {ok, ecm_bosh_body:body()} | {error, Condition :: binary(), new()}.
+read(New, #{c2s := #{session := #{newcomer_limits := Limits}}}) ->
+    case ecm_bosh_oversize:check(New, Limits) of
+        #{els := {unread, Content}} -> with_els(ecm_bosh_body:els(Content), New);
+        #{els := {exceeds, _}} -> {error, <<"policy-violation">>, New}
+    end.
+
+-spec with_els({ok, [ecm_bosh_body:xmlel()]} | {error, term()}, new()) ->
+    {ok, ecm_bosh_body:body()} | {error, Condition :: binary(), new()}.
+with_els({ok, Els}, New) -> {ok, New#{els := Els}};
+with_els({error, _}, New) -> {error, <<"bad-request">>, New}.
+
+-spec entered({ok, ecm_bosh_body:body()} | {error, Condition :: binary(), new()},
               ecm_link_writer:exchange(), ecm_peer:peer(), ecm_link_table:in_flight(), chosen()) -> ok.
-entered(Head, {ok, Els}, {_, Id, _} = Exchange, Client, InFlight, #{key := Key, c2s := Options}) ->
+entered({ok, Body}, {_, Id, _} = Exchange, Client, InFlight, #{key := Key, c2s := Options}) ->
     Session = ecm_c2s:start(Client, Options),
     ecm_c2s_admission:stay(Session, Client),
     ecm_link_table:add(Id, Session, InFlight),
-    ecm_c2s:open(Session, Head#{els => Els}, Exchange, Key(), Options);
-entered(Head, {error, _}, Exchange, _, _, _) ->
-    refuse(Exchange, <<"bad-request">>, is_map_key(ver, Head)).
+    ecm_c2s:open(Session, Body, Exchange, Key(), Options);
+entered({error, Condition, New}, Exchange, _, _, _) ->
+    refuse(Exchange, Condition, is_map_key(ver, New)).
 
 %% Clients repeat a request after this status, with pauses. A plain link carries only the body.
 -spec turn_away(ecm_link_writer:exchange()) -> ok.

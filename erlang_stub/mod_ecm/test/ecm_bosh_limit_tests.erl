@@ -1,7 +1,7 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc Limits of a BOSH session: on one answer, and on what it keeps for a client that does not come or
-%% does not receive it. An element `{a, 50}' has 50 bytes.
+%% @doc Limits of a BOSH session: on one request, on one answer, and on what it keeps for a client that does
+%% not come or does not receive it. An element `{a, 50}' has 50 bytes.
 
 -module(ecm_bosh_limit_tests).
 
@@ -11,6 +11,87 @@
 
 -define(TERMINATE(Condition), #{type => <<"terminate">>, condition => <<Condition>>}).
 -define(NOT_FOUND, ?TERMINATE("item-not-found")).
+
+%% The size of a request (max_body, max_elements, max_stanzas).
+
+%% The attributes of a request of so many bytes with this content, which has not been read.
+sized(Bytes, Content) ->
+    Text = iolist_to_binary(["<body rid='2' xmlns='http://jabber.org/protocol/httpbind'>", Content, "</body>"]),
+    {ok, _, Unread} = ecm_bosh_body:head(Text),
+    #{bytes => Bytes, els => {unread, Unread}}.
+
+el(Name) -> {xmlel, Name, [], []}.
+
+a_request_has_so_many_bytes_at_most_test() ->
+    talk(#{max_body => 100}, #{},
+         [{1, {asks, 2, sized(100, "<a/>")}, [{deliver, [el(<<"a">>)]}]},
+          {2, {asks, 3, sized(101, "<a/>")}, [{exceeds, bytes}, {2, []}]},
+          {3, {keeps, ['stream:error']}, []},
+          {3, {closes, <<"remote-stream-error">>},
+           [{3, ?TERMINATE("remote-stream-error"), ['stream:error']}, {over, closed}]}]).
+
+%% It would not be well-formed.
+nothing_of_it_is_read_test() ->
+    talk(#{max_body => 100, max_elements => 3, counted => all}, #{},
+         [{1, {asks, 2, sized(101, "<a><b></a>")}, [{exceeds, bytes}]},
+          {2, {asks, 3, sized(100, "<a><b><c></d></x><e>")}, [{exceeds, elements}, {2, []}]},
+          {3, {asks, 4, sized(100, "<a><b><c></d></x>")},
+           [{4, ?TERMINATE("bad-request"), []}, {3, ?TERMINATE("other-request"), []},
+            {over, <<"bad-request">>}]}]).
+
+%% A body that comes early is dropped at once, and reported in its turn.
+nothing_of_it_is_kept_test() ->
+    Long = binary:copy(<<"<a/>">>, 10000),
+    Early = talk(#{max_body => 100}, #{hold => 2}, [{1, {asks, 3, sized(40000, Long)}, []}]),
+    ?assert(erts_debug:flat_size(Early) < 1000),
+    ?assertEqual(nomatch, binary:match(term_to_binary(Early), <<"<a/><a/>">>)),
+    {Actions, _} = ecm_bosh:request(#{rid => 2, els => []}, exchange(2), 2000, Early),
+    ?assertMatch([{exceeds, bytes} | _], Actions).
+
+%% Whoever knows no key cannot end the session so.
+the_key_counts_first_test() ->
+    talk(#{max_body => 100}, #{newkey => <<"a94a8fe5ccb19ba61c4c0873d391e987982fbbd3">>},
+         [{1, {asks, 2, (sized(101, "<a/>"))#{key => <<"other">>}},
+           [{2, ?NOT_FOUND, []}, {over, <<"item-not-found">>}]}]).
+
+a_repeated_request_is_not_looked_at_test() ->
+    talk(#{max_body => 100}, #{}, [{1, {asks, 2}, []},
+                                   {2, {says, [a]}, [{2, [a]}]},
+                                   {3, {asks, 2, sized(101, ""), again}, [{again, [a]}]}]).
+
+%% The limit counts for what else is asked, too.
+no_kind_of_request_may_be_longer_test_() ->
+    [fun() -> talk(#{max_body => 100}, Attrs, [{1, {asks, 2, maps:merge(sized(101, ""), Asked)}, Expected}]) end
+     || {Attrs, Asked, Expected} <-
+            [{#{}, #{restart => true}, [{exceeds, bytes}]},
+             {#{}, #{pause => 5}, [{exceeds, bytes}, {2, []}]},
+             {#{hold => 0}, #{}, [{exceeds, bytes}, {2, []}]},
+             {#{}, #{type => terminate},
+              [{exceeds, bytes}, {2, #{type => <<"terminate">>}, []}, {over, terminated}]}]].
+
+elements_are_counted_together_or_by_stanza_test() ->
+    Two = sized(10, "<a><b/></a><c><d/></c>"),
+    talk(#{max_elements => 4, counted => all}, #{}, [{1, {asks, 2, Two}, [{deliver, stanzas(2)}]}]),
+    talk(#{max_elements => 3, counted => all}, #{}, [{1, {asks, 2, Two}, [{exceeds, elements}]}]),
+    talk(#{max_elements => 2, counted => each}, #{}, [{1, {asks, 2, Two}, [{deliver, stanzas(2)}]}]),
+    talk(#{max_elements => 1, counted => each}, #{}, [{1, {asks, 2, Two}, [{exceeds, elements}]}]).
+
+stanzas(2) ->
+    [{xmlel, <<"a">>, [], [el(<<"b">>)]}, {xmlel, <<"c">>, [], [el(<<"d">>)]}].
+
+a_request_has_so_many_stanzas_at_most_test() ->
+    talk(#{max_stanzas => 2}, #{},
+         [{1, {asks, 2, sized(10, "<a><c/></a><b/>")},
+           [{deliver, [{xmlel, <<"a">>, [], [el(<<"c">>)]}, el(<<"b">>)]}]},
+          {2, {asks, 3, sized(10, "<a/><a/><a/>")}, [{exceeds, stanzas}, {2, []}]}]).
+
+other_limits_hold_after_the_login_test() ->
+    talk(#{max_body => 100, max_elements => 1, counted => all, max_stanzas => 1, max_waiting => 1}, #{},
+         [{1, logs_in, []},
+          {2, {asks, 2, sized(101, "<a/><b/>")}, [{deliver, [el(<<"a">>), el(<<"b">>)]}]},
+          {3, {says, [a]}, [{2, [a]}]},
+          {4, {keeps, [b, c]}, []},
+          {5, {asks, 3}, [{3, [b, c]}]}]).
 
 %% The size of an answer (max_answer, and the limit of the exchange).
 

@@ -5,7 +5,7 @@
 -include_lib("eunit/include/eunit.hrl").
 
 -define(OPTIONS, #{max_wait => 50, max_hold => 2, max_inactivity => 90, max_pause => 120,
-                   limits => #{max_concat => 5}}).
+                   newcomer_limits => #{max_concat => 5}, limits => #{max_concat => 6}}).
 
 body(Attrs) ->
     maps:merge(#{rid => 7, to => <<"localhost">>, els => []}, Attrs).
@@ -20,6 +20,16 @@ told(Name, Attrs) ->
         {_, Value} -> iolist_to_binary(Value);
         false -> none
     end.
+
+%% All other terms stay.
+other_limits_hold_for_a_client_that_has_logged_in_test() ->
+    New = agreed(#{hold => 2, wait => 10}),
+    Known = ecm_bosh_terms:logged_in(New, ?OPTIONS),
+    ?assertEqual([5, 6], [ecm_bosh_terms:limit(max_concat, Agreement) || Agreement <- [New, Known]]),
+    ?assertEqual(#{max_concat => 6}, ecm_bosh_terms:limits(Known)),
+    ?assertEqual([{2, 3, 10000}, {2, 3, 10000}],
+                 [{ecm_bosh_terms:hold(Agreement), ecm_bosh_terms:requests(Agreement),
+                   ecm_bosh_terms:wait(Agreement)} || Agreement <- [New, Known]]).
 
 %% Names of hosts are compared as they are prepared.
 addressed_test_() ->

@@ -9,6 +9,7 @@
 -import(ecm_user, [answer/0, answer/1, ask/3, ask/4, await_sleep/1, deliver/2, exchange/1, open/1,
                    open/2, routed/0]).
 
+-define(NEWCOMER_LIMITS, #{max_body => 1200, max_elements => 7, counted => all}).
 -define(MESSAGE, "<message xmlns='jabber:client' to='romeo@chat.example'>"
                  "<body>~s</body></message>").
 
@@ -45,6 +46,8 @@ session_test_() ->
             fun a_host_that_is_not_served_is_unknown/0,
             fun who_has_held_nothing_is_told_why_it_has_ended/0,
             fun what_is_no_stanza_ends_the_stream/0,
+            fun what_is_too_much_before_the_login_ends_the_stream/0,
+            fun nothing_is_too_much_after_the_login/0,
             fun a_stanza_that_is_too_long_comes_back/0,
             fun what_a_client_sends_too_fast_waits/0,
             fun its_turn_comes/0,
@@ -402,6 +405,30 @@ what_is_no_stanza_ends_the_stream() ->
     ?assertMatch({match, _}, re:run(Answer, "<stream:error.*<unsupported-stanza-type ")),
     receive {'DOWN', Monitor, process, _, _} -> ok end,
     ?assertEqual([<<"one">>], routed()).
+
+%% With an error of the stream in the end of the session (XEP-0206, section 6).
+what_is_too_much_before_the_login_ends_the_stream() ->
+    [begin
+         {Session, _} = User = open(#{newcomer_limits => ?NEWCOMER_LIMITS}),
+         Monitor = monitor(process, Session),
+         ask(User, 2, Content),
+         {200, Answer} = answer(2),
+         ?assertMatch(#{<<"type">> := <<"terminate">>, <<"condition">> := <<"remote-stream-error">>},
+                      attributes(Answer)),
+         ?assertMatch({match, _}, re:run(Answer, ["<stream:error.*<policy-violation .*", Text])),
+         receive {'DOWN', Monitor, process, _, _} -> ok end
+     end || {Content, Text} <- [{text(binary:copy(<<"x">>, 1200)), "Too many bytes"},
+                                {lists:duplicate(4, text("x")), "Too many elements"}]],
+    ?assertEqual([], routed()).
+
+nothing_is_too_much_after_the_login() ->
+    {Session, _} = User = open(#{newcomer_limits => ?NEWCOMER_LIMITS}),
+    _ = sys:replace_state(Session, fun(State) ->
+                                           ecm_c2s_admission:auth_result(State, true, <<"juliet">>)
+                                   end),
+    ask(User, 2, lists:duplicate(9, text("x"))),
+    ?assertEqual(<<"x">>, receive_routed()),
+    ecm_user:stop(Session).
 
 ended(Session) ->
     Monitor = monitor(process, Session),

@@ -10,7 +10,7 @@
 
 %% What happens. A request has a RID and perhaps attributes and the name of an exchange, or that and
 %% its limit; the RID if none is named. `says' lets elements with these names wait, and flushes;
-%% `keeps' only lets them wait. `time' is only allowed when something is due. `left' is what remains undelivered.
+%% `keeps' only lets them wait. `logs_in' changes the limits to those of options/0. `time' is only allowed when something is due. `left' is what remains undelivered.
 %%
 %% What comes of it are actions, but answers are shorter: {Exchange, Elements}, or
 %% {Exchange, Attributes, Elements}, or with another status than 200 {Exchange, Status, Attributes,
@@ -23,9 +23,12 @@ options() ->
 %% @doc The same, with some of the limits.
 options(Limits) ->
     #{max_wait => 60, max_hold => 2, max_inactivity => 90, max_pause => 120,
-      limits => maps:merge(#{max_concat => 3, max_answer => 1000000, max_waiting => 1000,
-                             max_stanza_to_client => 1000000, max_waiting_size => 1000000},
-                           Limits)}.
+      limits => limits(), newcomer_limits => maps:merge(limits(), Limits)}.
+
+limits() ->
+    #{max_body => infinity, max_stanzas => 1000, max_elements => infinity, counted => each,
+      max_concat => 3, max_answer => 1000000, max_waiting => 1000, max_stanza_to_client => 1000000,
+      max_waiting_size => 1000000}.
 
 %% @doc Returns an exchange of this name, which can carry more than anybody sends here.
 exchange({Name, Limit}) -> {here, Name, Limit};
@@ -73,6 +76,8 @@ happen({keeps, Names}, _, Session) ->
 happen({says, Names}, Now, Session) ->
     {[], Next} = happen({keeps, Names}, Now, Session),
     ecm_bosh:flush(Now, Next);
+happen(logs_in, _, Session) ->
+    {[], ecm_bosh:logged_in(options(), Session)};
 happen({closes, Condition}, Now, Session) ->
     ecm_bosh:close(Condition, Now, Session);
 happen(time, Now, Session) ->

@@ -8,6 +8,7 @@
 
 -define(CLIENT, {{192, 0, 2, 7}, 51234}).
 -define(MAX_SIZE, 1000).
+-define(NEWCOMER_LIMITS, #{max_body => 8192, max_elements => 32, counted => all}).
 -define(NONCE, 4711).
 -define(EXCHANGE, {self(), 7, 1000000}).
 
@@ -130,6 +131,22 @@ a_body_may_be_as_long_as_the_limit_test_() ->
      end || {Long, MaxSize} <- [{<<Body/binary, Padding/binary>>, ?MAX_SIZE},
                                 {<<Body/binary, Padding/binary, " ">>, infinity}]].
 
+%% Nothing of it is parsed: it would not be well-formed.
+what_begins_a_session_is_short_test_() ->
+    [?_assertEqual({7, Status, Refusal}, begin _ = route(First, infinity), answer() end)
+     || {First, Condition} <-
+            [{create([], <<"<a>">>), <<"bad-request">>},
+             {create([], [<<"<a>">>, binary:copy(<<" ">>, 8192)]), <<"policy-violation">>},
+             {create([], lists:duplicate(33, <<"<a>">>)), <<"policy-violation">>},
+             {create([], lists:duplicate(32, <<"<a>">>)), <<"bad-request">>},
+             {create([" ver='1.6' a='", binary:copy(<<"x">>, 3000), "'"], binary:copy(<<"<a>">>, 2000)),
+              <<"policy-violation">>}],
+        {Status, Refusal} <- [ecm_bosh_answer:refusal(Condition, binary:match(First, <<"ver=">>) =/= nomatch)]].
+
+create(Attributes, Content) ->
+    iolist_to_binary(["<body rid='1' to='chat.example'", Attributes,
+                      " xmlns='http://jabber.org/protocol/httpbind'>", Content, "</body>"]).
+
 %% The table names the process that is to begin a session: if that fails, the request is an orphan.
 where_no_session_can_begin_the_request_is_an_orphan_test() ->
     ecm_log:start(),
@@ -142,7 +159,8 @@ route(Body) ->
     route(Body, ?MAX_SIZE).
 
 route(Body, MaxSize) ->
-    route(Body, MaxSize, #{session => #{}, c2s => [], hibernate_after => infinity}).
+    route(Body, MaxSize, #{session => #{newcomer_limits => ?NEWCOMER_LIMITS}, c2s => [],
+                           hibernate_after => infinity}).
 
 route(Body, MaxSize, C2s) ->
     InFlight = ecm_link_table:new(),

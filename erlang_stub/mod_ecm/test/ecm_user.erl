@@ -77,12 +77,15 @@ open(Options) ->
 open(Options, Changes) ->
     Session = start(Changes),
     Times = #{max_wait => 3600, max_hold => 1, max_inactivity => 3600, max_pause => 3600},
-    Limits = #{max_concat => 1000, max_answer => 262144, max_stanza_to_client => 1000000,
-               max_waiting => 5000, max_waiting_size => 1000000},
+    Limits = maps:merge(#{max_concat => 1000, max_answer => 262144, max_stanza_to_client => 1000000,
+                          max_waiting => 5000, max_waiting_size => 1000000, max_body => infinity,
+                          max_stanzas => 1000, max_elements => infinity, counted => each},
+                        maps:get(limits, Options, #{})),
+    NewcomerLimits = maps:merge(Limits, maps:get(newcomer_limits, Options, #{})),
     Body = #{rid => 1, to => ?HOST, wait => 3600, hold => 1, ver => <<"1.6">>, els => []},
     Session ! {ecm, {open, Body, exchange(1), key(),
                      #{session => (maps:merge(Times, maps:get(session, Options, #{})))#{
-                                    limits => maps:merge(Limits, maps:get(limits, Options, #{}))},
+                                    limits => Limits, newcomer_limits => NewcomerLimits},
                        c2s => [{max_fsm_queue, 10000}],
                        hibernate_after => maps:get(hibernate_after, Options, 0)}}},
     ejabberd_c2s:send(Session, features()),

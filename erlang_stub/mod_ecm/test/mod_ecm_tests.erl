@@ -47,6 +47,13 @@ options_are_validated_test_() ->
              {max_inactivity, 0, error},
              {max_pause, <<"1 hour">>, {ok, 3600}},
              {max_pause, <<"never">>, error},
+             {pre_auth_max_stanza_size, 65536, {ok, 65536}},
+             {pre_auth_max_stanza_size, <<"infinity">>, {ok, infinity}},
+             {pre_auth_max_stanza_size, 0, error},
+             {pre_auth_max_stanza_elements, 100, {ok, 100}},
+             {pre_auth_max_stanza_elements, -1, error},
+             {max_stanza_elements, 100, {ok, 100}},
+             {max_stanza_elements, <<"many">>, error},
              {max_newcomers, 5, {ok, 5}},
              {max_newcomers, <<"unlimited">>, {ok, 1000000000}},
              {newcomer_rate, 5, {ok, 5}},
@@ -82,7 +89,8 @@ a_certfile_is_validated_test() ->
 %% The options of a listener, with their defaults in the spelling of ejabberd.yml.
 -define(WRITTEN, [{protocol, <<"typed">>}, {socket_mode, <<"0660">>}, {max_packet, 1048576}, {max_content, 16777216}, {ping_interval, 10},
                   {link_timeout, 30}, {tls, false}, {access, <<"all">>}, {shaper, <<"none">>},
-                  {allow_unencrypted_sasl2, false},
+                  {allow_unencrypted_sasl2, false}, {pre_auth_max_stanza_size, 8192},
+                  {pre_auth_max_stanza_elements, 32}, {max_stanza_elements, <<"infinity">>},
                   {max_stanza_size, <<"infinity">>}, {max_fsm_queue, 10000}, {max_wait, 300},
                   {max_newcomers, 1000}, {newcomer_rate, 100},
                   {max_hold, 1}, {max_inactivity, <<"90 seconds">>}, {max_pause, <<"2 minutes">>},
@@ -114,8 +122,9 @@ options_are_those_of_a_session_test_() ->
                  max_concat => 1000000000, max_answer => 262144,
                  max_stanza_to_client => 16777216, max_waiting => 5000,
                  max_waiting_size => 20971520, access => all, shaper => none,
-                 allow_unencrypted_sasl2 => false,
-                 max_stanza_size => infinity, max_fsm_queue => 10000, hibernate_after => 0},
+                 allow_unencrypted_sasl2 => false, max_body => infinity, max_stanzas => 1000,
+                 max_elements => infinity, counted => each, pre_auth_max_stanza_size => infinity,
+                 pre_auth_max_stanza_elements => infinity, max_fsm_queue => 10000, hibernate_after => 0},
     configured(running(
       [?_assertEqual(Defaults, session_options([])),
        ?_assertEqual(Defaults#{allow_unencrypted_sasl2 => true}, session_options(true, []))]
@@ -128,7 +137,7 @@ options_are_those_of_a_session_test_() ->
                   {max_waiting_size, 17000000, 17000000},
                   {allow_unencrypted_sasl2, true, true},
                   {access, <<"c2s">>, c2s}, {shaper, <<"c2s_shaper">>, c2s_shaper},
-                  {max_stanza_size, 65536, 65536}, {max_fsm_queue, 50, 50},
+                  {max_fsm_queue, 50, 50},
                   {hibernate_after, 5, 5000}]])).
 
 session_options(Opts) ->
@@ -143,7 +152,30 @@ session_options(Secure, Opts) ->
     #{session := #{limits := Limits} = Session, c2s := C2s} = Options,
     stop(Pair, Link),
     lists:foldl(fun maps:merge/2, maps:without([session, c2s], Options),
-                [maps:remove(limits, Session), Limits, maps:from_list(C2s)]).
+                [maps:without([limits, newcomer_limits], Session), Limits, maps:from_list(C2s)]).
+
+%% Until a client has logged in, the lower limit holds, and few stanzas wait.
+newcomers_have_limits_of_their_own_test_() ->
+    configured(running(
+      [?_assertEqual({Written, Limits}, {Written, maps:with(maps:keys(Limits), newcomer_limits(Written))})
+       || {Written, Limits} <-
+              [{[], #{max_body => 8192, max_elements => 32, counted => all, max_stanzas => 16,
+                      max_waiting => 100, max_waiting_size => 65536, max_answer => 262144}},
+               {[{pre_auth_max_stanza_size, 100}, {pre_auth_max_stanza_elements, <<"infinity">>}],
+                #{max_body => 100, max_elements => infinity}},
+               {[{max_waiting, 9}, {max_waiting_size, <<"unlimited">>}],
+                #{max_waiting => 9, max_waiting_size => 65536}}]])).
+
+newcomer_limits(Written) ->
+    {Pair, Link} = accepted(listener(Written)),
+    #{request := Request} = element(4, sys:get_state(Link)),
+    {env, [#{c2s := #{false := #{session := #{newcomer_limits := Limits}}}}]} = erlang:fun_info(Request, env),
+    stop(Pair, Link),
+    Limits.
+
+max_stanza_elements_is_that_of_each_stanza_test_() ->
+    configured(running(?_assertMatch(#{max_elements := 7, counted := each},
+                                     session_options(listener([{max_stanza_elements, 7}]))))).
 
 %% Of the whole body of a request.
 max_stanza_size_is_the_limit_of_a_request_test_() ->
