@@ -3,6 +3,9 @@
 
 PYTHON = python3
 VENV = .venv
+# Another ejabberd than that of the system, for whatever starts one: make test EJABBERD=24.12, or
+# 26.07, which tools/debian-ejabberd fetches once (some 60 MB); or a folder that it has made.
+EJABBERD =
 # Passed on: make run RUN_ARGS="--http 0"
 RUN_ARGS =
 # Tried again: make fuzz-erlang SEED=17
@@ -23,13 +26,22 @@ CONFORMANCE_ARGS = $(if $(URL),'$(URL)') $(if $(DOMAIN),--domain '$(DOMAIN)') \
 CONFORMANCE_SERVERS = $(if $(PEER),$(CONFORMANCE_PYTHON) -m testkit.servers $(PEER) --)
 CONFORMANCE_PYTHON = $(if $(filter megaphone,$(PEER)),$(VENV)/bin/python,$(PYTHON))
 
+# What starts ejabberd reads it in ecm/tools/ejabberd/installation.py.
+ifneq ($(EJABBERD),)
+IS_FOLDER = $(findstring /,$(EJABBERD))
+export ECM_EJABBERD := $(if $(IS_FOLDER),$(abspath $(EJABBERD)),$(CURDIR)/build/ejabberd-$(EJABBERD))
+endif
+
+# Before a command of the shell: its Erlang is the one that is chosen.
+WITH_ERLANG = found=$$($(PYTHON) -m ecm.tools.ejabberd.installation) && eval "$$found" &&
+
 # Two workers of pytest, which take a module at a time (tests/conftest.py).
 SIDE_BY_SIDE = -n 2 --dist loadfile --no-loadscope-reorder
 
 # Apt-get runs once at a time, and before anything that needs what it installs.
 .NOTPARALLEL:
 .PHONY: help run test unit trial interop fuzz fuzz-erlang check docs clean
-.PHONY: conformance dialyze python
+.PHONY: conformance dialyze ejabberd python
 .PHONY: bench bench-readme
 .PHONY: debian-python debian-run debian-test debian-interop debian-bench debian-conformance debian-dialyzer
 
@@ -57,15 +69,13 @@ conformance: $(if $(PEER),debian-conformance,python) $(if $(filter megaphone,$(P
 fuzz: $(VENV)/fuzz.stamp  ## Fuzz every parser, for two minutes; or SECONDS=3600
 	@$(VENV)/bin/python -m tests.fuzz all $(SECONDS)
 
-# ejabberd and its libraries, as tests/system/test_mod_ecm_eunit.py finds them.
-ERL_LIBRARIES = $${ERL_LIBS:-$$(dirname $$(dirname $$(ls -d /usr/lib/*/ejabberd-*/ebin | head -1)))}
 fuzz-erlang: SECONDS = 60
 fuzz-erlang: debian-test  ## Fuzz mod_ecm's XML parser against ejabberd's, for a minute; or SECONDS=600
 	rm -rf build/fuzz-erlang
 	mkdir -p build/fuzz-erlang
-	ERL_LIBS=$(ERL_LIBRARIES) erlc -o build/fuzz-erlang erlang_stub/mod_ecm/src/*.erl \
+	$(WITH_ERLANG) erlc -o build/fuzz-erlang erlang_stub/mod_ecm/src/*.erl \
 	    $(patsubst %,erlang_stub/mod_ecm/test/%.erl,ecm_fuzz ecm_bodies ecm_expat ecm_hostile)
-	ERL_LIBS=$(ERL_LIBRARIES) SECONDS=$(SECONDS) SEED=$(SEED) erl -noinput -pa build/fuzz-erlang -s ecm_fuzz main
+	$(WITH_ERLANG) SECONDS=$(SECONDS) SEED=$(SEED) erl -noinput -pa build/fuzz-erlang -s ecm_fuzz main
 
 # Of these each can be run alone: make bench CASE=typed_link, or make bench-typed_link. What
 # `.venv/bin/python -m bench CASE --help` lists goes into ARGS; USERS=N is short for ARGS="--users N".
@@ -91,10 +101,11 @@ check: $(VENV)/check.stamp  ## Lint, check formatting and types, compile mod_ecm
 	$(VENV)/bin/mypy ecm tests testkit conformance bench
 	ERL_COMPILER_OPTIONS='[warnings_as_errors]' $(VENV)/bin/python -m ecm.tools.ejabberd.mod_ecm_build build/ebin
 
-dialyze: $(VENV)/check.stamp build/dialyzer.plt  ## Run Dialyzer on mod_ecm
+PLT = build/dialyzer$(EJABBERD:%=-$(notdir %)).plt
+dialyze: $(VENV)/check.stamp $(PLT)  ## Run Dialyzer on mod_ecm
 	rm -rf build/ebin
 	$(VENV)/bin/python -m ecm.tools.ejabberd.mod_ecm_build build/ebin
-	dialyzer --quiet --plt build/dialyzer.plt build/ebin
+	$(WITH_ERLANG) dialyzer --quiet --plt $(PLT) build/ebin
 
 docs: $(VENV)/test.stamp  ## Write again what is made in docs: examples, diagrams, options, pictures
 	$(VENV)/bin/python -m testkit.protocol_text
@@ -131,10 +142,10 @@ $(VENV)/bench.stamp: setup.cfg pyproject.toml | $(VENV)/bin/python
 PLT_APPS = erts kernel stdlib crypto public_key ssl mnesia p1_xml p1_xmpp p1_utils
 PLT_MODULES = econf ejabberd_c2s ejabberd_config ejabberd_hooks ejabberd_listener ejabberd_mnesia \
     ejabberd_option ejabberd_pkix ejabberd_router ejabberd_shaper gen_mod misc
-build/dialyzer.plt: | debian-dialyzer
+$(PLT): | debian-dialyzer
 	mkdir -p $(@D)
-	dialyzer --quiet --build_plt --output_plt $@.new --apps $(PLT_APPS) \
-	    $(foreach module,$(PLT_MODULES),$(lastword $(wildcard /usr/lib/*/ejabberd-*/ebin/$(module).beam)))
+	$(WITH_ERLANG) ebin=$$(ls -d "$$ERL_LIBS"/ejabberd-*/ebin | tail -n 1) && \
+	dialyzer --quiet --build_plt --output_plt $@.new --apps $(PLT_APPS) $(PLT_MODULES:%="$$ebin"/%.beam)
 	mv $@.new $@
 
 build/interop/stamp: tests/interop/package.json tests/interop/package-lock.json | debian-interop
@@ -148,6 +159,12 @@ $(VENV)/bin/python: | debian-python
 
 python:
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Megaphone needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
+
+# A complete folder is left as it is.
+ejabberd:
+	@$(if $(EJABBERD),$(if $(IS_FOLDER),,tools/debian-ejabberd $(EJABBERD) $(ECM_EJABBERD)))
+
+debian-run debian-test debian-interop debian-conformance debian-dialyzer: ejabberd
 
 debian-python debian-run debian-test debian-interop debian-bench debian-conformance debian-dialyzer: debian-%: python
 	@tools/setup-debian $*

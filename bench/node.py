@@ -5,7 +5,6 @@ only, ``erlang/bench_node.erl`` measures.
 """
 
 import json
-import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -99,9 +98,8 @@ def compiled(folder: Path, mod_ecm: Path | None) -> list[Path]:
         mod_ecm = folder / "mod_ecm"
         mod_ecm.mkdir()
         mod_ecm_build.compile_into(mod_ecm, found)
-    environment = os.environ | {"ERL_LIBS": str(found.libraries)}
-    sources = [str(path) for path in ERLANG.glob("*.erl")]
-    subprocess.run(["erlc", "-o", str(folder), *sources], env=environment, check=True)
+    command = [found.erlc, "-o", str(folder), *map(str, ERLANG.glob("*.erl"))]
+    subprocess.run(command, env=found.environment(), check=True)
     return [folder, mod_ecm]
 
 

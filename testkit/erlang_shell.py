@@ -49,8 +49,9 @@ class ErlangShell(ProcessProtocol):
     def start(cls, test: TestCase, node: Node) -> "ErlangShell":
         """Start it. It ends with the test."""
         shell = cls()
+        command = _command(node)
         environment = dict(os.environ) | {"HOME": str(node.home)}
-        reactor.spawnProcess(shell, "/usr/bin/erl", _command(node), env=environment)
+        reactor.spawnProcess(shell, command[0], command, env=environment)
         test.addCleanup(shell.stop)
         return shell
 
@@ -85,7 +86,7 @@ class ErlangShell(ProcessProtocol):
 
 def _command(node: Node) -> list[str]:
     return [
-        "erl",
+        node.installation.erl,
         *("-name", f"shell-{token_hex(4)}@127.0.0.1", "-hidden"),
         *(
             "-erl_epmd_port",

@@ -79,8 +79,9 @@ def ecm_states() -> Iterator[str]:
 
 def mod_ecm_states() -> Iterator[str]:
     with TemporaryDirectory() as folder:
-        compile_into(Path(folder), installation.find())
-        run = ["erl", "-noinput", "-pa", folder, "-eval", ASK]
+        found = installation.find()
+        compile_into(Path(folder), found)
+        run = [found.erl, "-noinput", "-pa", folder, "-eval", ASK]
         said = subprocess.run(run, check=True, stdout=subprocess.PIPE, encoding="ascii").stdout
     yield from _diagram(
         [(one, sign, other) for one, sign, other in map(_split, said.splitlines())],

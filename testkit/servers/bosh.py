@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from ecm.tools.ejabberd import installation
 from ecm.tools.ejabberd.configuration import configuration, listener, without_options
 from ecm.tools.ports import free_port
 from testkit.servers import ejabberd, prosody
@@ -51,7 +52,7 @@ def _ejabberd(users: Mapping[str, str]) -> Iterator[BoshServer]:
     )
     with ejabberd.started(config, users) as process:
         process.wait_until_listening(port)
-        title = f"ejabberd {version('ejabberd')}"
+        title = f"ejabberd {installation.find().version}"
         yield BoshServer(title, f"http://127.0.0.1:{port}/bosh", DOMAIN, users)
 
 

@@ -1,4 +1,4 @@
-"""A private ejabberd: Debian's package, as a node with everything of its own."""
+"""A private ejabberd: the installation that is chosen, as a node with everything of its own."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager

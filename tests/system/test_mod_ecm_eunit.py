@@ -1,14 +1,13 @@
 """mod_ecm, the Erlang side: its sources compile without a warning, and its EUnit tests pass."""
 
-import os
 import re
-import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 
 from twisted.trial.unittest import TestCase
 
+from ecm.tools.ejabberd import installation
 from testkit.paths import CHECKOUT, VECTORS
 
 MOD_ECM = CHECKOUT / "erlang_stub" / "mod_ecm"
@@ -17,24 +16,12 @@ MOD_ECM = CHECKOUT / "erlang_stub" / "mod_ecm"
 RUN = "halt(case eunit:test([{modules}], [verbose]) of ok -> 0; _ -> 1 end)."
 
 
-def erlang_libraries() -> str:
-    """Return where ejabberd and its headers are: ERL_LIBS if that is set, or as Debian has it."""
-    found = os.environ.get("ERL_LIBS") or next(
-        (str(ebin.parent.parent) for ebin in Path("/usr/lib").glob("*/ejabberd-*/ebin")), None
-    )
-    if found is None or shutil.which("erlc") is None:
-        raise AssertionError("ejabberd, erlc or EUnit is missing: run tools/setup-debian test")
-    return found
-
-
 class EUnitTests(TestCase):
     """``erlc`` and EUnit accept ``erlang_stub/mod_ecm``."""
 
     def setUp(self) -> None:
-        self.environment = os.environ | {
-            "ERL_LIBS": erlang_libraries(),
-            "ECM_VECTORS": str(VECTORS),
-        }
+        self.installed = installation.find()
+        self.environment = self.installed.environment() | {"ECM_VECTORS": str(VECTORS)}
         folder = tempfile.TemporaryDirectory(prefix="mod_ecm-")
         self.addCleanup(folder.cleanup)
         self.folder = Path(folder.name)
@@ -56,9 +43,10 @@ class EUnitTests(TestCase):
 
     def test_all_tests_pass(self) -> None:
         sources = sorted(str(source) for source in MOD_ECM.glob("*/*.erl"))
-        self.run_here("erlc", "+warnings_as_errors", "+debug_info", *sources)
+        self.run_here(self.installed.erlc, "+warnings_as_errors", "+debug_info", *sources)
         modules = sorted(source.stem for source in (MOD_ECM / "test").glob("*_tests.erl"))
-        output = self.run_here("erl", "-noinput", "-eval", RUN.format(modules=", ".join(modules)))
+        run = RUN.format(modules=", ".join(modules))
+        output = self.run_here(self.installed.erl, "-noinput", "-eval", run)
         passed = re.search(r"^  All ([0-9]+) tests passed\.$", output, re.MULTILINE)
         if passed is None or int(passed[1]) == 0:
             self.fail(f"no test ran:\n{output}")

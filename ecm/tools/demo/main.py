@@ -40,7 +40,7 @@ def _hide_passwords(options: Options) -> None:
 
 
 def _run(options: Options, folder: Folder) -> None:
-    found, strophe = installation.find(), site.find_strophe()
+    found, strophe = installation.find(options.ejabberd), site.find_strophe()
     plan = _plan(options, folder)
 
     say("compiling mod_ecm")

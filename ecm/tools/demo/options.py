@@ -20,18 +20,20 @@ _DEFAULT_USERS = "alice:secret,bob:secret"
 
 @attrs.frozen
 class Options:
-    """``folder`` is None for a temporary one, ``port`` 0 for any free one."""
+    """``folder`` is None for a temporary one, ``port`` 0 for any free one, ``ejabberd`` None for
+    that of the environment or the system."""
 
     folder: Path | None
     port: int
     users: dict[str, str]  # name -> password
     ready_file: Path | None
+    ejabberd: Path | None
 
 
 def parse(arguments: Sequence[str] | None = None) -> Options:
     """Parse the command line; report a mistake and exit with status 2."""
     found = _parser().parse_args(arguments)
-    return Options(found.dir, found.http, found.users, found.ready_file)
+    return Options(found.dir, found.http, found.users, found.ready_file, found.ejabberd)
 
 
 def _parser() -> Parser:
@@ -57,6 +59,13 @@ def _parser() -> Parser:
         default=_DEFAULT_USERS,
         metavar="NAME:PASSWORD,...",
         help="accounts to create (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--ejabberd",
+        type=_path,
+        metavar="FOLDER",
+        help="another ejabberd than that of the system: a folder of tools/debian-ejabberd"
+        " (default: the variable ECM_EJABBERD)",
     )
     parser.add_argument(
         "--ready-file",

@@ -4,7 +4,6 @@
 """
 
 import importlib.metadata
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -45,8 +44,8 @@ def _installed() -> Path | None:
 def compile_into(folder: Path, installed: Installation) -> None:
     """Compile mod_ecm. Raises ToolError with the output of the compiler."""
     erlc = subprocess.run(
-        ["erlc", "+debug_info", "-o", str(folder), *map(str, sources())],
-        env=os.environ | {"ERL_LIBS": str(installed.libraries)},
+        [installed.erlc, "+debug_info", "-o", str(folder), *map(str, sources())],
+        env=installed.environment(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -37,7 +37,7 @@ _EJABBERDCTL = """\
 #!/bin/sh
 # Administers this private ejabberd: ejabberdctl help
 export HOME={home} ERL_LIBS={libraries}
-exec erl -name "ctl-$$@127.0.0.1" -erl_epmd_port {port} -start_epmd false -dist_listen false \\
+exec {erl} -name "ctl-$$@127.0.0.1" -erl_epmd_port {port} -start_epmd false -dist_listen false \\
     -hidden -noinput -s ejabberd_ctl -extra {node} "$@"
 """
 
@@ -96,7 +96,7 @@ class Node:
     def _command(self, console: str) -> list[str]:
         address = self.name.partition("@")[2].replace(".", ",")
         return [
-            "erl",
+            self.installation.erl,
             *("-name", self.name),
             *("-kernel", "inet_dist_use_interface", f"{{{address}}}"),
             *("-erl_epmd_port", str(self.distribution_port), "-start_epmd", "false"),
@@ -132,6 +132,7 @@ class Node:
         """Write a script that administers this node."""
         script = _EJABBERDCTL.format(
             home=shlex.quote(str(self.home)),
+            erl=shlex.quote(self.installation.erl),
             libraries=shlex.quote(str(self.installation.libraries)),
             port=self.distribution_port,
             node=self.name,

@@ -13,17 +13,19 @@ from ecm.tools.demo.options import Options, parse, parse_users
 class ParseTest(TestCase):
     def test_defaults(self) -> None:
         users = {"alice": "secret", "bob": "secret"}
-        self.assertEqual(parse([]), Options(folder=None, port=5280, users=users, ready_file=None))
+        self.assertEqual(parse([]), Options(None, 5280, users, ready_file=None, ejabberd=None))
 
     def test_all_given(self) -> None:
         given = ["--dir", "/d", "--http", "0", "--users", "carol:x", "--ready-file", "/r"]
-        expected = Options(Path("/d"), 0, {"carol": "x"}, Path("/r"))
+        given += ["--ejabberd", "/e"]
+        expected = Options(Path("/d"), 0, {"carol": "x"}, Path("/r"), Path("/e"))
         self.assertEqual(parse(given), expected)
 
     def test_paths_do_not_depend_on_where_a_child_runs(self) -> None:
-        found = parse(["--dir", "here", "--ready-file", "there"])
+        found = parse(["--dir", "here", "--ready-file", "there", "--ejabberd", "elsewhere"])
         self.assertEqual(found.folder, Path.cwd() / "here")
         self.assertEqual(found.ready_file, Path.cwd() / "there")
+        self.assertEqual(found.ejabberd, Path.cwd() / "elsewhere")
 
     def test_mistakes_are_one_line_and_status_2(self) -> None:
         for given in (

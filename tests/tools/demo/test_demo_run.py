@@ -235,7 +235,9 @@ class RefusalTest(TestCase):
         self.assertEqual(list(self.folder.iterdir()), [])
 
     def test_missing_package(self) -> None:
-        self.assertRegex(self.refusal(PATH=str(self.folder)), "erl is missing.*apt-get install")
+        self.assertRegex(
+            self.refusal(PATH=str(self.folder), ECM_EJABBERD=""), "erl is missing.*apt-get install"
+        )
         self.assertEqual(list(self.folder.iterdir()), [])
 
     def test_folder_that_cannot_be_made(self) -> None:
