@@ -107,13 +107,18 @@ class BoshHandler:
             exchange.rejected(str(why))
 
     def _request_line(self, connection: OrderedConnection, head: Head) -> bytes:
-        """Return the line that tells ejabberd the client's address.
+        """Return the line that tells ejabberd the client's address, and whether its connection is
+        encrypted: what the proxy nearest to it says, otherwise what the one here is.
 
         It is kept, unless proxies on the way tell another address with each request.
         """
-        address, port = connection.peer or peer_of(connection.transport)
-        address = self._proxies.client_address(address, head.headers)
-        line = request_line(address, port, ISSLTransport.providedBy(connection.transport))
+        address, port, over_tls = connection.peer or (*peer_of(connection.transport), None)
+        address, secure = self._proxies.client(address, head.headers)
+        if secure is None:
+            secure = over_tls
+        if secure is None:
+            secure = ISSLTransport.providedBy(connection.transport)
+        line = request_line(address, port, secure)
         if not self._proxies.trusted:
             connection.link_line = line
         return line

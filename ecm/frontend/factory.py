@@ -7,6 +7,7 @@ from zope.interface import implementer
 from ecm.frontend.connection import ClientConnection, Phase
 from ecm.frontend.eviction import EvictionQueue, evictable
 from ecm.frontend.http import HTTPConnection
+from ecm.frontend.ordering import ProxiedPeer
 from ecm.frontend.registry import Registry
 from ecm.frontend.rejected import RejectedConnection
 from ecm.limits import MAX_REJECTED, MIN_IDLE
@@ -43,11 +44,11 @@ class FrontendFactory(ServerFactory):
         return self.connection_of(getattr(addr, "host", ""))
 
     def connection_of(
-        self, address: str, peer: tuple[str, int] | None = None
+        self, address: str, peer: ProxiedPeer | None = None
     ) -> ClientConnection | None:
         """Return the protocol for a connection from an address; None where it must be cut.
 
-        ``peer`` is address and port of the client, where they are not those of the socket.
+        ``peer`` is the client, where it is not at the other end of the socket.
         """
         why = self._rejection_reason(address)
         if why is not None:

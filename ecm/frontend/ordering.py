@@ -14,19 +14,23 @@ _log = Logger()
 
 DRAINING = "This front end is stopping"
 
+# The address and the port of a client, and whether it has connected over TLS, as a PROXY header has
+# told them.
+ProxiedPeer = tuple[str, int, bool | None]
+
 
 class OrderedConnection(SendingConnection):
     """A connection that writes responses in the order of their requests (RFC 9112, section 9.3.2).
 
-    ``peer`` is the client's address and port, where a PROXY header has told them. ``link_id`` and
-    ``link_line`` are kept for the handler that asks upstream: the ID under which this connection
-    asks while it does not pipeline, 0 before it has asked; and the line of its requests, where that
-    is the same for all.
+    ``peer`` is the client, where a PROXY header has told which it is. ``link_id`` and ``link_line``
+    are kept for the handler that asks upstream: the ID under which this connection asks while it
+    does not pipeline, 0 before it has asked; and the line of its requests, where that is the same
+    for all.
     """
 
     __slots__ = ("_no_more_requests", "_pumping", "exchanges", "link_id", "link_line", "peer")
 
-    def __init__(self, registry: Registry, peer: tuple[str, int] | None) -> None:
+    def __init__(self, registry: Registry, peer: ProxiedPeer | None) -> None:
         super().__init__(registry)
         self.peer = peer
         self.link_id = 0

@@ -4,7 +4,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
 from ecm.frontend.connection import Phase
-from ecm.frontend.ordering import OrderedConnection
+from ecm.frontend.ordering import OrderedConnection, ProxiedPeer
 from ecm.frontend.registry import Registry
 from ecm.http.incoming import Incoming
 from ecm.http.request import Request, RequestError
@@ -17,7 +17,7 @@ class ReadingConnection(OrderedConnection):
 
     __slots__ = ("_incoming", "_paused")
 
-    def __init__(self, registry: Registry, peer: tuple[str, int] | None = None) -> None:
+    def __init__(self, registry: Registry, peer: ProxiedPeer | None = None) -> None:
         super().__init__(registry, peer)
         # A request that is not complete, and what may not be in flight yet.
         self._incoming: Incoming | None = None

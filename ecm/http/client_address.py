@@ -1,13 +1,16 @@
-"""The address of a client, also behind proxies that forward requests. Pure.
+"""The address of a client, and whether it has TLS, also behind proxies that forward requests. Pure.
 
 Each proxy on the way appends, to a header, the address from which it has the request. An entry that
 a client puts there itself stands to the left of that. So the right-most entry that is not a trusted
 proxy's is the client's; whatever is left of it may be made up.
+
+The scheme stands beside the address in Forwarded (``proto``). X-Forwarded-For has a header beside
+it, X-Forwarded-Proto, which proxies overwrite or pass on; so its right-most value counts.
 """
 
 import re
 from collections.abc import Iterator, Sequence
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
 
 import attrs
@@ -16,10 +19,15 @@ from ecm.option import option
 
 FORWARDED: Final = "forwarded"
 X_FORWARDED_FOR: Final = "x-forwarded-for"
+_X_FORWARDED_PROTO: Final = b"x-forwarded-proto"
+
+_Headers = Sequence[tuple[bytes, bytes]]
 
 # RFC 7239, section 4. A quoted string may hold what separates entries, a token may not.
 _PIECE: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[^",]+|,', re.S)
-_FOR: Final = re.compile(r'(?:^|;)\s*for=(?:"((?:[^"\\]|\\.)*)"|([^\s;]*))\s*(?:;|$)', re.I)
+_PARAMETER: Final = r'(?:^|;)\s*%s=(?:"((?:[^"\\]|\\.)*)"|([^\s;]*))\s*(?:;|$)'
+_FOR: Final = re.compile(_PARAMETER % "for", re.I)
+_PROTO: Final = re.compile(_PARAMETER % "proto", re.I)
 
 # An address as proxies write it: in brackets or not, with a port or without.
 _BRACKETS: Final = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::[0-9]{1,5})?")
@@ -56,45 +64,64 @@ class TrustedProxies:
         ),
     )
 
-    def client_address(self, peer: str, headers: Sequence[tuple[bytes, bytes]]) -> str:
-        """Return the address of the client; ``peer`` is the connection's other end.
+    def client(self, peer: str, headers: _Headers) -> tuple[str, bool | None]:
+        """Return the address of the client, and whether its connection is encrypted: None where no
+        trusted proxy has said it. ``peer`` is the connection's other end.
 
         An entry that is not an address ends the search: the proxy that wrote it is the last one of
         which anything is known.
         """
-        known = (_plain(peer) or peer) if ":" in peer else peer
-        if not self.trusted or not self._trusts(known):
-            return known
-        for entry in reversed(list(self._entries(headers))):
-            address = _address(entry)
-            if address is None:
-                break
-            known = address
-            if not self._trusts(known):
-                break
-        return known
+        known = _parsed(peer) if self.trusted or ":" in peer else None
+        if known is None:  # a UNIX socket has no address
+            return peer, None
+        scheme = ""
+        if self._trusts(known):
+            for entry, said in self._entries(headers):
+                scheme = said
+                address = _address(entry)
+                known = address or known
+                if address is None or not self._trusts(known):
+                    break
+        return _plain(known), _is_encrypted(scheme)
 
-    def _trusts(self, address: str) -> bool:
-        try:
-            parsed = ip_address(address)
-        except ValueError:
-            return False  # a UNIX socket has none
-        return any(parsed in network for network in self.trusted)
+    def _trusts(self, address: IPv4Address | IPv6Address) -> bool:
+        return any(address in network for network in self.trusted)
 
-    def _entries(self, headers: Sequence[tuple[bytes, bytes]]) -> Iterator[str]:
-        """Yield what each proxy has said of the one before it, the nearest to us last."""
-        name = self.header.encode()
-        for key, value in headers:
-            if key.lower() == name:
-                text = value.decode("latin-1")
-                yield from _forwarded(text) if self.header == FORWARDED else text.split(",")
+    def _entries(self, headers: _Headers) -> Iterator[tuple[str, str]]:
+        """Yield what each proxy has said of the address and the scheme of the one before it, the
+        nearest to us first."""
+        return _forwarded(headers) if self.header == FORWARDED else _x_forwarded(headers)
 
 
-def _forwarded(text: str) -> Iterator[str]:
-    """Yield what each entry says of a client, or nothing where it says nothing."""
-    for entry in _split(text):
-        match = _FOR.search(entry)
-        yield match[match.lastindex or 0] if match else ""  # either of the two has matched
+def _forwarded(headers: _Headers) -> Iterator[tuple[str, str]]:
+    for text in reversed(_values(headers, FORWARDED.encode())):
+        for entry in reversed(list(_split(text))):
+            yield _parameter(_FOR, entry), _parameter(_PROTO, entry)
+
+
+def _parameter(pattern: re.Pattern[str], entry: str) -> str:
+    match = pattern.search(entry)
+    return match[match.lastindex or 0] if match else ""  # either of the two has matched
+
+
+def _x_forwarded(headers: _Headers) -> Iterator[tuple[str, str]]:
+    """The scheme is known also where no address is."""
+    schemes = _values(headers, _X_FORWARDED_PROTO)
+    scheme = schemes[-1].rpartition(",")[2] if schemes else ""
+    for text in reversed(_values(headers, X_FORWARDED_FOR.encode())):
+        for entry in reversed(text.split(",")):
+            yield entry, scheme
+    if scheme:
+        yield "", scheme
+
+
+def _values(headers: _Headers, name: bytes) -> list[str]:
+    return [value.decode("latin-1") for key, value in headers if key.lower() == name]
+
+
+def _is_encrypted(scheme: str) -> bool | None:
+    scheme = scheme.strip().lower()
+    return scheme == "https" if scheme else None
 
 
 def _split(text: str) -> Iterator[str]:
@@ -115,20 +142,22 @@ def _split(text: str) -> Iterator[str]:
         yield from text[end:].split(",")
 
 
-def _address(entry: str) -> str | None:
+def _address(entry: str) -> IPv4Address | IPv6Address | None:
     entry = entry.strip()
     match = _BRACKETS.fullmatch(entry) or _PORT.fullmatch(entry)
-    return _plain(match[1] if match else entry)
+    return _parsed(match[1] if match else entry)
 
 
-def _plain(address: str) -> str | None:
-    """Return an address in its usual spelling, and IPv4 as such where IPv6 carries it.
-
-    A zone is left out: it means something on one host only.
-    """
+def _parsed(text: str) -> IPv4Address | IPv6Address | None:
+    """Return IPv4 as such where IPv6 carries it."""
     try:
-        parsed = ip_address(address)
+        address = ip_address(text)
     except ValueError:
         return None
-    mapped = parsed.ipv4_mapped if isinstance(parsed, IPv6Address) else None
-    return str(mapped or parsed).partition("%")[0]
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address
+
+
+def _plain(address: IPv4Address | IPv6Address) -> str:
+    """Return the usual spelling, without a zone, which means something on one host only."""
+    return str(address).partition("%")[0]

@@ -26,6 +26,11 @@ _V2_SIZE: Final = 16
 _LOCAL, _PROXY = 0x20, 0x21
 _TCP4, _TCP6 = 0x11, 0x21
 
+# Section 2.2.5: an extension that begins with a byte of flags, of which one says that the client
+# has connected over TLS.
+_SSL: Final = 0x20
+_OVER_TLS: Final = 0x01
+
 
 class ProxyHeaderError(ValueError):
     """The connection does not begin with a PROXY header."""
@@ -33,13 +38,14 @@ class ProxyHeaderError(ValueError):
 
 @attrs.frozen
 class ProxyHeader:
-    """``size`` bytes of header. ``source`` is the client's address and port.
+    """``size`` bytes of header. ``source`` is the client's address and port, and whether it has
+    connected over TLS; None where the proxy does not say that.
 
     It is None where the proxy speaks for itself, or knows of no address.
     """
 
     size: int
-    source: tuple[str, int] | None
+    source: tuple[str, int, bool | None] | None
 
 
 def parse(data: bytes) -> ProxyHeader | None:
@@ -66,7 +72,7 @@ def _parse_v1(data: bytes) -> ProxyHeader | None:
     return ProxyHeader(len(line) + len(end), _v1_source(match))
 
 
-def _v1_source(match: re.Match[bytes]) -> tuple[str, int] | None:
+def _v1_source(match: re.Match[bytes]) -> tuple[str, int, None] | None:
     address4, port4, address6, port6 = match.groups()
     if address4 is None and address6 is None:
         return None
@@ -77,7 +83,7 @@ def _v1_source(match: re.Match[bytes]) -> tuple[str, int] | None:
         address = IPv6Address(address6.decode()) if address6 else IPv4Address(address4.decode())
     except AddressValueError:
         raise ProxyHeaderError("there is no such address") from None
-    return str(address), port
+    return str(address), port, None
 
 
 def _parse_v2(data: bytes) -> ProxyHeader | None:
@@ -94,7 +100,7 @@ def _parse_v2(data: bytes) -> ProxyHeader | None:
     return ProxyHeader(size, _v2_source(command, family, data[_V2_SIZE:size]))
 
 
-def _v2_source(command: int, family: int, addresses: bytes) -> tuple[str, int] | None:
+def _v2_source(command: int, family: int, addresses: bytes) -> tuple[str, int, bool | None] | None:
     if command == _LOCAL or family not in (_TCP4, _TCP6):
         return None  # section 2.2: use the connection's own address
     width = 4 if family == _TCP4 else 16
@@ -102,4 +108,17 @@ def _v2_source(command: int, family: int, addresses: bytes) -> tuple[str, int] |
         raise ProxyHeaderError("the addresses are cut off")
     source = addresses[:width]
     address = IPv4Address(source) if width == 4 else IPv6Address(source)
-    return str(address), int.from_bytes(addresses[2 * width : 2 * width + 2])
+    ports = 2 * width
+    over_tls = _is_over_tls(addresses[ports + 4 :])
+    return str(address), int.from_bytes(addresses[ports : ports + 2]), over_tls
+
+
+def _is_over_tls(extensions: bytes) -> bool | None:
+    """Return what the extension says that is about TLS. An extension that is cut off is ignored, as
+    is all behind it."""
+    while len(extensions) >= 3:
+        kind, size = extensions[0], int.from_bytes(extensions[1:3])
+        value, extensions = extensions[3 : 3 + size], extensions[3 + size :]
+        if kind == _SSL and value and len(value) == size:
+            return bool(value[0] & _OVER_TLS)
+    return None

@@ -42,3 +42,36 @@ FORWARDED_FOR = {
     'for="fe80::1%eth0"': "fe80::1",
     'by="a\\"b,c";for=192.0.2.7': "192.0.2.7",
 }
+
+# Headers, and whether they say that the client has TLS. The peer is 10.0.0.1.
+X_FORWARDED_PROTO = {
+    (): None,
+    (("X-Forwarded-For", "192.0.2.7"),): None,
+    (("X-Forwarded-For", "192.0.2.7"), ("X-Forwarded-Proto", "https")): True,
+    (("x-forwarded-proto", " HTTPS "), ("x-forwarded-for", "192.0.2.7, 10.0.0.2")): True,
+    (("X-Forwarded-For", "192.0.2.7"), ("X-Forwarded-Proto", "http")): False,
+    (("X-Forwarded-For", "192.0.2.7"), ("X-Forwarded-Proto", "ssl")): False,
+    (("X-Forwarded-For", "192.0.2.7"), ("X-Forwarded-Proto", "")): None,
+    # The client made up what is left of it.
+    (("X-Forwarded-For", "192.0.2.7"), ("X-Forwarded-Proto", "https, http")): False,
+    (("X-Forwarded-Proto", "https"), ("X-Forwarded-Proto", "http")): False,
+    (("X-Forwarded-Proto", "https"),): True,
+    (("X-Forwarded-For", "unknown"), ("X-Forwarded-Proto", "https")): True,
+    (("Forwarded", "for=192.0.2.7;proto=https"),): None,
+}
+
+FORWARDED_PROTO = {
+    (("Forwarded", "for=192.0.2.7"),): None,
+    (("Forwarded", "for=192.0.2.7;proto=https"),): True,
+    (("Forwarded", 'Proto="HTTPS" ; for=192.0.2.7'),): True,
+    (("Forwarded", "for=192.0.2.7;proto=http"),): False,
+    (("Forwarded", "proto=https"),): True,
+    (("Forwarded", "for=_hidden;proto=https"),): True,
+    (("Forwarded", "for=192.0.2.7;proto="),): None,
+    # The entry counts that names the client.
+    (("Forwarded", "for=192.0.2.7;proto=https, for=10.0.0.2;proto=http"),): True,
+    (("Forwarded", "for=192.0.2.7;proto=https"), ("Forwarded", "for=10.0.0.2")): True,
+    (("Forwarded", "for=198.51.100.1;proto=https, for=192.0.2.7;proto=http"),): False,
+    (("Forwarded", "for=198.51.100.1;proto=https, for=192.0.2.7"),): None,
+    (("Forwarded", "for=192.0.2.7"), ("X-Forwarded-Proto", "https")): None,
+}

@@ -40,7 +40,7 @@ def address(data: bytes) -> None:
     for header in (FORWARDED, X_FORWARDED_FOR):
         headers = [(header.encode(), line) for line in data.split(b"\n")]
         for peer in ("10.0.0.1", "2001:db8::7", "fe80::1%eth0"):
-            found = TrustedProxies(_TRUSTED, header).client_address(peer, headers)
+            found, _ = TrustedProxies(_TRUSTED, header).client(peer, headers)
             ip_address(found)
             line = message.decode(message.request_line(found, 51234, secure=False))
             assert ip_address(line.fields["peer"].rpartition(":")[0].strip("[]"))

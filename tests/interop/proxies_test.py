@@ -24,6 +24,7 @@ REQUEST = b"""\
 POST /http-bind HTTP/1.1\r
 Host: chat.example\r
 X-Forwarded-For: 192.0.2.1\r
+X-Forwarded-Proto: https\r
 Forwarded: for=192.0.2.1\r
 Content-Length: 13\r
 \r
@@ -109,6 +110,7 @@ class NginxTests(TestCase):
         client, request = await self.connect()
         addresses = ", ".join(request.headers("x-forwarded-for"))
         self.assertEqual(addresses, "192.0.2.1, 127.0.0.1")
+        self.assertEqual(list(request.headers("x-forwarded-proto")), ["http"])
         self.assertEqual([value for value in request.headers("forwarded") if value], [])
         client.transport.abortConnection()
 

@@ -43,8 +43,8 @@ class ProxiedTests(TestCase):
                 client = self.client()
                 for at in range(0, len(data + request), step):
                     client.send((data + request)[at : at + step])
-                address, port = source or ("10.0.0.1", 51234)
-                self.assertEqual(told.pop(), request_line(address, port, secure=False))
+                address, port, secure = source or ("10.0.0.1", 51234, False)
+                self.assertEqual(told.pop(), request_line(address, port, bool(secure)))
                 client.leave()
         self.assertEqual(len(self.ecm.clients), 0)
 
