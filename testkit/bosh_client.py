@@ -1,6 +1,7 @@
 """A BOSH client (XEP-0124, XEP-0206) over treq, for conversations with a running stack."""
 
 import secrets
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from xml.etree.ElementTree import Element, ParseError, fromstring
 
@@ -13,9 +14,9 @@ from twisted.web.client import Agent, HTTPConnectionPool
 from twisted.web.http_headers import Headers
 
 from ecm.tools.bosh.body import creation, named, restart
+from ecm.tools.bosh.sasl import Mechanism, OneStep, Scram, plain
 from ecm.tools.bosh.session import Session
-from ecm.tools.bosh.stanzas import SASL, initial_response
-from testkit.scram import Scram
+from ecm.tools.bosh.stanzas import BIND2, SASL, SASL2, authenticate
 
 BIND = "urn:ietf:params:xml:ns:xmpp-bind"
 CLIENT = "jabber:client"
@@ -51,6 +52,12 @@ def http_client(test: TestCase, address: str = "127.0.0.1") -> HTTPClient:
 def _condition(answer: Element) -> str:
     names = (element.tag.partition("}")[2] for element in answer.iterfind(f".//{{{STREAMS}}}*"))
     return " ".join([answer.get("condition", ""), *names])
+
+
+def _mechanism(mechanism: str, name: str, password: str) -> Mechanism:
+    if mechanism.startswith("SCRAM-"):
+        return Scram(name, password, mechanism)
+    return OneStep(mechanism, b"" if mechanism == "ANONYMOUS" else plain(name, password).first())
 
 
 class BoshClient:
@@ -106,10 +113,14 @@ class BoshClient:
 
     # The way to a session (RFC 6120, sections 6 and 7; XEP-0206).
 
-    async def create(self) -> Element:
-        """Create the session, and return the features of the stream."""
-        attributes = creation(self._domain, WAIT, hold=1, content="text/xml; charset=utf-8")
-        answer = await self._post(self.session.next_body(b"", attributes))
+    async def create(self, jid: str = "", payload: str = "") -> Element:
+        """Create the session, and return the answer, with the features of the stream.
+
+        ``jid`` says whose client this is, without which there is no SASL2.
+        """
+        more = {"from": jid}
+        attributes = creation(self._domain, WAIT, hold=1, content="text/xml; charset=utf-8", **more)
+        answer = await self._post(self.session.next_body(payload.encode(), attributes))
         self.session.sid = answer.attrib["sid"].encode()
         return answer
 
@@ -126,6 +137,10 @@ class BoshClient:
         ``resource`` may be empty: the server chooses one then.
         """
         await self.authenticate(name, password, mechanism)
+        await self.bind(resource)
+
+    async def bind(self, resource: str = "") -> None:
+        """Bind a resource, and begin to poll."""
         wanted = f"<resource>{resource}</resource>" if resource else ""
         bound = await self.iq("set", f"<bind xmlns='{BIND}'>{wanted}</bind>")
         self.jid = bound.findtext(f".//{{{BIND}}}jid") or ""
@@ -136,12 +151,42 @@ class BoshClient:
 
         The password of X-OAUTH2 is a token; ANONYMOUS has no name and no password.
         """
-        if mechanism == "SCRAM-SHA-1":
-            await self._scram(name, password)
-        else:
-            initial = "=" if mechanism == "ANONYMOUS" else initial_response(name, password)
-            await self._auth(mechanism, initial)
+        await self._sasl(_mechanism(mechanism, name, password))
         return await self._post(self.session.next_body(b"", restart(self._domain)))
+
+    async def authenticate2(self, mechanism: Mechanism, *inline: str) -> Element:
+        """Log in with SASL2 (XEP-0388) and whatever is to be done with it; return the success.
+
+        If a resource is bound (XEP-0386) or a stream resumed by that, begin to poll. Raises Refused
+        with the condition.
+        """
+        initial = authenticate(mechanism.name, mechanism.first(), *inline)
+        return await self._finished(mechanism, await self.ask(initial))
+
+    async def begin2(self, jid: str, mechanism: Mechanism, *inline: str) -> Element:
+        """The same with the request that creates the session."""
+        initial = authenticate(mechanism.name, mechanism.first(), *inline)
+        answer = await self.create(jid, initial)
+        answer.remove(answer[0])  # the features that nobody has waited for
+        return await self._finished(mechanism, answer)
+
+    async def _finished(self, mechanism: Mechanism, answer: Element) -> Element:
+        """Go on behind the answer to the first step."""
+        step, *others = answer
+        while step.tag == f"{{{SASL2}}}challenge":
+            response = b64encode(mechanism.respond(b64decode(step.text or ""))).decode()
+            step, *others = await self.ask(f"<response xmlns='{SASL2}'>{response}</response>")
+        if step.tag != f"{{{SASL2}}}success":
+            raise Refused(step[0].tag.partition("}")[2])
+        final = b64decode(step.findtext(f"{{{SASL2}}}additional-data") or "")
+        if not mechanism.verifies(final):
+            raise Refused("the server does not know the secret")
+        self.jid = step.findtext(f"{{{SASL2}}}authorization-identifier") or ""
+        if any(done.tag in (f"{{{BIND2}}}bound", f"{{{SM}}}resumed") for done in step):
+            self._polls = True
+        for element in others:
+            self._stanzas.put(element)
+        return step
 
     async def resume(self, stream: str, received: int) -> None:
         """Go on with an earlier stream (XEP-0198, section 5) of this user, and begin to poll.
@@ -156,19 +201,16 @@ class BoshClient:
             self._stanzas.put(stanza)
         self._polls = True
 
-    async def _scram(self, name: str, password: str) -> None:
-        scram = Scram(name, password)
-        challenge = await self._auth("SCRAM-SHA-1", scram.first())
-        final = scram.final(challenge.text or "")
-        success = (await self.ask(f"<response xmlns='{SASL}'>{final}</response>"))[0]
-        if success.tag != f"{{{SASL}}}success" or not scram.verifies(success.text or ""):
-            raise Refused(success.tag)
-
-    async def _auth(self, mechanism: str, initial: str) -> Element:
-        answer = await self.ask(f"<auth xmlns='{SASL}' mechanism='{mechanism}'>{initial}</auth>")
-        if answer[0].tag == f"{{{SASL}}}failure":
+    async def _sasl(self, mechanism: Mechanism) -> None:
+        """RFC 6120, section 6.4."""
+        initial = b64encode(mechanism.first()).decode() or "="
+        payload = f"<auth xmlns='{SASL}' mechanism='{mechanism.name}'>{initial}</auth>"
+        [step] = await self.ask(payload)
+        while step.tag == f"{{{SASL}}}challenge":
+            response = b64encode(mechanism.respond(b64decode(step.text or ""))).decode()
+            [step] = await self.ask(f"<response xmlns='{SASL}'>{response}</response>")
+        if step.tag != f"{{{SASL}}}success" or not mechanism.verifies(b64decode(step.text or "")):
             raise Refused("not-authorized")
-        return answer[0]
 
     # Stanzas, either way.
 

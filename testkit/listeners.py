@@ -6,6 +6,7 @@ from typing import Any
 
 from ecm.tools.demo.plan import DOMAIN
 from ecm.tools.ejabberd.configuration import configuration, listener, without_options
+from ecm.tools.ejabberd.installation import Installation
 from ecm.tools.ports import HOST, free_port
 from testkit.certificates import make_certificate
 
@@ -69,6 +70,7 @@ class Listeners:
             },
             "brief": {"max_inactivity": BRIEF_INACTIVITY, "max_hold": 2},
             "guarded": {"max_newcomers": MAX_NEWCOMERS},
+            "sasl2": {"allow_unencrypted_sasl2": True},
             "sleepless": {"hibernate_after": "infinity"},
         }
         # Ports of ejabberd's on which no mod_ecm listens.
@@ -96,12 +98,12 @@ class Listeners:
         """Return where a listener on TCP is."""
         return self._ports[name]
 
-    def configuration(self) -> dict[str, Any]:
-        """Return what ejabberd.yml is to say."""
+    def configuration(self, ejabberd: Installation) -> dict[str, Any]:
+        """Return what the ejabberd.yml of this ejabberd is to say."""
         return configuration(
             [DOMAIN, ANONYMOUS_DOMAIN],
             self._listen(),
-            _MODULES,
+            _MODULES | without_options(*(ejabberd.modules() & _LATER_MODULES)),
             host_config={ANONYMOUS_DOMAIN: {"auth_method": "anonymous"}},
             auth_password_format="scram",
             registration_timeout="infinity",
@@ -133,6 +135,9 @@ def _certificate(folder: Path) -> tuple[Path, Path]:
     pem.write_bytes(made.certificate.read_bytes() + made.key.read_bytes())
     return roots, pem
 
+
+# Those that not every ejabberd has.
+_LATER_MODULES = {"mod_auth_fast"}
 
 _MODULES = without_options(
     *("mod_adhoc", "mod_admin_extra", "mod_blocking", "mod_carboncopy", "mod_client_state"),

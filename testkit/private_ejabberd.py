@@ -70,7 +70,7 @@ def _node() -> PrivateEjabberd:
     node = Node(
         folder.ejabberd, folder.logs, found, listeners.distribution_port, code=[folder.ebin]
     )
-    node.write(listeners.configuration())
+    node.write(listeners.configuration(found))
     node.write_ejabberdctl(folder.ejabberdctl)
     process = node.process()
     LASTING.callback(process.stop)

@@ -3,6 +3,9 @@
 from base64 import b64encode
 
 SASL = "urn:ietf:params:xml:ns:xmpp-sasl"
+SASL2 = "urn:xmpp:sasl:2"
+BIND2 = "urn:xmpp:bind:0"
+FAST = "urn:xmpp:fast:0"
 
 SESSION = (
     b"<iq type='set' id='session' xmlns='jabber:client'>"
@@ -22,6 +25,25 @@ def plain(name: str, password: str) -> bytes:
     """The one step of SASL PLAIN."""
     response = initial_response(name, password)
     return f"<auth xmlns='{SASL}' mechanism='PLAIN'>{response}</auth>".encode()
+
+
+def authenticate(mechanism: str, initial: bytes, *inline: str) -> str:
+    """The first step of SASL2 (XEP-0388), with what is to be done at once after the login."""
+    response = f"<initial-response>{b64encode(initial).decode()}</initial-response>"
+    inside = response + "".join(inline)
+    return f"<authenticate xmlns='{SASL2}' mechanism='{mechanism}'>{inside}</authenticate>"
+
+
+def bind2(tag: str, *inline: str) -> str:
+    """The request of Bind 2 (XEP-0386) for a resource, inside ``authenticate``. ``tag`` names the
+    kind of client."""
+    return f"<bind xmlns='{BIND2}'><tag>{tag}</tag>{''.join(inline)}</bind>"
+
+
+def user_agent(identity: str) -> str:
+    """The ID of a client (a UUID), which stays the same from login to login; inside
+    ``authenticate``. Tokens belong to it."""
+    return f"<user-agent id='{identity}'/>"
 
 
 def bind(resource: str) -> bytes:

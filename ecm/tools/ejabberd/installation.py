@@ -31,6 +31,10 @@ class Installation:
     libraries: Path
     version: str
 
+    def modules(self) -> set[str]:
+        """The names of ejabberd's modules (``modules`` in ejabberd.yml)."""
+        return {module.stem for module in self.libraries.glob("ejabberd-*/ebin/mod_*.beam")}
+
     def environment(self) -> dict[str, str]:
         """The variables of this process, with which its Erlang finds its ejabberd."""
         return os.environ | {"ERL_LIBS": str(self.libraries)}

@@ -62,9 +62,14 @@ unbound_only(Field) -> Field.
 -spec begun(state()) -> state().
 begun(State) ->
     case ecm_c2s_session:is_session() of
-        true -> settled(maps:without(?OF_LOGIN, State));
+        true -> settled(identified(maps:without(?OF_LOGIN, State)));
         false -> State
     end.
+
+%% Some clients have no ID that a later login could name.
+-spec identified(state()) -> state().
+identified(#{bind2_session_id := undefined} = State) -> maps:remove(bind2_session_id, State);
+identified(State) -> State.
 
 %% SASL2 restarts no stream. ejabberd looks at both keys only before the login.
 -spec settled(state()) -> state().

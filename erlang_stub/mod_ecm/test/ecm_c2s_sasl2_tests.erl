@@ -44,12 +44,16 @@ a_session_keeps_nothing_of_its_login_test() ->
     Begun = #{user => <<"romeo">>, allow_unencrypted_sasl2 => false, stream_restarted => true},
     Restarted = Begun#{allow_unencrypted_sasl2 => true, sasl_channel_bindings => not_available,
                        sasl2_password_fun => fun(_) -> {<<"secret">>, ejabberd_auth_mnesia} end},
-    AtOnce = Restarted#{stream_restarted => false, sasl2_axtra_auth_info => undefined},
+    AtOnce = Restarted#{stream_restarted => false, sasl2_axtra_auth_info => undefined,
+                        bind2_session_id => undefined},
+    Id = {<<"d4565fa7">>, <<"Zgj5FRr">>},
     Without = maps:remove(allow_unencrypted_sasl2, Begun),  % before 24.10
     ?assertEqual(AtOnce, ecm_c2s_sasl2:begun(AtOnce)),
     as_session(fun() ->
                        [?assertEqual(Begun, ecm_c2s_sasl2:begun(State))
                         || State <- [Begun, Restarted, AtOnce]],
+                       ?assertEqual(Begun#{bind2_session_id => Id},
+                                    ecm_c2s_sasl2:begun(AtOnce#{bind2_session_id => Id})),
                        ?assertEqual(Without, ecm_c2s_sasl2:begun(Without))
                end).
 

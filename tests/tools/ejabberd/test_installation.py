@@ -38,6 +38,12 @@ class FindTest(TestCase):
         self.assertEqual(found.libraries, self.folder / "lib")
         self.assertEqual(found.version, "24.12")
 
+    def test_its_modules(self) -> None:
+        found = installation.find(made(self.folder, "26.07"))
+        for name in ("mod_muc.beam", "mod_muc_opt.beam", "ejabberd_c2s.beam", "mod_x.txt"):
+            (found.libraries / "ejabberd-26.07" / "ebin" / name).touch()
+        self.assertEqual(found.modules(), {"mod_muc", "mod_muc_opt"})
+
     def test_the_environment_chooses(self) -> None:
         os.environ[installation.FOLDER] = str(made(self.folder, "26.07"))
         self.assertEqual(installation.find().version, "26.07")
