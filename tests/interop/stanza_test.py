@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from testkit.process import start
@@ -14,13 +15,13 @@ PROGRAM = Path(__file__).with_name("stanza_client.cjs")
 class StanzaClient:
     """Talks to ``stanza_client.cjs``, which says how."""
 
-    def __init__(self, test: TalkTestCase) -> None:
+    def __init__(self, test: TalkTestCase, environment: Mapping[str, str] | None = None) -> None:
         self._test = test
+        self._environment = {"NODE_PATH": str(NODE_MODULES), **(environment or {})}
 
     async def come(self, url: str, jid: str, password: str) -> str:
         command = ("node", str(PROGRAM), url, jid, password)
-        modules = {"NODE_PATH": str(NODE_MODULES)}
-        self._process = start(self._test, *command, environment=modules)
+        self._process = start(self._test, *command, environment=self._environment)
         online = await self._process.printed(r'\["online","(.*)"\]\n')
         return online[1]
 

@@ -15,13 +15,14 @@ LIBRARY = NODE_MODULES / "strophe.js/dist/strophe.umd.min.js"
 class StropheClient(BrowserClient):
     """Its page is not from where BOSH is, so Chromium asks for leave to POST there (CORS)."""
 
-    def __init__(self, test: TestCase) -> None:
+    def __init__(self, test: TestCase, says_who_it_is: bool = False) -> None:
         super().__init__(test)
+        self._says_who_it_is = says_who_it_is
         self._site = pages.serve(test, pages.folder_with(test, [PAGE, LIBRARY]))
 
     async def come(self, url: str, jid: str, password: str) -> str:
         await self.open(f"{self._site}/{PAGE.name}")
-        await self.value("come(...arguments)", url, jid, password)
+        await self.value("come(...arguments)", url, jid, password, self._says_who_it_is and jid)
         await self.wait("session.jid")
         return str(await self.value("session.jid"))
 
