@@ -8,9 +8,9 @@ from testkit.browser import Browser
 from testkit.certificates import make_certificate
 from testkit.ecm_process import temporary_folder
 from tests.interop import browser_client, ecm, pages
-from tests.interop.converse_test import CONVERSE, ConverseClient
-from tests.interop.converse_test import PAGE as CONVERSE_PAGE
-from tests.interop.stanza_test import StanzaClient
+from tests.interop.converse import CONVERSE, ConverseClient
+from tests.interop.converse import PAGE as CONVERSE_PAGE
+from tests.interop.stanza import StanzaClient
 from tests.interop.strophe import StropheClient
 from tests.interop.talk import TalkTestCase
 
