@@ -133,9 +133,10 @@ class ContentTest(TestCase):
         page = {f"{_PAGE}/{file.name}" for file in (CHECKOUT / _PAGE).iterdir()}
         self.assertLess(page | {"twisted/plugins/ecm_plugin.py"}, _archives().in_wheel())
 
-    def test_wheel_has_the_erlang_sources(self) -> None:
+    def test_wheel_has_the_erlang_sources_and_what_ejabberd_wants_beside_them(self) -> None:
         sources = {f"{_SHARE}/src/{file.name}" for file in (CHECKOUT / _ERLANG / "src").iterdir()}
-        expected = sources | {f"{_SHARE}/mod_ecm.spec", f"{_SHARE}/COPYING"}
+        beside = ("mod_ecm.spec", "COPYING", "README.md", "README.txt", "conf/mod_ecm.yml")
+        expected = sources | {f"{_SHARE}/{name}" for name in beside}
         self.assertLess(expected, _archives().in_wheel())
 
     def test_wheel_has_nothing_else(self) -> None:

@@ -14,8 +14,10 @@
 -behaviour(gen_mod).
 -behaviour(ejabberd_listener).
 
--export([depends/2, mod_doc/0, mod_options/1, reload/3, start/2, stop/1]).
+-export([depends/2, mod_doc/0, mod_options/1, post_install/0, reload/3, start/2, stop/1]).
 -export([accept/1, listen_opt_type/1, listen_options/0, start/3, start_link/3, tcp_init/2]).
+
+-include_lib("ejabberd/include/logger.hrl").
 
 -type opts() :: ecm_listener_options:opts().
 
@@ -66,6 +68,23 @@ mod_doc() ->
            "modules:",
            "  mod_ecm: {}"]}.
 
+%% @doc Called by ejabberd's installer when it has installed or upgraded the module. It loads this file alone
+%% again: running sessions must not meet code that keeps their state in another form.
+-spec post_install() -> ok.
+post_install() ->
+    case [Module || {Module, _} <- code:all_loaded(), is_own(atom_to_list(Module)),
+                    code:module_status(Module) =:= modified] of
+        [] ->
+            ok;
+        _ ->
+            ?WARNING_MSG("mod_ecm was upgraded, and runs its former code until ejabberd is restarted: "
+                         "restart it now; until then, links and sessions go on", [])
+    end.
+
+-spec is_own(Module :: string()) -> boolean().
+is_own("ecm_" ++ _) -> true;
+is_own(_) -> false.
+
 %% The listener.
 
 %% @doc Called when the listener starts, before there are connections. Returns the options of each link.
@@ -98,6 +117,14 @@ listen_opt_type(Option) ->
 %% Idempotent.
 -spec start_node() -> ok.
 start_node() ->
+    ok = load(),
     ok = ecm_c2s:add_hooks(),
     ok = ecm_sid_key:start(),
     ecm_sup:start().
+
+%% Loads all modules. What is loaded only when it is called may have been upgraded by then, or uninstalled, and
+%% sessions and links that run must not meet that.
+-spec load() -> ok.
+load() ->
+    Files = filelib:wildcard("ecm_*.beam", filename:dirname(code:which(?MODULE))),
+    ok = code:ensure_modules_loaded([list_to_atom(filename:basename(File, ".beam")) || File <- Files]).
