@@ -16,6 +16,7 @@ import attrs
 
 from ecm.tools.ejabberd import installation, mod_ecm_build
 from ecm.tools.ejabberd.configuration import configuration, listener, without_options
+from ecm.tools.errors import ToolError
 from ecm.tools.ports import free_port
 from testkit.servers import ejabberd
 from testkit.servers.process import Process
@@ -79,10 +80,12 @@ class Node:
     port: int
 
     def ask(self, command: str) -> dict[str, Any]:
-        """Have ``bench_node`` do something, and return its answer."""
+        """Have ``bench_node`` do something, and return its answer. Raises ToolError where it
+        fails."""
         self.process.say(command)
         while not (line := self.process.line()).startswith("{"):
-            pass  # something else prints, too
+            if line.startswith("failed "):  # something else prints, too
+                raise ToolError(f"ejabberd has not done {command!r}: it {line}")
         answer: dict[str, Any] = json.loads(line)
         return answer
 

@@ -1,7 +1,8 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
 %% @doc What can be measured from within a node only. It reads lines from stdin, each a command, and
-%% answers each with a line of JSON on stdout. The end of stdin stops the node.
+%% answers each with a line of JSON on stdout, or with `failed' and a reason. The end of stdin stops the
+%% node.
 %%
 %% prepare          keeps all tables in memory, as an operator of many users would, who has no SQL: a
 %%                  table that is on disc alone is read by one process, at each login
@@ -35,11 +36,19 @@ listen() ->
 answer(Command) ->
     {Pid, Monitor} = spawn_monitor(fun() -> print(run(Command)) end),
     receive
-        {'DOWN', Monitor, process, Pid, _} -> ok
+        {'DOWN', Monitor, process, Pid, normal} -> ok;
+        {'DOWN', Monitor, process, Pid, Reason} -> io:format("failed ~0p~n", [Reason])
     end.
 
 print(Answer) ->
-    io:put_chars([jiffy:encode(Answer), $\n]).
+    io:put_chars([encode(Answer), $\n]).
+
+%% Erlang has its own from OTP 27 on, and ejabberd then needs no other.
+encode(Answer) ->
+    case code:ensure_loaded(json) of
+        {module, json} -> json:encode(Answer);
+        {error, _} -> jiffy:encode(Answer)
+    end.
 
 run(["prepare"]) ->
     Tables = [Table || Table <- mnesia:system_info(tables),

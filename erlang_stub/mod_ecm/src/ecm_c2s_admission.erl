@@ -65,7 +65,9 @@ auth_result(State, _, _) ->
 
 -spec leave() -> ok.
 leave() ->
-    _ = catch ets:update_element(?MODULE, self(), {?HAS_LOGGED_IN, true}),
+    try ets:update_element(?MODULE, self(), {?HAS_LOGGED_IN, true})
+    catch error:badarg -> false  % the table has gone, with the supervisor
+    end,
     gen_server:cast(?MODULE, {leave, self()}).
 
 %% @private Counts again those who entered before, when there was another process.

@@ -47,16 +47,18 @@ leave(Nonce, Head, Body, Milliseconds) ->
 
 -spec insert(tuple()) -> ok.
 insert(Row) ->
-    _ = catch ets:insert(?MODULE, Row),  % the table may be gone, with the supervisor
-    ok.
+    try true = ets:insert(?MODULE, Row), ok
+    catch error:badarg -> ok  % the table has gone, with the supervisor
+    end.
 
 %% A binary of more than 64 bytes is not copied into a table: the rows refer to the same one.
 -spec shared(binary()) -> binary().
 shared(Body) ->
-    _ = catch ets:insert_new(?BODIES, {Body}),
-    case lookup(?BODIES, Body) of
+    try ets:insert_new(?BODIES, {Body}), ets:lookup(?BODIES, Body) of
         [{Shared}] -> Shared;
         [] -> Body  % it was swept meanwhile
+    catch
+        error:badarg -> Body  % the table has gone
     end.
 
 -spec lookup(atom(), term()) -> [tuple()].

@@ -340,7 +340,9 @@ watched_ended(_, Link) ->
 -spec mend(#link{}) -> any().
 mend(#link{ticks = Ticks, writer = Writer, in_flight = InFlight, options = #{services := Services}})
   when Ticks rem ?TICKS_PER_LOOK =:= ?TICKS_PER_LOOK - 1 ->
-    _ = catch spawn(Services),  % there may be too many processes
+    try spawn(Services)
+    catch error:system_limit -> none  % there are too many processes
+    end,
     ecm_link_writer:drop_orphans(Writer, InFlight);
 mend(_) ->
     none.

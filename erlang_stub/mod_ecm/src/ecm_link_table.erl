@@ -36,8 +36,9 @@ delete(Table) ->
 
 -spec add(ecm_link_packet:id(), pid(), in_flight()) -> ok.
 add(Id, Session, Table) ->
-    _ = catch ets:insert(Table, {Id, Session}),  % the link may have gone meanwhile
-    ok.
+    try true = ets:insert(Table, {Id, Session}), ok
+    catch error:badarg -> ok  % the link has gone meanwhile
+    end.
 
 %% @doc Removes the request on this connection, which is answered.
 -spec remove(ecm_link_packet:id(), in_flight()) -> ok.

@@ -78,7 +78,9 @@ drop(#writer{pid = Pid}, Requests) ->
 %% million requests takes a second.
 -spec drop_orphans(writer(), ecm_link_table:in_flight()) -> any().
 drop_orphans(Writer, InFlight) ->
-    catch spawn(fun() -> drop(Writer, ecm_link_table:orphans(InFlight)) end).  % there may be too many
+    try spawn(fun() -> drop(Writer, ecm_link_table:orphans(InFlight)) end)
+    catch error:system_limit -> none  % there are too many processes
+    end.
 
 %% @doc Writes a packet, after those before it. A writer that has ended drops it.
 -spec send(writer(), Packet :: binary()) -> ok.

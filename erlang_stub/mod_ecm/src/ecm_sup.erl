@@ -58,5 +58,5 @@ init([]) ->
 -spec await_end(atom()) -> ok.
 await_end(Name) ->
     Monitor = monitor(process, Name),
-    _ = catch exit(whereis(Name), kill),
+    _ = [exit(Pid, kill) || Pid <- [whereis(Name)], is_pid(Pid)],
     receive {'DOWN', Monitor, process, _, _} -> ok end.

@@ -66,7 +66,7 @@ a_pause_may_be_as_long_as_it_may_test() ->
 a_client_that_does_not_say_is_a_usual_one_test() ->
     ?assertEqual(50000, ecm_bosh_terms:wait(agreed(#{}))),
     ?assertEqual(1, ecm_bosh_terms:hold(agreed(#{}))),
-    {ok, Patient} = ecm_bosh_terms:new(body(#{}), ?OPTIONS#{max_wait => 300}),
+    {ok, Patient} = ecm_bosh_terms:new(body(#{}), maps:put(max_wait, 300, ?OPTIONS)),
     ?assertEqual(60000, ecm_bosh_terms:wait(Patient)).
 
 no_host_test() ->

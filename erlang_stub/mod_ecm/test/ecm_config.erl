@@ -6,10 +6,13 @@
 
 -export([start/1, stop/1]).
 
+%% What ejabberd's validator of listeners asks for, from ejabberd 25.03 on.
+-define(VERSION, {version, global, <<"26.07.0">>}).
+
 %% @doc Makes the table, with options of the whole server (`global') or of one host.
 start(Options) ->
     Table = ets:new(ejabberd_options, [named_table, public]),
-    true = ets:insert(Table, [{{Option, Host}, Value} || {Option, Host, Value} <- Options]),
+    true = ets:insert(Table, [{{Option, Host}, Value} || {Option, Host, Value} <- [?VERSION | Options]]),
     Table.
 
 stop(Table) ->

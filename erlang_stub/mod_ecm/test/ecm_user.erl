@@ -64,7 +64,8 @@ state(Changes) ->
     maps:merge(#{owner => self(), mod => ejabberd_c2s, socket => Socket,
                  socket_monitor => xmpp_socket:monitor(Socket), ip => ?CLIENT,
                  stream_state => established, stream_timeout => infinity,
-                 stream_header_sent => true, stream_direction => in,
+                 stream_header_sent => true, stream_direction => in, stream_encrypted => false,
+                 allow_unencrypted_sasl2 => false,  % newer ejabberds ask for these
                  xmlns => <<"jabber:client">>, codec_options => [ignore_els], lang => <<"en">>,
                  user => <<"juliet">>, server => ?HOST, lserver => ?HOST,
                  resource => <<"balcony">>, pres_a => gb_sets:new(),

@@ -10,7 +10,14 @@
 %% @doc Returns what a file of vectors holds. Objects are maps.
 read(Name) ->
     {ok, Json} = file:read_file(filename:join(os:getenv("ECM_VECTORS", beside_the_source()), Name)),
-    jiffy:decode(Json, [return_maps]).
+    decode(Json).
+
+%% Erlang has its own from OTP 27 on, and ejabberd then needs no other.
+decode(Json) ->
+    case code:ensure_loaded(json) of
+        {module, json} -> json:decode(Json);
+        {error, _} -> jiffy:decode(Json, [return_maps])
+    end.
 
 beside_the_source() ->
     Source = proplists:get_value(source, ?MODULE:module_info(compile)),
