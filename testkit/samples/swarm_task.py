@@ -17,4 +17,5 @@ TASK = Task(
     hold=1,
     connections=1,
     patience=60,
+    login="sasl",
 )

@@ -12,8 +12,8 @@ from ecm.tools.bosh import stanzas
 from ecm.tools.bosh.body import restart, sid
 from ecm.tools.bosh.session import Phase, Session
 
-_FEATURES = re.compile(rb"</(?:stream:)?features>|<stream:features[^>]*/>")
-_FAILURE = re.compile(rb"<failure[^>]*>\s*<([a-z-]+)")
+FEATURES = re.compile(rb"</(?:stream:)?features>|<stream:features[^>]*/>")
+FAILURE = re.compile(rb"<failure[^>]*>\s*<([a-z-]+)")
 _JID = re.compile(rb"<jid>([^<]+)</jid>")
 # RFC 6121 has dropped this step; a server that has it for older clients says that it is optional.
 _SESSION_REQUIRED = re.compile(rb"<session [^>]*>(?!\s*<optional)")
@@ -63,7 +63,7 @@ class Login(Generic[S]):
         session.sid = session.sid or sid(body) or b""
         if not session.sid:
             raise LoginError("no session")
-        if not _FEATURES.search(body):
+        if not FEATURES.search(body):
             return _NOTHING
         if f">{self._mechanism}<".encode() not in body:
             raise LoginError(f"SASL {self._mechanism} is not offered")
@@ -74,12 +74,12 @@ class Login(Generic[S]):
         if b"<success" in body:
             session.phase = Phase.RESTARTING
             return b"", self._restart
-        if failure := _FAILURE.search(body):
+        if failure := FAILURE.search(body):
             raise LoginError(f"SASL {failure[1].decode()}")
         return _NOTHING
 
     def _restarted(self, session: S, body: bytes) -> Content:
-        if not _FEATURES.search(body):
+        if not FEATURES.search(body):
             return _NOTHING
         session.phase = Phase.BINDING
         needs_session = _SESSION_REQUIRED.search(body) is not None
@@ -96,12 +96,16 @@ class Login(Generic[S]):
         return _NOTHING
 
     def _appeared(self, session: S, body: bytes) -> Content:
-        """The server sends a user its own presence (RFC 6121, section 4.2.2). Only then is the
-        login complete for it."""
-        if b"<presence" in body:
-            session.phase = Phase.ONLINE
-            session.stanzas = b""
+        appeared(session, body)
         return _NOTHING
+
+
+def appeared(session: Session, body: bytes) -> None:
+    """The server sends a user its own presence (RFC 6121, section 4.2.2). Only then is the login
+    complete for it."""
+    if b"<presence" in body:
+        session.phase = Phase.ONLINE
+        session.stanzas = b""
 
 
 _STEPS: dict[Phase, Callable[..., Content]] = {

@@ -5,10 +5,16 @@ import re
 from ecm.tools.bosh import stanzas
 from ecm.tools.bosh.body import creation
 from ecm.tools.bosh.login import Login
+from ecm.tools.bosh.login2 import Sasl2Login
+from ecm.tools.bosh.sasl import plain
 from ecm.tools.swarm.messages import Task
 from ecm.tools.swarm.user import User
 
 RESOURCE = "swarm"
+
+# The ways to log in.
+SASL = "sasl"
+SASL2 = "sasl2"
 
 _PLACE = re.compile(r"\{(0?)([0-9]?)\}")
 # Characters that need no escape in XML, in a JID (RFC 7622) or in PLAIN (RFC 4616).
@@ -55,19 +61,31 @@ class Identities:
     def __init__(self, task: Task) -> None:
         self._accounts = None if task.accounts is None else Accounts(task.accounts)
         self._domain = task.domain
-        self.login = Login(
-            task.domain,
-            creation(task.domain, task.wait, task.hold),
-            RESOURCE,
-            self._authenticate,
-            "ANONYMOUS" if self._accounts is None else "PLAIN",
-        )
+        self.login = self._login(task.login, creation(task.domain, task.wait, task.hold))
+
+    def _login(self, way: str, created: bytes) -> Login[User] | Sasl2Login[User]:
+        if way == SASL2:
+            return Sasl2Login(created, self._bare_jid, self._authenticate2)
+        mechanism = "ANONYMOUS" if self._accounts is None else "PLAIN"
+        return Login(self._domain, created, RESOURCE, self._authenticate, mechanism)
 
     def _authenticate(self, user: User) -> bytes:
         if self._accounts is None:
             return stanzas.ANONYMOUS
         number = user.number
         return stanzas.plain(self._accounts.name(number), self._accounts.password(number))
+
+    def _authenticate2(self, user: User) -> str:
+        name, password = self._credentials(user)
+        initial = plain(name, password).first()
+        return stanzas.authenticate("PLAIN", initial, stanzas.bind2(RESOURCE))
+
+    def _bare_jid(self, user: User) -> str:
+        return f"{self._credentials(user)[0]}@{self._domain}"
+
+    def _credentials(self, user: User) -> tuple[str, str]:
+        assert self._accounts is not None  # the options see to that
+        return self._accounts.name(user.number), self._accounts.password(user.number)
 
     def jid(self, user: User) -> bytes:
         """Return the full JID of a user who is online."""

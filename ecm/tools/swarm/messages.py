@@ -23,6 +23,7 @@ class Task(NamedTuple):
     hold: int
     connections: int
     patience: int
+    login: str  # a choice of --login
 
 
 class Talk(NamedTuple):

@@ -11,7 +11,7 @@ import attrs
 
 from ecm.tools.cli import Parser, argument, whole_number
 from ecm.tools.swarm import addresses
-from ecm.tools.swarm.accounts import Accounts
+from ecm.tools.swarm.accounts import SASL, SASL2, Accounts
 from ecm.tools.swarm.addresses import CONNECTIONS_PER_SOURCE, Target
 
 # Open files of a worker beside connections: its pipes, and some to spare. Second connections of
@@ -43,6 +43,7 @@ class Options:
     hold: int
     connections: int
     patience: int
+    login: str
     rest: float
     duration: float
     message_rate: float | None
@@ -75,6 +76,8 @@ def _options(found: argparse.Namespace) -> Options:
         raise ValueError("--messages needs --message-rate: say how many a second")
     if found.messages is not None and found.duration is not None:
         raise ValueError("--messages and --duration both say when it ends: give one of them")
+    if found.anonymous and found.login == SASL2:
+        raise ValueError("--login sasl2 names the user first: give --accounts, not --anonymous")
     least = min_processes(found.users, found.connections, found.at_once)
     processes = found.processes or least
     if not least <= processes <= found.users:
@@ -94,6 +97,7 @@ def _options(found: argparse.Namespace) -> Options:
         hold=found.hold,
         connections=found.connections,
         patience=found.patience,
+        login=found.login,
         rest=found.rest,
         duration=60.0 if found.duration is None else found.duration,
         message_rate=found.message_rate,
@@ -197,6 +201,12 @@ def _add_users(parser: argparse.ArgumentParser) -> None:
 
 def _add_requests(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("requests").add_argument
+    add(
+        "--login",
+        choices=(SASL, SASL2),
+        default=SASL,
+        help="sasl2: with XEP-0388 and XEP-0386, if the server offers it (default: %(default)s)",
+    )
     add(
         "--wait",
         type=whole_number(1, 3600),

@@ -99,6 +99,7 @@ def tasks(options: Options) -> list[Task]:
             hold=options.hold,
             connections=options.connections,
             patience=options.patience,
+            login=options.login,
         )
         for place in range(number)
     ]

@@ -52,6 +52,15 @@ class IdentityTests(TestCase):
             identities.remember(self.user)
             self.assertEqual(identities.jid(self.user), b"user5@localhost/other")
 
+    def test_sasl2(self) -> None:
+        login = Identities(TASK._replace(login="sasl2")).login
+        begin = login.begin(self.user)
+        self.assertIn(b' from="user5@localhost"', begin)
+        offered = b"<body sid='s'><features><x xmlns='urn:xmpp:sasl:2'/></features></body>"
+        stanzas, _ = login.advance(self.user, offered)
+        self.assertIn(b"<initial-response>AHVzZXI1AHNlY3JldA==</initial-response>", stanzas)
+        self.assertIn(b"<tag>swarm</tag>", stanzas)
+
     def test_the_mechanism(self) -> None:
         offered = b"<body sid='s'><features><mechanism>%b</mechanism></features></body>"
         for accounts, mechanism in (("user{}:secret", b"PLAIN"), (None, b"ANONYMOUS")):

@@ -55,6 +55,8 @@ class OptionTests(TestCase):
             ([URL, "--users", "7001", "--connections", "2"], "2 addresses"),
             ([URL, "--domain", "a'b"], "not a domain"),
             ([URL, "--duration", "inf"], "give seconds"),
+            ([URL, "--login", "x"], "--login"),
+            ([URL, "--login", "sasl2", "--anonymous"], "--login sasl2 names the user"),
         ):
             self.assertIn(text, self.refused(*arguments))
 
@@ -68,11 +70,13 @@ class ShareTests(TestCase):
         options = parse(
             [URL, "--users", "10", "--first", "100", "--processes", "3", "--rate", "30"]
             + ["--sources", "127.1.0.1-127.1.0.7", "--message-rate", "max", "--messages", "7"]
+            + ["--login", "sasl2"]
         )
         tasks, talks = workers.tasks(options), workers.talks(options)
         numbers = [range(task.first, task.first + task.users) for task in tasks]
         self.assertEqual([n for several in numbers for n in several], [*range(100, 110)])
         self.assertEqual(sorted(s for task in tasks for s in task.sources), options.sources)
         self.assertEqual([task.rate for task in tasks], [10.0] * 3)
+        self.assertEqual([task.login for task in tasks], ["sasl2"] * 3)
         self.assertEqual(sum(talk.messages or 0 for talk in talks), 7)
         self.assertEqual([talk.message_rate for talk in talks], [None] * 3)

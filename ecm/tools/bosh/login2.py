@@ -1,0 +1,78 @@
+"""The steps of a login with SASL2 (XEP-0388) and Bind 2 (XEP-0386). Sans-IO.
+
+A session is created for a user; one request logs in and binds a resource, another sends presence.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from ecm.tools.bosh import stanzas
+from ecm.tools.bosh.body import named, sid
+from ecm.tools.bosh.login import FAILURE, FEATURES, Content, LoginError, appeared
+from ecm.tools.bosh.session import Phase, Session
+
+_JID = re.compile(rb"<authorization-identifier>([^<]+)</authorization-identifier>")
+_BOUND = re.compile(rb"<bound[ />]")
+
+S = TypeVar("S", bound=Session)
+
+_NOTHING: Content = (b"", b"")
+
+
+class Sasl2Login(Generic[S]):
+    """Makes the content of the next request from the answer to the one before, as Login does.
+
+    ``jid`` returns the bare JID of the user of a session, and ``authenticate`` the one step that
+    logs in and binds.
+    """
+
+    __slots__ = ("_authenticate", "_creation", "_jid")
+
+    def __init__(
+        self, creation: bytes, jid: Callable[[S], str], authenticate: Callable[[S], str]
+    ) -> None:
+        """``creation`` has the attributes of the first request, but for ``from``."""
+        self._creation = creation
+        self._jid = jid
+        self._authenticate = authenticate
+
+    def begin(self, session: S) -> bytes:
+        """Return the body of the first request."""
+        attributes = self._creation + named(**{"from": self._jid(session)})
+        return session.body(session.rid, b"", attributes)
+
+    def advance(self, session: S, body: bytes) -> Content:
+        """Return the content of the request after this answer. Raises LoginError, BadAnswer."""
+        match session.phase:
+            case Phase.CREATING:
+                return self._created(session, body)
+            case Phase.AUTHENTICATING:
+                return _authenticated(session, body)
+        appeared(session, body)
+        return _NOTHING
+
+    def _created(self, session: S, body: bytes) -> Content:
+        session.sid = session.sid or sid(body) or b""
+        if not session.sid:
+            raise LoginError("no session")
+        if not FEATURES.search(body):
+            return _NOTHING
+        if stanzas.SASL2.encode() not in body:
+            raise LoginError("SASL2 is not offered")
+        session.phase = Phase.AUTHENTICATING
+        return self._authenticate(session).encode(), b""
+
+
+def _authenticated(session: Session, body: bytes) -> Content:
+    if failure := FAILURE.search(body):
+        raise LoginError(f"SASL {failure[1].decode()}")
+    if b"<success" not in body:
+        return _NOTHING
+    jid = _JID.search(body)
+    if jid is None or not _BOUND.search(body):
+        raise LoginError("no resource")
+    session.jid = jid[1]
+    session.phase = Phase.APPEARING
+    session.stanzas = stanzas.PRESENCE
+    return session.stanzas, b""
