@@ -68,3 +68,19 @@ class Sasl2TestCase(ServiceTestCase):
 
     async def assert_sleeps(self, client: BoshClient) -> None:
         self.assertEqual(await self.shell.evaluate(is_asleep(client.jid)), "true")
+
+    async def kept_of_sasl2(self, client: BoshClient) -> str:
+        """Return what is left of a login in the state of ejabberd."""
+        return await self.shell.evaluate(
+            f"""
+            [Key || Key <- maps:keys(sys:get_state({process(client)})), Key =/= bind2_session_id,
+                    re:run(atom_to_list(Key), "^sasl|^bind2") =/= nomatch]
+            """
+        )
+
+
+def process(client: BoshClient) -> str:
+    """Erlang for the process of a session."""
+    user, _, address = client.jid.partition("@")
+    host, _, resource = address.partition("/")
+    return f'ejabberd_sm:get_session_pid(<<"{user}">>, <<"{host}">>, <<"{resource}">>)'

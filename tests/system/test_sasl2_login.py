@@ -8,7 +8,7 @@ from ecm.tools.demo.plan import DOMAIN
 from testkit.bosh_client import SM, BoshClient, Refused
 from testkit.link_case import ONLINE, PASSWORD, is_presence
 from testkit.listeners import MAX_NEWCOMERS
-from testkit.sasl2_case import Sasl2TestCase
+from testkit.sasl2_case import Sasl2TestCase, process
 from testkit.stanzas import message
 
 CARBONS = "urn:xmpp:carbons:2"
@@ -76,15 +76,6 @@ class LoginTests(Sasl2TestCase):
         for friend in friends:
             await self.come_online(friend)
         return friends
-
-    async def kept_of_sasl2(self, client: BoshClient) -> str:
-        """Return what is left of a login in the state of ejabberd."""
-        return await self.shell.evaluate(
-            f"""
-            [Key || Key <- maps:keys(sys:get_state({process(client)})), Key =/= bind2_session_id,
-                    re:run(atom_to_list(Key), "^sasl|^bind2") =/= nomatch]
-            """
-        )
 
     async def test_it_takes_as_little_memory_as_any_other(self) -> None:
         """With Bind 2 it may have the client's ID, by which it is replaced."""
@@ -238,6 +229,7 @@ class InlineTests(Sasl2TestCase):
         self.assertEqual(await self.texts(again), ["lost", "sent meanwhile"])
         await self.assert_talk(again, juliet)
         await self.assert_sleeps(again)
+        self.assertEqual(await self.kept_of_sasl2(again), "[]")
         await self.leave(again, juliet)
 
     async def test_where_there_is_no_stream_to_resume_a_resource_is_bound(self) -> None:
@@ -250,13 +242,6 @@ class InlineTests(Sasl2TestCase):
         self.assertIsNotNone(enabled(success))
         await self.come_online(client)
         await self.leave(client)
-
-
-def process(client: BoshClient) -> str:
-    """Erlang for the process of a session."""
-    user, _, address = client.jid.partition("@")
-    host, _, resource = address.partition("/")
-    return f'ejabberd_sm:get_session_pid(<<"{user}">>, <<"{host}">>, <<"{resource}">>)'
 
 
 def enabled(success: Element) -> Element:
