@@ -18,18 +18,26 @@ class SocketRightsTests(LinkTestCase):
             raise SkipTest("only root can try to connect as somebody else")
         super().setUp()
 
-    def test_one_that_nobody_has_said_anything_of_is_for_the_group(self) -> None:
+    async def test_one_that_nobody_has_said_anything_of_is_for_the_group(self) -> None:
+        await self.linked("unix")
         self.assertEqual(self.rights("unix"), (0o660, os.getgid()))
         self.assertFalse(self.connects("unix", "--clear-groups"))
         self.assertTrue(self.connects("unix", f"--groups={os.getgid()}"))
 
-    def test_the_group_may_be_another_one(self) -> None:
+    async def test_the_group_may_be_another_one(self) -> None:
+        await self.linked("unix-group")
         self.assertEqual(self.rights("unix-group"), (0o660, GROUP))
         self.assertFalse(self.connects("unix-group", "--clear-groups"))
         self.assertTrue(self.connects("unix-group", f"--groups={GROUP}"))
 
-    def test_it_may_be_for_all(self) -> None:
+    async def test_it_may_be_for_all(self) -> None:
+        await self.linked("unix-open")
         self.assertTrue(self.connects("unix-open", "--clear-groups"))
+
+    async def linked(self, listener: str) -> None:
+        """Wait until mod_ecm listens: it says who may connect before it accepts connections."""
+        front = await self.front(listener)
+        await front.process.printed("link up: typed")
 
     def rights(self, listener: str) -> tuple[int, int]:
         status = os.stat(self.path(listener))

@@ -21,7 +21,7 @@ mode(Digits) ->
     end.
 
 %% @doc Sets the mode of a socket, and its group if one is named. Returns a text for the log if that fails.
--spec permit(Path :: binary(), Mode :: non_neg_integer(), Group :: binary() | undefined) ->
+-spec permit(Path :: file:filename_all(), Mode :: non_neg_integer(), Group :: binary() | undefined) ->
     ok | {error, unicode:chardata()}.
 permit(Path, Mode, undefined) ->
     done(Path, file:change_mode(Path, Mode));

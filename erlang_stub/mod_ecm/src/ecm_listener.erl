@@ -41,13 +41,34 @@ sure({error, Text}, Name) -> refuse(Name, Text).
 
 %% Without these, only ejabberd's own user could connect to a UNIX socket.
 -spec permit(ecm_peer:peer(), opts()) -> ok | {error, unicode:chardata()}.
-permit({local, Path}, Opts) ->
-    ecm_link_socket_file:permit(Path, option(socket_mode, Opts), option(socket_group, Opts));
+permit({local, Bound}, Opts) ->
+    ecm_link_socket_file:permit(path(Bound), option(socket_mode, Opts), option(socket_group, Opts));
 permit(_, Opts) ->
     case [Option || {Option, _} <- Opts, Option =:= socket_mode orelse Option =:= socket_group] of
         [] -> ok;
         [Option | _] -> {error, io_lib:format("'~s' is for a UNIX socket", [Option])}
     end.
+
+%% The path of this listener's socket. From 23.10 on ejabberd binds it to another one, and renames the file: its
+%% supervisor knows the path that the operator has written.
+-spec path(Bound :: binary()) -> binary().
+path(Bound) ->
+    case [Path || {{<<"unix:", Path/binary>>, _, _}, Pid, _, _} <- listeners(), Pid =:= self()] of
+        [Path] -> located(Path, file:read_link_info(Path));
+        [] -> Bound
+    end.
+
+-spec listeners() -> [tuple()].
+listeners() ->
+    case whereis(ejabberd_listener) of
+        undefined -> [];
+        Supervisor -> supervisor:which_children(Supervisor)
+    end.
+
+%% From 25.03 on a relative path is one in the folder of the database.
+-spec located(binary(), {ok, file:file_info()} | {error, term()}) -> file:filename_all().
+located(Path, {ok, _}) -> Path;
+located(Path, {error, _}) -> filename:join(mnesia:system_info(directory), Path).
 
 -spec check(#{atom() => term()}) -> ok | {error, string()}.
 check(#{ping_interval := Interval, link_timeout := Time}) when Interval >= Time ->

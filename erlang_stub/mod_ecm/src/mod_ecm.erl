@@ -87,12 +87,17 @@ is_own(_) -> false.
 
 %% The listener.
 
-%% @doc Called when the listener starts, before there are connections. Returns the options of each link.
+%% @doc Called when the listener starts, before there are connections. Returns the options of each link, or
+%% does not return, and accepts the connections itself.
 -spec tcp_init(inet:socket(), opts()) -> opts().
 tcp_init(ListenSocket, Opts) ->
     lists:foreach(fun ecm_c2s:host_up/1, ejabberd_option:hosts()),
     start_node(),
-    ecm_listener:init(ListenSocket, Opts).
+    Links = ecm_listener:init(ListenSocket, Opts),
+    case ecm_listener_acceptor:is_needed(ListenSocket) of
+        true -> ecm_listener_acceptor:run(ListenSocket, Links);
+        false -> Links
+    end.
 
 -spec start(gen_tcp, inet:socket(), opts()) -> {ok, pid()} | {error, term()} | ignore.
 start(gen_tcp, Socket, Opts) ->
