@@ -32,7 +32,7 @@ _ESCAPED |= {ord("\n"): "\\n", ord("\\"): "\\\\"}
 # Says what mod_ecm's table has, but for what changes nothing.
 ASK = """\
 [io:format("~s,~s,~s~n", [From, Event, To])
- || {From, Event, To} <- ecm_link_connection:transitions(), From =/= To], halt()."""
+ || {From, Event, To} <- ecm_link_state:transitions(), From =/= To], halt()."""
 
 
 def packets() -> Iterator[str]:

@@ -5,8 +5,8 @@
 
 -module(ecm_link_answer).
 
--export([content_type/1, encode/3, head/2, max_body/1, none/0, part/1]).
--export_type([head/0]).
+-export([content_type/1, encode/3, form/2, head/2, max_body/1, none/0, part/1]).
+-export_type([form/0, head/0]).
 
 %% The Content-Type that ECM adds by itself, and that most clients ask for.
 -define(DEFAULT_TYPE, <<"text/xml; charset=utf-8">>).
@@ -23,6 +23,10 @@
 -type head() :: status() | {status(), ContentType :: binary()}.
 
 -type status() :: 200..599.
+
+%% What answers have to fit in: a body of at most `in_packet' bytes goes in one packet, one of at most `longest'
+%% bytes in parts.
+-type form() :: #{form := ecm_link_connection:form(), in_packet := pos_integer(), longest := pos_integer()}.
 
 %% @doc Returns the Content-Type to send to a client that asks for this one (XEP-0124, section 7.1), or
 %% `none' for the default. A type that is too long is ignored here; ECM ignores what is not a type.
@@ -54,6 +58,15 @@ part(Part) ->
 -spec max_body(MaxPacket :: pos_integer()) -> pos_integer().
 max_body(MaxPacket) ->
     MaxPacket - ?MAX_OVERHEAD.
+
+%% @doc Returns the form of the answers of a link, after the agreement with ECM.
+-spec form(plain | ecm_link_hello:agreement(), ecm_link_connection:options()) -> form().
+form(plain, #{max_packet := MaxPacket}) ->
+    InPacket = max_body(MaxPacket),
+    #{form => plain, in_packet => InPacket, longest => InPacket};
+form(#{max_packet := OfEcm, max_content := InParts}, #{max_packet := MaxPacket, max_content := MaxContent}) ->
+    InPacket = max_body(min(MaxPacket, OfEcm)),
+    #{form => typed, in_packet => InPacket, longest => max(InPacket, min(MaxContent, InParts))}.
 
 %% @doc Returns the content that says that a request will not be answered. A plain link cannot say it.
 -spec none() -> Content :: iodata().

@@ -6,12 +6,12 @@
 %% link itself, and passes on to its owner (ecm_link) what concerns a client. docs/protocol.md of Megaphone
 %% specifies it, and ecm/link/connection.py is the other end. Pure: no process, no socket, no clock, no log.
 %%
-%% Each input is an event of the table transitions/0, which has the state after it.
+%% Each input is an event of the table in ecm_link_state, which has the state after it.
 
 -module(ecm_link_connection).
 
--export([drain/1, fault/2, new/2, packet/3, received/2, stalled/1, tick/2, transitions/0]).
--export_type([body/0, connection/0, event/0, form/0, options/0, state/0, time/0]).
+-export([drain/1, fault/2, new/2, outlived/1, packet/3, received/2, refuse/2, stalled/1, tick/2]).
+-export_type([body/0, connection/0, event/0, form/0, options/0, time/0]).
 
 %% More pings than this within one second are a flood; one every few seconds is enough for anybody.
 -define(MAX_PINGS, 100).
@@ -26,101 +26,68 @@
 
 %% `secret' is there if one is configured; `instance' is the name of this node; `max_packet' is the bytes of
 %% the longest packet that is accepted, and `max_content' of the longest answer that is sent in parts;
-%% `nonce' is 32 hexadecimal digits, lower case, for this link alone. The rest are milliseconds.
+%% `nonce' is 32 hexadecimal digits, lower case, for this link alone. With `resume', a link may outlive its
+%% connection. The rest are milliseconds.
 -type options() :: #{protocol := auto | typed | plain,
                      secret => binary(),
                      instance := binary(),
                      max_packet := pos_integer(),
                      max_content := pos_integer(),
                      nonce := binary(),
+                     resume := boolean(),
                      ping_interval := pos_integer(),
                      link_timeout := pos_integer(),
                      hello_timeout := pos_integer()}.
 
-%% What the owner does, in this order. `refused' is for the log: this end or ECM did not understand
-%% something on a connection. `close' has a text for the log as well, and is the last event.
+%% What the owner does, in this order. After `resume' the link is up as after `up', on behalf of the link that
+%% the token names, of whose packets ECM has so many; or of a new one. `refused' is for the log: this end or
+%% ECM did not understand something on a connection. `close' has a text for the log as well, and is the last
+%% event; and so is `break', which closes only the connection.
 -type event() ::
     {send, ecm_link_packet:id(), Content :: iodata()} |
     {up, plain | ecm_link_hello:agreement()} |
+    {resume, ecm_link_hello:agreement(), ecm_link_tokens:token() | new, Got :: ecm_link_ring:count()} |
+    {acknowledged, ecm_link_ring:count()} |
     {request, ecm_link_packet:id(), Client :: client(), Secure :: boolean(), body()} |
     {gone, ecm_link_packet:id(), Reason :: binary()} |
     {round_trip, Milliseconds :: non_neg_integer()} |
     peer_draining |
     {refused, ecm_link_packet:id(), Text :: iodata()} |
-    {close, Text :: iodata()}.
+    {break | close, Text :: iodata()}.
 
 -type client() :: {inet:ip_address(), inet:port_number()} | unknown.
 
 %% The body of a request; `truncated' if it is too long for ECM, which then sends only its first bytes.
 -type body() :: binary() | {truncated, First :: binary()}.
 
-%% Before the first packet a link is `plain_only' (every link is plain to this end), `negotiating' (the
-%% packet decides), or `typed_only' (the packet must be hello). It is `authenticating' until ECM has proved
-%% that it knows the secret, and `draining' once this end has announced that it stops.
--type state() ::
-    plain_only | negotiating | typed_only | plain | authenticating | typed | draining | closed.
-
 %% An event of the table, with its arguments.
 -type input() ::
-    none | {proof | drain | ignored | due | stop} |
-    {packet | content, ecm_link_packet:packet()} | {hello | challenge, Fields :: map()} |
+    none | {proof | proof_to_resume | drain | ignored | due | stop} |
+    {packet | content, ecm_link_packet:packet()} |
+    {hello | hello_to_resume | challenge | resume, Fields :: map()} | {ack, ecm_link_ring:count()} |
     {request, ecm_link_packet:id(), ecm_link_message:line()} |
     {gone, ecm_link_packet:id(), Reason :: binary()} |
     {refused, ecm_link_packet:id(), Code :: atom(), Text :: iodata()} |
     {complaint, ecm_link_packet:id(), Text :: iodata()} | {ping | pong, Token :: binary()} |
-    {broken | error | version | unproven | unexpected | malformed | silent | flood,
+    {broken | lost | error | version | unproven | unexpected | malformed | silent | flood,
      Text :: iodata()}.
 
 -record(connection,
-        {state :: state(),
+        {state :: ecm_link_state:state(),
          options :: options(),
-         next = next() :: #{{state(), atom()} => state()},
+         next = ecm_link_state:next() :: ecm_link_state:table(),
          began :: time(),            % of the link; when authenticating, of this end's hello
          last_received :: time(),    % of any bytes
-         hello = #{} :: map(),       % the fields of ECM's hello, when authenticating
+         hello = #{} :: map(),       % the fields of ECM's hello, when authenticating or resuming
          pinged :: time(),           % this end's last ping, or the time since when one may be sent
          tokens = 0 :: non_neg_integer(),         % of pings sent so far
          pending_ping = none :: none | binary(),  % the token of a ping without a pong
          pings = [] :: [time()],     % received within the last second
-         peer_draining = false :: boolean()}).
+         peer_draining = false :: boolean(),
+         resumed = false :: boolean(),      % whether the peer has said resume
+         outlived = false :: boolean()}).   % whether the link goes on without this connection
 
 -opaque connection() :: #connection{}.
-
-%% @doc Returns the events that each state accepts, with the state after them. An event that has the name
-%% of an error code is answered with this error, on connection 0.
--spec transitions() -> [{state(), Event :: atom(), Next :: state()}].
-transitions() ->
-    [{plain_only, packet, plain},
-     {negotiating, packet, plain},
-     {negotiating, hello, typed},
-     {typed_only, hello, typed},
-     {typed_only, challenge, authenticating},
-     {authenticating, proof, typed},
-     {typed, stop, draining},
-     {plain, content, plain}]
-        ++ [{authenticating, Event, authenticating} || Event <- [ping, pong, drain, ignored]]
-        ++ [{typed, Event, typed} || Event <- open()]
-        ++ [{draining, Event, draining} || Event <- open()]
-        ++ [{State, Event, closed} || {State, Events} <- ends(), Event <- Events].
-
-%% Events that do not change the state of a link that is open for requests.
--spec open() -> [atom()].
-open() ->
-    [request, gone, refused, complaint, ping, pong, drain, ignored, due].
-
--spec ends() -> [{state(), [atom()]}].
-ends() ->
-    [{plain_only, [broken, stop]},
-     {negotiating, [version, unexpected, malformed, error, broken, stop]},
-     {typed_only, [version, unexpected, malformed, silent, error, stop]},
-     {plain, [broken]},
-     {authenticating, [unproven, unexpected, malformed, flood, error, stop]},
-     {typed, [unproven, unexpected, malformed, silent, flood, error]},
-     {draining, [unproven, unexpected, malformed, silent, flood, error]}].
-
--spec next() -> #{{state(), atom()} => state()}.
-next() ->
-    maps:from_list([{{State, Event}, Next} || {State, Event, Next} <- transitions()]).
 
 %% @doc Returns the state machine of a link that has just been opened.
 -spec new(options(), time()) -> connection().
@@ -129,7 +96,7 @@ new(Options, Now) ->
               began = Now, last_received = Now, pinged = Now}.
 
 %% With a secret, a link is never plain.
--spec first_state(options()) -> state().
+-spec first_state(options()) -> ecm_link_state:state().
 first_state(#{secret := _}) -> typed_only;
 first_state(#{protocol := auto}) -> negotiating;
 first_state(#{protocol := typed}) -> typed_only;
@@ -171,11 +138,24 @@ stalled(#connection{state = State, last_received = Heard, options = Options} = C
     Text = ["a packet was not complete after ", seconds(LinkTimeout)],
     transition(incomplete(State, Text), Heard, Connection).
 
+%% @doc Closes the link: ECM has spoken of packets that it cannot have.
+-spec refuse(Text :: iodata(), connection()) -> {[event()], connection()}.
+refuse(_, #connection{state = closed} = Connection) ->
+    {[], Connection};
+refuse(Text, #connection{last_received = Heard} = Connection) ->
+    transition({unexpected, Text}, Heard, Connection).
+
+%% @doc Returns whether the link goes on when its connection ends.
+-spec outlived(connection()) -> boolean().
+outlived(#connection{outlived = IsOutlived}) ->
+    IsOutlived.
+
 %% Inputs.
 
--spec incomplete(state(), Text :: iodata()) -> input().
+-spec incomplete(ecm_link_state:state(), Text :: iodata()) -> input().
 incomplete(closed, _) -> none;
-incomplete(authenticating, _) -> none;  % the timeout of hello is shorter
+incomplete(State, _) when State =:= authenticating; State =:= resuming ->
+    none;  % the timeout of hello is shorter
 incomplete(State, Text) when State =:= typed_only; State =:= typed; State =:= draining ->
     {silent, Text};
 incomplete(_, Text) ->
@@ -193,6 +173,8 @@ classify(Packet, _, #connection{state = State} = Connection)
     first(Packet, Connection);
 classify({Id, _}, _, #connection{state = authenticating}) when Id =/= 0 ->
     {unproven, <<"a proof must come before the first request">>};
+classify({Id, _}, _, #connection{state = resuming}) when Id =/= 0 ->
+    {unexpected, <<"resume must come before the first request">>};
 classify({Id, Content}, Now, Connection) ->
     message(Id, Content, ecm_link_message:parse(Content), Now, Connection).
 
@@ -220,9 +202,14 @@ other(_, _) -> {unexpected, <<"hello must come first">>}.
 hello(Fields, #connection{options = Options}) ->
     case ecm_link_hello:refusal(Fields) of
         none when is_map_key(secret, Options) -> {challenge, Fields};
-        none -> {hello, Fields};
+        none -> {to_resume(ecm_link_hello:resumes(Fields, Options), hello), Fields};
         Refusal -> Refusal
     end.
+
+-spec to_resume(boolean(), hello | proof) -> atom().
+to_resume(true, hello) -> hello_to_resume;
+to_resume(true, proof) -> proof_to_resume;
+to_resume(false, Event) -> Event.
 
 %% A message of ECM on a typed link.
 -spec message(ecm_link_packet:id(), Content :: binary(), ecm_link_message:result(), time(),
@@ -250,6 +237,8 @@ fault_on(Id, Code, Text) -> {refused, Id, Code, Text}.
 -spec known_message(ecm_link_packet:id(), ecm_link_message:line(), time(), connection()) -> input().
 known_message(Id, #{type := request} = Line, _, _) -> {request, Id, Line};
 known_message(Id, #{type := close, words := [Reason]}, _, _) -> {gone, Id, Reason};
+known_message(0, #{type := error, words := [<<"silent">>, Text]}, _, #connection{outlived = true}) ->
+    {lost, says(<<"silent">>, Text)};
 known_message(0, #{type := error, words := [Code, Text]}, _, _) -> {error, says(Code, Text)};
 known_message(Id, #{type := error, words := [Code, Text]}, _, _) -> {complaint, Id, says(Code, Text)};
 known_message(0, #{type := hello}, _, _) -> {unexpected, <<"hello came twice">>};
@@ -257,8 +246,8 @@ known_message(0, #{type := proof, words := [Proof]}, _, Connection) -> proven(Pr
 known_message(0, #{type := ping, words := [Token]}, Now, Connection) -> ping(Token, Now, Connection);
 known_message(0, #{type := pong, words := [Token]}, _, _) -> {pong, Token};
 known_message(0, #{type := drain}, _, _) -> {drain};
-known_message(0, #{type := Type}, _, _) when Type =:= resume; Type =:= ack ->
-    {unexpected, [atom_to_binary(Type), " came without the feature resume"]}.
+known_message(0, #{type := resume, fields := Fields}, _, Connection) -> resume(Fields, Connection);
+known_message(0, #{type := ack, words := [Number]}, _, Connection) -> ack(Number, Connection).
 
 -spec says(Code :: binary(), Text :: binary()) -> iodata().
 says(Code, Text) ->
@@ -267,13 +256,23 @@ says(Code, Text) ->
 -spec proven(binary(), connection()) -> input().
 proven(Proof, #connection{state = authenticating, hello = Hello, options = Options}) ->
     case ecm_link_hello:is_proven(Proof, Hello, Options) of
-        true -> {proof};
+        true -> {to_resume(ecm_link_hello:resumes(Hello, Options), proof)};
         false -> {unproven, <<"the proof is wrong: the secrets differ">>}
     end;
 proven(_, #connection{options = #{secret := _}}) ->
     {unexpected, <<"proof came twice">>};
 proven(_, _) ->
     {unproven, <<"a proof came, but ejabberd has no secret">>}.
+
+-spec resume(Fields :: map(), connection()) -> input().
+resume(Fields, #connection{state = resuming}) -> {resume, Fields};
+resume(_, #connection{resumed = true}) -> {unexpected, <<"resume came twice">>};
+resume(_, _) -> {unexpected, <<"resume came without the feature">>}.
+
+-spec ack(ecm_link_ring:count(), connection()) -> input().
+ack(Number, #connection{resumed = true}) -> {ack, Number};
+ack(_, #connection{state = resuming}) -> {unexpected, <<"ack came before resume">>};
+ack(_, _) -> {unexpected, <<"ack came without the feature resume">>}.
 
 -spec ping(binary(), time(), connection()) -> input().
 ping(Token, Now, Connection) ->
@@ -286,7 +285,7 @@ ping(Token, Now, Connection) ->
 recent(Now, #connection{pings = Pings}) ->
     [Ping || Ping <- Pings, Now - Ping < ?SECOND].
 
--spec malformed(state(), Reason :: binary()) -> input().
+-spec malformed(ecm_link_state:state(), Reason :: binary()) -> input().
 malformed(closed, _) -> none;
 malformed(State, Reason) when State =:= plain_only; State =:= negotiating; State =:= plain ->
     {broken, ["malformed: ", Reason]};
@@ -299,6 +298,9 @@ timeouts(Now, #connection{state = State, began = Began, options = #{hello_timeou
 timeouts(Now, #connection{state = State, began = Began, options = #{hello_timeout := Timeout}})
   when State =:= authenticating, Now - Began >= Timeout ->
     {unproven, ["no proof came for ", seconds(Timeout)]};
+timeouts(Now, #connection{state = State, began = Began, options = #{hello_timeout := Timeout}})
+  when State =:= resuming, Now - Began >= Timeout ->
+    {silent, ["no resume came for ", seconds(Timeout)]};
 timeouts(Now, #connection{state = State} = Connection) when State =:= typed; State =:= draining ->
     keep_alive(Now, Connection);
 timeouts(_, _) ->
@@ -350,8 +352,15 @@ act(Input, Now, Connection) ->
 act_on_link({hello, Hello}, Now, Connection) ->
     {[own_hello(Hello, Connection), {up, ecm_link_hello:agreed(Hello)}],
      Connection#connection{pinged = Now}};
-act_on_link({challenge, Hello}, Now, Connection) ->
+act_on_link({Type, Hello}, Now, Connection) when Type =:= challenge; Type =:= hello_to_resume ->
     {[own_hello(Hello, Connection)], Connection#connection{hello = Hello, began = Now}};
+act_on_link({proof_to_resume}, Now, Connection) ->
+    {[], Connection#connection{began = Now}};
+act_on_link({resume, Fields}, Now, #connection{hello = Hello, peer_draining = IsDraining} = Connection) ->
+    {[{resume, ecm_link_hello:agreed(Hello), maps:get(<<"link">>, Fields, new), maps:get(<<"got">>, Fields, 0)}],
+     Connection#connection{hello = #{}, pinged = Now, resumed = true, outlived = not IsDraining}};
+act_on_link({ack, Number}, _, Connection) ->
+    {[{acknowledged, Number}], Connection};
 act_on_link({proof}, Now, #connection{hello = Hello} = Connection) ->
     {[{up, ecm_link_hello:agreed(Hello)}], Connection#connection{hello = #{}, pinged = Now}};
 act_on_link({ping, Token}, Now, Connection) ->
@@ -362,7 +371,7 @@ act_on_link({pong, Token}, Now, #connection{pending_ping = Token, pinged = Pinge
 act_on_link({pong, _}, _, Connection) ->
     {[], Connection};
 act_on_link({drain}, _, #connection{peer_draining = IsKnown} = Connection) ->
-    {[peer_draining || not IsKnown], Connection#connection{peer_draining = true}};
+    {[peer_draining || not IsKnown], Connection#connection{peer_draining = true, outlived = false}};
 act_on_link({ignored}, _, Connection) ->
     {[], Connection};
 act_on_link({due}, Now, #connection{tokens = Tokens} = Connection) ->
@@ -370,13 +379,22 @@ act_on_link({due}, Now, #connection{tokens = Tokens} = Connection) ->
     {[{send, 0, ecm_link_message:write(ping, [Token], [])}],
      Connection#connection{tokens = Tokens + 1, pending_ping = Token, pinged = Now}};
 act_on_link({stop}, _, #connection{state = draining} = Connection) ->
-    {[{send, 0, ecm_link_message:write(drain, [], [])}], Connection};
-act_on_link({stop}, _, Connection) ->
-    {[{close, <<"ejabberd stops">>}], Connection};
-act_on_link({Last, Text}, _, Connection) when Last =:= broken; Last =:= error ->
-    {[{close, Text}], Connection};
-act_on_link({Code, Text}, _, Connection) ->
-    {[objection(0, Code, Text), {close, [atom_to_binary(Code), ": ", Text]}], Connection}.
+    {[{send, 0, ecm_link_message:write(drain, [], [])}], Connection#connection{outlived = false}};
+act_on_link({silent, Text}, _, #connection{outlived = true} = Connection) ->
+    {[objection(0, silent, Text), {break, ["silent: ", Text]}], Connection};
+act_on_link({lost, Text}, _, Connection) ->
+    {[{break, Text}], Connection};
+act_on_link(End, _, Connection) ->
+    {ending(End), Connection#connection{outlived = false}}.
+
+%% The inputs that end a link.
+-spec ending(input()) -> [event()].
+ending({stop}) ->
+    [{close, <<"ejabberd stops">>}];
+ending({Last, Text}) when Last =:= broken; Last =:= error ->
+    [{close, Text}];
+ending({Code, Text}) ->
+    [objection(0, Code, Text), {close, [atom_to_binary(Code), ": ", Text]}].
 
 -spec body(Fields :: map(), binary()) -> body().
 body(#{<<"truncated">> := true}, First) -> {truncated, First};

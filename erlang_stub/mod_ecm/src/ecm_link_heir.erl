@@ -3,14 +3,15 @@
 %% @doc The process that tells the sessions when a link has ended, however it ended: the clients on it
 %% are gone.
 %%
-%% A link that is killed cannot tell anybody. So this process is the heir of its table of requests in
-%% flight (ecm_link_table): the runtime hands the table over when the link ends.
+%% A writer that is killed cannot tell anybody. So this process is the heir of its table of requests in
+%% flight (ecm_link_table): the runtime hands the table over when the writer ends.
 
 -module(ecm_link_heir).
 -behaviour(gen_server).
 
 -export([start_link/0, watch/4]).
 -export([handle_call/3, handle_cast/2, handle_info/2, init/1]).
+-export_type([gone/0]).
 
 %% The function to call for a client that is gone (ecm_router:gone/3).
 -type gone() :: fun((pid(), ecm_link_writer:exchange(), ecm_link:departure()) -> any()).
@@ -19,8 +20,8 @@
 start_link() ->
     gen_server:start_link({local, ?MODULE}, ?MODULE, [], []).
 
-%% @doc Names this process as the heir of the calling link's table. The link's exchanges have this writer
-%% and limit. While there is no heir, nothing is named: the next one asks each link for it.
+%% @doc Names this process as the heir of the calling writer's table. The link's exchanges have this writer
+%% and limit. While there is no heir, nothing is named: the next one asks each writer for it.
 -spec watch(ecm_link_table:in_flight(), Writer :: pid(), Limit :: pos_integer(), gone()) -> ok.
 watch(InFlight, Writer, Limit, Gone) ->
     case whereis(?MODULE) of
@@ -28,10 +29,10 @@ watch(InFlight, Writer, Limit, Gone) ->
         Heir -> ecm_link_table:leave_to(Heir, {Writer, Limit, Gone}, InFlight)
     end.
 
-%% @private The links that are there had an heir that was killed. Each is asked to name this one.
+%% @private The links that are there had an heir that was killed. The writer of each is asked to name this one.
 -spec init([]) -> {ok, none}.
 init([]) ->
-    lists:foreach(fun(Link) -> Link ! new_heir end, ecm_link_table:owners()),
+    lists:foreach(fun(Writer) -> Writer ! new_heir end, ecm_link_table:owners()),
     {ok, none}.
 
 %% @private

@@ -4,13 +4,15 @@
 
 -module(ecm_link_hello).
 
--export([agreed/1, is_proven/3, own/2, refusal/1]).
+-export([agreed/1, is_proven/3, own/2, refusal/1, resumes/2]).
 -export_type([agreement/0, hello/0]).
 
 -define(VERSION, 1).
 
-%% What this end supports beyond the version: it sends a long answer in parts, if ECM accepts them.
--define(FEATURES, <<"parts">>).
+%% What this end supports beyond the version: it sends a long answer in parts, if ECM accepts them; and a
+%% link may outlive its connection.
+-define(PARTS, <<"parts">>).
+-define(RESUME, <<"resume">>).
 
 %% The fields of ECM's hello, decoded by ecm_link_message.
 -type hello() :: #{binary() => term()}.
@@ -43,12 +45,17 @@ agreed(#{<<"instance">> := Instance, <<"max-packet">> := MaxPacket} = Hello) ->
 
 -spec max_content(hello()) -> non_neg_integer().
 max_content(#{<<"features">> := Features, <<"max-content">> := MaxContent}) ->
-    case lists:member(?FEATURES, Features) of
+    case lists:member(?PARTS, Features) of
         true -> MaxContent;
         false -> 0
     end;
 max_content(_) ->
     0.
+
+%% @doc Returns whether the link resumes, because both ends can.
+-spec resumes(hello(), ecm_link_connection:options()) -> boolean().
+resumes(#{<<"features">> := Features}, #{resume := true}) -> lists:member(?RESUME, Features);
+resumes(_, _) -> false.
 
 %% @doc Returns the hello of this end.
 -spec own(hello(), ecm_link_connection:options()) -> Content :: iodata().
@@ -59,7 +66,11 @@ own(Hello, #{instance := Instance, max_packet := MaxPacket, nonce := Nonce} = Op
               {<<"max-packet">>, integer_to_binary(MaxPacket)},
               {<<"nonce">>, Nonce}],
     Proof = [{<<"proof">>, proof(ejabberd, Hello, Options)} || is_map_key(secret, Options)],
-    ecm_link_message:write(hello, [], Fields ++ Proof ++ [{<<"features">>, ?FEATURES}]).
+    ecm_link_message:write(hello, [], Fields ++ Proof ++ [{<<"features">>, features(Options)}]).
+
+-spec features(ecm_link_connection:options()) -> iodata().
+features(#{resume := true}) -> [?PARTS, $,, ?RESUME];
+features(_) -> ?PARTS.
 
 %% @doc Verifies the proof of ECM.
 -spec is_proven(Proof :: binary(), hello(), ecm_link_connection:options()) -> boolean().

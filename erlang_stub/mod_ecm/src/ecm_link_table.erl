@@ -1,7 +1,7 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc The requests of a link in flight: the process that will answer, by connection. The link adds them,
-%% its writer removes them with the answer.
+%% @doc The requests of a link in flight: the process that will answer, by connection. Whoever routes them adds
+%% them, the writer of the link (ecm_link_writer) owns the table, and removes them with the answer.
 
 -module(ecm_link_table).
 
@@ -23,7 +23,7 @@ leave_to(Heir, Data, Table) ->
     true = ets:setopts(Table, {heir, Heir, Data}),
     ok.
 
-%% @doc Returns the owners of such tables on this node: its links. Looks at all tables.
+%% @doc Returns the owners of such tables on this node: the writers of its links. Looks at all tables.
 -spec owners() -> [pid()].
 owners() ->
     [Owner || Table <- ets:all(), ets:info(Table, name) =:= ?MODULE,
@@ -95,6 +95,10 @@ is_dead(Session) when node(Session) =:= node() ->
 is_dead(Session) ->
     not lists:member(node(Session), nodes()).
 
+%% @doc Returns the number of requests, 0 if the link has ended.
 -spec size(in_flight()) -> non_neg_integer().
 size(Table) ->
-    ets:info(Table, size).
+    case ets:info(Table, size) of
+        undefined -> 0;
+        Size -> Size
+    end.

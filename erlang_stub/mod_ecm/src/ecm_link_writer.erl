@@ -2,71 +2,164 @@
 
 %% @doc The process that writes to a link, the only one that does.
 %%
-%% Sessions send it answers, and the link sends it packets. It writes all that wait with as few system calls
-%% as possible. It is linked to the process of its link (ecm_link) and ends with it. If a write fails, it
-%% ends first, and takes the link down. It counts the bytes that wait, for the link to see.
+%% Sessions send it answers, and the reader of the link (ecm_link) sends it packets. It writes all that wait
+%% with as few system calls as possible, and counts the bytes that wait, for the reader to see.
+%%
+%% It is the process that a link has for its life. It owns the table of the requests in flight, so its end is
+%% the end of the link, of which the sessions are told (ecm_link_heir). The reader has the socket, and ends
+%% with that. Most links end then, or when a write fails. A link that resumes is kept for a while: sessions
+%% know its writer by the pid, and need not hear of another connection. The writer keeps what the peer has not
+%% acknowledged, and writes it again to the next socket.
 
 -module(ecm_link_writer).
 
--export([answer/4, drop/2, drop_orphans/2, finish/1, forget/2, loop/4, pid/1, send/2, start_link/1,
-         up/2, waiting/1]).
--export_type([exchange/0, link/0, substitutes/0, writer/0]).
+-export([acknowledge/2, answer/4, attach/4, count/1, counted/1, drop/2, drop_orphans/1, finish/1, flush/1,
+         forget/2, in_flight/1, over/1, pid/1, release/1, say/2, send/2, start/1, up/2, waiting/1]).
+-export([init/2, loop/1, start_link/2]).
+-export_type([event/0, exchange/0, link/0, resumption/0, writer/0]).
 
 -include_lib("ejabberd/include/logger.hrl").
 
-%% Bytes after which a batch is complete. A write fails after the listener's `send_timeout', 15 seconds by
-%% default, so a batch must be small enough for a peer that is slow but alive: at this size the peer must
-%% read 17 kB a second.
--define(BATCH_SIZE, 262144).
+%% The counters: bytes of packets that the reader has passed to the writer, which has not received them; bytes
+%% that the writer has; and packets for clients that have come over the link.
+-define(PASSED, 1).
+-define(WAITING, 2).
+-define(COUNTED, 3).
 
-%% Bytes of a long body; and the high-water mark, above which long bodies are refused, in bytes that wait to
-%% be written. A client that repeats a request and does not read adds a copy of its answer each time. A link
-%% with twice as many bytes is closed, with everybody's requests.
--define(LONG_BODY, 16384).
--define(MAX_WAITING, 134217728).
-
-%% `waiting' counts the bytes that are passed to the writer and not yet written.
--record(writer, {pid :: pid(), waiting :: counters:counters_ref()}).
+-record(writer, {pid :: pid(), counters :: counters:counters_ref(),
+                 in_flight :: ecm_link_table:in_flight()}).
 
 -opaque writer() :: #writer{}.
 
 %% The destination of an answer: a connection of a link, which can carry a body of at most so many bytes.
 -type exchange() :: {Writer :: pid(), ecm_link_packet:id(), Limit :: pos_integer()}.
 
-%% The bodies that stand for a missing answer on a plain link, which carries nothing but bodies: the client
-%% may repeat its request, or its session has ended.
--type substitutes() :: #{retry := binary(), ended := binary()}.
-
-%% How to write the answers of this link: a body of at most `in_packet' bytes goes in one packet, one of at
-%% most `longest' bytes in parts. `peer' is for the log.
+%% What replies need (ecm_link_replies:options()); `gone' is for the heir. At most `max_waiting' bytes wait for a
+%% peer that does not come back.
 -type link() :: #{form := ecm_link_connection:form(), in_packet := pos_integer(), longest := pos_integer(),
-                  peer := ecm_peer:peer(), in_flight := ecm_link_table:in_flight(),
-                  substitutes := substitutes()}.
+                  peer := ecm_peer:peer(), substitutes := ecm_link_replies:substitutes(),
+                  gone := ecm_link_heir:gone(), max_waiting := pos_integer(), resumption => resumption()}.
 
-%% The queue of packets, and the long answers beside it. Nothing is added to one that is `finished'.
--record(items, {packets = queue:new() :: queue:queue(binary()),
-                parts :: ecm_link_parts:parts() | none,
-                finished = false :: boolean()}).
+%% A link that resumes has a token, goes on under these terms only, and is kept for `grace' milliseconds.
+-type resumption() :: #{token := ecm_link_tokens:token(), terms := term(), grace := pos_integer()}.
 
--type items() :: #items{}.
+%% What a writer tells its reader, as `{ecm_link_writer, Event}'. On `released', it has let go of the socket.
+-type event() :: {send_failed, term()} | released | wrong_acknowledgement.
 
-%% @doc Starts the writer of a socket, linked to the caller.
--spec start_link(ecm_link_socket:socket()) -> writer().
-start_link(Socket) ->
-    Waiting = counters:new(1, []),
-    #writer{pid = proc_lib:spawn_link(?MODULE, loop, [Socket, Waiting, none, #items{parts = none}]),
-            waiting = Waiting}.
+%% What to do once everything is written: end, answer flush/1, or let go of the socket.
+-type last() :: finish | {flush, pid(), reference()} | release.
 
-%% @doc Passes on what the writer must know before the first answer.
+%% Without a reader, or without a socket that takes anything, the link waits for its peer to come back. There
+%% is a `grace' timer then.
+-record(state, {socket :: ecm_link_socket:socket() | none,
+                reader :: {pid(), Monitor :: reference()} | none,
+                writer :: writer(),
+                link = none :: link() | none,
+                backlog = ecm_link_backlog:new() :: ecm_link_backlog:backlog(),
+                last = none :: last() | none,
+                grace = none :: reference() | none}).
+
+%% @doc Starts the writer of a link for the calling process, which reads it and owns the socket.
+-spec start(ecm_link_socket:socket()) -> {ok, writer()} | {error, term()}.
+start(Socket) ->
+    try ecm_link_sup:start_writer([self(), Socket]) of
+        {ok, _, Writer} -> {ok, Writer};
+        {error, Reason} -> {error, Reason}
+    catch
+        exit:{Reason, _} -> {error, Reason}
+    end.
+
+%% @private
+-spec start_link(Reader :: pid(), ecm_link_socket:socket()) -> {ok, pid(), writer()} | {error, term()}.
+start_link(Reader, Socket) ->
+    proc_lib:start_link(?MODULE, init, [Reader, Socket]).
+
+%% @private
+-spec init(Reader :: pid(), ecm_link_socket:socket()) -> no_return().
+init(Reader, Socket) ->
+    Writer = #writer{pid = self(), counters = counters:new(3, []), in_flight = ecm_link_table:new()},
+    proc_lib:init_ack({ok, self(), Writer}),
+    loop(#state{socket = Socket, reader = {Reader, monitor(process, Reader)}, writer = Writer}).
+
+-spec pid(writer()) -> pid().
+pid(#writer{pid = Pid}) ->
+    Pid.
+
+%% @doc Returns the table of the requests in flight. It lives as long as the writer.
+-spec in_flight(writer()) -> ecm_link_table:in_flight().
+in_flight(#writer{in_flight = InFlight}) ->
+    InFlight.
+
+%% From the reader.
+
+%% @doc Passes on what the writer must know before the first answer. If the link resumes, the writer says so
+%% to the peer, with the token.
 -spec up(writer(), link()) -> ok.
 up(#writer{pid = Pid}, Link) ->
     Pid ! {up, Link},
     ok.
 
-%% @doc Writes the answer to the request on a connection. `Body' is a binary, so that nothing is copied.
--spec answer(pid(), ecm_link_packet:id(), ecm_link_answer:head(), Body :: binary()) -> ok.
-answer(Pid, Id, Head, Body) ->
-    Pid ! {answer, Id, Head, Body},
+%% @doc Gives the writer of a link that has been broken a new connection, of the calling process, and has it
+%% say so to the peer, which has this many of its packets. Returns the number of packets that it sends again.
+%% `busy' if it has a reader already. `over' if it has ended; or ends, because the peer cannot have so many.
+-spec attach(writer(), ecm_link_socket:socket(), ecm_peer:peer(), Got :: ecm_link_ring:count()) ->
+    {ok, Again :: non_neg_integer()} | {busy, Reader :: pid()} | wrong | over.
+attach(#writer{pid = Pid}, Socket, Peer, Got) ->
+    case ask(Pid, {attach, Socket, Peer, Got}) of
+        {ok, Answer} -> Answer;
+        ended -> over
+    end.
+
+%% @doc Returns once everything before this is written, or cannot be.
+-spec flush(writer()) -> ok | ended.
+flush(#writer{pid = Pid}) ->
+    case ask(Pid, flush) of
+        {ok, written} -> ok;
+        ended -> ended
+    end.
+
+-spec ask(pid(), term()) -> {ok, term()} | ended.
+ask(Pid, Question) ->
+    Monitor = monitor(process, Pid),
+    Pid ! {Question, self(), Monitor},
+    receive
+        {Monitor, Answer} ->
+            demonitor(Monitor, [flush]),
+            {ok, Answer};
+        {'DOWN', Monitor, process, _, _} ->
+            ended
+    end.
+
+%% @doc Notes that a packet for a client has come over the link, and has been dealt with.
+-spec count(writer()) -> ok.
+count(#writer{counters = Counters}) ->
+    counters:add(Counters, ?COUNTED, 1).
+
+%% @doc Returns how many have come over the link.
+-spec counted(writer()) -> ecm_link_ring:count().
+counted(#writer{counters = Counters}) ->
+    counters:get(Counters, ?COUNTED).
+
+%% @doc Notes that the peer has all packets up to this one.
+-spec acknowledge(writer(), ecm_link_ring:count()) -> ok.
+acknowledge(#writer{pid = Pid}, Number) ->
+    Pid ! {acknowledge, Number},
+    ok.
+
+%% @doc Writes a packet for a client, after those before it. A writer that has ended drops it.
+-spec send(writer(), Packet :: binary()) -> ok.
+send(Writer, Packet) when is_binary(Packet) ->
+    pass(Packet, Writer).
+
+%% @doc The same for connection 0. It is lost if the connection ends before.
+-spec say(writer(), Packet :: binary()) -> ok.
+say(Writer, Packet) ->
+    pass([Packet], Writer).
+
+-spec pass(ecm_link_backlog:packet(), writer()) -> ok.
+pass(Packet, #writer{pid = Pid, counters = Counters}) ->
+    counters:add(Counters, ?PASSED, iolist_size(Packet)),
+    Pid ! {write, Packet},
     ok.
 
 %% @doc Drops requests whose processes have ended without an answer. Their clients retry.
@@ -74,20 +167,14 @@ answer(Pid, Id, Head, Body) ->
 drop(#writer{pid = Pid}, Requests) ->
     lists:foreach(fun({Id, Session}) -> Pid ! {drop, Id, Session} end, Requests).
 
-%% @doc Drops those requests of a link whose processes have ended. Returns at once, because a look at a
+%% @doc Drops those requests of the link whose processes have ended. Returns at once, because a look at a
 %% million requests takes a second.
--spec drop_orphans(writer(), ecm_link_table:in_flight()) -> any().
-drop_orphans(Writer, InFlight) ->
-    try spawn(fun() -> drop(Writer, ecm_link_table:orphans(InFlight)) end)
+-spec drop_orphans(writer()) -> any().
+drop_orphans(#writer{in_flight = InFlight} = Writer) ->
+    Look = fun() -> drop(Writer, ecm_link_table:orphans(InFlight)) end,
+    try spawn(Look)
     catch error:system_limit -> none  % there are too many processes
     end.
-
-%% @doc Writes a packet, after those before it. A writer that has ended drops it.
--spec send(writer(), Packet :: binary()) -> ok.
-send(#writer{pid = Pid, waiting = Waiting}, Packet) ->
-    counters:add(Waiting, 1, byte_size(Packet)),
-    Pid ! {write, Packet},
-    ok.
 
 %% @doc Cancels the answer on this connection: the rest of a long one is not written.
 -spec forget(writer(), ecm_link_packet:id()) -> ok.
@@ -95,193 +182,254 @@ forget(#writer{pid = Pid}, Id) ->
     Pid ! {forget, Id},
     ok.
 
-%% @doc Ends the writer once everything before this is written. Its exit reason is `normal'.
+%% @doc Ends the writer, and with it the link, once everything before this is written. Its exit reason is
+%% `normal'.
 -spec finish(writer()) -> ok.
 finish(#writer{pid = Pid}) ->
-    Pid ! {write, finish},
+    Pid ! {last, finish},
     ok.
 
-%% @doc Returns the bytes that wait to be written. An answer that the writer has not received yet, because
-%% it waits for the peer, counts as a kilobyte: most are shorter.
+%% @doc Has the writer let go of the socket, once everything before this is written.
+-spec release(writer()) -> ok.
+release(#writer{pid = Pid}) ->
+    Pid ! {last, release},
+    ok.
+
+%% @doc Ends the writer, and with it the link, when the reader has ended.
+-spec over(writer()) -> ok.
+over(#writer{pid = Pid}) ->
+    Pid ! over,
+    ok.
+
+%% @doc Returns the bytes that wait to be written, or acknowledged. An answer that the writer has not received
+%% yet, because it waits for the peer, counts as a kilobyte: most are shorter.
 -spec waiting(writer()) -> non_neg_integer().
-waiting(#writer{pid = Pid, waiting = Waiting}) ->
+waiting(#writer{pid = Pid, counters = Counters}) ->
     case process_info(Pid, message_queue_len) of
-        {message_queue_len, Messages} -> counters:get(Waiting, 1) + 1024 * Messages;
-        undefined -> 0
+        {message_queue_len, Messages} ->
+            counters:get(Counters, ?PASSED) + counters:get(Counters, ?WAITING) + 1024 * Messages;
+        undefined ->
+            0
     end.
 
--spec pid(writer()) -> pid().
-pid(#writer{pid = Pid}) ->
-    Pid.
+%% From sessions.
+
+%% @doc Writes the answer to the request on a connection. `Body' is a binary, so that nothing is copied.
+-spec answer(pid(), ecm_link_packet:id(), ecm_link_answer:head(), Body :: binary()) -> ok.
+answer(Pid, Id, Head, Body) ->
+    Pid ! {answer, Id, Head, Body},
+    ok.
+
+%% The process.
 
 %% @private Exported so that the next packet runs new code.
--spec loop(ecm_link_socket:socket(), counters:counters_ref(), link() | none, items()) -> no_return().
-loop(Socket, Waiting, Link, Items) ->
-    {Next, All} = collect(Items, Waiting, Link),
-    {Batch, Size, Rest} = batch(All#items.packets, [], 0),
-    {Parts, Long} = parts(All, Waiting),
-    case {Batch, Parts} of
-        {[], []} -> end_or_wait(Long, Socket, Waiting, Next);
-        {_, _} -> write([Batch | Parts], Size + iolist_size(Parts), Long#items{packets = Rest},
-                        Socket, Waiting, Next)
+-spec loop(#state{}) -> no_return().
+loop(State) ->
+    Collected = note_waiting(collect(State)),
+    case next(Collected) of
+        none -> ?MODULE:loop(written(Collected));
+        {Batch, Bytes, Backlog} -> write(Batch, Bytes, Collected#state{backlog = Backlog})
     end.
 
-%% Takes a packet of each long answer under way. What is around a part was not counted with its body.
--spec parts(items(), counters:counters_ref()) -> {[iolist()], items()}.
-parts(#items{parts = none} = Items, _) ->
-    {[], Items};
-parts(#items{parts = Parts} = Items, Waiting) ->
-    {Packets, Bytes, Left} = ecm_link_parts:round(Parts),
-    counters:add(Waiting, 1, iolist_size(Packets) - Bytes),
-    {Packets, Items#items{parts = some(Left)}}.
+-spec next(#state{}) -> {iolist(), non_neg_integer(), ecm_link_backlog:backlog()} | none.
+next(#state{socket = none}) -> none;
+next(#state{backlog = Backlog}) -> ecm_link_backlog:next(Backlog).
 
--spec some(ecm_link_parts:parts()) -> ecm_link_parts:parts() | none.
-some(Parts) ->
-    case ecm_link_parts:is_empty(Parts) of
-        true -> none;
-        false -> Parts
-    end.
+-spec note_waiting(#state{}) -> #state{}.
+note_waiting(#state{writer = #writer{counters = Counters}, backlog = Backlog} = State) ->
+    counters:put(Counters, ?WAITING, ecm_link_backlog:bytes(Backlog)),
+    State.
 
-%% There is nothing to write.
--spec end_or_wait(items(), ecm_link_socket:socket(), counters:counters_ref(), link() | none) ->
-    no_return().
-end_or_wait(#items{finished = true}, _, _, _) -> exit(normal);
-end_or_wait(Items, Socket, Waiting, Link) -> ?MODULE:loop(Socket, Waiting, Link, Items).
-
--spec write(iolist(), non_neg_integer(), items(), ecm_link_socket:socket(),
-            counters:counters_ref(), link() | none) -> no_return().
-write(Batch, Size, Rest, Socket, Waiting, Link) ->
+-spec write(iolist(), non_neg_integer(), #state{}) -> no_return().
+write(Batch, Bytes, #state{socket = Socket, backlog = Backlog} = State) ->
     case ecm_link_socket:send(Socket, Batch) of
-        ok ->
-            counters:sub(Waiting, 1, Size),
-            ?MODULE:loop(Socket, Waiting, Link, Rest);
-        {error, Reason} ->
-            exit({shutdown, {send_failed, Reason}})
+        ok -> ?MODULE:loop(note_waiting(State#state{backlog = ecm_link_backlog:written(Bytes, Backlog)}));
+        {error, Reason} -> ?MODULE:loop(failed(Reason, State))
     end.
 
-%% Waits for a message if there is nothing to write, and no end.
--spec collect(items(), counters:counters_ref(), link() | none) -> {link() | none, items()}.
-collect(#items{packets = Packets, parts = none, finished = false} = Items, Waiting, Link) ->
-    case queue:is_empty(Packets) of
-        true -> receive Message -> take(Message, Items, Waiting, Link) end;
-        false -> drain(Items, Waiting, Link)
+%% The peer may come back to a link that resumes. Its reader ends then.
+-spec failed(term(), #state{}) -> #state{}.
+failed(Reason, #state{link = #{resumption := _}, reader = {Reader, _}} = State) ->
+    Reader ! {?MODULE, {send_failed, Reason}},
+    State#state{socket = none, last = none};
+failed(Reason, _) ->
+    exit({shutdown, {send_failed, Reason}}).
+
+%% There is nothing more to write.
+-spec written(#state{}) -> #state{}.
+written(#state{last = none} = State) ->
+    State;
+written(#state{last = finish} = State) ->
+    quit(normal, State);
+written(#state{last = {flush, From, Ref}} = State) ->
+    From ! {Ref, written},
+    State#state{last = none};
+written(#state{last = release, reader = {Reader, _}} = State) ->
+    Reader ! {?MODULE, released},
+    State#state{last = none, socket = none}.
+
+%% Waits for a message if there is nothing to write, or nobody who reads.
+-spec collect(#state{}) -> #state{}.
+collect(#state{last = none, socket = none} = State) ->
+    receive Message -> drain(take(Message, State)) end;
+collect(#state{last = none, backlog = Backlog} = State) ->
+    case ecm_link_backlog:is_empty(Backlog) of
+        true -> receive Message -> drain(take(Message, State)) end;
+        false -> drain(State)
     end;
-collect(Items, Waiting, Link) ->
-    drain(Items, Waiting, Link).
+collect(State) ->
+    drain(State).
 
 %% Empties the mailbox before each write, because gen_tcp:send/2 searches it for the reply of the socket,
 %% and would pass over all packets in it.
--spec drain(items(), counters:counters_ref(), link() | none) -> {link() | none, items()}.
-drain(Items, Waiting, Link) ->
+-spec drain(#state{}) -> #state{}.
+drain(State) ->
     receive
-        Message -> take(Message, Items, Waiting, Link)
+        Message -> drain(take(Message, State))
     after 0 ->
-        {Link, Items}
+        State
     end.
 
 %% Nothing is written after the end.
--spec take(term(), items(), counters:counters_ref(), link() | none) -> {link() | none, items()}.
-take(_, #items{finished = true} = Items, Waiting, Link) ->
-    drain(Items, Waiting, Link);
-take({write, finish}, Items, Waiting, Link) ->
-    drain(Items#items{finished = true}, Waiting, Link);
-take({write, Packet}, Items, Waiting, Link) ->
-    drain(add(Packet, Items), Waiting, Link);
-take({answer, Id, Head, Body}, Items, Waiting, #{in_flight := InFlight} = Link) ->
-    ecm_link_table:remove(Id, InFlight),
-    drain(answered(Id, Head, Body, Items, Waiting, Link), Waiting, Link);
-take({drop, Id, Session}, Items, Waiting, #{in_flight := InFlight} = Link) ->
-    case ecm_link_table:remove(Id, Session, InFlight) of
-        true -> drain(count(dropped(Id, Link), Items, Waiting), Waiting, Link);
-        false -> drain(Items, Waiting, Link)
+-spec take(term(), #state{}) -> #state{}.
+take({'DOWN', Monitor, process, _, _}, #state{reader = {_, Monitor}} = State) ->
+    broken(State#state{reader = none, socket = none});
+take(over, State) ->
+    quit({shutdown, over}, State);
+take({{attach, Socket, Peer, Got}, From, Ref}, State) ->
+    attach(Socket, Peer, Got, From, Ref, State);
+take(new_heir, State) ->
+    name_heir(State);
+take(_, #state{last = finish} = State) ->
+    State;
+take({write, Packet}, #state{writer = #writer{counters = Counters}, backlog = Backlog} = State) ->
+    counters:sub(Counters, ?PASSED, iolist_size(Packet)),
+    State#state{backlog = ecm_link_backlog:add(Packet, Backlog)};
+take({answer, Id, Head, Body}, #state{backlog = Backlog, link = Link} = State) ->
+    ecm_link_table:remove(Id, in_flight(State#state.writer)),
+    bounded(State#state{backlog = ecm_link_replies:answer(Id, Head, Body, Link, Backlog)});
+take({acknowledge, Number}, State) ->
+    acknowledged(Number, State);
+take({drop, Id, Session}, #state{backlog = Backlog, link = Link} = State) ->
+    case ecm_link_table:remove(Id, Session, in_flight(State#state.writer)) of
+        true -> State#state{backlog = ecm_link_replies:drop(Id, Link, Backlog)};
+        false -> State
     end;
-take({forget, Id}, Items, Waiting, Link) ->
-    drain(without(Id, Items, Waiting), Waiting, Link);
-take({up, Link}, Items, Waiting, none) ->
-    drain(Items, Waiting, Link).
+take({forget, Id}, #state{backlog = Backlog} = State) ->
+    State#state{backlog = ecm_link_backlog:forget(Id, Backlog)};
+take(Message, State) ->
+    change(Message, State).
 
--spec add(binary(), items()) -> items().
-add(Packet, #items{packets = Packets} = Items) ->
-    Items#items{packets = queue:in(Packet, Packets)}.
+%% Messages that come rarely.
+-spec change(term(), #state{}) -> #state{}.
+change({up, Link}, #state{link = none} = State) ->
+    resumes(name_heir(State#state{link = Link}));
+change({last, Last}, State) ->
+    State#state{last = Last};
+change({flush, From, Ref}, State) ->
+    State#state{last = {flush, From, Ref}};
+change({timeout, Timer, grace}, #state{grace = Timer, link = #{peer := Peer}} = State) ->
+    ?WARNING_MSG("ECM link from ~ts is over: ECM has not come back, ~B requests are dropped",
+                 [ecm_peer:name(Peer), ecm_link_table:size(in_flight(State#state.writer))]),
+    quit({shutdown, over}, State);
+change(_, State) ->
+    State.
 
-%% Adds a packet that is made here.
--spec count(binary(), items(), counters:counters_ref()) -> items().
-count(Packet, Items, Waiting) ->
-    counters:add(Waiting, 1, byte_size(Packet)),
-    add(Packet, Items).
+%% Links that come up while there is no heir are asked by the next one. A link that is not up has no requests
+%% in flight.
+-spec name_heir(#state{}) -> #state{}.
+name_heir(#state{link = none} = State) ->
+    State;
+name_heir(#state{link = #{longest := Limit, gone := Gone}, writer = #writer{in_flight = InFlight}} = State) ->
+    ecm_link_heir:watch(InFlight, self(), Limit, Gone),
+    State.
 
--spec answered(ecm_link_packet:id(), ecm_link_answer:head(), binary(), items(), counters:counters_ref(),
-               link()) -> items().
-answered(Id, Head, Body, Items, Waiting, Link) ->
-    case byte_size(Body) > ?LONG_BODY andalso counters:get(Waiting, 1) > ?MAX_WAITING of
-        true -> count(again(Id, Link), Items, Waiting);
-        false -> answer(Id, Head, Body, Items, Waiting, Link)
+%% A link that resumes.
+
+-spec resumes(#state{}) -> #state{}.
+resumes(#state{link = #{resumption := #{token := Token, terms := Terms}}, reader = {Reader, _}} = State) ->
+    ecm_link_tokens:insert(Token, self(), {State#state.writer, Terms}, Reader),
+    Keeping = ecm_link_backlog:keep(State#state.backlog),
+    State#state{backlog = ecm_link_backlog:add([resume(State)], Keeping)};
+resumes(State) ->
+    State.
+
+%% The packet that says which link this is, and which packets have come over it. There is no reader now that
+%% could count more of them, or it has not begun.
+-spec resume(#state{}) -> Packet :: binary().
+resume(#state{link = #{resumption := #{token := Token}}, writer = Writer}) ->
+    Fields = [{<<"link">>, Token}, {<<"got">>, integer_to_binary(counted(Writer))}],
+    iolist_to_binary(ecm_link_packet:encode(0, ecm_link_message:write(resume, [], Fields))).
+
+-spec acknowledged(ecm_link_ring:count(), #state{}) -> #state{}.
+acknowledged(Number, #state{backlog = Backlog, reader = {Reader, _}} = State) ->
+    case ecm_link_backlog:acknowledge(Number, Backlog) of
+        {ok, Left} ->
+            State#state{backlog = Left};
+        error ->
+            Reader ! {?MODULE, wrong_acknowledgement},
+            State
+    end;
+acknowledged(_, State) ->
+    State.
+
+%% The connection has ended, and with it most links.
+-spec broken(#state{}) -> #state{}.
+broken(#state{link = #{resumption := #{token := Token, grace := Grace}, peer := Peer}, last = Last} = State)
+  when Last =/= finish ->
+    ?INFO_MSG("ECM link from ~ts is kept for ~B seconds, with ~B requests in flight",
+              [ecm_peer:name(Peer), Grace div 1000, ecm_link_table:size(in_flight(State#state.writer))]),
+    lists:foreach(fun(Pid) -> Pid ! over end, ecm_link_tokens:broken(Token)),
+    State#state{last = none, grace = erlang:start_timer(Grace, self(), grace)};
+broken(State) ->
+    quit({shutdown, over}, State).
+
+%% A connection that has ended may not have been reported yet.
+-spec attach(ecm_link_socket:socket(), ecm_peer:peer(), ecm_link_ring:count(), From :: pid(), reference(),
+             #state{}) -> #state{}.
+attach(Socket, Peer, Got, From, Ref, #state{reader = {Reader, Monitor}} = State) ->
+    case is_process_alive(Reader) of
+        true ->
+            From ! {Ref, {busy, Reader}},
+            State;
+        false ->
+            demonitor(Monitor, [flush]),
+            attach(Socket, Peer, Got, From, Ref, State#state{reader = none})
+    end;
+attach(Socket, Peer, Got, From, Ref, #state{reader = none, backlog = Backlog} = State) ->
+    case ecm_link_backlog:again(Got, resume(State), Backlog) of
+        {ok, Again, Left} ->
+            From ! {Ref, {ok, Again}},
+            attached(Socket, Peer, From, State#state{backlog = Left});
+        error ->
+            From ! {Ref, wrong},
+            quit({shutdown, over}, State)
     end.
 
--spec answer(ecm_link_packet:id(), ecm_link_answer:head(), binary(), items(), counters:counters_ref(),
-             link()) -> items().
-answer(Id, Head, Body, Items, Waiting, #{form := Form, in_packet := InPacket})
-  when byte_size(Body) =< InPacket ->
-    Content = ecm_link_answer:encode(Form, Head, Body),
-    count(iolist_to_binary(ecm_link_packet:encode(Id, Content)), Items, Waiting);
-answer(Id, Head, Body, #items{parts = Parts} = Items, Waiting, #{longest := Longest} = Link)
-  when byte_size(Body) =< Longest ->
-    case ecm_link_parts:add(Id, Head, Body, or_new(Parts, Link)) of
-        {ok, Added} ->
-            counters:add(Waiting, 1, byte_size(Body)),
-            Items#items{parts = Added};
-        full ->
-            count(again(Id, Link), Items, Waiting)
+-spec attached(ecm_link_socket:socket(), ecm_peer:peer(), pid(), #state{}) -> #state{}.
+attached(Socket, Peer, Reader, #state{link = #{resumption := #{token := Token}} = Link} = State) ->
+    _ = [erlang:cancel_timer(Timer) || Timer <- [State#state.grace], Timer =/= none],
+    ecm_link_tokens:attached(Token, Reader),
+    State#state{socket = Socket, reader = {Reader, monitor(process, Reader)}, link = Link#{peer := Peer},
+                last = none, grace = none}.
+
+-spec quit(term(), #state{}) -> no_return().
+quit(Reason, #state{link = #{resumption := #{token := Token}}}) ->
+    ecm_link_tokens:delete(Token),
+    exit(Reason);
+quit(Reason, _) ->
+    exit(Reason).
+
+%% A link whose reader has ended has nobody else who would look.
+-spec bounded(#state{}) -> #state{}.
+bounded(#state{reader = none, backlog = Backlog, link = #{max_waiting := Most, peer := Peer}} = State) ->
+    case ecm_link_backlog:bytes(Backlog) of
+        Bytes when Bytes > Most ->
+            ?WARNING_MSG("ECM link from ~ts is over: ~B bytes wait, and ECM has not come back",
+                         [ecm_peer:name(Peer), Bytes]),
+            quit({shutdown, over}, State);
+        _ ->
+            State
     end;
-answer(Id, _, Body, Items, Waiting, Link) ->
-    count(too_long(Id, byte_size(Body), Link), Items, Waiting).
-
--spec without(ecm_link_packet:id(), items(), counters:counters_ref()) -> items().
-without(_, #items{parts = none} = Items, _) ->
-    Items;
-without(Id, #items{parts = Parts} = Items, Waiting) ->
-    {Bytes, Left} = ecm_link_parts:forget(Id, Parts),
-    counters:sub(Waiting, 1, Bytes),
-    Items#items{parts = some(Left)}.
-
--spec or_new(ecm_link_parts:parts() | none, link()) -> ecm_link_parts:parts().
-or_new(none, #{in_packet := InPacket}) -> ecm_link_parts:new(InPacket);
-or_new(Parts, _) -> Parts.
-
-%% A session cuts its answers so that they fit. One that does not fit would take down the link, with
-%% everybody's requests. Its client must not be told that the session has ended, because it goes on.
--spec too_long(ecm_link_packet:id(), Bytes :: pos_integer(), link()) -> Packet :: binary().
-too_long(Id, Bytes, #{longest := Longest, peer := Peer} = Link) ->
-    ?ERROR_MSG("ECM link from ~ts: connection ~B: dropped an answer of ~B bytes, the link carries ~B",
-               [ecm_peer:name(Peer), Id, Bytes, Longest]),
-    again(Id, Link).
-
-%% There is no answer now. The client may repeat its request.
--spec again(ecm_link_packet:id(), link()) -> Packet :: binary().
-again(Id, Link) ->
-    none(Id, retry, Link).
-
--spec dropped(ecm_link_packet:id(), link()) -> Packet :: binary().
-dropped(Id, #{peer := Peer} = Link) ->
-    ?WARNING_MSG("ECM link from ~ts: connection ~B: dropped the request, its session has ended "
-                 "without an answer",
-                 [ecm_peer:name(Peer), Id]),
-    none(Id, ended, Link).
-
-%% Says that there will be no answer. On a plain link, only an answer can say it.
--spec none(ecm_link_packet:id(), retry | ended, link()) -> Packet :: binary().
-none(Id, _, #{form := typed}) ->
-    iolist_to_binary(ecm_link_packet:encode(Id, ecm_link_answer:none()));
-none(Id, Reason, #{form := plain, substitutes := Substitutes}) ->
-    iolist_to_binary(ecm_link_packet:encode(Id, map_get(Reason, Substitutes))).
-
-%% Takes packets from the front, until there are enough bytes or no packets.
--spec batch(queue:queue(binary()), [binary()], non_neg_integer()) ->
-    {[binary()], Size :: non_neg_integer(), queue:queue(binary())}.
-batch(Packets, Batch, Size) when Size >= ?BATCH_SIZE ->
-    {lists:reverse(Batch), Size, Packets};
-batch(Packets, Batch, Size) ->
-    case queue:out(Packets) of
-        {{value, Packet}, Rest} -> batch(Rest, [Packet | Batch], Size + byte_size(Packet));
-        {empty, _} -> {lists:reverse(Batch), Size, Packets}
-    end.
+bounded(State) ->
+    State.

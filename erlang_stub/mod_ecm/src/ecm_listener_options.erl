@@ -55,6 +55,7 @@ defaults() ->
      {max_content, 16777216},
      {ping_interval, 10000},
      {link_timeout, 30000},
+     {link_grace, 30000},
      {dead_time, undefined},  % the former name of link_timeout
      {tls, false},
      {certfile, undefined},
@@ -89,6 +90,7 @@ type(Name) when Name =:= max_packet; Name =:= max_content ->
     econf:int(?MIN_MAX_PACKET, ?MAX_MAX_PACKET);
 type(ping_interval) -> econf:timeout(second);
 type(link_timeout) -> econf:timeout(second);
+type(link_grace) -> econf:either(econf:int(0, 0), econf:timeout(second));
 type(dead_time) -> econf:timeout(second);
 type(tls) -> econf:bool();
 type(allow_unencrypted_sasl2) -> econf:bool();
@@ -141,9 +143,16 @@ for_link(Opts) ->
                gone => fun ecm_router:gone/3,
                substitutes => substitutes(),
                max_waiting => ?MAX_WAITING,
+               link_grace => option(link_grace, Opts),
                watched => ?STOPPED_FIRST,
-               services => fun ecm_sup:start/0},
+               services => fun services/0},
     maps:merge(Always, maps:from_list(tls_option(Opts) ++ peer_option(Opts))).
+
+%% The processes that a node has once. Starts those that have ended.
+-spec services() -> ok.
+services() ->
+    ok = ecm_sup:start(),
+    ecm_link_sup:start().
 
 -spec request(opts()) -> fun().
 request(Opts) ->
@@ -155,7 +164,7 @@ request(Opts) ->
             ecm_router:route(Body, Exchange, Client, Secure, InFlight, Options)
     end.
 
--spec substitutes() -> ecm_link_writer:substitutes().
+-spec substitutes() -> ecm_link_replies:substitutes().
 substitutes() ->
     {_, Retry} = ecm_bosh_answer:recoverable(),
     {_, Ended} = ecm_bosh_answer:refusal(<<"internal-server-error">>, true),
@@ -195,7 +204,8 @@ newcomer_limits(Opts) ->
 connection_options(Opts) ->
     Always = maps:from_list([{Option, option(Option, Opts)}
                              || Option <- [protocol, max_packet, max_content, ping_interval, link_timeout]]),
-    Named = Always#{instance => atom_to_binary(node()), hello_timeout => ?HELLO_TIMEOUT},
+    Named = Always#{instance => atom_to_binary(node()), hello_timeout => ?HELLO_TIMEOUT,
+                    resume => option(link_grace, Opts) > 0},
     case proplists:get_value(secret, Opts) of
         undefined -> Named;
         Secret -> Named#{secret => Secret()}

@@ -93,6 +93,7 @@ is_own(_) -> false.
 tcp_init(ListenSocket, Opts) ->
     lists:foreach(fun ecm_c2s:host_up/1, ejabberd_option:hosts()),
     start_node(),
+    ok = ecm_link_sup:start(),
     Links = ecm_listener:init(ListenSocket, Opts),
     case ecm_listener_acceptor:is_needed(ListenSocket) of
         true -> ecm_listener_acceptor:run(ListenSocket, Links);

@@ -28,9 +28,15 @@ conversations_test_() ->
 
 replay(#{<<"steps">> := Steps, <<"nonces">> := #{<<"ejabberd">> := Nonce}, <<"ends">> := Ends}
        = Conversation, Protocol) ->
-    Options = (secret(Conversation))#{protocol => Protocol, nonce => Nonce},
+    Options = (secret(Conversation))#{protocol => Protocol, nonce => Nonce, resume => resumes(Steps)},
     {[], Events, Connection} = lists:foldl(fun replay_step/2, {[], [], start(Options)}, Steps),
     ?assertEqual(Ends, end_of(Events, ecm_link_connection:drain(Connection))).
+
+%% As mod_ecm has said in the conversation.
+resumes(Steps) ->
+    [Hello | _] = [Content || #{<<"from">> := <<"ejabberd">>, <<"content">> := Content} <- Steps]
+        ++ [<<>>],
+    string:find(Hello, ",resume") =/= nomatch.
 
 secret(#{<<"secret">> := Secret}) -> #{secret => Secret};
 secret(_) -> #{}.
@@ -46,6 +52,12 @@ replay_step(#{<<"content">> := <<"drain">>}, {[], Events, Connection}) ->
     {[], Events, Next};
 replay_step(#{<<"content">> := <<"part\n", Part/binary>>}, {[], Events, Connection}) ->
     ?assertEqual(<<"part\n", Part/binary>>, iolist_to_binary(ecm_link_answer:part(Part))),
+    {[], Events, Connection};
+%% The writer says it, with what has come.
+replay_step(#{<<"content">> := <<"resume ", _/binary>>}, {[], Events, Connection}) ->
+    ?assertMatch({resume, _, _, _}, lists:keyfind(resume, 1, Events)),
+    {[], Events, Connection};
+replay_step(#{<<"content">> := <<"ack ", _/binary>>}, {[], Events, Connection}) ->
     {[], Events, Connection};
 replay_step(#{<<"content">> := <<"answer 200\n", Body/binary>>, <<"id">> := Id},
             {[], Events, Connection}) ->
@@ -284,14 +296,88 @@ no_packet_test_() ->
                               {#{protocol => plain}, [lists:last(Error)]},
                               {plain(), [lists:last(Error)]}]].
 
+%% A link that resumes.
+
+-define(TO_RESUME, {0, <<"hello version=1 role=ecm instance=web1:4711 max-packet=4096 "
+                         "nonce=000102030405060708090a0b0c0d0e0f features=resume">>}).
+-define(TOKEN, <<"a0a1a2a3a4a5a6a7a8a9aaabacadaeaf">>).
+-define(AGREED, element(2, ?UP)).
+
+%% Only if both can.
+a_link_resumes_if_both_can_test_() ->
+    Own = <<?OWN_HELLO/binary, ",resume">>,
+    Resume = {0, <<"resume link=", ?TOKEN/binary, " got=5">>},
+    Foreign = ended(<<"unexpected">>, <<"resume came without the feature">>),
+    [?_assertEqual(Expected, events(Steps, Options))
+     || {Options, Steps, Expected} <-
+            [{#{resume => true}, [?TO_RESUME, Resume],
+              [{send, 0, Own}, {resume, ?AGREED, ?TOKEN, 5}]},
+             {#{resume => true}, [?TO_RESUME, {0, <<"resume">>}],
+              [{send, 0, Own}, {resume, ?AGREED, new, 0}]},
+             {#{resume => true, secret => ?SECRET}, [?TO_RESUME, ?PROOF, Resume],
+              [{send, 0, proven(Own)}, {resume, ?AGREED, ?TOKEN, 5}]},
+             {#{resume => true}, [?HELLO, Resume], [{send, 0, Own}, ?UP | Foreign]},
+             {#{}, [?TO_RESUME, Resume], [{send, 0, ?OWN_HELLO}, ?UP | Foreign]},
+             {#{}, [?TO_RESUME, {0, <<"ack 1">>}],
+              [{send, 0, ?OWN_HELLO}, ?UP
+               | ended(<<"unexpected">>, <<"ack came without the feature resume">>)]}]].
+
+proven(Hello) ->
+    Proof = <<" proof=7875e0f95221b5864095779b48a4cea49ee6708bde7513cad54cb8dce3a8a1a7 features=">>,
+    binary:replace(Hello, <<" features=">>, Proof).
+
+%% ECM says resume before anything else.
+a_link_that_waits_for_resume_test_() ->
+    [?_assertEqual(Expected, tl(events([?TO_RESUME | Steps], #{resume => true})))
+     || {Steps, Expected} <-
+            [{[?REQUEST], ended(<<"unexpected">>, <<"resume must come before the first request">>)},
+             {[{0, <<"ack 1">>}], ended(<<"unexpected">>, <<"ack came before resume">>)},
+             {[?HELLO], ended(<<"unexpected">>, <<"hello came twice">>)},
+             {[{0, <<"resume got=x">>}], ended(<<"malformed">>, <<"bad-value">>)},
+             {[{0, <<"error silent no">>}], [{close, <<"ECM says silent: no">>}]},
+             {[{0, <<"ping 1">>}, {0, <<"pong 1">>}, {0, <<"websocket">>}], [{send, 0, <<"pong 1">>}]},
+             {[{tick, 5999}], []},
+             {[{tick, 6000}], ended(<<"silent">>, <<"no resume came for 5 seconds">>)},
+             {[drain], [{close, <<"ejabberd stops">>}]}]].
+
+a_link_that_resumes_test_() ->
+    [?_assertEqual({Expected, IsOutlived}, outlived(Steps))
+     || {Steps, Expected, IsOutlived} <-
+            [{[?REQUEST, {0, <<"ack 7">>}], [?REQUESTED, {acknowledged, 7}], true},
+             {[{0, <<"error silent no">>}, ?REQUEST], [{break, <<"ECM says silent: no">>}], true},
+             {[{tick, 31000}], [{send, 0, <<"error silent nothing came for 30 seconds">>},
+                                {break, <<"silent: nothing came for 30 seconds">>}], true},
+             {[stalled], [{send, 0, <<"error silent a packet was not complete after 30 seconds">>},
+                          {break, <<"silent: a packet was not complete after 30 seconds">>}], true},
+             {[{0, <<"resume">>}], ended(<<"unexpected">>, <<"resume came twice">>), false},
+             {[{0, <<"error flood no">>}], [{close, <<"ECM says flood: no">>}], false},
+             {[{0, <<"drain">>}], [peer_draining], false},
+             {[{0, <<"drain">>}, {0, <<"error silent no">>}],
+              [peer_draining, {close, <<"ECM says silent: no">>}], false},
+             {[drain, ?REQUEST], [{send, 0, <<"drain">>}, ?REQUESTED], false},
+             {[{fault, 'length-too-large'}], ended(<<"malformed">>, <<"length-too-large">>), false},
+             {[refuse, refuse], ended(<<"unexpected">>, <<"lies">>), false}]].
+
+outlived(Steps) ->
+    {Events, Connection} = play(Steps, after_all([?TO_RESUME, {0, <<"resume">>}], #{resume => true})),
+    {Events, ecm_link_connection:outlived(Connection)}.
+
+%% ECM stops, whatever it has said before.
+who_drains_first_does_not_resume_test() ->
+    Connection = after_all([?TO_RESUME, {0, <<"drain">>}, {0, <<"resume">>}], #{resume => true}),
+    ?assertNot(ecm_link_connection:outlived(Connection)).
+
+other_links_are_not_outlived_test_() ->
+    [?_assertNot(ecm_link_connection:outlived(Connection)) || Connection <- [typed(), plain(), authenticating()]].
+
 %% The table of transitions.
 
 each_event_has_one_outcome_test() ->
-    Keys = [{State, Event} || {State, Event, _} <- ecm_link_connection:transitions()],
+    Keys = [{State, Event} || {State, Event, _} <- ecm_link_state:transitions()],
     ?assertEqual([], Keys -- lists:usort(Keys)).
 
 every_state_is_reached_and_can_end_test() ->
-    Table = ecm_link_connection:transitions(),
+    Table = ecm_link_state:transitions(),
     States = lists:usort([State || {State, _, _} <- Table]),
     Reached = [Next || {State, _, Next} <- Table, State =/= Next],
     ?assertEqual(lists:sort([closed | States]),
@@ -314,6 +400,8 @@ play(Steps, Connection) ->
 step(drain, Connection) -> ecm_link_connection:drain(Connection);
 step({tick, Now}, Connection) -> ecm_link_connection:tick(Now, Connection);
 step({received, Now}, Connection) -> {[], ecm_link_connection:received(Now, Connection)};
+step(stalled, Connection) -> ecm_link_connection:stalled(Connection);
+step(refuse, Connection) -> ecm_link_connection:refuse(<<"lies">>, Connection);
 step({fault, Reason}, Connection) -> ecm_link_connection:fault(Reason, Connection);
 step({Now, {_, _} = Packet}, Connection) -> heard(Packet, Now, Connection);
 step(Packet, Connection) -> heard(Packet, 1000, Connection).
@@ -325,6 +413,7 @@ heard(Packet, Now, Connection) ->
 flat({send, Id, Content}) -> {send, Id, iolist_to_binary(Content)};
 flat({refused, Id, Text}) -> {refused, Id, iolist_to_binary(Text)};
 flat({close, Text}) -> {close, iolist_to_binary(Text)};
+flat({break, Text}) -> {break, iolist_to_binary(Text)};
 flat(Event) -> Event.
 
 sent(Events) ->
@@ -339,10 +428,14 @@ start(Options) ->
     ecm_link_connection:new(maps:merge(#{protocol => auto, instance => <<"ejabberd@chat">>,
                                   max_packet => 1048576, max_content => 16777216,
                                   nonce => ?NONCE, ping_interval => 10000,
-                                  link_timeout => 30000, hello_timeout => 5000}, Options), 0).
+                                  link_timeout => 30000, hello_timeout => 5000,
+                                  resume => false}, Options), 0).
 
 after_first(Packet, Options) ->
-    element(2, play([Packet], start(Options))).
+    after_all([Packet], Options).
+
+after_all(Packets, Options) ->
+    element(2, play(Packets, start(Options))).
 
 plain() -> after_first({0, <<>>}, #{}).
 typed() -> after_first(?HELLO, #{}).

@@ -4,7 +4,7 @@
 
 -module(ecm_link_pair).
 
--export([answers/1, await/1, close/1, gives/1, hello/1, hello_for_parts/2, log_since_up/0, lines/0, look/1, open/1,
+-export([answers/1, await/1, beside/1, close/1, gives/1, hello/1, hello_for_parts/2, log_since_up/0, lines/0, look/1, open/1,
          open/2, options/1, over/2, receive_content/1, reason_of_exit/1, refusal/0, send/2, send/3,
          stop/1, substitutes/0, typed/1]).
 
@@ -20,11 +20,18 @@ open(Changes, SocketOptions) ->
     over(ecm_socket_pair:open(SocketOptions), Changes).
 
 %% @doc The same, over an existing connection.
-over({_, Ours} = Pair, Changes) ->
+over(Pair, Changes) ->
     process_flag(trap_exit, true),
     ok = ecm_services:ensure(),
     ecm_log:start(),
     forget(),
+    beside(Pair, Changes).
+
+%% @doc The same beside earlier ones, whose log and messages stay.
+beside(Changes) ->
+    beside(ecm_socket_pair:open(), Changes).
+
+beside({_, Ours} = Pair, Changes) ->
     {ok, Link} = ecm_link:start_link(Ours, options(Changes)),
     ok = gen_tcp:controlling_process(Ours, Link),
     ok = ecm_link:accept(Link),
@@ -59,10 +66,11 @@ hello_for_parts(MaxPacket, MaxContent) ->
 %% may be changed one by one.
 options(Changes) ->
     Connection = #{protocol => auto, instance => <<"ejabberd@chat">>, max_packet => ?MAX_PACKET,
-                 max_content => 1000000, ping_interval => 10000, link_timeout => 30000, hello_timeout => 5000},
+                 max_content => 1000000, ping_interval => 10000, link_timeout => 30000, hello_timeout => 5000,
+                 resume => false},
     Options = #{request => answers(fun(Body, _) -> {200, Body} end),
                 gone => fun(Session, Exchange, Departure) -> Session ! {Departure, Exchange} end,
-                substitutes => substitutes(), max_waiting => 1000000, watched => [],
+                substitutes => substitutes(), max_waiting => 1000000, link_grace => 30000, watched => [],
                 services => fun() -> ok end},
     Changed = maps:merge(Connection, maps:get(connection, Changes, #{})),
     (maps:merge(Options, Changes))#{connection => Changed}.

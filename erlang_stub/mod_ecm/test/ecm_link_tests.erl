@@ -190,11 +190,10 @@ the_writer_ends_with_the_link_test() ->
     ?assert(lists:member(Ours, Linked)),
     Monitor = monitor(process, writer_of(Link)),
     stop(Opened),
-    ?assertEqual(shutdown, receive {'DOWN', Monitor, process, _, Reason} -> Reason end).
+    ?assertEqual({shutdown, over}, receive {'DOWN', Monitor, process, _, Reason} -> Reason end).
 
 writer_of(Link) ->
-    {links, Linked} = process_info(Link, links),
-    [Writer] = [Pid || Pid <- Linked, is_pid(Pid), Pid =/= self()],
+    {monitors, [{process, Writer}]} = process_info(Link, monitors),
     Writer.
 
 what_has_been_written_still_leaves_at_a_shutdown_test() ->
@@ -278,6 +277,7 @@ a_connection_that_has_gone_gets_no_link_test() ->
 
 a_connection_that_goes_before_it_is_accepted_test() ->
     process_flag(trap_exit, true),
+    ok = ecm_services:ensure(),
     {Peer, Ours} = Pair = ecm_socket_pair:open(),
     {ok, Link} = ecm_link:start_link(Ours, ecm_link_pair:options(#{})),
     ok = gen_tcp:controlling_process(Ours, Link),
@@ -288,6 +288,7 @@ a_connection_that_goes_before_it_is_accepted_test() ->
 
 a_socket_that_cannot_be_read_ends_the_link_test() ->
     process_flag(trap_exit, true),
+    ok = ecm_services:ensure(),
     {_, Ours} = Pair = ecm_socket_pair:open(),
     {ok, Link} = ecm_link:start_link(Ours, ecm_link_pair:options(#{})),
     ok = gen_tcp:close(Ours),

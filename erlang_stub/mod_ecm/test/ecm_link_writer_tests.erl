@@ -193,13 +193,13 @@ the_writer_ends_with_its_link_test() ->
     {_, Ours} = Pair = ecm_socket_pair:open(),
     Test = self(),
     Link = spawn(fun() ->
-                         Test ! {writer, ecm_link_writer:start_link(ecm_link_socket:tcp(Ours))},
+                         Test ! {writer, ecm_link_writer:start(ecm_link_socket:tcp(Ours))},
                          receive stop -> exit(down) end
                  end),
-    Writer = receive {writer, Started} -> Started end,
+    {ok, Writer} = receive {writer, Started} -> Started end,
     Monitor = monitor(process, ecm_link_writer:pid(Writer)),
     Link ! stop,
-    ?assertEqual(down, receive {'DOWN', Monitor, process, _, Reason} -> Reason end),
+    ?assertEqual({shutdown, over}, receive {'DOWN', Monitor, process, _, Reason} -> Reason end),
     ?assertEqual(ok, ecm_link_writer:send(Writer, <<"dropped">>)),
     ecm_socket_pair:close(Pair).
 
@@ -305,19 +305,21 @@ is_none(Form, Content) ->
     stop(Pair, Writer).
 
 start(Options) ->
-    process_flag(trap_exit, true),
     {_, Ours} = Pair = ecm_socket_pair:open(Options),
-    {Pair, ecm_link_writer:start_link(ecm_link_socket:tcp(Ours))}.
+    ok = ecm_services:ensure(),
+    {ok, Writer} = ecm_link_writer:start(ecm_link_socket:tcp(Ours)),
+    _ = monitor(process, ecm_link_writer:pid(Writer)),
+    {Pair, Writer}.
 
 %% Returns the table of its link.
 up(Writer, Form, InPacket) ->
     up(Writer, Form, InPacket, InPacket).
 
 up(Writer, Form, InPacket, Longest) ->
-    InFlight = ecm_link_table:new(),
     ecm_link_writer:up(Writer, #{form => Form, in_packet => InPacket, longest => Longest, peer => ?PEER,
-                                 in_flight => InFlight, substitutes => ecm_link_pair:substitutes()}),
-    InFlight.
+                                 substitutes => ecm_link_pair:substitutes(), max_waiting => 1000000,
+                                 gone => fun(_, _, _) -> ok end}),
+    ecm_link_writer:in_flight(Writer).
 
 answer_all(Writer, Ids, Body) ->
     [ecm_link_writer:answer(ecm_link_writer:pid(Writer), Id, 200, Body) || Id <- Ids].
@@ -341,4 +343,4 @@ at_once(Writer, Do) ->
 
 reason_of_exit(Writer) ->
     Pid = ecm_link_writer:pid(Writer),
-    receive {'EXIT', Pid, Reason} -> Reason end.
+    receive {'DOWN', _, process, Pid, Reason} -> Reason end.

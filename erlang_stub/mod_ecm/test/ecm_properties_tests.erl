@@ -286,7 +286,7 @@ on_connection() ->
 options({Protocol, Secret}) ->
     Options = #{protocol => Protocol, instance => <<"ejabberd@chat">>, max_packet => 1048576, max_content => 16777216,
                 nonce => <<?OUR_NONCE>>, ping_interval => 10000, link_timeout => 30000,
-                hello_timeout => 5000},
+                hello_timeout => 5000, resume => false},
     maps:merge(Options, maps:from_list([{secret, ?SECRET} || Secret])).
 
 stream() ->

@@ -6,36 +6,47 @@
 -module(ecm_services).
 -behaviour(supervisor).
 
--export([await_another/2, ensure/0, kill/1, start/0, start_parent/0, stop/0]).
+-export([await_another/2, ensure/0, kill/1, start/0, start_parent/0, start_parent/1, stop/0]).
 -export([init/1]).
 
 %% @doc Starts new ones.
 start() ->
     stop(),
-    {ok, Sup} = ecm_sup:start_link(),
-    true = unlink(Sup),
-    ok.
+    ensure(ecm_sup),
+    ensure(ecm_link_sup).
 
 %% @doc Starts them unless they run.
 ensure() ->
-    case whereis(ecm_sup) of
-        undefined -> start();
+    ensure(ecm_sup),
+    ensure(ecm_link_sup).
+
+ensure(Module) ->
+    case whereis(Module) of
+        undefined -> start(Module:start_link());
         _ -> ok
     end.
 
-%% @doc Starts the supervisor of ejabberd's modules, and stops what ran before.
+start({ok, Sup}) ->
+    true = unlink(Sup),
+    ok.
+
+%% @doc Starts the supervisors of ejabberd and of its modules, and stops what ran before.
 start_parent() ->
     stop(),
-    {ok, Parent} = supervisor:start_link({local, ejabberd_gen_mod_sup}, ?MODULE, []),
-    true = unlink(Parent),
-    ok.
+    lists:foreach(fun start_parent/1, [ejabberd_sup, ejabberd_gen_mod_sup]).
+
+%% @doc Starts a new one of them.
+start_parent(Name) ->
+    terminate(whereis(Name)),
+    start(supervisor:start_link({local, Name}, ?MODULE, [])).
 
 %% @private
 init([]) ->
     {ok, {#{intensity => 10, period => 1}, []}}.
 
 stop() ->
-    lists:foreach(fun(Name) -> terminate(whereis(Name)) end, [ejabberd_gen_mod_sup, ecm_sup]).
+    lists:foreach(fun(Name) -> terminate(whereis(Name)) end,
+                  [ejabberd_gen_mod_sup, ejabberd_sup, ecm_sup, ecm_link_sup]).
 
 terminate(undefined) ->
     ok;

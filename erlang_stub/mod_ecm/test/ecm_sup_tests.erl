@@ -52,7 +52,7 @@ a_link_starts_the_supervisor_again_test_() ->
      fun() ->
              ok = ecm_sup:start(),
              {_, Link} = Opened = ecm_link_pair:open(#{services => fun ecm_sup:start/0}),
-             ok = ecm_services:start_parent(),
+             ok = ecm_services:start_parent(ejabberd_gen_mod_sup),
              ?assertEqual(undefined, whereis(ecm_sup)),
              _ = [Link ! tick || _ <- lists:seq(1, 30)],
              ecm_link_pair:await(fun() -> is_pid(whereis(ecm_c2s_farewell)) end),

@@ -19,6 +19,7 @@
 %% open/1.
 prepare() ->
     {ok, _} = application:ensure_all_started(xmpp),
+    ok = ecm_services:start(),
     {ok, Hooks} = ejabberd_hooks:start_link(),
     true = unlink(Hooks),
     Sup = spawn(fun() -> receive never -> ok end end),
@@ -26,13 +27,12 @@ prepare() ->
     Table = ecm_config:start([{hosts, global, [?HOST]}, {host, global, ?HOST}]),
     ok = ejabberd_c2s:host_up(?HOST),
     ok = ecm_c2s:host_up(?HOST),
-    ok = ecm_services:start(),
     ok = ejabberd_hooks:add(filter_packet, ?MODULE, routed, 50),
     {Hooks, Sup, Table}.
 
 restore({Hooks, Sup, Table}) ->
-    ecm_services:stop(),
     [stop(Process) || Process <- [Hooks, Sup]],
+    ecm_services:stop(),
     ecm_config:stop(Table).
 
 stop(Process) ->

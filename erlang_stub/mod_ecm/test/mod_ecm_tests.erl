@@ -33,6 +33,9 @@ options_are_validated_test_() ->
              {ping_interval, 0, error},
              {link_timeout, 20, {ok, 20000}},
              {link_timeout, <<"never">>, error},
+             {link_grace, 20, {ok, 20000}},
+             {link_grace, 0, {ok, 0}},
+             {link_grace, <<"never">>, error},
              {tls, true, {ok, true}},
              {tls, <<"perhaps">>, error},
              {allow_unencrypted_sasl2, true, {ok, true}},
@@ -88,7 +91,7 @@ a_certfile_is_validated_test() ->
 
 %% The options of a listener, with their defaults in the spelling of ejabberd.yml.
 -define(WRITTEN, [{protocol, <<"typed">>}, {socket_mode, <<"0660">>}, {max_packet, 1048576}, {max_content, 16777216}, {ping_interval, 10},
-                  {link_timeout, 30}, {tls, false}, {access, <<"all">>}, {shaper, <<"none">>},
+                  {link_timeout, 30}, {link_grace, 30}, {tls, false}, {access, <<"all">>}, {shaper, <<"none">>},
                   {allow_unencrypted_sasl2, false}, {pre_auth_max_stanza_size, 8192},
                   {pre_auth_max_stanza_elements, 32}, {max_stanza_elements, <<"infinity">>},
                   {max_stanza_size, <<"infinity">>}, {max_fsm_queue, 10000}, {max_wait, 300},
@@ -341,6 +344,7 @@ stop(Pair, Link) ->
 
 start(Opts) ->
     {_, Ours} = Pair = ecm_socket_pair:open(),
+    ok = ecm_services:ensure(),
     {ok, Link} = mod_ecm:start(gen_tcp, Ours, Opts),
     {Pair, Link}.
 
@@ -399,12 +403,13 @@ a_listener_or_a_host_starts_what_a_node_needs_test_() ->
                            ?assertEqual(undefined, whereis(ecm_sup)),
                            Start(),
                            ?assert(is_pid(whereis(ecm_sup))),
+                           ?assertEqual(HasLinks, is_pid(whereis(ecm_link_sup))),
                            ?assertEqual([{10, ecm_c2s, handle_info}],
                                         hooks(c2s_handle_info, <<"one.example">>)),
                            ecm_sid_key:get()
                        end))
-     || Start <- [fun() -> {{ok, _}, _} = start_listener({127, 0, 0, 1}, []) end,
-                  fun() -> ok = mod_ecm:start(<<"one.example">>, #{}) end]].
+     || {Start, HasLinks} <- [{fun() -> {{ok, _}, _} = start_listener({127, 0, 0, 1}, []) end, true},
+                              {fun() -> ok = mod_ecm:start(<<"one.example">>, #{}) end, false}]].
 
 %% Sessions and listeners go on.
 a_host_that_stops_takes_nothing_away_test_() ->

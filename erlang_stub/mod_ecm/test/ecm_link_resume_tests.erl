@@ -1,0 +1,334 @@
+%% SPDX-License-Identifier: GPL-2.0-or-later
+
+%% @doc A link that outlives its connections, on real sockets: what its ECM and its sessions see.
+
+-module(ecm_link_resume_tests).
+
+-include_lib("eunit/include/eunit.hrl").
+
+-import(ecm_link_pair, [close/1, gives/1, lines/0, reason_of_exit/1, receive_content/1, send/3]).
+
+-define(UNKNOWN, binary:copy(<<"0">>, 32)).
+
+%% Its sessions hear of nothing, and their answers cross the next connection.
+a_link_goes_on_after_its_connection_test() ->
+    {First, Token} = first(#{}),
+    {Writer, 7, _} = ask(7, First),
+    ok = cut(First),
+    ecm_link_writer:answer(Writer, 7, 200, <<"late">>),
+    Second = again(Token, 0, 1, #{}),
+    ?assertEqual({7, <<"answer 200\nlate">>}, receive_content(peer(Second))),
+    ?assertMatch({Writer, 8, _}, ask(8, Second)),
+    nobody_is_gone(),
+    over(Second).
+
+what_was_not_acknowledged_comes_again_in_order_test() ->
+    {First, Token} = first(#{}),
+    Exchanges = [ask(Id, First) || Id <- lists:seq(1, 9)],
+    ok = answer([1, 2, 3], Exchanges),
+    _ = [receive_content(peer(First)) || _ <- [1, 2, 3]],
+    send(First, 0, "ack 1"),
+    ok = cut(First),
+    ok = answer([4, 5], Exchanges),
+    Second = again(Token, 2, 9, #{}),
+    ok = answer([6], Exchanges),
+    ?assertEqual([3, 4, 5, 6], [element(1, receive_content(peer(Second))) || _ <- lists:seq(3, 6)]),
+    ok = cut(Second),
+    Third = again(Token, 2, 9, #{}),
+    ?assertEqual([3, 4, 5, 6], [element(1, receive_content(peer(Third))) || _ <- lists:seq(3, 6)]),
+    ?assertMatch([{info, "is up: typed" ++ _}, {info, "is down: closed"},
+                  {info, "is kept for 30 seconds, with 6 requests in flight"},
+                  {info, "is resumed by instance web1:4711, 1 packets are sent again"}, _, _, _], lines()),
+    over(Third).
+
+what_is_in_the_making_goes_on_with_its_next_part_test() ->
+    {First, Token} = first(#{}),
+    {Writer, 7, _} = ask(7, First),
+    Body = rand:bytes(900000),
+    ecm_link_writer:answer(Writer, 7, 200, Body),
+    {7, <<"part\n", Begin/binary>>} = receive_content(peer(First)),
+    ok = cut(First),
+    Second = again(Token, 1, 1, #{}),
+    ?assertEqual(Body, rest(Begin, peer(Second))),
+    over(Second).
+
+rest(Begin, Peer) ->
+    case receive_content(Peer) of
+        {7, <<"part\n", Part/binary>>} -> rest(<<Begin/binary, Part/binary>>, Peer);
+        {7, <<"answer 200\n", Last/binary>>} -> <<Begin/binary, Last/binary>>
+    end.
+
+%% However it ends, and whatever of a packet has come.
+a_broken_link_is_kept_test_() ->
+    [{Name, fun() -> is_kept(Break) end}
+     || {Name, Break} <-
+            [{"closed", fun cut/1},
+             {"reset", fun({{Peer, _}, _} = Opened) ->
+                               ok = inet:setopts(Peer, [{linger, {true, 0}}]),
+                               cut(Opened)
+                       end},
+             {"in mid-packet", fun(Opened) -> ecm_link_pair:send(Opened, <<"00000">>), cut(Opened) end},
+             {"ECM has heard nothing", fun(Opened) ->
+                                               send(Opened, 0, "error silent nothing came"),
+                                               ?assertMatch({_, closed}, ecm_socket_pair:receive_all(peer(Opened))),
+                                               cut(Opened)
+                                       end},
+             {"killed", fun({_, Link}) ->
+                                exit(Link, kill),
+                                killed = reason_of_exit(Link),
+                                ok
+                        end}]].
+
+is_kept(Break) ->
+    {First, Token} = first(#{}),
+    Exchange = ask(7, First),
+    ok = Break(First),
+    Second = again(Token, 0, 1, #{}),
+    ok = answer([7], [Exchange]),
+    ?assertEqual({7, <<"answer 200\n7">>}, receive_content(peer(Second))),
+    nobody_is_gone(),
+    over(Second).
+
+%% Everybody is told at once.
+a_link_that_is_over_test_() ->
+    [{Name, {timeout, 20, fun() -> is_over(Changes, End, Text) end}}
+     || {Name, Changes, End, Text} <-
+            [{"malformed", #{}, fun(Opened) -> ecm_link_pair:send(Opened, binary:copy(<<"x">>, 32)) end, "malformed"},
+             {"error", #{}, fun(Opened) -> send(Opened, 0, "error malformed bad-word") end, ""},
+             {"resume", #{}, fun(Opened) -> send(Opened, 0, "resume") end, "unexpected resume came twice"},
+             {"too many", #{}, fun(Opened) -> send(Opened, 0, "ack 1") end, "unexpected ECM acknowledges"},
+             {"drain", #{}, fun(Opened) -> send(Opened, 0, "drain"), cut(Opened) end, closed},
+             {"killed writer", #{}, fun(Opened) -> exit(writer_of(Opened), kill) end, closed},
+             {"crash", #{}, fun({_, Link}) -> exit(Link, shutdown) end, closed},
+             {"grace", #{link_grace => 1}, fun cut/1, closed}]].
+
+is_over(Changes, End, Text) ->
+    {First, Token} = first(Changes),
+    Exchange = ask(7, First),
+    End(First),
+    told(Text, peer(First)),
+    ?assertEqual(Exchange, receive {gone, Gone} -> Gone end),
+    close(First),
+    Second = hello(Changes),
+    send(Second, 0, ["resume got=0 link=", Token]),
+    {New, 0} = resume(Second),
+    ?assertNotEqual(Token, New),
+    over(Second).
+
+told(closed, _) ->
+    ok;
+told(Text, Peer) ->
+    {Said, closed} = ecm_socket_pair:receive_all(Peer),
+    ?assertNotEqual(nomatch, string:find(Said, Text)).
+
+less_than_before_cannot_be_acknowledged_test() ->
+    {First, Token} = first(#{}),
+    Exchanges = [ask(Id, First) || Id <- [1, 2, 3]],
+    ok = answer([1, 2], Exchanges),
+    _ = [receive_content(peer(First)) || _ <- [1, 2]],
+    send(First, 0, "ack 2"),
+    send(First, 0, "ping 1"),
+    {0, <<"pong 1">>} = receive_content(peer(First)),
+    ok = cut(First),
+    Second = hello(#{}),
+    send(Second, 0, ["resume got=1 link=", Token]),
+    ?assertMatch({0, <<"error unexpected ECM acknowledges", _/binary>>}, receive_content(peer(Second))),
+    Last = lists:last(Exchanges),
+    ?assertEqual(Last, receive {gone, Gone} -> Gone end),
+    close(Second).
+
+%% The older connection may be half-open.
+the_newer_connection_wins_test() ->
+    {{_, Link} = First, Token} = first(#{}),
+    Exchange = ask(7, First),
+    Second = again(Token, 0, 1, #{}),
+    ?assertEqual({shutdown, replaced}, reason_of_exit(Link)),
+    ok = answer([7], [Exchange]),
+    ?assertEqual({7, <<"answer 200\n7">>}, receive_content(peer(Second))),
+    ?assertMatch({_, closed}, ecm_socket_pair:receive_all(peer(First))),
+    nobody_is_gone(),
+    over(Second).
+
+%% Nothing that a suspended reader has not read counts.
+the_older_reader_has_ended_before_anything_is_counted_test() ->
+    {{_, Link} = First, Token} = first(#{}),
+    _ = ask(7, First),
+    true = erlang:suspend_process(Link),
+    send(First, 8, "request\nunread"),
+    Second = again(Token, 0, 1, #{}),
+    receive {request, <<"unread">>, _} = Request -> error(Request) after 0 -> ok end,
+    send(Second, 8, "request\nread"),
+    receive {request, <<"read">>, _} -> ok end,
+    over(Second).
+
+%% As many at once as there may be workers that mix up their tokens.
+many_connections_want_the_same_link_test() ->
+    {First, Token} = first(#{}),
+    Exchange = ask(7, First),
+    Others = [hello(#{}) || _ <- lists:seq(1, 10)],
+    [send(Other, 0, ["resume got=0 link=", Token]) || Other <- Others],
+    Last = last([First | Others]),
+    ?assertEqual({Token, 1}, resume(Last)),
+    ok = answer([7], [Exchange]),
+    ?assertEqual({7, <<"answer 200\n7">>}, receive_content(peer(Last))),
+    nobody_is_gone(),
+    [close(Each) || Each <- [First | Others]].
+
+%% The connection that none of the others has replaced.
+last([Last]) ->
+    Last;
+last(Opened) ->
+    receive {'EXIT', Link, {shutdown, replaced}} -> last(lists:keydelete(Link, 2, Opened)) end.
+
+other_limits_are_another_link_test() ->
+    {First, Token} = first(#{}),
+    Exchange = ask(7, First),
+    ok = cut(First),
+    Second = hello(#{connection => #{max_packet => 9999}}),
+    send(Second, 0, ["resume got=0 link=", Token]),
+    {New, 0} = resume(Second),
+    ?assertNotEqual(Token, New),
+    ?assertEqual(Exchange, receive {gone, Gone} -> Gone end),
+    over(Second).
+
+an_unknown_token_is_a_new_link_test() ->
+    {Other, _} = first(#{}),
+    Opened = hello(#{}),
+    send(Opened, 0, ["resume got=5 link=", ?UNKNOWN]),
+    ?assertMatch({_, 0}, resume(Opened)),
+    _ = ask(7, Opened),
+    over(Opened),
+    over(Other).
+
+what_has_come_is_acknowledged_test() ->
+    {Opened, _} = first(#{}),
+    [send(Opened, Id, "request\n") || Id <- lists:seq(1, 128)],
+    ?assertEqual({0, <<"ack 128">>}, receive_content(peer(Opened))),
+    send(Opened, 200, "nonsense"),
+    {200, <<"error unknown-type", _/binary>>} = receive_content(peer(Opened)),
+    {_, Link} = Opened,
+    Link ! tick,
+    ?assertEqual({0, <<"ack 129">>}, receive_content(peer(Opened))),
+    over(Opened).
+
+a_long_request_is_acknowledged_at_once_test() ->
+    {Opened, _} = first(#{connection => #{max_packet => 100000}}),
+    send(Opened, 7, ["request\n", binary:copy(<<"x">>, 70000)]),
+    ?assertEqual({0, <<"ack 1">>}, receive_content(peer(Opened))),
+    over(Opened).
+
+%% Whoever restarts the heir meanwhile.
+a_kept_link_has_the_new_heir_test() ->
+    {First, Token} = first(#{}),
+    Exchange = ask(7, First),
+    Writer = writer_of(First),
+    ok = cut(First),
+    _ = ecm_services:kill(ecm_link_heir),
+    exit(Writer, kill),
+    ?assertEqual(Exchange, receive {gone, Gone} -> Gone end),
+    Second = hello(#{}),
+    send(Second, 0, ["resume link=", Token]),
+    ?assertNotMatch({Token, _}, resume(Second)),
+    over(Second).
+
+%% The supervisor takes all links with it, and their sessions are told.
+links_end_with_their_supervisor_test() ->
+    {First, _} = first(#{}),
+    {Second, _} = first(#{}),
+    Exchanges = [ask(7, First), ask(8, Second)],
+    ok = cut(First),
+    Sup = whereis(ecm_link_sup),
+    Monitor = monitor(process, Sup),
+    exit(Sup, kill),
+    receive {'DOWN', Monitor, process, Sup, _} -> ok end,
+    ?assertEqual(lists:sort(Exchanges), lists:sort([receive {gone, Gone} -> Gone end || _ <- Exchanges])),
+    ?assertMatch({_, closed}, ecm_socket_pair:receive_all(peer(Second))),
+    close(Second).
+
+%% An ECM without memory comes again and again.
+links_that_are_kept_are_bounded_test_() ->
+    {timeout, 60,
+     fun() ->
+             {First, Token} = first(#{}),
+             Exchange = ask(7, First),
+             ok = cut(First),
+             [begin {Each, _} = first(#{}), ok = cut(Each) end || _ <- lists:seq(1, 256)],
+             ?assertEqual(Exchange, receive {gone, Gone} -> Gone end),
+             Again = hello(#{}),
+             send(Again, 0, ["resume link=", Token]),
+             ?assertNotMatch({Token, _}, resume(Again)),
+             over(Again),
+             ok = ecm_services:start()
+     end}.
+
+%% Nobody else looks at a link without a connection.
+what_waits_for_an_ecm_that_is_not_there_is_bounded_test() ->
+    {First, _} = first(#{max_waiting => 20000}),
+    Exchanges = [ask(Id, First) || Id <- [1, 2, 3]],
+    ok = cut(First),
+    [ecm_link_writer:answer(Writer, Id, 200, binary:copy(<<"x">>, 9000))
+     || {Writer, Id, _} <- [hd(Exchanges), hd(Exchanges), hd(Exchanges)]],
+    ?assertEqual(tl(Exchanges), lists:sort([receive {gone, Gone} -> Gone end || _ <- tl(Exchanges)])),
+    ?assertMatch({warning, "is over: 27" ++ _}, lists:last(lines())).
+
+%% Helpers. ECM is this test.
+
+%% Returns a new link, and its token.
+first(Changes) ->
+    Opened = say_hello(ecm_link_pair:open(options(Changes))),
+    send(Opened, 0, "resume"),
+    {Token, 0} = resume(Opened),
+    {Opened, Token}.
+
+%% A connection on which the link goes on. ECM has got so many packets, and mod_ecm the others.
+again(Token, Got, Others, Changes) ->
+    Opened = hello(Changes),
+    send(Opened, 0, ["resume link=", Token, " got=", integer_to_binary(Got)]),
+    ?assertEqual({Token, Others}, resume(Opened)),
+    Opened.
+
+hello(Changes) ->
+    say_hello(ecm_link_pair:beside(options(Changes))).
+
+options(Changes) ->
+    Connection = maps:merge(#{resume => true}, maps:get(connection, Changes, #{})),
+    maps:merge(#{request => gives(self())}, Changes#{connection => Connection}).
+
+say_hello(Opened) ->
+    send(Opened, 0, [ecm_link_pair:hello(4096), " max-content=1000000 features=parts,resume"]),
+    {0, <<"hello ", Said/binary>>} = receive_content(peer(Opened)),
+    ?assertNotEqual(nomatch, string:find(Said, "features=parts,resume")),
+    Opened.
+
+resume({{Peer, _}, _}) ->
+    {0, Said} = receive_content(Peer),
+    {match, [Token, Got]} = re:run(Said, "^resume link=([0-9a-f]{32}) got=([0-9]+)$", [{capture, [1, 2], binary}]),
+    {Token, binary_to_integer(Got)}.
+
+ask(Id, Opened) ->
+    send(Opened, Id, "request\n<body/>"),
+    receive {request, <<"<body/>">>, {_, Id, _} = Exchange} -> Exchange end.
+
+answer(Ids, Exchanges) ->
+    [ecm_link_writer:answer(Writer, Id, 200, integer_to_binary(Id)) || {Writer, Id, _} <- Exchanges,
+                                                                       lists:member(Id, Ids)],
+    ok.
+
+cut({{Peer, _}, Link}) ->
+    ok = gen_tcp:close(Peer),
+    _ = reason_of_exit(Link),
+    ok.
+
+over({_, Link} = Opened) ->
+    exit(Link, shutdown),
+    _ = reason_of_exit(Link),
+    close(Opened).
+
+peer({{Peer, _}, _}) -> Peer.
+
+writer_of({_, Link}) ->
+    {monitors, [{process, Writer}]} = process_info(Link, monitors),
+    Writer.
+
+nobody_is_gone() ->
+    receive {gone, _} = Gone -> error(Gone) after 0 -> ok end.
