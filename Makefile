@@ -5,7 +5,7 @@ PYTHON = python3
 VENV = .venv
 # Another ejabberd than that of the system, for whatever starts one: make test EJABBERD=24.12, or
 # 26.07, which tools/debian-ejabberd fetches once (some 60 MB); or a folder that it has made.
-EJABBERD =
+EJABBERD ?=
 # Passed on: make run RUN_ARGS="--http 0"
 RUN_ARGS =
 # Tried again: make fuzz-erlang SEED=17
@@ -40,7 +40,7 @@ SIDE_BY_SIDE = -n 2 --dist loadfile --no-loadscope-reorder
 
 # Apt-get runs once at a time, and before anything that needs what it installs.
 .NOTPARALLEL:
-.PHONY: help run test unit trial interop fuzz fuzz-erlang check docs clean
+.PHONY: help run test try unit trial interop fuzz fuzz-erlang check docs clean
 .PHONY: conformance dialyze ejabberd python
 .PHONY: bench bench-readme
 .PHONY: debian-python debian-run debian-test debian-interop debian-bench debian-conformance debian-dialyzer
@@ -53,6 +53,11 @@ run: $(VENV)/run.stamp  ## Start ECM and a private ejabberd with a chat page; Ct
 
 test: $(VENV)/test.stamp  ## Run the tests, with real ejabberd and Chromium
 	$(VENV)/bin/pytest $(SIDE_BY_SIDE)
+
+try: $(VENV)/test.stamp debian-conformance  ## Try another ejabberd in minutes: EUnit without a warning, a chat, conformance; EJABBERD=24.12
+	$(VENV)/bin/pytest -q tests/system/test_mod_ecm_eunit.py
+	tools/try-run
+	$(MAKE) --no-print-directory conformance PEER=megaphone
 
 unit: $(VENV)/test.stamp  ## Run the tests that need no process, in seconds
 	$(VENV)/bin/pytest -q tests/unit
