@@ -1,7 +1,8 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc Hibernation of a session's process: its state is packed (ecm_c2s_pack), and its dictionary takes
-%% fewer words. A process that wakes up finds both as they were.
+%% @doc Hibernation of a session's process: the state of ejabberd_c2s and what ejabberd has in the dictionary
+%% are packed (ecm_c2s_pack), and the rest takes fewer words. A process that wakes up for ejabberd finds all
+%% as it was.
 %%
 %% Most wake-ups need no state of ejabberd_c2s: an empty poll, or the end of one. The callback module
 %% handles these first, and only what is left has the state unpacked.
@@ -17,6 +18,10 @@
 -callback rehydrate([term()]) -> ok.
 -callback handle_pending() -> ok.
 
+%% Has the process hibernate again once the messages that are here are handled, by a message to itself. No
+%% hook sees some of ejabberd's messages: calls, casts, those of sys.
+-callback schedule_flush() -> ok.
+
 %% Where the process goes on when there is a message: calls wake/2, with the module itself. So the callback
 %% module takes no memory of a process that hibernates.
 -callback wake(dehydrated()) -> no_return().
@@ -31,8 +36,9 @@
 %% as the callback module returns it. A tuple takes half the memory of a list.
 -type dehydrated() :: tuple().
 
-%% The dictionary without the session. Of its usual content, only the parent differs between processes.
--type dictionary() :: pid() | [{term(), term()}].
+%% The dictionary without the session and without what is packed. Of its usual content, only the parent
+%% differs between processes.
+-type dictionary() :: pid() | ecm_c2s_pack:dictionary().
 
 %% @doc Hibernates until there is a message, and goes on as p1_server would have. Returns only if the
 %% process is `unfit' for it, because its session is not established, or `busy'. `Limits' are options of
@@ -47,8 +53,11 @@ hibernate(#{stream_state := established, stream_timeout := infinity} = State, Li
     case get('$internal_queue_len') =:= 0 andalso has_no_message() of
         true ->
             _ = erase(rand_seed),
-            Packed = packed(State, erase(?MODULE), Callback),
-            dehydrate(Packed, proplists:get_value(max_queue, Limits), Callback);
+            Unpacked = erase(?MODULE),
+            Session = Callback:dehydrate(),
+            Usual = take_usual(),
+            Packed = packed(State, lists:sort(erase()), Unpacked, Callback),
+            sleep(Packed, proplists:get_value(max_queue, Limits), Usual, Session, Callback);
         false ->
             busy
     end;
@@ -60,18 +69,19 @@ has_no_message() ->
     process_info(self(), message_queue_len) =:= {message_queue_len, 0}.
 
 %% The dictionary is empty then, because one takes memory of its own.
--spec dehydrate(ecm_c2s_pack:packed(), pos_integer() | undefined, Callback :: module()) -> no_return().
-dehydrate(Packed, MaxQueue, Callback) ->
-    Session = Callback:dehydrate(),
-    Dehydrated = list_to_tuple([Packed, MaxQueue, short(lists:sort(erase())) | Session]),
+-spec sleep(ecm_c2s_pack:packed(), pos_integer() | undefined, dictionary(), Session :: [term()],
+            Callback :: module()) -> no_return().
+sleep(Packed, MaxQueue, Dictionary, Session, Callback) ->
+    Dehydrated = list_to_tuple([Packed, MaxQueue, Dictionary | Session]),
     proc_lib:hibernate(Callback, wake, [Dehydrated]).
 
--spec short([{term(), term()}]) -> dictionary().
-short([{'$ancestors', [Parent]}, {'$initial_call', ?INITIAL_CALL}, {'$internal_queue_len', 0}])
-  when is_pid(Parent) ->
-    Parent;
-short(Dictionary) ->
-    Dictionary.
+%% Takes out of the dictionary what proc_lib and p1_server have there.
+-spec take_usual() -> dictionary().
+take_usual() ->
+    case [{Key, erase(Key)} || Key <- ['$ancestors', '$initial_call', '$internal_queue_len']] of
+        [{_, [Parent]}, {_, ?INITIAL_CALL}, {_, 0}] when is_pid(Parent) -> Parent;
+        Pairs -> [Pair || {_, Value} = Pair <- Pairs, Value =/= undefined]
+    end.
 
 -spec put_all(dictionary()) -> ok.
 put_all(Parent) when is_pid(Parent) ->
@@ -79,14 +89,16 @@ put_all(Parent) when is_pid(Parent) ->
     put('$ancestors', [Parent]),
     put('$internal_queue_len', 0),
     ok;
-put_all(Dictionary) ->
-    lists:foreach(fun({Key, Value}) -> put(Key, Value) end, Dictionary).
+put_all(Pairs) ->
+    lists:foreach(fun({Key, Value}) -> put(Key, Value) end, Pairs).
 
-%% A state that has not changed since the session woke up is not packed again.
--spec packed(map(), {map(), ecm_c2s_pack:packed()} | undefined, Callback :: module()) ->
-    ecm_c2s_pack:packed().
-packed(State, {State, Packed}, _) -> Packed;
-packed(State, _, Callback) -> ecm_c2s_pack:pack(State, Callback:socket_module()).
+%% What has not changed since the session woke up is not packed again.
+-spec packed(map(), ecm_c2s_pack:dictionary(), Unpacked, Callback :: module()) ->
+    ecm_c2s_pack:packed() when
+      Unpacked :: {map(), ecm_c2s_pack:dictionary(), ecm_c2s_pack:packed()} | undefined.
+packed(State, Dictionary, {State, Dictionary, Packed}, _) -> Packed;
+packed(State, Dictionary, _, Callback) ->
+    ecm_c2s_pack:pack(State, Dictionary, Callback:socket_module()).
 
 %% @doc Wakes up. The limits are in a record of p1_server.
 -spec wake(dehydrated(), Callback :: module()) -> no_return().
@@ -97,9 +109,22 @@ wake(Dehydrated, Callback) ->
     Callback:handle_pending(),
     case has_no_message() of
         true ->
-            dehydrate(Packed, MaxQueue, Callback);
+            Left = Callback:dehydrate(),
+            sleep(Packed, MaxQueue, with_rest(take_usual(), erase()), Left, Callback);
         false ->
-            State = ecm_c2s_pack:unpack(Packed, Callback:socket_module()),
-            put(?MODULE, {State, Packed}),
+            {State, Rest} = ecm_c2s_pack:unpack(Packed, Callback:socket_module()),
+            put_all(Rest),
+            put(?MODULE, {State, Rest, Packed}),
+            Callback:schedule_flush(),
             p1_server:wake_hib(self(), self(), State, xmpp_stream_in, [], {limits, MaxQueue})
     end.
+
+%% What a hook has put into the dictionary meanwhile stays, until the state is packed the next time.
+-spec with_rest(dictionary(), ecm_c2s_pack:dictionary()) -> dictionary().
+with_rest(Usual, []) ->
+    Usual;
+with_rest(Parent, Rest) when is_pid(Parent) ->
+    with_rest([{'$ancestors', [Parent]}, {'$initial_call', ?INITIAL_CALL}, {'$internal_queue_len', 0}],
+              Rest);
+with_rest(Pairs, Rest) ->
+    Pairs ++ lists:keydelete(rand_seed, 1, Rest).

@@ -32,6 +32,8 @@ session_test_() ->
             fun a_session_sleeps_once_nothing_is_to_be_done/0,
             fun a_session_that_sleeps_loses_nothing/0,
             fun a_session_that_wakes_up_is_as_before/0,
+            fun whoever_asks_a_session_leaves_it_asleep/0,
+            fun a_session_that_wakes_up_has_its_label/0,
             fun a_session_may_be_told_not_to_sleep/0,
             fun a_session_may_be_told_to_sleep_after_a_while/0,
             fun a_session_that_is_not_logged_in_does_not_sleep/0,
@@ -224,6 +226,52 @@ a_session_that_wakes_up_is_as_before() ->
     ask(User, 2, []),
     await_sleep(User),
     ?assertEqual(Before, sys:get_state(Session)),
+    ecm_user:stop(Session).
+
+%% The state is unpacked for each. After all of them the session takes the memory that it took before, and
+%% what waits still comes.
+whoever_asks_a_session_leaves_it_asleep() ->
+    {Session, _} = User = open(#{}),
+    await_sleep(User),
+    {memory, Bytes} = process_info(Session, memory),
+    [begin
+         {reductions, Before} = process_info(Session, reductions),
+         _ = Ask(Session),
+         ecm_link_pair:await(fun() -> sleeps_again(Session, Bytes, Before) end)
+     end || Ask <- [fun ejabberd_c2s:get_presence/1, fun sys:get_state/1, fun sys:get_status/1,
+                    fun(Pid) -> sys:replace_state(Pid, fun(State) -> State end) end,
+                    fun(Pid) -> ok = sys:suspend(Pid), Pid ! unknown, ok = sys:resume(Pid) end,
+                    fun(Pid) ->
+                            ok = sys:suspend(Pid),
+                            ok = sys:change_code(Pid, p1_server, none, none),
+                            ok = sys:resume(Pid)
+                    end,
+                    fun(Pid) -> p1_server:cast(Pid, unknown) end,
+                    fun(Pid) -> Pid ! {'DOWN', make_ref(), process, self(), normal} end,
+                    fun(Pid) -> Pid ! unknown end,
+                    fun ejabberd_c2s:resend_presence/1]],
+    deliver(User, <<"hello">>),
+    ask(User, 2, []),
+    ?assertEqual([<<"hello">>], texts(answer(2))),
+    ecm_user:stop(Session).
+
+%% It has run meanwhile.
+sleeps_again(Session, Bytes, Before) ->
+    case process_info(Session, [current_function, message_queue_len, memory, reductions]) of
+        [{_, {erlang, hibernate, 3}}, {_, 0}, {_, Bytes}, {_, After}] -> After > Before;
+        _ -> false
+    end.
+
+%% As newer versions of ejabberd have one.
+a_session_that_wakes_up_has_its_label() ->
+    {Session, _} = User = open(#{}),
+    Label = {ejabberd_c2s, <<"juliet">>, <<"chat.example">>},
+    _ = sys:replace_state(Session, fun(State) -> put('$process_label', Label), State end),
+    await_sleep(User),
+    ?assertEqual({dictionary, []}, process_info(Session, dictionary)),
+    Test = self(),
+    _ = sys:replace_state(Session, fun(State) -> Test ! {label, get('$process_label')}, State end),
+    ?assertEqual(Label, receive {label, Found} -> Found end),
     ecm_user:stop(Session).
 
 a_session_may_be_told_not_to_sleep() ->
