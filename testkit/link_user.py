@@ -9,6 +9,7 @@ from ecm.tools.bosh.session import Phase, Session
 from ecm.tools.bosh.stanzas import plain
 from ecm.tools.demo.plan import DOMAIN
 from testkit.link_peer import EcmEnd
+from testkit.resuming_end import ResumingEnd
 
 PASSWORD = "secret"
 RESOURCE = "test"
@@ -18,7 +19,7 @@ FIRST_RID = 1000
 class LinkUser:
     """One user's session. ``link`` may be replaced by another link to the same cluster."""
 
-    def __init__(self, link: EcmEnd, name: str, resource: str = RESOURCE) -> None:
+    def __init__(self, link: EcmEnd | ResumingEnd, name: str, resource: str = RESOURCE) -> None:
         self.link = link
         self.name = name
         self.jid = f"{name}@{DOMAIN}/{resource}"
