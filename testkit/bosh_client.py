@@ -113,12 +113,13 @@ class BoshClient:
 
     # The way to a session (RFC 6120, sections 6 and 7; XEP-0206).
 
-    async def create(self, jid: str = "", payload: str = "") -> Element:
+    async def create(self, jid: str = "", payload: str = "", ack: str = "") -> Element:
         """Create the session, and return the answer, with the features of the stream.
 
-        ``jid`` says whose client this is, without which there is no SASL2.
+        ``jid`` says whose client this is, without which there is no SASL2. With ``ack`` it
+        acknowledges answers.
         """
-        more = {"from": jid}
+        more = {"from": jid, "ack": ack}
         attributes = creation(self._domain, WAIT, hold=1, content="text/xml; charset=utf-8", **more)
         answer = await self._post(self.session.next_body(payload.encode(), attributes))
         self.session.sid = answer.attrib["sid"].encode()

@@ -11,7 +11,7 @@
 -module(ecm_c2s).
 
 -export([add_hooks/0, gone/3, open/5, request/4, start/2]).
--export([handle_info/2, host_up/1, terminated/2]).
+-export([auth_result/3, handle_info/2, host_up/1, terminated/2]).
 
 %% The state of ejabberd_c2s.
 -type state() :: map().
@@ -60,7 +60,7 @@ add_hooks() ->
 host_up(Host) ->
     ejabberd_hooks:add(c2s_handle_info, Host, ?MODULE, handle_info, 10),
     ejabberd_hooks:add(c2s_terminated, Host, ?MODULE, terminated, 110),
-    ejabberd_hooks:add(c2s_auth_result, Host, ecm_c2s_admission, auth_result, 50),
+    ejabberd_hooks:add(c2s_auth_result, Host, ?MODULE, auth_result, 50),
     ecm_c2s_sasl2:host_up(Host).
 
 %% @private The messages to the process of any session of ejabberd. This takes those of ours.
@@ -96,6 +96,19 @@ after_close(_, _, State) -> State.
 -spec ignore_restart(IsSession :: boolean(), state()) -> state() | {stop, state()}.
 ignore_restart(false, State) -> State;
 ignore_restart(true, State) -> {stop, State}.
+
+%% @private The client of any session of ejabberd has tried to log in.
+-spec auth_result(state(), true | {false, term()}, User :: binary()) -> state().
+auth_result(State, true, _) ->
+    _ = ecm_c2s_session:is_session() andalso logged_in(),
+    State;
+auth_result(State, _, _) ->
+    State.
+
+-spec logged_in() -> ok.
+logged_in() ->
+    ecm_c2s_session:logged_in(),
+    ecm_c2s_admission:leave().
 
 %% @private The session is over for ejabberd. What the client has not received is routed as if there had
 %% been no session; then clients are told, and can count on the rest.

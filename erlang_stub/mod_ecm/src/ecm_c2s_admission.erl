@@ -6,18 +6,20 @@
 -module(ecm_c2s_admission).
 -behaviour(gen_server).
 
--export([auth_result/3, enter/2, new_table/0, start_link/0, stay/2]).
+-export([enter/2, exceeded/1, leave/0, new_table/0, start_link/0, stay/2]).
 -export([handle_call/3, handle_cast/2, handle_info/2, init/1]).
 
 -include_lib("ejabberd/include/logger.hrl").
 
-%% Milliseconds between two removals of addresses without sessions, and between two log lines about
-%% refused sessions.
+%% Milliseconds between two removals of addresses without sessions, and between two log lines of a kind.
 -define(TICK, 10000).
 
-%% `refused' counts the refused sessions that the log does not have yet, with the address of the last.
+%% What the log says of sessions: they were refused, or a request before the login exceeds a limit.
+-type kind() :: refused | exceeded.
+
+%% `unlogged' counts the sessions that the log does not have yet, with the name of the last one's address.
 -record(admission, {newcomers = ecm_c2s_newcomers:new() :: ecm_c2s_newcomers:newcomers(),
-                    refused = none :: none | {non_neg_integer(), inet:ip_address()},
+                    unlogged = #{} :: #{kind() => {non_neg_integer(), Name :: string()}},
                     ticks = false :: boolean()}).
 
 %% A row of the table: a process that has entered, its monitor, and what it is counted by. The process
@@ -54,15 +56,13 @@ enter({Address, _}, Limits) ->
 stay(_, {local, _}) -> ok;
 stay(Session, _) -> gen_server:cast(?MODULE, {stay, self(), Session}).
 
-%% @private The hook of ejabberd, in the process of a session: its client has tried to log in.
--spec auth_result(State, true | {false, term()}, User :: binary()) -> State.
-auth_result(State, true, _) ->
-    ecm_c2s_session:logged_in(),
-    _ = ecm_c2s_session:is_session() andalso leave(),
-    State;
-auth_result(State, _, _) ->
-    State.
+%% @doc Has the log say that a request of the calling process, or the session, exceeds a limit, if its client
+%% has not logged in.
+-spec exceeded(ecm_bosh_oversize:excess()) -> ok.
+exceeded(Limit) ->
+    gen_server:cast(?MODULE, {exceeded, self(), Limit}).
 
+%% @doc Notes that the client of the calling process has logged in.
 -spec leave() -> ok.
 leave() ->
     try ets:update_element(?MODULE, self(), {?HAS_LOGGED_IN, true})
@@ -93,7 +93,7 @@ handle_call({enter, Address, Limits}, {Pid, _}, #admission{newcomers = Newcomers
             watch(Pid, Network, maps:get(newcomer_rate, Limits)),
             {reply, ok, ticking(Admission#admission{newcomers = Next})};
         refused ->
-            {reply, refused, ticking(refused(Address, Limits, Admission))}
+            {reply, refused, ticking(noted(refused, inet:ntoa(Address), refusal(Limits), Admission))}
     end.
 
 %% @private
@@ -108,7 +108,14 @@ handle_cast({stay, Pid, Session}, Admission) ->
     end,
     {noreply, Admission};
 handle_cast({leave, Pid}, Admission) ->
-    {noreply, left(Pid, Admission)}.
+    {noreply, left(Pid, Admission)};
+handle_cast({exceeded, Pid, Limit}, Admission) ->
+    case ets:lookup(?MODULE, Pid) of
+        [{_, _, Network, _, false}] ->
+            {noreply, ticking(noted(exceeded, ecm_c2s_newcomers:name(Network), excess(Limit), Admission))};
+        _ ->
+            {noreply, Admission}
+    end.
 
 %% @private
 -spec handle_info(term(), #admission{}) -> {noreply, #admission{}}.
@@ -116,8 +123,10 @@ handle_info({'DOWN', _, process, Pid, _}, Admission) ->
     {noreply, left(Pid, Admission)};
 handle_info(tick, #admission{newcomers = Newcomers} = Admission) ->
     Tidied = ecm_c2s_newcomers:tidy(now_ms(), Newcomers),
-    Tidy = log_refused(Admission#admission{newcomers = Tidied, ticks = false}),
-    case ecm_c2s_newcomers:size(Tidied) of
+    Unlogged = maps:filter(fun log_rest/2, Admission#admission.unlogged),
+    Again = maps:map(fun(_, {_, Name}) -> {0, Name} end, Unlogged),
+    Tidy = Admission#admission{newcomers = Tidied, unlogged = Again, ticks = false},
+    case ecm_c2s_newcomers:size(Tidied) + map_size(Again) of
         0 -> {noreply, Tidy};
         _ -> {noreply, ticking(Tidy)}
     end;
@@ -140,23 +149,45 @@ left(Pid, #admission{newcomers = Newcomers} = Admission) ->
             Admission
     end.
 
-%% The first refusal is logged at once, the others together.
--spec refused(inet:ip_address(), ecm_c2s_newcomers:limits(), #admission{}) -> #admission{}.
-refused(Address, Limits, #admission{refused = none} = Admission) ->
-    #{max_newcomers := Most, newcomer_rate := Rate} = Limits,
-    ?WARNING_MSG("New session from ~s refused: max_newcomers is ~B sessions of an address that have not "
-                 "logged in, newcomer_rate ~B per second", [inet:ntoa(Address), Most, Rate]),
-    Admission#admission{refused = {0, Address}};
-refused(Address, _, #admission{refused = {Number, _}} = Admission) ->
-    Admission#admission{refused = {Number + 1, Address}}.
+%% The first one of a kind is logged at once, the others together.
+-spec noted(kind(), Name :: string(), Reason :: iolist(), #admission{}) -> #admission{}.
+noted(Kind, Name, Reason, #admission{unlogged = Unlogged} = Admission) ->
+    Number = case Unlogged of
+                 #{Kind := {Before, _}} -> Before + 1;
+                 #{} -> log_first(Kind, Name, Reason)
+             end,
+    Admission#admission{unlogged = Unlogged#{Kind => {Number, Name}}}.
 
--spec log_refused(#admission{}) -> #admission{}.
-log_refused(#admission{refused = {Number, Address}} = Admission) when Number > 0 ->
+-spec log_first(kind(), string(), iolist()) -> 0.
+log_first(refused, Name, Reason) ->
+    ?WARNING_MSG("New session from ~s refused: ~s", [Name, Reason]),
+    0;
+log_first(exceeded, Name, Reason) ->
+    ?WARNING_MSG("Session from ~s ended before the login: a request exceeds ~s", [Name, Reason]),
+    0.
+
+-spec refusal(ecm_c2s_newcomers:limits()) -> iolist().
+refusal(#{max_newcomers := Most, newcomer_rate := Rate}) ->
+    io_lib:format("max_newcomers is ~B sessions of an address that have not logged in, newcomer_rate ~B per "
+                  "second", [Most, Rate]).
+
+-spec excess(ecm_bosh_oversize:excess()) -> string().
+excess(bytes) -> "pre_auth_max_stanza_size";
+excess(elements) -> "pre_auth_max_stanza_elements";
+excess(stanzas) -> "the number of stanzas".
+
+%% Returns whether there was something to log.
+-spec log_rest(kind(), {non_neg_integer(), Name :: string()}) -> boolean().
+log_rest(_, {0, _}) ->
+    false;
+log_rest(refused, {Number, Name}) ->
     ?WARNING_MSG("~B more new sessions refused in ~B seconds, the last one from ~s",
-                 [Number, ?TICK div 1000, inet:ntoa(Address)]),
-    Admission#admission{refused = {0, Address}};
-log_refused(Admission) ->
-    Admission#admission{refused = none}.
+                 [Number, ?TICK div 1000, Name]),
+    true;
+log_rest(exceeded, {Number, Name}) ->
+    ?WARNING_MSG("~B more sessions ended before the login in ~B seconds for requests that exceed a limit, "
+                 "the last one from ~s", [Number, ?TICK div 1000, Name]),
+    true.
 
 -spec ticking(#admission{}) -> #admission{}.
 ticking(#admission{ticks = true} = Admission) ->

@@ -9,7 +9,7 @@
 
 -module(ecm_c2s_newcomers).
 
--export([enter/4, leave/3, network/1, new/0, restore/4, size/1, tidy/2]).
+-export([enter/4, leave/3, name/1, network/1, new/0, restore/4, size/1, tidy/2]).
 -export_type([limits/0, network/0, newcomers/0]).
 
 %% Addresses that are known at a time: some megabytes. Each has a session, or had one within seconds. With
@@ -45,6 +45,11 @@ size(Newcomers) -> map_size(Newcomers).
 network({_, _, _, _} = Address) -> Address;
 network({0, 0, 0, 0, 0, 16#FFFF, High, Low}) -> {High bsr 8, High band 255, Low bsr 8, Low band 255};
 network({A, B, C, D, _, _, _, _}) -> {v6, A, B, C, D}.
+
+%% @doc Returns the name of such an address in the log.
+-spec name(network()) -> string().
+name({v6, A, B, C, D}) -> inet:ntoa({A, B, C, D, 0, 0, 0, 0}) ++ "/64";
+name(Address) -> inet:ntoa(Address).
 
 %% @doc Counts a new session, unless a limit forbids it.
 -spec enter(network(), limits(), Now :: integer(), newcomers()) -> {ok, newcomers()} | refused.

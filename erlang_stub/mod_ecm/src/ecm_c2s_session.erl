@@ -40,8 +40,8 @@
 
 -define(CLIENT, <<"jabber:client">>).
 
-%% Words of memory of a session that is awake, at least. A message needs about as much; a heap that starts
-%% with the size of a hibernating session would be collected several times on the way there.
+%% Words of memory, at least, of a session that is awake and has logged in. A message needs about as much; a
+%% heap that starts with the size of a hibernating session would be collected several times on the way there.
 -define(MIN_HEAP_SIZE, 2586).
 
 %% @doc Returns whether the calling process has a BOSH session.
@@ -49,16 +49,13 @@
 is_session() ->
     get(?MODULE) =/= undefined.
 
-%% @doc Notes that the client has logged in, if the calling process has a BOSH session.
+%% @doc Notes that the client has logged in.
 -spec logged_in() -> ok.
 logged_in() ->
-    case get(?MODULE) of
-        #session{bosh = Bosh, options = #{session := Limits}} = Session ->
-            put(?MODULE, Session#session{bosh = ecm_bosh:logged_in(Limits, Bosh)}),
-            ok;
-        _ ->
-            ok
-    end.
+    #session{bosh = Bosh, options = #{session := Limits}} = Session = get(?MODULE),
+    _ = process_flag(min_heap_size, ?MIN_HEAP_SIZE),
+    put(?MODULE, Session#session{bosh = ecm_bosh:logged_in(Limits, Bosh)}),
+    ok.
 
 %% From the link, through ecm_c2s.
 
@@ -80,7 +77,6 @@ handle({open, Body, Exchange, Key, Options}) ->
 
 -spec open(ecm_bosh_body:body(), ecm_link_writer:exchange(), ecm_sid:key(), options()) -> ok.
 open(Body, Exchange, Key, #{session := Limits, c2s := Opts} = Options) ->
-    _ = process_flag(min_heap_size, ?MIN_HEAP_SIZE),
     Nonce = erlang:unique_integer([positive]) band 16#FFFFFFFF,
     Sid = ecm_sid:make(Key, self(), Nonce),
     ContentType = ecm_link_answer:content_type(maps:get(content, Body, none)),
@@ -170,6 +166,7 @@ action({deliver, Elements}) ->
     lists:foreach(fun ecm_c2s_stream:element/1, Elements),
     schedule_flush();
 action({exceeds, Limit}) ->
+    ecm_c2s_admission:exceeded(Limit),
     ecm_c2s_stream:exceeded(Limit);
 action(restart) ->
     self() ! {ecm, restart},
@@ -241,8 +238,14 @@ maybe_hibernate(_, _) -> ok.
 hibernate(#session{options = #{c2s := Opts}}, State) ->
     case ecm_c2s_hibernate:hibernate(State, ejabberd_config:fsm_limit_opts(Opts), ?MODULE) of
         busy -> schedule_flush();
-        unfit -> ok
+        unfit -> shrink()
     end.
+
+%% Most sessions that cannot hibernate wait for their clients to log in, and some of these never do.
+-spec shrink() -> ok.
+shrink() ->
+    true = erlang:garbage_collect(),
+    ok.
 
 %% @private Wakes up. The runtime calls this.
 -spec wake(ecm_c2s_hibernate:dehydrated()) -> no_return().

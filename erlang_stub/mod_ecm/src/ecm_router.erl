@@ -140,7 +140,9 @@ open(New, {_, Id, _} = Exchange, Client, InFlight, #{newcomers := Limits} = Opti
 read(New, #{c2s := #{session := #{newcomer_limits := Limits}}}) ->
     case ecm_bosh_oversize:check(New, Limits) of
         #{els := {unread, Content}} -> with_els(ecm_bosh_body:els(Content), New);
-        #{els := {exceeds, _}} -> {error, <<"policy-violation">>, New}
+        #{els := {exceeds, Limit}} ->
+            ecm_c2s_admission:exceeded(Limit),
+            {error, <<"policy-violation">>, New}
     end.
 
 -spec with_els({ok, [ecm_bosh_body:xmlel()]} | {error, term()}, new()) ->

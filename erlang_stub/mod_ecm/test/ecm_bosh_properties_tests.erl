@@ -23,6 +23,8 @@ properties_test_() ->
              {"all the same where it has not arrived", long_walk(),
               after_walk(fun ecm_walk:leave/1), 2000},
              {"most walks do not end too early", exactly(ok), fun mostly_long/1, 1},
+             {"a session keeps little before the login", greed(), fun keeps_little/1, 300},
+             {"the greediest client fills what there is", exactly(greediest()), fun keeps_much/1, 1},
              {"any requests are answered once", list(any_event()), fun answered_once/1, 10000}]].
 
 %% Clients that keep the rules.
@@ -66,6 +68,56 @@ step() ->
                {1, {half_close, integer(1, 4)}},
                {1, {break, integer(1, 4)}}, {4, {say, integer(0, 5)}}, {1, {keep, integer(1, 2)}},
                {2, {pass, integer(0, 40)}}]).
+
+%% Clients that want memory: they make the next request, or one ahead of it, with so many bytes; acknowledge
+%% nothing; and get so many bytes, which may repeat what they have sent.
+
+-define(NEWCOMER_LIMITS, #{max_body => 8192, max_elements => 32, counted => all, max_stanzas => 16,
+                           max_waiting => 100, max_waiting_size => 65536, max_answer => 262144}).
+
+%% Bytes, as the README of mod_ecm has them. Here, what an answer shares with another one is counted twice.
+-define(MOST, 250000).
+
+greed() ->
+    Ahead = frequency([{3, 0}, {2, integer(0, 6)}]),
+    Bytes = frequency([{3, integer(7000, 8192)}, {1, integer(100, 90000)}]),
+    resize(150, list({Ahead, Bytes, integer(0, 8192)})).
+
+%% First what can be answered, then what cannot.
+greediest() ->
+    [{0, 8192, 6000} || _ <- lists:seq(1, 20)] ++ [{Ahead, 8192, 0} || Ahead <- lists:seq(5, 1, -1)].
+
+keeps_little(Steps) ->
+    lists:all(fun(Size) -> Size < ?MOST end, sizes(Steps)).
+
+keeps_much(Steps) ->
+    lists:max(sizes(Steps)) > ?MOST div 2 andalso keeps_little(Steps).
+
+%% Those of the session, after each step.
+sizes(Steps) ->
+    Body = #{rid => 1, to => <<"localhost">>, hold => 4, ack => 1, ver => <<"1.11">>, els => []},
+    {[], New} = ecm_bosh:new(Body, ecm_conversation:exchange(1), <<"SID">>,
+                             ecm_conversation:options(?NEWCOMER_LIMITS), 0),
+    {_, _, Sizes} = lists:foldl(fun greedy/2, {1, New, [0]}, Steps),
+    Sizes.
+
+%% Once it is over, its process ends.
+greedy(_, {over, _, _} = Over) ->
+    Over;
+greedy({Ahead, Bytes, Reply}, {Last, Session, Sizes}) ->
+    Text = ["<body xmlns='http://jabber.org/protocol/httpbind'>", binary:copy(<<" ">>, Bytes), "</body>"],
+    {ok, _, Content} = ecm_bosh_body:head(iolist_to_binary(Text)),
+    Rid = Last + 1 + Ahead,
+    {Actions, Asked} = ecm_bosh:request(#{rid => Rid, ack => 1, els => {unread, Content}, bytes => Bytes},
+                                        ecm_conversation:exchange(Rid), 0, Session),
+    {_, Said} = ecm_bosh:send(binary:copy(<<"x">>, Reply), Asked),
+    {_, Flushed} = ecm_bosh:flush(0, Said),
+    {Ends, Next} = ecm_bosh:limit(Flushed),
+    After = case lists:keymember(over, 1, Actions ++ Ends) of
+                true -> over;
+                false -> max(Last, Rid - Ahead)
+            end,
+    {After, Next, [byte_size(term_to_binary(Next)) | Sizes]}.
 
 %% Anybody.
 

@@ -19,6 +19,8 @@ admission_test_() ->
                           {"handed over", fun a_session_that_goes_on_elsewhere_is_counted_once/0},
                           {"no address", fun who_has_no_address_is_not_counted/0},
                           {"log", fun the_log_has_few_lines/0},
+                          {"excess", fun what_is_too_much_is_in_the_log/0},
+                          {"last ones", fun the_log_is_complete/0},
                           {"nobody", fun where_nobody_can_be_asked_all_may_enter/0}]]}.
 
 those_beyond_the_limit_are_refused() ->
@@ -30,7 +32,7 @@ who_logs_in_is_not_counted() ->
     One = session(ok),
     session(ok),
     session(refused),
-    ok = tell(One, fun() -> auth_result(true) end),
+    ok = tell(One, fun ecm_c2s_admission:leave/0),
     session(ok),
     session(refused),
     ?assertEqual(2, length(watched())).
@@ -38,7 +40,7 @@ who_logs_in_is_not_counted() ->
 who_fails_to_log_in_is_counted() ->
     One = session(ok),
     session(ok),
-    ok = tell(One, fun() -> auth_result({false, <<"not-authorized">>}) end),
+    ok = tell(One, fun fail_to_log_in/0),
     session(refused).
 
 %% Also by a kill; and one that ends after it has logged in is not counted twice.
@@ -47,7 +49,7 @@ who_ends_is_not_counted() ->
     Two = session(ok),
     session(refused),
     kill(One),
-    ok = tell(Two, fun() -> auth_result(true) end),
+    ok = tell(Two, fun ecm_c2s_admission:leave/0),
     kill(Two),
     _ = [session(ok), session(ok)],
     session(refused).
@@ -83,6 +85,33 @@ the_log_has_few_lines() ->
                   "1 more new sessions refused in 10 seconds, the last one from 192.0.2.7", First],
                  [Text || {warning, Text} <- ecm_log:lines()]).
 
+what_is_too_much_is_in_the_log() ->
+    ecm_log:start(),
+    [One, Two] = [session(ok), session(ok)],
+    [ok = tell(Session, fun() -> ecm_c2s_admission:exceeded(Limit) end)
+     || {Session, Limit} <- [{One, elements}, {Two, bytes}, {Two, bytes}]],
+    tick(),
+    ok = tell(Two, fun ecm_c2s_admission:leave/0),
+    ok = tell(Two, fun() -> ecm_c2s_admission:exceeded(bytes) end),
+    tick(),
+    ok = tell(One, fun() -> ecm_c2s_admission:exceeded(bytes) end),
+    _ = watched(),
+    From = "Session from 192.0.2.7 ended before the login: a request exceeds ",
+    ?assertEqual([From ++ "pre_auth_max_stanza_elements",
+                  "2 more sessions ended before the login in 10 seconds for requests that exceed a limit, "
+                  "the last one from 192.0.2.7",
+                  From ++ "pre_auth_max_stanza_size"],
+                 [Text || {warning, Text} <- ecm_log:lines()]).
+
+%% All of the last refusals, though no session is left.
+the_log_is_complete() ->
+    ecm_log:start(),
+    Sessions = [session(ok), session(ok)],
+    [session(refused) || _ <- lists:seq(1, 4)],
+    [kill(Session) || Session <- Sessions],
+    tick(),
+    ?assertMatch([_, {warning, "3 more new sessions refused " ++ _}], ecm_log:lines()).
+
 tick() ->
     ecm_c2s_admission ! tick,
     _ = watched().
@@ -90,7 +119,7 @@ tick() ->
 where_nobody_can_be_asked_all_may_enter() ->
     ecm_services:stop(),
     Sessions = [session(ok) || _ <- lists:seq(1, 5)],
-    ok = tell(hd(Sessions), fun() -> auth_result(true) end).
+    ok = tell(hd(Sessions), fun ecm_c2s_admission:leave/0).
 
 %% A process that has entered, or was refused.
 session(Expected) ->
@@ -106,9 +135,9 @@ tell(Session, Do) ->
     receive {Session, Result} -> Result end.
 
 %% The hook, in the process of a session.
-auth_result(Result) ->
+fail_to_log_in() ->
     put(ecm_c2s_session, session),
-    state = ecm_c2s_admission:auth_result(state, Result, <<"alice">>),
+    #{} = ecm_c2s:auth_result(#{}, {false, <<"not-authorized">>}, <<"alice">>),
     ok.
 
 %% Returns once it has been counted.

@@ -16,6 +16,11 @@ an_ipv6_network_is_one_test_() ->
                                 {{0, 0, 0, 0, 0, 16#FFFF, 16#C000, 16#0207}, {192, 0, 2, 7}},
                                 {{16#2001, 16#DB8, 1, 2, 3, 4, 5, 6}, {v6, 16#2001, 16#DB8, 1, 2}}]].
 
+a_network_has_a_name_test_() ->
+    [?_assertEqual(Name, ecm_c2s_newcomers:name(ecm_c2s_newcomers:network(Address)))
+     || {Address, Name} <- [{{192, 0, 2, 7}, "192.0.2.7"},
+                            {{16#2001, 16#DB8, 1, 2, 3, 4, 5, 6}, "2001:db8:1:2::/64"}]].
+
 those_of_one_address_are_few_test() ->
     Three = enter([?HERE, ?HERE, ?HERE], 0, ecm_c2s_newcomers:new()),
     ?assertEqual(refused, ecm_c2s_newcomers:enter(?HERE, ?LIMITS, 0, Three)),

@@ -50,6 +50,7 @@ session_test_() ->
             fun what_is_no_stanza_ends_the_stream/0,
             fun what_is_too_much_before_the_login_ends_the_stream/0,
             fun nothing_is_too_much_after_the_login/0,
+            fun a_session_has_little_memory_before_the_login/0,
             fun a_stanza_that_is_too_long_comes_back/0,
             fun what_a_client_sends_too_fast_waits/0,
             fun its_turn_comes/0,
@@ -472,11 +473,29 @@ what_is_too_much_before_the_login_ends_the_stream() ->
 nothing_is_too_much_after_the_login() ->
     {Session, _} = User = open(#{newcomer_limits => ?NEWCOMER_LIMITS}),
     _ = sys:replace_state(Session, fun(State) ->
-                                           ecm_c2s_admission:auth_result(State, true, <<"juliet">>)
+                                           ecm_c2s:auth_result(State, true, <<"juliet">>)
                                    end),
     ask(User, 2, lists:duplicate(9, text("x"))),
     ?assertEqual(<<"x">>, receive_routed()),
     ecm_user:stop(Session).
+
+%% As it cannot hibernate, it gives back what it does not need; afterwards, it would hibernate.
+a_session_has_little_memory_before_the_login() ->
+    Now = erlang:monotonic_time(millisecond),
+    {Session, _} = User = open(#{}, #{stream_timeout => {3600000, Now}}),
+    ask(User, 2, ["<a xmlns='urn:example'>", binary:copy(<<"<b/>">>, 10000), "</a>"]),
+    _ = sys:get_state(Session),
+    ask(User, 3, []),
+    ecm_link_pair:await(fun() -> heap(Session) < 2000 end),
+    _ = sys:replace_state(Session, fun(State) -> ecm_c2s:auth_result(State, true, <<"juliet">>) end),
+    ask(User, 4, []),
+    ecm_link_pair:await(fun() -> heap(Session) > 2000 end),
+    ecm_user:stop(Session).
+
+%% In words.
+heap(Session) ->
+    {total_heap_size, Size} = process_info(Session, total_heap_size),
+    Size.
 
 ended(Session) ->
     Monitor = monitor(process, Session),

@@ -102,7 +102,7 @@ who_logs_in_meanwhile_is_not_counted() ->
     [First | _] = [entered(ok) || _ <- [first, second]],
     Old = whereis(ecm_c2s_admission),
     ok = sys:suspend(Old),
-    ok = call(First, fun log_in/0),
+    ok = call(First, fun ecm_c2s_admission:leave/0),
     exit(Old, kill),
     _ = ecm_services:await_another(ecm_c2s_admission, Old),
     _ = entered(ok),
@@ -113,11 +113,6 @@ entered(Expected) ->
     Limits = #{max_newcomers => 2, newcomer_rate => 1000},
     ?assertEqual(Expected, call(Session, fun() -> ecm_c2s_admission:enter(?PEER, Limits) end)),
     Session.
-
-log_in() ->
-    put(ecm_c2s_session, session),
-    state = ecm_c2s_admission:auth_result(state, true, <<"alice">>),
-    ok.
 
 serve() ->
     receive {From, Do} -> From ! {self(), Do()}, serve() end.

@@ -395,7 +395,7 @@ listens_to(Host) ->
     ejabberd_hooks:run(host_up, [<<"three.example">>]),
     ?assertEqual([{10, ecm_c2s, handle_info}], hooks(c2s_handle_info, Host)),
     ?assertEqual([{110, ecm_c2s, terminated}], hooks(c2s_terminated, Host)),
-    ?assertEqual([{50, ecm_c2s_admission, auth_result}], hooks(c2s_auth_result, Host)).
+    ?assertEqual([{50, ecm_c2s, auth_result}], hooks(c2s_auth_result, Host)).
 
 %% Without an entry in `modules', a listener starts what a node needs; with one, a host does.
 a_listener_or_a_host_starts_what_a_node_needs_test_() ->
