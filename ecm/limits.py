@@ -21,24 +21,53 @@ MAX_PARTIAL_ANSWERS: Final = 4
 # A longer queue would only take memory; back-pressure on the clients is better.
 MAX_QUEUE: Final = 8 * 1024 * 1024
 
-# Seconds that requests may wait while the link is down or congested. Web clients give up on a
-# request after 20 to 60 seconds.
-QUEUE_TIMEOUT: Final = 10
+# Seconds after which a link's send queue is full, too, however little is in it: the oldest packet
+# has waited for so long. 8 MiB on a link of 20 kB/s would be 400 seconds.
+MAX_QUEUE_AGE: Final = 5
+
+# Packets and bytes after whose receipt a side acknowledges at once, and not within a second: few
+# enough for a short send queue at the other end, many enough to cost nothing.
+ACK_PACKETS: Final = 128
+ACK_BYTES: Final = 64 * 1024
+
+# Seconds that a link is kept without a connection. A restart of a switch or a failover takes less.
+# Web clients hold on for longer: they repeat a request after 60 seconds or more.
+LINK_GRACE: Final = 30
+
+# Seconds that a request may wait while the link is down or congested. Strophe gives up on a request
+# after 66 seconds, and ends its session after five errors in a row: one error for nearly each
+# minute keeps it for minutes, five errors at once do not.
+QUEUE_TIMEOUT: Final = 55
 
 # Bytes of memory of the requests that wait for a link, and the overhead of each beside its line and
-# its body. It is enough for 48,000 polls.
+# its body. It is enough for 48,000 polls. Above the high-water mark ECM stops reading from clients,
+# until the low-water mark: the rest is for requests that have been read already.
 MAX_QUEUED_BYTES: Final = 32 * 1024 * 1024
 QUEUED_REQUEST_SIZE: Final = 512
+QUEUED_HIGH_WATER: Final = 3 / 4
+QUEUED_LOW_WATER: Final = 1 / 2
+
+# Requests that are refused within a second when their link is lost for good, at least, and the
+# seconds in which all are. Clients that repeat a request at once come back as slowly as that.
+REFUSALS: Final = 200
+REFUSAL_TIME: Final = 5
 
 # Seconds between attempts to connect to ejabberd: the first pause, the factor by which pauses grow,
-# the longest. The longest is short, because people are waiting, and one link costs ejabberd little.
-RECONNECT_DELAY_MIN: Final = 0.25
+# the longest while clients wait, the attempt after which they grow further, and the longest then.
+# They are short, because people are waiting, and one link costs ejabberd little.
+RECONNECT_DELAY_MIN: Final = 0.05
 RECONNECT_FACTOR: Final = 1.6
+RECONNECT_DELAY_WAITING: Final = 0.8
+RECONNECT_ATTEMPTS: Final = 40
 RECONNECT_DELAY_MAX: Final = 5.0
 
-# Seconds of random jitter that are added to each pause, at most, so that several ECMs do not all
-# reconnect in the same moment.
-RECONNECT_JITTER: Final = 0.5
+# Random jitter that is added to each pause, at most, as a part of it, so that several ECMs do not
+# all reconnect in the same moment.
+RECONNECT_JITTER: Final = 0.25
+
+# Seconds for a connection to ejabberd to be made. The kernel repeats the first packet after one
+# second and after three; where packets are dropped, a new attempt is sooner than its third.
+CONNECT_TIMEOUT: Final = 3
 
 # Bytes of the first line of a typed content. Only hello with a long name comes near it.
 MAX_LINE: Final = 1024
@@ -54,11 +83,12 @@ HELLO_TIMEOUT: Final = 5
 HANDSHAKE_TIMEOUT: Final = 10
 
 # Seconds between pings. Firewalls and NATs forget connections after minutes.
-PING_INTERVAL: Final = 10
+# They also find a connection that is dead in one direction.
+PING_INTERVAL: Final = 3
 
-# Seconds without a byte from ejabberd after which ECM closes the link. It is three times the ping
-# interval, and less than the minute after which most clients give up on a request.
-LINK_TIMEOUT: Final = 30
+# Seconds without a byte from ejabberd after which ECM connects again. It is three times the ping
+# interval. A link that resumes loses nothing by it, and its clients have waited long enough.
+LINK_TIMEOUT: Final = 10
 
 # Pings that a side answers within a second. The other side needs one in several seconds.
 MAX_PINGS: Final = 100
@@ -215,8 +245,13 @@ MAX_LOG_LINE: Final = 64 * 1024
 
 # Answers.
 
-# Seconds in Retry-After of a 503 (RFC 9110, section 10.2.3). ejabberd needs about as long to start.
+# Seconds in Retry-After of a 503 (RFC 9110, section 10.2.3).
 RETRY_AFTER: Final = 5
+
+# The same where ejabberd could not be asked, which many clients are told at once: spread, so that
+# they come back one after the other. ejabberd needs some seconds to start.
+RETRY_AFTER_MIN: Final = 2
+RETRY_AFTER_MAX: Final = 20
 
 # Seconds that a browser may cache the answer to a preflight request. Chromium caps it at two hours,
 # Firefox at a day.

@@ -29,6 +29,10 @@ class Metrics:
     answers: int = _counter("ecm_answers_total", "Answers passed on to clients.")
     orphaned: int = _counter("ecm_answers_orphaned_total", "Answers whose client had gone.")
     lost: int = _counter("ecm_requests_lost_total", "Requests in flight when their link broke.")
+    broken: int = _counter("ecm_links_broken_total", "Breaks of a link that may resume.")
+    resent: int = _counter(
+        "ecm_packets_resent_total", "Packets sent again over the next connection of a link."
+    )
     failed: int = _counter(
         "ecm_requests_failed_total", "Requests that one end of the link did not understand."
     )

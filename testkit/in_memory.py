@@ -24,13 +24,16 @@ from ecm.net.clock import CoarseClock
 from ecm.upstream.connector import LinkFactory
 from ecm.upstream.pool import UpstreamPool
 from ecm.upstream.protocol import LinkProtocol, LinkRefused
+from ecm.upstream.send_queue import SendQueue
 
 FIRST_ID = 1000
 MAX_BODY = 10_000
 QUEUE_TIMEOUT = 10
 DATE = b"Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n"
-PLAIN = LinkSettings(LinkMode.PLAIN, max_packet=2**20, max_queue=65_536)
-TYPED = LinkSettings(max_packet=2**20, max_queue=65_536)
+PLAIN = LinkSettings(
+    LinkMode.PLAIN, max_packet=2**20, max_queue=65_536, ping_interval=10, link_timeout=30
+)
+TYPED = attrs.evolve(PLAIN, mode=LinkMode.TYPED)
 PATHS = frozenset({b"/http-bind", b"/http-bind/"})
 
 # The line of a request from a Transport's usual address.
@@ -170,7 +173,6 @@ class Joined:
         self.metrics = Metrics()
         self.pool = UpstreamPool(FIRST_ID, QUEUE_TIMEOUT if linked else 0)
         self.clock.listen(self.pool.tick)
-        self.pool.tick(0)  # without a link the time to wait for one is over
         settings = settings or FrontendSettings(PATHS)
         settings = with_limits(settings, **{"max_body": MAX_BODY, **limits})
         routes = make_routes(settings, self.pool, link.mode)
@@ -204,7 +206,14 @@ class Joined:
 
     def congest(self, congested: bool) -> None:
         """Let the link pass its high-water mark, or be writable again."""
-        self.link.queue._congestion(congested)
+        self.queue._congestion(congested)
+
+    @property
+    def queue(self) -> SendQueue:
+        """The send queue of the link that is up."""
+        queue: Any = self.link_transport.watcher
+        assert isinstance(queue, SendQueue)
+        return queue
 
     def link_down(self) -> None:
         self.link_transport.abortConnection()

@@ -10,7 +10,7 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
-from ecm.link import message
+from ecm.link import message, requests
 from ecm.link.connection import LinkConnection
 from ecm.link.events import Answered, Close, Dropped, Established, Event, Failed, Part, Send
 from ecm.link.message import ANSWER_200
@@ -33,7 +33,7 @@ class EcmEnd(Protocol):
     transport: IStreamTransport
 
     def __init__(self) -> None:
-        wanted = LinkSettings(LinkMode.TYPED)
+        wanted = LinkSettings(LinkMode.TYPED, link_grace=0)
         self._connection = LinkConnection(wanted, "test", token_hex(16))
         self._decoder = PacketDecoder()
         self._last_id = 0
@@ -67,7 +67,7 @@ class EcmEnd(Protocol):
     def gone(self, connection_id: int) -> None:
         """Say that the client of a request has gone, before it has its answer."""
         del self._awaited[connection_id]
-        self._do(self._connection.cancel(connection_id, "gone"))
+        self._do([requests.cancel(connection_id, "gone")])
 
     def connectionMade(self) -> None:
         self._do(self._connection.start(0.0))

@@ -8,15 +8,13 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ecm.link.connection import LinkConnection
+from ecm.link.agreement import Agreement
 from ecm.link.packet import PacketDecoder
 from ecm.link.settings import LinkSettings
 from ecm.metrics import Metrics
 from ecm.upstream.link import Link, LinkStatus
 from ecm.upstream.pool import UpstreamPool
-from ecm.upstream.send_queue import SendQueue
 from testkit.in_memory import Transport
-from testkit.typed_vectors import HELLO, NONCE
 
 LINE = b"request secure=0\n"
 QUEUE_TIMEOUT = 10
@@ -46,12 +44,10 @@ class LinkEnd(Protocol):
         self.wire = Transport(Clock())
         self.wire.protocol = self
         transport: Any = self.wire
-        queue = SendQueue(transport, 100, self._congestion)
-        connection = LinkConnection(LinkSettings(), "web1:4711", NONCE)
-        connection.start(0)
-        connection.receive(0, HELLO, 0)
-        self.queue = queue
-        self.link = Link(connection, queue, metrics, max_body=1000)
+        agreement = Agreement("ejabberd@chat", 2000, in_parts=True, resumes=False)
+        self.link = Link(agreement, "", LinkSettings(max_queue=100), metrics, self._congestion)
+        self.queue = self.link.queue
+        self.queue.attach(transport)
         self.up()
 
     def _congestion(self, congested: bool) -> None:
@@ -64,8 +60,7 @@ class LinkEnd(Protocol):
         self._pool.update_link(self.link, status)
 
     def down(self) -> None:
-        self.become(LinkStatus.DOWN)
-        self.link.lose_all()
+        self._pool.lose(self.link)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.down()

@@ -21,7 +21,7 @@ class Link(asyncio.Protocol):
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        settings = LinkSettings(LinkMode.TYPED)
+        settings = LinkSettings(LinkMode.TYPED, link_grace=0)
         self._connection = LinkConnection(settings, "bench", secrets.token_hex(16))
         self._decoder = PacketDecoder()
         self._waiting: dict[int, Callable[[bytes], None]] = {}

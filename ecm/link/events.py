@@ -2,7 +2,7 @@
 
 import attrs
 
-from ecm.link.message import Message
+from ecm.link.agreement import Agreement
 
 
 @attrs.frozen
@@ -16,9 +16,22 @@ class Send:
 
 @attrs.frozen
 class Established:
-    """The link takes requests: typed, with the ejabberd that ``hello`` names; plain for None."""
+    """The link takes requests: typed, as agreed with an ejabberd; plain for None.
 
-    hello: Message | None
+    ``token`` names a link that can resume. ``got`` is None for a new link; otherwise the link goes
+    on for which ECM asked, and ejabberd has its packets up to this number.
+    """
+
+    agreement: Agreement | None
+    token: str = ""
+    got: int | None = None
+
+
+@attrs.frozen
+class Acknowledged:
+    """ejabberd has the packets up to this number."""
+
+    number: int
 
 
 @attrs.frozen
@@ -68,9 +81,24 @@ class RoundTrip:
 
 @attrs.frozen
 class Close:
-    """Close the link once everything is sent. It is the last event."""
+    """Close the connection once everything is sent. It is the last event.
+
+    With ``is_final`` the link must not resume: to go on would repeat a fault.
+    """
 
     reason: str
+    is_final: bool = False
 
 
-Event = Send | Established | Answered | Part | Dropped | Failed | PeerDraining | RoundTrip | Close
+Event = (
+    Send
+    | Established
+    | Acknowledged
+    | Answered
+    | Part
+    | Dropped
+    | Failed
+    | PeerDraining
+    | RoundTrip
+    | Close
+)

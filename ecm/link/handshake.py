@@ -5,14 +5,16 @@ from typing import Final
 import attrs
 
 from ecm.link import message
+from ecm.link.agreement import Agreement, Previous
 from ecm.link.authentication import response, verify
 from ecm.link.settings import LinkSettings
 from ecm.link.state import Input
 
 VERSION: Final = 1
 
-# The feature that ECM has: it takes answers in parts.
+# The features that ECM has: it takes answers in parts, and its links resume.
 PARTS: Final = "parts"
+RESUME: Final = "resume"
 
 
 @attrs.frozen
@@ -41,9 +43,20 @@ class Handshake:
             "max-packet": str(self._settings.max_packet),
             "max-content": str(self._settings.max_content),
             "nonce": self._nonce,
-            "features": PARTS,
+            "features": ",".join(self._features()),
         }
         return message.encode("hello", fields=fields)
+
+    def _features(self) -> list[str]:
+        return [PARTS, RESUME] if self._settings.link_grace else [PARTS]
+
+    def agreement(self, fields: dict[str, str]) -> Agreement:
+        """Return what is agreed, with a hello of ejabberd that is accepted."""
+        features = fields.get("features", "").split(",")
+        common = [each for each in self._features() if each in features]
+        return Agreement(
+            fields["instance"], int(fields["max-packet"]), PARTS in common, RESUME in common
+        )
 
     def refusal(self, fields: dict[str, str]) -> Refusal | None:
         """Return why ejabberd's hello is not accepted, or None."""
@@ -72,3 +85,11 @@ class Handshake:
             return None
         own = response(self._settings.secret, "ecm", self._nonce, nonce)
         return message.encode("proof", [own])
+
+
+def resume(previous: Previous | None) -> bytes:
+    """Return the content that asks for a link to go on, or for a new one."""
+    if previous is None:
+        return message.encode("resume")
+    fields = {"link": previous.token, "got": str(previous.received)}
+    return message.encode("resume", fields=fields)

@@ -5,6 +5,7 @@ from enum import Enum
 import attrs
 
 from ecm.limits import (
+    LINK_GRACE,
     LINK_TIMEOUT,
     MAX_CONTENT,
     MAX_NUMBER,
@@ -85,7 +86,8 @@ class LinkSettings:
             "bytes",
             0,
             MAX_NUMBER,
-            "High-water mark of the link's send queue: above it ECM stops reading from clients.",
+            "High-water mark of the link's send queue: above it ECM stops reading from clients. It"
+            " holds packets until ejabberd has acknowledged them.",
         ),
     )
     ping_interval: int = attrs.field(
@@ -101,5 +103,15 @@ class LinkSettings:
             "Silence of ejabberd after which ECM closes a typed link; on any link, the time for a"
             " packet from its first byte to its last.",
             former="dead-time",
+        ),
+    )
+    link_grace: int = attrs.field(
+        default=LINK_GRACE,
+        metadata=number(
+            "seconds",
+            0,
+            MAX_TIMEOUT,
+            "Time that a link without a connection is kept, while clients wait, until it resumes"
+            " over another one; link_grace of mod_ecm. 0: links do not resume.",
         ),
     )

@@ -12,6 +12,7 @@ class State(Enum):
     """A link that takes requests is plain or typed."""
 
     TYPED_ONLY = "typed_only"  # hello is sent, and nothing but hello may come first
+    RESUMING = "resuming"  # resume is sent, and nothing about requests may come before its answer
     PLAIN = "plain"
     TYPED = "typed"
     DRAINING = "draining"  # typed, and ejabberd takes no new requests
@@ -22,6 +23,8 @@ class Input(Enum):
     """An event that changes the state. Those that close the link are named as codes of errors."""
 
     HELLO = "hello"
+    OFFER = "offer"  # hello of an ejabberd that can resume
+    RESUME = "resume"
     DRAIN = "drain"
     VERSION = "version"  # no version in common
     UNPROVEN = "unproven"  # the peer does not know the secret
@@ -44,6 +47,7 @@ _OPEN: Final = {
 TRANSITIONS: Final = {
     State.TYPED_ONLY: {
         Input.HELLO: State.TYPED,
+        Input.OFFER: State.RESUMING,
         **_closed_by(
             Input.VERSION,
             Input.UNPROVEN,
@@ -52,6 +56,10 @@ TRANSITIONS: Final = {
             Input.SILENT,
             Input.ERROR,
         ),
+    },
+    State.RESUMING: {
+        Input.RESUME: State.TYPED,
+        **_closed_by(Input.UNEXPECTED, Input.MALFORMED, Input.SILENT, Input.FLOOD, Input.ERROR),
     },
     State.PLAIN: _closed_by(Input.MALFORMED, Input.SILENT),
     State.TYPED: _OPEN,

@@ -5,7 +5,7 @@ import random
 import secrets
 import socket
 
-from twisted.application.internet import ClientService, backoffPolicy
+from twisted.application.internet import ClientService
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import (
     IAddress,
@@ -20,11 +20,12 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ecm import limits
-from ecm.link.connection import LinkConnection
+from ecm.link.connection import PERHAPS_PLAIN, LinkConnection
 from ecm.link.settings import LinkSettings
 from ecm.metrics import Metrics
 from ecm.net.batch import BatchedIO
 from ecm.net.clock import CoarseClock
+from ecm.upstream.keeper import LinkKeeper
 from ecm.upstream.pool import UpstreamPool
 from ecm.upstream.protocol import LinkProtocol
 
@@ -52,24 +53,32 @@ class LinkFactory(Factory):
         self._clock = clock
         self._settings = settings
         self._metrics = metrics
+        self._keeper = LinkKeeper(pool, settings, metrics)
         self._link: LinkProtocol | None = None
+        # The likely cause if there is none; once there has been one, it is not.
+        self._hint = PERHAPS_PLAIN
         clock.listen(self._tick)
 
     def buildProtocol(self, addr: IAddress | None) -> LinkProtocol:
-        connection = LinkConnection(self._settings, _instance(), secrets.token_hex(16))
+        nonce = secrets.token_hex(16)
+        connection = LinkConnection(
+            self._settings, _instance(), nonce, self._keeper.previous, self._hint
+        )
         self._link = LinkProtocol(
-            self._pool, self._clock, self._settings, self._metrics, connection
+            self._keeper, self._pool, self._clock, self._settings, self._metrics, connection
         )
         return self._link
 
     def established(self, link: LinkProtocol) -> None:
         """A link is established: it is read in batches with all other sockets."""
+        self._hint = ""
         if self._batch is not None:
             self._batch.add(link.transport)
 
     def _tick(self, now: float) -> None:
         if self._link is not None:
             self._link.tick(now)
+        self._keeper.tick(now)
 
 
 def _instance() -> str:
@@ -92,22 +101,29 @@ class LinkEndpoint:
     """
 
     def __init__(
-        self, endpoint: IStreamClientEndpoint, description: str, links: LinkFactory
+        self,
+        endpoint: IStreamClientEndpoint,
+        description: str,
+        links: LinkFactory,
+        clock: IReactorTime,
     ) -> None:
         self._endpoint = endpoint
         self._description = description
         self._links = links
-        self._reported = ""
+        self._clock = clock
+        self._reported: set[str] = set()
 
     def __repr__(self) -> str:
         return self._description
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
-        ready = self._endpoint.connect(self._links).addCallback(_ready)
+        connected = self._endpoint.connect(self._links)
+        connected.addTimeout(limits.CONNECT_TIMEOUT, self._clock)
+        ready = connected.addCallback(_ready)
         return ready.addCallbacks(self._established, self._failed, (protocolFactory,))
 
     def _established(self, link: LinkProtocol, factory: IProtocolFactory) -> IProtocol:
-        self._reported = ""
+        self._reported.clear()
         self._links.established(link)
         watcher = factory.buildProtocol(link.transport.getPeer())
         assert watcher is not None
@@ -117,10 +133,10 @@ class LinkEndpoint:
 
     def _failed(self, failure: Failure) -> Failure:
         why = failure.getErrorMessage()
-        if why != self._reported and not failure.check(CancelledError):
-            self._reported = why
+        if why not in self._reported and not failure.check(CancelledError):
+            self._reported.add(why)
             _log.warn(
-                "no link to ejabberd at {upstream}: {why}; ECM answers 503",
+                "no link to ejabberd at {upstream}: {why}; requests wait, and get 503 in time",
                 upstream=self._description,
                 why=why,
             )
@@ -132,23 +148,23 @@ def _ready(link: IProtocol) -> Deferred[LinkProtocol]:
     return link.ready
 
 
-def _jitter() -> float:
-    return random.uniform(0, limits.RECONNECT_JITTER)
+def _pause(attempt: int) -> float:
+    """Return the seconds before an attempt to connect, the first after the last link being 1."""
+    growth = limits.RECONNECT_FACTOR ** (attempt - 1)
+    pause = min(limits.RECONNECT_DELAY_MIN * growth, limits.RECONNECT_DELAY_WAITING)
+    beyond = min(max(0, attempt - limits.RECONNECT_ATTEMPTS), 100)
+    pause = min(pause * limits.RECONNECT_FACTOR**beyond, limits.RECONNECT_DELAY_MAX)
+    return pause * (1 + random.uniform(0, limits.RECONNECT_JITTER))
 
 
 def link_service(
     endpoint: IStreamClientEndpoint,
     description: str,
     links: LinkFactory,
-    clock: IReactorTime | None = None,
+    clock: IReactorTime,
 ) -> ClientService:
     """Return the service that keeps a link up; the log names the endpoint ``description``."""
-    policy = backoffPolicy(
-        initialDelay=limits.RECONNECT_DELAY_MIN,
-        factor=limits.RECONNECT_FACTOR,
-        maxDelay=limits.RECONNECT_DELAY_MAX,
-        jitter=_jitter,
-    )
     watchers = Factory.forProtocol(Protocol)
     watchers.noisy = False
-    return ClientService(LinkEndpoint(endpoint, description, links), watchers, policy, clock)
+    links_only = LinkEndpoint(endpoint, description, links, clock)
+    return ClientService(links_only, watchers, _pause, clock)

@@ -1,16 +1,23 @@
-"""An established link, as the pool sees it: it takes requests, and gives their answers."""
+"""An established link, as the pool sees it: it takes requests, and gives their answers.
 
+It outlives its connection if both ends can resume.
+"""
+
+from collections.abc import Callable
 from enum import Enum
 
 from twisted.logger import Logger
 
-from ecm.limits import MAX_CONTENT
-from ecm.link.connection import LinkConnection
+from ecm.limits import REQUEST_OVERHEAD
+from ecm.link import message, requests
+from ecm.link.agreement import Agreement, Previous
 from ecm.link.events import Answered, Dropped, Event, Failed, Part, Send
 from ecm.link.message import HALF_CLOSED, beginning
-from ecm.link.packet import encode
+from ecm.link.numbering import Receipts
+from ecm.link.packet import HEADER_SIZE, encode
+from ecm.link.settings import LinkSettings
 from ecm.metrics import Metrics
-from ecm.upstream.pending import NO_LINK, Pending
+from ecm.upstream.pending import Pending
 from ecm.upstream.send_queue import SendQueue
 from ecm.upstream.table import ConnectionTable
 
@@ -21,27 +28,36 @@ class LinkStatus(Enum):
     """Status of a link in the pool."""
 
     WRITABLE = "writable"  # it takes requests
-    CONGESTED = "congested"  # its send queue is above the high-water mark
+    CONGESTED = "congested"  # its send queue is full
+    BROKEN = "broken"  # it has no connection, and may go on over the next one
     DRAINING = "draining"  # ejabberd answers those that it has, and takes no more
     DOWN = "down"
 
 
 class Link:
-    """One link, from when it is established. ``max_body`` is the longest body that it carries."""
+    """One link, from when it is established, on one connection after another.
+
+    ``agreement`` is None on a plain link, ``token`` empty on one that ends with its connection.
+    ``congestion`` is that of its send queue. ``is_final`` says that there will be no other
+    connection.
+    """
 
     def __init__(
         self,
-        connection: LinkConnection,
-        queue: SendQueue,
+        agreement: Agreement | None,
+        token: str,
+        settings: LinkSettings,
         metrics: Metrics,
-        max_body: int,
-        max_content: int = MAX_CONTENT,
+        congestion: Callable[[bool], None],
     ) -> None:
-        self.table = ConnectionTable(metrics, max_content)
-        self.max_body = max_body
-        self._connection = connection
-        self._queue = queue
-        self._typed = connection.is_typed
+        self.table = ConnectionTable(metrics, settings.max_content)
+        self.queue = SendQueue(settings.max_queue, congestion, keeps=bool(token))
+        self.receipts = Receipts()
+        self.max_body = _max_body(agreement, settings.max_packet)
+        self.is_final = not token
+        self._agreement = agreement
+        self._typed = agreement is not None
+        self._token = token
 
     # From the pool.
 
@@ -50,48 +66,79 @@ class Link:
         if len(body) > self.max_body:
             line, body = beginning(line, body, self.max_body)
         self.table.add(exchange)
-        self._queue.write(encode(exchange.id, line + body if self._typed else body))
+        self.queue.write(encode(exchange.id, line + body if self._typed else body))
 
     def cancel(self, connection_id: int, reason: str) -> bool:
         """Tell ejabberd that nobody waits for an answer. Returns whether it is due on this link."""
         found = self.table.remove(connection_id)
-        if found:
-            self.handle(self._connection.cancel(connection_id, reason))
+        if found and self._typed:
+            self.handle([requests.cancel(connection_id, reason)])
         return found
 
     def half_closed(self, connection_id: int) -> None:
         """Tell ejabberd that the client of a request on this link may have gone, or may wait."""
-        if connection_id in self.table:
-            self.handle(self._connection.cancel(connection_id, HALF_CLOSED))
+        if self._typed and connection_id in self.table:
+            self.handle([requests.cancel(connection_id, HALF_CLOSED)])
 
     def drain(self) -> None:
         """Tell ejabberd that ECM stops soon."""
-        self.handle(self._connection.drain())
+        self.is_final = True
+        if self._typed:
+            self.queue.say(message.encode("drain"))
 
     def abort(self) -> None:
-        """Close the link at once, whatever waits to be sent."""
-        self._queue.abort()
+        """Close the connection at once, whatever waits to be sent."""
+        self.queue.abort()
 
-    # From the link's protocol.
+    # From the link's protocol and keeper.
+
+    @property
+    def previous(self) -> Previous | None:
+        """The numbers with which it can go on over another connection."""
+        if self._agreement is None or self.is_final:
+            return None
+        sent, received = self.queue.outbox, self.receipts.number
+        return Previous(self._token, self._agreement, received, sent.acknowledged, sent.last_sent)
 
     def handle(self, events: list[Event]) -> None:
         """Do what events of requests want done."""
         for event in events:
             match event:
-                case Send():
-                    self._queue.send(event)
+                case Send(connection_id, content, droppable):
+                    if not (droppable and self.queue.is_paused):
+                        self.queue.write(encode(connection_id, content))
                 case Answered(connection_id, status, body, content_type):
                     self.table.answer(connection_id, status, body, content_type)
                 case Part(connection_id, body):
                     fault = self.table.part(connection_id, body)
                     if fault:
-                        self.handle(self._connection.reject(connection_id, fault))
+                        self.handle(requests.reject(connection_id, fault))
                 case Dropped(connection_id):
                     self.table.drop(connection_id)
                 case Failed(connection_id, reason):
                     _log.warn("request failed, answered 503: {reason}", reason=reason)
                     self.table.fail(connection_id)
 
-    def lose_all(self) -> None:
-        """Refuse the exchanges of this link, which is down."""
-        self.table.lose_all(NO_LINK)
+    def tick(self) -> None:
+        """Acknowledge what has come within the last second."""
+        if self.receipts.number > self.receipts.told:
+            self.acknowledge()
+
+    def acknowledge(self) -> None:
+        """Tell ejabberd what has come from it; later, if it does not read at the moment."""
+        if self._token and not self.queue.is_paused:
+            self.queue.say(message.encode("ack", [str(self.receipts.tell())]))
+
+
+def _max_body(agreement: Agreement | None, max_packet: int) -> int:
+    """Return the longest body that both ends take in a request."""
+    if agreement is None:
+        return max_packet - HEADER_SIZE
+    if agreement.max_packet < max_packet:
+        _log.warn(
+            "ejabberd takes packets of {taken} bytes, ECM sends up to {sent}: longer requests end"
+            " their sessions; give max_packet and --max-packet the same value",
+            taken=agreement.max_packet,
+            sent=max_packet,
+        )
+    return min(max_packet - HEADER_SIZE, agreement.max_packet - REQUEST_OVERHEAD)

@@ -3,12 +3,11 @@
 No I/O: the clock ticks it, links say how they are, and the front end is its producer.
 """
 
-from enum import Enum
-
 from twisted.internet.interfaces import IPushProducer
 
 from ecm.upstream.link import Link, LinkStatus
 from ecm.upstream.pending import CONGESTED, NO_LINK, STOPPING, Pending
+from ecm.upstream.refusals import Refusals
 from ecm.upstream.request_queue import RequestQueue
 
 
@@ -16,45 +15,38 @@ class Unavailable(Exception):
     """ejabberd cannot be asked at the moment. The text says why."""
 
 
-class PoolState(Enum):
-    """Fate of a request that comes now."""
-
-    FLOWING = "flowing"  # a link takes it
-    QUEUEING = "queueing"  # it waits, for a link or until a link is not congested any more
-    REJECTING = "rejecting"  # it is refused: no link took any for too long
-    STOPPING = "stopping"  # it is refused: ejabberd takes no more on any link
-
-
 class UpstreamPool:
     """All links of one ECM. A request goes to the first of those that are writable.
 
-    While there is none, requests are queued; while all are congested, the producer is paused as
-    well: that is the high-water mark, and a link that is writable again is the low-water mark. If
-    that lasts for ``queue_timeout`` seconds, requests are rejected until a link is writable.
+    While there is none, requests are queued, each for ``queue_timeout`` seconds at most: a client
+    that is refused comes back, and its next request may wait as long. The producer is paused while
+    the queue is full; and while all links are congested, for as long: that is the high-water mark,
+    and a link that is writable again is the low-water mark.
     """
 
     def __init__(self, first_id: int, queue_timeout: float, now: float = 0.0) -> None:
         self._next_id = first_id
         self._queue_timeout = queue_timeout
         self._now = now
-        # The links that are up.
+        # The links that are up, or broken.
         self.links: dict[Link, LinkStatus] = {}
         self._writable: list[Link] = []
         self._queue = RequestQueue()
+        self._refusals = Refusals()
         self._producer: IPushProducer | None = None
-        self._state = PoolState.QUEUEING
         # Why requests are not sent, and since when. Empty while they are.
         self._blocked_by = NO_LINK
         self._since = now
 
     def __len__(self) -> int:
-        """Return how many requests are in flight or queued."""
-        return len(self._queue) + sum(len(link.table) for link in self.links)
+        """Return how many requests are in flight, queued, or about to be refused."""
+        in_flight = sum(len(link.table) for link in self.links)
+        return len(self._queue) + len(self._refusals) + in_flight
 
     # From the front end.
 
     def registerProducer(self, producer: IPushProducer) -> None:
-        """Have the front end paused while all links are congested (IPushProducer)."""
+        """Have the front end paused while it asks more than can be sent (IPushProducer)."""
         self._producer = producer
 
     def new_id(self) -> int:
@@ -67,17 +59,20 @@ class UpstreamPool:
 
         ``line`` is what ``request_line`` makes.
         """
-        if not self._blocked_by:  # it flows; to look up a member of an Enum would take longer
+        if not self._blocked_by:
             self._writable[0].send_request(exchange, line, body)
-        elif self._state is not PoolState.QUEUEING or not self._queue.put(exchange, line, body):
+            return
+        may_wait = self._queue_timeout and self._blocked_by != STOPPING
+        if not (may_wait and self._queue.put(exchange, line, body, self._now)):
             raise Unavailable(self._blocked_by)
+        self._update_reading()
 
     def cancel(self, connection_id: int, reason: str) -> None:
         """Forget an exchange: nobody waits for its answer any more. Should it come, it is orphaned.
 
         ``reason`` is one of those of ``close`` in ecm.link.message.
         """
-        if self._queue.remove(connection_id):
+        if self._queue.remove(connection_id) or self._refusals.remove(connection_id):
             return
         for link in self.links:
             if link.cancel(connection_id, reason):
@@ -93,7 +88,7 @@ class UpstreamPool:
     def update_link(self, link: Link, status: LinkStatus) -> None:
         """Note how a link is. One that drains does so until it is down.
 
-        One that is down comes back: requests wait for it, whatever drains beside it.
+        One that is broken or down comes back: requests wait for it, whatever drains beside it.
         """
         if status is LinkStatus.DOWN:
             self.links.pop(link, None)
@@ -106,18 +101,34 @@ class UpstreamPool:
             self._flow()
         elif LinkStatus.CONGESTED in self.links.values():
             self._wait(CONGESTED)
-        elif status is LinkStatus.DRAINING:
-            self._reject(PoolState.STOPPING, STOPPING)
+        elif status is LinkStatus.DRAINING and LinkStatus.BROKEN not in self.links.values():
+            self._wait(STOPPING)
         else:
             self._wait(NO_LINK)
+
+    def lose(self, link: Link) -> int:
+        """Refuse the exchanges of a link that is down, and return their number.
+
+        When there are many, their clients are told one after the other, and come back so.
+        """
+        link.is_final = True
+        self.update_link(link, LinkStatus.DOWN)
+        lost = link.table.take_all()
+        self._refusals.add(lost, NO_LINK)
+        return len(lost)
 
     # From the server.
 
     def drain(self) -> None:
-        """Tell ejabberd that ECM stops soon. From now on no request waits for long to be sent."""
+        """Tell ejabberd that ECM stops soon. From now on no request waits for a link."""
         self._queue_timeout = 0
-        for link in self.links:
-            link.drain()
+        for link, status in tuple(self.links.items()):
+            if status is LinkStatus.BROKEN:
+                self.lose(link)
+            else:
+                link.drain()
+        self._refusals.tick(all=True)
+        self.tick(self._now)
 
     def abort(self) -> None:
         """Close all links at once, whatever waits to be sent."""
@@ -129,40 +140,42 @@ class UpstreamPool:
     def tick(self, now: float) -> None:
         """Let no request wait for too long."""
         self._now = now
-        waits = self._state is PoolState.QUEUEING
-        if waits and now - self._since >= self._queue_timeout:
-            self._reject(PoolState.REJECTING, self._blocked_by)
+        self._refusals.tick()
+        for exchange, *_ in self._queue.take_before(now - self._queue_timeout):
+            exchange.rejected(self._blocked_by)
+        self._update_reading()
 
     # The state.
 
     def _flow(self) -> None:
         """Send requests, first those that are queued: a link may become congested by them."""
-        self._state, self._blocked_by = PoolState.FLOWING, ""
-        for exchange, line, body in self._queue.take_all():
-            try:
-                self.request(exchange, line, body)
-            except Unavailable as why:
-                exchange.rejected(str(why))
-        if self._state is PoolState.FLOWING:
-            self._resume()
+        self._blocked_by = ""
+        for exchange, line, body, since in self._queue.take_all():
+            if not self._blocked_by:
+                self._writable[0].send_request(exchange, line, body)
+            elif not self._queue.put(exchange, line, body, since):
+                exchange.rejected(self._blocked_by)
+        self._update_reading()
 
     def _wait(self, why: str) -> None:
-        """Queue requests. For the same reason as before it is the same wait."""
+        """Queue requests, or refuse them while ejabberd stops.
+
+        For the same reason as before it is the same wait.
+        """
         if why == self._blocked_by:
             return
-        self._state, self._blocked_by, self._since = PoolState.QUEUEING, why, self._now
-        if why != CONGESTED:
-            self._resume()
-        elif self._producer is not None:
-            self._producer.pauseProducing()
-
-    def _reject(self, state: PoolState, why: str) -> None:
-        """Refuse requests from now on, and those that are queued."""
-        self._state, self._blocked_by = state, why
-        for exchange, _, _ in self._queue.take_all():
+        self._blocked_by, self._since = why, self._now
+        for exchange, *_ in self._queue.take_all() if why == STOPPING else ():
             exchange.rejected(why)
-        self._resume()
+        self._update_reading()
 
-    def _resume(self) -> None:
-        if self._producer is not None:
+    def _update_reading(self) -> None:
+        """Pause or resume the front end."""
+        if self._producer is None:
+            return
+        waited = self._now - self._since
+        congested = self._blocked_by == CONGESTED and waited < self._queue_timeout
+        if congested or self._queue.is_full:
+            self._producer.pauseProducing()
+        else:
             self._producer.resumeProducing()

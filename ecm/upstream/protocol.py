@@ -11,19 +11,27 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ecm.limits import HANDSHAKE_TIMEOUT, REQUEST_OVERHEAD
-from ecm.link.connection import PERHAPS_PLAIN, LinkConnection
-from ecm.link.events import Close, Established, Event, PeerDraining, RoundTrip, Send
-from ecm.link.message import ANSWER_200, Message
-from ecm.link.packet import HEADER_SIZE, PacketError
+from ecm.limits import ACK_BYTES, ACK_PACKETS, HANDSHAKE_TIMEOUT
+from ecm.link.connection import LinkConnection
+from ecm.link.events import (
+    Acknowledged,
+    Close,
+    Established,
+    Event,
+    PeerDraining,
+    RoundTrip,
+    Send,
+)
+from ecm.link.message import ANSWER_200
+from ecm.link.packet import LINK_ID, PacketError, encode
 from ecm.link.settings import LinkMode, LinkSettings
 from ecm.link.state import State
 from ecm.metrics import Metrics
 from ecm.net.clock import CoarseClock
 from ecm.upstream.framer import PacketReceiver
+from ecm.upstream.keeper import LinkKeeper
 from ecm.upstream.link import Link, LinkStatus
 from ecm.upstream.pool import UpstreamPool
-from ecm.upstream.send_queue import SendQueue
 
 _log = Logger()
 
@@ -42,10 +50,9 @@ class LinkProtocol(PacketReceiver):
     It fails with LinkRefused, or with CancelledError.
     """
 
-    queue: SendQueue
-
     def __init__(
         self,
+        keeper: LinkKeeper,
         pool: UpstreamPool,
         clock: CoarseClock,
         settings: LinkSettings,
@@ -55,6 +62,7 @@ class LinkProtocol(PacketReceiver):
         super().__init__(settings.max_packet)
         self.ready: Deferred[LinkProtocol] = Deferred(self._cancelled)
         self.on_lost: Callable[[Failure], None] | None = None
+        self._keeper = keeper
         self._pool = pool
         self._clock = clock
         self._settings = settings
@@ -73,8 +81,6 @@ class LinkProtocol(PacketReceiver):
 
     def connectionMade(self) -> None:
         self._connected_at = self._clock.now
-        self.queue = SendQueue(self.transport, self._settings.max_queue, self._congestion)
-        self.transport.registerProducer(self.queue, True)
         if ITCPTransport.providedBy(self.transport):  # not so on a UNIX socket
             self.transport.setTcpNoDelay(True)
         if not ISSLTransport.providedBy(self.transport):
@@ -88,7 +94,7 @@ class LinkProtocol(PacketReceiver):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.connected = 0
         if not self.ready.called:
-            self.ready.errback(self._refusal or _refusal(reason, self._started))
+            self.ready.errback(self._refusal or self._refused(reason))
         self._down(reason.getErrorMessage())
         if self.on_lost is not None:
             self.on_lost(reason)
@@ -96,28 +102,24 @@ class LinkProtocol(PacketReceiver):
     def dataReceived(self, data: bytes) -> None:
         self._connection.last_received = self._clock.now
         super().dataReceived(data)
+        if self._link is not None:
+            receipts = self._link.receipts
+            receipts.size += len(data)
+            if receipts.number - receipts.told >= ACK_PACKETS or receipts.size >= ACK_BYTES:
+                self._link.acknowledge()
 
     def packet_received(self, connection_id: int, content: bytes) -> None:
         link, answer = self._link, self._answer
-        if link is not None and connection_id and content.startswith(answer):
-            link.table.answer(connection_id, 200, content[len(answer) :])
-        else:
-            self._do(self._connection.receive(connection_id, content, self._clock.seconds()))
+        if link is not None and connection_id:
+            link.receipts.number += 1  # first: one that makes ECM fail must not come again
+            if content.startswith(answer):
+                link.table.answer(connection_id, 200, content[len(answer) :])
+                return
+        self._do(self._connection.receive(connection_id, content, self._clock.seconds()))
 
     def packet_error(self, error: PacketError) -> None:
         self._metrics.malformed += 1
         self._do(self._connection.malformed(error))
-
-    def _congestion(self, congested: bool) -> None:
-        """The send queue has passed its high-water mark, or is empty again."""
-        if self._link is None:
-            return
-        if congested:
-            _log.warn("link congested: {size} bytes wait, clients are paused", size=self.queue.size)
-            self._pool.update_link(self._link, LinkStatus.CONGESTED)
-        else:
-            _log.info("link writable again: clients are resumed")
-            self._pool.update_link(self._link, LinkStatus.WRITABLE)
 
     # From the clock.
 
@@ -138,72 +140,58 @@ class LinkProtocol(PacketReceiver):
     def _do(self, events: list[Event]) -> None:
         for event in events:
             match event:
-                case Send():
-                    self.queue.send(event)
-                case Established(hello):
-                    self._established(hello)
+                case Send() if event.id == LINK_ID:
+                    self._say(event)
+                case Established():
+                    self._established(event)
+                case Acknowledged(number) if self._link is not None:
+                    if not self._link.queue.acknowledge(number):
+                        self._do(self._connection.disbelieve(number))
                 case PeerDraining() if self._link is not None:
                     _log.info("ejabberd is draining: ECM sends it no more requests")
+                    self._link.is_final = True
                     self._pool.update_link(self._link, LinkStatus.DRAINING)
                 case RoundTrip(seconds):
                     self._metrics.round_trip = seconds
-                case Close(reason):
-                    self._close(reason)
+                case Close(reason, is_final):
+                    self._close(reason, is_final)
                 case _ if self._link is not None:
                     self._link.handle([event])
 
-    def _established(self, hello: Message | None) -> None:
-        max_body = self._settings.max_packet - HEADER_SIZE
-        if hello is None:
-            _log.info("link up: plain, client addresses do not cross it")
-        else:
-            _log.info("link up: typed, with {name}", name=hello.fields["instance"])
-            max_body = min(max_body, _max_body(int(hello.fields["max-packet"]), self._settings))
-        self._link = Link(
-            self._connection, self.queue, self._metrics, max_body, self._settings.max_content
-        )
-        self._pool.update_link(self._link, LinkStatus.WRITABLE)
+    def _say(self, event: Send) -> None:
+        """Send a message about the link itself, before what waits; not one that may be left out."""
+        is_congested = self._link is not None and self._link.queue.is_paused
+        if not (event.droppable and is_congested):
+            self.transport.write(encode(event.id, event.content))
+
+    def _established(self, event: Established) -> None:
+        self._link = self._keeper.established(event, self.transport)
         self.ready.callback(self)
 
-    def _close(self, reason: str) -> None:
+    def _close(self, reason: str, is_final: bool) -> None:
         self._refusal = LinkRefused(reason)
+        if self._link is not None:
+            self._link.is_final |= is_final
+        elif is_final:
+            self._keeper.give_up(reason)
         self._down(reason)
-        self.transport.unregisterProducer()  # otherwise it would not close while it is congested
         self.transport.loseConnection()
 
     def _down(self, reason: str) -> None:
-        """Take the link out of the pool, if it is up. Only its own exchanges are lost."""
+        """The link is not up any more on this connection."""
         link, self._link = self._link, None
-        if link is None:
-            return
-        _log.warn(
-            "link down: {reason}; {lost} requests lost, answered 503",
-            reason=reason,
-            lost=len(link.table),
-        )
-        self._pool.update_link(link, LinkStatus.DOWN)
-        link.lose_all()
+        if link is not None:
+            self._keeper.lost(link, reason)
+
+    def _refused(self, reason: Failure) -> LinkRefused:
+        """Tell a peer that hangs up on hello from a connection that has failed."""
+        is_first = self._started and self._connection.state is State.TYPED_ONLY
+        if is_first and reason.check(ConnectionDone, ConnectionLost):
+            why = f"it closes the link and does not answer hello{self._connection.hint}"
+            return LinkRefused(why)
+        return LinkRefused(reason.getErrorMessage())
 
     def _cancelled(self, ready: Deferred["LinkProtocol"]) -> None:
         """ECM stops before the link is established."""
         ready.errback(CancelledError())
         self.transport.abortConnection()
-
-
-def _refusal(reason: Failure, started: bool) -> LinkRefused:
-    """Tell a peer that hangs up on hello from a connection that has failed."""
-    if started and reason.check(ConnectionDone, ConnectionLost):
-        return LinkRefused(f"it closes the link and does not answer hello{PERHAPS_PLAIN}")
-    return LinkRefused(reason.getErrorMessage())
-
-
-def _max_body(taken: int, settings: LinkSettings) -> int:
-    """Return the longest body for a peer that takes packets of so many bytes."""
-    if taken < settings.max_packet:
-        _log.warn(
-            "ejabberd takes packets of {taken} bytes, ECM sends up to {sent}: longer requests end"
-            " their sessions; give max_packet and --max-packet the same value",
-            taken=taken,
-            sent=settings.max_packet,
-        )
-    return taken - REQUEST_OVERHEAD

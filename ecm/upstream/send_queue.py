@@ -1,12 +1,13 @@
-"""Packets that wait while the transport takes no more: back-pressure from ejabberd."""
+"""The send queue of a link, which outlives its connections: back-pressure from ejabberd."""
 
 from collections.abc import Callable
 
 from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
-from ecm.link.events import Send
-from ecm.link.packet import encode
+from ecm.limits import ACK_BYTES, MAX_QUEUE_AGE
+from ecm.link.numbering import Outbox
+from ecm.link.packet import LINK_ID, encode
 from ecm.net.transport import IStreamTransport
 
 
@@ -14,54 +15,113 @@ from ecm.net.transport import IStreamTransport
 class SendQueue:
     """Sends at once, or keeps what the transport cannot take.
 
-    ``congestion`` is called with True when the queue passes its high-water mark, ``max_queue``
-    bytes, and with False when the transport has taken all of it.
+    With ``keeps`` it also keeps what ejabberd has not acknowledged. It is full above its high-water
+    mark, ``max_queue`` bytes, or once its oldest packet is some seconds old. ``congestion`` is
+    called with True then, and with False at its low-water mark. Until it is attached to a
+    transport, and again after that one has ended, everything waits.
     """
 
-    def __init__(
-        self, transport: IStreamTransport, max_queue: int, congestion: Callable[[bool], None]
-    ) -> None:
-        self._transport = transport
-        self._max_queue = max_queue
+    _transport: IStreamTransport
+
+    def __init__(self, max_queue: int, congestion: Callable[[bool], None], keeps: bool) -> None:
+        self.outbox = Outbox()
+        self._keeps = keeps
+        # ejabberd leaves a little unacknowledged that it has read.
+        self._high_water = max_queue + 2 * ACK_BYTES if keeps else max_queue
+        self._low_water = self._high_water // 2
         self._congestion = congestion
-        self._packets: list[bytes] = []
-        # Bytes that wait.
-        self.size = 0
-        self._paused = False
-        self._congested = False
+        self._is_attached = False
+        self.is_paused = True
+        self.is_full = False
+        # Seconds that the oldest packet has waited.
+        self.age = 0.0
+
+    # From the link.
+
+    def attach(self, transport: IStreamTransport) -> int:
+        """Send over a connection from now on, first what ejabberd has not got of the one before.
+
+        Returns the number of packets that are sent again.
+        """
+        again = len(self.outbox.sent)
+        self._transport = transport
+        self._is_attached = True
+        self.age = 0.0
+        self.outbox.rewind()
+        transport.registerProducer(self, True)
+        self.resumeProducing()
+        return again
+
+    def detach(self) -> None:
+        """The connection ends: everything waits for the next one."""
+        if self._is_attached:
+            self._is_attached = False
+            self.is_paused = True
+            self._transport.unregisterProducer()  # otherwise it would not close while it is full
 
     def write(self, packet: bytes) -> None:
         """Send a packet, or keep it."""
-        if not self._paused:
+        outbox = self.outbox
+        if self.is_paused:
+            outbox.waiting.append(packet)
+        else:
             self._transport.write(packet)
-            return
-        self._packets.append(packet)
-        self.size += len(packet)
-        if self.size > self._max_queue and not self._congested:
-            self._congested = True
-            self._congestion(True)
+            if not self._keeps:
+                return
+            outbox.sent.append(packet)
+        outbox.size += len(packet)
+        if outbox.size > self._high_water and not self.is_full:
+            self._set_full(True)
 
-    def send(self, event: Send) -> None:
-        """Send a packet of the link itself. A droppable one is not kept."""
-        if not (event.droppable and self._paused):
-            self.write(encode(event.id, event.content))
+    def say(self, content: bytes) -> None:
+        """Send a message about the link itself, before what waits; none without a connection."""
+        if self._is_attached:
+            self._transport.write(encode(LINK_ID, content))
+
+    def acknowledge(self, number: int) -> bool:
+        """Forget packets up to a number. Returns whether ejabberd can have them."""
+        is_right = self.outbox.acknowledge(number)
+        self._relieve()
+        return is_right
 
     def abort(self) -> None:
         """Close the connection at once, whatever waits."""
-        self._transport.abortConnection()
+        if self._is_attached:
+            self._transport.abortConnection()
+
+    # From the clock.
+
+    def tick(self, now: float) -> None:
+        """Look how old the oldest packet is, while there is a connection that should take it."""
+        if not self._is_attached:
+            return
+        self.age = self.outbox.age(now)
+        if self.age >= MAX_QUEUE_AGE and not self.is_full:
+            self._set_full(True)
+        self._relieve()
+
+    def _relieve(self) -> None:
+        is_young = not self.outbox.size or self.age < MAX_QUEUE_AGE / 2
+        if self.is_full and is_young and self.outbox.size <= self._low_water:
+            self._set_full(False)
+
+    def _set_full(self, full: bool) -> None:
+        self.is_full = full
+        self._congestion(full)
 
     # From the transport.
 
     def pauseProducing(self) -> None:
-        self._paused = True
+        self.is_paused = True
 
     def resumeProducing(self) -> None:
-        self._paused = False
-        packets, self._packets, self.size = self._packets, [], 0
-        self._transport.writeSequence(packets)
-        if self._congested:
-            self._congested = False
-            self._congestion(False)
+        if not self._is_attached:
+            return
+        self.is_paused = False
+        packets = self.outbox.take_waiting(self._keeps)
+        if packets:
+            self._transport.writeSequence(packets)
+        self._relieve()
 
     def stopProducing(self) -> None:
         """The connection has gone, as connectionLost will say."""

@@ -78,9 +78,8 @@ class ConnectionTable:
         if exchange is not None:
             exchange.rejected(NOT_UNDERSTOOD)
 
-    def lose_all(self, why: str) -> None:
-        """Refuse all exchanges in flight: their answers will not come."""
+    def take_all(self) -> list[Pending]:
+        """Give up all exchanges in flight, whose answers will not come, and return them."""
         lost, self._partners = self._partners, {}
         self._metrics.lost += len(lost)
-        for exchange in lost.values():
-            exchange.rejected(why)
+        return [*lost.values()]

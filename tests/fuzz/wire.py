@@ -122,7 +122,7 @@ class _Course:
         if kind == b"!":
             return self.connection.malformed(PacketError("length-not-decimal", rest[:64]))
         if kind == b">":
-            return [*self.connection.drain(), *self.connection.cancel(7, "gone")]
+            return self.connection.drain()
         self.connection.last_received = self.now
         if kind == b"0":
             return self.connection.receive(LINK_ID, rest, self.now)

@@ -23,11 +23,11 @@ class FrozenTests(LinkTestCase):
         await front.process.printed("link up")
 
         self.freeze(self.ejabberd.pid)
-        await front.process.printed(f"link down.*nothing came for {LINK_TIMEOUT} seconds")
+        await front.process.printed(f"link broken.*nothing came for {LINK_TIMEOUT} seconds")
         await self.assert_clients_are_asked_to_try_again(front)
 
         self.unfreeze(self.ejabberd.pid)
-        await front.process.printed("(?s)link down.*link up")
+        await front.process.printed("(?s)link broken.*link resumed")
         await self.assert_chat_crosses(front)
 
     async def test_ecm_freezes_and_comes_back(self) -> None:
@@ -41,7 +41,7 @@ class FrozenTests(LinkTestCase):
         )
 
         self.unfreeze(ecm)
-        await front.process.printed("(?s)link down.*link up")
+        await front.process.printed("(?s)link broken.*link resumed")
         await self.assert_chat_crosses(front)
 
     async def assert_clients_are_asked_to_try_again(self, front: Front) -> None:

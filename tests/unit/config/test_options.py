@@ -37,6 +37,7 @@ VALUES: dict[str, list[tuple[list[str], Any]]] = {
     "max-queue": [(["1"], 1)],
     "ping-interval": [(["2"], 2)],
     "link-timeout": [(["11"], 11)],
+    "link-grace": [(["0"], 0), (["31"], 31)],
     "path": [
         (["/a", "/b/"], frozenset({b"/a", b"/a/", b"/b", b"/b/"})),
         (["/"], frozenset({b"", b"/"})),
@@ -231,8 +232,8 @@ class ConflictTests(CommandLineCase):
             self.assertIn("--max-buffered: one answer", self.refused(*arguments))
 
     def test_silence_is_longer_than_the_pause_between_pings(self) -> None:
-        parse("--link-timeout=11")
-        refused = self.refused("--link-timeout=10")
+        parse("--link-timeout=4")
+        refused = self.refused("--link-timeout=3")
         self.assertIn("--link-timeout: must be longer than --ping-interval", refused)
 
     def test_each_worker_needs_a_connection(self) -> None:

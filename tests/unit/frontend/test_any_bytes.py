@@ -124,6 +124,7 @@ class Member:
 
 
 MEMBERS = 3
+ROUNDS = 10  # of requests that a member has begun, which wait for the link one after the other
 WHO = st.integers(0, MEMBERS - 1)
 
 
@@ -185,7 +186,7 @@ class Crowd(RuleBasedStateMachine):
     @rule(takes=st.booleans())
     def link_takes(self, takes: bool) -> None:
         """The link takes what waits, and what is to come; or does not."""
-        (self.ecm.link.queue.resumeProducing if takes else self.ecm.link.queue.pauseProducing)()
+        (self.ecm.queue.resumeProducing if takes else self.ecm.queue.pauseProducing)()
         self.ecm.reactor.advance(0)
 
     @precondition(lambda self: self.ecm.pool.links)
@@ -228,7 +229,7 @@ class Crowd(RuleBasedStateMachine):
             member.client.transport.unstick()
         if self.ecm.pool.links:
             self.ecm.link_down()
-        self.ecm.pass_time(QUEUE_TIMEOUT)
+        self.ecm.pass_time(ROUNDS * QUEUE_TIMEOUT)
         for member in self.members:
             if not member.client.ended:
                 assert len(member.received()) == member.complete

@@ -4,6 +4,8 @@ import attrs
 from twisted.trial.unittest import TestCase
 
 from ecm.limits import HELLO_TIMEOUT, MAX_PINGS
+from ecm.link import requests
+from ecm.link.agreement import Agreement
 from ecm.link.connection import LinkConnection
 from ecm.link.events import (
     Answered,
@@ -25,7 +27,7 @@ from testkit.typed_vectors import CONVERSATIONS, HELLO, NONCE, PROVEN, SECRET, c
 
 OTHER_SECRET = b"another secret of some length"
 
-SETTINGS = LinkSettings(ping_interval=10, link_timeout=30)
+SETTINGS = LinkSettings(ping_interval=10, link_timeout=30, link_grace=0)
 
 
 def begun(settings: LinkSettings = SETTINGS) -> LinkConnection:
@@ -60,7 +62,7 @@ class ConversationTests(TestCase):
 
     def test_a_client_that_goes(self) -> None:
         steps = CONVERSATIONS["a client goes while its request is held"]["steps"]
-        self.assertEqual(typed().cancel(7, "gone"), [Send(7, content(steps[-1]))])
+        self.assertEqual(requests.cancel(7, "gone"), Send(7, content(steps[-1])))
 
 
 class FirstPacketTests(TestCase):
@@ -69,8 +71,10 @@ class FirstPacketTests(TestCase):
     def test_with_hello_it_is_typed(self) -> None:
         connection = begun()
         [up] = connection.receive(0, HELLO, 0)
-        assert isinstance(up, Established) and up.hello is not None
-        self.assertEqual(up.hello.fields["instance"], "ejabberd@chat")
+        agreement = Agreement("ejabberd@chat", 1048576, in_parts=True, resumes=False)
+        self.assertEqual(up, Established(agreement))
+        assert isinstance(up, Established) and up.agreement is not None
+        self.assertEqual(up.agreement.instance, "ejabberd@chat")
         self.assertTrue(connection.is_typed)
 
     def test_with_anything_else_it_is_closed(self) -> None:
@@ -96,7 +100,7 @@ class FirstPacketTests(TestCase):
         for said in (b"<body/>", HELLO, b"error malformed x"):
             self.assertEqual(connection.receive(0, said, 0), [])
             self.assertEqual(connection.receive(7, said, 0), [Answered(7, 200, said)])
-        self.assertEqual(connection.cancel(7, "gone") + connection.drain(), [])
+        self.assertEqual(connection.drain(), [])
 
     def test_a_hello_that_is_none_closes_it(self) -> None:
         for hello in (b"hello", HELLO.replace(b"version=1", b"version=x"), b"error"):
@@ -161,7 +165,7 @@ class TypedTests(TestCase):
             assert isinstance(failed, Failed)
 
     def test_parts_that_are_too_many_are_told(self) -> None:
-        told, failed = typed().reject(7, "an answer of more than 16777216 bytes")
+        told, failed = requests.reject(7, "an answer of more than 16777216 bytes")
         error = named("error about an answer in parts")
         self.assertEqual(told, Send(7, content(error), droppable=True))
         assert isinstance(failed, Failed)

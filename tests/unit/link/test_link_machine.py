@@ -18,7 +18,9 @@ from ecm.link.settings import LinkSettings
 from testkit.in_memory import FIRST_ID, QUEUE_TIMEOUT, Client, Joined
 from testkit.typed_vectors import HELLO_PACKET, VECTORS, content
 
-SETTINGS = LinkSettings(max_packet=2**16, max_content=2**13, max_queue=20_000)
+SETTINGS = LinkSettings(
+    max_packet=2**16, max_content=2**13, max_queue=20_000, ping_interval=10, link_timeout=30
+)
 CLIENTS = 3
 SPARE = 50  # packets that ECM may send by itself between two reads of the peer, beside requests
 
@@ -150,10 +152,10 @@ class TypedLink(RuleBasedStateMachine):
             self.ecm.link_down() if self.connected else None
         self.asked.clear()
 
-    @precondition(lambda self: self.connected)
+    @precondition(lambda self: self.connected and self.ecm.link_transport.watcher)
     @rule(takes=st.booleans())
     def take(self, takes: bool) -> None:
-        (self.ecm.link.queue.resumeProducing if takes else self.ecm.link.queue.pauseProducing)()
+        (self.ecm.queue.resumeProducing if takes else self.ecm.queue.pauseProducing)()
 
     @precondition(lambda self: not self.connected)
     @rule(greets=st.sampled_from([True, True, True, False]))

@@ -27,6 +27,7 @@ class Endpoint:
     """Connects in memory, or refuses, as the test says."""
 
     refuses = False
+    hangs = False
 
     def __init__(self) -> None:
         self.connections: list[IProtocol] = []
@@ -47,6 +48,8 @@ class Endpoint:
         self.attempts += 1
         if self.refuses:
             return fail(ConnectionRefusedError())
+        if self.hangs:
+            return Deferred()
         protocol = protocolFactory.buildProtocol(None)  # type: ignore[arg-type]
         assert protocol is not None
         transport = Transport(Clock())
@@ -92,12 +95,29 @@ class LinkServiceTests(LinkServiceTestCase):
     def test_pauses_grow_up_to_their_limit(self) -> None:
         self.endpoint.refuses = True
         self.start()
-        pauses = [self.wait_for_attempt() for _ in range(20)]
-        self.assertLess(pauses[0], 1)
-        for pause in pauses[10:]:
-            self.assertGreaterEqual(pause, limits.RECONNECT_DELAY_MAX)
-            self.assertLess(pause, limits.RECONNECT_DELAY_MAX + limits.RECONNECT_JITTER + 0.02)
-        self.assertGreater(len(set(pauses[10:])), 1, "there is no jitter")
+        pauses = [self.wait_for_attempt() for _ in range(60)]
+        self.assertLess(pauses[0], 0.1)
+        longest = 1 + limits.RECONNECT_JITTER
+        for pause in pauses[10:30]:
+            self.assertGreaterEqual(pause, limits.RECONNECT_DELAY_WAITING - 0.02)
+            self.assertLess(pause, limits.RECONNECT_DELAY_WAITING * longest + 0.02)
+        for pause in pauses[50:]:
+            self.assertGreaterEqual(pause, limits.RECONNECT_DELAY_MAX - 0.02)
+            self.assertLess(pause, limits.RECONNECT_DELAY_MAX * longest + 0.02)
+        self.assertGreater(len(set(pauses[50:])), 1, "there is no jitter")
+
+    def test_an_outage_of_five_seconds_is_over_after_six(self) -> None:
+        self.endpoint.refuses = True
+        self.start()
+        while self.clock.seconds() < 5:
+            self.wait_for_attempt()
+        self.assertLess(self.clock.seconds(), 5 + limits.RECONNECT_DELAY_WAITING * 1.3)
+
+    def test_an_attempt_that_hangs_is_given_up(self) -> None:
+        self.endpoint.hangs = True
+        self.start()
+        self.assertEqual(self.endpoint.attempts, 1)
+        self.assertLess(self.wait_for_attempt(), limits.CONNECT_TIMEOUT + 0.2)
 
     def test_why_there_is_no_link_is_logged_once(self) -> None:
         self.endpoint.refuses = True
@@ -146,7 +166,7 @@ class HelloTests(LinkServiceTestCase):
         for _ in range(10):
             self.endpoint.hang_up()
             pauses.append(self.wait_for_attempt())
-        self.assertGreaterEqual(pauses[-1], limits.RECONNECT_DELAY_MAX)
+        self.assertGreaterEqual(pauses[-1], limits.RECONNECT_DELAY_WAITING - 0.02)
 
     def test_why_it_is_refused_is_logged_once_with_the_address(self) -> None:
         self.start(LinkSettings())

@@ -41,7 +41,7 @@ class TypedTests(TestCase):
 
     def test_who_is_there_is_logged(self) -> None:
         self.assertEqual(
-            lines(self.log, "ecm.upstream.protocol"), ["link up: typed, with ejabberd@chat"]
+            lines(self.log, "ecm.upstream.keeper"), ["link up: typed, with ejabberd@chat"]
         )
 
     def test_statuses_come_back(self) -> None:
@@ -152,18 +152,18 @@ class TypedTests(TestCase):
         self.ecm.answer(0, b"drain")
         other = self.ecm.client()
         self.assertIn(STOPPING.encode(), other.post(b"new"))
-        self.ecm.link.queue.pauseProducing()
-        self.ecm.link.queue.resumeProducing()
+        self.ecm.queue.pauseProducing()
+        self.ecm.queue.resumeProducing()
         self.assertEqual(self.ecm.received(), [])
         self.ecm.answer(FIRST_ID, b"answer 200\nlast")
         self.assertTrue(self.client.transport.written().endswith(b"last"))
 
     def test_a_full_link_of_an_ejabberd_that_stops_stays_without_requests(self) -> None:
-        self.ecm.link.queue.pauseProducing()
+        self.ecm.queue.pauseProducing()
         for _ in range(8):
             self.ecm.client().post(b"x" * 10_000)
         self.ecm.answer(0, b"drain")
-        self.ecm.link.queue.resumeProducing()
+        self.ecm.queue.resumeProducing()
         self.assertIn(STOPPING.encode(), self.client.post(b"new"))
 
     def test_a_new_link_takes_requests_again(self) -> None:
@@ -187,7 +187,7 @@ class TypedTests(TestCase):
     def test_a_dead_ejabberd_that_takes_nothing_is_cut_off(self) -> None:
         transport = self.ecm.link_transport
         self.patch(transport, "loseConnection", lambda: None)  # it waits to be able to send
-        self.ecm.link.queue.pauseProducing()
+        self.ecm.queue.pauseProducing()
         self.ecm.pass_time(30)
         self.assertFalse(transport.aborted)
         self.ecm.pass_time(1)
@@ -200,11 +200,11 @@ class TypedTests(TestCase):
         self.assertEqual(self.ecm.metrics.round_trip, 0.25)
 
     def test_pongs_do_not_pile_up_while_the_link_is_stuck(self) -> None:
-        self.ecm.link.queue.pauseProducing()
+        self.ecm.queue.pauseProducing()
         for _ in range(50):
             self.ecm.answer(0, b"ping 1")
             self.ecm.answer(7, b"frobnicate")
-        self.ecm.link.queue.resumeProducing()
+        self.ecm.queue.resumeProducing()
         self.assertEqual(self.ecm.received(), [])
         self.ecm.answer(0, b"ping 2")
         self.assertEqual(self.ecm.received(), [(0, b"pong 2")])
@@ -217,7 +217,7 @@ class TypedTests(TestCase):
         ecm = Joined(link=TYPED)
         ecm.link.dataReceived(packet(SMALL_HELLO))
         ecm.received()
-        [_, line] = lines(self.log, "ecm.upstream.protocol")[-2:]
+        line = lines(self.log, "ecm.upstream.link")[-1]
         self.assertIn("ejabberd takes packets of 4096 bytes, ECM sends up to 1048576", line)
         client = ecm.client()
         self.assertEqual(client.post(b"x" * 3969), b"")

@@ -146,7 +146,7 @@ class PartsTests(TestCase):
         self.assertFalse(self.ecm.link_transport.connected)
 
     def test_what_comes_for_a_request_that_was_not_sent_is_for_nobody(self) -> None:
-        self.ecm.link.queue.pauseProducing()
+        self.ecm.queue.pauseProducing()
         others = [self.ecm.client() for _ in range(9)]
         for client in others:
             client.post(b"x" * 9_000)
@@ -157,6 +157,6 @@ class PartsTests(TestCase):
         self.ecm.answer(queued, b"part\nx")
         self.assertEqual(self.ecm.metrics.orphaned, 1)
         self.ecm.answer(queued, b"answer 200\nx")
-        self.ecm.link.queue.resumeProducing()
+        self.ecm.queue.resumeProducing()
         self.ecm.congest(False)
         self.assertTrue(self.ecm.link_transport.connected)

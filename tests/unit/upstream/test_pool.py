@@ -4,8 +4,11 @@ from twisted.internet.interfaces import IPushProducer
 from twisted.trial.unittest import TestCase
 from zope.interface.verify import verifyObject
 
+from ecm import limits
+from ecm.limits import REFUSAL_TIME, REFUSALS
 from ecm.link.message import GONE
 from ecm.metrics import Metrics
+from ecm.upstream import request_queue
 from ecm.upstream.link import LinkStatus
 from ecm.upstream.pending import CONGESTED, NO_LINK, STOPPING
 from ecm.upstream.pool import Unavailable, UpstreamPool
@@ -17,6 +20,7 @@ from testkit.pool_links import LINE, QUEUE_TIMEOUT, LinkEnd, Producer
 class PoolTestCase(TestCase):
     def setUp(self) -> None:
         self.metrics = Metrics()
+        self.now = 0
         self.pool = UpstreamPool(1, QUEUE_TIMEOUT)
         self.producer = Producer()
         self.pool.registerProducer(self.producer)
@@ -32,6 +36,11 @@ class PoolTestCase(TestCase):
     def refusal(self) -> str:
         """Return why a request is refused at once."""
         return str(self.assertRaises(Unavailable, self.ask))
+
+    def pass_time(self, seconds: int) -> None:
+        for _ in range(seconds):
+            self.now += 1
+            self.pool.tick(self.now)
 
 
 class TwoLinksTests(PoolTestCase):
@@ -128,13 +137,87 @@ class StateTests(PoolTestCase):
         self.assertEqual([body[len(LINE) :] for _, body in end.sent()], [b"0", b"1", b"2"])
         self.assertEqual([exchange.got for exchange in exchanges], [[], [], []])
 
-    def test_after_a_time_they_are_rejected_until_there_is_one(self) -> None:
-        exchange = self.ask()
-        self.pool.tick(QUEUE_TIMEOUT)
-        self.assertEqual((exchange.got, self.refusal(), len(self.pool)), ([NO_LINK], NO_LINK, 0))
+    def test_each_is_refused_once_after_a_time_of_its_own(self) -> None:
+        first = self.ask()
+        self.pass_time(QUEUE_TIMEOUT - 1)
+        second = self.ask()
+        self.pass_time(1)
+        self.assertEqual((first.got, second.got), ([NO_LINK], []))
+        third = self.ask()
+        self.pass_time(QUEUE_TIMEOUT - 1)
+        self.assertEqual((second.got, third.got, len(self.pool)), ([NO_LINK], [], 1))
         end = self.end()
-        self.ask()
-        self.assertEqual(len(end.sent()), 1)
+        self.assertEqual([each for each, _ in end.sent()], [third.id])
+
+    def test_a_client_that_gives_up_after_five_errors_is_there_after_two_minutes(self) -> None:
+        """As Strophe does, which asks again after a 503, and waits for 66 seconds."""
+        pool = UpstreamPool(1, limits.QUEUE_TIMEOUT)
+        refused = 0
+        exchange = NotedExchange(pool.new_id())
+        pool.request(exchange, LINE, b"x")
+        for now in range(120):
+            pool.tick(now)
+            if exchange.got:
+                refused += 1
+                exchange = NotedExchange(pool.new_id())
+                pool.request(exchange, LINE, b"x")
+        self.assertEqual(refused, 2)
+
+    def test_the_front_end_is_paused_while_too_many_wait(self) -> None:
+        self.patch(request_queue, "MAX_QUEUED_BYTES", 10_000)
+        exchanges = [self.ask()]
+        while not self.producer.paused:
+            exchanges.append(self.ask())
+        exchanges.append(self.ask())  # it was read already
+        self.assertEqual([each.got for each in exchanges], [[]] * len(exchanges))
+        for exchange in exchanges[: len(exchanges) // 2]:
+            self.pool.cancel(exchange.id, GONE)
+        self.pool.tick(1)
+        self.assertFalse(self.producer.paused)
+
+    def test_when_many_are_lost_they_are_told_one_after_the_other(self) -> None:
+        end = self.end()
+        exchanges = [self.ask() for _ in range(3 * REFUSALS)]
+        end.down()
+        refused = [sum(bool(each.got) for each in exchanges)]
+        self.pool.cancel(exchanges[-1].id, GONE)
+        for _ in range(3):
+            self.pass_time(1)
+            refused.append(sum(bool(each.got) for each in exchanges))
+        self.assertEqual(refused, [200, 400, 599, 599])
+        self.assertEqual(len(self.pool), 0)
+
+    def test_all_that_are_lost_are_told_within_seconds(self) -> None:
+        end = self.end()
+        exchanges = [self.ask() for _ in range(10 * REFUSALS)]
+        end.down()
+        self.pass_time(REFUSAL_TIME)
+        self.assertEqual([each.got for each in exchanges], [[NO_LINK]] * len(exchanges))
+
+    def test_a_broken_link_keeps_its_requests_and_gets_no_new_ones(self) -> None:
+        end = self.end()
+        sent = self.ask()
+        end.sent()
+        end.become(LinkStatus.BROKEN)
+        waiting = self.ask()
+        self.pass_time(QUEUE_TIMEOUT - 1)
+        self.assertEqual((sent.got, waiting.got, end.sent()), ([], [], []))
+        end.up()
+        self.assertEqual([each for each, _ in end.sent()], [waiting.id])
+
+    def test_requests_wait_for_a_broken_link_while_another_drains(self) -> None:
+        one, other = self.end(), self.end()
+        one.become(LinkStatus.BROKEN)
+        other.become(LinkStatus.DRAINING)
+        self.assertEqual((self.ask().got, len(self.pool)), ([], 1))
+
+    def test_once_ecm_stops_nobody_waits_for_a_broken_link(self) -> None:
+        end = self.end()
+        exchanges = [self.ask() for _ in range(2 * REFUSALS)]
+        end.become(LinkStatus.BROKEN)
+        self.pool.drain()
+        self.assertEqual([each.got for each in exchanges], [[NO_LINK]] * len(exchanges))
+        self.assertEqual((self.refusal(), len(self.pool)), (NO_LINK, 0))
 
     def test_a_link_that_goes_begins_a_wait_of_its_own(self) -> None:
         self.pool.tick(QUEUE_TIMEOUT)
@@ -152,10 +235,11 @@ class StateTests(PoolTestCase):
         queued = self.ask()
         self.assertTrue(self.producer.paused)
         self.pool.tick(QUEUE_TIMEOUT)
-        self.assertEqual((queued.got, self.refusal()), ([CONGESTED], CONGESTED))
+        later = self.ask()
+        self.assertEqual((queued.got, later.got), ([CONGESTED], []))
         self.assertFalse(self.producer.paused)
         end.queue.resumeProducing()
-        self.assertEqual([each for each, _ in end.sent()], [each.id for each in sent])
+        self.assertEqual([each for each, _ in end.sent()], [each.id for each in [*sent, later]])
 
     def test_what_was_queued_may_congest_it_again(self) -> None:
         exchanges = [self.ask(b"x" * 20) for _ in range(3)]

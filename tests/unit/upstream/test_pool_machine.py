@@ -105,7 +105,7 @@ class Pool(RuleBasedStateMachine):
         assert len(statuses) == len(self.links)
         if LinkStatus.WRITABLE in statuses:
             assert len(self.pool) == sum(len(link.link.table) for link in self.links)
-        if self.producer.paused:
+        if self.producer.paused:  # too few requests for a full queue
             assert LinkStatus.CONGESTED in statuses and LinkStatus.WRITABLE not in statuses
 
 

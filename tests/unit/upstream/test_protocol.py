@@ -45,7 +45,7 @@ class PlainTests(TestCase):
         self.assertIn(b" 503 ", client.transport.written())
         self.assertEqual(self.ecm.metrics.malformed, 1)
         [line] = [
-            line for line in lines(self.log, "ecm.upstream.protocol") if "malformed packet" in line
+            line for line in lines(self.log, "ecm.upstream.keeper") if "malformed packet" in line
         ]
         self.assertIn("length-not-decimal: b'HTTP/1.1 400 Bad Request\\r\\nContent-L", line)
 
@@ -57,7 +57,7 @@ class PlainTests(TestCase):
     def test_up_and_down_are_logged(self) -> None:
         self.ecm.client().post(b"")
         self.ecm.link_down()
-        up, down = lines(self.log, "ecm.upstream.protocol")
+        up, down = lines(self.log, "ecm.upstream.keeper")
         self.assertEqual(up, "link up: plain, client addresses do not cross it")
         self.assertIn("; 1 requests lost, answered 503", down)
 
@@ -76,7 +76,7 @@ class HelloTests(TestCase):
         self.assertRegex(
             hello,
             rb"\Ahello version=1 role=ecm instance=[!-~]+:[0-9]+ max-packet=1048576"
-            rb" max-content=16777216 nonce=[0-9a-f]{32} features=parts\Z",
+            rb" max-content=16777216 nonce=[0-9a-f]{32} features=parts,resume\Z",
         )
 
     def test_requests_wait_until_it_is_known(self) -> None:

@@ -63,14 +63,16 @@ class ConnectionTableTests(TestCase):
         other = NotedExchange(8)
         self.table.add(other)
         self.table.part(8, b"abc")
-        self.table.lose_all(NO_LINK)
+        for lost in self.table.take_all():
+            lost.rejected(NO_LINK)
         self.assertEqual((self.exchange.got, other.got), ([NO_LINK], [NO_LINK]))
         self.assertEqual((len(self.table), self.metrics.lost), (0, 2))
 
     def test_who_asks_again_when_it_is_lost_is_not_lost_at_once(self) -> None:
         again = NotedExchange(9)
         self.patch(self.exchange, "rejected", lambda why: self.table.add(again))
-        self.table.lose_all(NO_LINK)
+        for lost in self.table.take_all():
+            lost.rejected(NO_LINK)
         self.assertEqual((again.got, len(self.table)), ([], 1))
 
     @given(st.lists(st.tuples(st.sampled_from("arpdfl"), st.integers(1, 4)), max_size=40))

@@ -1,0 +1,32 @@
+"""The agreement of both ends of a typed link, and the link that is to go on under it. Pure."""
+
+import attrs
+
+
+@attrs.frozen
+class Agreement:
+    """ejabberd's part of the agreement.
+
+    ``instance`` is its name, ``max_packet`` the bytes of the longest packet that it takes. It sends
+    answers in parts, and its links resume, or not.
+    """
+
+    instance: str = attrs.field(eq=False)
+    max_packet: int
+    in_parts: bool
+    resumes: bool
+
+
+@attrs.frozen
+class Previous:
+    """A link whose connection has ended: its token, the agreement under which it began, numbers.
+
+    ``received`` is the number of the last packet from ejabberd; ejabberd has acknowledged packets
+    up to ``acknowledged``, and may have those up to ``sent``.
+    """
+
+    token: str
+    agreement: Agreement
+    received: int
+    acknowledged: int
+    sent: int

@@ -1,0 +1,64 @@
+"""Messages about requests on a typed link: what ejabberd says of one, and ECM. Pure."""
+
+from typing import Final
+
+from ecm.link import message
+from ecm.link.events import Answered, Dropped, Event, Failed, Part, Send
+from ecm.link.message import ContentError, Message, UnknownType
+
+# Bytes of an unknown type that an error repeats: its line must have an end, too.
+_REPEATED: Final = 64
+
+
+def cancel(connection_id: int, reason: str) -> Send:
+    """Announce that nobody waits for the answer to a request any more."""
+    return Send(connection_id, message.encode("close", [reason]))
+
+
+def reject(connection_id: int, reason: str) -> list[Event]:
+    """Give up an answer whose parts are more than ECM can hold."""
+    return _failed(connection_id, "too-long", reason)
+
+
+def receive(connection_id: int, content: bytes, in_parts: bool) -> list[Event]:
+    """Return what ejabberd says of a request. With ``in_parts``, answers may come in parts."""
+    try:
+        received = message.decode(content)
+    except UnknownType as unknown:
+        return _failed(connection_id, "unknown-type", str(unknown)[:_REPEATED])
+    except ContentError as error:
+        if content.startswith(b"error"):  # which is never answered with another
+            return [Failed(connection_id, not_understood("malformed", error.name))]
+        return _failed(connection_id, "malformed", error.name)
+    return _about_request(connection_id, received, in_parts)
+
+
+def _about_request(connection_id: int, received: Message, in_parts: bool) -> list[Event]:
+    match received.type:
+        case "answer":
+            content_type = received.fields.get("content-type")
+            status, body = int(received.args[0]), received.body or b""
+            return [Answered(connection_id, status, body, content_type)]
+        case "part" if in_parts:
+            return [Part(connection_id, received.body or b"")]
+        case "close":
+            return [Dropped(connection_id)]
+        case "error":
+            return [Failed(connection_id, said(received))]
+    return _failed(connection_id, "unexpected", received.type)
+
+
+def _failed(connection_id: int, code: str, text: str) -> list[Event]:
+    """Fail one request, and tell the peer why."""
+    error = Send(connection_id, message.encode("error", [code, text]), droppable=True)
+    return [error, Failed(connection_id, not_understood(code, text))]
+
+
+def said(error: Message) -> str:
+    """Return the text of an error for the log."""
+    return f"ejabberd says: {' '.join(error.args)}"
+
+
+def not_understood(code: str, text: str) -> str:
+    """Return the text of a fault for the log."""
+    return f"ejabberd sent a message that ECM does not understand: {code}, {text}"
