@@ -465,11 +465,19 @@ stop(Reason, Link) ->
 terminate({shutdown, Reason}, Link) ->
     log_end(Reason, Link),
     leave(Reason, Link),
-    close(Reason, Link);
+    close(Reason, Link),
+    interrupt(Link);
 terminate(Reason, Link) ->
     log_end(Reason, Link),
     leave(crash, Link),
     close(Reason, Link).
+
+%% The writer of a link that resumes may wait for this socket.
+-spec interrupt(#link{}) -> ok.
+interrupt(#link{connection = undefined}) ->
+    ok;
+interrupt(#link{writer = Writer, socket = Socket}) ->
+    ecm_link_writer:interrupt(Writer, Socket).
 
 -spec log_end(term(), #link{}) -> any().
 log_end(Reason, #link{end_text = none} = Link) ->

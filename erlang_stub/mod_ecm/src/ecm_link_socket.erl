@@ -11,7 +11,7 @@
 
 -module(ecm_link_socket).
 
--export([abort/1, close/1, event/2, finish/1, peername/1, read/2, secure/3, send/2, tcp/1,
+-export([abort/1, close/1, event/2, finish/1, interrupt/2, peername/1, read/2, secure/3, send/2, tcp/1,
          tune/2]).
 -export_type([event/0, socket/0]).
 
@@ -86,6 +86,13 @@ close(#tls{tls = Tls}) -> ssl:close(Tls).
 -spec abort(socket()) -> ok.
 abort(#tcp{port = Port}) -> reset(Port);
 abort(#tls{port = Port}) -> reset(Port).
+
+%% @doc Has a process that waits in send/2 know at once that the socket is closed. gen_tcp:send/2 itself waits
+%% for the reply of a socket for five seconds before it looks whether there is still one (prim_inet). Anywhere
+%% else, the process gets a message that it does not know.
+-spec interrupt(pid(), socket()) -> any().
+interrupt(Pid, #tcp{port = Port}) -> Pid ! {inet_reply, Port, {error, closed}};
+interrupt(_, #tls{}) -> ok.  % waits for the process of TLS, which has ended
 
 -spec reset(gen_tcp:socket()) -> ok.
 reset(Port) ->

@@ -35,6 +35,7 @@ new() ->
 %% @doc Enters the link of the calling writer.
 -spec insert(token(), pid(), Link :: term(), Reader :: pid()) -> ok.
 insert(Token, Pid, Link, Reader) ->
+    _ = living(),
     true = ets:insert(?MODULE, #entry{token = Token, pid = Pid, link = Link, reader = Reader}),
     ok.
 
@@ -61,7 +62,7 @@ broken(Token) ->
     Broken = lists:sort([{Since, Pid} || #entry{reader = Since, pid = Pid} <- living(), is_integer(Since)]),
     [Pid || {_, Pid} <- lists:sublist(Broken, max(0, length(Broken) - ?MAX_BROKEN))].
 
-%% Writers that were killed have left their entries.
+%% Writers that others have ended have left their entries, which are dropped here.
 -spec living() -> [#entry{}].
 living() ->
     {Living, Dead} = lists:partition(fun(#entry{pid = Pid}) -> is_process_alive(Pid) end,

@@ -14,7 +14,7 @@
 -module(ecm_link_writer).
 
 -export([acknowledge/2, answer/4, attach/4, count/1, counted/1, drop/2, drop_orphans/1, finish/1, flush/1,
-         forget/2, in_flight/1, over/1, pid/1, release/1, say/2, send/2, start/1, up/2, waiting/1]).
+         forget/2, in_flight/1, interrupt/2, over/1, pid/1, release/1, say/2, send/2, start/1, up/2, waiting/1]).
 -export([init/2, loop/1, start_link/2]).
 -export_type([event/0, exchange/0, link/0, resumption/0, writer/0]).
 
@@ -195,10 +195,16 @@ release(#writer{pid = Pid}) ->
     Pid ! {last, release},
     ok.
 
-%% @doc Ends the writer, and with it the link, when the reader has ended.
+%% @doc Ends the writer at once, also in the middle of a write, and with it the link.
 -spec over(writer()) -> ok.
 over(#writer{pid = Pid}) ->
-    Pid ! over,
+    true = exit(Pid, {shutdown, over}),
+    ok.
+
+%% @doc Has the writer know at once that the socket is closed.
+-spec interrupt(writer(), ecm_link_socket:socket()) -> ok.
+interrupt(#writer{pid = Pid}, Socket) ->
+    _ = ecm_link_socket:interrupt(Pid, Socket),
     ok.
 
 %% @doc Returns the bytes that wait to be written, or acknowledged. An answer that the writer has not received
@@ -294,8 +300,6 @@ drain(State) ->
 -spec take(term(), #state{}) -> #state{}.
 take({'DOWN', Monitor, process, _, _}, #state{reader = {_, Monitor}} = State) ->
     broken(State#state{reader = none, socket = none});
-take(over, State) ->
-    quit({shutdown, over}, State);
 take({{attach, Socket, Peer, Got}, From, Ref}, State) ->
     attach(Socket, Peer, Got, From, Ref, State);
 take(new_heir, State) ->
@@ -379,7 +383,7 @@ broken(#state{link = #{resumption := #{token := Token, grace := Grace}, peer := 
   when Last =/= finish ->
     ?INFO_MSG("ECM link from ~ts is kept for ~B seconds, with ~B requests in flight",
               [ecm_peer:name(Peer), Grace div 1000, ecm_link_table:size(in_flight(State#state.writer))]),
-    lists:foreach(fun(Pid) -> Pid ! over end, ecm_link_tokens:broken(Token)),
+    lists:foreach(fun(Pid) -> exit(Pid, {shutdown, over}) end, ecm_link_tokens:broken(Token)),
     State#state{last = none, grace = erlang:start_timer(Grace, self(), grace)};
 broken(State) ->
     quit({shutdown, over}, State).

@@ -180,6 +180,38 @@ last([Last]) ->
 last(Opened) ->
     receive {'EXIT', Link, {shutdown, replaced}} -> last(lists:keydelete(Link, 2, Opened)) end.
 
+%% Its writer waits for a peer that does not read, and the kernel keeps the socket. What has not been read comes
+%% again.
+a_link_goes_on_whose_writer_waits_test_() ->
+    [{Name, {timeout, 30, fun() -> goes_on(End, Most) end}}
+     || {Name, End, Most} <- [{"replaced", fun(_) -> ok end, 2000},
+                              {"killed", fun(Link) -> exit(Link, kill), reason_of_exit(Link) end, 20000}]].
+
+%% Within so many milliseconds: gen_tcp itself needs five seconds to see that a socket is gone.
+goes_on(End, Most) ->
+    {{{_, Ours}, Link} = First, Token} = first(#{max_waiting => 100000000}),
+    Exchanges = [ask(Id, First) || Id <- lists:seq(1, 20)],
+    [ecm_link_writer:answer(Writer, Id, 200, binary:copy(<<"x">>, 1000000)) || {Writer, Id, _} <- Exchanges],
+    ecm_link_pair:await(fun() -> {ok, [{send_pend, Bytes}]} = inet:getstat(Ours, [send_pend]), Bytes > 0 end),
+    Began = erlang:monotonic_time(millisecond),
+    End(Link),
+    Second = again(Token, 0, 20, #{max_waiting => 100000000}),
+    ?assertEqual(lists:duplicate(20, 1000000), sizes(20, peer(Second), #{})),
+    ?assert(erlang:monotonic_time(millisecond) - Began < Most),
+    over(Second),
+    close(First).
+
+sizes(0, _, Sizes) ->
+    maps:values(Sizes);
+sizes(Left, Peer, Sizes) ->
+    {Id, Content} = receive_content(Peer),
+    [Line, Body] = binary:split(Content, <<"\n">>),
+    Taken = Sizes#{Id => maps:get(Id, Sizes, 0) + byte_size(Body)},
+    case Line of
+        <<"part">> -> sizes(Left, Peer, Taken);
+        <<"answer 200">> -> sizes(Left - 1, Peer, Taken)
+    end.
+
 other_limits_are_another_link_test() ->
     {First, Token} = first(#{}),
     Exchange = ask(7, First),
