@@ -53,8 +53,8 @@ defaults() ->
      {socket_group, undefined},
      {max_packet, 1048576},
      {max_content, 16777216},
-     {ping_interval, 10000},
-     {link_timeout, 30000},
+     {ping_interval, 3000},
+     {link_timeout, 10000},
      {link_grace, 30000},
      {dead_time, undefined},  % the former name of link_timeout
      {tls, false},

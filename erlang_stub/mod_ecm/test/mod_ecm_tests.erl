@@ -90,8 +90,8 @@ a_certfile_is_validated_test() ->
       end).
 
 %% The options of a listener, with their defaults in the spelling of ejabberd.yml.
--define(WRITTEN, [{protocol, <<"typed">>}, {socket_mode, <<"0660">>}, {max_packet, 1048576}, {max_content, 16777216}, {ping_interval, 10},
-                  {link_timeout, 30}, {link_grace, 30}, {tls, false}, {access, <<"all">>}, {shaper, <<"none">>},
+-define(WRITTEN, [{protocol, <<"typed">>}, {socket_mode, <<"0660">>}, {max_packet, 1048576}, {max_content, 16777216}, {ping_interval, 3},
+                  {link_timeout, 10}, {link_grace, 30}, {tls, false}, {access, <<"all">>}, {shaper, <<"none">>},
                   {allow_unencrypted_sasl2, false}, {pre_auth_max_stanza_size, 8192},
                   {pre_auth_max_stanza_elements, 32}, {max_stanza_elements, <<"infinity">>},
                   {max_stanza_size, <<"infinity">>}, {max_fsm_queue, 10000}, {max_wait, 300},
@@ -518,7 +518,7 @@ a_listener_that_cannot_do_as_it_shall_does_not_start_test_() ->
                {[{socket_group, <<"1">>}], "'socket_group' is for a UNIX socket"},
                {[{secret_file, <<"/nowhere/secret">>}, {protocol, plain}],
                 "'protocol: plain' has no secret, leave out 'secret_file'"},
-               {[{ping_interval, 30000}],
+               {[{ping_interval, 10000}],
                 "'link_timeout' must be longer than 'ping_interval'"},
                {[{ping_interval, 2000}, {link_timeout, 2000}],
                 "'link_timeout' must be longer than 'ping_interval'"},
