@@ -10,7 +10,7 @@ from ecm import __version__, memory, open_files
 from ecm.config.command_line import Options
 from ecm.frontend.listen import Listening, listen, stop_listening
 from ecm.kernel import raise_open_files
-from ecm.net.reactor import ReactorCore, global_reactor
+from ecm.net.reactor import ReactorCore, global_reactor, use_monotonic_time
 from ecm.server import Server
 from ecm.settings import Settings
 from ecm.shutdown import fast_shutdown_on_signal
@@ -87,6 +87,7 @@ def makeService(options: Options) -> MultiService:
     workers = options.settings.workers
     settings = memory.split(options.settings)
     reactor = global_reactor()
+    use_monotonic_time(reactor)
     ecm: MultiService
     if workers == 1:
         ecm = OneProcess(open_files.split(settings, files), reactor)

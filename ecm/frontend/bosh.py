@@ -4,12 +4,13 @@ from typing import Final
 
 from twisted.internet.interfaces import ISSLTransport
 
-from ecm.frontend.bosh_response import answer, options_or_get
+from ecm.frontend.bosh_response import answer, options_or_get, retry_after
 from ecm.frontend.exchange import Exchange
 from ecm.frontend.ordering import OrderedConnection
 from ecm.http.client_address import TrustedProxies
 from ecm.http.cors import Cors
 from ecm.http.request import Head, Request, require_whole
+from ecm.http.response import service_unavailable
 from ecm.link.message import request_line, truncated
 from ecm.link.settings import LinkMode
 from ecm.net.transport import peer_of
@@ -45,10 +46,10 @@ class BoshExchange(Exchange):
         self.connection.pump()
 
     def rejected(self, why: str) -> None:
-        """Respond 503: the session could not be asked. A late answer is nobody else's."""
-        if self.id == self.connection.link_id:
-            self.connection.link_id = 0
-        super().reject(why)
+        """Respond 503: the session could not be asked, nor could those of many others."""
+        self._take_new_id()
+        response = service_unavailable(why, self.headers(), retry_after(self.id))
+        self.respond(response)
 
     def dropped(self) -> None:
         """Close the connection: ejabberd wants no response to be given."""
@@ -57,13 +58,19 @@ class BoshExchange(Exchange):
     # Called by the connection.
 
     def reject(self, why: str) -> None:
-        self.rejected(why)
+        self._take_new_id()
+        super().reject(why)
 
     def half_closed(self) -> None:
         self.handler.upstream.half_closed(self.id)
 
     def cancel(self, reason: str) -> None:
         self.handler.upstream.cancel(self.id, reason)
+
+    def _take_new_id(self) -> None:
+        """Let the connection ask under another ID: a late answer is nobody else's."""
+        if self.id == self.connection.link_id:
+            self.connection.link_id = 0
 
 
 class BoshHandler:

@@ -12,7 +12,7 @@ from ecm.http import content_type
 from ecm.http.cors import METHODS, Cors
 from ecm.http.request import Head
 from ecm.http.response import INERT, RETRY, TEXT, response
-from ecm.limits import MAX_CACHED_ANSWERS
+from ecm.limits import MAX_CACHED_ANSWERS, RETRY_AFTER_MAX, RETRY_AFTER_MIN
 
 _STATUSES: Final = frozenset(HTTPStatus)
 _ALLOW: Final = b"Allow: %b\r\n" % METHODS
@@ -39,6 +39,11 @@ def _head(status: int, requested: str | None) -> bytes:
     lines = INERT + (RETRY if status == HTTPStatus.SERVICE_UNAVAILABLE else b"")
     of_type = content_type.value(requested)
     return b"HTTP/1.1 %d %b\r\n%bContent-Type: %b\r\n" % (status, phrase.encode(), lines, of_type)
+
+
+def retry_after(number: int) -> int:
+    """Return the seconds after which to come back, spread over requests with successive numbers."""
+    return RETRY_AFTER_MIN + number % (RETRY_AFTER_MAX - RETRY_AFTER_MIN + 1)
 
 
 def options_or_get(head: Head, cors: Cors, lines: bytes) -> bytes:

@@ -52,13 +52,15 @@ def not_found(lines: bytes, head: bool = False) -> bytes:
     return response(HTTPStatus.NOT_FOUND, TEXT + lines, b"There is nothing here.\n", head)
 
 
-def service_unavailable(why: str, lines: bytes) -> bytes:
+def service_unavailable(why: str, lines: bytes, retry_after: int = RETRY_AFTER) -> bytes:
     """Return the response to a request that cannot be answered now, by no fault of the client.
 
+    The client is asked to come back after ``retry_after`` seconds.
     Web clients repeat the same RID after a 5xx, and end the session for good after a 4xx.
     """
     text = f"{why}. Please try again.\n".encode()
-    return response(HTTPStatus.SERVICE_UNAVAILABLE, TEXT + RETRY + lines, text)
+    retry = b"Retry-After: %d\r\n" % retry_after
+    return response(HTTPStatus.SERVICE_UNAVAILABLE, TEXT + retry + lines, text)
 
 
 def error_response(error: RequestError, lines: bytes) -> bytes:

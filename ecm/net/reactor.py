@@ -1,9 +1,10 @@
 """The reactor: its type, and another process's reactor of the same kind."""
 
 import sys
+import time
 from collections.abc import Callable
 from importlib import import_module
-from typing import cast
+from typing import Any, cast
 
 from twisted.internet.interfaces import (
     IProtocolFactory,
@@ -46,7 +47,24 @@ def load(kind: str) -> None:
 def install(kind: str) -> ReactorCore:
     """Install a reactor of a kind, and return it."""
     import_module(kind).install()
-    return global_reactor()
+    reactor = global_reactor()
+    use_monotonic_time(reactor)
+    return reactor
+
+
+def use_monotonic_time(reactor: ReactorCore) -> None:
+    """Have all timers run by the monotonic clock; those that run already keep what is left of them.
+
+    Twisted's reactors run them by the system's time: when that is set back by an hour, no timer
+    fires for an hour. They have no option for it; ``seconds`` is what they ask.
+    """
+    step = time.monotonic() - reactor.seconds()
+    replaced: Any = reactor
+    for call in reactor.getDelayedCalls():
+        pending: Any = call
+        pending.time += step
+        pending.seconds = time.monotonic
+    replaced.seconds = time.monotonic
 
 
 def run_without_signals(reactor: ReactorCore) -> None:

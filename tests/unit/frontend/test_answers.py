@@ -4,6 +4,7 @@ Each request is sent whole, byte by byte, and with another one behind it, which 
 the connection stays open. ejabberd, at the other end of the link, answers a body with the same one.
 """
 
+import re
 from collections.abc import Iterable
 
 from twisted.trial.unittest import TestCase
@@ -42,7 +43,10 @@ class AnswerTests(TestCase):
         for pieces in whole_and_bytewise(sent):
             ecm = self.ecm(linked)
             client = ecm.client()
-            self.assertEqual(self.converse(ecm, client, pieces), back, sent)
+            said = self.converse(ecm, client, pieces)
+            if not linked:  # each is asked to come back at a time of its own
+                said = re.sub(rb"Retry-After: [0-9]+", b"Retry-After: 5", said)
+            self.assertEqual(said, back, sent)
             self.assertEqual(client.ended, closes, sent)
 
     def test_each_request_has_its_answer_and_then_the_next_has_its_own(self) -> None:

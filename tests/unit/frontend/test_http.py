@@ -1,5 +1,7 @@
 """Clients' connections: what they are answered, and what goes to the link for them."""
 
+import re
+from collections import Counter
 from typing import Any
 
 from hypothesis import given
@@ -10,7 +12,7 @@ from ecm import limits
 from ecm.frontend.exchange import Exchange
 from ecm.http.request import Request
 from ecm.http.response import CONTINUE, INERT
-from ecm.limits import TRUNCATED_BODY
+from ecm.limits import RETRY_AFTER_MAX, RETRY_AFTER_MIN, TRUNCATED_BODY
 from testkit.in_memory import DATE, FIRST_ID, MAX_BODY, QUEUE_TIMEOUT, Joined
 from testkit.splits import cut, cuts
 
@@ -253,6 +255,11 @@ class GoneTests(TestCase):
         self.assertEqual(self.ecm.metrics.orphaned, 0)
 
 
+def any_time(answer: bytes) -> bytes:
+    """Return an answer as if its client were asked to come back after five seconds."""
+    return re.sub(rb"Retry-After: [0-9]+", b"Retry-After: 5", answer)
+
+
 class NoLinkTests(TestCase):
     RETRY = (
         b"HTTP/1.1 503 Service Unavailable\r\n"
@@ -264,7 +271,7 @@ class NoLinkTests(TestCase):
     def test_without_a_link_a_client_is_asked_to_try_again(self) -> None:
         ecm = Joined(linked=False)
         client = ecm.client()
-        self.assertTrue(client.post(b"1").startswith(self.RETRY))
+        self.assertTrue(any_time(client.post(b"1")).startswith(self.RETRY))
         self.assertFalse(client.ended)
         ecm.link_up()
         client.post(b"1")
@@ -277,8 +284,16 @@ class NoLinkTests(TestCase):
             client.post(b"1")
         ecm.link_down()
         for client in clients:
-            self.assertTrue(client.transport.written().startswith(self.RETRY))
+            self.assertTrue(any_time(client.transport.written()).startswith(self.RETRY))
         self.assertEqual((len(ecm.pool), ecm.metrics.lost), (0, 3))
+
+    def test_many_are_asked_to_come_back_at_different_times(self) -> None:
+        ecm = Joined(linked=False)
+        told = [ecm.client().post(b"1") for _ in range(100)]
+        times = [int(re.findall(rb"Retry-After: ([0-9]+)\r\n", each)[0]) for each in told]
+        self.assertEqual(set(times), set(range(RETRY_AFTER_MIN, RETRY_AFTER_MAX + 1)))
+        most = -(-len(times) // len(set(times)))
+        self.assertLessEqual(max(Counter(times).values()), most)
 
     def test_an_answer_that_did_not_come_is_never_taken_for_another(self) -> None:
         ecm = Joined()
