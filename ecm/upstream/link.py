@@ -126,8 +126,11 @@ class Link:
 
     def acknowledge(self) -> None:
         """Tell ejabberd what has come from it; later, if it does not read at the moment."""
-        if self._token and not self.queue.is_paused:
-            self.queue.say(message.encode("ack", [str(self.receipts.tell())]))
+        if self.queue.is_paused:
+            return
+        number = self.receipts.tell()
+        if self._token:
+            self.queue.say(message.encode("ack", [str(number)]))
 
 
 def _max_body(agreement: Agreement | None, max_packet: int) -> int:

@@ -6,7 +6,7 @@ from twisted.trial.unittest import TestCase
 
 from ecm import limits
 from ecm.frontend.settings import FrontendSettings
-from ecm.limits import TRUNCATED_BODY
+from ecm.limits import ACK_PACKETS, TRUNCATED_BODY
 from ecm.upstream.pending import NOT_UNDERSTOOD, STOPPING
 from testkit.in_memory import (
     FIRST_ID,
@@ -208,6 +208,12 @@ class TypedTests(TestCase):
         self.assertEqual(self.ecm.received(), [])
         self.ecm.answer(0, b"ping 2")
         self.assertEqual(self.ecm.received(), [(0, b"pong 2")])
+
+    def test_nothing_is_acknowledged_on_a_link_that_ends_with_its_connection(self) -> None:
+        for _ in range(ACK_PACKETS + 1):
+            self.ecm.answer(FIRST_ID, b"answer 200\nlate")
+        self.ecm.pass_time(2)
+        self.assertEqual(self.ecm.received(), [])
 
     def test_ecm_says_that_it_stops(self) -> None:
         self.ecm.pool.drain()
