@@ -46,10 +46,15 @@ class ConversationTests(TestCase):
     """The conversations that docs/protocol.md shows."""
 
     def test_ecm_says_what_it_says_there(self) -> None:
-        for name in ("hello, a request and its answer", "with a secret", "ejabberd stops"):
+        for name in (
+            *("hello, a request and its answer", "with a secret", "ejabberd stops"),
+            "a new link that can resume",
+        ):
             conversation = CONVERSATIONS[name]
             secret = conversation["secret"].encode() if "secret" in conversation else None
-            connection = LinkConnection(attrs.evolve(SETTINGS, secret=secret), "web1:4711", NONCE)
+            grace = 30 if name.endswith("resume") else 0
+            settings = attrs.evolve(SETTINGS, secret=secret, link_grace=grace)
+            connection = LinkConnection(settings, "web1:4711", NONCE)
             said = connection.start(0)
             for step in conversation["steps"]:
                 if step["from"] == "ejabberd":
