@@ -18,13 +18,17 @@ end,
 Wait()
 """
 
-# Kills the links of the listener at a port.
+# Kills the links of the listener at a port: their writers. A reader that is killed only breaks its
+# connection.
 _KILL_LINKS = """
+Writers = [Writer || {{_, Writer, _, _}} <- supervisor:which_children(ecm_link_sup)],
 Links = [Link || {{_, Link, _, _}} <- supervisor:which_children(mod_ecm_sup),
                  {{links, Linked}} <- [process_info(Link, links)],
                  Socket <- Linked, is_port(Socket),
                  {{ok, {{_, {port}}}}} <- [inet:sockname(Socket)]],
-[exit(Link, kill) || Link <- Links], length(Links)
+Killed = [Writer || Link <- Links, {{monitors, Monitors}} <- [process_info(Link, monitors)],
+                    {{process, Writer}} <- Monitors, lists:member(Writer, Writers)],
+[exit(Writer, kill) || Writer <- Killed], length(Killed)
 """
 
 
