@@ -6,6 +6,8 @@ VENV = .venv
 # Another ejabberd than that of the system, for whatever starts one: make test EJABBERD=24.12, or
 # 26.07, which tools/debian-ejabberd fetches once (some 60 MB); or a folder that it has made.
 EJABBERD ?=
+# Beside that of the system in make bench CASE=versions.
+NEWER = 24.12 26.07
 # Passed on: make run RUN_ARGS="--http 0"
 RUN_ARGS =
 # Tried again: make fuzz-erlang SEED=17
@@ -41,7 +43,7 @@ SIDE_BY_SIDE = -n 2 --dist loadfile --no-loadscope-reorder
 # Apt-get runs once at a time, and before anything that needs what it installs.
 .NOTPARALLEL:
 .PHONY: help run test try unit trial interop fuzz fuzz-erlang check docs clean
-.PHONY: conformance dialyze ejabberd python
+.PHONY: conformance dialyze ejabberd newer-ejabberds python
 .PHONY: bench bench-readme
 .PHONY: debian-python debian-run debian-test debian-interop debian-bench debian-conformance debian-dialyzer
 
@@ -94,11 +96,13 @@ $(CASES:%=bench-%): bench-%: $(VENV)/bench.stamp
 	$(VENV)/bin/python -m bench $* $(if $(USERS),--users $(USERS)) $(ARGS)
 
 bench-front_cpu bench-memory bench-end_to_end bench-low_load: debian-bench
-bench-ejabberd bench-end_to_end bench-low_load bench-scaling bench-million: debian-run
+bench-ejabberd bench-end_to_end bench-low_load bench-scaling bench-million bench-versions: debian-run
 bench-end_to_end: debian-conformance
+bench-versions: newer-ejabberds
 
-bench-readme: $(VENV)/bench.stamp  ## Write the table of README.md again, from bench/results
+bench-readme: $(VENV)/bench.stamp  ## Write the tables of README.md and docs/benchmarks.md again, from bench/results
 	$(VENV)/bin/python -m bench.report.readme
+	$(VENV)/bin/python -m bench.report.benchmarks_text
 
 check: $(VENV)/check.stamp  ## Lint, check formatting and types, compile mod_ecm without a warning
 	$(VENV)/bin/ruff check
@@ -169,6 +173,9 @@ python:
 # A complete folder is left as it is.
 ejabberd:
 	@$(if $(EJABBERD),$(if $(IS_FOLDER),,tools/debian-ejabberd $(EJABBERD) $(ECM_EJABBERD)))
+
+newer-ejabberds:
+	@for each in $(NEWER); do tools/debian-ejabberd $$each $(CURDIR)/build/ejabberd-$$each || exit; done
 
 debian-run debian-test debian-interop debian-conformance debian-dialyzer: ejabberd
 

@@ -1,0 +1,60 @@
+"""``python -m bench.report.benchmarks_text``: the table of docs/benchmarks.md that compares the
+ejabberds, from what is in ``bench/results/``.
+
+A test says when the table is not up to date.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from bench.report import report
+from testkit.made_text import renewed
+from testkit.paths import CHECKOUT
+
+FILE = CHECKOUT / "docs" / "benchmarks.md"
+VERSIONS = report.RESULTS / "versions.json"
+
+
+def versions() -> Iterator[str]:
+    if not VERSIONS.exists():
+        yield "(There is no result of this case in `bench/results/`.)"
+        return
+    data = json.loads(VERSIONS.read_text())
+    yield from version_table(data["machine"], data["results"][0]["summaries"])
+
+
+def version_table(machine: dict[str, str], rows: list[dict[str, Any]]) -> Iterator[str]:
+    first = rows[0]["version"]
+    yield (
+        f"| ejabberd | Erlang/OTP | bytes per idle user | beside {first}"
+        " | CPU of a poll, beside its own stock BOSH | CPU of a message, beside the same |"
+    )
+    yield "| --- | --- | --- | --- | --- | --- |"
+    for row in rows:
+        polls, messages = (_cpu(row["cpu"][what]) for what in ("poll", "message"))
+        yield (
+            f"| {row['version']} | {row['erlang']} | {row['rss']:,.0f}"
+            f" | {_spread(row['ratio'])} | {polls} | {messages} |"
+        )
+    yield ""
+    yield (
+        f"Measured on {machine['date']} with `--users {machine['users']} --rounds"
+        f" {machine['rounds']} --seconds {machine['seconds']}`; a cell has the median, and the"
+        " least and the most of all rounds."
+    )
+
+
+def _cpu(cpu: dict[str, Any]) -> str:
+    return f"{cpu['mod_ecm']:.0f} of {cpu['stock']:.0f} µs, {_spread(cpu['ratio'])}"
+
+
+def _spread(ratio: dict[str, float]) -> str:
+    return f"**{ratio['median']:.3f} ×** ({ratio['least']:.3f} to {ratio['most']:.3f})"
+
+
+PARTS = {"versions": versions}
+
+
+if __name__ == "__main__":
+    FILE.write_text(renewed(FILE.read_text(), PARTS))
