@@ -30,6 +30,8 @@ MAX_NEWCOMERS = 3
 # Of the second host, where everybody gets a name and needs no password.
 ANONYMOUS_DOMAIN = "anonymous.localhost"
 
+ADMIN = "admin"  # of ejabberd's web pages; the account is for a test to make
+
 BARRED_ADDRESS = "192.0.2.13"  # from where nobody may log in
 MAX_GUESSES = 3  # wrong passwords after which an address is banned
 
@@ -41,6 +43,13 @@ SECRET = "correct horse battery staple\n"
 # Seconds, of the listener that has no patience.
 PING_INTERVAL = 1
 LINK_TIMEOUT = 2
+
+# Ports of ejabberd's on which no mod_ecm listens.
+_STRANGERS: dict[str, dict[str, Any]] = {
+    "web": {},
+    "web-tls": {"tls": True},
+    "admin": {"request_handlers": {"/admin": "ejabberd_web_admin"}},
+}
 
 
 class Listeners:
@@ -73,9 +82,7 @@ class Listeners:
             "sasl2": {"allow_unencrypted_sasl2": True},
             "sleepless": {"hibernate_after": "infinity"},
         }
-        # Ports of ejabberd's on which no mod_ecm listens.
-        self._strangers: dict[str, dict[str, Any]] = {"web": {}, "web-tls": {"tls": True}}
-        names = [*self._options, *self._strangers]
+        names = [*self._options, *_STRANGERS]
         self.distribution_port, *ports = (free_port() for _ in range(1 + len(names)))
         self._ports = dict(zip(names, ports, strict=True))
         self._unix: dict[str, dict[str, Any]] = {
@@ -107,8 +114,11 @@ class Listeners:
             host_config={ANONYMOUS_DOMAIN: {"auth_method": "anonymous"}},
             auth_password_format="scram",
             registration_timeout="infinity",
-            acl={"barred": {"ip": BARRED_ADDRESS}},
-            access_rules={"not_barred": [{"deny": "barred"}, {"allow": "all"}]},
+            acl={"barred": {"ip": BARRED_ADDRESS}, "admin": {"user": f"{ADMIN}@{DOMAIN}"}},
+            access_rules={
+                "not_barred": [{"deny": "barred"}, {"allow": "all"}],
+                "configure": [{"allow": "admin"}],
+            },
         )
 
     def _listen(self) -> list[dict[str, Any]]:
@@ -116,7 +126,7 @@ class Listeners:
         unix = [_ecm(self.upstream(name), options) for name, options in self._unix.items()]
         strangers = [
             listener("ejabberd_http", self._ports[name], **options)
-            for name, options in self._strangers.items()
+            for name, options in _STRANGERS.items()
         ]
         return [*tcp, *strangers, *unix]
 

@@ -1,5 +1,7 @@
 """Erlang about the sessions of mod_ecm, for an ErlangShell at the node where they are."""
 
+from collections.abc import Iterable
+
 # Begins with a function that tells whether a process is a session. One that sleeps has an empty
 # dictionary, which no other process of proc_lib has.
 IS_SESSION = """
@@ -29,7 +31,7 @@ def until_ended(*sids: str) -> str:
 
 # Comes to its end once the process has done all that it had to do; says whether it sleeps then.
 _IS_ASLEEP = """
-Session = ejabberd_sm:get_session_pid(<<"{user}">>, <<"{host}">>, <<"{resource}">>),
+Session = {session},
 Resting = fun Resting() ->
     case process_info(Session, [status, message_queue_len, current_function]) of
         [{{status, waiting}}, {{message_queue_len, 0}}, {{current_function, {{Module, Name, _}}}}]
@@ -41,8 +43,84 @@ Resting()
 """
 
 
-def is_asleep(jid: str) -> str:
-    """Erlang that waits until the session of a full JID rests, and says whether it hibernates."""
+def session(jid: str) -> str:
+    """Erlang of the process that is the session of a full JID."""
     user, _, address = jid.partition("@")
     host, _, resource = address.partition("/")
-    return _IS_ASLEEP.format(user=user, host=host, resource=resource)
+    return f'ejabberd_sm:get_session_pid(<<"{user}">>, <<"{host}">>, <<"{resource}">>)'
+
+
+def is_asleep(jid: str) -> str:
+    """Erlang that waits until the session of a full JID rests, and says whether it hibernates."""
+    return _IS_ASLEEP.format(session=session(jid))
+
+
+_WAKE = "{p1_server, wake_hib, 6}"
+
+# A session with a message for ejabberd wakes up by this function. The node counts its calls, from
+# 0 on.
+COUNT_WAKE_UPS = f"erlang:trace_pattern({_WAKE}, true, [local, call_count])"
+COUNT_NO_WAKE_UPS = f"erlang:trace_pattern({_WAKE}, false, [local, call_count])"
+
+# Comes to its end once there were so many wake-ups and all these sessions hibernate; gives up after
+# 10 s.
+_AT_REST = """
+Sessions = [{sessions}],
+Look = fun(Session) ->
+    case process_info(Session, [message_queue_len, current_function, memory]) of
+        [{{_, 0}}, {{_, {{_, hibernate, _}}}}, {{_, Memory}}] -> Memory;
+        _ -> awake
+    end
+end,
+Wait = fun Wait(Tries) ->
+    WakeUps = case erlang:trace_info({wake}, call_count) of
+        {{_, Count}} when is_integer(Count) -> Count;
+        _ -> 0
+    end,
+    Seen = [Look(Session) || Session <- Sessions],
+    case WakeUps >= {wake_ups} andalso not lists:member(awake, Seen) of
+        false when Tries > 0 -> receive after 5 -> Wait(Tries - 1) end;
+        _ -> list_to_tuple([WakeUps | Seen])
+    end
+end,
+Wait(2000)
+"""
+
+
+# Each session of these full JIDs, as `Session', with its `Jid'.
+_EACH = """
+lists:foreach(fun(Text) ->
+    Jid = jid:decode(Text),
+    {{User, Host, Resource}} = jid:tolower(Jid),
+    Session = ejabberd_sm:get_session_pid(User, Host, Resource),
+    {call}
+end, [{jids}])
+"""
+
+
+def each(jids: Iterable[str], call: str) -> str:
+    """Erlang that evaluates a call for each session, of which it knows ``Session`` and ``Jid``."""
+    return _EACH.format(call=call, jids=", ".join(f'<<"{jid}">>' for jid in jids))
+
+
+def at_rest(jids: Iterable[str], wake_ups: int) -> str:
+    """Erlang that waits for so many wake-ups, and until all these sessions hibernate again.
+
+    Its value is for ``memory``, also if they do not within 10 s.
+    """
+    sessions = ", ".join(map(session, jids))
+    return _AT_REST.format(sessions=sessions, wake=_WAKE, wake_ups=wake_ups)
+
+
+def memory(found: str, wake_ups: int) -> list[int]:
+    """Return the bytes of each session's process, as ``at_rest`` has found them.
+
+    Raises:
+        AssertionError: a session is awake, or there were fewer wake-ups.
+    """
+    woken, *seen = found.strip("{}").split(",")
+    if int(woken) < wake_ups:
+        raise AssertionError(f"{woken} wake-ups, not {wake_ups}")
+    if awake := seen.count("awake"):
+        raise AssertionError(f"{awake} of {len(seen)} sessions are awake")
+    return [int(size) for size in seen]

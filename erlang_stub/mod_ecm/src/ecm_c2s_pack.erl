@@ -17,10 +17,6 @@
 -define(OWN, [ip, user, resource, sid, jid, owner, pres_a, pres_last, pres_timestamp, socket,
               socket_monitor, stream_id]).
 
-%% Keys that only a login reads. xmpp_stream_in leaves them in the state of a session with SASL2, or of one
-%% that could have had it: the password of the user in a fun, among others.
--define(LOGIN, [sasl2_password_fun, sasl2_stream_from, sasl2_axtra_auth_info]).
-
 %% Stands for a missing key; no value is like this.
 -define(NONE, '$').
 
@@ -139,8 +135,7 @@ has_all([], _) ->
 
 -spec difference(map(), Common :: map()) -> {Differs :: map(), Lacks :: [term()]}.
 difference(Rest, Common) ->
-    Differs = maps:filter(fun(Key, Value) -> differs(Key, Value, Common) end, Rest),
-    {maps:without(?LOGIN, Differs), maps:keys(Common) -- maps:keys(Rest)}.
+    {maps:filter(fun(Key, Value) -> differs(Key, Value, Common) end, Rest), maps:keys(Common) -- maps:keys(Rest)}.
 
 -spec differs(term(), term(), map()) -> boolean().
 differs(Key, Value, Common) ->
@@ -149,7 +144,7 @@ differs(Key, Value, Common) ->
         _ -> true
     end.
 
-%% @doc Returns state and dictionary as they were, without what only a login reads.
+%% @doc Returns state and dictionary as they were.
 -spec unpack(packed(), SocketModule :: module()) -> {State :: map(), dictionary()}.
 unpack([{Common, _, Frame, Usual} | Packed], SocketModule) ->
     [Differs, Lacks, Brief | Own] = binary_to_term(bytes(Packed)),
@@ -178,7 +173,7 @@ long(Value, _) -> Value.
 template(#{lserver := Host} = State, Brief, SocketModule) ->
     case persistent_term:get({?MODULE, Host}, none) of
         none ->
-            Common = maps:without(?OWN ++ ?LOGIN, State),
+            Common = maps:without(?OWN, State),
             persistent_term:put({?MODULE, Host}, {Common, maps:to_list(Common),
                                                   frame(State, SocketModule), Brief}),
             template(State, Brief, SocketModule);

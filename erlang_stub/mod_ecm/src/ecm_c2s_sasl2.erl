@@ -13,9 +13,9 @@
 %% What may stand inside of `authenticate' and of `bind', and further features: records of the xmpp library.
 -type features() :: {Inline :: [tuple()], InBind :: [tuple()], Further :: [tuple()]}.
 
-%% Of a login, and of no use to ejabberd afterwards, which keeps them: the first holds what the server knows
-%% of the password.
--define(OF_LOGIN, [sasl2_password_fun, sasl2_axtra_auth_info, sasl_channel_bindings]).
+%% Of a login, and of no use to ejabberd afterwards, which keeps them in a session with SASL2 or in one that
+%% could have had it: the first holds what the server knows of the password.
+-define(OF_LOGIN, [sasl2_password_fun, sasl2_stream_from, sasl2_axtra_auth_info, sasl_channel_bindings]).
 
 %% The one mechanism of FAST without channel binding.
 -define(UNBOUND, <<"HT-SHA-256-NONE">>).

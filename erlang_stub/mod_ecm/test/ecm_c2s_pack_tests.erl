@@ -18,7 +18,6 @@ pack_test_() ->
            fun what_can_be_told_from_the_rest_is_not_written/0,
            fun what_is_not_as_expected/0,
            fun sockets_of_two_listeners/0,
-           fun what_a_login_leaves_is_dropped/0,
            fun dictionaries_of_all_kinds/0,
            fun a_label_takes_no_memory/0,
            fun what_is_large_is_in_a_binary/0,
@@ -91,16 +90,6 @@ sockets_of_two_listeners() ->
     round_trip(state(<<"juliet">>)),
     #{ip := Ip} = State = state(<<"romeo">>),
     round_trip(State#{socket := socket(Ip, 8192)}).
-
-%% In the session that makes the template, and in one that comes after it.
-what_a_login_leaves_is_dropped() ->
-    Password = fun(_) -> <<"secret">> end,
-    [begin
-         State = state(User),
-         Left = State#{sasl2_password_fun => Password, sasl2_axtra_auth_info => undefined,
-                       sasl2_stream_from => jid:make(User, ?HOST)},
-         ?assertEqual({State, []}, ecm_c2s_pack:unpack(pack(Left), ecm_c2s_socket))
-     end || User <- [<<"juliet">>, <<"romeo">>]].
 
 dictionaries_of_all_kinds() ->
     State = state(<<"juliet">>),

@@ -43,6 +43,7 @@ fast(Mechanisms) -> {fast, undefined, undefined, undefined, Mechanisms}.
 a_session_keeps_nothing_of_its_login_test() ->
     Begun = #{user => <<"romeo">>, allow_unencrypted_sasl2 => false, stream_restarted => true},
     Restarted = Begun#{allow_unencrypted_sasl2 => true, sasl_channel_bindings => not_available,
+                       sasl2_stream_from => {jid, <<"romeo">>, <<"chat.example">>, <<>>},
                        sasl2_password_fun => fun(_) -> {<<"secret">>, ejabberd_auth_mnesia} end},
     AtOnce = Restarted#{stream_restarted => false, sasl2_axtra_auth_info => undefined,
                         bind2_session_id => undefined},
