@@ -56,6 +56,13 @@ class RunTests(EcmTestCase):
         ejabberd.hang_up()
         await ecm.printed("link down")
 
+    async def test_the_paths_are_those_of_other_servers(self) -> None:
+        ejabberd = await Ejabberd.start(self)
+        await self.start("--upstream", ejabberd.endpoint)
+        for path in ("/http-bind", "/http-bind/", "/bosh", "/bosh/"):
+            self.assertEqual(await self.post(path, b"<body/>"), (200, b"<body/>"))
+        self.assertEqual((await self.post("/ws", b"<body/>"))[0], 404)
+
     async def test_without_ejabberd_clients_are_asked_to_try_again(self) -> None:
         upstream = ("--upstream", f"unix:{temporary_folder(self)}/no-socket")
         ecm = await self.start(*upstream, "--queue-timeout", "1")

@@ -55,6 +55,9 @@ _PRESENCE = "<presence xmlns='jabber:client'/>"
 # A constant of a module that is loaded, in place of which another one stands in the upgrade.
 _UPGRADED = ("ecm_sup.erl", "-define(INTENSITY, 10).", "-define(INTENSITY, 11).")
 
+# The code of that module that runs.
+_CODE = "ecm_sup:module_info(md5)"
+
 
 class InstallerTestCase(TestCase):
     """``sources`` has the module, and ``modules_d`` configurations in place of those of modules."""
@@ -134,6 +137,13 @@ class InstallerTestCase(TestCase):
         text = text.replace("port: 5290\n", f"port: {self.port}\n").replace(secret, "")
         (self.modules_d / "mod_ecm.yml").write_text(text)
 
+    def replace_sources(self) -> None:
+        """Put another version of the module in the place of its sources."""
+        file, former, now = _UPGRADED
+        source = self.sources / "src" / file
+        assert former in source.read_text()
+        source.write_text(source.read_text().replace(former, now))
+
     async def problems(self) -> list[str]:
         """Return the errors in ejabberd's log, each with all its lines."""
         found = re.findall(r"\[(?:error|critical)\] .*(?:\n[^0-9\n].*)*", await self.log())
@@ -173,6 +183,18 @@ class CommandTests(InstallerTestCase):
         await self.log_in()
         self.assertEqual(await self.problems(), [])
 
+    async def test_ejabberd_documents_it(self) -> None:
+        """The source of the manual page; another program would make the page of it."""
+        await self.control("module_install", "mod_ecm")
+        await self.shell.evaluate("ejabberd_doc:man()")
+        manual = (self.folder.ejabberd / "ejabberd.yml.5.txt").read_text()
+        self.assertIn("[[mod_ecm]]", manual)
+        self.assertIn("'mod_bosh' is not needed", manual)
+        tags = self.folder.path / "tags.md"
+        await self.control("gen_markdown_doc_for_tags", str(tags))
+        self.assertIn("connected_users", tags.read_text())
+        self.assertEqual(await self.problems(), [])
+
     async def test_it_comes_and_goes(self) -> None:
         await self.install()
         self.assertEqual(await self.shell.evaluate(_IS_LOADED), "true")
@@ -204,10 +226,7 @@ class CommandTests(InstallerTestCase):
     async def test_an_upgrade_says_that_the_former_code_runs(self) -> None:
         await self.install()
         romeo = await self.log_in()
-        file, former, now = _UPGRADED
-        source = self.sources / "src" / file
-        assert former in source.read_text()
-        source.write_text(source.read_text().replace(former, now))
+        self.replace_sources()
         await self.control("module_upgrade", "mod_ecm")
         self.assertIn(_FORMER_CODE, await self.log())
         await self.assert_goes_on(romeo)
@@ -261,6 +280,22 @@ class BootTests(InstallerTestCase):
             },
         )
         await self.assert_boots({"module": "mod_ecm", "ip": "ECM_IP", "port": "ECM_PORT"})
+
+    async def test_an_upgrade_needs_the_removal_of_what_is_installed(self) -> None:
+        self.write(self.listener(), install_contrib_modules=["mod_ecm"])
+        self.start()
+        former = await self.shell.evaluate(_CODE)
+        await self.reloaded()
+        self.stop()
+        self.replace_sources()
+        self.start()
+        self.assertEqual(await self.shell.evaluate(_CODE), former)
+        self.stop()
+        shutil.rmtree(self.sources.parents[1] / "mod_ecm")
+        self.start()
+        self.assertNotEqual(await self.shell.evaluate(_CODE), former)
+        await self.log_in()
+        self.assertEqual(await self.problems(), [])
 
     async def test_there_is_no_listener(self) -> None:
         """ejabberd starts, and starts again; mod_ecm waits for its configuration."""
