@@ -90,14 +90,16 @@ class Cpu:
 
 @attrs.frozen
 class Summary:
-    """All rounds of one ejabberd: resident bytes for each idle user, and their ratio to those with
-    the ejabberd of the system in the same round."""
+    """All rounds of one ejabberd: bytes for each idle user, resident and in use by Erlang; their
+    ratios to those with the ejabberd of the system in the same round; CPU."""
 
     version: str
     erlang: str
     users: int
     rss: float
     ratio: Spread
+    used: float
+    used_ratio: Spread
     cpu: dict[str, Cpu]
 
 
@@ -156,18 +158,24 @@ def tell(turn: Turn) -> str:
 
 def summary(subject: Subject, turns: list[Turn], base: list[Turn]) -> Summary:
     """Of the turns of one ejabberd, and of those of the system's, in the same order."""
-    both = zip(turns, base, strict=True)
+    both = list(zip(turns, base, strict=True))
     return Summary(
         version=subject.version,
         erlang=subject.erlang,
         users=turns[0].growth.users,
         rss=median(turn.growth.rss for turn in turns),
         ratio=Spread.of(turn.growth.rss / first.growth.rss for turn, first in both),
+        used=median(map(used, turns)),
+        used_ratio=Spread.of(used(turn) / used(first) for turn, first in both),
         cpu={
             what: cpu([row for turn in turns for row in turn.cpu if row.what == what])
             for what in WHATS
         },
     )
+
+
+def used(turn: Turn) -> float:
+    return turn.growth.erlang["total"]
 
 
 def cpu(rows: list[Round]) -> Cpu:
@@ -190,6 +198,8 @@ COLUMNS: dict[str, Callable[[Summary], str]] = {
     "users": lambda row: f"{row.users:,}",
     "bytes per idle user": lambda row: f"{row.rss:,.0f}",
     "beside the first": lambda row: str(row.ratio),
+    "erlang:memory()": lambda row: f"{row.used:,.0f}",
+    "beside that of the first": lambda row: str(row.used_ratio),
     "poll: stock, mod_ecm, µs": lambda row: microseconds(row.cpu["poll"]),
     "poll: mod_ecm / stock": lambda row: str(row.cpu["poll"].ratio),
     "message: stock, mod_ecm, µs": lambda row: microseconds(row.cpu["message"]),
@@ -200,7 +210,7 @@ TURN_COLUMNS: dict[str, Callable[[Turn], str]] = {
     "round": lambda turn: str(turn.number),
     "ejabberd": lambda turn: turn.version,
     "resident": lambda turn: f"{turn.growth.rss:,.0f}",
-    "erlang:memory()": lambda turn: f"{turn.growth.erlang['total']:,.0f}",
+    "erlang:memory()": lambda turn: f"{used(turn):,.0f}",
     "its processes": lambda turn: f"{turn.growth.erlang['processes']:,.0f}",
     "its binaries": lambda turn: f"{turn.growth.erlang['binary']:,.0f}",
     "its tables": lambda turn: f"{turn.growth.erlang['ets']:,.0f}",
@@ -237,7 +247,8 @@ def of_memory(row: Summary, first: Summary) -> str:
     return (
         f"With ejabberd {row.version} a user who does nothing takes {row.rss:,.0f} bytes,"
         f" {row.ratio} × those with {first.version}. The goal of {GOAL} × is"
-        f" {kept(row.ratio.median, GOAL)}."
+        f" {kept(row.ratio.median, GOAL)}. Erlang has {row.used:,.0f} bytes in use for each,"
+        f" {row.used_ratio} ×."
     )
 
 

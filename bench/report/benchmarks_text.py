@@ -27,15 +27,17 @@ def versions() -> Iterator[str]:
 def version_table(machine: dict[str, str], rows: list[dict[str, Any]]) -> Iterator[str]:
     first = rows[0]["version"]
     yield (
-        f"| ejabberd | Erlang/OTP | bytes per idle user | beside {first}"
-        " | CPU of a poll, beside its own stock BOSH | CPU of a message, beside the same |"
+        f"| ejabberd | Erlang/OTP | resident bytes per idle user | beside {first}"
+        " | in use by Erlang | beside the same"
+        " | CPU of a poll, beside its own stock BOSH | CPU of a message, beside its own |"
     )
-    yield "| --- | --- | --- | --- | --- | --- |"
+    yield "| --- | --- | --- | --- | --- | --- | --- | --- |"
     for row in rows:
         polls, messages = (_cpu(row["cpu"][what]) for what in ("poll", "message"))
         yield (
             f"| {row['version']} | {row['erlang']} | {row['rss']:,.0f}"
-            f" | {_spread(row['ratio'])} | {polls} | {messages} |"
+            f" | {_spread(row['ratio'])} | {row['used']:,.0f} | {_spread(row['used_ratio'])}"
+            f" | {polls} | {messages} |"
         )
     yield ""
     yield (

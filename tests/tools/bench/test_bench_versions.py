@@ -23,7 +23,7 @@ NEWER = Subject("24.12", "27", Path("24.12"), [])
 
 
 def turn(number: int, version: str, rss: float, poll: float, message: float) -> Turn:
-    growth = Growth("mod_ecm", 10_000, rss, rss, 0, 0, {}, {}, [])
+    growth = Growth("mod_ecm", 10_000, rss, rss, 0, 0, {"total": 500 + rss / 2}, {}, [])
     stock = Cost(1, 100, 0, 0)
     ours = {"poll": Cost(1, poll, 0, 0), "message": Cost(1, message, 0, 0)}
     return Turn(number, version, growth, [Round(number, what, stock, ours[what]) for what in ours])
@@ -47,6 +47,8 @@ class VersionsTests(TestCase):
         self.assertEqual(str(first.ratio), "1.000 (1.000 to 1.000)")
         self.assertEqual(str(newer.ratio), "1.020 (1.000 to 1.100)")
         self.assertEqual((first.rss, newer.rss), (2000, 2000))
+        self.assertEqual(str(newer.used_ratio), "1.015 (1.000 to 1.050)")
+        self.assertEqual((first.used, newer.used), (1500, 1500))
         self.assertEqual(str(newer.cpu["poll"].ratio), "0.320 (0.300 to 0.340)")
 
     def test_the_verdict_is_on_memory_of_the_newer_and_on_cpu_of_all(self) -> None:
@@ -65,6 +67,7 @@ class VersionsTests(TestCase):
         self.assertEqual(
             newer,
             "| 24.12 | 27 | 2,000 | **1.020 ×** (1.000 to 1.100)"
+            " | 1,500 | **1.015 ×** (1.000 to 1.050)"
             " | 32 of 100 µs, **0.320 ×** (0.300 to 0.340)"
             " | 58 of 100 µs, **0.580 ×** (0.560 to 0.600) |",
         )
