@@ -25,7 +25,8 @@ class LinkKeeper:
         self._metrics = metrics
         self._link: Link | None = None
         self._is_up = False
-        self._now = self._broken_at = 0.0
+        self._now: float | None = None  # until the first tick
+        self._broken_at: float | None = None
 
     # From the protocol of a connection.
 
@@ -80,10 +81,16 @@ class LinkKeeper:
             link.tick()
         elif link.is_final:
             self._link = None  # ECM stops, and has refused what was in flight
-        elif now - self._broken_at >= self._settings.link_grace:
+        elif self._broken_for(now) >= self._settings.link_grace:
             self._lose(f"it has not resumed within {self._settings.link_grace} seconds")
 
     # Within.
+
+    def _broken_for(self, now: float) -> float:
+        """Seconds since the break; or since the first tick, if the link broke before it."""
+        if self._broken_at is None:
+            self._broken_at = now
+        return now - self._broken_at
 
     def _begin(self, event: Established, transport: IStreamTransport) -> Link:
         if event.agreement is None:
@@ -103,7 +110,7 @@ class LinkKeeper:
         self._metrics.resent += again
         _log.info(
             "link resumed after {seconds} seconds: {again} packets sent again",
-            seconds=round(self._now - self._broken_at),
+            seconds=round(self._broken_for(self._now or 0.0)),
             again=again,
         )
 

@@ -97,6 +97,7 @@ class BreakTests(ResumeTestCase):
 
     def test_two_lines_tell_of_a_break(self) -> None:
         self.asked()
+        self.ecm.pass_time(1)
         self.ecm.link_down()
         self.ecm.pass_time(3)
         self.connect()
@@ -161,6 +162,7 @@ class LostTests(ResumeTestCase):
 
     def test_the_grace_has_an_end(self) -> None:
         self.asked()
+        self.ecm.pass_time(1)
         self.ecm.link_down()
         self.ecm.pass_time(GRACE - 1)
         self.assertEqual(self.client.transport.written(), b"")
@@ -169,6 +171,14 @@ class LostTests(ResumeTestCase):
         self.assertIn("link down: it has not resumed within 30 seconds", self.said()[-1])
         self.connect()
         self.assertEqual(self.peer.links, 2)
+
+    def test_the_grace_counts_from_the_break_also_before_the_first_tick(self) -> None:
+        self.asked()
+        self.ecm.link_down()
+        self.ecm.reactor.advance(1_000_000.0)  # as the monotonic clock of a machine that is up
+        self.assertEqual(self.client.transport.written(), b"")
+        self.connect()
+        self.assertEqual((self.peer.links, self.peer.resumed), (1, 1))
 
     def test_a_fault_on_the_link_is_its_end(self) -> None:
         for fault in (
