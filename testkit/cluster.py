@@ -2,7 +2,9 @@
 each at an address of its own.
 """
 
+from collections.abc import Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from secrets import token_hex
 
 import attrs
@@ -12,12 +14,21 @@ from ecm.tools.demo.folder import Folder, work_folder
 from ecm.tools.demo.plan import DOMAIN
 from ecm.tools.ejabberd import installation, mod_ecm_build
 from ecm.tools.ejabberd.configuration import configuration, listener, without_options
+from ecm.tools.ejabberd.installation import Installation
 from ecm.tools.ejabberd.node import Node
 from ecm.tools.ports import free_port
 from ecm.tools.process import Process
 from ecm.tools.supervisor import Supervisor
 
 _ADDRESSES = ("127.0.0.1", "127.0.0.2")
+
+
+@attrs.frozen
+class Software:
+    """An ejabberd with its mod_ecm. ``modules`` are those of mod_ecm, if they are not today's."""
+
+    installation: Installation = attrs.field(factory=installation.find)
+    modules: Sequence[Path] | None = None
 
 
 @attrs.frozen
@@ -29,16 +40,20 @@ class Member:
     process: Process
 
     @classmethod
-    def prepare(cls, folder: Folder, address: str, distribution_port: int, cookie: str) -> "Member":
-        """Write what a node needs into a folder of its own."""
+    def prepare(
+        cls, folder: Folder, software: Software, address: str, distribution_port: int, cookie: str
+    ) -> "Member":
+        """Compile mod_ecm for a node, and write what it needs into a folder of its own."""
         home = folder.path / address
-        home.mkdir()
+        code = home / "ebin"
+        code.mkdir(parents=True)
+        mod_ecm_build.compile_into(code, software.installation, software.modules)
         node = Node(
             home,
             home,
-            installation.find(),
+            software.installation,
             distribution_port,
-            code=[folder.ebin],
+            code=[code],
             name=f"member@{address}",
         )
         link_port = free_port()
@@ -47,14 +62,21 @@ class Member:
         return cls(node, link_port, node.process())
 
 
-def start_cluster(test: TestCase) -> tuple[Member, Member]:
-    """Start two nodes, which do not know each other yet. They stop with the test."""
+def start_cluster(
+    test: TestCase, first: Software | None = None, second: Software | None = None
+) -> tuple[Member, Member]:
+    """Start two nodes, which do not know each other yet. They stop with the test.
+
+    They run the chosen ejabberd with today's mod_ecm, unless something else is given.
+    """
     resources = test.enterContext(ExitStack())
     folder = resources.enter_context(work_folder(None))
-    mod_ecm_build.compile_into(folder.ebin, installation.find())
     port, cookie = free_port(), token_hex(16)
-    first, second = [Member.prepare(folder, address, port, cookie) for address in _ADDRESSES]
-    supervisor = Supervisor([first.process, second.process], say=lambda _: None)
+    here, there = [
+        Member.prepare(folder, software or Software(), address, port, cookie)
+        for software, address in zip((first, second), _ADDRESSES, strict=True)
+    ]
+    supervisor = Supervisor([here.process, there.process], say=lambda _: None)
     resources.callback(supervisor.stop)
     supervisor.start()
-    return first, second
+    return here, there

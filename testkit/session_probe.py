@@ -124,3 +124,26 @@ def memory(found: str, wake_ups: int) -> list[int]:
     if awake := seen.count("awake"):
         raise AssertionError(f"{awake} of {len(seen)} sessions are awake")
     return [int(size) for size in seen]
+
+
+# Comes to its end once all nodes of the cluster have the same process for a session: they are told
+# of it a moment after its client, and until then what is sent to it on them comes back.
+_IS_KNOWN = """
+Find = fun(Node) ->
+    rpc:call(Node, ejabberd_sm, get_session_pid, [<<"{user}">>, <<"{host}">>, <<"{resource}">>])
+end,
+Known = fun Known() ->
+    case lists:usort([Find(Node) || Node <- [node() | nodes()]]) of
+        [Session] when is_pid(Session) -> ok;
+        _ -> receive after 1 -> Known() end
+    end
+end,
+Known()
+"""
+
+
+def is_known(jid: str) -> str:
+    """Erlang that waits until all nodes of the cluster know the session of a full JID."""
+    user, _, address = jid.partition("@")
+    host, _, resource = address.partition("/")
+    return _IS_KNOWN.format(user=user, host=host, resource=resource)

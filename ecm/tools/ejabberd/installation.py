@@ -45,12 +45,13 @@ def find(folder: Path | None = None) -> Installation:
     that of the system. Raises ToolError on the first thing that is missing.
     """
     chosen = folder or os.environ.get(FOLDER)
-    found = _in_folder(Path(chosen).absolute()) if chosen else _of_the_system()
+    found = _in_folder(Path(chosen).absolute()) if chosen else of_the_system()
     _program("setpriv")  # of the system, whichever Erlang is used
     return found
 
 
-def _of_the_system() -> Installation:
+def of_the_system() -> Installation:
+    """Find that of the system, whatever is chosen. Raises ToolError on the first thing missing."""
     erl, erlc = [_program(name) for name in ("erl", "erlc")]
     application = only("ejabberd", f"usr/lib/*/{_APPLICATION}")
     return Installation(erl, erlc, application.parents[2], _version(application))

@@ -6,6 +6,7 @@
 import importlib.metadata
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import ecm
@@ -41,10 +42,13 @@ def _installed() -> Path | None:
     return next((Path(f.locate()).resolve().parent for f in files if f.name == _SPEC), None)
 
 
-def compile_into(folder: Path, installed: Installation) -> None:
-    """Compile mod_ecm. Raises ToolError with the output of the compiler."""
+def compile_into(
+    folder: Path, installed: Installation, modules: Sequence[Path] | None = None
+) -> None:
+    """Compile mod_ecm, from these modules if it is not today's. Raises ToolError with the output of
+    the compiler."""
     erlc = subprocess.run(
-        [installed.erlc, "+debug_info", "-o", str(folder), *map(str, sources())],
+        [installed.erlc, "+debug_info", "-o", str(folder), *map(str, modules or sources())],
         env=installed.environment(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

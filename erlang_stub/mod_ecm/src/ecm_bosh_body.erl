@@ -8,7 +8,7 @@
 
 -module(ecm_bosh_body).
 
--export([els/1, encode/1, has_more_elements/3, head/1, write/2]).
+-export([els/1, encode/1, has_more_elements/3, head/1, is_content/1, write/2]).
 -export_type([body/0, content/0, fault/0, head/0, xmlel/0]).
 
 %% As in fxml.hrl, whose folder has a different name in each distribution.
@@ -75,6 +75,11 @@ head(Bytes) ->
         Error ->
             Error
     end.
+
+%% @doc Returns whether a term from another release is a content that this one reads.
+-spec is_content(term()) -> boolean().
+is_content({Name, Scope, Rest}) -> is_binary(Name) andalso is_map(Scope) andalso is_binary(Rest);
+is_content(_) -> false.
 
 %% @doc Reads the rest of the body to its last byte, and returns its stanzas. They do not refer to the
 %% received bytes.

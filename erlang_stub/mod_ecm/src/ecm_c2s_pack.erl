@@ -42,7 +42,11 @@
 %% An improper list, which takes less than a tuple. The template is a persistent term, which is not copied.
 %% The rest has what else differs from the template, the keys that only the template has, the dictionary, and
 %% the values of the session's own keys.
--opaque packed() :: nonempty_improper_list(template(), non_neg_integer() | binary()).
+-opaque packed() :: nonempty_improper_list(template(), non_neg_integer() | binary()) | release_1().
+
+%% What release 1 has packed, for whose sessions new code is loaded: the template was a map, and the binary had the
+%% values of the own keys, what else differs, and the keys that only the template has.
+-type release_1() :: {Template :: map(), binary()}.
 
 %% @doc Packs state and dictionary of the calling process, whose socket is of this module.
 -spec pack(State :: map(), dictionary(), SocketModule :: module()) -> packed().
@@ -144,8 +148,12 @@ differs(Key, Value, Common) ->
         _ -> true
     end.
 
-%% @doc Returns state and dictionary as they were.
+%% @doc Returns state and dictionary as they were. Release 1 did not pack the dictionary.
 -spec unpack(packed(), SocketModule :: module()) -> {State :: map(), dictionary()}.
+unpack({Template, Binary}, SocketModule) ->
+    {Own, Differs, Lacks} = binary_to_term(Binary),
+    Frame = {3, {socket_state, SocketModule, ?NONE, infinity, undefined, none, none}},
+    {add(?OWN, Own, maps:merge(maps:without(Lacks, Template), Differs), Frame, SocketModule), []};
 unpack([{Common, _, Frame, Usual} | Packed], SocketModule) ->
     [Differs, Lacks, Brief | Own] = binary_to_term(bytes(Packed)),
     Rest = maps:merge(maps:without(Lacks, Common), long(Differs, #{})),
@@ -168,14 +176,15 @@ long([_ | _] = Parts, Expected) ->
 long({Value}, _) -> Value;
 long(Value, _) -> Value.
 
-%% The template of a host is what its first session has when it goes to sleep.
+%% The template of a host is what its first session has when it goes to sleep. That of release 1 has the name
+%% {?MODULE, Host}, and stays: otherwise each session that has it would get a copy.
 -spec template(State :: map(), dictionary() | [label | tuple()], SocketModule :: module()) -> template().
 template(#{lserver := Host} = State, Brief, SocketModule) ->
-    case persistent_term:get({?MODULE, Host}, none) of
+    case persistent_term:get({?MODULE, {2, Host}}, none) of
         none ->
             Common = maps:without(?OWN, State),
-            persistent_term:put({?MODULE, Host}, {Common, maps:to_list(Common),
-                                                  frame(State, SocketModule), Brief}),
+            persistent_term:put({?MODULE, {2, Host}}, {Common, maps:to_list(Common),
+                                                       frame(State, SocketModule), Brief}),
             template(State, Brief, SocketModule);
         Template ->
             Template

@@ -10,8 +10,8 @@
 
 -module(ecm_c2s_session).
 
--export([finish/0, handle/1, is_session/0, keep/1, logged_in/0, maybe_hibernate/1, schedule_flush/0,
-         restart_stream/2, timeout/1, undelivered/0]).
+-export([finish/0, handle/1, is_request/1, is_session/0, keep/1, logged_in/0, maybe_hibernate/1,
+         schedule_flush/0, restart_stream/2, timeout/1, undelivered/0]).
 -export([change_shaper/1, close/0, send/1]).
 -export([dehydrate/0, handle_pending/0, rehydrate/1, socket_module/0, wake/1]).
 -export_type([options/0, request/0]).
@@ -48,6 +48,15 @@
 -spec is_session() -> boolean().
 is_session() ->
     get(?MODULE) =/= undefined.
+
+%% @doc Returns whether a term from another node, which may run another release, is a request.
+-spec is_request(term()) -> boolean().
+is_request({violates, Condition}) ->
+    is_binary(Condition);
+is_request({Head, Content, Bytes}) ->
+    is_map(Head) andalso is_integer(Bytes) andalso ecm_bosh_body:is_content(Content);
+is_request(_) ->
+    false.
 
 %% @doc Notes that the client has logged in.
 -spec logged_in() -> ok.
@@ -247,7 +256,9 @@ shrink() ->
     true = erlang:garbage_collect(),
     ok.
 
-%% @private Wakes up. The runtime calls this.
+%% @private Wakes up. The runtime calls this. A session that hibernates outlives the code that it ran: what the
+%% last release has dehydrated comes here, too. If that changes, a new function gets the new form, and this one
+%% converts the old one. So the version takes no memory.
 -spec wake(ecm_c2s_hibernate:dehydrated()) -> no_return().
 wake(Dehydrated) ->
     ecm_c2s_hibernate:wake(Dehydrated, ?MODULE).

@@ -19,8 +19,9 @@
 %% Content-Type, each byte of which may be written as three.
 -define(MAX_OVERHEAD, (32 + byte_size(<<"answer 200 content-type=\n">>) + 3 * ?MAX_TYPE)).
 
-%% What stands before the body: its status, and its Content-Type unless that is the default.
--type head() :: status() | {status(), ContentType :: binary()}.
+%% What stands before the body: its status, and its Content-Type unless that is the default. A session on another
+%% node of the cluster may have more to say, in a map, if it runs a later release of mod_ecm.
+-type head() :: status() | {status(), ContentType :: binary()} | {status(), ContentType :: binary() | none, map()}.
 
 -type status() :: 200..599.
 
@@ -46,8 +47,12 @@ encode(plain, _, Body) ->
     Body;
 encode(typed, {Status, Type}, Body) ->
     ecm_link_message:write(answer, [integer_to_binary(Status)], [{<<"content-type">>, Type}], Body);
-encode(typed, Status, Body) ->
-    ecm_link_message:write(answer, [integer_to_binary(Status)], [], Body).
+encode(typed, Status, Body) when is_integer(Status) ->
+    ecm_link_message:write(answer, [integer_to_binary(Status)], [], Body);
+encode(typed, {Status, none, #{}}, Body) ->  % a later release may say more
+    encode(typed, Status, Body);
+encode(typed, {Status, Type, #{}}, Body) ->
+    encode(typed, {Status, Type}, Body).
 
 %% @doc Returns the content of a packet that carries a part of a body, except its last one.
 -spec part(binary()) -> Content :: iodata().

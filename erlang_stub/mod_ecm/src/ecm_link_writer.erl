@@ -336,6 +336,12 @@ change({timeout, Timer, grace}, #state{grace = Timer, link = #{peer := Peer}} = 
     ?WARNING_MSG("ECM link from ~ts is over: ECM has not come back, ~B requests are dropped",
                  [ecm_peer:name(Peer), ecm_link_table:size(in_flight(State#state.writer))]),
     quit({shutdown, over}, State);
+change({answer, Id, Head, Body, #{}}, State) ->  % a session of a later release may say more
+    take({answer, Id, Head, Body}, State);
+change(Message, State) when is_tuple(Message), element(1, Message) =:= answer ->
+    ?WARNING_MSG("ECM link: dropped an answer of ~B elements, which this release of mod_ecm does not know: "
+                 "update mod_ecm on this node", [tuple_size(Message)]),
+    State;
 change(_, State) ->
     State.
 

@@ -10,6 +10,9 @@
 %% It says where the session is, so any node of a cluster finds the session without a table. Nobody without
 %% the key can make or guess one. The MAC is compared, as text, before the address is decoded: no bytes of a
 %% client are decoded as a term.
+%%
+%% A release with SIDs of another form signs them with a key of another form (ecm_sid_key). To releases that
+%% know this form alone, they are SIDs of elsewhere.
 
 -module(ecm_sid).
 
@@ -50,7 +53,7 @@ make(Key, Pid, Nonce) ->
 
 %% @doc Returns the process and the nonce of a SID. The process may have ended.
 -spec find(key(), binary()) -> {ok, pid(), nonce()} | error.
-find(Key, Sid) when byte_size(Sid) > ?MAC_TEXT_SIZE ->
+find(#key{} = Key, Sid) when byte_size(Sid) > ?MAC_TEXT_SIZE ->
     AddressSize = byte_size(Sid) - ?MAC_TEXT_SIZE,
     <<Address:AddressSize/binary, Mac/binary>> = Sid,
     case crypto:hash_equals(Mac, mac(Key, Address)) of

@@ -6,9 +6,15 @@
 %% The Erlang cookie would not be a good key: each client has a SID, and could test guesses of the cookie on
 %% it offline. A cookie that Erlang generates has 36 random bits, and opens the cluster.
 
+%% The nodes of a cluster may run different releases of mod_ecm. The name of a row is its version: `sid' is the
+%% key of release 1. A release with another form adds a row of another name, and leaves this one to the others. The
+%% attributes never change, because a table that is transformed is so on all nodes.
+
 -module(ecm_sid_key).
 
 -export([get/0, start/0]).
+
+-include_lib("ejabberd/include/logger.hrl").
 
 -record(ecm_sid_key, {name :: sid, key :: ecm_sid:key()}).
 
@@ -19,7 +25,14 @@ start() ->
                                           [{ram_copies, [node()]},
                                            {attributes, record_info(fields, ecm_sid_key)}]),
     {atomic, ok} = mnesia:transaction(fun make/0),
-    ok.
+    log_unknown([Name || Name <- mnesia:dirty_all_keys(ecm_sid_key), Name =/= sid]).
+
+-spec log_unknown(Names :: [term()]) -> ok.
+log_unknown([]) ->
+    ok;
+log_unknown(Names) ->
+    ?WARNING_MSG("mod_ecm: another node of the cluster signs SIDs with a key that this release does not know (~0P): "
+                 "its sessions are not found over this node. Update mod_ecm on this node", [Names, 20]).
 
 -spec make() -> ok.
 make() ->

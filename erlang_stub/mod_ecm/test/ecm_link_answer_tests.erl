@@ -12,7 +12,9 @@ encode_test_() ->
              {typed, 404, <<"answer 404\nab">>},
              {typed, {200, <<"text/html; charset=utf-8">>},
               <<"answer 200 content-type=text/html;%20charset=utf-8\nab">>},
-             {typed, {200, <<"a/b\n">>}, <<"answer 200 content-type=a/b%0A\nab">>}]].
+             {typed, {200, <<"a/b\n">>}, <<"answer 200 content-type=a/b%0A\nab">>},
+             {typed, {200, none, #{new => 1}}, <<"answer 200\nab">>},
+             {typed, {200, <<"a/b">>, #{new => 1}}, <<"answer 200 content-type=a/b\nab">>}]].
 
 none_test() ->
     ?assertEqual(<<"close failed">>, iolist_to_binary(ecm_link_answer:none())).

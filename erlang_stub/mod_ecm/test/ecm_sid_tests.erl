@@ -101,3 +101,8 @@ sid(Key) ->
 %% A process of another node, made as Erlang tells of it (External Term Format, NEW_PID_EXT).
 pid_of(Node) ->
     binary_to_term(iolist_to_binary([131, 88, 119, length(Node), Node, <<600:32, 3:32, 99:32>>])).
+
+%% A release to come.
+a_key_of_another_form_finds_nothing_test() ->
+    Sid = ecm_sid:make(ecm_sid:key(), self(), 1),
+    [?assertEqual(error, ecm_sid:find(Key, Sid)) || Key <- [new, {key, 1, 2, 3}]].
