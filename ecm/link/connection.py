@@ -97,8 +97,14 @@ class LinkConnection:
         token = self._keep_alive.ping(now)
         return [Send(LINK_ID, message.encode("ping", [token]))] if token else []
 
-    def disbelieve(self, number: int) -> list[Event]:
-        """ejabberd has acknowledged what it cannot have, or less than before."""
+    def disbelieve(self, number: int | None) -> list[Event]:
+        """ejabberd has acknowledged what it cannot have, or less than before.
+
+        With None it goes on with a link that ECM has given up meanwhile.
+        """
+        if number is None:
+            text = "the link has been given up"
+            return self._close(Input.UNEXPECTED, text, f"ejabberd resumes too late: {text}")
         text = f"{number} is not the number of a packet that may be acknowledged"
         return self._close(Input.UNEXPECTED, text, f"{WRONG}: {text}")
 

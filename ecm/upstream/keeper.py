@@ -35,6 +35,11 @@ class LinkKeeper:
         """The link that is to go on over the next connection, if there is one."""
         return self._link.previous if self._link is not None else None
 
+    @property
+    def is_kept(self) -> bool:
+        """True while there is a link that may go on. It may end while a connection begins."""
+        return self._link is not None and not self._link.is_final
+
     def established(self, event: Established, transport: IStreamTransport) -> Link:
         """A connection takes requests: for the link that was broken, or for a new one."""
         link = self._link

@@ -165,6 +165,9 @@ class LinkProtocol(PacketReceiver):
             self.transport.write(encode(event.id, event.content))
 
     def _established(self, event: Established) -> None:
+        if event.got is not None and not self._keeper.is_kept:
+            self._do(self._connection.disbelieve(None))
+            return
         self._link = self._keeper.established(event, self.transport)
         self.ready.callback(self)
 

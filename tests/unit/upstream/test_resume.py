@@ -180,6 +180,27 @@ class LostTests(ResumeTestCase):
         self.connect()
         self.assertEqual((self.peer.links, self.peer.resumed), (1, 1))
 
+    def test_one_that_is_given_up_before_ejabberd_has_answered_does_not_go_on(self) -> None:
+        for given_up in (lambda: self.ecm.pass_time(2), self.ecm.pool.drain):
+            self.asked()
+            self.ecm.pass_time(1)
+            self.ecm.link_down()
+            self.ecm.pass_time(GRACE - 1)
+            self.peer.connect()
+            self.ecm.link_up()
+            given_up()
+            self.refused()
+            for _ in ("hello", "resume"):
+                self.give(self.peer.receive(self.ecm.link_transport.written()))
+            [(_, error)] = self.ecm.received()
+            self.assertEqual(error, b"error unexpected the link has been given up")
+            self.assertFalse(self.ecm.link_transport.connected)
+            self.assertEqual(len(self.ecm.pool.links), 0)
+            self.peer.begin_anew()
+            self.connect()
+            self.assertEqual(len(self.ecm.pool.links), 1)
+        self.assertEqual(self.peer.links, 3)
+
     def test_a_fault_on_the_link_is_its_end(self) -> None:
         for fault in (
             b"answer 200\n",
