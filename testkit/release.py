@@ -13,6 +13,12 @@ _RELEASE_1 = VECTORS / "mod_ecm-release-1.tar.xz"
 
 def release_1(folder: Path) -> list[Path]:
     """Unpack the modules of release 1 into a folder, and return them."""
+    modules = []
     with tarfile.open(_RELEASE_1) as archive:
-        archive.extractall(folder, filter="data")
-    return sorted((folder / "src").glob("*.erl"))
+        for member in archive:
+            if member.isfile() and member.name.endswith(".erl"):
+                source = archive.extractfile(member)
+                assert source is not None
+                modules.append(folder / Path(member.name).name)
+                modules[-1].write_bytes(source.read())
+    return sorted(modules)

@@ -179,11 +179,14 @@ class ConversationTests(BrowserTestCase):
         self.assertEqual(bob.texts("in"), ["one\ntwo"])
 
 
+LOST = "Connection lost – trying again"
+
+
 class LostConnectionTests(BrowserTestCase):
     def test_what_is_written_meanwhile_is_sent_later(self) -> None:
         alice, bob = self.alice_and_bob()
         alice.browser.set_offline(True)
-        self.assertIn("Connection lost – trying again", alice.await_state("lost"))
+        alice.browser.wait("document.body.innerText.includes(arguments[0])", LOST)
         alice.say(*ODD_TEXTS)
         alice.await_messages("[data-progress=waiting]", len(ODD_TEXTS))
         alice.await_presence("unknown")
