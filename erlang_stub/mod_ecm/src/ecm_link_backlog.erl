@@ -128,7 +128,7 @@ pieces(#backlog{parts = Parts, bytes = Bytes} = Backlog) ->
     Size = iolist_size(Packets),
     {Packets, Size, Backlog#backlog{parts = some(Left), bytes = Bytes + Size - OfBodies}}.
 
-%% @doc Notes that what next/1 has returned is written.
+%% @doc Notes that what next/1 has returned is written, or lost: what is kept is not in these bytes.
 -spec written(Bytes :: non_neg_integer(), backlog()) -> backlog().
 written(Written, #backlog{bytes = Bytes} = Backlog) ->
     Backlog#backlog{bytes = Bytes - Written}.

@@ -248,9 +248,11 @@ note_waiting(#state{writer = #writer{counters = Counters}, backlog = Backlog} = 
 
 -spec write(iolist(), non_neg_integer(), #state{}) -> no_return().
 write(Batch, Bytes, #state{socket = Socket, backlog = Backlog} = State) ->
-    case ecm_link_socket:send(Socket, Batch) of
-        ok -> ?MODULE:loop(note_waiting(State#state{backlog = ecm_link_backlog:written(Bytes, Backlog)}));
-        {error, Reason} -> ?MODULE:loop(failed(Reason, State))
+    Sent = ecm_link_socket:send(Socket, Batch),
+    Left = State#state{backlog = ecm_link_backlog:written(Bytes, Backlog)},
+    case Sent of
+        ok -> ?MODULE:loop(note_waiting(Left));
+        {error, Reason} -> ?MODULE:loop(note_waiting(failed(Reason, Left)))
     end.
 
 %% The peer may come back to a link that resumes. Its reader ends then.

@@ -55,6 +55,18 @@ a_failed_write_ends_the_writer_test() ->
     ?assertEqual({shutdown, {send_failed, closed}}, reason_of_exit(Writer)),
     ecm_socket_pair:close(Pair).
 
+%% It tells its reader, and counts no longer what is lost with the connection.
+a_failed_write_does_not_end_a_link_that_resumes_test() ->
+    {{Peer, Ours} = Pair, Writer} = start([]),
+    Token = ecm_link_tokens:new(),
+    up(Writer, #{resumption => #{token => Token, terms => none, grace => 1000}}),
+    {0, <<"resume ", _/binary>>} = ecm_link_pair:receive_content(Peer),
+    ok = gen_tcp:close(Ours),
+    ecm_link_writer:say(Writer, iolist_to_binary(ecm_link_packet:encode(0, <<"ping">>))),
+    receive {ecm_link_writer, {send_failed, closed}} -> ok end,
+    ?assertEqual(ok, await_none_waiting(Writer)),
+    stop(Pair, Writer).
+
 a_peer_that_does_not_read_ends_the_writer_test() ->
     {Pair, Writer} = start([{send_timeout, 50}, {sndbuf, 4096}]),
     send_at_once(Writer, [binary:copy(<<"x">>, 1000000) || _ <- lists:seq(1, 20)]),
@@ -316,9 +328,13 @@ up(Writer, Form, InPacket) ->
     up(Writer, Form, InPacket, InPacket).
 
 up(Writer, Form, InPacket, Longest) ->
-    ecm_link_writer:up(Writer, #{form => Form, in_packet => InPacket, longest => Longest, peer => ?PEER,
-                                 substitutes => ecm_link_pair:substitutes(), max_waiting => 1000000,
-                                 gone => fun(_, _, _) -> ok end}),
+    up(Writer, #{form => Form, in_packet => InPacket, longest => Longest}).
+
+up(Writer, Link) ->
+    Usual = #{form => typed, in_packet => 10000, longest => 10000, peer => ?PEER,
+              substitutes => ecm_link_pair:substitutes(), max_waiting => 1000000,
+              gone => fun(_, _, _) -> ok end},
+    ecm_link_writer:up(Writer, maps:merge(Usual, Link)),
     ecm_link_writer:in_flight(Writer).
 
 answer_all(Writer, Ids, Body) ->
