@@ -89,7 +89,7 @@ class Case:
 def run(name: str, case: Case, options: argparse.Namespace) -> int:
     """Measure, print the result, and write it to ``bench/results``. Returns the exit status."""
     _stop_on_signals()
-    about = machine() | {key: str(value) for key, value in vars(options).items()}
+    about = machine() | _figures(options)
     with TemporaryDirectory() as folder:
         try:
             outcome = case.measure(Run(options, Path(folder), about))
@@ -100,6 +100,12 @@ def run(name: str, case: Case, options: argparse.Namespace) -> int:
     if outcome.figure is not None:
         chart.save(name, outcome.figure, about)
     return 0 if outcome.good else 1
+
+
+def _figures(options: argparse.Namespace) -> dict[str, str]:
+    """The options that say what was measured: not where the files of this machine are."""
+    given = vars(options).items()
+    return {key: str(value) for key, value in given if not isinstance(value, Path)}
 
 
 def rounds(count: int, measure: Callable[[int], Iterable[T]], tell: Callable[[T], str]) -> list[T]:
