@@ -45,9 +45,13 @@ Resting()
 
 def session(jid: str) -> str:
     """Erlang of the process that is the session of a full JID."""
+    return f"ejabberd_sm:get_session_pid({_arguments(jid)})"
+
+
+def _arguments(jid: str) -> str:
     user, _, address = jid.partition("@")
     host, _, resource = address.partition("/")
-    return f'ejabberd_sm:get_session_pid(<<"{user}">>, <<"{host}">>, <<"{resource}">>)'
+    return f'<<"{user}">>, <<"{host}">>, <<"{resource}">>'
 
 
 def is_asleep(jid: str) -> str:
@@ -130,7 +134,7 @@ def memory(found: str, wake_ups: int) -> list[int]:
 # of it a moment after its client, and until then what is sent to it on them comes back.
 _IS_KNOWN = """
 Find = fun(Node) ->
-    rpc:call(Node, ejabberd_sm, get_session_pid, [<<"{user}">>, <<"{host}">>, <<"{resource}">>])
+    rpc:call(Node, ejabberd_sm, get_session_pid, [{arguments}])
 end,
 Known = fun Known() ->
     case lists:usort([Find(Node) || Node <- [node() | nodes()]]) of
@@ -144,6 +148,4 @@ Known()
 
 def is_known(jid: str) -> str:
     """Erlang that waits until all nodes of the cluster know the session of a full JID."""
-    user, _, address = jid.partition("@")
-    host, _, resource = address.partition("/")
-    return _IS_KNOWN.format(user=user, host=host, resource=resource)
+    return _IS_KNOWN.format(arguments=_arguments(jid))

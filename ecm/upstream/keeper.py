@@ -86,16 +86,19 @@ class LinkKeeper:
             link.tick()
         elif link.is_final:
             self._link = None  # ECM stops, and has refused what was in flight
-        elif self._broken_for(now) >= self._settings.link_grace:
+        elif self._broken_at is None:
+            self._broken_at = now  # it broke before the first tick
+        elif now - self._broken_at >= self._settings.link_grace:
             self._lose(f"it has not resumed within {self._settings.link_grace} seconds")
 
     # Within.
 
-    def _broken_for(self, now: float) -> float:
+    @property
+    def _broken_for(self) -> float:
         """Seconds since the break; or since the first tick, if the link broke before it."""
-        if self._broken_at is None:
-            self._broken_at = now
-        return now - self._broken_at
+        if self._now is None or self._broken_at is None:
+            return 0.0
+        return self._now - self._broken_at
 
     def _begin(self, event: Established, transport: IStreamTransport) -> Link:
         if event.agreement is None:
@@ -115,7 +118,7 @@ class LinkKeeper:
         self._metrics.resent += again
         _log.info(
             "link resumed after {seconds} seconds: {again} packets sent again",
-            seconds=round(self._broken_for(self._now or 0.0)),
+            seconds=round(self._broken_for),
             again=again,
         )
 

@@ -28,6 +28,15 @@ class LoginError(Exception):
     """The server does not let this user in; the text says why."""
 
 
+def has_features(session: Session, body: bytes) -> bool:
+    """Take the SID from an answer to a creation; say whether the features of the stream are there,
+    too. Raises LoginError."""
+    session.sid = session.sid or sid(body) or b""
+    if not session.sid:
+        raise LoginError("no session")
+    return FEATURES.search(body) is not None
+
+
 class Login(Generic[S]):
     """Makes the content of the next request from the answer to the one before.
 
@@ -60,10 +69,7 @@ class Login(Generic[S]):
         return _STEPS[session.phase](self, session, body)
 
     def _created(self, session: S, body: bytes) -> Content:
-        session.sid = session.sid or sid(body) or b""
-        if not session.sid:
-            raise LoginError("no session")
-        if not FEATURES.search(body):
+        if not has_features(session, body):
             return _NOTHING
         if f">{self._mechanism}<".encode() not in body:
             raise LoginError(f"SASL {self._mechanism} is not offered")

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from ecm.tools.bosh import stanzas
-from ecm.tools.bosh.body import named, sid
-from ecm.tools.bosh.login import FAILURE, FEATURES, Content, LoginError, appeared
+from ecm.tools.bosh.body import named
+from ecm.tools.bosh.login import FAILURE, Content, LoginError, appeared, has_features
 from ecm.tools.bosh.session import Phase, Session
 
 _JID = re.compile(rb"<authorization-identifier>([^<]+)</authorization-identifier>")
@@ -53,10 +53,7 @@ class Sasl2Login(Generic[S]):
         return _NOTHING
 
     def _created(self, session: S, body: bytes) -> Content:
-        session.sid = session.sid or sid(body) or b""
-        if not session.sid:
-            raise LoginError("no session")
-        if not FEATURES.search(body):
+        if not has_features(session, body):
             return _NOTHING
         if stanzas.SASL2.encode() not in body:
             raise LoginError("SASL2 is not offered")

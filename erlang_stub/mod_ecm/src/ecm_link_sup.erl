@@ -18,18 +18,7 @@
 %% @doc Starts the supervisor unless it runs.
 -spec start() -> ok.
 start() ->
-    case whereis(?MODULE) of
-        undefined -> start_child();
-        _ -> ok
-    end.
-
--spec start_child() -> ok.
-start_child() ->
-    Spec = #{id => ?MODULE, start => {?MODULE, start_link, []}, type => supervisor},
-    case supervisor:start_child(ejabberd_sup, Spec) of
-        {ok, _} -> ok;
-        {error, {already_started, _}} -> ok
-    end.
+    ecm_supervision:ensure(?MODULE, ejabberd_sup).
 
 -spec start_link() -> {ok, pid()} | {error, term()}.
 start_link() ->

@@ -26,18 +26,7 @@
 %% of any module, it has forgotten this child: so links call this from time to time.
 -spec start() -> ok.
 start() ->
-    case whereis(?MODULE) of
-        undefined -> start_child();
-        _ -> ok
-    end.
-
--spec start_child() -> ok.
-start_child() ->
-    Spec = #{id => ?MODULE, start => {?MODULE, start_link, []}, type => supervisor},
-    case supervisor:start_child(ejabberd_gen_mod_sup, Spec) of
-        {ok, _} -> ok;
-        {error, {already_started, _}} -> ok
-    end.
+    ecm_supervision:ensure(?MODULE, ejabberd_gen_mod_sup).
 
 -spec start_link() -> {ok, pid()} | {error, term()}.
 start_link() ->

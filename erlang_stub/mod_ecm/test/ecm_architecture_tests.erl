@@ -12,13 +12,14 @@
         #{xml => [],
           peer => [],
           intern => [],
+          supervision => [],
           sid => [],
-          link => [peer],
+          link => [peer, supervision],
           bosh => [xml, intern],
           c2s => [bosh, link, sid, xml, peer, intern],
           router => [c2s, bosh, link, sid, peer],
           listener => [sup, router, c2s, bosh, link, sid, peer, intern],
-          sup => [router, c2s, link],
+          sup => [router, c2s, link, supervision],
           mod_ecm => [sup, listener, router, c2s, link, sid]}).
 
 %% The tests read the object code of all modules, which takes its time beside other work.

@@ -16,19 +16,9 @@ it_is_not_needed_for_tcp_test() ->
 
 %% A stranger is told so, and the next one, too.
 it_accepts_one_after_the_other_test_() ->
-    {setup, fun() -> [start_named(Name) || Name <- [ejabberd_listener, ejabberd_sm]] end,
-     fun(Processes) -> [stop_named(Process) || Process <- Processes] end,
+    {setup, fun() -> [ecm_services:start_named(Name) || Name <- [ejabberd_listener, ejabberd_sm]] end,
+     fun(Processes) -> [ecm_services:stop_named(Process) || Process <- Processes] end,
      fun accepts_one_after_the_other/0}.
-
-%% Links end with these.
-start_named(Name) ->
-    {Pid, Monitor} = spawn_monitor(fun() -> receive never -> ok end end),
-    true = register(Name, Pid),
-    {Pid, Monitor}.
-
-stop_named({Pid, Monitor}) ->
-    exit(Pid, shutdown),
-    receive {'DOWN', Monitor, process, Pid, _} -> ok end.
 
 accepts_one_after_the_other() ->
     Path = "/tmp/ecm-acceptor-" ++ os:getpid(),

@@ -6,7 +6,8 @@
 -module(ecm_services).
 -behaviour(supervisor).
 
--export([await_another/2, ensure/0, kill/1, start/0, start_parent/0, start_parent/1, stop/0]).
+-export([await_another/2, ensure/0, kill/1, start/0, start_named/1, start_parent/0, start_parent/1, stop/0,
+         stop_named/1]).
 -export([init/1]).
 
 %% @doc Starts new ones.
@@ -47,6 +48,16 @@ init([]) ->
 stop() ->
     lists:foreach(fun(Name) -> terminate(whereis(Name)) end,
                   [ejabberd_gen_mod_sup, ejabberd_sup, ecm_sup, ecm_link_sup]).
+
+%% @doc Starts a process that does nothing, in place of one of ejabberd.
+start_named(Name) ->
+    {Pid, Monitor} = spawn_monitor(fun() -> receive never -> ok end end),
+    true = register(Name, Pid),
+    {Pid, Monitor}.
+
+stop_named({Pid, Monitor}) ->
+    exit(Pid, shutdown),
+    receive {'DOWN', Monitor, process, Pid, _} -> ok end.
 
 terminate(undefined) ->
     ok;

@@ -316,18 +316,9 @@ stops_with(Name) ->
 %% Tests with the processes that are there until ejabberd stops.
 running(Tests) ->
     {setup,
-     fun() -> [start_named(Name) || Name <- [ejabberd_listener, ejabberd_sm]] end,
-     fun(Processes) -> [stop_named(Process) || Process <- Processes] end,
+     fun() -> [ecm_services:start_named(Name) || Name <- [ejabberd_listener, ejabberd_sm]] end,
+     fun(Processes) -> [ecm_services:stop_named(Process) || Process <- Processes] end,
      Tests}.
-
-start_named(Name) ->
-    {Pid, Monitor} = spawn_monitor(fun() -> receive never -> ok end end),
-    true = register(Name, Pid),
-    {Pid, Monitor}.
-
-stop_named({Pid, Monitor}) ->
-    exit(Pid, shutdown),
-    receive {'DOWN', Monitor, process, Pid, _} -> ok end.
 
 accepted(Opts) ->
     ecm_log:start(),
