@@ -230,6 +230,24 @@ RESPAWN_DELAY_MIN: Final = 0.5
 RESPAWN_DELAY_MAX: Final = 30.0
 MIN_UPTIME: Final = 60.0
 
+# Seconds without a word from a worker after which it is killed and replaced. Workers say one each
+# second, so one that hangs is found after 3 to 4.5 seconds, and its clients are served again within
+# 5. A busy worker says its word in time: it serves at most a thousand sockets in between. A false
+# alarm costs its clients a reconnect of a fraction of a second, a late one all their patience.
+WORKER_TIMEOUT: Final = 4
+MIN_WORKER_TIMEOUT: Final = 3
+
+# The part of that time after which a worker gets no new connections.
+WEAK_PULSE: Final = 1 / 2
+
+# Seconds for the first word of a worker: on a busy machine, 55 workers have started in 3.
+WORKER_START_TIMEOUT: Final = 30
+
+# Seconds between two looks of the supervisor for workers that say nothing; and those that count at
+# a look, at most: while it was not running itself, it could not hear anybody.
+PULSE_CHECK: Final = 0.5
+MAX_PULSE_CHECK: Final = 2 * PULSE_CHECK
+
 # Seconds for the start of the fork server, on a busy machine too. It takes one.
 FORK_SERVER_TIMEOUT: Final = 60
 

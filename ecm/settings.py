@@ -3,7 +3,14 @@
 import attrs
 
 from ecm.frontend.settings import FrontendSettings
-from ecm.limits import DRAIN_TIMEOUT, MAX_TIMEOUT, MAX_WORKERS, QUEUE_TIMEOUT
+from ecm.limits import (
+    DRAIN_TIMEOUT,
+    MAX_TIMEOUT,
+    MAX_WORKERS,
+    MIN_WORKER_TIMEOUT,
+    QUEUE_TIMEOUT,
+    WORKER_TIMEOUT,
+)
 from ecm.link.settings import LinkSettings
 from ecm.option import group, number, option
 
@@ -54,6 +61,15 @@ class Settings:
             "number",
             "Number of processes that share the clients, or auto: one for each core.",
             range=(1, MAX_WORKERS),
+        ),
+    )
+    worker_timeout: int = attrs.field(
+        default=WORKER_TIMEOUT,
+        metadata=number(
+            "seconds",
+            MIN_WORKER_TIMEOUT,
+            MAX_TIMEOUT,
+            "Time after which a worker that hangs, and says nothing, is killed and replaced.",
         ),
     )
     queue_timeout: int = attrs.field(

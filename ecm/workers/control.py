@@ -6,7 +6,9 @@ The first byte of a message is its tag:
                           connection goes along as a file descriptor (SCM_RIGHTS, unix(7))
                           RETIRE: shut down gracefully
                           ABORT: shut down at once what is shutting down gracefully
-    worker to supervisor: LOAD, with the three numbers of a Load
+    worker to supervisor: TAKEN, with the number of connections that it has taken since its start:
+                          it is about to serve the last of them, which nobody else may
+                          LOAD, with the three numbers of a Load, once a second
                           RETIRING: the worker was signalled to end, and is to get a RETIRE
 """
 
@@ -14,6 +16,7 @@ import array
 import socket
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 import attrs
@@ -26,10 +29,12 @@ from ecm.net.reactor import ReactorCore
 CONNECTION: Final = b"C"
 RETIRE: Final = b"R"
 ABORT: Final = b"A"
+TAKEN: Final = b"t"
 LOAD: Final = b"l"
 RETIRING: Final = b"r"
 
 _CONNECTION: Final = struct.Struct("=cHB")
+_TAKEN: Final = struct.Struct("=cQ")
 _LOAD: Final = struct.Struct("=cQII")
 
 # Bytes of the longest message, and messages that are read at a time.
@@ -77,6 +82,17 @@ def decode_connection(message: bytes) -> tuple[int, int]:
     return listener, family
 
 
+def encode_taken(number: int) -> bytes:
+    """Return the message TAKEN for a number of connections."""
+    return _TAKEN.pack(TAKEN, number)
+
+
+def decode_taken(message: bytes) -> int:
+    """Return the number of connections of a message TAKEN."""
+    _, number = _TAKEN.unpack(message)
+    return int(number)
+
+
 class ControlSocket(FileDescriptor):
     """An end of a control socket: calls ``received`` with each message, and ``lost`` at its end."""
 
@@ -112,17 +128,31 @@ class ControlSocket(FileDescriptor):
     def doRead(self) -> Exception | None:
         for _ in range(_BATCH):
             try:
-                message, files, _, _ = socket.recv_fds(self._end, _MAX_MESSAGE, 1)
+                if not self._receive():
+                    return CONNECTION_DONE
             except BlockingIOError:
                 return None
-            except OSError:
-                return CONNECTION_DONE
-            if not message:
-                return CONNECTION_DONE
-            self._received(message, files)
             if self.disconnected:
                 return None
         return None
+
+    def drain(self) -> None:
+        """Take the messages that have come, and the reactor has not read yet."""
+        with suppress(BlockingIOError):
+            while not self.disconnected and self._receive():
+                pass
+
+    def _receive(self) -> bool:
+        """Take a message. Return False at the end. Raises BlockingIOError if none has come."""
+        try:
+            message, files, _, _ = socket.recv_fds(self._end, _MAX_MESSAGE, 1)
+        except BlockingIOError:
+            raise
+        except OSError:
+            return False
+        if message:
+            self._received(message, files)
+        return bool(message)
 
     def close(self) -> None:
         """Close this end. ``lost`` is not called."""

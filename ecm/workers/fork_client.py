@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Protocol
 
 from ecm.errors import StartupError
 from ecm.limits import FORK_SERVER_TIMEOUT
@@ -15,8 +16,15 @@ from ecm.settings import Settings
 from ecm.workers.control import ControlSocket
 from ecm.workers.orders import READY, Credentials, Preload, SpawnOrder
 
-# Called once with how a worker has ended.
-Exited = Callable[[str], None]
+
+class Ordered(Protocol):
+    """The party that has ordered a worker, and hears of it."""
+
+    def forked(self, process: int) -> None:
+        """It runs; a file descriptor names the process (pidfd_open(2))."""
+
+    def exited(self, how: str) -> None:
+        """It has ended, or could not be forked. Called once."""
 
 
 class ForkServerClient:
@@ -28,7 +36,7 @@ class ForkServerClient:
     def __init__(self, lost: Callable[[], None], reactor: ReactorCore) -> None:
         self._lost = lost
         self._reactor = reactor
-        self._exited: dict[int, Exited] = {}  # by worker number
+        self._ordered: dict[int, Ordered] = {}  # by worker number
 
     def start(self, settings: Settings) -> None:
         """Start the process and wait until it has loaded everything. Raises StartupError."""
@@ -56,9 +64,9 @@ class ForkServerClient:
         self._socket.send(pickle.dumps(Credentials.of_this_process()))
         self._control = ControlSocket(self._socket, self._received, self._lost, self._reactor)
 
-    def spawn(self, order: SpawnOrder, control: int, stdout: int, exited: Exited) -> None:
-        """Order a worker that has these two file descriptors. ``exited`` hears of its end."""
-        self._exited[order.number] = exited
+    def spawn(self, order: SpawnOrder, control: int, stdout: int, ordered: Ordered) -> None:
+        """Order a worker that has these two file descriptors."""
+        self._ordered[order.number] = ordered
         with suppress(OSError):  # the fork server has exited, as ``lost`` will say
             self._socket.setblocking(True)
             socket.send_fds(self._socket, [pickle.dumps(order)], [control, stdout])
@@ -70,4 +78,7 @@ class ForkServerClient:
 
     def _received(self, message: bytes, files: list[int]) -> None:
         number, _, how = message.decode().partition(" ")
-        self._exited.pop(int(number))(how)
+        if files:
+            self._ordered[int(number)].forked(files[0])
+        else:
+            self._ordered.pop(int(number)).exited(how)

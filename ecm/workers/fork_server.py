@@ -9,7 +9,9 @@ On the socket, one message is one packet:
     supervisor: Preload (ecm.workers.orders)
     fork server: READY, or why it cannot start
     supervisor: Credentials; then a SpawnOrder for each worker
-    fork server: for each worker that has ended, its number and how it ended, as a line of text
+    fork server: for each worker that it has forked, its number and FORKED, with a file descriptor
+                 of the process (pidfd_open(2)); and for each that has ended, its number and how it
+                 ended, as a line of text
 """
 
 import gc
@@ -27,7 +29,7 @@ from ecm.limits import CLOSE_TIMEOUT
 from ecm.net import reactor
 from ecm.workers import worker
 from ecm.workers.listener import AdoptedListener
-from ecm.workers.orders import MAX_MESSAGE, READY, Preload, SpawnOrder
+from ecm.workers.orders import FORKED, MAX_MESSAGE, READY, Preload, SpawnOrder
 
 
 class ForkServer:
@@ -69,6 +71,7 @@ class ForkServer:
             if child == 0:
                 self._be_worker(order, control, stdout)
             self._workers[child] = order.number
+            self._report_fork(order.number, child)
         except OSError as error:
             self._report(order.number, f"could not be forked: {error}")
         os.close(control)
@@ -98,6 +101,15 @@ class ForkServer:
             if child == 0:
                 return
             self._report(self._workers.pop(child), _ending(status))
+
+    def _report_fork(self, number: int, child: int) -> None:
+        """Report a process. The supervisor cannot kill one that it gets no file descriptor of."""
+        with suppress(OSError):
+            process = os.pidfd_open(child)
+            try:
+                socket.send_fds(self._control, [f"{number} {FORKED}".encode()], [process])
+            finally:
+                os.close(process)
 
     def _report(self, number: int, how: str) -> None:
         with suppress(OSError):  # the supervisor has gone

@@ -1,6 +1,8 @@
 """The slot of a worker: the process in it, and when it is respawned."""
 
 import os
+from contextlib import suppress
+from signal import SIGKILL, pidfd_send_signal
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall
@@ -13,8 +15,10 @@ from ecm.workers import control
 from ecm.workers.balancer import Balancer
 from ecm.workers.control import ControlSocket, Load
 from ecm.workers.fork_client import ForkServerClient
+from ecm.workers.handovers import Handovers
 from ecm.workers.log_relay import LogRelay
 from ecm.workers.orders import SpawnOrder
+from ecm.workers.pulse import Pulse
 
 _log = Logger()
 
@@ -39,7 +43,7 @@ class WorkerSlot:
 
     The fork server alone says that the process has ended (``exited``). The end of its control
     socket only takes it out of the balancer; unless the fork server has exited, and nobody else can
-    say it.
+    say it. A worker that says nothing for too long is killed.
     """
 
     def __init__(
@@ -59,6 +63,10 @@ class WorkerSlot:
         self._backoff = Backoff()
         self._log_relay: LogRelay | None = None
         self._control: ControlSocket | None = None
+        self._worker_timeout = settings.worker_timeout
+        self._pulse = Pulse(self._worker_timeout)
+        self._handovers = Handovers()
+        self._process: int | None = None  # a file descriptor (pidfd), if it can be killed
         self._runs = False
         self._orphaned = False
         self._assigned = 0
@@ -74,11 +82,13 @@ class WorkerSlot:
         self._assigned = self.load = self.idle = 0
         self._retiring = False
         self._runs = True
+        self._pulse = Pulse(self._worker_timeout)
+        self._handovers = Handovers()
         ours, theirs = control.pair()
         log, stdout = os.pipe()
         self._log_relay = LogRelay(log, f"worker {self._order.number}", self._reactor)
         self._control = ControlSocket(ours, self._received, self._disconnected, self._reactor)
-        self._fork_server.spawn(self._order, theirs.fileno(), stdout, self.exited)
+        self._fork_server.spawn(self._order, theirs.fileno(), stdout, self)
         theirs.close()
         os.close(stdout)
 
@@ -87,6 +97,7 @@ class WorkerSlot:
         assert self._control is not None
         if not self._control.send(control.encode_connection(listener, family), connection):
             return False
+        self._handovers.add(listener, family, connection)
         self._assigned += 1
         if self.load >= self.capacity and self.idle:
             self.idle -= 1  # which makes way
@@ -107,6 +118,25 @@ class WorkerSlot:
         """Turn the worker's graceful shutdown into a fast one."""
         if self._control is not None:
             self._control.send(control.ABORT)
+
+    def look(self, seconds: float) -> None:
+        """Look whether the worker lives, so many seconds after the last look."""
+        if not self._runs:
+            return
+        self._pulse.tick(seconds)
+        if self._pulse.has_stopped:
+            self._kill()
+        elif self._pulse.is_weak and self in self._balancer.workers:
+            _log.warn(
+                "worker {number} has said nothing for {seconds} s; it gets no new connections",
+                number=self._order.number,
+                seconds=round(self._pulse.silence),
+            )
+            self._leave_balancer()
+
+    def forked(self, process: int) -> None:
+        """The process has started: the fork server's report, with a file descriptor (pidfd)."""
+        self._process = process
 
     def orphan(self) -> None:
         """The fork server has exited: there are no reports and no respawns any more."""
@@ -133,27 +163,57 @@ class WorkerSlot:
             self._respawn.cancel()
             self._respawn = None
 
+    def _kill(self) -> None:
+        """Kill the worker, which hangs. Its clients see that at once, and come to another one."""
+        if self._process is None:
+            return
+        _log.error(
+            "worker {number} has said nothing for {seconds} s, it hangs; killing it",
+            number=self._order.number,
+            seconds=round(self._pulse.silence),
+        )
+        with suppress(ProcessLookupError):
+            pidfd_send_signal(self._process, SIGKILL)
+        self._forget_process()
+
+    def _forget_process(self) -> None:
+        if self._process is not None:
+            os.close(self._process)
+            self._process = None
+
     def _ended(self) -> None:
         """Log the worker's last words, and have nothing of it any more."""
         self._runs = False
         if self._log_relay is not None:
             self._log_relay.drain()
-        self._leave_balancer()
+        if self._control is not None:
+            self._control.drain()
+        self._left()
         if self._control is not None:
             self._control.close()
             self._control = None
+        self._forget_process()
         if self._done is not None:
             self._done.callback(None)
 
     def _disconnected(self) -> None:
         """The worker has closed its end of the control socket, or has ended."""
         self._control = None
-        self._leave_balancer()
+        self._left()
         if self._orphaned:
             self._ended()
 
+    def _left(self) -> None:
+        """The worker takes no connection any more: others get those that it has not taken."""
+        self._leave_balancer()
+        for listener, family, connection in self._handovers.take_back():
+            self._balancer.assign(listener, family, connection)
+
     def _received(self, message: bytes, files: list[int]) -> None:
+        self._pulse.heard()
         match message[:1]:
+            case control.TAKEN:
+                self._handovers.taken(control.decode_taken(message))
             case control.RETIRING:
                 _log.info(
                     "worker {number} was signalled to end; shutting down gracefully",
@@ -165,6 +225,7 @@ class WorkerSlot:
 
     def _loaded(self, load: Load) -> None:
         """Take the worker's own figures, and add what was assigned since it sent them."""
+        self._handovers.taken(load.assigned)
         self.load = self._assigned - load.assigned + load.open
         self.idle = load.idle
         if self._retiring:

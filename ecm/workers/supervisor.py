@@ -7,9 +7,11 @@ from random import Random
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, DeferredList, ensureDeferred
 from twisted.internet.protocol import ServerFactory
+from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from ecm.frontend.listen import listen_at_once
+from ecm.limits import PULSE_CHECK
 from ecm.net.listening import DetachedPort
 from ecm.net.reactor import ReactorCore
 from ecm.settings import Settings
@@ -43,6 +45,9 @@ class Supervisor(MultiService):
         ]
         self._acceptors: list[Acceptor] = []
         self._stops = False
+        self._looked_at = 0.0
+        self._watch = LoopingCall(self._look)
+        self._watch.clock = reactor
 
     def privilegedStartService(self) -> None:
         super().privilegedStartService()
@@ -59,6 +64,8 @@ class Supervisor(MultiService):
             slot.spawn()
         for acceptor in self._acceptors:
             acceptor.startReading()
+        self._looked_at = self._reactor.seconds()
+        self._watch.start(PULSE_CHECK, now=False)
 
     def stopService(self) -> Deferred[None]:
         """Shut down gracefully: accept no new connections, and retire all workers."""
@@ -70,8 +77,15 @@ class Supervisor(MultiService):
             for acceptor in self._acceptors:
                 await acceptor.close()
             await DeferredList([slot.retire() for slot in self._slots])
+        self._watch.stop()
         self._fork_server.stop()
         await super().stopService()
+
+    def _look(self) -> None:
+        """Look for workers that hang."""
+        before, self._looked_at = self._looked_at, self._reactor.seconds()
+        for slot in self._slots:
+            slot.look(self._looked_at - before)
 
     def _abort(self) -> None:
         for slot in self._slots:

@@ -46,7 +46,6 @@ class Worker:
             for listener, factory in zip(listeners, self._server.factories(), strict=True)
         ]
         self._assigned = 0
-        self._reported: Load | None = None
         self._retiring = False
         self._server.clock.listen(self._report_load)
         self._control = ControlSocket(end, self._received, self._supervisor_lost, reactor)
@@ -68,6 +67,9 @@ class Worker:
         match message[:1]:
             case control.CONNECTION:
                 listener, family = control.decode_connection(message)
+                self._assigned += 1
+                # First: after it, nobody else may serve the connection.
+                self._control.send(control.encode_taken(self._assigned))
                 for connection in files:
                     self._adopt(listener, family, connection)
             case control.RETIRE if not self._retiring:
@@ -77,7 +79,6 @@ class Worker:
                 self._server.abort()
 
     def _adopt(self, listener: int, family: int, connection: int) -> None:
-        self._assigned += 1
         os.set_blocking(connection, False)
         try:
             adopt(self._reactor, connection, family, self._factories[listener])
@@ -89,11 +90,10 @@ class Worker:
             os.close(connection)
 
     def _report_load(self, now: float) -> None:
+        """Tell the load, which also says that this worker does not hang."""
         clients = self._server.clients
         evictable = clients.evictable if clients.is_full else 0
-        load = Load(self._assigned, len(clients), evictable)
-        if load != self._reported and self._control.send(load.encode()):
-            self._reported = load
+        self._control.send(Load(self._assigned, len(clients), evictable).encode())
 
     async def _retire(self) -> None:
         await self._server.stop()

@@ -29,6 +29,7 @@ VALUES: dict[str, list[tuple[list[str], Any]]] = {
     "upstream": [(["unix:/a", "tls:chat.example:5290"], "tls:chat.example:5290")],
     "www": [(["/"], "/")],
     "workers": [(["55"], 55), (["1024"], 1024), (["auto"], len(os.sched_getaffinity(0)))],
+    "worker-timeout": [(["3"], 3)],
     "queue-timeout": [(["0"], 0)],
     "drain-timeout": [(["0", "7"], 7)],
     "link-mode": [(["plain"], LinkMode.PLAIN), (["typed"], LinkMode.TYPED)],

@@ -21,14 +21,18 @@ class MessageTests(TestCase):
         for load in (Load(0, 0, 0), Load(2**40, 20_000, 3)):
             self.assertEqual(Load.decode(load.encode()), load)
 
+    def test_the_number_of_those_taken_comes_out_as_it_went_in(self) -> None:
+        for number in (0, 2**40):
+            self.assertEqual(control.decode_taken(control.encode_taken(number)), number)
+
     def test_the_first_byte_tells_what_a_message_is(self) -> None:
         self.assertEqual(control.encode_connection(7, 2)[:1], control.CONNECTION)
         self.assertEqual(Load(1, 2, 3).encode()[:1], control.LOAD)
         tags = {
             *(control.CONNECTION, control.RETIRE, control.ABORT),
-            *(control.LOAD, control.RETIRING),
+            *(control.TAKEN, control.LOAD, control.RETIRING),
         }
-        self.assertEqual(len(tags), 5)
+        self.assertEqual(len(tags), 6)
 
 
 class SocketTests(TestCase):
@@ -72,6 +76,16 @@ class SocketTests(TestCase):
         self.reactor.turn()
         self.assertEqual((self.lost, self.reactor.readers), (1, []))
         self.assertFalse(self.socket.send(control.RETIRE))
+
+    def test_what_has_come_can_be_taken_at_once(self) -> None:
+        self.socket.drain()
+        self.theirs.send(control.RETIRE)
+        self.socket.drain()
+        self.assertEqual(self.received, [(control.RETIRE, 0)])
+        self.theirs.send(control.ABORT)
+        self.theirs.close()
+        self.socket.drain()
+        self.assertEqual((self.received[1:], self.lost), ([(control.ABORT, 0)], 0))
 
     def test_ones_own_end_is_not_told(self) -> None:
         self.socket.close()

@@ -1,6 +1,7 @@
 """The slot of a worker: spawned, in the balancer while it serves, respawned when it has ended."""
 
 import os
+import signal
 import socket
 from random import Random
 from typing import Any, cast
@@ -10,11 +11,11 @@ from twisted.internet.task import Clock
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import TestCase
 
-from ecm.limits import MIN_UPTIME, RESPAWN_DELAY_MAX
-from ecm.workers import control
+from ecm.limits import MIN_UPTIME, PULSE_CHECK, RESPAWN_DELAY_MAX, WORKER_TIMEOUT
+from ecm.workers import control, slot
 from ecm.workers.balancer import Balancer
 from ecm.workers.control import Load
-from ecm.workers.fork_client import Exited
+from ecm.workers.fork_client import Ordered
 from ecm.workers.orders import SpawnOrder
 from ecm.workers.slot import Backoff, WorkerSlot
 from testkit.command_line import parse
@@ -23,11 +24,14 @@ from testkit.fake_reactor import FakeReactor
 
 @attrs.define
 class Spawned:
-    """A worker that was ordered: its end of the control socket, and who hears of its end."""
+    """A worker that was ordered: its end of the control socket, and who hears of it."""
 
     control: socket.socket
     stdout: int
-    exited: Exited
+    ordered: Ordered
+
+    def exited(self, how: str) -> None:
+        self.ordered.exited(how)
 
 
 class FakeForkServer:
@@ -36,8 +40,8 @@ class FakeForkServer:
     def __init__(self) -> None:
         self.spawned: list[Spawned] = []
 
-    def spawn(self, order: SpawnOrder, end: int, stdout: int, exited: Exited) -> None:
-        self.spawned.append(Spawned(socket.socket(fileno=os.dup(end)), os.dup(stdout), exited))
+    def spawn(self, order: SpawnOrder, end: int, stdout: int, ordered: Ordered) -> None:
+        self.spawned.append(Spawned(socket.socket(fileno=os.dup(end)), os.dup(stdout), ordered))
 
 
 class SlotTests(TestCase):
@@ -120,6 +124,138 @@ class SlotTests(TestCase):
         for load, idle in ((3, 0), (4, 0)):
             self.balancer.assign(0, socket.AF_INET, 0)
             self.assertEqual((self.slot.load, self.slot.idle), (load, idle))
+
+    # Its pulse.
+
+    def look(self, seconds: float) -> None:
+        """Let time pass, in which the supervisor looks twice a second."""
+        for _ in range(round(seconds / PULSE_CHECK)):
+            self.slot.look(PULSE_CHECK)
+
+    def start_process(self) -> list[int]:
+        """Let the fork server report the process; return the signals that it is sent."""
+        signals: list[int] = []
+        self.patch(slot, "pidfd_send_signal", lambda _, number: signals.append(number))
+        self.worker.ordered.forked(os.open("/dev/null", os.O_RDONLY))
+        return signals
+
+    def test_one_that_says_nothing_for_half_the_time_gets_no_new_connections(self) -> None:
+        self.serve()
+        self.look(WORKER_TIMEOUT / 2 - PULSE_CHECK)
+        self.assertTrue(self.serves)
+        with capturedLogs() as events:
+            self.look(2 * PULSE_CHECK)
+        self.assertFalse(self.serves)
+        self.assertEqual(
+            [formatEvent(event) for event in events],
+            ["worker 7 has said nothing for 2 s; it gets no new connections"],
+        )
+        self.serve()
+        self.assertTrue(self.serves)
+
+    def test_any_word_counts(self) -> None:
+        self.serve()
+        for _ in range(5):
+            self.look(WORKER_TIMEOUT / 2 - PULSE_CHECK)
+            self.say(control.encode_taken(1))
+        self.assertTrue(self.serves)
+
+    def test_one_that_says_nothing_for_too_long_is_killed_once(self) -> None:
+        signals = self.start_process()
+        self.serve()
+        self.look(WORKER_TIMEOUT - PULSE_CHECK)
+        self.assertEqual(signals, [])
+        with capturedLogs() as events:
+            self.look(WORKER_TIMEOUT)
+        self.assertEqual(signals, [signal.SIGKILL])
+        self.assertIn(
+            "worker 7 has said nothing for 4 s, it hangs; killing it",
+            [formatEvent(event) for event in events],
+        )
+        self.exit()
+        self.reactor.advance(0)
+        self.assertEqual(len(self.fork_server.spawned), 2)
+
+    def test_its_successor_has_a_pulse_of_its_own(self) -> None:
+        self.serve()
+        self.look(WORKER_TIMEOUT - PULSE_CHECK)
+        self.exit()
+        self.reactor.advance(0)
+        signals = self.start_process()
+        self.serve()
+        self.look(WORKER_TIMEOUT - PULSE_CHECK)
+        self.assertEqual(signals, [])
+
+    def test_one_that_hangs_while_it_retires_is_killed(self) -> None:
+        signals = self.start_process()
+        self.serve()
+        self.slot.retire()
+        self.look(WORKER_TIMEOUT)
+        self.assertEqual(signals, [signal.SIGKILL])
+
+    def test_one_that_cannot_be_killed_is_left_alone(self) -> None:
+        self.serve()
+        self.look(2 * WORKER_TIMEOUT)
+        self.assertFalse(self.serves)
+
+    # Connections that it has not taken.
+
+    def given(self) -> socket.socket:
+        """Give the worker a connection; return the client's end of it."""
+        ours, theirs = socket.socketpair()
+        self.addCleanup(theirs.close)
+        with ours:
+            self.assertTrue(self.slot.assign(3, socket.AF_UNIX, ours.fileno()))
+        return theirs
+
+    def other_worker(self) -> list[tuple[int, int]]:
+        """Let there be another worker; return what it is assigned."""
+        assigned: list[tuple[int, int]] = []
+
+        class Other:
+            load, capacity, idle = 0, 9, 0
+
+            def assign(self, listener: int, family: int, connection: int) -> bool:
+                assigned.append((listener, family))
+                os.write(connection, b"served")
+                return True
+
+        self.balancer.workers.append(Other())
+        return assigned
+
+    def test_when_it_ends_they_go_to_another_worker(self) -> None:
+        self.serve()
+        taken, waiting = self.given(), self.given()
+        self.say(control.encode_taken(1))
+        others = self.other_worker()
+        self.exit()
+        self.assertEqual(others, [(3, socket.AF_UNIX)])
+        self.assertEqual(waiting.recv(64), b"served")
+        self.assertEqual(taken.recv(64), b"")
+        self.assertEqual(waiting.recv(64), b"")
+
+    def test_the_load_tells_too_what_it_has_taken(self) -> None:
+        self.serve()
+        self.given()
+        self.given()
+        self.say(Load(assigned=2, open=2, idle=0).encode())
+        others = self.other_worker()
+        self.exit()
+        self.assertEqual(others, [])
+
+    def test_a_word_that_has_not_been_read_before_its_end_counts(self) -> None:
+        self.serve()
+        self.given()
+        others = self.other_worker()
+        self.worker.control.send(control.encode_taken(1))
+        self.worker.exited("was killed by SIGKILL")
+        self.assertEqual(others, [])
+
+    def test_without_another_worker_they_are_closed(self) -> None:
+        self.serve()
+        waiting = self.given()
+        self.exit()
+        self.assertEqual(waiting.recv(64), b"")
 
     # Its end.
 
