@@ -34,6 +34,15 @@ ACK_BYTES: Final = 64 * 1024
 # Web clients hold on for longer: they repeat a request after 60 seconds or more.
 LINK_GRACE: Final = 30
 
+# Nodes of ejabberd that one ECM may be linked to. The IDs of connections are divided among them,
+# and each link takes an open file of the reserve.
+MAX_NODES: Final = 32
+
+# Seconds after which a node is dead whose link is broken, and where nobody listens any more, while
+# other nodes are up: its clients are told to ask again, and these answer. A listener of ejabberd
+# that is started anew is back within one.
+NODE_DEAD_AFTER: Final = 2
+
 # Seconds that a request may wait while the link is down or congested. Strophe gives up on a request
 # after 66 seconds, and ends its session after five errors in a row: one error for nearly each
 # minute keeps it for minutes, five errors at once do not.

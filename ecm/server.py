@@ -1,8 +1,9 @@
-"""One ECM: front ends for clients, the link that carries their requests, start and stop."""
+"""One ECM: front ends for clients, the links that carry their requests, start and stop."""
 
 import secrets
 import time
 
+from twisted.application.service import MultiService, Service
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.endpoints import clientFromString
 from twisted.internet.interfaces import IProtocolFactory
@@ -12,7 +13,7 @@ from ecm.frontend.factory import FrontendFactory
 from ecm.frontend.proxied import ProxiedFactory
 from ecm.frontend.registry import Registry
 from ecm.frontend.routes import make_routes
-from ecm.limits import CLOSE_TIMEOUT
+from ecm.limits import CLOSE_TIMEOUT, MAX_NODES
 from ecm.metrics import Metrics
 from ecm.net.batch import BatchedIO
 from ecm.net.clock import CoarseClock
@@ -39,16 +40,23 @@ class Server:
         # integers of up to 59 bits in one word.
         first_id = 1 + secrets.randbelow(2**58)
         self._metrics = Metrics()
-        self._pool = UpstreamPool(first_id, settings.queue_timeout, self.clock.now)
+        nodes = 1 if len(settings.upstream) == 1 else MAX_NODES
+        self._pool = UpstreamPool(first_id, settings.queue_timeout, self.clock.now, nodes)
         self.clock.listen(self._pool.tick)
         self._batch = BatchedIO(reactor)
         routes = make_routes(settings.clients, self._pool, settings.link.mode, settings.www)
         self._registry = Registry(routes, self.clock, settings.clients, self._batch)
         self.clients = FrontendFactory(self._registry)
         self._pool.registerProducer(self.clients)
-        links = LinkFactory(self._pool, self.clock, settings.link, self._metrics, self._batch)
-        endpoint = clientFromString(reactor, settings.upstream)
-        self._link = link_service(endpoint, settings.upstream, links, reactor)
+        self._links = MultiService()
+        for upstream in settings.upstream:
+            self._link(upstream).setServiceParent(self._links)
+
+    def _link(self, upstream: str) -> Service:
+        """Return the service that keeps the link to a node up."""
+        links = LinkFactory(self._pool, self.clock, self._settings.link, self._metrics, self._batch)
+        endpoint = clientFromString(self._reactor, upstream)
+        return link_service(endpoint, upstream, links, self._reactor)
 
     def factories(self) -> list[IProtocolFactory]:
         """Return a factory for each of the settings' endpoints, in their order."""
@@ -57,17 +65,17 @@ class Server:
 
     def start(self) -> None:
         self._batch.start()
-        self._link.startService()
+        self._links.startService()
         self.clock.start()
 
     async def stop(self) -> None:
-        """Shut down gracefully: answer the requests in flight, then close the link.
+        """Shut down gracefully: answer the requests in flight, then close the links.
 
         Whoever listens must have stopped before.
         """
         await self._drain()
         self.clock.stop()
-        stopped = maybeDeferred(self._link.stopService)
+        stopped = maybeDeferred(self._links.stopService)
         await self._wait_for(stopped, seconds=CLOSE_TIMEOUT)
         self._pool.abort()  # if ejabberd takes nothing any more
         await stopped

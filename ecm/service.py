@@ -71,7 +71,7 @@ class Announcement(Service):
             version=__version__,
             paths=_shown(settings.clients.paths),
             listen=" ".join(settings.listen + settings.proxy_protocol),
-            upstream=settings.upstream,
+            upstream=" ".join(settings.upstream),
             workers=f", with {settings.workers} workers" if settings.workers > 1 else "",
         )
 

@@ -43,9 +43,15 @@ class Settings:
             collect=tuple,
         ),
     )
-    upstream: str = attrs.field(
-        default=UPSTREAM,
-        metadata=option("endpoint", "Endpoint of mod_ecm in ejabberd.", short="u"),
+    upstream: tuple[str, ...] = attrs.field(
+        default=(UPSTREAM,),
+        metadata=option(
+            "endpoint",
+            "Endpoint of mod_ecm in ejabberd; of each node, if there are several in a cluster.",
+            collect=tuple,
+            shown=UPSTREAM,
+            short="u",
+        ),
     )
     www: str | None = attrs.field(
         default=None,

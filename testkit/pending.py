@@ -10,6 +10,9 @@ class NotedExchange(Pending):
         self.id = id
         self.got: list[object] = []
 
+    def renamed(self, connection_id: int) -> None:
+        self.id = connection_id
+
     def answered(self, status: int, body: bytes, content_type: str | None) -> None:
         self.got.append((status, body, content_type))
 

@@ -45,7 +45,10 @@ class LinkEnd(Protocol):
         self.wire.protocol = self
         transport: Any = self.wire
         agreement = Agreement("ejabberd@chat", 2000, in_parts=True, resumes=False)
-        self.link = Link(agreement, "", LinkSettings(max_queue=100), metrics, self._congestion)
+        self.slot = pool.nodes.join()
+        self.link = Link(
+            agreement, "", LinkSettings(max_queue=100), metrics, self._congestion, self.slot
+        )
         self.queue = self.link.queue
         self.queue.attach(transport)
         self.up()
@@ -61,6 +64,11 @@ class LinkEnd(Protocol):
 
     def down(self) -> None:
         self._pool.lose(self.link)
+
+    def leave(self) -> None:
+        """It goes for good."""
+        self.down()
+        self._pool.nodes.leave(self.slot)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.down()

@@ -9,7 +9,7 @@ from twisted.internet.endpoints import clientFromString, serverFromString
 
 from ecm.config import secret
 from ecm.http.cors import ANY
-from ecm.limits import BACKLOG, MAX_WORKERS, REQUEST_OVERHEAD
+from ecm.limits import BACKLOG, MAX_NODES, MAX_WORKERS, REQUEST_OVERHEAD
 from ecm.link.settings import LinkMode
 from ecm.net.reactor import global_reactor
 from ecm.option import Option, groups, options
@@ -84,6 +84,14 @@ def _conflicts(settings: Settings) -> Iterator[tuple[bool, str]]:
     yield (
         link.mode is LinkMode.PLAIN and link.secret is not None,
         "--link-secret-file: a plain link cannot prove it, leave out --link-mode plain",
+    )
+    yield (
+        len({*settings.upstream}) < len(settings.upstream),
+        "--upstream: give each node once",
+    )
+    yield (
+        len(settings.upstream) > MAX_NODES,
+        f"--upstream: give at most {MAX_NODES} nodes",
     )
     yield (
         cors.credentials and not cors.origins,

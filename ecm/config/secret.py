@@ -1,5 +1,6 @@
 """The file with the secret of the link."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ecm.limits import MIN_SECRET
@@ -31,9 +32,10 @@ def read(file: str) -> bytes:
     return secret
 
 
-def warnings(file: str | None, upstream: str) -> list[str]:
+def warnings(file: str | None, upstream: Sequence[str]) -> list[str]:
     """Return what is not safe about the secret in ``file``, or about its absence."""
     if file is None:
-        return [] if upstream.startswith(("unix:", "tls:")) else [_NO_SECRET.format(upstream)]
+        unsafe = [each for each in upstream if not each.startswith(("unix:", "tls:"))]
+        return [_NO_SECRET.format(" ".join(unsafe))] if unsafe else []
     mode = Path(file).stat().st_mode & 0o777
     return [_OPEN_FILE.format(file=file, mode=mode)] if mode & 0o007 else []

@@ -39,6 +39,12 @@ class BoshExchange(Exchange):
 
     # Called by upstream.
 
+    def renamed(self, connection_id: int) -> None:
+        """Take another ID, and with it the node that the connection asks from now on."""
+        if self.id == self.connection.link_id:
+            self.connection.link_id = connection_id
+        self.id = connection_id
+
     def answered(self, status: int, body: bytes, content_type: str | None) -> None:
         """Respond with the answer of the session; ``content_type`` is None for the default."""
         lines = self.connection.common_headers(self, self.cors)
@@ -100,7 +106,7 @@ class BoshHandler:
     def _send(self, exchange: BoshExchange, request: Request) -> None:
         connection = exchange.connection
         if len(connection.exchanges) > 1:
-            exchange.id = self.upstream.new_id()
+            exchange.id = self.upstream.new_id(connection.link_id)
         else:
             exchange.id = connection.link_id = connection.link_id or self.upstream.new_id()
         line = connection.link_line or self._shared_line

@@ -1,12 +1,15 @@
 """Connects a link to ejabberd, and again with growing pauses, for as long as ECM runs."""
 
+import errno
 import os
 import random
 import secrets
 import socket
+from typing import Final
 
 from twisted.application.internet import ClientService
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import ConnectError, ConnectionRefusedError
 from twisted.internet.interfaces import (
     IAddress,
     IProtocol,
@@ -31,11 +34,16 @@ from ecm.upstream.protocol import LinkProtocol
 
 _log = Logger()
 
+# Errors of a connection that say that nobody listens there: by that machine, by the one before it,
+# or by the file system.
+_NOBODY: Final = {errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENOENT}
+
 
 class LinkFactory(Factory):
-    """Makes the protocol of each connection to one endpoint, one at a time, and ticks it.
+    """Makes the protocol of each connection to one node, one at a time, and ticks it.
 
-    Without a ``batch`` the reactor itself reads links.
+    Without a ``batch`` the reactor itself reads links. Raises IndexError if the pool has no room
+    for another node.
     """
 
     noisy = False
@@ -75,10 +83,19 @@ class LinkFactory(Factory):
         if self._batch is not None:
             self._batch.add(link.transport)
 
+    def failed(self, failure: Failure) -> None:
+        """There is no connection, or none that can be used."""
+        why = failure.value
+        self._keeper.outage.attempted(isinstance(why, ConnectError) and _number(why) in _NOBODY)
+
     def _tick(self, now: float) -> None:
         if self._link is not None:
             self._link.tick(now)
         self._keeper.tick(now)
+
+
+def _number(error: ConnectError) -> int | None:
+    return errno.ECONNREFUSED if isinstance(error, ConnectionRefusedError) else error.osError
 
 
 def _instance() -> str:
@@ -132,6 +149,7 @@ class LinkEndpoint:
         return watcher
 
     def _failed(self, failure: Failure) -> Failure:
+        self._links.failed(failure)
         why = failure.getErrorMessage()
         if why not in self._reported and not failure.check(CancelledError):
             self._reported.add(why)

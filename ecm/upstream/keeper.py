@@ -2,31 +2,34 @@
 
 from twisted.logger import Logger
 
+from ecm.limits import NODE_DEAD_AFTER
 from ecm.link.agreement import Previous
 from ecm.link.events import Established
 from ecm.link.settings import LinkSettings
 from ecm.metrics import Metrics
 from ecm.net.transport import IStreamTransport
 from ecm.upstream.link import Link, LinkStatus
+from ecm.upstream.outage import Outage
 from ecm.upstream.pool import UpstreamPool
 
 _log = Logger()
 
 
 class LinkKeeper:
-    """Keeps the link of one endpoint, from one connection to the next.
+    """Keeps the link to one node, from one connection to the next.
 
     The pool hears of it all. The log has one line for each break and one for its end.
     """
 
     def __init__(self, pool: UpstreamPool, settings: LinkSettings, metrics: Metrics) -> None:
+        """Raises IndexError if the pool has no room for another node."""
+        self._slot = pool.nodes.join()
         self._pool = pool
         self._settings = settings
         self._metrics = metrics
         self._link: Link | None = None
         self._is_up = False
-        self._now: float | None = None  # until the first tick
-        self._broken_at: float | None = None
+        self.outage = Outage()
 
     # From the protocol of a connection.
 
@@ -57,11 +60,12 @@ class LinkKeeper:
         if link.is_final:
             self._lose(reason)
             return
-        self._broken_at = self._now
+        self.outage.begin()
         self._metrics.broken += 1
         _log.warn(
-            "link broken: {reason}; {waiting} requests wait, up to {grace} seconds, for it to"
+            "link{to} broken: {reason}; {waiting} requests wait, up to {grace} seconds, for it to"
             " resume",
+            to=link.to,
             reason=reason,
             waiting=len(link.table),
             grace=self._settings.link_grace,
@@ -73,11 +77,18 @@ class LinkKeeper:
         if self._link is not None and not self._is_up:
             self._lose(reason)
 
+    def drains(self, link: Link) -> None:
+        """ejabberd answers the requests that it has on the link, and takes no more."""
+        node = link.node if link.to else "ejabberd"
+        _log.info("{node} is draining: ECM sends it no more requests", node=node)
+        link.is_final = True
+        self._pool.update_link(link, LinkStatus.DRAINING)
+
     # From the clock.
 
     def tick(self, now: float) -> None:
         """Give up a link that has been broken for too long, and look how full one is that is up."""
-        self._now = now
+        self.outage.tick(now)
         link = self._link
         if link is None:
             return
@@ -86,19 +97,21 @@ class LinkKeeper:
             link.tick()
         elif link.is_final:
             self._link = None  # ECM stops, and has refused what was in flight
-        elif self._broken_at is None:
-            self._broken_at = now  # it broke before the first tick
-        elif now - self._broken_at >= self._settings.link_grace:
+        elif self.outage.seconds >= self._settings.link_grace:
             self._lose(f"it has not resumed within {self._settings.link_grace} seconds")
+        elif self._is_dead:
+            self._lose("nobody listens there any more, and other nodes do")
 
     # Within.
 
     @property
-    def _broken_for(self) -> float:
-        """Seconds since the break; or since the first tick, if the link broke before it."""
-        if self._now is None or self._broken_at is None:
-            return 0.0
-        return self._now - self._broken_at
+    def _is_dead(self) -> bool:
+        """True if nobody should wait any longer for the node of the broken link.
+
+        Where there is no other node, its clients have nothing better to do.
+        """
+        others = self._pool.nodes.best in (LinkStatus.WRITABLE, LinkStatus.CONGESTED)
+        return others and self.outage.refused_for >= NODE_DEAD_AFTER
 
     def _begin(self, event: Established, transport: IStreamTransport) -> Link:
         if event.agreement is None:
@@ -106,8 +119,15 @@ class LinkKeeper:
         else:
             _log.info("link up: typed, with {name}", name=event.agreement.instance)
         link = self._link = Link(
-            event.agreement, event.token, self._settings, self._metrics, self._congestion
+            event.agreement,
+            event.token,
+            self._settings,
+            self._metrics,
+            self._congestion,
+            self._slot,
         )
+        if self._pool.nodes.are_several:
+            link.to = f" to {link.node or 'a plain peer'}"
         self._up(link, transport)
         return link
 
@@ -117,8 +137,9 @@ class LinkKeeper:
         again = self._up(link, transport)
         self._metrics.resent += again
         _log.info(
-            "link resumed after {seconds} seconds: {again} packets sent again",
-            seconds=round(self._broken_for),
+            "link{to} resumed after {seconds} seconds: {again} packets sent again",
+            to=link.to,
+            seconds=round(self.outage.seconds),
             again=again,
         )
 
@@ -134,7 +155,10 @@ class LinkKeeper:
         assert link is not None
         lost = self._pool.lose(link)
         _log.warn(
-            "link down: {reason}; {lost} requests lost, answered 503", reason=reason, lost=lost
+            "link{to} down: {reason}; {lost} requests lost, answered 503",
+            to=link.to,
+            reason=reason,
+            lost=lost,
         )
 
     def _congestion(self, congested: bool) -> None:
@@ -144,12 +168,13 @@ class LinkKeeper:
             return
         if congested:
             _log.warn(
-                "link congested: {size} bytes wait, the oldest for {age} seconds; clients are"
-                " paused",
+                "link{to} congested: {size} bytes wait, the oldest for {age} seconds; {who}",
+                to=link.to,
+                who="its clients wait" if link.to else "clients are paused",
                 size=link.queue.outbox.size,
                 age=round(link.queue.age),
             )
             self._pool.update_link(link, LinkStatus.CONGESTED)
         else:
-            _log.info("link writable again: clients are resumed")
+            _log.info("link{to} writable again: clients are resumed", to=link.to)
             self._pool.update_link(link, LinkStatus.WRITABLE)

@@ -25,7 +25,7 @@ _log = Logger()
 
 
 class LinkStatus(Enum):
-    """Status of a link in the pool."""
+    """Status of a link in the pool, from the best to the worst."""
 
     WRITABLE = "writable"  # it takes requests
     CONGESTED = "congested"  # its send queue is full
@@ -38,8 +38,8 @@ class Link:
     """One link, from when it is established, on one connection after another.
 
     ``agreement`` is None on a plain link, ``token`` empty on one that ends with its connection.
-    ``congestion`` is that of its send queue. ``is_final`` says that there will be no other
-    connection.
+    ``congestion`` is that of its send queue. ``slot`` is that of its node among all nodes.
+    ``is_final`` says that there will be no other connection.
     """
 
     def __init__(
@@ -49,17 +49,34 @@ class Link:
         settings: LinkSettings,
         metrics: Metrics,
         congestion: Callable[[bool], None],
+        slot: int = 0,
     ) -> None:
+        self.slot = slot
         self.table = ConnectionTable(metrics, settings.max_content)
         self.queue = SendQueue(settings.max_queue, congestion, keeps=bool(token))
         self.receipts = Receipts()
         self.max_body = _max_body(agreement, settings.max_packet)
         self.is_final = not token
+        # Its name for the log, " to NODE", where there are several.
+        self.to = ""
+        # The load that its node has told, and the connections that it has been given since.
+        self.told: int | None = None
+        self.newcomers = 0
         self._agreement = agreement
         self._typed = agreement is not None
         self._token = token
 
     # From the pool.
+
+    @property
+    def load(self) -> int:
+        """The load of its node, beside that of others; if it tells none, the requests there."""
+        return len(self.table) if self.told is None else self.told + self.newcomers
+
+    @property
+    def node(self) -> str:
+        """The name of its node; empty on a plain link, which does not tell it."""
+        return "" if self._agreement is None else self._agreement.instance
 
     def send_request(self, exchange: Pending, line: bytes, body: bytes) -> None:
         """Send a request; a plain link carries no line."""

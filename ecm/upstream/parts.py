@@ -34,6 +34,13 @@ class PartialAnswer:
             self._answers.metrics.failed += 1
             self._pending.rejected(NOT_UNDERSTOOD)
 
+    def renamed(self, connection_id: int) -> None:
+        """Begin again: another node will answer, and what this one has said is void."""
+        self._answers.forget(self.id)
+        self._parts.clear()
+        self.id = connection_id
+        self._pending.renamed(connection_id)
+
     def rejected(self, why: str) -> None:
         self._answers.forget(self.id)
         self._pending.rejected(why)

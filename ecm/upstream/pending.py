@@ -12,10 +12,13 @@ NOT_UNDERSTOOD: Final = "The front end and the chat server do not understand eac
 class Pending(Protocol):
     """A request that waits for its answer. ``id`` names it on the link.
 
-    One of the three methods is called, once, unless the pool is told to cancel it before.
+    One of the last three methods is called, once, unless the pool is told to cancel it before.
     """
 
     id: int
+
+    def renamed(self, connection_id: int) -> None:
+        """Take another ID: the connection goes on with another node."""
 
     def answered(self, status: int, body: bytes, content_type: str | None) -> None:
         """Take the answer; ``content_type`` is None for the default."""

@@ -1,14 +1,27 @@
-"""The pool of links: which one takes a request, and which requests wait while none does.
+"""The pool of links: requests go to their nodes, and wait while none takes them.
 
 No I/O: the clock ticks it, links say how they are, and the front end is its producer.
 """
 
+from typing import Final
+
 from twisted.internet.interfaces import IPushProducer
 
 from ecm.upstream.link import Link, LinkStatus
+from ecm.upstream.nodes import Nodes
 from ecm.upstream.pending import CONGESTED, NO_LINK, STOPPING, Pending
 from ecm.upstream.refusals import Refusals
 from ecm.upstream.request_queue import RequestQueue
+
+# Why no node takes requests, by the status of the links that are best off; empty if one does. While
+# a link that is broken may go on, there is hope beside one that drains.
+_BLOCKED_BY: Final = {
+    LinkStatus.WRITABLE: "",
+    LinkStatus.CONGESTED: CONGESTED,
+    LinkStatus.BROKEN: NO_LINK,
+    LinkStatus.DRAINING: STOPPING,
+    LinkStatus.DOWN: NO_LINK,
+}
 
 
 class Unavailable(Exception):
@@ -16,25 +29,30 @@ class Unavailable(Exception):
 
 
 class UpstreamPool:
-    """All links of one ECM. A request goes to the first of those that are writable.
+    """All links of one ECM, to at most so many ``nodes``. A request goes to that of its ID.
 
-    While there is none, requests are queued, each for ``queue_timeout`` seconds at most: a client
-    that is refused comes back, and its next request may wait as long. The producer is paused while
-    the queue is full; and while all links are congested, for as long: that is the high-water mark,
-    and a link that is writable again is the low-water mark.
+    It goes to another one while that is broken, draining or down. If its node is congested, or if
+    none takes requests, it is queued, for ``queue_timeout`` seconds at most: a client that is
+    refused comes back, and its next request may wait as long.
+
+    The producer is paused while no node takes requests, and the queue is full or a link congested;
+    for a congested link, not for longer than ``queue_timeout``. A link that is writable again is
+    the low-water mark. A node that is congested beside others pauses nobody: its clients have a few
+    requests in flight each, and further ones are refused once the queue has no room.
     """
 
-    def __init__(self, first_id: int, queue_timeout: float, now: float = 0.0) -> None:
-        self._next_id = first_id
+    def __init__(
+        self, first_id: int, queue_timeout: float, now: float = 0.0, nodes: int = 1
+    ) -> None:
+        self.nodes = Nodes(first_id, nodes)
+        self.links = self.nodes.links
+        self._ways, self._number = self.nodes.ways, self.nodes.number
         self._queue_timeout = queue_timeout
         self._now = now
-        # The links that are up, or broken.
-        self.links: dict[Link, LinkStatus] = {}
-        self._writable: list[Link] = []
         self._queue = RequestQueue()
         self._refusals = Refusals()
         self._producer: IPushProducer | None = None
-        # Why requests are not sent, and since when. Empty while they are.
+        # Why no node takes requests, and since when.
         self._blocked_by = NO_LINK
         self._since = now
 
@@ -49,22 +67,23 @@ class UpstreamPool:
         """Have the front end paused while it asks more than can be sent (IPushProducer)."""
         self._producer = producer
 
-    def new_id(self) -> int:
-        """Return an ID that no connection has had."""
-        self._next_id += 1
-        return self._next_id - 1
+    def new_id(self, beside: int = 0) -> int:
+        """Return an ID that no connection has had; of the same node as ``beside``, if given."""
+        nodes = self.nodes
+        return nodes.new_id(beside % self._number) if beside else nodes.newcomer()
 
     def request(self, exchange: Pending, line: bytes, body: bytes) -> None:
         """Send or queue the request of an exchange. Raises Unavailable.
 
-        ``line`` is what ``request_line`` makes.
+        ``line`` is what ``request_line`` makes. The exchange may be renamed.
         """
-        if not self._blocked_by:
-            self._writable[0].send_request(exchange, line, body)
+        link = self._ways[exchange.id % self._number] or self.nodes.detour(exchange)
+        if link is not None:
+            link.send_request(exchange, line, body)
             return
-        may_wait = self._queue_timeout and self._blocked_by != STOPPING
+        may_wait = self._queue_timeout > 0
         if not (may_wait and self._queue.put(exchange, line, body, self._now)):
-            raise Unavailable(self._blocked_by)
+            raise Unavailable(self._blocked_by or CONGESTED)
         self._update_reading()
 
     def cancel(self, connection_id: int, reason: str) -> None:
@@ -86,25 +105,14 @@ class UpstreamPool:
     # From the links.
 
     def update_link(self, link: Link, status: LinkStatus) -> None:
-        """Note how a link is. One that drains does so until it is down.
-
-        One that is broken or down comes back: requests wait for it, whatever drains beside it.
-        """
-        if status is LinkStatus.DOWN:
-            self.links.pop(link, None)
-        elif self.links.get(link) is LinkStatus.DRAINING:
-            return
-        else:
-            self.links[link] = status
-        self._writable = [each for each in self.links if self.links[each] is LinkStatus.WRITABLE]
-        if self._writable:
+        """Note how a link is. One that drains does so until it is down."""
+        self.nodes.update(link, status)
+        blocked_by = _BLOCKED_BY[self.nodes.best]
+        if blocked_by != self._blocked_by:
+            self._blocked_by, self._since = blocked_by, self._now
+        if not blocked_by and status is not LinkStatus.CONGESTED:
             self._flow()
-        elif LinkStatus.CONGESTED in self.links.values():
-            self._wait(CONGESTED)
-        elif status is LinkStatus.DRAINING and LinkStatus.BROKEN not in self.links.values():
-            self._wait(STOPPING)
-        else:
-            self._wait(NO_LINK)
+        self._update_reading()
 
     def lose(self, link: Link) -> int:
         """Refuse the exchanges of a link that is down, and return their number.
@@ -131,7 +139,7 @@ class UpstreamPool:
         self.tick(self._now)
 
     def abort(self) -> None:
-        """Close all links at once, whatever waits to be sent."""
+        """Close all links at once, whatever waits."""
         for link in tuple(self.links):
             link.abort()
 
@@ -142,32 +150,19 @@ class UpstreamPool:
         self._now = now
         self._refusals.tick()
         for exchange, *_ in self._queue.take_before(now - self._queue_timeout):
-            exchange.rejected(self._blocked_by)
+            exchange.rejected(self._blocked_by or CONGESTED)
         self._update_reading()
 
     # The state.
 
     def _flow(self) -> None:
-        """Send requests, first those that are queued: a link may become congested by them."""
-        self._blocked_by = ""
+        """Send the requests that are queued, as far as they go: they may congest a link."""
         for exchange, line, body, since in self._queue.take_all():
-            if not self._blocked_by:
-                self._writable[0].send_request(exchange, line, body)
+            link = self._ways[exchange.id % self._number] or self.nodes.detour(exchange)
+            if link is not None:
+                link.send_request(exchange, line, body)
             elif not self._queue.put(exchange, line, body, since):
-                exchange.rejected(self._blocked_by)
-        self._update_reading()
-
-    def _wait(self, why: str) -> None:
-        """Queue requests, or refuse them while ejabberd stops.
-
-        For the same reason as before it is the same wait.
-        """
-        if why == self._blocked_by:
-            return
-        self._blocked_by, self._since = why, self._now
-        for exchange, *_ in self._queue.take_all() if why == STOPPING else ():
-            exchange.rejected(why)
-        self._update_reading()
+                exchange.rejected(self._blocked_by or CONGESTED)
 
     def _update_reading(self) -> None:
         """Pause or resume the front end."""
@@ -175,7 +170,7 @@ class UpstreamPool:
             return
         waited = self._now - self._since
         congested = self._blocked_by == CONGESTED and waited < self._queue_timeout
-        if congested or self._queue.is_full:
+        if self._blocked_by and (congested or self._queue.is_full):
             self._producer.pauseProducing()
         else:
             self._producer.resumeProducing()

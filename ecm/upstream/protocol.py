@@ -30,7 +30,7 @@ from ecm.metrics import Metrics
 from ecm.net.clock import CoarseClock
 from ecm.upstream.framer import PacketReceiver
 from ecm.upstream.keeper import LinkKeeper
-from ecm.upstream.link import Link, LinkStatus
+from ecm.upstream.link import Link
 from ecm.upstream.pool import UpstreamPool
 
 _log = Logger()
@@ -148,9 +148,7 @@ class LinkProtocol(PacketReceiver):
                     if not self._link.queue.acknowledge(number):
                         self._do(self._connection.disbelieve(number))
                 case PeerDraining() if self._link is not None:
-                    _log.info("ejabberd is draining: ECM sends it no more requests")
-                    self._link.is_final = True
-                    self._pool.update_link(self._link, LinkStatus.DRAINING)
+                    self._keeper.drains(self._link)
                 case RoundTrip(seconds):
                     self._metrics.round_trip = seconds
                 case Close(reason, is_final):

@@ -26,7 +26,10 @@ VALUES: dict[str, list[tuple[list[str], Any]]] = {
         (["tcp6:5280"], ("tcp6:5280",)),
     ],
     "proxy-protocol": [(["tcp:80", "unix:/a"], ("tcp:80:backlog=4096", "unix:/a:backlog=4096"))],
-    "upstream": [(["unix:/a", "tls:chat.example:5290"], "tls:chat.example:5290")],
+    "upstream": [
+        (["unix:/a", "tls:chat.example:5290"], ("unix:/a", "tls:chat.example:5290")),
+        (["unix:/a"], ("unix:/a",)),
+    ],
     "www": [(["/"], "/")],
     "workers": [(["55"], 55), (["1024"], 1024), (["auto"], len(os.sched_getaffinity(0)))],
     "worker-timeout": [(["3"], 3)],
@@ -188,7 +191,7 @@ class OptionTests(CommandLineCase):
         arguments = ("-l", "unix:/a", "-u", "unix:/b", "-p", "/c", "-w", "/")
         found = dict(values(parse(*arguments).settings))
         self.assertEqual(found["listen"], ("unix:/a:backlog=4096",))
-        self.assertEqual((found["upstream"], found["www"]), ("unix:/b", "/"))
+        self.assertEqual((found["upstream"], found["www"]), (("unix:/b",), "/"))
         self.assertEqual(found["path"], {b"/c", b"/c/"})
 
     def test_a_number_outside_its_range(self) -> None:
@@ -236,6 +239,16 @@ class ConflictTests(CommandLineCase):
         parse("--link-timeout=4")
         refused = self.refused("--link-timeout=3")
         self.assertIn("--link-timeout: must be longer than --ping-interval", refused)
+
+    def test_nodes(self) -> None:
+        def upstream(number: int) -> list[str]:
+            return [f"--upstream=tcp:127.0.0.{each}:5290" for each in range(number)]
+
+        parse(*upstream(limits.MAX_NODES))
+        refused = self.refused(*upstream(limits.MAX_NODES + 1))
+        self.assertIn("--upstream: give at most 32 nodes", refused)
+        refused = self.refused(*upstream(2), *upstream(1))
+        self.assertIn("--upstream: give each node once", refused)
 
     def test_each_worker_needs_a_connection(self) -> None:
         parse("--workers=3", "--max-connections=3")

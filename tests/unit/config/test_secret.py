@@ -31,7 +31,7 @@ class SecretTests(TestCase):
     def test_a_file_that_others_can_read_or_change(self) -> None:
         for mode, is_open in ((0o600, False), (0o640, False), (0o644, True), (0o602, True)):
             self.file.chmod(mode)
-            warnings = secret.warnings(str(self.file), "tcp:127.0.0.1:5290")
+            warnings = secret.warnings(str(self.file), ["tcp:127.0.0.1:5290"])
             self.assertEqual(len(warnings), is_open, oct(mode))
         self.assertIn(f"its mode is 0602: chmod o= {self.file}", warnings[0])
 
@@ -43,8 +43,10 @@ class SecretTests(TestCase):
         self.assertEqual(len(options.warnings), 1)
 
     def test_no_secret(self) -> None:
-        [warning] = secret.warnings(None, "tcp:127.0.0.1:5290")
+        [warning] = secret.warnings(None, ["tcp:127.0.0.1:5290"])
         self.assertIn("whoever listens at tcp:127.0.0.1:5290", warning)
         self.assertEqual(parse().warnings, [warning])
-        self.assertEqual(secret.warnings(None, "unix:/run/ejabberd/ecm.sock"), [])
-        self.assertEqual(secret.warnings(None, "tls:chat.example:5290"), [])
+        [several] = secret.warnings(None, ["unix:/e", "tcp:10.0.0.1:5290", "tcp:10.0.0.2:5290"])
+        self.assertIn("listens at tcp:10.0.0.1:5290 tcp:10.0.0.2:5290 while", several)
+        self.assertEqual(secret.warnings(None, ["unix:/run/ejabberd/ecm.sock"]), [])
+        self.assertEqual(secret.warnings(None, ["tls:chat.example:5290", "unix:/e"]), [])

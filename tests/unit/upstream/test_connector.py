@@ -12,13 +12,17 @@ from twisted.trial.unittest import TestCase
 from zope.interface import implementer
 
 from ecm import limits
+from ecm.link.packet import LINK_ID, encode
 from ecm.link.settings import LinkSettings
 from ecm.metrics import Metrics
 from ecm.net.clock import CoarseClock
 from ecm.upstream.connector import LinkFactory, link_service
+from ecm.upstream.link import LinkStatus
 from ecm.upstream.pool import UpstreamPool
 from testkit.in_memory import PLAIN, Transport
 from testkit.logs import lines
+from testkit.pool_links import LinkEnd
+from testkit.resuming_peer import HELLO_CONTENT
 from testkit.typed_vectors import HELLO_PACKET
 
 
@@ -69,8 +73,8 @@ class LinkServiceTestCase(TestCase):
         self.pool = UpstreamPool(1, 10)
 
     def start(self, settings: LinkSettings = PLAIN) -> None:
-        clock = CoarseClock(self.clock, self.clock.seconds)
-        links = LinkFactory(self.pool, clock, settings, Metrics())
+        self.coarse = CoarseClock(self.clock, self.clock.seconds)
+        links = LinkFactory(self.pool, self.coarse, settings, Metrics())
         self.service = link_service(self.endpoint, "tcp:test", links, self.clock)
         self.service.startService()
         self.addCleanup(self.service.stopService)
@@ -135,6 +139,57 @@ class LinkServiceTests(LinkServiceTestCase):
             line for line in lines(self.log, "ecm.upstream.connector") if line.startswith("no link")
         ]
         self.assertEqual(len(said), 2)
+
+
+class DeadNodeTests(LinkServiceTestCase):
+    """A node whose beam has gone, beside another node or alone."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.pool = UpstreamPool(1, 10, nodes=2)
+        self.other = LinkEnd(self.pool, Metrics())
+
+    def break_link(self) -> None:
+        """Have a link that can resume, and break it."""
+        self.start(LinkSettings())
+        self.coarse.start()
+        for content in (HELLO_CONTENT, b"resume got=0 link=" + b"a0" * 16):
+            self.endpoint.connections[0].dataReceived(encode(LINK_ID, content))
+        self.assertEqual(len(self.pool.links), 2)
+        self.endpoint.hang_up()
+
+    def statuses(self) -> set[LinkStatus]:
+        return {*self.pool.links.values()}
+
+    def test_it_is_given_up_where_nobody_listens_and_another_node_is_up(self) -> None:
+        self.endpoint.refuses = False
+        self.break_link()
+        self.endpoint.refuses = True
+        self.clock.pump([0.1] * 10 * (limits.NODE_DEAD_AFTER - 1))
+        self.assertEqual(self.statuses(), {LinkStatus.WRITABLE, LinkStatus.BROKEN})
+        self.clock.pump([0.1] * 30)
+        self.assertEqual(self.statuses(), {LinkStatus.WRITABLE})
+        down = [line for line in lines(self.log, "ecm.upstream.keeper") if " down: " in line]
+        self.assertEqual(
+            down,
+            [
+                "link to ejabberd@chat down: nobody listens there any more, and other nodes do;"
+                " 0 requests lost, answered 503"
+            ],
+        )
+
+    def test_it_is_kept_where_there_is_no_other(self) -> None:
+        self.break_link()
+        self.other.down()
+        self.endpoint.refuses = True
+        self.clock.pump([0.1] * 100)
+        self.assertEqual(self.statuses(), {LinkStatus.BROKEN})
+
+    def test_it_is_kept_where_packets_are_lost(self) -> None:
+        self.break_link()
+        self.endpoint.hangs = True
+        self.clock.pump([0.1] * 100)
+        self.assertEqual(self.statuses(), {LinkStatus.WRITABLE, LinkStatus.BROKEN})
 
 
 class HelloTests(LinkServiceTestCase):

@@ -12,6 +12,7 @@ from testkit.in_memory import (
     FIRST_ID,
     PATHS,
     PEER_LINE,
+    QUEUE_TIMEOUT,
     TYPED,
     Joined,
 )
@@ -151,10 +152,12 @@ class TypedTests(TestCase):
         self.asked()
         self.ecm.answer(0, b"drain")
         other = self.ecm.client()
-        self.assertIn(STOPPING.encode(), other.post(b"new"))
+        self.assertEqual(other.post(b"new"), b"")
         self.ecm.queue.pauseProducing()
         self.ecm.queue.resumeProducing()
         self.assertEqual(self.ecm.received(), [])
+        self.ecm.pass_time(QUEUE_TIMEOUT)
+        self.assertIn(STOPPING.encode(), other.transport.written())
         self.ecm.answer(FIRST_ID, b"answer 200\nlast")
         self.assertTrue(self.client.transport.written().endswith(b"last"))
 
@@ -163,8 +166,10 @@ class TypedTests(TestCase):
         for _ in range(8):
             self.ecm.client().post(b"x" * 10_000)
         self.ecm.answer(0, b"drain")
+        self.ecm.received()
         self.ecm.queue.resumeProducing()
-        self.assertIn(STOPPING.encode(), self.client.post(b"new"))
+        self.assertEqual(self.client.post(b"new"), b"")
+        self.assertNotIn(b"new", b"".join(content for _, content in self.ecm.received()))
 
     def test_a_new_link_takes_requests_again(self) -> None:
         self.ecm.answer(0, b"drain")

@@ -21,7 +21,7 @@ class PoolTestCase(TestCase):
     def setUp(self) -> None:
         self.metrics = Metrics()
         self.now = 0
-        self.pool = UpstreamPool(1, QUEUE_TIMEOUT)
+        self.pool = UpstreamPool(1, QUEUE_TIMEOUT, nodes=4)
         self.producer = Producer()
         self.pool.registerProducer(self.producer)
 
@@ -261,14 +261,18 @@ class StateTests(PoolTestCase):
         self.pool.cancel(self.ask().id, GONE)
         self.assertEqual((len(self.pool), self.end().sent()), (0, []))
 
-    def test_while_ejabberd_stops_requests_are_refused_at_once(self) -> None:
+    def test_while_the_only_node_stops_requests_wait_for_the_next_link(self) -> None:
         end = self.end()
         end.become(LinkStatus.DRAINING)
-        self.assertEqual((self.refusal(), self.producer.paused), (STOPPING, False))
+        first = self.ask()
+        self.pass_time(QUEUE_TIMEOUT - 1)
+        second = self.ask()
+        self.pass_time(1)
+        self.assertEqual((first.got, second.got), ([STOPPING], []))
+        self.assertFalse(self.producer.paused)
         end.down()
-        exchange = self.ask()
-        self.end()
-        self.assertEqual(exchange.got, [])
+        self.assertEqual(second.got, [])
+        self.assertEqual([each for each, _ in self.end().sent()], [second.id])
 
     def test_once_ecm_stops_nobody_waits_for_a_link(self) -> None:
         exchange = self.ask()
@@ -277,7 +281,10 @@ class StateTests(PoolTestCase):
         self.assertEqual(exchange.got, [NO_LINK])
 
     def test_ids_are_never_used_again(self) -> None:
-        self.assertEqual([self.pool.new_id() for _ in range(3)], [1, 2, 3])
+        pool = UpstreamPool(1, QUEUE_TIMEOUT)
+        self.assertEqual([pool.new_id() for _ in range(3)], [1, 2, 3])
+        several = [self.pool.new_id() for _ in range(3)]
+        self.assertEqual((len({*several}), 0 in several), (3, False))
 
     def test_the_front_end_is_a_push_producer(self) -> None:
         verifyObject(IPushProducer, Joined().clients)

@@ -27,7 +27,7 @@ class Pool(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.pool = UpstreamPool(1, QUEUE_TIMEOUT)
+        self.pool = UpstreamPool(1, QUEUE_TIMEOUT, nodes=LINKS)
         self.producer = Producer()
         self.pool.registerProducer(self.producer)
         self.metrics = Metrics()
@@ -50,7 +50,7 @@ class Pool(RuleBasedStateMachine):
         self.links.remove(link)
         waiting = [each for each in self.exchanges if not each.got]
         lost = [each for each in waiting if each.id in link.link.table]
-        link.down()
+        link.leave()
         assert [each for each in waiting if each.got] == lost
 
     @precondition(lambda self: self.links)
@@ -64,9 +64,21 @@ class Pool(RuleBasedStateMachine):
     def drain(self, which: int) -> None:
         self.link(which).become(LinkStatus.DRAINING)
 
-    @rule(size=st.integers(0, 80))
-    def ask(self, size: int) -> None:
-        exchange = NotedExchange(self.pool.new_id())
+    @precondition(lambda self: self.links)
+    @rule(which=WHICH, is_back=st.booleans())
+    def break_or_resume(self, which: int, is_back: bool) -> None:
+        link = self.link(which)
+        up = LinkStatus.CONGESTED if link.queue.is_full else LinkStatus.WRITABLE
+        link.become(up if is_back else LinkStatus.BROKEN)
+
+    @rule(size=st.integers(0, 80), which=WHICH)
+    def ask(self, size: int, which: int) -> None:
+        """A newcomer asks, or a connection that has had its answer."""
+        answered = [each for each in self.exchanges if each.got and isinstance(each.got[0], tuple)]
+        before = answered[which % len(answered)] if answered and which % 2 else None
+        if before is not None:
+            self.exchanges.remove(before)
+        exchange = NotedExchange(self.pool.new_id() if before is None else before.id)
         try:
             self.pool.request(exchange, LINE, b"x" * size)
         except Unavailable:
@@ -100,11 +112,18 @@ class Pool(RuleBasedStateMachine):
             assert sum(each.id in link.link.table for link in self.links) <= 1
 
     @invariant()
-    def nothing_waits_while_a_link_is_writable(self) -> None:
+    def nothing_waits_for_another_link_than_a_congested_one_while_one_is_writable(self) -> None:
         statuses = [*self.pool.links.values()]
         assert len(statuses) == len(self.links)
         if LinkStatus.WRITABLE in statuses:
-            assert len(self.pool) == sum(len(link.link.table) for link in self.links)
+            congested = {
+                link.slot
+                for link, status in self.pool.links.items()
+                if status is LinkStatus.CONGESTED
+            }
+            for each in self.exchanges:
+                if not each.got and not any(each.id in link.link.table for link in self.links):
+                    assert each.id % self.pool.nodes.number in congested
         if self.producer.paused:  # too few requests for a full queue
             assert LinkStatus.CONGESTED in statuses and LinkStatus.WRITABLE not in statuses
 

@@ -1,0 +1,220 @@
+"""Several nodes: which one takes a connection, and where its requests go while that cannot."""
+
+from collections import Counter
+
+from twisted.trial.unittest import TestCase
+
+from ecm.limits import MAX_QUEUED_BYTES
+from ecm.link.message import GONE
+from ecm.metrics import Metrics
+from ecm.upstream import request_queue
+from ecm.upstream.link import LinkStatus
+from ecm.upstream.nodes import Nodes
+from ecm.upstream.pending import CONGESTED, NO_LINK, STOPPING
+from ecm.upstream.pool import Unavailable, UpstreamPool
+from testkit.pending import NotedExchange
+from testkit.pool_links import LINE, QUEUE_TIMEOUT, LinkEnd, Producer
+
+NODES = 3
+
+
+class NodesTestCase(TestCase):
+    def setUp(self) -> None:
+        self.pool = UpstreamPool(1000, QUEUE_TIMEOUT, nodes=NODES)
+        self.producer = Producer()
+        self.pool.registerProducer(self.producer)
+        self.metrics = Metrics()
+        self.ends = [LinkEnd(self.pool, self.metrics) for _ in range(NODES)]
+
+    def end(self, connection_id: int) -> LinkEnd:
+        """Return the link of the node that a connection asks."""
+        [found] = [end for end in self.ends if end.slot == connection_id % self.pool.nodes.number]
+        return found
+
+    def ask(self, connection_id: int = 0, body: bytes = b"x") -> NotedExchange:
+        exchange = NotedExchange(connection_id or self.pool.new_id())
+        self.pool.request(exchange, LINE, body)
+        return exchange
+
+    def answered(self, exchange: NotedExchange) -> NotedExchange:
+        [end] = [end for end in self.ends if exchange.id in end.link.table]
+        end.link.table.answer(exchange.id, 200, b"y")
+        return exchange
+
+    def carriers(self, exchange: NotedExchange) -> list[LinkEnd]:
+        return [end for end in self.ends if exchange.id in end.link.table]
+
+
+class AffinityTests(NodesTestCase):
+    def test_a_connection_stays_with_its_node(self) -> None:
+        first = self.answered(self.ask())
+        home = self.end(first.id)
+        for _ in range(10):
+            again = self.ask(first.id)
+            self.assertEqual((self.carriers(again), again.id), ([home], first.id))
+            self.answered(again)
+
+    def test_what_is_pipelined_goes_there_too(self) -> None:
+        first = self.ask()
+        beside = self.ask(self.pool.new_id(first.id))
+        self.assertEqual(self.carriers(beside), self.carriers(first))
+        self.assertNotEqual(beside.id, first.id)
+
+    def test_newcomers_are_spread_by_what_waits_there(self) -> None:
+        loads = Counter(self.end(self.ask().id).slot for _ in range(300))
+        self.assertEqual(sum(loads.values()), 300)
+        self.assertLess(max(loads.values()) - min(loads.values()), 10)
+
+    def test_newcomers_are_spread_by_the_load_that_nodes_tell(self) -> None:
+        for end, told in zip(self.ends, (1000, 1000, 10), strict=True):
+            end.link.told = told
+        loads = Counter(self.end(self.ask().id).slot for _ in range(600))
+        idle = self.ends[2].slot
+        self.assertGreater(loads[idle], 300)  # two draws of three have it
+        self.assertGreater(min(loads.values()), 50)
+
+    def test_those_that_came_since_it_was_told_count(self) -> None:
+        for end, told in zip(self.ends, (100, 100, 0), strict=True):
+            end.link.told = told
+        loads = Counter(self.end(self.ask().id).slot for _ in range(1000))
+        self.assertLess(max(loads.values()) - min(loads.values()), 150)
+
+    def test_none_goes_to_a_node_that_takes_none(self) -> None:
+        for status in (LinkStatus.CONGESTED, LinkStatus.BROKEN, LinkStatus.DRAINING):
+            with self.subTest(status):
+                self.setUp()
+                self.ends[1].become(status)
+                for _ in range(50):
+                    self.assertNotEqual(self.carriers(self.ask()), [self.ends[1]])
+
+    def test_ids_are_never_used_again_and_never_0(self) -> None:
+        nodes = Nodes(0, NODES)
+        ids = [nodes.newcomer() for _ in range(5)] + [nodes.new_id(slot) for slot in range(4)]
+        self.assertEqual(len({*ids}), len(ids))
+        self.assertGreater(min(ids), 0)
+
+    def test_slots_are_used_again(self) -> None:
+        nodes = Nodes(1, 2)
+        self.assertEqual([nodes.join(), nodes.join()], [0, 1])
+        self.assertRaises(IndexError, nodes.join)
+        nodes.leave(0)
+        self.assertEqual(nodes.join(), 0)
+
+
+class OutageTests(NodesTestCase):
+    def test_requests_of_a_node_whose_link_is_broken_go_elsewhere_and_come_back(self) -> None:
+        first = self.answered(self.ask())
+        home = self.end(first.id)
+        home.become(LinkStatus.BROKEN)
+        away = self.ask(first.id)
+        self.assertNotEqual(self.carriers(away), [home])
+        self.assertEqual((away.id, away.got), (first.id, []))
+        self.answered(away)
+        home.up()
+        self.assertEqual(self.carriers(self.ask(first.id)), [home])
+
+    def test_requests_of_a_node_that_drains_go_elsewhere_and_stay_there(self) -> None:
+        for status in (LinkStatus.DRAINING, LinkStatus.DOWN):
+            with self.subTest(status):
+                self.setUp()
+                first = self.answered(self.ask())
+                home = self.end(first.id)
+                home.become(status)
+                moved = self.ask(first.id)
+                self.assertNotEqual(moved.id, first.id)
+                self.assertEqual(self.carriers(moved), [self.end(moved.id)])
+                self.assertNotEqual(self.end(moved.id), home)
+
+    def test_a_node_that_is_down_loses_only_its_own(self) -> None:
+        asked = [self.ask() for _ in range(30)]
+        lost = [each for each in asked if self.end(each.id) is self.ends[0]]
+        self.ends[0].down()
+        self.assertTrue(lost)
+        for each in asked:
+            self.assertEqual(each.got, [NO_LINK] if each in lost else [])
+
+    def test_what_is_in_flight_on_a_node_that_drains_is_answered(self) -> None:
+        asked = self.ask()
+        self.end(asked.id).become(LinkStatus.DRAINING)
+        self.answered(asked)
+        self.assertEqual(asked.got, [(200, b"y", None)])
+
+    def test_requests_wait_while_all_drain(self) -> None:
+        for end in self.ends:
+            end.become(LinkStatus.DRAINING)
+        exchange = self.ask()
+        self.pool.tick(QUEUE_TIMEOUT - 1)
+        self.assertEqual(exchange.got, [])
+        self.pool.tick(QUEUE_TIMEOUT)
+        self.assertEqual(exchange.got, [STOPPING])
+
+    def test_what_waited_for_a_congested_node_goes_elsewhere_when_its_link_breaks(self) -> None:
+        first = self.answered(self.ask())
+        home = self.end(first.id)
+        home.become(LinkStatus.CONGESTED)
+        waiting = self.ask(first.id)
+        self.assertEqual(self.carriers(waiting), [])
+        home.become(LinkStatus.BROKEN)
+        self.assertEqual(len(self.carriers(waiting)), 1)
+
+    def test_a_cancel_reaches_a_request_that_went_elsewhere(self) -> None:
+        first = self.answered(self.ask())
+        self.end(first.id).become(LinkStatus.BROKEN)
+        away = self.ask(first.id)
+        [carrier] = self.carriers(away)
+        carrier.sent()
+        self.pool.cancel(away.id, GONE)
+        self.assertEqual(carrier.sent(), [(away.id, b"close gone")])
+
+
+class CongestionTests(NodesTestCase):
+    """Back-pressure: a node that takes nothing holds up its own clients."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.slow = self.ends[1]
+        self.home = self.pool.nodes.new_id(self.slow.slot)
+        self.slow.become(LinkStatus.CONGESTED)
+
+    def test_its_clients_wait_and_nobody_is_paused(self) -> None:
+        waiting = self.ask(self.home)
+        other = self.ask()
+        self.assertEqual((self.carriers(waiting), len(self.carriers(other))), ([], 1))
+        self.assertFalse(self.producer.paused)
+        self.slow.up()
+        self.assertEqual(self.carriers(waiting), [self.slow])
+
+    def test_a_client_is_refused_when_it_has_waited_for_too_long(self) -> None:
+        waiting = self.ask(self.home)
+        self.pool.tick(QUEUE_TIMEOUT)
+        self.assertEqual(waiting.got, [CONGESTED])
+
+    def test_nobody_is_paused_when_its_clients_have_filled_the_queue(self) -> None:
+        self.patch(request_queue, "MAX_QUEUED_BYTES", 10_000)
+        with self.assertRaises(Unavailable) as refused:
+            while True:
+                self.ask(self.home)
+                self.home = self.pool.nodes.new_id(self.slow.slot)
+        self.assertEqual(str(refused.exception), CONGESTED)
+        self.assertFalse(self.producer.paused)
+        self.assertEqual(len(self.carriers(self.ask())), 1)
+
+    def test_all_are_paused_while_all_are_congested(self) -> None:
+        for end in self.ends:
+            self.assertFalse(self.producer.paused)
+            end.become(LinkStatus.CONGESTED)
+        self.assertTrue(self.producer.paused)
+        newcomer = self.ask()
+        self.ends[0].up()
+        self.assertFalse(self.producer.paused)
+        self.assertEqual(self.carriers(newcomer), [self.ends[0]])
+
+    def test_all_are_paused_while_the_others_are_down_and_the_queue_is_full(self) -> None:
+        self.ends[0].down()
+        self.ends[2].down()
+        self.slow.become(LinkStatus.BROKEN)
+        self.assertFalse(self.producer.paused)
+        body = b"x" * (MAX_QUEUED_BYTES // 8)
+        while not self.producer.paused:
+            self.ask(body=body)
+        self.assertGreater(len(self.pool), 4)
