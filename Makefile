@@ -12,8 +12,11 @@ NEWER = 24.12 26.07
 RUN_ARGS =
 # Tried again: make fuzz-erlang SEED=17
 SEED =
-# Passed on: make bench CASE=ejabberd USERS=200000
+# Passed on: make bench CASE=ejabberd USERS=200000, make faults USERS=200
 USERS =
+# What is broken: make faults FAULT="link-rst worker-kill"; each so many times: ROUNDS=3
+FAULT =
+ROUNDS =
 # A case of bench/cases: make bench CASE=front_cpu ARGS="--rounds 9"
 CASE =
 ARGS =
@@ -44,8 +47,9 @@ SIDE_BY_SIDE = -n 2 --dist loadfile --no-loadscope-reorder
 .NOTPARALLEL:
 .PHONY: help run test try unit trial interop fuzz fuzz-erlang check docs clean
 .PHONY: conformance dialyze ejabberd newer-ejabberds python
-.PHONY: bench bench-readme
+.PHONY: bench bench-readme faults
 .PHONY: debian-python debian-run debian-test debian-interop debian-bench debian-conformance debian-dialyzer
+.PHONY: debian-faults
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile | expand -t 20
@@ -100,9 +104,15 @@ bench-ejabberd bench-end_to_end bench-low_load bench-scaling bench-million bench
 bench-end_to_end: debian-conformance
 bench-versions: newer-ejabberds
 
+# ARGS=--list lists the faults, ARGS=--quick tries them with few users, ARGS=--help has the rest.
+faults: $(VENV)/bench.stamp debian-faults  ## Break the link, ECM, ejabberd …, and count what users notice: FAULT=name, USERS=, ROUNDS=, ARGS=--list
+	@$(VENV)/bin/python -m bench.faults $(FAULT) $(if $(USERS),--users $(USERS)) \
+	    $(if $(ROUNDS),--rounds $(ROUNDS)) $(ARGS)
+
 bench-readme: $(VENV)/bench.stamp  ## Write the tables of README.md and docs/benchmarks.md again, from bench/results
 	$(VENV)/bin/python -m bench.report.readme
 	$(VENV)/bin/python -m bench.report.benchmarks_text
+	$(VENV)/bin/python -m bench.faults.report
 
 check: $(VENV)/check.stamp  ## Lint, check formatting and types, compile mod_ecm without a warning
 	$(VENV)/bin/ruff check
@@ -177,7 +187,7 @@ ejabberd:
 newer-ejabberds:
 	@for each in $(NEWER); do tools/debian-ejabberd $$each $(CURDIR)/build/ejabberd-$$each || exit; done
 
-debian-run debian-test debian-interop debian-conformance debian-dialyzer: ejabberd
+debian-run debian-test debian-interop debian-conformance debian-dialyzer debian-faults: ejabberd
 
-debian-python debian-run debian-test debian-interop debian-bench debian-conformance debian-dialyzer: debian-%: python
+debian-python debian-run debian-test debian-interop debian-bench debian-conformance debian-dialyzer debian-faults: debian-%: python
 	@tools/setup-debian $*

@@ -11,6 +11,9 @@
 %% processes        by what they were started with: how many, their bytes, how many hibernate
 %% sessions         how many users are online
 %% announce BYTES   sends everyone who is online a message with a body of so many bytes
+%% kick             ends all sessions, as an administrator does
+%% kill             kills the processes of all sessions, which can do nothing more
+%% busy COUNT SECONDS  has so many processes count, at high priority
 
 -module(bench_node).
 -export([start/0]).
@@ -68,7 +71,27 @@ run(["announce", Bytes]) ->
     Body = binary:copy(<<"m">>, list_to_integer(Bytes)),
     Users = [{User, Resource} || {User, _, Resource} <- ejabberd_sm:get_vh_session_list(?HOST)],
     lists:foreach(fun(User) -> send(User, Body) end, Users),
-    #{sent => length(Users)}.
+    #{sent => length(Users)};
+run(["kick"]) ->
+    Jids = [jid:make(Session) || Session <- ejabberd_sm:get_vh_session_list(?HOST)],
+    [ejabberd_sm:route(Jid, {exit, <<"Kicked by the lab">>}) || Jid <- Jids],
+    #{kicked => length(Jids)};
+run(["kill"]) ->
+    Sessions = [ejabberd_sm:get_session_pid(User, Host, Resource)
+                || {User, Host, Resource} <- ejabberd_sm:get_vh_session_list(?HOST)],
+    [exit(Pid, kill) || Pid <- Sessions, is_pid(Pid)],
+    #{killed => length(Sessions)};
+run(["busy", Count, Seconds]) ->
+    End = erlang:monotonic_time(millisecond) + list_to_integer(Seconds) * 1000,
+    [spawn_opt(fun() -> count_until(End) end, [{priority, high}])
+     || _ <- lists:seq(1, list_to_integer(Count))],
+    #{until => End}.
+
+count_until(End) ->
+    case erlang:monotonic_time(millisecond) < End of
+        true -> count_until(End);
+        false -> ok
+    end.
 
 send({User, Resource}, Body) ->
     Message = {xmlel, <<"message">>, [{<<"type">>, <<"headline">>}],

@@ -40,6 +40,7 @@ class Process:
     cwd: Path = Path()
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
     pipes: bool = False  # whether stdin and stdout are pipes of text; stderr goes to the log
+    files: Sequence[int] = ()  # open files that it inherits, under the same numbers
     ready: Callable[[int], bool] = _always  # is given the process ID; True once it does its work
     stop_timeout: float = STOP_TIMEOUT
     _process: subprocess.Popen[str] | None = field(init=False, default=None)
@@ -63,6 +64,7 @@ class Process:
                 stderr=log,
                 cwd=self.cwd,
                 env=self.environment,
+                pass_fds=self.files,
                 start_new_session=True,
                 text=True,
             )

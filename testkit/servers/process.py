@@ -51,6 +51,12 @@ class Process(process.Process):
         except BrokenPipeError:
             raise self._failed("has ended") from None
 
+    def kill(self) -> None:
+        """Kill it, if it runs, and wait for its end."""
+        if self.is_running():
+            self.running.kill()
+            self.running.wait()
+
     def interrupt(self) -> None:
         """Do what Ctrl-C does."""
         self.running.send_signal(signal.SIGINT)

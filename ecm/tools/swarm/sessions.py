@@ -31,7 +31,7 @@ class Sessions:
     def __init__(
         self,
         task: Task,
-        sockets: Sockets,
+        sockets: Sockets[User],
         identities: Identities,
         delivery: Delivery,
         counters: Counters,

@@ -9,9 +9,7 @@ import select
 import socket
 from collections.abc import Callable
 from errno import ECONNREFUSED, ECONNRESET, EINPROGRESS, EPIPE
-from typing import Protocol
-
-from ecm.tools.swarm.user import User
+from typing import Generic, Protocol, TypeVar
 
 # Linux, include/uapi/linux/in.h. Set before bind(), it delays the choice of a port until connect(),
 # so that connections to different destinations may share one.
@@ -23,16 +21,20 @@ _EVENTS_AT_ONCE = 512
 _KINDS = {ECONNREFUSED: "refused", ECONNRESET: "reset", EPIPE: "reset"}
 
 
-class Handler(Protocol):
+U_contra = TypeVar("U_contra", contravariant=True)
+U = TypeVar("U")  # the owner of a connection
+
+
+class Handler(Protocol[U_contra]):
     """Receives the events of connections."""
 
-    def received(self, user: User, line: int, data: bytes) -> None: ...
+    def received(self, user: U_contra, line: int, data: bytes) -> None: ...
 
-    def broken(self, user: User, line: int, kind: str) -> None:
+    def broken(self, user: U_contra, line: int, kind: str) -> None:
         """The connection was lost, not closed by ``close``; it is closed now."""
 
 
-class Sockets:
+class Sockets(Generic[U]):
     """``sources`` are the local addresses, used in turn; none lets the kernel choose."""
 
     def __init__(self, address: tuple[str, int], sources: list[str]) -> None:
@@ -40,7 +42,7 @@ class Sockets:
         self._sources = sources
         self._opened = 0
         self._epoll = select.epoll()
-        self._users: list[User | None] = []
+        self._users: list[U | None] = []
         self._unsent: dict[int, bytes] = {}  # sent once the connection is established
         self._watched: dict[int, Callable[[], None]] = {}
 
@@ -49,7 +51,7 @@ class Sockets:
         self._watched[descriptor] = ready
         self._epoll.register(descriptor, select.EPOLLIN)
 
-    def open(self, user: User, data: bytes) -> int:
+    def open(self, user: U, data: bytes) -> int:
         """Connect, send ``data``, and return the connection. Raises OSError."""
         line = self._connected()
         try:
@@ -74,7 +76,7 @@ class Sockets:
                 raise OSError(error, os.strerror(error))
             return new.detach()
 
-    def _own(self, line: int, user: User) -> None:
+    def _own(self, line: int, user: U) -> None:
         while line >= len(self._users):
             self._users.append(None)
         self._users[line] = user
@@ -94,7 +96,7 @@ class Sockets:
         self._unsent.pop(line, None)
         os.close(line)
 
-    def wait(self, seconds: float, handler: Handler) -> None:
+    def wait(self, seconds: float, handler: Handler[U]) -> None:
         """Wait for events, at most so long, and handle them."""
         for line, events in self._epoll.poll(seconds, _EVENTS_AT_ONCE):
             if line in self._watched:
@@ -102,7 +104,7 @@ class Sockets:
             elif (user := self._users[line]) is not None:  # otherwise closed a moment ago
                 self._handle(user, line, events, handler)
 
-    def _handle(self, user: User, line: int, events: int, handler: Handler) -> None:
+    def _handle(self, user: U, line: int, events: int, handler: Handler[U]) -> None:
         try:
             if events & select.EPOLLOUT:
                 self._send_rest(line)
@@ -122,7 +124,7 @@ class Sockets:
         self._epoll.modify(line, select.EPOLLIN)
         self.send(line, data)
 
-    def _break(self, user: User, line: int, kind: str, handler: Handler) -> None:
+    def _break(self, user: U, line: int, kind: str, handler: Handler[U]) -> None:
         self.close(line)
         handler.broken(user, line, kind)
 

@@ -21,6 +21,7 @@ from ecm.tools.swarm.messages import Talk, Task
 from ecm.tools.swarm.population import Population
 from ecm.tools.swarm.sessions import Sessions
 from ecm.tools.swarm.sockets import Sockets
+from ecm.tools.swarm.user import User
 
 _TICK = 0.05  # seconds; the longest time between two checks of what is due
 _REPORTS = 1.0  # seconds between two reports
@@ -30,7 +31,7 @@ _RUN_BYTES = 4  # of a random number, which distinguishes runs whose messages ar
 
 class Worker:
     def __init__(self, task: Task) -> None:
-        self._sockets = Sockets(task.address, task.sources)
+        self._sockets: Sockets[User] = Sockets(task.address, task.sources)
         self._counters = Counters()
         self._delivery = Delivery(os.urandom(_RUN_BYTES).hex())
         clock, identities = time.monotonic, Identities(task)

@@ -8,10 +8,11 @@ from ecm.tools.swarm.delivery import Delivery
 from ecm.tools.swarm.messages import Task
 from ecm.tools.swarm.sessions import Sessions
 from ecm.tools.swarm.sockets import Sockets
+from ecm.tools.swarm.user import User
 from testkit.samples.swarm_task import TASK
 
 
-class FakeSockets(Sockets):
+class FakeSockets(Sockets[User]):
     """Connections that take everything and lead nowhere."""
 
     def __init__(self) -> None:

@@ -1,0 +1,89 @@
+"""ejabberd in the lab: a node of its own, which can be stopped, killed and started again."""
+
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from bench import node
+from bench.node import FLAGS, MODULES
+from ecm.tools.ejabberd import installation
+from ecm.tools.ejabberd.configuration import configuration, listener
+from ecm.tools.ejabberd.node import Node
+from ecm.tools.errors import ToolError
+from ecm.tools.ports import free_port
+from testkit.servers.process import Process
+
+_CONTROL_TIMEOUT = 600.0  # seconds for a command of ejabberdctl; one empties a node
+
+
+@attrs.frozen
+class EjabberdSetup:
+    """``link`` are options of the listener of links, ``modules`` come beside those of a benchmark,
+    ``top`` are options of the top level."""
+
+    link: Mapping[str, Any] = attrs.Factory(dict)
+    modules: Mapping[str, Any] = attrs.Factory(dict)
+    top: Mapping[str, Any] = attrs.Factory(dict)
+    environment: Mapping[str, str] = attrs.Factory(dict)
+
+
+class Ejabberd:
+    """One node; ``port`` is where it listens for links."""
+
+    def __init__(self, home: Path, code: Sequence[Path], setup: EjabberdSetup) -> None:
+        self.port = free_port()
+        self._node = Node(
+            home,
+            home,
+            installation.find(),
+            free_port(),
+            code=code,
+            flags=FLAGS.split(),
+            environment={"ERL_CRASH_DUMP_SECONDS": "0", **setup.environment},
+        )
+        self._node.write(_configuration(self.port, setup))
+        self._ejabberdctl = home / "ejabberdctl"
+        self._node.write_ejabberdctl(self._ejabberdctl)
+        self.process = Process.of(self._node.process(pipes=True))
+
+    def start(self) -> None:
+        """Start it, and wait until it serves. Raises ToolError."""
+        self.process.start()
+        self.process.wait_until_ready()
+
+    def ask(self, command: str) -> dict[str, Any]:
+        """Have bench_node do something, and return its answer. Raises ToolError."""
+        return node.Node(self.process, self.port).ask(command)
+
+    def control(self, *words: str) -> str:
+        """Return what a command of ejabberdctl prints. Raises ToolError where it fails."""
+        done = subprocess.run(
+            [self._ejabberdctl, *words],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=_CONTROL_TIMEOUT,
+        )
+        if done.returncode:
+            raise ToolError(f"ejabberdctl {' '.join(words)}: {done.stdout.strip()}")
+        return done.stdout
+
+    def knows(self, command: str) -> bool:
+        """True if ejabberdctl has this command."""
+        done = subprocess.run(
+            [self._ejabberdctl, "help", command], stdout=subprocess.PIPE, text=True, timeout=60
+        )
+        return f"\n  {command}" in done.stdout or f"Command Name: {command}" in done.stdout
+
+
+def _configuration(port: int, setup: EjabberdSetup) -> dict[str, Any]:
+    options = {"max_newcomers": "unlimited", "newcomer_rate": "unlimited", **setup.link}
+    return configuration(
+        ["localhost"],
+        [listener("mod_ecm", port, **options)],
+        {**MODULES, **setup.modules},
+        **{"auth_method": "everyone", **setup.top},
+    )

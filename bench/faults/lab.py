@@ -1,0 +1,142 @@
+"""One run of one fault: users talk, something breaks, and what they notice is counted."""
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import attrs
+
+from bench.faults.crowd import Crowd
+from bench.faults.goal import Goal
+from bench.faults.messages import Report, Result, Task
+from bench.faults.stack import Setup, Stack, started
+from ecm.tools.errors import ToolError
+
+_LOGIN_TIMEOUT = 180.0  # seconds for all users, on a machine that does other things
+_TELL = 5.0  # seconds between two lines about how it goes
+_QUIET = 3.0  # seconds without a message after which no more are expected
+
+
+@attrs.frozen
+class Size:
+    """The size of a run. ``rate`` is messages a second.
+
+    ``warm_up`` and ``recovery`` are the seconds before the fault and after it, ``patience`` those
+    for messages that have not arrived, and for users who repeat a request: Strophe does that after
+    up to 64 seconds. ``scale`` makes faults longer or shorter.
+    """
+
+    users: int = 600
+    rate: float = 50
+    warm_up: float = 5
+    recovery: float = 20
+    patience: float = 100
+    scale: float = 1
+
+    @property
+    def talkers(self) -> int:
+        """The half of the users, in pairs."""
+        return self.users // 4 * 2
+
+    @property
+    def seconds(self) -> float:
+        """The time that a run takes at least, without its fault."""
+        logins = 2 * self.users / 60
+        return 8 + logins + self.warm_up + self.recovery + 2 * _QUIET
+
+
+QUICK = Size(users=120, rate=20, warm_up=2, recovery=6, patience=45, scale=0.25)
+
+
+class Skipped(Exception):
+    """This fault cannot be tried here; the text says why."""
+
+
+class Lab:
+    """The subject of a fault, while it lasts."""
+
+    def __init__(self, stack: Stack, crowd: Crowd, size: Size) -> None:
+        self.stack = stack
+        self.crowd = crowd
+        self.size = size
+        self._told = time.monotonic()
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass. Raises ProcessFailed where the users' process has ended."""
+        self.crowd.until(lambda _: False, seconds, self.tell)
+
+    def tell(self, report: Report) -> None:
+        """Say on the terminal how it goes, from time to time."""
+        now = time.monotonic()
+        if now - self._told > _TELL:
+            self._told = now
+            note(
+                f"{report.online} online, {report.troubled} in trouble, {report.sent} messages,"
+                f" {report.missing} missing, {report.sessions_lost} sessions lost,"
+                f" {report.users_with_errors} users with errors"
+            )
+
+
+@attrs.frozen
+class Fault:
+    """``what`` is a line for the reader, ``seconds`` the time that ``inject`` takes; it raises
+    Skipped before anything has happened. ``recovery`` is how long users need to be as before."""
+
+    name: str
+    what: str
+    inject: Callable[[Lab], None]
+    goal: Goal
+    seconds: float
+    setup: Setup = Setup()
+    recovery: float = 0
+
+
+def run(fault: Fault, size: Size, code: Sequence[Path]) -> Result:
+    """Run it once. Raises ToolError, Skipped."""
+    with (
+        TemporaryDirectory(prefix="megaphone-faults-") as name,
+        started(Path(name), code, fault.setup) as stack,
+        Crowd(Task(size.users, stack.ecm.port)) as crowd,
+    ):
+        return _course(fault, Lab(stack, crowd, size))
+
+
+def _course(fault: Fault, lab: Lab) -> Result:
+    crowd, size = lab.crowd, lab.size
+    _log_in(lab)
+    crowd.tell("talk", talkers=size.talkers, rate=size.rate)
+    lab.wait(size.warm_up)
+    note("the fault begins")
+    began = time.monotonic()
+    fault.inject(lab)
+    took = time.monotonic() - began
+    note(f"the fault is over after {took:.1f} s")
+    lab.wait(size.recovery + fault.recovery)
+    crowd.tell("hush")
+    crowd.until(_is_settled, size.patience, lab.tell)
+    crowd.tell("collect")
+    crowd.until(_is_collected(size.users), _LOGIN_TIMEOUT, lab.tell)
+    return crowd.result() | {"fault_seconds": round(took, 1)}
+
+
+def _log_in(lab: Lab) -> None:
+    count = lab.size.users
+    lab.crowd.tell("log_in", first=0, count=count)
+    if not lab.crowd.until(lambda last: last.online == count, _LOGIN_TIMEOUT, lab.tell):
+        raise ToolError(f"only {lab.crowd.last.online} of {count} users have logged in")
+
+
+def _is_settled(last: Report) -> bool:
+    """True if everybody is online again, and all has arrived."""
+    return not (last.missing or last.logging_in or last.troubled)
+
+
+def _is_collected(users: int) -> Callable[[Report], bool]:
+    return lambda last: last.online == users and not last.logging_in and last.idle > _QUIET
+
+
+def note(text: str) -> None:
+    """Say something on the terminal."""
+    print(f"    {text}", file=sys.stderr, flush=True)

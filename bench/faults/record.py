@@ -1,0 +1,143 @@
+"""The account of messages, by number: who has said what to whom, and what came of it. Pure."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+import attrs
+
+_TEXT = re.compile(
+    rb"<message(?P<head>[^>]*)>(?:(?!</message>).)*?>lab:(?P<number>[0-9]{1,9}):", re.S
+)
+_ERROR = re.compile(rb"\stype\s*=\s*['\"]error['\"]")
+
+
+def text(number: int, size: int = 0) -> bytes:
+    """Return the text of a message; filled up to a size in bytes, if that is longer."""
+    return (b"lab:%d:" % number).ljust(size, b".")
+
+
+@attrs.define(eq=False, slots=True)
+class Message:
+    """``answered`` is whether its sender had the request with it answered 200. ``waited`` is the
+    time in seconds until it came for the first time, ``times`` how often it came."""
+
+    sender: int
+    receiver: int
+    said: float
+    answered: bool = False
+    waited: float | None = None
+    times: int = 0
+    late: bool = False  # it was still in offline storage when everybody logged in once more
+    returned: bool = False  # to its sender, with an error
+
+    @property
+    def is_missing(self) -> bool:
+        return not self.times and not self.returned
+
+
+@attrs.frozen
+class Losses:
+    """Messages by their fate: ``told`` were answered 200 and never came, ``untold`` were not
+    answered and never came, ``stuck`` came with the next login only. ``returned`` came back to
+    their senders as errors."""
+
+    told: int
+    untold: int
+    stuck: int
+    returned: int
+    twice: int
+    disordered: int
+
+
+class Record:
+    """The messages of one run."""
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+        self.missing = 0
+        self.astray = 0  # came to somebody else
+        self._last: dict[tuple[int, int], int] = defaultdict(lambda: -1)
+        self._disordered = 0
+        self._collects = False
+
+    def say(self, sender: int, receiver: int, now: float) -> int:
+        """Return the number of a new message."""
+        self.messages.append(Message(sender, receiver, now))
+        self.missing += 1
+        return len(self.messages) - 1
+
+    def answered(self, numbers: Iterable[int]) -> None:
+        """The request with these was answered 200, in a session that goes on."""
+        for number in numbers:
+            self.messages[number].answered = True
+
+    def collect(self) -> None:
+        """From now on everybody logs in once more: what comes now was stuck in offline storage."""
+        self._collects = True
+
+    def arrived(self, user: int, body: bytes, now: float) -> None:
+        """Take the messages of an answer to this user."""
+        for found in _TEXT.finditer(body):
+            message = self._known(int(found["number"]))
+            if message is None:
+                self.astray += 1
+            elif message.receiver == user and not _ERROR.search(found["head"]):
+                self._came(int(found["number"]), message, now)
+            elif message.sender == user:
+                self._returned(message)
+            else:
+                self.astray += 1
+
+    def _known(self, number: int) -> Message | None:
+        return self.messages[number] if number < len(self.messages) else None
+
+    def _came(self, number: int, message: Message, now: float) -> None:
+        message.times += 1
+        if message.times > 1:
+            return
+        self.missing -= not message.returned
+        message.waited = now - message.said
+        message.late = self._collects
+        pair = message.sender, message.receiver
+        if number < self._last[pair] and not message.late:
+            self._disordered += 1
+        self._last[pair] = max(self._last[pair], number)
+
+    def _returned(self, message: Message) -> None:
+        self.missing -= message.is_missing
+        message.returned = True
+
+    def losses(self) -> Losses:
+        lost = [message for message in self.messages if message.is_missing]
+        told = sum(message.answered for message in lost)
+        return Losses(
+            told=told,
+            untold=len(lost) - told,
+            stuck=sum(message.late for message in self.messages),
+            returned=sum(message.returned for message in self.messages),
+            twice=sum(message.times > 1 for message in self.messages),
+            disordered=self._disordered,
+        )
+
+    def silences(self, users: range) -> list[float]:
+        """Return the longest wait for a message of each of these users who have got one, in
+        ascending order."""
+        longest: dict[int, float] = {}
+        for receiver, waited in self._waits():
+            if receiver in users:
+                longest[receiver] = max(waited, longest.get(receiver, 0.0))
+        return sorted(longest.values())
+
+    def _waits(self) -> Iterator[tuple[int, float]]:
+        for message in self.messages:
+            if message.waited is not None and not message.late:
+                yield message.receiver, message.waited
+
+
+def quantile(ordered: list[float], share: float) -> float | None:
+    """Return the smallest of these figures, which are in ascending order, that is not exceeded by
+    so large a share of them; None where there is none."""
+    if not ordered:
+        return None
+    return ordered[min(int(len(ordered) * share), len(ordered) - 1)]
