@@ -275,8 +275,9 @@ MAX_LOG_LINE: Final = 64 * 1024
 # Seconds in Retry-After of a 503 (RFC 9110, section 10.2.3).
 RETRY_AFTER: Final = 5
 
-# The same where ejabberd could not be asked, which many clients are told at once: spread, so that
-# they come back one after the other. ejabberd needs some seconds to start.
+# The same where ejabberd could not be asked, or lets no more sessions begin, which many clients are
+# told at once: spread, so that they come back one after the other. ejabberd needs some seconds to
+# start.
 RETRY_AFTER_MIN: Final = 2
 RETRY_AFTER_MAX: Final = 20
 

@@ -1,5 +1,6 @@
 """The BOSH handler: requests go upstream, and the answers of sessions come back as responses."""
 
+from http import HTTPStatus
 from typing import Final
 
 from twisted.internet.interfaces import ISSLTransport
@@ -48,6 +49,8 @@ class BoshExchange(Exchange):
     def answered(self, status: int, body: bytes, content_type: str | None) -> None:
         """Respond with the answer of the session; ``content_type`` is None for the default."""
         lines = self.connection.common_headers(self, self.cors)
+        if status == HTTPStatus.SERVICE_UNAVAILABLE:  # so that many do not come back together
+            lines = b"Retry-After: %d\r\n%b" % (retry_after(self.id), lines)
         self.response = answer(status, body, lines, content_type)
         self.connection.pump()
 

@@ -11,7 +11,7 @@ from typing import Final
 from ecm.http import content_type
 from ecm.http.cors import METHODS, Cors
 from ecm.http.request import Head
-from ecm.http.response import INERT, RETRY, TEXT, response
+from ecm.http.response import INERT, TEXT, response
 from ecm.limits import MAX_CACHED_ANSWERS, RETRY_AFTER_MAX, RETRY_AFTER_MIN
 
 _STATUSES: Final = frozenset(HTTPStatus)
@@ -36,9 +36,8 @@ def answer(status: int, body: bytes, lines: bytes, content_type: str | None = No
 def _head(status: int, requested: str | None) -> bytes:
     """Return the lines before those of the connection. They are the same for nearly all answers."""
     phrase = HTTPStatus(status).phrase if status in _STATUSES else ""
-    lines = INERT + (RETRY if status == HTTPStatus.SERVICE_UNAVAILABLE else b"")
     of_type = content_type.value(requested)
-    return b"HTTP/1.1 %d %b\r\n%bContent-Type: %b\r\n" % (status, phrase.encode(), lines, of_type)
+    return b"HTTP/1.1 %d %b\r\n%bContent-Type: %b\r\n" % (status, phrase.encode(), INERT, of_type)
 
 
 def retry_after(number: int) -> int:

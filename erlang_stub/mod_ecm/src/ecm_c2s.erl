@@ -11,7 +11,7 @@
 -module(ecm_c2s).
 
 -export([add_hooks/0, gone/3, open/5, request/4, start/2]).
--export([auth_result/3, handle_info/2, host_up/1, terminated/2]).
+-export([auth_result/3, handle_info/2, host_up/1, opened/1, terminated/2]).
 
 %% The state of ejabberd_c2s.
 -type state() :: map().
@@ -61,6 +61,8 @@ host_up(Host) ->
     ejabberd_hooks:add(c2s_handle_info, Host, ?MODULE, handle_info, 10),
     ejabberd_hooks:add(c2s_terminated, Host, ?MODULE, terminated, 110),
     ejabberd_hooks:add(c2s_auth_result, Host, ?MODULE, auth_result, 50),
+    ejabberd_hooks:add(c2s_session_opened, Host, ?MODULE, opened, 95),
+    ejabberd_hooks:add(c2s_session_resumed, Host, ?MODULE, opened, 95),
     ecm_c2s_sasl2:host_up(Host).
 
 %% @private The messages to the process of any session of ejabberd. This takes those of ours.
@@ -109,6 +111,12 @@ auth_result(State, _, _) ->
 logged_in() ->
     ecm_c2s_session:logged_in(),
     ecm_c2s_admission:leave().
+
+%% @private The client of any session of ejabberd has a resource: nothing of its login is left to do.
+-spec opened(state()) -> state().
+opened(State) ->
+    _ = ecm_c2s_session:is_session() andalso ecm_c2s_logins:done(),
+    State.
 
 %% @private The session is over for ejabberd. What the client has not received is routed as if there had
 %% been no session; then clients are told, and can count on the rest.

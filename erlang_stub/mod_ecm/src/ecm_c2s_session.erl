@@ -63,6 +63,7 @@ is_request(_) ->
 logged_in() ->
     #session{bosh = Bosh, options = #{session := Limits}} = Session = get(?MODULE),
     _ = process_flag(min_heap_size, ?MIN_HEAP_SIZE),
+    _ = process_flag(priority, normal),
     put(?MODULE, Session#session{bosh = ecm_bosh:logged_in(Limits, Bosh)}),
     ok.
 
@@ -86,6 +87,7 @@ handle({open, Body, Exchange, Key, Options}) ->
 
 -spec open(ecm_bosh_body:body(), ecm_link_writer:exchange(), ecm_sid:key(), options()) -> ok.
 open(Body, Exchange, Key, #{session := Limits, c2s := Opts} = Options) ->
+    _ = process_flag(priority, low),  % to prove a password takes longer than anything that those do who are online
     Nonce = erlang:unique_integer([positive]) band 16#FFFFFFFF,
     Sid = ecm_sid:make(Key, self(), Nonce),
     ContentType = ecm_link_answer:content_type(maps:get(content, Body, none)),

@@ -6,7 +6,7 @@
 -module(ecm_link_table).
 
 -export([add/3, all/1, delete/1, find/2, is_dead/1, leave_to/3, new/0, orphans/1, owners/0,
-         remove/2, remove/3, size/1, take/2]).
+         pass_on/3, remove/2, remove/3, size/1, take/2]).
 -export_type([in_flight/0]).
 
 -opaque in_flight() :: ets:tid().
@@ -38,6 +38,13 @@ delete(Table) ->
 add(Id, Session, Table) ->
     try true = ets:insert(Table, {Id, Session}), ok
     catch error:badarg -> ok  % the link has gone meanwhile
+    end.
+
+%% @doc Has another process answer the request on this connection. Returns whether somebody still waits for that.
+-spec pass_on(ecm_link_packet:id(), pid(), in_flight()) -> boolean().
+pass_on(Id, Process, Table) ->
+    try ets:update_element(Table, Id, {2, Process})
+    catch error:badarg -> false  % the link has gone meanwhile
     end.
 
 %% @doc Removes the request on this connection, which is answered.

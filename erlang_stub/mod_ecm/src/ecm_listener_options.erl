@@ -40,6 +40,10 @@
 %% the login, unless it is told not to): the limits of a session are its own, and hold for any ejabberd.
 -define(NO_LIMITS, [{pre_auth_max_stanza_size, infinity}, {pre_auth_max_stanza_elements, infinity}]).
 
+%% Logins in progress for each core, by default. One has a core to do, others wait for their clients, and the fourth is
+%% there when the first is done. With more, all of them take longer, and those who are online, too.
+-define(LOGINS_PER_CORE, 4).
+
 %% What ejabberd stops first: with `ejabberdctl stop' the session manager, otherwise its listeners.
 -define(STOPPED_FIRST, [ejabberd_listener, ejabberd_sm]).
 
@@ -61,6 +65,7 @@ defaults() ->
      {certfile, undefined},
      {max_newcomers, 1000},
      {newcomer_rate, 100},
+     {max_logins, auto},
      {access, all},
      {shaper, none},
      {allow_unencrypted_sasl2, false},
@@ -107,6 +112,8 @@ type(Name) when Name =:= max_newcomers; Name =:= newcomer_rate;
                            Name =:= max_concat; Name =:= max_answer;
                            Name =:= max_waiting; Name =:= max_waiting_size ->
     econf:and_then(econf:pos_int(unlimited), fun number/1);
+type(max_logins) ->
+    econf:either(auto, econf:and_then(econf:pos_int(unlimited), fun number/1));
 type(hibernate_after) ->
     econf:either(econf:int(0, 0), econf:timeout(second, infinity)).
 
@@ -157,7 +164,7 @@ services() ->
 -spec request(opts()) -> fun().
 request(Opts) ->
     Options = ecm_intern:term(#{key => fun ecm_sid_key:get/0, max_size => option(max_stanza_size, Opts),
-                       newcomers => newcomers(Opts),
+                       newcomers => newcomers(Opts), logins => logins(Opts),
                        c2s => #{true => session_options([{allow_unencrypted_sasl2, true} | Opts]),
                                 false => session_options(Opts)}}),
     fun(Body, Exchange, Client, Secure, InFlight) ->
@@ -173,6 +180,16 @@ substitutes() ->
 -spec newcomers(opts()) -> ecm_c2s_newcomers:limits().
 newcomers(Opts) ->
     options([max_newcomers, newcomer_rate], Opts).
+
+%% As many from one address may wait as may be there without a login.
+-spec logins(opts()) -> ecm_c2s_logins:limits().
+logins(Opts) ->
+    #{max_logins => max_logins(option(max_logins, Opts)), max_waiting => option(max_newcomers, Opts),
+      max_body => option(pre_auth_max_stanza_size, Opts)}.
+
+-spec max_logins(auto | pos_integer()) -> pos_integer().
+max_logins(auto) -> ?LOGINS_PER_CORE * erlang:system_info(schedulers_online);
+max_logins(Number) -> Number.
 
 -spec session_options(opts()) -> ecm_c2s_session:options().
 session_options(Opts) ->

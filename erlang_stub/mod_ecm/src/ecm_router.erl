@@ -13,6 +13,7 @@
 %% whether their client's connection is encrypted.
 -type options() :: #{key := fun(() -> ecm_sid:key()), max_size := pos_integer() | infinity,
                      newcomers := ecm_c2s_newcomers:limits(),
+                     logins := ecm_c2s_logins:limits(),
                      c2s := #{Secure :: boolean() => ecm_c2s_session:options()}}.
 
 %% The request that begins a session, whose content has not been read.
@@ -41,10 +42,8 @@ route(Body, Exchange, Client, Secure, InFlight, #{key := Key} = Options) ->
             to_session(ecm_sid:find(Key(), Sid), request(Head, Content, Body), Exchange, InFlight);
         {ok, #{fault := _} = Head, _} ->
             refuse(Exchange, <<"bad-request">>, is_map_key(ver, Head));
-        {ok, Head, Content} ->
-            New = Head#{els => {unread, Content}, bytes => byte_size(Body)},
-            Chosen = choose(Secure, Options),
-            start(fun() -> open(New, Exchange, Client, InFlight, Chosen) end, Exchange);
+        {ok, _, _} ->
+            newcomer(binary:copy(Body), Exchange, Client, InFlight, choose(Secure, Options));
         {error, _} ->
             violation(<<"bad-request">>, Body, Exchange, InFlight, Options)
     end.
@@ -111,10 +110,22 @@ handler(_) -> ecm_router_proxy.
 
 %% Those of a session that is to begin.
 -type chosen() :: #{key := fun(() -> ecm_sid:key()), newcomers := ecm_c2s_newcomers:limits(),
-                    c2s := ecm_c2s_session:options(), atom() => term()}.
+                    logins := ecm_c2s_logins:limits(), c2s := ecm_c2s_session:options(), atom() => term()}.
 
 -spec choose(Secure :: boolean(), options()) -> chosen().
 choose(Secure, #{c2s := Options} = All) -> All#{c2s := map_get(Secure, Options)}.
+
+%% Has a session begin when it is its turn.
+-spec newcomer(binary(), ecm_link_writer:exchange(), ecm_peer:peer(), ecm_link_table:in_flight(), chosen()) ->
+    any().
+newcomer(Body, {Writer, Id, _} = Exchange, Client, InFlight, #{logins := Limits} = Options) ->
+    Start = fun(Turn) -> turn(Turn, Body, Exchange, Client, InFlight, Options) end,
+    Newcomer = #{key => {Writer, Id}, from => Client, bytes => byte_size(Body), start => Start},
+    Hears = fun(Pid) -> ecm_link_table:add(Id, Pid, InFlight) end,
+    case ecm_c2s_logins:await_turn(Newcomer, Limits, Hears) of
+        ok -> ok;
+        error -> start(fun() -> begin_at_once(Body, Exchange, Client, InFlight, Options) end, Exchange)
+    end.
 
 %% The link must not wait, and must not fail when there are too many processes. A process for a moment has no
 %% supervisor: if it fails, the link's table still names it, and the link drops its request.
@@ -126,10 +137,25 @@ start(Open, Exchange) ->
         error:system_limit -> refuse(Exchange, <<"internal-server-error">>)
     end.
 
-%% The table names this process until there is a session, in case there never is.
--spec open(new(), ecm_link_writer:exchange(), ecm_peer:peer(), ecm_link_table:in_flight(), chosen()) -> ok.
-open(New, {_, Id, _} = Exchange, Client, InFlight, #{newcomers := Limits} = Options) ->
+%% The table names the process that is to begin the session until there is one, in case there never is. If it does not
+%% know the request any more, the client has gone while it waited.
+-spec turn(begins | refused, binary(), ecm_link_writer:exchange(), ecm_peer:peer(), ecm_link_table:in_flight(),
+           chosen()) -> any().
+turn(begins, Body, {_, Id, _} = Exchange, Client, InFlight, Options) ->
+    ecm_link_table:pass_on(Id, self(), InFlight) andalso open(Body, Exchange, Client, InFlight, Options);
+turn(refused, _, Exchange, _, _, _) ->
+    turn_away(Exchange).
+
+-spec begin_at_once(binary(), ecm_link_writer:exchange(), ecm_peer:peer(), ecm_link_table:in_flight(),
+                    chosen()) -> ok.
+begin_at_once(Body, {_, Id, _} = Exchange, Client, InFlight, Options) ->
     ecm_link_table:add(Id, self(), InFlight),
+    open(Body, Exchange, Client, InFlight, Options).
+
+-spec open(binary(), ecm_link_writer:exchange(), ecm_peer:peer(), ecm_link_table:in_flight(), chosen()) -> ok.
+open(Body, Exchange, Client, InFlight, #{newcomers := Limits} = Options) ->
+    {ok, Head, Content} = ecm_bosh_body:head(Body),
+    New = Head#{els => {unread, Content}, bytes => byte_size(Body)},
     case ecm_c2s_admission:enter(Client, Limits) of
         ok -> entered(read(New, Options), Exchange, Client, InFlight, Options);
         refused -> turn_away(Exchange)
@@ -155,6 +181,7 @@ with_els({error, _}, New) -> {error, <<"bad-request">>, New}.
 entered({ok, Body}, {_, Id, _} = Exchange, Client, InFlight, #{key := Key, c2s := Options}) ->
     Session = ecm_c2s:start(Client, Options),
     ecm_c2s_admission:stay(Session, Client),
+    ecm_c2s_logins:passed_on(Session),
     ecm_link_table:add(Id, Session, InFlight),
     ecm_c2s:open(Session, Body, Exchange, Key(), Options);
 entered({error, Condition, New}, Exchange, _, _, _) ->

@@ -51,6 +51,8 @@ session_test_() ->
             fun what_is_too_much_before_the_login_ends_the_stream/0,
             fun nothing_is_too_much_after_the_login/0,
             fun a_session_has_little_memory_before_the_login/0,
+            fun a_login_comes_after_those_who_are_online/0,
+            fun who_has_a_resource_makes_room_for_another_login/0,
             fun a_stanza_that_is_too_long_comes_back/0,
             fun what_a_client_sends_too_fast_waits/0,
             fun its_turn_comes/0,
@@ -490,6 +492,34 @@ a_session_has_little_memory_before_the_login() ->
     _ = sys:replace_state(Session, fun(State) -> ecm_c2s:auth_result(State, true, <<"juliet">>) end),
     ask(User, 4, []),
     ecm_link_pair:await(fun() -> heap(Session) > 2000 end),
+    ecm_user:stop(Session).
+
+%% For the schedulers.
+a_login_comes_after_those_who_are_online() ->
+    {Session, _} = open(#{}),
+    ?assertEqual({priority, low}, process_info(Session, priority)),
+    _ = sys:replace_state(Session, fun(State) -> ecm_c2s:auth_result(State, {false, <<"x">>}, <<"juliet">>) end),
+    ?assertEqual({priority, low}, process_info(Session, priority)),
+    _ = sys:replace_state(Session, fun(State) -> ecm_c2s:auth_result(State, true, <<"juliet">>) end),
+    ?assertEqual({priority, normal}, process_info(Session, priority)),
+    ecm_user:stop(Session).
+
+%% As one of ejabberd's own does not, which shares the hook.
+who_has_a_resource_makes_room_for_another_login() ->
+    Test = self(),
+    {Session, _} = open(#{}),
+    Newcomer = #{from => {{192, 0, 2, 7}, 1}, bytes => 1},
+    Limits = #{max_logins => 1, max_waiting => 1, max_body => 1},
+    Await = fun(Key, Start) ->
+                    ok = ecm_c2s_logins:await_turn(Newcomer#{key => Key, start => Start}, Limits, fun(_) -> ok end)
+            end,
+    Await(1, fun(begins) -> ecm_c2s_logins:passed_on(Session) end),
+    Await(2, fun(Turn) -> Test ! {turn, Turn} end),
+    #{} = ecm_c2s:opened(#{}),
+    _ = sys:get_state(ecm_c2s_logins),
+    ?assertEqual(waits, receive {turn, Turn} -> Turn after 100 -> waits end),
+    _ = sys:replace_state(Session, fun ecm_c2s:opened/1),
+    ?assertEqual(begins, receive {turn, Turn} -> Turn after 1000 -> waits end),
     ecm_user:stop(Session).
 
 %% In words.

@@ -65,6 +65,17 @@ the_table_goes_with_its_link_test() ->
     ?assertEqual(ok, ecm_link_table:add(7, self(), Table)),
     ?assertEqual([], ecm_link_table:orphans(Table)).
 
+%% Unless the client has gone, or the link.
+a_request_is_passed_on_test() ->
+    Table = ecm_link_table:new(),
+    ok = ecm_link_table:add(7, self(), Table),
+    Other = dead(),
+    ?assertEqual(true, ecm_link_table:pass_on(7, Other, Table)),
+    ?assertEqual([{7, Other}], ecm_link_table:all(Table)),
+    ?assertEqual(false, ecm_link_table:pass_on(8, Other, Table)),
+    ok = ecm_link_table:delete(Table),
+    ?assertEqual(false, ecm_link_table:pass_on(7, Other, Table)).
+
 %% Who notes a request before he hands it over finds nothing left of it once it is answered,
 %% however many do so at the same time.
 nothing_is_left_of_requests_that_are_answered_test() ->

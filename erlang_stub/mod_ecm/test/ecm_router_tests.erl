@@ -155,6 +155,66 @@ where_no_session_can_begin_the_request_is_an_orphan_test() ->
     ecm_link_pair:await(fun() -> length(ecm_link_table:orphans(InFlight)) =:= 1 end),
     [{7, _}] = ecm_link_table:orphans(InFlight).
 
+%% The table names the process that hears of its client meanwhile, and then the one that begins the session.
+who_has_no_turn_yet_waits_test_() ->
+    waiting([{"its turn", fun its_turn_comes/2}, {"gone", fun a_client_goes_while_it_waits/2},
+             {"link", fun a_link_ends_while_it_waits/2}, {"refused", fun who_is_refused_may_try_again/2}]).
+
+%% While the one login that may be is in progress.
+waiting(Tests) ->
+    {foreach, fun ecm_services:start/0, fun(_) -> ecm_services:stop() end,
+     [fun(_) ->
+              {Name, fun() ->
+                             ecm_log:start(),
+                             Limits = #{max_logins => 1, max_waiting => 1, max_body => 8192},
+                             First = spawn(fun() -> receive never -> ok end end),
+                             ok = ecm_c2s_logins:await_turn(newcomer(First), Limits, fun(_) -> ok end),
+                             Waits = ecm_link_table:new(),
+                             wait_in(Waits, Limits),
+                             ?assertEqual([{7, whereis(ecm_c2s_logins)}], ecm_link_table:all(Waits)),
+                             Test(First, Waits)
+                     end}
+      end || {Name, Test} <- Tests]}.
+
+newcomer(Process) ->
+    #{key => {Process, 1}, from => {{192, 0, 2, 8}, 1}, bytes => 0,
+      start => fun(begins) -> ecm_c2s_logins:passed_on(Process) end}.
+
+wait_in(InFlight, Limits) ->
+    Body = <<"<body rid='1' to='chat.example' xmlns='http://jabber.org/protocol/httpbind'/>">>,
+    Options = #{key => fun key/0, max_size => ?MAX_SIZE, c2s => #{false => #{}}, logins => Limits,
+                newcomers => #{max_newcomers => 1000, newcomer_rate => 1000}},
+    ecm_router:route(Body, ?EXCHANGE, ?CLIENT, false, InFlight, Options),
+    _ = sys:get_state(ecm_c2s_logins).
+
+%% Its process fails here, as no session can begin.
+its_turn_comes(First, Waits) ->
+    exit(First, kill),
+    ecm_link_pair:await(fun() -> length(ecm_link_table:orphans(Waits)) =:= 1 end),
+    ?assertNotEqual([{7, whereis(ecm_c2s_logins)}], ecm_link_table:all(Waits)).
+
+a_client_goes_while_it_waits(First, Waits) ->
+    {ok, Waiting} = ecm_link_table:take(7, Waits),
+    exit(First, kill),
+    ecm_router:gone(Waiting, ?EXCHANGE, gone),
+    _ = sys:get_state(ecm_c2s_logins),
+    ?assertEqual([], ecm_link_table:all(Waits)),
+    ?assertEqual([], [Text || {error, Text} <- ecm_log:lines()]).
+
+a_link_ends_while_it_waits(First, Waits) ->
+    ecm_link_table:delete(Waits),
+    exit(First, kill),
+    ecm_link_pair:await(fun() -> logins_in_progress() =:= 0 end),
+    ?assertEqual([], [Text || {error, Text} <- ecm_log:lines()]).
+
+logins_in_progress() ->
+    map_size(element(5, sys:get_state(ecm_c2s_logins))).
+
+%% There may be one who waits from an address.
+who_is_refused_may_try_again(_, Waits) ->
+    wait_in(Waits, #{max_logins => 1, max_waiting => 1, max_body => 8192}),
+    ?assertMatch({7, 503, _}, answer()).
+
 route(Body) ->
     route(Body, ?MAX_SIZE).
 
@@ -165,7 +225,8 @@ route(Body, MaxSize) ->
 route(Body, MaxSize, C2s) ->
     InFlight = ecm_link_table:new(),
     Options = #{key => fun key/0, max_size => MaxSize, c2s => #{false => C2s},
-                newcomers => #{max_newcomers => 1000, newcomer_rate => 1000}},
+                newcomers => #{max_newcomers => 1000, newcomer_rate => 1000},
+                logins => #{max_logins => 10, max_waiting => 10, max_body => 8192}},
     ecm_router:route(Body, ?EXCHANGE, ?CLIENT, false, InFlight, Options),
     InFlight.
 

@@ -61,6 +61,11 @@ options_are_validated_test_() ->
              {max_newcomers, <<"unlimited">>, {ok, 1000000000}},
              {newcomer_rate, 5, {ok, 5}},
              {newcomer_rate, 0, error},
+             {max_logins, 5, {ok, 5}},
+             {max_logins, <<"auto">>, {ok, auto}},
+             {max_logins, <<"unlimited">>, {ok, 1000000000}},
+             {max_logins, 0, error},
+             {max_logins, <<"many">>, error},
              {max_concat, 5, {ok, 5}},
              {max_concat, 0, error},
              {max_waiting, 0, error},
@@ -95,7 +100,7 @@ a_certfile_is_validated_test() ->
                   {allow_unencrypted_sasl2, false}, {pre_auth_max_stanza_size, 8192},
                   {pre_auth_max_stanza_elements, 32}, {max_stanza_elements, <<"infinity">>},
                   {max_stanza_size, <<"infinity">>}, {max_fsm_queue, 10000}, {max_wait, 300},
-                  {max_newcomers, 1000}, {newcomer_rate, 100},
+                  {max_newcomers, 1000}, {newcomer_rate, 100}, {max_logins, <<"auto">>},
                   {max_hold, 1}, {max_inactivity, <<"90 seconds">>}, {max_pause, <<"2 minutes">>},
                   {max_concat, <<"unlimited">>}, {max_answer, 262144},
                   {max_stanza_to_client, 16777216}, {max_waiting, 5000},
@@ -173,6 +178,23 @@ newcomer_limits(Written) ->
     {Pair, Link} = accepted(listener(Written)),
     #{request := Request} = element(4, sys:get_state(Link)),
     {env, [#{c2s := #{false := #{session := #{newcomer_limits := Limits}}}}]} = erlang:fun_info(Request, env),
+    stop(Pair, Link),
+    Limits.
+
+%% A newcomer waits by these.
+logins_have_limits_test_() ->
+    Auto = 4 * erlang:system_info(schedulers_online),
+    configured(running(
+      [?_assertEqual({Written, Limits}, {Written, login_limits(Written)})
+       || {Written, Limits} <-
+              [{[], #{max_logins => Auto, max_waiting => 1000, max_body => 8192}},
+               {[{max_logins, 3}, {max_newcomers, 7}, {pre_auth_max_stanza_size, <<"infinity">>}],
+                #{max_logins => 3, max_waiting => 7, max_body => infinity}}]])).
+
+login_limits(Written) ->
+    {Pair, Link} = accepted(listener(Written)),
+    #{request := Request} = element(4, sys:get_state(Link)),
+    {env, [#{logins := Limits}]} = erlang:fun_info(Request, env),
     stop(Pair, Link),
     Limits.
 
@@ -386,7 +408,9 @@ listens_to(Host) ->
     ejabberd_hooks:run(host_up, [<<"three.example">>]),
     ?assertEqual([{10, ecm_c2s, handle_info}], hooks(c2s_handle_info, Host)),
     ?assertEqual([{110, ecm_c2s, terminated}], hooks(c2s_terminated, Host)),
-    ?assertEqual([{50, ecm_c2s, auth_result}], hooks(c2s_auth_result, Host)).
+    ?assertEqual([{50, ecm_c2s, auth_result}], hooks(c2s_auth_result, Host)),
+    [?assert(lists:member({95, ecm_c2s, opened}, hooks(Hook, Host)))
+     || Hook <- [c2s_session_opened, c2s_session_resumed]].
 
 %% Without an entry in `modules', a listener starts what a node needs; with one, a host does.
 a_listener_or_a_host_starts_what_a_node_needs_test_() ->

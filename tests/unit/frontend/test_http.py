@@ -2,14 +2,16 @@
 
 import re
 from collections import Counter
-from typing import Any
+from typing import Any, cast
 
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import TestCase
 
 from ecm import limits
+from ecm.frontend.bosh import BoshExchange
 from ecm.frontend.exchange import Exchange
+from ecm.frontend.http import HTTPConnection
 from ecm.http.request import Request
 from ecm.http.response import CONTINUE, INERT
 from ecm.limits import RETRY_AFTER_MAX, RETRY_AFTER_MIN, TRUNCATED_BODY
@@ -289,7 +291,18 @@ class NoLinkTests(TestCase):
 
     def test_many_are_asked_to_come_back_at_different_times(self) -> None:
         ecm = Joined(linked=False)
-        told = [ecm.client().post(b"1") for _ in range(100)]
+        self.come_back_at_different_times([ecm.client().post(b"1") for _ in range(100)])
+
+    def test_and_those_whom_ejabberd_refuses(self) -> None:
+        ecm = Joined()
+        clients = [ecm.client() for _ in range(100)]
+        for client in clients:
+            client.post(b"1")
+            [exchange] = cast(HTTPConnection, client.protocol).exchanges
+            cast(BoshExchange, exchange).answered(503, b"<body/>", None)
+        self.come_back_at_different_times([client.transport.written() for client in clients])
+
+    def come_back_at_different_times(self, told: list[bytes]) -> None:
         times = [int(re.findall(rb"Retry-After: ([0-9]+)\r\n", each)[0]) for each in told]
         self.assertEqual(set(times), set(range(RETRY_AFTER_MIN, RETRY_AFTER_MAX + 1)))
         most = -(-len(times) // len(set(times)))
