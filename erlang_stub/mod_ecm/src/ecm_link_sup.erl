@@ -1,6 +1,6 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc The supervisor of the writers of links (ecm_link_writer).
+%% @doc The supervisor of the writers of links (ecm_link_writer_loop).
 %%
 %% A writer may outlive the connection of its link, and so the process that reads it, which ejabberd has
 %% started for that connection. Nothing is started again: what a link has in flight ends with its writer.
@@ -24,7 +24,7 @@ start() ->
 start_link() ->
     supervisor:start_link({local, ?MODULE}, ?MODULE, []).
 
-%% @doc Starts a writer: calls ecm_link_writer:start_link with these arguments. A listener of release 1, under which
+%% @doc Starts a writer: calls ecm_link_writer_loop:start_link with these arguments. A listener of release 1, under which
 %% new code is loaded, has not started this supervisor.
 -spec start_writer(Arguments :: [term()]) -> {ok, pid(), Info :: term()} | {error, term()}.
 start_writer(Arguments) ->
@@ -36,5 +36,5 @@ start_writer(Arguments) ->
 init([]) ->
     ok = ecm_link_tokens:new_table(),
     {ok, {#{strategy => simple_one_for_one},
-          [#{id => ecm_link_writer, start => {ecm_link_writer, start_link, []}, restart => temporary,
+          [#{id => ecm_link_writer, start => {ecm_link_writer_loop, start_link, []}, restart => temporary,
              shutdown => brutal_kill}]}}.
