@@ -11,7 +11,7 @@
 -module(ecm_c2s).
 
 -export([add_hooks/0, gone/3, open/5, request/4, start/2]).
--export([auth_result/3, handle_info/2, host_up/1, opened/1, terminated/2]).
+-export([auth_result/3, handle_info/2, host_up/1, opened/1, stopping/0, terminated/2]).
 
 %% The state of ejabberd_c2s.
 -type state() :: map().
@@ -48,11 +48,18 @@ gone(Session, Exchange, Departure) ->
 
 %% From ejabberd's hooks.
 
-%% @doc Adds the hooks of hosts that are yet to come. Idempotent, as host_up/1 is.
+%% @doc Adds the hooks of the node, and of hosts that are yet to come. Idempotent, as host_up/1 is.
 -spec add_hooks() -> ok.
 add_hooks() ->
     ejabberd_hooks:add(host_up, ?MODULE, host_up, 50),
+    ejabberd_hooks:add(ejabberd_stopping, ?MODULE, stopping, 50),
     ok.
+
+%% @private ejabberd stops. No new sessions begin, and those that are there end.
+-spec stopping() -> ok.
+stopping() ->
+    ecm_link_gate:close(),
+    ecm_c2s_stop:end_all().
 
 %% @doc Adds the hooks of a host: before those of mod_stream_mgmt and others, and after ejabberd_c2s has
 %% closed the session. Otherwise, what was not delivered would come back to the session.
@@ -124,6 +131,7 @@ opened(State) ->
 terminated(State, _Reason) ->
     case ecm_c2s_session:is_session() of
         true ->
+            ecm_c2s_stop:leave(State),
             ecm_c2s_undelivered:route(ecm_c2s_session:undelivered(), State),
             ecm_c2s_session:finish();
         false ->

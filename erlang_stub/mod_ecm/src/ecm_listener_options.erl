@@ -44,8 +44,9 @@
 %% there when the first is done. With more, all of them take longer, and those who are online, too.
 -define(LOGINS_PER_CORE, 4).
 
-%% What ejabberd stops first: with `ejabberdctl stop' the session manager, otherwise its listeners.
--define(STOPPED_FIRST, [ejabberd_listener, ejabberd_sm]).
+%% What is stopped first: with `ejabberdctl stop' the session manager, otherwise what says that this node takes
+%% requests.
+-define(STOPPED_FIRST, [ecm_link_gate, ejabberd_sm]).
 
 -type opts() :: [{atom(), term()}].
 

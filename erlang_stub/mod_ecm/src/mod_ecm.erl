@@ -94,6 +94,7 @@ tcp_init(ListenSocket, Opts) ->
     lists:foreach(fun ecm_c2s:host_up/1, ejabberd_option:hosts()),
     start_node(),
     ok = ecm_link_sup:start(),
+    ok = ecm_link_gate:start(),
     Links = ecm_listener:init(ListenSocket, Opts),
     case ecm_listener_acceptor:is_needed(ListenSocket) of
         true -> ecm_listener_acceptor:run(ListenSocket, Links);

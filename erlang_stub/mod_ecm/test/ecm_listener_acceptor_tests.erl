@@ -16,9 +16,13 @@ it_is_not_needed_for_tcp_test() ->
 
 %% A stranger is told so, and the next one, too.
 it_accepts_one_after_the_other_test_() ->
-    {setup, fun() -> [ecm_services:start_named(Name) || Name <- [ejabberd_listener, ejabberd_sm]] end,
+    {setup, fun start_services/0,
      fun(Processes) -> [ecm_services:stop_named(Process) || Process <- Processes] end,
      fun accepts_one_after_the_other/0}.
+
+start_services() ->
+    ok = ecm_services:ensure(),
+    [ecm_services:start_named(Name) || Name <- [ecm_link_gate, ejabberd_sm]].
 
 accepts_one_after_the_other() ->
     Path = "/tmp/ecm-acceptor-" ++ os:getpid(),

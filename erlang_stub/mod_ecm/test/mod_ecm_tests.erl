@@ -325,7 +325,7 @@ tls(Opts) ->
     end.
 
 a_link_begins_to_stop_with_ejabberd_test_() ->
-    [running([?_test(stops_with(Name))]) || Name <- [ejabberd_listener, ejabberd_sm]].
+    [running([?_test(stops_with(Name))]) || Name <- [ecm_link_gate, ejabberd_sm]].
 
 stops_with(Name) ->
     {{Peer, _} = Pair, Link} = accepted([]),
@@ -338,7 +338,7 @@ stops_with(Name) ->
 %% Tests with the processes that are there until ejabberd stops.
 running(Tests) ->
     {setup,
-     fun() -> [ecm_services:start_named(Name) || Name <- [ejabberd_listener, ejabberd_sm]] end,
+     fun() -> [ecm_services:start_named(Name) || Name <- [ecm_link_gate, ejabberd_sm]] end,
      fun(Processes) -> [ecm_services:stop_named(Process) || Process <- Processes] end,
      Tests}.
 

@@ -1,0 +1,114 @@
+"""A private ejabberd of a test's own, which the test may stop, restart and configure anew."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+from twisted.internet import reactor
+from twisted.internet.task import deferLater
+from twisted.internet.utils import getProcessOutputAndValue
+from twisted.trial.unittest import TestCase
+
+from ecm.tools.demo.folder import Folder, work_folder
+from ecm.tools.demo.plan import DOMAIN
+from ecm.tools.ejabberd import installation, mod_ecm_build
+from ecm.tools.ejabberd.configuration import configuration, listener, without_options
+from ecm.tools.ejabberd.node import Node
+from ecm.tools.ports import free_port
+from ecm.tools.process import Process
+from testkit.link_user import PASSWORD
+
+MODULES = without_options(
+    *("mod_admin_extra", "mod_carboncopy", "mod_disco", "mod_ecm", "mod_muc", "mod_offline"),
+    *("mod_privacy", "mod_roster", "mod_stream_mgmt"),
+)
+
+_PATIENCE = 60.0  # seconds; a start takes about three
+_LOOK = 0.02  # seconds
+
+
+@attrs.frozen
+class OwnEjabberd:
+    """The node. ``link_port`` is where it listens for links, also after it has been restarted."""
+
+    node: Node
+    link_port: int
+    _process: Process
+    _ejabberdctl: Path
+
+    @classmethod
+    def start(cls, test: TestCase, *names: str, **options: Any) -> "OwnEjabberd":
+        """Start one with these accounts. It stops with the test. See ``configure``."""
+        folder = test.enterContext(work_folder(None))
+        ejabberd = cls._prepare(folder)
+        test.addCleanup(ejabberd._process.stop)
+        ejabberd.configure(*names, **options)
+        ejabberd.start_again()
+        return ejabberd
+
+    @classmethod
+    def _prepare(cls, folder: Folder) -> "OwnEjabberd":
+        found = installation.find()
+        mod_ecm_build.compile_into(folder.ebin, found)
+        node = Node(folder.ejabberd, folder.logs, found, free_port(), code=[folder.ebin])
+        node.write_ejabberdctl(folder.ejabberdctl)
+        return cls(node, free_port(), node.process(), folder.ejabberdctl)
+
+    def configure(
+        self, *names: str, modules: Mapping[str, Any] = MODULES, host: str = DOMAIN, **options: Any
+    ) -> None:
+        """Write what the node has from its next start on; ``options`` are those of the listener."""
+        link = listener("mod_ecm", self.link_port, **options)
+        accounts = dict.fromkeys(names, PASSWORD)
+        self.node.write(configuration([host], [link], modules), accounts)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def spool(self) -> Path:
+        """The folder of its database."""
+        return self.node.home / "database"
+
+    @property
+    def log(self) -> str:
+        """All that it has said, since its first start."""
+        return self.node.console_log.read_text()
+
+    def start_again(self) -> None:
+        """Start it, and wait until it does its work."""
+        self._process.start()
+        self._process.wait_until_ready()
+
+    def forget_start(self) -> None:
+        """Have ``restarted`` wait for the next start of the same process."""
+        (self.node.home / "started").unlink()
+
+    async def restarted(self) -> None:
+        """Wait until it does its work again."""
+        await _until(self._process.is_ready)
+
+    async def ended(self) -> None:
+        """Wait until its process has ended by itself."""
+        await _until(lambda: not self._process.is_running())
+
+    def terminate(self) -> None:
+        """Have it stop, as systemd does at a shutdown of the machine."""
+        self._process.running.terminate()
+
+    async def control(self, *command: str) -> tuple[str, int]:
+        """Return what a command of ejabberdctl says, and its exit status."""
+        out, err, status = await getProcessOutputAndValue(
+            str(self._ejabberdctl), command, dict(os.environ)
+        )
+        return (out + err).decode(), status
+
+
+async def _until(done: Any) -> None:
+    deadline = reactor.seconds() + _PATIENCE
+    while not done():
+        assert reactor.seconds() < deadline, "it takes too long"
+        await deferLater(reactor, _LOOK)

@@ -1,0 +1,58 @@
+"""ejabberd stops, and starts again: what it has taken from its clients is not lost."""
+
+from twisted.trial.unittest import TestCase
+
+from testkit.bosh_client import CLIENT, ROSTER
+from testkit.link_peer import EcmEnd
+from testkit.link_user import LinkUser
+from testkit.own_ejabberd import OwnEjabberd
+from testkit.stanzas import message
+
+_SYNC = f"<iq type='get' id='sync' xmlns='{CLIENT}'><query xmlns='{ROSTER}'/></iq>"
+_ONLINE = f"<presence xmlns='{CLIENT}'/>"
+
+TEXTS = [f"message {number}" for number in range(20)]
+
+
+class StopTests(TestCase):
+    timeout = 120
+
+    async def test_ejabberdctl_stop_stores_what_was_not_received(self) -> None:
+        await self.talk()
+        await self.ejabberd.control("stop")
+        await self.assert_stored()
+
+    async def test_a_signal_stores_what_was_not_received(self) -> None:
+        await self.talk()
+        self.ejabberd.terminate()
+        await self.assert_stored()
+
+    async def talk(self) -> None:
+        """Juliet is online and does not ask; Romeo is told that each message was taken."""
+        self.ejabberd = OwnEjabberd.start(self, "romeo", "juliet")
+        link = await EcmEnd.connect(self, self.ejabberd.link_port)
+        romeo, juliet = LinkUser(link, "romeo"), LinkUser(link, "juliet")
+        for user in (romeo, juliet):
+            await user.log_in()
+            await user.ask(_ONLINE + _SYNC)
+        for text in TEXTS[:-1]:
+            await romeo.ask(message(juliet.jid, text) + _SYNC)
+        await romeo.ask(message("juliet@localhost", TEXTS[-1]) + _SYNC)
+
+    async def assert_stored(self) -> None:
+        """Assert that Juliet gets all of it when she logs in again."""
+        await self.ejabberd.ended()
+        self.ejabberd.start_again()
+        juliet = LinkUser(await EcmEnd.connect(self, self.ejabberd.link_port), "juliet")
+        await juliet.log_in()
+        self.assertEqual(await texts(juliet), TEXTS)
+
+
+async def texts(user: LinkUser) -> list[str]:
+    """Come online, and return the messages that have waited."""
+    answer = await user.ask(_ONLINE + _SYNC)
+    got = answer.body
+    while got.count(b"<body>") < len(TEXTS) and b"id='end'" not in answer.body:
+        answer = await user.ask(_SYNC.replace("sync", "end"))
+        got += answer.body
+    return [part.partition(b"</body>")[0].decode() for part in got.split(b"<body>")[1:]]
