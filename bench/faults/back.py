@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 
 from bench import node
+from bench.faults.clock import Clock
 from bench.node import FLAGS, MODULES
 from ecm.tools.ejabberd import installation
 from ecm.tools.ejabberd.configuration import configuration, listener
@@ -22,19 +23,21 @@ _CONTROL_TIMEOUT = 600.0  # seconds for a command of ejabberdctl; one empties a 
 @attrs.frozen
 class EjabberdSetup:
     """``link`` are options of the listener of links, ``modules`` come beside those of a benchmark,
-    ``top`` are options of the top level."""
+    ``top`` are options of the top level. ``has_clock``: its system clock can be set."""
 
     link: Mapping[str, Any] = attrs.Factory(dict)
     modules: Mapping[str, Any] = attrs.Factory(dict)
     top: Mapping[str, Any] = attrs.Factory(dict)
-    environment: Mapping[str, str] = attrs.Factory(dict)
+    has_clock: bool = False
 
 
 class Ejabberd:
-    """One node; ``port`` is where it listens for links."""
+    """One node; ``port`` is where it listens for links. Raises ToolError where it is to have a
+    clock that is missing."""
 
     def __init__(self, home: Path, code: Sequence[Path], setup: EjabberdSetup) -> None:
         self.port = free_port()
+        self.clock = Clock(home) if setup.has_clock else None
         self._node = Node(
             home,
             home,
@@ -42,7 +45,10 @@ class Ejabberd:
             free_port(),
             code=code,
             flags=FLAGS.split(),
-            environment={"ERL_CRASH_DUMP_SECONDS": "0", **setup.environment},
+            environment={
+                "ERL_CRASH_DUMP_SECONDS": "0",
+                **(self.clock.environment if self.clock else {}),
+            },
         )
         self._node.write(_configuration(self.port, setup))
         self._ejabberdctl = home / "ejabberdctl"

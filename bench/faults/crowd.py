@@ -62,13 +62,19 @@ class Crowd:
     def until(
         self, done: Callable[[Report], bool], timeout: float, tell: Callable[[Report], None]
     ) -> bool:
-        """Wait until something is so, in a report that begins from now on, and say whether it is
+        """Wait until something is so in a report that begins from now on, and say whether it is
         after ``timeout`` seconds. Raises ProcessFailed."""
-        deadline = time.monotonic() + timeout
         first = self.reports + 2
+        return self.wait(lambda: self.reports >= first and done(self.last), timeout, tell)
+
+    def wait(
+        self, done: Callable[[], bool], timeout: float, tell: Callable[[Report], None]
+    ) -> bool:
+        """The same of anything. Raises ProcessFailed."""
+        deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             self._process.check()
-            if self.reports >= first and done(self.last):
+            if done():
                 return True
             tell(self.last)
             time.sleep(_LOOK)

@@ -2,12 +2,13 @@
 
 import socket
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from configparser import RawConfigParser
 from pathlib import Path
 
 import attrs
 
+from bench.faults.clock import Clock
 from ecm.tools.ports import free_port
 from testkit.paths import CHECKOUT
 from testkit.servers.process import command
@@ -20,13 +21,14 @@ _LINK_UP = "link up"
 @attrs.frozen
 class EcmSetup:
     """The start of ECM. ``keeps_port``: systemd, or the lab in its place, holds the port open
-    while ECM is down. ``before`` are words in front of its command."""
+    while ECM is down. ``before`` are words in front of its command. ``has_clock``: its system clock
+    can be set."""
 
     workers: int = 1
     keeps_port: bool = True
     options: Sequence[str] = ()
-    environment: Mapping[str, str] = attrs.Factory(dict)
     before: Sequence[str] = ()
+    has_clock: bool = False
 
 
 def restart_pause() -> float:
@@ -37,7 +39,8 @@ def restart_pause() -> float:
 
 
 class Ecm:
-    """One that runs in front of these upstreams; ``port`` is where users come to."""
+    """One that runs in front of these upstreams; ``port`` is where users come to. Raises ToolError
+    where it is to have a clock, and there is none."""
 
     def __init__(self, folder: Path, upstreams: Sequence[int], setup: EcmSetup) -> None:
         self._setup = setup
@@ -45,7 +48,9 @@ class Ecm:
         self._listening = _listen() if setup.keeps_port else None
         self.port = self._listening.getsockname()[1] if self._listening else free_port()
         self.process = command(*self._command(), log=folder / "ecm.log")
-        self.process.environment = {**self.process.environment, **setup.environment}
+        self.clock = Clock(folder) if setup.has_clock else None
+        if self.clock is not None:
+            self.process.environment = {**self.process.environment, **self.clock.environment}
         self.process.files = [self._listening.fileno()] if self._listening else ()
         self._starts = 0
 

@@ -9,10 +9,15 @@ from bench.faults.messages import Result
 
 @attrs.frozen
 class Goal:
-    """The most of each; None is no goal. ``lost`` messages were answered 200 or were not, and
-    ``p99`` and ``longest`` are seconds of silence."""
+    """The most of each; None is no goal.
 
-    lost: int | None = 0
+    Messages that are lost were answered 200 (``told``) or were not (``untold``: their senders
+    know). ``p99`` and ``longest`` are seconds of silence, ``beyond`` those by which the longest
+    silence exceeds the time that the fault took.
+    """
+
+    told: int | None = 0
+    untold: int | None = 0
     stuck: int | None = 0
     twice: int | None = 0
     disordered: int | None = 0
@@ -20,6 +25,7 @@ class Goal:
     errors: int | None = 0  # users who see one
     p99: float | None = None
     longest: float | None = None
+    beyond: float | None = None
 
     def missed(self, result: Result) -> list[str]:
         """Return what there is more of, in words."""
@@ -38,7 +44,8 @@ class Goal:
 
     def _most(self) -> dict[str, float | None]:
         return {
-            "lost": self.lost,
+            "answered and lost": self.told,
+            "unanswered and lost": self.untold,
             "stuck": self.stuck,
             "twice": self.twice,
             "out of order": self.disordered,
@@ -46,12 +53,14 @@ class Goal:
             "users with errors": self.errors,
             "p99 (s)": self.p99,
             "max (s)": self.longest,
+            "max beyond the fault (s)": self.beyond,
         }
 
     def _compared(self, result: Result) -> Iterator[tuple[str, float | None, float | None]]:
         losses, (_, p99, longest) = result["losses"], result["silence"]
         found = {
-            "lost": losses["told"] + losses["untold"],
+            "answered and lost": losses["told"],
+            "unanswered and lost": losses["untold"],
             "stuck": losses["stuck"],
             "twice": losses["twice"],
             "out of order": losses["disordered"],
@@ -59,6 +68,11 @@ class Goal:
             "users with errors": result["users_with_errors"],
             "p99 (s)": p99,
             "max (s)": longest,
+            "max beyond the fault (s)": _beyond(longest, result["fault_seconds"]),
         }
         for what, most in self._most().items():
             yield what, most, found[what]
+
+
+def _beyond(longest: float | None, fault: float) -> float | None:
+    return None if longest is None else round(max(longest - fault, 0), 3)

@@ -65,7 +65,11 @@ class Lab:
 
     def wait(self, seconds: float) -> None:
         """Let time pass. Raises ProcessFailed where the users' process has ended."""
-        self.crowd.until(lambda _: False, seconds, self.tell)
+        self.crowd.wait(lambda: False, seconds, self.tell)
+
+    def wait_until(self, done: Callable[[], bool], timeout: float) -> None:
+        """Let time pass until something is so, or ``timeout`` seconds."""
+        self.crowd.wait(done, timeout, self.tell)
 
     def tell(self, report: Report) -> None:
         """Say on the terminal how it goes, from time to time."""

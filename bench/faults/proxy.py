@@ -92,11 +92,12 @@ class Connection:
     def cut(self, reset: bool) -> None:
         """End it at both ends."""
         for end in self._ends:
-            if reset:
-                end.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-                end.transport.abort()
-            else:
+            if not reset:
                 end.close()
+            elif not end.is_closing():  # its socket may be closed already
+                raw = end.get_extra_info("socket")
+                raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+                end.transport.abort()
 
 
 class Proxy:

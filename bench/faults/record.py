@@ -30,10 +30,15 @@ class Message:
     times: int = 0
     late: bool = False  # it was still in offline storage when everybody logged in once more
     returned: bool = False  # to its sender, with an error
+    dropped: bool = False  # its sender's session ended before the answer
 
     @property
     def is_missing(self) -> bool:
         return not self.times and not self.returned
+
+    @property
+    def is_expected(self) -> bool:
+        return self.is_missing and not self.dropped
 
 
 @attrs.frozen
@@ -51,11 +56,11 @@ class Losses:
 
 
 class Record:
-    """The messages of one run."""
+    """The messages of one run. ``expected`` of them have not come, and should."""
 
     def __init__(self) -> None:
         self.messages: list[Message] = []
-        self.missing = 0
+        self.expected = 0
         self.astray = 0  # came to somebody else
         self._last: dict[tuple[int, int], int] = defaultdict(lambda: -1)
         self._disordered = 0
@@ -64,13 +69,20 @@ class Record:
     def say(self, sender: int, receiver: int, now: float) -> int:
         """Return the number of a new message."""
         self.messages.append(Message(sender, receiver, now))
-        self.missing += 1
+        self.expected += 1
         return len(self.messages) - 1
 
     def answered(self, numbers: Iterable[int]) -> None:
         """The request with these was answered 200, in a session that goes on."""
         for number in numbers:
             self.messages[number].answered = True
+
+    def dropped(self, numbers: Iterable[int]) -> None:
+        """The session of the sender has ended before these were answered. They may still come."""
+        for number in numbers:
+            message = self.messages[number]
+            self.expected -= message.is_expected
+            message.dropped = True
 
     def collect(self) -> None:
         """From now on everybody logs in once more: what comes now was stuck in offline storage."""
@@ -93,10 +105,10 @@ class Record:
         return self.messages[number] if number < len(self.messages) else None
 
     def _came(self, number: int, message: Message, now: float) -> None:
+        self.expected -= message.is_expected
         message.times += 1
         if message.times > 1:
             return
-        self.missing -= not message.returned
         message.waited = now - message.said
         message.late = self._collects
         pair = message.sender, message.receiver
@@ -105,7 +117,7 @@ class Record:
         self._last[pair] = max(self._last[pair], number)
 
     def _returned(self, message: Message) -> None:
-        self.missing -= message.is_missing
+        self.expected -= message.is_expected
         message.returned = True
 
     def losses(self) -> Losses:

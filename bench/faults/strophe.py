@@ -64,6 +64,13 @@ class Strophe:
         """True if a request has failed, and waits to be repeated."""
         return any(request.due is not None for request in self.requests)
 
+    def marks(self) -> Iterator[int]:
+        """Give the numbers of the stanzas that are not answered."""
+        for request in self.requests:
+            yield from request.marks
+        for mark, _ in self.outbox:
+            yield mark
+
     def begin(self, body: bytes, now: float) -> None:
         """Make the request that creates the session."""
         self.requests.append(Request(body, (), now))

@@ -117,7 +117,7 @@ class Users:
             logging_in=self._logging_in + len(self._logins) + len(self._again) + self._leaving,
             troubled=sum(user.strophe.is_in_trouble for user in self.users),
             sent=len(self._record.messages),
-            missing=self._record.missing,
+            missing=self._record.expected,
             sessions_lost=sum(user.lost.total() for user in self.users),
             users_with_errors=sum(bool(user.errors) for user in self.users),
             idle=now - self._since,
@@ -223,6 +223,7 @@ class Users:
             else:
                 user.errors[f"login: {why}"] += 1
         self._logging_in -= not user.is_online
+        self._record.dropped(user.strophe.marks())
         self._browser.close(user)
         user.session = None
 

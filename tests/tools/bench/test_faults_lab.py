@@ -48,10 +48,17 @@ class GoalTests(TestCase):
 
     def test_what_is_more_is_named(self) -> None:
         missed = Goal(longest=0.5).missed(worse(told=2, untold=1, twice=4))
-        self.assertEqual(missed, ["lost: 3", "twice: 4", "max (s): 1"])
+        self.assertEqual(
+            missed, ["answered and lost: 2", "unanswered and lost: 1", "twice: 4", "max (s): 1"]
+        )
+
+    def test_silence_may_be_as_long_as_the_fault(self) -> None:
+        long = ALL_WELL | {"silence": [0.1, 30, 30.5], "fault_seconds": 28.0}
+        self.assertEqual(Goal(beyond=2.5).missed(long), [])
+        self.assertEqual(Goal(beyond=2).missed(long), ["max beyond the fault (s): 2.5"])
 
     def test_there_need_not_be_one(self) -> None:
-        free = Goal(*(None,) * 8)
+        free = Goal(*(None,) * 10)
         self.assertEqual(free.missed(worse(told=9)), [])
         self.assertEqual(free.words(), "none")
 

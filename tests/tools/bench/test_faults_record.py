@@ -25,9 +25,9 @@ class RecordTests(TestCase):
 
     def test_a_message_that_arrives_is_not_lost(self) -> None:
         number = self.say()
-        self.assertEqual(self.record.missing, 1)
+        self.assertEqual(self.record.expected, 1)
         self.record.arrived(BERT, body(number), 2)
-        self.assertEqual(self.record.missing, 0)
+        self.assertEqual(self.record.expected, 0)
         self.assertEqual(self.record.losses(), NONE)
 
     def test_losses_are_told_by_the_answer_to_their_sender(self) -> None:
@@ -41,7 +41,7 @@ class RecordTests(TestCase):
         self.record.arrived(BERT, body(number, number), 1)
         self.record.arrived(BERT, body(number), 2)
         self.assertEqual(self.record.losses().twice, 1)
-        self.assertEqual(self.record.missing, 0)
+        self.assertEqual(self.record.expected, 0)
 
     def test_the_order_is_that_of_each_pair(self) -> None:
         first, other, second = self.say(), self.say(receiver=CARL), self.say()
@@ -67,13 +67,21 @@ class RecordTests(TestCase):
         self.record.arrived(ANNA, body(number, type="error"), 1)
         losses = self.record.losses()
         self.assertEqual((losses.told, losses.returned), (0, 1))
-        self.assertEqual(self.record.missing, 0)
+        self.assertEqual(self.record.expected, 0)
+
+    def test_a_message_whose_sender_has_lost_its_session_is_not_expected(self) -> None:
+        first, second = self.say(), self.say()
+        self.record.dropped([first, second])
+        self.record.dropped([first])
+        self.assertEqual(self.record.expected, 0)
+        self.record.arrived(BERT, body(second), 1)
+        self.assertEqual((self.record.expected, self.record.losses().untold), (0, 1))
 
     def test_a_message_of_another_run_is_astray(self) -> None:
         self.record.arrived(BERT, body(self.say() + 1), 1)
         self.record.arrived(CARL, body(0), 1)
         self.assertEqual(self.record.astray, 2)
-        self.assertEqual(self.record.missing, 1)
+        self.assertEqual(self.record.expected, 1)
 
     def test_an_error_is_not_taken_for_the_message_behind_it(self) -> None:
         number = self.say()

@@ -52,6 +52,14 @@ class StropheTests(TestCase):
         self.assertIn(b"<a/><b/>", request.body)
         self.assertEqual(self.strophe.outbox, [])
 
+    def test_what_is_not_answered_is_known(self) -> None:
+        self.strophe.outbox.append((1, b"<a/>"))
+        self.strophe.idle(0)
+        self.strophe.outbox.append((2, b"<b/>"))
+        self.assertEqual([*self.strophe.marks()], [1, 2])
+        self.strophe.answered(self.sent(0)[0], 200, 1)
+        self.assertEqual([*self.strophe.marks()], [2])
+
     def test_two_requests_are_in_flight_at_most(self) -> None:
         for number in range(3):
             self.strophe.idle(0)
