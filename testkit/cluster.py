@@ -1,5 +1,5 @@
-"""A cluster of two private ejabberds. There is no epmd: both listen for each other at one port,
-each at an address of its own.
+"""A cluster of private ejabberds. There is no epmd: all listen for each other at one port, each
+at an address of its own.
 """
 
 from collections.abc import Sequence
@@ -13,14 +13,16 @@ from twisted.trial.unittest import TestCase
 from ecm.tools.demo.folder import Folder, work_folder
 from ecm.tools.demo.plan import DOMAIN
 from ecm.tools.ejabberd import installation, mod_ecm_build
-from ecm.tools.ejabberd.configuration import configuration, listener, without_options
+from ecm.tools.ejabberd.configuration import Options, configuration, listener, without_options
 from ecm.tools.ejabberd.installation import Installation
 from ecm.tools.ejabberd.node import Node
 from ecm.tools.ports import free_port
 from ecm.tools.process import Process
 from ecm.tools.supervisor import Supervisor
+from testkit.erlang_shell import ErlangShell
 
-_ADDRESSES = ("127.0.0.1", "127.0.0.2")
+_ADDRESS = "127.0.0.{}"
+_MODULES = without_options("mod_roster")
 
 
 @attrs.frozen
@@ -41,7 +43,13 @@ class Member:
 
     @classmethod
     def prepare(
-        cls, folder: Folder, software: Software, address: str, distribution_port: int, cookie: str
+        cls,
+        folder: Folder,
+        software: Software,
+        address: str,
+        distribution_port: int,
+        cookie: str,
+        modules: Options = _MODULES,
     ) -> "Member":
         """Compile mod_ecm for a node, and write what it needs into a folder of its own."""
         home = folder.path / address
@@ -58,7 +66,7 @@ class Member:
         )
         link_port = free_port()
         link = listener("mod_ecm", link_port, protocol="typed")
-        node.write(configuration([DOMAIN], [link], without_options("mod_roster")), cookie=cookie)
+        node.write(configuration([DOMAIN], [link], modules), cookie=cookie)
         return cls(node, link_port, node.process())
 
 
@@ -69,14 +77,34 @@ def start_cluster(
 
     They run the chosen ejabberd with today's mod_ecm, unless something else is given.
     """
+    here, there = start_nodes(test, [first or Software(), second or Software()])
+    return here, there
+
+
+def start_nodes(
+    test: TestCase, software: int | Sequence[Software], modules: Options = _MODULES
+) -> list[Member]:
+    """The same for any number of nodes, with these modules of ejabberd and their options."""
+    if isinstance(software, int):
+        software = [Software()] * software
     resources = test.enterContext(ExitStack())
     folder = resources.enter_context(work_folder(None))
     port, cookie = free_port(), token_hex(16)
-    here, there = [
-        Member.prepare(folder, software or Software(), address, port, cookie)
-        for software, address in zip((first, second), _ADDRESSES, strict=True)
+    members = [
+        Member.prepare(folder, each, _ADDRESS.format(number), port, cookie, modules)
+        for number, each in enumerate(software, 1)
     ]
-    supervisor = Supervisor([here.process, there.process], say=lambda _: None)
+    supervisor = Supervisor([member.process for member in members], say=lambda _: None)
     resources.callback(supervisor.stop)
     supervisor.start()
-    return here, there
+    return members
+
+
+async def join(test: TestCase, members: Sequence[Member]) -> None:
+    """Make a cluster of these nodes."""
+    first, *others = [member.node for member in members]
+    for other in others:
+        joined = await ErlangShell.start(test, other).evaluate(
+            f"ejabberd_cluster:join('{first.name}')"
+        )
+        test.assertEqual(joined, "ok")

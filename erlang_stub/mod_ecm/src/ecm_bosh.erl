@@ -17,8 +17,8 @@
 
 -module(ecm_bosh).
 
--export([close/3, deadline/1, dehydrate/1, flush/2, gone/3, half_closed/3, last_word/1, limit/1,
-         logged_in/2, new/5, rehydrate/1, request/4, send/2, timeout/2, undelivered/1, violate/3]).
+-export([close/3, deadline/1, dehydrate/1, flush/2, freeze/2, gone/3, half_closed/3, last_word/1, limit/1,
+         logged_in/2, new/5, rehydrate/1, request/4, send/2, thaw/2, timeout/2, undelivered/1, violate/3]).
 -export_type([action/0, exchange/0, ms/0, options/0, session/0]).
 
 -type exchange() :: ecm_bosh_window:exchange().
@@ -200,6 +200,36 @@ rehydrate([Agreement, Deliveries, Keys, Expires | Requests]) ->
              expires = Expires, phase = running, requests = ecm_bosh_window:rehydrate(Requests)};
 rehydrate([Session]) -> Session.
 
+%% @doc Returns the session for another process, perhaps on another node or later: its times begin at 0, and no
+%% client waits for an answer. Those that wait are answered with nothing, and make their next requests there.
+%% `busy' if the first answer has not been given: that is not empty.
+-spec freeze(Now :: ms(), session()) -> {ok, [action()], session()} | busy.
+freeze(_, #session{phase = {telling, _}}) ->
+    busy;
+freeze(Now, Session) ->
+    {Actions, Released} = done(release(Now, Session)),
+    {ok, Actions, postpone(-Now, Released)}.
+
+%% @doc Returns a session that was frozen, from `Now' on.
+-spec thaw(Now :: ms(), session()) -> session().
+thaw(Now, #session{agreement = Agreement} = Session) ->
+    postpone(Now, Session#session{agreement = ecm_bosh_terms:interned(Agreement)}).
+
+-spec postpone(ms(), session()) -> session().
+postpone(By, #session{requests = Requests, deliveries = Deliveries, expires = Expires, poll = Poll} = Session) ->
+    Session#session{requests = ecm_bosh_window:postpone(By, Requests),
+                    deliveries = ecm_bosh_deliveries:postpone(By, Deliveries),
+                    expires = Expires + By, poll = ecm_bosh_overactivity:postpone(By, Poll)}.
+
+%% The client of an early request is asked to repeat it, with the missing one.
+-spec release(ms(), session()) -> session().
+release(Now, #session{requests = Requests} = Session) ->
+    case ecm_bosh_window:held(Requests) of
+        {[], []} -> Session;
+        {[], _} -> recover(infinity, Now, Session);
+        {_, _} -> release(Now, respond([], Now, Session))
+    end.
+
 %% Requests. A repeated request that was answered gets the same bytes again (14.3).
 
 -spec received(ecm_bosh_window:request(), ecm_bosh_window:holder(), ms(), session()) -> session().
@@ -373,8 +403,11 @@ expire(Now, #session{agreement = Agreement} = Session) ->
 %% An early request has waited long enough, and cannot be answered before the missing one. Its client is
 %% asked to repeat both (17.3). The request stays, for clients that repeat only the missing one.
 -spec recover(ms(), session()) -> session().
-recover(Now, #session{requests = Requests} = Session) ->
-    case ecm_bosh_window:due(Now, Requests) of
+recover(Now, Session) -> recover(Now, Now, Session).
+
+-spec recover(Until :: ms() | infinity, Now :: ms(), session()) -> session().
+recover(Until, Now, #session{requests = Requests} = Session) ->
+    case ecm_bosh_window:due(Until, Requests) of
         {[], _} -> Session;
         {Holders, Left} ->
             Kept = Session#session{requests = Left},

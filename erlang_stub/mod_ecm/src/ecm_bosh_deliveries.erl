@@ -9,7 +9,7 @@
 -module(ecm_bosh_deliveries).
 
 -export([add/3, confirm/2, dehydrate/1, ending/2, errors/1, given/4, has_nothing/1, is_too_much/3,
-         left/1, new/0, rehydrate/1, report/3, take/4]).
+         left/1, new/0, postpone/2, rehydrate/1, report/3, take/4]).
 -export_type([bounce/0, deliveries/0]).
 
 -record(deliveries, {outbox = ecm_bosh_outbox:new() :: ecm_bosh_outbox:outbox(),
@@ -100,6 +100,11 @@ ending(Room, #deliveries{outbox = Outbox}) -> ecm_bosh_outbox:ending(Room, Outbo
 %% @doc See ecm_bosh_outbox:errors/1.
 -spec errors(deliveries()) -> [ecm_bosh_outbox:el()].
 errors(#deliveries{outbox = Outbox}) -> ecm_bosh_outbox:errors(Outbox).
+
+%% @doc See ecm_bosh_unacked:postpone/2.
+-spec postpone(Milliseconds :: integer(), deliveries()) -> deliveries().
+postpone(By, #deliveries{unacked = Unacked} = Deliveries) ->
+    Deliveries#deliveries{unacked = ecm_bosh_unacked:postpone(By, Unacked)}.
 
 %% @doc Returns them in fewer words of memory, if nothing waits.
 -spec dehydrate(deliveries()) -> Dehydrated :: term().

@@ -11,7 +11,7 @@
 
 -module(ecm_bosh_overactivity).
 
--export([fault/5, poll/4]).
+-export([fault/5, poll/4, postpone/2]).
 -export_type([poll/0]).
 
 %% The time of the last request, in milliseconds, if it was a poll with an empty answer.
@@ -58,3 +58,8 @@ is_poll(#{els := {exceeds, _}}) -> false;
 is_poll(#{els := {unread, Content}} = Request) ->
     ecm_bosh_body:els(Content) =:= {ok, []} andalso is_poll(Request#{els := []});
 is_poll(Body) -> not lists:any(fun(Key) -> is_map_key(Key, Body) end, [type, pause, restart]).
+
+%% @doc Moves the time by so many milliseconds.
+-spec postpone(Milliseconds :: integer(), poll()) -> poll().
+postpone(_, never) -> never;
+postpone(By, Poll) -> Poll + By.

@@ -7,8 +7,8 @@
 
 -module(ecm_bosh_terms).
 
--export([acknowledges/1, addressed/1, attributes/3, first_wait/1, hold/1, inactivity/1, is_polling/1,
-         knows_conditions/1, limit/2, limits/1, logged_in/2, new/2, permitted/2, remembered/1, requests/1,
+-export([acknowledges/1, addressed/1, attributes/3, first_wait/1, hold/1, inactivity/1, interned/1,
+         is_polling/1, knows_conditions/1, limit/2, limits/1, logged_in/2, new/2, permitted/2, remembered/1, requests/1,
          min_poll_interval/0, wait/1]).
 -export_type([agreement/0, limits/0, options/0]).
 
@@ -114,6 +114,12 @@ terms(Body, Wait, #{max_hold := MaxHold, max_inactivity := MaxInactivity} = Max)
 -spec extra_inactivity(IsPolling :: boolean()) -> non_neg_integer().
 extra_inactivity(true) -> ?POLLING_INACTIVITY;
 extra_inactivity(false) -> 0.
+
+%% @doc Returns the same terms in the memory that the sessions of this node share: for an agreement from
+%% elsewhere.
+-spec interned(agreement()) -> agreement().
+interned(#agreement{terms = Terms} = Agreement) ->
+    Agreement#agreement{terms = ecm_intern:term(Terms)}.
 
 %% @doc Returns the milliseconds that a request may be held.
 -spec wait(agreement()) -> non_neg_integer().

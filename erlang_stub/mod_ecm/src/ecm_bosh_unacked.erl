@@ -4,7 +4,7 @@
 
 -module(ecm_bosh_unacked).
 
--export([add/4, confirm/2, els/1, new/0, report/3, up_to/2]).
+-export([add/4, confirm/2, els/1, new/0, postpone/2, report/3, up_to/2]).
 -export_type([unacked/0]).
 
 %% Milliseconds in which an answer should have arrived. An earlier report would cost an answer and a
@@ -55,3 +55,8 @@ report(#{ack := Ack}, Now, Unacked) ->
     end;
 report(_, _, _) ->
     [].
+
+%% @doc Moves all times by so many milliseconds.
+-spec postpone(Milliseconds :: integer(), unacked()) -> unacked().
+postpone(By, Unacked) ->
+    [{Rid, Els, Bytes, Sent + By} || {Rid, Els, Bytes, Sent} <- Unacked].

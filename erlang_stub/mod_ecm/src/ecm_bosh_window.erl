@@ -14,7 +14,7 @@
 -module(ecm_bosh_window).
 
 -export([add/3, answer/3, dehydrate/1, due/2, find/2, forgotten/1, gone/2, held/1, held_before/2,
-         hold/3, last/1, new/3, next/2, next_due/1, oldest/1, open/1, rehydrate/1]).
+         hold/3, last/1, new/3, next/2, next_due/1, oldest/1, open/1, postpone/2, rehydrate/1]).
 -export_type([exchange/0, holder/0, request/0, requests/0, rid/0]).
 
 -type rid() :: non_neg_integer().
@@ -152,13 +152,29 @@ gone(Exchange, #requests{early = Early, open = Open} = Requests) ->
         Left -> {ok, Left}
     end.
 
-%% @doc Removes the holders of early requests whose time is over.
--spec due(Now :: integer(), requests()) -> {[holder()], requests()}.
+%% @doc Removes the holders of early requests whose time is over. At `infinity' these are all.
+-spec due(Now :: integer() | infinity, requests()) -> {[holder()], requests()}.
 due(Now, #requests{early = Early} = Requests) ->
     IsDue = fun({_, {_, Until}, _}) -> Until =< Now; (_) -> false end,
     {Due, Rest} = lists:partition(IsDue, Early),
     {[Holder || {_, Holder, _} <- Due],
      Requests#requests{early = [{Rid, gone, Body} || {Rid, _, Body} <- Due] ++ Rest}}.
+
+%% @doc Moves all times by so many milliseconds.
+-spec postpone(Milliseconds :: integer(), requests()) -> requests().
+postpone(By, #requests{early = Early, open = Open} = Requests) ->
+    Requests#requests{early = [{Rid, held_until(By, Holder), postpone_turn(By, Body)}
+                               || {Rid, Holder, Body} <- Early],
+                      open = [held_until(By, Holder) || Holder <- Open]}.
+
+-spec held_until(integer(), holder()) -> holder().
+held_until(By, {Exchange, Until}) -> {Exchange, Until + By};
+held_until(By, Until) when is_integer(Until) -> Until + By;
+held_until(_, gone) -> gone.
+
+-spec postpone_turn(integer(), request()) -> request().
+postpone_turn(By, #{due := Due} = Body) -> Body#{due := Due + By};
+postpone_turn(_, Body) -> Body.
 
 %% @doc Notes the answer to the oldest open request. If all answers together exceed so many bytes, the
 %% oldest are forgotten; never the last one.

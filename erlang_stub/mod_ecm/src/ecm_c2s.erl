@@ -21,9 +21,7 @@
 %% @doc Starts the process of a session.
 -spec start(Client :: ecm_peer:peer(), ecm_c2s_session:options()) -> pid().
 start(Client, #{c2s := Opts}) ->
-    Socket = ecm_c2s_socket:new(ecm_peer:address(Client)),
-    {ok, Session} = ejabberd_c2s:start(ecm_c2s_socket, Socket, [{xml_socket, true} | Opts]),
-    Session.
+    ecm_c2s_socket:start(ecm_peer:address(Client), Opts).
 
 %% @doc Begins the session, with the body that asks for it.
 -spec open(pid(), ecm_bosh_body:body(), ecm_link_writer:exchange(), ecm_sid:key(),
@@ -85,6 +83,8 @@ handle_info(State, {timeout, Timer, ecm}) ->
     ecm_c2s_session:timeout(Timer),
     ecm_c2s_session:maybe_hibernate(State),
     {stop, State};
+handle_info(State, {ecm_c2s_transfer, Controller, Ref, Question}) ->
+    {stop, ecm_c2s_transfer:handle({Controller, Ref, Question}, State)};
 handle_info(State, {'$gen_event', {xmlstreamstart, _, _}}) ->
     ignore_restart(ecm_c2s_session:is_session(), State);
 handle_info(#{stream_state := disconnected} = State, {route, Packet}) ->

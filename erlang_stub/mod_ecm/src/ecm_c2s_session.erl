@@ -14,7 +14,8 @@
          schedule_flush/0, restart_stream/2, timeout/1, undelivered/0]).
 -export([change_shaper/1, close/0, send/1]).
 -export([dehydrate/0, handle_pending/0, rehydrate/1, socket_module/0, wake/1]).
--export_type([options/0, request/0]).
+-export([flush_now/0, freeze/0, nonce/0, thaw/2]).
+-export_type([frozen/0, options/0, request/0]).
 
 %% A body of so many bytes, whose start tag has been read; or the condition that a body violates which
 %% cannot be read.
@@ -37,6 +38,10 @@
                   flush_scheduled = false :: boolean(),
                   shaper = none :: term(),
                   error = undefined :: binary() | undefined}).
+
+%% A session for another process, without pids and with times that begin at 0.
+-type frozen() :: #{bosh := ecm_bosh:session(), nonce := ecm_sid:nonce(), options := options(),
+                    content_type := binary() | none, shaper := term()}.
 
 -define(CLIENT, <<"jabber:client">>).
 
@@ -88,7 +93,7 @@ handle({open, Body, Exchange, Key, Options}) ->
 -spec open(ecm_bosh_body:body(), ecm_link_writer:exchange(), ecm_sid:key(), options()) -> ok.
 open(Body, Exchange, Key, #{session := Limits, c2s := Opts} = Options) ->
     _ = process_flag(priority, low),  % to prove a password takes longer than anything that those do who are online
-    Nonce = erlang:unique_integer([positive]) band 16#FFFFFFFF,
+    Nonce = ecm_sid:nonce(),
     Sid = ecm_sid:make(Key, self(), Nonce),
     ContentType = ecm_link_answer:content_type(maps:get(content, Body, none)),
     case ecm_bosh:new(Body, Exchange, Sid, Limits, now_ms()) of
@@ -304,6 +309,45 @@ handle_pending() ->
     after 0 ->
         ok
     end.
+
+%% Another process takes the session (ecm_c2s_transfer).
+
+%% @doc Sends what waits if the process has told itself to, as its last message.
+-spec flush_now() -> ok.
+flush_now() ->
+    receive {ecm, flush} -> handle(flush)
+    after 0 -> ok
+    end.
+
+%% @doc Returns the session for another process. Its clients are answered. It stays here as well.
+-spec freeze() -> {ok, frozen()} | busy.
+freeze() ->
+    freeze(get(?MODULE)).
+
+-spec freeze(#session{}) -> {ok, frozen()} | busy.
+freeze(#session{flush_scheduled = false, error = undefined, bosh = Bosh} = Session) ->
+    case ecm_bosh:freeze(now_ms(), Bosh) of
+        {ok, Actions, Frozen} ->
+            run(fun(_) -> {Actions, ecm_bosh:thaw(now_ms(), Frozen)} end),
+            #session{nonce = Nonce, options = Options, content_type = Type, shaper = Shaper} = Session,
+            {ok, #{bosh => Frozen, nonce => Nonce, options => Options, content_type => Type,
+                   shaper => Shaper}};
+        busy -> busy
+    end;
+freeze(_) -> busy.
+
+%% @doc Returns the nonce of the session.
+-spec nonce() -> ecm_sid:nonce().
+nonce() ->
+    (get(?MODULE))#session.nonce.
+
+%% @doc Makes it the session of the calling process, which has this nonce.
+-spec thaw(frozen(), ecm_sid:nonce()) -> ok.
+thaw(#{bosh := Bosh, options := Options, content_type := ContentType, shaper := Shaper}, Nonce) ->
+    _ = process_flag(min_heap_size, ?MIN_HEAP_SIZE),
+    put(?MODULE, #session{bosh = ecm_bosh:thaw(now_ms(), Bosh), nonce = Nonce,
+                          options = ecm_intern:term(Options), content_type = ContentType, shaper = Shaper}),
+    set_timer().
 
 %% From ejabberd_c2s, through ecm_c2s_socket.
 

@@ -4,7 +4,7 @@
 
 -module(ecm_c2s_socket).
 
--export([new/1]).
+-export([new/1, start/2]).
 -export([change_shaper/2, close/1, controlling_process/2, get_owner/1, get_transport/1, peername/1,
          reset_stream/1, send_xml/2, setopts/2, sockname/1]).
 
@@ -12,6 +12,12 @@
 
 -spec new(Client :: ecm_peer:address()) -> socket().
 new(Client) -> {?MODULE, Client}.
+
+%% @doc Starts a process of ejabberd_c2s with a socket for this client.
+-spec start(Client :: ecm_peer:address(), Opts :: [{atom(), term()}]) -> pid().
+start(Client, Opts) ->
+    {ok, Session} = ejabberd_c2s:start(?MODULE, new(Client), [{xml_socket, true} | Opts]),
+    Session.
 
 -spec send_xml(socket(), tuple()) -> ok | {error, closed}.
 send_xml(_, {xmlstreamelement, Element}) -> ecm_c2s_session:send(Element);

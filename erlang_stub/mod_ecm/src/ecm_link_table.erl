@@ -6,7 +6,7 @@
 -module(ecm_link_table).
 
 -export([add/3, all/1, delete/1, find/2, is_dead/1, leave_to/3, new/0, orphans/1, owners/0,
-         pass_on/3, remove/2, remove/3, size/1, take/2]).
+         pass_on/3, remove/2, remove/3, replace/4, size/1, take/2]).
 -export_type([in_flight/0]).
 
 -opaque in_flight() :: ets:tid().
@@ -57,6 +57,12 @@ remove(Id, Table) ->
 -spec remove(ecm_link_packet:id(), pid(), in_flight()) -> boolean().
 remove(Id, Session, Table) ->
     ets:select_delete(Table, [{{Id, Session}, [], [true]}]) =:= 1.
+
+%% @doc Notes that another process is to answer the request on this connection, if this one was to.
+-spec replace(ecm_link_packet:id(), From :: pid(), To :: pid(), in_flight()) -> ok.
+replace(Id, From, To, Table) ->
+    _ = ets:select_replace(Table, [{{Id, From}, [], [{{Id, {const, To}}}]}]),
+    ok.
 
 %% @doc Returns the process that is to answer the request on this connection.
 -spec find(ecm_link_packet:id(), in_flight()) -> {ok, pid()} | error.

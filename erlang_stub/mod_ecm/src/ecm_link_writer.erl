@@ -6,7 +6,7 @@
 -module(ecm_link_writer).
 
 -export([acknowledge/2, answer/4, attach/4, count/1, counted/1, drop/2, drop_orphans/1, finish/1, flush/1,
-         forget/2, in_flight/1, interrupt/2, new/2, over/1, pid/1, release/1, say/2, send/2, start/1, up/2,
+         forget/2, in_flight/1, interrupt/2, moved/4, new/2, over/1, pid/1, release/1, say/2, send/2, start/1, up/2,
          waiting/1]).
 -export_type([event/0, exchange/0, link/0, writer/0]).
 
@@ -186,4 +186,10 @@ waiting(#writer{pid = Pid, counters = Counters}) ->
 -spec answer(pid(), ecm_link_packet:id(), ecm_link_answer:head(), Body :: binary()) -> ok.
 answer(Pid, Id, Head, Body) ->
     Pid ! {answer, Id, Head, Body},
+    ok.
+
+%% @doc Notes that another process answers the request on a connection.
+-spec moved(pid(), ecm_link_packet:id(), From :: pid(), To :: pid()) -> ok.
+moved(Pid, Id, From, To) ->
+    Pid ! {moved, Id, From, To},
     ok.

@@ -159,6 +159,9 @@ change({timeout, Timer, grace}, #state{keeper = Keeper} = State) when Keeper =/=
         true -> not_back(State);
         false -> State
     end;
+change({moved, Id, From, To}, #state{in_flight = InFlight} = State) ->
+    ecm_link_table:replace(Id, From, To, InFlight),
+    State;
 change({answer, Id, Head, Body, #{}}, State) ->  % a session of a later release may say more
     take({answer, Id, Head, Body}, State);
 change(Message, State) when is_tuple(Message), element(1, Message) =:= answer ->

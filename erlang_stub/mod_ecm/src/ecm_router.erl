@@ -81,16 +81,28 @@ stray_sid(Start) ->
 
 -spec to_session({ok, pid(), ecm_sid:nonce()} | error, ecm_c2s_session:request(), ecm_link_writer:exchange(),
                  ecm_link_table:in_flight()) -> ok.
-to_session({ok, Session, Nonce}, Request, {_, Id, _} = Exchange, InFlight) ->
-    case ecm_link_table:is_dead(Session) of
-        true ->
-            ended(Session, Nonce, Exchange);
-        false ->
-            ecm_link_table:add(Id, Session, InFlight),
-            (handler(Session)):request(Session, Nonce, Request, Exchange)
+to_session({ok, Session, Nonce}, Request, Exchange, InFlight) ->
+    case node(Session) =:= node() andalso is_process_alive(Session) of
+        true -> pass(Session, Nonce, Request, Exchange, InFlight);
+        false -> to_place(ecm_c2s_place:find(Session, Nonce), Request, Exchange, InFlight)
     end;
 to_session(error, _, Exchange, _) ->
     refuse(Exchange, <<"item-not-found">>).
+
+%% The process of the SID is not one of this node that is alive. The session may have moved.
+-spec to_place(ecm_c2s_place:place(), ecm_c2s_session:request(), ecm_link_writer:exchange(),
+               ecm_link_table:in_flight()) -> ok.
+to_place({Session, Nonce}, Request, Exchange, InFlight) ->
+    case ecm_link_table:is_dead(Session) of
+        true -> ended(Session, Nonce, Exchange);
+        false -> pass(Session, Nonce, Request, Exchange, InFlight)
+    end.
+
+-spec pass(pid(), ecm_sid:nonce(), ecm_c2s_session:request(), ecm_link_writer:exchange(),
+           ecm_link_table:in_flight()) -> ok.
+pass(Session, Nonce, Request, {_, Id, _} = Exchange, InFlight) ->
+    ecm_link_table:add(Id, Session, InFlight),
+    (handler(Session)):request(Session, Nonce, Request, Exchange).
 
 %% Each node has the farewells of its own sessions, as long as it runs.
 -spec ended(pid(), ecm_sid:nonce(), ecm_link_writer:exchange()) -> ok.

@@ -16,7 +16,7 @@
 
 -module(ecm_sid).
 
--export([find/2, key/0, key/1, make/3]).
+-export([find/2, key/0, key/1, make/3, nonce/0]).
 -export_type([key/0, nonce/0]).
 
 %% The key is half of the cost of a MAC, so both paddings of it are computed once (RFC 2104, section 4).
@@ -44,6 +44,11 @@ key(Secret) ->
     Padded = <<Secret/binary, 0:256>>,
     #key{inner = crypto:exor(Padded, binary:copy(<<16#36>>, 64)),
          outer = crypto:exor(Padded, binary:copy(<<16#5C>>, 64))}.
+
+%% @doc Returns a new nonce.
+-spec nonce() -> nonce().
+nonce() ->
+    erlang:unique_integer([positive]) band 16#FFFFFFFF.
 
 %% @doc Returns the SID of a session with this process.
 -spec make(key(), pid(), nonce()) -> binary().

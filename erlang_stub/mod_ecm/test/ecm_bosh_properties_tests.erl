@@ -67,7 +67,7 @@ step() ->
                {2, {repeat, integer(1, 4)}}, {1, {vanish, integer(1, 4)}},
                {1, {half_close, integer(1, 4)}},
                {1, {break, integer(1, 4)}}, {4, {say, integer(0, 5)}}, {1, {keep, integer(1, 2)}},
-               {2, {pass, integer(0, 40)}}]).
+               {2, {pass, integer(0, 40)}}, {1, {move, integer(0, 40)}}]).
 
 %% Clients that want memory: they make the next request, or one ahead of it, with so many bytes; acknowledge
 %% nothing; and get so many bytes, which may repeat what they have sent.

@@ -1,0 +1,252 @@
+%% SPDX-License-Identifier: GPL-2.0-or-later
+
+%% @doc A session that changes its process. The code of both processes is ejabberd's own; what needs its tables and
+%% other nodes is in tests/system.
+
+-module(ecm_c2s_transfer_tests).
+
+-include_lib("eunit/include/eunit.hrl").
+
+-import(ecm_user, [answer/1, ask/3, await_sleep/1, deliver/2, exchange/1, open/1, open/2]).
+
+%% What ejabberd_c2s asks for at the start of a process.
+-define(OPTIONS, [{negotiation_timeout, 30000}, {language, <<"en">>}, {sm_db_type, mnesia}]).
+
+transfer_test_() ->
+    {setup, fun prepare/0, fun ecm_user:restore/1,
+     [{atom_to_list(Name), Test}
+      || {Name, Test} <-
+             [{'a session is the same in another process', fun it_is_the_same/0},
+              {'a session that sleeps', fun one_that_sleeps/0},
+              {'a request that is held', fun one_with_a_request/0},
+              {'what waits, and what is not confirmed', fun one_with_stanzas/0},
+              {'what comes meanwhile', fun what_comes_meanwhile/0},
+              {'what comes to the old process', fun what_comes_late/0},
+              {'it goes on where it was', fun undone/0},
+              {'its controller ends', fun left_alone/0},
+              {'the new process ends with its controller', fun not_begun/0},
+              {'in the middle of a login', fun in_a_login/0},
+              {'a function in the state', fun not_portable/0},
+              {'another version', fun another_version/0},
+              {'a session of ejabberd itself', fun not_ours/0},
+              {'its end in this process', fun finished/0},
+              {'timers of stream management', fun timers/0}]]}.
+
+prepare() ->
+    Prepared = ecm_user:prepare(),
+    true = ets:insert(ejabberd_options,
+                      [{{Option, Host}, Value} || {Option, Value} <- ?OPTIONS,
+                                                  Host <- [global, <<"chat.example">>]]),
+    Prepared.
+
+it_is_the_same() ->
+    {Old, Sid} = User = open(#{}),
+    await_sleep(User),
+    Before = sys:get_state(Old),
+    New = moved(Old),
+    ?assertEqual(without_process(Before), without_process(sys:get_state(New))),
+    ?assertMatch(#{owner := New, socket_monitor := _}, sys:get_state(New)),
+    Moved = {New, Sid},
+    await_sleep(Moved),
+    forwarded(Old, Sid, 2),
+    deliver(Moved, <<"hello">>),
+    ?assertMatch({200, _}, has(<<"hello">>, answer(2))),
+    stop([Old, New]).
+
+without_process(State) ->
+    maps:without([owner, socket_monitor], State).
+
+%% As a controller does it all.
+moved(Old) ->
+    {ok, Frozen} = frozen(Old),
+    {ok, {New, Nonce}} = ecm_c2s_transfer:prepare(Frozen, self()),
+    {ok, Late} = ecm_c2s_transfer:drain(Old),
+    ok = ecm_c2s_transfer:start(New, Late),
+    ok = ecm_c2s_transfer:forward(Old, New, Nonce),
+    New.
+
+%% It may have something to do.
+frozen(Session) ->
+    case ecm_c2s_transfer:freeze(Session) of
+        {error, busy} -> timer:sleep(1), frozen(Session);
+        Answer -> Answer
+    end.
+
+%% Asks the old process, of which the SID tells.
+forwarded(Old, Sid, Rid) ->
+    ask({Old, Sid}, Rid, []).
+
+has(Text, {200, Body}) ->
+    ?assertNotEqual(nomatch, binary:match(iolist_to_binary(Body), Text)),
+    {200, Body}.
+
+stop(Processes) ->
+    lists:foreach(fun ecm_user:stop/1, Processes).
+
+%% It does not stay awake.
+one_that_sleeps() ->
+    {Old, Sid} = User = open(#{}),
+    await_sleep(User),
+    {ok, _} = frozen(Old),
+    ok = ecm_c2s_transfer:resume(Old),
+    await_sleep(User),
+    New = moved(Old),
+    await_sleep({New, Sid}),
+    stop([Old, New]).
+
+one_with_a_request() ->
+    {Old, Sid} = User = open(#{}),
+    ask(User, 2, []),
+    New = moved(Old),
+    ?assertMatch({200, <<"<body xmlns='http://jabber.org/protocol/httpbind'/>">>}, answer(2)),
+    deliver({New, Sid}, <<"hello">>),
+    forwarded(Old, Sid, 3),
+    has(<<"hello">>, answer(3)),
+    stop([Old, New]).
+
+%% An answer is repeated there, and what waits comes after it.
+one_with_stanzas() ->
+    {Old, Sid} = User = open(#{}),
+    ask(User, 2, []),
+    deliver(User, <<"sent">>),
+    First = answer(2),
+    deliver(User, <<"waits">>),
+    New = moved(Old),
+    forwarded(Old, Sid, 2),
+    ?assertEqual(First, answer(2)),
+    forwarded(Old, Sid, 3),
+    has(<<"waits">>, answer(3)),
+    stop([Old, New]).
+
+%% In the order in which it has come: first what the old process has got.
+what_comes_meanwhile() ->
+    {Old, Sid} = User = open(#{}),
+    {ok, Frozen} = frozen(Old),
+    deliver(User, <<"one">>),
+    {ok, {New, Nonce}} = ecm_c2s_transfer:prepare(Frozen, self()),
+    deliver({New, Sid}, <<"three">>),
+    deliver(User, <<"two">>),
+    ask(User, 2, []),
+    {ok, Late} = ecm_c2s_transfer:drain(Old),
+    ok = ecm_c2s_transfer:start(New, Late),
+    ok = ecm_c2s_transfer:forward(Old, New, Nonce),
+    {200, Body} = answer(2),
+    Rest = case binary:match(Body, <<"three">>) of
+               nomatch -> forwarded(Old, Sid, 3), element(2, answer(3));
+               _ -> <<>>
+           end,
+    {match, Texts} = re:run([Body, Rest], "<body>([a-z]*)</body>", [global, {capture, [1], binary}]),
+    ?assertEqual([[<<"one">>], [<<"two">>], [<<"three">>]], Texts),
+    stop([Old, New]).
+
+%% The writer of the request's link is told who answers.
+what_comes_late() ->
+    {Old, Sid} = User = open(#{}),
+    New = moved(Old),
+    deliver(User, <<"late">>),
+    ask(User, 2, []),
+    has(<<"late">>, answer(2)),
+    receive {moved, 2, Old, New} -> ok end,
+    ok = ecm_c2s:gone(Old, exchange(3), gone),
+    ok = ecm_c2s:request(Old, 0, {violates, <<"bad-request">>}, exchange(4)),
+    has(<<"item-not-found">>, answer(4)),
+    ?assertEqual({error, moved}, ecm_c2s_transfer:freeze(Old)),
+    ?assert(is_process_alive(New)),
+    await_sleep({New, Sid}),
+    stop([Old, New]).
+
+undone() ->
+    {Old, _} = User = open(#{}),
+    {ok, _} = frozen(Old),
+    deliver(User, <<"one">>),
+    {ok, [_]} = ecm_c2s_transfer:drain(Old),
+    deliver(User, <<"two">>),
+    ok = ecm_c2s_transfer:resume(Old),
+    ask(User, 2, []),
+    {200, Body} = answer(2),
+    ?assertMatch({match, _}, re:run(Body, "one.*two")),
+    await_sleep(User),
+    stop([Old]).
+
+left_alone() ->
+    {Old, _} = User = open(#{}),
+    {Controller, Monitor} = spawn_monitor(fun() -> {ok, _} = frozen(Old), {ok, _} = ecm_c2s_transfer:drain(Old) end),
+    receive {'DOWN', Monitor, process, Controller, normal} -> ok end,
+    deliver(User, <<"hello">>),
+    ask(User, 2, []),
+    has(<<"hello">>, answer(2)),
+    stop([Old]).
+
+not_begun() ->
+    {Old, _} = User = open(#{}),
+    {ok, Frozen} = frozen(Old),
+    Controller = spawn(fun() -> receive never -> ok end end),
+    {ok, {New, _}} = ecm_c2s_transfer:prepare(Frozen, Controller),
+    Monitor = monitor(process, New),
+    ecm_user:stop(Controller),
+    ?assertEqual(normal, receive {'DOWN', Monitor, process, New, Reason} -> Reason end),
+    ok = ecm_c2s_transfer:resume(Old),
+    deliver(User, <<"hello">>),
+    ask(User, 2, []),
+    has(<<"hello">>, answer(2)),
+    stop([Old]).
+
+%% It goes on.
+in_a_login() ->
+    {Old, _} = User = open(#{}, #{stream_state => wait_for_sasl_response}),
+    ?assertEqual({error, logging_in}, frozen(Old)),
+    ask(User, 2, []),
+    stop([Old]).
+
+not_portable() ->
+    {Old, _} = open(#{}, #{of_a_module => [#{key => {a, self()}}]}),
+    ?assertEqual({error, {unknown, of_a_module}}, frozen(Old)),
+    stop([Old]).
+
+another_version() ->
+    {Old, _} = open(#{}),
+    {ok, #{ejabberd := Version} = Frozen} = frozen(Old),
+    Now = {1, Version},
+    ?assertEqual({error, {version, {1, <<"17.01">>}, Now}},
+                 ecm_c2s_transfer:prepare(Frozen#{ejabberd := <<"17.01">>}, self())),
+    ?assertEqual({error, {version, {2, Version}, Now}},
+                 ecm_c2s_transfer:prepare(Frozen#{format := 2}, self())),
+    ?assertEqual({error, {version, unknown, Now}}, ecm_c2s_transfer:prepare(#{}, self())),
+    stop([Old]).
+
+not_ours() ->
+    Session = ecm_user:start(#{}),
+    ?assertEqual({error, not_ours}, ecm_c2s_transfer:freeze(Session)),
+    ?assertEqual({error, not_ours}, ecm_c2s_transfer:drain(Session)),
+    stop([Session]),
+    ?assertEqual({error, ended}, ecm_c2s_transfer:freeze(Session)).
+
+%% What came meanwhile is routed as for a user without this session.
+finished() ->
+    {Old, _} = User = open(#{}),
+    Monitor = monitor(process, Old),
+    {ok, _} = frozen(Old),
+    deliver(User, <<"drained">>),
+    {ok, [_]} = ecm_c2s_transfer:drain(Old),
+    deliver(User, <<"in the mailbox">>),
+    ok = ecm_c2s_transfer:finish(Old),
+    deliver(User, <<"late">>),
+    receive {'DOWN', Monitor, process, Old, normal} -> ok end,
+    ?assertEqual([<<"drained">>, <<"in the mailbox">>, <<"late">>], ecm_user:routed()).
+
+%% They fire in the new process, as long from now on as was left; and there is a time for the login.
+timers() ->
+    Now = erlang:monotonic_time(millisecond),
+    Timer = erlang:start_timer(60000, self(), nobody),
+    {Old, _} = open(#{}, #{stream_state => wait_for_bind, stream_timeout => {30000, Now},
+                           mgmt_pending_timer => Timer}),
+    {ok, #{timers := [{mgmt_pending_timer, Left}]} = Frozen} = frozen(Old),
+    ?assert(Left > 50000 andalso Left =< 60000),
+    {ok, {New, _}} = ecm_c2s_transfer:prepare(Frozen#{timers := [{mgmt_pending_timer, Left}]}, self()),
+    ok = ecm_c2s_transfer:start(New, []),
+    #{mgmt_pending_timer := There, stream_timeout := {30000, Since}} = sys:get_state(New),
+    ?assertNotEqual(Timer, There),
+    ?assert(erlang:monotonic_time(millisecond) - Since < 30000),
+    ?assert(Since >= Now),
+    ok = ecm_c2s_transfer:finish(Old),
+    stop([New]).
