@@ -1,7 +1,7 @@
 """The ejabberd of a measurement.
 
-Its accounts are those of ``erlang/ejabberd_auth_everyone.erl``. What can be measured from within
-only, ``erlang/bench_node.erl`` measures.
+Its accounts are those of ``erlang/ejabberd_auth_everyone.erl`` or ``ejabberd_auth_hashed.erl``.
+What can be measured from within only, ``erlang/bench_node.erl`` measures.
 """
 
 import json
@@ -107,15 +107,20 @@ def compiled(folder: Path, mod_ecm: Path | None) -> list[Path]:
 
 
 @contextmanager
-def node(kind: Kind, code: list[Path]) -> Iterator[Node]:
-    """A fresh node, with a listener of this kind alone."""
+def node(
+    kind: Kind, code: list[Path], auth_method: str = "everyone", **options: Any
+) -> Iterator[Node]:
+    """A fresh node, with a listener of this kind alone; ``options`` are more of the listener.
+
+    With the auth_method ``hashed`` logins take as long as in practice.
+    """
     port = free_port()
     config = configuration(
         ["localhost"],
-        [listener(port=port, backlog=4096, **LISTENERS[kind])],
+        [listener(port=port, backlog=4096, **LISTENERS[kind], **options)],
         MODULES,
         loglevel="error",
-        auth_method="everyone",
+        auth_method=auth_method,
     )
     with ejabberd.started(config, code=code, flags=FLAGS.split(), pipes=True) as process:
         started = Node(process, port)

@@ -21,7 +21,7 @@ CHUNKED = (
 
 ANSWERS = {
     PLAIN: Answer(200, BODY, True, b""),
-    CLOSING: Answer(503, b"busy", False, b""),
+    CLOSING: Answer(503, b"busy", False, b"", retry_after=1),
     OLD: Answer(200, b"", False, b""),
     CHUNKED: Answer(200, BODY, True, b""),
 }

@@ -18,4 +18,5 @@ TASK = Task(
     connections=1,
     patience=60,
     login="sasl",
+    storm=0,
 )

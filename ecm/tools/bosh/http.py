@@ -14,6 +14,7 @@ _STATUS = re.compile(rb"HTTP/1\.([01]) ([0-9]{3})[ \r]")
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,9})[ \t]*\r\n", re.I)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding:[ \t]*chunked[ \t]*\r\n", re.I)
 _CLOSE = re.compile(rb"\r\nconnection:[ \t]*close[ \t]*\r\n", re.I)
+_RETRY_AFTER = re.compile(rb"\r\nretry-after:[ \t]*([0-9]{1,6})[ \t]*\r\n", re.I)
 _CHUNK = re.compile(rb"([0-9a-fA-F]{1,7})[ \t]*(?:;[^\r\n]*)?\r\n")
 
 
@@ -22,12 +23,16 @@ class BadAnswer(Exception):
 
 
 class Answer(NamedTuple):
-    """``persists`` is whether the connection may be used again, ``rest`` what followed."""
+    """``persists`` is whether the connection may be used again, ``rest`` what followed.
+
+    ``retry_after`` is when to come again, in seconds, 0 if the server does not say.
+    """
 
     status: int
     body: bytes
     persists: bool
     rest: bytes
+    retry_after: int = 0
 
 
 def cut(data: bytes) -> Answer | None:
@@ -48,7 +53,11 @@ def cut(data: bytes) -> Answer | None:
         return None
     content, behind = body
     persists = start[1] == b"1" and _CLOSE.search(data, 0, end + 2) is None
-    return Answer(int(start[2]), content, persists, data[behind:])
+    status, retry_after = int(start[2]), None
+    if status == 503:
+        retry_after = _RETRY_AFTER.search(data, 0, end + 2)
+    seconds = int(retry_after[1]) if retry_after else 0
+    return Answer(status, content, persists, data[behind:], seconds)
 
 
 def _body(data: bytes, end: int) -> tuple[bytes, int] | None:

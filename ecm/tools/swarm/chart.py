@@ -7,9 +7,17 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ecm.tools.swarm.statistics import WHAT, Sample
+from ecm.tools.swarm.counters import WHAT
+from ecm.tools.swarm.statistics import Sample
 
-_COLOURS = {"login": "#7c5295", "poll": "#0b6e69", "message": "#c2410c"}
+_COLOURS = {
+    "login": "#7c5295",
+    "poll": "#0b6e69",
+    "message": "#c2410c",
+    "message in the storm": "#b91c1c",
+    "message to those back": "#d97706",
+    "return": "#1d4ed8",
+}
 _ONLINE, _LOGGING_IN, _ERRORS, _PHASE = "#0b6e69", "#7c5295", "#c2410c", "#d5dbe0"
 
 

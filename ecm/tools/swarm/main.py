@@ -54,14 +54,24 @@ def _run(options: Options) -> Phases:
 
 def _summary(result: report.Result) -> str:
     users, messages, own = result["users"], result["messages"], result["own"]
+    storm = result["storm"]
     lines = [
         f"users: {users['logins']} of {users['asked for']} logged in, {users['left']} left,"
         f" {users['sessions lost']} sessions lost",
         f"messages: {messages['sent']} sent, {messages['arrived']} arrived,"
         f" {messages['lost']} lost, {messages['twice']} twice, {messages['astray']} astray",
+        *(
+            [
+                f"storm: {storm['came back']} of {storm['users']} came back,"
+                f" {storm['logins a second']} a second; {users['refused']} times refused"
+            ]
+            if storm
+            else []
+        ),
         *(f"error: {times} x {kind}" for kind, times in result["errors"].items()),
         *(
-            f"{what}: p50 {found['p50']} ms, p90 {found['p90']} ms, p99 {found['p99']} ms"
+            f"{what}: p50 {found['p50']} ms, p90 {found['p90']} ms, p99 {found['p99']} ms,"
+            f" max {found['max']} ms"
             for what, found in result["milliseconds"].items()
             if found["p50"] is not None
         ),

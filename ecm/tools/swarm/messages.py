@@ -24,6 +24,7 @@ class Task(NamedTuple):
     connections: int
     patience: int
     login: str  # a choice of --login
+    storm: int  # the last of the users, who log in later, all at once
 
 
 class Talk(NamedTuple):
@@ -34,6 +35,6 @@ class Talk(NamedTuple):
     poll_rate: float | None
 
 
-# Commands to a worker are {"do": "log in"}, {"do": "talk", ...}, {"do": "hush"} and
-# {"do": "leave"}; each report names in "done" the command that is complete.
+# Commands to a worker are {"do": "log in"}, {"do": "talk", ...}, {"do": "storm"}, {"do": "hush"}
+# and {"do": "leave"}; each report names in "done" the command that is complete.
 Report = dict[str, Any]

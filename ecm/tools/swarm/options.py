@@ -27,6 +27,7 @@ _DOMAIN = re.compile(r"[A-Za-z0-9._:\[\]-]+")  # nothing that would need an esca
 class Options:
     """Rates are a number a second of all processes together, None for no limit; times are seconds.
 
+    ``users`` are all of them, also the last ones, the ``storm``, who log in later.
     ``accounts`` is None for SASL ANONYMOUS, ``messages`` for as many as ``duration`` permits.
     """
 
@@ -44,6 +45,7 @@ class Options:
     connections: int
     patience: int
     login: str
+    storm: int
     rest: float
     duration: float
     message_rate: float | None
@@ -68,27 +70,19 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
 
 def _options(found: argparse.Namespace) -> Options:
     """Raises ValueError if options contradict each other."""
-    if not found.url.is_loopback and not found.target_is_mine:
-        raise ValueError(
-            f"{found.url.address} is not this machine: if you may load it, say --target-is-mine"
-        )
-    if found.messages is not None and found.message_rate == 0:
-        raise ValueError("--messages needs --message-rate: say how many a second")
-    if found.messages is not None and found.duration is not None:
-        raise ValueError("--messages and --duration both say when it ends: give one of them")
-    if found.anonymous and found.login == SASL2:
-        raise ValueError("--login sasl2 names the user first: give --accounts, not --anonymous")
-    least = min_processes(found.users, found.connections, found.at_once)
+    _check(found)
+    users = found.users + found.storm
+    least = min_processes(users, found.connections, found.at_once)
     processes = found.processes or least
     if not least <= processes <= found.users:
         raise ValueError(f"--processes {processes}: give from {least} to {found.users}")
-    _check_sources(found.users * found.connections, found.sources)
+    _check_sources(users * found.connections, found.sources)
     return Options(
         target=found.url,
         domain=found.domain,
         accounts=None if found.anonymous else found.accounts,
         first=found.first,
-        users=found.users,
+        users=users,
         processes=processes,
         sources=found.sources,
         rate=found.rate,
@@ -98,6 +92,7 @@ def _options(found: argparse.Namespace) -> Options:
         connections=found.connections,
         patience=found.patience,
         login=found.login,
+        storm=found.storm,
         rest=found.rest,
         duration=60.0 if found.duration is None else found.duration,
         message_rate=found.message_rate,
@@ -105,6 +100,22 @@ def _options(found: argparse.Namespace) -> Options:
         poll_rate=found.poll_rate,
         output=found.output,
     )
+
+
+def _check(found: argparse.Namespace) -> None:
+    """Raises ValueError if options contradict each other."""
+    if not found.url.is_loopback and not found.target_is_mine:
+        raise ValueError(
+            f"{found.url.address} is not this machine: if you may load it, say --target-is-mine"
+        )
+    if found.messages is not None and found.message_rate == 0:
+        raise ValueError("--messages needs --message-rate: say how many a second")
+    if found.messages is not None and found.duration is not None:
+        raise ValueError("--messages and --duration both say when it ends: give one of them")
+    if found.storm and found.messages is not None:
+        raise ValueError("--storm needs users who talk meanwhile: give --duration, not --messages")
+    if found.anonymous and found.login == SASL2:
+        raise ValueError("--login sasl2 names the user first: give --accounts, not --anonymous")
 
 
 def min_processes(users: int, connections: int, at_once: int) -> int:
@@ -255,6 +266,13 @@ def _add_phases(parser: argparse.ArgumentParser) -> None:
         default=32,
         metavar="N",
         help="users of a process who log in, send or leave at the same time (default: 32)",
+    )
+    add(
+        "--storm",
+        type=whole_number(1, _MAX_USERS),
+        default=0,
+        metavar="N",
+        help="more users, who all log in at once after --duration, while the others go on",
     )
     add(
         "--rest",

@@ -1,4 +1,4 @@
-"""The phases of a run: all users log in, rest, talk or stay, and leave."""
+"""The phases of a run: all users log in, rest, talk or stay, and leave. A storm may come before."""
 
 from collections.abc import Callable
 from typing import Any
@@ -28,6 +28,7 @@ class Phases:
         self.bytes_per_user = 0.0
         self.cpu_of_logins = 0.0
         self.most_online = 0
+        self.came_back = 0
         self.lost_with_workers = 0
         self.seconds: dict[str, float] = {}  # that each phase took
         self._reactor: Any = reactor
@@ -72,6 +73,23 @@ class Phases:
             self._weigh()
 
     async def _talk(self) -> None:
+        await self._say()
+        if self._options.storm:
+            await self._storm()
+        if self._options.talks:
+            self._enter("settle")
+            self._tell("hush")
+            await self._wait(lambda: self._have_done("hush"), self._options.patience)
+
+    async def _storm(self) -> None:
+        self._enter("storm")
+        before = self.statistics.all.counts["logins"]
+        self._tell("storm")
+        await self._wait(lambda: self._have_done("storm"))
+        self.came_back = self.statistics.all.counts["logins"] - before
+        self._weigh()
+
+    async def _say(self) -> None:
         self._enter("talk" if self._options.talks else "stay")
         if self._options.talks and not self._nobody():
             for worker, talk in zip(self.workers, workers.talks(self._options), strict=True):
@@ -80,10 +98,6 @@ class Phases:
         seconds = None if counted else self._options.duration
         await self._wait(lambda: self._nobody() or self._have_done("talk"), seconds)
         self._weigh()
-        if self._options.talks:
-            self._enter("settle")
-            self._tell("hush")
-            await self._wait(lambda: self._have_done("hush"), self._options.patience)
 
     async def _leave(self) -> None:
         self._enter("leave")
@@ -185,6 +199,8 @@ class Phases:
         elapsed = self._reactor.seconds() - self._phase_begun
         match self.phase:
             case "log in":
+                return counts["logins"] + counts["given up"], options.users - options.storm
+            case "storm":
                 return counts["logins"] + counts["given up"], options.users
             case "rest":
                 return elapsed, options.rest

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from heapq import heappop
 
 from ecm.tools.bosh.session import Phase
 from ecm.tools.swarm.delivery import Delivery
@@ -50,6 +51,11 @@ class Population:
         self._messages = Rate(talk.message_rate, now)
         self._polls = Rate(talk.poll_rate, now)
 
+    def storm(self) -> None:
+        """Let all who are left log in at once, while the others go on talking."""
+        self._does = "storm"
+        self._sessions.storm_began = self._clock()
+
     def hush(self) -> None:
         """Let users send nothing new, and wait for the messages under way."""
         self._does = "hush"
@@ -91,11 +97,21 @@ class Population:
     def _who_logs_in(self, now: float) -> int | None:
         failed = self._sessions.failed
         if failed and failed[0][0] <= now:
-            return failed.popleft()[1]
-        if self._next == self._task.users or self._hopeless:
+            return heappop(failed)[1]
+        if self._next >= self._all or self._hopeless:
             return None
         self._next += 1
         return self._next - 1
+
+    @property
+    def _all(self) -> int:
+        """The number of users who are to log in by now."""
+        return self._task.users - (0 if self._does == "storm" else self._task.storm)
+
+    def _log_in_at_once(self, now: float) -> None:
+        while (place := self._who_logs_in(now)) is not None:
+            self._sessions.log_in(place)
+        self._say(now)
 
     @property
     def _hopeless(self) -> bool:
@@ -103,7 +119,7 @@ class Population:
         return self._sessions.online == 0 and self._sessions.given_up >= HOPELESS
 
     def _logged_in(self) -> bool:
-        begun = self._next == self._task.users or self._hopeless
+        begun = self._next == self._all or self._hopeless
         return begun and not self._sessions.logging_in and not self._sessions.failed
 
     # Messages and polls.
@@ -185,12 +201,14 @@ class Population:
 _GO_ON: dict[str, Callable[[Population, float], None]] = {
     "log in": Population._log_in,
     "talk": Population._say,
+    "storm": Population._log_in_at_once,
     "hush": Population._rest,
     "leave": Population._take_leave,
 }
 _DONE: dict[str, Callable[[Population], bool]] = {
     "log in": Population._logged_in,
     "talk": Population._said,
+    "storm": Population._logged_in,
     "hush": Population._quiet,
     "leave": Population._gone,
 }

@@ -28,6 +28,7 @@ def result(options: Options, phases: Phases) -> Result:
         "sessions lost": counts["lost"] + phases.lost_with_workers,
         "left": counts["left"],
         "most online": phases.most_online,
+        "refused": counts["refused"],
     }
     return {
         "ok": _is_ok(users, messages, errors, phases.interrupts),
@@ -39,6 +40,7 @@ def result(options: Options, phases: Phases) -> Result:
         "seconds": phases.seconds,
         "users": users,
         "messages": messages,
+        "storm": _storm(options, phases),
         "polls": counts["polls"],
         "requests": counts["requests"],
         "errors": dict(errors),
@@ -46,6 +48,15 @@ def result(options: Options, phases: Phases) -> Result:
         "own": _own(phases, options),
         "series": phases.statistics.series,
     }
+
+
+def _storm(options: Options, phases: Phases) -> Result | None:
+    """Return who has come back in the storm, and how fast; None if there was none."""
+    if not options.storm or "storm" not in phases.seconds:
+        return None
+    seconds = phases.seconds["storm"]
+    rate = round(phases.came_back / seconds, 1) if seconds else 0.0
+    return {"users": options.storm, "came back": phases.came_back, "logins a second": rate}
 
 
 def _is_ok(

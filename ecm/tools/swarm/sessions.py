@@ -2,6 +2,8 @@
 
 from collections import deque
 from collections.abc import Callable
+from heapq import heappush
+from math import inf
 
 from ecm.tools.bosh.body import TERMINATE, body, hold, termination
 from ecm.tools.bosh.http import Answer, BadAnswer, Endpoint, cut
@@ -25,7 +27,8 @@ class Sessions:
     """``users`` has those who are logging in or online, by place; None for all others.
 
     ``online`` counts those who are leaving, too. ``speaking`` is the number of users with a request
-    in flight beside the held one; ``given_up`` is the number who could not log in.
+    in flight beside the held one; ``given_up`` is the number who could not log in. ``storm_began``
+    is when the last users began to log in all at once.
     """
 
     def __init__(
@@ -39,7 +42,8 @@ class Sessions:
     ) -> None:
         self.users: list[User | None] = [None] * task.users
         self.logging_in = self.online = self.leaving = self.speaking = self.given_up = 0
-        self.failed: deque[tuple[float, int]] = deque()  # when to retry, and whose place
+        self.failed: list[tuple[float, int]] = []  # a heap: when to retry, and whose place
+        self.storm_began = inf
         self._task = task
         self._sockets = sockets
         self._identities = identities
@@ -154,7 +158,7 @@ class Sessions:
             self._close(line)
             self._forget(user, newest)
         if found.status != 200:
-            self._refused(user, newest, found.status)
+            self._refused(user, newest, found)
         elif condition is None:
             self._answered(user, newest, found.body)
         elif user.phase is Phase.LEAVING:
@@ -178,11 +182,20 @@ class Sessions:
             self._counters.took("poll", now - user.asked)
         if b"<message" in body:
             for seconds in self._delivery.arrivals(body, user.number, now):
-                self._counters.took("message", seconds)
+                self._counters.took(self._kind_of_message(user), seconds)
         if self._attempts:
             self._attempts.pop(user.number, None)
         if not user.line_due and not user.other_due:
             self._next(user)
+
+    def _kind_of_message(self, receiver: User) -> str:
+        if self._is_back(receiver):
+            return "message to those back"
+        return "message" if self.storm_began == inf else "message in the storm"
+
+    def _is_back(self, user: User) -> bool:
+        """Return whether a user came with the storm."""
+        return user.number - self._task.first >= self._task.users - self._task.storm
 
     def _advance_login(self, user: User, body: bytes) -> None:
         """Take the next step of a login."""
@@ -206,6 +219,8 @@ class Sessions:
         now = self._clock()
         self._counters.counts["logins"] += 1
         self._counters.took("login", now - user.asked)
+        if self._is_back(user):
+            self._counters.took("return", now - self.storm_began)
         user.asked = now
         self._identities.remember(user)
         self.logging_in -= 1
@@ -218,13 +233,21 @@ class Sessions:
 
     # Failures.
 
-    def _refused(self, user: User, newest: bool, status: int) -> None:
+    def _refused(self, user: User, newest: bool, found: Answer) -> None:
         """As web clients do, retry after a 5xx, and end the session at a 4xx."""
-        if status < 500:
-            self._end(user, f"status {status}")
-            return
-        self._due_again(user, newest)
-        self._fail(user, f"status {status}")
+        if found.status < 500:
+            self._end(user, f"status {found.status}")
+        elif user.phase is Phase.CREATING and self._is_back(user) and found.retry_after:
+            self._come_back(user, found.retry_after)
+        else:
+            self._due_again(user, newest)
+            self._fail(user, f"status {found.status}")
+
+    def _come_back(self, user: User, seconds: int) -> None:
+        """In a storm, a user for whom there is no room comes again when the server says."""
+        self._counters.counts["refused"] += 1
+        self._remove(user)
+        heappush(self.failed, (self._clock() + seconds, user.number - self._task.first))
 
     def _due_again(self, user: User, newest: bool) -> None:
         line = user.line if newest else user.other
@@ -263,7 +286,7 @@ class Sessions:
         if user.phase >= Phase.ONLINE:
             self._counters.counts["lost"] += 1
         elif self._may_try_again(user):
-            self.failed.append((self._clock() + PAUSE, user.number - self._task.first))
+            heappush(self.failed, (self._clock() + PAUSE, user.number - self._task.first))
         else:
             self._counters.counts["given up"] += 1
             self.given_up += 1

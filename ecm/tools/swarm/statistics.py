@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from ecm.tools.swarm import percentiles
+from ecm.tools.swarm.counters import WHAT
 from ecm.tools.swarm.messages import Report
 from ecm.tools.swarm.percentiles import Table
 
 PERCENTS = (50, 90, 99)
-WHAT = ("login", "poll", "message")
 
 Sample = dict[str, Any]
 
@@ -31,12 +31,13 @@ class Sums:
             percentiles.add(self.latencies[what], more)
 
     def milliseconds(self) -> dict[str, dict[str, float | None]]:
-        """Return p50, p90 and p99 of each kind; None if there was none."""
+        """Return p50, p90, p99 and the longest of each kind; None if there was none."""
         return {what: _milliseconds(table) for what, table in self.latencies.items()}
 
 
 def _milliseconds(table: Table) -> dict[str, float | None]:
     found = {f"p{percent}": percentiles.percentile(table, percent) for percent in PERCENTS}
+    found["max"] = percentiles.percentile(table, 100)
     return {
         name: None if value is None else round(value * 1000, 2) for name, value in found.items()
     }

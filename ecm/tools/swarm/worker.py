@@ -66,6 +66,8 @@ class Worker:
                 self._population.log_in()
             case "talk":
                 self._population.talk(Talk(**details))
+            case "storm":
+                self._population.storm()
             case "hush":
                 self._population.hush()
             case "leave":

@@ -100,6 +100,7 @@ def tasks(options: Options) -> list[Task]:
             connections=options.connections,
             patience=options.patience,
             login=options.login,
+            storm=options.storm * (place + 1) // number - options.storm * place // number,
         )
         for place in range(number)
     ]

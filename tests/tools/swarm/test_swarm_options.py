@@ -56,6 +56,12 @@ class OptionTests(TestCase):
             ([URL, "--domain", "a'b"], "not a domain"),
             ([URL, "--duration", "inf"], "give seconds"),
             ([URL, "--login", "x"], "--login"),
+            ([URL, "--storm", "0"], "--storm"),
+            (
+                [URL, "--storm", "1", "--message-rate", "1", "--messages", "1"],
+                "give --duration, not --messages",
+            ),
+            ([URL, "--storm", "14001"], "2 addresses"),
             ([URL, "--login", "sasl2", "--anonymous"], "--login sasl2 names the user"),
         ):
             self.assertIn(text, self.refused(*arguments))
@@ -66,6 +72,14 @@ class OptionTests(TestCase):
 
 
 class ShareTests(TestCase):
+    def test_who_comes_with_a_storm(self) -> None:
+        options = parse([URL, "--users", "10", "--storm", "95", "--processes", "4"])
+        self.assertEqual(options.users, 105)
+        tasks = workers.tasks(options)
+        self.assertEqual(sum(task.storm for task in tasks), 95)
+        for task in tasks:
+            self.assertIn(task.users - task.storm, (2, 3))
+
     def test_what_each_worker_gets(self) -> None:
         options = parse(
             [URL, "--users", "10", "--first", "100", "--processes", "3", "--rate", "30"]

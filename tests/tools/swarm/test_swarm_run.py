@@ -66,6 +66,20 @@ class MegaphoneTests(SwarmTestCase):
         talk = ("--hold", "2", "--message-rate", "100", "--messages", "50")
         self.all_was_well(await self.result(await self.begin(*talk), 0))
 
+    async def test_a_storm(self) -> None:
+        talk = ("--message-rate", "20", "--duration", "1", "--storm", "70")
+        result = await self.result(await self.begin(*talk), 0)
+        self.assertTrue(result["ok"])
+        users = result["users"]
+        self.assertEqual((users["logins"], users["left"], users["refused"]), (120, 120, 0))
+        storm, delays = result["storm"], result["milliseconds"]
+        self.assertEqual((storm["users"], storm["came back"]), (70, 70))
+        self.assertGreater(storm["logins a second"], 0)
+        self.assertLessEqual(delays["return"]["p50"], delays["return"]["max"])
+        phases = ["start", "log in", "talk", "storm", "settle", "leave"]
+        self.assertEqual(list(result["seconds"]), phases)
+        self.assertIsNotNone(delays["message"]["p50"])
+
     async def test_answers_at_the_end_of_wait(self) -> None:
         result = await self.result(await self.begin("--wait", "1", "--duration", "2.5"), 0)
         self.all_was_well(result)
