@@ -11,6 +11,7 @@
 %% processes        by what they were started with: how many, their bytes, how many hibernate
 %% sessions         how many users are online
 %% announce BYTES   sends everyone who is online a message with a body of so many bytes
+%% local            the users who are online on this node, one of a cluster
 %% kick             ends all sessions, as an administrator does
 %% kill             kills the processes of all sessions, which can do nothing more
 %% busy COUNT SECONDS  has so many processes count, at high priority
@@ -72,6 +73,11 @@ run(["announce", Bytes]) ->
     Users = [{User, Resource} || {User, _, Resource} <- ejabberd_sm:get_vh_session_list(?HOST)],
     lists:foreach(fun(User) -> send(User, Body) end, Users),
     #{sent => length(Users)};
+run(["local"]) ->
+    Online = ejabberd_sm:get_vh_session_list(?HOST),
+    #{users => [User || {User, Host, Resource} <- Online,
+                        Pid <- [ejabberd_sm:get_session_pid(User, Host, Resource)],
+                        is_pid(Pid), node(Pid) =:= node()]};
 run(["kick"]) ->
     Jids = [jid:make(Session) || Session <- ejabberd_sm:get_vh_session_list(?HOST)],
     [ejabberd_sm:route(Jid, {exit, <<"Kicked by the lab">>}) || Jid <- Jids],

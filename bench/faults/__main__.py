@@ -13,8 +13,9 @@ from bench import node
 from bench.faults import report
 from bench.faults.catalogue import faults
 from bench.faults.lab import QUICK, Fault, Size, Skipped, run
+from bench.faults.messages import Result
 from bench.faults.outcome import Outcome
-from bench.faults.stack import adopt_orphans
+from bench.faults.stack import adopt_orphans, sweep
 from bench.measure.machine import machine
 from ecm.tools import cli
 from ecm.tools.errors import ToolError
@@ -55,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     size = QUICK if options.quick else Size()
     size = attrs.evolve(size, users=options.users) if options.users else size
-    known = {fault.name: fault for fault in faults(size.scale)}
+    known = {fault.name: fault for fault in faults(size)}
     if options.list:
         print("\n".join(map(_line, known.values())))
         return 0
@@ -104,10 +105,18 @@ def _one(
     results = []
     try:
         for _ in range(rounds):
-            results.append(run(fault, size, code))
+            results.append(_run(fault, size, code))
     except Skipped as why:
         return Outcome(fault.name, fault.what, fault.goal.words(), (), (), about, str(why))
     return Outcome.of(fault.name, fault.what, fault.goal, results, about)
+
+
+def _run(fault: Fault, size: Size, code: Sequence[Path]) -> Result:
+    """Run it once, and leave nothing of it. Raises ToolError, Skipped."""
+    try:
+        return run(fault, size, code)
+    finally:
+        sweep()
 
 
 def _end(outcomes: Sequence[Outcome], order: Sequence[str], written: bool) -> int:

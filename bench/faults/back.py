@@ -2,7 +2,9 @@
 
 import subprocess
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import attrs
@@ -23,34 +25,51 @@ _CONTROL_TIMEOUT = 600.0  # seconds for a command of ejabberdctl; one empties a 
 @attrs.frozen
 class EjabberdSetup:
     """``link`` are options of the listener of links, ``modules`` come beside those of a benchmark,
-    ``top`` are options of the top level. ``has_clock``: its system clock can be set."""
+    ``top`` are options of the top level, ``accounts`` passwords by name. ``has_clock``: its system
+    clock can be set."""
 
     link: Mapping[str, Any] = attrs.Factory(dict)
     modules: Mapping[str, Any] = attrs.Factory(dict)
     top: Mapping[str, Any] = attrs.Factory(dict)
+    accounts: Mapping[str, str] = attrs.Factory(dict)
     has_clock: bool = False
+
+
+@attrs.frozen
+class Place:
+    """A node's name and the port of Erlang's distribution, at the address in its name; its cookie
+    is that of the cluster."""
+
+    name: str = "lab@127.0.0.1"
+    port: int = attrs.Factory(free_port)
+    cookie: str = attrs.Factory(partial(token_hex, 16))
 
 
 class Ejabberd:
     """One node; ``port`` is where it listens for links. Raises ToolError where it is to have a
     clock that is missing."""
 
-    def __init__(self, home: Path, code: Sequence[Path], setup: EjabberdSetup) -> None:
+    def __init__(
+        self, home: Path, code: Sequence[Path], setup: EjabberdSetup, place: Place
+    ) -> None:
+        home.mkdir()
+        self.name = place.name
         self.port = free_port()
         self.clock = Clock(home) if setup.has_clock else None
         self._node = Node(
             home,
             home,
             installation.find(),
-            free_port(),
+            place.port,
             code=code,
+            name=place.name,
             flags=FLAGS.split(),
             environment={
                 "ERL_CRASH_DUMP_SECONDS": "0",
                 **(self.clock.environment if self.clock else {}),
             },
         )
-        self._node.write(_configuration(self.port, setup))
+        self._node.write(_configuration(self.port, setup), setup.accounts, place.cookie)
         self._ejabberdctl = home / "ejabberdctl"
         self._node.write_ejabberdctl(self._ejabberdctl)
         self.process = Process.of(self._node.process(pipes=True))

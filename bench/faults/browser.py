@@ -53,6 +53,11 @@ class Browser:
                 self._close(user, line)
             self._page.failed(user, request, kind(error))
 
+    def mute(self, user: User, is_mute: bool) -> None:
+        """Read nothing more on the connections that a user has now, or read again."""
+        for line in user.lines:
+            self._sockets.mute(line, is_mute)
+
     def abort(self, user: User, request: Request) -> None:
         """Close the connection that carries a request."""
         line = user.line_of(request)

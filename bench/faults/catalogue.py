@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from bench.faults import of_clocks, of_ecm, of_ejabberd, of_the_link
-from bench.faults.lab import Fault
+from bench.faults import of_clocks, of_clusters, of_ecm, of_ejabberd, of_load, of_the_link
+from bench.faults.lab import Fault, Size
 
 
-def faults(scale: float) -> Iterator[Fault]:
-    """Give all of them, the durations of most multiplied by a scale."""
-    for part in (of_the_link, of_ecm, of_ejabberd, of_clocks):
-        yield from part.faults(scale)
+def faults(size: Size) -> Iterator[Fault]:
+    """Give all of them, for runs of a size."""
+    for part in (of_the_link, of_ecm, of_ejabberd, of_clusters, of_load, of_clocks):
+        yield from part.faults(size)

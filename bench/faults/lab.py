@@ -36,11 +36,6 @@ class Size:
     scale: float = 1
 
     @property
-    def talkers(self) -> int:
-        """The half of the users, in pairs."""
-        return self.users // 4 * 2
-
-    @property
     def seconds(self) -> float:
         """The time that a run takes at least, without its fault."""
         logins = 2 * self.users / 60
@@ -55,12 +50,18 @@ class Skipped(Exception):
 
 
 class Lab:
-    """The subject of a fault, while it lasts."""
+    """The subject of a fault, while it lasts.
 
-    def __init__(self, stack: Stack, crowd: Crowd, size: Size) -> None:
+    Of all ``users`` the ``first`` are there from the beginning, and of these the first ones talk.
+    """
+
+    def __init__(self, stack: Stack, crowd: Crowd, fault: "Fault", size: Size) -> None:
         self.stack = stack
         self.crowd = crowd
         self.size = size
+        self.users = range(int(size.users * fault.more))
+        self.first = self.users[: int(len(self.users) * fault.first)]
+        self.talkers = len(self.first) // 4 * 2
         self._told = time.monotonic()
 
     def wait(self, seconds: float) -> None:
@@ -77,8 +78,8 @@ class Lab:
         if now - self._told > _TELL:
             self._told = now
             note(
-                f"{report.online} online, {report.troubled} in trouble, {report.sent} messages,"
-                f" {report.missing} missing, {report.sessions_lost} sessions lost,"
+                f"{report.online} online, {report.troubled} in trouble,"
+                f" {report.missing} messages missing, {report.sessions_lost} sessions lost,"
                 f" {report.users_with_errors} users with errors"
             )
 
@@ -86,7 +87,12 @@ class Lab:
 @attrs.frozen
 class Fault:
     """``what`` is a line for the reader, ``seconds`` the time that ``inject`` takes; it raises
-    Skipped before anything has happened. ``recovery`` is how long users need to be as before."""
+    Skipped before anything has happened. ``recovery`` is the time in seconds that users need to be
+    as before.
+
+    There are ``more`` times as many users as usual. Of them ``first`` is the share that logs in
+    before the fault, half of whom converse.
+    """
 
     name: str
     what: str
@@ -95,6 +101,8 @@ class Fault:
     seconds: float
     setup: Setup = Setup()
     recovery: float = 0
+    more: float = 1
+    first: float = 1
 
 
 def run(fault: Fault, size: Size, code: Sequence[Path]) -> Result:
@@ -102,15 +110,15 @@ def run(fault: Fault, size: Size, code: Sequence[Path]) -> Result:
     with (
         TemporaryDirectory(prefix="megaphone-faults-") as name,
         started(Path(name), code, fault.setup) as stack,
-        Crowd(Task(size.users, stack.ecm.port)) as crowd,
+        Crowd(Task(int(size.users * fault.more), stack.ecm.port)) as crowd,
     ):
-        return _course(fault, Lab(stack, crowd, size))
+        return _course(fault, Lab(stack, crowd, fault, size))
 
 
 def _course(fault: Fault, lab: Lab) -> Result:
     crowd, size = lab.crowd, lab.size
     _log_in(lab)
-    crowd.tell("talk", talkers=size.talkers, rate=size.rate)
+    crowd.tell("talk", talkers=lab.talkers, rate=size.rate)
     lab.wait(size.warm_up)
     note("the fault begins")
     began = time.monotonic()
@@ -121,12 +129,12 @@ def _course(fault: Fault, lab: Lab) -> Result:
     crowd.tell("hush")
     crowd.until(_is_settled, size.patience, lab.tell)
     crowd.tell("collect")
-    crowd.until(_is_collected(size.users), _LOGIN_TIMEOUT, lab.tell)
+    crowd.until(_is_collected, _LOGIN_TIMEOUT, lab.tell)
     return crowd.result() | {"fault_seconds": round(took, 1)}
 
 
 def _log_in(lab: Lab) -> None:
-    count = lab.size.users
+    count = len(lab.first)
     lab.crowd.tell("log_in", first=0, count=count)
     if not lab.crowd.until(lambda last: last.online == count, _LOGIN_TIMEOUT, lab.tell):
         raise ToolError(f"only {lab.crowd.last.online} of {count} users have logged in")
@@ -137,8 +145,9 @@ def _is_settled(last: Report) -> bool:
     return not (last.missing or last.logging_in or last.troubled)
 
 
-def _is_collected(users: int) -> Callable[[Report], bool]:
-    return lambda last: last.online == users and not last.logging_in and last.idle > _QUIET
+def _is_collected(last: Report) -> bool:
+    """True if everybody has logged in once more, and nothing more comes."""
+    return not last.logging_in and last.idle > _QUIET
 
 
 def note(text: str) -> None:

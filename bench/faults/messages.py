@@ -22,7 +22,6 @@ class Report(NamedTuple):
     online: int
     logging_in: int
     troubled: int
-    sent: int
     missing: int
     sessions_lost: int
     users_with_errors: int

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from bench.faults.back import EjabberdSetup
 from bench.faults.front import EcmSetup
 from bench.faults.goal import Goal
-from bench.faults.lab import Fault, Lab
+from bench.faults.lab import Fault, Lab, Size
 from bench.faults.stack import Setup
 
 _HOUR = 3600  # seconds
@@ -13,7 +13,7 @@ _AFTER = 15.0  # seconds after the step; a cut of the link comes after the first
 _BEFORE_THE_CUT = 5.0
 
 
-def faults(scale: float) -> Iterator[Fault]:
+def faults(size: Size) -> Iterator[Fault]:
     """Give all of them."""
     setups = {
         "ecm": (Setup(ecm=EcmSetup(has_clock=True)), "ECM"),

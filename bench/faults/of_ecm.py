@@ -8,7 +8,7 @@ import attrs
 
 from bench.faults.front import EcmSetup, restart_pause
 from bench.faults.goal import Goal
-from bench.faults.lab import Fault, Lab
+from bench.faults.lab import Fault, Lab, Size
 from bench.faults.stack import Setup
 
 _WORKERS = 2
@@ -21,9 +21,9 @@ _DRAINS = 30.0  # seconds for a graceful shutdown
 _ANY_ORDER = Goal(errors=None, disordered=None)
 
 
-def faults(scale: float) -> Iterator[Fault]:
+def faults(size: Size) -> Iterator[Fault]:
     """Give all of them."""
-    yield from _of_workers(scale)
+    yield from _of_workers(size.scale)
     yield from _of_processes()
     yield from _restarts()
 

@@ -4,7 +4,7 @@ import signal
 from collections.abc import Callable, Iterator
 
 from bench.faults.goal import Goal
-from bench.faults.lab import Fault, Lab, Skipped
+from bench.faults.lab import Fault, Lab, Size, Skipped
 
 _AWAY = 2.0  # seconds from the end of ejabberd to its next start
 _LOOPS = 4  # processes of high priority that keep two cores busy
@@ -14,9 +14,9 @@ _STOPS = 60.0  # seconds for ejabberd to stop
 _ALL_END = Goal(told=None, untold=None, twice=None, sessions=None, errors=None)
 
 
-def faults(scale: float) -> Iterator[Fault]:
+def faults(size: Size) -> Iterator[Fault]:
     """Give all of them."""
-    yield from _stands(scale)
+    yield from _stands(size.scale)
     yield from _restarts()
     yield from _sessions_end()
 

@@ -3,17 +3,17 @@
 from collections.abc import Callable, Iterator
 
 from bench.faults.goal import Goal
-from bench.faults.lab import Fault, Lab
+from bench.faults.lab import Fault, Lab, Size
 
 _FOUND = 10  # seconds in which a link that is dead is found (--link-timeout)
 
 
-def faults(scale: float) -> Iterator[Fault]:
+def faults(size: Size) -> Iterator[Fault]:
     """Give all of them."""
     yield from _cuts()
-    yield from _silences(scale)
-    yield from _outages(scale)
-    yield from _slow(scale)
+    yield from _silences(size.scale)
+    yield from _outages(size.scale)
+    yield from _slow(size.scale)
 
 
 def _cuts() -> Iterator[Fault]:

@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 
 import attrs
 
@@ -30,6 +30,7 @@ class Message:
     times: int = 0
     late: bool = False  # it was still in offline storage when everybody logged in once more
     returned: bool = False  # to its sender, with an error
+    disordered: bool = False  # it came behind one that was said later
     dropped: bool = False  # its sender's session ended before the answer
 
     @property
@@ -56,33 +57,43 @@ class Losses:
 
 
 class Record:
-    """The messages of one run. ``expected`` of them have not come, and should."""
+    """The messages of one run, each by its number and its receiver: one to a room has many.
+
+    ``expected`` of them have not come, and should.
+    """
 
     def __init__(self) -> None:
-        self.messages: list[Message] = []
         self.expected = 0
         self.astray = 0  # came to somebody else
+        self._messages: list[dict[int, Message]] = []  # by number, and by receiver
         self._last: dict[tuple[int, int], int] = defaultdict(lambda: -1)
-        self._disordered = 0
         self._collects = False
 
-    def say(self, sender: int, receiver: int, now: float) -> int:
+    def say(self, sender: int, receivers: Iterable[int], now: float) -> int:
         """Return the number of a new message."""
-        self.messages.append(Message(sender, receiver, now))
-        self.expected += 1
-        return len(self.messages) - 1
+        made = {receiver: Message(sender, receiver, now) for receiver in receivers}
+        self._messages.append(made)
+        self.expected += len(made)
+        return len(self._messages) - 1
 
     def answered(self, numbers: Iterable[int]) -> None:
         """The request with these was answered 200, in a session that goes on."""
-        for number in numbers:
-            self.messages[number].answered = True
+        for message in self._all_of(numbers):
+            message.answered = True
 
     def dropped(self, numbers: Iterable[int]) -> None:
         """The session of the sender has ended before these were answered. They may still come."""
-        for number in numbers:
-            message = self.messages[number]
+        for message in self._all_of(numbers):
             self.expected -= message.is_expected
             message.dropped = True
+
+    def _all_of(self, numbers: Iterable[int]) -> Iterator[Message]:
+        for number in numbers:
+            yield from self._messages[number].values()
+
+    def all(self) -> Iterator[Message]:
+        """Give all messages."""
+        yield from self._all_of(range(len(self._messages)))
 
     def collect(self) -> None:
         """From now on everybody logs in once more: what comes now was stuck in offline storage."""
@@ -91,18 +102,14 @@ class Record:
     def arrived(self, user: int, body: bytes, now: float) -> None:
         """Take the messages of an answer to this user."""
         for found in _TEXT.finditer(body):
-            message = self._known(int(found["number"]))
-            if message is None:
-                self.astray += 1
-            elif message.receiver == user and not _ERROR.search(found["head"]):
-                self._came(int(found["number"]), message, now)
-            elif message.sender == user:
-                self._returned(message)
+            number = int(found["number"])
+            known = self._messages[number] if number < len(self._messages) else {}
+            if _ERROR.search(found["head"]):
+                self._returned(user, known)
+            elif user in known:
+                self._came(number, known[user], now)
             else:
                 self.astray += 1
-
-    def _known(self, number: int) -> Message | None:
-        return self.messages[number] if number < len(self.messages) else None
 
     def _came(self, number: int, message: Message, now: float) -> None:
         self.expected -= message.is_expected
@@ -112,27 +119,30 @@ class Record:
         message.waited = now - message.said
         message.late = self._collects
         pair = message.sender, message.receiver
-        if number < self._last[pair] and not message.late:
-            self._disordered += 1
+        message.disordered = number < self._last[pair] and not message.late
         self._last[pair] = max(self._last[pair], number)
 
-    def _returned(self, message: Message) -> None:
-        self.expected -= message.is_expected
-        message.returned = True
+    def _returned(self, user: int, known: dict[int, Message]) -> None:
+        for message in known.values():
+            if message.sender == user:
+                self.expected -= message.is_expected
+                message.returned = True
 
-    def losses(self) -> Losses:
-        lost = [message for message in self.messages if message.is_missing]
+    def losses(self, watched: Container[int]) -> Losses:
+        """Return what has become of the messages between these users."""
+        seen = [each for each in self.all() if each.sender in watched and each.receiver in watched]
+        lost = [message for message in seen if message.is_missing]
         told = sum(message.answered for message in lost)
         return Losses(
             told=told,
             untold=len(lost) - told,
-            stuck=sum(message.late for message in self.messages),
-            returned=sum(message.returned for message in self.messages),
-            twice=sum(message.times > 1 for message in self.messages),
-            disordered=self._disordered,
+            stuck=sum(message.late for message in seen),
+            returned=sum(message.returned for message in seen),
+            twice=sum(message.times > 1 for message in seen),
+            disordered=sum(message.disordered for message in seen),
         )
 
-    def silences(self, users: range) -> list[float]:
+    def silences(self, users: Container[int]) -> list[float]:
         """Return the longest wait for a message of each of these users who have got one, in
         ascending order."""
         longest: dict[int, float] = {}
@@ -142,7 +152,7 @@ class Record:
         return sorted(longest.values())
 
     def _waits(self) -> Iterator[tuple[int, float]]:
-        for message in self.messages:
+        for message in self.all():
             if message.waited is not None and not message.late:
                 yield message.receiver, message.waited
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import attrs
 
-from bench.faults.back import Ejabberd, EjabberdSetup
+from bench.faults.back import Ejabberd, EjabberdSetup, Place
 from bench.faults.front import Ecm, EcmSetup
 from ecm.tools.ports import free_port
 from testkit.servers.process import Process, python
@@ -38,45 +38,58 @@ class Network:
 
 @attrs.frozen
 class Setup:
-    """The parts that a fault needs."""
+    """The parts that a fault needs. With several ``nodes`` there is a cluster, without a proxy."""
 
     ecm: EcmSetup = EcmSetup()
     ejabberd: EjabberdSetup = EjabberdSetup()
+    nodes: int = 1
 
 
 @attrs.frozen
 class Stack:
     """One that runs."""
 
-    ejabberd: Ejabberd
+    nodes: Sequence[Ejabberd]
     network: Network
     ecm: Ecm
+
+    @property
+    def ejabberd(self) -> Ejabberd:
+        return self.nodes[0]
 
 
 @contextmanager
 def started(folder: Path, code: Sequence[Path], setup: Setup) -> Iterator[Stack]:
-    """Start it in a folder; ``code`` is that of bench.node.compiled. Nothing of it is left.
-
-    Raises ToolError.
-    """
+    """Start it in a folder; ``code`` is that of bench.node.compiled. Raises ToolError."""
     with ExitStack() as stack:
-        stack.callback(sweep)
-        home = folder / "ejabberd"
-        home.mkdir()
-        ejabberd = Ejabberd(home, code, setup.ejabberd)
-        network = Network(ejabberd.port)
-        ecm = Ecm(folder, [network.port], setup.ecm)
-        stack.callback(ejabberd.process.kill)
-        ejabberd.start()
+        nodes = _cluster(folder, code, setup)
+        network = Network(nodes[0].port)
+        upstreams = [network.port] if setup.nodes == 1 else [node.port for node in nodes]
+        ecm = Ecm(folder, upstreams, setup.ecm)
+        for number, node in enumerate(nodes):
+            stack.callback(node.process.kill)
+            node.start()
+            if number:
+                node.control("join_cluster", nodes[0].name)
         stack.callback(network.process.stop)
         network.start()
         stack.callback(ecm.close)
         ecm.start()
-        yield Stack(ejabberd, network, ecm)
+        yield Stack(nodes, network, ecm)
+
+
+def _cluster(folder: Path, code: Sequence[Path], setup: Setup) -> list[Ejabberd]:
+    """Write the nodes, each at an address of its own: there is no epmd to tell their ports."""
+    first = Place()
+    places = [
+        attrs.evolve(first, name=f"lab@127.0.0.{number}") for number in range(1, setup.nodes + 1)
+    ]
+    return [Ejabberd(folder / place.name, code, setup.ejabberd, place) for place in places]
 
 
 def adopt_orphans() -> None:
-    """Become the parent of all descendants whose parents die (prctl(2))."""
+    """Become the parent of all descendants whose parents die (prctl(2)), so that ``sweep`` finds
+    them."""
     ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 

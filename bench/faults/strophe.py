@@ -19,8 +19,8 @@ _MAX_ERRORS = 4  # without an answer in between
 _MAX_SENDS = 5  # of one request
 _AT_ONCE = 2  # requests in flight
 
-# A stanza with the number by which its sender knows it.
-Said = tuple[int, bytes]
+# A stanza, with the number by which its sender knows it, if there is one.
+Said = tuple[int | None, bytes]
 
 
 class Request:
@@ -68,8 +68,7 @@ class Strophe:
         """Give the numbers of the stanzas that are not answered."""
         for request in self.requests:
             yield from request.marks
-        for mark, _ in self.outbox:
-            yield mark
+        yield from _marks(self.outbox)
 
     def begin(self, body: bytes, now: float) -> None:
         """Make the request that creates the session."""
@@ -86,9 +85,9 @@ class Strophe:
     def idle(self, now: float) -> None:
         """Do what Strophe does ten times a second once it is online: send what waits, poll."""
         if len(self.requests) < _AT_ONCE and self.outbox:
-            marks, stanzas = zip(*self.outbox, strict=True)
-            self.outbox.clear()
-            self._ask(b"".join(stanzas), b"", marks, now)
+            said, self.outbox = self.outbox, []
+            stanzas = b"".join(stanza for _, stanza in said)
+            self._ask(stanzas, b"", tuple(_marks(said)), now)
         elif not self.requests and not self.sleeps:
             self.ask(b"", b"", now)
 
@@ -142,3 +141,7 @@ class Strophe:
 
 def _is_overdue(request: Request, now: float) -> bool:
     return request.age(now) > _TIMEOUT or now - request.dead > _SECONDARY
+
+
+def _marks(said: list[Said]) -> Iterator[int]:
+    return (mark for mark, _ in said if mark is not None)

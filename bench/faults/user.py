@@ -29,9 +29,10 @@ class User:
 
     ``lines`` are the connections, each with the request that it carries, if any. ``errors`` are
     failures that a page would have seen, and ``lost`` its sessions that have ended, by the kind.
+    A user who ``is_dismissed`` does not come again.
     """
 
-    __slots__ = ("number", "session", "strophe", "lines", "errors", "logins", "lost")
+    __slots__ = ("number", "session", "strophe", "lines", "errors", "lost", "is_dismissed")
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -40,7 +41,7 @@ class User:
         self.lines: dict[int, Request | None] = {}
         self.errors: Counter[str] = Counter()
         self.lost: Counter[str] = Counter()
-        self.logins = 0
+        self.is_dismissed = False
 
     @property
     def is_online(self) -> bool:
@@ -64,9 +65,7 @@ class User:
         """Take the next step of the login after an answer. Raises LoginError, BadAnswer."""
         assert self.session is not None
         content = _LOGIN.advance(self.session, body)
-        if self.session.phase is Phase.ONLINE:
-            self.logins += 1
-        else:
+        if self.session.phase is not Phase.ONLINE:
             self.strophe.ask(*content, now)
 
     def leave(self, now: float) -> None:

@@ -1,7 +1,6 @@
 """``python -m bench.faults.users``: the process of all users. messages.py has its commands.
 
-Half of them, or as many as are wanted, converse in pairs. Whose session ends logs in again after a
-moment, and what was to be said meanwhile is said then.
+A user whose session ends logs in again after a moment.
 """
 
 import json
@@ -15,41 +14,41 @@ from contextlib import suppress
 from typing import Any
 
 from bench.faults.browser import Browser
-from bench.faults.messages import Report, Task
-from bench.faults.record import Record, text
+from bench.faults.messages import Report, Result, Task
+from bench.faults.record import Record
 from bench.faults.result import result
+from bench.faults.speech import Speech
 from bench.faults.strophe import Request
-from bench.faults.user import User, jid
+from bench.faults.user import User
 from ecm.kernel import raise_open_files
 from ecm.tools.bosh.body import termination
 from ecm.tools.bosh.http import Answer, BadAnswer
 from ecm.tools.bosh.login import LoginError
-from ecm.tools.bosh.stanzas import message
 from ecm.tools.swarm.rate import Rate
 
 _LOOK = 0.1  # seconds between two looks at what is due, as Strophe has them
 _REPORTS = 1.0  # seconds between two reports
 _AT_ONCE = 50  # users who log in at the same time
 _PAUSES = (1.0, 3.0)  # seconds from the end of a session to the next login
-_DRAWS = 20  # attempts to find somebody who is online and may say something
 
 
 class Users:
-    """All users of the task, and what they say."""
+    """All users of the task."""
 
     def __init__(self, task: Task) -> None:
         self.users = [User(number) for number in range(task.users)]
         self._browser = Browser(task.port, self)
         self._record = Record()
+        self._speech = Speech(self.users, self._record)
+        self._random = random.Random(15)  # so that each run is as the one before
+        self._watched = frozenset(range(task.users))
         self._logins: deque[User] = deque()
-        self._logging_in = 0
         self._again: deque[tuple[float, User]] = deque()
-        self._talkers = range(0)
-        self._says = Rate(0, 0)
+        self._renewals = Rate(0, 0)
+        self._logging_in = self._leaving = 0
         self._at_once = _AT_ONCE
-        self._since = 0.0
-        self._random = random.Random(15)
-        self._leaving = 0
+        self._heard = 0.0  # when the last message came
+        self._told: Result = {}
         self.runs = True
 
     # Commands.
@@ -61,19 +60,62 @@ class Users:
 
     def talk(self, talkers: int, rate: float) -> None:
         """From now on so many converse, each with a neighbour, and errors count."""
-        self._talkers = range(talkers)
-        self._says = Rate(rate, time.monotonic())
+        self._speech.talk(talkers, rate, time.monotonic())
         for user in self.users:
             user.errors.clear()
             user.lost.clear()
 
+    def flood(
+        self, receiver: int, first: int, senders: int, count: int, size: int, rate: float
+    ) -> None:
+        """Let so many users, from the first one on, write so many messages to one user."""
+        from_whom = range(first, first + senders)
+        self._speech.flood(receiver, from_whom, count, size, rate, time.monotonic())
+
+    def join(self, members: list[int]) -> None:
+        """Let these enter the room."""
+        self._speech.join(members)
+
+    def crowd(self, speakers: list[int], size: int, rate: float) -> None:
+        """Let these write to the room."""
+        self._speech.crowd(speakers, size, rate, time.monotonic())
+
+    def sleep(self, numbers: list[int], sleeps: bool) -> None:
+        """Let these make no request of their own accord, or do so again."""
+        for number in numbers:
+            self.users[number].strophe.sleeps = sleeps
+
+    def mute(self, numbers: list[int], mute: bool) -> None:
+        """Let these not read what comes, or read again."""
+        for number in numbers:
+            self._browser.mute(self.users[number], mute)
+
+    def renew(self, rate: float) -> None:
+        """Let so many users a second forget their session, and log in anew."""
+        self._renewals = Rate(rate, time.monotonic())
+
+    def watch(self, numbers: list[int]) -> None:
+        """Only these count in the result."""
+        self._watched = frozenset(numbers)
+
+    def dismiss(self, numbers: list[int]) -> None:
+        """Let these go, and not come again."""
+        for number in numbers:
+            user = self.users[number]
+            user.is_dismissed = True
+            if user.session is not None:
+                self._end(user, "dismissed")
+        self._logins = deque(user for user in self._logins if not user.is_dismissed)
+        self._again = deque(each for each in self._again if not each[1].is_dismissed)
+
     def hush(self) -> None:
-        """Nobody says anything more."""
-        self._says = Rate(0, time.monotonic())
+        """Nobody says anything more, or logs in anew."""
+        self._speech.hush()
+        self._renewals = Rate(0, time.monotonic())
 
     def collect(self) -> None:
         """Everybody says goodbye and logs in once more, to get what is in offline storage."""
-        self._told = result(self._record, self.users, self._talkers)
+        self._told = self._result()
         self._record.collect()
         now = time.monotonic()
         for user in self.users:
@@ -83,8 +125,10 @@ class Users:
 
     def result(self) -> None:
         """Tell what came of it all."""
-        told = self._told | {"losses": result(self._record, self.users, self._talkers)["losses"]}
-        _write({"result": told})
+        _write({"result": self._told | {"losses": self._result()["losses"]}})
+
+    def _result(self) -> Result:
+        return result(self._record, self.users, self._speech.talkers, self._watched)
 
     # The loop.
 
@@ -96,7 +140,7 @@ class Users:
         while self.runs:
             self._browser.wait()
             now = time.monotonic()
-            self._say(now)
+            self._speech.go_on(now)
             if now - looked > _LOOK:
                 looked = now
                 self._look(now)
@@ -116,11 +160,10 @@ class Users:
             online=sum(user.is_online for user in self.users),
             logging_in=self._logging_in + len(self._logins) + len(self._again) + self._leaving,
             troubled=sum(user.strophe.is_in_trouble for user in self.users),
-            sent=len(self._record.messages),
             missing=self._record.expected,
             sessions_lost=sum(user.lost.total() for user in self.users),
             users_with_errors=sum(bool(user.errors) for user in self.users),
-            idle=now - self._since,
+            idle=now - self._heard,
         )
 
     def _look(self, now: float) -> None:
@@ -132,9 +175,24 @@ class Users:
             user = self._logins.popleft()
             user.begin(now)
             self._push(user, now)
+        for _ in range(self._renewals.due(now)):
+            self._renewals.begin()
+            self._renew(self.users[self._random.choice(self._speech.talkers)], now)
         for user in self.users:
             if user.session is not None:
                 self._push(user, now)
+
+    def _renew(self, user: User, now: float) -> None:
+        """Let a user log in beside the session that goes on, as after a reload of the page."""
+        if not user.is_online:
+            return
+        outbox = user.strophe.outbox
+        self._record.dropped(mark for request in user.strophe.requests for mark in request.marks)
+        self._browser.close(user)
+        self._logging_in += 1
+        user.begin(now)
+        user.strophe.outbox = outbox
+        self._push(user, now)
 
     def _push(self, user: User, now: float) -> None:
         """Let Strophe make and send the requests that are due."""
@@ -148,30 +206,6 @@ class Users:
             self._browser.send(user, request)
         if strophe.ended:
             self._end(user, strophe.ended)
-
-    # What is said.
-
-    def _say(self, now: float) -> None:
-        for _ in range(self._says.due(now)):
-            self._says.begin()
-            pair = self._pair()
-            if pair is not None:
-                self.say(*pair, now)
-
-    def _pair(self) -> tuple[User, User] | None:
-        """Return somebody who is online, and the neighbour."""
-        for _ in range(_DRAWS):
-            number = self._random.choice(self._talkers)
-            neighbour = number ^ 1
-            if neighbour in self._talkers and self.users[number].is_online:
-                return self.users[number], self.users[neighbour]
-        return None
-
-    def say(self, sender: User, receiver: User, now: float, size: int = 0) -> None:
-        number = self._record.say(sender.number, receiver.number, now)
-        stanza = message(jid(receiver.number), text(number, size))
-        sender.strophe.outbox.append((number, stanza))
-        self._push(sender, now)
 
     # What comes of requests.
 
@@ -194,7 +228,7 @@ class Users:
     ) -> None:
         """Raises LoginError, BadAnswer."""
         if b"<message" in body:
-            self._since = now
+            self._heard = now
             self._record.arrived(user.number, body, now)
         if condition is not None:
             user.strophe.ended = f"terminate {condition}"
@@ -215,9 +249,8 @@ class Users:
         if user.session.leaves:
             self._leaving -= 1
             self._logins.append(user)
-        else:
-            pause = self._random.uniform(*_PAUSES)
-            self._again.append((now + pause, user))
+        elif not user.is_dismissed:
+            self._again.append((now + self._random.uniform(*_PAUSES), user))
             if user.is_online:
                 user.lost[why] += 1
             else:

@@ -91,6 +91,10 @@ class Sockets(Generic[U]):
             self._unsent[line] = data[sent:]
             self._epoll.modify(line, select.EPOLLIN | select.EPOLLOUT)
 
+    def mute(self, line: int, is_mute: bool) -> None:
+        """Leave what comes with the kernel, or read it again. All has been sent on this line."""
+        self._epoll.modify(line, 0 if is_mute else select.EPOLLIN)
+
     def close(self, line: int) -> None:
         self._users[line] = None
         self._unsent.pop(line, None)

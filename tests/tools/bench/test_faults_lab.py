@@ -10,6 +10,7 @@ from bench.faults import report
 from bench.faults.__main__ import main
 from bench.faults.catalogue import faults
 from bench.faults.goal import Goal
+from bench.faults.lab import QUICK, Size
 from bench.faults.outcome import Outcome
 from testkit.made_text import renewed
 
@@ -35,11 +36,13 @@ def outcome(name: str, *rounds: dict[str, Any], skipped: str = "") -> Outcome:
 
 class CatalogueTests(TestCase):
     def test_names_are_given_once(self) -> None:
-        names = [fault.name for fault in faults(1)]
+        names = [fault.name for fault in faults(Size())]
         self.assertEqual(len(names), len(set(names)))
 
-    def test_names_do_not_depend_on_the_scale(self) -> None:
-        self.assertEqual([each.name for each in faults(1)], [each.name for each in faults(0.1)])
+    def test_names_do_not_depend_on_the_size(self) -> None:
+        self.assertEqual(
+            [each.name for each in faults(Size())], [each.name for each in faults(QUICK)]
+        )
 
 
 class GoalTests(TestCase):
@@ -121,7 +124,7 @@ class MainTests(TestCase):
     def test_all_are_listed_with_their_goals(self) -> None:
         status, listed, _ = self.printed("--list")
         self.assertEqual(status, 0)
-        for fault in faults(1):
+        for fault in faults(Size()):
             self.assertIn(f"{fault.name} ", listed)
             self.assertIn(fault.goal.words(), listed)
 
