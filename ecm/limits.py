@@ -74,6 +74,12 @@ RECONNECT_DELAY_MAX: Final = 5.0
 # all reconnect in the same moment.
 RECONNECT_JITTER: Final = 0.25
 
+# Links that may break as soon as they are established before a brake holds, and those in a second
+# then. A link that is cut every few seconds for a minute never meets it. One that always breaks at
+# once would cost both ends 20 handshakes and 80 lines of their logs a second.
+RECONNECT_BURST: Final = 20
+RECONNECT_RATE: Final = 1.0
+
 # Seconds for a connection to ejabberd to be made. The kernel repeats the first packet after one
 # second and after three; where packets are dropped, a new attempt is sooner than its third.
 CONNECT_TIMEOUT: Final = 3
@@ -291,6 +297,11 @@ MAX_CONTENT_TYPE: Final = 128
 # Cached heads of answers, by status and requested Content-Type. A few are in use; clients may
 # invent others.
 MAX_CACHED_ANSWERS: Final = 64
+
+# The log.
+
+# Seconds for which further events of a kind are counted, and then logged in one line.
+LOG_INTERVAL: Final = 10
 
 # Ranges of options.
 

@@ -74,11 +74,11 @@ class Server:
         Whoever listens must have stopped before.
         """
         await self._drain()
-        self.clock.stop()
         stopped = maybeDeferred(self._links.stopService)
         await self._wait_for(stopped, seconds=CLOSE_TIMEOUT)
         self._pool.abort()  # if ejabberd takes nothing any more
         await stopped
+        self.clock.stop()  # its last ticks abort what was closed before, and does not end
         self._batch.stop()
         _log.info("ECM stopped: {metrics}", metrics=self._metrics)
 

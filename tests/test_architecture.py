@@ -38,6 +38,7 @@ PURE = (
     *("limits", "option", "metrics", "http", "link", "settings"),
     *("frontend/bosh_response", "frontend/budget"),
     *("upstream/pending", "upstream/table", "upstream/parts", "upstream/request_queue"),
+    *("upstream/brake", "upstream/tally"),
     "upstream/outage",
 )
 PURE_OF_DOCTOR = [

@@ -28,6 +28,7 @@ from ecm.link.settings import LinkSettings
 from ecm.metrics import Metrics
 from ecm.net.batch import BatchedIO
 from ecm.net.clock import CoarseClock
+from ecm.upstream.brake import Brake
 from ecm.upstream.keeper import LinkKeeper
 from ecm.upstream.pool import UpstreamPool
 from ecm.upstream.protocol import LinkProtocol
@@ -166,13 +167,40 @@ def _ready(link: IProtocol) -> Deferred[LinkProtocol]:
     return link.ready
 
 
-def _pause(attempt: int) -> float:
-    """Return the seconds before an attempt to connect, the first after the last link being 1."""
+class _Pauses:
+    """The pauses before attempts to connect one link."""
+
+    def __init__(self, description: str, clock: IReactorTime) -> None:
+        self._description = description
+        self._clock = clock
+        self._brake = Brake()
+        self._is_braked = False
+
+    def before(self, attempt: int) -> float:
+        """Return the seconds before an attempt, the first after the last link being 1."""
+        pause = _growing(attempt)
+        if attempt == 1:
+            pause = max(pause, self._braked())
+        return pause * (1 + random.uniform(0, limits.RECONNECT_JITTER))
+
+    def _braked(self) -> float:
+        """A link has broken. Returns the pause after links that have not lasted."""
+        pause = self._brake.pause(self._clock.seconds())
+        if pause and not self._is_braked:
+            _log.warn(
+                "the link to ejabberd at {upstream} breaks again and again as soon as it is up:"
+                " ECM connects once a second",
+                upstream=self._description,
+            )
+        self._is_braked = pause > 0
+        return pause
+
+
+def _growing(attempt: int) -> float:
     growth = limits.RECONNECT_FACTOR ** (attempt - 1)
     pause = min(limits.RECONNECT_DELAY_MIN * growth, limits.RECONNECT_DELAY_WAITING)
     beyond = min(max(0, attempt - limits.RECONNECT_ATTEMPTS), 100)
-    pause = min(pause * limits.RECONNECT_FACTOR**beyond, limits.RECONNECT_DELAY_MAX)
-    return pause * (1 + random.uniform(0, limits.RECONNECT_JITTER))
+    return min(pause * limits.RECONNECT_FACTOR**beyond, limits.RECONNECT_DELAY_MAX)
 
 
 def link_service(
@@ -185,4 +213,4 @@ def link_service(
     watchers = Factory.forProtocol(Protocol)
     watchers.noisy = False
     links_only = LinkEndpoint(endpoint, description, links, clock)
-    return ClientService(links_only, watchers, _pause, clock)
+    return ClientService(links_only, watchers, _Pauses(description, clock).before, clock)

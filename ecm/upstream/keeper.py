@@ -94,7 +94,7 @@ class LinkKeeper:
             return
         if self._is_up:
             link.queue.tick(now)
-            link.tick()
+            link.tick(now)
         elif link.is_final:
             self._link = None  # ECM stops, and has refused what was in flight
         elif self.outage.seconds >= self._settings.link_grace:

@@ -8,7 +8,7 @@ from enum import Enum
 
 from twisted.logger import Logger
 
-from ecm.limits import REQUEST_OVERHEAD
+from ecm.limits import LOG_INTERVAL, REQUEST_OVERHEAD
 from ecm.link import message, requests
 from ecm.link.agreement import Agreement, Previous
 from ecm.link.events import Answered, Dropped, Event, Failed, Part, Send
@@ -20,6 +20,7 @@ from ecm.metrics import Metrics
 from ecm.upstream.pending import Pending
 from ecm.upstream.send_queue import SendQueue
 from ecm.upstream.table import ConnectionTable
+from ecm.upstream.tally import Tally
 
 _log = Logger()
 
@@ -62,6 +63,7 @@ class Link:
         # The load that its node has told, and the connections that it has been given since.
         self.told: int | None = None
         self.newcomers = 0
+        self._failures = Tally()
         self._agreement = agreement
         self._typed = agreement is not None
         self._token = token
@@ -133,13 +135,26 @@ class Link:
                 case Dropped(connection_id):
                     self.table.drop(connection_id)
                 case Failed(connection_id, reason):
-                    _log.warn("request failed, answered 503: {reason}", reason=reason)
-                    self.table.fail(connection_id)
+                    self._failed(connection_id, reason)
 
-    def tick(self) -> None:
-        """Acknowledge what has come within the last second."""
+    def tick(self, now: float) -> None:
+        """Acknowledge what has come within the last second, and log what has failed more often."""
         if self.receipts.number > self.receipts.told:
             self.acknowledge()
+        failed, reason = self._failures.tick(now)
+        if failed:
+            _log.warn(
+                "{failed} more requests failed in {seconds} seconds, answered 503, the last one:"
+                " {reason}",
+                failed=failed,
+                seconds=LOG_INTERVAL,
+                reason=reason,
+            )
+
+    def _failed(self, connection_id: int, reason: str) -> None:
+        if self._failures.add(reason):
+            _log.warn("request failed, answered 503: {reason}", reason=reason)
+        self.table.fail(connection_id)
 
     def acknowledge(self) -> None:
         """Tell ejabberd what has come from it; later, if it does not read at the moment."""

@@ -48,6 +48,7 @@ class UpstreamPool:
         self.links = self.nodes.links
         self._ways, self._number = self.nodes.ways, self.nodes.number
         self._queue_timeout = queue_timeout
+        self._is_draining = False
         self._now = now
         self._queue = RequestQueue()
         self._refusals = Refusals()
@@ -106,7 +107,10 @@ class UpstreamPool:
 
     def update_link(self, link: Link, status: LinkStatus) -> None:
         """Note how a link is. One that drains does so until it is down."""
+        is_new = link not in self.links
         self.nodes.update(link, status)
+        if self._is_draining and is_new and link in self.links:
+            link.drain()
         blocked_by = _BLOCKED_BY[self.nodes.best]
         if blocked_by != self._blocked_by:
             self._blocked_by, self._since = blocked_by, self._now
@@ -128,7 +132,11 @@ class UpstreamPool:
     # From the server.
 
     def drain(self) -> None:
-        """Tell ejabberd that ECM stops soon. From now on no request waits for a link."""
+        """Tell ejabberd that ECM stops soon, also over links that are established later.
+
+        From now on no request waits for a link.
+        """
+        self._is_draining = True
         self._queue_timeout = 0
         for link, status in tuple(self.links.items()):
             if status is LinkStatus.BROKEN:

@@ -5,20 +5,21 @@
 
 -module(ecm_link_counters).
 
--export([come/1, has_come/1, new/0, pass/2, take/2, wait/2, waiting/1]).
+-export([begin_one/1, come/1, has_come/1, is_between/1, new/0, pass/2, take/2, wait/2, waiting/1]).
 -export_type([counters/0]).
 
 %% Bytes of packets that the reader has passed to the writer, which has not received them; bytes that the
-%% writer has; and packets for clients that have come over the link.
+%% writer has; packets for clients that have come over the link; and those that the reader has begun to deal with.
 -define(PASSED, 1).
 -define(WAITING, 2).
 -define(COME, 3).
+-define(BEGUN, 4).
 
 -opaque counters() :: counters:counters_ref().
 
 -spec new() -> counters().
 new() ->
-    counters:new(3, []).
+    counters:new(4, []).
 
 %% @doc Notes that the reader has passed so many bytes to the writer.
 -spec pass(Bytes :: non_neg_integer(), counters()) -> ok.
@@ -40,7 +41,12 @@ wait(Bytes, Counters) ->
 waiting(Counters) ->
     counters:get(Counters, ?PASSED) + counters:get(Counters, ?WAITING).
 
-%% @doc Notes that a packet for a client has come, and has been dealt with.
+%% @doc Notes that the reader begins to deal with a packet for a client.
+-spec begin_one(counters()) -> ok.
+begin_one(Counters) ->
+    counters:add(Counters, ?BEGUN, 1).
+
+%% @doc Notes that it has been dealt with, and so has come.
 -spec come(counters()) -> ok.
 come(Counters) ->
     counters:add(Counters, ?COME, 1).
@@ -49,3 +55,9 @@ come(Counters) ->
 -spec has_come(counters()) -> ecm_link_ring:count().
 has_come(Counters) ->
     counters:get(Counters, ?COME).
+
+%% @doc Returns whether a packet was begun and not dealt with. If the reader has ended, nobody knows what has become
+%% of that one.
+-spec is_between(counters()) -> boolean().
+is_between(Counters) ->
+    counters:get(Counters, ?BEGUN) =/= counters:get(Counters, ?COME).

@@ -32,6 +32,7 @@
                    incomplete = none :: {Packet :: pos_integer(), Since :: integer()} | none,
                    instance = unknown :: binary() | unknown,
                    round_trip = unknown :: non_neg_integer() | unknown,
+                   refused = ecm_link_tally:new() :: ecm_link_tally:tally(),
                    end_text = none :: ecm_link_ending:text()}).
 
 -opaque receiver() :: #receiver{}.
@@ -90,17 +91,20 @@ received(Data, Now, #receiver{decoder = Decoder, connection = Connection} = Rece
     end.
 
 -spec packets([ecm_link_packet:packet()], integer(), receiver()) -> receiver().
-packets([{Id, _} = Packet | Rest], Now, #receiver{connection = Connection, end_text = none} = Receiver) ->
-    packets(Rest, Now, count(Id, act(ecm_link_connection:packet(Packet, Now, Connection), Receiver)));
+packets([{Id, _} = Packet | Rest], Now, #receiver{end_text = none, receipt = Receipt} = Receiver)
+  when Id =/= 0, Receipt =/= none ->
+    packets(Rest, Now, counted(Packet, Now, Receiver));
+packets([Packet | Rest], Now, #receiver{connection = Connection, end_text = none} = Receiver) ->
+    packets(Rest, Now, act(ecm_link_connection:packet(Packet, Now, Connection), Receiver));
 packets(_, _, Receiver) ->
     Receiver.
 
--spec count(ecm_link_packet:id(), receiver()) -> receiver().
-count(Id, #receiver{receipt = Receipt, writer = Writer} = Receiver) when Id =/= 0, Receipt =/= none ->
+-spec counted(ecm_link_packet:packet(), integer(), receiver()) -> receiver().
+counted(Packet, Now, #receiver{connection = Connection, writer = Writer} = Receiver) ->
+    ecm_link_writer:begin_one(Writer),
+    Acted = act(ecm_link_connection:packet(Packet, Now, Connection), Receiver),
     ecm_link_writer:count(Writer),
-    Receiver;
-count(_, Receiver) ->
-    Receiver.
+    Acted.
 
 %% `First' is at most 64 bytes, from where a packet should have started.
 -spec fault(ecm_link_packet:reason(), First :: binary(), receiver()) -> receiver().
@@ -130,8 +134,17 @@ acknowledge({Count, Receipt}, Receiver) ->
 %% @doc Takes notice of the time, about once a second.
 -spec tick(Now :: integer(), receiver()) -> receiver().
 tick(Now, #receiver{connection = Connection} = Receiver) ->
-    Ticked = act(ecm_link_connection:tick(Now, Connection), maybe_acknowledge(tick, Receiver)),
+    Acknowledged = maybe_acknowledge(tick, log_refused(Now, Receiver)),
+    Ticked = act(ecm_link_connection:tick(Now, Connection), Acknowledged),
     complete(ecm_link_packet:begun(Ticked#receiver.decoder), Now, Ticked).
+
+-spec log_refused(Now :: integer(), receiver()) -> receiver().
+log_refused(Now, #receiver{refused = Before} = Receiver) ->
+    {Report, Tally} = ecm_link_tally:tick(Now, Before),
+    _ = [?WARNING_MSG("ECM link from ~ts: ~B more like this in ~B seconds, the last one on connection ~B: ~ts",
+                      [name(Receiver), Times, ecm_link_tally:interval(), Id, Text])
+         || {Times, {Id, Text}} <- [Report]],
+    Receiver#receiver{refused = Tally}.
 
 %% A packet must be complete within the link timeout.
 -spec complete(Packet :: pos_integer() | none, integer(), receiver()) -> receiver().
@@ -186,9 +199,10 @@ event({round_trip, Milliseconds}, Receiver) ->
 event(peer_draining, Receiver) ->
     ?INFO_MSG("ECM link from ~ts: ECM drains: it takes no new clients", [name(Receiver)]),
     Receiver;
-event({refused, Id, Text}, Receiver) ->
-    ?WARNING_MSG("ECM link from ~ts: connection ~B: ~ts", [name(Receiver), Id, Text]),
-    Receiver;
+event({refused, Id, Text}, #receiver{refused = Before} = Receiver) ->
+    {IsFirst, Tally} = ecm_link_tally:add({Id, Text}, Before),
+    _ = IsFirst andalso ?WARNING_MSG("ECM link from ~ts: connection ~B: ~ts", [name(Receiver), Id, Text]),
+    Receiver#receiver{refused = Tally};
 event({break, Text}, #receiver{writer = Writer} = Receiver) ->
     ecm_link_writer:release(Writer),
     linger(Text, Receiver);

@@ -66,13 +66,15 @@ too_long(Id, Bytes, #{longest := Longest, peer := Peer} = Options, Backlog) ->
 again(Id, Options, Backlog) ->
     packet(Id, none(retry, Options), Backlog).
 
-%% @doc Adds the notice that a session has ended without an answer.
--spec drop(ecm_link_packet:id(), options(), ecm_link_backlog:backlog()) -> ecm_link_backlog:backlog().
-drop(Id, #{peer := Peer} = Options, Backlog) ->
-    ?WARNING_MSG("ECM link from ~ts: connection ~B: dropped the request, its session has ended "
+%% @doc Adds the notice that sessions have ended without an answer, for the requests on these connections.
+-spec drop([ecm_link_packet:id()], options(), ecm_link_backlog:backlog()) -> ecm_link_backlog:backlog().
+drop([], _, Backlog) ->
+    Backlog;
+drop([Id | _] = Ids, #{peer := Peer} = Options, Backlog) ->
+    ?WARNING_MSG("ECM link from ~ts: dropped ~B requests, the first one on connection ~B: their sessions have ended "
                  "without an answer",
-                 [ecm_peer:name(Peer), Id]),
-    packet(Id, none(ended, Options), Backlog).
+                 [ecm_peer:name(Peer), length(Ids), Id]),
+    lists:foldl(fun(Each, Added) -> packet(Each, none(ended, Options), Added) end, Backlog, Ids).
 
 %% Says that there will be no answer. On a plain link, only an answer can say it.
 -spec none(retry | ended, options()) -> Content :: iodata().

@@ -10,8 +10,9 @@
 
 -export([take/6, terms/2]).
 
-%% Milliseconds for a reader to end by itself. It never waits long.
--define(PATIENCE, 1000).
+%% Milliseconds for a reader to end by itself, on a busy machine, too. It never waits long. One that is killed with a
+%% packet in its hands takes its link with it. ECM waits for five seconds.
+-define(PATIENCE, 2000).
 
 %% @doc Returns the terms of a link: what both ends have said of their limits. A link goes on under the terms
 %% with which it began.

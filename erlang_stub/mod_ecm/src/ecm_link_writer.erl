@@ -5,9 +5,9 @@
 
 -module(ecm_link_writer).
 
--export([acknowledge/2, answer/4, attach/4, count/1, counted/1, drop/2, drop_orphans/1, finish/1, flush/1,
-         forget/2, in_flight/1, interrupt/2, moved/4, new/2, over/1, pid/1, release/1, say/2, send/2, start/1, up/2,
-         waiting/1]).
+-export([acknowledge/2, answer/4, attach/4, begin_one/1, count/1, counted/1, drop/2, drop_orphans/1, finish/1,
+         flush/1, forget/2, in_flight/1, interrupt/2, moved/4, new/2, over/1, pid/1, release/1, say/2, send/2, start/1,
+         up/2, waiting/1]).
 -export_type([event/0, exchange/0, link/0, writer/0]).
 
 -record(writer, {pid :: pid(), counters :: ecm_link_counters:counters(),
@@ -92,7 +92,13 @@ ask(Pid, Question) ->
             ended
     end.
 
-%% @doc Notes that a packet for a client has come over the link, and has been dealt with.
+%% @doc Notes that the calling reader begins to deal with a packet for a client, before it does anything else with
+%% it. A link that resumes ends if its reader is killed before count/1: the packet may have reached its session.
+-spec begin_one(writer()) -> ok.
+begin_one(#writer{counters = Counters}) ->
+    ecm_link_counters:begin_one(Counters).
+
+%% @doc Notes that it has come over the link, and has been dealt with.
 -spec count(writer()) -> ok.
 count(#writer{counters = Counters}) ->
     ecm_link_counters:come(Counters).
@@ -127,7 +133,8 @@ pass(Packet, #writer{pid = Pid, counters = Counters}) ->
 %% @doc Drops requests whose processes have ended without an answer. Their clients retry.
 -spec drop(writer(), [{ecm_link_packet:id(), Session :: pid()}]) -> ok.
 drop(#writer{pid = Pid}, Requests) ->
-    lists:foreach(fun({Id, Session}) -> Pid ! {drop, Id, Session} end, Requests).
+    Pid ! {drop, Requests},
+    ok.
 
 %% @doc Drops those requests of the link whose processes have ended. Returns at once, because a look at a
 %% million requests takes a second.

@@ -121,7 +121,7 @@ drain(State) ->
 %% Nothing is written after the end.
 -spec take(term(), #state{}) -> #state{}.
 take({'DOWN', Monitor, process, _, _}, #state{reader = {_, Monitor}} = State) ->
-    broken(State#state{reader = none, socket = none});
+    broken(sure(State#state{reader = none, socket = none}));
 take({{attach, Socket, Peer, Got}, From, Ref}, State) ->
     attach(Socket, Peer, Got, From, Ref, State);
 take(new_heir, State) ->
@@ -136,11 +136,6 @@ take({answer, Id, Head, Body}, #state{backlog = Backlog, link = Link, in_flight 
     bounded(State#state{backlog = ecm_link_replies:answer(Id, Head, Body, Link, Backlog)});
 take({acknowledge, Number}, State) ->
     acknowledged(Number, State);
-take({drop, Id, Session}, #state{backlog = Backlog, link = Link, in_flight = InFlight} = State) ->
-    case ecm_link_table:remove(Id, Session, InFlight) of
-        true -> State#state{backlog = ecm_link_replies:drop(Id, Link, Backlog)};
-        false -> State
-    end;
 take({forget, Id}, #state{backlog = Backlog} = State) ->
     State#state{backlog = ecm_link_backlog:forget(Id, Backlog)};
 take(Message, State) ->
@@ -152,6 +147,9 @@ change({up, Link}, #state{link = none} = State) ->
     keep(name_heir(State#state{link = Link}));
 change({last, Last}, State) ->
     State#state{last = Last};
+change({drop, Requests}, #state{backlog = Backlog, link = Link, in_flight = InFlight} = State) ->
+    Dropped = [Id || {Id, Session} <- Requests, ecm_link_table:remove(Id, Session, InFlight)],
+    State#state{backlog = ecm_link_replies:drop(Dropped, Link, Backlog)};
 change({flush, From, Ref}, State) ->
     State#state{last = {flush, From, Ref}};
 change({timeout, Timer, grace}, #state{keeper = Keeper} = State) when Keeper =/= none ->
@@ -206,6 +204,21 @@ acknowledged(Number, #state{backlog = Backlog} = State) ->
         error -> tell(wrong_acknowledgement, State)
     end.
 
+%% A packet that the reader had in its hands when it was killed may have reached its session, or not. To have it
+%% sent again could have it come twice, and not to, never. So the link ends, and the client of that packet knows.
+-spec sure(#state{}) -> #state{}.
+sure(#state{keeper = none} = State) ->
+    State;
+sure(#state{counters = Counters, link = #{peer := Peer}} = State) ->
+    case ecm_link_counters:is_between(Counters) of
+        true ->
+            ?WARNING_MSG("ECM link from ~ts is over: its reader was killed while it passed on a packet",
+                         [ecm_peer:name(Peer)]),
+            quit({shutdown, over}, State);
+        false ->
+            State
+    end.
+
 %% The connection has ended, and with it most links.
 -spec broken(#state{}) -> #state{}.
 broken(#state{keeper = Keeper, last = Last} = State) when Keeper =:= none; Last =:= finish ->
@@ -229,7 +242,7 @@ attach(Socket, Peer, Got, From, Ref, #state{reader = {Reader, Monitor}} = State)
             State;
         false ->
             demonitor(Monitor, [flush]),
-            attach(Socket, Peer, Got, From, Ref, State#state{reader = none})
+            attach(Socket, Peer, Got, From, Ref, sure(State#state{reader = none}))
     end;
 attach(Socket, Peer, Got, From, Ref, #state{reader = none, backlog = Backlog} = State) ->
     case ecm_link_backlog:again(Got, resume(State), Backlog) of

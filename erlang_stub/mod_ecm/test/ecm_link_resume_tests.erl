@@ -163,6 +163,56 @@ the_older_reader_has_ended_before_anything_is_counted_test() ->
     receive {request, <<"read">>, _} -> ok end,
     over(Second).
 
+%% It may have reached its session, or not. If it came again, it could come twice.
+a_reader_that_is_killed_with_a_request_in_its_hands_ends_its_link_test_() ->
+    [{Name, fun() -> in_its_hands(Kill) end}
+     || {Name, Kill} <- [{"killed", fun(Link) -> exit(Link, kill), reason_of_exit(Link) end},
+                         {"replaced", fun(_) -> ok end}]].
+
+in_its_hands(Kill) ->
+    Gives = gives(self()),
+    Never = fun(Body, Exchange, Client, Secure, InFlight) ->
+                    Gives(Body, Exchange, Client, Secure, InFlight),
+                    receive never -> ok end
+            end,
+    {{_, Link} = First, Token} = first(#{request => Never}),
+    Exchange = ask(7, First),
+    Kill(Link),
+    Second = hello(#{}),
+    send(Second, 0, ["resume got=0 link=", Token]),
+    {New, 0} = resume(Second),
+    ?assertNotEqual(Token, New),
+    is_gone(Exchange),
+    receive {request, _, _} = Request -> error(Request) after 0 -> ok end,
+    ?assertMatch([_], [over || {warning, "is over: its reader was killed" ++ _} <- lines()]),
+    close(First),
+    over(Second).
+
+%% At any moment: either the number of packets that have come is that of the requests that have reached their
+%% sessions, or the link is over.
+a_reader_that_is_killed_leaves_the_right_number_test_() ->
+    {timeout, 60, fun() -> [leaves_the_right_number(After) || After <- lists:seq(0, 180, 3)] end}.
+
+leaves_the_right_number(After) ->
+    {{_, Link} = First, Token} = first(#{connection => #{max_packet => 100000}}),
+    ecm_link_pair:send(First, [ecm_link_packet:encode(Id, "request\nx") || Id <- lists:seq(1, 200)]),
+    [receive {request, <<"x">>, _} -> ok end || _ <- lists:seq(1, After)],
+    exit(Link, kill),
+    _ = reason_of_exit(Link),
+    Reached = After + reached(),
+    Second = hello(#{connection => #{max_packet => 100000}}),
+    send(Second, 0, ["resume got=0 link=", Token]),
+    case resume(Second) of
+        {Token, Got} -> ?assertEqual(Reached, Got);
+        {_, 0} -> ok
+    end,
+    close(First),
+    over(Second).
+
+%% A reader that has ended sends no more.
+reached() ->
+    receive {request, <<"x">>, _} -> 1 + reached() after 0 -> 0 end.
+
 %% As many at once as there may be workers that mix up their tokens.
 many_connections_want_the_same_link_test() ->
     {First, Token} = first(#{}),

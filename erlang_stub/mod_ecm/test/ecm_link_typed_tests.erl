@@ -188,7 +188,7 @@ killed(Open, Request, Answer) ->
     ?assertEqual({7, Answer}, receive_content(Peer)),
     ?assertMatch(#{in_flight := 0}, ecm_link:info(Link)),
     stop(Opened),
-    ?assertMatch([_, {warning, "connection 7: dropped the request, its session has ended without an answer"}, _],
+    ?assertMatch([_, {warning, "dropped 1 requests, the first one on connection 7: their sessions" ++ _}, _],
                  lines()).
 
 %% Nobody who does not know it makes us do anything, and what is said at last arrives.

@@ -177,8 +177,19 @@ dropped(Form, Content) ->
     ecm_link_writer:drop(Writer, [{7, self()}]),
     ?assertEqual({7, Content}, ecm_link_pair:receive_content(Peer)),
     ?assertEqual([], ecm_link_table:all(InFlight)),
-    ?assertEqual([{warning, "ECM link from 192.0.2.7:5290: connection 7: dropped the request, its "
-                            "session has ended without an answer"}], ecm_log:lines()),
+    ?assertEqual([{warning, "ECM link from 192.0.2.7:5290: dropped 1 requests, the first one on connection 7: their "
+                            "sessions have ended without an answer"}], ecm_log:lines()),
+    stop(Pair, Writer).
+
+many_requests_that_are_dropped_are_one_line_test() ->
+    ecm_log:start(),
+    {{Peer, _} = Pair, Writer} = start([]),
+    InFlight = up(Writer, typed, 10000),
+    Ids = lists:seq(1, 450),
+    [ecm_link_table:add(Id, self(), InFlight) || Id <- Ids],
+    ecm_link_writer:drop(Writer, [{Id, self()} || Id <- Ids]),
+    [?assertEqual({Id, <<"close failed">>}, ecm_link_pair:receive_content(Peer)) || Id <- Ids],
+    ?assertMatch([{warning, "ECM link from 192.0.2.7:5290: dropped 450 requests" ++ _}], ecm_log:lines()),
     stop(Pair, Writer).
 
 %% An answer is already there; and the connection has another request by now.

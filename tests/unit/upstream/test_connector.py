@@ -123,6 +123,29 @@ class LinkServiceTests(LinkServiceTestCase):
         self.assertEqual(self.endpoint.attempts, 1)
         self.assertLess(self.wait_for_attempt(), limits.CONNECT_TIMEOUT + 0.2)
 
+    def test_a_link_that_always_breaks_at_once_is_braked(self) -> None:
+        self.start()
+        for _ in range(limits.RECONNECT_BURST):
+            self.endpoint.hang_up()
+            self.assertLess(self.wait_for_attempt(), 0.1)
+        for _ in range(3):  # some more, for the time that this has taken
+            self.endpoint.hang_up()
+            self.wait_for_attempt()
+        before = self.clock.seconds()
+        for _ in range(10):
+            self.endpoint.hang_up()
+            self.wait_for_attempt()
+        self.assertGreater(self.clock.seconds() - before, 9 / limits.RECONNECT_RATE)
+        [line] = lines(self.log, "ecm.upstream.connector")
+        self.assertIn("link to ejabberd at tcp:test breaks again and again", line)
+
+    def test_one_that_breaks_every_three_seconds_is_back_at_once(self) -> None:
+        self.start()
+        for _ in range(40):
+            self.clock.advance(3)
+            self.endpoint.hang_up()
+            self.assertLess(self.wait_for_attempt(), 0.1)
+
     def test_why_there_is_no_link_is_logged_once(self) -> None:
         self.endpoint.refuses = True
         self.start()

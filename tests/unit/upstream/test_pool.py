@@ -219,6 +219,15 @@ class StateTests(PoolTestCase):
         self.assertEqual([each.got for each in exchanges], [[NO_LINK]] * len(exchanges))
         self.assertEqual((self.refusal(), len(self.pool)), (NO_LINK, 0))
 
+    def test_a_link_that_comes_while_ecm_stops_is_told_so_once(self) -> None:
+        self.pool.drain()
+        end = self.end()
+        self.assertEqual(end.sent(), [(0, b"drain")])
+        self.assertTrue(end.link.is_final)
+        end.become(LinkStatus.CONGESTED)
+        end.up()
+        self.assertEqual(end.sent(), [])
+
     def test_a_link_that_goes_begins_a_wait_of_its_own(self) -> None:
         self.pool.tick(QUEUE_TIMEOUT)
         self.end().down()

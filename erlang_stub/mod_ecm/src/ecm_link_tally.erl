@@ -1,0 +1,38 @@
+%% SPDX-License-Identifier: GPL-2.0-or-later
+
+%% @doc What may happen for each request, in few lines of the log: the first time at once, further times as a number
+%% for each interval. Pure.
+
+-module(ecm_link_tally).
+
+-export([add/2, interval/0, new/0, tick/2]).
+-export_type([tally/0]).
+
+%% Milliseconds for which further times are counted.
+-define(INTERVAL, 10000).
+
+%% Since when, how many times, and the last one. The first tick after the first time is when the interval begins.
+-type tally() :: none | {Since :: integer() | now, Times :: non_neg_integer(), Last :: term()}.
+
+-spec new() -> tally().
+new() ->
+    none.
+
+%% @doc Returns the seconds for which further times are counted.
+-spec interval() -> pos_integer().
+interval() ->
+    ?INTERVAL div 1000.
+
+%% @doc Notes that it happens. Returns whether to log it now.
+-spec add(What :: term(), tally()) -> {boolean(), tally()}.
+add(What, none) -> {true, {now, 0, What}};
+add(What, {Since, Times, _}) -> {false, {Since, Times + 1, What}}.
+
+%% @doc Takes notice of the time in milliseconds. Returns how often it has happened since the last line, and what
+%% the last one was, if that is to be logged now.
+-spec tick(Now :: integer(), tally()) -> {none | {Times :: pos_integer(), Last :: term()}, tally()}.
+tick(_, none) -> {none, none};
+tick(Now, {now, Times, Last}) -> {none, {Now, Times, Last}};
+tick(Now, {Since, _, _} = Tally) when Now - Since < ?INTERVAL -> {none, Tally};
+tick(_, {_, 0, _}) -> {none, none};
+tick(Now, {_, Times, Last}) -> {{Times, Last}, {Now, 0, Last}}.
