@@ -85,10 +85,10 @@ class Users:
         for number in numbers:
             self.users[number].strophe.sleeps = sleeps
 
-    def mute(self, numbers: list[int], mute: bool) -> None:
+    def mute(self, numbers: list[int], is_mute: bool) -> None:
         """Let these not read what comes, or read again."""
         for number in numbers:
-            self._browser.mute(self.users[number], mute)
+            self._browser.mute(self.users[number], is_mute)
 
     def renew(self, rate: float) -> None:
         """Let so many users a second forget their session, and log in anew."""
