@@ -13,7 +13,7 @@ from ecm.frontend.factory import FrontendFactory
 from ecm.frontend.proxied import ProxiedFactory
 from ecm.frontend.registry import Registry
 from ecm.frontend.routes import make_routes
-from ecm.limits import CLOSE_TIMEOUT, MAX_NODES
+from ecm.limits import CLOSE_TIMEOUT, LAST_DRAIN_TIMEOUT, MAX_NODES
 from ecm.metrics import Metrics
 from ecm.net.batch import BatchedIO
 from ecm.net.clock import CoarseClock
@@ -21,6 +21,7 @@ from ecm.net.reactor import ReactorCore
 from ecm.settings import Settings
 from ecm.upstream.connector import LinkFactory, link_service
 from ecm.upstream.pool import UpstreamPool
+from ecm.upstream.release import Release
 
 _log = Logger()
 
@@ -68,12 +69,26 @@ class Server:
         self._links.startService()
         self.clock.start()
 
+    async def leave(self) -> None:
+        """Begin a graceful shutdown: have all clients answered, and their connections closed.
+
+        Clients may go on to connect here. They are served, each connection for one request.
+        """
+        _log.info(
+            "stopping: {number} connections are closed behind their answers, within {seconds} s",
+            number=len(self.clients),
+            seconds=self._settings.drain_timeout,
+        )
+        await self._drain(self._settings.drain_timeout)
+
     async def stop(self) -> None:
-        """Shut down gracefully: answer the requests in flight, then close the links.
+        """Complete it: the same for those that have connected since; then close the links.
 
         Whoever listens must have stopped before.
         """
-        await self._drain()
+        self._pool.drain()
+        await self._drain(min(LAST_DRAIN_TIMEOUT, self._settings.drain_timeout))
+        self._registry.abort_all()
         stopped = maybeDeferred(self._links.stopService)
         await self._wait_for(stopped, seconds=CLOSE_TIMEOUT)
         self._pool.abort()  # if ejabberd takes nothing any more
@@ -87,14 +102,16 @@ class Server:
         if not self._aborted.called:
             self._aborted.callback(None)
 
-    async def _drain(self) -> None:
+    async def _drain(self, seconds: float) -> None:
         """Wait for the requests in flight; then answer 503, and reset what does not close."""
-        self._pool.drain()
         drained = self._registry.drain()
-        await self._wait_for(drained, self._aborted, seconds=self._settings.drain_timeout)
+        release = Release(self._pool, self._reactor)
+        release.start()
+        await self._wait_for(drained, self._aborted, seconds=seconds)
+        release.stop()
         self._registry.reject_pending()
         await self._wait_for(drained, seconds=CLOSE_TIMEOUT)
-        self._registry.abort_all()
+        self._registry.abort_leaving()
 
     async def _wait_for(self, *events: Deferred[None], seconds: float) -> None:
         """Wait for one of the events, at most so many seconds."""

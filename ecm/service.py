@@ -8,7 +8,7 @@ from twisted.logger import Logger
 
 from ecm import __version__, memory, open_files
 from ecm.config.command_line import Options
-from ecm.frontend.listen import Listening, listen, stop_listening
+from ecm.frontend.listen import Listening, listen, stop_serving
 from ecm.kernel import raise_open_files
 from ecm.net.reactor import ReactorCore, global_reactor, use_monotonic_time
 from ecm.server import Server
@@ -41,13 +41,14 @@ class OneProcess(MultiService):
         self.server.start()
 
     def stopService(self) -> Deferred[None]:
-        """Shut down gracefully: accept no new connections, then stop the server."""
+        """Shut down gracefully: serve clients until the last moment, then stop the server."""
         return ensureDeferred(self._stop())
 
     async def _stop(self) -> None:
         with fast_shutdown_on_signal(self._reactor, self.server.abort):
-            for listening in self.ports:
-                await stop_listening(listening)
+            await self.server.leave()
+            for endpoint, listening in zip(self._endpoints, self.ports, strict=True):
+                await stop_serving(endpoint, listening)
             await self.server.stop()
         await maybeDeferred(super().stopService)
 

@@ -81,6 +81,10 @@ class BoshClient:
         self.session = Session()
         self.jid = ""
 
+    def move(self, url: str) -> None:
+        """Go on with the session at another address."""
+        self._url = url
+
     # One request, one answer.
 
     async def ask(self, payload: str = "", **attributes: str) -> Element:

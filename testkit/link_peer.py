@@ -115,12 +115,17 @@ class EjabberdEnd(Protocol):
                 self.said(content)
             elif kind == b"request":
                 self.requested(connection_id, rest.partition(b"\n")[2])
+            elif content == b"close half-closed":
+                self.released(connection_id)
 
     def said(self, content: bytes) -> None:
         """ECM has said something of the link itself, and has its reply."""
 
     def requested(self, connection_id: int, body: bytes) -> None:
         """A client of ECM has sent a request."""
+
+    def released(self, connection_id: int) -> None:
+        """ECM wants the answer to a request now."""
 
 
 def answer(connection_id: int, body: bytes) -> bytes:

@@ -9,6 +9,7 @@ class NotedExchange(Pending):
     def __init__(self, id: int) -> None:
         self.id = id
         self.got: list[object] = []
+        self.released = 0
 
     def renamed(self, connection_id: int) -> None:
         self.id = connection_id
@@ -21,3 +22,6 @@ class NotedExchange(Pending):
 
     def dropped(self) -> None:
         self.got.append(None)
+
+    def release(self) -> None:
+        self.released += 1

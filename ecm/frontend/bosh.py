@@ -64,6 +64,14 @@ class BoshExchange(Exchange):
         """Close the connection: ejabberd wants no response to be given."""
         self.drop()
 
+    def release(self) -> None:
+        """Have the session answer now, if the connection is to close: nobody is to wait for that.
+
+        The session answers as it does for a client that has closed its end.
+        """
+        if self.connection in self.connection.registry.leaving:
+            self.half_closed()
+
     # Called by the connection.
 
     def reject(self, why: str) -> None:

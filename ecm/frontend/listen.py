@@ -8,7 +8,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ecm.errors import StartupError
-from ecm.net.listening import bound_send_buffer, close_port
+from ecm.net.listening import bound_send_buffer, close_behind_waiting, close_port
 from ecm.net.reactor import ReactorCore
 
 _log = Logger()
@@ -53,6 +53,24 @@ async def stop_listening(listening: Listening) -> None:
     port = await listening
     if port is not None:
         await close_port(port)
+
+
+async def stop_serving(endpoint: str, listening: Listening) -> None:
+    """Close the port behind the connections that wait there.
+
+    At a port that outlives ECM they are for the next ECM.
+    """
+    if is_kept(endpoint) or not listening.called:
+        await stop_listening(listening)
+        return
+    port = await listening
+    if port is not None:
+        close_behind_waiting(port)
+
+
+def is_kept(endpoint: str) -> bool:
+    """Return whether the port outlives ECM, because systemd has opened it."""
+    return endpoint.startswith("systemd:")
 
 
 def _failed_late(failure: Failure, endpoint: str) -> None:

@@ -55,12 +55,15 @@ class ProxyHeaderStage(ClientConnection):
             self._hand_over(header)
 
     def _hand_over(self, header: ProxyHeader) -> None:
+        is_leaving = self in self.registry.leaving
         self.registry.forget(self)
         address = (header.source or peer_of(self.transport))[0]
         connection = self._factory.connection_of(address, header.source)
         if connection is None:
             self.transport.abortConnection()
             return
+        if is_leaving:
+            self.registry.leaving[connection] = None
         switch_protocol(self.transport, connection)
         if rest := self._received[header.size :]:
             connection.dataReceived(rest)

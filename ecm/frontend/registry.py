@@ -26,8 +26,10 @@ _log = Logger()
 class Registry:
     """Knows all connections, and tells them what concerns all.
 
-    ``reading`` is whether requests are read, ``draining`` whether ECM stops. ``deadlines`` are
-    those of the phases that begin now. The reactor itself reads connections without a ``batch``.
+    ``reading`` is whether requests are read, ``draining`` whether ECM stops: then each response is
+    the last of its connection. ``leaving`` are the connections that the stop waits for. New ones
+    may come beside them. ``deadlines`` are those of the phases that begin now. The reactor itself
+    reads connections without a ``batch``.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class Registry:
         self.settings = settings
         self.reading = True
         self.draining = False
+        self.leaving: dict[ClientConnection, None] = {}
         self.head_cache = HeadCache()
         self.budget = MemoryBudget(settings.max_buffered or sys.maxsize, clock.now)
         self.ack_timeout = AckTimeout(settings.send_timeout)
@@ -58,7 +61,7 @@ class Registry:
         self.per_address: Counter[str] = Counter()
         self._addresses: dict[ClientConnection, str] = {}
         self._batch = batch
-        self._all_closed: Deferred[None] | None = None
+        self._all_left: Deferred[None] | None = None
         clock.listen(self._tick)
 
     def __len__(self) -> int:
@@ -85,7 +88,7 @@ class Registry:
 
     def forget(self, connection: ClientConnection) -> None:
         """Another one takes the place of a connection."""
-        for known in (self.open, self.unproxied, self.rejected, self.timed):
+        for known in (self.open, self.unproxied, self.rejected, self.timed, self.leaving):
             known.pop(connection, None)
         self.budget.remove(connection)
         self.ack_timeout.unwatch(connection.transport)
@@ -98,9 +101,9 @@ class Registry:
     def closed(self, connection: ClientConnection) -> None:
         """A connection has closed."""
         self.forget(connection)
-        if not len(self) and self._all_closed is not None:
-            all_closed, self._all_closed = self._all_closed, None
-            all_closed.callback(None)
+        if not self.leaving and self._all_left is not None:
+            all_left, self._all_left = self._all_left, None
+            all_left.callback(None)
 
     # Called by the clock.
 
@@ -133,19 +136,28 @@ class Registry:
                 connection.update_reading()
 
     def drain(self) -> Deferred[None]:
-        """Close each connection as soon as no request is in flight. Fires once all are closed."""
+        """Close each connection that is there as soon as no request of it is in flight.
+
+        Fires once these are closed.
+        """
         self.draining = True
-        for connection in (*self.open, *self.unproxied):
-            connection.drain()
-        if not len(self):
+        self.leaving = {**self.open, **self.unproxied}
+        if not self.leaving:
             return succeed(None)
-        self._all_closed = Deferred()
-        return self._all_closed
+        all_left = self._all_left = Deferred()
+        for connection in tuple(self.leaving):
+            connection.drain()
+        return all_left
 
     def reject_pending(self) -> None:
-        """Respond 503 to all requests that wait for a response."""
-        for connection in tuple(self.open):
+        """Respond 503 to all requests that the stop waits for."""
+        for connection in tuple(self.leaving):
             connection.reject_pending()
+
+    def abort_leaving(self) -> None:
+        """Close all connections at once that the stop waits for."""
+        for connection in tuple(self.leaving):
+            connection.transport.abortConnection()
 
     def abort_all(self) -> None:
         """Close all connections at once."""

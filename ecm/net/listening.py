@@ -1,13 +1,16 @@
 """Listening ports and endpoints: what Twisted's interfaces do not offer of them."""
 
+import select
 import socket
 from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
+from twisted.internet.main import CONNECTION_DONE
+from twisted.python.failure import Failure
 
-from ecm.limits import SEND_BUFFER
+from ecm.limits import BACKLOG, SEND_BUFFER
 
 
 def socket_of(port: IListeningPort) -> socket.socket:
@@ -27,10 +30,38 @@ def bound_send_buffer(port: IListeningPort) -> IListeningPort:
     return port
 
 
+def is_waited_at(listening: socket.socket) -> bool:
+    """Return whether a connection waits to be accepted."""
+    poll = select.poll()
+    poll.register(listening, select.POLLIN)
+    return bool(poll.poll(0))
+
+
 def close_port(port: IListeningPort) -> Deferred[None]:
     """Close a port, and remove a UNIX socket's file. IListeningPort returns a Deferred, or None."""
     stop: Callable[[], Any] = port.stopListening
     return maybeDeferred(stop)
+
+
+def close_at_once(port: IListeningPort) -> None:
+    """Close a port now, and not in the next turn of the reactor, as ``stopListening`` does."""
+    closing: Any = port
+    closing.stopReading()
+    closing.connectionLost(Failure(CONNECTION_DONE))
+
+
+def close_behind_waiting(port: IListeningPort) -> None:
+    """Accept the connections that wait, as the reactor does, and close the port.
+
+    Those that wait when a port is closed are reset. Clients that come without a pause are not
+    waited for.
+    """
+    accepting: Any = port
+    rounds = BACKLOG
+    while rounds and is_waited_at(socket_of(port)):
+        accepting.doRead()
+        rounds -= 1
+    close_at_once(port)
 
 
 class DetachedPort:
@@ -54,9 +85,9 @@ class DetachedPort:
         connection, _ = socket_of(self._port).accept()
         return connection
 
-    def close(self) -> Deferred[None]:
+    def close(self) -> None:
         """Close the port."""
-        return close_port(self._port)
+        close_at_once(self._port)
 
 
 class FactoryRecorder:

@@ -49,6 +49,9 @@ class PartialAnswer:
         self._answers.forget(self.id)
         self._pending.dropped()
 
+    def release(self) -> None:
+        """The answer is coming already."""
+
 
 class PartialAnswers:
     """The partial answers of one link: few, each of at most ``max_content`` bytes."""

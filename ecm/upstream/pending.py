@@ -12,7 +12,8 @@ NOT_UNDERSTOOD: Final = "The front end and the chat server do not understand eac
 class Pending(Protocol):
     """A request that waits for its answer. ``id`` names it on the link.
 
-    One of the last three methods is called, once, unless the pool is told to cancel it before.
+    One of ``answered``, ``rejected`` and ``dropped`` is called, once, unless the pool is told to
+    cancel it before.
     """
 
     id: int
@@ -28,3 +29,6 @@ class Pending(Protocol):
 
     def dropped(self) -> None:
         """There will be no answer: ejabberd wants the client's connection aborted."""
+
+    def release(self) -> None:
+        """ECM stops: ask for the answer to come soon, if the client's connection ends with it."""

@@ -9,6 +9,8 @@ An ID names one connection; it is used again only when the answer to its last re
 that no answer is ever taken for another's.
 """
 
+from collections.abc import Iterator
+
 from ecm.limits import MAX_CONTENT
 from ecm.metrics import Metrics
 from ecm.upstream.parts import PartialAnswers
@@ -77,6 +79,10 @@ class ConnectionTable:
         exchange = self._partners.pop(connection_id, None)
         if exchange is not None:
             exchange.rejected(NOT_UNDERSTOOD)
+
+    def __iter__(self) -> Iterator[Pending]:
+        """The exchanges in flight, in the order in which their requests were sent."""
+        return iter(self._partners.values())
 
     def take_all(self) -> list[Pending]:
         """Give up all exchanges in flight, whose answers will not come, and return them."""

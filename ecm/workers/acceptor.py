@@ -4,11 +4,10 @@ import socket
 from collections.abc import Callable
 
 from twisted.internet.abstract import FileDescriptor
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
-from ecm.limits import ACCEPT_BATCH, ACCEPT_RETRY
+from ecm.limits import ACCEPT_BATCH, ACCEPT_RETRY, BACKLOG
 from ecm.net.listening import DetachedPort
 from ecm.net.reactor import ReactorCore
 
@@ -52,14 +51,21 @@ class Acceptor(FileDescriptor):
                 return
             connection.close()
 
-    def close(self) -> Deferred[None]:
+    def accept_waiting(self) -> None:
+        """Assign the connections that wait: closing the port would reset them."""
+        for _ in range(BACKLOG // ACCEPT_BATCH):
+            if self._pending is not None:
+                return
+            self.doRead()
+
+    def close(self) -> None:
         """Stop listening. A connection that no worker has taken yet is closed."""
         self.stopReading()
         if self._retry is not None:
             self._retry.cancel()
         if self._pending is not None:
             self._pending.close()
-        return self._port.close()
+        self._port.close()
 
     def _pause(self) -> None:
         self.stopReading()

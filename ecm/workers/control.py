@@ -4,11 +4,13 @@ The first byte of a message is its tag:
 
     supervisor to worker: CONNECTION, with the number of its listener and its address family; the
                           connection goes along as a file descriptor (SCM_RIGHTS, unix(7))
-                          RETIRE: shut down gracefully
+                          LEAVE: begin to shut down gracefully, and serve new connections still
+                          RETIRE: complete it
                           ABORT: shut down at once what is shutting down gracefully
     worker to supervisor: TAKEN, with the number of connections that it has taken since its start:
                           it is about to serve the last of them, which nobody else may
                           LOAD, with the three numbers of a Load, once a second
+                          LEFT: all connections are closed that were there at the LEAVE
                           RETIRING: the worker was signalled to end, and is to get a RETIRE
 """
 
@@ -27,10 +29,12 @@ from twisted.python.failure import Failure
 from ecm.net.reactor import ReactorCore
 
 CONNECTION: Final = b"C"
+LEAVE: Final = b"L"
 RETIRE: Final = b"R"
 ABORT: Final = b"A"
 TAKEN: Final = b"t"
 LOAD: Final = b"l"
+LEFT: Final = b"e"
 RETIRING: Final = b"r"
 
 _CONNECTION: Final = struct.Struct("=cHB")

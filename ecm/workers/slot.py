@@ -73,6 +73,7 @@ class WorkerSlot:
         self._retiring = False
         self._spawned_at = 0.0
         self._respawn: IDelayedCall | None = None
+        self._leaving: Deferred[None] | None = None
         self._done: Deferred[None] | None = None
 
     def spawn(self) -> None:
@@ -105,6 +106,18 @@ class WorkerSlot:
             self.load += 1
         return True
 
+    def leave(self) -> Deferred[None]:
+        """Have the worker close the connections that it has. Fires then, or once it has ended.
+
+        It goes on to serve new ones, until it is retired, and is not respawned.
+        """
+        self._cancel_respawn()
+        if not self._runs:
+            return succeed(None)
+        self._leaving = Deferred()
+        self._send(control.LEAVE)
+        return self._leaving
+
     def retire(self) -> Deferred[None]:
         """Shut the worker down gracefully. Fires once it has ended; it is not respawned."""
         self._cancel_respawn()
@@ -116,8 +129,7 @@ class WorkerSlot:
 
     def abort(self) -> None:
         """Turn the worker's graceful shutdown into a fast one."""
-        if self._control is not None:
-            self._control.send(control.ABORT)
+        self._send(control.ABORT)
 
     def look(self, seconds: float) -> None:
         """Look whether the worker lives, so many seconds after the last look."""
@@ -147,8 +159,9 @@ class WorkerSlot:
 
     def exited(self, how: str) -> None:
         """The process has ended: the fork server's report."""
+        stops = self._done is not None or self._leaving is not None
         self._ended()
-        if self._done is None:
+        if not stops:
             delay = self._backoff.delay(self._reactor.seconds() - self._spawned_at)
             self._respawn = self._reactor.callLater(delay, self.spawn)
             _log.warn(
@@ -193,6 +206,7 @@ class WorkerSlot:
             self._control.close()
             self._control = None
         self._forget_process()
+        self._has_left()
         if self._done is not None:
             self._done.callback(None)
 
@@ -214,6 +228,8 @@ class WorkerSlot:
         match message[:1]:
             case control.TAKEN:
                 self._handovers.taken(control.decode_taken(message))
+            case control.LEFT:
+                self._has_left()
             case control.RETIRING:
                 _log.info(
                     "worker {number} was signalled to end; shutting down gracefully",
@@ -229,20 +245,27 @@ class WorkerSlot:
         self.load = self._assigned - load.assigned + load.open
         self.idle = load.idle
         if self._retiring:
-            self._send_retire()  # in case its queue was full before
-        elif self not in self._balancer.workers:
+            self._send(control.RETIRE)  # in case its queue was full before
+            return
+        if self._leaving is not None and not self._leaving.called:
+            self._send(control.LEAVE)  # the same
+        if self not in self._balancer.workers:
             self._balancer.workers.append(self)
 
     def _begin_retiring(self) -> None:
         """Assign no more connections to the worker, and have it shut down gracefully."""
         self._retiring = True
         self._leave_balancer()
-        self._send_retire()
+        self._send(control.RETIRE)
 
-    def _send_retire(self) -> None:
-        """Have the worker shut down. It does so once, however often it is told."""
+    def _send(self, order: bytes) -> None:
+        """Have the worker follow an order. It does so once, however often it is told."""
         if self._control is not None:
-            self._control.send(control.RETIRE)
+            self._control.send(order)
+
+    def _has_left(self) -> None:
+        if self._leaving is not None and not self._leaving.called:
+            self._leaving.callback(None)
 
     def _leave_balancer(self) -> None:
         if self in self._balancer.workers:

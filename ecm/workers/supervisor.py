@@ -10,7 +10,7 @@ from twisted.internet.protocol import ServerFactory
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from ecm.frontend.listen import listen_at_once
+from ecm.frontend.listen import is_kept, listen_at_once
 from ecm.limits import PULSE_CHECK
 from ecm.net.listening import DetachedPort
 from ecm.net.reactor import ReactorCore
@@ -68,14 +68,17 @@ class Supervisor(MultiService):
         self._watch.start(PULSE_CHECK, now=False)
 
     def stopService(self) -> Deferred[None]:
-        """Shut down gracefully: accept no new connections, and retire all workers."""
+        """Shut down gracefully: serve clients until the last moment, then retire all workers."""
         return ensureDeferred(self._stop())
 
     async def _stop(self) -> None:
         self._stops = True
         with fast_shutdown_on_signal(self._reactor, self._abort):
-            for acceptor in self._acceptors:
-                await acceptor.close()
+            await DeferredList([slot.leave() for slot in self._slots])
+            for endpoint, acceptor in zip(self._settings.endpoints, self._acceptors, strict=True):
+                if not is_kept(endpoint):
+                    acceptor.accept_waiting()
+                acceptor.close()
             await DeferredList([slot.retire() for slot in self._slots])
         self._watch.stop()
         self._fork_server.stop()

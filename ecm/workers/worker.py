@@ -4,7 +4,7 @@ import os
 import signal
 import socket
 
-from twisted.internet.defer import ensureDeferred
+from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.logger import Logger, globalLogBeginner
 
 from ecm.net.reactor import ReactorCore, adopt, install, run_without_signals
@@ -46,6 +46,7 @@ class Worker:
             for listener, factory in zip(listeners, self._server.factories(), strict=True)
         ]
         self._assigned = 0
+        self._leaving: Deferred[None] | None = None
         self._retiring = False
         self._server.clock.listen(self._report_load)
         self._control = ControlSocket(end, self._received, self._supervisor_lost, reactor)
@@ -72,9 +73,11 @@ class Worker:
                 self._control.send(control.encode_taken(self._assigned))
                 for connection in files:
                     self._adopt(listener, family, connection)
+            case control.LEAVE:
+                self._leave()
             case control.RETIRE if not self._retiring:
                 self._retiring = True
-                ensureDeferred(self._retire())
+                self._leave().addCallback(lambda _: ensureDeferred(self._retire()))
             case control.ABORT:
                 self._server.abort()
 
@@ -94,6 +97,18 @@ class Worker:
         clients = self._server.clients
         evictable = clients.evictable if clients.is_full else 0
         self._control.send(Load(self._assigned, len(clients), evictable).encode())
+        if self._leaving is not None and self._leaving.called:
+            self._control.send(control.LEFT)  # again, in case it could not be sent before
+
+    def _leave(self) -> Deferred[None]:
+        """Begin to shut down, once. Fires when the connections that were there are closed."""
+        if self._leaving is None:
+            self._leaving = ensureDeferred(self._server.leave())
+            self._leaving.addCallback(lambda _: self._say_left())
+        return self._leaving
+
+    def _say_left(self) -> None:
+        self._control.send(control.LEFT)
 
     async def _retire(self) -> None:
         await self._server.stop()

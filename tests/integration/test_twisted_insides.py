@@ -17,7 +17,13 @@ from twisted.trial.unittest import TestCase
 
 from ecm.net import reactor as reactors
 from ecm.net.batch import BatchedIO
-from ecm.net.listening import DetachedPort, FactoryRecorder, close_port, socket_of
+from ecm.net.listening import (
+    DetachedPort,
+    FactoryRecorder,
+    close_behind_waiting,
+    close_port,
+    socket_of,
+)
 from ecm.net.reactor import global_reactor
 from ecm.net.transport import (
     close_now,
@@ -187,8 +193,28 @@ class PortTests(TestCase):
                 self.assertEqual(accepted.getpeername(), client.getsockname())
         self.assertRaises(BlockingIOError, detached.accept)
         self.assertEqual(factory.made, [])
-        await detached.close()
+        detached.close()
         self.assertRaises(ConnectionRefusedError, socket.create_connection, address)
+
+    async def test_a_port_is_closed_behind_the_connections_that_wait(self) -> None:
+        factory = ServedFactory()
+        port: Any = await serverFromString(reactor, f"{TCP}:backlog=200").listen(factory)
+        address = ("127.0.0.1", port.getHost().port)
+        clients = [socket.create_connection(address) for _ in range(120)]
+        close_behind_waiting(port)
+        self.assertRaises(ConnectionRefusedError, socket.create_connection, address)
+        self.assertEqual(len(factory.made), 120)
+        for client in clients:
+            client.close()
+        for served in factory.made:
+            await served.lost
+
+    async def test_a_unix_socket_that_is_closed_so_has_no_file_any_more(self) -> None:
+        path = temporary_folder(self) / "socket"
+        close_behind_waiting(
+            await serverFromString(reactor, f"unix:{path}").listen(ServedFactory())
+        )
+        self.assertFalse(path.exists())
 
 
 class RecorderTests(TestCase):

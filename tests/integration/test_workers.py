@@ -116,7 +116,7 @@ class DeathTests(WorkersTestCase):
         ecm = await self.start_workers(2, "--drain-timeout", "3600")
         clients = await self.crowd(8)
         self.kill_fork_server()
-        await ecm.printed(r"Port [0-9]+ Closed")
+        await ecm.printed("stopping: ")
         for link in self.links.all:
             link.answer()
         for name, client in clients.items():
@@ -137,7 +137,7 @@ class StopTests(WorkersTestCase):
         ecm = await self.start_workers(3, "--drain-timeout", "3600")
         clients = await self.crowd(12)
         ecm.signal(signal.SIGTERM)
-        await ecm.printed(r"Port [0-9]+ Closed")
+        await ecm.printed("stopping: ")
         for link in self.links.all:
             link.answer()
         for name, client in clients.items():
@@ -150,7 +150,7 @@ class StopTests(WorkersTestCase):
         ecm = await self.start_workers(2, "--drain-timeout", "3600")
         clients = await self.crowd(8)
         ecm.signal(signal.SIGINT)
-        await ecm.printed(r"Port [0-9]+ Closed")
+        await ecm.printed("stopping: ")
         ecm.signal(signal.SIGTERM)
         for client in clients.values():
             self.assertTrue((await client.closed).startswith(b"HTTP/1.1 503 "))
@@ -162,7 +162,7 @@ class StopTests(WorkersTestCase):
         for process in self.processes:
             os.kill(process, signal.SIGINT)
         ecm.signal(signal.SIGINT)
-        await ecm.printed(r"Port [0-9]+ Closed")
+        await ecm.printed("stopping: ")
         for link in self.links.all:
             link.answer()
         for name, client in clients.items():

@@ -178,7 +178,7 @@ class ExchangeTests(TlsTestCase):
         client = await self.connect_tls(POST % (b"", 4, b"last"))
         await self.ejabberd.asked
         ecm.signal(signal.SIGTERM)
-        await ecm.printed(rf"Port {self.tls_port} Closed")
+        await ecm.printed("stopping: ")
         self.ejabberd.answer()
         self.assertTrue((await client.closed).endswith(b"last"))
         self.assertEqual(await ecm.ended, -signal.SIGTERM)

@@ -96,6 +96,43 @@ class DrainTests(TestCase):
         self.ecm.answer(FIRST_ID, b"late")
         self.assertEqual(self.ecm.metrics.orphaned, 1)
 
+    # Connections that come while ECM drains.
+
+    def test_the_drain_does_not_wait_for_them(self) -> None:
+        self.client.post(b"")
+        drained = self.ecm.registry.drain()
+        late = self.ecm.client()
+        late.post(b"late")
+        self.ecm.answer(FIRST_ID, b"answer")
+        self.client.leave()
+        self.successResultOf(drained)
+        self.assertFalse(late.ended)
+        self.ecm.answer(FIRST_ID + 1, b"answer")
+        self.assertIn(b"\r\nConnection: close\r\n", late.transport.written())
+        self.assertTrue(late.ended)
+
+    def test_the_next_drain_does(self) -> None:
+        self.client.leave()
+        self.successResultOf(self.ecm.registry.drain())
+        late = self.ecm.client()
+        late.post(b"late")
+        drained = self.ecm.registry.drain()
+        self.assertNoResult(drained)
+        late.leave()
+        self.successResultOf(drained)
+
+    def test_they_are_not_refused_with_the_others(self) -> None:
+        self.client.post(b"")
+        self.ecm.registry.drain()
+        late = self.ecm.client()
+        late.post(b"late")
+        self.ecm.registry.reject_pending()
+        self.assertIn(b" 503 ", self.client.transport.written())
+        self.assertEqual(late.transport.written(), b"")
+        self.ecm.registry.abort_leaving()
+        self.assertTrue(self.client.transport.aborted)
+        self.assertFalse(late.transport.aborted)
+
     def test_without_connections_there_is_nothing_to_wait_for(self) -> None:
         self.client.leave()
         self.successResultOf(self.ecm.registry.drain())

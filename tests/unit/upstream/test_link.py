@@ -105,9 +105,31 @@ class TypedTests(TestCase):
 
     def test_one_that_ecm_answers_by_itself_is(self) -> None:
         self.asked()
+        self.ecm.registry.drain()
         self.ecm.registry.reject_pending()
         self.assertEqual(self.ecm.received(), [(FIRST_ID, b"close gave-up")])
         self.assertIn(b" 503 ", self.client.transport.written())
+
+    def test_one_whose_connection_is_to_close_is_to_be_answered_now(self) -> None:
+        self.asked()
+        self.release()
+        self.assertEqual(self.ecm.received(), [])
+        self.ecm.registry.drain()
+        late = self.ecm.client()
+        late.post(b"")
+        self.ecm.received()
+        self.release()
+        self.assertEqual(self.ecm.received(), [(FIRST_ID, b"close half-closed")])
+        self.ecm.answer(FIRST_ID, b"answer 200\n<body/>")
+        written = self.client.transport.written()
+        self.assertTrue(written.startswith(b"HTTP/1.1 200 OK\r\n"), written)
+        self.assertIn(b"\r\nConnection: close\r\n", written)
+
+    def release(self) -> None:
+        """Have all that is in flight released, where it is to be."""
+        for link in self.ecm.pool.links:
+            for exchange in link.table:
+                exchange.release()
 
     def test_one_whose_request_was_not_sent_yet_is_not(self) -> None:
         self.ecm.link_down()

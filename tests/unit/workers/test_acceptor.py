@@ -4,7 +4,6 @@ import errno
 import socket
 from typing import Any, cast
 
-from twisted.internet.defer import Deferred, succeed
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import TestCase
 
@@ -34,9 +33,8 @@ class FakePort:
         connection: socket.socket = each
         return connection
 
-    def close(self) -> Deferred[None]:
+    def close(self) -> None:
         self.closed = True
-        return succeed(None)
 
 
 class AcceptorTests(TestCase):
@@ -108,11 +106,26 @@ class AcceptorTests(TestCase):
             self.reactor.turn()
         self.assertEqual(len(self.assigned), 1)
 
+    def test_before_the_end_it_accepts_what_waits(self) -> None:
+        self.acceptor.stopReading()
+        for _ in range(ACCEPT_BATCH + 1):
+            self.connect()
+        self.acceptor.accept_waiting()
+        self.assertEqual(len(self.assigned), ACCEPT_BATCH + 1)
+
+    def test_and_no_more_once_nobody_takes_one(self) -> None:
+        self.takes = False
+        self.connect()
+        self.connect()
+        self.acceptor.accept_waiting()
+        self.assertEqual(len(self.port.waiting), 1)
+        self.acceptor.close()
+
     def test_closed_it_does_not_come_back(self) -> None:
         connection = self.connect()
         self.takes = False
         self.reactor.turn()
-        self.successResultOf(self.acceptor.close())
+        self.acceptor.close()
         self.assertTrue(self.port.closed)
         self.assertEqual(connection.fileno(), -1)
         self.assertEqual((self.reactor.getDelayedCalls(), self.reactor.readers), ([], []))

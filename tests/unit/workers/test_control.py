@@ -29,10 +29,10 @@ class MessageTests(TestCase):
         self.assertEqual(control.encode_connection(7, 2)[:1], control.CONNECTION)
         self.assertEqual(Load(1, 2, 3).encode()[:1], control.LOAD)
         tags = {
-            *(control.CONNECTION, control.RETIRE, control.ABORT),
-            *(control.TAKEN, control.LOAD, control.RETIRING),
+            *(control.CONNECTION, control.LEAVE, control.RETIRE, control.ABORT),
+            *(control.TAKEN, control.LOAD, control.LEFT, control.RETIRING),
         }
-        self.assertEqual(len(tags), 6)
+        self.assertEqual(len(tags), 8)
 
 
 class SocketTests(TestCase):

@@ -348,6 +348,41 @@ class SlotTests(TestCase):
         self.successResultOf(self.slot.retire())
         self.assertEqual(self.reactor.getDelayedCalls(), [])
 
+    def test_one_that_leaves_serves_until_it_is_retired(self) -> None:
+        self.serve()
+        left = self.slot.leave()
+        self.assertEqual(self.heard(), [control.LEAVE])
+        self.assertTrue(self.serves)
+        self.assertNoResult(left)
+        self.say(control.LEFT)
+        self.successResultOf(left)
+        self.say(control.LEFT)  # it says so until it is retired
+        self.assertTrue(self.serves)
+        retired = self.slot.retire()
+        self.assertFalse(self.serves)
+        self.exit("exited with status 0")
+        self.successResultOf(retired)
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_one_that_ends_while_it_leaves_has_left_and_is_not_respawned(self) -> None:
+        self.serve()
+        left = self.slot.leave()
+        self.exit()
+        self.successResultOf(left)
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+        self.successResultOf(self.slot.leave())
+
+    def test_one_whose_queue_is_full_is_told_to_leave_when_it_reports_again(self) -> None:
+        self.serve()
+        while self.slot.assign(0, socket.AF_INET, self.worker.stdout):
+            pass
+        left = self.slot.leave()
+        self.assertNotIn(control.LEAVE, self.heard())
+        self.serve()
+        self.assertEqual(self.heard(), [control.LEAVE])
+        self.say(control.LEFT)
+        self.successResultOf(left)
+
     def test_a_fast_shutdown_is_told_to_the_worker(self) -> None:
         self.slot.retire()
         self.slot.abort()

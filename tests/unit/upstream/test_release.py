@@ -1,0 +1,77 @@
+"""The release of held requests: all of them, in their order, some at a time."""
+
+from typing import Any, cast
+
+import attrs
+from twisted.internet.task import Clock
+from twisted.trial.unittest import TestCase
+
+from ecm.limits import RELEASE_BATCH, RELEASE_PAUSE, RELEASE_STEP, RELEASE_TIME
+from ecm.upstream.release import Release
+from testkit.pending import NotedExchange
+
+
+@attrs.define(eq=False)
+class FakeLink:
+    """A link with these exchanges in flight."""
+
+    table: list[NotedExchange]
+
+
+@attrs.define
+class FakePool:
+    """Links, as a pool has them."""
+
+    links: list[FakeLink]
+
+
+class ReleaseTests(TestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.link, self.other = FakeLink([]), FakeLink([])
+        self.release = Release(cast(Any, FakePool([self.link, self.other])), self.clock)
+        self.addCleanup(self.release.stop)
+
+    def ask(self, number: int) -> list[NotedExchange]:
+        """Let so many requests be in flight on the first link."""
+        first = len(self.link.table)
+        asked = [NotedExchange(first + each) for each in range(number)]
+        self.link.table += asked
+        return asked
+
+    def released(self, asked: list[NotedExchange]) -> list[int]:
+        return [each.released for each in asked]
+
+    def pass_time(self, seconds: float) -> None:
+        self.clock.pump([RELEASE_STEP] * round(seconds / RELEASE_STEP))
+
+    def test_a_batch_is_released_at_once_and_the_next_ones_after_it(self) -> None:
+        asked = self.ask(RELEASE_BATCH + 2)
+        self.release.start()
+        self.assertEqual(self.released(asked), [1] * RELEASE_BATCH + [0, 0])
+        self.pass_time(RELEASE_STEP)
+        self.assertEqual(self.released(asked), [1] * (RELEASE_BATCH + 2))
+
+    def test_those_of_all_links_are_released(self) -> None:
+        self.other.table.append(NotedExchange(99))
+        self.release.start()
+        self.assertEqual(self.released(self.other.table), [1])
+
+    def test_very_many_take_no_longer_than_the_time_for_all(self) -> None:
+        asked = self.ask(20_000)
+        self.release.start()
+        self.pass_time(RELEASE_TIME / 2)
+        self.assertTrue(9_000 < sum(self.released(asked)) < 11_000)
+        self.pass_time(RELEASE_TIME / 2)
+        self.assertEqual(sum(self.released(asked)), 20_000)
+
+    def test_those_that_come_later_are_released_after_a_pause_and_each_once(self) -> None:
+        first = self.ask(1)
+        self.release.start()
+        later = self.ask(1)
+        self.pass_time(RELEASE_PAUSE / 2)
+        self.assertEqual(self.released(later), [0])
+        self.pass_time(RELEASE_PAUSE)
+        self.assertEqual(self.released(first + later), [1, 1])
+        self.pass_time(10 * RELEASE_PAUSE)
+        self.assertEqual(self.released(first + later), [1, 1])
