@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,10 +11,9 @@ import attrs
 from bench import node
 from bench.faults import report
 from bench.faults.catalogue import faults
-from bench.faults.lab import QUICK, Fault, Size, Skipped, run
-from bench.faults.messages import Result
-from bench.faults.outcome import Outcome
-from bench.faults.stack import adopt_orphans, sweep
+from bench.faults.lab import QUICK, Fault, Size
+from bench.faults.runner import Runner
+from bench.faults.stack import adopt_orphans
 from bench.measure.machine import machine
 from ecm.tools import cli
 from ecm.tools.errors import ToolError
@@ -49,6 +47,12 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="a try: few users, and most faults a quarter as long; nothing is written",
     )
+    parsed.add_argument(
+        "--logs",
+        type=Path,
+        metavar="FOLDER",
+        help="where to leave the logs of ECM and ejabberd, in a folder for each fault and round",
+    )
     return parsed
 
 
@@ -67,67 +71,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     cli.interrupt_on_signals()
     adopt_orphans()
     try:
-        outcomes = _all(chosen, size, options.rounds)
+        return _run(chosen, [*known], size, options)
     except ToolError as error:
         return cli.fail("faults", error)
     except KeyboardInterrupt:
         return 130
-    return _end(outcomes, [*known], written=not options.quick)
 
 
 def _line(fault: Fault) -> str:
     return f"{fault.name:22} {fault.what}\n{'':22} goal: {fault.goal.words()}"
 
 
-def _all(chosen: Sequence[Fault], size: Size, rounds: int) -> list[Outcome]:
-    """Raises ToolError."""
-    outcomes = []
+def _run(
+    chosen: Sequence[Fault], order: Sequence[str], size: Size, options: argparse.Namespace
+) -> int:
+    """Run them, and write each outcome at once. Returns the exit status. Raises ToolError."""
     about = machine() | {"users": str(size.users), "messages a second": f"{size.rate:g}"}
+    outcomes = []
     with TemporaryDirectory() as folder:
         code = node.compiled(Path(folder), None)
         about |= node.versions(code)
-        left = rounds * sum(fault.seconds + size.seconds for fault in chosen)
-        for number, fault in enumerate(chosen, 1):
-            _say(
-                f"{number} of {len(chosen)}: {fault.name}: {fault.what};"
-                f" about {left / 60:.0f} minutes to go"
-            )
-            outcome = _one(fault, size, rounds, code, about)
-            _say(f"{fault.name}: {outcome.verdict}")
+        for outcome in Runner(size, options.rounds, code, about, options.logs).outcomes(chosen):
             outcomes.append(outcome)
-            left -= rounds * (fault.seconds + size.seconds)
-    return outcomes
-
-
-def _one(
-    fault: Fault, size: Size, rounds: int, code: Sequence[Path], about: dict[str, str]
-) -> Outcome:
-    results = []
-    try:
-        for _ in range(rounds):
-            results.append(_run(fault, size, code))
-    except Skipped as why:
-        return Outcome(fault.name, fault.what, fault.goal.words(), (), (), about, str(why))
-    return Outcome.of(fault.name, fault.what, fault.goal, results, about)
-
-
-def _run(fault: Fault, size: Size, code: Sequence[Path]) -> Result:
-    """Run it once, and leave nothing of it. Raises ToolError, Skipped."""
-    try:
-        return run(fault, size, code)
-    finally:
-        sweep()
-
-
-def _end(outcomes: Sequence[Outcome], order: Sequence[str], written: bool) -> int:
+            if not options.quick:
+                report.write(report.merged(report.kept(), [outcome], order), about)
     print(report.table(outcomes))
-    if written and outcomes:
-        report.write(report.merged(report.kept(), outcomes, order), outcomes[0].about)
-    return 1 if any(outcome.missed for outcome in outcomes) else 0
-
-
-def _say(text: str) -> None:
-    print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
+    return 0 if all(outcome.is_well for outcome in outcomes) else 1
 
 
 if __name__ == "__main__":

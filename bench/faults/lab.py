@@ -1,5 +1,6 @@
 """One run of one fault: users talk, something breaks, and what they notice is counted."""
 
+import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -35,10 +36,13 @@ class Size:
     patience: float = 100
     scale: float = 1
 
-    @property
-    def seconds(self) -> float:
-        """The time that a run takes at least, without its fault."""
-        logins = 2 * self.users / 60
+    def users_of(self, more: float) -> range:
+        """Return the users of a fault that needs so many times as many."""
+        return range(int(self.users * more))
+
+    def seconds(self, users: int) -> float:
+        """Return the time that a run takes, without its fault."""
+        logins = 2 * users / 60
         return 8 + logins + self.warm_up + self.recovery + 2 * _QUIET
 
 
@@ -59,7 +63,7 @@ class Lab:
         self.stack = stack
         self.crowd = crowd
         self.size = size
-        self.users = range(int(size.users * fault.more))
+        self.users = size.users_of(fault.more)
         self.first = self.users[: int(len(self.users) * fault.first)]
         self.talkers = len(self.first) // 4 * 2
         self._told = time.monotonic()
@@ -105,14 +109,25 @@ class Fault:
     first: float = 1
 
 
-def run(fault: Fault, size: Size, code: Sequence[Path]) -> Result:
-    """Run it once. Raises ToolError, Skipped."""
-    with (
-        TemporaryDirectory(prefix="megaphone-faults-") as name,
-        started(Path(name), code, fault.setup) as stack,
-        Crowd(Task(int(size.users * fault.more), stack.ecm.port)) as crowd,
-    ):
-        return _course(fault, Lab(stack, crowd, fault, size))
+def run(fault: Fault, size: Size, code: Sequence[Path], logs: Path | None = None) -> Result:
+    """Run it once, and leave the logs in a folder. Raises ToolError, Skipped."""
+    with TemporaryDirectory(prefix="megaphone-faults-") as name:
+        try:
+            with (
+                started(Path(name), code, fault.setup) as stack,
+                Crowd(Task(len(size.users_of(fault.more)), stack.ecm.port)) as crowd,
+            ):
+                return _course(fault, Lab(stack, crowd, fault, size))
+        finally:
+            if logs is not None:
+                _keep(Path(name), logs)
+
+
+def _keep(folder: Path, logs: Path) -> None:
+    """Copy all logs, each under the name of its folder, too."""
+    logs.mkdir(parents=True, exist_ok=True)
+    for log in folder.rglob("*.log"):
+        shutil.copy(log, logs / "-".join(log.relative_to(folder).parts))
 
 
 def _course(fault: Fault, lab: Lab) -> Result:

@@ -12,7 +12,7 @@ from bench.faults.messages import Result
 @attrs.frozen
 class Outcome:
     """``rounds`` are the results of each, ``missed`` those of the goal's parts that any of them
-    does not meet. ``about`` says when and with what it was measured."""
+    does not meet. ``about`` says when and with what it was measured, ``untried`` why it was not."""
 
     name: str
     what: str
@@ -20,7 +20,7 @@ class Outcome:
     missed: Sequence[str]
     rounds: Sequence[Result]
     about: dict[str, str]
-    skipped: str = ""
+    untried: str = ""
 
     @classmethod
     def of(
@@ -31,9 +31,14 @@ class Outcome:
 
     @property
     def verdict(self) -> str:
-        if self.skipped:
-            return f"skipped: {self.skipped}"
+        if self.untried:
+            return self.untried
         return f"**not met**: {', '.join(self.missed)}" if self.missed else "met"
+
+    @property
+    def is_well(self) -> bool:
+        """True if the goal is met, or the fault cannot be tried here."""
+        return not self.missed and not self.untried.startswith("failed")
 
     def cells(self) -> dict[str, str]:
         """Return the line of the table. Of several rounds each cell has all that differ."""

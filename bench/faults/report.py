@@ -38,9 +38,9 @@ def kept() -> list[Outcome]:
 
 
 def merged(old: Iterable[Outcome], new: Iterable[Outcome], order: Sequence[str]) -> list[Outcome]:
-    """Return all, in this order of their names; what is new counts, unless it was skipped."""
+    """Return all, in this order of their names; what is new counts, unless it was not tried."""
     found = {each.name: each for each in old}
-    found |= {each.name: each for each in new if not each.skipped or each.name not in found}
+    found |= {each.name: each for each in new if not each.untried or each.name not in found}
     return [found[name] for name in order if name in found]
 
 

@@ -12,6 +12,7 @@ from bench.faults.catalogue import faults
 from bench.faults.goal import Goal
 from bench.faults.lab import QUICK, Size
 from bench.faults.outcome import Outcome
+from bench.faults.runner import Estimate
 from testkit.made_text import renewed
 
 ALL_WELL = {
@@ -29,9 +30,9 @@ def worse(**losses: int) -> dict[str, Any]:
     return ALL_WELL | {"losses": ALL_WELL["losses"] | losses}  # type: ignore[operator]
 
 
-def outcome(name: str, *rounds: dict[str, Any], skipped: str = "") -> Outcome:
+def outcome(name: str, *rounds: dict[str, Any], untried: str = "") -> Outcome:
     made = Outcome.of(name, f"about {name}", Goal(), rounds, {})
-    return made if not skipped else Outcome(name, name, "", (), (), {}, skipped)
+    return made if not untried else Outcome(name, name, "", (), (), {}, untried)
 
 
 class CatalogueTests(TestCase):
@@ -82,10 +83,27 @@ class OutcomeTests(TestCase):
         self.assertEqual(cells["silence p50 / p99 / max, s"], "0.1 / 0.9 / 1")
         self.assertEqual(cells["verdict"], "**not met**: stuck: 2")
 
-    def test_what_is_skipped_says_why(self) -> None:
-        cells = outcome("a", skipped="no such command").cells()
+    def test_what_is_not_tried_says_why(self) -> None:
+        cells = outcome("a", untried="skipped: no such command").cells()
         self.assertEqual(cells["verdict"], "skipped: no such command")
         self.assertEqual(cells["twice"], "–")
+
+    def test_a_run_is_well_without_what_cannot_be_tried(self) -> None:
+        well = [outcome("a", ALL_WELL), outcome("b", untried="skipped: no such command")]
+        ill = [outcome("a", worse(told=1)), outcome("b", untried="failed: no ejabberd")]
+        found = [each.is_well for each in (*well, *ill)]
+        self.assertEqual(found, [True, True, False, False])
+
+
+class EstimateTests(TestCase):
+    def test_it_is_the_plan_at_first(self) -> None:
+        self.assertEqual(Estimate([30, 60]).left(0, 1_000), 90)
+
+    def test_it_learns_from_what_took_longer(self) -> None:
+        estimate = Estimate([30, 60, 60])
+        estimate.left(0, 1_000)
+        self.assertEqual(estimate.left(1, 1_060), 240)
+        self.assertEqual(estimate.left(3, 1_300), 0)
 
 
 class ReportTests(TestCase):
@@ -97,10 +115,10 @@ class ReportTests(TestCase):
         merged = report.merged(old, new, ["c", "b", "a"])
         self.assertEqual(merged, [new[1], new[0], old[0]])
 
-    def test_what_is_skipped_takes_no_place(self) -> None:
+    def test_what_is_not_tried_takes_no_place(self) -> None:
         old = [outcome("a", ALL_WELL)]
-        skipped = [outcome(name, skipped="no") for name in ("a", "b")]
-        self.assertEqual(report.merged(old, skipped, ["a", "b"]), [old[0], skipped[1]])
+        untried = [outcome(name, untried="no") for name in ("a", "b")]
+        self.assertEqual(report.merged(old, untried, ["a", "b"]), [old[0], untried[1]])
 
     def test_a_fault_that_there_is_no_more_is_left_out(self) -> None:
         self.assertEqual(report.merged([outcome("a", ALL_WELL)], [], ["b"]), [])
