@@ -13,7 +13,7 @@ from bench.faults.stack import Setup
 
 _WORKERS = 2
 _FOUND = 5  # seconds in which a worker that hangs is found and replaced
-_SUPERVISED = 15.0  # seconds for which ECM is started again when it ends, as systemd does
+_SUPERVISED = 30.0  # seconds for which ECM is started again when it ends, as systemd does
 _DRAINS = 30.0  # seconds for a graceful shutdown
 
 # Of two requests that are repeated at once, the second may be answered first. Strophe shows what it

@@ -13,8 +13,9 @@ from bench.faults.stack import Setup
 from bench.faults.user import PASSWORD, name
 
 _RESERVE = 128  # open files that ECM keeps for itself (ecm/limits.py)
-_SHORT = 30 * 2**20  # bytes of address space that are left to ECM
+_SHORT = 2**20  # bytes of address space that are left to ECM
 _SIZE = 2_000  # bytes of a message
+_LONG = 200_000  # bytes of a message for which there may be no memory
 _MEMBERS = 120
 _ROOM = Setup(ejabberd=EjabberdSetup(modules={"mod_muc": {}}))
 
@@ -80,7 +81,7 @@ def _shortages(users: int, scale: float) -> Iterator[Fault]:
     )
     yield Fault(
         "memory-short",
-        f"{users // 2} more users come while ECM can have 30 MB more of address space",
+        f"{users // 2} more users come while ECM can have 1 MB more of address space",
         _memory_short(40 * scale),
         Goal(p99=1),
         40 * scale,
@@ -159,14 +160,30 @@ def _newcomers(seconds: float) -> Callable[[Lab], None]:
 
 
 def _memory_short(seconds: float) -> Callable[[Lab], None]:
+    """The newcomers write long messages to one of them, each of which takes memory of ECM."""
+
     def inject(lab: Lab) -> None:
-        pid = lab.stack.ecm.process.pid
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[0])
-        most = pages * resource.getpagesize() + _SHORT
-        resource.prlimit(pid, resource.RLIMIT_AS, (most, resource.RLIM_INFINITY))
+        newcomers = lab.users[len(lab.first) :]
+        _limit_memory(lab.stack.ecm.process.pid)
+        lab.crowd.tell(
+            "flood",
+            receiver=newcomers[-1],
+            first=newcomers[0],
+            senders=len(newcomers) // 2,
+            count=int(seconds * 4),
+            size=_LONG,
+            rate=4,
+        )
         _newcomers(seconds)(lab)
 
     return inject
+
+
+def _limit_memory(pid: int) -> None:
+    """Leave little address space to a process, beside what it has."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[0])
+    most = pages * resource.getpagesize() + _SHORT
+    resource.prlimit(pid, resource.RLIMIT_AS, (most, resource.RLIM_INFINITY))
 
 
 def _scram(users: int) -> EjabberdSetup:

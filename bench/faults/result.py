@@ -21,6 +21,7 @@ def result(record: Record, users: Sequence[User], talkers: range, watched: Set[i
         "sessions_lost": _total(user.lost for user in seen),
         "users_with_errors": sum(bool(user.errors) for user in seen),
         "errors": _total(user.errors for user in seen),
+        "aborts": sum(user.aborts for user in seen),
         "silence": [_rounded(quantile(silences, share)) for share in (0.5, 0.99, 1.0)],
     }
 

@@ -29,10 +29,20 @@ class User:
 
     ``lines`` are the connections, each with the request that it carries, if any. ``errors`` are
     failures that a page would have seen, and ``lost`` its sessions that have ended, by the kind.
+    ``aborts`` are requests that were repeated because their answer was late, as nobody sees it.
     A user who ``is_dismissed`` does not come again.
     """
 
-    __slots__ = ("number", "session", "strophe", "lines", "errors", "lost", "is_dismissed")
+    __slots__ = (
+        "number",
+        "session",
+        "strophe",
+        "lines",
+        "errors",
+        "aborts",
+        "lost",
+        "is_dismissed",
+    )
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -40,6 +50,7 @@ class User:
         self.strophe = Strophe(Session())
         self.lines: dict[int, Request | None] = {}
         self.errors: Counter[str] = Counter()
+        self.aborts = 0
         self.lost: Counter[str] = Counter()
         self.is_dismissed = False
 

@@ -62,6 +62,7 @@ class Users:
         """From now on so many converse, each with a neighbour, and errors count."""
         self._speech.talk(talkers, rate, time.monotonic())
         for user in self.users:
+            user.aborts = 0
             user.errors.clear()
             user.lost.clear()
 
@@ -198,7 +199,7 @@ class Users:
         """Let Strophe make and send the requests that are due."""
         strophe = user.strophe
         for request in strophe.overdue(now):
-            user.errors["no answer for long"] += 1
+            user.aborts += 1
             self._browser.abort(user, request)
         if user.is_online and user.session is not None and not user.session.leaves:
             strophe.idle(now)
