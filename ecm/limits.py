@@ -38,6 +38,10 @@ LINK_GRACE: Final = 30
 # and each link takes an open file of the reserve.
 MAX_NODES: Final = 32
 
+# Seconds after which a node gets no newcomers that has acknowledged nothing, while others do: it
+# should take one.
+SILENT_FOR: Final = 2
+
 # Seconds after which a node is dead whose link is broken, and where nobody listens any more, while
 # other nodes are up: its clients are told to ask again, and these answer. A listener of ejabberd
 # that is started anew is back within one.

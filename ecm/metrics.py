@@ -36,6 +36,9 @@ class Metrics:
     failed: int = _counter(
         "ecm_requests_failed_total", "Requests that one end of the link did not understand."
     )
+    redirected: int = _counter(
+        "ecm_requests_redirected_total", "Requests sent on to the node of their session."
+    )
     malformed: int = _counter("ecm_links_malformed_total", "Links closed for malformed packets.")
     round_trip: float = _metric(
         Kind.GAUGE, "ecm_link_round_trip_seconds", "Time from the last ping to its pong."

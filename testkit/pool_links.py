@@ -9,7 +9,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ecm.link.agreement import Agreement
-from ecm.link.packet import PacketDecoder
+from ecm.link.packet import PacketDecoder, decode
 from ecm.link.settings import LinkSettings
 from ecm.metrics import Metrics
 from ecm.upstream.link import Link, LinkStatus
@@ -18,6 +18,7 @@ from testkit.in_memory import Transport
 
 LINE = b"request secure=0\n"
 QUEUE_TIMEOUT = 10
+_NODES = b"nodes\n"
 
 
 @implementer(IPushProducer)
@@ -37,17 +38,23 @@ class Producer:
 
 
 class LinkEnd(Protocol):
-    """A link that is established, and what it has sent."""
+    """A link that is established, and what it has sent. With a ``token`` it resumes.
 
-    def __init__(self, pool: UpstreamPool, metrics: Metrics) -> None:
+    ``nodes`` has what it has told ejabberd last of other nodes.
+    """
+
+    def __init__(
+        self, pool: UpstreamPool, metrics: Metrics, name: str = "ejabberd@chat", token: str = ""
+    ) -> None:
+        self.nodes: list[bytes] | None = None
         self._pool = pool
         self.wire = Transport(Clock())
         self.wire.protocol = self
         transport: Any = self.wire
-        agreement = Agreement("ejabberd@chat", 2000, in_parts=True, resumes=False)
+        agreement = Agreement(name, 2000, in_parts=True, resumes=bool(token))
         self.slot = pool.nodes.join()
         self.link = Link(
-            agreement, "", LinkSettings(max_queue=100), metrics, self._congestion, self.slot
+            agreement, token, LinkSettings(max_queue=100), metrics, self._congestion, self.slot
         )
         self.queue = self.link.queue
         self.queue.attach(transport)
@@ -73,5 +80,15 @@ class LinkEnd(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.down()
 
+    def unsent(self) -> set[int]:
+        """Return the IDs of the packets that it keeps, because ejabberd has not taken them."""
+        outbox = self.queue.outbox
+        return {decode(packet)[0] for packet in (*outbox.sent, *outbox.waiting)}
+
     def sent(self) -> list[tuple[int, bytes]]:
-        return [*PacketDecoder().feed(self.wire.written())]
+        """Return what it has sent since it was last asked, but for nodes."""
+        sent = [*PacketDecoder().feed(self.wire.written())]
+        for _, content in sent:
+            if content.startswith(_NODES):
+                self.nodes = content.removeprefix(_NODES).split()
+        return [each for each in sent if not each[1].startswith(_NODES)]

@@ -196,7 +196,9 @@ class LinkConnection:
         match received.type:
             case "pong":
                 seconds = self._keep_alive.pong(received.args[0], now)
-                return [] if seconds is None else [RoundTrip(seconds)]
+                load = received.fields.get("load")
+                told = None if load is None else int(load)
+                return [] if seconds is None else [RoundTrip(seconds, told)]
             case "ping" if self._keep_alive.is_flood():
                 reason = "ejabberd sent too many pings"
                 return self._close(Input.FLOOD, "too many pings", reason)

@@ -68,15 +68,29 @@ class Failed:
 
 
 @attrs.frozen
+class Misdirected:
+    """A request is for a session of another node, and comes back. ``line`` and ``body`` are for it.
+
+    They say that it must not come back again.
+    """
+
+    id: int
+    node: str
+    line: bytes
+    body: bytes
+
+
+@attrs.frozen
 class PeerDraining:
     """ejabberd takes no new requests."""
 
 
 @attrs.frozen
 class RoundTrip:
-    """ejabberd has answered a ping."""
+    """ejabberd has answered a ping, and perhaps told its load."""
 
     seconds: float
+    load: int | None = None
 
 
 @attrs.frozen
@@ -98,6 +112,7 @@ Event = (
     | Part
     | Dropped
     | Failed
+    | Misdirected
     | PeerDraining
     | RoundTrip
     | Close

@@ -21,6 +21,9 @@ from ecm.link.packet import MAX_ID
 # The beginning of the answer that nearly all requests get.
 ANSWER_200: Final = b"answer 200\n"
 
+# The beginning of each request.
+REQUEST: Final = b"request"
+
 # The reasons of ``close``: the client has gone, or has closed its end and may still wait for the
 # answer, or ECM has answered by itself.
 GONE: Final = "gone"
@@ -89,6 +92,7 @@ def _is_peer(text: str) -> bool:
     return True
 
 
+_FLAG: Final = _matches("[01]")
 _TOKEN: Final = _matches("[!-~]{1,32}")
 _WORD: Final = _matches("[!-~]+")
 _PROOF: Final = _matches("[0-9a-f]{64}")
@@ -128,12 +132,18 @@ _GRAMMARS: Final = {
     ),
     "proof": _Grammar(args=(_PROOF,)),
     "ping": _Grammar(args=(_TOKEN,)),
-    "pong": _Grammar(args=(_TOKEN,)),
+    "pong": _Grammar(args=(_TOKEN,), fields={"load": _is_number}),
     "drain": _Grammar(),
+    "nodes": _Grammar(body=True),
     "resume": _Grammar(fields={"link": _matches("[0-9a-f]{32}"), "got": _is_number}),
     "ack": _Grammar(args=(_is_number,)),
     "request": _Grammar(
-        fields={"peer": _is_peer, "secure": _matches("[01]"), "truncated": _matches("[01]")},
+        fields={"peer": _is_peer, **dict.fromkeys(("secure", "truncated", "redirected"), _FLAG)},
+        body=True,
+    ),
+    "misdirected": _Grammar(
+        required=("node",),
+        fields={"node": _is_instance, "peer": _is_peer, "secure": _FLAG},
         body=True,
     ),
     "part": _Grammar(body=True),

@@ -41,6 +41,11 @@ def encode(connection_id: int, content: bytes) -> bytes:
     return b"%010d|%020d|%b" % (HEADER_SIZE + len(content), connection_id, content)
 
 
+def decode(packet: bytes) -> tuple[int, bytes]:
+    """Return the ID and the content of a whole packet that ``encode`` has made."""
+    return int(packet[HEADER_SIZE - 21 : HEADER_SIZE - 1]), packet[HEADER_SIZE:]
+
+
 class PacketDecoder:
     """Incremental decoder: bytes in, split anywhere, and complete packets out.
 

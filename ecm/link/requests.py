@@ -3,7 +3,7 @@
 from typing import Final
 
 from ecm.link import message
-from ecm.link.events import Answered, Dropped, Event, Failed, Part, Send
+from ecm.link.events import Answered, Dropped, Event, Failed, Misdirected, Part, Send
 from ecm.link.message import ContentError, Message, UnknownType
 
 # Bytes of an unknown type that an error repeats: its line must have an end, too.
@@ -43,9 +43,18 @@ def _about_request(connection_id: int, received: Message, in_parts: bool) -> lis
             return [Part(connection_id, received.body or b"")]
         case "close":
             return [Dropped(connection_id)]
+        case "misdirected":
+            return [_misdirected(connection_id, received)]
         case "error":
             return [Failed(connection_id, said(received))]
     return _failed(connection_id, "unexpected", received.type)
+
+
+def _misdirected(connection_id: int, received: Message) -> Misdirected:
+    fields = {key: value for key, value in received.fields.items() if key in ("peer", "secure")}
+    fields["redirected"] = "1"
+    line = message.encode("request", fields=fields)
+    return Misdirected(connection_id, received.fields["node"], line, received.body or b"")
 
 
 def _failed(connection_id: int, code: str, text: str) -> list[Event]:

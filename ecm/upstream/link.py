@@ -12,9 +12,9 @@ from ecm.limits import LOG_INTERVAL, REQUEST_OVERHEAD
 from ecm.link import message, requests
 from ecm.link.agreement import Agreement, Previous
 from ecm.link.events import Answered, Dropped, Event, Failed, Part, Send
-from ecm.link.message import HALF_CLOSED, beginning
+from ecm.link.message import HALF_CLOSED, REQUEST, beginning
 from ecm.link.numbering import Receipts
-from ecm.link.packet import HEADER_SIZE, encode
+from ecm.link.packet import HEADER_SIZE, decode, encode
 from ecm.link.settings import LinkSettings
 from ecm.metrics import Metrics
 from ecm.upstream.pending import Pending
@@ -99,11 +99,33 @@ class Link:
         if self._typed and connection_id in self.table:
             self.handle([requests.cancel(connection_id, HALF_CLOSED)])
 
+    def tell_nodes(self, names: list[str]) -> None:
+        """Tell ejabberd which other nodes may get its requests back."""
+        if self._typed:
+            self.queue.say(message.encode("nodes", body="\n".join(names).encode()))
+
     def drain(self) -> None:
         """Tell ejabberd that ECM stops soon."""
         self.is_final = True
         if self._typed:
             self.queue.say(message.encode("drain"))
+
+    def take_unacknowledged(self) -> list[tuple[Pending, bytes, bytes]]:
+        """Give up the exchanges whose requests ejabberd may not have got, and return all of that.
+
+        The link is down. With each exchange come the line and the body of its request.
+        """
+        requests = {}  # the last one of each ID
+        for packet in (*self.queue.outbox.sent, *self.queue.outbox.waiting):
+            connection_id, content = decode(packet)
+            if self._typed and content.startswith(REQUEST):
+                requests[connection_id] = content.partition(b"\n")
+        exchanges = [self.table.take(each) for each in requests]
+        return [
+            (exchange, line + lf, body)
+            for exchange, (line, lf, body) in zip(exchanges, requests.values(), strict=True)
+            if exchange is not None
+        ]
 
     def abort(self) -> None:
         """Close the connection at once, whatever waits to be sent."""

@@ -6,9 +6,14 @@ node needs no byte to remember it.
 """
 
 from random import sample
+from typing import Final
 
+from ecm.limits import SILENT_FOR
 from ecm.upstream.link import Link, LinkStatus
 from ecm.upstream.pending import Pending
+
+# A link that is up can be asked, now or soon.
+_UP: Final = (LinkStatus.WRITABLE, LinkStatus.CONGESTED)
 
 
 class Nodes:
@@ -28,6 +33,8 @@ class Nodes:
         # The beginning of the next class of IDs. No ID is 0.
         self._next: int = -(-first_id // self.number) * self.number
         self._free: list[int] = [*range(most)]
+        # The links of which the nodes have been told.
+        self._introduced: list[Link] = []
 
     @property
     def are_several(self) -> bool:
@@ -72,12 +79,30 @@ class Nodes:
         takes = self.links.get(link) is LinkStatus.WRITABLE
         self.ways[link.slot] = link if takes else None
 
+    def introduce(self) -> None:
+        """Tell each node which others can be reached, if that has changed."""
+        if not self.are_several:
+            return
+        up = [link for link, status in self.links.items() if status in _UP]
+        if up == self._introduced:
+            return
+        self._introduced = up
+        for link in up:
+            link.tell_nodes([other.node for other in up if other.node and other is not link])
+
+    def named(self, node: str) -> Link | None:
+        """Return a link to the node with a name that is up, one that takes requests if possible."""
+        there = [link for link in self._introduced if link.node == node]
+        return min(there, key=lambda link: self.ways[link.slot] is None, default=None)
+
     def choose(self) -> Link | None:
         """Return the less loaded of two links that take requests, drawn at random; None if none do.
 
-        To take the least loaded of all would send it all newcomers until it next tells its load.
+        To take the least loaded of all would send it all newcomers until it next tells its load. A
+        node that has not acknowledged packets for seconds gets none while others do.
         """
-        ready = [link for link in self.ways if link is not None]
+        there = [link for link in self.ways if link is not None]
+        ready = [link for link in there if link.queue.age < SILENT_FOR] or there
         if len(ready) > 2:
             ready = sample(ready, 2)
         return min(ready, key=lambda link: link.load, default=None)

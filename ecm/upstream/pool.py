@@ -7,6 +7,7 @@ from typing import Final
 
 from twisted.internet.interfaces import IPushProducer
 
+from ecm.link.events import Misdirected
 from ecm.upstream.link import Link, LinkStatus
 from ecm.upstream.nodes import Nodes
 from ecm.upstream.pending import CONGESTED, NO_LINK, STOPPING, Pending
@@ -109,6 +110,7 @@ class UpstreamPool:
         """Note how a link is. One that drains does so until it is down."""
         is_new = link not in self.links
         self.nodes.update(link, status)
+        self.nodes.introduce()
         if self._is_draining and is_new and link in self.links:
             link.drain()
         blocked_by = _BLOCKED_BY[self.nodes.best]
@@ -118,13 +120,31 @@ class UpstreamPool:
             self._flow()
         self._update_reading()
 
+    def redirect(self, link: Link, misdirected: Misdirected) -> None:
+        """Send a request on to the node of its session, with which its connection stays then.
+
+        Without a link to that node, any may take it, and ask that node itself.
+        """
+        exchange = link.table.redirect(misdirected.id)
+        if exchange is None:
+            return
+        home = self.nodes.named(misdirected.node)
+        if home is not None:
+            exchange.renamed(self.nodes.new_id(home.slot))
+        _send_on(exchange, misdirected.line, misdirected.body, self)
+
     def lose(self, link: Link) -> int:
         """Refuse the exchanges of a link that is down, and return their number.
 
-        When there are many, their clients are told one after the other, and come back so.
+        When there are many, their clients are told one after the other, and come back so. Requests
+        that ejabberd may not have got go to other nodes instead. If it has got one, and the session
+        lives elsewhere, that sees the same RID again.
         """
         link.is_final = True
         self.update_link(link, LinkStatus.DOWN)
+        again = link.take_unacknowledged() if self.nodes.are_several else ()
+        for exchange, line, body in again:
+            _send_on(exchange, line, body, self)
         lost = link.table.take_all()
         self._refusals.add(lost, NO_LINK)
         return len(lost)
@@ -182,3 +202,11 @@ class UpstreamPool:
             self._producer.pauseProducing()
         else:
             self._producer.resumeProducing()
+
+
+def _send_on(exchange: Pending, line: bytes, body: bytes, pool: UpstreamPool) -> None:
+    """Send or queue a request that was with a node before."""
+    try:
+        pool.request(exchange, line, body)
+    except Unavailable as why:
+        exchange.rejected(str(why))

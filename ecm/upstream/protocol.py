@@ -18,6 +18,7 @@ from ecm.link.events import (
     Close,
     Established,
     Event,
+    Misdirected,
     PeerDraining,
     RoundTrip,
     Send,
@@ -149,8 +150,12 @@ class LinkProtocol(PacketReceiver):
                         self._do(self._connection.disbelieve(number))
                 case PeerDraining() if self._link is not None:
                     self._keeper.drains(self._link)
-                case RoundTrip(seconds):
+                case RoundTrip(seconds, load):
                     self._metrics.round_trip = seconds
+                    if load is not None and self._link is not None:
+                        self._link.told, self._link.newcomers = load, 0
+                case Misdirected() if self._link is not None:
+                    self._pool.redirect(self._link, event)
                 case Close(reason, is_final):
                     self._close(reason, is_final)
                 case _ if self._link is not None:

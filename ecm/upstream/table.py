@@ -73,6 +73,19 @@ class ConnectionTable:
         if exchange is not None:
             exchange.dropped()
 
+    def take(self, connection_id: int) -> Pending | None:
+        """Let an exchange go whose answer will come over another link. It may have gone before."""
+        return self._partners.pop(connection_id, None)
+
+    def redirect(self, connection_id: int) -> Pending | None:
+        """The same, as ejabberd says."""
+        exchange = self.take(connection_id)
+        if exchange is None:
+            self._metrics.orphaned += 1
+        else:
+            self._metrics.redirected += 1
+        return exchange
+
     def fail(self, connection_id: int) -> None:
         """Refuse a request that was not understood, or whose answer was not."""
         self._metrics.failed += 1

@@ -21,6 +21,6 @@ class MetricsTests(TestCase):
         metrics = Metrics(requests=1_000_000, answers=2, round_trip=0.25)
         self.assertEqual(
             str(metrics),
-            "requests=1000000 answers=2 orphaned=0 lost=0 broken=0 resent=0 failed=0 malformed=0"
-            " round_trip=0.25",
+            "requests=1000000 answers=2 orphaned=0 lost=0 broken=0 resent=0 failed=0"
+            " redirected=0 malformed=0 round_trip=0.25",
         )

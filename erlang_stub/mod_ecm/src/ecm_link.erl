@@ -43,7 +43,7 @@
 %% log. `peer' is there if the connection does not tell it (the PROXY protocol).
 -type options() ::
     #{connection := map(),
-      request := fun((ecm_link_connection:body(), ecm_link_writer:exchange(), ecm_peer:peer(),
+      request := fun((ecm_link_clients:body(), ecm_link_writer:exchange(), ecm_peer:peer(),
                       Secure :: boolean(), ecm_link_table:in_flight()) -> any()),
       gone := fun((pid(), ecm_link_writer:exchange(), ecm_link:departure()) -> any()),
       substitutes := ecm_link_replies:substitutes(),

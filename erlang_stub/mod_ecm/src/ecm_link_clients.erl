@@ -4,16 +4,20 @@
 
 -module(ecm_link_clients).
 
--export([gone/3, new/4, request/5]).
--export_type([clients/0]).
+-export([gone/3, load/1, new/4, reaches/2, request/5]).
+-export_type([body/0, clients/0]).
 
 %% `limit' is in bytes of the body of an answer, `peer' for clients whose address is unknown. The functions are
-%% those of the link's options.
+%% those of the link's options. `nodes' are the other nodes that ECM reaches, if it may be linked to several.
 -record(clients, {writer :: ecm_link_writer:writer(),
                   limit :: pos_integer(),
                   peer :: ecm_peer:peer(),
                   request :: fun(),
-                  gone :: ecm_link_heir:gone()}).
+                  gone :: ecm_link_heir:gone(),
+                  nodes = none :: none | [Name :: binary()]}).
+
+%% The body of a request as it is passed on; with the nodes that ECM reaches itself, if the request may go back.
+-type body() :: binary() | {truncated, First :: binary()} | {reaching, [Name :: binary()], binary()}.
 
 -opaque clients() :: #clients{}.
 
@@ -21,12 +25,45 @@
 new(Writer, Limit, Peer, #{request := Request, gone := Gone}) ->
     #clients{writer = Writer, limit = Limit, peer = Peer, request = Request, gone = Gone}.
 
+%% @doc Notes which other nodes ECM reaches, by the names in their hello.
+-spec reaches([Name :: binary()], clients()) -> clients().
+reaches(Names, Clients) ->
+    Clients#clients{nodes = Names}.
+
+%% @doc Returns the load of this node as fields of a message, if ECM may choose between several.
+-spec load(clients() | undefined) -> [{Key :: binary(), Value :: binary()}].
+load(#clients{nodes = Names}) when is_list(Names) -> [{<<"load">>, integer_to_binary(ecm_link_load:load())}];
+load(_) -> [].
+
+%% @doc Passes on a request. One for a session of a node that ECM reaches itself is given back, unless another
+%% node has done so before.
 -spec request(ecm_link_packet:id(), ecm_peer:peer() | unknown, Secure :: boolean(),
               ecm_link_connection:body(), clients()) -> any().
-request(Id, unknown, Secure, Body, #clients{peer = Peer} = Clients) ->
-    request(Id, Peer, Secure, Body, Clients);
-request(Id, Client, Secure, Body, #clients{request = Request, writer = Writer} = Clients) ->
+request(Id, Client, Secure, Body, #clients{nodes = [_ | _] = Names} = Clients) when is_binary(Body) ->
+    case pass(Id, Client, Secure, {reaching, Names, Body}, Clients) of
+        {elsewhere, Name} -> give_back(Id, Name, Client, Secure, Body, Clients);
+        _ -> ok
+    end;
+request(Id, Client, Secure, {redirected, Body}, Clients) ->
+    pass(Id, Client, Secure, Body, Clients);
+request(Id, Client, Secure, Body, Clients) ->
+    pass(Id, Client, Secure, Body, Clients).
+
+-spec pass(ecm_link_packet:id(), ecm_peer:peer() | unknown, Secure :: boolean(), body(), clients()) ->
+    any().
+pass(Id, unknown, Secure, Body, #clients{peer = Peer} = Clients) ->
+    pass(Id, Peer, Secure, Body, Clients);
+pass(Id, Client, Secure, Body, #clients{request = Request, writer = Writer} = Clients) ->
     Request(Body, exchange(Id, Clients), Client, Secure, ecm_link_writer:in_flight(Writer)).
+
+-spec give_back(ecm_link_packet:id(), Name :: binary(), ecm_peer:address() | unknown, Secure :: boolean(),
+                binary(), clients()) -> ok.
+give_back(Id, Name, Client, Secure, Body, #clients{writer = Writer}) ->
+    Peer = [{<<"peer">>, ecm_peer:name(Client)} || Client =/= unknown],
+    Flag = case Secure of true -> <<"1">>; false -> <<"0">> end,
+    Fields = [{<<"node">>, Name} | Peer] ++ [{<<"secure">>, Flag}],
+    Content = ecm_link_message:write(misdirected, [], Fields, Body),
+    ecm_link_writer:send(Writer, iolist_to_binary(ecm_link_packet:encode(Id, Content))).
 
 -spec exchange(ecm_link_packet:id(), clients()) -> ecm_link_writer:exchange().
 exchange(Id, #clients{writer = Writer, limit = Limit}) ->

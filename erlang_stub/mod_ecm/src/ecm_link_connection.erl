@@ -40,7 +40,8 @@
                      hello_timeout := pos_integer()}.
 
 %% What the owner does, in this order. After `resume' the link is up as after `up', on behalf of the link that
-%% the token names, of whose packets ECM has so many; or of a new one. `refused' is for the log: this end or
+%% the token names, of whose packets ECM has so many; or of a new one. `nodes' are the other nodes that ECM
+%% reaches, and `pong' is to be sent. `refused' is for the log: this end or
 %% ECM did not understand something on a connection. `close' has a text for the log as well, and is the last
 %% event; and so is `break', which closes only the connection.
 -type event() ::
@@ -49,6 +50,8 @@
     {resume, ecm_link_hello:agreement(), ecm_link_tokens:token() | new, Got :: ecm_link_ring:count()} |
     {acknowledged, ecm_link_ring:count()} |
     {request, ecm_link_packet:id(), Client :: client(), Secure :: boolean(), body()} |
+    {nodes, [Name :: binary()]} |
+    {pong, Token :: binary()} |
     {gone, ecm_link_packet:id(), Reason :: binary()} |
     {round_trip, Milliseconds :: non_neg_integer()} |
     peer_draining |
@@ -57,8 +60,9 @@
 
 -type client() :: {inet:ip_address(), inet:port_number()} | unknown.
 
-%% The body of a request; `truncated' if it is too long for ECM, which then sends only its first bytes.
--type body() :: binary() | {truncated, First :: binary()}.
+%% The body of a request; `truncated' if it is too long for ECM, which then sends only its first bytes, and
+%% `redirected' if another node has given it back.
+-type body() :: binary() | {truncated, First :: binary()} | {redirected, binary()}.
 
 %% An event of the table, with its arguments.
 -type input() ::
@@ -69,6 +73,7 @@
     {gone, ecm_link_packet:id(), Reason :: binary()} |
     {refused, ecm_link_packet:id(), Code :: atom(), Text :: iodata()} |
     {complaint, ecm_link_packet:id(), Text :: iodata()} | {ping | pong, Token :: binary()} |
+    {nodes, [Name :: binary()]} |
     {broken | lost | error | version | unproven | unexpected | malformed | silent | flood,
      Text :: iodata()}.
 
@@ -246,6 +251,7 @@ known_message(0, #{type := proof, words := [Proof]}, _, Connection) -> proven(Pr
 known_message(0, #{type := ping, words := [Token]}, Now, Connection) -> ping(Token, Now, Connection);
 known_message(0, #{type := pong, words := [Token]}, _, _) -> {pong, Token};
 known_message(0, #{type := drain}, _, _) -> {drain};
+known_message(0, #{type := nodes, body := Names}, _, Connection) -> others(Names, Connection);
 known_message(0, #{type := resume, fields := Fields}, _, Connection) -> resume(Fields, Connection);
 known_message(0, #{type := ack, words := [Number]}, _, Connection) -> ack(Number, Connection).
 
@@ -273,6 +279,12 @@ resume(_, _) -> {unexpected, <<"resume came without the feature">>}.
 ack(Number, #connection{resumed = true}) -> {ack, Number};
 ack(_, #connection{state = resuming}) -> {unexpected, <<"ack came before resume">>};
 ack(_, _) -> {unexpected, <<"ack came without the feature resume">>}.
+
+-spec others(Names :: binary(), connection()) -> input().
+others(Names, #connection{state = State}) when State =:= typed; State =:= draining ->
+    {nodes, binary:split(Names, <<"\n">>, [global, trim_all])};
+others(_, _) ->
+    {unexpected, <<"nodes came before the link was up">>}.
 
 -spec ping(binary(), time(), connection()) -> input().
 ping(Token, Now, Connection) ->
@@ -364,14 +376,15 @@ act_on_link({ack, Number}, _, Connection) ->
 act_on_link({proof}, Now, #connection{hello = Hello} = Connection) ->
     {[{up, ecm_link_hello:agreed(Hello)}], Connection#connection{hello = #{}, pinged = Now}};
 act_on_link({ping, Token}, Now, Connection) ->
-    {[{send, 0, ecm_link_message:write(pong, [Token], [])}],
-     Connection#connection{pings = [Now | recent(Now, Connection)]}};
+    {[{pong, Token}], Connection#connection{pings = [Now | recent(Now, Connection)]}};
 act_on_link({pong, Token}, Now, #connection{pending_ping = Token, pinged = Pinged} = Connection) ->
     {[{round_trip, max(0, Now - Pinged)}], Connection#connection{pending_ping = none}};
 act_on_link({pong, _}, _, Connection) ->
     {[], Connection};
 act_on_link({drain}, _, #connection{peer_draining = IsKnown} = Connection) ->
     {[peer_draining || not IsKnown], Connection#connection{peer_draining = true, outlived = false}};
+act_on_link({nodes, _} = Nodes, _, Connection) ->
+    {[Nodes], Connection};
 act_on_link({ignored}, _, Connection) ->
     {[], Connection};
 act_on_link({due}, Now, #connection{tokens = Tokens} = Connection) ->
@@ -398,6 +411,7 @@ ending({Code, Text}) ->
 
 -spec body(Fields :: map(), binary()) -> body().
 body(#{<<"truncated">> := true}, First) -> {truncated, First};
+body(#{<<"redirected">> := true}, Body) -> {redirected, Body};
 body(_, Body) -> Body.
 
 -spec carried(ecm_link_packet:packet()) -> [event()].

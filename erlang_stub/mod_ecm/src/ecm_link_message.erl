@@ -26,7 +26,8 @@
 
 -type side() :: ecm | ejabberd.
 -type type() ::
-    hello | proof | ping | pong | drain | resume | ack | request | part | answer | close | error.
+    hello | proof | ping | pong | drain | nodes | resume | ack | request | misdirected | part | answer | close |
+    error.
 
 %% Words in order and fields by key, both decoded: a status is a number, a peer an address with its port.
 %% Other values and unknown fields are binaries.
@@ -58,13 +59,16 @@ types() ->
                            optional = [<<"max-content">>, <<"proof">>, <<"features">>]},
       <<"proof">> => #type{from = ecm, on = link, words = [proof]},
       <<"ping">> => #type{from = both, on = link, words = [token]},
-      <<"pong">> => #type{from = both, on = link, words = [token]},
+      <<"pong">> => #type{from = both, on = link, words = [token], optional = [<<"load">>]},
       <<"drain">> => #type{from = both, on = link},
+      <<"nodes">> => #type{from = ecm, on = link, body = true},
       <<"resume">> => #type{from = both, on = link, optional = [<<"link">>, <<"got">>]},
       <<"ack">> => #type{from = both, on = link, words = [number]},
       <<"request">> => #type{from = ecm, on = connection,
-                             optional = [<<"peer">>, <<"secure">>, <<"truncated">>],
+                             optional = [<<"peer">>, <<"secure">>, <<"truncated">>, <<"redirected">>],
                              body = true},
+      <<"misdirected">> => #type{from = ejabberd, on = connection, required = [<<"node">>],
+                                 optional = [<<"peer">>, <<"secure">>], body = true},
       <<"part">> => #type{from = ejabberd, on = connection, body = true},
       <<"answer">> => #type{from = ejabberd, on = connection, words = [status],
                             optional = [<<"content-type">>], body = true},
@@ -258,16 +262,16 @@ meaning(<<"version">>, Text) -> versions(parts(Text));
 meaning(<<"role">>, <<"ecm">>) -> ecm;
 meaning(<<"role">>, <<"ejabberd">>) -> ejabberd;
 meaning(<<"role">>, _) -> error;
-meaning(<<"instance">>, Text) -> only(is_instance(Text), Text);
+meaning(Key, Text) when Key =:= <<"instance">>; Key =:= <<"node">> -> only(is_instance(Text), Text);
 meaning(Key, Text) when Key =:= <<"max-packet">>; Key =:= <<"max-content">> ->
     bytes(number(Text, 10));
 meaning(Key, Text) when Key =:= <<"nonce">>; Key =:= <<"link">> -> only(is_hex(Text, 32), Text);
-meaning(<<"got">>, Text) -> packet_number(Text);
+meaning(Key, Text) when Key =:= <<"got">>; Key =:= <<"load">> -> packet_number(Text);
 meaning(<<"proof">>, Text) -> only(is_hex(Text, 64), Text);
 meaning(<<"features">>, <<>>) -> [];
 meaning(<<"features">>, Text) -> features(parts(Text));
 meaning(<<"peer">>, Text) -> peer(Text);
-meaning(Key, Text) when Key =:= <<"secure">>; Key =:= <<"truncated">> -> flag(Text);
+meaning(Key, Text) when Key =:= <<"secure">>; Key =:= <<"truncated">>; Key =:= <<"redirected">> -> flag(Text);
 meaning(<<"content-type">>, Text) -> Text.
 
 -spec flag(binary()) -> boolean() | error.

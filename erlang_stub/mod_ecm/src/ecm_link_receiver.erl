@@ -187,6 +187,10 @@ event({gone, Id, Reason}, Receiver) ->
     ?DEBUG("ECM link from ~ts: connection ~B: the client is gone: ~ts", [name(Receiver), Id, Reason]),
     ecm_link_clients:gone(Id, Reason, Receiver#receiver.clients),
     Receiver;
+event({nodes, Names}, #receiver{clients = Clients} = Receiver) ->
+    Receiver#receiver{clients = ecm_link_clients:reaches(Names, Clients)};
+event({pong, Token}, #receiver{clients = Clients} = Receiver) ->
+    send(0, ecm_link_message:write(pong, [Token], ecm_link_clients:load(Clients)), Receiver);
 event({up, Agreed}, #receiver{writer = Writer, peer = Peer, options = Options} = Receiver) ->
     begun(ecm_link_beginning:begins(Agreed, Writer, Peer, Options), Receiver);
 event({resume, Agreed, Token, Got}, Receiver) ->

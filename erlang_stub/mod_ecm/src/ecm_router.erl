@@ -10,10 +10,11 @@
 -export_type([options/0]).
 
 %% `key' is that of the SIDs. A body has at most `max_size' bytes. `c2s' has the options of sessions, by
-%% whether their client's connection is encrypted.
+%% whether their client's connection is encrypted. ECM reaches the nodes in `reaches' itself.
 -type options() :: #{key := fun(() -> ecm_sid:key()), max_size := pos_integer() | infinity,
                      newcomers := ecm_c2s_newcomers:limits(),
                      logins := ecm_c2s_logins:limits(),
+                     reaches => [Name :: binary()],
                      c2s := #{Secure :: boolean() => ecm_c2s_session:options()}}.
 
 %% The request that begins a session, whose content has not been read.
@@ -28,9 +29,12 @@
 %% @doc Passes a request to its session, and notes the session in `InFlight'. Never waits.
 %%
 %% A request that is too long still belongs to its session, and ends it, as its client is told. `Secure' is
-%% what ECM says of the client's connection; it matters where a session begins.
--spec route(ecm_link_connection:body(), ecm_link_writer:exchange(), Client :: ecm_peer:peer(),
-            Secure :: boolean(), ecm_link_table:in_flight(), options()) -> any().
+%% what ECM says of the client's connection; it matters where a session begins. Returns `elsewhere' for a request
+%% that it has not passed on, because ECM reaches the node of its session.
+-spec route(ecm_link_clients:body(), ecm_link_writer:exchange(), Client :: ecm_peer:peer(),
+            Secure :: boolean(), ecm_link_table:in_flight(), options()) -> {elsewhere, Name :: binary()} | any().
+route({reaching, Names, Body}, Exchange, Client, Secure, InFlight, Options) ->
+    route(Body, Exchange, Client, Secure, InFlight, Options#{reaches => Names});
 route({truncated, First}, Exchange, _, _, InFlight, Options) ->
     violation(<<"policy-violation">>, First, Exchange, InFlight, Options);
 route(Body, Exchange, _, _, InFlight, #{max_size := MaxSize} = Options)
@@ -39,7 +43,7 @@ route(Body, Exchange, _, _, InFlight, #{max_size := MaxSize} = Options)
 route(Body, Exchange, Client, Secure, InFlight, #{key := Key} = Options) ->
     case ecm_bosh_body:head(Body) of
         {ok, #{sid := Sid} = Head, Content} ->
-            to_session(ecm_sid:find(Key(), Sid), request(Head, Content, Body), Exchange, InFlight);
+            to_session(ecm_sid:find(Key(), Sid), request(Head, Content, Body), Exchange, InFlight, Options);
         {ok, #{fault := _} = Head, _} ->
             refuse(Exchange, <<"bad-request">>, is_map_key(ver, Head));
         {ok, _, _} ->
@@ -53,11 +57,11 @@ request(#{fault := _}, _, _) -> {violates, <<"bad-request">>};
 request(Head, Content, Body) -> {maps:remove(sid, Head), Content, byte_size(Body)}.
 
 -spec violation(Condition :: binary(), binary(), ecm_link_writer:exchange(), ecm_link_table:in_flight(),
-                options()) -> ok.
-violation(Condition, Bytes, Exchange, InFlight, #{key := Key}) ->
+                options()) -> {elsewhere, Name :: binary()} | ok.
+violation(Condition, Bytes, Exchange, InFlight, #{key := Key} = Options) ->
     case sid(Bytes) of
         {ok, Sid} ->
-            to_session(ecm_sid:find(Key(), Sid), {violates, Condition}, Exchange, InFlight);
+            to_session(ecm_sid:find(Key(), Sid), {violates, Condition}, Exchange, InFlight, Options);
         none ->
             refuse(Exchange, Condition)
     end.
@@ -80,19 +84,29 @@ stray_sid(Start) ->
     end.
 
 -spec to_session({ok, pid(), ecm_sid:nonce()} | error, ecm_c2s_session:request(), ecm_link_writer:exchange(),
-                 ecm_link_table:in_flight()) -> ok.
-to_session({ok, Session, Nonce}, Request, Exchange, InFlight) ->
+                 ecm_link_table:in_flight(), options()) -> {elsewhere, Name :: binary()} | ok.
+to_session({ok, Session, Nonce}, Request, Exchange, InFlight, Options) ->
     case node(Session) =:= node() andalso is_process_alive(Session) of
         true -> pass(Session, Nonce, Request, Exchange, InFlight);
-        false -> to_place(ecm_c2s_place:find(Session, Nonce), Request, Exchange, InFlight)
+        false -> to_place(ecm_c2s_place:find(Session, Nonce), Request, Exchange, InFlight, Options)
     end;
-to_session(error, _, Exchange, _) ->
+to_session(error, _, Exchange, _, _) ->
     refuse(Exchange, <<"item-not-found">>).
 
-%% The process of the SID is not one of this node that is alive. The session may have moved.
+%% The process of the SID is not one of this node that is alive. The session may have moved. ECM may reach a
+%% node that this one has lost.
 -spec to_place(ecm_c2s_place:place(), ecm_c2s_session:request(), ecm_link_writer:exchange(),
-               ecm_link_table:in_flight()) -> ok.
-to_place({Session, Nonce}, Request, Exchange, InFlight) ->
+               ecm_link_table:in_flight(), options()) -> {elsewhere, Name :: binary()} | ok.
+to_place({Session, Nonce}, Request, Exchange, InFlight, Options) ->
+    Name = atom_to_binary(node(Session)),
+    case node(Session) =/= node() andalso lists:member(Name, maps:get(reaches, Options, [])) of
+        true -> {elsewhere, Name};
+        false -> to_process(Session, Nonce, Request, Exchange, InFlight)
+    end.
+
+-spec to_process(pid(), ecm_sid:nonce(), ecm_c2s_session:request(), ecm_link_writer:exchange(),
+                 ecm_link_table:in_flight()) -> ok.
+to_process(Session, Nonce, Request, Exchange, InFlight) ->
     case ecm_link_table:is_dead(Session) of
         true -> ended(Session, Nonce, Exchange);
         false -> pass(Session, Nonce, Request, Exchange, InFlight)

@@ -65,6 +65,14 @@ replay_step(#{<<"content">> := <<"answer 200\n", Body/binary>>, <<"id">> := Id},
                  iolist_to_binary(ecm_link_answer:encode(typed, 200, Body))),
     ?assert(lists:keymember(binary_to_integer(Id), 2, Events)),
     {[], Events, Connection};
+%% The owner adds its load.
+replay_step(#{<<"content">> := <<"pong ", Token/binary>>}, {[], Events, Connection}) ->
+    ?assertEqual({pong, Token}, lists:last(Events)),
+    {[], Events, Connection};
+%% The owner says it, once it knows where the session is.
+replay_step(#{<<"content">> := <<"misdirected node=ejabberd@b ", _/binary>>}, {[], Events, Connection}) ->
+    ?assert(lists:member({nodes, [<<"ejabberd@b">>]}, Events)),
+    {[], Events, Connection};
 replay_step(#{<<"id">> := Id, <<"content">> := Content}, {[Sent | Rest], Events, Connection}) ->
     ?assertEqual({send, binary_to_integer(Id), ecm_vectors:bytes(Content)}, Sent),
     {Rest, Events, Connection}.
@@ -147,7 +155,7 @@ a_link_with_a_secret_test_() ->
      || {Steps, Expected} <-
             [{[?PROOF, ?REQUEST], [?UP, ?REQUESTED]},
              {[{0, <<"ping 1">>}, {0, <<"pong 1">>}, {0, <<"open">>}, {0, <<"drain">>}, ?PROOF],
-              [{send, 0, <<"pong 1">>}, peer_draining, ?UP]},
+              [{pong, <<"1">>}, peer_draining, ?UP]},
              {lists:duplicate(101, {0, <<"ping x">>}), flood()},
              {[Wrong, ?PROOF], ended(<<"unproven">>, <<"the proof is wrong: the secrets differ">>)},
              {[?REQUEST, ?PROOF], ended(<<"unproven">>, Late)},
@@ -263,7 +271,7 @@ flood() ->
     pongs(100) ++ ended(<<"flood">>, <<"more than 100 pings in a second">>).
 
 pongs(Count) ->
-    lists:duplicate(Count, {send, 0, <<"pong x">>}).
+    lists:duplicate(Count, {pong, <<"x">>}).
 
 %% Requests on their way are answered.
 ejabberd_drains_test() ->
@@ -335,10 +343,30 @@ a_link_that_waits_for_resume_test_() ->
              {[?HELLO], ended(<<"unexpected">>, <<"hello came twice">>)},
              {[{0, <<"resume got=x">>}], ended(<<"malformed">>, <<"bad-value">>)},
              {[{0, <<"error silent no">>}], [{close, <<"ECM says silent: no">>}]},
-             {[{0, <<"ping 1">>}, {0, <<"pong 1">>}, {0, <<"websocket">>}], [{send, 0, <<"pong 1">>}]},
+             {[{0, <<"ping 1">>}, {0, <<"pong 1">>}, {0, <<"websocket">>}], [{pong, <<"1">>}]},
              {[{tick, 5999}], []},
              {[{tick, 6000}], ended(<<"silent">>, <<"no resume came for 5 seconds">>)},
              {[drain], [{close, <<"ejabberd stops">>}]}]].
+
+%% They may change at any time, also while this node drains.
+nodes_test_() ->
+    [?_assertEqual(Expected, events(Steps, typed()))
+     || {Steps, Expected} <-
+            [{[{0, <<"nodes\nejabberd@b\nejabberd@c">>}], [{nodes, [<<"ejabberd@b">>, <<"ejabberd@c">>]}]},
+             {[{0, <<"nodes\n">>}], [{nodes, []}]},
+             {[drain, {0, <<"nodes\n\nejabberd@b\n">>}], [{send, 0, <<"drain">>}, {nodes, [<<"ejabberd@b">>]}]},
+             {[{7, <<"nodes\n">>}],
+              [{send, 7, <<"error unexpected nodes does not belong here">>},
+               {refused, 7, <<"unexpected: nodes does not belong here">>}]}]].
+
+nodes_before_the_link_is_up_are_unexpected_test() ->
+    Expected = ended(<<"unexpected">>, <<"nodes came before the link was up">>),
+    ?assertEqual(Expected, tl(events([?TO_RESUME, {0, <<"nodes\n">>}], #{resume => true}))).
+
+%% What another node has given back.
+a_redirected_request_says_so_test() ->
+    ?assertEqual([{request, 7, unknown, true, {redirected, <<"x">>}}],
+                 events([{7, <<"request secure=1 redirected=1\nx">>}], typed())).
 
 a_link_that_resumes_test_() ->
     [?_assertEqual({Expected, IsOutlived}, outlived(Steps))

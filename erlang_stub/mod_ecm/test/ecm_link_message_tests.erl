@@ -31,9 +31,11 @@ meaning(<<"role">>, Text) -> binary_to_atom(Text);
 meaning(<<"max-packet">>, Text) -> binary_to_integer(Text);
 meaning(<<"max-content">>, Text) -> binary_to_integer(Text);
 meaning(<<"got">>, Text) -> binary_to_integer(Text);
+meaning(<<"load">>, Text) -> binary_to_integer(Text);
 meaning(<<"features">>, Text) -> parts(Text);
 meaning(<<"secure">>, Text) -> Text =:= <<"1">>;
 meaning(<<"truncated">>, Text) -> Text =:= <<"1">>;
+meaning(<<"redirected">>, Text) -> Text =:= <<"1">>;
 meaning(<<"peer">>, Text) -> peer(uri_string:parse(<<"//", Text/binary>>));
 meaning(_, Text) -> Text.
 

@@ -59,6 +59,41 @@ whether_its_connection_is_encrypted_comes_with_it_test() ->
                                    {4, "request", false}]],
     stop(Opened).
 
+%% What the router does not pass on goes back as it came, once. An address that is not known is left out.
+a_request_for_another_node_goes_back_test() ->
+    Request = fun(Body, {Writer, Id, _}, _, _, _) ->
+                      case Body of
+                          {reaching, [<<"ejabberd@b">>], _} -> {elsewhere, <<"ejabberd@b">>};
+                          Text -> ecm_link_writer:answer(Writer, Id, 200, Text)
+                      end
+              end,
+    {{Peer, _}, _} = Opened = typed(#{request => Request}),
+    send(Opened, 0, "nodes\nejabberd@b"),
+    [begin
+         send(Opened, 7, [Line, "\nbody"]),
+         ?assertEqual({7, iolist_to_binary([Back, "\nbody"])}, receive_content(Peer))
+     end || {Line, Back} <-
+                [{"request peer=192.0.2.7:51234 secure=1",
+                  "misdirected node=ejabberd@b peer=192.0.2.7:51234 secure=1"},
+                 {"request peer=[2001:db8::7]:51234", "misdirected node=ejabberd@b peer=[2001:db8::7]:51234 secure=0"},
+                 {"request", "misdirected node=ejabberd@b secure=0"},
+                 {"request secure=1 redirected=1", "answer 200"}]],
+    send(Opened, 0, "nodes\n"),
+    send(Opened, 7, "request\nbody"),
+    ?assertEqual({7, <<"answer 200\nbody">>}, receive_content(Peer)),
+    stop(Opened).
+
+%% An ECM that may choose between nodes learns how busy this one is.
+the_load_is_told_to_who_asks_several_nodes_test() ->
+    {{Peer, _}, _} = Opened = typed(#{}),
+    send(Opened, 0, "ping 1"),
+    ?assertEqual({0, <<"pong 1">>}, receive_content(Peer)),
+    send(Opened, 0, "nodes\n"),
+    send(Opened, 0, "ping 2"),
+    {0, <<"pong 2 load=", Load/binary>>} = receive_content(Peer),
+    ?assert(binary_to_integer(Load) > 10),
+    stop(Opened).
+
 %% The limit of hello, or our own.
 the_smaller_limit_holds_for_answers_test() ->
     {{Peer, _}, _} = Opened = typed(#{request => answers(fun sized/2)}),

@@ -122,6 +122,26 @@ the_session_has_ended_test_() ->
                  [{fun() -> ok end, refusal(<<"item-not-found">>)},
                   {fun() -> ecm_c2s_farewell:leave(?NONCE, 200, <<"why">>, 1000) end, <<"why">>}]]}.
 
+%% ECM reaches the node of a session itself: that gets nothing from here, whatever the body is. A SID that was made
+%% here names the session, also where the node has gone.
+a_request_for_a_node_that_ecm_reaches_is_not_passed_on_test_() ->
+    [fun() ->
+             {Result, InFlight} = routed({reaching, [<<"a@b">>, <<"far@away">>], Body}),
+             ?assertEqual({elsewhere, <<"far@away">>}, Result),
+             ?assertEqual(0, ecm_link_table:size(InFlight))
+     end || Sid <- [sid(far_away())], Body <- [body(Sid) | bad(Sid)]].
+
+%% One of this node is, however ECM calls it; and that of a node that ECM does not reach, through the cluster.
+any_other_request_is_passed_on_test() ->
+    Here = {reaching, [atom_to_binary(node()), <<"far@away">>], body(sid(self()))},
+    ?assertMatch({request, ?NONCE, {#{rid := 2}, _, _}, _}, given(Here)),
+    {_, _} = routed({reaching, [<<"a@b">>], body(sid(far_away()))}),
+    ?assertEqual({7, 200, refusal(<<"item-not-found">>)}, answer()).
+
+%% A process of a node that is not there.
+far_away() ->
+    binary_to_term(<<131, 88, 119, 8, "far@away", 600:32, 3:32, 99:32>>).
+
 a_body_may_be_as_long_as_the_limit_test_() ->
     Body = body(sid(self())),
     Padding = binary:copy(<<" ">>, ?MAX_SIZE - byte_size(Body)),
@@ -223,12 +243,17 @@ route(Body, MaxSize) ->
                            hibernate_after => infinity}).
 
 route(Body, MaxSize, C2s) ->
+    element(2, routed(Body, MaxSize, C2s)).
+
+routed(Body) ->
+    routed(Body, ?MAX_SIZE, #{}).
+
+routed(Body, MaxSize, C2s) ->
     InFlight = ecm_link_table:new(),
     Options = #{key => fun key/0, max_size => MaxSize, c2s => #{false => C2s},
                 newcomers => #{max_newcomers => 1000, newcomer_rate => 1000},
                 logins => #{max_logins => 10, max_waiting => 10, max_body => 8192}},
-    ecm_router:route(Body, ?EXCHANGE, ?CLIENT, false, InFlight, Options),
-    InFlight.
+    {ecm_router:route(Body, ?EXCHANGE, ?CLIENT, false, InFlight, Options), InFlight}.
 
 %% The message to the writer.
 answer() ->

@@ -14,6 +14,7 @@ from ecm.link.events import (
     Established,
     Event,
     Failed,
+    Misdirected,
     Part,
     PeerDraining,
     RoundTrip,
@@ -64,6 +65,20 @@ class ConversationTests(TestCase):
             ours = [each for each in written if not each.startswith((b"request", b"ping"))]
             self.assertEqual(sent, ours, name)
             self.assertEqual(connection.state.value, conversation["ends"], name)
+
+    def test_a_request_that_comes_back_must_not_come_back_again(self) -> None:
+        *_, back = CONVERSATIONS["a request for a session of another node"]["steps"]
+        line = b"request peer=192.0.2.7:51234 secure=1 redirected=1\n"
+        [event] = requests.receive(7, content(back), in_parts=True)
+        body = content(back).partition(b"\n")[2]
+        self.assertEqual(event, Misdirected(7, "ejabberd@b", line, body))
+
+    def test_a_load_comes_with_the_answer_to_a_ping(self) -> None:
+        for load, told in ((b"", None), (b" load=20345", 20_345)):
+            connection = typed()
+            connection.tick(SETTINGS.ping_interval)
+            [event] = connection.receive(0, b"pong 1" + load, SETTINGS.ping_interval + 1)
+            self.assertEqual(event, RoundTrip(1, told))
 
     def test_a_client_that_goes(self) -> None:
         steps = CONVERSATIONS["a client goes while its request is held"]["steps"]

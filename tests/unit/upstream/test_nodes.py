@@ -5,6 +5,7 @@ from collections import Counter
 from twisted.trial.unittest import TestCase
 
 from ecm.limits import MAX_QUEUED_BYTES
+from ecm.link.events import Misdirected
 from ecm.link.message import GONE
 from ecm.metrics import Metrics
 from ecm.upstream import request_queue
@@ -24,7 +25,7 @@ class NodesTestCase(TestCase):
         self.producer = Producer()
         self.pool.registerProducer(self.producer)
         self.metrics = Metrics()
-        self.ends = [LinkEnd(self.pool, self.metrics) for _ in range(NODES)]
+        self.ends = [LinkEnd(self.pool, self.metrics, f"node@{each}") for each in range(NODES)]
 
     def end(self, connection_id: int) -> LinkEnd:
         """Return the link of the node that a connection asks."""
@@ -133,6 +134,47 @@ class OutageTests(NodesTestCase):
         for each in asked:
             self.assertEqual(each.got, [NO_LINK] if each in lost else [])
 
+    def test_what_it_has_not_acknowledged_goes_to_another(self) -> None:
+        pool = UpstreamPool(1000, QUEUE_TIMEOUT, nodes=2)
+        home = LinkEnd(pool, self.metrics, "node@0", "a0" * 16)
+        ids = [pool.nodes.new_id(home.slot) for _ in range(4)]
+        exchanges = []
+        for connection_id in (*ids, ids[0]):
+            exchanges.append(NotedExchange(connection_id))
+            pool.request(exchanges[-1], LINE, b"%d" % len(exchanges))
+            if len(exchanges) < 5:
+                home.queue.acknowledge(len(exchanges) // 2)  # of the first two
+            if len(exchanges) == 1:
+                home.link.table.answer(connection_id, 200, b"y")
+        pool.cancel(ids[3], GONE)
+        home.become(LinkStatus.BROKEN)
+        other = LinkEnd(pool, self.metrics, "node@1")
+        home.down()
+        self.assertEqual([body for _, body in other.sent()], [LINE + b"3", LINE + b"5"])
+        self.assertEqual(
+            [each.got for each in exchanges], [[(200, b"y", None)], [NO_LINK], [], [], []]
+        )
+
+    def test_the_only_node_gets_nothing_twice(self) -> None:
+        pool = UpstreamPool(1000, QUEUE_TIMEOUT)
+        end = LinkEnd(pool, self.metrics, "node@0", "a0" * 16)
+        exchange = NotedExchange(pool.new_id())
+        pool.request(exchange, LINE, b"x")
+        end.down()
+        self.assertEqual(exchange.got, [NO_LINK])
+
+    def test_newcomers_avoid_a_node_that_acknowledges_nothing(self) -> None:
+        silent = self.ends[0]
+        silent.queue.pauseProducing()
+        silent.queue.write(b"packet")
+        for now in range(3):
+            silent.queue.tick(now)
+        for _ in range(20):
+            self.assertNotEqual(self.carriers(self.ask()), [silent])
+        self.ends[1].become(LinkStatus.BROKEN)
+        self.ends[2].become(LinkStatus.BROKEN)
+        self.assertEqual(self.carriers(self.ask()), [silent])
+
     def test_what_is_in_flight_on_a_node_that_drains_is_answered(self) -> None:
         asked = self.ask()
         self.end(asked.id).become(LinkStatus.DRAINING)
@@ -165,6 +207,85 @@ class OutageTests(NodesTestCase):
         carrier.sent()
         self.pool.cancel(away.id, GONE)
         self.assertEqual(carrier.sent(), [(away.id, b"close gone")])
+
+
+class RedirectTests(NodesTestCase):
+    """mod_ecm gives a request back that is for a session of another node."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.here, self.there = self.ends[0], self.ends[1]
+        self.exchange = self.ask(self.pool.nodes.new_id(self.here.slot))
+        self.first_id = self.exchange.id
+
+    def give_back(self, node: str = "node@1", line: bytes = LINE) -> None:
+        self.pool.redirect(self.here.link, Misdirected(self.first_id, node, line, b"x"))
+
+    def test_it_goes_on_to_that_node_and_so_do_the_next(self) -> None:
+        self.give_back()
+        self.assertEqual(self.carriers(self.exchange), [self.there])
+        self.assertEqual(self.end(self.exchange.id), self.there)
+        self.assertEqual(self.there.sent(), [(self.exchange.id, LINE + b"x")])
+        self.assertEqual((self.metrics.redirected, self.metrics.lost), (1, 0))
+        self.answered(self.exchange)
+        self.assertEqual(self.carriers(self.ask(self.exchange.id)), [self.there])
+
+    def test_it_waits_for_a_node_that_is_congested(self) -> None:
+        self.there.become(LinkStatus.CONGESTED)
+        self.give_back()
+        self.assertEqual((self.carriers(self.exchange), len(self.pool)), ([], 1))
+        self.there.up()
+        self.assertEqual(self.carriers(self.exchange), [self.there])
+
+    def test_one_that_ecm_does_not_reach_any_more_is_asked_through_another(self) -> None:
+        for status in (LinkStatus.BROKEN, LinkStatus.DRAINING, LinkStatus.DOWN):
+            with self.subTest(status):
+                self.setUp()
+                self.there.become(status)
+                self.give_back()
+                self.assertEqual(self.carriers(self.exchange), [self.here])
+
+    def test_it_is_refused_if_it_cannot_wait(self) -> None:
+        self.pool = UpstreamPool(1000, 0, nodes=NODES)
+        self.ends = [LinkEnd(self.pool, self.metrics, f"node@{each}") for each in range(NODES)]
+        self.here, self.there = self.ends[0], self.ends[1]
+        self.exchange = self.ask(self.pool.nodes.new_id(self.here.slot))
+        self.first_id = self.exchange.id
+        self.there.become(LinkStatus.CONGESTED)
+        self.give_back()
+        self.assertEqual(self.exchange.got, [CONGESTED])
+
+    def test_one_whose_client_has_gone_is_dropped(self) -> None:
+        self.pool.cancel(self.first_id, GONE)
+        self.give_back()
+        self.assertEqual((self.there.sent(), self.metrics.orphaned), ([], 1))
+
+    def test_parts_of_an_answer_are_void(self) -> None:
+        self.here.link.table.part(self.first_id, b"of this node")
+        self.give_back()
+        self.assertEqual(self.there.sent(), [(self.exchange.id, LINE + b"x")])
+        self.there.link.table.answer(self.exchange.id, 200, b"y")
+        self.assertEqual(self.exchange.got, [(200, b"y", None)])
+
+    def test_each_node_hears_of_those_that_can_be_reached(self) -> None:
+        def told() -> list[list[bytes] | None]:
+            for end in self.ends:
+                end.sent()
+            return [end.nodes for end in self.ends]
+
+        everybody = [[b"node@1", b"node@2"], [b"node@0", b"node@2"], [b"node@0", b"node@1"]]
+        self.assertEqual(told(), everybody)
+        for status in (LinkStatus.BROKEN, LinkStatus.DRAINING, LinkStatus.DOWN):
+            with self.subTest(status):
+                self.setUp()
+                self.ends[2].become(status)
+                self.assertEqual(told()[:2], [[b"node@1"], [b"node@0"]])
+        self.ends[2].up()
+        self.assertEqual({*map(bytes, told()[2] or ())}, {b"node@0", b"node@1"})
+
+    def test_where_there_is_one_node_nobody_hears_of_any(self) -> None:
+        end = LinkEnd(UpstreamPool(1, QUEUE_TIMEOUT), self.metrics)
+        self.assertEqual((end.sent(), end.nodes), ([], None))
 
 
 class CongestionTests(NodesTestCase):

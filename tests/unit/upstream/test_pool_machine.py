@@ -49,7 +49,8 @@ class Pool(RuleBasedStateMachine):
         link = self.link(which)
         self.links.remove(link)
         waiting = [each for each in self.exchanges if not each.got]
-        lost = [each for each in waiting if each.id in link.link.table]
+        kept = link.unsent()  # go elsewhere
+        lost = [each for each in waiting if each.id in link.link.table and each.id not in kept]
         link.leave()
         assert [each for each in waiting if each.got] == lost
 
