@@ -44,6 +44,9 @@ SECRET = "correct horse battery staple\n"
 PING_INTERVAL = 1
 LINK_TIMEOUT = 2
 
+# Seconds, of the listener whose links are not kept for long.
+SHORT_GRACE = 1
+
 # Ports of ejabberd's on which no mod_ecm listens.
 _STRANGERS: dict[str, dict[str, Any]] = {
     "web": {},
@@ -81,6 +84,7 @@ class Listeners:
             "guarded": {"max_newcomers": MAX_NEWCOMERS},
             "sasl2": {"allow_unencrypted_sasl2": True},
             "sleepless": {"hibernate_after": "infinity"},
+            "forgetful": {"link_grace": SHORT_GRACE},
         }
         names = [*self._options, *_STRANGERS]
         self.distribution_port, *ports = (free_port() for _ in range(1 + len(names)))

@@ -23,6 +23,7 @@ from testkit.link_peer import EcmEnd
 from testkit.link_user import LinkUser, accounts
 from testkit.paths import CHECKOUT
 from testkit.process import start
+from testkit.resuming_end import ResumingEnd
 
 _MOD_ECM = CHECKOUT / "erlang_stub" / "mod_ecm"
 
@@ -121,6 +122,15 @@ class InstallerTestCase(TestCase):
     async def assert_goes_on(self, user: LinkUser) -> None:
         self.assertIn(b"<presence", (await user.ask(_PRESENCE)).body)
 
+    async def broken(self) -> tuple[LinkUser, ResumingEnd]:
+        """Let somebody log in over a new link that resumes, and break its connection."""
+        await self.shell.evaluate(accounts("juliet"))
+        link = await ResumingEnd.connect(self, self.port)
+        juliet = LinkUser(link, "juliet")
+        await juliet.log_in()
+        await link.hang_up()
+        return juliet, link
+
     async def leave(self, user: LinkUser) -> None:
         """End a session and its link: nobody loads a module while ejabberd writes one."""
         await user.ask(type="terminate")
@@ -203,12 +213,16 @@ class CommandTests(InstallerTestCase):
         await self.control("reload_config")
         await self.assert_goes_on(romeo)
         await self.leave(romeo)
+        juliet, kept = await self.broken()
         (self.modules_d / "mod_ecm.yml").unlink()
         await self.control("reload_config")
         await self.control("module_uninstall", "mod_ecm")
         self.assertEqual(await self.shell.evaluate(_IS_LOADED), "false")
         await self.install()
         await self.log_in()
+        await kept.resume()
+        self.assertEqual(len(set(kept.tokens)), 1)
+        await self.assert_goes_on(juliet)
         self.assertEqual(await self.problems(), [])
 
     async def test_an_upgrade_lets_links_and_sessions_go_on(self) -> None:
@@ -226,10 +240,14 @@ class CommandTests(InstallerTestCase):
     async def test_an_upgrade_says_that_the_former_code_runs(self) -> None:
         await self.install()
         romeo = await self.log_in()
+        juliet, kept = await self.broken()
         self.replace_sources()
         await self.control("module_upgrade", "mod_ecm")
         self.assertIn(_FORMER_CODE, await self.log())
         await self.assert_goes_on(romeo)
+        await kept.resume()
+        self.assertEqual(len(set(kept.tokens)), 1)
+        await self.assert_goes_on(juliet)
         await self.log_in()
 
 
