@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from resource import RLIMIT_FSIZE, prlimit
 from typing import Any
 
 import attrs
@@ -24,6 +25,9 @@ MODULES = without_options(
     *("mod_admin_extra", "mod_carboncopy", "mod_disco", "mod_ecm", "mod_muc", "mod_offline"),
     *("mod_privacy", "mod_roster", "mod_stream_mgmt"),
 )
+
+# A file that becomes too large is an error then, and does not kill the process.
+_SURVIVES_LIMIT = ("env", "--ignore-signal=XFSZ")
 
 _PATIENCE = 60.0  # seconds; a start takes about three
 _LOOK = 0.02  # seconds
@@ -54,15 +58,25 @@ class OwnEjabberd:
         mod_ecm_build.compile_into(folder.ebin, found)
         node = Node(folder.ejabberd, folder.logs, found, free_port(), code=[folder.ebin])
         node.write_ejabberdctl(folder.ejabberdctl)
-        return cls(node, free_port(), node.process(), folder.ejabberdctl)
+        process = node.process()
+        process.command = [*_SURVIVES_LIMIT, *process.command]
+        return cls(node, free_port(), process, folder.ejabberdctl)
 
     def configure(
-        self, *names: str, modules: Mapping[str, Any] = MODULES, host: str = DOMAIN, **options: Any
+        self,
+        *names: str,
+        modules: Mapping[str, Any] = MODULES,
+        host: str = DOMAIN,
+        access: str = "all",
+        **options: Any,
     ) -> None:
-        """Write what the node has from its next start on; ``options`` are those of the listener."""
-        link = listener("mod_ecm", self.link_port, **options)
+        """Write what the node has from its next start on.
+
+        ``access`` is the rule by which users may log in; ``options`` are those of the top level.
+        """
+        link = listener("mod_ecm", self.link_port, access=access)
         accounts = dict.fromkeys(names, PASSWORD)
-        self.node.write(configuration([host], [link], modules), accounts)
+        self.node.write(configuration([host], [link], modules, **options), accounts)
 
     @property
     def pid(self) -> int:
@@ -94,6 +108,11 @@ class OwnEjabberd:
     async def ended(self) -> None:
         """Wait until its process has ended by itself."""
         await _until(lambda: not self._process.is_running())
+
+    def limit_files(self, size: int) -> None:
+        """Have writes fail beyond so many bytes of a file."""
+        _, hard = prlimit(self.pid, RLIMIT_FSIZE)
+        prlimit(self.pid, RLIMIT_FSIZE, (size, hard))
 
     def terminate(self) -> None:
         """Have it stop, as systemd does at a shutdown of the machine."""

@@ -53,6 +53,7 @@ class Ejabberd:
         self, home: Path, code: Sequence[Path], setup: EjabberdSetup, place: Place
     ) -> None:
         home.mkdir()
+        self._home = home
         self.name = place.name
         self.port = free_port()
         self.clock = Clock(home) if setup.has_clock else None
@@ -77,6 +78,13 @@ class Ejabberd:
     def start(self) -> None:
         """Start it, and wait until it serves. Raises ToolError."""
         self.process.start()
+        self.process.wait_until_ready()
+
+    def restart(self) -> None:
+        """Restart it from inside, with its sessions, and wait until it serves again. Its process
+        stays. Raises ToolError."""
+        (self._home / "started").unlink()
+        self.control("ecm_restart")
         self.process.wait_until_ready()
 
     def ask(self, command: str) -> dict[str, Any]:

@@ -105,15 +105,9 @@ def _start_soon(lab: Lab) -> None:
 
 
 def _restart(lab: Lab) -> None:
-    """The command stops the node as soon as it has written all sessions; who watches it starts it
-    again."""
-    ejabberd = lab.stack.ejabberd
-    if not ejabberd.knows("ecm_restart"):
+    if not lab.stack.ejabberd.knows("ecm_restart"):
         raise Skipped("this mod_ecm has no command ecm_restart")
-    ejabberd.control("ecm_restart")
-    lab.wait_until(lambda: not ejabberd.process.is_running(), _STOPS)
-    if not ejabberd.process.is_running():
-        ejabberd.start()
+    lab.stack.ejabberd.restart()
 
 
 def _ask(command: str) -> Callable[[Lab], None]:

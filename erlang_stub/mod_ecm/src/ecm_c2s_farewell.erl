@@ -9,7 +9,7 @@
 -module(ecm_c2s_farewell).
 -behaviour(gen_server).
 
--export([answer/3, leave/4, new_tables/0, start_link/0]).
+-export([answer/3, leave/4, leave/5, new_tables/0, start_link/0]).
 -export([handle_call/3, handle_cast/2, handle_info/2, init/1]).
 
 %% Sessions that are remembered at a time. One takes some 200 bytes, if others have ended for the same
@@ -39,10 +39,16 @@ start_link() ->
 -spec leave(ecm_sid:nonce(), ecm_link_answer:head(), Body :: binary(), Milliseconds :: pos_integer()) ->
     ok.
 leave(Nonce, Head, Body, Milliseconds) ->
+    leave(self(), Nonce, Head, Body, Milliseconds).
+
+%% @doc The same for a session that has no process any more.
+-spec leave(pid(), ecm_sid:nonce(), ecm_link_answer:head(), Body :: binary(), Milliseconds :: pos_integer()) ->
+    ok.
+leave(Session, Nonce, Head, Body, Milliseconds) ->
     case ets:info(?MODULE, size) of
         undefined -> ok;  % the supervisor is starting again
         Size when Size >= ?MAX_ROWS -> ok;
-        _ -> insert({{self(), Nonce}, Head, shared(Body), now_ms() + Milliseconds})
+        _ -> insert({{Session, Nonce}, Head, shared(Body), now_ms() + Milliseconds})
     end.
 
 -spec insert(tuple()) -> ok.

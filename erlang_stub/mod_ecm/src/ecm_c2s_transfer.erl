@@ -27,6 +27,9 @@
 %% Milliseconds for which an old process passes on what still comes.
 -define(LINGER, 5000).
 
+%% Service Unavailable (RFC 9110, section 15.6.4): clients repeat a request after that.
+-define(TRY_AGAIN, 503).
+
 %% Milliseconds in which stanzas may still come to a process that has left the table of sessions, as ejabberd_c2s has
 %% them.
 -define(LATE, 100).
@@ -301,7 +304,7 @@ is_for_session({'EXIT', _, _}) -> false;
 is_for_session({ecm, Message}) -> is_tuple(Message);
 is_for_session(_) -> true.
 
-%% @private Routes what still comes, and ends.
+%% @private Routes what still comes, and ends. The client of a request repeats it, and finds the session then.
 -spec route_rest() -> ok.
 route_rest() ->
     receive
@@ -314,5 +317,6 @@ route_rest() ->
 
 -spec route_anew(term()) -> any().
 route_anew({route, Packet}) -> ejabberd_router:route(Packet);
+route_anew({ecm, {request, _, _, {Writer, Id, _}}}) -> ecm_link_writer:answer(Writer, Id, ?TRY_AGAIN, <<>>);
 route_anew({?MODULE, Controller, Ref, _}) -> Controller ! {Ref, {error, ended}};
 route_anew(_) -> ok.

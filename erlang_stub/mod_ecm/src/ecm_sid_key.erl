@@ -12,7 +12,7 @@
 
 -module(ecm_sid_key).
 
--export([get/0, start/0]).
+-export([get/0, restore/1, start/0]).
 
 -include_lib("ejabberd/include/logger.hrl").
 
@@ -39,6 +39,16 @@ make() ->
     case mnesia:wread({ecm_sid_key, sid}) of
         [] -> mnesia:write(#ecm_sid_key{name = sid, key = ecm_sid:key()});
         [_] -> ok
+    end.
+
+%% @doc Has SIDs of before a restart be valid again, which were signed with this key. Not if another node of the cluster
+%% has kept the key.
+-spec restore(ecm_sid:key()) -> ok | {error, other_key}.
+restore(Key) ->
+    case {?MODULE:get(), mnesia:table_info(ecm_sid_key, where_to_write)} of
+        {Key, _} -> ok;
+        {_, [Node]} when Node =:= node() -> mnesia:dirty_write(#ecm_sid_key{name = sid, key = Key});
+        _ -> {error, other_key}
     end.
 
 %% @doc Returns the key. Do not keep it: when a node joins a cluster, it changes. This is called for each

@@ -93,6 +93,7 @@ is_own(_) -> false.
 tcp_init(ListenSocket, Opts) ->
     lists:foreach(fun ecm_c2s:host_up/1, ejabberd_option:hosts()),
     start_node(),
+    ok = ecm_restart:take_up(),
     ok = ecm_link_sup:start(),
     ok = ecm_link_gate:start(),
     Links = ecm_listener:init(ListenSocket, Opts),
@@ -125,6 +126,8 @@ listen_opt_type(Option) ->
 -spec start_node() -> ok.
 start_node() ->
     ok = load(),
+    ok = ecm_restart:register_commands(),
+    ok = ejabberd_hooks:add(ejabberd_started, ecm_restart, take_up, 50),
     ok = ecm_c2s:add_hooks(),
     ok = ecm_sid_key:start(),
     ecm_sup:start().

@@ -20,7 +20,8 @@
           router => [c2s, bosh, link, sid, peer],
           listener => [sup, router, c2s, bosh, link, sid, peer, intern],
           sup => [router, c2s, link, supervision],
-          mod_ecm => [sup, listener, router, c2s, link, sid]}).
+          restart => [c2s, bosh, link, sid],
+          mod_ecm => [restart, sup, listener, router, c2s, link, sid]}).
 
 %% The tests read the object code of all modules, which takes its time beside other work.
 modules_know_each_other_as_they_may_test_() ->

@@ -1,0 +1,168 @@
+%% SPDX-License-Identifier: GPL-2.0-or-later
+
+%% @doc Sessions outlive a restart of ejabberd on one node: commands of ejabberdctl write them to a file
+%% (ecm_restart_save) and stop ejabberd, and the next start takes them up (ecm_restart_load).
+
+-module(ecm_restart).
+
+-export([ecm_restart/0, ecm_stop/0, register_commands/0, take_up/0]).
+
+-include_lib("ejabberd/include/logger.hrl").
+-include_lib("ejabberd/include/ejabberd_commands.hrl").
+
+%% In the folder of Mnesia, which belongs to this node and is ejabberd's alone.
+-define(NAME, "ecm-sessions").
+
+%% Milliseconds in which an ECM learns that its link drains, and what it has sent before reaches the sessions. What comes
+%% later gets a 503.
+-define(DRAIN, 500).
+
+%% Milliseconds in which the answers to those that waited leave, and the command has its own.
+-define(GRACE, 500).
+
+%% The commands.
+
+%% @doc Tells ejabberdctl of the commands, as those of mod_ecm. Idempotent.
+-spec register_commands() -> ok.
+register_commands() ->
+    case whereis(ejabberd_commands) of
+        undefined -> ok;
+        _ -> ejabberd_commands:register_commands(mod_ecm, commands())
+    end.
+
+-spec commands() -> [#ejabberd_commands{}].
+commands() ->
+    [command(ecm_restart, "Restart ejabberd, and keep the sessions of mod_ecm",
+             "Writes the sessions to a file in the folder of the database, restarts the Erlang node, and takes "
+             "them up again: nobody logs in anew. If they cannot be written, ejabberd goes on, and so do they."),
+     command(ecm_stop, "Stop ejabberd, and keep the sessions of mod_ecm for its next start",
+             "Writes the sessions to a file in the folder of the database and stops ejabberd. The next start takes "
+             "them up again, if it comes within 15 minutes and is of the same version. If they cannot be written, "
+             "ejabberd goes on, and so do they.")].
+
+-spec command(atom(), string(), string()) -> #ejabberd_commands{}.
+command(Name, Desc, LongDesc) ->
+    #ejabberd_commands{name = Name, tags = [server], desc = Desc, longdesc = LongDesc, module = ?MODULE,
+                       function = Name, args = [], result = {res, restuple}}.
+
+%% @private
+-spec ecm_restart() -> {ok | error, string()}.
+ecm_restart() ->
+    case os:getenv("NOTIFY_SOCKET") of
+        false ->
+            save(fun init:restart/0, "ejabberd restarts, and takes them up");
+        _ ->
+            {error, "systemd would kill ejabberd some minutes after a restart from inside: use 'ejabberdctl ecm_stop', "
+                    "and then 'systemctl start ejabberd'"}
+    end.
+
+%% @private
+-spec ecm_stop() -> {ok | error, string()}.
+ecm_stop() ->
+    save(fun init:stop/0, "ejabberd stops, and takes them up when it is started within 15 minutes").
+
+-spec save(fun(() -> ok), Then :: string()) -> {ok | error, string()}.
+save(Stop, Then) ->
+    case ejabberd_cluster:get_nodes() of
+        [_] ->
+            saved(alone(fun() -> save() end), Stop, Then);
+        _ ->
+            {error, "other nodes of the cluster run: move the sessions there (ejabberdctl ecm_evacuate), and then "
+                    "restart ejabberd"}
+    end.
+
+%% No requests come any more once the links drain; those that are on their way are repeated.
+-spec save() -> {ok, ecm_restart_save:result()} | {error, term()}.
+save() ->
+    ok = ecm_link_gate:close(),
+    ok = timer:sleep(?DRAIN),
+    ecm_restart_save:run(path(), header(), fun say/1).
+
+-spec saved({ok, ecm_restart_save:result()} | {error, term()}, Stop :: fun(() -> ok), Then :: string()) ->
+    {ok | error, string()}.
+saved({ok, #{sessions := Sessions, bytes := Bytes, seconds := Seconds, skipped := Skipped}}, Stop, Then) ->
+    Text = text("~B sessions are written, ~B bytes in ~s~s; ~s",
+                [Sessions, Bytes, Seconds, skipped(Skipped), Then]),
+    ?INFO_MSG("~ts", [Text]),
+    _ = spawn(fun() -> timer:sleep(?GRACE), Stop() end),
+    {ok, Text};
+saved({error, busy}, _, _) ->
+    {error, "the sessions are being written already"};
+saved({error, Reason}, _, _) ->
+    ok = ecm_link_gate:open(),
+    Text = text("~ts cannot be written: ~ts. ejabberd goes on, with all sessions", [path(), why(Reason)]),
+    ?ERROR_MSG("~ts", [Text]),
+    {error, Text}.
+
+-spec skipped(non_neg_integer()) -> iolist().
+skipped(0) -> "";
+skipped(Number) -> io_lib:format(" (~B others end, see the log)", [Number]).
+
+-spec why(term()) -> unicode:chardata().
+why({freezer, Reason}) -> io_lib:format("~0P", [Reason, 30]);
+why({crashed, Reason}) -> io_lib:format("~0P", [Reason, 30]);
+why(Reason) -> file:format_error(Reason).
+
+%% ejabberdctl takes a flat string.
+-spec text(io:format(), [term()]) -> string().
+text(Format, Arguments) ->
+    lists:flatten(io_lib:format(Format, Arguments)).
+
+-spec path() -> file:filename_all().
+path() ->
+    filename:join(mnesia:system_info(directory), ?NAME).
+
+-spec header() -> map().
+header() ->
+    #{node => node(), saved => erlang:system_time(millisecond), key => ecm_sid_key:get(),
+      salt => ecm_restart_check:salt()}.
+
+%% For the log, and for whoever waits for the command.
+-spec say(iolist()) -> any().
+say(Text) ->
+    ?INFO_MSG("Sessions are ~ts", [Text]),
+    print(node(group_leader()), Text).
+
+-spec print(node(), iolist()) -> any().
+print(Node, _) when Node =:= node() ->
+    none;
+print(_, Text) ->
+    try io:format("~ts~n", [Text])
+    catch error:_ -> none  % nobody waits any more
+    end.
+
+%% After the start.
+
+%% @doc Takes up the sessions that wait for it, if there are any. Returns when they are there. Any listener or module
+%% may call this; one of them does it.
+-spec take_up() -> ok.
+take_up() ->
+    case alone(fun() -> ecm_restart_load:run(path()) end) of
+        ok -> ok;
+        {error, busy} -> await(whereis(?MODULE));
+        {error, {crashed, Reason}} -> ?ERROR_MSG("The sessions could not be taken up: ~0P", [Reason, 30])
+    end.
+
+-spec await(pid() | undefined) -> ok.
+await(undefined) ->
+    ok;
+await(Other) ->
+    Monitor = monitor(process, Other),
+    receive {'DOWN', Monitor, process, _, _} -> ok end.
+
+%% Does something in a process of its own, of which there is one at a time.
+-spec alone(fun(() -> Result)) -> Result | {error, busy | {crashed, term()}}.
+alone(Work) ->
+    {Pid, Monitor} = spawn_monitor(fun() -> exit({done, registered(Work)}) end),
+    receive
+        {'DOWN', Monitor, process, Pid, {done, Result}} -> Result;
+        {'DOWN', Monitor, process, Pid, Reason} -> {error, {crashed, Reason}}
+    end.
+
+-spec registered(fun(() -> Result)) -> Result | {error, busy}.
+registered(Work) ->
+    try register(?MODULE, self()) of
+        true -> Work()
+    catch
+        error:badarg -> {error, busy}
+    end.

@@ -1,0 +1,292 @@
+"""Each session is after a restart of ejabberd what it was before; or it has ended as it should."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from secrets import token_hex
+from typing import Any
+
+from twisted.trial.unittest import TestCase
+
+from ecm.tools.demo.plan import DOMAIN
+from ecm.tools.ejabberd.configuration import without_options
+from testkit.bosh_client import CLIENT, ROSTER, SM
+from testkit.link_peer import EcmEnd
+from testkit.link_user import LinkUser, attribute
+from testkit.own_ejabberd import MODULES, OwnEjabberd
+from testkit.stanzas import message
+
+_SYNC = f"<iq type='get' id='{{}}' xmlns='{CLIENT}'><query xmlns='{ROSTER}'/></iq>"
+_ONLINE = f"<presence xmlns='{CLIENT}'/>"
+_ROOM = f"room@conference.{DOMAIN}/{{}}"
+_ENTER = f"<presence xmlns='{CLIENT}' to='{_ROOM}'><x xmlns='http://jabber.org/protocol/muc'/></presence>"
+_CARBONS = f"<iq xmlns='{CLIENT}' type='set' id='c'><enable xmlns='urn:xmpp:carbons:2'/></iq>"
+_LIST = (
+    f"<iq xmlns='{CLIENT}' type='set' id='list'><query xmlns='jabber:iq:privacy'><list name='no'>"
+    f"<item type='jid' value='{{}}' action='deny' order='1'><message/></item></list></query></iq>"
+    f"<iq xmlns='{CLIENT}' type='set' id='active'><query xmlns='jabber:iq:privacy'>"
+    "<active name='no'/></query></iq>"
+)
+
+
+class RestartCase(TestCase):
+    timeout = 180
+
+    async def begin(self, *names: str, **options: Any) -> dict[str, LinkUser]:
+        """Start ejabberd, and log these users in. ``name/resource`` is one of several of a user."""
+        accounts = {name.partition("/")[0] for name in names}
+        self.ejabberd = OwnEjabberd.start(self, *sorted(accounts), **options)
+        self.link = await EcmEnd.connect(self, self.ejabberd.link_port)
+        users = {}
+        for name in names:
+            user, _, resource = name.partition("/")
+            users[name] = LinkUser(self.link, user, resource or "test")
+            await users[name].log_in()
+            await self.settled(users[name], _ONLINE)
+        self.users = users
+        return users
+
+    async def settled(self, user: LinkUser, payload: str = "") -> bytes:
+        """Have a user say something; return what has come until ejabberd has handled it."""
+        name = token_hex(4)
+        answer = await user.ask(payload + _SYNC.format(name))
+        got = answer.body
+        while f"id='{name}'".encode() not in got:
+            answer = await user.ask()
+            self.assertNotIn(b"terminate", answer.body[:200])
+            got += answer.body
+        return got
+
+    async def restart(self) -> None:
+        self.ejabberd.forget_start()
+        said, status = await self.ejabberd.control("ecm_restart")
+        self.assertEqual(status, 0, said)
+        await self.ejabberd.restarted()
+        await self.connect()
+
+    async def connect(self) -> None:
+        self.link = await EcmEnd.connect(self, self.ejabberd.link_port)
+        for user in self.users.values():
+            user.link = self.link
+
+    async def stop(self) -> None:
+        said, status = await self.ejabberd.control("ecm_stop")
+        self.assertEqual(status, 0, said)
+        await self.ejabberd.ended()
+
+    async def ended(self, user: LinkUser) -> bytes:
+        """Return the answer by which a client learns that its session has ended."""
+        body = (await user.ask()).body
+        self.assertEqual(attribute(body, "type"), "terminate", body)
+        return body
+
+
+class KeptTests(RestartCase):
+    async def test_sessions_of_all_kinds(self) -> None:
+        users = await self.begin(
+            *(
+                "managed",
+                "copied/one",
+                "copied/two",
+                "paused",
+                "member",
+                "picky",
+                "unread",
+                "friend",
+            )
+        )
+        friend = users["friend"]
+        await self.settled(users["managed"], f"<enable xmlns='{SM}'/>")
+        await self.settled(friend, message(users["managed"].jid, "before"))
+        self.assertIn(b"before", await self.settled(users["managed"]))
+        for name in ("copied/one", "copied/two"):
+            await self.settled(users[name], _CARBONS)
+        for name in ("member", "friend"):
+            await self.settled(users[name], _ENTER.format(name))
+        await self.settled(users["picky"], _LIST.format(f"friend@{DOMAIN}"))
+        await users["paused"].ask(pause="60")
+        for name in ("paused", "unread"):
+            for number in range(3):
+                await self.settled(friend, message(users[name].jid, f"{name} {number}"))
+        await self.restart()
+
+        await self.managed_goes_on(users["managed"], friend)
+        await self.settled(friend, message(users["copied/one"].jid, "copy"))
+        self.assertIn(b"copy", await self.settled(users["copied/one"]))
+        copied = await self.settled(users["copied/two"])
+        self.assertIn(b"urn:xmpp:carbons:2", copied)
+        self.assertIn(b"copy", copied)
+        await self.settled(friend, message(users["picky"].jid, "unwanted"))
+        self.assertNotIn(b"unwanted", await self.settled(users["picky"]))
+        for name in ("paused", "unread"):
+            got = texts(users[name], await self.settled(users[name]))
+            self.assertEqual(got, [f"{name} {number}" for number in range(3)])
+        await self.member_may_enter_again(users["member"])
+
+    async def managed_goes_on(self, user: LinkUser, friend: LinkUser) -> None:
+        """Both sides have counted on."""
+        await self.settled(friend, message(user.jid, "after"))
+        got = await self.settled(user, f"<r xmlns='{SM}'/>")
+        self.assertIn(b"after", got)
+        self.assertNotIn(b"<body>before", got)
+        self.assertRegex(got, rb"<a [^>]*h='2'")
+
+    async def member_may_enter_again(self, member: LinkUser) -> None:
+        """It is told that it has left the room, which has ended with ejabberd."""
+        told = await self.settled(member)
+        self.assertIn(_ROOM.format("member").encode(), told)
+        self.assertIn(b"type='unavailable'", told)
+        self.assertIn(b"code='332'", told)
+        entered = await member.ask(_ENTER.format("member"))
+        while b"code='201'" not in entered.body:  # it has made the room
+            entered = await member.ask()
+
+    async def test_the_last_answer_comes_again(self) -> None:
+        """A client that has not got it repeats its request."""
+        users = await self.begin("romeo", "juliet")
+        romeo, juliet = users.values()
+        await self.settled(juliet, message(romeo.jid, "lost with its answer"))
+        first = (await romeo.ask()).body
+        await self.restart()
+        again = await romeo.ask_as(romeo.session.rid)
+        self.assertEqual(again.body, first)
+        self.assertIn(b"lost with its answer", first)
+
+    async def test_messages_that_come_meanwhile(self) -> None:
+        """They are stored while there is no session, and come once, behind those before."""
+        users = await self.begin("romeo", "juliet")
+        romeo, juliet = users.values()
+        await self.settled(juliet, message(romeo.jid, "1"))
+        await self.stop()
+        self.ejabberd.start_again()
+        await self.connect()
+        self.assertEqual(texts(romeo, await self.settled(romeo)), ["1"])
+
+    async def test_a_file_is_taken_up_once(self) -> None:
+        users = await self.begin("romeo")
+        await self.stop()
+        file = self.ejabberd.spool / "ecm-sessions"
+        self.assertEqual(file.stat().st_mode & 0o777, 0o600)
+        self.ejabberd.start_again()
+        self.assertEqual([*self.ejabberd.spool.glob("ecm-sessions*")], [])
+        await self.connect()
+        await self.settled(users["romeo"])
+
+
+class NotWrittenTests(RestartCase):
+    async def test_they_go_on_if_the_disc_is_full(self) -> None:
+        """The stanzas that wait for Juliet do not fit."""
+        users = await self.begin("romeo", "juliet")
+        romeo, juliet = users.values()
+        parts = [token_hex(20_000) for _ in range(60)]
+        for part in parts:
+            await self.settled(romeo, message(juliet.jid, part))
+        held = romeo.ask()
+        self.ejabberd.limit_files(400_000)
+        said, status = await self.ejabberd.control("ecm_restart")
+        self.assertNotEqual(status, 0)
+        self.assertRegex(said, r"cannot be written: .+\. ejabberd goes on, with all sessions")
+        self.assertEqual([*self.ejabberd.spool.glob("ecm-sessions*")], [])
+        await held
+        await self.connect()
+        got: list[str] = []
+        while len(got) < len(parts):
+            got += texts(juliet, (await juliet.ask()).body)
+        self.assertEqual(got, parts)
+        await self.settled(juliet, message(romeo.jid, "still here"))
+        self.assertIn(b"still here", await self.settled(romeo))
+
+
+# The error with which a session ends, and the reason in the log.
+_ENDED = {
+    "gone": (b"not-authorized", "1 sessions have ended: their accounts are gone"),
+    "changed": (b"reset", "1 sessions have ended: their passwords have changed"),
+    "barred": (b"policy-violation", "1 sessions have ended: the access rule does not let them in"),
+    "managed": (b"reset", "1 sessions have ended: they use mod_stream_mgmt, which is not loaded"),
+    "copied": (b"reset", "1 sessions have ended: they use mod_carboncopy, which is not loaded"),
+}
+
+
+class ChangedTests(RestartCase):
+    """Something has changed since the file was written."""
+
+    @contextmanager
+    def file_kept(self) -> Iterator[None]:
+        """Have the file away meanwhile."""
+        file = self.ejabberd.spool / "ecm-sessions"
+        aside = self.ejabberd.node.home / "aside"
+        file.rename(aside)
+        yield
+        aside.rename(file)
+
+    async def test_sessions_that_may_not_go_on(self) -> None:
+        names = ("gone", "changed", "barred", "managed", "copied", "stays", "friend", "unread")
+        users = await self.begin(*names, **_rule("nobody"))
+        await self.settled(users["managed"], f"<enable xmlns='{SM}'/>")
+        await self.settled(users["copied"], _CARBONS)
+        for name in ("changed", "managed", "unread"):
+            await self.settled(users["friend"], message(users[name].jid, f"for {name}"))
+        await self.stop()
+        with self.file_kept():
+            self.ejabberd.start_again()
+            await self.ejabberd.control("change_password", "changed", DOMAIN, "another")
+            await self.ejabberd.control("unregister", "gone", DOMAIN)
+            self.ejabberd.terminate()
+            await self.ejabberd.ended()
+        modules = MODULES.keys() - {"mod_stream_mgmt", "mod_carboncopy"}
+        self.ejabberd.configure(modules=without_options(*modules), **_rule("barred"))
+        self.ejabberd.start_again()
+        await self.connect()
+
+        for name, (error, _) in _ENDED.items():
+            body = await self.ended(users[name])
+            self.assertIn(b"remote-stream-error", body, name)
+            self.assertIn(error, body, name)
+        for reason in (*(reason for _, reason in _ENDED.values()), "3 sessions are back"):
+            self.assertIn(reason, self.ejabberd.log)
+        self.assertIn(b"for unread", await self.settled(users["unread"]))
+        await self.settled(users["stays"])
+        await self.are_stored("managed")
+
+    async def test_a_host_that_is_not_served_any_more(self) -> None:
+        users = await self.begin("romeo")
+        await self.stop()
+        self.ejabberd.configure(host="elsewhere.localhost")
+        self.ejabberd.start_again()
+        await self.connect()
+        self.assertIn(b"host-gone", await self.ended(users["romeo"]))
+        self.assertIn("1 sessions have ended: their host is not served", self.ejabberd.log)
+
+    async def test_files_that_are_not_whole(self) -> None:
+        """Of a file that ends early, as much is taken as there is; of another version, nothing."""
+        users = await self.begin("romeo", "juliet")
+        await self.stop()
+        file = self.ejabberd.spool / "ecm-sessions"
+        whole = file.read_bytes()
+        file.write_bytes(whole[:-20])
+        self.ejabberd.start_again()
+        self.assertIn("it ends early. Up to 1 sessions of 2 are lost", self.ejabberd.log)
+        self.assertIn("1 sessions are back", self.ejabberd.log)
+        self.ejabberd.terminate()
+        await self.ejabberd.ended()
+
+        file.write_bytes(whole.replace(b"ecm-sessions\n\0\1", b"ecm-sessions\n\0\2", 1))
+        file.chmod(0o600)
+        self.ejabberd.start_again()
+        self.assertIn("its format is version 2, of another release of mod_ecm", self.ejabberd.log)
+        await self.connect()
+        self.assertIn(b"item-not-found", await self.ended(users["romeo"]))
+
+    async def are_stored(self, name: str) -> None:
+        user = LinkUser(self.link, name)
+        await user.log_in()
+        self.assertIn(f"for {name}".encode(), await self.settled(user, _ONLINE))
+
+
+def _rule(barred: str) -> dict[str, Any]:
+    """Options with a rule that lets all log in, except for this user."""
+    rule = [{"deny": {"user": f"{barred}@{DOMAIN}"}}, {"allow": "all"}]
+    return {"access": "most", "access_rules": {"most": rule}}
+
+
+def texts(user: LinkUser, body: bytes) -> list[str]:
+    return [part.partition(b"</body>")[0].decode() for part in body.split(b"<body>")[1:]]
