@@ -284,6 +284,10 @@ MAX_PULSE_CHECK: Final = 2 * PULSE_CHECK
 # Seconds for the start of the fork server, on a busy machine too. It takes one.
 FORK_SERVER_TIMEOUT: Final = 60
 
+# Orders that the fork server has waiting, at most: each has some kB, and all of them must fit into
+# the buffer of its socket, which has 200.
+MAX_FORK_ORDERS: Final = 8
+
 # Connections that are accepted at a time, before the supervisor serves its log and its workers.
 ACCEPT_BATCH: Final = 100
 

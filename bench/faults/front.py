@@ -1,5 +1,6 @@
 """ECM in the lab: started, restarted, and found with all its processes."""
 
+import re
 import socket
 import sys
 from collections.abc import Sequence
@@ -86,8 +87,11 @@ class Ecm:
 
     @property
     def workers(self) -> list[int]:
-        """The process IDs of the workers."""
-        return self.process.pids[2:]
+        """The process IDs of the workers, which are as their log says: others are forked, too."""
+        log = self.process.log
+        assert log is not None
+        told = re.findall(r"serving as process ([0-9]+)", log.read_text(errors="replace"))
+        return [pid for pid in self.process.pids if str(pid) in told]
 
     @property
     def nursery(self) -> int:

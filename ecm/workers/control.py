@@ -118,11 +118,11 @@ class ControlSocket(FileDescriptor):
     def fileno(self) -> int:
         return self._end.fileno()
 
-    def send(self, message: bytes, connection: int | None = None) -> bool:
+    def send(self, message: bytes, *files: int) -> bool:
         """Send a message. Return False if the other end has gone, or has too much to read."""
         rights = []
-        if connection is not None:
-            rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [connection]))]
+        if files:
+            rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", files))]
         try:
             self._end.sendmsg([message], rights)
         except OSError:

@@ -1,4 +1,4 @@
-"""The supervisor's side of the fork server."""
+"""The supervisor's side of the fork server, and of its spare."""
 
 import os
 import pickle
@@ -7,40 +7,40 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Protocol
+
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
 
 from ecm.errors import StartupError
-from ecm.limits import FORK_SERVER_TIMEOUT
+from ecm.limits import FORK_SERVER_TIMEOUT, RESPAWN_DELAY_MIN
 from ecm.net.reactor import ReactorCore, kind_of
 from ecm.settings import Settings
-from ecm.workers.control import ControlSocket
-from ecm.workers.orders import READY, Credentials, Preload, SpawnOrder
+from ecm.workers import control
+from ecm.workers.fork_order_book import ForkOrderBook, Ordered
+from ecm.workers.orders import READY, Credentials, Preload, SpareOrder, SpawnOrder
 
-
-class Ordered(Protocol):
-    """The party that has ordered a worker, and hears of it."""
-
-    def forked(self, process: int) -> None:
-        """It runs; a file descriptor names the process (pidfd_open(2))."""
-
-    def exited(self, how: str) -> None:
-        """It has ended, or could not be forked. Called once."""
+_log = Logger()
 
 
 class ForkServerClient:
     """Starts the fork server, orders workers from it, and passes its reports on.
 
-    ``lost`` is called when the fork server has exited, and there will be no more reports.
+    The fork server is asked to fork a spare of itself, which has read the same keys and takes its
+    place when it ends. ``lost`` is called when both have: there will be no more workers. One that
+    does not follow an order, or report an end, for ``timeout`` seconds hangs, and is killed.
     """
 
-    def __init__(self, lost: Callable[[], None], reactor: ReactorCore) -> None:
+    def __init__(self, lost: Callable[[], None], timeout: float, reactor: ReactorCore) -> None:
         self._lost = lost
+        self._timeout = timeout
         self._reactor = reactor
-        self._ordered: dict[int, Ordered] = {}  # by worker number
+        self._active: ForkOrderBook | None = None
+        self._spare: ForkOrderBook | None = None
+        self._retry: IDelayedCall | None = None
 
     def start(self, settings: Settings) -> None:
         """Start the process and wait until it has loaded everything. Raises StartupError."""
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours, theirs = control.pair()
         with theirs:
             # -P and the same path: no module may come from the working directory.
             self._process = subprocess.Popen(
@@ -62,23 +62,61 @@ class ForkServerClient:
     def listen(self) -> None:
         """Give it the credentials of this process, and take its reports from now on."""
         self._socket.send(pickle.dumps(Credentials.of_this_process()))
-        self._control = ControlSocket(self._socket, self._received, self._lost, self._reactor)
+        self._active = self._book(self._socket)
+        with suppress(OSError):  # one without a file descriptor cannot be killed
+            self._active.forked(os.pidfd_open(self._process.pid))
+        self._order_spare()
 
     def spawn(self, order: SpawnOrder, control: int, stdout: int, ordered: Ordered) -> None:
         """Order a worker that has these two file descriptors."""
-        self._ordered[order.number] = ordered
-        with suppress(OSError):  # the fork server has exited, as ``lost`` will say
-            self._socket.setblocking(True)
-            socket.send_fds(self._socket, [pickle.dumps(order)], [control, stdout])
-            self._socket.setblocking(False)
+        if self._active is None:
+            ordered.orphan()
+        else:
+            self._active.order(order, (control, stdout), ordered)
+
+    def expect(self, number: int) -> None:
+        """The worker of this number ends, or has ended: the fork server is to report that."""
+        if self._active is not None:
+            self._active.expect(number)
+
+    def look(self, seconds: float) -> None:
+        """Look whether the fork server lives, so many seconds after the last look."""
+        if self._active is not None:
+            self._active.look(seconds)
 
     def stop(self) -> None:
-        """End the process. It kills the workers that have not exited by then."""
-        self._control.close()
+        """End the processes. They kill the workers that have not exited by then."""
+        if self._retry is not None and self._retry.active():
+            self._retry.cancel()
+        for book in (self._active, self._spare):
+            if book is not None:
+                book.close()
 
-    def _received(self, message: bytes, files: list[int]) -> None:
-        number, _, how = message.decode().partition(" ")
-        if files:
-            self._ordered[int(number)].forked(files[0])
+    def _book(self, end: socket.socket) -> ForkOrderBook:
+        return ForkOrderBook(end, self._timeout, self._ended, self._reactor)
+
+    def _order_spare(self) -> None:
+        if self._active is not None and self._spare is None:
+            ours, theirs = control.pair()
+            with theirs:
+                self._spare = self._book(ours)
+                self._active.order(SpareOrder(), (theirs.fileno(),), self._spare)
+
+    def _ended(self, book: ForkOrderBook) -> None:
+        """A fork server has ended."""
+        self._process.poll()  # the first one is a child of this process
+        if book is self._spare:
+            _log.warn("the spare of the worker fork server has ended; forking another one")
+            self._spare = None
+            self._retry = self._reactor.callLater(RESPAWN_DELAY_MIN, self._order_spare)
+            return
+        self._active, self._spare = self._spare, None
+        if self._active is not None and not self._active.runs:
+            self._active.close()
+            self._active = None
+        if self._active is None:
+            self._lost()
         else:
-            self._ordered.pop(int(number)).exited(how)
+            _log.warn("worker fork server exited; its spare takes its place")
+            self._order_spare()
+        book.orphan_all()

@@ -8,10 +8,13 @@ On the socket, one message is one packet:
 
     supervisor: Preload (ecm.workers.orders)
     fork server: READY, or why it cannot start
-    supervisor: Credentials; then a SpawnOrder for each worker
-    fork server: for each worker that it has forked, its number and FORKED, with a file descriptor
+    supervisor: Credentials; then a SpawnOrder for each worker, and a SpareOrder
+    fork server: for each process that it has forked, its number and FORKED, with a file descriptor
                  of the process (pidfd_open(2)); and for each that has ended, its number and how it
                  ended, as a line of text
+
+A spare is forked from it: it has read the same keys, needs no privileges for that, and has a socket
+of its own. It waits for orders, which come when the first one has ended.
 """
 
 import gc
@@ -29,17 +32,17 @@ from ecm.limits import CLOSE_TIMEOUT
 from ecm.net import reactor
 from ecm.workers import worker
 from ecm.workers.listener import AdoptedListener
-from ecm.workers.orders import FORKED, MAX_MESSAGE, READY, Preload, SpawnOrder
+from ecm.workers.orders import FORKED, MAX_MESSAGE, READY, Preload, SpareOrder, SpawnOrder
 
 
 class ForkServer:
-    """Forks workers and reports their ends."""
+    """Forks workers, and a spare of itself, and reports their ends."""
 
     def __init__(self, control: socket.socket, preload: Preload) -> None:
         self._control = control
         self._preload = preload
         self._listeners = [AdoptedListener(each) for each in preload.settings.endpoints]
-        self._workers: dict[int, int] = {}  # worker numbers by process ID
+        self._children: dict[int, int] = {}  # numbers of workers, 0 of the spare, by process ID
 
     def preload(self) -> None:
         """Load and read what workers share. Raises RuntimeError, and what imports raise."""
@@ -50,12 +53,16 @@ class ForkServer:
         gc.freeze()  # so that no worker's collector writes to shared memory
 
     def serve(self) -> None:
-        """Follow the supervisor's orders until it has gone."""
-        signal.signal(signal.SIGCHLD, self._reap)
+        """Say that all is loaded, drop the privileges, and follow the supervisor's orders."""
         self._control.send(READY)
         credentials = self._control.recv(MAX_MESSAGE)
         if credentials:
             pickle.loads(credentials).take()
+        self._follow_orders()
+
+    def _follow_orders(self) -> None:
+        """Fork what is ordered, until the supervisor has gone."""
+        signal.signal(signal.SIGCHLD, self._reap)
         with suppress(ConnectionResetError):
             while True:
                 message, files, _, _ = socket.recv_fds(self._control, MAX_MESSAGE, 2)
@@ -64,62 +71,74 @@ class ForkServer:
                 self._fork(pickle.loads(message), *files)
         self._end()
 
-    def _fork(self, order: SpawnOrder, control: int, stdout: int) -> None:
+    def _fork(self, order: SpawnOrder | SpareOrder, *files: int) -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
         try:
             child = os.fork()
             if child == 0:
-                self._be_worker(order, control, stdout)
-            self._workers[child] = order.number
+                self._be_child(order, *files)
+            self._children[child] = order.number
             self._report_fork(order.number, child)
         except OSError as error:
             self._report(order.number, f"could not be forked: {error}")
-        os.close(control)
-        os.close(stdout)
+        for file in files:
+            os.close(file)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
 
-    def _be_worker(self, order: SpawnOrder, control: int, stdout: int) -> NoReturn:
+    def _be_child(self, order: SpawnOrder | SpareOrder, control: int, *stdout: int) -> NoReturn:
         status = 1
         try:
             self._control.close()
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
-            os.dup2(stdout, 1)
-            os.dup2(stdout, 2)
-            os.close(stdout)
             end = socket.socket(fileno=control)
-            worker.run(end, order.settings, self._listeners, self._preload.reactor_kind)
+            if isinstance(order, SpawnOrder):
+                self._be_worker(end, order, *stdout)
+            else:
+                self._be_spare(end)
             status = 0
         except BaseException:
             traceback.print_exc()
         finally:
             os._exit(status)
 
+    def _be_worker(self, end: socket.socket, order: SpawnOrder, stdout: int) -> None:
+        os.dup2(stdout, 1)
+        os.dup2(stdout, 2)
+        os.close(stdout)
+        worker.run(end, order.settings, self._listeners, self._preload.reactor_kind)
+
+    def _be_spare(self, end: socket.socket) -> None:
+        self._control = end
+        self._children = {}
+        self._follow_orders()
+
     def _reap(self, *_: object) -> None:
-        while self._workers:
+        while self._children:
             child, status = os.waitpid(-1, os.WNOHANG)
             if child == 0:
                 return
-            self._report(self._workers.pop(child), _ending(status))
+            self._report(self._children.pop(child), _ending(status))
 
     def _report_fork(self, number: int, child: int) -> None:
         """Report a process. The supervisor cannot kill one that it gets no file descriptor of."""
+        processes = []
         with suppress(OSError):
-            process = os.pidfd_open(child)
-            try:
-                socket.send_fds(self._control, [f"{number} {FORKED}".encode()], [process])
-            finally:
-                os.close(process)
+            processes.append(os.pidfd_open(child))
+        with suppress(OSError):  # the supervisor has gone
+            socket.send_fds(self._control, [f"{number} {FORKED}".encode()], processes)
+        for process in processes:
+            os.close(process)
 
     def _report(self, number: int, how: str) -> None:
         with suppress(OSError):  # the supervisor has gone
             self._control.send(f"{number} {how}".encode())
 
     def _end(self) -> None:
-        """Kill the workers that do not exit by themselves when the supervisor has gone."""
-        if self._workers:
+        """Kill the processes that do not exit by themselves when the supervisor has gone."""
+        if self._children:
             time.sleep(CLOSE_TIMEOUT)  # _reap may run meanwhile
-        for child in self._workers:
+        for child in self._children:
             os.kill(child, signal.SIGKILL)
 
 

@@ -54,10 +54,17 @@ class Credentials:
 
 @attrs.frozen
 class SpawnOrder:
-    """Each message after that: fork a worker.
+    """A message after that: fork a worker, whose number is 1 or above.
 
     Two file descriptors go along: the worker's end of its control socket, and its stdout.
     """
 
     number: int
     settings: Settings
+
+
+@attrs.frozen
+class SpareOrder:
+    """The same: fork a spare fork server. Its end of a socket to the supervisor goes along."""
+
+    number: int = 0

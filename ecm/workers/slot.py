@@ -42,7 +42,7 @@ class WorkerSlot:
     """One of the workers, by its number. In the balancer while it serves.
 
     The fork server alone says that the process has ended (``exited``). The end of its control
-    socket only takes it out of the balancer; unless the fork server has exited, and nobody else can
+    socket only takes it out of the balancer; unless its fork server has exited, and nobody else can
     say it. A worker that says nothing for too long is killed.
     """
 
@@ -83,6 +83,7 @@ class WorkerSlot:
         self._assigned = self.load = self.idle = 0
         self._retiring = False
         self._runs = True
+        self._orphaned = False
         self._pulse = Pulse(self._worker_timeout)
         self._handovers = Handovers()
         ours, theirs = control.pair()
@@ -146,19 +147,18 @@ class WorkerSlot:
             )
             self._leave_balancer()
 
-    def forked(self, process: int) -> None:
+    def forked(self, process: int | None) -> None:
         """The process has started: the fork server's report, with a file descriptor (pidfd)."""
         self._process = process
 
     def orphan(self) -> None:
-        """The fork server has exited: there are no reports and no respawns any more."""
+        """The fork server has exited, and will not report the end of this process."""
         self._orphaned = True
-        self._cancel_respawn()
         if self._runs and self._control is None:
-            self._ended()
+            self.exited("has ended")
 
     def exited(self, how: str) -> None:
-        """The process has ended: the fork server's report."""
+        """The process has ended: the fork server's report, or the end of the control socket."""
         stops = self._done is not None or self._leaving is not None
         self._ended()
         if not stops:
@@ -215,7 +215,9 @@ class WorkerSlot:
         self._control = None
         self._left()
         if self._orphaned:
-            self._ended()
+            self.exited("has ended")
+        else:
+            self._fork_server.expect(self._order.number)
 
     def _left(self) -> None:
         """The worker takes no connection any more: others get those that it has not taken."""

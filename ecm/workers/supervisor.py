@@ -38,7 +38,8 @@ class Supervisor(MultiService):
         self._settings = settings
         self._reactor = reactor
         self._balancer = Balancer(Random())
-        self._fork_server = ForkServerClient(self._fork_server_lost, reactor)
+        timeout = settings.worker_timeout
+        self._fork_server = ForkServerClient(self._fork_server_lost, timeout, reactor)
         self._slots = [
             WorkerSlot(number, share, self._fork_server, self._balancer, reactor)
             for number, share in enumerate(shares, 1)
@@ -85,10 +86,11 @@ class Supervisor(MultiService):
         await super().stopService()
 
     def _look(self) -> None:
-        """Look for workers that hang."""
+        """Look for processes that hang."""
         before, self._looked_at = self._looked_at, self._reactor.seconds()
         for slot in self._slots:
             slot.look(self._looked_at - before)
+        self._fork_server.look(self._looked_at - before)
 
     def _abort(self) -> None:
         for slot in self._slots:
@@ -105,9 +107,7 @@ class Supervisor(MultiService):
 
     def _fork_server_lost(self) -> None:
         """Shut down: a new one would lack the privileges to read keys, and workers need one."""
-        for slot in self._slots:
-            slot.orphan()
         if not self._stops:
-            _log.critical("worker fork server exited; shutting down")
+            _log.critical("worker fork server exited, and its spare; shutting down")
             atexit.register(os._exit, 1)  # twistd has no exit status for it
             self._reactor.stop()

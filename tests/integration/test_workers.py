@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+from pathlib import Path
 
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
@@ -16,6 +17,17 @@ async def until_gone(process: int) -> None:
     """Wait until a process has gone. Its parent may be init, which reports no ends."""
     while os.path.exists(f"/proc/{process}/exe"):
         await deferLater(reactor, 0.01)
+
+
+def parent(process: int) -> int:
+    """Return the process ID of the parent of a process."""
+    return int(Path(f"/proc/{process}/stat").read_text().split()[3])
+
+
+def children(process: int) -> list[int]:
+    """Return the process IDs of the children of a process, without those that have ended."""
+    found = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    return [int(child) for child in found if os.path.exists(f"/proc/{child}/exe")]
 
 
 class SpreadTests(WorkersTestCase):
@@ -108,14 +120,57 @@ class DeathTests(WorkersTestCase):
         for process in self.processes:
             await until_gone(process)
 
-    def kill_fork_server(self) -> None:
-        with open(f"/proc/{self.processes[0]}/stat") as stat:
-            os.kill(int(stat.read().split()[3]), signal.SIGKILL)
+    async def fork_servers(self) -> tuple[int, int]:
+        """Return the process IDs of the fork server and of its spare, once that is there."""
+        fork_server = parent(self.processes[0])
+        while not (spares := {*children(fork_server)} - {*self.processes}):
+            await deferLater(reactor, 0.01)
+        return fork_server, spares.pop()
+
+    async def kill_fork_servers(self) -> None:
+        for process in await self.fork_servers():
+            os.kill(process, signal.SIGKILL)
+
+    async def test_when_the_fork_server_is_killed_its_spare_takes_its_place(self) -> None:
+        ecm = await self.start_workers(2)
+        clients = await self.crowd(8)
+        fork_server, spare = await self.fork_servers()
+        os.kill(fork_server, signal.SIGKILL)
+        await ecm.printed("worker fork server exited; its spare takes its place")
+        for link in self.links.all:
+            link.answer()
+        for name, client in clients.items():
+            self.assertTrue((await client.closed).endswith(name))
+        os.kill(self.processes[0], signal.SIGKILL)
+        await ecm.printed(r"worker 1 has ended; respawning in 0\.0 s")
+        await self.links.until(greeted=3)
+        self.assertEqual(parent(self.links.all[2].process), spare)
+        os.kill(self.links.all[2].process, signal.SIGKILL)
+        await ecm.printed("worker 1 was killed by SIGKILL")
+        await self.links.until(greeted=4)
+        await self.crowd(8)
+
+    async def test_a_fork_server_that_hangs_is_replaced_when_it_is_needed(self) -> None:
+        ecm = await self.start_workers(2, "--worker-timeout", "3")
+        fork_server, _ = await self.fork_servers()
+        os.kill(fork_server, signal.SIGSTOP)
+        os.kill(self.processes[0], signal.SIGKILL)
+        await ecm.printed("worker fork server hangs; killing it")
+        await ecm.printed(r"worker 1 has ended; respawning in 0\.0 s")
+        await self.links.until(greeted=3)
+
+    async def test_a_spare_that_is_killed_is_replaced(self) -> None:
+        ecm = await self.start_workers(2)
+        _, spare = await self.fork_servers()
+        os.kill(spare, signal.SIGKILL)
+        await ecm.printed("the spare of the worker fork server has ended; forking another one")
+        await until_gone(spare)
+        self.assertNotEqual((await self.fork_servers())[1], spare)
 
     async def test_without_a_fork_server_ecm_shuts_down_gracefully(self) -> None:
         ecm = await self.start_workers(2, "--drain-timeout", "3600")
         clients = await self.crowd(8)
-        self.kill_fork_server()
+        await self.kill_fork_servers()
         await ecm.printed("stopping: ")
         for link in self.links.all:
             link.answer()
@@ -125,9 +180,9 @@ class DeathTests(WorkersTestCase):
 
     async def test_ecm_stops_when_no_worker_can_be_replaced(self) -> None:
         ecm = await self.start_workers(2)
-        self.kill_fork_server()
+        await self.kill_fork_servers()
         self.assertEqual(await ecm.ended, 1)
-        self.assertIn("worker fork server exited; shutting down", ecm.output)
+        self.assertIn("worker fork server exited, and its spare; shutting down", ecm.output)
         for process in self.processes:
             await until_gone(process)
 

@@ -6,12 +6,21 @@ import signal
 import socket
 from typing import Any, cast
 
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import TestCase
 
-from ecm.workers import control, fork_server
+from ecm.limits import MAX_FORK_ORDERS, PULSE_CHECK, RESPAWN_DELAY_MIN, WORKER_TIMEOUT
+from ecm.workers import control, fork_order_book, fork_server
 from ecm.workers.fork_client import ForkServerClient
 from ecm.workers.fork_server import ForkServer
-from ecm.workers.orders import FORKED, Credentials, Preload, SpawnOrder
+from ecm.workers.orders import (
+    FORKED,
+    MAX_MESSAGE,
+    Credentials,
+    Preload,
+    SpareOrder,
+    SpawnOrder,
+)
 from testkit.command_line import parse
 from testkit.fake_reactor import FakeReactor
 
@@ -66,6 +75,8 @@ class ForkServerTests(TestCase):
         ended = iter(((1002, signal.SIGKILL), (1001, 0), (0, 0)))
         self.patch(os, "waitpid", lambda *_: next(ended))
         self.server._reap()
+        for number in (1, 2, 3):
+            self.assertEqual(self.reported(), f"{number} {FORKED}".encode())
         self.assertEqual(self.reported(), b"2 was killed by SIGKILL")
         self.assertEqual(self.reported(), b"1 exited with status 0")
         self.assertRaises(BlockingIOError, self.reported)
@@ -82,17 +93,63 @@ class ForkServerTests(TestCase):
 
 
 class Hearer:
-    """Has ordered a worker, and notes what it hears of it."""
+    """Has ordered a process, and notes what it hears of it."""
 
     def __init__(self) -> None:
         self.heard: list[str] = []
 
-    def forked(self, process: int) -> None:
-        os.close(process)
+    def forked(self, process: int | None) -> None:
+        if process is not None:
+            os.close(process)
         self.heard.append("forked")
 
     def exited(self, how: str) -> None:
         self.heard.append(how)
+
+    def orphan(self) -> None:
+        self.heard.append("orphan")
+
+
+class ServerEnd:
+    """The other end of a fork server's socket."""
+
+    def __init__(self, end: socket.socket) -> None:
+        self._end = end
+        end.setblocking(False)
+
+    def order(self) -> tuple[Any, list[int]]:
+        """Return the next order, with the files that go along. Raises BlockingIOError."""
+        message, files, _, _ = socket.recv_fds(self._end, MAX_MESSAGE, 2)
+        return pickle.loads(message), files
+
+    def worker(self) -> int:
+        """Take an order of a worker, and return its number. Raises BlockingIOError."""
+        order, files = self.order()
+        for file in files:
+            os.close(file)
+        number: int = order.number
+        return number
+
+    def spare(self) -> "ServerEnd":
+        """Take the order of a spare, and return its end."""
+        order, [end] = self.order()
+        assert isinstance(order, SpareOrder)
+        return ServerEnd(socket.socket(fileno=end))
+
+    def report(self, text: str, *files: int) -> None:
+        socket.send_fds(self._end, [text.encode()], files)
+
+    def exit(self) -> None:
+        self._end.close()
+
+
+class FirstProcess:
+    """Stands for the process of the first fork server."""
+
+    pid = -1
+
+    def poll(self) -> None:
+        """It is reaped."""
 
 
 class ForkServerClientTests(TestCase):
@@ -100,39 +157,145 @@ class ForkServerClientTests(TestCase):
         self.settings = parse("--listen", "tcp:0").settings
         self.reactor = cast(Any, FakeReactor())
         self.lost = 0
-        self.client = ForkServerClient(self.lose, self.reactor)
-        self.client._socket, self.server = control.pair()
-        self.addCleanup(self.server.close)
+        self.signals: list[int] = []
+        self.patch(fork_order_book, "pidfd_send_signal", lambda _, sent: self.signals.append(sent))
+        self.client = ForkServerClient(self.lose, WORKER_TIMEOUT, self.reactor)
+        self.client._socket, server = control.pair()
+        self.client._process = cast(Any, FirstProcess())
         self.client.listen()
-        self.addCleanup(self.client.stop)
+        self.server = ServerEnd(server)
+        self.credentials, _ = self.server.order()
+        self.spare = self.fork_spare(self.server)
+        self.addCleanup(self.close)
+
+    def close(self) -> None:
+        self.client.stop()
+        self.server.exit()
+        self.spare.exit()
+        self.assertEqual(self.reactor.readers, [])
 
     def lose(self) -> None:
         self.lost += 1
 
+    def fork_spare(self, server: ServerEnd) -> ServerEnd:
+        """Let a fork server follow the order of a spare."""
+        spare = server.spare()
+        server.report("0 forked")
+        self.reactor.turn()
+        return spare
+
+    def spawn(self, number: int) -> Hearer:
+        hearer = Hearer()
+        self.client.spawn(SpawnOrder(number, self.settings), 0, 1, hearer)
+        return hearer
+
+    def look(self, seconds: float) -> None:
+        for _ in range(round(seconds / PULSE_CHECK)):
+            self.client.look(PULSE_CHECK)
+
     def test_it_is_given_the_credentials_of_this_process(self) -> None:
-        credentials = pickle.loads(self.server.recv(1024))
-        self.assertEqual(credentials, Credentials.of_this_process())
-        credentials.take()  # they are those that it has already
+        self.assertEqual(self.credentials, Credentials.of_this_process())
+        self.credentials.take()  # they are those that it has already
 
     def test_an_order_goes_with_two_files_and_the_report_to_who_ordered(self) -> None:
-        self.server.recv(1024)
-        first, second = Hearer(), Hearer()
-        for number, hearer in ((1, first), (2, second)):
-            order = SpawnOrder(number, self.settings)
-            self.client.spawn(order, 0, 1, hearer)
-            message, files, _, _ = socket.recv_fds(self.server, 65_536, 2)
-            self.assertEqual((pickle.loads(message), len(files)), (order, 2))
+        first, second = self.spawn(1), self.spawn(2)
+        for number in (1, 2):
+            order, files = self.server.order()
+            self.assertEqual((order, len(files)), (SpawnOrder(number, self.settings), 2))
             for file in files:
                 os.close(file)
-        socket.send_fds(self.server, [b"2 forked"], [0])
-        self.server.send(b"2 was killed by SIGKILL")
+        self.server.report("2 forked", 0)
+        self.server.report("1 forked")
+        self.server.report("2 was killed by SIGKILL")
         self.reactor.turn()
-        self.assertEqual((first.heard, second.heard), ([], ["forked", "was killed by SIGKILL"]))
+        self.assertEqual(first.heard, ["forked"])
+        self.assertEqual(second.heard, ["forked", "was killed by SIGKILL"])
 
-    def test_its_end_is_told_and_an_order_after_that_is_no_error(self) -> None:
-        self.server.close()
+    def test_no_more_orders_are_sent_than_can_wait(self) -> None:
+        for number in range(1, MAX_FORK_ORDERS + 2):
+            self.spawn(number)
+        for number in range(1, MAX_FORK_ORDERS + 1):
+            self.assertEqual(self.server.worker(), number)
+        self.assertRaises(BlockingIOError, self.server.worker)
+        self.server.report("1 could not be forked: no memory")
+        self.reactor.turn()
+        self.assertEqual(self.server.worker(), MAX_FORK_ORDERS + 1)
+
+    # Its end.
+
+    def test_when_it_ends_its_spare_takes_its_place(self) -> None:
+        worker = self.spawn(1)
+        with capturedLogs() as events:
+            self.server.exit()
+            self.reactor.turn()
+        self.assertEqual(
+            [formatEvent(event) for event in events],
+            ["worker fork server exited; its spare takes its place"],
+        )
+        self.assertEqual((self.lost, worker.heard), (0, ["orphan"]))
+        next_spare = self.fork_spare(self.spare)
+        self.spawn(2)
+        self.assertEqual(self.spare.worker(), 2)
+        self.server, self.spare = self.spare, next_spare
+
+    def test_so_it_goes_on(self) -> None:
+        for _ in range(3):
+            self.server.exit()
+            self.reactor.turn()
+            self.server, self.spare = self.spare, self.fork_spare(self.spare)
+        self.assertEqual(self.lost, 0)
+
+    def test_a_spare_that_ends_is_replaced_after_a_while(self) -> None:
+        self.spare.exit()
+        self.reactor.turn()
+        self.assertRaises(BlockingIOError, self.server.order)
+        self.reactor.advance(RESPAWN_DELAY_MIN)
+        self.spare = self.fork_spare(self.server)
+        self.assertEqual(self.lost, 0)
+
+    def test_when_both_have_ended_that_is_told_and_an_order_finds_nobody(self) -> None:
+        self.spare.exit()
+        self.server.exit()
         self.reactor.turn()
         self.assertEqual(self.lost, 1)
-        hearer = Hearer()
-        self.client.spawn(SpawnOrder(1, self.settings), 0, 1, hearer)
-        self.assertEqual(hearer.heard, [])
+        self.assertEqual(self.spawn(1).heard, ["orphan"])
+        self.reactor.advance(RESPAWN_DELAY_MIN)
+
+    # One that hangs.
+
+    def hang(self) -> None:
+        """Let the fork server have a process that can be killed, and no order that it follows."""
+        assert self.client._active is not None
+        self.client._active.forked(os.open("/dev/null", os.O_RDONLY))
+
+    def test_one_that_does_not_follow_an_order_is_killed(self) -> None:
+        self.hang()
+        self.spawn(1)
+        self.look(WORKER_TIMEOUT - PULSE_CHECK)
+        self.assertEqual(self.signals, [])
+        self.look(PULSE_CHECK)
+        self.assertEqual(self.signals, [signal.SIGKILL])
+        self.look(WORKER_TIMEOUT)
+        self.assertEqual(self.signals, [signal.SIGKILL])
+
+    def test_one_that_does_not_report_the_end_of_a_worker_is_killed(self) -> None:
+        self.hang()
+        self.client.expect(1)  # nobody has ordered it
+        self.look(WORKER_TIMEOUT)
+        self.assertEqual(self.signals, [])
+        self.spawn(1)
+        self.server.worker()
+        self.server.report("1 forked")
+        self.reactor.turn()
+        self.client.expect(1)
+        self.look(WORKER_TIMEOUT - PULSE_CHECK)
+        self.assertEqual(self.signals, [])
+        self.look(PULSE_CHECK)
+        self.assertEqual(self.signals, [signal.SIGKILL])
+
+    def test_one_without_orders_may_be_silent(self) -> None:
+        self.hang()
+        self.look(10 * WORKER_TIMEOUT)
+        self.spawn(1)
+        self.look(WORKER_TIMEOUT - PULSE_CHECK)
+        self.assertEqual(self.signals, [])

@@ -15,7 +15,7 @@ from ecm.limits import MIN_UPTIME, PULSE_CHECK, RESPAWN_DELAY_MAX, WORKER_TIMEOU
 from ecm.workers import control, slot
 from ecm.workers.balancer import Balancer
 from ecm.workers.control import Load
-from ecm.workers.fork_client import Ordered
+from ecm.workers.fork_order_book import Ordered
 from ecm.workers.orders import SpawnOrder
 from ecm.workers.slot import Backoff, WorkerSlot
 from testkit.command_line import parse
@@ -39,6 +39,10 @@ class FakeForkServer:
 
     def __init__(self) -> None:
         self.spawned: list[Spawned] = []
+        self.expected: list[int] = []
+
+    def expect(self, number: int) -> None:
+        self.expected.append(number)
 
     def spawn(self, order: SpawnOrder, end: int, stdout: int, ordered: Ordered) -> None:
         self.spawned.append(Spawned(socket.socket(fileno=os.dup(end)), os.dup(stdout), ordered))
@@ -264,6 +268,7 @@ class SlotTests(TestCase):
         self.worker.control.close()
         self.reactor.turn()
         self.assertFalse(self.serves)
+        self.assertEqual(self.fork_server.expected, [7])
         self.reactor.advance(RESPAWN_DELAY_MAX)
         self.assertEqual(len(self.fork_server.spawned), 1)
 
@@ -390,9 +395,9 @@ class SlotTests(TestCase):
         self.worker.exited("exited with status 0")
         self.slot.abort()
 
-    # Without a fork server.
+    # When its fork server has ended.
 
-    def test_without_a_fork_server_the_control_socket_tells_of_the_end(self) -> None:
+    def test_the_control_socket_tells_of_the_end(self) -> None:
         self.serve()
         self.slot.orphan()
         retired = self.slot.retire()
@@ -410,11 +415,34 @@ class SlotTests(TestCase):
         self.slot.orphan()
         self.successResultOf(retired)
 
-    def test_without_a_fork_server_nothing_is_respawned(self) -> None:
+    def test_it_is_respawned_once_and_then_reported_again(self) -> None:
+        self.serve()
+        self.slot.orphan()
+        self.assertTrue(self.serves)
+        with capturedLogs() as events:
+            self.worker.control.close()
+            self.reactor.turn()
+        self.assertEqual(formatEvent(events[-1]), "worker 7 has ended; respawning in 0.0 s")
+        self.reactor.advance(0)
+        self.assertEqual(len(self.fork_server.spawned), 2)
+        self.serve()
+        self.worker.control.close()
+        self.reactor.turn()
+        self.reactor.advance(RESPAWN_DELAY_MAX)
+        self.assertEqual(len(self.fork_server.spawned), 2)
+
+    def test_one_that_waits_for_its_respawn_is_respawned_by_the_next_one(self) -> None:
         self.exit()
         self.slot.orphan()
-        self.assertEqual(self.reactor.getDelayedCalls(), [])
-        self.successResultOf(self.slot.retire())
+        self.reactor.advance(0)
+        self.assertEqual(len(self.fork_server.spawned), 2)
+
+    def test_one_that_hangs_then_is_killed_all_the_same(self) -> None:
+        signals = self.start_process()
+        self.serve()
+        self.slot.orphan()
+        self.look(WORKER_TIMEOUT)
+        self.assertEqual(signals, [signal.SIGKILL])
 
 
 class BackoffTests(TestCase):

@@ -1,0 +1,143 @@
+"""The orders to one fork server, and its reports."""
+
+import os
+import pickle
+import socket
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from signal import SIGKILL, pidfd_send_signal
+from typing import Protocol
+
+from twisted.logger import Logger
+
+from ecm.limits import MAX_FORK_ORDERS
+from ecm.net.reactor import ReactorCore
+from ecm.workers.control import ControlSocket
+from ecm.workers.orders import FORKED, SpareOrder, SpawnOrder
+from ecm.workers.pulse import Pulse
+
+_log = Logger()
+
+
+class Ordered(Protocol):
+    """The party that has ordered a process, and hears of it."""
+
+    def forked(self, process: int | None) -> None:
+        """It runs. A file descriptor names the process (pidfd_open(2)), if there can be one."""
+
+    def exited(self, how: str) -> None:
+        """It has ended, or could not be forked. Called once."""
+
+    def orphan(self) -> None:
+        """The fork server has ended: nobody reports what becomes of the process."""
+
+
+class ForkOrderBook:
+    """Orders, as many at a time as the fork server can have waiting, and who hears of each.
+
+    It is also the party that has ordered a spare, and ``runs`` once that was forked. ``ended`` is
+    called when the fork server has exited. One that does not do what is due for ``timeout``
+    seconds is killed.
+    """
+
+    def __init__(
+        self,
+        end: socket.socket,
+        timeout: float,
+        ended: Callable[["ForkOrderBook"], None],
+        reactor: ReactorCore,
+    ) -> None:
+        self.runs = False
+        self._ordered: dict[int, Ordered] = {}  # by number
+        self._waiting: deque[tuple[SpawnOrder | SpareOrder, list[int]]] = deque()
+        self._sent: set[int] = set()  # orders that are not followed yet
+        self._due: set[int] = set()  # processes whose ends are not reported yet
+        self._pulse = Pulse(timeout)
+        self._pulse.heard()
+        self._process: int | None = None
+        self._ended = ended
+        self._control = ControlSocket(end, self._received, self._disconnected, reactor)
+
+    def order(self, order: SpawnOrder | SpareOrder, files: Sequence[int], ordered: Ordered) -> None:
+        """Order a process that has these file descriptors."""
+        self._ordered[order.number] = ordered
+        self._waiting.append((order, [os.dup(file) for file in files]))
+        self._send()
+
+    def expect(self, number: int) -> None:
+        """A process ends, or has ended: the report of that is due."""
+        if number in self._ordered:
+            self._due.add(number)
+
+    def look(self, seconds: float) -> None:
+        """Look whether the fork server does what is due, so many seconds after the last look."""
+        if not (self._sent or self._due):
+            self._pulse.heard()
+            return
+        self._pulse.tick(seconds)
+        if self._pulse.has_stopped and self._process is not None:
+            _log.error("worker fork server hangs; killing it")
+            with suppress(ProcessLookupError):
+                pidfd_send_signal(self._process, SIGKILL)
+            self._forget_process()
+
+    def orphan_all(self) -> None:
+        """Tell those who wait for reports that there will be none."""
+        ordered, self._ordered = self._ordered, {}
+        for each in ordered.values():
+            each.orphan()
+
+    def close(self) -> None:
+        """End the fork server. ``ended`` is not called."""
+        self._control.close()
+        self._drop()
+
+    # As the party that has ordered this fork server.
+
+    def forked(self, process: int | None) -> None:
+        self.runs = True
+        self._process = process
+
+    def exited(self, how: str) -> None:
+        """Its socket says so, too."""
+
+    def orphan(self) -> None:
+        """It lives on, without its parent."""
+
+    # Within.
+
+    def _send(self) -> None:
+        while self._waiting and len(self._sent) < MAX_FORK_ORDERS:
+            order, files = self._waiting.popleft()
+            self._sent.add(order.number)
+            self._control.send(pickle.dumps(order), *files)  # if it has exited, it will be told
+            for file in files:
+                os.close(file)
+
+    def _received(self, message: bytes, files: list[int]) -> None:
+        number, _, how = message.decode().partition(" ")
+        self._pulse.heard()
+        self._sent.discard(int(number))
+        self._due.discard(int(number))
+        if how == FORKED:
+            self._ordered[int(number)].forked(files[0] if files else None)
+        else:
+            self._ordered.pop(int(number)).exited(how)
+        self._send()
+
+    def _disconnected(self) -> None:
+        self._drop()
+        self._ended(self)
+
+    def _drop(self) -> None:
+        for _, files in self._waiting:
+            for file in files:
+                os.close(file)
+        self._waiting.clear()
+        self._forget_process()
+
+    def _forget_process(self) -> None:
+        if self._process is not None:
+            os.close(self._process)
+            self._process = None
