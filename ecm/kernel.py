@@ -54,6 +54,44 @@ def cgroup_memory(root: Path) -> int | None:
     return _cgroup_limit(root, "memory", "memory.max", "memory.limit_in_bytes")
 
 
+def cgroup_free_memory(root: Path) -> int | None:
+    """Return the bytes that the cgroup of this process may still allocate (cgroups(7)).
+
+    Pages of files that nobody uses are free. None if there is no limit, or it is not known.
+    """
+    paths = _cgroups(content(root / "proc/self/cgroup"))
+    if "memory" in paths:
+        top, path = root / _CGROUPS / "memory", paths["memory"]
+        names = ("memory.limit_in_bytes", "memory.usage_in_bytes", b"total_inactive_file")
+    elif "" in paths:
+        top, path = root / _CGROUPS, paths[""]
+        names = ("memory.max", "memory.current", b"inactive_file")
+    else:
+        return None
+    found = (_free(each, *names) for each in _ancestry(top, path))
+    return min((each for each in found if each is not None), default=None)
+
+
+def _free(folder: Path, most: str, used: str, unused_pages: bytes) -> int | None:
+    allowed, taken = (limit(content(folder / name).strip()) for name in (most, used))
+    if allowed is None or allowed == UNLIMITED or taken is None:
+        return None
+    pages = re.search(rb"^%b ([0-9]{1,18})$" % unused_pages, content(folder / "memory.stat"), re.M)
+    return max(0, allowed - taken + (int(pages[1]) if pages else 0))
+
+
+def free_addresses(root: Path) -> int | None:
+    """Return the bytes of memory that this process may still map (setrlimit(2), RLIMIT_AS).
+
+    None if there is no limit.
+    """
+    most, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if most == resource.RLIM_INFINITY:
+        return None
+    pages = re.match(rb"([0-9]{1,15}) ", content(root / "proc/self/statm"))
+    return max(0, most - int(pages[1]) * resource.getpagesize()) if pages else None
+
+
 def cgroup_tasks(root: Path) -> int | None:
     """Return the number of processes and threads that the cgroup of this process may have."""
     return _cgroup_limit(root, "pids", "pids.max", "pids.max")

@@ -175,8 +175,8 @@ LOOK_AFTER: Final = 64
 
 # Connections.
 
-# Connections in all. 0 is as many as open files allow, less the reserve: for the link, the log, the
-# ports, the files of --www, and the connections that get 503 because there are too many.
+# Connections in all. 0 is as many as open files allow, less those for the link, the log, the ports,
+# the files of --www, and the connections that get 503 because there are too many.
 MAX_CONNECTIONS: Final = 0
 RESERVED_FILES: Final = 128
 
@@ -196,6 +196,19 @@ BACKLOG: Final = 4096
 # Connections over the limit that still get a 503, another quarter of the reserve. Any more are
 # reset.
 MAX_REJECTED: Final = RESERVED_FILES // 4
+
+# The part of all connections, one of so many, that is kept for those who are online: to send
+# something, a user opens a second connection beside the one that is held, which is answered then
+# and closed. Both are there for two round trips; few of a hundred users send in that time.
+RESERVED_PART: Final = 16
+
+# Seconds with room for newcomers after which the log says so: connections come and go.
+FULL_LOG_PAUSE: Final = 10
+
+# Bytes of memory that are left, of the machine, of the cgroup or of the address space, below which
+# no newcomers are let in: what a worker may need for those who are online, that is a full send
+# queue, an answer in parts and its copies, and what the allocator takes at a time.
+SHORT_MEMORY: Final = 48 * 1024 * 1024
 
 # Seconds that a connection must have been idle before a new one may take its place, when there are
 # as many as allowed. The first request of a new connection arrives within a second.

@@ -1,11 +1,12 @@
-"""Default of --max-buffered: a part of the memory that is available at start-up."""
+"""Memory: the default of --max-buffered, and whether memory is short."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import attrs
 
-from ecm.kernel import available_memory, cgroup_memory
-from ecm.limits import BUFFERED_PART, BUFFERED_WITHOUT_MEMINFO, MIN_BUFFERED
+from ecm.kernel import available_memory, cgroup_free_memory, cgroup_memory, free_addresses
+from ecm.limits import BUFFERED_PART, BUFFERED_WITHOUT_MEMINFO, MIN_BUFFERED, SHORT_MEMORY
 from ecm.settings import Settings
 
 
@@ -27,3 +28,25 @@ def capacity(root: Path) -> int:
         available = BUFFERED_WITHOUT_MEMINFO * BUFFERED_PART
     in_cgroup = cgroup_memory(root)
     return (available if in_cgroup is None else min(available, in_cgroup)) // BUFFERED_PART
+
+
+def free(root: Path) -> int | None:
+    """Return the bytes that this process may still allocate, None if nothing is known of them."""
+    found = (available_memory(root), cgroup_free_memory(root), free_addresses(root))
+    return min((each for each in found if each is not None), default=None)
+
+
+class MemoryWatch:
+    """Looks every second whether memory is short, and tells when that changes."""
+
+    def __init__(self, tell: Callable[[bool], None], root: Path = Path("/")) -> None:
+        self._tell = tell
+        self._root = root
+        self._is_short = False
+
+    def tick(self, now: float) -> None:
+        left = free(self._root)
+        is_short = left is not None and left < SHORT_MEMORY
+        if is_short is not self._is_short:
+            self._is_short = is_short
+            self._tell(is_short)

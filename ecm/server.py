@@ -14,6 +14,7 @@ from ecm.frontend.proxied import ProxiedFactory
 from ecm.frontend.registry import Registry
 from ecm.frontend.routes import make_routes
 from ecm.limits import CLOSE_TIMEOUT, LAST_DRAIN_TIMEOUT, MAX_NODES
+from ecm.memory import MemoryWatch
 from ecm.metrics import Metrics
 from ecm.net.batch import BatchedIO
 from ecm.net.clock import CoarseClock
@@ -49,6 +50,7 @@ class Server:
         self._registry = Registry(routes, self.clock, settings.clients, self._batch)
         self.clients = FrontendFactory(self._registry)
         self._pool.registerProducer(self.clients)
+        self.clock.listen(MemoryWatch(self._registry.room.set_memory).tick)
         self._links = MultiService()
         for upstream in settings.upstream:
             self._link(upstream).setServiceParent(self._links)

@@ -12,7 +12,7 @@ from ecm.http.client_address import TrustedProxies
 from ecm.http.cors import Cors
 from ecm.http.request import Head, Request, require_whole
 from ecm.http.response import service_unavailable
-from ecm.link.message import request_line, truncated
+from ecm.link.message import full, request_line, truncated
 from ecm.link.settings import LinkMode
 from ecm.net.transport import peer_of
 from ecm.upstream.pool import Unavailable, UpstreamPool
@@ -48,11 +48,16 @@ class BoshExchange(Exchange):
 
     def answered(self, status: int, body: bytes, content_type: str | None) -> None:
         """Respond with the answer of the session; ``content_type`` is None for the default."""
-        lines = self.connection.common_headers(self, self.cors)
-        if status == HTTPStatus.SERVICE_UNAVAILABLE:  # so that many do not come back together
-            lines = b"Retry-After: %d\r\n%b" % (retry_after(self.id), lines)
+        if status == HTTPStatus.SERVICE_UNAVAILABLE:
+            lines = self._headers_of_refusal()
+        else:
+            lines = self.connection.common_headers(self, self.cors)
         self.response = answer(status, body, lines, content_type)
         self.connection.pump()
+
+    def _headers_of_refusal(self) -> bytes:
+        """Return the header lines for those whom ejabberd refuses: they come back one by one."""
+        return b"Retry-After: %d\r\n%b" % (retry_after(self.id), self.headers())
 
     def rejected(self, why: str) -> None:
         """Respond 503: the session could not be asked, nor could those of many others."""
@@ -123,6 +128,8 @@ class BoshHandler:
         line = connection.link_line or self._shared_line
         if not line:
             line = self._request_line(connection, request.head)
+        if connection.registry.room.is_full:
+            line = full(line)
         if request.truncated:
             line = truncated(line)
         try:

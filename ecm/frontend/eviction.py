@@ -2,8 +2,45 @@
 
 from collections.abc import Iterable
 from operator import itemgetter
+from typing import TYPE_CHECKING
 
-from ecm.frontend.connection import ClientConnection
+from ecm.frontend.connection import ClientConnection, Phase
+from ecm.limits import MIN_IDLE
+
+if TYPE_CHECKING:
+    from ecm.frontend.registry import Registry
+
+
+class Eviction:
+    """Closes idle connections. While only the reserve is left, it does so by itself."""
+
+    def __init__(self, registry: "Registry") -> None:
+        self._registry = registry
+        self._idle = EvictionQueue()
+        registry.clock.listen(self._tick)
+
+    def evict(self) -> bool:
+        """Close the connection that has been idle longest. Returns whether there is one."""
+        connection = self._idle.pop(self._registry.timed, self._latest)
+        if connection is None:
+            return False
+        connection.evict()
+        return True
+
+    @property
+    def candidates(self) -> int:
+        """The number of connections that ``evict`` would close, found by a search."""
+        return len(evictable(self._registry.timed, self._latest))
+
+    @property
+    def _latest(self) -> float:
+        """The latest deadline of a connection that has been idle long enough to make way."""
+        return self._registry.deadlines[Phase.IDLE] - MIN_IDLE
+
+    def _tick(self, now: float) -> None:
+        self._idle.forget()
+        while self._registry.room.is_full and self.evict():
+            pass
 
 
 class EvictionQueue:
@@ -18,7 +55,7 @@ class EvictionQueue:
         # When each would have been closed anyway, the next one last.
         self._found: list[tuple[float, ClientConnection]] = []
 
-    def tick(self, now: float) -> None:
+    def forget(self) -> None:
         """Look again for the next one."""
         self._is_known = False
         self._found = []

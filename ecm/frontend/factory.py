@@ -4,13 +4,13 @@ from twisted.internet.interfaces import IAddress, IProtocolNegotiationFactory, I
 from twisted.internet.protocol import ServerFactory
 from zope.interface import implementer
 
-from ecm.frontend.connection import ClientConnection, Phase
-from ecm.frontend.eviction import EvictionQueue, evictable
+from ecm.frontend.connection import ClientConnection
+from ecm.frontend.eviction import Eviction
 from ecm.frontend.http import HTTPConnection
 from ecm.frontend.ordering import ProxiedPeer
 from ecm.frontend.registry import Registry
 from ecm.frontend.rejected import RejectedConnection
-from ecm.limits import MAX_REJECTED, MIN_IDLE
+from ecm.limits import MAX_REJECTED
 
 TOO_MANY = "There are too many connections"
 TOO_MANY_OF_YOURS = "There are too many connections from your address"
@@ -24,8 +24,7 @@ class FrontendFactory(ServerFactory):
 
     def __init__(self, registry: Registry) -> None:
         self.registry = registry
-        self._eviction = EvictionQueue()
-        registry.clock.listen(self._eviction.tick)
+        self._eviction = Eviction(registry)
 
     def __len__(self) -> int:
         """The number of connections, but for those that are rejected."""
@@ -63,9 +62,9 @@ class FrontendFactory(ServerFactory):
         maximum = self.registry.settings.max_connections_per_address
         if 0 < maximum <= self.registry.per_address[address]:
             return TOO_MANY_OF_YOURS
-        if self.is_full and not self._evict():
-            return TOO_MANY
-        return None
+        if self.registry.room.is_crowded and self._eviction.evict():
+            return None
+        return TOO_MANY if self.is_full else None
 
     @property
     def is_full(self) -> bool:
@@ -75,20 +74,7 @@ class FrontendFactory(ServerFactory):
     @property
     def evictable(self) -> int:
         """The number of connections that would make way for new ones, found by a search."""
-        return len(evictable(self.registry.timed, self._latest))
-
-    @property
-    def _latest(self) -> float:
-        """The latest deadline of a connection that has been idle long enough to make way."""
-        return self.registry.deadlines[Phase.IDLE] - MIN_IDLE
-
-    def _evict(self) -> bool:
-        """Close the connection that has been idle longest. Returns whether there is one."""
-        connection = self._eviction.pop(self.registry.timed, self._latest)
-        if connection is None:
-            return False
-        connection.evict()
-        return True
+        return self._eviction.candidates
 
     @property
     def can_reject(self) -> bool:

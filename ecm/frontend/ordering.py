@@ -50,9 +50,9 @@ class OrderedConnection(SendingConnection):
     def common_headers(self, exchange: Exchange, more: bytes = b"") -> bytes:
         """Return the header lines that every response has, with ``more`` between them.
 
-        On a connection that drains, the last response says that it is the last.
+        While connections are not to be idle, the last response says that it is the last.
         """
-        if self.registry.draining and self.exchanges[-1:] == (exchange,):
+        if self.registry.keeps_no_idle and self.exchanges[-1:] == (exchange,):
             exchange.connection_header = CLOSE
             self._no_more_requests = True
         return self.registry.clock.date + more + exchange.connection_header

@@ -10,6 +10,7 @@ from twisted.logger import Logger
 
 from ecm.frontend.budget import MemoryBudget
 from ecm.frontend.connection import ClientConnection, Phase
+from ecm.frontend.room import Room
 from ecm.frontend.settings import FrontendSettings
 from ecm.http.head_cache import HeadCache
 from ecm.limits import HALF_CLOSE_TIMEOUT
@@ -26,10 +27,10 @@ _log = Logger()
 class Registry:
     """Knows all connections, and tells them what concerns all.
 
-    ``reading`` is whether requests are read, ``draining`` whether ECM stops: then each response is
-    the last of its connection. ``leaving`` are the connections that the stop waits for. New ones
-    may come beside them. ``deadlines`` are those of the phases that begin now. The reactor itself
-    reads connections without a ``batch``.
+    ``reading`` is whether requests are read, ``draining`` whether ECM stops. With ``keeps_no_idle``
+    each response is the last of its connection. ``leaving`` are the connections that the stop waits
+    for; new ones may come beside them. ``deadlines`` are those of the phases that begin now. The
+    reactor itself reads connections without a ``batch``.
     """
 
     def __init__(
@@ -57,6 +58,8 @@ class Registry:
         self.open: dict[ClientConnection, None] = {}
         self.unproxied: dict[ClientConnection, None] = {}
         self.rejected: dict[ClientConnection, None] = {}
+        self.room = Room(settings.max_connections)
+        self.keeps_no_idle = False
         # The addresses that are counted, and the number of connections from each.
         self.per_address: Counter[str] = Counter()
         self._addresses: dict[ClientConnection, str] = {}
@@ -74,6 +77,7 @@ class Registry:
         """A connection was made."""
         if connection not in self.rejected:
             self.open[connection] = None
+            self._count()
             self.adopt(connection)
 
     def count_address(self, connection: ClientConnection, address: str) -> None:
@@ -90,6 +94,7 @@ class Registry:
         """Another one takes the place of a connection."""
         for known in (self.open, self.unproxied, self.rejected, self.timed, self.leaving):
             known.pop(connection, None)
+        self._count()
         self.budget.remove(connection)
         self.ack_timeout.unwatch(connection.transport)
         address = self._addresses.pop(connection, None)
@@ -105,11 +110,17 @@ class Registry:
             all_left, self._all_left = self._all_left, None
             all_left.callback(None)
 
+    def _count(self) -> None:
+        """Look whether there is room, after the number of connections has changed."""
+        self.room.update(len(self))
+        self.keeps_no_idle = self.draining or self.room.in_reserve
+
     # Called by the clock.
 
     def _tick(self, now: float) -> None:
         """End what has taken too long."""
         self._log_shed(now)
+        self.room.tick(now)
         self.deadlines = _deadlines(self.settings, now)
         self.timed = {each: None for each in self.timed if each.deadline < inf}
         for connection in [each for each in self.timed if each.deadline <= now]:
@@ -140,7 +151,7 @@ class Registry:
 
         Fires once these are closed.
         """
-        self.draining = True
+        self.draining = self.keeps_no_idle = True
         self.leaving = {**self.open, **self.unproxied}
         if not self.leaving:
             return succeed(None)

@@ -138,7 +138,10 @@ _GRAMMARS: Final = {
     "resume": _Grammar(fields={"link": _matches("[0-9a-f]{32}"), "got": _is_number}),
     "ack": _Grammar(args=(_is_number,)),
     "request": _Grammar(
-        fields={"peer": _is_peer, **dict.fromkeys(("secure", "truncated", "redirected"), _FLAG)},
+        fields={
+            "peer": _is_peer,
+            **dict.fromkeys(("secure", "truncated", "redirected", "full"), _FLAG),
+        },
         body=True,
     ),
     "misdirected": _Grammar(
@@ -221,6 +224,11 @@ def request_line(address: str, port: int, secure: bool) -> bytes:
     if ":" in address:
         address = f"[{address.partition('%')[0]}]"  # a zone means something on this host only
     return f"request peer={address}:{port} secure={secure:d}\n".encode()
+
+
+def full(line: bytes) -> bytes:
+    """Return the line of a request that must not begin a session: ECM is full."""
+    return line[:-1] + b" full=1\n"
 
 
 def truncated(line: bytes) -> bytes:

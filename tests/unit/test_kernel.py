@@ -15,6 +15,7 @@ from testkit.fake_machines import FILES, write
 READERS: list[Callable[[Path], int | None]] = [
     kernel.available_memory,
     kernel.cgroup_memory,
+    kernel.cgroup_free_memory,
     kernel.cgroup_tasks,
 ]
 
@@ -53,7 +54,7 @@ class FileTests(TestCase):
         self.assertIsNone(kernel.available_memory(self.root))
 
     def test_where_there_are_no_files_nothing_is_known(self) -> None:
-        self.assertEqual([read(self.root) for read in READERS], [None, None, None])
+        self.assertEqual([read(self.root) for read in READERS], [None] * len(READERS))
 
     @given(GARBAGE, GARBAGE, GARBAGE)
     def test_garbage_is_a_number_from_0_or_not_known(
@@ -63,6 +64,8 @@ class FileTests(TestCase):
         (self.root / "proc/meminfo").write_bytes(meminfo)
         (self.root / "proc/self/cgroup").write_bytes(cgroup)
         (self.root / "sys/fs/cgroup/memory.max").write_bytes(limit)
+        (self.root / "sys/fs/cgroup/memory.current").write_bytes(meminfo)
+        (self.root / "sys/fs/cgroup/memory.stat").write_bytes(cgroup)
         for read in READERS:
             value = read(self.root)
             self.assertTrue(value is None or 0 <= value <= UNLIMITED, (read, value))
@@ -119,6 +122,33 @@ class CgroupTests(TestCase):
     def test_a_name_with_a_colon(self) -> None:
         files = {"proc/self/cgroup": "0::/c:d\n", "sys/fs/cgroup/c:d/memory.max": "5000\n"}
         self.assertEqual(self.limit(files), 5000)
+
+    def test_what_is_left(self) -> None:
+        for cgroup, folder, names in (
+            ("0::/a\n", "a", ("memory.max", "memory.current", "inactive_file")),
+            (
+                "4:memory:/a\n",
+                "memory/a",
+                ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+            ),
+        ):
+            most, used, pages = names
+            own = f"sys/fs/cgroup/{folder}"
+            files = {
+                "proc/self/cgroup": cgroup,
+                f"{own}/{most}": "5000\n",
+                f"{own}/{used}": "4000\n",
+                f"{own}/../{most}": "9000\n",
+                f"{own}/../{used}": "8999\n",
+            }
+            write(self.root, files)
+            self.assertEqual(kernel.cgroup_free_memory(self.root), 1)
+            write(self.root, {f"{own}/../{most}": "max\n"})
+            self.assertEqual(kernel.cgroup_free_memory(self.root), 1000)
+            write(self.root, {f"{own}/memory.stat": f"anon 7\n{pages} 500\nslab 9\n"})
+            self.assertEqual(kernel.cgroup_free_memory(self.root), 1500)
+            write(self.root, {f"{own}/{used}": "7000\n"})
+            self.assertEqual(kernel.cgroup_free_memory(self.root), 0)
 
     def test_number_of_tasks(self) -> None:
         for cgroup, folder in (("0::/a\n", "a"), ("1:pids:/a\n", "pids/a")):

@@ -1,4 +1,4 @@
-"""The memory that connections of clients may hold, by default a part of what is available."""
+"""The memory that connections of clients may hold, and whether memory is short."""
 
 from twisted.trial.unittest import TestCase
 
@@ -44,3 +44,38 @@ class MemoryTests(TestCase):
     def test_a_cgroup_without_a_limit_changes_nothing(self) -> None:
         write(self.root, {"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/memory.max": "max\n"})
         self.assertEqual(memory.capacity(self.root), limits.BUFFERED_WITHOUT_MEMINFO)
+
+
+class ShortMemoryTests(TestCase):
+    """``MemoryWatch``, on a machine that has more or less."""
+
+    def setUp(self) -> None:
+        self.root = temporary_folder(self)
+        self.told: list[bool] = []
+        self.watch = memory.MemoryWatch(self.told.append, self.root)
+
+    def look(self, files: dict[str, str]) -> list[bool]:
+        write(self.root, files)
+        self.watch.tick(0.0)
+        self.watch.tick(1.0)
+        told, self.told[:] = [*self.told], []
+        return told
+
+    def test_what_is_left_of_the_machine(self) -> None:
+        enough, short = limits.SHORT_MEMORY // 1024, limits.SHORT_MEMORY // 1024 - 1
+        for left, told in ((enough, []), (short, [True]), (short, []), (enough, [False])):
+            self.assertEqual(self.look({"proc/meminfo": f"MemAvailable: {left} kB\n"}), told)
+
+    def test_what_is_left_in_the_cgroup(self) -> None:
+        machine = {
+            "proc/meminfo": "MemAvailable: 15000000 kB\n",
+            "proc/self/cgroup": "0::/ecm\n",
+            "sys/fs/cgroup/ecm/memory.max": "1000000000\n",
+        }
+        for current, told in (("900000000\n", []), ("970000000\n", [True])):
+            self.assertEqual(
+                self.look({**machine, "sys/fs/cgroup/ecm/memory.current": current}), told
+            )
+
+    def test_where_nothing_is_known_it_is_not_short(self) -> None:
+        self.assertEqual(self.look({}), [])

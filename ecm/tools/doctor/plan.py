@@ -2,7 +2,7 @@
 
 import attrs
 
-from ecm.limits import RESERVED_FILES
+from ecm.limits import RESERVED_FILES, RESERVED_PART
 from ecm.tools.doctor.machine import Machine
 
 
@@ -21,7 +21,7 @@ class Deployment:
 
     @property
     def files_per_worker(self) -> int:
-        return -(-self.connections // self.workers) + RESERVED_FILES
+        return files_for(-(-self.connections // self.workers))
 
 
 @attrs.frozen
@@ -41,5 +41,11 @@ def _workers(machine: Machine, connections: int) -> int:
     cores = machine.cores or 1
     if machine.hard_files is None:
         return cores
-    room = max(1, machine.hard_files - RESERVED_FILES)
-    return max(cores, -(-connections // room))
+    files = max(1, machine.hard_files - RESERVED_FILES)
+    return max(cores, -(-connections // (files - files // RESERVED_PART)))
+
+
+def files_for(connections: int) -> int:
+    """Return the open files of a worker that lets in so many: a part is kept for its users."""
+    reserve = (connections - 1) // (RESERVED_PART - 1) if connections else 0
+    return connections + reserve + RESERVED_FILES

@@ -17,7 +17,8 @@
                   nodes = none :: none | [Name :: binary()]}).
 
 %% The body of a request as it is passed on; with the nodes that ECM reaches itself, if the request may go back.
--type body() :: binary() | {truncated, First :: binary()} | {reaching, [Name :: binary()], binary()}.
+-type body() :: binary() | {truncated, First :: binary()} | {full, binary()} |
+                {reaching, [Name :: binary()], binary()}.
 
 -opaque clients() :: #clients{}.
 
@@ -36,7 +37,7 @@ load(#clients{nodes = Names}) when is_list(Names) -> [{<<"load">>, integer_to_bi
 load(_) -> [].
 
 %% @doc Passes on a request. One for a session of a node that ECM reaches itself is given back, unless another
-%% node has done so before.
+%% node has done so before, or ECM is full.
 -spec request(ecm_link_packet:id(), ecm_peer:peer() | unknown, Secure :: boolean(),
               ecm_link_connection:body(), clients()) -> any().
 request(Id, Client, Secure, Body, #clients{nodes = [_ | _] = Names} = Clients) when is_binary(Body) ->

@@ -60,9 +60,9 @@
 
 -type client() :: {inet:ip_address(), inet:port_number()} | unknown.
 
-%% The body of a request; `truncated' if it is too long for ECM, which then sends only its first bytes, and
-%% `redirected' if another node has given it back.
--type body() :: binary() | {truncated, First :: binary()} | {redirected, binary()}.
+%% The body of a request; `truncated' if it is too long for ECM, which then sends only its first bytes,
+%% `redirected' if another node has given it back, and `full' if ECM has no room for newcomers.
+-type body() :: binary() | {truncated, First :: binary()} | {redirected, binary()} | {full, binary()}.
 
 %% An event of the table, with its arguments.
 -type input() ::
@@ -412,6 +412,7 @@ ending({Code, Text}) ->
 -spec body(Fields :: map(), binary()) -> body().
 body(#{<<"truncated">> := true}, First) -> {truncated, First};
 body(#{<<"redirected">> := true}, Body) -> {redirected, Body};
+body(#{<<"full">> := true}, Body) -> {full, Body};
 body(_, Body) -> Body.
 
 -spec carried(ecm_link_packet:packet()) -> [event()].

@@ -65,7 +65,7 @@ types() ->
       <<"resume">> => #type{from = both, on = link, optional = [<<"link">>, <<"got">>]},
       <<"ack">> => #type{from = both, on = link, words = [number]},
       <<"request">> => #type{from = ecm, on = connection,
-                             optional = [<<"peer">>, <<"secure">>, <<"truncated">>, <<"redirected">>],
+                             optional = [<<"peer">>, <<"secure">>, <<"truncated">>, <<"redirected">>, <<"full">>],
                              body = true},
       <<"misdirected">> => #type{from = ejabberd, on = connection, required = [<<"node">>],
                                  optional = [<<"peer">>, <<"secure">>], body = true},
@@ -271,7 +271,8 @@ meaning(<<"proof">>, Text) -> only(is_hex(Text, 64), Text);
 meaning(<<"features">>, <<>>) -> [];
 meaning(<<"features">>, Text) -> features(parts(Text));
 meaning(<<"peer">>, Text) -> peer(Text);
-meaning(Key, Text) when Key =:= <<"secure">>; Key =:= <<"truncated">>; Key =:= <<"redirected">> -> flag(Text);
+meaning(Key, Text) when Key =:= <<"secure">>; Key =:= <<"truncated">>; Key =:= <<"redirected">>; Key =:= <<"full">> ->
+    flag(Text);
 meaning(<<"content-type">>, Text) -> Text.
 
 -spec flag(binary()) -> boolean() | error.

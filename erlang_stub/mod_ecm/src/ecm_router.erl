@@ -29,14 +29,19 @@
 %% @doc Passes a request to its session, and notes the session in `InFlight'. Never waits.
 %%
 %% A request that is too long still belongs to its session, and ends it, as its client is told. `Secure' is
-%% what ECM says of the client's connection; it matters where a session begins. Returns `elsewhere' for a request
-%% that it has not passed on, because ECM reaches the node of its session.
+%% what ECM says of the client's connection; it matters where a session begins, and if ECM is full, none begins.
+%% Returns `elsewhere' for a request that it has not passed on, because ECM reaches the node of its session.
 -spec route(ecm_link_clients:body(), ecm_link_writer:exchange(), Client :: ecm_peer:peer(),
             Secure :: boolean(), ecm_link_table:in_flight(), options()) -> {elsewhere, Name :: binary()} | any().
 route({reaching, Names, Body}, Exchange, Client, Secure, InFlight, Options) ->
     route(Body, Exchange, Client, Secure, InFlight, Options#{reaches => Names});
 route({truncated, First}, Exchange, _, _, InFlight, Options) ->
     violation(<<"policy-violation">>, First, Exchange, InFlight, Options);
+route({full, Body}, Exchange, Client, Secure, InFlight, Options) ->
+    case begins_a_session(ecm_bosh_body:head(Body)) of
+        true -> turn_away(Exchange);
+        false -> route(Body, Exchange, Client, Secure, InFlight, Options)
+    end;
 route(Body, Exchange, _, _, InFlight, #{max_size := MaxSize} = Options)
   when byte_size(Body) > MaxSize ->
     violation(<<"policy-violation">>, Body, Exchange, InFlight, Options);
@@ -51,6 +56,10 @@ route(Body, Exchange, Client, Secure, InFlight, #{key := Key} = Options) ->
         {error, _} ->
             violation(<<"bad-request">>, Body, Exchange, InFlight, Options)
     end.
+
+-spec begins_a_session({ok, ecm_bosh_body:head(), ecm_bosh_body:content()} | {error, term()}) -> boolean().
+begins_a_session({ok, Head, _}) -> not is_map_key(sid, Head) andalso not is_map_key(fault, Head);
+begins_a_session({error, _}) -> false.
 
 -spec request(ecm_bosh_body:head(), ecm_bosh_body:content(), binary()) -> ecm_c2s_session:request().
 request(#{fault := _}, _, _) -> {violates, <<"bad-request">>};

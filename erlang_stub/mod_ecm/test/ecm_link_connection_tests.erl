@@ -186,6 +186,12 @@ a_request_may_be_truncated_test_() ->
                             {<<"request truncated=1\n">>, {truncated, <<>>}},
                             {<<"request truncated=0\n<body/>">>, <<"<body/>">>}]].
 
+a_full_ecm_says_so_test_() ->
+    [?_assertEqual([{request, 7, unknown, true, Body}], events([{7, Content}], typed()))
+     || {Content, Body} <- [{<<"request secure=1 full=1\n<body/>">>, {full, <<"<body/>">>}},
+                            {<<"request secure=1 full=0\n<body/>">>, <<"<body/>">>},
+                            {<<"request secure=1 full=1 truncated=1\n<bo">>, {truncated, <<"<bo">>}}]].
+
 requests_test_() ->
     [?_assertEqual([{request, 7, Client, Secure, <<"x">>}], events([{7, Content}], typed()))
      || {Content, Client, Secure} <-

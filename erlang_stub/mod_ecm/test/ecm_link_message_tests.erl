@@ -36,6 +36,7 @@ meaning(<<"features">>, Text) -> parts(Text);
 meaning(<<"secure">>, Text) -> Text =:= <<"1">>;
 meaning(<<"truncated">>, Text) -> Text =:= <<"1">>;
 meaning(<<"redirected">>, Text) -> Text =:= <<"1">>;
+meaning(<<"full">>, Text) -> Text =:= <<"1">>;
 meaning(<<"peer">>, Text) -> peer(uri_string:parse(<<"//", Text/binary>>));
 meaning(_, Text) -> Text.
 

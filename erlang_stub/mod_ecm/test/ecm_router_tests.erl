@@ -142,6 +142,16 @@ any_other_request_is_passed_on_test() ->
 far_away() ->
     binary_to_term(<<131, 88, 119, 8, "far@away", 600:32, 3:32, 99:32>>).
 
+%% Sessions that are there notice nothing, also what ends one.
+a_full_ecm_has_no_newcomers_test_() ->
+    {setup, fun ecm_services:start/0, fun(_) -> ecm_services:stop() end,
+     [?_assertMatch({7, 503, _}, begin _ = route({full, create([], <<>>)}), answer() end),
+      ?_assertMatch({request, ?NONCE, {#{rid := 2}, _, _}, _}, given({full, body(sid(self()))})),
+      ?_assertEqual({violates, <<"bad-request">>},
+                    begin {request, _, Request, _} = given({full, hd(bad(sid(self())))}), Request end),
+      ?_assertEqual(400, given({full, <<"<body xmlns='http://jabber.org/protocol/httpbind'/>">>})),
+      ?_assertEqual(400, given({full, <<"no BOSH">>}))]}.
+
 a_body_may_be_as_long_as_the_limit_test_() ->
     Body = body(sid(self())),
     Padding = binary:copy(<<" ">>, ?MAX_SIZE - byte_size(Body)),

@@ -7,12 +7,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from twisted.trial.unittest import TestCase
 
+from ecm.frontend.room import for_newcomers
 from ecm.kernel import UNLIMITED
 from ecm.limits import BACKLOG, RESERVED_FILES
+from ecm.open_files import capacity
 from ecm.tools.doctor import costs, fixes
 from ecm.tools.doctor.diagnosis import MAX_USERS, Diagnosis, Finding, Verdict, diagnose
 from ecm.tools.doctor.machine import Machine
-from ecm.tools.doctor.plan import Deployment, Plan
+from ecm.tools.doctor.plan import Deployment, Plan, files_for
 from ecm.tools.doctor.rules import RULES
 
 # 1,000 users on one worker.
@@ -38,18 +40,18 @@ class RuleTests(TestCase):
         return finding(name, short).fixes
 
     def test_open_files(self) -> None:
-        fixes = self.check("open files of a worker", 1000 + RESERVED_FILES, "hard_files")
-        self.assertIn("LimitNOFILE=1128,", fixes[0])
-        self.assertIn("ulimit -n 1128 ", fixes[1])
+        fixes = self.check("open files of a worker", files_for(1000), "hard_files")
+        self.assertIn("LimitNOFILE=1194,", fixes[0])
+        self.assertIn("ulimit -n 1194 ", fixes[1])
 
     def test_nr_open(self) -> None:
-        fixes = self.check("the most these can be", 1000 + RESERVED_FILES, "nr_open")
+        fixes = self.check("the most these can be", files_for(1000), "nr_open")
         self.assertEqual(fixes, ["sysctl -w fs.nr_open=1200"])
 
     def test_file_max(self) -> None:
-        need = 1000 + RESERVED_FILES + 50
+        need = files_for(1000) + 50
         fixes = self.check("open files in all", need, "file_max", files_now=50)
-        self.assertEqual(fixes, ["sysctl -w fs.file-max=1200"])
+        self.assertEqual(fixes, ["sysctl -w fs.file-max=1300"])
 
     def test_memory(self) -> None:
         need = costs.ONE_PROCESS + costs.EJABBERD + 1000 * (4_073 + 1_384 + 3_819)
@@ -129,7 +131,7 @@ class RuleTests(TestCase):
 
 class PlanTests(TestCase):
     def workers(self, users: int, **plan: int) -> int:
-        machine = Machine(cores=2, hard_files=10_000 + RESERVED_FILES)
+        machine = Machine(cores=2, hard_files=files_for(10_000))
         return Plan(**plan).deploy(machine, users).workers
 
     def test_a_worker_for_each_core_at_least(self) -> None:
@@ -148,7 +150,12 @@ class PlanTests(TestCase):
         self.assertFalse(diagnose(Machine(hard_files=RESERVED_FILES), Plan(), 1).fits)
 
     def test_open_files_are_shared_out_evenly(self) -> None:
-        self.assertEqual(Deployment(11, 11, 3).files_per_worker, 4 + RESERVED_FILES)
+        self.assertEqual(Deployment(11, 11, 3).files_per_worker, files_for(4))
+
+    def test_a_worker_with_these_files_lets_in_so_many(self) -> None:
+        for connections in range(1, 1000):
+            files = files_for(connections)
+            self.assertEqual(for_newcomers(capacity(files)), connections)
 
     def test_several_workers_have_a_supervisor(self) -> None:
         self.assertEqual([Deployment(1, 1, workers).processes for workers in (1, 2)], [1, 3])

@@ -15,6 +15,7 @@ from ecm.link.message import (
     UnknownType,
     decode,
     encode,
+    full,
     request_line,
     truncated,
 )
@@ -97,6 +98,11 @@ class RequestTests(TestCase):
         self.assertEqual(line + bytes(vector["body"], "latin-1"), content(vector))
         self.assertEqual(truncated(line), line)
 
+    def test_one_that_must_not_begin_a_session_says_so(self) -> None:
+        [vector] = [each for each in VECTORS["contents"] if "must not begin" in each["name"]]
+        line = full(request_line("192.0.2.7", 51234, secure=True))
+        self.assertEqual(line + bytes(vector["body"], "latin-1"), content(vector))
+
     def test_the_zone_of_an_address_stays_here(self) -> None:
         line = request_line("fe80::1%eth0", 7, secure=False)
         self.assertEqual(line, b"request peer=[fe80::1]:7 secure=0\n")
@@ -104,7 +110,7 @@ class RequestTests(TestCase):
     def test_the_longest_line_fits_beside_the_longest_body(self) -> None:
         longest = request_line("2001:0db8:0000:0000:0000:0000:0000:0007", 65535, secure=True)
         body = bytes(MAX_PACKET - REQUEST_OVERHEAD)
-        whole = packet.encode(MAX_ID, truncated(longest) + body)
+        whole = packet.encode(MAX_ID, truncated(full(longest)) + body)
         self.assertLessEqual(len(whole), MAX_PACKET)
 
     def test_the_short_way_to_read_an_answer_begins_as_answers_do(self) -> None:
