@@ -5,7 +5,7 @@ from twisted.trial.unittest import TestCase
 
 from ecm.limits import HELLO_TIMEOUT, MAX_PINGS
 from ecm.link import requests
-from ecm.link.agreement import Agreement
+from ecm.link.agreement import Agreement, Previous
 from ecm.link.connection import LinkConnection
 from ecm.link.events import (
     Answered,
@@ -24,7 +24,16 @@ from ecm.link.message import encode
 from ecm.link.packet import PacketError
 from ecm.link.settings import LinkMode, LinkSettings
 from ecm.link.state import TRANSITIONS, State
-from testkit.typed_vectors import CONVERSATIONS, HELLO, NONCE, PROVEN, SECRET, content, named
+from testkit.typed_vectors import (
+    CONVERSATIONS,
+    HELLO,
+    NONCE,
+    PROVEN,
+    SECRET,
+    VECTORS,
+    content,
+    named,
+)
 
 OTHER_SECRET = b"another secret of some length"
 
@@ -79,6 +88,28 @@ class ConversationTests(TestCase):
             connection.tick(SETTINGS.ping_interval)
             [event] = connection.receive(0, b"pong 1" + load, SETTINGS.ping_interval + 1)
             self.assertEqual(event, RoundTrip(1, told))
+
+    def test_a_link_that_has_been_there_before(self) -> None:
+        for each in VECTORS["resumptions"]:
+            previous = each["previous"]
+            agreement = Agreement("", previous["max_packet"], in_parts=True, resumes=True)
+            connection = LinkConnection(
+                attrs.evolve(SETTINGS, link_grace=30),
+                "web1:4711",
+                NONCE,
+                Previous(
+                    previous["token"], agreement, previous["ecm_has"], 0, len(previous["from_ecm"])
+                ),
+            )
+            said = connection.start(0)
+            for step in each["steps"]:
+                if step["from"] == "ejabberd":
+                    said += connection.receive(int(step["id"]), content(step), 0)
+            sent = [event.content for event in said if isinstance(event, Send)]
+            about_link = [step for step in each["steps"] if step["id"] == "0"]
+            written = [content(step) for step in about_link if step["from"] == "ecm"]
+            self.assertEqual(sent, written, each["name"])
+            self.assertEqual(connection.state.value, each["ends"], each["name"])
 
     def test_a_client_that_goes(self) -> None:
         steps = CONVERSATIONS["a client goes while its request is held"]["steps"]
