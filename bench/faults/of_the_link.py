@@ -6,6 +6,7 @@ from bench.faults.goal import Goal
 from bench.faults.lab import Fault, Lab, Size
 
 _FOUND = 10  # seconds in which a link that is dead is found (--link-timeout)
+_LONG = 30  # seconds without a link after which it does not resume (--link-grace)
 
 
 def faults(size: Size) -> Iterator[Fault]:
@@ -41,7 +42,7 @@ def _silences(scale: float) -> Iterator[Fault]:
             f"link-silent-{full}",
             f"link silent for {seconds:g} s, then alive",
             _during(seconds, "silent both", "alive"),
-            Goal(longest=seconds + 1),
+            Goal(longest=seconds + 1) if full < _LONG else Goal(errors=None),
             seconds,
         )
     for way, where in (("up", "to ejabberd"), ("down", "to ECM"), ("both", "both ways")):
@@ -62,7 +63,7 @@ def _outages(scale: float) -> Iterator[Fault]:
             f"link-refused-{full}",
             f"no link for {seconds:g} s, connections are refused",
             _during(seconds, "refuse", "accept"),
-            Goal(errors=0 if full < 30 else None, longest=seconds + 2),
+            Goal(longest=seconds + 2) if full < _LONG else Goal(errors=None),
             seconds,
         )
 

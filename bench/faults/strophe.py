@@ -66,9 +66,13 @@ class Strophe:
 
     def marks(self) -> Iterator[int]:
         """Give the numbers of the stanzas that are not answered."""
+        yield from self.in_flight()
+        yield from _marks(self.outbox)
+
+    def in_flight(self) -> Iterator[int]:
+        """Give those of them that are in requests."""
         for request in self.requests:
             yield from request.marks
-        yield from _marks(self.outbox)
 
     def begin(self, body: bytes, now: float) -> None:
         """Make the request that creates the session."""

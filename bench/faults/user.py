@@ -79,6 +79,19 @@ class User:
         if self.session.phase is not Phase.ONLINE:
             self.strophe.ask(*content, now)
 
+    def forgive(self) -> None:
+        """Count errors from now on."""
+        self.aborts = 0
+        self.errors.clear()
+        self.lost.clear()
+
+    def missed(self, why: str) -> None:
+        """Count a session, or a login, that has come to an end."""
+        if self.is_online:
+            self.lost[why] += 1
+        else:
+            self.errors[f"login: {why}"] += 1
+
     def leave(self, now: float) -> None:
         """Say goodbye (XEP-0124, section 13)."""
         assert self.session is not None
