@@ -87,6 +87,13 @@ class Ejabberd:
         self.control("ecm_restart")
         self.process.wait_until_ready()
 
+    def close(self) -> None:
+        """Kill it, if it runs."""
+        if self.process.is_running():
+            self.process.kill()
+            if self.clock is not None:
+                self.clock.clean(self.process.pid)
+
     def ask(self, command: str) -> dict[str, Any]:
         """Have bench_node do something, and return its answer. Raises ToolError."""
         return node.Node(self.process, self.port).ask(command)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from ecm.tools.errors import ToolError
 
+# Shared memory that the library has for each process, and leaves behind if that is killed.
+_LEFT = ("/dev/shm/faketime_shm_{pid}", "/dev/shm/sem.faketime_sem_{pid}")
 _PATTERN = "usr/lib/*/faketime/libfaketimeMT.so.1"
 
 
@@ -23,10 +25,15 @@ class Clock:
         self.environment = {
             "LD_PRELOAD": str(library),
             "FAKETIME_TIMESTAMP_FILE": str(self._file),
-            "FAKETIME_CACHE_DURATION": "1",  # seconds until a step is noticed
+            "FAKETIME_NO_CACHE": "1",  # a step is noticed at once
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         }
 
     def step(self, seconds: int) -> None:
         """Set the clock to so many seconds from the real time."""
         self._file.write_text(f"{seconds:+d}\n")
+
+    def clean(self, pid: int) -> None:
+        """Remove what a process that has ended may have left."""
+        for path in _LEFT:
+            Path(path.format(pid=pid)).unlink(missing_ok=True)

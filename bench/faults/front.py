@@ -80,8 +80,11 @@ class Ecm:
         self.process.start()
 
     def close(self) -> None:
-        """Kill it, with whatever it has not brought to an end itself."""
-        self.process.kill()
+        """Kill it, if it runs."""
+        if self.process.is_running():
+            self.process.kill()
+            if self.clock is not None:
+                self.clock.clean(self.process.pid)
         if self._listening is not None:
             self._listening.close()
 

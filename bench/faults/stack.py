@@ -67,7 +67,7 @@ def started(folder: Path, code: Sequence[Path], setup: Setup) -> Iterator[Stack]
         upstreams = [network.port] if setup.nodes == 1 else [node.port for node in nodes]
         ecm = Ecm(folder, upstreams, setup.ecm)
         for number, node in enumerate(nodes):
-            stack.callback(node.process.kill)
+            stack.callback(node.close)
             node.start()
             if number:
                 node.control("join_cluster", nodes[0].name)
