@@ -1,6 +1,7 @@
 """``twistd ecm`` as a process, and something that answers behind it."""
 
 import socket
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,8 +19,10 @@ from testkit.process import Process, script, start
 LOOPBACK = "tcp:0:interface=127.0.0.1"
 
 
-def start_ecm(test: TestCase, *arguments: str) -> Process:
-    return start(test, script("twistd"), "-n", "--pidfile=", "ecm", *arguments)
+def start_ecm(test: TestCase, *arguments: str, environment: Mapping[str, str] = {}) -> Process:
+    """Start one with these options, and with further variables."""
+    command = (script("twistd"), "-n", "--pidfile=", "ecm", *arguments)
+    return start(test, *command, environment=environment)
 
 
 def temporary_folder(test: TestCase) -> Path:
@@ -76,9 +79,13 @@ class Ejabberd(EjabberdEnd):
 
 
 class EcmTestCase(TestCase):
+    # Further variables for ECM.
+    environment: Mapping[str, str] = {}
+
     async def start(self, *arguments: str) -> Process:
         """Start ECM on a free port, and wait until it serves."""
-        ecm = start_ecm(self, "--listen", LOOPBACK, *arguments)
+        arguments = ("--listen", LOOPBACK, *arguments)
+        ecm = start_ecm(self, *arguments, environment=self.environment)
         self.port = int((await ecm.printed(r"Factory starting on ([0-9]+)"))[1])
         await ecm.printed("serves BOSH on")
         self.url = f"http://127.0.0.1:{self.port}"

@@ -43,20 +43,32 @@ class OwnEjabberd:
     _ejabberdctl: Path
 
     @classmethod
-    def start(cls, test: TestCase, *names: str, **options: Any) -> "OwnEjabberd":
-        """Start one with these accounts. It stops with the test. See ``configure``."""
+    def start(
+        cls, test: TestCase, *names: str, environment: Mapping[str, str] = {}, **options: Any
+    ) -> "OwnEjabberd":
+        """Start one with these accounts. It stops with the test. See ``configure``.
+
+        ``environment`` are further variables.
+        """
         folder = test.enterContext(work_folder(None))
-        ejabberd = cls._prepare(folder)
+        ejabberd = cls._prepare(folder, environment)
         test.addCleanup(ejabberd._process.stop)
         ejabberd.configure(*names, **options)
         ejabberd.start_again()
         return ejabberd
 
     @classmethod
-    def _prepare(cls, folder: Folder) -> "OwnEjabberd":
+    def _prepare(cls, folder: Folder, environment: Mapping[str, str]) -> "OwnEjabberd":
         found = installation.find()
         mod_ecm_build.compile_into(folder.ebin, found)
-        node = Node(folder.ejabberd, folder.logs, found, free_port(), code=[folder.ebin])
+        node = Node(
+            folder.ejabberd,
+            folder.logs,
+            found,
+            free_port(),
+            code=[folder.ebin],
+            environment=environment,
+        )
         node.write_ejabberdctl(folder.ejabberdctl)
         process = node.process()
         process.command = [*_SURVIVES_LIMIT, *process.command]
