@@ -8,7 +8,7 @@ from twisted.logger import Logger
 
 from ecm import __version__, memory, open_files
 from ecm.config.command_line import Options
-from ecm.frontend.listen import Listening, listen, stop_serving
+from ecm.frontend.listen import Listening, listen, ports_of, stop_serving
 from ecm.kernel import raise_open_files
 from ecm.net.reactor import ReactorCore, global_reactor, use_monotonic_time
 from ecm.server import Server
@@ -28,13 +28,14 @@ class OneProcess(MultiService):
         super().__init__()
         self._endpoints = settings.endpoints
         self._reactor = reactor
+        self._ports_of = ports_of(reactor, settings.reuse_port)
         self.server = Server(settings, reactor)
         self.ports: list[Listening] = []
 
     def privilegedStartService(self) -> None:
         super().privilegedStartService()
         factories = zip(self._endpoints, self.server.factories(), strict=True)
-        self.ports = [listen(endpoint, factory, self._reactor) for endpoint, factory in factories]
+        self.ports = [listen(endpoint, factory, self._ports_of) for endpoint, factory in factories]
 
     def startService(self) -> None:
         super().startService()

@@ -43,6 +43,13 @@ class Settings:
             collect=tuple,
         ),
     )
+    reuse_port: bool = attrs.field(
+        default=False,
+        metadata=option(
+            "",
+            "Let another ECM of the same user open the same TCP port (SO_REUSEPORT), to take over.",
+        ),
+    )
     upstream: tuple[str, ...] = attrs.field(
         default=(UPSTREAM,),
         metadata=option(

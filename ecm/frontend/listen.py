@@ -1,5 +1,7 @@
 """Listening on the endpoints for clients."""
 
+from typing import cast
+
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
@@ -8,13 +10,18 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ecm.errors import StartupError
-from ecm.net.listening import bound_send_buffer, close_behind_waiting, close_port
+from ecm.net.listening import SharedPorts, bound_send_buffer, close_behind_waiting, close_port
 from ecm.net.reactor import ReactorCore
 
 _log = Logger()
 
 # Fires with the port, or with None where listening has failed later than at once.
 Listening = Deferred[IListeningPort | None]
+
+
+def ports_of(reactor: ReactorCore, shared: bool) -> ReactorCore:
+    """Return the reactor to listen with; ``shared`` ports may be opened by others as well."""
+    return cast(ReactorCore, SharedPorts(reactor)) if shared else reactor
 
 
 def listen(endpoint: str, factory: IProtocolFactory, reactor: ReactorCore) -> Listening:

@@ -5,6 +5,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
+from twisted.internet import tcp
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.internet.main import CONNECTION_DONE
@@ -88,6 +89,46 @@ class DetachedPort:
     def close(self) -> None:
         """Close the port."""
         close_at_once(self._port)
+
+
+class _SharedPort(tcp.Port):
+    def createInternetSocket(self) -> socket.socket:
+        made: socket.socket = super().createInternetSocket()
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        return made
+
+
+class SharedPorts:
+    """A reactor whose TCP ports other processes of the same user may open as well (socket(7)).
+
+    Twisted's endpoints have no option for it.
+    """
+
+    def __init__(self, reactor: Any) -> None:
+        self._reactor = reactor
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reactor, name)
+
+    def listenTCP(
+        self, port: int, factory: IProtocolFactory, backlog: int = 50, interface: str = ""
+    ) -> tcp.Port:
+        shared = _SharedPort(port, factory, backlog, interface, self._reactor)
+        shared.startListening()
+        return shared
+
+    def listenSSL(
+        self,
+        port: int,
+        factory: IProtocolFactory,
+        contextFactory: Any,
+        backlog: int = 50,
+        interface: str = "",
+    ) -> tcp.Port:
+        from twisted.protocols.tls import TLSMemoryBIOFactory  # pyOpenSSL may be missing
+
+        secure = TLSMemoryBIOFactory(contextFactory, False, factory)
+        return self.listenTCP(port, secure, backlog, interface)
 
 
 class FactoryRecorder:

@@ -10,7 +10,7 @@ from twisted.internet.protocol import ServerFactory
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from ecm.frontend.listen import is_kept, listen_at_once
+from ecm.frontend.listen import is_kept, listen_at_once, ports_of
 from ecm.limits import PULSE_CHECK
 from ecm.net.listening import DetachedPort
 from ecm.net.reactor import ReactorCore
@@ -98,7 +98,8 @@ class Supervisor(MultiService):
 
     def _acceptor(self, listener: int, endpoint: str) -> Acceptor:
         """Listen on an endpoint, and return what accepts its connections."""
-        port = listen_at_once(endpoint, WorkersFactory(), self._reactor)
+        ports = ports_of(self._reactor, self._settings.reuse_port)
+        port = listen_at_once(endpoint, WorkersFactory(), ports)
 
         def assign(family: int, connection: int) -> bool:
             return self._balancer.assign(listener, family, connection)

@@ -72,7 +72,8 @@ VALUES: dict[str, list[tuple[list[str], Any]]] = {
 }
 
 # These need something else: another option, a file.
-ELSEWHERE = {"cors-credentials", "link-secret-file"}
+FLAGS = {"cors-credentials", "reuse-port"}
+ELSEWHERE = {*FLAGS, "link-secret-file"}
 
 MISTAKES = {
     ("--listen", "nonsense:1"): "--listen nonsense:1: not an endpoint",
@@ -145,7 +146,7 @@ class OptionTests(CommandLineCase):
         self.assertEqual({option.name for option in OPTIONS}, VALUES.keys() | ELSEWHERE)
         for option in OPTIONS:
             self.assertRegex(option.help, r"^[A-Zt].*\.$", option.name)
-            self.assertTrue(option.unit or option.name == "cors-credentials", option.name)
+            self.assertTrue(option.unit or option.name in FLAGS, option.name)
 
     def test_each_setting_is_an_option_or_a_group_of_some(self) -> None:
         classes: list[type] = [Settings]
@@ -182,6 +183,9 @@ class OptionTests(CommandLineCase):
             for texts, expected in cases:
                 arguments = [f"--{name}={text}" for text in texts]
                 self.assertEqual(value(name, *arguments), expected, arguments)
+
+    def test_a_port_that_others_may_open(self) -> None:
+        self.assertIs(value("reuse-port", "--reuse-port"), True)
 
     def test_credentials(self) -> None:
         arguments = ("--cors-credentials", "--cors-origin", "https://a.example")
