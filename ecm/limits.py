@@ -38,6 +38,16 @@ LINK_GRACE: Final = 30
 # and each link takes an open file of the reserve.
 MAX_NODES: Final = 32
 
+# Seconds between look-ups of names that stand for nodes (--upstream dns: or srv:); and look-ups in
+# a row that do not find a node any more, after which it is taken for gone. Name servers answer with
+# some of many addresses, or with old ones.
+LOOKUP_INTERVAL: Final = 5
+LOOKUPS_MISSED: Final = 3
+
+# Seconds that a node which has gone may take to answer the requests in flight. Held requests are
+# answered within the 60 seconds of `wait`.
+LEAVE_TIMEOUT: Final = 75
+
 # Seconds after which a node gets no newcomers that has acknowledged nothing, while others do: it
 # should take one.
 SILENT_FOR: Final = 2

@@ -3,7 +3,6 @@
 import secrets
 import time
 
-from twisted.application.service import MultiService, Service
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.endpoints import clientFromString
 from twisted.internet.interfaces import IProtocolFactory
@@ -21,6 +20,8 @@ from ecm.net.clock import CoarseClock
 from ecm.net.reactor import ReactorCore
 from ecm.settings import Settings
 from ecm.upstream.connector import LinkFactory, link_service
+from ecm.upstream.lookup import Lookup
+from ecm.upstream.members import Member, Members
 from ecm.upstream.pool import UpstreamPool
 from ecm.upstream.release import Release
 
@@ -42,7 +43,7 @@ class Server:
         # integers of up to 59 bits in one word.
         first_id = 1 + secrets.randbelow(2**58)
         self._metrics = Metrics()
-        nodes = 1 if len(settings.upstream) == 1 else MAX_NODES
+        nodes = MAX_NODES if settings.has_several_nodes else 1
         self._pool = UpstreamPool(first_id, settings.queue_timeout, self.clock.now, nodes)
         self.clock.listen(self._pool.tick)
         self._batch = BatchedIO(reactor)
@@ -51,15 +52,14 @@ class Server:
         self.clients = FrontendFactory(self._registry)
         self._pool.registerProducer(self.clients)
         self.clock.listen(MemoryWatch(self._registry.room.set_memory).tick)
-        self._links = MultiService()
-        for upstream in settings.upstream:
-            self._link(upstream).setServiceParent(self._links)
+        lookup = Lookup(reactor.nameResolver)
+        self._links = Members(settings.upstream, self._member, lookup, reactor)
 
-    def _link(self, upstream: str) -> Service:
-        """Return the service that keeps the link to a node up."""
+    def _member(self, upstream: str) -> Member:
+        """Return the node at an endpoint. Raises IndexError if there are too many."""
         links = LinkFactory(self._pool, self.clock, self._settings.link, self._metrics, self._batch)
         endpoint = clientFromString(self._reactor, upstream)
-        return link_service(endpoint, upstream, links, self._reactor)
+        return Member(links, link_service(endpoint, upstream, links, self._reactor))
 
     def factories(self) -> list[IProtocolFactory]:
         """Return a factory for each of the settings' endpoints, in their order."""

@@ -54,7 +54,9 @@ class Settings:
         default=(UPSTREAM,),
         metadata=option(
             "endpoint",
-            "Endpoint of mod_ecm in ejabberd; of each node, if there are several in a cluster.",
+            "Endpoint of mod_ecm in ejabberd; of each node, if there are several in a cluster."
+            " dns:tcp:HOST:PORT is all addresses of a host, srv:tcp:NAME all SRV records of a name,"
+            " with tls for tcp over TLS.",
             collect=tuple,
             shown=UPSTREAM,
             short="u",
@@ -108,6 +110,11 @@ class Settings:
     clients: FrontendSettings = attrs.field(
         default=FrontendSettings(), metadata=group("Connections of clients")
     )
+
+    @property
+    def has_several_nodes(self) -> bool:
+        """True if there may be several nodes of ejabberd."""
+        return len(self.upstream) > 1 or self.upstream[0].startswith(("dns:", "srv:"))
 
     @property
     def endpoints(self) -> tuple[str, ...]:

@@ -199,6 +199,7 @@ class Joined:
 
     def new_link(self) -> LinkProtocol:
         link = self.links.buildProtocol(None)
+        assert link is not None
         self.link_transport = Transport(self.reactor)
         self.link_transport.protocol = link
         link.makeConnection(self.link_transport)

@@ -39,7 +39,7 @@ PURE = (
     *("frontend/bosh_response", "frontend/budget"),
     *("upstream/pending", "upstream/table", "upstream/parts", "upstream/request_queue"),
     *("upstream/brake", "upstream/tally"),
-    "upstream/outage",
+    *("upstream/outage", "upstream/names"),
 )
 PURE_OF_DOCTOR = [
     f"tools/doctor/{module}"

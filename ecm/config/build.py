@@ -14,6 +14,7 @@ from ecm.link.settings import LinkMode
 from ecm.net.reactor import global_reactor
 from ecm.option import Option, groups, options
 from ecm.settings import LISTEN, Settings
+from ecm.upstream import names
 
 Given = Mapping[str, Sequence[str]]
 _Part = TypeVar("_Part")
@@ -117,7 +118,8 @@ def _proxied_endpoint(text: str) -> str:
 
 
 def _client_endpoint(text: str) -> str:
-    _try(clientFromString, text)
+    name = names.parse(text)
+    _try(clientFromString, text if name is None else name.example)
     return text
 
 

@@ -15,6 +15,9 @@ _NO_SECRET = (
 )
 
 
+_SAFE = ("unix:", "tls:", "dns:tls:", "srv:tls:")
+
+
 def read(file: str) -> bytes:
     """Return the secret in a file, without white space at its end.
 
@@ -35,7 +38,7 @@ def read(file: str) -> bytes:
 def warnings(file: str | None, upstream: Sequence[str]) -> list[str]:
     """Return what is not safe about the secret in ``file``, or about its absence."""
     if file is None:
-        unsafe = [each for each in upstream if not each.startswith(("unix:", "tls:"))]
+        unsafe = [each for each in upstream if not each.startswith(_SAFE)]
         return [_NO_SECRET.format(" ".join(unsafe))] if unsafe else []
     mode = Path(file).stat().st_mode & 0o777
     return [_OPEN_FILE.format(file=file, mode=mode)] if mode & 0o007 else []

@@ -26,6 +26,10 @@ class CoarseClock:
         """Call ``listener`` with the time at every tick."""
         self._listeners.append(listener)
 
+    def ignore(self, listener: Callable[[float], None]) -> None:
+        """Call a listener no more."""
+        self._listeners = [each for each in self._listeners if each != listener]
+
     def seconds(self) -> float:
         """Return the exact time, on the same scale as ``now``."""
         return self._reactor.seconds()

@@ -10,6 +10,7 @@ from twisted.internet.interfaces import (
     IProtocolFactory,
     IReactorCore,
     IReactorFDSet,
+    IReactorPluggableNameResolver,
     IReactorSocket,
     IReactorTCP,
     IReactorThreads,
@@ -18,7 +19,13 @@ from twisted.internet.interfaces import (
 
 
 class ReactorCore(
-    IReactorCore, IReactorTime, IReactorFDSet, IReactorTCP, IReactorSocket, IReactorThreads
+    IReactorCore,
+    IReactorTime,
+    IReactorFDSet,
+    IReactorTCP,
+    IReactorSocket,
+    IReactorThreads,
+    IReactorPluggableNameResolver,
 ):
     """The interfaces of a reactor that ECM uses. Twisted has no public name for the sum."""
 

@@ -30,6 +30,7 @@ from ecm.net.batch import BatchedIO
 from ecm.net.clock import CoarseClock
 from ecm.upstream.brake import Brake
 from ecm.upstream.keeper import LinkKeeper
+from ecm.upstream.link import LinkStatus
 from ecm.upstream.pool import UpstreamPool
 from ecm.upstream.protocol import LinkProtocol
 
@@ -64,11 +65,14 @@ class LinkFactory(Factory):
         self._metrics = metrics
         self._keeper = LinkKeeper(pool, settings, metrics)
         self._link: LinkProtocol | None = None
+        self._is_leaving = False
         # The likely cause if there is none; once there has been one, it is not.
         self._hint = PERHAPS_PLAIN
         clock.listen(self._tick)
 
-    def buildProtocol(self, addr: IAddress | None) -> LinkProtocol:
+    def buildProtocol(self, addr: IAddress | None) -> LinkProtocol | None:
+        if self._is_leaving:
+            return None  # the node gets no other link
         nonce = secrets.token_hex(16)
         connection = LinkConnection(
             self._settings, _instance(), nonce, self._keeper.previous, self._hint
@@ -88,6 +92,25 @@ class LinkFactory(Factory):
         """There is no connection, or none that can be used."""
         why = failure.value
         self._keeper.outage.attempted(isinstance(why, ConnectError) and _number(why) in _NOBODY)
+
+    def leave(self) -> None:
+        """The node has gone, or will: it answers the requests that it has, and gets no more."""
+        self._is_leaving = True
+        link = self._keeper.link
+        if link is not None:
+            link.is_final = True
+            self._pool.update_link(link, LinkStatus.DRAINING)
+        self._keeper.give_up("its node has gone")
+
+    @property
+    def is_idle(self) -> bool:
+        """True while nobody waits for an answer of the node."""
+        return self._keeper.link is None or not len(self._keeper.link.table)
+
+    def close(self) -> None:
+        """Leave the place to another node. The connection has been closed."""
+        self._clock.ignore(self._tick)
+        self._pool.nodes.leave(self._keeper.slot)
 
     def _tick(self, now: float) -> None:
         if self._link is not None:

@@ -23,11 +23,11 @@ class LinkKeeper:
 
     def __init__(self, pool: UpstreamPool, settings: LinkSettings, metrics: Metrics) -> None:
         """Raises IndexError if the pool has no room for another node."""
-        self._slot = pool.nodes.join()
+        self.slot = pool.nodes.join()
         self._pool = pool
         self._settings = settings
         self._metrics = metrics
-        self._link: Link | None = None
+        self.link: Link | None = None
         self._is_up = False
         self.outage = Outage()
 
@@ -36,16 +36,16 @@ class LinkKeeper:
     @property
     def previous(self) -> Previous | None:
         """The link that is to go on over the next connection, if there is one."""
-        return self._link.previous if self._link is not None else None
+        return self.link.previous if self.link is not None else None
 
     @property
     def is_kept(self) -> bool:
         """True while there is a link that may go on. It may end while a connection begins."""
-        return self._link is not None and not self._link.is_final
+        return self.link is not None and not self.link.is_final
 
     def established(self, event: Established, transport: IStreamTransport) -> Link:
         """A connection takes requests: for the link that was broken, or for a new one."""
-        link = self._link
+        link = self.link
         if link is not None and event.got is not None:
             self._resume(link, event.got, transport)
             return link
@@ -74,7 +74,7 @@ class LinkKeeper:
 
     def give_up(self, reason: str) -> None:
         """The link that is broken cannot go on."""
-        if self._link is not None and not self._is_up:
+        if self.link is not None and not self._is_up:
             self._lose(reason)
 
     def drains(self, link: Link) -> None:
@@ -89,14 +89,14 @@ class LinkKeeper:
     def tick(self, now: float) -> None:
         """Give up a link that has been broken for too long, and look how full one is that is up."""
         self.outage.tick(now)
-        link = self._link
+        link = self.link
         if link is None:
             return
         if self._is_up:
             link.queue.tick(now)
             link.tick(now)
         elif link.is_final:
-            self._link = None  # ECM stops, and has refused what was in flight
+            self.link = None  # ECM stops, and has refused what was in flight
         elif self.outage.seconds >= self._settings.link_grace:
             self._lose(f"it has not resumed within {self._settings.link_grace} seconds")
         elif self._is_dead:
@@ -118,13 +118,13 @@ class LinkKeeper:
             _log.info("link up: plain, client addresses do not cross it")
         else:
             _log.info("link up: typed, with {name}", name=event.agreement.instance)
-        link = self._link = Link(
+        link = self.link = Link(
             event.agreement,
             event.token,
             self._settings,
             self._metrics,
             self._congestion,
-            self._slot,
+            self.slot,
         )
         if self._pool.nodes.are_several:
             link.to = f" to {link.node or 'a plain peer'}"
@@ -151,7 +151,7 @@ class LinkKeeper:
         return again
 
     def _lose(self, reason: str) -> None:
-        link, self._link = self._link, None
+        link, self.link = self.link, None
         assert link is not None
         lost = self._pool.lose(link)
         _log.warn(
@@ -163,7 +163,7 @@ class LinkKeeper:
 
     def _congestion(self, congested: bool) -> None:
         """The send queue of the link has passed its high-water mark, or its low-water mark."""
-        link = self._link
+        link = self.link
         if link is None or not self._is_up:
             return
         if congested:

@@ -23,6 +23,19 @@ class SeveralNodesTests(EcmTestCase):
         await ecm.printed("link to ejabberd@chat down")
         self.assertLessEqual(await self.answers(20), everybody)
 
+    async def test_a_name_is_looked_up(self) -> None:
+        node = await Node.start(self)
+        upstream = node.endpoint.replace("tcp:127.0.0.1", "dns:tcp:localhost")
+        ecm = await self.start("--upstream", upstream)
+        await ecm.printed(f"{upstream}: node at {node.endpoint} found")
+        await ecm.printed("link up: typed")
+        self.assertEqual(await self.answers(3), {node.endpoint.encode()})
+
+    async def test_a_name_that_nobody_knows_is_logged_and_looked_up_again(self) -> None:
+        ecm = await self.start("--upstream", "dns:tcp:no.such.invalid:1", "--queue-timeout", "0")
+        await ecm.printed("stay as they are: no address of no.such.invalid is known")
+        self.assertEqual((await self.post("/http-bind", b"<body/>"))[0], 503)
+
     async def answers(self, number: int) -> set[bytes]:
         """Ask as so many newcomers, each of whom is answered 200."""
         got = [await self.post("/http-bind", b"<body/>") for _ in range(number)]

@@ -29,6 +29,10 @@ VALUES: dict[str, list[tuple[list[str], Any]]] = {
     "upstream": [
         (["unix:/a", "tls:chat.example:5290"], ("unix:/a", "tls:chat.example:5290")),
         (["unix:/a"], ("unix:/a",)),
+        (
+            ["dns:tcp:chat.example:5290", "srv:tls:_ecm._tcp.chat.example:timeout=3"],
+            ("dns:tcp:chat.example:5290", "srv:tls:_ecm._tcp.chat.example:timeout=3"),
+        ),
     ],
     "www": [(["/"], "/")],
     "workers": [(["55"], 55), (["1024"], 1024), (["auto"], len(os.sched_getaffinity(0)))],
@@ -83,6 +87,10 @@ MISTAKES = {
     ("--proxy-protocol", "ssl:1"): "--proxy-protocol ssl:1: a PROXY header comes before any TLS",
     ("--proxy-protocol", "tls:1"): "--proxy-protocol tls:1: a PROXY header comes before any TLS",
     ("--upstream", "tcp"): "--upstream tcp: not an endpoint",
+    ("--upstream", "dns:tcp:a"): "--upstream dns:tcp:a: give dns:tcp:HOST:PORT or dns:tls:HOST:",
+    ("--upstream", "srv:a"): "--upstream srv:a: give srv:tcp:NAME or srv:tls:NAME",
+    ("--upstream", "dns:tcp:a:1:x=2"): "--upstream dns:tcp:a:1:x=2: not an endpoint",
+    ("--upstream", "srv:tls:a:trustRoots=/no"): "--upstream srv:tls:a:trustRoots=/no: not an end",
     ("--path", "bosh"): "--path bosh: a path begins with /",
     ("--path", "/a?b"): "--path /a?b: a path begins with /",
     ("--path", "/ü"): "--path /ü: a path begins with /",

@@ -49,4 +49,6 @@ class SecretTests(TestCase):
         [several] = secret.warnings(None, ["unix:/e", "tcp:10.0.0.1:5290", "tcp:10.0.0.2:5290"])
         self.assertIn("listens at tcp:10.0.0.1:5290 tcp:10.0.0.2:5290 while", several)
         self.assertEqual(secret.warnings(None, ["unix:/run/ejabberd/ecm.sock"]), [])
-        self.assertEqual(secret.warnings(None, ["tls:chat.example:5290", "unix:/e"]), [])
+        self.assertEqual(
+            secret.warnings(None, ["tls:chat.example:5290", "unix:/e", "dns:tls:a:1"]), []
+        )

@@ -1,15 +1,10 @@
 """The service that keeps the link up."""
 
 from OpenSSL.SSL import Error
-from twisted.internet.defer import Deferred, fail
-from twisted.internet.error import ConnectionDone, ConnectionRefusedError
-from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
 from twisted.internet.task import Clock
 from twisted.internet.testing import EventLoggingObserver
 from twisted.logger import globalLogPublisher
-from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
-from zope.interface import implementer
 
 from ecm import limits
 from ecm.link.packet import LINK_ID, encode
@@ -19,57 +14,19 @@ from ecm.net.clock import CoarseClock
 from ecm.upstream.connector import LinkFactory, link_service
 from ecm.upstream.link import LinkStatus
 from ecm.upstream.pool import UpstreamPool
-from testkit.in_memory import PLAIN, Transport
+from testkit.in_memory import PLAIN
 from testkit.logs import lines
+from testkit.memory_endpoint import MemoryEndpoint
 from testkit.pool_links import LinkEnd
 from testkit.resuming_peer import HELLO_CONTENT
 from testkit.typed_vectors import HELLO_PACKET
-
-
-@implementer(IStreamClientEndpoint)
-class Endpoint:
-    """Connects in memory, or refuses, as the test says."""
-
-    refuses = False
-    hangs = False
-
-    def __init__(self) -> None:
-        self.connections: list[IProtocol] = []
-        self.attempts = 0
-
-    @property
-    def transport(self) -> Transport:
-        return self.connections[-1].transport  # type: ignore[attr-defined,no-any-return]
-
-    def hang_up(self) -> None:
-        self.fail(ConnectionDone())
-
-    def fail(self, why: Exception) -> None:
-        self.transport.connected = False
-        self.connections[-1].connectionLost(Failure(why))
-
-    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
-        self.attempts += 1
-        if self.refuses:
-            return fail(ConnectionRefusedError())
-        if self.hangs:
-            return Deferred()
-        protocol = protocolFactory.buildProtocol(None)  # type: ignore[arg-type]
-        assert protocol is not None
-        transport = Transport(Clock())
-        transport.protocol = protocol
-        protocol.makeConnection(transport)
-        self.connections.append(protocol)
-        connected: Deferred[IProtocol] = Deferred()
-        connected.callback(protocol)
-        return connected
 
 
 class LinkServiceTestCase(TestCase):
     def setUp(self) -> None:
         self.log = EventLoggingObserver.createWithCleanup(self, globalLogPublisher)
         self.clock = Clock()
-        self.endpoint = Endpoint()
+        self.endpoint = MemoryEndpoint()
         self.pool = UpstreamPool(1, 10)
 
     def start(self, settings: LinkSettings = PLAIN) -> None:

@@ -128,7 +128,9 @@ class HelloTests(TestCase):
 class TlsTests(TestCase):
     def setUp(self) -> None:
         self.ecm = Joined(link=TYPED, linked=False)
-        self.link = self.ecm.links.buildProtocol(None)
+        link = self.ecm.links.buildProtocol(None)
+        assert link is not None
+        self.link = link
         self.transport = Transport(self.ecm.reactor)
         directlyProvides(self.transport, ISSLTransport)
         self.transport.protocol = self.link
