@@ -1,5 +1,7 @@
 """The connections of all users, as a browser has them: what carries Strophe's requests."""
 
+import math
+import time
 from collections.abc import Callable
 from typing import Protocol
 
@@ -9,6 +11,9 @@ from ecm.tools.bosh.http import Answer, BadAnswer, Endpoint, cut
 from ecm.tools.swarm.sockets import Sockets, kind
 
 _PATH = "/http-bind"
+# Seconds. A connection that was idle may be closed while a request is on its way. A browser repeats
+# such a request by itself, over a new connection (RFC 9112, section 9.3.1).
+_CROSSING = 1.0
 _TICK = 0.05  # seconds; the longest time between two looks at what is due
 
 
@@ -28,6 +33,7 @@ class Browser:
         self._page = page
         self._endpoint = Endpoint(f"127.0.0.1:{port}", _PATH)
         self._partial: dict[int, bytes] = {}
+        self._reused: dict[int, float] = {}  # when a request was sent on a line that had others
 
     def watch(self, descriptor: int, ready: Callable[[], None]) -> None:
         """Call ``ready`` whenever the descriptor is readable."""
@@ -39,19 +45,25 @@ class Browser:
 
     def send(self, user: User, request: Request) -> None:
         """Send a request, over a connection that is there, or a new one."""
-        data = self._endpoint.post(request.body)
         line = user.free_line()
+        if line is None:
+            self._send_anew(user, request)
+            return
+        user.lines[line] = request
+        self._reused[line] = time.monotonic()
         try:
-            if line is None:
-                line = self._sockets.open(user, data)
-                user.lines[line] = request
-            else:
-                user.lines[line] = request
-                self._sockets.send(line, data)
+            self._sockets.send(line, self._endpoint.post(request.body))
+        except OSError:
+            self._close(user, line)
+            self._send_anew(user, request)
+
+    def _send_anew(self, user: User, request: Request) -> None:
+        try:
+            line = self._sockets.open(user, self._endpoint.post(request.body))
         except OSError as error:
-            if line is not None:
-                self._close(user, line)
             self._page.failed(user, request, kind(error))
+        else:
+            user.lines[line] = request
 
     def mute(self, user: User, is_mute: bool) -> None:
         """Read nothing more on the connections that a user has now, or read again."""
@@ -70,9 +82,13 @@ class Browser:
             self._close(user, line)
 
     def _close(self, user: User, line: int) -> None:
-        self._partial.pop(line, None)
+        self._forget(line)
         del user.lines[line]
         self._sockets.close(line)
+
+    def _forget(self, line: int) -> None:
+        self._partial.pop(line, None)
+        self._reused.pop(line, None)
 
     def received(self, user: User, line: int, data: bytes) -> None:
         data = self._partial.pop(line, b"") + data
@@ -98,7 +114,13 @@ class Browser:
             self._page.answered(user, request, answer)
 
     def broken(self, user: User, line: int, kind: str) -> None:
-        self._partial.pop(line, None)
+        has_answer = line in self._partial
+        sent = self._reused.get(line, -math.inf)
+        self._forget(line)
         request = user.lines.pop(line)
-        if request is not None:
+        if request is None:
+            return
+        if time.monotonic() - sent < _CROSSING and not has_answer:
+            self._send_anew(user, request)
+        else:
             self._page.failed(user, request, kind)

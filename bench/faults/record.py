@@ -31,7 +31,7 @@ class Message:
     late: bool = False  # it was still in offline storage when everybody logged in once more
     returned: bool = False  # to its sender, with an error
     disordered: bool = False  # it came behind one that was said later
-    dropped: bool = False  # its sender's session ended before the answer
+    dropped: bool = False  # nobody waits for it
 
     @property
     def is_missing(self) -> bool:
@@ -84,8 +84,17 @@ class Record:
     def dropped(self, numbers: Iterable[int]) -> None:
         """The session of the sender has ended before these were answered. They may still come."""
         for message in self._all_of(numbers):
-            self.expected -= message.is_expected
-            message.dropped = True
+            self._drop(message)
+
+    def gone(self, receiver: int) -> None:
+        """This user will not get anything more."""
+        for message in self.all():
+            if message.receiver == receiver:
+                self._drop(message)
+
+    def _drop(self, message: Message) -> None:
+        self.expected -= message.is_expected
+        message.dropped = True
 
     def _all_of(self, numbers: Iterable[int]) -> Iterator[Message]:
         for number in numbers:

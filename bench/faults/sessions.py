@@ -74,6 +74,7 @@ class Sessions:
         """Let these go, and not come again."""
         for user in users:
             user.is_dismissed = True
+            self._record.gone(user.number)
             if user.session is not None:
                 self._end(user, "dismissed")
         self._logins = deque(user for user in self._logins if not user.is_dismissed)

@@ -58,6 +58,11 @@ class User:
     def is_online(self) -> bool:
         return self.session is not None and self.session.phase is Phase.ONLINE
 
+    @property
+    def is_in_trouble(self) -> bool:
+        """True if a request has failed, and waits to be repeated."""
+        return self.session is not None and self.strophe.is_in_trouble
+
     def free_line(self) -> int | None:
         """Return a connection that carries nothing, if there is one."""
         return next((line for line, carries in self.lines.items() if carries is None), None)

@@ -149,7 +149,7 @@ class Users:
         return Report(
             online=sum(user.is_online for user in self._users),
             logging_in=self._sessions.awaited,
-            troubled=sum(user.strophe.is_in_trouble for user in self._users),
+            troubled=sum(user.is_in_trouble for user in self._users),
             missing=self._record.expected,
             sessions_lost=sum(user.lost.total() for user in self._users),
             users_with_errors=sum(bool(user.errors) for user in self._users),

@@ -77,6 +77,12 @@ class RecordTests(TestCase):
         self.record.arrived(BERT, body(second), 1)
         self.assertEqual((self.record.expected, self.record.losses(ALL).untold), (0, 1))
 
+    def test_who_has_gone_expects_nothing(self) -> None:
+        self.say()
+        self.say(receiver=CARL)
+        self.record.gone(BERT)
+        self.assertEqual(self.record.expected, 1)
+
     def test_a_message_of_another_run_is_astray(self) -> None:
         self.record.arrived(BERT, body(self.say() + 1), 1)
         self.record.arrived(CARL, body(0), 1)
