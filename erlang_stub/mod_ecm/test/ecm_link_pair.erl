@@ -124,11 +124,29 @@ close({Pair, _}) ->
 reason_of_exit(Link) ->
     receive {'EXIT', Link, Reason} -> Reason end.
 
-%% @doc Returns once this is true.
+%% @doc Returns once this is true. It is looked at again whenever a process of the node has done something.
 await(Condition) ->
+    _ = erlang:trace(processes, true, [running, procs]),
+    try
+        await_event(Condition)
+    after
+        _ = erlang:trace(processes, false, [running, procs]),
+        Delivered = erlang:trace_delivered(all),
+        receive {trace_delivered, all, Delivered} -> forget_events() end
+    end.
+
+await_event(Condition) ->
     case Condition() of
-        true -> ok;
-        false -> timer:sleep(1), await(Condition)
+        true ->
+            ok;
+        false ->
+            receive Event when element(1, Event) =:= trace -> forget_events() end,
+            await_event(Condition)
+    end.
+
+forget_events() ->
+    receive Event when element(1, Event) =:= trace -> forget_events()
+    after 0 -> ok
     end.
 
 %% @doc Returns the log lines of the link, without its name.

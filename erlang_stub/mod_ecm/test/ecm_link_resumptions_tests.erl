@@ -41,7 +41,7 @@ keep(#{<<"token">> := Token, <<"from_ejabberd">> := Sent, <<"ejabberd_has">> := 
                                               receive stop -> ok end
                                       end),
     Writer = receive {writer, Started} -> Started end,
-    ecm_link_writer:up(Writer, link(Token, IsKnown)),
+    ecm_link_writer:up(Writer, of_link(Token, IsKnown)),
     {0, <<"resume ", _/binary>>} = ecm_link_pair:receive_content(Peer),
     [send(Each, Writer, Peer) || Each <- Sent],
     [begin ecm_link_writer:begin_one(Writer), ecm_link_writer:count(Writer) end || _ <- lists:seq(1, Has)],
@@ -50,7 +50,7 @@ keep(#{<<"token">> := Token, <<"from_ejabberd">> := Sent, <<"ejabberd_has">> := 
     ecm_socket_pair:close(Pair),
     Writer.
 
-link(Token, IsKnown) ->
+of_link(Token, IsKnown) ->
     Terms = {#{max_packet => ?MAX_PACKET, max_content => ?MAX_CONTENT},
              #{max_packet => ?MAX_PACKET, max_content => ?MAX_CONTENT}},
     Named = case IsKnown of

@@ -39,14 +39,9 @@ a_write_is_bounded_test() ->
 the_mailbox_is_empty_during_a_write_test() ->
     {Pair, Writer} = start([{sndbuf, 4096}]),
     send_at_once(Writer, [binary:copy(<<"x">>, 100000) || _ <- lists:seq(1, 200)]),
-    ?assertEqual(ok, await_empty_mailbox(Writer)),
+    Pid = ecm_link_writer:pid(Writer),
+    ecm_link_pair:await(fun() -> process_info(Pid, message_queue_len) =:= {message_queue_len, 0} end),
     stop(Pair, Writer).
-
-await_empty_mailbox(Writer) ->
-    case process_info(ecm_link_writer:pid(Writer), message_queue_len) of
-        {message_queue_len, 0} -> ok;
-        {message_queue_len, _} -> timer:sleep(1), await_empty_mailbox(Writer)
-    end.
 
 a_failed_write_ends_the_writer_test() ->
     {{_, Ours} = Pair, Writer} = start([]),
@@ -100,10 +95,7 @@ what_waits_is_counted_test() ->
     stop(Pair, Writer).
 
 await_none_waiting(Writer) ->
-    case ecm_link_writer:waiting(Writer) of
-        0 -> ok;
-        _ -> timer:sleep(1), await_none_waiting(Writer)
-    end.
+    ecm_link_pair:await(fun() -> ecm_link_writer:waiting(Writer) =:= 0 end).
 
 a_writer_that_has_ended_has_nothing_waiting_test() ->
     {{_, Ours} = Pair, Writer} = start([]),
