@@ -196,9 +196,7 @@ class LinkConnection:
         match received.type:
             case "pong":
                 seconds = self._keep_alive.pong(received.args[0], now)
-                load = received.fields.get("load")
-                told = None if load is None else int(load)
-                return [] if seconds is None else [RoundTrip(seconds, told)]
+                return [] if seconds is None else [_round_trip(seconds, received.fields)]
             case "ping" if self._keep_alive.is_flood():
                 reason = "ejabberd sent too many pings"
                 return self._close(Input.FLOOD, "too many pings", reason)
@@ -234,6 +232,11 @@ class LinkConnection:
             return self._close(Input.UNEXPECTED, f"got {got}", f"{WRONG}: got {got}", is_final=True)
         self.state = TRANSITIONS[self.state][Input.RESUME]
         return [Established(self._agreement, token, got if goes_on else None)]
+
+
+def _round_trip(seconds: float, fields: dict[str, str]) -> RoundTrip:
+    load = int(fields["load"]) if "load" in fields else None
+    return RoundTrip(seconds, load, fields.get("cluster", ""))
 
 
 def _error(code: str, text: str) -> Send:

@@ -87,10 +87,11 @@ class PeerDraining:
 
 @attrs.frozen
 class RoundTrip:
-    """ejabberd has answered a ping, and perhaps told its load."""
+    """ejabberd has answered a ping, and perhaps told its load and a name for its cluster."""
 
     seconds: float
     load: int | None = None
+    cluster: str = ""
 
 
 @attrs.frozen

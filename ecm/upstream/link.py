@@ -63,6 +63,8 @@ class Link:
         # The load that its node has told, and the connections that it has been given since.
         self.told: int | None = None
         self.newcomers = 0
+        # The name that its node has told for its cluster, or "".
+        self.cluster = ""
         self._failures = Tally()
         self._agreement = agreement
         self._typed = agreement is not None

@@ -8,9 +8,13 @@ node needs no byte to remember it.
 from random import sample
 from typing import Final
 
+from twisted.logger import Logger
+
 from ecm.limits import SILENT_FOR
 from ecm.upstream.link import Link, LinkStatus
 from ecm.upstream.pending import Pending
+
+_log = Logger()
 
 # A link that is up can be asked, now or soon.
 _UP: Final = (LinkStatus.WRITABLE, LinkStatus.CONGESTED)
@@ -78,6 +82,22 @@ class Nodes:
             self.links[link] = status
         takes = self.links.get(link) is LinkStatus.WRITABLE
         self.ways[link.slot] = link if takes else None
+
+    def heard(self, link: Link, load: int | None, cluster: str) -> None:
+        """Note what a node has told of itself. All should be of one cluster."""
+        if load is not None:
+            link.told, link.newcomers = load, 0
+        if cluster == link.cluster:
+            return
+        link.cluster = cluster
+        for other in self.links:
+            if cluster and other.cluster not in ("", cluster):
+                _log.warn(
+                    "{one} and {other} are not of one cluster: a session of one is not found at the"
+                    " other, and ends; join them, or have an ECM for each",
+                    one=link.node,
+                    other=other.node,
+                )
 
     def introduce(self) -> None:
         """Tell each node which others can be reached, if that has changed."""

@@ -150,10 +150,10 @@ class LinkProtocol(PacketReceiver):
                         self._do(self._connection.disbelieve(number))
                 case PeerDraining() if self._link is not None:
                     self._keeper.drains(self._link)
-                case RoundTrip(seconds, load):
+                case RoundTrip(seconds, load, cluster):
                     self._metrics.round_trip = seconds
-                    if load is not None and self._link is not None:
-                        self._link.told, self._link.newcomers = load, 0
+                    if self._link is not None:
+                        self._pool.nodes.heard(self._link, load, cluster)
                 case Misdirected() if self._link is not None:
                     self._pool.redirect(self._link, event)
                 case Close(reason, is_final):

@@ -13,7 +13,7 @@ from ecm.tools.demo.plan import DOMAIN
 from testkit.bosh_client import BoshClient
 from testkit.cluster import Member, join, start_nodes
 from testkit.erlang_shell import ErlangShell
-from testkit.link_case import ServiceTestCase, bare, name
+from testkit.link_case import Front, ServiceTestCase, bare, name
 from testkit.link_user import PASSWORD, accounts
 from testkit.stanzas import message
 
@@ -41,9 +41,7 @@ class SeveralNodesTests(ServiceTestCase):
         await self.shell.evaluate(accounts(*USERS))
         for shell in shells:
             self.assertEqual(await shell.evaluate(_COUNT), "ok")
-        first, *others = [f"tcp:127.0.0.1:{member.link_port}" for member in members]
-        more = [argument for each in others for argument in ("--upstream", each)]
-        self.entrance = await self.front_at(first, *more)
+        self.entrance = await self.front_of(members)
         await self.entrance.process.printed("(?s)(link up: typed, with member@.*){3}")
         users = [await self.begin(each) for each in USERS]
         await self.all_talk(users)
@@ -58,6 +56,16 @@ class SeveralNodesTests(ServiceTestCase):
         stopped = re.search(r"ECM stopped: .* redirected=([0-9]+)", self.entrance.process.output)
         assert stopped is not None
         self.assertGreater(int(stopped[1]), len(USERS))
+
+    async def test_nodes_that_are_not_of_one_cluster_are_noticed(self) -> None:
+        front = await self.front_of(start_nodes(self, 2))
+        await front.process.printed("member@127.0.0.[12] and member@127.0.0.[12] are not of one cl")
+
+    async def front_of(self, members: list[Member]) -> Front:
+        """Start an ECM before all of these nodes."""
+        first, *others = [f"tcp:127.0.0.1:{member.link_port}" for member in members]
+        more = [argument for each in others for argument in ("--upstream", each)]
+        return await self.front_at(first, *more)
 
     async def begin(self, user: str) -> BoshClient:
         """Log in and come online; half of all with a new connection for each request."""

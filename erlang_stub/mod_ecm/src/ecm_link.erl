@@ -36,7 +36,7 @@
 -define(TICKS_PER_LOOK, 30).
 
 %% `connection' are the options of ecm_link_connection:new/2, without the nonce. `request' takes requests
-%% (ecm_router:route/6), and `gone' takes clients that are gone (ecm_router:gone/3). `substitutes' are for
+%% (ecm_router:route/6), `status' is told to an ECM with several nodes, and `gone' takes clients that are gone (ecm_router:gone/3). `substitutes' are for
 %% the writer. At most `max_waiting' bytes may wait for a peer that does not read. A link that resumes is kept
 %% for `link_grace' milliseconds. When one of the processes in `watched' is shut down, ejabberd stops.
 %% `services' starts the processes that a node has once, if they have ended. `tls' is there for TLS, and returns the options of ssl, or a text for the
@@ -46,6 +46,7 @@
       request := fun((ecm_link_clients:body(), ecm_link_writer:exchange(), ecm_peer:peer(),
                       Secure :: boolean(), ecm_link_table:in_flight()) -> any()),
       gone := fun((pid(), ecm_link_writer:exchange(), ecm_link:departure()) -> any()),
+      status := ecm_link_clients:status(),
       substitutes := ecm_link_replies:substitutes(),
       max_waiting := pos_integer(),
       link_grace := non_neg_integer(),

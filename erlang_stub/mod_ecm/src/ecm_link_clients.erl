@@ -4,8 +4,8 @@
 
 -module(ecm_link_clients).
 
--export([gone/3, load/1, new/4, reaches/2, request/5]).
--export_type([body/0, clients/0]).
+-export([gone/3, new/4, reaches/2, request/5, status/1]).
+-export_type([body/0, clients/0, status/0]).
 
 %% `limit' is in bytes of the body of an answer, `peer' for clients whose address is unknown. The functions are
 %% those of the link's options. `nodes' are the other nodes that ECM reaches, if it may be linked to several.
@@ -14,7 +14,11 @@
                   peer :: ecm_peer:peer(),
                   request :: fun(),
                   gone :: ecm_link_heir:gone(),
+                  status :: status(),
                   nodes = none :: none | [Name :: binary()]}).
+
+%% Returns what ECM is told of this node, as fields of a message.
+-type status() :: fun(() -> [{Key :: binary(), Value :: binary()}]).
 
 %% The body of a request as it is passed on; with the nodes that ECM reaches itself, if the request may go back.
 -type body() :: binary() | {truncated, First :: binary()} | {full, binary()} |
@@ -23,18 +27,18 @@
 -opaque clients() :: #clients{}.
 
 -spec new(ecm_link_writer:writer(), Limit :: pos_integer(), ecm_peer:peer(), ecm_link:options()) -> clients().
-new(Writer, Limit, Peer, #{request := Request, gone := Gone}) ->
-    #clients{writer = Writer, limit = Limit, peer = Peer, request = Request, gone = Gone}.
+new(Writer, Limit, Peer, #{request := Request, gone := Gone, status := Status}) ->
+    #clients{writer = Writer, limit = Limit, peer = Peer, request = Request, gone = Gone, status = Status}.
 
 %% @doc Notes which other nodes ECM reaches, by the names in their hello.
 -spec reaches([Name :: binary()], clients()) -> clients().
 reaches(Names, Clients) ->
     Clients#clients{nodes = Names}.
 
-%% @doc Returns the load of this node as fields of a message, if ECM may choose between several.
--spec load(clients() | undefined) -> [{Key :: binary(), Value :: binary()}].
-load(#clients{nodes = Names}) when is_list(Names) -> [{<<"load">>, integer_to_binary(ecm_link_load:load())}];
-load(_) -> [].
+%% @doc Returns what ECM is told of this node, if it may choose between several.
+-spec status(clients() | undefined) -> [{Key :: binary(), Value :: binary()}].
+status(#clients{nodes = Names, status = Status}) when is_list(Names) -> Status();
+status(_) -> [].
 
 %% @doc Passes on a request. One for a session of a node that ECM reaches itself is given back, unless another
 %% node has done so before, or ECM is full.

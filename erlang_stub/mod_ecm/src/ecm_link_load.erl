@@ -1,10 +1,16 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc The load of this node, which ECM compares with that of others before it sends a new client here.
+%% @doc The load of this node, which ECM compares with that of others before it sends a new client here; and
+%% what else it wants to know of a node, beside others.
 
 -module(ecm_link_load).
 
--export([load/0, load/3]).
+-export([fields/1, load/0, load/3]).
+
+%% @doc Returns the fields of a pong. Nodes of one cluster have the same name for it.
+-spec fields(Cluster :: binary()) -> [{Key :: binary(), Value :: binary()}].
+fields(Cluster) ->
+    [{<<"load">>, integer_to_binary(load())}, {<<"cluster">>, Cluster}].
 
 %% @doc Returns the load of this node. It takes a microsecond.
 -spec load() -> non_neg_integer().

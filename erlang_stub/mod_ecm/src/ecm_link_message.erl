@@ -59,7 +59,7 @@ types() ->
                            optional = [<<"max-content">>, <<"proof">>, <<"features">>]},
       <<"proof">> => #type{from = ecm, on = link, words = [proof]},
       <<"ping">> => #type{from = both, on = link, words = [token]},
-      <<"pong">> => #type{from = both, on = link, words = [token], optional = [<<"load">>]},
+      <<"pong">> => #type{from = both, on = link, words = [token], optional = [<<"load">>, <<"cluster">>]},
       <<"drain">> => #type{from = both, on = link},
       <<"nodes">> => #type{from = ecm, on = link, body = true},
       <<"resume">> => #type{from = both, on = link, optional = [<<"link">>, <<"got">>]},
@@ -266,6 +266,7 @@ meaning(Key, Text) when Key =:= <<"instance">>; Key =:= <<"node">> -> only(is_in
 meaning(Key, Text) when Key =:= <<"max-packet">>; Key =:= <<"max-content">> ->
     bytes(number(Text, 10));
 meaning(Key, Text) when Key =:= <<"nonce">>; Key =:= <<"link">> -> only(is_hex(Text, 32), Text);
+meaning(<<"cluster">>, Text) -> only(is_hex(Text, 16), Text);
 meaning(Key, Text) when Key =:= <<"got">>; Key =:= <<"load">> -> packet_number(Text);
 meaning(<<"proof">>, Text) -> only(is_hex(Text, 64), Text);
 meaning(<<"features">>, <<>>) -> [];

@@ -190,7 +190,7 @@ event({gone, Id, Reason}, Receiver) ->
 event({nodes, Names}, #receiver{clients = Clients} = Receiver) ->
     Receiver#receiver{clients = ecm_link_clients:reaches(Names, Clients)};
 event({pong, Token}, #receiver{clients = Clients} = Receiver) ->
-    send(0, ecm_link_message:write(pong, [Token], ecm_link_clients:load(Clients)), Receiver);
+    send(0, ecm_link_message:write(pong, [Token], ecm_link_clients:status(Clients)), Receiver);
 event({up, Agreed}, #receiver{writer = Writer, peer = Peer, options = Options} = Receiver) ->
     begun(ecm_link_beginning:begins(Agreed, Writer, Peer, Options), Receiver);
 event({resume, Agreed, Token, Got}, Receiver) ->

@@ -149,6 +149,7 @@ for_link(Opts) ->
     Always = #{connection => connection_options(Opts),
                request => request(Opts),
                gone => fun ecm_router:gone/3,
+               status => fun() -> ecm_link_load:fields(ecm_sid:cluster(ecm_sid_key:get())) end,
                substitutes => substitutes(),
                max_waiting => ?MAX_WAITING,
                link_grace => option(link_grace, Opts),

@@ -16,7 +16,7 @@
 
 -module(ecm_sid).
 
--export([find/2, key/0, key/1, make/3, nonce/0]).
+-export([cluster/1, find/2, key/0, key/1, make/3, nonce/0]).
 -export_type([key/0, nonce/0]).
 
 %% The key is half of the cost of a MAC, so both paddings of it are computed once (RFC 2104, section 4).
@@ -55,6 +55,13 @@ nonce() ->
 make(Key, Pid, Nonce) ->
     Address = encode(<<Nonce:32, (term_to_binary(Pid))/binary>>),
     <<Address/binary, (mac(Key, Address))/binary>>.
+
+%% @doc Returns a name for the nodes that share this key: 16 hexadecimal digits, lower case. They say nothing of the
+%% key. No SID is signed with them: an address is longer.
+-spec cluster(key()) -> binary().
+cluster(#key{inner = Inner, outer = Outer}) ->
+    <<Name:64, _/binary>> = crypto:hash(sha256, [Outer, crypto:hash(sha256, [Inner, <<"cluster">>])]),
+    iolist_to_binary(io_lib:format("~16.16.0b", [Name])).
 
 %% @doc Returns the process and the nonce of a SID. The process may have ended.
 -spec find(key(), binary()) -> {ok, pid(), nonce()} | error.

@@ -70,6 +70,7 @@ options(Changes) ->
                  resume => false},
     Options = #{request => answers(fun(Body, _) -> {200, Body} end),
                 gone => fun(Session, Exchange, Departure) -> Session ! {Departure, Exchange} end,
+                status => fun() -> ecm_link_load:fields(<<"0123456789abcdef">>) end,
                 substitutes => substitutes(), max_waiting => 1000000, link_grace => 30000, watched => [],
                 services => fun() -> ok end},
     Changed = maps:merge(Connection, maps:get(connection, Changes, #{})),

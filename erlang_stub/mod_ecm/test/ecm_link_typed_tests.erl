@@ -90,7 +90,8 @@ the_load_is_told_to_who_asks_several_nodes_test() ->
     ?assertEqual({0, <<"pong 1">>}, receive_content(Peer)),
     send(Opened, 0, "nodes\n"),
     send(Opened, 0, "ping 2"),
-    {0, <<"pong 2 load=", Load/binary>>} = receive_content(Peer),
+    {0, <<"pong 2 load=", Told/binary>>} = receive_content(Peer),
+    [Load, <<"cluster=0123456789abcdef">>] = binary:split(Told, <<" ">>),
     ?assert(binary_to_integer(Load) > 10),
     stop(Opened).
 

@@ -36,6 +36,12 @@ is_for_urls(Key) ->
 has(Digit, Sid) ->
     binary:match(Sid, <<Digit>>) =/= nomatch.
 
+of_one_cluster_are_those_with_one_key_test() ->
+    Key = ecm_sid:key(binary:copy(<<"k">>, 32)),
+    ?assertEqual(ecm_sid:cluster(Key), ecm_sid:cluster(ecm_sid:key(binary:copy(<<"k">>, 32)))),
+    ?assertNotEqual(ecm_sid:cluster(Key), ecm_sid:cluster(ecm_sid:key())),
+    ?assertMatch({match, _}, re:run(ecm_sid:cluster(Key), "^[0-9a-f]{16}$")).
+
 is_of_one_nonce(Key) ->
     ?assertNotEqual(ecm_sid:make(Key, self(), 1), ecm_sid:make(Key, self(), 2)).
 

@@ -83,11 +83,15 @@ class ConversationTests(TestCase):
         self.assertEqual(event, Misdirected(7, "ejabberd@b", line, body))
 
     def test_a_load_comes_with_the_answer_to_a_ping(self) -> None:
-        for load, told in ((b"", None), (b" load=20345", 20_345)):
+        for load, told in (
+            (b"", (None, "")),
+            (b" load=20345", (20_345, "")),
+            (b" cluster=0123456789abcdef load=7", (7, "0123456789abcdef")),
+        ):
             connection = typed()
             connection.tick(SETTINGS.ping_interval)
             [event] = connection.receive(0, b"pong 1" + load, SETTINGS.ping_interval + 1)
-            self.assertEqual(event, RoundTrip(1, told))
+            self.assertEqual(event, RoundTrip(1, *told))
 
     def test_a_link_that_has_been_there_before(self) -> None:
         for each in VECTORS["resumptions"]:

@@ -2,6 +2,8 @@
 
 from collections import Counter
 
+from twisted.internet.testing import EventLoggingObserver
+from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import TestCase
 
 from ecm.limits import MAX_QUEUED_BYTES
@@ -13,6 +15,7 @@ from ecm.upstream.link import LinkStatus
 from ecm.upstream.nodes import Nodes
 from ecm.upstream.pending import CONGESTED, NO_LINK, STOPPING
 from ecm.upstream.pool import Unavailable, UpstreamPool
+from testkit.logs import lines
 from testkit.pending import NotedExchange
 from testkit.pool_links import LINE, QUEUE_TIMEOUT, LinkEnd, Producer
 
@@ -282,6 +285,20 @@ class RedirectTests(NodesTestCase):
                 self.assertEqual(told()[:2], [[b"node@1"], [b"node@0"]])
         self.ends[2].up()
         self.assertEqual({*map(bytes, told()[2] or ())}, {b"node@0", b"node@1"})
+
+    def test_nodes_of_two_clusters_are_logged_once(self) -> None:
+        log = EventLoggingObserver.createWithCleanup(self, globalLogPublisher)
+        for cluster in ("", "a", "a"):
+            for end in self.ends:
+                self.pool.nodes.heard(end.link, 7, cluster)
+        self.assertEqual(lines(log, "ecm.upstream.nodes"), [])
+        for _ in range(2):
+            self.pool.nodes.heard(self.ends[0].link, 7, "b")
+        one, other = lines(log, "ecm.upstream.nodes")
+        self.assertIn("node@0 and node@1 are not of one cluster: a session of one", one)
+        self.assertIn("node@0 and node@2 are not", other)
+        self.pool.nodes.heard(self.ends[0].link, 7, "a")  # it has joined the others
+        self.assertEqual(len(lines(log, "ecm.upstream.nodes")), 2)
 
     def test_where_there_is_one_node_nobody_hears_of_any(self) -> None:
         end = LinkEnd(UpstreamPool(1, QUEUE_TIMEOUT), self.metrics)
