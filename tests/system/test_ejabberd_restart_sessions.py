@@ -10,6 +10,8 @@ from twisted.trial.unittest import TestCase
 from ecm.tools.demo.plan import DOMAIN
 from ecm.tools.ejabberd.configuration import without_options
 from testkit.bosh_client import CLIENT, ROSTER, SM
+from testkit.cluster import join, start_nodes
+from testkit.erlang_shell import ErlangShell
 from testkit.link_peer import EcmEnd
 from testkit.link_user import LinkUser, attribute
 from testkit.own_ejabberd import MODULES, OwnEjabberd
@@ -26,6 +28,40 @@ _LIST = (
     f"<iq xmlns='{CLIENT}' type='set' id='active'><query xmlns='jabber:iq:privacy'>"
     "<active name='no'/></query></iq>"
 )
+
+
+# All that the commands do before ejabberd stops.
+_SAVE = """
+Header = #{node => node(), saved => erlang:system_time(millisecond), key => ecm_sid_key:get(),
+           salt => ecm_restart_check:salt()},
+ecm_restart_save:run("database/ecm-sessions", Header, fun(_) -> ok end)
+"""
+
+# Writes a file anew: each event becomes what a function makes of it.
+_REWRITE = """
+Change = {change},
+{{ok, Events}} = ecm_restart_file:read("aside", fun(Event, Before) -> [Event | Before] end, []),
+[{{header, Header}} | Changed] = lists:flatmap(Change, lists:reverse(Events)),
+{{ok, Draft}} = ecm_restart_file:create("aside", Header),
+Append = fun({{session, Session}}, Before) ->
+                 {{ok, Next}} = ecm_restart_file:append(Session, Before), Next;
+            (_, Before) -> Before
+         end,
+ecm_restart_file:commit(lists:foldl(Append, Draft, Changed))
+"""
+
+_WRITTEN_LONG_AGO = (
+    "fun({header, Header}) -> [{header, Header#{saved := 0}}]; (Event) -> [Event] end"
+)
+_TWICE = "fun({session, _} = Event) -> [Event, Event]; (Event) -> [Event] end"
+_OF_ANOTHER_VERSION = """
+fun({session, <<0, Bytes/binary>>}) ->
+        #{frozen := Frozen} = Session = binary_to_term(Bytes),
+        Changed = Session#{frozen := Frozen#{ejabberd := <<"1.0">>}},
+        [{session, <<0, (term_to_binary(Changed))/binary>>}];
+   (Event) -> [Event]
+end
+"""
 
 
 class RestartCase(TestCase):
@@ -118,7 +154,7 @@ class KeptTests(RestartCase):
         await self.settled(friend, message(users["picky"].jid, "unwanted"))
         self.assertNotIn(b"unwanted", await self.settled(users["picky"]))
         for name in ("paused", "unread"):
-            got = texts(users[name], await self.settled(users[name]))
+            got = texts(await self.settled(users[name]))
             self.assertEqual(got, [f"{name} {number}" for number in range(3)])
         await self.member_may_enter_again(users["member"])
 
@@ -151,15 +187,21 @@ class KeptTests(RestartCase):
         self.assertEqual(again.body, first)
         self.assertIn(b"lost with its answer", first)
 
-    async def test_messages_that_come_meanwhile(self) -> None:
+    async def test_messages_that_come_meanwhile_are_delivered(self) -> None:
         """They are stored while there is no session, and come once, behind those before."""
         users = await self.begin("romeo", "juliet")
         romeo, juliet = users.values()
-        await self.settled(juliet, message(romeo.jid, "1"))
-        await self.stop()
+        await self.settled(juliet, message(romeo.jid, "0"))
+        shell = ErlangShell.start(self, self.ejabberd.node)
+        self.assertIn("{ok,#{", await shell.evaluate(_SAVE))
+        for to in (romeo.jid, f"romeo@{DOMAIN}"):
+            for text in ("1", "2"):
+                await self.ejabberd.control("send_message", "chat", juliet.jid, to, "", text)
+        self.ejabberd.terminate()
+        await self.ejabberd.ended()
         self.ejabberd.start_again()
         await self.connect()
-        self.assertEqual(texts(romeo, await self.settled(romeo)), ["1"])
+        self.assertEqual(texts(await self.settled(romeo)), ["0", "1", "2", "1", "2"])
 
     async def test_a_file_is_taken_up_once(self) -> None:
         users = await self.begin("romeo")
@@ -190,7 +232,7 @@ class NotWrittenTests(RestartCase):
         await self.connect()
         got: list[str] = []
         while len(got) < len(parts):
-            got += texts(juliet, (await juliet.ask()).body)
+            got += texts((await juliet.ask()).body)
         self.assertEqual(got, parts)
         await self.settled(juliet, message(romeo.jid, "still here"))
         self.assertIn(b"still here", await self.settled(romeo))
@@ -204,6 +246,18 @@ _ENDED = {
     "managed": (b"reset", "1 sessions have ended: they use mod_stream_mgmt, which is not loaded"),
     "copied": (b"reset", "1 sessions have ended: they use mod_carboncopy, which is not loaded"),
 }
+
+
+class ClusterTests(TestCase):
+    timeout = 120
+
+    async def test_one_of_several_nodes_moves_its_sessions_instead(self) -> None:
+        members = start_nodes(self, 2)
+        await join(self, members)
+        shell = ErlangShell.start(self, members[0].node)
+        for command in ("ecm_restart", "ecm_stop"):
+            refusal = await shell.evaluate(f"ecm_restart:{command}()")
+            self.assertIn("ejabberdctl ecm_evacuate", refusal)
 
 
 class ChangedTests(RestartCase):
@@ -276,6 +330,43 @@ class ChangedTests(RestartCase):
         await self.connect()
         self.assertIn(b"item-not-found", await self.ended(users["romeo"]))
 
+    async def test_a_session_is_taken_up_once(self) -> None:
+        users = await self.begin("romeo")
+        await self.rewritten(_TWICE)
+        self.assertIn("1 sessions were in the file twice", self.ejabberd.log)
+        await self.settled(users["romeo"])
+
+    async def test_sessions_that_were_written_too_long_ago(self) -> None:
+        users = await self.begin("romeo", "juliet")
+        romeo, juliet = users.values()
+        await self.settled(juliet, message(romeo.jid, "for romeo"))
+        await self.rewritten(_WRITTEN_LONG_AGO)
+        self.assertIn("2 sessions have ended: they were written too long ago", self.ejabberd.log)
+        self.assertIn(b"connection-timeout", await self.ended(romeo))
+        await self.are_stored("romeo")
+
+    async def test_sessions_of_another_version_of_ejabberd(self) -> None:
+        """They cannot be taken up; all that needs no state of theirs is done."""
+        users = await self.begin("romeo", "juliet")
+        romeo, juliet = users.values()
+        await self.settled(juliet, message(romeo.jid, "for romeo"))
+        await self.rewritten(_OF_ANOTHER_VERSION)
+        self.assertIn("2 sessions have ended: they are of another version", self.ejabberd.log)
+        self.assertIn(b"reset", await self.ended(romeo))
+        await self.are_stored("romeo")
+
+    async def rewritten(self, change: str) -> None:
+        """Restart ejabberd with a file whose events this function changes."""
+        await self.stop()
+        with self.file_kept():
+            self.ejabberd.start_again()
+            shell = ErlangShell.start(self, self.ejabberd.node)
+            await shell.evaluate(_REWRITE.format(change=change))
+            self.ejabberd.terminate()
+            await self.ejabberd.ended()
+        self.ejabberd.start_again()
+        await self.connect()
+
     async def are_stored(self, name: str) -> None:
         user = LinkUser(self.link, name)
         await user.log_in()
@@ -288,5 +379,5 @@ def _rule(barred: str) -> dict[str, Any]:
     return {"access": "most", "access_rules": {"most": rule}}
 
 
-def texts(user: LinkUser, body: bytes) -> list[str]:
+def texts(body: bytes) -> list[str]:
     return [part.partition(b"</body>")[0].decode() for part in body.split(b"<body>")[1:]]

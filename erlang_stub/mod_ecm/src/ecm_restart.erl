@@ -84,7 +84,7 @@ saved({ok, #{sessions := Sessions, bytes := Bytes, seconds := Seconds, skipped :
     Text = text("~B sessions are written, ~B bytes in ~s~s; ~s",
                 [Sessions, Bytes, Seconds, skipped(Skipped), Then]),
     ?INFO_MSG("~ts", [Text]),
-    _ = spawn(fun() -> timer:sleep(?GRACE), Stop() end),
+    _ = spawn(fun() -> stop(Stop) end),
     {ok, Text};
 saved({error, busy}, _, _) ->
     {error, "the sessions are being written already"};
@@ -93,6 +93,14 @@ saved({error, Reason}, _, _) ->
     Text = text("~ts cannot be written: ~ts. ejabberd goes on, with all sessions", [path(), why(Reason)]),
     ?ERROR_MSG("~ts", [Text]),
     {error, Text}.
+
+%% The process has the name until the end: nobody takes the sessions up before the next start.
+-spec stop(fun(() -> ok)) -> ok.
+stop(Stop) ->
+    true = register(?MODULE, self()),
+    timer:sleep(?GRACE),
+    Stop(),
+    timer:sleep(infinity).
 
 -spec skipped(non_neg_integer()) -> iolist().
 skipped(0) -> "";

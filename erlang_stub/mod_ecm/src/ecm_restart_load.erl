@@ -16,7 +16,8 @@
 %% answer for longer than any is patient.
 -define(MAX_AGE, 900000).
 
--record(load, {header = none :: map() | none, sample = none :: ecm_restart_deflate:sample(), is_expired = false :: boolean(), read = 0 :: non_neg_integer(),
+-record(load, {context = none :: ecm_restart_session:context() | none, all = 0 :: non_neg_integer(),
+               sample = none :: ecm_restart_deflate:sample(), read = 0 :: non_neg_integer(),
                awaited = #{} :: #{reference() => pid()}, outcomes = #{} :: #{term() => pos_integer()},
                progress :: ecm_restart_progress:progress()}).
 
@@ -49,12 +50,12 @@ event(_, {refused, _} = Refused) ->
     Refused;
 event({header, #{node := Node}}, _) when Node =/= node() ->
     {refused, io_lib:format("it is of node ~ts", [Node])};
-event({header, #{key := Key, saved := Saved, sessions := Number} = Header}, Load) ->
+event({header, #{key := Key, saved := Saved, sessions := Number, salt := Salt}}, Load) ->
     case ecm_sid_key:restore(Key) of
         ok ->
             Age = erlang:system_time(millisecond) - Saved,
             ?INFO_MSG("Taking up ~B sessions, which were written ~B seconds ago", [Number, max(0, Age) div 1000]),
-            Load#load{header = Header, is_expired = Age > ?MAX_AGE,
+            Load#load{context = ecm_restart_session:context(Salt, Age > ?MAX_AGE), all = Number,
                       progress = ecm_restart_progress:new(Number, now_ms())};
         {error, other_key} ->
             {refused, "the cluster signs SIDs with another key now"}
@@ -71,15 +72,15 @@ event({header, _}, _) ->
     {refused, "its header is not of this release"}.
 
 -spec session(binary(), #load{}) -> #load{}.
-session(Bytes, #load{header = #{salt := Salt}, sample = Sample, is_expired = IsExpired, read = Read} = Load) ->
+session(Bytes, #load{context = Context, sample = Sample, read = Read} = Load) ->
     #load{awaited = Awaited} = Free = await(?AT_ONCE - 1, said(Load)),
-    {Pid, Monitor} = spawn_monitor(fun() -> exit({outcome, take_up(Bytes, Sample, Salt, IsExpired)}) end),
+    {Pid, Monitor} = spawn_monitor(fun() -> exit({outcome, take_up(Bytes, Sample, Context)}) end),
     Free#load{awaited = Awaited#{Monitor => Pid}, read = Read + 1}.
 
--spec take_up(binary(), ecm_restart_deflate:sample(), Salt :: binary(), IsExpired :: boolean()) ->
+-spec take_up(binary(), ecm_restart_deflate:sample(), ecm_restart_session:context()) ->
     ecm_restart_session:outcome().
-take_up(Bytes, Sample, Salt, IsExpired) ->
-    ecm_restart_session:take_up(ecm_restart_deflate:unpack(Bytes, Sample), Salt, IsExpired).
+take_up(Bytes, Sample, Context) ->
+    ecm_restart_session:take_up(ecm_restart_deflate:unpack(Bytes, Sample), Context).
 
 %% Waits until at most so many are being taken up.
 -spec await(non_neg_integer(), #load{}) -> #load{}.
@@ -94,8 +95,10 @@ await(Most, #load{awaited = Awaited} = Load) ->
 -spec outcome(term(), #load{}) -> #load{}.
 outcome({outcome, Outcome}, Load) ->
     count(Outcome, Load);
+outcome(_, #load{outcomes = #{{ended, crashed} := _}} = Load) ->
+    count({ended, crashed}, Load);
 outcome(Reason, Load) ->
-    ?ERROR_MSG("A session could not be taken up: ~0P", [Reason, 40]),
+    ?ERROR_MSG("A session could not be taken up, and others may follow: ~0P", [Reason, 40]),
     count({ended, crashed}, Load).
 
 -spec count(term(), #load{}) -> #load{}.
@@ -119,7 +122,7 @@ rest(Refused) -> Refused.
 -spec log(ok | {error, ecm_restart_file:fault()}, #load{} | {refused, iolist()}, file:filename_all()) -> any().
 log(_, {refused, Why}, Path) ->
     ?ERROR_MSG("The sessions in ~ts are not taken up: ~ts", [Path, Why]);
-log({error, Fault}, #load{header = none}, Path) ->
+log({error, Fault}, #load{context = none}, Path) ->
     ?ERROR_MSG("The sessions in ~ts are not taken up: ~ts", [Path, fault(Fault)]);
 log(Result, #load{outcomes = Outcomes, progress = Progress} = Load, Path) ->
     log_fault(Result, Load, Path),
@@ -133,7 +136,7 @@ log(Result, #load{outcomes = Outcomes, progress = Progress} = Load, Path) ->
 -spec log_fault(ok | {error, ecm_restart_file:fault()}, #load{}, file:filename_all()) -> any().
 log_fault(ok, _, _) ->
     ok;
-log_fault({error, Fault}, #load{read = Read, header = #{sessions := Number}}, Path) ->
+log_fault({error, Fault}, #load{read = Read, all = Number}, Path) ->
     ?ERROR_MSG("~ts is not whole: ~ts. Up to ~B sessions of ~B are lost",
                [Path, fault(Fault), max(0, Number - Read), Number]).
 
@@ -163,5 +166,5 @@ why(conflict) -> "their users have logged in anew";
 why(expired) -> "they were written too long ago";
 why(version) -> "they are of another version of ejabberd or mod_ecm";
 why({module, Module}) -> io_lib:format("they use ~s, which is not loaded any more", [Module]);
-why(crashed) -> "see the errors above";
+why(crashed) -> "see the error above";
 why({failed, Reason}) -> io_lib:format("~0P", [Reason, 20]).

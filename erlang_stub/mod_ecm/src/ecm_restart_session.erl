@@ -4,11 +4,14 @@
 
 -module(ecm_restart_session).
 
--export([pack/2, take_up/3]).
--export_type([outcome/0]).
+-export([context/2, pack/2, take_up/2]).
+-export_type([context/0, outcome/0]).
 
-%% `expired': too much time has passed.
 -type outcome() :: taken | twice | {ended, ecm_restart_check:reason() | expired | version | {failed, term()}}.
+
+%% The salt of the file; whether too much time has passed; and the names of the sessions that have been read, so that none
+%% is taken up twice.
+-type context() :: #{salt := binary(), is_expired := boolean(), names := ets:tid()}.
 
 %% What every release can read: whose session it is, its name and what its client may not have received. The rest is
 %% for the form of its version (ecm_c2s_frozen).
@@ -28,25 +31,28 @@ pack(#{state := #{jid := Jid, lserver := Host} = State, session := #{bosh := Bos
                mark => ecm_restart_check:mark(Salt, State), frozen => Frozen},
     term_to_binary(Packed).
 
-%% @doc Takes up a session, as bytes, of a file with this salt, unless too much time has passed. Returns when it is there, or has
-%% ended.
--spec take_up(binary(), Salt :: binary(), IsExpired :: boolean()) -> outcome().
-take_up(Bytes, Salt, IsExpired) ->
+%% @doc Returns what all sessions of a file have in common. It lives as long as the calling process.
+-spec context(Salt :: binary(), IsExpired :: boolean()) -> context().
+context(Salt, IsExpired) ->
+    #{salt => Salt, is_expired => IsExpired, names => ets:new(?MODULE, [public])}.
+
+%% @doc Takes up a session, as bytes, unless too much time has passed. Returns when it is there, or has ended.
+-spec take_up(binary(), context()) -> outcome().
+take_up(Bytes, #{names := Names} = Context) ->
     #{name := Name, frozen := Frozen} = Packed = binary_to_term(Bytes),
-    {Session, Nonce} = Known = binary_to_term(Name),
-    case ecm_c2s_place:find(Session, Nonce) of
-        Known when IsExpired -> ended(expired, Packed);
-        Known -> checked(ecm_c2s_frozen:check(Frozen), Salt, Packed);
-        _ -> twice
+    case ets:insert_new(Names, {Name}) of
+        true -> known(ecm_c2s_frozen:check(Frozen), Context, Packed);
+        false -> twice
     end.
 
--spec checked(ok | {error, term()}, Salt :: binary(), packed()) -> outcome().
-checked(ok, Salt, #{frozen := Frozen, mark := Mark} = Packed) ->
+-spec known(ok | {error, term()}, context(), packed()) -> outcome().
+known(ok, #{salt := Salt, is_expired := IsExpired}, #{frozen := Frozen, mark := Mark} = Packed) ->
     case ecm_restart_check:check(Frozen, {Salt, Mark}) of
+        ok when IsExpired -> ended(expired, Packed);
         ok -> taken(ecm_restart_rooms:leave(Frozen), Packed);
         {error, Reason} -> ended(Reason, Packed)
     end;
-checked({error, _}, _, Packed) ->
+known({error, _}, _, Packed) ->
     ended(version, Packed).
 
 -spec taken({[Presence :: tuple()], ecm_c2s_frozen:frozen()}, packed()) -> outcome().
