@@ -283,7 +283,7 @@ in_order(Now, #session{requests = Requests, keys = Keys} = Session) ->
 -spec take(ecm_bosh_window:request(), ms(), session()) -> session().
 take(Body, Now, #session{phase = Phase, agreement = Agreement, deliveries = All} = Session) ->
     Poll = ecm_bosh_overactivity:poll(Body, ecm_bosh_deliveries:has_nothing(All), Now, Agreement),
-    Confirmed = Session#session{poll = Poll, deliveries = ecm_bosh_deliveries:confirm(Body, All)},
+    Confirmed = Session#session{poll = Poll, deliveries = ecm_bosh_deliveries:confirm(Body, Now, Agreement, All)},
     case {Phase, Body} of
         {{closing, _}, _} -> Confirmed;
         {_, #{type := terminate}} -> terminated(deliver(Body, Confirmed));

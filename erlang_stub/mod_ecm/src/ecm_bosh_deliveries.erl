@@ -8,7 +8,7 @@
 
 -module(ecm_bosh_deliveries).
 
--export([add/3, confirm/2, dehydrate/1, ending/2, errors/1, given/4, has_nothing/1, is_too_much/3,
+-export([add/3, confirm/4, dehydrate/1, ending/2, errors/1, given/4, has_nothing/1, is_too_much/3,
          left/1, new/0, postpone/2, rehydrate/1, report/3, take/4]).
 -export_type([bounce/0, deliveries/0]).
 
@@ -65,12 +65,24 @@ given(Rid, Els, Now, #deliveries{unacked = Unacked} = Deliveries) ->
     Deliveries#deliveries{unacked = ecm_bosh_unacked:add(Rid, Els, Now, Unacked)}.
 
 %% @doc Notes what the client has received. It makes a request when it has received an answer, unless it
-%% acknowledges answers explicitly (XEP-0124, section 9.2). What it has not received stays, even if the
-%% answer cannot be repeated any more.
--spec confirm(ecm_bosh_body:body(), deliveries()) -> deliveries().
-confirm(#{rid := Rid} = Body, #deliveries{unacked = Unacked} = Deliveries) ->
-    Received = maps:get(ack, Body, Rid),
-    Deliveries#deliveries{unacked = ecm_bosh_unacked:confirm(Received, Unacked)}.
+%% acknowledges answers explicitly (XEP-0124, section 9.2). But it makes one with stanzas also beside a request
+%% that is held, and the answer to that may cross it on the way. What the client has not received stays, even if
+%% the answer cannot be repeated any more.
+-spec confirm(ecm_bosh_body:body(), Now :: integer(), ecm_bosh_terms:agreement(), deliveries()) -> deliveries().
+confirm(Body, Now, Agreement, #deliveries{unacked = Unacked} = Deliveries) ->
+    Deliveries#deliveries{unacked = confirmed(Body, Now, Agreement, Unacked)}.
+
+-spec confirmed(ecm_bosh_body:body(), Now :: integer(), ecm_bosh_terms:agreement(), ecm_bosh_unacked:unacked()) ->
+    ecm_bosh_unacked:unacked().
+confirmed(#{ack := Ack}, _, _, Unacked) ->
+    ecm_bosh_unacked:confirm(Ack, Unacked);
+confirmed(#{rid := Rid, els := [_ | _]}, Now, Agreement, Unacked) ->
+    case ecm_bosh_terms:acknowledges(Agreement) of
+        true -> ecm_bosh_unacked:confirm(Rid, Unacked);
+        false -> ecm_bosh_unacked:confirm(Rid - ecm_bosh_terms:requests(Agreement), Now, Unacked)
+    end;
+confirmed(#{rid := Rid}, _, _, Unacked) ->
+    ecm_bosh_unacked:confirm(Rid, Unacked).
 
 %% @doc See ecm_bosh_unacked:report/3.
 -spec report(ecm_bosh_body:body(), Now :: integer(), deliveries()) -> [{binary(), binary()}].

@@ -4,12 +4,16 @@
 
 -module(ecm_bosh_unacked).
 
--export([add/4, confirm/2, els/1, new/0, postpone/2, report/3, up_to/2]).
+-export([add/4, confirm/2, confirm/3, els/1, new/0, postpone/2, report/3, up_to/2]).
 -export_type([unacked/0]).
 
 %% Milliseconds in which an answer should have arrived. An earlier report would cost an answer and a
 %% request, and be of no use.
 -define(LATE, 1000).
+
+%% Milliseconds for which an answer may be on its way to a client. If that is too short, a stanza may be lost with
+%% a session that ends now; if it is too long, it may come twice.
+-define(ON_ITS_WAY, 2000).
 
 %% The answers, the last one first. `Sent' is in milliseconds.
 -opaque unacked() ::
@@ -27,6 +31,12 @@ add(Rid, Els, Now, Unacked) -> [{Rid, Els, iolist_size(Els), Now} | Unacked].
 -spec confirm(integer(), unacked()) -> unacked().
 confirm(Received, Unacked) ->
     [Answer || {Rid, _, _, _} = Answer <- Unacked, Rid > Received].
+
+%% @doc Notes that the client has received the answers up to this RID; and of later ones, those that cannot be on
+%% their way any more.
+-spec confirm(integer(), Now :: integer(), unacked()) -> unacked().
+confirm(Received, Now, Unacked) ->
+    [Answer || {Rid, _, _, Sent} = Answer <- Unacked, Rid > Received, Now - Sent < ?ON_ITS_WAY].
 
 %% @doc Returns the number of elements in the answers up to this RID, and their bytes.
 -spec up_to(Last :: integer(), unacked()) ->

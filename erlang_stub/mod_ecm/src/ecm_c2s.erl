@@ -11,7 +11,7 @@
 -module(ecm_c2s).
 
 -export([add_hooks/0, gone/3, open/5, request/4, start/2]).
--export([auth_result/3, handle_info/2, host_up/1, opened/1, stopping/0, terminated/2]).
+-export([auth_result/3, handle_info/2, host_up/1, opened/1, stopping/0]).
 
 %% The state of ejabberd_c2s.
 -type state() :: map().
@@ -59,15 +59,15 @@ stopping() ->
     ecm_link_gate:close(),
     ecm_c2s_stop:end_all().
 
-%% @doc Adds the hooks of a host: before those of mod_stream_mgmt and others, and after ejabberd_c2s has
-%% closed the session. Otherwise, what was not delivered would come back to the session.
+%% @doc Adds the hooks of a host: before those of mod_stream_mgmt and others.
 -spec host_up(Host :: binary()) -> ok.
 host_up(Host) ->
     ejabberd_hooks:add(c2s_handle_info, Host, ?MODULE, handle_info, 10),
-    ejabberd_hooks:add(c2s_terminated, Host, ?MODULE, terminated, 110),
     ejabberd_hooks:add(c2s_auth_result, Host, ?MODULE, auth_result, 50),
     ejabberd_hooks:add(c2s_session_opened, Host, ?MODULE, opened, 95),
     ejabberd_hooks:add(c2s_session_resumed, Host, ?MODULE, opened, 95),
+    ecm_c2s_end:host_up(Host),
+    ecm_c2s_offline:host_up(Host),
     ecm_c2s_sasl2:host_up(Host).
 
 %% @private The messages to the process of any session of ejabberd. This takes those of ours.
@@ -85,6 +85,10 @@ handle_info(State, {timeout, Timer, ecm}) ->
     {stop, State};
 handle_info(State, {ecm_c2s_transfer, Controller, Ref, Question}) ->
     {stop, ecm_c2s_transfer:handle({Controller, Ref, Question}, State)};
+handle_info(State, {'EXIT', _, Reason}) ->
+    signalled(ecm_c2s_session:is_session(), Reason, State);
+handle_info(State, ecm_fetch) ->
+    {stop, ecm_c2s_offline:fetch(State)};
 handle_info(State, {'$gen_event', {xmlstreamstart, _, _}}) ->
     ignore_restart(ecm_c2s_session:is_session(), State);
 handle_info(#{stream_state := disconnected} = State, {route, Packet}) ->
@@ -92,6 +96,17 @@ handle_info(#{stream_state := disconnected} = State, {route, Packet}) ->
 handle_info(State, _) ->
     _ = ecm_c2s_session:is_session() andalso ecm_c2s_session:schedule_flush(),
     State.
+
+%% A session that has begun traps exits: whoever ends it, short of killing it, leaves it the time to send on what
+%% it has.
+-spec signalled(IsSession :: boolean(), Reason :: term(), state()) -> state() | {stop, state()}.
+signalled(false, _, State) ->
+    State;
+signalled(true, normal, State) ->
+    {stop, State};
+signalled(true, _, State) ->
+    ejabberd_c2s:stop_async(self()),
+    {stop, State}.
 
 %% The stanza came before the session was removed from those of the user. It goes where what waits goes.
 -spec after_close(tuple(), IsSession :: boolean(), state()) -> state() | {stop, state()}.
@@ -123,18 +138,4 @@ logged_in() ->
 -spec opened(state()) -> state().
 opened(State) ->
     _ = ecm_c2s_session:is_session() andalso ecm_c2s_logins:done(),
-    State.
-
-%% @private The session is over for ejabberd. What the client has not received is routed as if there had
-%% been no session; then clients are told, and can count on the rest.
--spec terminated(state(), term()) -> state().
-terminated(State, _Reason) ->
-    case ecm_c2s_session:is_session() of
-        true ->
-            ecm_c2s_stop:leave(State),
-            ecm_c2s_undelivered:route(ecm_c2s_session:undelivered(), State),
-            ecm_c2s_session:finish();
-        false ->
-            ok
-    end,
     State.

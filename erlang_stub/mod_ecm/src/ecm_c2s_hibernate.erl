@@ -12,6 +12,8 @@
 -export([hibernate/3, wake/2]).
 -export_type([dehydrated/0]).
 
+-include_lib("ejabberd/include/logger.hrl").
+
 %% Takes the session out of the dictionary of the process, in fewer words of memory; puts it back; and
 %% handles the messages that are here, as far as they need no state.
 -callback dehydrate() -> [term()].
@@ -106,7 +108,7 @@ wake(Dehydrated, Callback) ->
     [Packed, MaxQueue, Dictionary | Session] = tuple_to_list(Dehydrated),
     put_all(Dictionary),
     Callback:rehydrate(Session),
-    Callback:handle_pending(),
+    handle_pending(Callback),
     case has_no_message() of
         true ->
             Left = Callback:dehydrate(),
@@ -117,6 +119,19 @@ wake(Dehydrated, Callback) ->
             put(?MODULE, {State, Rest, Packed}),
             Callback:schedule_flush(),
             p1_server:wake_hib(self(), self(), State, xmpp_stream_in, [], {limits, MaxQueue})
+    end.
+
+%% A failure here would end the process at once, with all that its client has not received. So it ends the
+%% session, as one that p1_server sees does.
+-spec handle_pending(Callback :: module()) -> ok.
+handle_pending(Callback) ->
+    try
+        Callback:handle_pending()
+    catch
+        Class:Reason:Stack ->
+            ?ERROR_MSG("ECM session failed, and ends:~n** ~ts",
+                       [misc:format_exception(2, Class, Reason, Stack)]),
+            ejabberd_c2s:stop_async(self())
     end.
 
 %% What a hook has put into the dictionary meanwhile stays, until the state is packed the next time.

@@ -101,6 +101,7 @@ open(Body, Exchange, Key, #{session := Limits, c2s := Opts} = Options) ->
             answer(Exchange, Status, Answer, ContentType),
             ejabberd_c2s:stop_async(self());
         {Actions, Bosh} ->
+            _ = process_flag(trap_exit, true),
             put(?MODULE, #session{bosh = Bosh, nonce = Nonce, options = Options,
                                   content_type = ContentType}),
             ecm_c2s_stream:begun(Body, proplists:get_bool(allow_unencrypted_sasl2, Opts)),
@@ -345,6 +346,7 @@ nonce() ->
 -spec thaw(frozen(), ecm_sid:nonce()) -> ok.
 thaw(#{bosh := Bosh, options := Options, content_type := ContentType, shaper := Shaper}, Nonce) ->
     _ = process_flag(min_heap_size, ?MIN_HEAP_SIZE),
+    _ = process_flag(trap_exit, true),
     put(?MODULE, #session{bosh = ecm_bosh:thaw(now_ms(), Bosh), nonce = Nonce,
                           options = ecm_intern:term(Options), content_type = ContentType, shaper = Shaper}),
     set_timer().

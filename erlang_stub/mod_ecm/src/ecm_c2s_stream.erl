@@ -5,7 +5,7 @@
 
 -module(ecm_c2s_stream).
 
--export([begun/2, begun_anew/2, closed/0, element/1, ended/0, exceeded/1]).
+-export([begun/2, begun_anew/2, closed/0, element/1, ended/0, exceeded/1, has_failed/0]).
 
 -define(STANZAS, [<<"message">>, <<"presence">>, <<"iq">>]).
 -define(STREAMS, <<"http://etherx.jabber.org/streams">>).
@@ -44,13 +44,24 @@ from(_) -> [].
 element({xmlel, Name, Attrs, _} = Element) ->
     case lists:member(Name, ?STANZAS) orelse lists:keymember(<<"xmlns">>, 1, Attrs) of
         true -> event({xmlstreamelement, Element});
-        false -> xmpp_stream_in:send(self(), xmpp:serr_unsupported_stanza_type())
+        false -> fail(xmpp:serr_unsupported_stanza_type())
     end.
 
 %% @doc A body exceeds a limit, which ends the stream (RFC 6120, section 4.9.3.14).
 -spec exceeded(ecm_bosh_oversize:excess()) -> ok.
 exceeded(Limit) ->
-    xmpp_stream_in:send(self(), xmpp:serr_policy_violation(text(Limit), <<"en">>)).
+    fail(xmpp:serr_policy_violation(text(Limit), <<"en">>)).
+
+%% The error takes its turn behind what has come before.
+-spec fail(Error :: tuple()) -> ok.
+fail(Error) ->
+    put(?MODULE, failed),
+    xmpp_stream_in:send(self(), Error).
+
+%% @doc Returns whether the client has sent what ends the stream. Nothing that comes behind that is for anybody.
+-spec has_failed() -> boolean().
+has_failed() ->
+    get(?MODULE) =:= failed.
 
 -spec text(ecm_bosh_oversize:excess()) -> binary().
 text(bytes) -> <<"Too many bytes in a body">>;

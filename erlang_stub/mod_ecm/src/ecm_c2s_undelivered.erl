@@ -5,7 +5,7 @@
 
 -module(ecm_c2s_undelivered).
 
--export([route/2]).
+-export([route/1, stanzas/2]).
 
 -include_lib("ejabberd/include/logger.hrl").
 
@@ -13,13 +13,26 @@
 %% it.
 -define(GARBAGE, 262144).
 
-%% @doc Routes the stanzas among these elements, which are encoded for the client, the oldest first. `State'
-%% is that of ejabberd_c2s. Stream management (XEP-0198) routes by itself what was sent since it began.
--spec route([ecm_bosh_outbox:el()], State :: map()) -> ok.
-route(Elements, #{jid := _} = State) ->
-    route_all(unmanaged(Elements, State), 0);
-route(_, _) ->
-    ok.
+%% @doc Returns those of these elements, which are encoded for the client, that are for this module to route.
+%% `State' is that of ejabberd_c2s. Stream management (XEP-0198) routes by itself what was sent since it began.
+-spec stanzas([ecm_bosh_outbox:el()], State :: map()) -> [ecm_bosh_outbox:el()].
+stanzas(Elements, #{mgmt_state := State}) when State =/= inactive ->
+    case lists:splitwith(fun(Element) -> not begins_management(Element) end, Elements) of
+        {Before, [_ | _]} -> Before;
+        {_, []} -> []  % the client has got the beginning
+    end;
+stanzas(Elements, _) ->
+    Elements.
+
+-spec begins_management(ecm_bosh_outbox:el()) -> boolean().
+begins_management(<<"<enabled ", _/binary>>) -> true;
+begins_management(<<"<resumed ", _/binary>>) -> true;
+begins_management(_) -> false.
+
+%% @doc Routes the stanzas among these elements, the oldest first.
+-spec route([ecm_bosh_outbox:el()]) -> ok.
+route(Elements) ->
+    route_all(Elements, 0).
 
 %% One by one: a parsed element takes many times its size, and this process has nothing else to do any more.
 %% The garbage of earlier ones is collected after each `?GARBAGE' bytes.
@@ -32,20 +45,6 @@ route_all(Elements, Bytes) when Bytes >= ?GARBAGE ->
 route_all([Element | Rest], Bytes) ->
     route_element(Element),
     route_all(Rest, Bytes + byte_size(Element)).
-
--spec unmanaged([ecm_bosh_outbox:el()], State :: map()) -> [ecm_bosh_outbox:el()].
-unmanaged(Elements, #{mgmt_state := State}) when State =/= inactive ->
-    case lists:splitwith(fun(Element) -> not begins_management(Element) end, Elements) of
-        {Before, [_ | _]} -> Before;
-        {_, []} -> []  % the client has got the beginning
-    end;
-unmanaged(Elements, _) ->
-    Elements.
-
--spec begins_management(ecm_bosh_outbox:el()) -> boolean().
-begins_management(<<"<enabled ", _/binary>>) -> true;
-begins_management(<<"<resumed ", _/binary>>) -> true;
-begins_management(_) -> false.
 
 -spec route_element(ecm_bosh_outbox:el()) -> ok.
 route_element(Element) ->

@@ -369,6 +369,34 @@ the_next_request_confirms_what_was_answered_test() ->
                {5, {asks, 3}, []},
                {6, left, []}]).
 
+%% The client makes a request with a stanza beside the one that is held, and need not have the answer to that.
+an_answer_that_crosses_a_request_is_not_confirmed_test() ->
+    talk(#{}, [{1, {asks, 2}, []},
+               {2, {says, [a]}, [{2, [a]}]},
+               {2.1, {asks, 3, #{els => [x]}}, [{deliver, [x]}]},
+               {2.2, left, [a]},
+               {2.3, {asks, 4}, [{3, []}]},
+               {2.4, left, []}]).
+
+an_answer_that_is_two_requests_back_has_come_test() ->
+    talk(#{}, [{1, {asks, 2}, []},
+               {2, {says, [a]}, [{2, [a]}]},
+               {2.1, {asks, 3, #{els => [x]}}, [{deliver, [x]}]},
+               {2.2, {asks, 4, #{els => [y]}}, [{deliver, [y]}, {3, []}]},
+               {2.3, left, []}]).
+
+an_answer_is_not_on_its_way_for_ever_test() ->
+    talk(#{}, [{1, {asks, 2}, []},
+               {2, {says, [a]}, [{2, [a]}]},
+               {4, {asks, 3, #{els => [x]}}, [{deliver, [x]}]},
+               {5, left, []}]).
+
+a_client_that_acknowledges_answers_says_what_it_has_not_got_test() ->
+    talk(#{ack => 1}, [{1, {asks, 2}, []},
+                       {2, {says, [a]}, [{2, [a]}]},
+                       {2.1, {asks, 3, #{els => [x]}}, [{deliver, [x]}]},
+                       {2.2, left, []}]).
+
 what_the_client_acknowledges_is_confirmed_test() ->
     talk(#{ack => 1, hold => 2}, [{1, {asks, 2}, []},
                                   {2, {asks, 3}, []},

@@ -43,6 +43,11 @@ session_test_() ->
             fun what_is_managed_is_not_routed/0,
             fun only_stanzas_for_somebody_are_routed/0,
             fun requests_of_the_last_moment_are_refused/0,
+            fun what_was_accepted_is_sent_though_the_session_ends/0,
+            fun what_is_no_message_is_not_sent_any_more/0,
+            fun whoever_ends_the_process_leaves_it_time/0,
+            fun a_process_that_was_linked_and_ends_well_ends_nothing/0,
+            fun a_session_that_fails_loses_nothing/0,
             fun a_client_that_terminates_is_answered/0,
             fun an_error_of_the_stream_ends_the_session/0,
             fun a_host_that_is_not_served_is_unknown/0,
@@ -359,6 +364,74 @@ requests_of_the_last_moment_are_refused() ->
                      end),
     [?assertMatch(#{<<"condition">> := <<"item-not-found">>}, attributes(element(2, answer(Rid))))
      || Rid <- [2, 3]].
+
+%% The requests that are here are handled before anything else, and their stanzas after it.
+what_was_accepted_is_sent_though_the_session_ends() ->
+    [begin
+         {Session, _} = User = open(#{}),
+         await_sleep(User),
+         Monitor = monitor(process, Session),
+         at_once(Session, fun() ->
+                                  End(Session),
+                                  ask(User, 2, [text("one"), text("two")]),
+                                  ask(User, 3, [text("three")])
+                          end),
+         ?assertEqual(#{<<"xmlns">> => <<"http://jabber.org/protocol/httpbind">>},
+                      attributes(element(2, answer(2)))),
+         receive {'DOWN', Monitor, process, _, _} -> ok end,
+         ?assertEqual([<<"one">>, <<"two">>, <<"three">>], routed())
+     end || End <- [fun ejabberd_c2s:stop_async/1, fun send_conflict/1]].
+
+send_conflict(Session) ->
+    ejabberd_c2s:send(Session, xmpp:serr_conflict()).
+
+what_is_no_message_is_not_sent_any_more() ->
+    {Session, _} = User = open(#{}),
+    await_sleep(User),
+    Monitor = monitor(process, Session),
+    at_once(Session, fun() ->
+                             send_conflict(Session),
+                             ask(User, 2, ["<iq xmlns='jabber:client' to='romeo@chat.example' type='get'/>"
+                                           "<message xmlns='jabber:client' to='@'/>",
+                                           "<message xmlns='jabber:client'><body>to me</body></message>",
+                                           text("last")])
+                     end),
+    receive {'DOWN', Monitor, process, _, _} -> ok end,
+    ?assertEqual([<<"to me">>, <<"last">>], routed()).
+
+whoever_ends_the_process_leaves_it_time() ->
+    [begin
+         {Session, _} = User = open(#{}),
+         ask(User, 2, []),
+         deliver(User, <<"sent">>),
+         _ = answer(2),
+         deliver(User, <<"waits">>),
+         Then(User),
+         Monitor = monitor(process, Session),
+         exit(Session, Reason),
+         ?assertEqual(normal, receive {'DOWN', Monitor, process, _, Ended} -> Ended end),
+         ?assertEqual([<<"sent">>, <<"waits">>], routed())
+     end || Reason <- [shutdown, failed],
+            Then <- [fun ecm_user:await_sleep/1, fun(_) -> ok end]].
+
+a_process_that_was_linked_and_ends_well_ends_nothing() ->
+    {Session, _} = User = open(#{}),
+    exit(Session, normal),
+    Session ! {'EXIT', self(), normal},
+    deliver(User, <<"hello">>),
+    ask(User, 2, []),
+    ?assertEqual([<<"hello">>], texts(answer(2))),
+    ecm_user:stop(Session).
+
+a_session_that_fails_loses_nothing() ->
+    {Session, _} = User = open(#{}),
+    deliver(User, <<"waits">>),
+    await_sleep(User),
+    Monitor = monitor(process, Session),
+    Session ! {ecm, {nonsense, 1}},
+    ?assertEqual(normal, receive {'DOWN', Monitor, process, _, Ended} -> Ended end),
+    ?assertEqual([<<"waits">>], routed()),
+    ?assertMatch(["ECM session failed, and ends" ++ _], [Line || {error, Line} <- ecm_log:lines()]).
 
 a_client_that_terminates_is_answered() ->
     {Session, _} = User = open(#{}),

@@ -407,7 +407,12 @@ listens_to(Host) ->
     {{ok, _}, _} = start_listener({127, 0, 0, 1}, []),
     ejabberd_hooks:run(host_up, [<<"three.example">>]),
     ?assertEqual([{10, ecm_c2s, handle_info}], hooks(c2s_handle_info, Host)),
-    ?assertEqual([{110, ecm_c2s, terminated}], hooks(c2s_terminated, Host)),
+    ?assertEqual([{95, ecm_c2s_end, leaving}, {110, ecm_c2s_end, terminated}], hooks(c2s_terminated, Host)),
+    ?assertEqual([{60, ecm_c2s_end, received}], hooks(c2s_handle_recv, Host)),
+    ?assertEqual([{50, ecm_c2s_end, forgotten}], hooks(sm_remove_connection_hook, Host)),
+    ?assertEqual([{49, ecm_c2s_offline, before_storing}, {51, ecm_c2s_offline, after_storing}],
+                 hooks(offline_message_hook, Host)),
+    ?assertEqual([{49, ecm_c2s_offline, before_fetching}], hooks(c2s_self_presence, Host)),
     ?assertEqual([{50, ecm_c2s, auth_result}], hooks(c2s_auth_result, Host)),
     [?assert(lists:member({95, ecm_c2s, opened}, hooks(Hook, Host)))
      || Hook <- [c2s_session_opened, c2s_session_resumed]].
@@ -434,7 +439,7 @@ a_host_that_stops_takes_nothing_away_test_() ->
                           ok = mod_ecm:reload(<<"one.example">>, #{}, #{}),
                           ok = mod_ecm:stop(<<"one.example">>),
                           ?assertEqual(Sup, whereis(ecm_sup)),
-                          ?assertMatch([_], hooks(c2s_terminated, <<"one.example">>))
+                          ?assertMatch([_, _], hooks(c2s_terminated, <<"one.example">>))
                       end)).
 
 the_module_has_no_options_and_says_where_they_are_test() ->

@@ -1,0 +1,175 @@
+%% SPDX-License-Identifier: GPL-2.0-or-later
+
+%% @doc Messages that ejabberd stores while their receiver comes online.
+%%
+%% Whoever sends a message to a user who is not online stores it (mod_offline), in a process of its own. If
+%% the user comes online meanwhile, and the session fetches what is stored, the message may be stored too
+%% late, and stays there until the next login; or Mnesia writes it between the session's reading and deleting,
+%% and it is lost. On a busy node, where storing takes 100 milliseconds, that happens.
+%%
+%% So these two look at each other. A sender says that it stores (before_storing/1), and then looks whether the
+%% receiver is online; a session says that it is online, and then looks whether somebody stores
+%% (before_fetching/1). One of them sees the other, and gives way: the sender passes the message to the
+%% session; the session waits until the message is stored.
+%%
+%% Nodes of a cluster do not see each other's senders. There, the sender looks once more after it has stored
+%% the message, and has the session fetch again.
+
+-module(ecm_c2s_offline).
+-behaviour(gen_server).
+
+-export([fetch/1, host_up/1, new_table/0, start_link/0]).
+-export([after_storing/1, before_fetching/1, before_storing/1]).
+-export([handle_call/3, handle_cast/2, handle_info/2, init/1]).
+
+%% The places of these hooks around that of mod_offline, which has 50.
+-define(BEFORE, 49).
+-define(AFTER, 51).
+
+%% Milliseconds for which a session waits for senders at most, and between two looks at them.
+-define(PATIENCE, 2000).
+-define(LOOK, 2).
+
+%% Milliseconds after which nobody waits for a sender any more, between two removals of these. A sender whose
+%% message is refused, because too many are stored, says no more of it.
+-define(SWEEP, 10000).
+
+%% A record of the xmpp library.
+-type message() :: tuple().
+
+%% Rows: {{{User, Host}, Sender}, Since}.
+
+%% @doc Makes the table of those who store. It belongs to the caller, the supervisor.
+-spec new_table() -> ok.
+new_table() ->
+    ?MODULE = ets:new(?MODULE, [named_table, public, ordered_set, {write_concurrency, true}]),
+    ok.
+
+-spec start_link() -> {ok, pid()} | {error, term()}.
+start_link() ->
+    gen_server:start_link({local, ?MODULE}, ?MODULE, [], []).
+
+%% @doc Adds the hooks of a host. Idempotent.
+-spec host_up(Host :: binary()) -> ok.
+host_up(Host) ->
+    ejabberd_hooks:add(offline_message_hook, Host, ?MODULE, before_storing, ?BEFORE),
+    ejabberd_hooks:add(offline_message_hook, Host, ?MODULE, after_storing, ?AFTER),
+    ejabberd_hooks:add(c2s_self_presence, Host, ?MODULE, before_fetching, ?BEFORE),
+    ok.
+
+%% @private The calling process is about to store a message.
+-spec before_storing({term(), message()}) -> {term(), message()} | stop.
+before_storing({bounce, Message} = Result) ->
+    User = receiver(Message),
+    note(User),
+    case online(User) of
+        [] ->
+            Result;
+        Sessions ->
+            forget({User, self()}),
+            {_, _, Session} = lists:max(Sessions),
+            ejabberd_c2s:route(Session, {route, Message}),
+            stop
+    end;
+before_storing(Result) ->
+    Result.
+
+%% @private The calling process has stored a message, unless another module did not want that.
+-spec after_storing({term(), message()}) -> {term(), message()}.
+after_storing({Outcome, Message} = Result) ->
+    User = receiver(Message),
+    forget({User, self()}),
+    _ = [Session ! ecm_fetch || Outcome =:= offlined, {_, _, Session} <- online(User)],
+    Result.
+
+-spec receiver(message()) -> {User :: binary(), Host :: binary()}.
+receiver(Message) ->
+    {User, Host, _} = jid:tolower(xmpp:get_to(Message)),
+    {User, Host}.
+
+%% The sessions of a user that get messages for the user, as ejabberd_sm has them.
+-spec online({User :: binary(), Host :: binary()}) ->
+    [{Priority :: non_neg_integer(), erlang:timestamp(), pid()}].
+online({User, Host}) ->
+    [Session || {_, Info} <- ejabberd_sm:get_user_info(User, Host),
+                {Priority, _, _} = Session <- [list_to_tuple([proplists:get_value(Key, Info)
+                                                              || Key <- [priority, ts, pid]])],
+                is_integer(Priority), Priority >= 0].
+
+%% Without the table, which goes with its supervisor, ejabberd works as it does without this.
+-spec note({User :: binary(), Host :: binary()}) -> any().
+note(User) ->
+    try ets:insert(?MODULE, {{User, self()}, now_ms()})
+    catch error:badarg -> ok
+    end.
+
+-spec forget({{User :: binary(), Host :: binary()}, Sender :: pid()}) -> any().
+forget(Row) ->
+    try ets:delete(?MODULE, Row)
+    catch error:badarg -> ok
+    end.
+
+%% @private The session of the calling process has said that it is online, and is about to fetch.
+-spec before_fetching({Presence, State}) -> {Presence, State} when Presence :: tuple(), State :: map().
+before_fetching({_, #{jid := Jid}} = Result) ->
+    {User, Host, _} = jid:tolower(Jid),
+    await({User, Host}, now_ms() + ?PATIENCE),
+    Result;
+before_fetching(Result) ->
+    Result.
+
+-spec await({User :: binary(), Host :: binary()}, Until :: integer()) -> ok.
+await(User, Until) ->
+    case [Sender || Sender <- senders(User), is_process_alive(Sender)] of
+        [_ | _] ->
+            case now_ms() < Until of
+                true -> receive after ?LOOK -> await(User, Until) end;
+                false -> ok
+            end;
+        [] ->
+            ok
+    end.
+
+-spec senders({User :: binary(), Host :: binary()}) -> [pid()].
+senders(User) ->
+    try ets:select(?MODULE, [{{{User, '$1'}, '_'}, [], ['$1']}])
+    catch error:badarg -> []
+    end.
+
+-spec now_ms() -> integer().
+now_ms() ->
+    erlang:monotonic_time(millisecond).
+
+%% @doc Fetches what is stored, as mod_offline does when the session of the calling process comes online.
+-spec fetch(State) -> State when State :: map().
+fetch(#{lserver := Host, pres_last := Presence} = State) ->
+    _ = gen_mod:is_loaded(Host, mod_offline)
+        andalso mod_offline:c2s_self_presence({Presence, maps:remove(pres_last, State)}),
+    State;
+fetch(State) ->
+    State.
+
+%% @private
+-spec init([]) -> {ok, none}.
+init([]) ->
+    _ = erlang:send_after(?SWEEP, self(), sweep),
+    {ok, none}.
+
+%% @private
+-spec handle_call(term(), gen_server:from(), none) -> {reply, {error, badarg}, none}.
+handle_call(_, _, none) ->
+    {reply, {error, badarg}, none}.
+
+%% @private
+-spec handle_cast(term(), none) -> {noreply, none}.
+handle_cast(_, none) ->
+    {noreply, none}.
+
+%% @private
+-spec handle_info(term(), none) -> {noreply, none}.
+handle_info(sweep, none) ->
+    _ = ets:select_delete(?MODULE, [{{'_', '$1'}, [{'=<', '$1', now_ms() - ?SWEEP}], [true]}]),
+    _ = erlang:send_after(?SWEEP, self(), sweep),
+    {noreply, none};
+handle_info(_, none) ->
+    {noreply, none}.

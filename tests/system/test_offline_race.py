@@ -1,0 +1,103 @@
+"""A message is stored in the moment in which its receiver comes online."""
+
+from twisted.trial.unittest import TestCase
+
+from ecm.link.events import Answered
+from ecm.tools.demo.plan import DOMAIN
+from testkit.bosh_client import CLIENT
+from testkit.erlang_shell import ErlangShell
+from testkit.link_peer import EcmEnd
+from testkit.link_user import LinkUser
+from testkit.own_ejabberd import OwnEjabberd
+from testkit.stanzas import message
+
+_ONLINE = f"<presence xmlns='{CLIENT}'/>"
+
+# A sender stops at this place of the hook that stores messages, until it is let go. Of the hooks
+# with one place, those of mod_ecm come first.
+_STOP = """
+ejabberd_hooks:add(offline_message_hook, <<"{host}">>, fun(Result) ->
+    register(test_sender, self()),
+    receive test_go -> Result end
+end, {place})
+"""
+
+_UNTIL_STORING = """
+Wait = fun Wait() ->
+    case whereis(test_sender) of undefined -> receive after 1 -> Wait() end; _ -> ok end
+end,
+Wait()
+"""
+
+_UNTIL_WAITING = """
+Waits = fun() ->
+    Session = ejabberd_sm:get_session_pid(<<"juliet">>, <<"{host}">>, <<"test">>),
+    {{_, Stack}} = process_info(Session, current_stacktrace),
+    lists:keymember(ecm_c2s_offline, 1, Stack)
+end,
+Wait = fun Wait() ->
+    case Waits() of false -> receive after 1 -> Wait() end; true -> ok end
+end,
+Wait()
+"""
+
+_STORED = f'mod_offline:count_offline_messages(<<"juliet">>, <<"{DOMAIN}">>)'
+
+_GO = "test_sender ! test_go"
+_KILL = "exit(whereis(test_sender), kill)"
+
+
+class OfflineRaceTests(TestCase):
+    timeout = 60
+
+    async def begin(self, place: int) -> None:
+        """Romeo stores a message for Juliet, and has come to this place."""
+        ejabberd = OwnEjabberd.start(self, "romeo", "juliet")
+        self.shell = ErlangShell.start(self, ejabberd.node)
+        link = await EcmEnd.connect(self, ejabberd.link_port)
+        romeo, self.juliet = LinkUser(link, "romeo"), LinkUser(link, "juliet")
+        await romeo.log_in()
+        await self.juliet.log_in()
+        await self.shell.evaluate(_STOP.format(host=DOMAIN, place=place))
+        romeo.ask(message(f"juliet@{DOMAIN}", "hello")).addErrback(lambda _: None)
+        await self.shell.evaluate(_UNTIL_STORING)
+
+    async def assert_comes(self) -> None:
+        """Assert that the message comes to Juliet, and that nothing stays behind."""
+        while not (texts := [text for answer in self.juliet.answers for text in _texts(answer)]):
+            await self.juliet.ask()
+        self.assertEqual(texts, [b"hello"])
+        self.assertEqual(await self.shell.evaluate(_STORED), "0")
+
+    async def test_a_session_waits_for_the_message_and_fetches_it(self) -> None:
+        await self.begin(place=49)
+        online = self.juliet.ask(_ONLINE)
+        await self.shell.evaluate(_UNTIL_WAITING.format(host=DOMAIN))
+        await self.shell.evaluate(_GO)
+        await online
+        await self.assert_comes()
+
+    async def test_a_sender_that_sees_a_session_passes_the_message_on(self) -> None:
+        await self.begin(place=48)
+        await self.juliet.ask(_ONLINE)
+        await self.shell.evaluate(_GO)
+        await self.assert_comes()
+
+    async def test_a_sender_that_ends_keeps_nobody_waiting(self) -> None:
+        await self.begin(place=49)
+        online = self.juliet.ask(_ONLINE)
+        await self.shell.evaluate(_UNTIL_WAITING.format(host=DOMAIN))
+        await self.shell.evaluate(_KILL)
+        await online
+
+    async def test_a_session_fetches_again_what_it_could_not_wait_for(self) -> None:
+        """As with senders on other nodes of a cluster, which it does not see."""
+        await self.begin(place=49)
+        await self.shell.evaluate("ets:delete_all_objects(ecm_c2s_offline)")
+        await self.juliet.ask(_ONLINE)
+        await self.shell.evaluate(_GO)
+        await self.assert_comes()
+
+
+def _texts(answer: Answered) -> list[bytes]:
+    return [part.partition(b"</body>")[0] for part in answer.body.split(b"<body>")[1:]]
