@@ -145,7 +145,11 @@ def _course(fault: Fault, lab: Lab) -> Result:
     crowd.until(_is_settled, size.patience, lab.tell)
     crowd.tell("collect")
     crowd.until(_is_collected, _LOGIN_TIMEOUT, lab.tell)
-    return crowd.result() | {"fault_seconds": round(took, 1)}
+    result = crowd.result() | {"fault_seconds": round(took, 1)}
+    for what in ("errors", "sessions_lost"):
+        if result[what]:
+            note(f"{what.replace('_', ' ')}: {result[what]}")
+    return result
 
 
 def _log_in(lab: Lab) -> None:

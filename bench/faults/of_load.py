@@ -164,7 +164,8 @@ def _memory_short(seconds: float) -> Callable[[Lab], None]:
 
     def inject(lab: Lab) -> None:
         newcomers = lab.users[len(lab.first) :]
-        _limit_memory(lab.stack.ecm.process.pid)
+        ecm = lab.stack.ecm.process.pid
+        _limit_memory(ecm, _address_space(ecm) + _SHORT)
         lab.crowd.tell(
             "flood",
             receiver=newcomers[-1],
@@ -175,14 +176,17 @@ def _memory_short(seconds: float) -> Callable[[Lab], None]:
             rate=4,
         )
         _newcomers(seconds)(lab)
+        _limit_memory(ecm, resource.RLIM_INFINITY)
 
     return inject
 
 
-def _limit_memory(pid: int) -> None:
-    """Leave little address space to a process, beside what it has."""
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[0])
-    most = pages * resource.getpagesize() + _SHORT
+def _address_space(pid: int) -> int:
+    """Return the bytes that a process has."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[0]) * resource.getpagesize()
+
+
+def _limit_memory(pid: int, most: int) -> None:
     resource.prlimit(pid, resource.RLIMIT_AS, (most, resource.RLIM_INFINITY))
 
 
