@@ -56,9 +56,9 @@ class Server:
         self._links = Members(settings.upstream, self._member, lookup, reactor)
 
     def _member(self, upstream: str) -> Member:
-        """Return the node at an endpoint. Raises IndexError if there are too many."""
-        links = LinkFactory(self._pool, self.clock, self._settings.link, self._metrics, self._batch)
+        """Return the node at an endpoint. Raises ValueError; and IndexError for one too many."""
         endpoint = clientFromString(self._reactor, upstream)
+        links = LinkFactory(self._pool, self.clock, self._settings.link, self._metrics, self._batch)
         return Member(links, link_service(endpoint, upstream, links, self._reactor))
 
     def factories(self) -> list[IProtocolFactory]:

@@ -12,7 +12,7 @@ from twisted.internet.interfaces import (
 )
 from zope.interface import implementer
 
-from ecm.upstream.names import NodeName
+from ecm.upstream.names import NodeName, is_host
 
 # Looks up SRV records: (answers, authority, additional), as twisted.names has them.
 LookupService = Callable[[str], Deferred[Any]]
@@ -83,13 +83,14 @@ class Lookup:
         records = [each.payload for each in answers if hasattr(each.payload, "priority")]
         first = min((record.priority for record in records), default=0)
         targets = [
-            (str(record.target).rstrip("."), record.port)
+            (record.target.name.decode("ascii", "replace").rstrip("."), record.port)
             for record in records
             if record.priority == first
         ]
-        if not any(host for host, _ in targets):  # a target "." says that there is no service
-            raise LookupFailed(f"{name} has no SRV records")
-        return targets
+        usable = [target for target in targets if is_host(target[0])]
+        if not usable:  # a target "." says that there is no service
+            raise LookupFailed(f"{name} has no SRV records of hosts")
+        return usable
 
 
 def _service_of_system() -> LookupService:

@@ -20,6 +20,9 @@ _USAGE: Final = {
 }
 _COLON: Final = re.compile(r"(?<!\\):")
 
+# A name in the DNS (RFC 1035, section 2.3.4), of the signs that hosts and services have.
+_HOST: Final = re.compile(r"(?=.{1,254}\Z)[\w-]{1,63}(\.[\w-]{1,63})*\.?", re.ASCII)
+
 
 @attrs.frozen
 class NodeName:
@@ -56,12 +59,17 @@ def parse(text: str) -> NodeName | None:
     words = 2 if kind == "srv" else 3
     transport, host, port = [*parts, "", "", ""][:3]
     is_port = port.isascii() and port.isdigit() and 0 < int(port) < 65_536
-    if transport not in ("tcp", "tls") or not re.fullmatch(r"[\w.-]+", host, re.ASCII):
+    if transport not in ("tcp", "tls") or not is_host(host):
         raise ValueError(_USAGE[kind])
     if kind == "dns" and not is_port:
         raise ValueError(_USAGE[kind])
     number = int(port) if kind == "dns" else 0
     return NodeName(text, kind == "srv", transport == "tls", host, number, (*parts[words:],))
+
+
+def is_host(text: str) -> bool:
+    """Return whether this may be looked up. Python's resolver raises an error for other texts."""
+    return _HOST.fullmatch(text) is not None
 
 
 def _quoted(text: str) -> str:

@@ -60,10 +60,11 @@ class ServiceRecordTests(TestCase):
         self.assertEqual(await self.endpoints(lookup), found)
 
     async def test_a_name_without_a_service(self) -> None:
-        for records in ((), (dns.Record_SRV(0, 0, 0, b"."),)):
+        odd = (dns.Record_SRV(0, 0, 1, each) for each in (b"a:b", b"\xff.example", b"a b"))
+        for records in ((), (dns.Record_SRV(0, 0, 0, b"."),), (*odd,)):
             with self.assertRaises(LookupFailed) as failed:
                 await self.endpoints(self.lookup(*records))
-            self.assertIn("has no SRV records", str(failed.exception))
+            self.assertIn("has no SRV records of hosts", str(failed.exception))
 
     async def test_a_target_without_an_address(self) -> None:
         with self.assertRaises(LookupFailed) as failed:

@@ -170,6 +170,23 @@ class TypedTests(TestCase):
         self.assertIn(b" 503 ", self.client.transport.written())
         self.assertEqual(self.ecm.received(), [(FIRST_ID, b"error malformed bad-word")])
 
+    def test_a_request_that_comes_back_goes_on_and_says_so(self) -> None:
+        self.asked()
+        self.ecm.answer(FIRST_ID, b"misdirected node=b@chat peer=192.0.2.1:51234 secure=0\nbody")
+        again = (FIRST_ID, PEER_LINE.replace(b"\n", b" redirected=1\nbody"))
+        self.assertEqual(self.ecm.received(), [again])
+        self.ecm.answer(FIRST_ID, b"answer 200\nat last")
+        self.assertTrue(self.client.transport.written().endswith(b"at last"))
+        self.assertEqual(self.ecm.metrics.redirected, 1)
+
+    def test_the_load_is_noted_with_the_answer_to_a_ping(self) -> None:
+        self.ecm.pass_time(TYPED.ping_interval)
+        [(_, ping)] = self.ecm.received()
+        [link] = self.ecm.pool.links
+        link.newcomers = 5
+        self.ecm.answer(0, ping.replace(b"ping", b"pong") + b" load=20345 cluster=0123456789abcdef")
+        self.assertEqual((link.load, link.cluster), (20_345, "0123456789abcdef"))
+
     def test_an_ejabberd_that_stops_gets_nothing_new(self) -> None:
         self.asked()
         self.ecm.answer(0, b"drain")

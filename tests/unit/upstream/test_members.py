@@ -59,6 +59,8 @@ class MembersTests(TestCase):
         return members
 
     def connect(self, endpoint: str) -> Member:
+        if endpoint == "odd":
+            raise ValueError("not a name")
         links = LinkFactory(self.pool, self.clock, PLAIN, Metrics())
         self.endpoints[endpoint] = MemoryEndpoint()
         service = link_service(self.endpoints[endpoint], endpoint, links, self.reactor)
@@ -158,6 +160,14 @@ class MembersTests(TestCase):
         self.assertEqual(self.up(), {"one"})
         said = f"the nodes of {NAME} stay as they are: no name server"
         self.assertEqual(lines(self.log, "ecm.upstream.members").count(said), 1)
+
+    def test_one_that_cannot_be_used_keeps_nobody_out(self) -> None:
+        self.names.found = ["odd", "two"]
+        self.start(NAME)
+        self.look(2)
+        self.assertEqual((self.up(), self.names.asked), ({"two"}, 3))
+        said = f"{NAME}: odd cannot be used: not a name"
+        self.assertIn(said, lines(self.log, "ecm.upstream.members"))
 
     def test_more_nodes_than_there_may_be(self) -> None:
         self.names.found = [f"{number:02}" for number in range(MAX_NODES + 2)]

@@ -16,6 +16,7 @@ NAMES = {
 MISTAKES = (
     *("dns:", "dns:tcp", "dns:tcp:a", "dns:tcp:a:", "dns:tcp:a:0", "dns:tcp:a:65536"),
     *("dns:tcp:a:x", "dns:tcp::1", "dns:udp:a:1", "dns:a:1", "dns:tcp:a b:1", "dns:tcp:\u00e4:1"),
+    *("dns:tcp:a..b:1", f"dns:tcp:{64 * 'a'}:1", f"srv:tcp:{128 * 'a.'}"),
     *("dns:tcp:a:\u0663", "srv:", "srv:tcp", "srv:tcp:", "srv:a", "srv:unix:a", "srv:tcp:a/b"),
 )
 
