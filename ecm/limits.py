@@ -209,8 +209,19 @@ MAX_REJECTED: Final = RESERVED_FILES // 4
 
 # The part of all connections, one of so many, that is kept for those who are online: to send
 # something, a user opens a second connection beside the one that is held, which is answered then
-# and closed. Both are there for two round trips; few of a hundred users send in that time.
+# and closed. Both are there for two round trips; few of a hundred users send in that time. If there
+# are few connections at all, the least number is reserved, as newcomers come in crowds, and at most
+# the larger part.
 RESERVED_PART: Final = 16
+MIN_RESERVED: Final = 16
+MAX_RESERVED_PART: Final = 8
+
+
+def reserved(connections: int) -> int:
+    """Return how many of so many connections are kept for those who are online."""
+    least = min(MIN_RESERVED, connections // MAX_RESERVED_PART)
+    return max(least, connections // RESERVED_PART)
+
 
 # Seconds with room for newcomers after which the log says so: connections come and go.
 FULL_LOG_PAUSE: Final = 10

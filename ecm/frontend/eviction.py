@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ecm.frontend.connection import ClientConnection, Phase
 from ecm.limits import MIN_IDLE
+from ecm.net.transport import unsent
 
 if TYPE_CHECKING:
     from ecm.frontend.registry import Registry
@@ -26,6 +27,17 @@ class Eviction:
             return False
         connection.evict()
         return True
+
+    def evict_closing(self) -> bool:
+        """Close one that waits only for its client to close. Returns whether there is one.
+
+        The kernel has what it was sent, and delivers that.
+        """
+        for connection in self._registry.closing:
+            if connection in self._registry.open and not unsent(connection.transport):
+                connection.evict()
+                return True
+        return False
 
     @property
     def candidates(self) -> int:

@@ -64,7 +64,7 @@ class FrontendFactory(ServerFactory):
             return TOO_MANY_OF_YOURS
         if self.registry.room.is_crowded and self._eviction.evict():
             return None
-        return TOO_MANY if self.is_full else None
+        return TOO_MANY if self.is_full and not self._eviction.evict_closing() else None
 
     @property
     def is_full(self) -> bool:

@@ -58,6 +58,8 @@ class Registry:
         self.open: dict[ClientConnection, None] = {}
         self.unproxied: dict[ClientConnection, None] = {}
         self.rejected: dict[ClientConnection, None] = {}
+        # Those that wait for the client to close its end, too.
+        self.closing: dict[ClientConnection, None] = {}
         self.room = Room(settings.max_connections)
         self.keeps_no_idle = False
         # The addresses that are counted, and the number of connections from each.
@@ -92,7 +94,14 @@ class Registry:
 
     def forget(self, connection: ClientConnection) -> None:
         """Another one takes the place of a connection."""
-        for known in (self.open, self.unproxied, self.rejected, self.timed, self.leaving):
+        for known in (
+            self.open,
+            self.unproxied,
+            self.rejected,
+            self.timed,
+            self.closing,
+            self.leaving,
+        ):
             known.pop(connection, None)
         self._count()
         self.budget.remove(connection)

@@ -4,14 +4,14 @@ import sys
 
 from twisted.logger import Logger
 
-from ecm.limits import FULL_LOG_PAUSE, RESERVED_PART
+from ecm.limits import FULL_LOG_PAUSE, reserved
 
 _log = Logger()
 
 
 def for_newcomers(max_connections: int) -> int:
     """Return the number of connections above which newcomers are refused; 0 is no limit."""
-    return max_connections - max_connections // RESERVED_PART if max_connections else sys.maxsize
+    return max_connections - reserved(max_connections) if max_connections else sys.maxsize
 
 
 class Room:

@@ -8,7 +8,7 @@ from resource import RLIM_INFINITY, RLIMIT_AS, getpagesize, prlimit
 from treq import content
 from twisted.internet.threads import deferToThread
 
-from ecm.limits import RESERVED_FILES, RESERVED_PART, RETRY_AFTER_MAX, RETRY_AFTER_MIN
+from ecm.limits import RESERVED_FILES, RETRY_AFTER_MAX, RETRY_AFTER_MIN, reserved
 from testkit.bosh_client import BoshClient, Refused, http_client
 from testkit.ecm_process import LOOPBACK
 from testkit.link_case import ONLINE, Front, LinkTestCase
@@ -22,7 +22,7 @@ CREATE = (
 
 # Connections that the open files of the ECM below are enough for.
 MOST = 48
-RESERVE = MOST // RESERVED_PART
+RESERVE = reserved(MOST)
 
 # Beyond what an ECM has mapped when its memory gets short.
 MORE_MEMORY = 30 * 1024 * 1024
@@ -89,7 +89,7 @@ class OpenFilesTests(FullTestCase):
         for _ in range(3):
             await self.refuse_newcomer(front)
             await self.talk(users)
-        await front.process.printed("full: more than 45 connections; newcomers get 503")
+        await front.process.printed("full: more than 42 connections; newcomers get 503")
         for filler in fillers:
             filler.close()
         await self.let_in(front)

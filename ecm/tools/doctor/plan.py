@@ -2,7 +2,7 @@
 
 import attrs
 
-from ecm.limits import RESERVED_FILES, RESERVED_PART
+from ecm.limits import RESERVED_FILES, reserved
 from ecm.tools.doctor.machine import Machine
 
 
@@ -42,10 +42,12 @@ def _workers(machine: Machine, connections: int) -> int:
     if machine.hard_files is None:
         return cores
     files = max(1, machine.hard_files - RESERVED_FILES)
-    return max(cores, -(-connections // (files - files // RESERVED_PART)))
+    return max(cores, -(-connections // (files - reserved(files))))
 
 
 def files_for(connections: int) -> int:
     """Return the open files of a worker that lets in so many: a part is kept for its users."""
-    reserve = (connections - 1) // (RESERVED_PART - 1) if connections else 0
-    return connections + reserve + RESERVED_FILES
+    files = connections
+    while (room := files - reserved(files)) < connections:
+        files += connections - room
+    return files + RESERVED_FILES

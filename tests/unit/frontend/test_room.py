@@ -11,7 +11,7 @@ from testkit.logs import lines
 from testkit.typed_vectors import HELLO_PACKET
 
 MOST = 32
-RESERVE = MOST // limits.RESERVED_PART
+RESERVE = limits.reserved(MOST)
 FULL_LINE = PEER_LINE[:-1] + b" full=1\n"
 
 
@@ -20,8 +20,8 @@ class RoomTests(TestCase):
         self.log = EventLoggingObserver.createWithCleanup(self, globalLogPublisher)
 
     def test_a_part_is_reserved_unless_there_are_few(self) -> None:
-        found = [for_newcomers(most) for most in (1, 15, 16, 32, 1600)]
-        self.assertEqual(found, [1, 15, 15, 30, 1500])
+        found = [for_newcomers(most) for most in (1, 7, 8, 32, 128, 256, 1600)]
+        self.assertEqual(found, [1, 7, 7, 28, 112, 240, 1500])
         self.assertGreater(for_newcomers(0), 10**9)
 
     def test_it_is_full_in_the_reserve_or_while_memory_is_short(self) -> None:
@@ -46,7 +46,7 @@ class RoomTests(TestCase):
         self.assertEqual(
             lines(self.log, "ecm.frontend.room"),
             [
-                "full: more than 30 connections; newcomers get 503, users who are online notice"
+                "full: more than 28 connections; newcomers get 503, users who are online notice"
                 " nothing",
                 "room for newcomers again, beside 1 connections",
             ],
@@ -116,6 +116,25 @@ class FullTests(TestCase):
         written = self.holding[0].transport.written()
         self.assertRegex(written, rb"\r\nRetry-After: [0-9]+\r\n")
         self.assertNotIn(b"Connection: close", written)
+
+    def test_one_that_only_waits_for_its_client_to_close_makes_way(self) -> None:
+        stranger = self.ecm.client()
+        self.ask(stranger)
+        self.answer(self.asked, 503)
+        for _ in range(RESERVE):
+            self.assertFalse(self.ecm.client().ended)
+        self.assertFalse(stranger.transport.connected)
+        self.assertIn(b"too many connections.", self.ecm.client().transport.written())
+
+    def test_unless_its_client_has_not_taken_its_answer(self) -> None:
+        stranger = self.ecm.client()
+        stranger.transport.stuck = True
+        self.ask(stranger)
+        self.answer(self.asked, 503)
+        for _ in range(RESERVE - 1):
+            self.ecm.client()
+        self.assertIn(b"too many connections.", self.ecm.client().transport.written())
+        self.assertTrue(stranger.transport.connected)
 
     def test_beyond_the_reserve_nobody_comes(self) -> None:
         reserve = [self.ecm.client() for _ in range(RESERVE)]
