@@ -108,10 +108,15 @@ class CuttingProxy(Factory):
                 ends.remove(end)
 
     def silence(self, to_ejabberd: bool, to_ecm: bool) -> None:
-        """Pass nothing on, for ever, in these directions, of the connections that are there."""
+        """Pass nothing on in these directions, of the connections that are there."""
         for is_silent, ends in ((to_ejabberd, self._clients), (to_ecm, self._servers)):
             for end in ends if is_silent else ():
                 end.transport.pauseProducing()
+
+    def go_on(self) -> None:
+        """Pass everything on again, and what has waited."""
+        for end in (*self._clients, *self._servers):
+            end.transport.resumeProducing()
 
     def passed(self, size: int) -> None:
         """So many bytes go through: cut, if those are enough."""

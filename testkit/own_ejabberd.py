@@ -80,15 +80,17 @@ class OwnEjabberd:
         modules: Mapping[str, Any] = MODULES,
         host: str = DOMAIN,
         access: str = "all",
+        link: Mapping[str, Any] = {},
         **options: Any,
     ) -> None:
         """Write what the node has from its next start on.
 
-        ``access`` is the rule by which users may log in; ``options`` are those of the top level.
+        ``access`` is the rule by which users may log in; ``link`` has further options of the
+        listener, and ``options`` are those of the top level.
         """
-        link = listener("mod_ecm", self.link_port, access=access)
+        ours = listener("mod_ecm", self.link_port, access=access, **link)
         accounts = dict.fromkeys(names, PASSWORD)
-        self.node.write(configuration([host], [link], modules, **options), accounts)
+        self.node.write(configuration([host], [ours], modules, **options), accounts)
 
     @property
     def pid(self) -> int:

@@ -5,6 +5,7 @@ import signal
 
 from twisted.internet.defer import ensureDeferred
 
+from ecm.limits import MAX_QUEUE_AGE
 from testkit.bosh_client import CLIENT, Refused
 from testkit.cutting_proxy import CuttingProxy
 from testkit.link_case import Front
@@ -49,6 +50,25 @@ class SilenceTests(ProxiedLinkTestCase):
         front, proxy = await self.proxied("typed", *IMPATIENT)
         await self.found(front, proxy, ejabberd=True, ecm=True)
         await self.log.printed("is down: replaced")
+
+
+class SlowTests(ProxiedLinkTestCase):
+    """ejabberd is alive, and what is sent to it takes its time."""
+
+    async def test_a_link_is_full_by_the_age_of_a_packet_and_nobody_is_refused(self) -> None:
+        front, proxy = await self.proxied("typed")
+        one, other = await self.pair(front)
+        proxy.silence(to_ejabberd=True, to_ecm=False)
+        one.send(message(other.jid, "on the way"))
+        full = r"link congested: ([0-9]+) bytes wait, the oldest for ([0-9]+) seconds"
+        told = await front.process.printed(full)
+        self.assertLess(int(told[1]), 2000)
+        self.assertGreaterEqual(int(told[2]), MAX_QUEUE_AGE)
+        proxy.go_on()
+        await front.process.printed("link writable again")
+        await self.arrives(one, other, "on the way")
+        await self.assert_chat(one, other)
+        self.assertNotIn("link broken", front.process.output)
 
 
 class GraceTests(ProxiedLinkTestCase):

@@ -27,7 +27,7 @@ class KeptTests(TestCase):
     timeout = 120
 
     def setUp(self) -> None:
-        self.ejabberd = OwnEjabberd.start(self, "romeo", "juliet", link_grace=GRACE)
+        self.ejabberd = OwnEjabberd.start(self, "romeo", link={"link_grace": GRACE})
         self.shell = ErlangShell.start(self, self.ejabberd.node)
 
     async def log_in(self) -> LinkUser:
@@ -41,6 +41,12 @@ class KeptTests(TestCase):
         """The connection breaks, and the link is kept."""
         await self.link.hang_up()
         await self.shell.evaluate(_ALL_ARE_KEPT)
+
+    async def reload(self) -> None:
+        """The operator changes an option of the listener."""
+        self.ejabberd.configure(link={"link_grace": GRACE, "max_inactivity": 77})
+        output, status = await self.ejabberd.control("reload_config")
+        self.assertEqual(status, 0, output)
 
     async def assert_goes_on(self, user: LinkUser, held: Deferred[Answered]) -> None:
         """The request that was held is answered, and what somebody says comes back."""
@@ -62,9 +68,7 @@ class KeptTests(TestCase):
         romeo = await self.log_in()
         held = romeo.ask()
         await self.break_link()
-        self.ejabberd.configure("romeo", "juliet", link_grace=GRACE, max_inactivity=77)
-        output, status = await self.ejabberd.control("reload_config")
-        self.assertEqual(status, 0, output)
+        await self.reload()
         await self.link.resume()
         self.assertEqual(len(set(self.link.tokens)), 1)
         await self.assert_goes_on(romeo, held)
@@ -72,7 +76,5 @@ class KeptTests(TestCase):
     async def test_a_reload_that_changes_the_listener_keeps_one_that_is_up(self) -> None:
         romeo = await self.log_in()
         held = romeo.ask()
-        self.ejabberd.configure("romeo", "juliet", link_grace=GRACE, max_inactivity=77)
-        output, status = await self.ejabberd.control("reload_config")
-        self.assertEqual(status, 0, output)
+        await self.reload()
         await self.assert_goes_on(romeo, held)
