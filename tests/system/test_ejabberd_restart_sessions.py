@@ -15,6 +15,7 @@ from testkit.erlang_shell import ErlangShell
 from testkit.link_peer import EcmEnd
 from testkit.link_user import LinkUser, attribute
 from testkit.own_ejabberd import MODULES, OwnEjabberd
+from testkit.session_probe import is_asleep
 from testkit.stanzas import message
 
 _SYNC = f"<iq type='get' id='{{}}' xmlns='{CLIENT}'><query xmlns='{ROSTER}'/></iq>"
@@ -212,6 +213,14 @@ class KeptTests(RestartCase):
         self.assertEqual([*self.ejabberd.spool.glob("ecm-sessions*")], [])
         await self.connect()
         await self.settled(users["romeo"])
+
+    async def test_sessions_hibernate_when_they_are_back(self) -> None:
+        """Nobody has asked for them yet."""
+        users = await self.begin("romeo", "juliet")
+        await self.restart()
+        shell = ErlangShell.start(self, self.ejabberd.node)
+        for user in users.values():
+            self.assertEqual(await shell.evaluate(is_asleep(user.jid)), "true")
 
 
 class NotWrittenTests(RestartCase):

@@ -8,7 +8,7 @@
 
 -module(ecm_restart_file).
 
--export([append/2, commit/1, create/2, delete/1, discard/1, read/3, size/1, take/1]).
+-export([append/2, commit/1, create/2, delete/1, discard/1, read/3, size/1, sweep/1, take/1]).
 -export_type([draft/0, fault/0, fold/0]).
 
 -include_lib("kernel/include/file.hrl").
@@ -122,10 +122,20 @@ draft(Path) ->
 size(#draft{sessions = Sessions, bytes = Bytes}) ->
     {Sessions, Bytes}.
 
+%% @doc Deletes what an ejabberd has left behind that was killed while it wrote the file, or read it. Returns what there
+%% was.
+-spec sweep(file:filename_all()) -> [file:filename_all()].
+sweep(Path) ->
+    [Left || Left <- [draft(Path), taken(Path)], file:delete(Left) =:= ok].
+
+-spec taken(file:filename_all()) -> file:filename_all().
+taken(Path) ->
+    unicode:characters_to_binary([Path, ".taken"]).
+
 %% @doc Takes a file away from its name, if there is one, and returns where it is now.
 -spec take(file:filename_all()) -> {ok, Taken :: file:filename_all()} | none | {error, file:posix()}.
 take(Path) ->
-    Taken = unicode:characters_to_binary([Path, ".taken"]),
+    Taken = taken(Path),
     case file:rename(Path, Taken) of
         ok ->
             ok = sync_folder(filename:dirname(Path)),

@@ -24,11 +24,16 @@
 %% @doc Takes up the sessions of this file, if it is there. The file is gone then.
 -spec run(file:filename_all()) -> ok.
 run(Path) ->
+    lists:foreach(fun log_left/1, ecm_restart_file:sweep(Path)),
     case ecm_restart_file:take(Path) of
         {ok, Taken} -> read(Taken, Path);
         none -> ok;
         {error, Reason} -> ?ERROR_MSG("Cannot take up the sessions in ~ts: ~ts", [Path, file:format_error(Reason)])
     end.
+
+-spec log_left(file:filename_all()) -> any().
+log_left(Left) ->
+    ?ERROR_MSG("Deleted ~ts, which an ejabberd has left behind that was killed: its sessions are lost", [Left]).
 
 -spec read(Taken :: file:filename_all(), file:filename_all()) -> ok.
 read(Taken, Path) ->

@@ -69,6 +69,17 @@ a_draft_that_was_left_behind_is_replaced_test() ->
         ?assertEqual({ok, [{header, ?HEADER}, {session, <<"one">>}, {the_end, 1}]}, read(Taken))
     end).
 
+%% Of a beam that was killed while it wrote, or read. They hold secrets.
+files_that_were_left_behind_are_deleted_test() ->
+    ecm_scratch:with_folder(fun(Folder) ->
+        {ok, _} = ecm_restart_file:take(write(Folder, [<<"one">>])),
+        Path = write(Folder, [<<"two">>]),
+        {ok, _} = ecm_restart_file:create(Path, ?HEADER),
+        ?assertEqual(2, length(ecm_restart_file:sweep(Path))),
+        ?assertEqual([], ecm_restart_file:sweep(Path)),
+        ?assertEqual({ok, ["sessions"]}, file:list_dir(Folder))
+    end).
+
 %% What was read before the fault counts.
 a_file_that_ends_early_is_read_as_far_as_it_goes_test() ->
     ecm_scratch:with_folder(fun(Folder) ->
