@@ -24,11 +24,9 @@ _CONTROL_TIMEOUT = 600.0  # seconds for a command of ejabberdctl; one empties a 
 
 @attrs.frozen
 class EjabberdSetup:
-    """``link`` are options of the listener of links, ``modules`` come beside those of a benchmark,
-    ``top`` are options of the top level, ``accounts`` passwords by name. ``has_clock``: its system
-    clock can be set."""
+    """``modules`` come beside those of a benchmark, ``top`` are options of the top level,
+    ``accounts`` passwords by name. ``has_clock``: its system clock can be set."""
 
-    link: Mapping[str, Any] = attrs.Factory(dict)
     modules: Mapping[str, Any] = attrs.Factory(dict)
     top: Mapping[str, Any] = attrs.Factory(dict)
     accounts: Mapping[str, str] = attrs.Factory(dict)
@@ -99,31 +97,34 @@ class Ejabberd:
         return node.Node(self.process, self.port).ask(command)
 
     def control(self, *words: str) -> str:
-        """Return what a command of ejabberdctl prints. Raises ToolError where it fails."""
-        done = subprocess.run(
+        """Return what a command of ejabberdctl prints. Raises ToolError where it fails, or does not
+        end."""
+        try:
+            done = self._run(*words)
+        except subprocess.TimeoutExpired as expired:
+            raise ToolError(str(expired)) from None
+        if done.returncode:
+            raise ToolError(f"ejabberdctl {' '.join(words)}: {done.stdout.strip()}")
+        return done.stdout
+
+    def _run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
             [self._ejabberdctl, *words],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             timeout=_CONTROL_TIMEOUT,
         )
-        if done.returncode:
-            raise ToolError(f"ejabberdctl {' '.join(words)}: {done.stdout.strip()}")
-        return done.stdout
 
     def knows(self, command: str) -> bool:
         """True if ejabberdctl has this command."""
-        done = subprocess.run(
-            [self._ejabberdctl, "help", command], stdout=subprocess.PIPE, text=True, timeout=60
-        )
-        return f"\n  {command}" in done.stdout or f"Command Name: {command}" in done.stdout
+        return f"Command Name: {command}\n" in self._run("help", command).stdout
 
 
 def _configuration(port: int, setup: EjabberdSetup) -> dict[str, Any]:
-    options = {"max_newcomers": "unlimited", "newcomer_rate": "unlimited", **setup.link}
     return configuration(
         ["localhost"],
-        [listener("mod_ecm", port, **options)],
+        [listener("mod_ecm", port, max_newcomers="unlimited", newcomer_rate="unlimited")],
         {**MODULES, **setup.modules},
         **{"auth_method": "everyone", **setup.top},
     )

@@ -27,7 +27,6 @@ class EcmSetup:
 
     workers: int = 1
     keeps_port: bool = True
-    options: Sequence[str] = ()
     before: Sequence[str] = ()
     has_clock: bool = False
 
@@ -66,7 +65,7 @@ class Ecm:
         words += ["--listen", listen, "--workers", str(self._setup.workers)]
         for upstream in self._upstreams:
             words += ["--upstream", f"tcp:{_HOST}:{upstream}"]
-        return [*words, *self._setup.options]
+        return words
 
     def start(self) -> None:
         """Start it, and wait until each worker has its links. Raises ToolError."""

@@ -70,6 +70,7 @@ class Goal:
             "max (s)": longest,
             "max beyond the fault (s)": _beyond(longest, result["fault_seconds"]),
         }
+        yield "users who cannot log in any more", 0, result["absent"]
         for what, most in self._most().items():
             yield what, most, found[what]
 

@@ -145,7 +145,7 @@ def _course(fault: Fault, lab: Lab) -> Result:
     crowd.until(_is_settled, size.patience, lab.tell)
     crowd.tell("collect")
     crowd.until(_is_collected, _LOGIN_TIMEOUT, lab.tell)
-    result = crowd.result() | {"fault_seconds": round(took, 1)}
+    result = crowd.result() | {"fault_seconds": round(took, 1), "absent": crowd.last.logging_in}
     for what in ("errors", "sessions_lost"):
         if result[what]:
             note(f"{what.replace('_', ' ')}: {result[what]}")

@@ -56,6 +56,13 @@ def _restarts() -> Iterator[Fault]:
         Goal(errors=None, beyond=2),
         15,
     )
+    yield Fault(
+        "ejabberd-stop-kept",
+        "`ejabberdctl ecm_stop`, start after 2 s",
+        _stop_with_sessions,
+        Goal(errors=None, beyond=2),
+        15,
+    )
 
 
 def _sessions_end() -> Iterator[Fault]:
@@ -99,14 +106,26 @@ def _stop_and_start(lab: Lab) -> None:
     _start_soon(lab)
 
 
+def _stop_with_sessions(lab: Lab) -> None:
+    _needs(lab, "ecm_stop")
+    lab.stack.ejabberd.control("ecm_stop")
+    lab.wait_until(lambda: not lab.stack.ejabberd.process.is_running(), _STOPS)
+    _start_soon(lab)
+
+
+def _needs(lab: Lab, command: str) -> None:
+    """Raises Skipped where ejabberdctl does not have it."""
+    if not lab.stack.ejabberd.knows(command):
+        raise Skipped(f"this mod_ecm has no command {command}")
+
+
 def _start_soon(lab: Lab) -> None:
     lab.wait(_AWAY)
     lab.stack.ejabberd.start()
 
 
 def _restart(lab: Lab) -> None:
-    if not lab.stack.ejabberd.knows("ecm_restart"):
-        raise Skipped("this mod_ecm has no command ecm_restart")
+    _needs(lab, "ecm_restart")
     lab.stack.ejabberd.restart()
 
 

@@ -23,6 +23,7 @@ ALL_WELL = {
     "errors": {},
     "silence": [0.1, 0.9, 1.0],
     "fault_seconds": 1.0,
+    "absent": 0,
 }
 
 
@@ -55,6 +56,10 @@ class GoalTests(TestCase):
         self.assertEqual(
             missed, ["answered and lost: 2", "unanswered and lost: 1", "twice: 4", "max (s): 1"]
         )
+
+    def test_who_cannot_log_in_any_more_is_missed_whatever_the_goal_is(self) -> None:
+        missed = Goal(*(None,) * 10).missed(ALL_WELL | {"absent": 2})
+        self.assertEqual(missed, ["users who cannot log in any more: 2"])
 
     def test_silence_may_be_as_long_as_the_fault(self) -> None:
         long = ALL_WELL | {"silence": [0.1, 30, 30.5], "fault_seconds": 28.0}
