@@ -317,6 +317,8 @@ route_rest() ->
 
 -spec route_anew(term()) -> any().
 route_anew({route, Packet}) -> ejabberd_router:route(Packet);
-route_anew({ecm, {request, _, _, {Writer, Id, _}}}) -> ecm_link_writer:answer(Writer, Id, ?TRY_AGAIN, <<>>);
+route_anew({ecm, {request, _, _, {Writer, Id, _}}}) ->
+    {_, Body} = ecm_bosh_answer:recoverable(),  % a plain link carries only that
+    ecm_link_writer:answer(Writer, Id, ?TRY_AGAIN, Body);
 route_anew({?MODULE, Controller, Ref, _}) -> Controller ! {Ref, {error, ended}};
 route_anew(_) -> ok.

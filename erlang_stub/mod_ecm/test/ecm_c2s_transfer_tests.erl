@@ -30,6 +30,7 @@ transfer_test_() ->
               {'another version', fun another_version/0},
               {'a session of ejabberd itself', fun not_ours/0},
               {'its end in this process', fun finished/0},
+              {'requests at that end', fun asked_at_the_end/0},
               {'timers of stream management', fun timers/0}]]}.
 
 prepare() ->
@@ -233,6 +234,16 @@ finished() ->
     deliver(User, <<"late">>),
     receive {'DOWN', Monitor, process, Old, normal} -> ok end,
     ?assertEqual([<<"drained">>, <<"in the mailbox">>, <<"late">>], ecm_user:routed()).
+
+%% A client that asks meanwhile repeats its request, and does not believe that its session has ended.
+asked_at_the_end() ->
+    {Old, _} = User = open(#{}),
+    {ok, _} = frozen(Old),
+    ecm_user:ask(User, 3, []),
+    ok = ecm_c2s_transfer:finish(Old),
+    ?assertEqual({503, element(2, ecm_bosh_answer:recoverable())}, ecm_user:answer(3)),
+    ecm_user:ask(User, 4, []),
+    ?assertMatch({503, _}, ecm_user:answer(4)).
 
 %% They fire in the new process, as long from now on as was left; and there is a time for the login.
 timers() ->
