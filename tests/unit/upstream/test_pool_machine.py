@@ -11,6 +11,7 @@ from hypothesis.stateful import (
 )
 from twisted.trial.unittest import TestCase
 
+from ecm.link.events import Misdirected
 from ecm.link.message import GONE
 from ecm.metrics import Metrics
 from ecm.upstream.link import LinkStatus
@@ -41,7 +42,7 @@ class Pool(RuleBasedStateMachine):
     @precondition(lambda self: len(self.links) < LINKS)
     @rule()
     def connect(self) -> None:
-        self.links.append(LinkEnd(self.pool, self.metrics))
+        self.links.append(LinkEnd(self.pool, self.metrics, f"node@{len(self.links)}"))
 
     @precondition(lambda self: self.links)
     @rule(which=WHICH)
@@ -98,6 +99,16 @@ class Pool(RuleBasedStateMachine):
         mine = [each for each in self.exchanges if each.id in table]
         if mine:
             table.answer(mine[at % len(mine)].id, 200, b"y")
+
+    @precondition(lambda self: self.links)
+    @rule(which=WHICH, at=WHICH, node=st.integers(0, LINKS))
+    def give_back(self, which: int, at: int, node: int) -> None:
+        """A request is for a session of another node; or of one that ECM does not know."""
+        link = self.link(which).link
+        mine = [each for each in self.exchanges if each.id in link.table]
+        if mine and link.node != f"node@{node}":
+            event = Misdirected(mine[at % len(mine)].id, f"node@{node}", LINE, b"x")
+            self.pool.redirect(link, event)
 
     @rule(seconds=st.sampled_from([1, QUEUE_TIMEOUT]))
     def wait(self, seconds: int) -> None:
