@@ -15,7 +15,7 @@ from testkit.link_peer import EcmEnd
 from testkit.link_user import RESOURCE, LinkUser, accounts
 from testkit.listeners import Listeners
 from testkit.private_ejabberd import PrivateEjabberd
-from testkit.session_probe import IS_SESSION, until_ended
+from testkit.session_probe import until_ended
 from testkit.stanzas import message
 
 ONLINE = f"<presence xmlns='{CLIENT}'/>"
@@ -23,27 +23,6 @@ OFFLINE = f"<presence xmlns='{CLIENT}' type='unavailable'/>"
 
 # A link to each of these; and for sessions that begin there, how many requests are held.
 LISTENERS = {"typed": 1, "brief": 2}
-
-# Comes to its end when all sessions have done what they had to do.
-_UNTIL_QUIET = (
-    IS_SESSION
-    + """
-Rests = fun(Session) ->
-    case process_info(Session, [status, message_queue_len, current_function]) of
-        [{status, waiting}, {message_queue_len, 0}, {current_function, {Module, Name, _}}] ->
-            Module =:= p1_server orelse Name =:= hibernate;
-        Ended -> Ended =:= undefined
-    end
-end,
-Wait = fun Wait(0) -> ok; Wait(Times) ->
-    case lists:all(Rests, [Process || Process <- processes(), IsSession(Process)]) of
-        true -> Wait(Times - 1);
-        false -> receive after 1 -> Wait(2) end
-    end
-end,
-Wait(2)
-"""
-)
 
 # The texts in offline storage, as a list of binaries.
 _STORED = """
@@ -156,17 +135,11 @@ class Crowd:
         return await self.present(member, link)
 
     async def log_in(self, member: Member) -> FlakyClient:
-        """Log in and come online. A session that the user still has is ended by that.
-
-        Nothing else happens then: ejabberd's mod_offline, with Mnesia, loses a message that it
-        stores in the moment in which its receiver comes online.
-        """
+        """Log in and come online. A session that the user still has is ended by that."""
         link = self.links[[*LISTENERS].index(member.listener)]
         hold = LISTENERS[member.listener]
         user = LinkUser(link, member.name)
         await user.log_in(hold=hold)
-        await self.arrive()
-        await self.shell.evaluate(_UNTIL_QUIET)
         member.client = FlakyClient(user, window=hold + 1)
         await member.client.ask(link, ONLINE)
         return member.client

@@ -30,7 +30,7 @@
 -define(PATIENCE, 2000).
 -define(LOOK, 2).
 
-%% Milliseconds after which nobody waits for a sender any more, between two removals of these. A sender whose
+%% Milliseconds after which nobody waits for a sender any more, and between two removals of these. A sender whose
 %% message is refused, because too many are stored, says no more of it.
 -define(SWEEP, 10000).
 
@@ -120,14 +120,16 @@ before_fetching(Result) ->
 
 -spec await({User :: binary(), Host :: binary()}, Until :: integer()) -> ok.
 await(User, Until) ->
-    case [Sender || Sender <- senders(User), is_process_alive(Sender)] of
-        [_ | _] ->
-            case now_ms() < Until of
-                true -> receive after ?LOOK -> await(User, Until) end;
-                false -> ok
-            end;
-        [] ->
-            ok
+    case lists:any(fun may_store/1, senders(User)) andalso now_ms() < Until of
+        true -> receive after ?LOOK -> await(User, Until) end;
+        false -> ok
+    end.
+
+-spec may_store(pid()) -> boolean().
+may_store(Sender) ->
+    case process_info(Sender, current_function) of
+        undefined -> false;
+        {_, Function} -> Function =/= {erlang, hibernate, 3}
     end.
 
 -spec senders({User :: binary(), Host :: binary()}) -> [pid()].

@@ -1,0 +1,103 @@
+%% SPDX-License-Identifier: GPL-2.0-or-later
+
+%% @doc A session that comes online waits for those who store messages for its user, and for nobody else. What
+%% it takes in ejabberd is in tests/system/test_offline_race.py.
+
+-module(ecm_c2s_offline_tests).
+
+-include_lib("eunit/include/eunit.hrl").
+
+-define(USER, {<<"juliet">>, <<"chat.example">>}).
+
+waiting_test_() ->
+    {setup, fun prepare/0, fun(_) -> ecm_services:stop() end,
+     [fun nobody_stores/0,
+      fun somebody_stores_for_another_user/0,
+      fun who_has_ended_stores_nothing/0,
+      fun who_sleeps_stores_nothing/0,
+      fun a_session_waits_until_all_is_stored/0,
+      fun a_session_waits_two_seconds_at_most/0,
+      fun what_is_old_is_forgotten/0]}.
+
+prepare() ->
+    {ok, _} = application:ensure_all_started(xmpp),
+    ecm_services:start().
+
+nobody_stores() ->
+    ?assert(comes_online_at_once()).
+
+somebody_stores_for_another_user() ->
+    Sender = sender(fun() -> receive never -> ok end end),
+    note({<<"romeo">>, <<"chat.example">>}, Sender),
+    ?assert(comes_online_at_once()),
+    stop(Sender).
+
+who_has_ended_stores_nothing() ->
+    Sender = sender(fun() -> ok end),
+    stop(Sender),
+    note(?USER, Sender),
+    ?assert(comes_online_at_once()).
+
+%% Its message was refused, and it has said no more.
+who_sleeps_stores_nothing() ->
+    Sender = sender(fun() -> erlang:hibernate(lists, reverse, [[]]) end),
+    ecm_link_pair:await(
+      fun() -> process_info(Sender, current_function) =:= {current_function, {erlang, hibernate, 3}} end),
+    note(?USER, Sender),
+    ?assert(comes_online_at_once()),
+    stop(Sender).
+
+a_session_waits_until_all_is_stored() ->
+    Senders = [sender(fun() -> receive never -> ok end end) || _ <- [1, 2]],
+    [note(?USER, Sender) || Sender <- Senders],
+    Test = self(),
+    Session = spawn(fun() -> come_online(), Test ! online end),
+    [begin
+         ecm_link_pair:await(fun() -> is_waiting(Session) end),
+         ets:delete(ecm_c2s_offline, {?USER, Sender})
+     end || Sender <- Senders],
+    receive online -> ok end,
+    [stop(Sender) || Sender <- Senders].
+
+is_waiting(Session) ->
+    {_, Stack} = process_info(Session, current_stacktrace),
+    lists:keymember(ecm_c2s_offline, 1, Stack).
+
+a_session_waits_two_seconds_at_most() ->
+    Sender = sender(fun() -> receive never -> ok end end),
+    note(?USER, Sender),
+    ?assert(waited() >= 1900),  % in milliseconds of another clock
+    stop(Sender).
+
+what_is_old_is_forgotten() ->
+    Now = erlang:monotonic_time(millisecond),
+    true = ets:insert(ecm_c2s_offline, [{{?USER, self()}, Now - 10000}, {{?USER, whereis(ecm_sup)}, Now}]),
+    ecm_c2s_offline ! sweep,
+    _ = sys:get_state(ecm_c2s_offline),
+    ?assertNot(ets:member(ecm_c2s_offline, {?USER, self()})),
+    ?assert(ets:member(ecm_c2s_offline, {?USER, whereis(ecm_sup)})),
+    ets:delete_all_objects(ecm_c2s_offline).
+
+%% Rows stay, so it would wait for two seconds otherwise.
+comes_online_at_once() ->
+    waited() < 1500.
+
+%% Milliseconds.
+waited() ->
+    {Microseconds, _} = timer:tc(fun come_online/0),
+    Microseconds div 1000.
+
+come_online() ->
+    {User, Host} = ?USER,
+    {presence, _} = ecm_c2s_offline:before_fetching({presence, #{jid => jid:make(User, Host)}}).
+
+note(User, Sender) ->
+    ets:insert(ecm_c2s_offline, {{User, Sender}, erlang:monotonic_time(millisecond)}).
+
+sender(Does) ->
+    spawn(Does).
+
+stop(Sender) ->
+    Monitor = monitor(process, Sender),
+    exit(Sender, kill),
+    receive {'DOWN', Monitor, process, _, _} -> ok end.
