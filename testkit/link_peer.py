@@ -12,7 +12,17 @@ from twisted.trial.unittest import TestCase
 
 from ecm.link import message, requests
 from ecm.link.connection import LinkConnection
-from ecm.link.events import Answered, Close, Dropped, Established, Event, Failed, Part, Send
+from ecm.link.events import (
+    Answered,
+    Close,
+    Dropped,
+    Established,
+    Event,
+    Failed,
+    Part,
+    PeerDraining,
+    Send,
+)
 from ecm.link.message import ANSWER_200
 from ecm.link.packet import LINK_ID, PacketDecoder, encode
 from ecm.link.settings import LinkMode, LinkSettings
@@ -40,6 +50,7 @@ class EcmEnd(Protocol):
         self._awaited: dict[int, Deferred[Answered]] = {}
         self._parts: dict[int, bytes] = {}
         self.late: list[bytes] = []  # the answers to clients that had gone
+        self.is_draining = False
         self.up: Deferred[None] = Deferred()
         self.down: Deferred[None] = Deferred()
 
@@ -93,6 +104,8 @@ class EcmEnd(Protocol):
                     self._awaited.pop(connection_id).callback(whole)
                 case Answered(_, _, body):
                     self.late.append(body)
+                case PeerDraining():
+                    self.is_draining = True
                 case Dropped(connection_id) | Failed(connection_id):
                     self._awaited.pop(connection_id).errback(NotAnswered(str(event)))
                 case Close(why):

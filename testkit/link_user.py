@@ -51,19 +51,31 @@ class LinkUser:
 
     async def log_in(self, wait: int = 60, hold: int = 1) -> None:
         """Begin a session, log in and bind the resource. The accounts are there."""
-        session = self.session
-        login = Login[Session](
+        await self.begin(wait, hold)
+        await self.go_on()
+
+    async def begin(self, wait: int = 60, hold: int = 1) -> None:
+        """Begin a session, and do nothing else."""
+        self._login = Login[Session](
             DOMAIN,
             creation(DOMAIN, wait, hold, ack="1"),
             self._resource,
             lambda _: plain(self.name, PASSWORD),
         )
-        body = login.begin(session)
-        while session.phase < Phase.APPEARING:  # it sends no presence by itself
-            answer = await self._send(session.rid, body)
-            content = login.advance(session, answer.body)
-            if session.phase < Phase.APPEARING:
-                body = session.next_body(*content)
+        await self._advance(self._login.begin(self.session))
+
+    async def go_on(self) -> None:
+        """Log in and bind the resource. It sends no presence by itself."""
+        while self.session.phase < Phase.APPEARING:
+            await self.step()
+
+    async def step(self) -> None:
+        """Take the next step of the login."""
+        await self._advance(self.session.next_body(*self._content))
+
+    async def _advance(self, body: bytes) -> None:
+        answer = await self._send(self.session.rid, body)
+        self._content = self._login.advance(self.session, answer.body)
 
 
 def attribute(body: bytes, name: str) -> str:

@@ -10,7 +10,7 @@
 
 -module(ecm_c2s_session).
 
--export([finish/0, handle/1, is_request/1, is_session/0, keep/1, logged_in/0, maybe_hibernate/1,
+-export([finish/0, handle/1, is_request/1, is_session/0, is_session/1, keep/1, logged_in/0, maybe_hibernate/1,
          schedule_flush/0, restart_stream/2, timeout/1, undelivered/0]).
 -export([change_shaper/1, close/0, send/1]).
 -export([dehydrate/0, handle_pending/0, rehydrate/1, socket_module/0, wake/1]).
@@ -53,6 +53,16 @@
 -spec is_session() -> boolean().
 is_session() ->
     get(?MODULE) =/= undefined.
+
+%% @doc Returns whether a process of ejabberd_c2s on this node has one. If it hibernates, its dictionary is empty;
+%% other processes of ejabberd_c2s have one.
+-spec is_session(pid()) -> boolean().
+is_session(Process) ->
+    case process_info(Process, dictionary) of
+        {dictionary, []} -> true;
+        {dictionary, Pairs} -> lists:keymember(?MODULE, 1, Pairs);
+        undefined -> false
+    end.
 
 %% @doc Returns whether a term from another node, which may run another release, is a request.
 -spec is_request(term()) -> boolean().

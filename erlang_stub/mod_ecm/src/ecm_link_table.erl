@@ -5,7 +5,7 @@
 
 -module(ecm_link_table).
 
--export([add/3, all/1, delete/1, find/2, is_dead/1, leave_to/3, new/0, orphans/1, owners/0,
+-export([add/3, all/0, all/1, delete/1, find/2, is_dead/1, leave_to/3, new/0, orphans/1, owners/0,
          pass_on/3, remove/2, remove/3, replace/4, size/1, take/2]).
 -export_type([in_flight/0]).
 
@@ -28,6 +28,18 @@ leave_to(Heir, Data, Table) ->
 owners() ->
     [Owner || Table <- ets:all(), ets:info(Table, name) =:= ?MODULE,
               Owner <- [ets:info(Table, owner)], is_pid(Owner)].
+
+%% @doc Returns the requests in flight on all links of this node, with the writers. Looks at all tables.
+-spec all() -> [{Writer :: pid(), ecm_link_packet:id()}].
+all() ->
+    [{Owner, Id} || Table <- ets:all(), ets:info(Table, name) =:= ?MODULE,
+                    Owner <- [ets:info(Table, owner)], is_pid(Owner), {Id, _} <- lists:sort(rows(Table))].
+
+-spec rows(in_flight()) -> [{ecm_link_packet:id(), pid()}].
+rows(Table) ->
+    try ets:tab2list(Table)
+    catch error:badarg -> []  % the link has gone meanwhile
+    end.
 
 -spec delete(in_flight()) -> ok.
 delete(Table) ->

@@ -5,9 +5,9 @@
 
 -module(ecm_link_writer).
 
--export([acknowledge/2, answer/4, attach/4, begin_one/1, count/1, counted/1, drop/2, drop_orphans/1, finish/1,
-         flush/1, forget/2, in_flight/1, interrupt/2, moved/4, new/2, over/1, pid/1, release/1, say/2, send/2, start/1,
-         up/2, waiting/1]).
+-export([acknowledge/2, answer/4, answer_soon/2, attach/4, begin_one/1, count/1, counted/1, drop/2,
+         drop_orphans/1, finish/1, flush/1, forget/2, in_flight/1, interrupt/2, moved/4, new/2, over/1, pid/1,
+         release/1, say/2, send/2, start/1, up/2, waiting/1]).
 -export_type([event/0, exchange/0, link/0, writer/0]).
 
 -record(writer, {pid :: pid(), counters :: ecm_link_counters:counters(),
@@ -193,6 +193,12 @@ waiting(#writer{pid = Pid, counters = Counters}) ->
 -spec answer(pid(), ecm_link_packet:id(), ecm_link_answer:head(), Body :: binary()) -> ok.
 answer(Pid, Id, Head, Body) ->
     Pid ! {answer, Id, Head, Body},
+    ok.
+
+%% @doc Has the request on a connection answered with nothing, as if its client had half-closed it.
+-spec answer_soon(pid(), ecm_link_packet:id()) -> ok.
+answer_soon(Pid, Id) ->
+    Pid ! {answer_soon, Id},
     ok.
 
 %% @doc Notes that another process answers the request on a connection.

@@ -157,6 +157,9 @@ change({timeout, Timer, grace}, #state{keeper = Keeper} = State) when Keeper =/=
         true -> not_back(State);
         false -> State
     end;
+change({answer_soon, Id}, #state{link = #{longest := Limit, gone := Gone}, in_flight = InFlight} = State) ->
+    _ = [Gone(Session, {self(), Id, Limit}, half_closed) || {ok, Session} <- [ecm_link_table:find(Id, InFlight)]],
+    State;
 change({moved, Id, From, To}, #state{in_flight = InFlight} = State) ->
     ecm_link_table:replace(Id, From, To, InFlight),
     State;

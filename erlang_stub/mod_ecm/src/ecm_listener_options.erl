@@ -61,6 +61,7 @@ defaults() ->
      {ping_interval, 3000},
      {link_timeout, 10000},
      {link_grace, 30000},
+     {evacuation_timeout, 60000},
      {dead_time, undefined},  % the former name of link_timeout
      {tls, false},
      {certfile, undefined},
@@ -96,7 +97,8 @@ type(Name) when Name =:= max_packet; Name =:= max_content ->
     econf:int(?MIN_MAX_PACKET, ?MAX_MAX_PACKET);
 type(ping_interval) -> econf:timeout(second);
 type(link_timeout) -> econf:timeout(second);
-type(link_grace) -> econf:either(econf:int(0, 0), econf:timeout(second));
+type(Name) when Name =:= link_grace; Name =:= evacuation_timeout ->
+    econf:either(econf:int(0, 0), econf:timeout(second));
 type(dead_time) -> econf:timeout(second);
 type(tls) -> econf:bool();
 type(allow_unencrypted_sasl2) -> econf:bool();

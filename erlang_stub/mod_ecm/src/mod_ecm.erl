@@ -96,6 +96,7 @@ tcp_init(ListenSocket, Opts) ->
     ok = ecm_restart:take_up(),
     ok = ecm_link_sup:start(),
     ok = ecm_link_gate:start(),
+    ecm_evacuation_command:patience(ecm_listener_options:option(evacuation_timeout, Opts)),
     Links = ecm_listener:init(ListenSocket, Opts),
     case ecm_listener_acceptor:is_needed(ListenSocket) of
         true -> ecm_listener_acceptor:run(ListenSocket, Links);
@@ -130,7 +131,8 @@ start_node() ->
     ok = ejabberd_hooks:add(ejabberd_started, ecm_restart, take_up, 50),
     ok = ecm_c2s:add_hooks(),
     ok = ecm_sid_key:start(),
-    ecm_sup:start().
+    ok = ecm_sup:start(),
+    ecm_evacuation_command:register().
 
 %% Loads all modules. What is loaded only when it is called may have been upgraded by then, or uninstalled, and
 %% sessions and links that run must not meet that.

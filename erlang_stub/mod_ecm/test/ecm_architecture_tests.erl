@@ -18,10 +18,11 @@
           bosh => [xml, intern],
           c2s => [bosh, link, sid, xml, peer, intern],
           router => [c2s, bosh, link, sid, peer],
+          evacuation => [c2s, link],
           listener => [sup, router, c2s, bosh, link, sid, peer, intern],
-          sup => [router, c2s, link, supervision],
+          sup => [router, evacuation, c2s, link, supervision],
           restart => [c2s, bosh, link, sid],
-          mod_ecm => [restart, sup, listener, router, c2s, link, sid]}).
+          mod_ecm => [restart, sup, listener, evacuation, router, c2s, link, sid]}).
 
 %% The tests read the object code of all modules, which takes its time beside other work.
 modules_know_each_other_as_they_may_test_() ->

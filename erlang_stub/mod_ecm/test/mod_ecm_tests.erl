@@ -36,6 +36,9 @@ options_are_validated_test_() ->
              {link_grace, 20, {ok, 20000}},
              {link_grace, 0, {ok, 0}},
              {link_grace, <<"never">>, error},
+             {evacuation_timeout, 20, {ok, 20000}},
+             {evacuation_timeout, 0, {ok, 0}},
+             {evacuation_timeout, <<"never">>, error},
              {tls, true, {ok, true}},
              {tls, <<"perhaps">>, error},
              {allow_unencrypted_sasl2, true, {ok, true}},
@@ -96,7 +99,7 @@ a_certfile_is_validated_test() ->
 
 %% The options of a listener, with their defaults in the spelling of ejabberd.yml.
 -define(WRITTEN, [{protocol, <<"typed">>}, {socket_mode, <<"0660">>}, {max_packet, 1048576}, {max_content, 16777216}, {ping_interval, 3},
-                  {link_timeout, 10}, {link_grace, 30}, {tls, false}, {access, <<"all">>}, {shaper, <<"none">>},
+                  {link_timeout, 10}, {link_grace, 30}, {evacuation_timeout, 60}, {tls, false}, {access, <<"all">>}, {shaper, <<"none">>},
                   {allow_unencrypted_sasl2, false}, {pre_auth_max_stanza_size, 8192},
                   {pre_auth_max_stanza_elements, 32}, {max_stanza_elements, <<"infinity">>},
                   {max_stanza_size, <<"infinity">>}, {max_fsm_queue, 10000}, {max_wait, 300},

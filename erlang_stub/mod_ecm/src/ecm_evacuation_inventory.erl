@@ -1,0 +1,48 @@
+%% SPDX-License-Identifier: GPL-2.0-or-later
+
+%% @doc What is on this node: the sessions of mod_ecm, which can move to other nodes, and what cannot.
+
+-module(ecm_evacuation_inventory).
+
+-export([other_nodes/0, rest/0, sessions/0]).
+-export_type([rest/0]).
+
+-include_lib("ejabberd/include/ejabberd_sm.hrl").
+
+%% What ends with this node: sessions of clients that do not come over ECM, by the kind of their connection, and rooms.
+-type rest() :: #{rooms := non_neg_integer(), sessions := [{Kind :: atom(), pos_integer()}]}.
+
+%% @doc Returns the sessions of mod_ecm on this node, also those whose clients have not logged in yet.
+-spec sessions() -> [pid()].
+sessions() ->
+    [Session || {Session, true} <- logged_in()]
+        ++ lists:filter(fun ecm_c2s_session:is_session/1, ecm_c2s_admission:newcomers()).
+
+%% All sessions that have logged in, and whether they are ours.
+-spec logged_in() -> [{pid(), boolean()}].
+logged_in() ->
+    [{Session, is_ours(Row)} || #session{sid = {_, Session}} = Row <- ejabberd_sm:dirty_get_my_sessions_list()].
+
+%% Those of ejabberd's own mod_bosh have the same kind of connection.
+-spec is_ours(#session{}) -> boolean().
+is_ours(#session{sid = {_, Session}, info = Info}) ->
+    proplists:get_value(conn, Info) =:= http_bind andalso ecm_c2s_session:is_session(Session).
+
+%% @doc Returns what cannot move.
+-spec rest() -> rest().
+rest() ->
+    Kinds = [proplists:get_value(conn, Info, other)
+             || #session{info = Info} = Row <- ejabberd_sm:dirty_get_my_sessions_list(), not is_ours(Row)],
+    #{rooms => rooms(),
+      sessions => [{Kind, length([K || K <- Kinds, K =:= Kind])} || Kind <- lists:usort(Kinds)]}.
+
+-spec rooms() -> non_neg_integer().
+rooms() ->
+    length([Room || Host <- ejabberd_option:hosts(), gen_mod:is_loaded(Host, mod_muc),
+                    Service <- gen_mod:get_module_opt_hosts(Host, mod_muc),
+                    {_, _, Room} <- mod_muc:get_online_rooms(Service), node(Room) =:= node()]).
+
+%% @doc Returns the other nodes of the cluster.
+-spec other_nodes() -> [node()].
+other_nodes() ->
+    ejabberd_cluster:get_nodes() -- [node()].

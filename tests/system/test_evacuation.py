@@ -1,0 +1,202 @@
+"""``ecm_evacuate`` moves the sessions of a node away while everybody talks, and nobody notices."""
+
+import os
+import signal
+from random import Random
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
+from twisted.trial.unittest import TestCase
+
+from ecm.tools.ejabberd.configuration import without_options
+from testkit.bosh_client import CLIENT
+from testkit.cluster import Member, join, start_nodes
+from testkit.erlang_shell import ErlangShell
+from testkit.link_peer import EcmEnd
+from testkit.link_user import accounts
+from testkit.stanzas import message
+from testkit.talker import Talker
+
+_ONLINE = f"<presence xmlns='{CLIENT}'/>"
+
+# For a larger crowd by hand; a login takes as long as ten moves.
+_USERS = int(os.environ.get("ECM_EVACUATION_USERS", "60"))
+
+# Seconds between two messages of the crowd.
+_PAUSE = 0.002
+
+# As ejabberdctl calls it, without its terminal.
+_COMMAND = """
+rpc:call('{node}', erlang, apply, [fun() ->
+    group_leader(whereis(user), self()),
+    {{Text, Status}} = ejabberd_ctl:process2({arguments}, []),
+    {{Status, unicode:characters_to_binary(Text)}}
+end, []])
+"""
+
+# How many sessions the nodes of the cluster have, each of them.
+_SESSIONS = """
+list_to_tuple([length([row || Row <- ets:tab2list(session),
+                              node(element(2, element(2, Row))) =:= Node])
+               || Node <- [{nodes}]])
+"""
+
+# Comes to its end when a node has some of the sessions.
+_SOME = """
+Some = fun Some() ->
+    case [row || Row <- ets:tab2list(session), node(element(2, element(2, Row))) =:= '{node}'] of
+        [_, _, _, _, _ | _] -> ok;
+        _ -> receive after 1 -> Some() end
+    end
+end,
+Some()
+"""
+
+
+class EvacuationTests(TestCase):
+    timeout = 120 + _USERS
+
+    async def start(self, nodes: int) -> None:
+        """Have a crowd be online on the first node of a cluster."""
+        self.random = Random(4711)
+        self.members = start_nodes(self, nodes, without_options("mod_roster", "mod_offline"))
+        self.first, self.last = self.members[0], self.members[-1]
+        self.shell, self.watch = [ErlangShell.start(self, self.last.node) for _ in range(2)]
+        await join(self, self.members)
+        self.links = [await EcmEnd.connect(self, member.link_port) for member in self.members]
+        names = [f"u{number}" for number in range(_USERS)]
+        await self.shell.evaluate(accounts(*names))
+        self.people = [Talker(name, self.links, self.random) for name in names]
+        for person in self.people:
+            await person.begin(_ONLINE)
+        self.sent = 0
+        self.addCleanup(self.fall_silent)
+
+    def fall_silent(self) -> None:
+        for person in self.people:
+            person.is_silent = True
+
+    async def control(self, member: Member, *arguments: str) -> tuple[int, str]:
+        """Return the status and the text of a command of ejabberdctl."""
+        given = "[" + ", ".join(f'"{argument}"' for argument in arguments) + "]"
+        command = _COMMAND.format(node=member.node.name, arguments=given)
+        status, _, text = (await self.shell.evaluate(command)).strip("{}").partition(",")
+        return int(status), text
+
+    async def sessions(self) -> list[int]:
+        """Return how many sessions each node has."""
+        names = ", ".join(f"'{member.node.name}'" for member in self.members)
+        counts = await self.watch.evaluate(_SESSIONS.format(nodes=names))
+        return [int(count) for count in counts.strip("{}").split(",")]
+
+    async def round(self) -> None:
+        """Each sends a message to the one before."""
+        for number, person in enumerate(self.people):
+            person.say(message(self.people[number - 1].jid, f"{number} {self.sent}"))
+            await deferLater(reactor, _PAUSE)
+        self.sent += 1
+
+    async def talk_until(self, done: Deferred[tuple[int, str]]) -> str:
+        """Talk while a command works, and a round more. Return its text."""
+        while not done.called:
+            await self.round()
+        await self.round()
+        status, text = await done
+        self.assertEqual(status, 0)
+        return text
+
+    async def assert_all_have_got_all(self, *people: Talker) -> None:
+        """Once and in order; and they have seen nothing that they should not."""
+        for person in people or self.people:
+            sender = (self.people.index(person) + 1) % _USERS
+            await person.has_got(self.sent)
+            self.assertEqual(person.texts, [f"{sender} {number}" for number in range(self.sent)])
+            self.assertEqual(person.faults, [])
+
+    def command(self, member: Member, what: str) -> Deferred[tuple[int, str]]:
+        return Deferred.fromCoroutine(self.control(member, "ecm_evacuate", what))
+
+    async def test_nodes_are_emptied_one_after_the_other(self) -> None:
+        await self.start(3)
+        _, listed = await self.control(self.first, "ecm_evacuate", "list")
+        self.assertIn(f"{_USERS} sessions of mod_ecm can move.", listed)
+        self.assertIn(f"{self.last.node.name} takes them, and has 0 sessions.", listed)
+        text = await self.talk_until(self.command(self.first, "all"))
+        self.assertIn(f"This node is empty: {_USERS} sessions have moved", text)
+        here, there, elsewhere = await self.sessions()
+        self.assertEqual((here, there + elsewhere), (0, _USERS))
+        self.assertLessEqual(abs(there - elsewhere), 1)
+        await self.assert_all_have_got_all()
+        self.assertTrue(self.links[0].is_draining)
+        await self.it_takes_sessions_again()
+        await self.talk_until(self.command(self.last, self.first.node.name))
+        self.assertEqual(await self.sessions(), [elsewhere, there, 0])
+        await self.talk_until(self.command(self.first, self.members[1].node.name))
+        self.assertEqual(await self.sessions(), [0, _USERS, 0])
+        await self.assert_all_have_got_all()
+
+    async def it_takes_sessions_again(self) -> None:
+        """Those who had a request on its link have got an answer, and are elsewhere."""
+        _, text = await self.control(self.first, "ecm_evacuate", "stop")
+        self.assertIn("this node takes sessions again", text)
+        await self.links[0].down
+        self.links[0] = await EcmEnd.connect(self, self.first.link_port)
+
+    async def test_a_node_that_stops_is_emptied_first(self) -> None:
+        await self.start(2)
+        stopped = await self.control(self.first, "stop")
+        self.assertEqual(stopped[0], 0)
+        while not self.links[0].down.called:
+            await self.round()
+        await self.round()
+        await self.assert_all_have_got_all()
+        self.assertEqual(await self.sessions(), [0, _USERS])
+
+    async def test_it_is_undone(self) -> None:
+        """Sessions that have moved stay where they are, and new ones come to both nodes."""
+        await self.start(2)
+        moving = self.command(self.first, "all")
+        await self.watch.evaluate(_SOME.format(node=self.last.node.name))
+        stop = _COMMAND.format(node=self.first.node.name, arguments='["ecm_evacuate", "stop"]')
+        self.assertIn("Stopped", await self.watch.evaluate(stop))
+        status, _ = await moving
+        self.assertEqual(status, 1)
+        here, there = await self.sessions()
+        self.assertEqual(here + there, _USERS)
+        self.assertGreater(min(here, there), 0)
+        await self.round()
+        await self.round()
+        await self.assert_all_have_got_all()
+        self.assertFalse(self.links[0].is_draining)
+
+    async def test_the_other_node_is_killed(self) -> None:
+        """Its sessions die with it, those that have not moved go on."""
+        await self.start(2)
+        shell = ErlangShell.start(self, self.first.node)
+        del self.links[1:]
+        command = _COMMAND.format(node=self.first.node.name, arguments='["ecm_evacuate", "all"]')
+        moving = shell.evaluate(command)
+        await self.watch.evaluate(_SOME.format(node=self.last.node.name))
+        os.kill(self.last.process.pid, signal.SIGKILL)
+        self.assertIn("No node is left that takes sessions", await moving)
+        left = await shell.evaluate("[element(1, element(3, Row)) || Row <- ets:tab2list(session)]")
+        living = [person for person in self.people if f'<<"{person.user.name}">>' in left]
+        self.assertGreater(len(living), _USERS // 3)
+        got = [len(person.texts) for person in living]
+        for number, person in enumerate(living):
+            living[number - 1].say(message(person.jid, "still there?"))
+        for before, person in zip(got, living, strict=True):
+            await person.has_got(before + 1)
+            self.assertEqual(person.faults, [])
+
+    async def test_there_is_nowhere_to_go(self) -> None:
+        await self.start(1)
+        status, text = await self.control(self.first, "ecm_evacuate", "all")
+        self.assertEqual((status, "There is no other node" in text), (1, True))
+        status, text = await self.control(self.first, "ecm_evacuate", "a@b,c@d")
+        self.assertIn("No other nodes of this cluster: a@b, c@d.", text)
+        status, text = await self.control(self.first, "ecm_evacuate", "status")
+        self.assertEqual((status, "No sessions are moved." in text), (0, True))
+        await self.round()
+        await self.assert_all_have_got_all()
