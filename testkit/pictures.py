@@ -111,7 +111,14 @@ def _processes() -> Iterator[str]:
         250, 20, 220, 80, PROCESS, "supervisor", "twistd: listens, accepts,", "chooses a worker"
     )
     yield box(
-        620, 20, 200, 80, PROCESS, "fork server", "has everything imported,", "and no reactor"
+        620,
+        20,
+        200,
+        80,
+        PROCESS,
+        "fork server",
+        "imported everything; has",
+        "no reactor, but a spare",
     )
     for n, y in (("1", 150), ("2", 230), ("N", 310)):
         yield box(420, y, 220, 56, PROCESS, f"worker {n}", "frontend, upstream, net")

@@ -149,7 +149,7 @@ class ControlSocket(FileDescriptor):
     def _receive(self) -> bool:
         """Take a message. Return False at the end. Raises BlockingIOError if none has come."""
         try:
-            message, files, _, _ = socket.recv_fds(self._end, _MAX_MESSAGE, 1)
+            message, files, _, _ = self._read()
         except BlockingIOError:
             raise
         except OSError:
@@ -157,6 +157,17 @@ class ControlSocket(FileDescriptor):
         if message:
             self._received(message, files)
         return bool(message)
+
+    def _read(self) -> tuple[bytes, list[int], int, object]:
+        """Read a message.
+
+        An end that has closed without reading everything is an error, which the kernel tells once,
+        and before the messages that have come from there.
+        """
+        try:
+            return socket.recv_fds(self._end, _MAX_MESSAGE, 1)
+        except ConnectionResetError:
+            return socket.recv_fds(self._end, _MAX_MESSAGE, 1)
 
     def close(self) -> None:
         """Close this end. ``lost`` is not called."""

@@ -49,6 +49,16 @@ class TakeOverTests(EcmTestCase):
     async def test_one_with_workers_does(self) -> None:
         await self.take_over(2)
 
+    async def test_when_one_is_killed_the_other_serves_at_once(self) -> None:
+        self.port = free_port()
+        first, second = await self.beside(1), await self.beside(1)
+        first.signal(signal.SIGKILL)
+        await first.ended
+        for _ in range(20):
+            answer = await self.ask()
+            self.assertTrue(answer.startswith(b"HTTP/1.1 200 OK\r\n"), answer)
+        self.assertFalse(second.ended.called)
+
     async def test_without_the_option_the_port_is_taken(self) -> None:
         ecm = await self.start()
         second = start_ecm(self, "--listen", f"tcp:{self.port}:interface=127.0.0.1")

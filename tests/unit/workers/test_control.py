@@ -87,6 +87,17 @@ class SocketTests(TestCase):
         self.socket.drain()
         self.assertEqual((self.received[1:], self.lost), ([(control.ABORT, 0)], 0))
 
+    def test_what_comes_before_the_end_is_taken_though_the_other_side_has_not_read_all(
+        self,
+    ) -> None:
+        self.socket.send(control.RETIRE)
+        self.theirs.send(control.RETIRING)
+        self.theirs.send(control.LEFT)
+        self.theirs.close()
+        self.reactor.turn()
+        self.assertEqual(self.received, [(control.RETIRING, 0), (control.LEFT, 0)])
+        self.assertEqual((self.lost, self.reactor.readers), (1, []))
+
     def test_ones_own_end_is_not_told(self) -> None:
         self.socket.close()
         self.assertEqual((self.lost, self.reactor.readers), (0, []))

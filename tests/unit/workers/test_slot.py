@@ -255,6 +255,16 @@ class SlotTests(TestCase):
         self.worker.exited("was killed by SIGKILL")
         self.assertEqual(others, [])
 
+    def test_what_it_has_said_before_its_end_counts_though_it_has_not_read_all(self) -> None:
+        self.serve()
+        taken, waiting = self.given(), self.given()
+        others = self.other_worker()
+        self.worker.control.send(control.encode_taken(1))
+        self.exit()
+        self.assertEqual(others, [(3, socket.AF_UNIX)])
+        self.assertEqual(taken.recv(64), b"")
+        self.assertEqual(waiting.recv(64), b"served")
+
     def test_without_another_worker_they_are_closed(self) -> None:
         self.serve()
         waiting = self.given()
