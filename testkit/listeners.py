@@ -82,6 +82,7 @@ class Listeners:
             },
             "brief": {"max_inactivity": BRIEF_INACTIVITY, "max_hold": 2},
             "guarded": {"max_newcomers": MAX_NEWCOMERS},
+            "paced": {"max_logins": 1},
             "sasl2": {"allow_unencrypted_sasl2": True},
             "sleepless": {"hibernate_after": "infinity"},
             "forgetful": {"link_grace": SHORT_GRACE},

@@ -18,7 +18,7 @@
 %% Bytes of all that wait: 80,000 newcomers. In 45 seconds, a machine lets in some hundreds for each core and second.
 -define(MAX_BYTES, 67108864).
 
-%% Bytes of a newcomer beside its request: about as many as it takes here (`erts_debug:flat_size/1').
+%% Bytes of a newcomer beside its request: 515 of terms (`erts_debug:size/1'), and what the heap has spare.
 -define(OVERHEAD, 768).
 
 %% Names a newcomer.
