@@ -9,6 +9,7 @@ from bench.faults.user import name
 
 _THREE = Setup(nodes=3)
 _COMMAND = "ecm_evacuate"
+_STOPS = 90.0  # seconds for a node to stop, and to empty itself before
 
 
 def faults(size: Size) -> Iterator[Fault]:
@@ -24,8 +25,16 @@ def faults(size: Size) -> Iterator[Fault]:
     )
     yield Fault(
         "node-evacuate",
-        f"one of three nodes is emptied: `ejabberdctl {_COMMAND}`",
+        f"one of three nodes is emptied: `ejabberdctl {_COMMAND} all`",
         _evacuate,
+        Goal(longest=2),
+        10,
+        _THREE,
+    )
+    yield Fault(
+        "node-stop",
+        "one of three nodes: `ejabberdctl stop`, which empties it first",
+        _stop,
         Goal(longest=2),
         10,
         _THREE,
@@ -44,7 +53,13 @@ def _evacuate(lab: Lab) -> None:
     node = lab.stack.nodes[-1]
     if not node.knows(_COMMAND):
         raise Skipped(f"this mod_ecm has no command {_COMMAND}")
-    node.control(_COMMAND)
-    left = node.ask("local")["users"]
-    if left:
-        note(f"{len(left)} sessions are still on the node that was emptied")
+    had = len(node.ask("local")["users"])
+    node.control(_COMMAND, "all")
+    left = len(node.ask("local")["users"])
+    note(f"the node had {had} sessions, and has {left}")
+
+
+def _stop(lab: Lab) -> None:
+    node = lab.stack.nodes[-1]
+    node.control("stop")
+    lab.wait_until(lambda: not node.process.is_running(), _STOPS)
