@@ -2,7 +2,7 @@
 
 from twisted.logger import Logger
 
-from ecm.limits import NODE_DEAD_AFTER
+from ecm.limits import NODE_DEAD_AFTER, NODE_UNREACHABLE_AFTER
 from ecm.link.agreement import Previous
 from ecm.link.events import Established
 from ecm.link.settings import LinkSettings
@@ -99,19 +99,17 @@ class LinkKeeper:
             self.link = None  # ECM stops, and has refused what was in flight
         elif self.outage.seconds >= self._settings.link_grace:
             self._lose(f"it has not resumed within {self._settings.link_grace} seconds")
-        elif self._is_dead:
+        elif self._others_are_up and self.outage.refused_for >= NODE_DEAD_AFTER:
             self._lose("nobody listens there any more, and other nodes do")
+        elif self._others_are_up and self.outage.seconds >= NODE_UNREACHABLE_AFTER:
+            self._lose("it cannot be reached, and other nodes can")
 
     # Within.
 
     @property
-    def _is_dead(self) -> bool:
-        """True if nobody should wait any longer for the node of the broken link.
-
-        Where there is no other node, its clients have nothing better to do.
-        """
-        others = self._pool.nodes.best in (LinkStatus.WRITABLE, LinkStatus.CONGESTED)
-        return others and self.outage.refused_for >= NODE_DEAD_AFTER
+    def _others_are_up(self) -> bool:
+        """True if clients of this node, whose link is broken, can do better than to wait for it."""
+        return self._pool.nodes.best in (LinkStatus.WRITABLE, LinkStatus.CONGESTED)
 
     def _begin(self, event: Established, transport: IStreamTransport) -> Link:
         if event.agreement is None:

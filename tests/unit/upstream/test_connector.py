@@ -165,11 +165,15 @@ class DeadNodeTests(LinkServiceTestCase):
         self.clock.pump([0.1] * 100)
         self.assertEqual(self.statuses(), {LinkStatus.BROKEN})
 
-    def test_it_is_kept_where_packets_are_lost(self) -> None:
+    def test_it_is_kept_for_longer_where_packets_are_lost(self) -> None:
         self.break_link()
         self.endpoint.hangs = True
-        self.clock.pump([0.1] * 100)
+        self.clock.pump([0.1] * 10 * (limits.NODE_UNREACHABLE_AFTER - 1))
         self.assertEqual(self.statuses(), {LinkStatus.WRITABLE, LinkStatus.BROKEN})
+        self.clock.pump([0.1] * 40)
+        self.assertEqual(self.statuses(), {LinkStatus.WRITABLE})
+        *_, down = lines(self.log, "ecm.upstream.keeper")
+        self.assertIn("link to ejabberd@chat down: it cannot be reached, and other nodes can", down)
 
 
 class HelloTests(LinkServiceTestCase):
