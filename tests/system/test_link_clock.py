@@ -13,7 +13,6 @@ from bench.faults.clock import Clock
 from ecm.tools.errors import ToolError
 from testkit.erlang_shell import ErlangShell
 from testkit.link_user import LinkUser
-from testkit.listeners import LINK_TIMEOUT, PING_INTERVAL
 from testkit.own_ejabberd import OwnEjabberd
 from testkit.proxied_link import ProxiedLinkTestCase
 from testkit.resuming_end import ResumingEnd
@@ -22,6 +21,9 @@ HOUR = 3600
 
 # Seconds from an hour: whoever reads the clock takes some to notice.
 CLOSE = 600
+
+# Seconds, of ECM: long enough for a busy machine, short enough for a test.
+TIMES = ("--ping-interval", "1", "--link-timeout", "5")
 
 
 def clock(test: TestCase) -> Clock:
@@ -49,8 +51,7 @@ class EcmClockTests(ProxiedLinkTestCase):
             ahead = int(parsedate_to_datetime(date).timestamp() - time())
 
     async def test_the_link_stays_and_its_timers_run(self) -> None:
-        arguments = ("--ping-interval", str(PING_INTERVAL), "--link-timeout", str(LINK_TIMEOUT))
-        front, proxy = await self.proxied("typed", *arguments)
+        front, proxy = await self.proxied("typed", *TIMES)
         for number, seconds in enumerate((HOUR, -HOUR)):
             await self.set(seconds)
             self.assertEqual(front.process.output.count("link broken"), number)
