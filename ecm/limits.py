@@ -309,6 +309,12 @@ MIN_WORKER_TIMEOUT: Final = 3
 # The part of that time after which a worker gets no new connections.
 WEAK_PULSE: Final = 1 / 2
 
+# Seconds of CPU without which a worker that says nothing, and wants to run, is not taken for one
+# that hangs: between two words it needs less. The times WORKER_TIMEOUT after which it is killed
+# even so: its clients are better off with another one.
+STARVED_CPU: Final = 0.1
+STARVED_TIMEOUTS: Final = 3
+
 # Seconds for the first word of a worker: on a busy machine, 55 workers have started in 3.
 WORKER_START_TIMEOUT: Final = 30
 

@@ -1,6 +1,6 @@
 """The pulse of a worker: how long it has said nothing, as far as it could be heard. Pure."""
 
-from ecm.limits import MAX_PULSE_CHECK, WEAK_PULSE, WORKER_START_TIMEOUT
+from ecm.limits import MAX_PULSE_CHECK, STARVED_TIMEOUTS, WEAK_PULSE, WORKER_START_TIMEOUT
 
 
 class Pulse:
@@ -32,5 +32,13 @@ class Pulse:
     @property
     def has_stopped(self) -> bool:
         """True when it hangs. One that has not said its first word yet has more time."""
-        limit = self._timeout if self._has_spoken else max(self._timeout, WORKER_START_TIMEOUT)
-        return self.silence >= limit
+        return self.silence >= self._limit
+
+    @property
+    def is_hopeless(self) -> bool:
+        """True when it counts as hung though it may be the machine that gives it no CPU."""
+        return self.silence >= self._limit * STARVED_TIMEOUTS
+
+    @property
+    def _limit(self) -> float:
+        return self._timeout if self._has_spoken else max(self._timeout, WORKER_START_TIMEOUT)

@@ -19,6 +19,7 @@ from ecm.workers.handovers import Handovers
 from ecm.workers.log_relay import LogRelay
 from ecm.workers.orders import SpawnOrder
 from ecm.workers.pulse import Pulse
+from ecm.workers.starvation import Glance
 
 _log = Logger()
 
@@ -65,6 +66,7 @@ class WorkerSlot:
         self._control: ControlSocket | None = None
         self._worker_timeout = settings.worker_timeout
         self._pulse = Pulse(self._worker_timeout)
+        self._when_weak: Glance | None = None  # a look at the process since its pulse is weak
         self._handovers = Handovers()
         self._process: int | None = None  # a file descriptor (pidfd), if it can be killed
         self._runs = False
@@ -85,6 +87,7 @@ class WorkerSlot:
         self._runs = True
         self._orphaned = False
         self._pulse = Pulse(self._worker_timeout)
+        self._when_weak = None
         self._handovers = Handovers()
         ours, theirs = control.pair()
         log, stdout = os.pipe()
@@ -137,15 +140,14 @@ class WorkerSlot:
         if not self._runs:
             return
         self._pulse.tick(seconds)
-        if self._pulse.has_stopped:
-            self._kill()
-        elif self._pulse.is_weak and self in self._balancer.workers:
-            _log.warn(
-                "worker {number} has said nothing for {seconds} s; it gets no new connections",
-                number=self._order.number,
-                seconds=round(self._pulse.silence),
-            )
-            self._leave_balancer()
+        if not self._pulse.is_weak:
+            self._when_weak = None
+        elif self._when_weak is None:
+            self._weaken()
+        elif self._pulse.has_stopped and self._process is not None:
+            starved = Glance.at(self._process).is_starved(self._when_weak)
+            if not starved or self._pulse.is_hopeless:
+                self._kill(self._process)
 
     def forked(self, process: int | None) -> None:
         """The process has started: the fork server's report, with a file descriptor (pidfd)."""
@@ -176,17 +178,26 @@ class WorkerSlot:
             self._respawn.cancel()
             self._respawn = None
 
-    def _kill(self) -> None:
+    def _weaken(self) -> None:
+        """Assign no more connections to the worker, which has said nothing for some time."""
+        self._when_weak = Glance() if self._process is None else Glance.at(self._process)
+        if self in self._balancer.workers:
+            _log.warn(
+                "worker {number} has said nothing for {seconds} s; it gets no new connections",
+                number=self._order.number,
+                seconds=round(self._pulse.silence),
+            )
+            self._leave_balancer()
+
+    def _kill(self, process: int) -> None:
         """Kill the worker, which hangs. Its clients see that at once, and come to another one."""
-        if self._process is None:
-            return
         _log.error(
             "worker {number} has said nothing for {seconds} s, it hangs; killing it",
             number=self._order.number,
             seconds=round(self._pulse.silence),
         )
         with suppress(ProcessLookupError):
-            pidfd_send_signal(self._process, SIGKILL)
+            pidfd_send_signal(process, SIGKILL)
         self._forget_process()
 
     def _forget_process(self) -> None:

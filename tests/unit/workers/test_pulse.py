@@ -38,6 +38,12 @@ class PulseTests(TestCase):
         self.pass_time(PULSE_CHECK)
         self.assertTrue(self.pulse.has_stopped)
 
+    def test_it_is_hopeless_after_three_times_as_long(self) -> None:
+        self.pass_time(11.5)
+        self.assertFalse(self.pulse.is_hopeless)
+        self.pass_time(0.5)
+        self.assertTrue(self.pulse.is_hopeless)
+
     def test_a_longer_time_is_that_to_start_too(self) -> None:
         self.pulse = Pulse(100)
         self.pass_time(99)

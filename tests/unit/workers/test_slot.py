@@ -18,6 +18,7 @@ from ecm.workers.control import Load
 from ecm.workers.fork_order_book import Ordered
 from ecm.workers.orders import SpawnOrder
 from ecm.workers.slot import Backoff, WorkerSlot
+from ecm.workers.starvation import Glance
 from testkit.command_line import parse
 from testkit.fake_reactor import FakeReactor
 
@@ -196,6 +197,29 @@ class SlotTests(TestCase):
         self.slot.retire()
         self.look(WORKER_TIMEOUT)
         self.assertEqual(signals, [signal.SIGKILL])
+
+    def starve(self, state: str, cpu: float) -> list[int]:
+        """Let the process be in a state, and get so much CPU in a look; return its signals."""
+        glances = iter([Glance(state, number * cpu) for number in range(1000)])
+        self.patch(Glance, "at", lambda process: next(glances))
+        return self.start_process()
+
+    def test_one_that_gets_no_cpu_has_three_times_as_long(self) -> None:
+        signals = self.starve("R", 0)
+        self.serve()
+        self.look(3 * WORKER_TIMEOUT - PULSE_CHECK)
+        self.assertEqual(signals, [])
+        self.look(PULSE_CHECK)
+        self.assertEqual(signals, [signal.SIGKILL])
+
+    def test_one_that_gets_cpu_and_one_that_wants_none_have_not(self) -> None:
+        for state, cpu in (("R", 0.2), ("T", 0), ("D", 0), ("S", 0)):
+            signals = self.starve(state, cpu)
+            self.serve()
+            self.look(WORKER_TIMEOUT)
+            self.assertEqual(signals, [signal.SIGKILL], state)
+            self.exit()
+            self.reactor.advance(RESPAWN_DELAY_MAX)
 
     def test_one_that_cannot_be_killed_is_left_alone(self) -> None:
         self.serve()

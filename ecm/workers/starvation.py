@@ -1,0 +1,40 @@
+"""The processes that say nothing because the machine gives them no CPU, and do not hang."""
+
+import os
+import re
+from pathlib import Path
+
+import attrs
+
+from ecm.kernel import content
+from ecm.limits import STARVED_CPU
+
+_TICKS = os.sysconf("SC_CLK_TCK")  # a second of CPU in /proc
+
+
+@attrs.frozen
+class Glance:
+    """A look at a process: its state, a letter, and the seconds of CPU that it has had (proc(5)).
+
+    The state is empty if it is not known.
+    """
+
+    state: str = ""
+    cpu: float = 0.0
+
+    @classmethod
+    def at(cls, process: int, proc: Path = Path("/proc")) -> "Glance":
+        """Look at the process that a file descriptor (pidfd) names."""
+        found = re.search(rb"^Pid:\s*([0-9]+)$", content(proc / f"self/fdinfo/{process}"), re.M)
+        if found is None:
+            return cls()
+        # The name of the program, in parentheses, may contain anything.
+        _, _, fields = content(proc / found[1].decode() / "stat").rpartition(b") ")
+        words = fields.split()
+        if len(words) < 13:
+            return cls()
+        return cls(words[0].decode(), (int(words[11]) + int(words[12])) / _TICKS)
+
+    def is_starved(self, before: "Glance | None") -> bool:
+        """Return whether it wants to run, and has had nearly no CPU since a look before."""
+        return before is not None and self.state == "R" and self.cpu - before.cpu < STARVED_CPU
