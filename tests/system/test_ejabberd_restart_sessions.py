@@ -38,11 +38,18 @@ Header = #{node => node(), saved => erlang:system_time(millisecond), key => ecm_
 ecm_restart_save:run("database/ecm-sessions", Header, fun(_) -> ok end)
 """
 
-# Writes a file anew: each event becomes what a function makes of it.
+# Writes a file anew, with all sessions as they are and not deflated: each event becomes what a
+# function makes of it.
 _REWRITE = """
 Change = {change},
-{{ok, Events}} = ecm_restart_file:read("aside", fun(Event, Before) -> [Event | Before] end, []),
-[{{header, Header}} | Changed] = lists:flatmap(Change, lists:reverse(Events)),
+{{ok, Read}} = ecm_restart_file:read("aside", fun(Event, Before) -> [Event | Before] end, []),
+[_, {{session, First}} | _] = Events = lists:reverse(Read),
+Sample = ecm_restart_deflate:sample(First),
+Inflate = fun({{session, Packed}}) ->
+                  {{session, <<0, (ecm_restart_deflate:unpack(Packed, Sample))/binary>>}};
+             (Event) -> Event
+          end,
+[{{header, Header}} | Changed] = lists:flatmap(Change, lists:map(Inflate, Events)),
 {{ok, Draft}} = ecm_restart_file:create("aside", Header),
 Append = fun({{session, Session}}, Before) ->
                  {{ok, Next}} = ecm_restart_file:append(Session, Before), Next;
@@ -212,6 +219,12 @@ class KeptTests(RestartCase):
         self.ejabberd.start_again()
         self.assertEqual([*self.ejabberd.spool.glob("ecm-sessions*")], [])
         await self.connect()
+        await self.settled(users["romeo"])
+
+    async def test_a_listener_takes_them_up_without_the_module(self) -> None:
+        modules = without_options(*(MODULES.keys() - {"mod_ecm"}))
+        users = await self.begin("romeo", modules=modules)
+        await self.restart()
         await self.settled(users["romeo"])
 
     async def test_sessions_hibernate_when_they_are_back(self) -> None:

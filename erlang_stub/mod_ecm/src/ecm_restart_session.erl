@@ -13,9 +13,9 @@
 %% is taken up twice.
 -type context() :: #{salt := binary(), is_expired := boolean(), names := ets:tid()}.
 
-%% What every release can read: whose session it is, its name and what its client may not have received. The rest is
-%% for the form of its version (ecm_c2s_frozen).
--type packed() :: #{name := binary(), jid := binary(), host := binary(), undelivered := [binary()],
+%% What every release can read: the session's name, and what its client may not have received. The rest is for the form of
+%% its version (ecm_c2s_frozen).
+-type packed() :: #{name := binary(), undelivered := [binary()],
                     mark := ecm_restart_check:mark(), frozen := ecm_c2s_frozen:frozen()}.
 
 %% Milliseconds for which a client that comes back learns why its session has ended.
@@ -26,8 +26,8 @@
 
 %% @doc Returns a session as bytes, for a file with this salt.
 -spec pack(ecm_c2s_frozen:frozen(), Salt :: binary()) -> binary().
-pack(#{state := #{jid := Jid, lserver := Host} = State, session := #{bosh := Bosh}, name := Name} = Frozen, Salt) ->
-    Packed = #{name => Name, jid => jid:encode(Jid), host => Host, undelivered => ecm_bosh:undelivered(Bosh),
+pack(#{state := State, session := #{bosh := Bosh}, name := Name} = Frozen, Salt) ->
+    Packed = #{name => Name, undelivered => ecm_bosh:undelivered(Bosh),
                mark => ecm_restart_check:mark(Salt, State), frozen => Frozen},
     term_to_binary(Packed).
 
@@ -56,24 +56,15 @@ known({error, _}, _, Packed) ->
     ended(version, Packed).
 
 -spec taken({[Presence :: tuple()], ecm_c2s_frozen:frozen()}, packed()) -> outcome().
-taken({Told, Frozen}, Packed) ->
+taken({Told, #{state := State} = Frozen}, Packed) ->
     case ecm_c2s_transfer:thaw(Frozen) of
         {ok, Session} ->
             lists:foreach(fun(Presence) -> ejabberd_c2s:route(Session, {route, Presence}) end, Told),
-            fetch_stored(Frozen),
+            _ = ecm_c2s_offline:fetch(State),  % what came for the user while there was no session
             taken;
         {error, Reason} ->
             ended({failed, Reason}, Packed)
     end.
-
-%% What came for the user while there was no session has been stored. mod_offline gives it to a session that comes
-%% online, and this one has.
--spec fetch_stored(ecm_c2s_frozen:frozen()) -> any().
-fetch_stored(#{state := #{pres_last := Presence, lserver := Host} = State}) ->
-    gen_mod:is_loaded(Host, mod_offline)
-        andalso mod_offline:c2s_self_presence({Presence, maps:remove(pres_last, State)});
-fetch_stored(_) ->
-    none.
 
 %% One whose host is served, and of this version, is taken up to end: contacts see its user leave, and ejabberd's modules
 %% do what they do at the end of a session. Otherwise, its stanzas are routed from here.
@@ -116,8 +107,8 @@ error_of(_) -> xmpp:serr_reset().
 -spec route(term(), packed()) -> ok.
 route(host, _) ->
     ok;
-route(_, #{jid := Jid, undelivered := Elements}) ->
-    ecm_c2s_undelivered:route(Elements, #{jid => jid:decode(Jid)}).
+route(_, #{undelivered := Elements}) ->
+    ecm_c2s_undelivered:route(Elements).
 
 -spec say_farewell(term(), packed()) -> ok.
 say_farewell(host, Packed) ->
