@@ -21,6 +21,9 @@ from ecm.upstream.pool import Unavailable, UpstreamPool
 # each connection 80 bytes.
 _PLAIN_LINE: Final = b"request\n"
 
+# A number: to look up a member of an Enum for each answer takes longer.
+_UNAVAILABLE: Final = int(HTTPStatus.SERVICE_UNAVAILABLE)
+
 
 class BoshExchange(Exchange):
     """A request to a session, or one for the BOSH address itself.
@@ -48,7 +51,7 @@ class BoshExchange(Exchange):
 
     def answered(self, status: int, body: bytes, content_type: str | None) -> None:
         """Respond with the answer of the session; ``content_type`` is None for the default."""
-        if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        if status == _UNAVAILABLE:
             lines = self._headers_of_refusal()
         else:
             lines = self.connection.common_headers(self, self.cors)

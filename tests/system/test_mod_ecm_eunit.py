@@ -15,6 +15,9 @@ MOD_ECM = CHECKOUT / "erlang_stub" / "mod_ecm"
 # Passes on how EUnit ended; 'verbose' names each test in the output.
 RUN = "halt(case eunit:test([{modules}], [verbose]) of ok -> 0; _ -> 1 end)."
 
+# What needs a runtime of its own: one that has no room for another process.
+FULL = ("-noinput", "+P", "1024", "-run", "ecm_c2s_logins_tests", "in_a_full_runtime")
+
 
 class EUnitTests(TestCase):
     """``erlc`` and EUnit accept ``erlang_stub/mod_ecm``."""
@@ -50,3 +53,4 @@ class EUnitTests(TestCase):
         passed = re.search(r"^  All ([0-9]+) tests passed\.$", output, re.MULTILINE)
         if passed is None or int(passed[1]) == 0:
             self.fail(f"no test ran:\n{output}")
+        self.assertEqual(self.run_here(self.installed.erl, *FULL), "refused")

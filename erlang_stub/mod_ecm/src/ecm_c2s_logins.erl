@@ -7,7 +7,7 @@
 -module(ecm_c2s_logins).
 -behaviour(gen_server).
 
--export([await_turn/3, passed_on/1, done/0, start_link/0]).
+-export([await_turn/3, done/0, passed_on/1, start_link/0]).
 -export([handle_call/3, handle_cast/2, handle_info/2, init/1]).
 -export_type([limits/0, newcomer/0]).
 
@@ -84,7 +84,8 @@ handle_cast({done, Pid}, Logins) ->
 
 %% @private A client that waits is gone; or it may be, and is not kept waiting. A process of a login has ended.
 -spec handle_info(term(), #logins{}) -> {noreply, #logins{}}.
-handle_info({ecm, {Departure, {Writer, Id, _}}}, #logins{waiting = Waiting} = Logins) ->
+handle_info({ecm, {Departure, {Writer, Id, _}}}, #logins{waiting = Waiting} = Logins)
+  when Departure =:= gone; Departure =:= half_closed ->
     case ecm_c2s_waiting:remove({Writer, Id}, Waiting) of
         {#{start := Start}, Others} ->
             _ = Departure =:= half_closed andalso Start(refused),
@@ -117,10 +118,17 @@ wait(#{key := Key, from := Peer, bytes := Bytes} = Newcomer, Most, #logins{waiti
 network({local, _}) -> local;
 network({Address, _}) -> ecm_c2s_newcomers:network(Address).
 
-%% The process has a low priority, as its session has until the login.
+%% The process has a low priority, as its session has until the login. There may be too many processes.
 -spec start(newcomer(), #logins{}) -> #logins{}.
-start(#{start := Start}, #logins{pace = Pace, monitors = Monitors, storm = Storm} = Logins) ->
-    {Pid, Monitor} = spawn_opt(fun() -> Start(begins) end, [monitor, {priority, low}]),
+start(#{start := Start} = Newcomer, Logins) ->
+    try spawn_opt(fun() -> Start(begins) end, [monitor, {priority, low}]) of
+        {Pid, Monitor} -> started(Pid, Monitor, Logins)
+    catch
+        error:system_limit -> refuse([Newcomer], Logins)
+    end.
+
+-spec started(pid(), reference(), #logins{}) -> #logins{}.
+started(Pid, Monitor, #logins{pace = Pace, monitors = Monitors, storm = Storm} = Logins) ->
     Logins#logins{pace = ecm_c2s_pace:begun(Pid, now_ms(), Pace), monitors = Monitors#{Pid => Monitor},
                   storm = ecm_c2s_storm:entered(Storm)}.
 

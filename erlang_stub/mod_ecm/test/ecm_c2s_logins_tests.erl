@@ -6,6 +6,8 @@
 
 -include_lib("eunit/include/eunit.hrl").
 
+-export([in_a_full_runtime/0]).
+
 -define(LIMITS, #{max_logins => 2, max_waiting => 3, max_body => 1000}).
 
 logins_test_() ->
@@ -28,6 +30,24 @@ logins_test_() ->
                           {"socket", fun who_has_no_address_waits_too/0},
                           {"nobody", fun where_nobody_paces_all_may_begin/0},
                           {"strange", fun strange_messages_change_nothing/0}]]}.
+
+%% In a runtime of its own, which is full (tests/system/test_mod_ecm_eunit.py starts it): whose turn it is gets a 503.
+in_a_full_runtime() ->
+    [{module, _} = code:ensure_loaded(Module)
+     || Module <- [ecm_c2s_waiting, ecm_c2s_pace, ecm_c2s_storm, ecm_c2s_newcomers, eunit_lib]],
+    {ok, Logins} = ecm_c2s_logins:start_link(),
+    fill(),
+    comes(1),
+    io:put_chars(atom_to_list(turn(1))),
+    true = is_process_alive(Logins),
+    erlang:halt().
+
+fill() ->
+    try spawn(fun wait/0) of
+        _ -> fill()
+    catch
+        error:system_limit -> ok
+    end.
 
 %% The cores are busy, whatever the machine does.
 start() ->
