@@ -129,6 +129,8 @@ class EvacuationTests(TestCase):
         self.assertLessEqual(abs(there - elsewhere), 1)
         await self.assert_all_have_got_all()
         self.assertTrue(self.links[0].is_draining)
+        status, text = await self.control(self.last, "ecm_evacuate", self.first.node.name)
+        self.assertEqual((status, f"{self.first.node.name} is emptied itself" in text), (1, True))
         await self.it_takes_sessions_again()
         await self.talk_until(self.command(self.last, self.first.node.name))
         self.assertEqual(await self.sessions(), [elsewhere, there, 0])
@@ -145,8 +147,16 @@ class EvacuationTests(TestCase):
 
     async def test_a_node_that_stops_is_emptied_first(self) -> None:
         await self.start(2)
-        stopped = await self.control(self.first, "stop")
-        self.assertEqual(stopped[0], 0)
+        await self.control(self.first, "stop")
+        await self.assert_nobody_notices()
+
+    async def test_a_node_that_gets_a_signal_is_emptied_first(self) -> None:
+        await self.start(2)
+        os.kill(self.first.process.pid, signal.SIGTERM)
+        await self.assert_nobody_notices()
+
+    async def assert_nobody_notices(self) -> None:
+        """The first node ends, while everybody talks."""
         while not self.links[0].down.called:
             await self.round()
         await self.round()

@@ -8,13 +8,14 @@
 
 -module(ecm_c2s_move).
 
--export([can_take/1, move/2, offer/0]).
+-export([can_take/1, move/2, offer/0, take/2]).
 -export_type([error/0]).
 
 %% Milliseconds for an answer of the other node.
 -define(TIMEOUT, 10000).
 
--type error() :: ecm_c2s_transfer:error() | no_mod_ecm | {lost, term()}.
+%% `draining': the other node is emptied itself, or stops, or has no listener of mod_ecm.
+-type error() :: ecm_c2s_transfer:error() | no_mod_ecm | draining | {lost, term()}.
 
 %% @doc Returns whether a node takes sessions of this one, and how many sessions it has.
 -spec can_take(node()) -> {ok, Sessions :: non_neg_integer()} | {error, error()}.
@@ -23,16 +24,25 @@ can_take(Node) ->
     case call(Node, ?MODULE, offer, []) of
         {ok, {Own, Sessions}} -> {ok, Sessions};
         {ok, {Other, _}} -> {error, {version, Own, Other}};
-        {ok, no_mod_ecm} -> {error, no_mod_ecm};
+        {ok, Reason} -> {error, Reason};
         {error, _} -> {error, no_mod_ecm}
     end.
 
 %% @private The same, as this node says it.
--spec offer() -> {{Format :: pos_integer(), Ejabberd :: binary()}, non_neg_integer()} | no_mod_ecm.
+-spec offer() -> {{Format :: pos_integer(), Ejabberd :: binary()}, non_neg_integer()} | no_mod_ecm | draining.
 offer() ->
-    case whereis(ecm_c2s_place) of
-        undefined -> no_mod_ecm;
-        _ -> {ecm_c2s_frozen:version(), length(ejabberd_sm:dirty_get_my_sessions_list())}
+    case {whereis(ecm_c2s_place), whereis(ecm_link_gate)} of
+        {undefined, _} -> no_mod_ecm;
+        {_, undefined} -> draining;
+        {_, _} -> {ecm_c2s_frozen:version(), length(ejabberd_sm:dirty_get_my_sessions_list())}
+    end.
+
+%% @private Takes a session of another node, as ecm_c2s_transfer:prepare/2.
+-spec take(ecm_c2s_frozen:frozen(), Controller :: pid()) -> {ok, ecm_c2s_place:place()} | {error, error()}.
+take(Frozen, Controller) ->
+    case whereis(ecm_link_gate) of
+        undefined -> {error, draining};
+        _ -> ecm_c2s_transfer:prepare(Frozen, Controller)
     end.
 
 %% @doc Moves a session. `busy' if it has something to do now. With `lost', the other node has failed when it already
@@ -40,7 +50,7 @@ offer() ->
 -spec move(pid(), node()) -> ok | {error, error()}.
 move(Session, Node) ->
     case ecm_c2s_transfer:freeze(Session) of
-        {ok, Frozen} -> prepared(call(Node, ecm_c2s_transfer, prepare, [Frozen, self()]), Frozen, Session);
+        {ok, Frozen} -> prepared(call(Node, ?MODULE, take, [Frozen, self()]), Frozen, Session);
         {error, Reason} -> {error, Reason}
     end.
 

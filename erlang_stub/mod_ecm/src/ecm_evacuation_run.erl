@@ -10,8 +10,8 @@
 -export([begun/3, is_idle/1, launch/2, lost_node/2, new/3, outcome/3, progress/2, report/1, targets/1]).
 -export_type([counts/0, run/0]).
 
-%% Sessions that move in a second, and at a time, for each scheduler of the runtime. A move takes some 2 ms of CPU on
-%% both nodes together.
+%% Sessions that move in a second, and at a time, for each scheduler of the runtime. Each client that held a request makes
+%% another one, so this is also the pace of these.
 -define(RATE, 50).
 -define(AT_ONCE, 10).
 
@@ -73,6 +73,8 @@ noted({error, Gone}, _, _, Run) when Gone =:= ended; Gone =:= moved; Gone =:= no
     Run;
 noted({error, {unknown, _} = Reason}, Session, _, #run{left = Left} = Run) ->
     Run#run{left = Left#{Session => Reason}};
+noted({error, draining}, Session, Node, Run) ->
+    noted({error, busy}, Session, Node, lost_node(Node, Run));
 noted({error, _}, Session, _, #run{again = Again} = Run) ->
     Run#run{again = [Session | Again]}.
 

@@ -55,6 +55,8 @@ reason({unknown, Key}) ->
 -spec refusal(node(), ecm_c2s_move:error()) -> iolist().
 refusal(Node, no_mod_ecm) ->
     [name(Node), " does not run a mod_ecm that takes sessions: start or update mod_ecm there"];
+refusal(Node, draining) ->
+    [name(Node), " is emptied itself, or stops, or has no listener of mod_ecm"];
 refusal(Node, {version, {Format, Ejabberd}, {Format, Other}}) ->
     [name(Node), " runs ejabberd ", Other, ", and this node ", Ejabberd, ": sessions move only between equal versions"];
 refusal(Node, {version, _, _}) ->

@@ -51,6 +51,8 @@ outcomes(Outcomes, Run) ->
 a_node_that_is_lost_gets_none_test() ->
     Run = ecm_evacuation_run:lost_node(a, begun(sessions(2), new(#{a => 0, b => 5}))),
     ?assertMatch({[{_, b}, {_, b}], _}, ecm_evacuation_run:launch(1000, Run)),
+    {[{One, b}, _], Moving} = ecm_evacuation_run:launch(1000, Run),
+    ?assertEqual([], ecm_evacuation_run:targets(ecm_evacuation_run:outcome(One, {error, draining}, Moving))),
     None = ecm_evacuation_run:lost_node(b, Run),
     ?assertEqual([], ecm_evacuation_run:targets(None)),
     ?assertMatch({[], _}, ecm_evacuation_run:launch(1000, None)).
@@ -87,6 +89,8 @@ texts_test_() ->
               ecm_evacuation_text:refusal(a@h, {version, {1, <<"23.01">>}, {1, <<"24.12">>}})},
              {"a@h runs another release of mod_ecm, which has sessions of another form: they cannot move there",
               ecm_evacuation_text:refusal(a@h, {version, {1, <<"23.01">>}, {2, <<"23.01">>}})},
+             {"a@h is emptied itself, or stops, or has no listener of mod_ecm",
+              ecm_evacuation_text:refusal(a@h, draining)},
              {"a@h does not run a mod_ecm that takes sessions: start or update mod_ecm there",
               ecm_evacuation_text:refusal(a@h, no_mod_ecm)},
              {"2 sessions of mod_ecm can move.\nCannot move: 1 session over c2s_tls, whose clients connect to this "
