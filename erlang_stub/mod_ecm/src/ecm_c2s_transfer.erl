@@ -179,8 +179,9 @@ hold(#{controller := Controller, monitor := Monitor, late := Late} = Held, State
 let_go(resume, {Controller, Ref}, Held, State) ->
     Controller ! {Ref, ok},
     resumed(Held, State);
-let_go({forward, To, Nonce}, {Controller, Ref}, _, _) ->
+let_go({forward, To, Nonce}, {Controller, Ref}, #{late := Late}, _) ->
     Own = ecm_c2s_session:nonce(),
+    _ = [ecm_link_writer:moved(Writer, Id, self(), To) || {ecm, {request, _, _, {Writer, Id, _}}} <- Late],
     Controller ! {Ref, ok},
     Due = erlang:start_timer(?LINGER, self(), ?MODULE),
     _ = erase(),

@@ -131,6 +131,7 @@ what_comes_meanwhile() ->
     {ok, Late} = ecm_c2s_transfer:drain(Old),
     ok = ecm_c2s_transfer:start(New, Late),
     ok = ecm_c2s_transfer:forward(Old, New, Nonce),
+    receive {moved, 2, Old, New} -> ok end,
     {200, Body} = answer(2),
     Rest = case binary:match(Body, <<"three">>) of
                nomatch -> forwarded(Old, Sid, 3), element(2, answer(3));
