@@ -11,6 +11,10 @@
 -include_lib("ejabberd/include/logger.hrl").
 -include_lib("ejabberd/include/ejabberd_sm.hrl").
 
+%% Milliseconds in which ECMs learn that their links drain. Nobody sends any more then, and stanzas are stored in the order
+%% in which they came.
+-define(DRAIN, 500).
+
 %% Sessions that end at the same time: each is awake then, and waits 100 ms for stanzas that are on their way to it.
 -define(AT_ONCE, 1000).
 
@@ -27,15 +31,20 @@
 -spec end_all() -> ok.
 end_all() ->
     case sessions() of
-        [] ->
-            ok;
+        [] -> ok;
         Sessions ->
-            Now = now_ms(),
             ?INFO_MSG("ejabberd stops: ~B sessions end, and what their clients have not received is stored",
                       [length(Sessions)]),
+            drain(whereis(ejabberd_sm)),
+            Now = now_ms(),
             await(more(#ending{left = Sessions, all = length(Sessions), until = Now + ?PATIENCE,
                                log_at = Now + ?PROGRESS}))
     end.
+
+%% `ejabberdctl stop' has stopped ejabberd_sm, and with it the sessions, before anybody could be told.
+-spec drain(pid() | undefined) -> ok.
+drain(undefined) -> ok;
+drain(_) -> timer:sleep(?DRAIN).
 
 %% Those that have logged in. The others have nothing that anybody waits for.
 -spec sessions() -> [pid()].
