@@ -10,7 +10,7 @@
 -module(ecm_link_gate).
 -behaviour(gen_server).
 
--export([close/0, open/0, start/0, start_link/0]).
+-export([close/0, open/0, start/0, start_link/0, start_soon/0]).
 -export([handle_call/3, handle_cast/2, init/1]).
 
 -define(PARENT, ejabberd_sup).
@@ -24,6 +24,13 @@ start() ->
         {error, {already_started, _}} -> ok;
         {error, already_present} -> ok
     end.
+
+%% @doc The same for modules: it is started once ejabberd has started, or at once. A listener whose module is upgraded
+%% from a release without gates is not started again, and its links would drain.
+-spec start_soon() -> ok.
+start_soon() ->
+    _ = spawn(fun start/0),
+    ok.
 
 %% @doc Has all links drain. Idempotent.
 -spec close() -> ok.

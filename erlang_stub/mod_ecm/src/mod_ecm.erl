@@ -27,6 +27,7 @@
 -spec start(Host :: binary(), gen_mod:opts()) -> ok.
 start(Host, _) ->
     ok = ecm_c2s:host_up(Host),
+    ok = ecm_link_gate:start_soon(),
     start_node().
 
 %% @doc Stops nothing: sessions of the host may be alive, and other hosts and listeners share the rest. It
