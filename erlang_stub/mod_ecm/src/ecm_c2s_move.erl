@@ -45,8 +45,8 @@ take(Frozen, Controller) ->
         _ -> ecm_c2s_transfer:prepare(Frozen, Controller)
     end.
 
-%% @doc Moves a session. `busy' if it has something to do now. With `lost', the other node has failed when it already
-%% had the session.
+%% @doc Moves a session. If that fails, it goes on where it is. `busy' if it has something to do now; `lost' if the other
+%% node has failed, or its new process.
 -spec move(pid(), node()) -> ok | {error, error()}.
 move(Session, Node) ->
     case ecm_c2s_transfer:freeze(Session) of
@@ -58,7 +58,7 @@ move(Session, Node) ->
 prepared({ok, {ok, {New, Nonce}}}, #{row := Row} = Frozen, Old) ->
     ok = ecm_c2s_registration:move(Row, Old, New),
     ok = ecm_c2s_place:put_everywhere(ecm_c2s_frozen:name(Frozen), New, Nonce),
-    case ecm_c2s_transfer:start(New, drained(Old)) of
+    case started(ecm_c2s_transfer:drain(Old), New) of
         ok ->
             _ = ecm_c2s_transfer:forward(Old, New, Nonce),
             ecm_c2s_registration:withdraw(Row, Old);
@@ -72,13 +72,11 @@ prepared({error, Reason}, _, Old) ->
     _ = ecm_c2s_transfer:resume(Old),
     {error, {lost, Reason}}.
 
-%% An old process that was killed meanwhile has its session live on.
--spec drained(pid()) -> ecm_c2s_transfer:late().
-drained(Old) ->
-    case ecm_c2s_transfer:drain(Old) of
-        {ok, Late} -> Late;
-        {error, _} -> []
-    end.
+%% An old process that was killed meanwhile has its session live on. One that does not answer may have got something.
+-spec started({ok, ecm_c2s_transfer:late()} | {error, error()}, New :: pid()) -> ok | {error, error()}.
+started({ok, Late}, New) -> ecm_c2s_transfer:start(New, Late);
+started({error, ended}, New) -> ecm_c2s_transfer:start(New, []);
+started({error, Reason}, _) -> {error, Reason}.
 
 %% The new process has not begun. The session is under its place before, or its name if it had not moved.
 -spec undo(ecm_c2s_frozen:frozen(), pid(), pid(), error()) -> {error, error()}.
@@ -87,7 +85,7 @@ undo(#{row := Row, session := #{nonce := Nonce}} = Frozen, Old, New, Reason) ->
     ok = ecm_c2s_place:put_everywhere(ecm_c2s_frozen:name(Frozen), Old, Nonce),
     ok = ecm_c2s_registration:move(Row, New, Old),
     _ = ecm_c2s_transfer:resume(Old),
-    {error, Reason}.
+    {error, {lost, Reason}}.
 
 -spec call(node(), module(), atom(), [term()]) -> {ok, term()} | {error, term()}.
 call(Node, Module, Function, Arguments) ->
