@@ -4,13 +4,14 @@ from twisted.trial.unittest import TestCase
 
 from ecm.link.events import Answered
 from ecm.tools.demo.plan import DOMAIN
-from testkit.bosh_client import CLIENT
+from testkit.bosh_client import CLIENT, ROSTER
 from testkit.erlang_shell import ErlangShell
 from testkit.link_peer import EcmEnd
 from testkit.link_user import LinkUser
 from testkit.own_ejabberd import OwnEjabberd
 from testkit.stanzas import message
 
+_SYNC = f"<iq type='get' id='sync' xmlns='{CLIENT}'><query xmlns='{ROSTER}'/></iq>"
 _ONLINE = f"<presence xmlns='{CLIENT}'/>"
 
 # A sender stops at this place of the hook that stores messages, until it is let go. Of the hooks
@@ -22,7 +23,15 @@ ejabberd_hooks:add(offline_message_hook, <<"{host}">>, fun(Result) ->
 end, {place})
 """
 
-_UNTIL_STORING = """
+# The session of Juliet stops when it is online and has not fetched what is stored.
+_STOP_ONLINE = """
+ejabberd_hooks:add(c2s_self_presence, <<"{host}">>, fun(Result) ->
+    register(test_sender, self()),
+    receive test_go -> Result end
+end, 49)
+"""
+
+_UNTIL_STOPPED = """
 Wait = fun Wait() ->
     case whereis(test_sender) of undefined -> receive after 1 -> Wait() end; _ -> ok end
 end,
@@ -50,23 +59,29 @@ _KILL = "exit(whereis(test_sender), kill)"
 class OfflineRaceTests(TestCase):
     timeout = 60
 
-    async def begin(self, place: int) -> None:
-        """Romeo stores a message for Juliet, and has come to this place."""
+    async def log_in(self) -> None:
+        """Romeo and Juliet have sessions, and are not online."""
         ejabberd = OwnEjabberd.start(self, "romeo", "juliet")
         self.shell = ErlangShell.start(self, ejabberd.node)
         link = await EcmEnd.connect(self, ejabberd.link_port)
-        romeo, self.juliet = LinkUser(link, "romeo"), LinkUser(link, "juliet")
-        await romeo.log_in()
+        self.romeo, self.juliet = LinkUser(link, "romeo"), LinkUser(link, "juliet")
+        await self.romeo.log_in()
         await self.juliet.log_in()
-        await self.shell.evaluate(_STOP.format(host=DOMAIN, place=place))
-        romeo.ask(message(f"juliet@{DOMAIN}", "hello")).addErrback(lambda _: None)
-        await self.shell.evaluate(_UNTIL_STORING)
 
-    async def assert_comes(self) -> None:
-        """Assert that the message comes to Juliet, and that nothing stays behind."""
-        while not (texts := [text for answer in self.juliet.answers for text in _texts(answer)]):
+    async def begin(self, place: int) -> None:
+        """Romeo stores a message for Juliet, and has come to this place."""
+        await self.log_in()
+        await self.shell.evaluate(_STOP.format(host=DOMAIN, place=place))
+        self.romeo.ask(message(f"juliet@{DOMAIN}", "hello")).addErrback(lambda _: None)
+        await self.shell.evaluate(_UNTIL_STOPPED)
+
+    async def assert_comes(self, *expected: bytes) -> None:
+        """Assert that these messages come to Juliet, and that nothing stays behind."""
+        while len(texts := [text for each in self.juliet.answers for text in _texts(each)]) < len(
+            expected
+        ):
             await self.juliet.ask()
-        self.assertEqual(texts, [b"hello"])
+        self.assertEqual(texts, [*expected])
         self.assertEqual(await self.shell.evaluate(_STORED), "0")
 
     async def test_a_session_waits_for_the_message_and_fetches_it(self) -> None:
@@ -75,13 +90,13 @@ class OfflineRaceTests(TestCase):
         await self.shell.evaluate(_UNTIL_WAITING.format(host=DOMAIN))
         await self.shell.evaluate(_GO)
         await online
-        await self.assert_comes()
+        await self.assert_comes(b"hello")
 
     async def test_a_sender_that_sees_a_session_passes_the_message_on(self) -> None:
         await self.begin(place=48)
         await self.juliet.ask(_ONLINE)
         await self.shell.evaluate(_GO)
-        await self.assert_comes()
+        await self.assert_comes(b"hello")
 
     async def test_a_sender_that_ends_keeps_nobody_waiting(self) -> None:
         await self.begin(place=49)
@@ -90,13 +105,26 @@ class OfflineRaceTests(TestCase):
         await self.shell.evaluate(_KILL)
         await online
 
+    async def test_what_is_stored_comes_before_what_comes_meanwhile(self) -> None:
+        await self.log_in()
+        stored = "".join(message(f"juliet@{DOMAIN}", text) for text in ("one", "two"))
+        await self.romeo.ask(stored + _SYNC)
+        await self.shell.evaluate(_STOP_ONLINE.format(host=DOMAIN))
+        online = self.juliet.ask(_ONLINE)
+        await self.shell.evaluate(_UNTIL_STOPPED)
+        later = "".join(message(f"juliet@{DOMAIN}", text) for text in ("three", "four"))
+        await self.romeo.ask(later + _SYNC)
+        await self.shell.evaluate(_GO)
+        await online
+        await self.assert_comes(b"one", b"two", b"three", b"four")
+
     async def test_a_session_fetches_again_what_it_could_not_wait_for(self) -> None:
         """As with senders on other nodes of a cluster, which it does not see."""
         await self.begin(place=49)
         await self.shell.evaluate("ets:delete_all_objects(ecm_c2s_offline)")
         await self.juliet.ask(_ONLINE)
         await self.shell.evaluate(_GO)
-        await self.assert_comes()
+        await self.assert_comes(b"hello")
 
 
 def _texts(answer: Answered) -> list[bytes]:

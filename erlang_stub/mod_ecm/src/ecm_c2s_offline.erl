@@ -14,12 +14,15 @@
 %%
 %% Nodes of a cluster do not see each other's senders. There, the sender looks once more after it has stored
 %% the message, and has the session fetch again.
+%%
+%% What comes to the session after it has said that it is online, and before it has fetched, waits until what was
+%% stored has had its turn (after_fetching/1).
 
 -module(ecm_c2s_offline).
 -behaviour(gen_server).
 
 -export([fetch/1, host_up/1, new_table/0, start_link/0]).
--export([after_storing/1, before_fetching/1, before_storing/1]).
+-export([after_fetching/1, after_storing/1, before_fetching/1, before_storing/1]).
 -export([handle_call/3, handle_cast/2, handle_info/2, init/1]).
 
 %% The places of these hooks around that of mod_offline, which has 50.
@@ -55,6 +58,7 @@ host_up(Host) ->
     ejabberd_hooks:add(offline_message_hook, Host, ?MODULE, before_storing, ?BEFORE),
     ejabberd_hooks:add(offline_message_hook, Host, ?MODULE, after_storing, ?AFTER),
     ejabberd_hooks:add(c2s_self_presence, Host, ?MODULE, before_fetching, ?BEFORE),
+    ejabberd_hooks:add(c2s_self_presence, Host, ?MODULE, after_fetching, ?AFTER),
     ok.
 
 %% @private The calling process is about to store a message.
@@ -141,6 +145,48 @@ senders(User) ->
 -spec now_ms() -> integer().
 now_ms() ->
     erlang:monotonic_time(millisecond).
+
+%% @private The session has fetched what was stored, into its mailbox. There may be newer messages before that:
+%% the session is online already. If so, all have their turn now, in their order.
+-spec after_fetching({Presence, State}) -> {Presence, State} when Presence :: tuple(), State :: map().
+after_fetching({Presence, State} = Result) ->
+    {messages, Waiting} = process_info(self(), messages),
+    case lists:dropwhile(fun(Message) -> not is_newer(Message) end, Waiting) of
+        [_ | Rest] ->
+            case lists:any(fun is_fetched/1, Rest) of
+                true -> {Presence, deliver(lists:partition(fun is_fetched/1, take()), State)};
+                false -> Result
+            end;
+        [] ->
+            Result
+    end.
+
+-spec is_newer(term()) -> boolean().
+is_newer({route, Stanza}) -> element(1, Stanza) =:= message andalso not is_stored(Stanza);
+is_newer(_) -> false.
+
+-spec is_fetched(term()) -> boolean().
+is_fetched({route, Stanza}) -> element(1, Stanza) =:= message andalso is_stored(Stanza);
+is_fetched(_) -> false.
+
+%% mod_offline marks its messages.
+-spec is_stored(message()) -> boolean().
+is_stored(Message) -> xmpp:get_meta(Message, from_offline, false).
+
+%% Takes all messages for the client.
+-spec take() -> [{route, message()}].
+take() ->
+    receive
+        {route, Stanza} = Message when element(1, Stanza) =:= message -> [Message | take()]
+    after 0 ->
+        []
+    end.
+
+-spec deliver({Fetched :: [Route], Newer :: [Route]}, State) -> State when
+      Route :: {route, message()}, State :: map().
+deliver({Fetched, Newer}, #{lserver := Host} = State) ->
+    lists:foldl(fun(Message, Next) -> ejabberd_hooks:run_fold(c2s_handle_info, Host, Next, [Message]) end,
+                State, Fetched ++ Newer).
 
 %% @doc Fetches what is stored, as mod_offline does when the session of the calling process comes online.
 -spec fetch(State) -> State when State :: map().

@@ -415,7 +415,8 @@ listens_to(Host) ->
     ?assertEqual([{50, ecm_c2s_end, forgotten}], hooks(sm_remove_connection_hook, Host)),
     ?assertEqual([{49, ecm_c2s_offline, before_storing}, {51, ecm_c2s_offline, after_storing}],
                  hooks(offline_message_hook, Host)),
-    ?assertEqual([{49, ecm_c2s_offline, before_fetching}], hooks(c2s_self_presence, Host)),
+    ?assertEqual([{49, ecm_c2s_offline, before_fetching}, {51, ecm_c2s_offline, after_fetching}],
+                 hooks(c2s_self_presence, Host)),
     ?assertEqual([{50, ecm_c2s, auth_result}], hooks(c2s_auth_result, Host)),
     [?assert(lists:member({95, ecm_c2s, opened}, hooks(Hook, Host)))
      || Hook <- [c2s_session_opened, c2s_session_resumed]].
