@@ -55,8 +55,9 @@ for_process(Process, #session{sid = {Time, _}} = Row) -> Row#session{sid = {Time
 
 %% @doc Gives the row to another process. At no moment do stanzas find none, nor both.
 %%
-%% A message to the user goes to each row of the highest priority. So the new row is above the old one until that is
-%% gone. Stanzas to the resource go to one of both processes, and there they wait, or are passed on.
+%% A message to the user goes to each row of the highest priority, if that is not negative. So the new row is above
+%% the old one until that is gone. Stanzas to the resource go to one of both processes, and there they wait, or are
+%% passed on.
 -spec move(row(), From :: pid(), To :: pid()) -> ok.
 move(none, _, _) -> ok;
 move(#session{priority = Priority} = Row, From, To) ->
@@ -66,8 +67,8 @@ move(#session{priority = Priority} = Row, From, To) ->
     write(New).
 
 -spec above(integer() | undefined) -> integer() | undefined.
-above(undefined) -> undefined;
-above(Priority) -> Priority + 1.
+above(Priority) when is_integer(Priority), Priority >= 0 -> Priority + 1;
+above(Priority) -> Priority.
 
 %% @doc Writes the row for this process again if it is gone.
 -spec restore(row(), pid()) -> ok.

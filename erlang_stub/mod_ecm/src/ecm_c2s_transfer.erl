@@ -231,6 +231,7 @@ prepared(#{session := Session, row := Row} = Frozen, Controller, {From, Ref}, Fr
             Before = maps:get(nonce, Session),
             go_on([renamed(Before, Nonce, Message) || Message <- Late, is_for_session(Message)], State);
         {'DOWN', Monitor, process, _, _} ->
+            ok = ecm_c2s_registration:remove(Row, self()),  % the controller may have written it
             {stop, Fresh}
     end.
 

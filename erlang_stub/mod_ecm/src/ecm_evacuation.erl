@@ -96,7 +96,7 @@ handle_call({start, Targets, Then}, _, State) ->
     Now = now_ms(),
     Run = ecm_evacuation_run:new(Targets, erlang:system_info(schedulers_online), Now),
     Begun = State#state{run = pass(Now, Run), result = running, then = Then, patient = none,
-                        workers = #{}, log_at = Now + ?LOG_INTERVAL},
+                        workers = #{}, releaser = none, log_at = Now + ?LOG_INTERVAL},
     {reply, ok, again(0, Begun)};
 handle_call(await, From, #state{result = running, waiting = Waiting} = State) ->
     {noreply, State#state{waiting = [From | Waiting]}};
