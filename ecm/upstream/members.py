@@ -100,7 +100,7 @@ class Members(MultiService):
         except IndexError:
             self._report(name, f"{name.text}: more than {MAX_NODES} nodes, some get no link")
             return
-        except ValueError as error:  # the name of a target may not be one of a certificate
+        except Exception as error:  # no name of a certificate, or its file cannot be read now
             self._report(name, f"{name.text}: {endpoint} cannot be used: {error}")
             return
         _log.info("{name}: node at {endpoint} found", name=name.text, endpoint=endpoint)

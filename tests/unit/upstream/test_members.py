@@ -61,6 +61,8 @@ class MembersTests(TestCase):
     def connect(self, endpoint: str) -> Member:
         if endpoint == "odd":
             raise ValueError("not a name")
+        if endpoint == "no file":
+            raise FileNotFoundError("no certificates")
         links = LinkFactory(self.pool, self.clock, PLAIN, Metrics())
         self.endpoints[endpoint] = MemoryEndpoint()
         service = link_service(self.endpoints[endpoint], endpoint, links, self.reactor)
@@ -167,6 +169,14 @@ class MembersTests(TestCase):
         self.look(2)
         self.assertEqual((self.up(), self.names.asked), ({"two"}, 3))
         said = f"{NAME}: odd cannot be used: not a name"
+        self.assertIn(said, lines(self.log, "ecm.upstream.members"))
+
+    def test_look_ups_go_on_while_files_of_an_endpoint_cannot_be_read(self) -> None:
+        self.names.found = ["no file", "two"]
+        self.start(NAME)
+        self.look(2)
+        self.assertEqual((self.up(), self.names.asked), ({"two"}, 3))
+        said = f"{NAME}: no file cannot be used: no certificates"
         self.assertIn(said, lines(self.log, "ecm.upstream.members"))
 
     def test_more_nodes_than_there_may_be(self) -> None:
