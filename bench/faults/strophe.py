@@ -18,6 +18,7 @@ _SECONDARY = math.floor(0.1 * WAIT)  # seconds that a request may be behind the 
 _MAX_ERRORS = 4  # without an answer in between
 _MAX_SENDS = 5  # of one request
 _AT_ONCE = 2  # requests in flight
+_WINDOW = 2  # RIDs from the oldest of them on (`requests` of the answer that creates a session)
 
 # A stanza, with the number by which its sender knows it, if there is one.
 Said = tuple[int | None, bytes]
@@ -27,10 +28,11 @@ class Request:
     """``marks`` are the numbers of its stanzas. Either it is ``due`` to be sent, or it was ``sent``
     at this time. From ``dead`` on, the request behind it is answered."""
 
-    __slots__ = ("body", "marks", "sends", "due", "sent", "dead")
+    __slots__ = ("body", "rid", "marks", "sends", "due", "sent", "dead")
 
-    def __init__(self, body: bytes, marks: tuple[int, ...], now: float) -> None:
+    def __init__(self, body: bytes, rid: int, marks: tuple[int, ...], now: float) -> None:
         self.body = body
+        self.rid = rid
         self.marks = marks
         self.sends = 0
         self.due: float | None = now
@@ -76,7 +78,7 @@ class Strophe:
 
     def begin(self, body: bytes, now: float) -> None:
         """Make the request that creates the session."""
-        self.requests.append(Request(body, (), now))
+        self.requests.append(Request(body, self._session.rid, (), now))
 
     def ask(self, stanzas: bytes, attributes: bytes, now: float) -> None:
         """Make the next request."""
@@ -84,7 +86,7 @@ class Strophe:
 
     def _ask(self, stanzas: bytes, attributes: bytes, marks: tuple[int, ...], now: float) -> None:
         body = self._session.next_body(stanzas, attributes)
-        self.requests.append(Request(body, marks, now))
+        self.requests.append(Request(body, self._session.rid, marks, now))
 
     def idle(self, now: float) -> None:
         """Do what Strophe does ten times a second once it is online: send what waits, poll."""
@@ -96,8 +98,10 @@ class Strophe:
             self.ask(b"", b"", now)
 
     def due(self, now: float) -> Iterator[Request]:
-        """Give each request that is to be sent now, or again."""
+        """Give each request that is to be sent now, or again: none too far from the oldest one."""
         for request in self.requests:
+            if request.rid - self.requests[0].rid >= _WINDOW:
+                return
             if request.due is not None and request.due <= now:
                 request.due = None
                 request.sent = now

@@ -38,7 +38,7 @@ class BrowserTests(SynchronousTestCase):
         self.addCleanup(self.browser.close, self.user)
 
     def ask(self, body: bytes) -> Request:
-        request = Request(body, (), 0)
+        request = Request(body, 1, (), 0)
         self.browser.send(self.user, request)
         return request
 

@@ -66,6 +66,18 @@ class StropheTests(TestCase):
             self.strophe.outbox.append((number, b"<a/>"))
         self.assertEqual(len(self.strophe.requests), 2)
 
+    def test_a_request_waits_for_one_that_is_two_before_it(self) -> None:
+        first, second = self.asked(), self.asked()
+        self.strophe.failed(first, 0)
+        self.sent(0)
+        self.strophe.failed(first, 0)  # repeated after 8 seconds
+        self.strophe.answered(second, 200, 1)
+        self.strophe.ask(b"", b"", 1)
+        self.assertEqual(self.sent(1), [])
+        self.assertEqual(self.sent(8), [first])
+        self.strophe.answered(first, 200, 9)
+        self.assertEqual(len(self.sent(9)), 1)
+
     def test_a_request_that_fails_is_repeated_after_growing_pauses(self) -> None:
         request, now = self.asked(), 0.0
         body = request.body
