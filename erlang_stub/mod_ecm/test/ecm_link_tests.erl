@@ -188,7 +188,10 @@ the_writer_ends_with_the_link_test() ->
     {1, <<>>} = ecm_link_pair:receive_content(Peer),
     {links, Linked} = process_info(Link, links),
     ?assert(lists:member(Ours, Linked)),
-    Monitor = monitor(process, writer_of(Link)),
+    Writer = writer_of(Link),
+    Monitor = monitor(process, Writer),
+    {monitored_by, Watching} = process_info(Writer, monitored_by),  % it has the monitor before its end
+    ?assert(lists:member(self(), Watching)),
     stop(Opened),
     ?assertEqual({shutdown, over}, receive {'DOWN', Monitor, process, _, Reason} -> Reason end).
 
