@@ -101,6 +101,8 @@ class LinkFactory(Factory):
             link.is_final = True
             self._pool.update_link(link, LinkStatus.DRAINING)
         self._keeper.give_up("its node has gone")
+        if self._link is not None and self._link.connected and not self._link.ready.called:
+            self._link.transport.abortConnection()  # it would begin another link
 
     @property
     def is_idle(self) -> bool:

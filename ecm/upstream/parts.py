@@ -35,7 +35,7 @@ class PartialAnswer:
             self._pending.rejected(NOT_UNDERSTOOD)
 
     def renamed(self, connection_id: int) -> None:
-        """Begin again: another node will answer, and what this one has said is void."""
+        """Begin again: there will be another answer, and what has come of this one is void."""
         self._answers.forget(self.id)
         self._parts.clear()
         self.id = connection_id

@@ -19,7 +19,7 @@ class Pending(Protocol):
     id: int
 
     def renamed(self, connection_id: int) -> None:
-        """Take another ID: the connection goes on with another node."""
+        """Take an ID for a request that is sent again: another one if another node gets it."""
 
     def answered(self, status: int, body: bytes, content_type: str | None) -> None:
         """Take the answer; ``content_type`` is None for the default."""

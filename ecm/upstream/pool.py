@@ -129,8 +129,7 @@ class UpstreamPool:
         if exchange is None:
             return
         home = self.nodes.named(misdirected.node)
-        if home is not None:
-            exchange.renamed(self.nodes.new_id(home.slot))
+        exchange.renamed(exchange.id if home is None else self.nodes.new_id(home.slot))
         _send_on(exchange, misdirected.line, misdirected.body, self)
 
     def lose(self, link: Link) -> int:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import count
 
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
@@ -36,6 +37,7 @@ class ForkServerClient:
         self._reactor = reactor
         self._active: ForkOrderBook | None = None
         self._spare: ForkOrderBook | None = None
+        self._spare_numbers = count(0, -1)
         self._retry: IDelayedCall | None = None
 
     def start(self, settings: Settings) -> None:
@@ -100,7 +102,8 @@ class ForkServerClient:
             ours, theirs = control.pair()
             with theirs:
                 self._spare = self._book(ours)
-                self._active.order(SpareOrder(), (theirs.fileno(),), self._spare)
+                order = SpareOrder(next(self._spare_numbers))
+                self._active.order(order, (theirs.fileno(),), self._spare)
 
     def _ended(self, book: ForkOrderBook) -> None:
         """A fork server has ended."""

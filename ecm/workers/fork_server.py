@@ -42,7 +42,7 @@ class ForkServer:
         self._control = control
         self._preload = preload
         self._listeners = [AdoptedListener(each) for each in preload.settings.endpoints]
-        self._children: dict[int, int] = {}  # numbers of workers, 0 of the spare, by process ID
+        self._children: dict[int, int] = {}  # numbers of their orders, by process ID
 
     def preload(self) -> None:
         """Load and read what workers share. Raises RuntimeError, and what imports raise."""

@@ -65,6 +65,9 @@ class SpawnOrder:
 
 @attrs.frozen
 class SpareOrder:
-    """The same: fork a spare fork server. Its end of a socket to the supervisor goes along."""
+    """The same: fork a spare fork server. Its end of a socket to the supervisor goes along.
 
-    number: int = 0
+    Its number is 0 or below, and no other spare has had it: the end of one may be reported late.
+    """
+
+    number: int

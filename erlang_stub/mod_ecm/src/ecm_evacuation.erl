@@ -187,10 +187,17 @@ released(State) ->
 release([]) ->
     timer:sleep(?WRITTEN);
 release(Requests) ->
-    {Now, Later} = lists:split(min(?REQUESTS, length(Requests)), Requests),
+    {Now, Later} = first(?REQUESTS, Requests),
     lists:foreach(fun({Writer, Id}) -> ecm_link_writer:answer_soon(Writer, Id) end, Now),
     timer:sleep(?REQUESTS_PAUSE),
     release(Later).
+
+-spec first(non_neg_integer(), [Request]) -> {[Request], [Request]}.
+first(Number, [Request | Rest]) when Number > 0 ->
+    {Now, Later} = first(Number - 1, Rest),
+    {[Request | Now], Later};
+first(_, Requests) ->
+    {[], Requests}.
 
 -spec over(result(), #state{}) -> #state{}.
 over(Result, #state{waiting = Waiting} = State) ->

@@ -31,8 +31,8 @@ class LinkServiceTestCase(TestCase):
 
     def start(self, settings: LinkSettings = PLAIN) -> None:
         self.coarse = CoarseClock(self.clock, self.clock.seconds)
-        links = LinkFactory(self.pool, self.coarse, settings, Metrics())
-        self.service = link_service(self.endpoint, "tcp:test", links, self.clock)
+        self.links = LinkFactory(self.pool, self.coarse, settings, Metrics())
+        self.service = link_service(self.endpoint, "tcp:test", self.links, self.clock)
         self.service.startService()
         self.addCleanup(self.service.stopService)
 
@@ -206,6 +206,12 @@ class HelloTests(LinkServiceTestCase):
             self.endpoint.hang_up()
             pauses.append(self.wait_for_attempt())
         self.assertGreaterEqual(pauses[-1], limits.RECONNECT_DELAY_WAITING - 0.02)
+
+    def test_a_node_that_leaves_before_gets_none(self) -> None:
+        self.start(LinkSettings())
+        self.links.leave()
+        self.assertTrue(self.endpoint.transport.aborted)
+        self.assertFalse(self.pool.links)
 
     def test_why_it_is_refused_is_logged_once_with_the_address(self) -> None:
         self.start(LinkSettings())

@@ -270,6 +270,13 @@ class RedirectTests(NodesTestCase):
         self.there.link.table.answer(self.exchange.id, 200, b"y")
         self.assertEqual(self.exchange.got, [(200, b"y", None)])
 
+    def test_they_are_void_if_the_same_node_gets_it_again_too(self) -> None:
+        self.here.link.table.part(self.first_id, b"of this node")
+        self.give_back("unknown@node")
+        [carrier] = self.carriers(self.exchange)
+        carrier.link.table.answer(self.exchange.id, 200, b"y")
+        self.assertEqual(self.exchange.got, [(200, b"y", None)])
+
     def test_each_node_hears_of_those_that_can_be_reached(self) -> None:
         def told() -> list[list[bytes] | None]:
             for end in self.ends:

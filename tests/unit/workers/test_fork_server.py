@@ -134,6 +134,7 @@ class ServerEnd:
         """Take the order of a spare, and return its end."""
         order, [end] = self.order()
         assert isinstance(order, SpareOrder)
+        self.spare_number = order.number
         return ServerEnd(socket.socket(fileno=end))
 
     def report(self, text: str, *files: int) -> None:
@@ -180,7 +181,7 @@ class ForkServerClientTests(TestCase):
     def fork_spare(self, server: ServerEnd) -> ServerEnd:
         """Let a fork server follow the order of a spare."""
         spare = server.spare()
-        server.report("0 forked")
+        server.report(f"{server.spare_number} forked")
         self.reactor.turn()
         return spare
 
@@ -252,6 +253,20 @@ class ForkServerClientTests(TestCase):
         self.reactor.advance(RESPAWN_DELAY_MIN)
         self.spare = self.fork_spare(self.server)
         self.assertEqual(self.lost, 0)
+
+    def test_the_end_of_an_earlier_spare_may_be_reported_late(self) -> None:
+        first = self.server.spare_number
+        self.spare.exit()
+        self.reactor.turn()
+        self.reactor.advance(RESPAWN_DELAY_MIN)
+        self.spare = self.server.spare()
+        self.server.report(f"{first} has ended")
+        self.server.report(f"{self.server.spare_number} forked")
+        self.reactor.turn()
+        self.server.exit()
+        self.reactor.turn()
+        self.assertEqual(self.lost, 0)
+        self.server, self.spare = self.spare, self.fork_spare(self.spare)
 
     def test_when_both_have_ended_that_is_told_and_an_order_finds_nobody(self) -> None:
         self.spare.exit()
