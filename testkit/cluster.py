@@ -12,14 +12,14 @@ from twisted.trial.unittest import TestCase
 
 from ecm.tools.demo.folder import Folder, work_folder
 from ecm.tools.demo.plan import DOMAIN
-from ecm.tools.ejabberd import installation, mod_ecm_build
+from ecm.tools.ejabberd import installation
 from ecm.tools.ejabberd.configuration import Options, configuration, listener, without_options
 from ecm.tools.ejabberd.installation import Installation
 from ecm.tools.ejabberd.node import Node
 from ecm.tools.ports import free_port
-from ecm.tools.process import Process
-from ecm.tools.supervisor import Supervisor
+from testkit.compiled import compiled
 from testkit.erlang_shell import ErlangShell
+from testkit.servers.process import Process
 
 _ADDRESS = "127.0.0.{}"
 _MODULES = without_options("mod_roster")
@@ -30,7 +30,7 @@ class Software:
     """An ejabberd with its mod_ecm. ``modules`` are those of mod_ecm, if they are not today's."""
 
     installation: Installation = attrs.field(factory=installation.find)
-    modules: Sequence[Path] | None = None
+    modules: tuple[Path, ...] | None = None
 
 
 @attrs.frozen
@@ -51,29 +51,27 @@ class Member:
         cookie: str,
         modules: Options = _MODULES,
     ) -> "Member":
-        """Compile mod_ecm for a node, and write what it needs into a folder of its own."""
+        """Write what a node needs into a folder of its own."""
         home = folder.path / address
-        code = home / "ebin"
-        code.mkdir(parents=True)
-        mod_ecm_build.compile_into(code, software.installation, software.modules)
+        home.mkdir()
         node = Node(
             home,
             home,
             software.installation,
             distribution_port,
-            code=[code],
+            code=[compiled(software.installation, software.modules)],
             name=f"member@{address}",
         )
         link_port = free_port()
         link = listener("mod_ecm", link_port, protocol="typed")
         node.write(configuration([DOMAIN], [link], modules), cookie=cookie)
-        return cls(node, link_port, node.process())
+        return cls(node, link_port, Process.of(node.process()))
 
 
 def start_cluster(
     test: TestCase, first: Software | None = None, second: Software | None = None
 ) -> tuple[Member, Member]:
-    """Start two nodes, which do not know each other yet. They stop with the test.
+    """Start two nodes, which do not know each other yet. They end with the test.
 
     They run the chosen ejabberd with today's mod_ecm, unless something else is given.
     """
@@ -94,9 +92,11 @@ def start_nodes(
         Member.prepare(folder, each, _ADDRESS.format(number), port, cookie, modules)
         for number, each in enumerate(software, 1)
     ]
-    supervisor = Supervisor([member.process for member in members], say=lambda _: None)
-    resources.callback(supervisor.stop)
-    supervisor.start()
+    for member in members:
+        resources.callback(member.process.kill)
+        member.process.start()
+    for member in members:
+        member.process.wait_until_ready()
     return members
 
 

@@ -14,12 +14,13 @@ from twisted.trial.unittest import TestCase
 
 from ecm.tools.demo.folder import Folder, work_folder
 from ecm.tools.demo.plan import DOMAIN
-from ecm.tools.ejabberd import installation, mod_ecm_build
+from ecm.tools.ejabberd import installation
 from ecm.tools.ejabberd.configuration import configuration, listener, without_options
 from ecm.tools.ejabberd.node import Node
 from ecm.tools.ports import free_port
-from ecm.tools.process import Process
+from testkit.compiled import compiled
 from testkit.link_user import PASSWORD
+from testkit.servers.process import Process
 
 MODULES = without_options(
     *("mod_admin_extra", "mod_carboncopy", "mod_disco", "mod_ecm", "mod_muc", "mod_offline"),
@@ -46,13 +47,13 @@ class OwnEjabberd:
     def start(
         cls, test: TestCase, *names: str, environment: Mapping[str, str] = {}, **options: Any
     ) -> "OwnEjabberd":
-        """Start one with these accounts. It stops with the test. See ``configure``.
+        """Start one with these accounts. It ends with the test. See ``configure``.
 
         ``environment`` are further variables.
         """
         folder = test.enterContext(work_folder(None))
         ejabberd = cls._prepare(folder, environment)
-        test.addCleanup(ejabberd._process.stop)
+        test.addCleanup(ejabberd._process.kill)
         ejabberd.configure(*names, **options)
         ejabberd.start_again()
         return ejabberd
@@ -60,17 +61,16 @@ class OwnEjabberd:
     @classmethod
     def _prepare(cls, folder: Folder, environment: Mapping[str, str]) -> "OwnEjabberd":
         found = installation.find()
-        mod_ecm_build.compile_into(folder.ebin, found)
         node = Node(
             folder.ejabberd,
             folder.logs,
             found,
             free_port(),
-            code=[folder.ebin],
+            code=[compiled(found)],
             environment=environment,
         )
         node.write_ejabberdctl(folder.ejabberdctl)
-        process = node.process()
+        process = Process.of(node.process())
         process.command = [*_SURVIVES_LIMIT, *process.command]
         return cls(node, free_port(), process, folder.ejabberdctl)
 

@@ -8,10 +8,11 @@ import attrs
 from twisted.internet.utils import getProcessOutput
 
 from ecm.tools.demo.folder import work_folder
-from ecm.tools.ejabberd import installation, mod_ecm_build
+from ecm.tools.ejabberd import installation
 from ecm.tools.ejabberd.node import Node
 from ecm.tools.errors import ProcessFailed
 from ecm.tools.process import Process
+from testkit.compiled import compiled
 from testkit.lasting import LASTING
 from testkit.listeners import Listeners
 
@@ -65,10 +66,9 @@ def running_ejabberd() -> PrivateEjabberd:
 def _node() -> PrivateEjabberd:
     folder = LASTING.enter_context(work_folder(None))
     found = installation.find()
-    mod_ecm_build.compile_into(folder.ebin, found)
     listeners = Listeners(folder.path)
     node = Node(
-        folder.ejabberd, folder.logs, found, listeners.distribution_port, code=[folder.ebin]
+        folder.ejabberd, folder.logs, found, listeners.distribution_port, code=[compiled(found)]
     )
     node.write(listeners.configuration(found))
     node.write_ejabberdctl(folder.ejabberdctl)

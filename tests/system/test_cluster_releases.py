@@ -1,13 +1,11 @@
 """A cluster in which one node runs release 1 of mod_ecm, and the other today's; and new code that
 is loaded under sessions that sleep."""
 
-from pathlib import Path
-from tempfile import TemporaryDirectory
-
 from twisted.trial.unittest import TestCase
 
 from ecm.tools.demo.plan import DOMAIN
-from testkit.cluster import Software, start_cluster
+from testkit.cluster import Software, start_cluster, start_nodes
+from testkit.compiled import compiled
 from testkit.erlang_shell import ErlangShell
 from testkit.link_peer import EcmEnd
 from testkit.link_user import LinkUser, accounts, attribute
@@ -43,18 +41,18 @@ lists:prefix("{folder}", code:which(ecm_c2s_session))
 """
 
 
+def _old() -> Software:
+    return Software(modules=release_1())
+
+
 class ClusterReleasesTests(TestCase):
     timeout = 120
 
-    def old(self) -> Software:
-        folder = self.enterContext(TemporaryDirectory(prefix="mod_ecm-"))
-        return Software(modules=release_1(Path(folder)))
-
     async def test_the_new_release_joins_the_old_one(self) -> None:
-        await self.work_together(self.old(), Software())
+        await self.work_together(_old(), Software())
 
     async def test_the_old_release_joins_the_new_one(self) -> None:
-        await self.work_together(Software(), self.old())
+        await self.work_together(Software(), _old())
 
     async def work_together(self, first: Software, second: Software) -> None:
         here, there = start_cluster(self, first, second)
@@ -96,7 +94,7 @@ class ClusterReleasesTests(TestCase):
             self.assertEqual(attribute(refused.body, "condition"), "item-not-found")
 
     async def test_sessions_that_sleep_outlive_an_upgrade(self) -> None:
-        node, other = start_cluster(self, self.old(), Software())
+        [node] = start_nodes(self, [_old()])
         shell = ErlangShell.start(self, node.node)
         await shell.evaluate(accounts("romeo", "juliet"))
         link = await EcmEnd.connect(self, node.link_port)
@@ -105,7 +103,7 @@ class ClusterReleasesTests(TestCase):
             await user.log_in()
             await user.ask("<presence xmlns='jabber:client'/>" + _SYNC)
             self.assertEqual(await shell.evaluate(is_asleep(user.jid)), "true")
-        new_code = other.node.code[0]
+        new_code = compiled(node.node.installation)
         upgraded = await shell.evaluate(_UPGRADE.format(folder=new_code, host=DOMAIN))
         self.assertEqual(upgraded, "true")
         link = await EcmEnd.connect(self, node.link_port)

@@ -13,11 +13,12 @@ from twisted.trial.unittest import TestCase
 
 from ecm.tools.demo.folder import work_folder
 from ecm.tools.demo.plan import DOMAIN
-from ecm.tools.ejabberd import installation, mod_ecm_build
+from ecm.tools.ejabberd import installation
 from ecm.tools.ejabberd.configuration import configuration, listener, without_options
 from ecm.tools.ejabberd.node import Node
 from ecm.tools.ports import free_port
 from testkit.bosh_client import BoshClient, http_client
+from testkit.compiled import compiled
 from testkit.ecm_process import start_ecm
 
 _USERS = {"alice": "secret", "admin": "secret"}
@@ -54,9 +55,8 @@ class EjabberdWebTestCase(TestCase):
         resources = self.enterContext(ExitStack())
         self.folder = resources.enter_context(work_folder(None))
         found = installation.find()
-        mod_ecm_build.compile_into(self.folder.ebin, found)
         self.node = Node(
-            self.folder.ejabberd, self.folder.logs, found, free_port(), code=[self.folder.ebin]
+            self.folder.ejabberd, self.folder.logs, found, free_port(), code=[compiled(found)]
         )
         self.process = resources.enter_context(ExitStack())
         self.link_port, self.web_port, self.bosh_port = (free_port() for _ in range(3))
