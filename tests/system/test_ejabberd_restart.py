@@ -8,11 +8,23 @@ from twisted.internet.defer import DeferredList, ensureDeferred
 from ecm.tools.demo.plan import DOMAIN
 from testkit.bosh_client import CLIENT, BoshClient, http_client
 from testkit.ecm_process import EcmTestCase
+from testkit.erlang_shell import ErlangShell
 from testkit.link_user import PASSWORD
 from testkit.own_ejabberd import OwnEjabberd
 from testkit.stanzas import message
 
 _ONLINE = f"<presence xmlns='{CLIENT}'/>"
+
+# Each who talks and one of those who wait see each other come and go.
+_CONTACTS = """
+Host = <<"{host}">>,
+lists:foreach(fun(Number) ->
+    [Talker, Listener] = [iolist_to_binary([Kind, integer_to_list(Number)])
+                          || Kind <- ["talker", "listener"]],
+    [ok = mod_admin_extra:add_rosteritem(One, Host, Other, Host, Other, <<>>, <<"both">>)
+     || {{One, Other}} <- [{{Talker, Listener}}, {{Listener, Talker}}]]
+end, lists:seq(0, {number} - 1))
+"""
 
 TALKERS = [f"talker{number}" for number in range(20)]
 LISTENERS = [f"listener{number}" for number in range(20)]
@@ -27,10 +39,8 @@ class EjabberdRestartTests(EcmTestCase):
         A client of this test fails at any answer that is not 200, and at the end of its session.
         """
         self.ejabberd = OwnEjabberd.start(self, *TALKERS, *LISTENERS)
-        for talker, listener in zip(TALKERS, LISTENERS, strict=True):
-            for one, other in ((talker, listener), (listener, talker)):
-                roster = ("add_rosteritem", one, DOMAIN, other, DOMAIN, other, "", "both")
-                await self.ejabberd.control(*roster)
+        shell = ErlangShell.start(self, self.ejabberd.node)
+        await shell.evaluate(_CONTACTS.format(host=DOMAIN, number=len(TALKERS)))
         upstream = f"tcp:127.0.0.1:{self.ejabberd.link_port}"
         await self.start("--upstream", upstream, "--queue-timeout", "60")
         self.http = http_client(self)
