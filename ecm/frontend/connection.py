@@ -105,7 +105,8 @@ class ClientConnection(Protocol):
         To close both at once, while the client still sends, would be a reset, which may overtake
         the response (RFC 9112, section 9.6).
         """
-        self.registry.closing[self] = None
+        if self in self.registry.open:
+            self.registry.closing.add(self)
         ended = self._phase == Phase.HALF_CLOSED
         before = self.deadline if ended or self._phase == Phase.SENDING else 0
         self._enter(Phase.CLOSING)

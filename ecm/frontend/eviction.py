@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from ecm.frontend.connection import ClientConnection, Phase
 from ecm.limits import MIN_IDLE
-from ecm.net.transport import unsent
 
 if TYPE_CHECKING:
     from ecm.frontend.registry import Registry
@@ -33,11 +32,11 @@ class Eviction:
 
         The kernel has what it was sent, and delivers that.
         """
-        for connection in self._registry.closing:
-            if connection in self._registry.open and not unsent(connection.transport):
-                connection.evict()
-                return True
-        return False
+        connection = self._registry.closing.pop()
+        if connection is None:
+            return False
+        connection.evict()
+        return True
 
     @property
     def candidates(self) -> int:
@@ -51,6 +50,7 @@ class Eviction:
 
     def _tick(self, now: float) -> None:
         self._idle.forget()
+        self._registry.closing.tick()
         while self._registry.room.is_full and self.evict():
             pass
 

@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
 from ecm.frontend.budget import MemoryBudget
+from ecm.frontend.closing import ClosingConnections
 from ecm.frontend.connection import ClientConnection, Phase
 from ecm.frontend.room import Room
 from ecm.frontend.settings import FrontendSettings
@@ -58,8 +59,8 @@ class Registry:
         self.open: dict[ClientConnection, None] = {}
         self.unproxied: dict[ClientConnection, None] = {}
         self.rejected: dict[ClientConnection, None] = {}
-        # Those that wait for the client to close its end, too.
-        self.closing: dict[ClientConnection, None] = {}
+        # Those of the open ones that wait for the client to close its end, too.
+        self.closing = ClosingConnections()
         self.room = Room(settings.max_connections)
         self.keeps_no_idle = False
         # The addresses that are counted, and the number of connections from each.
@@ -94,15 +95,9 @@ class Registry:
 
     def forget(self, connection: ClientConnection) -> None:
         """Another one takes the place of a connection."""
-        for known in (
-            self.open,
-            self.unproxied,
-            self.rejected,
-            self.timed,
-            self.closing,
-            self.leaving,
-        ):
+        for known in (self.open, self.unproxied, self.rejected, self.timed, self.leaving):
             known.pop(connection, None)
+        self.closing.discard(connection)
         self._count()
         self.budget.remove(connection)
         self.ack_timeout.unwatch(connection.transport)

@@ -1,11 +1,14 @@
 """A full ECM: those who have a session notice nothing, newcomers are refused."""
 
+from unittest import mock
+
 from twisted.internet.testing import EventLoggingObserver
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import TestCase
 
 from ecm import limits
 from ecm.frontend.room import Room, for_newcomers
+from ecm.net.transport import unsent
 from testkit.in_memory import FIRST_ID, PEER_LINE, TYPED, Client, Joined
 from testkit.logs import lines
 from testkit.typed_vectors import HELLO_PACKET
@@ -135,6 +138,41 @@ class FullTests(TestCase):
             self.ecm.client()
         self.assertIn(b"too many connections.", self.ecm.client().transport.written())
         self.assertTrue(stranger.transport.connected)
+        stranger.transport.unstick()
+        self.ecm.pass_time(1)
+        self.assertFalse(self.ecm.client().ended)
+        self.assertFalse(stranger.transport.connected)
+
+    def test_those_that_close_make_way_in_their_order(self) -> None:
+        refused = [self.refused() for _ in range(3)]
+        refused[1].leave()
+        while not self.ecm.clients.is_full:
+            self.ecm.client()
+        for first in (refused[0], refused[2]):
+            self.assertTrue(first.transport.connected)
+            self.assertFalse(self.ecm.client().ended)
+            self.assertFalse(first.transport.connected)
+        self.assertIn(b"too many connections.", self.ecm.client().transport.written())
+
+    def test_a_flood_has_each_of_them_looked_at_once_between_two_ticks(self) -> None:
+        refused = [self.refused(is_stuck=True) for _ in range(RESERVE)]
+        with mock.patch("ecm.frontend.closing.unsent", wraps=unsent) as looks:
+            for _ in range(100):
+                self.ecm.client().leave()
+            self.assertEqual(looks.call_count, RESERVE)
+            self.ecm.pass_time(1)
+            for _ in range(100):
+                self.ecm.client().leave()
+            self.assertEqual(looks.call_count, 2 * RESERVE)
+        self.assertTrue(all(client.transport.connected for client in refused))
+
+    def refused(self, is_stuck: bool = False) -> Client:
+        """Return a newcomer whose connection waits to be closed by him; he may not read."""
+        stranger = self.ecm.client()
+        stranger.transport.stuck = is_stuck
+        self.ask(stranger)
+        self.answer(self.asked, 503)
+        return stranger
 
     def test_beyond_the_reserve_nobody_comes(self) -> None:
         reserve = [self.ecm.client() for _ in range(RESERVE)]
