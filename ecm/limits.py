@@ -269,8 +269,14 @@ MAX_PROXY_HEADER: Final = 4 * 1024
 # answer held ones at once; files for slow clients, and requests on a plain link, take longer.
 DRAIN_TIMEOUT: Final = 20
 
-# The same for requests that have come meanwhile, when ECM takes no new connections any more: until
-# the next ECM does, all clients wait. A connection without a request has a second for its first.
+# Seconds without a link to any node after which a graceful shutdown refuses the requests that wait
+# for one. A link that was cut is back after one or two attempts, of which the pauses are a second
+# at most. Whoever is refused by an ECM that ends asks the next one, and can wait there.
+STOP_WITHOUT_LINK: Final = 2
+
+# DRAIN_TIMEOUT for requests that have come meanwhile, when ECM takes no new connections any more:
+# until the next ECM does, all clients wait. A connection without a request has a second for its
+# first.
 LAST_DRAIN_TIMEOUT: Final = 1.5
 
 # Held requests that are released at a time in a shutdown, at least; the seconds between two times;

@@ -8,6 +8,7 @@ from twisted.internet.endpoints import clientFromString
 from twisted.internet.interfaces import IProtocolFactory
 from twisted.logger import Logger
 
+from ecm.frontend.cut_off import CutOff
 from ecm.frontend.factory import FrontendFactory
 from ecm.frontend.proxied import ProxiedFactory
 from ecm.frontend.registry import Registry
@@ -51,6 +52,7 @@ class Server:
         self._registry = Registry(routes, self.clock, settings.clients, self._batch)
         self.clients = FrontendFactory(self._registry)
         self._pool.registerProducer(self.clients)
+        self._cut_off = CutOff(self._registry, self._pool.nodes)
         self.clock.listen(MemoryWatch(self._registry.room.set_memory).tick)
         lookup = Lookup(reactor.nameResolver)
         self._links = Members(settings.upstream, self._member, lookup, reactor)
@@ -81,7 +83,16 @@ class Server:
             number=len(self.clients),
             seconds=self._settings.drain_timeout,
         )
-        await self._drain(self._settings.drain_timeout)
+        drained = self._registry.drain()
+        cut_off = self._cut_off.expect()
+        await self._release(drained, cut_off, seconds=self._settings.drain_timeout)
+        if cut_off.called and not drained.called:
+            _log.info(
+                "there is no link to ejabberd: {number} requests wait in vain, and get 503",
+                number=len(self._pool),
+            )
+        else:
+            await self._end(drained)
 
     async def stop(self) -> None:
         """Complete it: the same for those that have connected since; then close the links.
@@ -89,7 +100,10 @@ class Server:
         Whoever listens must have stopped before.
         """
         self._pool.drain()
-        await self._drain(min(LAST_DRAIN_TIMEOUT, self._settings.drain_timeout))
+        drained = self._registry.drain()
+        seconds = min(LAST_DRAIN_TIMEOUT, self._settings.drain_timeout)
+        await self._release(drained, seconds=seconds)
+        await self._end(drained)
         self._registry.abort_all()
         stopped = maybeDeferred(self._links.stopService)
         await self._wait_for(stopped, seconds=CLOSE_TIMEOUT)
@@ -104,13 +118,15 @@ class Server:
         if not self._aborted.called:
             self._aborted.callback(None)
 
-    async def _drain(self, seconds: float) -> None:
-        """Wait for the requests in flight; then answer 503, and reset what does not close."""
-        drained = self._registry.drain()
+    async def _release(self, *events: Deferred[None], seconds: float) -> None:
+        """Wait for one of the events, and have the requests in flight answered meanwhile."""
         release = Release(self._pool, self._reactor)
         release.start()
-        await self._wait_for(drained, self._aborted, seconds=seconds)
+        await self._wait_for(*events, self._aborted, seconds=seconds)
         release.stop()
+
+    async def _end(self, drained: Deferred[None]) -> None:
+        """Answer 503 to what is still in flight, and reset what does not close then."""
         self._registry.reject_pending()
         await self._wait_for(drained, seconds=CLOSE_TIMEOUT)
         self._registry.abort_leaving()

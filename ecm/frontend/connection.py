@@ -67,6 +67,11 @@ class ClientConnection(Protocol):
         """The bytes of memory that it takes beside those that each connection takes, about."""
         return 0
 
+    @property
+    def is_sending(self) -> bool:
+        """True while the client has yet to take what it is sent."""
+        return False
+
     def shed(self) -> None:
         """Let go of all that is held, because all connections together hold too much."""
         self.transport.abortConnection()

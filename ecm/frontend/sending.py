@@ -47,6 +47,10 @@ class SendingConnection(ClientConnection):
     def held(self) -> int:
         return unsent(self.transport) if self._write_blocked else 0
 
+    @property
+    def is_sending(self) -> bool:
+        return self._write_blocked and unsent(self.transport) > 0
+
     def _send(self, data: bytes) -> None:
         self._sent += 1 + (len(data) >> 8)
         if self._sent > LOOK_AFTER:

@@ -6,6 +6,7 @@ from twisted.internet import reactor
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 from twisted.internet.error import ConnectionRefusedError
 
+from ecm.tools.ports import free_port
 from testkit.ecm_process import EcmTestCase, Ejabberd
 from testkit.process import Process
 from testkit.raw_client import RawClient
@@ -61,6 +62,16 @@ class StopTests(EcmTestCase):
         self.assertTrue((await client.closed).startswith(b"HTTP/1.1 503 "))
         self.assertEqual(await ecm.ended, -signal.SIGTERM)
         self.assertNotIn("Traceback", ecm.output)
+
+    async def test_without_a_link_it_refuses_each_request_once_and_does_not_wait(self) -> None:
+        upstream = ("--upstream", f"tcp:127.0.0.1:{free_port()}", "--queue-timeout", "3600")
+        ecm = await self.start(*upstream, "--drain-timeout", "3600")
+        await ecm.printed("no link to ejabberd")
+        waiting = await self.connect()
+        ecm.signal(signal.SIGTERM)
+        await ecm.printed("1 requests wait in vain, and get 503")
+        self.assertTrue((await waiting.closed).startswith(b"HTTP/1.1 503 "))
+        self.assertEqual(await ecm.ended, -signal.SIGTERM)
 
     async def test_a_link_that_takes_nothing_does_not_keep_it(self) -> None:
         ejabberd = await Ejabberd.start(self, reads=False)
