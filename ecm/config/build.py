@@ -127,7 +127,8 @@ def _try(parse: Callable[[Any, str], object], text: str) -> None:
     try:
         parse(global_reactor(), text)
     except Exception as error:  # whatever a plugin for endpoints raises
-        raise ValueError(f"not an endpoint ({error})") from None
+        why = str(error) or str(error.__context__)  # a folder of certificates that cannot be read
+        raise ValueError(f"not an endpoint ({why})") from None
 
 
 def _folder(text: str) -> str:

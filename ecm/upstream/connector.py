@@ -28,6 +28,7 @@ from ecm.link.settings import LinkSettings
 from ecm.metrics import Metrics
 from ecm.net.batch import BatchedIO
 from ecm.net.clock import CoarseClock
+from ecm.net.reconnecting import QuietClientService
 from ecm.upstream.brake import Brake
 from ecm.upstream.keeper import LinkKeeper
 from ecm.upstream.link import LinkStatus
@@ -238,4 +239,4 @@ def link_service(
     watchers = Factory.forProtocol(Protocol)
     watchers.noisy = False
     links_only = LinkEndpoint(endpoint, description, links, clock)
-    return ClientService(links_only, watchers, _Pauses(description, clock).before, clock)
+    return QuietClientService(links_only, watchers, _Pauses(description, clock).before, clock)

@@ -63,8 +63,11 @@ def parse(text: str) -> NodeName | None:
         raise ValueError(_USAGE[kind])
     if kind == "dns" and not is_port:
         raise ValueError(_USAGE[kind])
+    more = (*parts[words:],)
+    if not all("=" in part for part in more):  # a port behind SRV records, perhaps
+        raise ValueError(_USAGE[kind])
     number = int(port) if kind == "dns" else 0
-    return NodeName(text, kind == "srv", transport == "tls", host, number, (*parts[words:],))
+    return NodeName(text, kind == "srv", transport == "tls", host, number, more)
 
 
 def is_host(text: str) -> bool:

@@ -5,13 +5,16 @@ import socket
 import ssl
 from typing import Any, cast
 
+from twisted.application.internet import ClientService
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IListeningPort, ISSLTransport
 from twisted.internet.protocol import Factory, Protocol, ServerFactory, connectionDone
-from twisted.internet.task import deferLater
+from twisted.internet.task import Clock, deferLater
+from twisted.internet.testing import EventLoggingObserver
 from twisted.internet.threads import deferToThread
+from twisted.logger import globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
@@ -25,6 +28,7 @@ from ecm.net.listening import (
     socket_of,
 )
 from ecm.net.reactor import global_reactor
+from ecm.net.reconnecting import QuietClientService
 from ecm.net.transport import (
     close_now,
     drop_log_prefix,
@@ -37,6 +41,7 @@ from ecm.net.transport import (
 from testkit.certificates import ServerCertificate, make_certificate
 from testkit.ecm_process import temporary_folder
 from testkit.in_memory import Joined
+from testkit.memory_endpoint import MemoryEndpoint
 
 LARGE = 10_000_000  # bytes; more than the kernel takes at once
 TCP = "tcp:0:interface=127.0.0.1"
@@ -256,3 +261,19 @@ class ReactorTests(TestCase):
 
     def test_it_is_known_that_there_is_one(self) -> None:
         self.assertTrue(reactors.is_installed())
+
+
+class ReconnectingTests(TestCase):
+    def lines_of_a_refusal(self, kind: type[ClientService]) -> int:
+        """Return how many lines the log has of a connection that is refused once."""
+        log = EventLoggingObserver.createWithCleanup(self, globalLogPublisher)
+        endpoint = MemoryEndpoint()
+        endpoint.refuses = True
+        service = kind(endpoint, Factory.forProtocol(Protocol), lambda _: 1.0, Clock())
+        service.startService()
+        self.addCleanup(service.stopService)
+        return len([*log])
+
+    def test_an_attempt_to_connect_is_a_line_unless_it_is_quiet(self) -> None:
+        self.assertEqual(self.lines_of_a_refusal(ClientService), 1)
+        self.assertEqual(self.lines_of_a_refusal(QuietClientService), 0)

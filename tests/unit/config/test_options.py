@@ -90,6 +90,9 @@ MISTAKES = {
     ("--upstream", "dns:tcp:a"): "--upstream dns:tcp:a: give dns:tcp:HOST:PORT or dns:tls:HOST:",
     ("--upstream", "srv:a"): "--upstream srv:a: give srv:tcp:NAME or srv:tls:NAME",
     ("--upstream", "dns:tcp:a:1:x=2"): "--upstream dns:tcp:a:1:x=2: not an endpoint",
+    ("--upstream", "tls:a:1:trustRoots=/no"): (
+        "--upstream tls:a:1:trustRoots=/no: not an endpoint ([Errno 2] No such file"
+    ),
     ("--upstream", "srv:tls:a:trustRoots=/no"): "--upstream srv:tls:a:trustRoots=/no: not an end",
     ("--path", "bosh"): "--path bosh: a path begins with /",
     ("--path", "/a?b"): "--path /a?b: a path begins with /",

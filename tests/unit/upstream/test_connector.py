@@ -3,7 +3,7 @@
 from OpenSSL.SSL import Error
 from twisted.internet.task import Clock
 from twisted.internet.testing import EventLoggingObserver
-from twisted.logger import globalLogPublisher
+from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import TestCase
 
 from ecm import limits
@@ -107,7 +107,7 @@ class LinkServiceTests(LinkServiceTestCase):
         self.endpoint.refuses = True
         self.start()
         self.wait_for_attempt()
-        [line] = lines(self.log, "ecm.upstream.connector")
+        [line] = [formatEvent(event) for event in self.log]  # and none of Twisted's
         self.assertIn("no link to ejabberd at tcp:test", line)
         self.assertIn("Connection was refused", line)
         self.endpoint.refuses = False

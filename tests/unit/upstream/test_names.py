@@ -17,6 +17,7 @@ MISTAKES = (
     *("dns:", "dns:tcp", "dns:tcp:a", "dns:tcp:a:", "dns:tcp:a:0", "dns:tcp:a:65536"),
     *("dns:tcp:a:x", "dns:tcp::1", "dns:udp:a:1", "dns:a:1", "dns:tcp:a b:1", "dns:tcp:\u00e4:1"),
     *("dns:tcp:a..b:1", f"dns:tcp:{64 * 'a'}:1", f"srv:tcp:{128 * 'a.'}"),
+    *("srv:tcp:a:5290", "srv:tls:a:5290:x=1", "dns:tcp:a:1:b", "dns:tcp:a:1:"),
     *("dns:tcp:a:\u0663", "srv:", "srv:tcp", "srv:tcp:", "srv:a", "srv:unix:a", "srv:tcp:a/b"),
 )
 
