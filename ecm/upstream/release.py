@@ -8,10 +8,13 @@ from collections.abc import Iterator
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
 
 from ecm.limits import RELEASE_BATCH, RELEASE_PAUSE, RELEASE_STEP, RELEASE_TIME
 from ecm.upstream.pending import Pending
 from ecm.upstream.pool import UpstreamPool
+
+_log = Logger()
 
 
 class Release:
@@ -23,6 +26,7 @@ class Release:
         self._batch = 0
         self._pauses = 0  # steps until the next look at all that is in flight
         self._released: set[int] = set()
+        self._has_failed = False
         self._loop = LoopingCall(self._step)
         self._loop.clock = clock
 
@@ -34,6 +38,15 @@ class Release:
         self._loop.stop()
 
     def _step(self) -> None:
+        """Do one step. A fault in it is ours, and must keep no other exchange, nor the stop."""
+        try:
+            self._release_some()
+        except Exception:
+            if not self._has_failed:
+                _log.failure("error in ECM; going on with the release of held requests")
+            self._has_failed = True
+
+    def _release_some(self) -> None:
         if self._pauses:
             self._pauses -= 1
             return

@@ -110,13 +110,14 @@ gone(Exchange, Now, #session{requests = Requests} = Session) ->
     end.
 
 %% @doc Notes that the client of a request has half-closed its connection. It may still read an answer, or
-%% be gone. So it gets an answer at once, with nothing of what waits. If another request must be answered
-%% before, it gets none.
+%% be gone. So it gets an answer at once, with nothing of what waits; and before it those of the requests
+%% that must be answered before. An early one gets none.
 -spec half_closed(exchange(), Now :: ms(), session()) -> {[action()], session()}.
 half_closed(Exchange, Now, #session{requests = Requests} = Session) ->
-    case ecm_bosh_window:oldest(Requests) of
-        {_, {Exchange, _}} -> done(answer_due(Now, respond([], Now, Session)));
-        _ -> gone(Exchange, Now, Session)
+    {Open, _} = ecm_bosh_window:held(Requests),
+    case lists:keymember(Exchange, 1, Open) of
+        true -> done(answer_due(Now, answer_until(Exchange, Now, Session)));
+        false -> gone(Exchange, Now, Session)
     end.
 
 %% @doc Queues an encoded element for the client.
@@ -325,6 +326,15 @@ trim(Open, Now, #session{requests = Requests} = Session) ->
     case ecm_bosh_window:open(Requests) > Open of
         true -> trim(Open, Now, respond(Now, Session));
         false -> Session
+    end.
+
+%% Answers the open requests up to that of an exchange, with nothing that waits.
+-spec answer_until(exchange(), ms(), session()) -> session().
+answer_until(Exchange, Now, #session{requests = Requests} = Session) ->
+    Answered = respond([], Now, Session),
+    case ecm_bosh_window:oldest(Requests) of
+        {_, {Exchange, _}} -> Answered;
+        _ -> answer_until(Exchange, Now, Answered)
     end.
 
 %% Answers the requests that are due.

@@ -268,11 +268,24 @@ who_repeats_a_request_that_was_answered_so_gets_the_same_test() ->
                {4, {asks, 2, #{}, 12}, [{12, []}]},
                {5, {asks, 3}, [{3, [a]}]}]).
 
-who_has_closed_its_end_behind_another_request_has_gone_test() ->
+who_has_closed_its_end_behind_another_request_is_answered_after_that_test() ->
     talk(#{hold => 2}, [{1, {asks, 2}, []},
                         {2, {asks, 3}, []},
-                        {3, {half_closes, 3}, []},
-                        {4, {says, [a]}, [{2, [a]}]}]).
+                        {3, {half_closes, 3}, [{2, []}, {3, []}]},
+                        {4, {says, [a]}, []},
+                        {5, {asks, 4}, [{4, [a]}]}]).
+
+who_has_closed_its_end_before_another_request_is_answered_alone_test() ->
+    talk(#{hold => 2}, [{1, {asks, 2}, []},
+                        {2, {asks, 3}, []},
+                        {3, {half_closes, 2}, [{2, []}]},
+                        {4, {says, [a]}, [{3, [a]}]}]).
+
+who_has_closed_its_end_behind_a_client_that_has_gone_is_answered_test() ->
+    talk(#{hold => 2}, [{1, {asks, 2}, []},
+                        {2, {asks, 3}, []},
+                        {3, {vanishes, 2}, []},
+                        {4, {half_closes, 3}, [{3, []}]}]).
 
 who_has_closed_its_end_early_has_gone_test() ->
     talk(#{}, [{1, {asks, 3}, []},

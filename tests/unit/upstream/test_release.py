@@ -25,6 +25,11 @@ class FakePool:
     links: list[FakeLink]
 
 
+class FailingExchange(NotedExchange):
+    def release(self) -> None:
+        raise ZeroDivisionError
+
+
 class ReleaseTests(TestCase):
     def setUp(self) -> None:
         self.clock = Clock()
@@ -64,6 +69,15 @@ class ReleaseTests(TestCase):
         self.assertTrue(9_000 < sum(self.released(asked)) < 11_000)
         self.pass_time(RELEASE_TIME / 2)
         self.assertEqual(sum(self.released(asked)), 20_000)
+
+    def test_one_that_fails_is_logged_and_keeps_no_other(self) -> None:
+        asked = self.ask(RELEASE_BATCH)
+        self.link.table[1:1] = [FailingExchange(1000), FailingExchange(1001)]
+        self.release.start()
+        self.pass_time(3 * RELEASE_STEP)
+        self.assertEqual(self.released(asked), [1] * RELEASE_BATCH)
+        [failure] = self.flushLoggedErrors(ZeroDivisionError)
+        self.assertIsInstance(failure.value, ZeroDivisionError)
 
     def test_those_that_come_later_are_released_after_a_pause_and_each_once(self) -> None:
         first = self.ask(1)
