@@ -47,16 +47,16 @@ class Members(MultiService):
         self._lookup = lookup
         self._clock = clock
         # The nodes of each name, by endpoint; those that leave, with the time until when they may
-        # answer; and what has been logged of each name.
+        # answer; and what was wrong with each name and its nodes at the last look.
         self._found: dict[NodeName, dict[str, Member]] = {}
         self._leaving: dict[Member, float] = {}
-        self._reported: dict[NodeName, str] = {}
+        self._faults: dict[NodeName, set[str]] = {}
         for text in upstream:
             name = parse(text)
             if name is None:
                 connect(text).service.setServiceParent(self)
             else:
-                self._found[name] = {}
+                self._found[name], self._faults[name] = {}, set()
         self._loops = [LoopingCall(self._look, name) for name in self._found]
 
     def startService(self) -> None:
@@ -81,32 +81,32 @@ class Members(MultiService):
         try:
             endpoints = await self._lookup.endpoints(name)
         except LookupFailed as failed:
-            self._report(name, f"the nodes of {name.text} stay as they are: {failed}")
+            fault = f"the nodes of {name.text} stay as they are: {failed}"
+            self._report(name, {fault, *self._faults[name]})
             return
         if not self.running:
             return
         members = self._found[name]
+        faults = {self._add(name, each) for each in endpoints if each not in members}
         for endpoint in endpoints:
             if endpoint in members:
                 members[endpoint].missed = 0
-            else:
-                self._add(name, endpoint)
         for endpoint in members.keys() - {*endpoints}:
             self._miss(name, endpoint)
+        self._report(name, faults - {""})
 
-    def _add(self, name: NodeName, endpoint: str) -> None:
+    def _add(self, name: NodeName, endpoint: str) -> str:
+        """Add a node. Returns why that cannot be, or an empty string."""
         try:
             member = self._connect(endpoint)
         except IndexError:
-            self._report(name, f"{name.text}: more than {MAX_NODES} nodes, some get no link")
-            return
+            return f"{name.text}: more than {MAX_NODES} nodes, some get no link"
         except Exception as error:  # no name of a certificate, or its file cannot be read now
-            self._report(name, f"{name.text}: {endpoint} cannot be used: {error}")
-            return
+            return f"{name.text}: {endpoint} cannot be used: {error}"
         _log.info("{name}: node at {endpoint} found", name=name.text, endpoint=endpoint)
-        self._reported.pop(name, None)
         self._found[name][endpoint] = member
         member.service.setServiceParent(self)
+        return ""
 
     def _miss(self, name: NodeName, endpoint: str) -> None:
         """A look-up has not found a node. The next one may, if a name server had an old answer."""
@@ -132,8 +132,8 @@ class Members(MultiService):
                 assert gone is not None
                 gone.addCallback(lambda _, links=member.links: links.close())
 
-    def _report(self, name: NodeName, text: str) -> None:
-        """Log something of a name once, until it is something else."""
-        if self._reported.get(name) != text:
-            self._reported[name] = text
+    def _report(self, name: NodeName, faults: set[str]) -> None:
+        """Log each fault of a name once, until a look has not found it."""
+        for text in sorted(faults - self._faults[name]):
             _log.warn("{text}", text=text)
+        self._faults[name] = faults

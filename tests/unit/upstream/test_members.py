@@ -179,6 +179,21 @@ class MembersTests(TestCase):
         said = f"{NAME}: no file cannot be used: no certificates"
         self.assertIn(said, lines(self.log, "ecm.upstream.members"))
 
+    def test_each_fault_is_logged_once_and_again_after_all_was_well(self) -> None:
+        odd: list[str] | str = ["no file", "odd", "two"]
+        self.names.found = odd
+        self.start(NAME)
+        for found in (odd, "no name server", odd, ["two"], odd, "no name server", odd):
+            self.names.found = found
+            self.look(2)
+        found = lines(self.log, "ecm.upstream.members")
+        for said in (
+            f"{NAME}: odd cannot be used: not a name",
+            f"{NAME}: no file cannot be used: no certificates",
+            f"the nodes of {NAME} stay as they are: no name server",
+        ):
+            self.assertEqual(found.count(said), 2, said)
+
     def test_more_nodes_than_there_may_be(self) -> None:
         self.names.found = [f"{number:02}" for number in range(MAX_NODES + 2)]
         self.start(NAME)
