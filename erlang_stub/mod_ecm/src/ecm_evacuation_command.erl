@@ -22,10 +22,7 @@
 register() ->
     ejabberd_hooks:add(ejabberd_stopping, ?MODULE, stopping, 40),
     ejabberd_hooks:add(ejabberd_ctl_process, ?MODULE, control, 50),
-    case whereis(ejabberd_commands) of
-        undefined -> ok;
-        _ -> ejabberd_commands:register_commands(mod_ecm, [command()])
-    end.
+    ecm_command:define([command()]).
 
 -spec command() -> #ejabberd_commands{}.
 command() ->

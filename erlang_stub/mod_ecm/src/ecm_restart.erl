@@ -25,10 +25,7 @@
 %% @doc Tells ejabberdctl of the commands, as those of mod_ecm. Idempotent.
 -spec register_commands() -> ok.
 register_commands() ->
-    case whereis(ejabberd_commands) of
-        undefined -> ok;
-        _ -> ejabberd_commands:register_commands(mod_ecm, commands())
-    end.
+    ecm_command:define(commands()).
 
 -spec commands() -> [#ejabberd_commands{}].
 commands() ->
@@ -67,7 +64,7 @@ save(Stop, Then) ->
         [_] ->
             saved(alone(fun() -> save() end), Stop, Then);
         _ ->
-            {error, "other nodes of the cluster run: move the sessions there (ejabberdctl ecm_evacuate), and then "
+            {error, "other nodes of the cluster run: move the sessions there (ejabberdctl ecm_evacuate all), and then "
                     "restart ejabberd"}
     end.
 

@@ -13,15 +13,16 @@
           peer => [],
           intern => [],
           supervision => [],
+          command => [],
           sid => [],
           link => [peer, supervision],
           bosh => [xml, intern],
           c2s => [bosh, link, sid, xml, peer, intern],
           router => [c2s, bosh, link, sid, peer],
-          evacuation => [c2s, link],
+          evacuation => [c2s, link, command],
           listener => [sup, router, c2s, bosh, link, sid, peer, intern],
           sup => [router, evacuation, c2s, link, supervision],
-          restart => [c2s, bosh, link, sid],
+          restart => [c2s, bosh, link, sid, command],
           mod_ecm => [restart, sup, listener, evacuation, router, c2s, link, sid]}).
 
 %% The tests read the object code of all modules, which takes its time beside other work.
