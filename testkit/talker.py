@@ -1,6 +1,6 @@
 """A user who always holds a request, over any of several links, as browsers do behind ECM."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from random import Random
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
@@ -31,8 +31,8 @@ class Talker:
         self.is_silent = False
         self._links = links
         self._random = random
-        self._unanswered = 0
-        self._waiting: list[tuple[int, Deferred[None]]] = []
+        self._unanswered: dict[int, tuple[EcmEnd, str]] = {}  # by RID
+        self._waiting: list[tuple[Callable[[], bool], Deferred[None]]] = []
 
     async def begin(self, *stanzas: str) -> None:
         """Log in on the first link, send these, and hold a request from now on."""
@@ -43,16 +43,28 @@ class Talker:
 
     def say(self, payload: str = "") -> None:
         """Make a request."""
-        self._unanswered += 1
-        self.user.link = self._random.choice([link for link in self._links if not link.is_draining])
-        self.user.ask(payload).addCallbacks(self._read, self._fail).addCallback(self._go_on)
+        self.user.session.rid += 1
+        self._ask(self.user.session.rid, payload)
+
+    def _ask(self, rid: int, payload: str) -> None:
+        link = self._random.choice([link for link in self._links if not link.is_draining])
+        self._unanswered[rid] = link, payload
+        self.user.link = link
+        answer = self.user.ask_as(rid, payload)
+        answer.addCallbacks(self._read, self._fail).addCallback(self._go_on, rid)
+
+    def repeat(self, lost: EcmEnd) -> None:
+        """Make the requests again that a link has taken with it, as their client does."""
+        for rid, (link, payload) in sorted(self._unanswered.items()):
+            if link is lost:
+                self._ask(rid, payload)
 
     def _read(self, answer: Answered) -> None:
         if answer.status != 200 or b"type='terminate'" in answer.body:
             self.faults.append(f"{answer.status} {answer.body.decode()}")
             self.is_silent = True
         self.stanzas += list(ElementTree.fromstring(answer.body))
-        due = [waiter for waiter in self._waiting if waiter[0] <= len(self.texts)]
+        due = [waiter for waiter in self._waiting if waiter[0]()]
         for waiter in due:
             self._waiting.remove(waiter)
             waiter[1].callback(None)
@@ -61,15 +73,19 @@ class Talker:
         self.faults.append(str(failure.value))
         self.is_silent = True
 
-    def _go_on(self, _: None) -> None:
-        self._unanswered -= 1
-        if not self.is_silent and self._unanswered == 0:
+    def _go_on(self, _: None, rid: int) -> None:
+        del self._unanswered[rid]
+        if not self.is_silent and not self._unanswered:
             self.say()
 
     @property
     def texts(self) -> list[str]:
         """The texts of the messages that have come."""
-        return [text(stanza) for stanza in self.stanzas if stanza.tag == f"{{{CLIENT}}}message"]
+        return [text(message) for message in self.messages]
+
+    @property
+    def messages(self) -> list[Element]:
+        return [stanza for stanza in self.stanzas if stanza.tag == f"{{{CLIENT}}}message"]
 
     @property
     def presences(self) -> list[Element]:
@@ -77,12 +93,29 @@ class Talker:
 
     def has_got(self, messages: int) -> Deferred[None]:
         """Fires when so many messages have come."""
-        got: Deferred[None] = Deferred()
-        if len(self.texts) >= messages:
-            got.callback(None)
+        return self._until(lambda: len(self.texts) >= messages)
+
+    def gets(self, what: str) -> Deferred[None]:
+        """Fires when a message with this text has come."""
+        return self._until(lambda: what in self.texts)
+
+    def sees(self, jid: str, kind: str | None = None) -> Deferred[None]:
+        """Fires when the last presence of a full JID is of this kind; available presence has none.
+
+        Whoever sends a presence may have its answer before: they come in different ways.
+        """
+        return self._until(lambda: self._last_presence(jid) == [kind])
+
+    def _last_presence(self, jid: str) -> list[str | None]:
+        return [each.get("type") for each in self.presences if each.get("from") == jid][-1:]
+
+    def _until(self, is_so: Callable[[], bool]) -> Deferred[None]:
+        so: Deferred[None] = Deferred()
+        if is_so():
+            so.callback(None)
         else:
-            self._waiting.append((messages, got))
-        return got
+            self._waiting.append((is_so, so))
+        return so
 
 
 def text(stanza: Element) -> str:

@@ -120,8 +120,11 @@ class KindTests(MoveCase):
         await self.shell.evaluate(accounts("tybalt", *names))
         users = ", ".join(f'<<"{name}">>' for name in names)
         await self.shell.evaluate(_CONTACTS.format(host=DOMAIN, users=users, contact="tybalt"))
+        self.asked = 0
         self.tybalt = Talker("tybalt", self.links[2:], Random(4711))
         await self.tybalt.begin(_ONLINE, _enter("tybalt"))
+        for jid in (self.tybalt.jid, f"{_ROOM}/tybalt"):
+            await self.tybalt.sees(jid)
         self.kinds = [
             self.a_member_of_a_room,
             self.one_with_carbons,
@@ -139,11 +142,17 @@ class KindTests(MoveCase):
         self.tybalt.is_silent = True
 
     async def come(self, name: str, resource: str = "test") -> LinkUser:
-        """Log in on the first node, and be online."""
+        """Log in on the first node, and be online, as Tybalt has seen."""
         user = LinkUser(self.links[0], name, resource)
         await user.log_in()
         await user.ask(_ONLINE + _SYNC)
+        await self.tybalt.sees(user.jid)
         return user
+
+    async def leave(self, user: LinkUser) -> None:
+        """End a session, which tells Tybalt after it has answered."""
+        await user.ask(type="terminate")
+        await self.tybalt.sees(user.jid, "unavailable")
 
     async def go_round(self, *users: LinkUser) -> None:
         """Move to each node and back, and on; nobody sees presences meanwhile."""
@@ -155,9 +164,10 @@ class KindTests(MoveCase):
 
     async def presences(self) -> int:
         """Return how many presences Tybalt has got: all that were sent to him are there."""
-        got = len(self.tybalt.texts)
-        self.tybalt.say(message(self.tybalt.jid, "to myself"))
-        await self.tybalt.has_got(got + 1)
+        self.asked += 1
+        text = f"to myself {self.asked}"
+        self.tybalt.say(message(self.tybalt.jid, text))
+        await self.tybalt.gets(text)
         return len(self.tybalt.presences)
 
     async def read(self, user: LinkUser, until: bytes) -> bytes:
@@ -171,12 +181,12 @@ class KindTests(MoveCase):
         """It is still in the room, whose other members see nothing."""
         romeo = await self.come("romeo")
         await self.read_after(romeo, _enter("romeo"), b"status code='110'")
+        await self.tybalt.sees(f"{_ROOM}/romeo")
         await self.go_round(romeo)
         self.tybalt.say(message(_ROOM, "to all").replace("chat", "groupchat"))
         await self.read(romeo, _body("to all"))
-        got = len(self.tybalt.texts)
         await romeo.ask(message(_ROOM, "to you").replace("chat", "groupchat"))
-        await self.tybalt.has_got(got + 1)
+        await self.tybalt.gets("to you")
 
     async def read_after(self, user: LinkUser, payload: str, until: bytes) -> None:
         if until not in (await user.ask(payload)).body:
@@ -208,10 +218,9 @@ class KindTests(MoveCase):
             iq = f"<iq xmlns='{CLIENT}' type='set' id='p{number}'>{payload}</iq>"
             await self.read_after(mercutio, iq, f"id='p{number}'".encode())
         await self.go_round(mercutio)
-        got = len(self.tybalt.texts) + 1
         self.tybalt.say(message(mercutio.jid, "let me in"))
-        await self.tybalt.has_got(got)
-        self.assertEqual(self.tybalt.stanzas[-1].get("type"), "error")
+        await self.tybalt.gets("let me in")
+        self.assertEqual(self.tybalt.messages[-1].get("type"), "error")
 
     async def one_with_stream_management(self) -> None:
         """The counts of both sides go on; what is not acknowledged comes once more afterwards."""
@@ -222,7 +231,7 @@ class KindTests(MoveCase):
         handled = await self.handled(benvolio)
         await self.go_round(benvolio)
         self.assertEqual(await self.handled(benvolio), handled)
-        await benvolio.ask(type="terminate")
+        await self.leave(benvolio)
         await self.shell.evaluate(_STORED.format(user="benvolio", host=DOMAIN))
         again = await self.come("benvolio")
         while _body("not acknowledged") not in _all(again):
@@ -283,9 +292,10 @@ class KindTests(MoveCase):
 
     async def talks(self, user: LinkUser) -> None:
         await user.ask(_ONLINE)
+        await self.tybalt.sees(user.jid)
         self.tybalt.say(message(user.jid, "welcome"))
         await self.read(user, _body("welcome"))
-        await user.ask(type="terminate")
+        await self.leave(user)
 
 
 def _body(text: str) -> bytes:

@@ -139,10 +139,15 @@ pass(Now, Run) ->
 -spec tick(integer(), #state{}) -> #state{}.
 tick(Now, #state{run = Run} = State) ->
     case {ecm_evacuation_run:targets(Run), ecm_evacuation_run:is_idle(Run)} of
-        {[], _} -> over({failed, no_node}, State);
+        {[], _} -> lost(ecm_evacuation_run:is_moving(Run), State);
         {_, false} -> again(?TICK, launched(ecm_evacuation_run:launch(Now, Run), State));
         {_, true} -> next_pass(Now, drained(State))
     end.
+
+%% No node is left. The sessions that were moving go on here, or have moved.
+-spec lost(IsMoving :: boolean(), #state{}) -> #state{}.
+lost(true, State) -> again(?TICK, State);
+lost(false, State) -> over({failed, no_node}, State).
 
 -spec again(non_neg_integer(), #state{}) -> #state{}.
 again(Milliseconds, State) ->

@@ -7,7 +7,7 @@
 
 -module(ecm_evacuation_run).
 
--export([begun/3, is_idle/1, launch/2, lost_node/2, new/3, outcome/3, progress/2, report/1, targets/1]).
+-export([begun/3, is_idle/1, is_moving/1, launch/2, lost_node/2, new/3, outcome/3, progress/2, report/1, targets/1]).
 -export_type([counts/0, run/0]).
 
 %% Sessions that move in a second, and at a time, for each scheduler of the runtime. Each client that held a request makes
@@ -63,7 +63,13 @@ launch(Launched, Run, _) ->
 -spec outcome(pid(), ok | {error, term()}, run()) -> run().
 outcome(Session, Outcome, #run{moving = Moving} = Run) ->
     {Node, Others} = maps:take(Session, Moving),
-    noted(Outcome, Session, Node, Run#run{moving = Others}).
+    noted(Outcome, Session, Node, counted(Outcome, Node, Run#run{moving = Others})).
+
+%% A node that has not got a session has one less than was planned.
+-spec counted(ok | {error, term()}, node(), run()) -> run().
+counted({error, _}, Node, #run{targets = Targets} = Run) when is_map_key(Node, Targets) ->
+    Run#run{targets = maps:update_with(Node, fun(Sessions) -> Sessions - 1 end, Targets)};
+counted(_, _, Run) -> Run.
 
 %% One that is busy, or in the middle of its login, is tried in the next pass; one whose node was lost, too.
 -spec noted(ok | {error, term()}, pid(), node(), run()) -> run().
@@ -89,6 +95,10 @@ targets(#run{targets = Targets}) -> maps:keys(Targets).
 %% @doc Returns whether nothing moves, and nothing is to move in this pass.
 -spec is_idle(run()) -> boolean().
 is_idle(#run{queue = Queue, moving = Moving}) -> Queue =:= [] andalso map_size(Moving) =:= 0.
+
+%% @doc Returns whether sessions are on their way.
+-spec is_moving(run()) -> boolean().
+is_moving(#run{moving = Moving}) -> map_size(Moving) > 0.
 
 %% @doc Returns how far it is.
 -spec progress(Now :: integer(), run()) -> counts().

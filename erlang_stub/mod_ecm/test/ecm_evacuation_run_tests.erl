@@ -57,6 +57,12 @@ a_node_that_is_lost_gets_none_test() ->
     ?assertEqual([], ecm_evacuation_run:targets(None)),
     ?assertMatch({[], _}, ecm_evacuation_run:launch(1000, None)).
 
+a_session_that_has_not_moved_does_not_count_test() ->
+    {Launched, Run} = ecm_evacuation_run:launch(1000, begun(sessions(4), new(#{a => 0, b => 0}))),
+    [Busy | _] = [Session || {Session, b} <- Launched],
+    Ended = outcomes([{Session, ok} || {Session, _} <- Launched, Session =/= Busy] ++ [{Busy, {error, busy}}], Run),
+    ?assertMatch({[{Busy, b}], _}, ecm_evacuation_run:launch(2000, begun([Busy], Ended))).
+
 %% First as planned, then as it has gone.
 the_estimate_test() ->
     Sessions = sessions(510),

@@ -6,11 +6,15 @@
 
 -include_lib("eunit/include/eunit.hrl").
 
-%% The place of `releaser' in the state.
+%% Places in the state.
+-define(RUN, 2).
+-define(TIMER, 5).
+-define(WORKERS, 6).
 -define(RELEASER, 7).
 
 evacuation_test_() ->
-    {setup, fun prepare/0, fun restore/1, [{"begins anew", fun begun_anew/0}]}.
+    {setup, fun prepare/0, fun restore/1, [{"begins anew", fun begun_anew/0},
+                                             {"is not over while sessions move", fun over_later/0}]}.
 
 prepare() ->
     ok = ecm_services:start(),
@@ -27,3 +31,23 @@ begun_anew() ->
     Stopped = setelement(?RELEASER, Idle, Earlier),
     {reply, ok, Begun} = ecm_evacuation:handle_call({start, #{node() => 0}, runs}, {self(), make_ref()}, Stopped),
     ?assertEqual({noreply, Begun}, ecm_evacuation:handle_info({'DOWN', Earlier, process, self(), normal}, Begun)).
+
+%% No node is left, and one session is on its way. Whoever is told that it is over finds each session in one place.
+over_later() ->
+    Worker = make_ref(),
+    {ok, Idle} = ecm_evacuation:init([]),
+    {reply, ok, Begun} = ecm_evacuation:handle_call({start, #{there => 0}, runs}, {self(), make_ref()}, Idle),
+    New = ecm_evacuation_run:new(#{there => 0}, 1, 0),
+    {[_], Run} = ecm_evacuation_run:launch(1000, ecm_evacuation_run:begun([self()], 0, New)),
+    Moving = setelement(?WORKERS, setelement(?RUN, Begun, Run), #{Worker => self()}),
+    {noreply, Lost} = ecm_evacuation:handle_info({nodedown, there}, Moving),
+    Waiting = ticked(Lost),
+    ?assertMatch({reply, {running, [], #{to_go := 1}}, _}, ecm_evacuation:handle_call(status, {self(), make_ref()}, Waiting)),
+    Ended = {'DOWN', Worker, process, self(), {moved, {error, {lost, noconnection}}}},
+    {noreply, Stays} = ecm_evacuation:handle_info(Ended, Waiting),
+    ?assertMatch({reply, {over, {failed, no_node}, #{moved := 0, to_go := 1}, _}, _},
+                 ecm_evacuation:handle_call(status, {self(), make_ref()}, ticked(Stays))).
+
+ticked(State) ->
+    {noreply, Ticked} = ecm_evacuation:handle_info({timeout, element(?TIMER, State), tick}, State),
+    Ticked.
