@@ -15,6 +15,7 @@ The first byte of a message is its tag:
 """
 
 import array
+import select
 import socket
 import struct
 from collections.abc import Callable
@@ -128,6 +129,13 @@ class ControlSocket(FileDescriptor):
         except OSError:
             return False
         return True
+
+    @property
+    def is_open(self) -> bool:
+        """True while the other end is open. Nobody has another copy of it: its process lives."""
+        poll = select.poll()
+        poll.register(self._end, 0)  # POLLHUP is always told
+        return not self.disconnected and not poll.poll(0)
 
     def doRead(self) -> Exception | None:
         for _ in range(_BATCH):

@@ -6,7 +6,6 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from itertools import count
 
 from twisted.internet.interfaces import IDelayedCall
@@ -19,6 +18,7 @@ from ecm.settings import Settings
 from ecm.workers import control
 from ecm.workers.fork_order_book import ForkOrderBook, Ordered
 from ecm.workers.orders import READY, Credentials, Preload, SpareOrder, SpawnOrder
+from ecm.workers.process import Process
 
 _log = Logger()
 
@@ -65,8 +65,7 @@ class ForkServerClient:
         """Give it the credentials of this process, and take its reports from now on."""
         self._socket.send(pickle.dumps(Credentials.of_this_process()))
         self._active = self._book(self._socket)
-        with suppress(OSError):  # one without a file descriptor cannot be killed
-            self._active.forked(os.pidfd_open(self._process.pid))
+        self._active.forked(Process.of(self._process.pid))
         self._order_spare()
 
     def spawn(self, order: SpawnOrder, control: int, stdout: int, ordered: Ordered) -> None:

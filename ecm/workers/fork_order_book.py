@@ -5,8 +5,6 @@ import pickle
 import socket
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from signal import SIGKILL, pidfd_send_signal
 from typing import Protocol
 
 from twisted.logger import Logger
@@ -15,6 +13,7 @@ from ecm.limits import MAX_FORK_ORDERS
 from ecm.net.reactor import ReactorCore
 from ecm.workers.control import ControlSocket
 from ecm.workers.orders import FORKED, SpareOrder, SpawnOrder
+from ecm.workers.process import Process
 from ecm.workers.pulse import Pulse
 
 _log = Logger()
@@ -23,8 +22,8 @@ _log = Logger()
 class Ordered(Protocol):
     """The party that has ordered a process, and hears of it."""
 
-    def forked(self, process: int | None) -> None:
-        """It runs. A file descriptor names the process (pidfd_open(2)), if there can be one."""
+    def forked(self, process: Process) -> None:
+        """It runs."""
 
     def exited(self, how: str) -> None:
         """It has ended, or could not be forked. Called once."""
@@ -55,7 +54,7 @@ class ForkOrderBook:
         self._due: set[int] = set()  # processes whose ends are not reported yet
         self._pulse = Pulse(timeout)
         self._pulse.heard()
-        self._process: int | None = None
+        self._process: Process | None = None
         self._ended = ended
         self._control = ControlSocket(end, self._received, self._disconnected, reactor)
 
@@ -78,8 +77,7 @@ class ForkOrderBook:
         self._pulse.tick(seconds)
         if self._pulse.has_stopped and self._process is not None:
             _log.error("worker fork server hangs; killing it")
-            with suppress(ProcessLookupError):
-                pidfd_send_signal(self._process, SIGKILL)
+            self._process.kill(lives=self._control.is_open)
             self._forget_process()
 
     def orphan_all(self) -> None:
@@ -95,7 +93,7 @@ class ForkOrderBook:
 
     # As the party that has ordered this fork server.
 
-    def forked(self, process: int | None) -> None:
+    def forked(self, process: Process) -> None:
         self.runs = True
         self._process = process
 
@@ -120,8 +118,9 @@ class ForkOrderBook:
         self._pulse.heard()
         self._sent.discard(int(number))
         self._due.discard(int(number))
-        if how == FORKED:
-            self._ordered[int(number)].forked(files[0] if files else None)
+        if how.startswith(FORKED):
+            process = Process(int(how.removeprefix(FORKED)), *files)
+            self._ordered[int(number)].forked(process)
         else:
             self._ordered.pop(int(number)).exited(how)
         self._send()
@@ -139,5 +138,5 @@ class ForkOrderBook:
 
     def _forget_process(self) -> None:
         if self._process is not None:
-            os.close(self._process)
+            self._process.close()
             self._process = None

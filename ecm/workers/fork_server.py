@@ -9,9 +9,9 @@ On the socket, one message is one packet:
     supervisor: Preload (ecm.workers.orders)
     fork server: READY, or why it cannot start
     supervisor: Credentials; then a SpawnOrder for each worker, and a SpareOrder
-    fork server: for each process that it has forked, its number and FORKED, with a file descriptor
-                 of the process (pidfd_open(2)); and for each that has ended, its number and how it
-                 ended, as a line of text
+    fork server: for each process that it has forked, its number, FORKED and its ID, with a file
+                 descriptor of the process (pidfd_open(2)), if the kernel has that; and for each
+                 that has ended, its number and how it ended, as a line of text
 
 A spare is forked from it: it has read the same keys, needs no privileges for that, and has a socket
 of its own. It waits for orders, which come when the first one has ended.
@@ -33,6 +33,7 @@ from ecm.net import reactor
 from ecm.workers import worker
 from ecm.workers.listener import AdoptedListener
 from ecm.workers.orders import FORKED, MAX_MESSAGE, READY, Preload, SpareOrder, SpawnOrder
+from ecm.workers.process import Process
 
 
 class ForkServer:
@@ -121,14 +122,12 @@ class ForkServer:
             self._report(self._children.pop(child), _ending(status))
 
     def _report_fork(self, number: int, child: int) -> None:
-        """Report a process. The supervisor cannot kill one that it gets no file descriptor of."""
-        processes = []
-        with suppress(OSError):
-            processes.append(os.pidfd_open(child))
+        """Report a process, which the supervisor may have to kill."""
+        process = Process.of(child)
+        files = [] if process.file is None else [process.file]
         with suppress(OSError):  # the supervisor has gone
-            socket.send_fds(self._control, [f"{number} {FORKED}".encode()], processes)
-        for process in processes:
-            os.close(process)
+            socket.send_fds(self._control, [f"{number} {FORKED}{child}".encode()], files)
+        process.close()
 
     def _report(self, number: int, how: str) -> None:
         with suppress(OSError):  # the supervisor has gone

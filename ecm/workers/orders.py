@@ -10,8 +10,8 @@ from ecm.settings import Settings
 # The answer to a Preload that has succeeded; any other text says why it has not.
 READY: Final = b"ready"
 
-# The report of a worker that was forked; any other one says how a worker has ended.
-FORKED: Final = "forked"
+# The report of a process that was forked, before its ID; any other one says how it has ended.
+FORKED: Final = "forked "
 
 # Bytes of the longest message. Settings have a few kB.
 MAX_MESSAGE: Final = 256 * 1024

@@ -1,8 +1,6 @@
 """The slot of a worker: the process in it, and when it is respawned."""
 
 import os
-from contextlib import suppress
-from signal import SIGKILL, pidfd_send_signal
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall
@@ -18,6 +16,7 @@ from ecm.workers.fork_client import ForkServerClient
 from ecm.workers.handovers import Handovers
 from ecm.workers.log_relay import LogRelay
 from ecm.workers.orders import SpawnOrder
+from ecm.workers.process import Process
 from ecm.workers.pulse import Pulse
 from ecm.workers.starvation import Glance
 
@@ -68,7 +67,7 @@ class WorkerSlot:
         self._pulse = Pulse(self._worker_timeout)
         self._when_weak: Glance | None = None  # a look at the process since its pulse is weak
         self._handovers = Handovers()
-        self._process: int | None = None  # a file descriptor (pidfd), if it can be killed
+        self._process: Process | None = None
         self._runs = False
         self._orphaned = False
         self._assigned = 0
@@ -149,8 +148,8 @@ class WorkerSlot:
             if not starved or self._pulse.is_hopeless:
                 self._kill(self._process)
 
-    def forked(self, process: int | None) -> None:
-        """The process has started: the fork server's report, with a file descriptor (pidfd)."""
+    def forked(self, process: Process) -> None:
+        """The process has started: the fork server's report."""
         self._process = process
 
     def orphan(self) -> None:
@@ -189,20 +188,19 @@ class WorkerSlot:
             )
             self._leave_balancer()
 
-    def _kill(self, process: int) -> None:
+    def _kill(self, process: Process) -> None:
         """Kill the worker, which hangs. Its clients see that at once, and come to another one."""
         _log.error(
             "worker {number} has said nothing for {seconds} s, it hangs; killing it",
             number=self._order.number,
             seconds=round(self._pulse.silence),
         )
-        with suppress(ProcessLookupError):
-            pidfd_send_signal(process, SIGKILL)
+        process.kill(lives=self._control is not None and self._control.is_open)
         self._forget_process()
 
     def _forget_process(self) -> None:
         if self._process is not None:
-            os.close(self._process)
+            self._process.close()
             self._process = None
 
     def _ended(self) -> None:

@@ -8,6 +8,7 @@ import attrs
 
 from ecm.kernel import content
 from ecm.limits import STARVED_CPU
+from ecm.workers.process import Process
 
 _TICKS = os.sysconf("SC_CLK_TCK")  # a second of CPU in /proc
 
@@ -23,13 +24,15 @@ class Glance:
     cpu: float = 0.0
 
     @classmethod
-    def at(cls, process: int, proc: Path = Path("/proc")) -> "Glance":
-        """Look at the process that a file descriptor (pidfd) names."""
-        found = re.search(rb"^Pid:\s*([0-9]+)$", content(proc / f"self/fdinfo/{process}"), re.M)
-        if found is None:
-            return cls()
+    def at(cls, process: Process, proc: Path = Path("/proc")) -> "Glance":
+        """Look at a process."""
+        pid = f"{process.pid}"
+        if process.file is not None:  # it says -1 once the process has ended
+            info = content(proc / f"self/fdinfo/{process.file}")
+            found = re.search(rb"^Pid:\s*([0-9]+)$", info, re.M)
+            pid = found[1].decode() if found is not None else "none"
         # The name of the program, in parentheses, may contain anything.
-        _, _, fields = content(proc / found[1].decode() / "stat").rpartition(b") ")
+        _, _, fields = content(proc / pid / "stat").rpartition(b") ")
         words = fields.split()
         if len(words) < 13:
             return cls()

@@ -3,13 +3,34 @@
 import contextlib
 import os
 import signal
+from pathlib import Path
 
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
+from twisted.trial.unittest import TestCase
 
+from testkit.ecm_process import temporary_folder
 from testkit.workers_case import WorkersTestCase
 
 QUICK = ("--worker-timeout", "3")
+
+
+# As a kernel before 5.3 answers, and some sandboxes do.
+WITHOUT_PIDFD = """
+import os
+
+def none(pid, flags=0):
+    raise OSError(38, "Function not implemented")
+
+os.pidfd_open = none
+"""
+
+
+def without_pidfd(test: TestCase) -> Path:
+    """Return a folder for PYTHONPATH with which Python has no pidfd_open(2)."""
+    folder = temporary_folder(test)
+    (folder / "sitecustomize.py").write_text(WITHOUT_PIDFD)
+    return folder
 
 
 class HangTests(WorkersTestCase):
@@ -35,6 +56,12 @@ class HangTests(WorkersTestCase):
         self.links.of(self.processes[1]).answer()
         for name, client in clients.items():
             self.assertTrue((await client.closed).endswith(name))
+
+    async def test_a_kernel_that_names_no_process_by_a_file_does_not_spare_it(self) -> None:
+        self.environment = {"PYTHONPATH": str(without_pidfd(self))}
+        ecm = await self.start_workers(2, *QUICK)
+        self.stop_process(self.processes[0])
+        await ecm.printed(r"worker 1 was killed by SIGKILL; respawning in 0\.0 s")
 
     async def test_connections_that_it_has_not_taken_are_served_by_another(self) -> None:
         await self.start_workers(2, *QUICK)

@@ -10,7 +10,7 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import TestCase
 
 from ecm.limits import MAX_FORK_ORDERS, PULSE_CHECK, RESPAWN_DELAY_MIN, WORKER_TIMEOUT
-from ecm.workers import control, fork_order_book, fork_server
+from ecm.workers import control, fork_server, process
 from ecm.workers.fork_client import ForkServerClient
 from ecm.workers.fork_server import ForkServer
 from ecm.workers.orders import (
@@ -21,8 +21,12 @@ from ecm.workers.orders import (
     SpareOrder,
     SpawnOrder,
 )
+from ecm.workers.process import Process
 from testkit.command_line import parse
 from testkit.fake_reactor import FakeReactor
+
+# No process has this ID: it is above the highest that Linux allows.
+NOBODY = 2**23
 
 
 class ForkServerTests(TestCase):
@@ -63,7 +67,7 @@ class ForkServerTests(TestCase):
         self.patch(os, "fork", os.getpid)
         self.fork(3)
         message, files, _, _ = socket.recv_fds(self.supervisor, 1024, 1)
-        self.assertEqual(message, f"3 {FORKED}".encode())
+        self.assertEqual(message, f"3 {FORKED}{os.getpid()}".encode())
         with open(f"/proc/self/fdinfo/{files[0]}") as info:
             self.assertIn(f"Pid:\t{os.getpid()}\n", info.read())
         os.close(files[0])
@@ -76,7 +80,7 @@ class ForkServerTests(TestCase):
         self.patch(os, "waitpid", lambda *_: next(ended))
         self.server._reap()
         for number in (1, 2, 3):
-            self.assertEqual(self.reported(), f"{number} {FORKED}".encode())
+            self.assertEqual(self.reported(), f"{number} {FORKED}{1000 + number}".encode())
         self.assertEqual(self.reported(), b"2 was killed by SIGKILL")
         self.assertEqual(self.reported(), b"1 exited with status 0")
         self.assertRaises(BlockingIOError, self.reported)
@@ -98,9 +102,8 @@ class Hearer:
     def __init__(self) -> None:
         self.heard: list[str] = []
 
-    def forked(self, process: int | None) -> None:
-        if process is not None:
-            os.close(process)
+    def forked(self, process: Process) -> None:
+        process.close()
         self.heard.append("forked")
 
     def exited(self, how: str) -> None:
@@ -147,7 +150,7 @@ class ServerEnd:
 class FirstProcess:
     """Stands for the process of the first fork server."""
 
-    pid = -1
+    pid = NOBODY
 
     def poll(self) -> None:
         """It is reaped."""
@@ -159,7 +162,7 @@ class ForkServerClientTests(TestCase):
         self.reactor = cast(Any, FakeReactor())
         self.lost = 0
         self.signals: list[int] = []
-        self.patch(fork_order_book, "pidfd_send_signal", lambda _, sent: self.signals.append(sent))
+        self.patch(process, "pidfd_send_signal", lambda _, sent: self.signals.append(sent))
         self.client = ForkServerClient(self.lose, WORKER_TIMEOUT, self.reactor)
         self.client._socket, server = control.pair()
         self.client._process = cast(Any, FirstProcess())
@@ -181,7 +184,7 @@ class ForkServerClientTests(TestCase):
     def fork_spare(self, server: ServerEnd) -> ServerEnd:
         """Let a fork server follow the order of a spare."""
         spare = server.spare()
-        server.report(f"{server.spare_number} forked")
+        server.report(f"{server.spare_number} forked {NOBODY}")
         self.reactor.turn()
         return spare
 
@@ -205,8 +208,8 @@ class ForkServerClientTests(TestCase):
             self.assertEqual((order, len(files)), (SpawnOrder(number, self.settings), 2))
             for file in files:
                 os.close(file)
-        self.server.report("2 forked", 0)
-        self.server.report("1 forked")
+        self.server.report(f"2 forked {NOBODY}", 0)
+        self.server.report(f"1 forked {NOBODY}")
         self.server.report("2 was killed by SIGKILL")
         self.reactor.turn()
         self.assertEqual(first.heard, ["forked"])
@@ -261,7 +264,7 @@ class ForkServerClientTests(TestCase):
         self.reactor.advance(RESPAWN_DELAY_MIN)
         self.spare = self.server.spare()
         self.server.report(f"{first} has ended")
-        self.server.report(f"{self.server.spare_number} forked")
+        self.server.report(f"{self.server.spare_number} forked {NOBODY}")
         self.reactor.turn()
         self.server.exit()
         self.reactor.turn()
@@ -281,7 +284,7 @@ class ForkServerClientTests(TestCase):
     def hang(self) -> None:
         """Let the fork server have a process that can be killed, and no order that it follows."""
         assert self.client._active is not None
-        self.client._active.forked(os.open("/dev/null", os.O_RDONLY))
+        self.client._active.forked(Process(NOBODY, os.open("/dev/null", os.O_RDONLY)))
 
     def test_one_that_does_not_follow_an_order_is_killed(self) -> None:
         self.hang()
@@ -300,7 +303,7 @@ class ForkServerClientTests(TestCase):
         self.assertEqual(self.signals, [])
         self.spawn(1)
         self.server.worker()
-        self.server.report("1 forked")
+        self.server.report(f"1 forked {NOBODY}")
         self.reactor.turn()
         self.client.expect(1)
         self.look(WORKER_TIMEOUT - PULSE_CHECK)

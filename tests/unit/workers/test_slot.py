@@ -12,11 +12,12 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import TestCase
 
 from ecm.limits import MIN_UPTIME, PULSE_CHECK, RESPAWN_DELAY_MAX, WORKER_TIMEOUT
-from ecm.workers import control, slot
+from ecm.workers import control, process
 from ecm.workers.balancer import Balancer
 from ecm.workers.control import Load
 from ecm.workers.fork_order_book import Ordered
 from ecm.workers.orders import SpawnOrder
+from ecm.workers.process import Process
 from ecm.workers.slot import Backoff, WorkerSlot
 from ecm.workers.starvation import Glance
 from testkit.command_line import parse
@@ -140,8 +141,8 @@ class SlotTests(TestCase):
     def start_process(self) -> list[int]:
         """Let the fork server report the process; return the signals that it is sent."""
         signals: list[int] = []
-        self.patch(slot, "pidfd_send_signal", lambda _, number: signals.append(number))
-        self.worker.ordered.forked(os.open("/dev/null", os.O_RDONLY))
+        self.patch(process, "pidfd_send_signal", lambda _, number: signals.append(number))
+        self.worker.ordered.forked(Process(2**23, os.open("/dev/null", os.O_RDONLY)))
         return signals
 
     def test_one_that_says_nothing_for_half_the_time_gets_no_new_connections(self) -> None:

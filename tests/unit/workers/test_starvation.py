@@ -6,6 +6,7 @@ from pathlib import Path
 from twisted.trial.unittest import TestCase
 
 from ecm.limits import STARVED_CPU
+from ecm.workers.process import Process
 from ecm.workers.starvation import Glance
 from testkit.ecm_process import temporary_folder
 
@@ -18,7 +19,7 @@ class GlanceTests(TestCase):
         (proc / "7").mkdir()
         (proc / "self/fdinfo/3").write_bytes(info)
         (proc / "7/stat").write_bytes(stat)
-        return Glance.at(3, proc)
+        return Glance.at(Process(7, 3), proc)
 
     def test_state_and_cpu_are_those_of_proc(self) -> None:
         ticks = os.sysconf("SC_CLK_TCK")
@@ -31,11 +32,12 @@ class GlanceTests(TestCase):
             self.assertEqual(self.look(info, stat), Glance())
 
     def test_this_process_runs(self) -> None:
-        process = os.pidfd_open(os.getpid())
-        self.addCleanup(os.close, process)
-        glance = Glance.at(process)
-        self.assertEqual(glance.state, "R")
-        self.assertGreater(glance.cpu, 0)
+        process = Process.of(os.getpid())
+        self.addCleanup(process.close)
+        for each in (process, Process(os.getpid())):
+            glance = Glance.at(each)
+            self.assertEqual(glance.state, "R")
+            self.assertGreater(glance.cpu, 0)
 
     def test_one_is_starved_that_wants_to_run_and_does_not(self) -> None:
         before = Glance("R", 5.0)
