@@ -15,13 +15,15 @@ TOKEN = "%032x"
 class ResumingPeer:
     """Knows one link at a time. ``connect`` begins a connection, ``receive`` takes its bytes.
 
-    What ECM says of requests is in ``requests``, in the order in which it came.
+    What ECM says of requests is in ``requests``, in the order in which it came, and the fields of
+    each ``resume`` in ``resumes``.
     """
 
     def __init__(self) -> None:
         self.links = 0
         self.resumed = 0
         self.requests: list[tuple[int, bytes]] = []
+        self.resumes: list[dict[str, str]] = []
         self.begin_anew()
         self.connect()
 
@@ -70,6 +72,7 @@ class ResumingPeer:
                     raise AssertionError(said)
 
     def _resume(self, fields: dict[str, str]) -> Iterator[bytes]:
+        self.resumes.append(fields)
         if self.token and fields.get("link") == self.token:
             assert self.outbox.acknowledge(int(fields["got"])), fields
             self.resumed += 1

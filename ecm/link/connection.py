@@ -36,8 +36,8 @@ class LinkConnection:
     """One connection, from its beginning. Each method returns the events that it causes, in order.
 
     The owner sets ``last_received`` whenever bytes come, of whatever packet: the peer is alive.
-    ``previous`` is the link that is to go on, if there is one. ``hint`` is added to the reason
-    where the peer does not answer hello.
+    ``previous`` is the link that is to go on, if there is one, and ``over`` the token of one that
+    ECM has given up. ``hint`` is added to the reason where the peer does not answer hello.
     """
 
     def __init__(
@@ -47,6 +47,7 @@ class LinkConnection:
         nonce: str,
         previous: Previous | None = None,
         hint: str = PERHAPS_PLAIN,
+        over: str = "",
     ) -> None:
         """``instance`` is ECM's name for ejabberd's log, of 255 bytes at most.
 
@@ -56,6 +57,7 @@ class LinkConnection:
         self._handshake = Handshake(settings, instance, nonce)
         self._keep_alive = KeepAlive(settings.ping_interval, settings.link_timeout)
         self._previous = previous
+        self._over = over
         self.hint = hint
         self.state = State.PLAIN if settings.mode is LinkMode.PLAIN else State.TYPED_ONLY
         # When what comes next was asked for: hello, or its resume.
@@ -181,9 +183,10 @@ class LinkConnection:
         if not agreement.resumes:
             return [*events, Established(agreement)]
         if self._previous is not None and self._previous.agreement != agreement:
-            self._previous = None  # its packets may be too long now
+            # Its packets may be too long now.
+            self._over, self._previous = self._previous.token, None
         self._asked_at = now
-        return [*events, Send(LINK_ID, resume(self._previous))]
+        return [*events, Send(LINK_ID, resume(self._previous, self._over))]
 
     def _about_link(self, content: bytes, now: float) -> list[Event]:
         try:

@@ -87,9 +87,12 @@ class Handshake:
         return message.encode("proof", [own])
 
 
-def resume(previous: Previous | None) -> bytes:
-    """Return the content that asks for a link to go on, or for a new one."""
-    if previous is None:
-        return message.encode("resume")
-    fields = {"link": previous.token, "got": str(previous.received)}
+def resume(previous: Previous | None, over: str) -> bytes:
+    """Return the content that asks for a link to go on, or for a new one.
+
+    ``over`` is the token of a link that ECM has given up, or empty.
+    """
+    fields = {"over": over} if over else {}
+    if previous is not None:
+        fields |= {"link": previous.token, "got": str(previous.received)}
     return message.encode("resume", fields=fields)

@@ -96,6 +96,7 @@ _FLAG: Final = _matches("[01]")
 _TOKEN: Final = _matches("[!-~]{1,32}")
 _WORD: Final = _matches("[!-~]+")
 _CLUSTER: Final = _matches("[0-9a-f]{16}")
+_LINK: Final = _matches("[0-9a-f]{32}")
 _PROOF: Final = _matches("[0-9a-f]{64}")
 _STATUS: Final = _matches("(?!204|205|304)[2-5][0-9][0-9]")
 _CODE: Final = _matches("[a-z-]+")
@@ -136,7 +137,7 @@ _GRAMMARS: Final = {
     "pong": _Grammar(args=(_TOKEN,), fields={"load": _is_number, "cluster": _CLUSTER}),
     "drain": _Grammar(),
     "nodes": _Grammar(body=True),
-    "resume": _Grammar(fields={"link": _matches("[0-9a-f]{32}"), "got": _is_number}),
+    "resume": _Grammar(fields={"link": _LINK, "got": _is_number, "over": _LINK}),
     "ack": _Grammar(args=(_is_number,)),
     "request": _Grammar(
         fields={

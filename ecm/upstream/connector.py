@@ -75,9 +75,8 @@ class LinkFactory(Factory):
         if self._is_leaving:
             return None  # the node gets no other link
         nonce = secrets.token_hex(16)
-        connection = LinkConnection(
-            self._settings, _instance(), nonce, self._keeper.previous, self._hint
-        )
+        previous, over = self._keeper.previous, self._keeper.given_up
+        connection = LinkConnection(self._settings, _instance(), nonce, previous, self._hint, over)
         self._link = LinkProtocol(
             self._keeper, self._pool, self._clock, self._settings, self._metrics, connection
         )

@@ -28,6 +28,8 @@ class LinkKeeper:
         self._settings = settings
         self._metrics = metrics
         self.link: Link | None = None
+        # The token of the link that was given up last, until ejabberd has been told.
+        self.given_up = ""
         self._is_up = False
         self.outage = Outage()
 
@@ -51,6 +53,7 @@ class LinkKeeper:
             return link
         if link is not None and not link.is_final:
             self._lose("ejabberd does not know it any more")
+        self.given_up = ""
         return self._begin(event, transport)
 
     def lost(self, link: Link, reason: str) -> None:
@@ -151,6 +154,7 @@ class LinkKeeper:
     def _lose(self, reason: str) -> None:
         link, self.link = self.link, None
         assert link is not None
+        self.given_up = link.token
         lost = self._pool.lose(link)
         _log.warn(
             "link{to} down: {reason}; {lost} requests lost, answered 503",

@@ -68,7 +68,7 @@ class Link:
         self._failures = Tally()
         self._agreement = agreement
         self._typed = agreement is not None
-        self._token = token
+        self.token = token
 
     # From the pool.
 
@@ -141,7 +141,7 @@ class Link:
         if self._agreement is None or self.is_final:
             return None
         sent, received = self.queue.outbox, self.receipts.number
-        return Previous(self._token, self._agreement, received, sent.acknowledged, sent.last_sent)
+        return Previous(self.token, self._agreement, received, sent.acknowledged, sent.last_sent)
 
     def handle(self, events: list[Event]) -> None:
         """Do what events of requests want done."""
@@ -185,7 +185,7 @@ class Link:
         if self.queue.is_paused:
             return
         number = self.receipts.tell()
-        if self._token:
+        if self.token:
             self.queue.say(message.encode("ack", [str(number)]))
 
 

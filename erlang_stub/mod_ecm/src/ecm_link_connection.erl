@@ -40,13 +40,15 @@
                      hello_timeout := pos_integer()}.
 
 %% What the owner does, in this order. After `resume' the link is up as after `up', on behalf of the link that
-%% the token names, of whose packets ECM has so many; or of a new one. `nodes' are the other nodes that ECM
+%% the token names, of whose packets ECM has so many; or of a new one. ECM has given up the link of the token of
+%% `over', which ends before. `nodes' are the other nodes that ECM
 %% reaches, and `pong' is to be sent. `refused' is for the log: this end or
 %% ECM did not understand something on a connection. `close' has a text for the log as well, and is the last
 %% event; and so is `break', which closes only the connection.
 -type event() ::
     {send, ecm_link_packet:id(), Content :: iodata()} |
     {up, plain | ecm_link_hello:agreement()} |
+    {over, ecm_link_tokens:token()} |
     {resume, ecm_link_hello:agreement(), ecm_link_tokens:token() | new, Got :: ecm_link_ring:count()} |
     {acknowledged, ecm_link_ring:count()} |
     {request, ecm_link_packet:id(), Client :: client(), Secure :: boolean(), body()} |
@@ -369,7 +371,8 @@ act_on_link({Type, Hello}, Now, Connection) when Type =:= challenge; Type =:= he
 act_on_link({proof_to_resume}, Now, Connection) ->
     {[], Connection#connection{began = Now}};
 act_on_link({resume, Fields}, Now, #connection{hello = Hello, peer_draining = IsDraining} = Connection) ->
-    {[{resume, ecm_link_hello:agreed(Hello), maps:get(<<"link">>, Fields, new), maps:get(<<"got">>, Fields, 0)}],
+    {[{over, Token} || {<<"over">>, Token} <- maps:to_list(Fields)]
+     ++ [{resume, ecm_link_hello:agreed(Hello), maps:get(<<"link">>, Fields, new), maps:get(<<"got">>, Fields, 0)}],
      Connection#connection{hello = #{}, pinged = Now, resumed = true, outlived = not IsDraining}};
 act_on_link({ack, Number}, _, Connection) ->
     {[{acknowledged, Number}], Connection};

@@ -62,7 +62,7 @@ types() ->
       <<"pong">> => #type{from = both, on = link, words = [token], optional = [<<"load">>, <<"cluster">>]},
       <<"drain">> => #type{from = both, on = link},
       <<"nodes">> => #type{from = ecm, on = link, body = true},
-      <<"resume">> => #type{from = both, on = link, optional = [<<"link">>, <<"got">>]},
+      <<"resume">> => #type{from = both, on = link, optional = [<<"link">>, <<"got">>, <<"over">>]},
       <<"ack">> => #type{from = both, on = link, words = [number]},
       <<"request">> => #type{from = ecm, on = connection,
                              optional = [<<"peer">>, <<"secure">>, <<"truncated">>, <<"redirected">>, <<"full">>],
@@ -265,7 +265,7 @@ meaning(<<"role">>, _) -> error;
 meaning(Key, Text) when Key =:= <<"instance">>; Key =:= <<"node">> -> only(is_instance(Text), Text);
 meaning(Key, Text) when Key =:= <<"max-packet">>; Key =:= <<"max-content">> ->
     bytes(number(Text, 10));
-meaning(Key, Text) when Key =:= <<"nonce">>; Key =:= <<"link">> -> only(is_hex(Text, 32), Text);
+meaning(Key, Text) when Key =:= <<"nonce">>; Key =:= <<"link">>; Key =:= <<"over">> -> only(is_hex(Text, 32), Text);
 meaning(<<"cluster">>, Text) -> only(is_hex(Text, 16), Text);
 meaning(Key, Text) when Key =:= <<"got">>; Key =:= <<"load">> -> packet_number(Text);
 meaning(<<"proof">>, Text) -> only(is_hex(Text, 64), Text);

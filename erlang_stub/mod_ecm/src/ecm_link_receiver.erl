@@ -193,6 +193,9 @@ event({pong, Token}, #receiver{clients = Clients} = Receiver) ->
     send(0, ecm_link_message:write(pong, [Token], ecm_link_clients:status(Clients)), Receiver);
 event({up, Agreed}, #receiver{writer = Writer, peer = Peer, options = Options} = Receiver) ->
     begun(ecm_link_beginning:begins(Agreed, Writer, Peer, Options), Receiver);
+event({over, Token}, Receiver) ->
+    ecm_link_resume:give_up(Token),
+    Receiver;
 event({resume, Agreed, Token, Got}, Receiver) ->
     resume(Token, Got, Agreed, Receiver);
 event({acknowledged, Number}, #receiver{writer = Writer} = Receiver) ->

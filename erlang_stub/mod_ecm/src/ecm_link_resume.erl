@@ -8,7 +8,7 @@
 
 -module(ecm_link_resume).
 
--export([take/6, terms/2]).
+-export([give_up/1, take/6, terms/2]).
 
 %% Milliseconds for a reader to end by itself, on a busy machine, too. It never waits long. One that is killed with a
 %% packet in its hands takes its link with it. ECM waits for five seconds.
@@ -33,11 +33,25 @@ take(Token, Terms, Got, Own, Socket, Peer) ->
             stop(Reader),
             _ = ecm_link_writer:flush(Own),
             taken(ecm_link_writer:attach(Writer, Socket, Peer, Got), Writer, Own, Socket, Peer, Got);
-        {ok, {Writer, _}, _} ->
+        {ok, {Writer, _}, Reader} ->
+            stop(Reader),
             ecm_link_writer:over(Writer),
             unknown;
         error ->
             unknown
+    end.
+
+%% @doc Ends the link with this token, if it is here: ECM has given it up. What is left of it to be read is not
+%% read any more. ECM's clients repeat their requests over another link, and whichever copy of a request comes last
+%% gets the answer.
+-spec give_up(ecm_link_tokens:token()) -> ok.
+give_up(Token) ->
+    case ecm_link_tokens:find(Token) of
+        {ok, {Writer, _}, Reader} ->
+            stop(Reader),
+            ecm_link_writer:over(Writer);
+        error ->
+            ok
     end.
 
 -spec taken({ok, non_neg_integer()} | {busy, pid()} | wrong | over, ecm_link_writer:writer(),

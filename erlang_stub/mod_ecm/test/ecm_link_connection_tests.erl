@@ -328,6 +328,8 @@ a_link_resumes_if_both_can_test_() ->
               [{send, 0, Own}, {resume, ?AGREED, ?TOKEN, 5}]},
              {#{resume => true}, [?TO_RESUME, {0, <<"resume">>}],
               [{send, 0, Own}, {resume, ?AGREED, new, 0}]},
+             {#{resume => true}, [?TO_RESUME, {0, <<"resume over=", ?TOKEN/binary>>}],
+              [{send, 0, Own}, {over, ?TOKEN}, {resume, ?AGREED, new, 0}]},
              {#{resume => true, secret => ?SECRET}, [?TO_RESUME, ?PROOF, Resume],
               [{send, 0, proven(Own)}, {resume, ?AGREED, ?TOKEN, 5}]},
              {#{resume => true}, [?HELLO, Resume], [{send, 0, Own}, ?UP | Foreign]},

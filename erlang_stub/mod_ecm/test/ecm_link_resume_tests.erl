@@ -163,6 +163,34 @@ the_older_reader_has_ended_before_anything_is_counted_test() ->
     receive {request, <<"read">>, _} -> ok end,
     over(Second).
 
+%% Its clients repeat their requests over the new link. A copy that was read after that would get the answer.
+nothing_is_read_of_a_link_that_is_given_up_test_() ->
+    [{Name, fun() -> is_given_up(Changes, Resume) end}
+     || {Name, Changes, Resume} <-
+            [{"over", #{}, fun(Token) -> ["resume over=", Token] end},
+             {"other limits", #{connection => #{max_packet => 9999}}, fun(Token) -> ["resume got=0 link=", Token] end}]].
+
+is_given_up(Changes, Resume) ->
+    {{_, Link} = First, Token} = first(#{}),
+    Exchange = ask(7, First),
+    true = erlang:suspend_process(Link),
+    send(First, 8, "request\nunread"),
+    Second = hello(Changes),
+    send(Second, 0, Resume(Token)),
+    {New, 0} = resume(Second),
+    ?assertNotEqual(Token, New),
+    is_gone(Exchange),
+    receive {request, <<"unread">>, _} = Request -> error(Request) after 0 -> ok end,
+    _ = ask(7, Second),
+    over(Second),
+    close(First).
+
+an_unknown_link_may_be_given_up_test() ->
+    Opened = hello(#{}),
+    send(Opened, 0, ["resume over=", ?UNKNOWN]),
+    ?assertMatch({_, 0}, resume(Opened)),
+    over(Opened).
+
 %% It may have reached its session, or not. If it came again, it could come twice.
 a_reader_that_is_killed_with_a_request_in_its_hands_ends_its_link_test_() ->
     [{Name, fun() -> in_its_hands(Kill) end}

@@ -9,7 +9,7 @@ from ecm.link.packet import LINK_ID, PacketDecoder, encode
 from ecm.upstream.link import LinkStatus
 from testkit.in_memory import FIRST_ID, QUEUE_TIMEOUT, TYPED, Client, Joined
 from testkit.logs import lines
-from testkit.resuming_peer import HELLO, ResumingPeer
+from testkit.resuming_peer import HELLO, TOKEN, ResumingPeer
 
 GRACE = TYPED.link_grace
 
@@ -172,6 +172,18 @@ class LostTests(ResumeTestCase):
         self.connect()
         self.assertEqual(self.peer.links, 2)
 
+    def test_ejabberd_hears_once_that_a_link_is_given_up(self) -> None:
+        """It is to read nothing any more of what clients repeat over the next one."""
+        self.asked()
+        self.ecm.pass_time(1)
+        self.ecm.link_down()
+        self.ecm.pass_time(GRACE)
+        self.connect()
+        self.ecm.link_down()
+        self.connect()
+        told = [{"over": TOKEN % 1}, {"link": TOKEN % 2, "got": "0"}]
+        self.assertEqual(self.peer.resumes[-2:], told)
+
     def test_the_grace_counts_from_the_break_also_before_the_first_tick(self) -> None:
         self.asked()
         self.ecm.link_down()
@@ -252,7 +264,7 @@ class LostTests(ResumeTestCase):
         self.ecm.link_down()
         self.ecm.link_up()
         self.give(HELLO.replace(b"1048576", b"1048575"))
-        self.assertEqual(self.ecm.received()[-1], (0, b"resume"))
+        self.assertEqual(self.ecm.received()[-1], (0, b"resume over=" + (TOKEN % 1).encode()))
 
     def test_without_resume_nothing_of_a_request_may_come(self) -> None:
         self.ecm.link_down()
