@@ -1,7 +1,7 @@
 """A private ejabberd of a test's own, which the test may stop, restart and configure anew."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from resource import RLIMIT_FSIZE, prlimit
 from typing import Any
@@ -106,6 +106,10 @@ class OwnEjabberd:
         """All that it has said, since its first start."""
         return self.node.console_log.read_text()
 
+    async def logged(self, text: str, times: int = 1) -> None:
+        """Wait until it has said this so many times: it writes its log by and by."""
+        await _until(lambda: self.log.count(text) >= times, f"it does not log: {text}")
+
     def start_again(self) -> None:
         """Start it, and wait until it does its work."""
         self._process.start()
@@ -117,11 +121,11 @@ class OwnEjabberd:
 
     async def restarted(self) -> None:
         """Wait until it does its work again."""
-        await _until(self._process.is_ready)
+        await _until(self._process.is_ready, "it does not start")
 
     async def ended(self) -> None:
         """Wait until its process has ended by itself."""
-        await _until(lambda: not self._process.is_running())
+        await _until(lambda: not self._process.is_running(), "it does not end")
 
     def limit_files(self, size: int) -> None:
         """Have writes fail beyond so many bytes of a file."""
@@ -140,8 +144,8 @@ class OwnEjabberd:
         return (out + err).decode(), status
 
 
-async def _until(done: Any) -> None:
+async def _until(done: Callable[[], bool], why_not: str) -> None:
     deadline = reactor.seconds() + _PATIENCE
     while not done():
-        assert reactor.seconds() < deadline, "it takes too long"
+        assert reactor.seconds() < deadline, why_not
         await deferLater(reactor, _LOOK)

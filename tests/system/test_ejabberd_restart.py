@@ -45,27 +45,31 @@ class EjabberdRestartTests(EcmTestCase):
         await self.start("--upstream", upstream, "--queue-timeout", "60")
         self.http = http_client(self)
         talkers = await self.all(self.user(name) for name in TALKERS)
-        listeners = await self.all(self.user(name) for name in LISTENERS)
-        for user in listeners:  # all that comes from the beginning is here
-            user.send(message(user.jid, "begin"))
-            await user.message()
+        known = zip(LISTENERS, talkers, strict=True)
+        listeners = await self.all(self.user(name, talker.jid) for name, talker in known)
 
         self.talks = True
         pairs = zip(talkers[::2], talkers[1::2], strict=True)
         talks = [ensureDeferred(self.talk(one, other)) for one, other in pairs]
-        for _ in range(2):
+        for number in (1, 2):
             await self.restart()
+            await self.ejabberd.logged(f"{len(TALKERS + LISTENERS)} sessions are back", number)
         self.talks = False
         said = await self.all(talks)
         self.assertTrue(all(texts > 10 for texts in said), said)
         await self.all(self.was_told_nothing(user) for user in listeners)
         await self.all(user.terminate() for user in [*talkers, *listeners])
 
-    async def user(self, name: str) -> BoshClient:
+    async def user(self, name: str, *contacts: str) -> BoshClient:
+        """Log in and come online, and return once the presence of these contacts is here."""
         client = BoshClient(self.http, f"{self.url}/http-bind", DOMAIN)
         await client.create()
         await client.login(name, PASSWORD)
         client.send(_ONLINE)
+        awaited = {client.jid, *contacts}
+        while awaited:
+            presence = await client.receive(lambda stanza: stanza.get("from") in awaited)
+            awaited.remove(presence.attrib["from"])
         return client
 
     async def talk(self, one: BoshClient, other: BoshClient) -> int:
@@ -87,7 +91,6 @@ class EjabberdRestartTests(EcmTestCase):
         self.assertEqual(status, 0, said)
         self.assertIn(f"{len(TALKERS + LISTENERS)} sessions are written", said)
         await self.ejabberd.restarted()
-        self.assertIn(f"{len(TALKERS + LISTENERS)} sessions are back", self.ejabberd.log)
 
     async def was_told_nothing(self, listener: BoshClient) -> None:
         """It gets a message, and nothing has come before that: no presence of a contact."""

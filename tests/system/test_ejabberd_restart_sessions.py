@@ -318,7 +318,7 @@ class ChangedTests(RestartCase):
             self.assertIn(b"remote-stream-error", body, name)
             self.assertIn(error, body, name)
         for reason in (*(reason for _, reason in _ENDED.values()), "3 sessions are back"):
-            self.assertIn(reason, self.ejabberd.log)
+            await self.ejabberd.logged(reason)
         self.assertIn(b"for unread", await self.settled(users["unread"]))
         await self.settled(users["stays"])
         await self.are_stored("managed")
@@ -330,7 +330,7 @@ class ChangedTests(RestartCase):
         self.ejabberd.start_again()
         await self.connect()
         self.assertIn(b"host-gone", await self.ended(users["romeo"]))
-        self.assertIn("1 sessions have ended: their host is not served", self.ejabberd.log)
+        await self.ejabberd.logged("1 sessions have ended: their host is not served")
 
     async def test_files_that_are_not_whole(self) -> None:
         """Of a file that ends early, as much is taken as there is; of another version, nothing."""
@@ -340,22 +340,22 @@ class ChangedTests(RestartCase):
         whole = file.read_bytes()
         file.write_bytes(whole[:-20])
         self.ejabberd.start_again()
-        self.assertIn("it ends early. Up to 1 sessions of 2 are lost", self.ejabberd.log)
-        self.assertIn("1 sessions are back", self.ejabberd.log)
+        await self.ejabberd.logged("it ends early. Up to 1 sessions of 2 are lost")
+        await self.ejabberd.logged("1 sessions are back")
         self.ejabberd.terminate()
         await self.ejabberd.ended()
 
         file.write_bytes(whole.replace(b"ecm-sessions\n\0\1", b"ecm-sessions\n\0\2", 1))
         file.chmod(0o600)
         self.ejabberd.start_again()
-        self.assertIn("its format is version 2, of another release of mod_ecm", self.ejabberd.log)
+        await self.ejabberd.logged("its format is version 2, of another release of mod_ecm")
         await self.connect()
         self.assertIn(b"item-not-found", await self.ended(users["romeo"]))
 
     async def test_a_session_is_taken_up_once(self) -> None:
         users = await self.begin("romeo")
         await self.rewritten(_TWICE)
-        self.assertIn("1 sessions were in the file twice", self.ejabberd.log)
+        await self.ejabberd.logged("1 sessions were in the file twice")
         await self.settled(users["romeo"])
 
     async def test_sessions_that_were_written_too_long_ago(self) -> None:
@@ -363,7 +363,7 @@ class ChangedTests(RestartCase):
         romeo, juliet = users.values()
         await self.settled(juliet, message(romeo.jid, "for romeo"))
         await self.rewritten(_WRITTEN_LONG_AGO)
-        self.assertIn("2 sessions have ended: they were written too long ago", self.ejabberd.log)
+        await self.ejabberd.logged("2 sessions have ended: they were written too long ago")
         self.assertIn(b"connection-timeout", await self.ended(romeo))
         await self.are_stored("romeo")
 
@@ -373,7 +373,7 @@ class ChangedTests(RestartCase):
         romeo, juliet = users.values()
         await self.settled(juliet, message(romeo.jid, "for romeo"))
         await self.rewritten(_OF_ANOTHER_VERSION)
-        self.assertIn("2 sessions have ended: they are of another version", self.ejabberd.log)
+        await self.ejabberd.logged("2 sessions have ended: they are of another version")
         self.assertIn(b"reset", await self.ended(romeo))
         await self.are_stored("romeo")
 
