@@ -54,10 +54,12 @@ SILENT_FOR: Final = 2
 
 # Seconds after which a node is dead whose link is broken, while other nodes are up: where nobody
 # listens any more, or where nothing answers. Its clients are told to ask again, and the others
-# answer. A listener of ejabberd that is started anew is back within one. Where nothing answers, the
-# link has mostly been silent for LINK_TIMEOUT before; a new connection takes CONNECT_TIMEOUT.
+# answer. A listener of ejabberd that is started anew is back within one. Where nothing answers, a
+# new connection takes CONNECT_TIMEOUT; but where the link was silent for the link timeout before it
+# broke, all of this time was an outage, and one second more tells whether it goes on.
 NODE_DEAD_AFTER: Final = 2
 NODE_UNREACHABLE_AFTER: Final = 5
+NODE_SILENT_AFTER: Final = 1
 
 # Seconds that a request may wait while the link is down or congested. Strophe gives up on a request
 # after 66 seconds, and ends its session after five errors in a row: one error for nearly each

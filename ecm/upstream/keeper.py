@@ -2,7 +2,7 @@
 
 from twisted.logger import Logger
 
-from ecm.limits import NODE_DEAD_AFTER, NODE_UNREACHABLE_AFTER
+from ecm.limits import NODE_DEAD_AFTER, NODE_SILENT_AFTER, NODE_UNREACHABLE_AFTER
 from ecm.link.agreement import Previous
 from ecm.link.events import Established
 from ecm.link.settings import LinkSettings
@@ -56,14 +56,14 @@ class LinkKeeper:
         self.given_up = ""
         return self._begin(event, transport)
 
-    def lost(self, link: Link, reason: str) -> None:
-        """The connection of the link has ended."""
+    def lost(self, link: Link, reason: str, silent: bool = False) -> None:
+        """The connection of the link has ended, perhaps because nothing came for too long."""
         self._is_up = False
         link.queue.detach()
         if link.is_final:
             self._lose(reason)
             return
-        self.outage.begin()
+        self.outage.begin(silent)
         self._metrics.broken += 1
         _log.warn(
             "link{to} broken: {reason}; {waiting} requests wait, up to {grace} seconds, for it to"
@@ -106,6 +106,8 @@ class LinkKeeper:
             self._lose("nobody listens there any more, and other nodes do")
         elif self._others_are_up and self.outage.seconds >= NODE_UNREACHABLE_AFTER:
             self._lose("it cannot be reached, and other nodes can")
+        elif self._others_are_up and self.outage.silent_for >= NODE_SILENT_AFTER:
+            self._lose("it says nothing, and other nodes do")
 
     # Within.
 

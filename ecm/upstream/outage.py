@@ -7,12 +7,14 @@ class Outage:
     def __init__(self) -> None:
         self._now: float | None = None
         self._began: float | None = None
+        self._was_silent = False
         self._is_refused = False
         self._refused_since: float | None = None
 
-    def begin(self) -> None:
-        """The link breaks."""
+    def begin(self, silent: bool = False) -> None:
+        """The link breaks, perhaps because nothing has come over it for too long."""
         self._began = self._now
+        self._was_silent = silent
         self.attempted(False)
 
     def attempted(self, nobody_listens: bool) -> None:
@@ -30,6 +32,11 @@ class Outage:
     def seconds(self) -> float:
         """The time since the link broke."""
         return self._since(self._began)
+
+    @property
+    def silent_for(self) -> float:
+        """The time since the link broke, if it was silent before."""
+        return self.seconds if self._was_silent else 0.0
 
     @property
     def refused_for(self) -> float:

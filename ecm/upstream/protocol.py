@@ -187,7 +187,8 @@ class LinkProtocol(PacketReceiver):
         """The link is not up any more on this connection."""
         link, self._link = self._link, None
         if link is not None:
-            self._keeper.lost(link, reason)
+            silence = self._clock.now - self._connection.last_received
+            self._keeper.lost(link, reason, silent=silence >= self._settings.link_timeout)
 
     def _refused(self, reason: Failure) -> LinkRefused:
         """Tell a peer that hangs up on hello from a connection that has failed."""

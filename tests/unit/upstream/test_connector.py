@@ -129,13 +129,16 @@ class DeadNodeTests(LinkServiceTestCase):
         self.pool = UpstreamPool(1, 10, nodes=2)
         self.other = LinkEnd(self.pool, Metrics())
 
-    def break_link(self) -> None:
-        """Have a link that can resume, and break it."""
+    def make_link(self) -> None:
+        """Have a link that can resume."""
         self.start(LinkSettings())
         self.coarse.start()
         for content in (HELLO_CONTENT, b"resume got=0 link=" + b"a0" * 16):
             self.endpoint.connections[0].dataReceived(encode(LINK_ID, content))
         self.assertEqual(len(self.pool.links), 2)
+
+    def break_link(self) -> None:
+        self.make_link()
         self.endpoint.hang_up()
 
     def statuses(self) -> set[LinkStatus]:
@@ -174,6 +177,36 @@ class DeadNodeTests(LinkServiceTestCase):
         self.assertEqual(self.statuses(), {LinkStatus.WRITABLE})
         *_, down = lines(self.log, "ecm.upstream.keeper")
         self.assertIn("link to ejabberd@chat down: it cannot be reached, and other nodes can", down)
+
+    def test_one_that_hangs_is_given_up_a_second_after_the_link_timeout(self) -> None:
+        """Its kernel goes on to accept connections."""
+        self.make_link()
+        self.until_it_breaks()
+        self.assertEqual(round(self.clock.seconds()), limits.LINK_TIMEOUT)
+        self.clock.pump([0.1] * 11)
+        self.assertEqual(self.statuses(), {LinkStatus.WRITABLE})
+        *_, down = lines(self.log, "ecm.upstream.keeper")
+        self.assertIn("link to ejabberd@chat down: it says nothing, and other nodes do", down)
+
+    def until_it_breaks(self) -> None:
+        while LinkStatus.BROKEN not in self.statuses():
+            self.clock.advance(0.1)
+
+    def test_one_that_hangs_alone_is_kept(self) -> None:
+        self.make_link()
+        self.other.down()
+        self.clock.pump([0.1] * 10 * (limits.LINK_TIMEOUT + limits.NODE_UNREACHABLE_AFTER + 3))
+        self.assertEqual(self.statuses(), {LinkStatus.BROKEN})
+
+    def test_one_that_was_silent_and_is_back_at_once_goes_on(self) -> None:
+        self.make_link()
+        self.until_it_breaks()
+        while len(self.endpoint.connections) == 1:
+            self.clock.advance(0.01)
+        for content in (HELLO_CONTENT, b"resume got=0 link=" + b"a0" * 16):
+            self.endpoint.connections[-1].dataReceived(encode(LINK_ID, content))
+        self.clock.pump([0.1] * 30)
+        self.assertEqual([*self.pool.links.values()], [LinkStatus.WRITABLE] * 2)
 
 
 class HelloTests(LinkServiceTestCase):
