@@ -135,10 +135,14 @@ class ForkServer:
 
     def _end(self) -> None:
         """Kill the processes that do not exit by themselves when the supervisor has gone."""
-        if self._children:
-            time.sleep(CLOSE_TIMEOUT)  # _reap may run meanwhile
+        deadline = time.monotonic() + CLOSE_TIMEOUT
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
+        while self._children and (left := deadline - time.monotonic()) > 0:
+            signal.sigtimedwait({signal.SIGCHLD}, left)
+            self._reap()
         for child in self._children:
             os.kill(child, signal.SIGKILL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
 
 
 def _ending(status: int) -> str:
