@@ -18,7 +18,7 @@ PATIENCE = 60  # seconds for what takes a moment
 FORK_SERVER = """
 import pickle, socket, sys
 from ecm.workers import control, fork_server
-from ecm.workers.orders import Credentials, SpareOrder
+from ecm.workers.orders import FORKED, READY, Credentials, SpareOrder
 
 fork_server.CLOSE_TIMEOUT, stays_open = {patience}, {stays_open}
 ours, theirs = control.pair()
@@ -30,9 +30,9 @@ spares.close()
 if not stays_open:
     of_spare.close()
 fork_server.ForkServer(theirs, pickle.load(sys.stdin.buffer)).serve()
-while (report := ours.recv(1024).decode()) in ("ready", "0 forked"):
+while (report := ours.recv(1024)) == READY or FORKED.encode() in report:
     pass
-print(report)
+print(report.decode())
 """
 
 
