@@ -7,18 +7,19 @@
 
 -module(ecm_c2s_frozen).
 
--export([check/1, freeze/2, name/1, thaw/2, version/0]).
+-export([check/1, freeze/2, has_logged_in/1, next/1, thaw/2, undone/1, version/0]).
 -export_type([frozen/0, reason/0, state/0]).
 
 %% The state of ejabberd_c2s.
 -type state() :: map().
 
 %% The form of this term. It changes whenever something in it does.
--define(FORMAT, 1).
+-define(FORMAT, 2).
 
 %% The time is that of the session's SID in ejabberd_sm, which belongs to the session and not to its process. `name' is
-%% an ecm_c2s_place:name() in the external term format, which keeps a pid of a node that has ended.
--type frozen() :: #{format := ?FORMAT, ejabberd := binary(), name := binary(), state := state(),
+%% an ecm_c2s_place:name() in the external term format, which keeps a pid of a node that has ended; `moves' is the number
+%% of its place.
+-type frozen() :: #{format := ?FORMAT, ejabberd := binary(), name := binary(), moves := non_neg_integer(), state := state(),
                     timers := [{Key :: atom(), Milliseconds :: non_neg_integer()}],
                     time := erlang:timestamp() | none, dictionary := [{term(), term()}],
                     row := ecm_c2s_registration:row(), session := ecm_c2s_session:frozen()}.
@@ -73,8 +74,9 @@ freeze(Portable, State, Session) ->
 -spec whole(state(), state(), {ok, ecm_c2s_session:frozen()} | busy) -> {ok, frozen()} | {error, busy}.
 whole(Portable, State, {ok, #{nonce := Nonce} = Session}) ->
     {Format, Ejabberd} = version(),
+    {Name, Moves} = ecm_c2s_place:name(self(), Nonce),
     {ok, #{format => Format, ejabberd => Ejabberd, state => Portable,
-           name => term_to_binary(ecm_c2s_place:name(self(), Nonce)), timers => timers(State),
+           name => term_to_binary(Name), moves => Moves, timers => timers(State),
            time => time(State), dictionary => dictionary(get()), row => ecm_c2s_registration:row(State),
            session => Session}};
 whole(_, _, busy) ->
@@ -85,9 +87,13 @@ whole(_, _, busy) ->
 dictionary(All) ->
     [Pair || {Key, _} = Pair <- All, not lists:member(Key, ?OF_DICTIONARY), is_portable(Pair)].
 
-%% @doc Returns the name of the session.
--spec name(frozen()) -> ecm_c2s_place:name().
-name(#{name := Name}) -> binary_to_term(Name).
+%% @doc Returns the name of the session, and the number of its next place.
+-spec next(frozen()) -> ecm_c2s_place:numbered().
+next(#{name := Name, moves := Moves}) -> {binary_to_term(Name), Moves + 1}.
+
+%% @doc The same for the place that it has again when a move is undone.
+-spec undone(frozen()) -> ecm_c2s_place:numbered().
+undone(#{name := Name, moves := Moves}) -> {binary_to_term(Name), Moves + 2}.
 
 %% In the middle of a login there are functions in the state that look for the password.
 -spec stage(state()) -> ok | logging_in | ending.
@@ -98,6 +104,10 @@ stage(#{stream_state := wait_for_sasl_request}) -> ok;
 stage(#{stream_state := wait_for_stream, stream_authenticated := true}) -> ok;
 stage(#{stream_state := wait_for_bind}) -> ok;
 stage(_) -> logging_in.
+
+%% @doc Returns whether the client of a session, which is not in the middle of a login, has shown its password.
+-spec has_logged_in(state()) -> boolean().
+has_logged_in(#{stream_state := Stage}) -> Stage =/= wait_for_sasl_request.
 
 -spec portable(state()) -> state().
 portable(State) ->

@@ -3,8 +3,8 @@
 %% @doc Moves a session of this node to another node of the cluster, as ecm_c2s_transfer has it.
 %%
 %% First the new process is made. Then the row in ejabberd's table of sessions names it, and all nodes know the new
-%% place of the SID. When nobody sends to the old process any more, the new one gets what the old one has got, and
-%% begins; only then the old one has lost the session. Until then it goes on if anything fails.
+%% place of the SID. When nobody sends to the old process any more, that has the new one begin, with what it has got
+%% itself. Until then it goes on if anything fails, and gets what the new one has got meanwhile.
 
 -module(ecm_c2s_move).
 
@@ -38,32 +38,34 @@ offer() ->
     end.
 
 %% @private Takes a session of another node, as ecm_c2s_transfer:prepare/2.
--spec take(ecm_c2s_frozen:frozen(), Controller :: pid()) -> {ok, ecm_c2s_place:place()} | {error, error()}.
-take(Frozen, Controller) ->
+-spec take(ecm_c2s_frozen:frozen(), ecm_c2s_transfer:parties()) -> {ok, ecm_c2s_place:place()} | {error, error()}.
+take(Frozen, Parties) ->
     case whereis(ecm_link_gate) of
         undefined -> {error, draining};
-        _ -> ecm_c2s_transfer:prepare(Frozen, Controller)
+        _ -> ecm_c2s_transfer:prepare(Frozen, Parties)
     end.
 
 %% @doc Moves a session. If that fails, it goes on where it is. `busy' if it has something to do now; `lost' if the other
-%% node has failed, or its new process.
+%% node has failed, or its new process. With `{lost, unknown}' the session has ended, because the node was lost in the
+%% moment in which it was to begin there.
 -spec move(pid(), node()) -> ok | {error, error()}.
 move(Session, Node) ->
     case ecm_c2s_transfer:freeze(Session) of
-        {ok, Frozen} -> prepared(call(Node, ?MODULE, take, [Frozen, self()]), Frozen, Session);
-        {error, Reason} -> {error, Reason}
+        {ok, Frozen} ->
+            Parties = #{old => Session, controller => self()},
+            prepared(call(Node, ?MODULE, take, [Frozen, Parties]), Frozen, Session);
+        {error, Reason} ->
+            {error, Reason}
     end.
 
 -spec prepared({ok, term()} | {error, term()}, ecm_c2s_frozen:frozen(), pid()) -> ok | {error, error()}.
-prepared({ok, {ok, {New, Nonce}}}, #{row := Row} = Frozen, Old) ->
+prepared({ok, {ok, {New, _} = Place}}, #{row := Row} = Frozen, Old) ->
     ok = ecm_c2s_registration:move(Row, Old, New),
-    ok = ecm_c2s_place:put_everywhere(ecm_c2s_frozen:name(Frozen), New, Nonce),
-    case started(ecm_c2s_transfer:drain(Old), New) of
-        ok ->
-            _ = ecm_c2s_transfer:forward(Old, New, Nonce),
-            ecm_c2s_registration:withdraw(Row, Old);
-        {error, Reason} ->
-            undo(Frozen, Old, New, Reason)
+    ok = ecm_c2s_place:put_everywhere(ecm_c2s_frozen:next(Frozen), Place),
+    case handed_over(ecm_c2s_transfer:hand_over(Old, Place), New) of
+        ok -> ecm_c2s_registration:withdraw(Row, Old);
+        {error, not_begun} -> undo(Frozen, Old, New);
+        {error, Reason} -> {error, {lost, Reason}}
     end;
 prepared({ok, {error, Reason}}, _, Old) ->
     _ = ecm_c2s_transfer:resume(Old),
@@ -72,20 +74,23 @@ prepared({error, Reason}, _, Old) ->
     _ = ecm_c2s_transfer:resume(Old),
     {error, {lost, Reason}}.
 
-%% An old process that was killed meanwhile has its session live on. One that does not answer may have got something.
--spec started({ok, ecm_c2s_transfer:late()} | {error, error()}, New :: pid()) -> ok | {error, error()}.
-started({ok, Late}, New) -> ecm_c2s_transfer:start(New, Late);
-started({error, ended}, New) -> ecm_c2s_transfer:start(New, []);
-started({error, Reason}, _) -> {error, Reason}.
+%% An old process that was killed meanwhile has its session live on.
+-spec handed_over(ok | {error, error()}, New :: pid()) -> ok | {error, error()}.
+handed_over({error, ended}, New) -> ecm_c2s_transfer:start(New, []);
+handed_over(Outcome, _) -> Outcome.
 
-%% The new process has not begun. The session is under its place before, or its name if it had not moved.
--spec undo(ecm_c2s_frozen:frozen(), pid(), pid(), error()) -> {error, error()}.
-undo(#{row := Row, session := #{nonce := Nonce}} = Frozen, Old, New, Reason) ->
-    true = exit(New, kill),
-    ok = ecm_c2s_place:put_everywhere(ecm_c2s_frozen:name(Frozen), Old, Nonce),
+%% The session is under its place before, or its name if it had not moved. When nobody sends to the new process any more,
+%% the old one gets what that has got.
+-spec undo(ecm_c2s_frozen:frozen(), pid(), pid()) -> {error, error()}.
+undo(#{row := Row, session := #{nonce := Nonce}} = Frozen, Old, New) ->
     ok = ecm_c2s_registration:move(Row, New, Old),
-    _ = ecm_c2s_transfer:resume(Old),
-    {error, {lost, Reason}}.
+    ok = ecm_c2s_place:put_everywhere(ecm_c2s_frozen:undone(Frozen), {Old, Nonce}),
+    GivenBack = case ecm_c2s_transfer:give_back(New) of
+                    {ok, Late} -> Late;
+                    {error, _} -> []  % it passes it on itself, or has ended
+                end,
+    _ = ecm_c2s_transfer:resume(Old, GivenBack),
+    {error, {lost, not_begun}}.
 
 -spec call(node(), module(), atom(), [term()]) -> {ok, term()} | {error, term()}.
 call(Node, Module, Function, Arguments) ->

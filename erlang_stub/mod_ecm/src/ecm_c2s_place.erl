@@ -5,14 +5,15 @@
 %% one of its own that is alive.
 %%
 %% The node on which a session is now keeps its rows on the other nodes: tells them to nodes that join, and has
-%% them forgotten some time after the session has ended. So there are as many rows as sessions that have moved.
+%% them forgotten some time after the session has ended. So there are as many rows as sessions that have moved. The
+%% places of a session are numbered: a node that hears of an earlier one later keeps what it has.
 
 -module(ecm_c2s_place).
 -behaviour(gen_server).
 
--export([find/2, name/2, new_tables/0, put_everywhere/3, start_link/0]).
+-export([find/2, left/2, name/2, new_tables/0, put_everywhere/2, start_link/0]).
 -export([handle_call/3, handle_cast/2, handle_info/2, init/1]).
--export_type([name/0, place/0]).
+-export_type([name/0, numbered/0, place/0]).
 
 -include_lib("ejabberd/include/logger.hrl").
 
@@ -20,7 +21,15 @@
 -type name() :: {pid(), ecm_sid:nonce()}.
 -type place() :: {pid(), ecm_sid:nonce()}.
 
-%% Rows: {name(), pid(), nonce()}; and {pid(), name()} for the sessions of this node.
+%% A name, and the number of a place: 0 where the session began.
+-type numbered() :: {name(), non_neg_integer()}.
+
+%% Which session a process of this node has, or has had, with this nonce; and the time when that is forgotten.
+-type names_row() :: {pid(), ecm_sid:nonce(), numbered(), Due :: integer() | none}.
+
+%% Where a session is.
+-type row() :: {name(), pid(), ecm_sid:nonce(), Number :: pos_integer()}.
+
 -define(NAMES, ecm_c2s_place_names).
 
 %% Milliseconds from when a node knows a place until it says so: whoever has found the former place in the table of
@@ -51,16 +60,26 @@ start_link() ->
 -spec find(pid(), ecm_sid:nonce()) -> place().
 find(Session, Nonce) ->
     case lookup(?MODULE, {Session, Nonce}) of
-        [{_, Process, Current}] -> {Process, Current};
+        [{_, Process, Current, _}] -> {Process, Current};
         [] -> {Session, Nonce}
     end.
 
-%% @doc Returns the name of a session of this node by its process and nonce.
--spec name(pid(), ecm_sid:nonce()) -> name().
+%% @doc Returns where a session is that has left this process of this node. Each place has a higher number than the one
+%% before: whoever asks one node after the other comes to an end.
+-spec left(pid(), ecm_sid:nonce()) -> {ok, place()} | error.
+left(Session, Nonce) ->
+    {Name, Number} = name(Session, Nonce),
+    case lookup(?MODULE, Name) of
+        [{_, Process, Current, Later}] when Later > Number -> {ok, {Process, Current}};
+        _ -> error
+    end.
+
+%% @doc Returns the name of a session of this node by its process and nonce, and the number of its place.
+-spec name(pid(), ecm_sid:nonce()) -> numbered().
 name(Session, Nonce) ->
     case lookup(?NAMES, Session) of
-        [{_, Name}] -> Name;
-        [] -> {Session, Nonce}
+        [{_, Nonce, Numbered, _}] -> Numbered;
+        _ -> {{Session, Nonce}, 0}
     end.
 
 -spec lookup(atom(), term()) -> [tuple()].
@@ -70,17 +89,17 @@ lookup(Table, Key) ->
     end.
 
 %% @doc Has all nodes know the place of a session. Returns when they do, and when nobody sends to where it was.
--spec put_everywhere(name(), pid(), ecm_sid:nonce()) -> ok.
-put_everywhere(Name, Session, Nonce) ->
+-spec put_everywhere(numbered(), place()) -> ok.
+put_everywhere({Name, Number}, {Session, Nonce}) ->
     Nodes = [node() | nodes()],
-    _ = gen_server:multi_call(Nodes, ?MODULE, {put, [{Name, Session, Nonce}]}, ?TIMEOUT),
+    _ = gen_server:multi_call(Nodes, ?MODULE, {put, [{Name, Session, Nonce, Number}]}, ?TIMEOUT),
     ok.
 
-%% @private The table may be that of an earlier process.
+%% @private The tables may be those of an earlier process.
 -spec init([]) -> {ok, none}.
 init([]) ->
     ok = net_kernel:monitor_nodes(true),
-    lists:foreach(fun({Session, _}) -> monitor(process, Session) end, ets:tab2list(?NAMES)),
+    lists:foreach(fun watch/1, ets:tab2list(?NAMES)),
     abcast(nodes(), {tell, node()}),
     {ok, none}.
 
@@ -93,25 +112,34 @@ handle_call({put, Rows}, From, none) ->
 handle_call(_, _, none) ->
     {reply, {error, badarg}, none}.
 
-%% A node that has told a place before it knew of a later one does not change that back.
--spec insert({name(), pid(), ecm_sid:nonce()}) -> true.
-insert({Name, Session, _} = Row) when node(Session) =:= node() ->
-    _ = monitor(process, Session),
-    true = ets:insert(?NAMES, {Session, Name}),
-    true = ets:insert(?MODULE, Row);
-insert(Row) ->
-    true = ets:insert(?MODULE, Row).
+-spec watch(names_row()) -> any().
+watch({Session, _, _, none}) -> monitor(process, Session);
+watch({Session, _, {Name, _}, Due}) -> erlang:send_after(Due, self(), {ended, Name, Session}, [{abs, true}]).
+
+-spec insert(row()) -> boolean().
+insert({Name, Session, Nonce, Number} = Row) ->
+    case lookup(?MODULE, Name) of
+        [{_, _, _, Later}] when Later > Number -> false;
+        _ ->
+            _ = node(Session) =:= node() andalso here({Session, Nonce, {Name, Number}, none}),
+            ets:insert(?MODULE, Row)
+    end.
+
+-spec here(names_row()) -> any().
+here(Row) ->
+    true = ets:insert(?NAMES, Row),
+    watch(Row).
 
 %% @private
 -spec handle_cast(term(), none) -> {noreply, none}.
 handle_cast({told, Rows}, none) ->
-    lists:foreach(fun(Row) -> ets:insert(?MODULE, Row) end, Rows),
+    lists:foreach(fun insert/1, Rows),
     {noreply, none};
 handle_cast({tell, Node}, none) ->
     tell(Node),
     {noreply, none};
 handle_cast({forget, Name, Session}, none) ->
-    _ = ets:match_delete(?MODULE, {Name, Session, '_'}),
+    _ = ets:match_delete(?MODULE, {Name, Session, '_', '_'}),
     {noreply, none};
 handle_cast(_, none) ->
     {noreply, none}.
@@ -119,8 +147,8 @@ handle_cast(_, none) ->
 %% Tells a node where the sessions are that are here.
 -spec tell(node()) -> ok.
 tell(Node) ->
-    Rows = [Row || {Session, Name} <- ets:tab2list(?NAMES),
-                   {_, At, _} = Row <- ets:lookup(?MODULE, Name), At =:= Session],
+    Rows = [Row || {Session, _, {Name, _}, _} <- ets:tab2list(?NAMES),
+                   {_, At, _, _} = Row <- ets:lookup(?MODULE, Name), At =:= Session],
     in_chunks(Rows, Node).
 
 -spec in_chunks([tuple()], node()) -> ok.
@@ -145,15 +173,22 @@ handle_info({nodeup, Node}, none) ->
     tell(Node),
     {noreply, none};
 handle_info({nodedown, Node}, none) ->
-    Lost = ets:select_delete(?MODULE, [{{'_', '$1', '_'}, [{'=:=', {node, '$1'}, Node}], [true]}]),
+    Lost = ets:select_delete(?MODULE, [{{'_', '$1', '_', '_'}, [{'=:=', {node, '$1'}, Node}], [true]}]),
     _ = Lost > 0 andalso ?INFO_MSG("Node ~ts is gone, with ~B sessions that had moved there", [Node, Lost]),
     {noreply, none};
 handle_info({'DOWN', _, process, Session, _}, none) ->
-    _ = [erlang:send_after(?REMEMBER, self(), {ended, Name, Session})
-         || {_, Name} <- ets:take(?NAMES, Session)],
+    lists:foreach(fun ended/1, ets:lookup(?NAMES, Session)),
     {noreply, none};
 handle_info({ended, Name, Session}, none) ->
+    true = ets:delete(?NAMES, Session),
     abcast([node() | nodes()], {forget, Name, Session}),
     {noreply, none};
 handle_info(_, none) ->
     {noreply, none}.
+
+%% The time is in the table, in case this process ends before that.
+-spec ended(names_row()) -> any().
+ended({_, _, _, none} = Row) ->
+    here(setelement(4, Row, erlang:monotonic_time(millisecond) + ?REMEMBER));
+ended(_) ->
+    ok.

@@ -53,22 +53,14 @@ insert(Row, Process) -> write(for_process(Process, Row)).
 -spec for_process(pid(), #session{}) -> #session{}.
 for_process(Process, #session{sid = {Time, _}} = Row) -> Row#session{sid = {Time, Process}}.
 
-%% @doc Gives the row to another process. At no moment do stanzas find none, nor both.
-%%
-%% A message to the user goes to each row of the highest priority, if that is not negative. So the new row is above
-%% the old one until that is gone. Stanzas to the resource go to one of both processes, and there they wait, or are
-%% passed on.
+%% @doc Gives the row to another process. At no moment do stanzas find none. While they find both, ejabberd_sm takes
+%% one of the rows of a resource, and a message to the user finds them beside those of the other resources, by their
+%% priority. Stanzas to the resource go to one of both processes, and there they wait, or are passed on.
 -spec move(row(), From :: pid(), To :: pid()) -> ok.
 move(none, _, _) -> ok;
-move(#session{priority = Priority} = Row, From, To) ->
-    New = for_process(To, Row),
-    write(New#session{priority = above(Priority)}),
-    delete(for_process(From, Row)),
-    write(New).
-
--spec above(integer() | undefined) -> integer() | undefined.
-above(Priority) when is_integer(Priority), Priority >= 0 -> Priority + 1;
-above(Priority) -> Priority.
+move(Row, From, To) ->
+    write(for_process(To, Row)),
+    delete(for_process(From, Row)).
 
 %% @doc Writes the row for this process again if it is gone.
 -spec restore(row(), pid()) -> ok.

@@ -14,7 +14,7 @@
          schedule_flush/0, restart_stream/2, timeout/1, undelivered/0]).
 -export([change_shaper/1, close/0, send/1]).
 -export([dehydrate/0, handle_pending/0, rehydrate/1, socket_module/0, wake/1]).
--export([flush_now/0, freeze/0, nonce/0, thaw/2]).
+-export([flush_now/0, freeze/0, nonce/0, thaw/3]).
 -export_type([frozen/0, options/0, request/0]).
 
 %% A body of so many bytes, whose start tag has been read; or the condition that a body violates which
@@ -77,9 +77,18 @@ is_request(_) ->
 -spec logged_in() -> ok.
 logged_in() ->
     #session{bosh = Bosh, options = #{session := Limits}} = Session = get(?MODULE),
+    has_logged_in(true),
+    put(?MODULE, Session#session{bosh = ecm_bosh:logged_in(Limits, Bosh)}),
+    ok.
+
+%% To prove a password takes longer than anything that those do who are online.
+-spec has_logged_in(boolean()) -> ok.
+has_logged_in(false) ->
+    _ = process_flag(priority, low),
+    ok;
+has_logged_in(true) ->
     _ = process_flag(min_heap_size, ?MIN_HEAP_SIZE),
     _ = process_flag(priority, normal),
-    put(?MODULE, Session#session{bosh = ecm_bosh:logged_in(Limits, Bosh)}),
     ok.
 
 %% From the link, through ecm_c2s.
@@ -102,7 +111,7 @@ handle({open, Body, Exchange, Key, Options}) ->
 
 -spec open(ecm_bosh_body:body(), ecm_link_writer:exchange(), ecm_sid:key(), options()) -> ok.
 open(Body, Exchange, Key, #{session := Limits, c2s := Opts} = Options) ->
-    _ = process_flag(priority, low),  % to prove a password takes longer than anything that those do who are online
+    has_logged_in(false),
     Nonce = ecm_sid:nonce(),
     Sid = ecm_sid:make(Key, self(), Nonce),
     ContentType = ecm_link_answer:content_type(maps:get(content, Body, none)),
@@ -353,9 +362,9 @@ nonce() ->
     (get(?MODULE))#session.nonce.
 
 %% @doc Makes it the session of the calling process, which has this nonce.
--spec thaw(frozen(), ecm_sid:nonce()) -> ok.
-thaw(#{bosh := Bosh, options := Options, content_type := ContentType, shaper := Shaper}, Nonce) ->
-    _ = process_flag(min_heap_size, ?MIN_HEAP_SIZE),
+-spec thaw(frozen(), ecm_sid:nonce(), HasLoggedIn :: boolean()) -> ok.
+thaw(#{bosh := Bosh, options := Options, content_type := ContentType, shaper := Shaper}, Nonce, HasLoggedIn) ->
+    has_logged_in(HasLoggedIn),
     _ = process_flag(trap_exit, true),
     put(?MODULE, #session{bosh = ecm_bosh:thaw(now_ms(), Bosh), nonce = Nonce,
                           options = ecm_intern:term(Options), content_type = ContentType, shaper = Shaper}),

@@ -76,14 +76,15 @@ handle_cast(Message, Logged) ->
 to_session(Session, Nonce, Request, Exchange) ->
     case is_process_alive(Session) of
         true -> ecm_c2s:request(Session, Nonce, Request, Exchange);
-        false -> to_place(Session, ecm_c2s_place:find(Session, Nonce), Request, Exchange)
+        false -> to_place({Session, Nonce}, ecm_c2s_place:left(Session, Nonce), Request, Exchange)
     end.
 
-%% The session may have moved, after the other node has sent this.
--spec to_place(pid(), ecm_c2s_place:place(), ecm_c2s_session:request(), ecm_link_writer:exchange()) -> ok.
-to_place(Session, {Session, Nonce}, _, Exchange) ->
+%% The session may have moved on, and the node that has sent this did not know.
+-spec to_place(ecm_c2s_place:place(), {ok, ecm_c2s_place:place()} | error, ecm_c2s_session:request(),
+               ecm_link_writer:exchange()) -> ok.
+to_place({Session, Nonce}, error, _, Exchange) ->
     ecm_c2s_farewell:answer(Session, Nonce, Exchange);
-to_place(Session, {Process, Nonce}, Request, {Writer, Id, _} = Exchange) ->
+to_place({Session, _}, {ok, {Process, Nonce}}, Request, {Writer, Id, _} = Exchange) ->
     ecm_link_writer:moved(Writer, Id, Session, Process),
     request(Process, Nonce, Request, Exchange).
 

@@ -23,8 +23,15 @@ transfer_test_() ->
               {'what comes meanwhile', fun what_comes_meanwhile/0},
               {'what comes to the old process', fun what_comes_late/0},
               {'it goes on where it was', fun undone/0},
+              {'it goes on with what the new process has got', fun given_back/0},
               {'its controller ends', fun left_alone/0},
               {'the new process ends with its controller', fun not_begun/0},
+              {'the new process is not told in time', fun told_too_late/0},
+              {'the node of the old process is lost', fun cut_off/0},
+              {'only the old process has the new one begin', fun told_by_a_stranger/0},
+              {'the new process is told twice', fun told_twice/0},
+              {'the old process is killed', fun killed/0},
+              {'the priority of a newcomer', fun newcomer/0},
               {'in the middle of a login', fun in_a_login/0},
               {'a function in the state', fun not_portable/0},
               {'another version', fun another_version/0},
@@ -60,11 +67,13 @@ without_process(State) ->
 %% As a controller does it all.
 moved(Old) ->
     {ok, Frozen} = frozen(Old),
-    {ok, {New, Nonce}} = ecm_c2s_transfer:prepare(Frozen, self()),
-    {ok, Late} = ecm_c2s_transfer:drain(Old),
-    ok = ecm_c2s_transfer:start(New, Late),
-    ok = ecm_c2s_transfer:forward(Old, New, Nonce),
+    {New, _} = Place = prepared(Frozen, Old),
+    ok = ecm_c2s_transfer:hand_over(Old, Place),
     New.
+
+prepared(Frozen, Old) ->
+    {ok, Place} = ecm_c2s_transfer:prepare(Frozen, #{old => Old, controller => self()}),
+    Place.
 
 %% It may have something to do.
 frozen(Session) ->
@@ -124,13 +133,11 @@ what_comes_meanwhile() ->
     {Old, Sid} = User = open(#{}),
     {ok, Frozen} = frozen(Old),
     deliver(User, <<"one">>),
-    {ok, {New, Nonce}} = ecm_c2s_transfer:prepare(Frozen, self()),
+    {New, _} = Place = prepared(Frozen, Old),
     deliver({New, Sid}, <<"three">>),
     deliver(User, <<"two">>),
     ask(User, 2, []),
-    {ok, Late} = ecm_c2s_transfer:drain(Old),
-    ok = ecm_c2s_transfer:start(New, Late),
-    ok = ecm_c2s_transfer:forward(Old, New, Nonce),
+    ok = ecm_c2s_transfer:hand_over(Old, Place),
     receive {moved, 2, Old, New} -> ok end,
     {200, Body} = answer(2),
     Rest = case binary:match(Body, <<"three">>) of
@@ -157,11 +164,14 @@ what_comes_late() ->
     await_sleep({New, Sid}),
     stop([Old, New]).
 
+%% With the new process: it has ended before it could begin.
 undone() ->
     {Old, _} = User = open(#{}),
-    {ok, _} = frozen(Old),
+    {ok, Frozen} = frozen(Old),
+    {New, _} = Place = prepared(Frozen, Old),
+    stop([New]),
     deliver(User, <<"one">>),
-    {ok, [_]} = ecm_c2s_transfer:drain(Old),
+    ?assertEqual({error, not_begun}, ecm_c2s_transfer:hand_over(Old, Place)),
     deliver(User, <<"two">>),
     ok = ecm_c2s_transfer:resume(Old),
     ask(User, 2, []),
@@ -170,28 +180,142 @@ undone() ->
     await_sleep(User),
     stop([Old]).
 
+%% In the order in which it has come, with the requests, and with what still comes to the new process.
+given_back() ->
+    {Old, Sid} = User = open(#{}),
+    {ok, Frozen} = frozen(Old),
+    deliver(User, <<"one">>),
+    {New, Nonce} = Place = prepared(Frozen, Old),
+    Other = {New, Nonce + 1},
+    ?assertEqual({error, not_begun}, ecm_c2s_transfer:hand_over(Old, gone())),
+    deliver({New, Sid}, <<"two">>),
+    asked_at(Place, Sid, 2),
+    asked_at(Other, Sid, 9),
+    deliver(User, <<"three">>),
+    {ok, GivenBack} = ecm_c2s_transfer:give_back(New),
+    ok = ecm_c2s_transfer:resume(Old, GivenBack),
+    receive {moved, 2, New, Old} -> ok end,
+    {200, Body} = answer(2),
+    ?assertMatch({match, _}, re:run(Body, "one.*two.*three")),
+    deliver({New, Sid}, <<"late">>),
+    asked_at(Place, Sid, 3),
+    has(<<"late">>, answer(3)),
+    has(<<"item-not-found">>, answer(9)),
+    ?assertEqual({error, not_begun}, ecm_c2s_transfer:start(New, [])),
+    stop([Old, New]).
+
+%% A request of the client, as it comes to a session that has moved.
+asked_at({Process, Nonce}, Sid, Rid) ->
+    Text = io_lib:format("<body rid='~B' sid='~s' xmlns='http://jabber.org/protocol/httpbind'/>", [Rid, Sid]),
+    {ok, Head, Unread} = ecm_bosh_body:head(iolist_to_binary(Text)),
+    ecm_c2s:request(Process, Nonce, {Head, Unread, 100}, exchange(Rid)).
+
+gone() ->
+    {spawn(fun() -> ok end), 1}.
+
 left_alone() ->
     {Old, _} = User = open(#{}),
-    {Controller, Monitor} = spawn_monitor(fun() -> {ok, _} = frozen(Old), {ok, _} = ecm_c2s_transfer:drain(Old) end),
+    {Controller, Monitor} =
+        spawn_monitor(fun() -> {ok, _} = frozen(Old), {error, _} = ecm_c2s_transfer:hand_over(Old, gone()) end),
     receive {'DOWN', Monitor, process, Controller, normal} -> ok end,
     deliver(User, <<"hello">>),
     ask(User, 2, []),
     has(<<"hello">>, answer(2)),
     stop([Old]).
 
+%% What it has got is for the old process, which goes on.
 not_begun() ->
-    {Old, _} = User = open(#{}),
-    {ok, Frozen} = frozen(Old),
-    Controller = spawn(fun() -> receive never -> ok end end),
-    {ok, {New, _}} = ecm_c2s_transfer:prepare(Frozen, Controller),
-    Monitor = monitor(process, New),
+    {Old, Sid} = User = open(#{}),
+    Test = self(),
+    Controller = spawn(fun() ->
+                               {ok, Frozen} = frozen(Old),
+                               Test ! {prepared, prepared(Frozen, Old)},
+                               receive never -> ok end
+                       end),
+    {New, _} = Place = receive {prepared, Prepared} -> Prepared end,
+    deliver({New, Sid}, <<"hello">>),
+    asked_at(Place, Sid, 2),
     ecm_user:stop(Controller),
-    ?assertEqual(normal, receive {'DOWN', Monitor, process, New, Reason} -> Reason end),
+    has(<<"hello">>, answer(2)),
+    ask(User, 3, []),
+    deliver(User, <<"again">>),
+    has(<<"again">>, answer(3)),
+    ?assertEqual({error, not_begun}, ecm_c2s_transfer:start(New, [])),
+    stop([Old, New]).
+
+%% It does not begin any more.
+told_too_late() ->
+    {Old, Sid} = User = open(#{}),
+    {ok, Frozen} = frozen(Old),
+    {New, _} = Place = prepared(Frozen, Old),
+    deliver({New, Sid}, <<"hello">>),
+    New ! {ecm_c2s_transfer, too_late},
+    ?assertEqual({error, not_begun}, ecm_c2s_transfer:hand_over(Old, Place)),
     ok = ecm_c2s_transfer:resume(Old),
-    deliver(User, <<"hello">>),
     ask(User, 2, []),
     has(<<"hello">>, answer(2)),
+    stop([Old, New]).
+
+%% It may go on there: what comes here is routed.
+cut_off() ->
+    {Old, Sid} = open(#{}),
+    {ok, Frozen} = frozen(Old),
+    {ok, {New, _}} = ecm_c2s_transfer:prepare(Frozen, #{old => elsewhere(), controller => elsewhere()}),
+    Monitor = monitor(process, New),
+    deliver({New, Sid}, <<"hello">>),
+    receive {'DOWN', Monitor, process, New, normal} -> ok end,
+    ?assertEqual([<<"hello">>], ecm_user:routed()),
     stop([Old]).
+
+%% A process of another node.
+elsewhere() ->
+    {ok, Session, _} = ecm_sid:find(element(3, ecm_release_1:key_row()), ecm_release_1:sid()),
+    Session.
+
+told_by_a_stranger() ->
+    {Old, _} = open(#{}),
+    {ok, Frozen} = frozen(Old),
+    {New, _} = Place = prepared(Frozen, Old),
+    {_, Monitor} = spawn_monitor(fun() -> New ! {ecm_c2s_transfer, self(), make_ref(), {start, []}} end),
+    receive {'DOWN', Monitor, process, _, _} -> ok end,
+    deliver(Place, <<"hello">>),
+    {ok, GivenBack} = ecm_c2s_transfer:give_back(New),
+    ?assertMatch([{route, _}], GivenBack),
+    stop([Old, New]).
+
+%% By an old process that has not got the answer.
+told_twice() ->
+    {Old, Sid} = open(#{}),
+    New = moved(Old),
+    ?assertEqual(ok, ecm_c2s_transfer:start(New, [])),
+    deliver({New, Sid}, <<"hello">>),
+    forwarded(Old, Sid, 2),
+    has(<<"hello">>, answer(2)),
+    stop([Old, New]).
+
+%% The session lives on: nobody else has it.
+killed() ->
+    {Old, Sid} = open(#{}),
+    {ok, Frozen} = frozen(Old),
+    {New, _} = Place = prepared(Frozen, Old),
+    stop([Old]),
+    ?assertEqual({error, ended}, ecm_c2s_transfer:hand_over(Old, Place)),
+    ok = ecm_c2s_transfer:start(New, []),
+    deliver({New, Sid}, <<"hello">>),
+    asked_at(Place, Sid, 2),
+    has(<<"hello">>, answer(2)),
+    stop([New]).
+
+%% Those who are online come first, as where it began.
+newcomer() ->
+    lists:foreach(fun({Stage, Priority}) ->
+                          {Old, _} = open(#{}, Stage),
+                          New = moved(Old),
+                          ?assertEqual({priority, Priority}, process_info(New, priority)),
+                          stop([Old, New])
+                  end,
+                  [{#{stream_state => wait_for_sasl_request}, low}, {#{stream_state => wait_for_bind}, normal},
+                   {#{}, normal}]).
 
 %% It goes on.
 in_a_login() ->
@@ -208,18 +332,19 @@ not_portable() ->
 another_version() ->
     {Old, _} = open(#{}),
     {ok, #{ejabberd := Version} = Frozen} = frozen(Old),
-    Now = {1, Version},
-    ?assertEqual({error, {version, {1, <<"17.01">>}, Now}},
-                 ecm_c2s_transfer:prepare(Frozen#{ejabberd := <<"17.01">>}, self())),
-    ?assertEqual({error, {version, {2, Version}, Now}},
-                 ecm_c2s_transfer:prepare(Frozen#{format := 2}, self())),
-    ?assertEqual({error, {version, unknown, Now}}, ecm_c2s_transfer:prepare(#{}, self())),
+    {Format, Version} = Now = ecm_c2s_frozen:version(),
+    Parties = #{old => self(), controller => self()},
+    ?assertEqual({error, {version, {Format, <<"17.01">>}, Now}},
+                 ecm_c2s_transfer:prepare(Frozen#{ejabberd := <<"17.01">>}, Parties)),
+    ?assertEqual({error, {version, {Format + 1, Version}, Now}},
+                 ecm_c2s_transfer:prepare(Frozen#{format := Format + 1}, Parties)),
+    ?assertEqual({error, {version, unknown, Now}}, ecm_c2s_transfer:prepare(#{}, Parties)),
     stop([Old]).
 
 not_ours() ->
     Session = ecm_user:start(#{}),
     ?assertEqual({error, not_ours}, ecm_c2s_transfer:freeze(Session)),
-    ?assertEqual({error, not_ours}, ecm_c2s_transfer:drain(Session)),
+    ?assertEqual({error, not_ours}, ecm_c2s_transfer:hand_over(Session, {self(), 1})),
     stop([Session]),
     ?assertEqual({error, ended}, ecm_c2s_transfer:freeze(Session)).
 
@@ -229,7 +354,7 @@ finished() ->
     Monitor = monitor(process, Old),
     {ok, _} = frozen(Old),
     deliver(User, <<"drained">>),
-    {ok, [_]} = ecm_c2s_transfer:drain(Old),
+    {error, not_begun} = ecm_c2s_transfer:hand_over(Old, gone()),
     deliver(User, <<"in the mailbox">>),
     ok = ecm_c2s_transfer:finish(Old),
     deliver(User, <<"late">>),
@@ -254,11 +379,10 @@ timers() ->
                            mgmt_pending_timer => Timer}),
     {ok, #{timers := [{mgmt_pending_timer, Left}]} = Frozen} = frozen(Old),
     ?assert(Left > 50000 andalso Left =< 60000),
-    {ok, {New, _}} = ecm_c2s_transfer:prepare(Frozen#{timers := [{mgmt_pending_timer, Left}]}, self()),
-    ok = ecm_c2s_transfer:start(New, []),
+    {New, _} = Place = prepared(Frozen#{timers := [{mgmt_pending_timer, Left}]}, Old),
+    ok = ecm_c2s_transfer:hand_over(Old, Place),
     #{mgmt_pending_timer := There, stream_timeout := {30000, Since}} = sys:get_state(New),
     ?assertNotEqual(Timer, There),
     ?assert(erlang:monotonic_time(millisecond) - Since < 30000),
     ?assert(Since >= Now),
-    ok = ecm_c2s_transfer:finish(Old),
-    stop([New]).
+    stop([Old, New]).

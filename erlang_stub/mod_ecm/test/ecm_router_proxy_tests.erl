@@ -17,6 +17,7 @@ messages_test_() ->
                           {"a map at the end", fun what_comes_in_addition_is_ignored/0},
                           {"an unknown request", fun a_request_that_is_not_known_is_answered/0},
                           {"something else", fun what_else_is_not_known_is_dropped/0},
+                          {"a session that has moved on", fun it_is_followed/0},
                           {"the log", fun the_log_says_so_once_in_a_while/0}]]}.
 
 what_release_1_sends_arrives() ->
@@ -47,6 +48,24 @@ a_request_that_is_not_known_is_answered() ->
      end || Request <- [{Head, {Name, Scope, Rest}, Bytes, new}, {Head, {Name, Scope, Rest, new}, Bytes},
                         {Head, {Name, [], Rest}, Bytes}, {[], {Name, Scope, Rest}, Bytes},
                         {violates, {new, <<"bad-request">>}}, new]].
+
+%% From a process that was not its first, and of which another node has told.
+it_is_followed() ->
+    {Two, _} = Second = ecm_services:start_named(two),
+    One = spawn(fun() -> ok end),
+    ok = ecm_c2s_place:put_everywhere({{One, ?NONCE}, 1}, {Two, 8}),
+    ok = ecm_c2s_place:put_everywhere({{One, ?NONCE}, 2}, {self(), 9}),
+    ecm_services:stop_named(Second),
+    Test = self(),
+    [begin
+         ok = ecm_router_proxy:request(Process, Nonce, ?VIOLATES, ?EXCHANGE),
+         receive {moved, 7, Process, Test} -> ok end,
+         ?assertEqual([{request, 9, ?VIOLATES, ?EXCHANGE}], given())
+     end || {Process, Nonce} <- [{Two, 8}, {One, ?NONCE}]],
+    ok = ecm_router_proxy:request(Two, 7, ?VIOLATES, ?EXCHANGE),
+    _ = given(),
+    {_, NotFound} = ecm_bosh_answer:refusal(<<"item-not-found">>),
+    ?assertEqual(NotFound, receive {answer, 7, _, Body} -> Body end).
 
 %% The process goes on.
 what_else_is_not_known_is_dropped() ->

@@ -1,0 +1,156 @@
+"""Something breaks while a session moves to another node: there is one session afterwards, or its
+client is told that there is none."""
+
+import os
+import signal
+from random import Random
+
+from twisted.internet import reactor
+from twisted.internet.task import deferLater
+from twisted.trial.unittest import TestCase
+
+from ecm.tools.ejabberd.configuration import without_options
+from testkit.bosh_client import CLIENT
+from testkit.cluster import Member, join, start_nodes
+from testkit.erlang_shell import ErlangShell
+from testkit.link_peer import EcmEnd
+from testkit.link_user import LinkUser, accounts
+from testkit.stanzas import message
+from testkit.talker import Talker
+
+_ONLINE = f"<presence xmlns='{CLIENT}'/>"
+
+# Seconds between two looks.
+_LOOK = 0.05
+
+# Begins to move the session of a user, in a process that can be killed.
+_MOVE = """
+[Session] = [element(2, element(2, Row)) || Row <- ets:tab2list(session),
+                                            element(1, element(3, Row)) =:= <<"{user}">>],
+spawn(fun() -> register(mover, self()), ecm_c2s_move:move(Session, '{node}') end)
+"""
+
+# The nodes that the rows of a user's session name.
+_ROWS = """
+[node(element(2, element(2, Row))) || Row <- ets:tab2list(session),
+                                      element(1, element(3, Row)) =:= <<"{user}">>]
+"""
+
+# Whether the old process has told the new one to begin, and waits for its word.
+_IS_HANDED_OVER = """
+process_info(whereis(mover), current_function) =:= {current_function, {ecm_c2s_transfer, ask, 3}}
+"""
+
+_SUSPEND = "rpc:call('{node}', sys, suspend, [ecm_c2s_place])"
+_RESUME = "rpc:call('{node}', sys, resume, [ecm_c2s_place])"
+_KILL = "exit(whereis(mover), kill)"
+_CUT = "erlang:disconnect_node('{node}')"
+
+
+class BrokenMoveTests(TestCase):
+    """Romeo's session moves from the first node to the second one. The third one does not answer,
+    so that the move stands still when the table of sessions names the new process already."""
+
+    timeout = 120
+
+    async def start(self) -> None:
+        self.members = start_nodes(self, 3, without_options("mod_roster"))
+        self.shell = ErlangShell.start(self, self.members[0].node)
+        await join(self, self.members)
+        self.links = [await EcmEnd.connect(self, member.link_port) for member in self.members]
+        await self.shell.evaluate(accounts("romeo", "tybalt"))
+        self.romeo = Talker("romeo", self.links[:1], Random(4711))
+        self.tybalt = Talker("tybalt", self.links[:1], Random(4711))
+        for person in (self.romeo, self.tybalt):
+            await person.begin(_ONLINE)
+        self.addCleanup(self.fall_silent)
+
+    def fall_silent(self) -> None:
+        for person in (self.romeo, self.tybalt):
+            person.is_silent = True
+
+    async def begin_to_move(self) -> None:
+        """Have it stand still, with a message in the mailbox of the new process."""
+        self.there, self.third = self.members[1], self.members[2]
+        await self.control(_SUSPEND, self.third)
+        await self.shell.evaluate(_MOVE.format(user="romeo", node=self.there.node.name))
+        while await self.rows() != f"['{self.there.node.name}']":
+            await deferLater(reactor, _LOOK)
+        self.tybalt.say(message(self.romeo.jid, "to the new process"))
+        self.tybalt.say(message(self.tybalt.jid, "to myself"))
+        await self.tybalt.has_got(1)
+
+    async def control(self, command: str, member: Member) -> None:
+        await self.shell.evaluate(command.format(node=member.node.name))
+
+    async def rows(self) -> str:
+        return await self.shell.evaluate(_ROWS.format(user="romeo"))
+
+    async def assert_it_is_here(self) -> None:
+        """Only on the first node; and its user gets messages, and is heard."""
+        await self.control(_RESUME, self.third)
+        here = f"['{self.members[0].node.name}']"
+        while await self.rows() != here:
+            await deferLater(reactor, _LOOK)
+        self.tybalt.say(message(self.romeo.jid, "still there?"))
+        self.romeo.say(message(self.tybalt.jid, "yes"))
+        got = len(self.tybalt.texts)
+        while "still there?" not in self.romeo.texts or "yes" not in self.tybalt.texts[got - 1 :]:
+            await deferLater(reactor, _LOOK)
+        self.assertEqual(await self.rows(), here)
+        self.assertEqual(self.romeo.faults, [])
+
+    async def test_the_mover_is_killed(self) -> None:
+        """The old process gets what the new one has got, once."""
+        await self.start()
+        await self.begin_to_move()
+        await self.shell.evaluate(_KILL)
+        await self.romeo.has_got(1)
+        await self.assert_it_is_here()
+        self.assertEqual(self.romeo.texts, ["to the new process", "still there?"])
+
+    async def test_the_new_node_is_killed(self) -> None:
+        await self.start()
+        await self.begin_to_move()
+        os.kill(self.there.process.pid, signal.SIGKILL)
+        await self.assert_it_is_here()
+
+    async def test_the_nodes_lose_each_other(self) -> None:
+        """Before the new process is told to begin."""
+        await self.start()
+        await self.begin_to_move()
+        await self.control(_CUT, self.there)
+        await self.assert_it_is_here()
+
+    async def test_the_old_node_is_killed(self) -> None:
+        """The client learns that its session has ended."""
+        await self.start()
+        shell = ErlangShell.start(self, self.members[1].node)
+        await self.begin_to_move()
+        self.fall_silent()
+        os.kill(self.members[0].process.pid, signal.SIGKILL)
+        while await shell.evaluate(_ROWS.format(user="romeo")) != "[]":
+            await deferLater(reactor, _LOOK)
+        romeo = self.romeo.user
+        romeo.link = self.links[1]
+        answer = await romeo.ask()
+        while b"type='error'" in answer.body:  # the new process is not gone yet: ask again
+            await deferLater(reactor, _LOOK)
+            answer = await romeo.ask_as(romeo.session.rid)
+        self.assertIn(b"item-not-found", answer.body)
+
+    async def test_nobody_knows_whether_it_has_begun(self) -> None:
+        """The nodes lose each other while the new process is told to begin. The client is told."""
+        await self.start()
+        await self.begin_to_move()
+        os.kill(self.there.process.pid, signal.SIGSTOP)
+        self.addCleanup(os.kill, self.there.process.pid, signal.SIGCONT)
+        while await self.shell.evaluate(_IS_HANDED_OVER) != "true":
+            await deferLater(reactor, _LOOK)
+        await self.control(_CUT, self.there)
+        while not self.romeo.faults:
+            await deferLater(reactor, _LOOK)
+        self.assertIn("type='terminate'", self.romeo.faults[0])
+        again = LinkUser(self.links[0], "romeo")
+        await again.log_in()
+        self.assertEqual(await self.rows(), f"['{self.members[0].node.name}']")
