@@ -13,6 +13,7 @@ from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.protocol import Factory
 from twisted.trial.unittest import TestCase
 
+from testkit import told_case
 from testkit.link_peer import EjabberdEnd, answer
 from testkit.process import Process, script, start
 
@@ -78,7 +79,7 @@ class Ejabberd(EjabberdEnd):
         self.transport.abortConnection()
 
 
-class EcmTestCase(TestCase):
+class EcmTestCase(told_case.TestCase):
     # Further variables for ECM.
     environment: Mapping[str, str] = {}
 

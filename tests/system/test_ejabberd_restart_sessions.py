@@ -5,8 +5,6 @@ from contextlib import contextmanager
 from secrets import token_hex
 from typing import Any
 
-from twisted.trial.unittest import TestCase
-
 from ecm.tools.demo.plan import DOMAIN
 from ecm.tools.ejabberd.configuration import without_options
 from testkit.bosh_client import CLIENT, ROSTER, SM
@@ -17,6 +15,7 @@ from testkit.link_user import LinkUser, attribute
 from testkit.own_ejabberd import MODULES, OwnEjabberd
 from testkit.session_probe import is_asleep
 from testkit.stanzas import message
+from testkit.told_case import TestCase
 
 _SYNC = f"<iq type='get' id='{{}}' xmlns='{CLIENT}'><query xmlns='{ROSTER}'/></iq>"
 _ONLINE = f"<presence xmlns='{CLIENT}'/>"

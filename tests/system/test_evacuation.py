@@ -7,7 +7,6 @@ from random import Random
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
-from twisted.trial.unittest import TestCase
 
 from ecm.tools.ejabberd.configuration import without_options
 from testkit.bosh_client import CLIENT
@@ -17,6 +16,7 @@ from testkit.link_peer import EcmEnd
 from testkit.link_user import accounts
 from testkit.stanzas import message
 from testkit.talker import Talker
+from testkit.told_case import TestCase
 
 _ONLINE = f"<presence xmlns='{CLIENT}'/>"
 

@@ -1,7 +1,6 @@
 """A link that is kept without a connection, while the operator does something to ejabberd."""
 
 from twisted.internet.defer import Deferred
-from twisted.trial.unittest import TestCase
 
 from ecm.link.events import Answered
 from testkit.erlang_shell import ErlangShell
@@ -9,6 +8,7 @@ from testkit.link_user import LinkUser
 from testkit.own_ejabberd import OwnEjabberd
 from testkit.resuming_end import ResumingEnd
 from testkit.stanzas import message
+from testkit.told_case import TestCase
 
 # Seconds for which links are kept: longer than any test lasts.
 GRACE = 3600

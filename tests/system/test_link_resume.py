@@ -1,7 +1,6 @@
 """A link goes on over another connection: sessions, also those on other nodes, notice nothing."""
 
 from twisted.internet.defer import Deferred
-from twisted.trial.unittest import TestCase
 
 from ecm.link.events import Answered
 from testkit.cluster import start_cluster
@@ -10,6 +9,7 @@ from testkit.link_peer import EcmEnd
 from testkit.link_user import LinkUser, accounts
 from testkit.resuming_end import ResumingEnd
 from testkit.stanzas import message
+from testkit.told_case import TestCase
 
 _SYNC = "<iq type='get' id='sync' xmlns='jabber:client'><query xmlns='jabber:iq:roster'/></iq>"
 

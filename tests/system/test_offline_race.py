@@ -1,7 +1,5 @@
 """A message is stored in the moment in which its receiver comes online."""
 
-from twisted.trial.unittest import TestCase
-
 from ecm.link.events import Answered
 from ecm.tools.demo.plan import DOMAIN
 from testkit.bosh_client import CLIENT, ROSTER
@@ -10,6 +8,7 @@ from testkit.link_peer import EcmEnd
 from testkit.link_user import LinkUser
 from testkit.own_ejabberd import OwnEjabberd
 from testkit.stanzas import message
+from testkit.told_case import TestCase
 
 _SYNC = f"<iq type='get' id='sync' xmlns='{CLIENT}'><query xmlns='{ROSTER}'/></iq>"
 _ONLINE = f"<presence xmlns='{CLIENT}'/>"

@@ -7,7 +7,6 @@ from typing import Any
 from twisted.internet import reactor
 from twisted.internet.defer import DeferredList, ensureDeferred
 from twisted.internet.task import deferLater
-from twisted.trial.unittest import TestCase
 
 from ecm.tools.demo.plan import DOMAIN
 from testkit.erlang_shell import ErlangShell
@@ -16,6 +15,7 @@ from testkit.link_user import RESOURCE, accounts
 from testkit.private_ejabberd import running_ejabberd
 from testkit.session_probe import each
 from testkit.talkers import Account, Talker, account
+from testkit.told_case import TestCase
 
 USERS = 24
 ROUNDS = 3

@@ -2,8 +2,6 @@
 
 from random import Random
 
-from twisted.trial.unittest import TestCase
-
 from ecm.tools.demo.plan import DOMAIN
 from ecm.tools.ejabberd.configuration import Options, without_options
 from testkit.bosh_client import CLIENT, SM
@@ -13,6 +11,7 @@ from testkit.link_peer import EcmEnd
 from testkit.link_user import LinkUser, accounts
 from testkit.stanzas import message
 from testkit.talker import Talker
+from testkit.told_case import TestCase
 
 _EMPTY = b"<body xmlns='http://jabber.org/protocol/httpbind'/>"
 _ONLINE = f"<presence xmlns='{CLIENT}'/>"

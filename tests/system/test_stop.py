@@ -1,12 +1,11 @@
 """ejabberd stops, and starts again: what it has taken from its clients is not lost."""
 
-from twisted.trial.unittest import TestCase
-
 from testkit.bosh_client import CLIENT, ROSTER
 from testkit.link_peer import EcmEnd
 from testkit.link_user import LinkUser
 from testkit.own_ejabberd import OwnEjabberd
 from testkit.stanzas import message
+from testkit.told_case import TestCase
 
 _SYNC = f"<iq type='get' id='sync' xmlns='{CLIENT}'><query xmlns='{ROSTER}'/></iq>"
 _ONLINE = f"<presence xmlns='{CLIENT}'/>"
