@@ -13,9 +13,11 @@ from testkit.lasting import LASTING
 # at the end.
 LONGEST = (
     "test_mod_ecm_eunit",
+    "test_ejabberd_restart_sessions",
     "test_swarm_run",
     "test_browser",
     "test_demo_run",
+    "test_mod_ecm_installer",
     "test_workers",
     "test_session_crowd",
     "test_link_liveness",

@@ -20,6 +20,7 @@ from ecm.tools.ports import free_port
 from testkit.bosh_client import BoshClient, http_client
 from testkit.compiled import compiled
 from testkit.ecm_process import start_ecm
+from testkit.servers.process import Process
 
 _USERS = {"alice": "secret", "admin": "secret"}
 _ADMIN = (f"admin@{DOMAIN}", "secret")
@@ -58,7 +59,6 @@ class EjabberdWebTestCase(TestCase):
         self.node = Node(
             self.folder.ejabberd, self.folder.logs, found, free_port(), code=[compiled(found)]
         )
-        self.process = resources.enter_context(ExitStack())
         self.link_port, self.web_port, self.bosh_port = (free_port() for _ in range(3))
         self.web = f"http://{DOMAIN}:{self.web_port}"
         self.bosh = f"http://{DOMAIN}:{self.bosh_port}/bosh"
@@ -82,7 +82,10 @@ class EjabberdWebTestCase(TestCase):
             ),
             _USERS,
         )
-        self.process.enter_context(self.node.process()).wait_until_ready()
+        process = Process.of(self.node.process())
+        process.start()
+        self.addCleanup(process.kill)
+        process.wait_until_ready()
 
     async def log_in(self, url: str) -> BoshClient:
         """Let alice log in at a BOSH URL, through ECM."""

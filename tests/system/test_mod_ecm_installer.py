@@ -24,6 +24,7 @@ from testkit.link_user import LinkUser, accounts
 from testkit.paths import CHECKOUT
 from testkit.process import start
 from testkit.resuming_end import ResumingEnd
+from testkit.servers.process import Process
 
 _MOD_ECM = CHECKOUT / "erlang_stub" / "mod_ecm"
 
@@ -97,7 +98,8 @@ class InstallerTestCase(TestCase):
         written.write_text(re.sub(r'"(mod_ecm|ECM_IP|ECM_PORT)"', r"\1", written.read_text()))
 
     def start(self) -> None:
-        process = self.process.enter_context(self.node.process())
+        process = self.process.enter_context(Process.of(self.node.process()))
+        self.addCleanup(process.kill)  # which takes no second
         process.wait_until_ready()
         self.shell = ErlangShell.start(self, self.node)
 
