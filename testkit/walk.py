@@ -19,7 +19,7 @@ import attrs
 import ecm
 from ecm.config.build import build
 from ecm.net.reactor import ReactorCore, global_reactor
-from ecm.service import OneProcess
+from ecm.one_process import OneProcess
 
 FOLDER = str(Path(ecm.__file__).parent) + "/"
 HOST = "127.0.0.1"

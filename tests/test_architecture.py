@@ -28,7 +28,7 @@ ORDER = (
     ("settings",),
     ("open_files", "memory"),
     ("server",),
-    ("workers",),
+    ("one_process", "workers"),
     ("config",),
     ("service",),
 )
@@ -276,6 +276,13 @@ class ArchitectureTests(TestCase):
             if any(name.startswith("twisted.web") for name in imports(module))
         }
         self.assertEqual(needing, set())
+
+    def test_a_supervisor_starts_without_a_server(self) -> None:
+        command = (
+            "import sys, ecm.service, ecm.workers.supervisor; print('ecm.server' in sys.modules)"
+        )
+        loaded = subprocess.run([sys.executable, "-c", command], capture_output=True, check=True)
+        self.assertEqual(loaded.stdout, b"False\n")
 
     def test_workers_of_the_swarm_do_without_twisted(self) -> None:
         command = "import sys, ecm.tools.swarm.worker; print('twisted' in sys.modules)"

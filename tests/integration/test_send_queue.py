@@ -14,7 +14,7 @@ from ecm.frontend.listen import listen_at_once
 from ecm.net.listening import socket_of
 from ecm.net.reactor import global_reactor
 from ecm.net.transport import kernel_queue
-from ecm.service import OneProcess
+from ecm.one_process import OneProcess
 from ecm.workers.supervisor import Supervisor
 from testkit.command_line import parse
 from testkit.in_memory import Joined

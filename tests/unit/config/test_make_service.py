@@ -8,8 +8,9 @@ from twisted.trial.unittest import TestCase
 
 from ecm import __version__
 from ecm.frontend.proxied import ProxiedFactory
+from ecm.one_process import OneProcess
 from ecm.server import Server
-from ecm.service import Announcement, OneProcess, makeService
+from ecm.service import Announcement, makeService
 from testkit.command_line import parse
 from testkit.logs import lines
 

@@ -1,0 +1,43 @@
+"""ECM in one process: a server that accepts by itself."""
+
+from twisted.application.service import MultiService
+from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred
+
+from ecm.frontend.listen import Listening, listen, ports_of, stop_serving
+from ecm.net.reactor import ReactorCore
+from ecm.server import Server
+from ecm.settings import Settings
+from ecm.shutdown import fast_shutdown_on_signal
+
+
+class OneProcess(MultiService):
+    """ECM in this process: a server, and the ports on which its clients connect."""
+
+    def __init__(self, settings: Settings, reactor: ReactorCore) -> None:
+        super().__init__()
+        self._endpoints = settings.endpoints
+        self._reactor = reactor
+        self._ports_of = ports_of(reactor, settings.reuse_port)
+        self.server = Server(settings, reactor)
+        self.ports: list[Listening] = []
+
+    def privilegedStartService(self) -> None:
+        super().privilegedStartService()
+        factories = zip(self._endpoints, self.server.factories(), strict=True)
+        self.ports = [listen(endpoint, factory, self._ports_of) for endpoint, factory in factories]
+
+    def startService(self) -> None:
+        super().startService()
+        self.server.start()
+
+    def stopService(self) -> Deferred[None]:
+        """Shut down gracefully: serve clients until the last moment, then stop the server."""
+        return ensureDeferred(self._stop())
+
+    async def _stop(self) -> None:
+        with fast_shutdown_on_signal(self._reactor, self.server.abort):
+            await self.server.leave()
+            for endpoint, listening in zip(self._endpoints, self.ports, strict=True):
+                await stop_serving(endpoint, listening)
+            await self.server.stop()
+        await maybeDeferred(super().stopService)
