@@ -41,6 +41,9 @@ _IS_HANDED_OVER = """
 process_info(whereis(mover), current_function) =:= {current_function, {ecm_c2s_transfer, ask, 3}}
 """
 
+# Whether a process of a session that has come to this node has ended.
+_HAS_ENDED = "[ended || {_, _, _, Due} <- ets:tab2list(ecm_c2s_place_names), Due =/= none]"
+
 _SUSPEND = "rpc:call('{node}', sys, suspend, [ecm_c2s_place])"
 _RESUME = "rpc:call('{node}', sys, resume, [ecm_c2s_place])"
 _KILL = "exit(whereis(mover), kill)"
@@ -129,15 +132,11 @@ class BrokenMoveTests(TestCase):
         await self.begin_to_move()
         self.fall_silent()
         os.kill(self.members[0].process.pid, signal.SIGKILL)
-        while await shell.evaluate(_ROWS.format(user="romeo")) != "[]":
+        while await shell.evaluate(_HAS_ENDED) != "[ended]":
             await deferLater(reactor, _LOOK)
-        romeo = self.romeo.user
-        romeo.link = self.links[1]
-        answer = await romeo.ask()
-        while b"type='error'" in answer.body:  # the new process is not gone yet: ask again
-            await deferLater(reactor, _LOOK)
-            answer = await romeo.ask_as(romeo.session.rid)
-        self.assertIn(b"item-not-found", answer.body)
+        self.assertEqual(await shell.evaluate(_ROWS.format(user="romeo")), "[]")
+        self.romeo.user.link = self.links[1]
+        self.assertIn(b"item-not-found", (await self.romeo.user.ask()).body)
 
     async def test_nobody_knows_whether_it_has_begun(self) -> None:
         """The nodes lose each other while the new process is told to begin. The client is told."""
