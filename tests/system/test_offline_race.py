@@ -1,5 +1,7 @@
 """A message is stored in the moment in which its receiver comes online."""
 
+from typing import Any
+
 from ecm.link.events import Answered
 from ecm.tools.demo.plan import DOMAIN
 from testkit.bosh_client import CLIENT, ROSTER
@@ -13,12 +15,14 @@ from testkit.told_case import TestCase
 _SYNC = f"<iq type='get' id='sync' xmlns='{CLIENT}'><query xmlns='{ROSTER}'/></iq>"
 _ONLINE = f"<presence xmlns='{CLIENT}'/>"
 
-# A sender stops at this place of the hook that stores messages, until it is let go. Of the hooks
-# with one place, those of mod_ecm come first.
+# A sender stops at this place of the hook that stores messages, until it is let go: once, though
+# what comes before mod_ecm has its turn twice.
 _STOP = """
 ejabberd_hooks:add(offline_message_hook, <<"{host}">>, fun(Result) ->
-    register(test_sender, self()),
-    receive test_go -> Result end
+    case put(test_stopped, true) of
+        true -> Result;
+        undefined -> register(test_sender, self()), receive test_go -> Result end
+    end
 end, {place})
 """
 
@@ -49,6 +53,14 @@ end,
 Wait()
 """
 
+# The places around that of mod_ecm, which has everything else between them.
+_BEFORE = -1001
+_BETWEEN = 49
+
+# As many as are stored for a user, at most.
+_MOST = 3
+_LIMITS: dict[str, Any] = {"shaper_rules": {"max_user_offline_messages": _MOST}}
+
 _STORED = f'mod_offline:count_offline_messages(<<"juliet">>, <<"{DOMAIN}">>)'
 
 _GO = "test_sender ! test_go"
@@ -60,7 +72,7 @@ class OfflineRaceTests(TestCase):
 
     async def log_in(self) -> None:
         """Romeo and Juliet have sessions, and are not online."""
-        ejabberd = OwnEjabberd.start(self, "romeo", "juliet")
+        ejabberd = OwnEjabberd.start(self, "romeo", "juliet", **_LIMITS)
         self.shell = ErlangShell.start(self, ejabberd.node)
         link = await EcmEnd.connect(self, ejabberd.link_port)
         self.romeo, self.juliet = LinkUser(link, "romeo"), LinkUser(link, "juliet")
@@ -84,7 +96,7 @@ class OfflineRaceTests(TestCase):
         self.assertEqual(await self.shell.evaluate(_STORED), "0")
 
     async def test_a_session_waits_for_the_message_and_fetches_it(self) -> None:
-        await self.begin(place=49)
+        await self.begin(place=_BETWEEN)
         online = self.juliet.ask(_ONLINE)
         await self.shell.evaluate(_UNTIL_WAITING.format(host=DOMAIN))
         await self.shell.evaluate(_GO)
@@ -92,17 +104,28 @@ class OfflineRaceTests(TestCase):
         await self.assert_comes(b"hello")
 
     async def test_a_sender_that_sees_a_session_passes_the_message_on(self) -> None:
-        await self.begin(place=48)
+        await self.begin(place=_BEFORE)
         await self.juliet.ask(_ONLINE)
         await self.shell.evaluate(_GO)
         await self.assert_comes(b"hello")
 
     async def test_a_sender_that_ends_keeps_nobody_waiting(self) -> None:
-        await self.begin(place=49)
+        await self.begin(place=_BETWEEN)
         online = self.juliet.ask(_ONLINE)
         await self.shell.evaluate(_UNTIL_WAITING.format(host=DOMAIN))
         await self.shell.evaluate(_KILL)
         await online
+
+    async def test_a_message_that_is_refused_keeps_nobody_waiting(self) -> None:
+        """Too many are stored, and Romeo's session goes on."""
+        await self.log_in()
+        many = [str(number) for number in range(_MOST + 1)]
+        stanzas = "".join(message(f"juliet@{DOMAIN}", text) for text in many)
+        answer = await self.romeo.ask(stanzas + _SYNC)
+        while b"id='sync'" not in answer.body:
+            answer = await self.romeo.ask()
+        self.assertEqual(await self.shell.evaluate(_STORED), str(_MOST))
+        self.assertEqual(await self.shell.evaluate("ets:tab2list(ecm_c2s_offline)"), "[]")
 
     async def test_what_is_stored_comes_before_what_comes_meanwhile(self) -> None:
         await self.log_in()
@@ -119,7 +142,7 @@ class OfflineRaceTests(TestCase):
 
     async def test_a_session_fetches_again_what_it_could_not_wait_for(self) -> None:
         """As with senders on other nodes of a cluster, which it does not see."""
-        await self.begin(place=49)
+        await self.begin(place=_BETWEEN)
         await self.shell.evaluate("ets:delete_all_objects(ecm_c2s_offline)")
         await self.juliet.ask(_ONLINE)
         await self.shell.evaluate(_GO)

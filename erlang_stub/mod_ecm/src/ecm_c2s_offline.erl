@@ -7,10 +7,10 @@
 %% late, and stays there until the next login; or Mnesia writes it between the session's reading and deleting,
 %% and it is lost. On a busy node, where storing takes 100 milliseconds, that happens.
 %%
-%% So these two look at each other. A sender says that it stores (before_storing/1), and then looks whether the
-%% receiver is online; a session says that it is online, and then looks whether somebody stores
-%% (before_fetching/1). One of them sees the other, and gives way: the sender passes the message to the
-%% session; the session waits until the message is stored.
+%% So these two look at each other. A sender says that it stores (storing/1), and then looks whether the receiver
+%% is online; a session says that it is online, and then looks whether somebody stores (before_fetching/1). One of
+%% them sees the other, and gives way: the sender passes the message to the session; the session waits until the
+%% message is stored, or refused.
 %%
 %% Nodes of a cluster do not see each other's senders. There, the sender looks once more after it has stored
 %% the message, and has the session fetch again.
@@ -22,19 +22,20 @@
 -behaviour(gen_server).
 
 -export([fetch/1, host_up/1, new_table/0, start_link/0]).
--export([after_fetching/1, after_storing/1, before_fetching/1, before_storing/1]).
+-export([after_fetching/1, after_storing/1, before_fetching/1, storing/1]).
 -export([handle_call/3, handle_cast/2, handle_info/2, init/1]).
 
-%% The places of these hooks around that of mod_offline, which has 50.
+%% The places of hooks around those of mod_offline, which have 50; and before those of everybody.
 -define(BEFORE, 49).
 -define(AFTER, 51).
+-define(FIRST, -1000).
 
 %% Milliseconds for which a session waits for senders at most, and between two looks at them.
 -define(PATIENCE, 2000).
 -define(LOOK, 2).
 
-%% Milliseconds after which nobody waits for a sender any more, and between two removals of these. A sender whose
-%% message is refused, because too many are stored, says no more of it.
+%% Milliseconds after which nobody waits for a sender any more, and between two removals of these: of senders that
+%% were killed.
 -define(SWEEP, 10000).
 
 %% A record of the xmpp library.
@@ -55,35 +56,43 @@ start_link() ->
 %% @doc Adds the hooks of a host. Idempotent.
 -spec host_up(Host :: binary()) -> ok.
 host_up(Host) ->
-    ejabberd_hooks:add(offline_message_hook, Host, ?MODULE, before_storing, ?BEFORE),
+    ejabberd_hooks:add(offline_message_hook, Host, ?MODULE, storing, ?FIRST),
     ejabberd_hooks:add(offline_message_hook, Host, ?MODULE, after_storing, ?AFTER),
     ejabberd_hooks:add(c2s_self_presence, Host, ?MODULE, before_fetching, ?BEFORE),
     ejabberd_hooks:add(c2s_self_presence, Host, ?MODULE, after_fetching, ?AFTER),
     ok.
 
-%% @private The calling process is about to store a message.
--spec before_storing({term(), message()}) -> {term(), message()} | stop.
-before_storing({bounce, Message} = Result) ->
-    User = receiver(Message),
+%% @private The calling process is about to store a message. All other functions of this hook have their turn within
+%% this one, which gets the message once more then, marked. Any of them may stop the hook, as mod_offline does where
+%% it refuses a message, and a function that came after them would not learn of it.
+-spec storing(Result) -> Result | stop | {stop, Result} when Result :: {term(), message()}.
+storing({bounce, Message}) ->
+    case xmpp:get_meta(Message, ?MODULE, false) of
+        true -> {bounce, xmpp:del_meta(Message, ?MODULE)};
+        false -> store(receiver(Message), Message)
+    end;
+storing(Result) ->
+    Result.
+
+-spec store({User :: binary(), Host :: binary()}, message()) -> stop | {stop, {term(), message()}}.
+store({_, Host} = User, Message) ->
     note(User),
-    case online(User) of
+    try online(User) of
         [] ->
-            Result;
+            Marked = xmpp:put_meta(Message, ?MODULE, true),
+            {stop, ejabberd_hooks:run_fold(offline_message_hook, Host, {bounce, Marked}, [])};
         Sessions ->
-            forget({User, self()}),
             {_, _, Session} = lists:max(Sessions),
             ejabberd_c2s:route(Session, {route, Message}),
             stop
-    end;
-before_storing(Result) ->
-    Result.
+    after
+        forget({User, self()})
+    end.
 
 %% @private The calling process has stored a message, unless another module did not want that.
--spec after_storing({term(), message()}) -> {term(), message()}.
+-spec after_storing(Result) -> Result when Result :: {term(), message()}.
 after_storing({Outcome, Message} = Result) ->
-    User = receiver(Message),
-    forget({User, self()}),
-    _ = [Session ! ecm_fetch || Outcome =:= offlined, {_, _, Session} <- online(User)],
+    _ = [Session ! ecm_fetch || Outcome =:= offlined, {_, _, Session} <- online(receiver(Message))],
     Result.
 
 -spec receiver(message()) -> {User :: binary(), Host :: binary()}.
@@ -124,16 +133,9 @@ before_fetching(Result) ->
 
 -spec await({User :: binary(), Host :: binary()}, Until :: integer()) -> ok.
 await(User, Until) ->
-    case lists:any(fun may_store/1, senders(User)) andalso now_ms() < Until of
+    case lists:any(fun is_process_alive/1, senders(User)) andalso now_ms() < Until of
         true -> receive after ?LOOK -> await(User, Until) end;
         false -> ok
-    end.
-
--spec may_store(pid()) -> boolean().
-may_store(Sender) ->
-    case process_info(Sender, current_function) of
-        undefined -> false;
-        {_, Function} -> Function =/= {erlang, hibernate, 3}
     end.
 
 -spec senders({User :: binary(), Host :: binary()}) -> [pid()].

@@ -14,7 +14,6 @@ waiting_test_() ->
      [fun nobody_stores/0,
       fun somebody_stores_for_another_user/0,
       fun who_has_ended_stores_nothing/0,
-      fun who_sleeps_stores_nothing/0,
       fun a_session_waits_until_all_is_stored/0,
       fun a_session_waits_two_seconds_at_most/0,
       fun what_is_old_is_forgotten/0]}.
@@ -37,15 +36,6 @@ who_has_ended_stores_nothing() ->
     stop(Sender),
     note(?USER, Sender),
     ?assert(comes_online_at_once()).
-
-%% Its message was refused, and it has said no more.
-who_sleeps_stores_nothing() ->
-    Sender = sender(fun() -> erlang:hibernate(lists, reverse, [[]]) end),
-    ecm_link_pair:await(
-      fun() -> process_info(Sender, current_function) =:= {current_function, {erlang, hibernate, 3}} end),
-    note(?USER, Sender),
-    ?assert(comes_online_at_once()),
-    stop(Sender).
 
 a_session_waits_until_all_is_stored() ->
     Senders = [sender(fun() -> receive never -> ok end end) || _ <- [1, 2]],

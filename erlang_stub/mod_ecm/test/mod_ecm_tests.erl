@@ -413,7 +413,7 @@ listens_to(Host) ->
     ?assertEqual([{95, ecm_c2s_end, leaving}, {110, ecm_c2s_end, terminated}], hooks(c2s_terminated, Host)),
     ?assertEqual([{60, ecm_c2s_end, received}], hooks(c2s_handle_recv, Host)),
     ?assertEqual([{50, ecm_c2s_end, forgotten}], hooks(sm_remove_connection_hook, Host)),
-    ?assertEqual([{49, ecm_c2s_offline, before_storing}, {51, ecm_c2s_offline, after_storing}],
+    ?assertEqual([{-1000, ecm_c2s_offline, storing}, {51, ecm_c2s_offline, after_storing}],
                  hooks(offline_message_hook, Host)),
     ?assertEqual([{49, ecm_c2s_offline, before_fetching}, {51, ecm_c2s_offline, after_fetching}],
                  hooks(c2s_self_presence, Host)),
