@@ -3,6 +3,8 @@
 import signal
 from collections.abc import Callable, Iterator
 
+import attrs
+
 from bench.faults.goal import Goal
 from bench.faults.lab import Fault, Lab, Size, Skipped
 
@@ -10,8 +12,11 @@ _AWAY = 2.0  # seconds from the end of ejabberd to its next start
 _LOOPS = 4  # processes of high priority that keep two cores busy
 _STOPS = 60.0  # seconds for ejabberd to stop
 
+# Who logs in anew may get a stored message behind a newer one: ejabberd has it so (docs/faults.md).
+_ANEW = Goal(untold=None, twice=None, disordered=None, sessions=None, errors=None)
+
 # Sessions in memory that is gone are lost, and so are messages in it.
-_ALL_END = Goal(told=None, untold=None, twice=None, sessions=None, errors=None)
+_ALL_END = attrs.evolve(_ANEW, told=None)
 
 
 def faults(size: Size) -> Iterator[Fault]:
@@ -46,7 +51,7 @@ def _restarts() -> Iterator[Fault]:
         "ejabberd-stop",
         "`ejabberdctl stop`, start after 2 s",
         _stop_and_start,
-        Goal(untold=None, twice=None, sessions=None, errors=None),
+        _ANEW,
         12,
     )
     yield Fault(
@@ -66,8 +71,7 @@ def _restarts() -> Iterator[Fault]:
 
 
 def _sessions_end() -> Iterator[Fault]:
-    goal = Goal(untold=None, twice=None, disordered=None, sessions=None, errors=None)
-    yield Fault("sessions-kick", "all sessions are kicked at once", _ask("kick"), goal, 0)
+    yield Fault("sessions-kick", "all sessions are kicked at once", _ask("kick"), _ANEW, 0)
     yield Fault(
         "sessions-kill",
         "the processes of all sessions are killed at once",
