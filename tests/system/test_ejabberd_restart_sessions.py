@@ -220,6 +220,17 @@ class KeptTests(RestartCase):
         await self.connect()
         await self.settled(users["romeo"])
 
+    async def test_of_two_commands_one_is_refused(self) -> None:
+        """The second comes when the sessions are written, and before ejabberd stops."""
+        users = await self.begin("romeo")
+        shell = ErlangShell.start(self, self.ejabberd.node)
+        said = await shell.evaluate("[ecm_restart:ecm_stop() || _ <- [1, 2]]")
+        self.assertRegex(said, r"\{ok,.*1 sessions are written.*\{error,.*or stops ejabberd")
+        await self.ejabberd.ended()
+        self.ejabberd.start_again()
+        await self.connect()
+        await self.settled(users["romeo"])
+
     async def test_a_listener_takes_them_up_without_the_module(self) -> None:
         modules = without_options(*(MODULES.keys() - {"mod_ecm"}))
         users = await self.begin("romeo", modules=modules)

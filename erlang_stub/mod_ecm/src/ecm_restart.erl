@@ -62,10 +62,25 @@ ecm_stop() ->
 save(Stop, Then) ->
     case ejabberd_cluster:get_nodes() of
         [_] ->
-            saved(alone(fun() -> save() end), Stop, Then);
+            saved(alone(fun(Tell) -> save_and_stop(Tell, Stop) end), Then);
         _ ->
             {error, "other nodes of the cluster run: move the sessions there (ejabberdctl ecm_evacuate all), and then "
                     "restart ejabberd"}
+    end.
+
+%% The process that has written them has the name until the end: no other command writes them again, and nobody takes
+%% them up before the next start.
+-spec save_and_stop(Tell :: fun((Saved) -> any()), Stop :: fun(() -> ok)) -> Saved when
+      Saved :: {ok, ecm_restart_save:result()} | {error, term()}.
+save_and_stop(Tell, Stop) ->
+    case save() of
+        {ok, _} = Saved ->
+            Tell(Saved),
+            timer:sleep(?GRACE),
+            Stop(),
+            timer:sleep(infinity);
+        Error ->
+            Error
     end.
 
 %% No requests come any more once the links drain; those that are on their way are repeated.
@@ -75,29 +90,19 @@ save() ->
     ok = timer:sleep(?DRAIN),
     ecm_restart_save:run(path(), header(), fun say/1).
 
--spec saved({ok, ecm_restart_save:result()} | {error, term()}, Stop :: fun(() -> ok), Then :: string()) ->
-    {ok | error, string()}.
-saved({ok, #{sessions := Sessions, bytes := Bytes, seconds := Seconds, skipped := Skipped}}, Stop, Then) ->
+-spec saved({ok, ecm_restart_save:result()} | {error, term()}, Then :: string()) -> {ok | error, string()}.
+saved({ok, #{sessions := Sessions, bytes := Bytes, seconds := Seconds, skipped := Skipped}}, Then) ->
     Text = text("~B sessions are written, ~B bytes in ~s~s; ~s",
                 [Sessions, Bytes, Seconds, skipped(Skipped), Then]),
     ?INFO_MSG("~ts", [Text]),
-    _ = spawn(fun() -> stop(Stop) end),
     {ok, Text};
-saved({error, busy}, _, _) ->
-    {error, "the sessions are being written already"};
-saved({error, Reason}, _, _) ->
+saved({error, busy}, _) ->
+    {error, "another command writes the sessions already, or stops ejabberd"};
+saved({error, Reason}, _) ->
     ok = ecm_link_gate:open(),
     Text = text("~ts cannot be written: ~ts. ejabberd goes on, with all sessions", [path(), why(Reason)]),
     ?ERROR_MSG("~ts", [Text]),
     {error, Text}.
-
-%% The process has the name until the end: nobody takes the sessions up before the next start.
--spec stop(fun(() -> ok)) -> ok.
-stop(Stop) ->
-    true = register(?MODULE, self()),
-    timer:sleep(?GRACE),
-    Stop(),
-    timer:sleep(infinity).
 
 -spec skipped(non_neg_integer()) -> iolist().
 skipped(0) -> "";
@@ -142,7 +147,7 @@ print(_, Text) ->
 %% may call this; one of them does it.
 -spec take_up() -> ok.
 take_up() ->
-    case alone(fun() -> ecm_restart_load:run(path()) end) of
+    case alone(fun(_) -> ecm_restart_load:run(path()) end) of
         ok -> ok;
         {error, busy} -> await(whereis(?MODULE));
         {error, {crashed, Reason}} -> ?ERROR_MSG("The sessions could not be taken up: ~0P", [Reason, 30])
@@ -155,11 +160,15 @@ await(Other) ->
     Monitor = monitor(process, Other),
     receive {'DOWN', Monitor, process, _, _} -> ok end.
 
-%% Does something in a process of its own, of which there is one at a time.
--spec alone(fun(() -> Result)) -> Result | {error, busy | {crashed, term()}}.
+%% Does something in a process of its own, of which there is one at a time. It may tell its result before its end.
+-spec alone(fun((Tell :: fun((Result) -> any())) -> Result)) -> Result | {error, busy | {crashed, term()}}.
 alone(Work) ->
-    {Pid, Monitor} = spawn_monitor(fun() -> exit({done, registered(Work)}) end),
+    Caller = self(),
+    Ref = make_ref(),
+    Tell = fun(Result) -> Caller ! {Ref, Result} end,
+    {Pid, Monitor} = spawn_monitor(fun() -> exit({done, registered(fun() -> Work(Tell) end)}) end),
     receive
+        {Ref, Result} -> demonitor(Monitor, [flush]), Result;
         {'DOWN', Monitor, process, Pid, {done, Result}} -> Result;
         {'DOWN', Monitor, process, Pid, Reason} -> {error, {crashed, Reason}}
     end.

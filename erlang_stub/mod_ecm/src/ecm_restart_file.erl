@@ -13,8 +13,11 @@
 
 -include_lib("kernel/include/file.hrl").
 
-%% The owner reads and writes. Nobody else may have written it: its terms are decoded without further ado.
+%% The owner reads and writes. Nobody else may have written it: its terms are decoded without further ado. A new file has
+%% the mode that the umask gives it for a moment, in which others could open it, and read it later: so it is made in a
+%% folder of its owner's.
 -define(MODE, 8#600).
+-define(FOLDER_MODE, 8#700).
 -define(OTHERS_WRITE, 8#022).
 
 %% Bytes that are collected before they are written, for at most so many milliseconds; and bytes that are read at
@@ -37,20 +40,28 @@
 %% @doc Begins a file with this header, as a draft. An earlier draft that was left behind is replaced.
 -spec create(file:filename_all(), Header :: map()) -> {ok, draft()} | {error, file:posix()}.
 create(Path, Header) ->
-    Draft = draft(Path),
-    _ = file:delete(Draft),
-    case file:open(Draft, [write, exclusive, raw, binary, {delayed_write, ?COLLECTED, ?COLLECTED_FOR}]) of
-        {ok, File} ->
-            begun(file:change_mode(Draft, ?MODE), Header, #draft{file = File, path = Path});
-        {error, Reason} ->
-            {error, Reason}
+    Folder = folder(Path),
+    discard_folder(Path),
+    case steps([fun() -> file:make_dir(Folder) end, fun() -> file:change_mode(Folder, ?FOLDER_MODE) end]) of
+        ok -> opened(open(draft(Path)), Header, Path);
+        {error, Reason} -> {error, Reason}
     end.
 
--spec begun(ok | {error, file:posix()}, map(), draft()) -> {ok, draft()} | {error, file:posix()}.
-begun(ok, Header, Draft) ->
-    wrote(ecm_restart_records:header(Header), Draft);
-begun({error, Reason}, _, Draft) ->
-    failed(Reason, Draft).
+-spec open(Draft :: file:filename_all()) -> {ok, file:io_device()} | {error, file:posix()}.
+open(Draft) ->
+    file:open(Draft, [write, exclusive, raw, binary, {delayed_write, ?COLLECTED, ?COLLECTED_FOR}]).
+
+-spec opened({ok, file:io_device()} | {error, file:posix()}, map(), file:filename_all()) ->
+    {ok, draft()} | {error, file:posix()}.
+opened({ok, File}, Header, Path) ->
+    Draft = #draft{file = File, path = Path},
+    case file:change_mode(draft(Path), ?MODE) of
+        ok -> wrote(ecm_restart_records:header(Header), Draft);
+        {error, Reason} -> failed(Reason, Draft)
+    end;
+opened({error, Reason}, _, Path) ->
+    discard_folder(Path),
+    {error, Reason}.
 
 %% @doc Adds a session. After an error there is no draft any more.
 -spec append(binary(), draft()) -> {ok, draft()} | too_large | {error, file:posix()}.
@@ -81,7 +92,7 @@ commit(#draft{file = File, path = Path, sessions = Sessions} = Draft) ->
              fun() -> file:rename(draft(Path), Path) end,
              fun() -> sync_folder(filename:dirname(Path)) end],
     case steps(Steps) of
-        ok -> ok;
+        ok -> discard_folder(Path);
         {error, Reason} -> failed(Reason, Draft)
     end.
 
@@ -110,12 +121,20 @@ sync_folder(Folder) ->
 discard(#draft{file = File, path = Path}) ->
     _ = file:close(File),
     _ = file:close(File),  % the first one may have failed to write what was collected
-    _ = file:delete(draft(Path)),
+    discard_folder(Path).
+
+-spec discard_folder(file:filename_all()) -> ok.
+discard_folder(Path) ->
+    _ = file:del_dir_r(folder(Path)),
     ok.
+
+-spec folder(file:filename_all()) -> file:filename_all().
+folder(Path) ->
+    unicode:characters_to_binary([Path, ".new"]).
 
 -spec draft(file:filename_all()) -> file:filename_all().
 draft(Path) ->
-    unicode:characters_to_binary([Path, ".new"]).
+    filename:join(folder(Path), "draft").
 
 %% @doc Returns the sessions and bytes in a draft.
 -spec size(draft()) -> {Sessions :: non_neg_integer(), Bytes :: non_neg_integer()}.
@@ -126,7 +145,7 @@ size(#draft{sessions = Sessions, bytes = Bytes}) ->
 %% was.
 -spec sweep(file:filename_all()) -> [file:filename_all()].
 sweep(Path) ->
-    [Left || Left <- [draft(Path), taken(Path)], file:delete(Left) =:= ok].
+    [Left || Left <- [folder(Path), taken(Path)], file:del_dir_r(Left) =:= ok].
 
 -spec taken(file:filename_all()) -> file:filename_all().
 taken(Path) ->

@@ -29,12 +29,14 @@ a_long_file_is_read_in_pieces_test() ->
         ?assertEqual(Sessions, [Session || {session, Session} <- Events])
     end).
 
+%% Not even in the moment in which it is made, with whatever mode.
 nobody_else_can_read_it_test() ->
     ecm_scratch:with_folder(fun(Folder) ->
         Path = filename:join(Folder, "sessions"),
         {ok, Draft} = ecm_restart_file:create(Path, ?HEADER),
-        [Begun] = filelib:wildcard(filename:join(Folder, "*")),
-        ?assertEqual(8#600, mode(Begun)),
+        [Private] = filelib:wildcard(filename:join(Folder, "*")),
+        [Begun] = filelib:wildcard(filename:join(Private, "*")),
+        ?assertEqual({8#700, 8#600}, {mode(Private), mode(Begun)}),
         ok = ecm_restart_file:commit(Draft),
         ?assertEqual(8#600, mode(Path))
     end).
@@ -67,6 +69,14 @@ a_draft_that_was_left_behind_is_replaced_test() ->
         {ok, _} = ecm_restart_file:append(<<"lost">>, Left),
         {ok, Taken} = ecm_restart_file:take(write(Folder, [<<"one">>])),
         ?assertEqual({ok, [{header, ?HEADER}, {session, <<"one">>}, {the_end, 1}]}, read(Taken))
+    end).
+
+%% It was a file.
+a_draft_of_an_earlier_release_is_replaced_test() ->
+    ecm_scratch:with_folder(fun(Folder) ->
+        ok = file:write_file(filename:join(Folder, "sessions.new"), <<"lost">>),
+        {ok, Taken} = ecm_restart_file:take(write(Folder, [<<"one">>])),
+        ?assertMatch({ok, [_, {session, <<"one">>}, {the_end, 1}]}, read(Taken))
     end).
 
 %% Of a beam that was killed while it wrote, or read. They hold secrets.
