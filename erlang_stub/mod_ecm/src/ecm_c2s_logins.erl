@@ -174,6 +174,8 @@ let_in(#logins{pace = Pace, waiting = Waiting} = Logins) ->
     end.
 
 -spec refuse([newcomer()], #logins{}) -> #logins{}.
+refuse([], Logins) ->
+    Logins;
 refuse(Newcomers, #logins{storm = Storm} = Logins) ->
     lists:foreach(fun(#{start := Start}) -> Start(refused) end, Newcomers),
     ticking(Logins#logins{storm = ecm_c2s_storm:refused(length(Newcomers), Storm)}).
@@ -206,12 +208,12 @@ log({over, Seconds, Entered, Refused}, _) ->
     ?INFO_MSG("Login storm: over after ~B seconds; ~B new sessions have begun, ~B were refused",
               [Seconds, Entered, Refused]).
 
-%% While somebody waits, or the log has something to say.
+%% While somebody waits, or the log has something to say. After that, the next crowd begins as the first one did.
 -spec ticking(#logins{}) -> #logins{}.
-ticking(#logins{ticks = false, waiting = Waiting, storm = Storm} = Logins) ->
+ticking(#logins{ticks = false, pace = Pace, waiting = Waiting, storm = Storm} = Logins) ->
     case ecm_c2s_waiting:size(Waiting) =:= 0 andalso ecm_c2s_storm:is_calm(Storm) of
         true ->
-            Logins;
+            Logins#logins{pace = ecm_c2s_pace:calmed(Pace)};
         false ->
             _ = erlang:send_after(?TICK, self(), tick),
             Logins#logins{ticks = true}

@@ -10,7 +10,7 @@
 
 -module(ecm_c2s_pace).
 
--export([begun/3, ended/3, has_room/1, is_in_progress/2, limit/2, new/0, overdue/3, passed_on/3, size/1]).
+-export([begun/3, calmed/1, ended/3, has_room/1, is_in_progress/2, limit/2, new/0, overdue/3, passed_on/3, size/1]).
 -export_type([load/0, pace/0]).
 
 %% Milliseconds for which a login is in progress, at most. Whoever takes longer waits for the network, or is no client:
@@ -74,6 +74,12 @@ ended(_, _, Pace) ->
 -spec adapted(load(), pace()) -> pace().
 adapted(idle, #pace{limit = Limit, extra = Extra} = Pace) -> Pace#pace{extra = min(Extra + 1, most(Limit))};
 adapted(_, #pace{extra = Extra} = Pace) -> Pace#pace{extra = max(Extra - 1, 0)}.
+
+%% @doc A crowd is over: the next one begins with `max_logins'. Where many logins took too long at once, there may be
+%% more room than logins that could end and take it away.
+-spec calmed(pace()) -> pace().
+calmed(Pace) ->
+    Pace#pace{extra = 0}.
 
 %% @doc Ends the logins that have taken too long. Returns their processes.
 -spec overdue(Now :: integer(), load(), pace()) -> {[pid()], pace()}.

@@ -25,6 +25,7 @@ logins_test_() ->
                           {"idle cores", fun idle_cores_let_more_in/0},
                           {"attack", {timeout, 30, fun many_who_never_log_in_do_not_keep_others_out/0}},
                           {"priority", fun others_come_first/0},
+                          {"calm", {timeout, 30, fun what_a_storm_has_left_is_forgotten/0}},
                           {"log", {timeout, 30, fun the_log_tells_of_a_storm/0}},
                           {"too long", fun what_will_be_refused_does_not_wait/0},
                           {"socket", fun who_has_no_address_waits_too/0},
@@ -170,6 +171,19 @@ the_log_tells_of_a_storm() ->
     ?assertEqual("Login storm: 4 new sessions wait for their turn, 2 logins are in progress", logged()),
     _ = [call(begun(N), fun ecm_c2s_logins:done/0) || N <- lists:seq(1, 6)],
     ?assertEqual("Login storm: over after 0 seconds; 4 new sessions have begun, 1 were refused", logged()).
+
+%% Two take too long at once, and make room for two more. One comes.
+what_a_storm_has_left_is_forgotten() ->
+    ecm_log:start(),
+    set_load(idle),
+    _ = [begun(comes(N)) || N <- [1, 2]],
+    comes(3),
+    ok = call(begun(3, 5000), fun ecm_c2s_logins:done/0),
+    ?assertMatch("Login storm: 1 new session" ++ _, logged()),
+    ?assertMatch("Login storm: over" ++ _, logged()),
+    _ = [begun(comes(N)) || N <- [4, 5]],
+    comes(6),
+    ?assertEqual(waits, now(6)).
 
 logged() ->
     receive {logged, info, Text} -> Text after 10000 -> error(silent) end.

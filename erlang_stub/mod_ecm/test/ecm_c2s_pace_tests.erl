@@ -25,6 +25,14 @@ room_goes_again_test_() ->
     Wide = round(idle, round(idle, round(idle, new()))),
     [?_assertEqual({32, ?LIMIT}, {filled(Wide), filled(round(Load, Wide))}) || Load <- [busy, unwanted]].
 
+%% Who is in progress stays so.
+a_crowd_that_is_over_leaves_nothing_test() ->
+    {Full, Pids} = fill(round(idle, round(idle, new()))),
+    Calmed = ecm_c2s_pace:calmed(Full),
+    ?assertEqual({16, false}, {ecm_c2s_pace:size(Calmed), ecm_c2s_pace:has_room(Calmed)}),
+    Empty = lists:foldl(fun(Pid, Pace) -> ecm_c2s_pace:ended(Pid, unwanted, Pace) end, Calmed, Pids),
+    ?assertEqual(?LIMIT, filled(Empty)).
+
 a_lower_limit_holds_at_once_test() ->
     Wide = lists:foldl(fun(_, Pace) -> round(idle, Pace) end, new(), lists:seq(1, 6)),
     ?assertEqual(32, filled(ecm_c2s_pace:limit(1, Wide))).
