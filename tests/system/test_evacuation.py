@@ -36,6 +36,12 @@ rpc:call('{node}', erlang, apply, [fun() ->
 end, []])
 """
 
+# As mod_http_api calls it, for one; with the permissions of ejabberdctl.
+_STOP = """
+rpc:call('{node}', erlang, spawn, [ejabberd_commands, execute_command2,
+                                   [stop, [], #{{caller_module => ejabberd_ctl}}]])
+"""
+
 # How many sessions the nodes of the cluster have, each of them.
 _SESSIONS = """
 list_to_tuple([length([row || Row <- ets:tab2list(session),
@@ -179,6 +185,11 @@ class EvacuationTests(TestCase):
     async def test_a_node_that_stops_is_emptied_first(self) -> None:
         await self.start(2)
         await self.control(self.first, "stop")
+        await self.assert_nobody_notices()
+
+    async def test_a_node_that_is_stopped_over_another_interface_is_emptied_first(self) -> None:
+        await self.start(2)
+        await self.watch.evaluate(_STOP.format(node=self.first.node.name))
         await self.assert_nobody_notices()
 
     async def test_a_node_that_gets_a_signal_is_emptied_first(self) -> None:

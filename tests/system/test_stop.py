@@ -1,6 +1,7 @@
 """ejabberd stops, and starts again: what it has taken from its clients is not lost."""
 
 from testkit.bosh_client import CLIENT, ROSTER
+from testkit.erlang_shell import ErlangShell
 from testkit.link_peer import EcmEnd
 from testkit.link_user import LinkUser
 from testkit.own_ejabberd import OwnEjabberd
@@ -9,6 +10,11 @@ from testkit.told_case import TestCase
 
 _SYNC = f"<iq type='get' id='sync' xmlns='{CLIENT}'><query xmlns='{ROSTER}'/></iq>"
 _ONLINE = f"<presence xmlns='{CLIENT}'/>"
+
+# As mod_http_api calls it, for one; with the permissions of ejabberdctl.
+_STOP = """
+spawn(fun() -> ejabberd_commands:execute_command2(stop, [], #{caller_module => ejabberd_ctl}) end)
+"""
 
 TEXTS = [f"message {number}" for number in range(20)]
 
@@ -20,6 +26,12 @@ class StopTests(TestCase):
         await self.talk()
         await self.ejabberd.control("stop")
         await self.assert_stored()
+
+    async def test_a_command_of_any_interface_ends_the_sessions_in_order(self) -> None:
+        await self.talk()
+        await ErlangShell.start(self, self.ejabberd.node).evaluate(_STOP)
+        await self.assert_stored()
+        self.assertIn("ejabberd stops: 2 sessions end", self.ejabberd.log)
 
     async def test_a_signal_stores_what_was_not_received(self) -> None:
         await self.talk()

@@ -41,7 +41,8 @@ end_all() ->
                                log_at = Now + ?PROGRESS}))
     end.
 
-%% `ejabberdctl stop' has stopped ejabberd_sm, and with it the sessions, before anybody could be told.
+%% ejabberd_admin:stop/0, if somebody calls it by hand, has stopped ejabberd_sm, and with it the sessions, before anybody
+%% could be told.
 -spec drain(pid() | undefined) -> ok.
 drain(undefined) -> ok;
 drain(_) -> timer:sleep(?DRAIN).

@@ -4,7 +4,7 @@
 
 -module(ecm_evacuation_command).
 
--export([control/2, evacuate/1, patience/1, register/0, stopping/0]).
+-export([called/3, evacuate/1, patience/1, register/0, stopping/0]).
 
 -include_lib("ejabberd/include/ejabberd_commands.hrl").
 -include_lib("ejabberd/include/logger.hrl").
@@ -21,7 +21,7 @@
 -spec register() -> ok.
 register() ->
     ejabberd_hooks:add(ejabberd_stopping, ?MODULE, stopping, 40),
-    ejabberd_hooks:add(ejabberd_ctl_process, ?MODULE, control, 50),
+    ejabberd_hooks:add(api_call, ?MODULE, called, 50),
     ecm_command:define([command()]).
 
 -spec command() -> #ejabberd_commands{}.
@@ -115,12 +115,17 @@ say(Text) ->
 text(Text) ->
     lists:flatten(io_lib:format("~ts", [Text])).
 
-%% @private A command of ejabberdctl. That which stops ejabberd ends all sessions first, before any hook of that.
--spec control(Handled, Arguments :: [string()]) -> Handled when Handled :: false | term().
-control(false, [Command]) when Command =:= "stop"; Command =:= "restart" ->
+%% @private Somebody calls a command, with ejabberdctl, over HTTP or otherwise. Those that stop ejabberd end all sessions
+%% before any hook of that: so they move or end before, in their order. What is logged for a group leader at another
+%% node, as ejabberdctl is, would be dropped.
+-spec called(module(), Function :: atom(), Arguments :: list()) -> any().
+called(ejabberd_admin, Function, _) when Function =:= stop; Function =:= restart ->
+    Caller = group_leader(),
+    group_leader(whereis(init), self()),
     stopping(),
-    false;
-control(Handled, _) -> Handled.
+    ecm_c2s:stopping(),
+    group_leader(Caller, self());
+called(_, _, _) -> ok.
 
 %% @private ejabberd stops. If other nodes take the sessions of this node, they move there first.
 -spec stopping() -> ok.
