@@ -47,16 +47,18 @@ class Members(MultiService):
         self._lookup = lookup
         self._clock = clock
         # The nodes of each name, by endpoint; those that leave, with the time until when they may
-        # answer; and what was wrong with each name and its nodes at the last look.
+        # answer; and what was wrong with each name at the last look, and with its nodes at the last
+        # one that has found them.
         self._found: dict[NodeName, dict[str, Member]] = {}
         self._leaving: dict[Member, float] = {}
+        self._failures: dict[NodeName, set[str]] = {}
         self._faults: dict[NodeName, set[str]] = {}
         for text in upstream:
             name = parse(text)
             if name is None:
                 connect(text).service.setServiceParent(self)
             else:
-                self._found[name], self._faults[name] = {}, set()
+                self._found[name] = {}
         self._loops = [LoopingCall(self._look, name) for name in self._found]
 
     def startService(self) -> None:
@@ -81,9 +83,10 @@ class Members(MultiService):
         try:
             endpoints = await self._lookup.endpoints(name)
         except LookupFailed as failed:
-            fault = f"the nodes of {name.text} stay as they are: {failed}"
-            self._report(name, {fault, *self._faults[name]})
+            failure = f"the nodes of {name.text} stay as they are: {failed}"
+            _report(self._failures, name, {failure})
             return
+        _report(self._failures, name, set())
         if not self.running:
             return
         members = self._found[name]
@@ -93,7 +96,7 @@ class Members(MultiService):
                 members[endpoint].missed = 0
         for endpoint in members.keys() - {*endpoints}:
             self._miss(name, endpoint)
-        self._report(name, faults - {""})
+        _report(self._faults, name, faults - {""})
 
     def _add(self, name: NodeName, endpoint: str) -> str:
         """Add a node. Returns why that cannot be, or an empty string."""
@@ -132,8 +135,9 @@ class Members(MultiService):
                 assert gone is not None
                 gone.addCallback(lambda _, links=member.links: links.close())
 
-    def _report(self, name: NodeName, faults: set[str]) -> None:
-        """Log each fault of a name once, until a look has not found it."""
-        for text in sorted(faults - self._faults[name]):
-            _log.warn("{text}", text=text)
-        self._faults[name] = faults
+
+def _report(said: dict[NodeName, set[str]], name: NodeName, faults: set[str]) -> None:
+    """Log the faults of a name that were not there at the last look; keep all in ``said``."""
+    for text in sorted(faults - said.get(name, set())):
+        _log.warn("{text}", text=text)
+    said[name] = faults

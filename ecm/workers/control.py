@@ -133,9 +133,11 @@ class ControlSocket(FileDescriptor):
     @property
     def is_open(self) -> bool:
         """True while the other end is open. Nobody has another copy of it: its process lives."""
+        if self.disconnected:
+            return False
         poll = select.poll()
         poll.register(self._end, 0)  # POLLHUP is always told
-        return not self.disconnected and not poll.poll(0)
+        return not poll.poll(0)
 
     def doRead(self) -> Exception | None:
         for _ in range(_BATCH):

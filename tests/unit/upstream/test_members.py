@@ -194,6 +194,13 @@ class MembersTests(TestCase):
         ):
             self.assertEqual(found.count(said), 2, said)
 
+    def test_what_was_wrong_before_is_forgotten(self) -> None:
+        members = self.start(NAME)
+        for number in range(100):
+            self.names.found = f"failure {number}"
+            self.look()
+        self.assertLess(len(repr(members._failures)), 1000)
+
     def test_more_nodes_than_there_may_be(self) -> None:
         self.names.found = [f"{number:02}" for number in range(MAX_NODES + 2)]
         self.start(NAME)

@@ -71,6 +71,14 @@ class SocketTests(TestCase):
         self.theirs.recv(64)
         self.assertTrue(self.socket.send(control.ABORT))
 
+    def test_it_is_open_as_long_as_both_ends_are(self) -> None:
+        self.theirs.send(control.RETIRE)
+        self.assertTrue(self.socket.is_open)
+        self.theirs.close()
+        self.assertFalse(self.socket.is_open)
+        self.socket.close()
+        self.assertFalse(self.socket.is_open)
+
     def test_the_end_of_the_other_side_is_told(self) -> None:
         self.theirs.close()
         self.reactor.turn()
