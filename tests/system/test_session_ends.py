@@ -100,7 +100,9 @@ class SessionEndsTests(TestCase):
         """Everybody writes to somebody.
 
         Always to a full JID: ejabberd_sm reads the sessions of a bare one twice, and drops a
-        message whose receiver goes in between.
+        message whose receiver goes in between. A full one it reads once, and a session that ends
+        waits 100 ms for whoever has read it: nothing is promised where a sender gets no core for
+        longer.
         """
         for number, talker in enumerate(people):
             to = f"{people[number ^ 1].jid}/{RESOURCE}"
