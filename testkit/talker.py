@@ -31,7 +31,9 @@ class Talker:
         self.is_silent = False
         self._links = links
         self._random = random
-        self._unanswered: dict[int, tuple[EcmEnd, str]] = {}  # by RID
+        # By RID; and answers that have overtaken those to earlier requests, on another link.
+        self._unanswered: dict[int, tuple[EcmEnd, str]] = {}
+        self._early: dict[int, Answered] = {}
         self._waiting: list[tuple[Callable[[], bool], Deferred[None]]] = []
 
     async def begin(self, *stanzas: str) -> None:
@@ -51,7 +53,7 @@ class Talker:
         self._unanswered[rid] = link, payload
         self.user.link = link
         answer = self.user.ask_as(rid, payload)
-        answer.addCallbacks(self._read, self._fail).addCallback(self._go_on, rid)
+        answer.addCallback(self._answered, rid).addErrback(self._fail, rid)
 
     def repeat(self, lost: EcmEnd) -> None:
         """Make the requests again that a link has taken with it, as their client does."""
@@ -69,14 +71,19 @@ class Talker:
             self._waiting.remove(waiter)
             waiter[1].callback(None)
 
-    def _fail(self, failure: Failure) -> None:
-        self.faults.append(str(failure.value))
-        self.is_silent = True
-
-    def _go_on(self, _: None, rid: int) -> None:
+    def _answered(self, answer: Answered, rid: int) -> None:
         del self._unanswered[rid]
+        self._early[rid] = answer
+        for each in sorted(self._early):
+            if each < min(self._unanswered, default=each + 1):
+                self._read(self._early.pop(each))
         if not self.is_silent and not self._unanswered:
             self.say()
+
+    def _fail(self, failure: Failure, rid: int) -> None:
+        self._unanswered.pop(rid, None)
+        self.faults.append(str(failure.value))
+        self.is_silent = True
 
     @property
     def texts(self) -> list[str]:
