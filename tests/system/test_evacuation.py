@@ -37,7 +37,7 @@ end, []])
 """
 
 # As mod_http_api calls it, for one; with the permissions of ejabberdctl.
-_STOP = """
+_STOP_NODE = """
 rpc:call('{node}', erlang, spawn, [ejabberd_commands, execute_command2,
                                    [stop, [], #{{caller_module => ejabberd_ctl}}]])
 """
@@ -189,7 +189,7 @@ class EvacuationTests(TestCase):
 
     async def test_a_node_that_is_stopped_over_another_interface_is_emptied_first(self) -> None:
         await self.start(2)
-        await self.watch.evaluate(_STOP.format(node=self.first.node.name))
+        await self.watch.evaluate(_STOP_NODE.format(node=self.first.node.name))
         await self.assert_nobody_notices()
 
     async def test_a_node_that_gets_a_signal_is_emptied_first(self) -> None:
