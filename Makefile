@@ -40,8 +40,9 @@ endif
 # Before a command of the shell: its Erlang is the one that is chosen.
 WITH_ERLANG = found=$$($(PYTHON) -m ecm.tools.ejabberd.installation) && eval "$$found" &&
 
-# Two workers of pytest, which take a module at a time (tests/conftest.py).
-SIDE_BY_SIDE = -n 2 --dist loadfile --no-loadscope-reorder
+# Workers of pytest, which take a module at a time (tests/conftest.py). Three for two cores: tests of
+# processes wait half of their time.
+SIDE_BY_SIDE = -n 3 --dist loadfile --no-loadscope-reorder
 
 # Apt-get runs once at a time, and before anything that needs what it installs.
 .NOTPARALLEL:
@@ -69,7 +70,7 @@ unit: $(VENV)/test.stamp  ## Run the tests that need no process, in seconds
 	$(VENV)/bin/pytest -q tests/unit
 
 trial: $(VENV)/test.stamp  ## Run the same tests with trial
-	$(VENV)/bin/trial --jobs=2 tests
+	$(VENV)/bin/trial --jobs=3 tests
 
 interop: $(VENV)/test.stamp debian-interop build/interop/stamp  ## Run the tests with other people's clients and proxies
 	$(VENV)/bin/pytest -o python_files='*_test.py' tests/interop

@@ -15,6 +15,8 @@ class RawClient(Protocol):
     def __init__(self, data: bytes) -> None:
         self.received = b""
         self._data = data
+        # Fires with the first bytes that come.
+        self.begun: Deferred[bytes] = Deferred()
         self.closed: Deferred[bytes] = Deferred()
 
     def connectionMade(self) -> None:
@@ -22,6 +24,8 @@ class RawClient(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         self.received += data
+        if not self.begun.called:
+            self.begun.callback(data)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.closed.callback(self.received)

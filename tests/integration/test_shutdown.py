@@ -6,6 +6,7 @@ from twisted.internet import reactor
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 from twisted.internet.error import ConnectionRefusedError
 
+from ecm.http.response import CONTINUE
 from ecm.tools.ports import free_port
 from testkit.ecm_process import EcmTestCase, Ejabberd
 from testkit.process import Process
@@ -67,10 +68,13 @@ class StopTests(EcmTestCase):
         upstream = ("--upstream", f"tcp:127.0.0.1:{free_port()}", "--queue-timeout", "3600")
         ecm = await self.start(*upstream, "--drain-timeout", "3600")
         await ecm.printed("no link to ejabberd")
-        waiting = await self.connect()
+        head, body = REQUEST.split(b"\r\n\r\n")
+        waiting = await self.connect(head + b"\r\nExpect: 100-continue\r\n\r\n")
+        self.assertEqual(await waiting.begun, CONTINUE)
+        waiting.transport.write(body)
         ecm.signal(signal.SIGTERM)
-        await ecm.printed("1 requests wait in vain, and get 503")
-        self.assertTrue((await waiting.closed).startswith(b"HTTP/1.1 503 "))
+        await ecm.printed(" requests wait in vain, and get 503")
+        self.assertTrue((await waiting.closed).startswith(CONTINUE + b"HTTP/1.1 503 "))
         self.assertEqual(await ecm.ended, -signal.SIGTERM)
 
     async def test_a_link_that_takes_nothing_does_not_keep_it(self) -> None:

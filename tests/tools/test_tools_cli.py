@@ -31,10 +31,14 @@ class NumberTests(TestCase):
 
 class SignalTests(TestCase):
     def ending(self, prepare: str, number: signal.Signals) -> str:
-        """Return the output of a program that gets a signal after this preparation."""
+        """Return the output of a program that gets a signal after this preparation.
+
+        It takes hangups, also where the tests run under nohup.
+        """
         program = f"""
 import signal, sys, time
 from ecm.tools.cli import ignore_signals, interrupt_on_signals
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 {prepare}
 try:
     print("up", flush=True)
