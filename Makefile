@@ -69,8 +69,9 @@ try: $(VENV)/test.stamp debian-conformance  ## Try another ejabberd in minutes: 
 unit: $(VENV)/test.stamp  ## Run the tests that need no process, in seconds
 	$(VENV)/bin/pytest -q tests/unit
 
-trial: $(VENV)/test.stamp  ## Run the same tests with trial
-	$(VENV)/bin/trial --jobs=3 tests
+trial: TESTS = tests
+trial: $(VENV)/test.stamp  ## Run the same tests with trial; or some: TESTS=tests.unit
+	$(VENV)/bin/trial --jobs=3 $(TESTS)
 
 interop: $(VENV)/test.stamp debian-interop build/interop/stamp  ## Run the tests with other people's clients and proxies
 	$(VENV)/bin/pytest -o python_files='*_test.py' tests/interop

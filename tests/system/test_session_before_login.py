@@ -31,6 +31,9 @@ ALLOWANCE = 2_500_000
 # The same while nothing has been collected yet.
 PEAK = 10_000_000
 
+# A line about the end of a session in which somebody has logged in: of an earlier test, late.
+OTHERS = "Closing c2s session for user-"
+
 
 def auth(initial: str, mechanism: str = "PLAIN") -> str:
     return f"<auth xmlns='{SASL}' mechanism='{mechanism}'>{initial}</auth>"
@@ -201,8 +204,8 @@ class BeforeLoginTests(ServiceTestCase):
         after = await NodeLoad.look(shell)
         self.assertLessEqual(after.sessions, before.sessions)
         self.assertLess(after.memory, before.memory + ALLOWANCE)
-        lines = self.log.output[logged:].splitlines()  # one in ten seconds
-        self.assertLess(len(lines), ATTACKERS)
+        lines = [line for line in self.log.output[logged:].splitlines() if OTHERS not in line]
+        self.assertLess(len(lines), ATTACKERS)  # one in ten seconds
         self.assertEqual([line for line in lines if "ended before the login" not in line], [])
         await self.leave(romeo, juliet)
 
