@@ -40,7 +40,8 @@ class TakeOverTests(EcmTestCase):
             old, new = new, await self.beside(workers)
             old.signal(signal.SIGTERM)
             while not old.ended.called:
-                answer = await self.ask()
+                # The kernel resets a connection that comes between the last accept() and close().
+                answer = await self.ask() or await self.ask()
                 self.assertTrue(answer.startswith(b"HTTP/1.1 200 OK\r\n"), answer)
 
     async def test_one_takes_over_from_another(self) -> None:
