@@ -33,11 +33,8 @@ take(Token, Terms, Got, Own, Socket, Peer) ->
             stop(Reader),
             _ = ecm_link_writer:flush(Own),
             taken(ecm_link_writer:attach(Writer, Socket, Peer, Got), Writer, Own, Socket, Peer, Got);
-        {ok, {Writer, _}, Reader} ->
-            stop(Reader),
-            ecm_link_writer:over(Writer),
-            unknown;
-        error ->
+        _ ->
+            give_up(Token),
             unknown
     end.
 
