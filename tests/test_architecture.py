@@ -22,6 +22,7 @@ DOCUMENT = CHECKOUT / "docs" / "architecture.md"
 ORDER = (
     ("limits", "errors", "kernel", "metrics", "option", "shutdown"),
     ("http", "link"),
+    ("websocket",),
     ("net",),
     ("upstream",),
     ("frontend",),
@@ -35,7 +36,7 @@ ORDER = (
 
 # Bytes and time in, events and bytes out: no I/O, and no clock.
 PURE = (
-    *("limits", "option", "metrics", "http", "link", "settings"),
+    *("limits", "option", "metrics", "http", "link", "websocket", "settings"),
     *("frontend/bosh_response", "frontend/budget"),
     *("upstream/pending", "upstream/table", "upstream/parts", "upstream/request_queue"),
     *("upstream/brake", "upstream/tally"),
@@ -127,7 +128,7 @@ class TestsTests(TestCase):
 # request comes through, methods and lines of a class.
 MEDIAN_LINES = 6
 MAX_LINES = 40
-HOT = ("http", "link", "net", "upstream", "frontend")
+HOT = ("http", "link", "websocket", "net", "upstream", "frontend")
 MAX_METHODS = 15
 MAX_CLASS_LINES = 250
 

@@ -11,6 +11,7 @@ from typing import Final
 import attrs
 
 from ecm.http.origin import origin
+from ecm.http.request import Head
 from ecm.limits import CORS_MAX_AGE
 from ecm.option import option
 
@@ -81,6 +82,18 @@ class Cors:
             return b"Vary: Origin\r\n"
         allowed = b"Access-Control-Allow-Origin: %b\r\nVary: Origin\r\n" % origin
         return allowed + b"Access-Control-Allow-Credentials: true\r\n" * self.credentials
+
+    def admits(self, head: Head) -> bool:
+        """Return whether a request that no preflight precedes comes from a page that may ask.
+
+        What is not a browser sends no Origin. A page from here may ask: its browser sends the
+        origin without a scheme as the Host, unless a proxy changes that.
+        """
+        if not self.origins:
+            return True
+        origins = [value for name, value in head.headers if name.lower() == b"origin"]
+        hosts = {value.lower() for name, value in head.headers if name.lower() == b"host"} - {b""}
+        return all(each in self.origins or each.partition(b"://")[2] in hosts for each in origins)
 
     def preflight_lines(self) -> bytes:
         """Return the lines that the answer to a preflight request has in addition."""

@@ -14,6 +14,7 @@ from testkit.samples.http_answers import ANSWERS
 from testkit.samples.http_requests import ERRORS, LAST_REQUESTS, REQUESTS
 from testkit.samples.proxy_headers import HEADERS, NO_HEADERS
 from testkit.samples.smuggling import ATTACKS
+from testkit.samples.websocket import FAULTS, MESSAGES
 from testkit.typed_vectors import CONVERSATIONS, content
 from testkit.typed_vectors import VECTORS as TYPED
 from tests.fuzz.clients import MAX_BODY, MAX_HEADER_SIZE, MAX_HEADERS
@@ -98,6 +99,9 @@ def main() -> None:
     media = [*XML, *OTHERS, *SCRIPTED, *BREAKS, *MALFORMED, *PARAMETERS]
     write("content-type", "type", (asked.encode() for asked in media))
     write("www", "path", _PATHS)
+    short = TARGETS["websocket"].longest
+    write("websocket", "message", (data for data, _ in MESSAGES if len(data) <= short))
+    write("websocket", "fault", (data for data, _ in FAULTS if len(data) <= short))
     write("swarm", "answer", ANSWERS)
     write("swarm", "body", [b"<?xml version='1.0'?><body a='>' sid='1' type='terminate'/>"])
     write("script", "script", map(Path.read_bytes, sorted(FOLDER.rglob("*.bosh"))[::8]))

@@ -2,9 +2,14 @@
 
 from pathlib import Path
 
-from tests.fuzz import clients, texts, wire
+from tests.fuzz import clients, frames, texts, wire
 from tests.fuzz.target import Target
 
 SEEDS = Path(__file__).parent / "seeds"
 
-TARGETS: dict[str, Target] = {**clients.TARGETS, **wire.TARGETS, **texts.TARGETS}
+TARGETS: dict[str, Target] = {
+    **clients.TARGETS,
+    **wire.TARGETS,
+    **texts.TARGETS,
+    **frames.TARGETS,
+}

@@ -1,0 +1,128 @@
+"""The opening handshake (RFC 6455, section 4.2; RFC 7395, section 3.1). Pure.
+
+No extension is ever accepted: a connection that compresses takes a hundred times the memory.
+"""
+
+import re
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from hashlib import sha1
+from http import HTTPStatus
+from typing import Final
+
+import attrs
+
+from ecm.http.cors import Cors
+from ecm.http.request import Head
+from ecm.http.response import TEXT, response
+
+SUBPROTOCOL: Final = b"xmpp"
+VERSION: Final = b"13"
+
+_GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+
+# Sixteen bytes in base64.
+_KEY: Final = re.compile(rb"[A-Za-z0-9+/]{22}==")
+
+_UPGRADE: Final = b"Upgrade: websocket\r\nConnection: Upgrade\r\n"
+_VERSION_LINE: Final = b"Sec-WebSocket-Version: %b\r\n" % VERSION
+
+_PAGE: Final = """\
+This is the WebSocket address (RFC 7395) of a chat server. It works.
+Give it to a chat client; there is nothing to read here in a browser.
+If this is what a chat client gets, a proxy on the way does not pass Upgrade and Connection on.
+"""
+
+
+@attrs.frozen
+class Refusal:
+    """A request is no handshake, or not one that is taken. ``lines`` are header lines."""
+
+    status: HTTPStatus
+    text: str
+    lines: bytes = b""
+
+    def response(self, lines: bytes) -> bytes:
+        """Return the whole response; ``lines`` are the header lines that each response has."""
+        return response(self.status, TEXT + self.lines + lines, self.text.encode())
+
+
+def _values(head: Head, name: bytes) -> list[bytes]:
+    return [value for each, value in head.headers if each.lower() == name]
+
+
+def _tokens(head: Head, name: bytes) -> Iterator[bytes]:
+    """Yield the members of a list, which may be in several lines (RFC 9110, section 5.6.1)."""
+    for value in _values(head, name):
+        yield from (token.strip() for token in value.split(b","))
+
+
+def _is_upgrade(head: Head) -> bool:
+    return b"websocket" in [each.lower() for each in _tokens(head, b"upgrade")] and (
+        b"upgrade" in [each.lower() for each in _tokens(head, b"connection")]
+    )
+
+
+def _has_key(head: Head) -> bool:
+    keys = _values(head, b"sec-websocket-key")
+    return len(keys) == 1 and _KEY.fullmatch(keys[0]) is not None
+
+
+# What a request must be, and what it is answered if it is not, in the order in which it is looked
+# at: a browser that shows the page should see that this is the right address.
+_CHECKS: Final[tuple[tuple[Callable[[Head], bool], Refusal], ...]] = (
+    (
+        lambda head: head.method == b"GET",
+        Refusal(
+            HTTPStatus.METHOD_NOT_ALLOWED,
+            "This address takes GET, for a WebSocket.\n",
+            b"Allow: GET\r\n",
+        ),
+    ),
+    (
+        lambda head: not head.http10,
+        Refusal(HTTPStatus.BAD_REQUEST, "A WebSocket needs HTTP/1.1.\n"),
+    ),
+    (_is_upgrade, Refusal(HTTPStatus.UPGRADE_REQUIRED, _PAGE, _UPGRADE + _VERSION_LINE)),
+    (
+        lambda head: _values(head, b"sec-websocket-version") == [VERSION],
+        Refusal(
+            HTTPStatus.UPGRADE_REQUIRED,
+            "The version of the WebSocket protocol here is 13.\n",
+            _UPGRADE + _VERSION_LINE,
+        ),
+    ),
+    (
+        lambda head: head.length == 0,
+        Refusal(HTTPStatus.BAD_REQUEST, "The handshake of a WebSocket has no body.\n"),
+    ),
+    (
+        _has_key,
+        Refusal(HTTPStatus.BAD_REQUEST, "The Sec-WebSocket-Key is missing or malformed.\n"),
+    ),
+    (
+        lambda head: SUBPROTOCOL in _tokens(head, b"sec-websocket-protocol"),
+        Refusal(HTTPStatus.BAD_REQUEST, "The Sec-WebSocket-Protocol here is xmpp.\n"),
+    ),
+)
+
+_FOREIGN: Final = Refusal(HTTPStatus.FORBIDDEN, "Pages of this origin may not connect here.\n")
+
+
+def refusal(head: Head, cors: Cors) -> Refusal | None:
+    """Return why a request is not accepted, or None where ``accept`` is the answer."""
+    for holds, refused in _CHECKS:
+        if not holds(head):
+            return refused
+    return None if cors.admits(head) else _FOREIGN
+
+
+def accept(head: Head, lines: bytes) -> bytes:
+    """Return the response behind which frames are spoken."""
+    (key,) = _values(head, b"sec-websocket-key")
+    accepted = b64encode(sha1(key + _GUID, usedforsecurity=False).digest())
+    return (
+        b"HTTP/1.1 101 Switching Protocols\r\n%b"
+        b"Sec-WebSocket-Accept: %b\r\nSec-WebSocket-Protocol: %b\r\n%b\r\n"
+        % (_UPGRADE, accepted, SUBPROTOCOL, lines)
+    )
