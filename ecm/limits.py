@@ -34,6 +34,11 @@ ACK_BYTES: Final = 64 * 1024
 # Web clients hold on for longer: they repeat a request after 60 seconds or more.
 LINK_GRACE: Final = 30
 
+# Bytes of messages on a stream that one end may have sent before the other has taken them: what a
+# client that does not read may cost, beside what its transport holds. ECM and ejabberd are a
+# millisecond apart or less, and 64 kB in each are more than any client reads.
+STREAM_WINDOW: Final = 64 * 1024
+
 # Nodes of ejabberd that one ECM may be linked to. The IDs of connections are divided among them,
 # and each link takes an open file of the reserve.
 MAX_NODES: Final = 32

@@ -34,11 +34,15 @@ class Metrics:
         "ecm_packets_resent_total", "Packets sent again over the next connection of a link."
     )
     failed: int = _counter(
-        "ecm_requests_failed_total", "Requests that one end of the link did not understand."
+        "ecm_requests_failed_total",
+        "Requests and streams that one end of the link did not understand.",
     )
     redirected: int = _counter(
         "ecm_requests_redirected_total", "Requests sent on to the node of their session."
     )
+    streams: int = _counter("ecm_streams_total", "Streams opened over a link.")
+    streams_lost: int = _counter("ecm_streams_lost_total", "Streams that ended with their link.")
+    late: int = _counter("ecm_messages_late_total", "Messages whose stream had ended.")
     malformed: int = _counter("ecm_links_malformed_total", "Links closed for malformed packets.")
     round_trip: float = _metric(
         Kind.GAUGE, "ecm_link_round_trip_seconds", "Time from the last ping to its pong."

@@ -1,6 +1,7 @@
-"""An exchange that notes what becomes of it."""
+"""Exchanges and streams that note what becomes of them."""
 
 from ecm.upstream.pending import Pending
+from ecm.upstream.stream import Stream
 
 
 class NotedExchange(Pending):
@@ -22,6 +23,31 @@ class NotedExchange(Pending):
 
     def dropped(self) -> None:
         self.got.append(None)
+
+    def release(self) -> None:
+        self.released += 1
+
+
+class NotedStream(Stream):
+    """``got`` has messages as they are, None for more credit, an end as a tuple, or a refusal."""
+
+    def __init__(self, id: int) -> None:
+        self.id = id
+        self.sent = self.held = 0
+        self.got: list[object] = []
+        self.released = 0
+
+    def received(self, message: bytes) -> None:
+        self.got.append(message)
+
+    def more(self) -> None:
+        self.got.append(None)
+
+    def closed(self, reason: str, status: int | None) -> None:
+        self.got.append((reason, status))
+
+    def rejected(self, why: str) -> None:
+        self.got.append(why)
 
     def release(self) -> None:
         self.released += 1

@@ -56,10 +56,19 @@ def faults() -> Iterator[str]:
 
 
 def conversations() -> Iterator[str]:
-    for conversation in VECTORS["conversations"]:
+    yield from _conversations(VECTORS["conversations"])
+
+
+def streams() -> Iterator[str]:
+    yield from _conversations(VECTORS["streams"])
+
+
+def _conversations(vectors: Iterable[dict[str, Any]]) -> Iterator[str]:
+    for conversation in vectors:
         secret = conversation.get("secret")
         known = f", which is `{secret}`" if secret else ""
-        yield f"**{conversation['name'].capitalize()}**{known}:"
+        name = conversation["name"]
+        yield f"**{name[0].upper()}{name[1:]}**{known}:"
         yield ""
         steps = conversation["steps"]
         yield from _block(_example(f"{SIDES[step['from']]:8}", packet(step)) for step in steps)
@@ -91,7 +100,7 @@ def mod_ecm_states() -> Iterator[str]:
 
 PARTS: dict[str, Callable[[], Iterator[str]]] = {
     each.__name__: each
-    for each in (packets, contents, faults, conversations, ecm_states, mod_ecm_states)
+    for each in (packets, contents, faults, conversations, streams, ecm_states, mod_ecm_states)
 }
 
 

@@ -8,6 +8,7 @@ from ecm.link.packet import LINK_ID, PacketDecoder, encode
 from testkit.typed_vectors import content, named, packet
 
 HELLO = packet(named("hello of mod_ecm that resumes"))
+STREAMS_HELLO = packet(named("hello of mod_ecm that carries streams"))
 HELLO_CONTENT = content(named("hello of mod_ecm that resumes"))
 TOKEN = "%032x"
 
@@ -15,11 +16,12 @@ TOKEN = "%032x"
 class ResumingPeer:
     """Knows one link at a time. ``connect`` begins a connection, ``receive`` takes its bytes.
 
-    What ECM says of requests is in ``requests``, in the order in which it came, and the fields of
-    each ``resume`` in ``resumes``.
+    What ECM says of requests and streams is in ``requests``, in the order in which it came, and
+    the fields of each ``resume`` in ``resumes``.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, hello: bytes = HELLO) -> None:
+        self._hello = hello
         self.links = 0
         self.resumed = 0
         self.requests: list[tuple[int, bytes]] = []
@@ -61,7 +63,7 @@ class ResumingPeer:
             received = message.decode(said)
             match received.type:
                 case "hello":
-                    yield HELLO
+                    yield self._hello
                 case "resume":
                     yield from self._resume(received.fields)
                 case "ack":

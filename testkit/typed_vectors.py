@@ -25,6 +25,7 @@ def packet(vector: dict[str, Any]) -> bytes:
 
 
 CONVERSATIONS: dict[str, Any] = {each["name"]: each for each in VECTORS["conversations"]}
+STREAMS: dict[str, Any] = {each["name"]: each for each in VECTORS["streams"]}
 NONCE: str = VECTORS["proofs"][0]["nonces"]["ecm"]
 SECRET: bytes = VECTORS["proofs"][0]["secret"].encode()
 

@@ -38,7 +38,13 @@ ORDER = (
 PURE = (
     *("limits", "option", "metrics", "http", "link", "websocket", "settings"),
     *("frontend/bosh_response", "frontend/budget"),
-    *("upstream/pending", "upstream/table", "upstream/parts", "upstream/request_queue"),
+    *(
+        "upstream/pending",
+        "upstream/stream",
+        "upstream/table",
+        "upstream/parts",
+        "upstream/request_queue",
+    ),
     *("upstream/brake", "upstream/tally"),
     *("upstream/outage", "upstream/names"),
 )

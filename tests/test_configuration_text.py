@@ -14,4 +14,4 @@ class ConfigurationTextTests(TestCase):
         self.assertEqual(text, renewed(text, PARTS), "run: make docs")
 
     def test_each_limit_among_the_options_has_its_reason(self) -> None:
-        self.assertEqual(len(list(reasons())), 19)
+        self.assertEqual(len(list(reasons())), 20)

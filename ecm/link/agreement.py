@@ -8,13 +8,15 @@ class Agreement:
     """ejabberd's part of the agreement.
 
     ``instance`` is its name, ``max_packet`` the bytes of the longest packet that it takes. It sends
-    answers in parts, and its links resume, or not.
+    answers in parts, and its links resume, or not. ``window`` is that of its end of each stream, in
+    bytes; 0 if the link carries no streams.
     """
 
     instance: str = attrs.field(eq=False)
     max_packet: int
     in_parts: bool
     resumes: bool
+    window: int = 0
 
 
 @attrs.frozen

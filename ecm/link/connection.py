@@ -125,7 +125,7 @@ class LinkConnection:
         if self._agreement is None or self.state is State.RESUMING:
             reason = "ejabberd sent a packet of a request before its resume"
             return self._close(Input.UNEXPECTED, "resume must come first", reason)
-        return requests.receive(connection_id, content, self._agreement.in_parts)
+        return requests.receive(connection_id, content, self._agreement)
 
     def malformed(self, error: PacketError) -> list[Event]:
         """Bytes have come that are not a packet: nothing more can be read."""

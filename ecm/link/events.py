@@ -54,9 +54,30 @@ class Part:
 
 @attrs.frozen
 class Dropped:
-    """A request gets no answer, and its client's connection must be aborted."""
+    """A request gets no answer, and its client's connection must be aborted; or a stream ends.
+
+    ``status`` is the close code for the client of a stream, or None.
+    """
 
     id: int
+    reason: str = ""
+    status: int | None = None
+
+
+@attrs.frozen
+class Received:
+    """A message has come on a stream."""
+
+    id: int
+    body: bytes
+
+
+@attrs.frozen
+class Credited:
+    """ejabberd gives credit for so many bytes back on a stream."""
+
+    id: int
+    size: int
 
 
 @attrs.frozen
@@ -112,6 +133,8 @@ Event = (
     | Answered
     | Part
     | Dropped
+    | Received
+    | Credited
     | Failed
     | Misdirected
     | PeerDraining

@@ -7,14 +7,16 @@ import attrs
 from ecm.link import message
 from ecm.link.agreement import Agreement, Previous
 from ecm.link.authentication import response, verify
+from ecm.link.credit import DEFAULT_WINDOW
 from ecm.link.settings import LinkSettings
 from ecm.link.state import Input
 
 VERSION: Final = 1
 
-# The features that ECM has: it takes answers in parts, and its links resume.
+# The features that ECM has: it takes answers in parts, its links resume, and they carry streams.
 PARTS: Final = "parts"
 RESUME: Final = "resume"
+STREAMS: Final = "streams"
 
 
 @attrs.frozen
@@ -42,20 +44,29 @@ class Handshake:
             "instance": self._instance,
             "max-packet": str(self._settings.max_packet),
             "max-content": str(self._settings.max_content),
+            "window": str(self._settings.stream_window),
             "nonce": self._nonce,
             "features": ",".join(self._features()),
         }
+        if not self._settings.stream_window:
+            del fields["window"]
         return message.encode("hello", fields=fields)
 
     def _features(self) -> list[str]:
-        return [PARTS, RESUME] if self._settings.link_grace else [PARTS]
+        resume = [RESUME] if self._settings.link_grace else []
+        streams = [STREAMS] if self._settings.stream_window else []
+        return [PARTS, *resume, *streams]
 
     def agreement(self, fields: dict[str, str]) -> Agreement:
         """Return what is agreed, with a hello of ejabberd that is accepted."""
         features = fields.get("features", "").split(",")
         common = [each for each in self._features() if each in features]
         return Agreement(
-            fields["instance"], int(fields["max-packet"]), PARTS in common, RESUME in common
+            fields["instance"],
+            int(fields["max-packet"]),
+            PARTS in common,
+            RESUME in common,
+            int(fields.get("window", DEFAULT_WINDOW)) if STREAMS in common else 0,
         )
 
     def refusal(self, fields: dict[str, str]) -> Refusal | None:

@@ -21,8 +21,13 @@ from ecm.link.packet import MAX_ID
 # The beginning of the answer that nearly all requests get.
 ANSWER_200: Final = b"answer 200\n"
 
-# The beginning of each request.
+# The beginning of each request, and of nearly all messages of streams.
 REQUEST: Final = b"request"
+MESSAGE: Final = b"message\n"
+
+# Kinds of streams.
+WEBSOCKET: Final = "websocket"
+TCP: Final = "tcp"
 
 # The reasons of ``close``: the client has gone, or has closed its end and may still wait for the
 # answer, or ECM has answered by itself.
@@ -77,6 +82,11 @@ def _is_max_packet(text: str) -> bool:
     return digits is not None and MIN_PACKET_LIMIT <= int(text) <= MAX_PACKET_LIMIT
 
 
+def _is_window(text: str) -> bool:
+    digits = re.fullmatch("[0-9]{1,10}", text)
+    return digits is not None and int(text) > 0
+
+
 def _is_number(text: str) -> bool:
     return re.fullmatch("[0-9]{1,20}", text) is not None and int(text) <= MAX_ID
 
@@ -99,6 +109,7 @@ _CLUSTER: Final = _matches("[0-9a-f]{16}")
 _LINK: Final = _matches("[0-9a-f]{32}")
 _PROOF: Final = _matches("[0-9a-f]{64}")
 _STATUS: Final = _matches("(?!204|205|304)[2-5][0-9][0-9]")
+_CLOSE_CODE: Final = _matches("[1-4][0-9]{3}")
 _CODE: Final = _matches("[a-z-]+")
 _TEXT: Final = _matches("[ -~]+")
 _ANY: Final = _matches("(?s).*")
@@ -127,6 +138,7 @@ _GRAMMARS: Final = {
             "instance": _is_instance,
             "max-packet": _is_max_packet,
             "max-content": _is_max_packet,
+            "window": _is_window,
             "nonce": _matches("[0-9a-f]{32}"),
             "proof": _PROOF,
             "features": _matches("([a-z0-9-]+(,[a-z0-9-]+)*)?"),
@@ -153,7 +165,10 @@ _GRAMMARS: Final = {
     ),
     "part": _Grammar(body=True),
     "answer": _Grammar(args=(_STATUS,), fields={"content-type": _ANY}, body=True),
-    "close": _Grammar(args=(_WORD,)),
+    "open": _Grammar(args=(_CODE,), fields={"peer": _is_peer, "secure": _FLAG}),
+    "message": _Grammar(body=True),
+    "more": _Grammar(args=(_is_number,)),
+    "close": _Grammar(args=(_WORD,), fields={"status": _CLOSE_CODE}),
     "error": _Grammar(args=(_CODE, _TEXT), text=True),
 }
 
@@ -221,11 +236,20 @@ def request_line(address: str, port: int, secure: bool) -> bytes:
     request came over TLS. The line is the same for all requests of most connections, so that it
     can be made once for each.
     """
+    return b"request %b\n" % _origin(address, port, secure)
+
+
+def open_line(kind: str, address: str, port: int, secure: bool) -> bytes:
+    """Return the content that opens a stream, for a client as in ``request_line``."""
+    return b"open %b %b" % (kind.encode(), _origin(address, port, secure))
+
+
+def _origin(address: str, port: int, secure: bool) -> bytes:
     if not address:
-        return b"request secure=%d\n" % secure
+        return b"secure=%d" % secure
     if ":" in address:
         address = f"[{address.partition('%')[0]}]"  # a zone means something on this host only
-    return f"request peer={address}:{port} secure={secure:d}\n".encode()
+    return f"peer={address}:{port} secure={secure:d}".encode()
 
 
 def full(line: bytes) -> bytes:

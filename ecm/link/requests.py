@@ -1,9 +1,20 @@
-"""Messages about requests on a typed link: what ejabberd says of one, and ECM. Pure."""
+"""Messages about requests and streams on a typed link: what ejabberd says of one, and ECM. Pure."""
 
 from typing import Final
 
 from ecm.link import message
-from ecm.link.events import Answered, Dropped, Event, Failed, Misdirected, Part, Send
+from ecm.link.agreement import Agreement
+from ecm.link.events import (
+    Answered,
+    Credited,
+    Dropped,
+    Event,
+    Failed,
+    Misdirected,
+    Part,
+    Received,
+    Send,
+)
 from ecm.link.message import ContentError, Message, UnknownType
 
 # Bytes of an unknown type that an error repeats: its line must have an end, too.
@@ -11,7 +22,7 @@ _REPEATED: Final = 64
 
 
 def cancel(connection_id: int, reason: str) -> Send:
-    """Announce that nobody waits for the answer to a request any more."""
+    """Announce that nobody waits for the answer to a request any more, or that a stream ends."""
     return Send(connection_id, message.encode("close", [reason]))
 
 
@@ -20,8 +31,13 @@ def reject(connection_id: int, reason: str) -> list[Event]:
     return _failed(connection_id, "too-long", reason)
 
 
-def receive(connection_id: int, content: bytes, in_parts: bool) -> list[Event]:
-    """Return what ejabberd says of a request. With ``in_parts``, answers may come in parts."""
+def give_up(connection_id: int, reason: str) -> list[Event]:
+    """Give up a stream on which ejabberd is wrong about credit."""
+    return _failed(connection_id, "credit", reason)
+
+
+def receive(connection_id: int, content: bytes, agreement: Agreement) -> list[Event]:
+    """Return what ejabberd says of a request or a stream."""
     try:
         received = message.decode(content)
     except UnknownType as unknown:
@@ -30,19 +46,24 @@ def receive(connection_id: int, content: bytes, in_parts: bool) -> list[Event]:
         if content.startswith(b"error"):  # which is never answered with another
             return [Failed(connection_id, not_understood("malformed", error.name))]
         return _failed(connection_id, "malformed", error.name)
-    return _about_request(connection_id, received, in_parts)
+    return _about_client(connection_id, received, agreement)
 
 
-def _about_request(connection_id: int, received: Message, in_parts: bool) -> list[Event]:
+def _about_client(connection_id: int, received: Message, agreement: Agreement) -> list[Event]:
     match received.type:
         case "answer":
             content_type = received.fields.get("content-type")
             status, body = int(received.args[0]), received.body or b""
             return [Answered(connection_id, status, body, content_type)]
-        case "part" if in_parts:
+        case "part" if agreement.in_parts:
             return [Part(connection_id, received.body or b"")]
+        case "message" if agreement.window:
+            return [Received(connection_id, received.body or b"")]
+        case "more" if agreement.window:
+            return [Credited(connection_id, int(received.args[0]))]
         case "close":
-            return [Dropped(connection_id)]
+            code = received.fields.get("status")
+            return [Dropped(connection_id, received.args[0], int(code) if code else None)]
         case "misdirected":
             return [_misdirected(connection_id, received)]
         case "error":
@@ -58,7 +79,7 @@ def _misdirected(connection_id: int, received: Message) -> Misdirected:
 
 
 def _failed(connection_id: int, code: str, text: str) -> list[Event]:
-    """Fail one request, and tell the peer why."""
+    """Fail one request or stream, and tell the peer why."""
     error = Send(connection_id, message.encode("error", [code, text]), droppable=True)
     return [error, Failed(connection_id, not_understood(code, text))]
 

@@ -15,6 +15,7 @@ from ecm.limits import (
     MAX_TIMEOUT,
     MIN_PACKET_LIMIT,
     PING_INTERVAL,
+    STREAM_WINDOW,
 )
 from ecm.option import number, option
 
@@ -38,7 +39,8 @@ class LinkSettings:
     """Bytes and seconds.
 
     ``secret`` is known to both ends, or None if there is none. ``max_packet`` is for both
-    directions, ``max_content`` for an answer in parts, ``max_queue`` for what waits to be sent.
+    directions, ``max_content`` for an answer in parts, ``max_queue`` for what waits to be sent,
+    ``stream_window`` for what has come on a stream, and its client has not taken.
     """
 
     mode: LinkMode = attrs.field(
@@ -113,5 +115,15 @@ class LinkSettings:
             MAX_TIMEOUT,
             "Time that a link without a connection is kept, while clients wait, until it resumes"
             " over another one; link_grace of mod_ecm. 0: links do not resume.",
+        ),
+    )
+    stream_window: int = attrs.field(
+        default=STREAM_WINDOW,
+        metadata=number(
+            "bytes",
+            0,
+            MAX_PACKET_LIMIT,
+            "Messages that ejabberd may send on a stream before its client has taken them. 0: the"
+            " link carries no streams.",
         ),
     )

@@ -106,8 +106,8 @@ class LinkFactory(Factory):
 
     @property
     def is_idle(self) -> bool:
-        """True while nobody waits for an answer of the node."""
-        return self._keeper.link is None or not len(self._keeper.link.table)
+        """True while nobody waits for an answer of the node, or has a stream to it."""
+        return self._keeper.link is None or not self._keeper.link.in_flight
 
     def close(self) -> None:
         """Leave the place to another node. The connection has been closed."""

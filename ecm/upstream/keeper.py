@@ -66,11 +66,10 @@ class LinkKeeper:
         self.outage.begin(silent)
         self._metrics.broken += 1
         _log.warn(
-            "link{to} broken: {reason}; {waiting} requests wait, up to {grace} seconds, for it to"
-            " resume",
+            "link{to} broken: {reason}; {waiting} wait, up to {grace} seconds, for it to resume",
             to=link.to,
             reason=reason,
-            waiting=len(link.table),
+            waiting=_waiting(len(link.table), len(link.streams)),
             grace=self._settings.link_grace,
         )
         self._pool.update_link(link, LinkStatus.BROKEN)
@@ -157,12 +156,13 @@ class LinkKeeper:
         link, self.link = self.link, None
         assert link is not None
         self.given_up = link.token
-        lost = self._pool.lose(link)
+        requests, streams = self._pool.lose(link)
         _log.warn(
-            "link{to} down: {reason}; {lost} requests lost, answered 503",
+            "link{to} down: {reason}; {lost} requests lost, answered 503{closed}",
             to=link.to,
             reason=reason,
-            lost=lost,
+            lost=requests,
+            closed=f"; {streams} streams closed" if streams else "",
         )
 
     def _congestion(self, congested: bool) -> None:
@@ -182,3 +182,8 @@ class LinkKeeper:
         else:
             _log.info("link{to} writable again: clients are resumed", to=link.to)
             self._pool.update_link(link, LinkStatus.WRITABLE)
+
+
+def _waiting(requests: int, streams: int) -> str:
+    """Return who waits for a link, for the log."""
+    return f"{requests} requests" + (f" and {streams} streams" if streams else "")

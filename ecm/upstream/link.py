@@ -1,4 +1,4 @@
-"""An established link, as the pool sees it: it takes requests, and gives their answers.
+"""An established link, as the pool sees it: requests, their answers, and streams.
 
 It outlives its connection if both ends can resume.
 """
@@ -8,19 +8,21 @@ from enum import Enum
 
 from twisted.logger import Logger
 
-from ecm.limits import LOG_INTERVAL, REQUEST_OVERHEAD
+from ecm.limits import REQUEST_OVERHEAD
 from ecm.link import message, requests
 from ecm.link.agreement import Agreement, Previous
-from ecm.link.events import Answered, Dropped, Event, Failed, Part, Send
+from ecm.link.credit import Windows
+from ecm.link.events import Answered, Credited, Dropped, Event, Failed, Part, Received, Send
 from ecm.link.message import HALF_CLOSED, REQUEST, beginning
 from ecm.link.numbering import Receipts
 from ecm.link.packet import HEADER_SIZE, decode, encode
 from ecm.link.settings import LinkSettings
 from ecm.metrics import Metrics
+from ecm.upstream.failures import Failures
 from ecm.upstream.pending import Pending
 from ecm.upstream.send_queue import SendQueue
+from ecm.upstream.streams import Streams
 from ecm.upstream.table import ConnectionTable
-from ecm.upstream.tally import Tally
 
 _log = Logger()
 
@@ -57,6 +59,7 @@ class Link:
         self.queue = SendQueue(settings.max_queue, congestion, keeps=bool(token))
         self.receipts = Receipts()
         self.max_body = _max_body(agreement, settings.max_packet)
+        self.streams = _streams(agreement, settings, self.queue, metrics)
         self.is_final = not token
         # Its name for the log, " to NODE", where there are several.
         self.to = ""
@@ -65,7 +68,8 @@ class Link:
         self.newcomers = 0
         # The name that its node has told for its cluster, or "".
         self.cluster = ""
-        self._failures = Tally()
+        self._failed_requests = Failures("request", "answered 503")
+        self._failed_streams = Failures("stream", "closed")
         self._agreement = agreement
         self._typed = agreement is not None
         self.token = token
@@ -73,9 +77,14 @@ class Link:
     # From the pool.
 
     @property
+    def in_flight(self) -> int:
+        """The number of requests in flight and of open streams."""
+        return len(self.table) + len(self.streams)
+
+    @property
     def load(self) -> int:
-        """The load of its node, beside that of others; if it tells none, the requests there."""
-        return len(self.table) if self.told is None else self.told + self.newcomers
+        """The load of its node, beside that of others; if it tells none, its clients there."""
+        return self.in_flight if self.told is None else self.told + self.newcomers
 
     @property
     def node(self) -> str:
@@ -90,8 +99,8 @@ class Link:
         self.queue.write(encode(exchange.id, line + body if self._typed else body))
 
     def cancel(self, connection_id: int, reason: str) -> bool:
-        """Tell ejabberd that nobody waits for an answer. Returns whether it is due on this link."""
-        found = self.table.remove(connection_id)
+        """Tell ejabberd that a client has gone. Returns whether it was one of this link."""
+        found = self.table.remove(connection_id) or self.streams.take(connection_id) is not None
         if found and self._typed:
             self.handle([requests.cancel(connection_id, reason)])
         return found
@@ -144,7 +153,7 @@ class Link:
         return Previous(self.token, self._agreement, received, sent.acknowledged, sent.last_sent)
 
     def handle(self, events: list[Event]) -> None:
-        """Do what events of requests want done."""
+        """Do what events of requests and streams want done."""
         for event in events:
             match event:
                 case Send(connection_id, content, droppable):
@@ -153,32 +162,30 @@ class Link:
                 case Answered(connection_id, status, body, content_type):
                     self.table.answer(connection_id, status, body, content_type)
                 case Part(connection_id, body):
-                    fault = self.table.part(connection_id, body)
-                    if fault:
+                    if fault := self.table.part(connection_id, body):
                         self.handle(requests.reject(connection_id, fault))
-                case Dropped(connection_id):
-                    self.table.drop(connection_id)
+                case Dropped(connection_id, reason, status):
+                    if not self.streams.close(connection_id, reason, status):
+                        self.table.drop(connection_id)
+                case Received(connection_id, body):
+                    if fault := self.streams.received(connection_id, body):
+                        self.handle(requests.give_up(connection_id, fault))
+                case Credited(connection_id, size):
+                    if fault := self.streams.credited(connection_id, size):
+                        self.handle(requests.give_up(connection_id, fault))
                 case Failed(connection_id, reason):
-                    self._failed(connection_id, reason)
+                    if self.streams.fail(connection_id):
+                        self._failed_streams.add(reason)
+                    else:
+                        self._failed_requests.add(reason)
+                        self.table.fail(connection_id)
 
     def tick(self, now: float) -> None:
         """Acknowledge what has come within the last second, and log what has failed more often."""
         if self.receipts.number > self.receipts.told:
             self.acknowledge()
-        failed, reason = self._failures.tick(now)
-        if failed:
-            _log.warn(
-                "{failed} more requests failed in {seconds} seconds, answered 503, the last one:"
-                " {reason}",
-                failed=failed,
-                seconds=LOG_INTERVAL,
-                reason=reason,
-            )
-
-    def _failed(self, connection_id: int, reason: str) -> None:
-        if self._failures.add(reason):
-            _log.warn("request failed, answered 503: {reason}", reason=reason)
-        self.table.fail(connection_id)
+        self._failed_requests.tick(now)
+        self._failed_streams.tick(now)
 
     def acknowledge(self) -> None:
         """Tell ejabberd what has come from it; later, if it does not read at the moment."""
@@ -201,3 +208,12 @@ def _max_body(agreement: Agreement | None, max_packet: int) -> int:
             sent=max_packet,
         )
     return min(max_packet - HEADER_SIZE, agreement.max_packet - REQUEST_OVERHEAD)
+
+
+def _streams(
+    agreement: Agreement | None, settings: LinkSettings, queue: SendQueue, metrics: Metrics
+) -> Streams:
+    if agreement is None:
+        return Streams(queue, Windows(0, 0), settings.max_packet, metrics)
+    windows = Windows(settings.stream_window, agreement.window)
+    return Streams(queue, windows, min(settings.max_packet, agreement.max_packet), metrics)

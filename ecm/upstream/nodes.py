@@ -115,13 +115,15 @@ class Nodes:
         there = [link for link in self._introduced if link.node == node]
         return min(there, key=lambda link: self.ways[link.slot] is None, default=None)
 
-    def choose(self) -> Link | None:
+    def choose(self, for_stream: bool = False) -> Link | None:
         """Return the less loaded of two links that take requests, drawn at random; None if none do.
 
         To take the least loaded of all would send it all newcomers until it next tells its load. A
         node that has not acknowledged packets for seconds gets none while others do.
         """
         there = [link for link in self.ways if link is not None]
+        if for_stream:
+            there = [link for link in there if link.streams.are_carried]
         ready = [link for link in there if link.queue.age < SILENT_FOR] or there
         if len(ready) > 2:
             ready = sample(ready, 2)

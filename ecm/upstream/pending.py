@@ -1,4 +1,4 @@
-"""Exchanges as the upstream side knows them: in flight, or waiting to be sent."""
+"""Partners of ejabberd as the upstream side knows them: exchanges and streams. Pure."""
 
 from typing import Final, Protocol
 
@@ -7,16 +7,27 @@ NO_LINK: Final = "The front end is up, but has no link to the chat server"
 CONGESTED: Final = "The chat server is too slow at the moment"
 STOPPING: Final = "The chat server is stopping"
 NOT_UNDERSTOOD: Final = "The front end and the chat server do not understand each other"
+NO_STREAMS: Final = "The chat server takes requests only"
 
 
-class Pending(Protocol):
-    """A request that waits for its answer. ``id`` names it on the link.
+class Partner(Protocol):
+    """Whoever has an ID on a link. ``id`` names it there."""
+
+    id: int
+
+    def rejected(self, why: str) -> None:
+        """Nothing more will come, through no fault of the client."""
+
+    def release(self) -> None:
+        """ECM stops: see to it that the client comes back to another one soon."""
+
+
+class Pending(Partner, Protocol):
+    """A request that waits for its answer.
 
     One of ``answered``, ``rejected`` and ``dropped`` is called, once, unless the pool is told to
     cancel it before.
     """
-
-    id: int
 
     def renamed(self, connection_id: int) -> None:
         """Take an ID for a request that is sent again: another one if another node gets it."""

@@ -1,4 +1,4 @@
-"""The pool of links: requests go to their nodes, and wait while none takes them.
+"""The pool of links: clients go to their nodes, and requests wait while none takes them.
 
 No I/O: the clock ticks it, links say how they are, and the front end is its producer.
 """
@@ -8,11 +8,14 @@ from typing import Final
 from twisted.internet.interfaces import IPushProducer
 
 from ecm.link.events import Misdirected
+from ecm.upstream.back_pressure import BackPressure
 from ecm.upstream.link import Link, LinkStatus
 from ecm.upstream.nodes import Nodes
-from ecm.upstream.pending import CONGESTED, NO_LINK, STOPPING, Pending
+from ecm.upstream.pending import CONGESTED, NO_LINK, NO_STREAMS, STOPPING, Pending
 from ecm.upstream.refusals import Refusals
 from ecm.upstream.request_queue import RequestQueue
+from ecm.upstream.stream import Stream
+from ecm.upstream.streams import Streams
 
 # Why no node takes requests, by the status of the links that are best off; empty if one does. While
 # a link that is broken may go on, there is hope beside one that drains.
@@ -48,26 +51,22 @@ class UpstreamPool:
         self.nodes = Nodes(first_id, nodes)
         self.links = self.nodes.links
         self._ways, self._number = self.nodes.ways, self.nodes.number
-        self._queue_timeout = queue_timeout
         self._is_draining = False
         self._now = now
         self._queue = RequestQueue()
         self._refusals = Refusals()
-        self._producer: IPushProducer | None = None
-        # Why no node takes requests, and since when.
-        self._blocked_by = NO_LINK
-        self._since = now
+        self._pressure = BackPressure(queue_timeout, now)
 
     def __len__(self) -> int:
-        """Return how many requests are in flight, queued, or about to be refused."""
-        in_flight = sum(len(link.table) for link in self.links)
+        """Return how many requests are in flight, queued, or about to be refused; and streams."""
+        in_flight = sum(link.in_flight for link in self.links)
         return len(self._queue) + len(self._refusals) + in_flight
 
     # From the front end.
 
     def registerProducer(self, producer: IPushProducer) -> None:
         """Have the front end paused while it asks more than can be sent (IPushProducer)."""
-        self._producer = producer
+        self._pressure.producer = producer
 
     def new_id(self, beside: int = 0) -> int:
         """Return an ID that no connection has had; of the same node as ``beside``, if given."""
@@ -83,13 +82,29 @@ class UpstreamPool:
         if link is not None:
             link.send_request(exchange, line, body)
             return
-        may_wait = self._queue_timeout > 0
+        may_wait = self._pressure.patience > 0
         if not (may_wait and self._queue.put(exchange, line, body, self._now)):
-            raise Unavailable(self._blocked_by or CONGESTED)
-        self._update_reading()
+            raise Unavailable(self._pressure.blocked_by or CONGESTED)
+        self._pressure.update(self._now, self._queue.is_full)
+
+    def open(self, stream: Stream, content: bytes) -> Streams:
+        """Open a stream with what ``open_line`` makes, now, and return those of its link.
+
+        Raises Unavailable. The stream may get another ID.
+        """
+        link = self._ways[stream.id % self._number]
+        if link is None or not link.streams.are_carried:
+            link = self.nodes.choose(for_stream=True)
+            if link is None:
+                raise Unavailable(self._pressure.blocked_by or NO_STREAMS)
+            stream.id = self.nodes.new_id(link.slot)
+        link.streams.open(stream, content)
+        return link.streams
 
     def cancel(self, connection_id: int, reason: str) -> None:
         """Forget an exchange: nobody waits for its answer any more. Should it come, it is orphaned.
+
+        Or end a stream, whatever has become of its link.
 
         ``reason`` is one of those of ``close`` in ecm.link.message.
         """
@@ -114,11 +129,12 @@ class UpstreamPool:
         if self._is_draining and is_new and link in self.links:
             link.drain()
         blocked_by = _BLOCKED_BY[self.nodes.best]
-        if blocked_by != self._blocked_by:
-            self._blocked_by, self._since = blocked_by, self._now
+        self._pressure.block(blocked_by, self._now)
         if not blocked_by and status is not LinkStatus.CONGESTED:
             self._flow()
-        self._update_reading()
+        if status is LinkStatus.WRITABLE:
+            link.streams.resume()
+        self._pressure.update(self._now, self._queue.is_full)
 
     def redirect(self, link: Link, misdirected: Misdirected) -> None:
         """Send a request on to the node of its session, with which its connection stays then.
@@ -132,8 +148,8 @@ class UpstreamPool:
         exchange.renamed(exchange.id if home is None else self.nodes.new_id(home.slot))
         _send_on(exchange, misdirected.line, misdirected.body, self)
 
-    def lose(self, link: Link) -> int:
-        """Refuse the exchanges of a link that is down, and return their number.
+    def lose(self, link: Link) -> tuple[int, int]:
+        """Refuse the exchanges and the streams of a link that is down, and return their numbers.
 
         When there are many, their clients are told one after the other, and come back so. Requests
         that ejabberd may not have got go to other nodes instead. If it has got one, and the session
@@ -144,9 +160,9 @@ class UpstreamPool:
         again = link.take_unacknowledged() if self.nodes.are_several else ()
         for exchange, line, body in again:
             _send_on(exchange, line, body, self)
-        lost = link.table.take_all()
-        self._refusals.add(lost, NO_LINK)
-        return len(lost)
+        exchanges, streams = link.table.take_all(), link.streams.take_all()
+        self._refusals.add([*exchanges, *streams], NO_LINK)
+        return len(exchanges), len(streams)
 
     # From the server.
 
@@ -156,7 +172,7 @@ class UpstreamPool:
         From now on no request waits for a link.
         """
         self._is_draining = True
-        self._queue_timeout = 0
+        self._pressure.patience = 0
         for link, status in tuple(self.links.items()):
             if status is LinkStatus.BROKEN:
                 self.lose(link)
@@ -176,9 +192,9 @@ class UpstreamPool:
         """Let no request wait for too long."""
         self._now = now
         self._refusals.tick()
-        for exchange, *_ in self._queue.take_before(now - self._queue_timeout):
-            exchange.rejected(self._blocked_by or CONGESTED)
-        self._update_reading()
+        for exchange, *_ in self._queue.take_before(now - self._pressure.patience):
+            exchange.rejected(self._pressure.blocked_by or CONGESTED)
+        self._pressure.update(self._now, self._queue.is_full)
 
     # The state.
 
@@ -189,18 +205,7 @@ class UpstreamPool:
             if link is not None:
                 link.send_request(exchange, line, body)
             elif not self._queue.put(exchange, line, body, since):
-                exchange.rejected(self._blocked_by or CONGESTED)
-
-    def _update_reading(self) -> None:
-        """Pause or resume the front end."""
-        if self._producer is None:
-            return
-        waited = self._now - self._since
-        congested = self._blocked_by == CONGESTED and waited < self._queue_timeout
-        if self._blocked_by and (congested or self._queue.is_full):
-            self._producer.pauseProducing()
-        else:
-            self._producer.resumeProducing()
+                exchange.rejected(self._pressure.blocked_by or CONGESTED)
 
 
 def _send_on(exchange: Pending, line: bytes, body: bytes, pool: UpstreamPool) -> None:

@@ -20,10 +20,11 @@ from ecm.link.events import (
     Event,
     Misdirected,
     PeerDraining,
+    Received,
     RoundTrip,
     Send,
 )
-from ecm.link.message import ANSWER_200
+from ecm.link.message import ANSWER_200, MESSAGE
 from ecm.link.packet import LINK_ID, PacketError, encode
 from ecm.link.settings import LinkMode, LinkSettings
 from ecm.link.state import State
@@ -115,6 +116,9 @@ class LinkProtocol(PacketReceiver):
             link.receipts.number += 1  # first: one that makes ECM fail must not come again
             if content.startswith(answer):
                 link.table.answer(connection_id, 200, content[len(answer) :])
+                return
+            if link.streams.are_carried and content.startswith(MESSAGE):
+                link.handle([Received(connection_id, content[len(MESSAGE) :])])
                 return
         self._do(self._connection.receive(connection_id, content, self._clock.seconds()))
 

@@ -1,28 +1,29 @@
 """The release of held requests when ECM stops: their sessions are asked to answer them now.
 
-Clients get an empty answer and ask again, another ECM or the next one. It is spread, so that ECM
-and ejabberd serve others meanwhile.
+Clients get an empty answer and ask again, another ECM or the next one; those of streams connect
+anew. It is spread, so that ECM and ejabberd serve others meanwhile.
 """
 
 from collections.abc import Iterator
+from itertools import chain
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from ecm.limits import RELEASE_BATCH, RELEASE_PAUSE, RELEASE_STEP, RELEASE_TIME
-from ecm.upstream.pending import Pending
+from ecm.upstream.pending import Partner
 from ecm.upstream.pool import UpstreamPool
 
 _log = Logger()
 
 
 class Release:
-    """Releases the exchanges in flight, a batch at a time; and, after a pause, those come since."""
+    """Releases exchanges and streams, a batch at a time; and, after a pause, those come since."""
 
     def __init__(self, pool: UpstreamPool, clock: IReactorTime) -> None:
         self._pool = pool
-        self._due: Iterator[Pending] = iter(())
+        self._due: Iterator[Partner] = iter(())
         self._batch = 0
         self._pauses = 0  # steps until the next look at all that is in flight
         self._released: set[int] = set()
@@ -53,21 +54,21 @@ class Release:
         if not self._batch:
             self._look()
         for _ in range(self._batch):
-            exchange = next(self._due, None)
-            if exchange is None:
+            partner = next(self._due, None)
+            if partner is None:
                 self._batch = 0
                 self._pauses = round(RELEASE_PAUSE / RELEASE_STEP)
                 return
-            exchange.release()
+            partner.release()
 
     def _look(self) -> None:
         """Begin with all that is in flight, in the order of the requests: a session answers so."""
         found = [
-            exchange
+            partner
             for link in self._pool.links
-            for exchange in link.table
-            if exchange.id not in self._released
+            for partner in chain[Partner](link.table, link.streams)
+            if partner.id not in self._released
         ]
-        self._released.update(exchange.id for exchange in found)
+        self._released.update(partner.id for partner in found)
         self._due = iter(found)
         self._batch = max(RELEASE_BATCH, round(len(found) * RELEASE_STEP / RELEASE_TIME))

@@ -15,7 +15,7 @@ from testkit.samples.http_requests import ERRORS, LAST_REQUESTS, REQUESTS
 from testkit.samples.proxy_headers import HEADERS, NO_HEADERS
 from testkit.samples.smuggling import ATTACKS
 from testkit.samples.websocket import FAULTS, MESSAGES
-from testkit.typed_vectors import CONVERSATIONS, content
+from testkit.typed_vectors import CONVERSATIONS, STREAMS, content
 from testkit.typed_vectors import VECTORS as TYPED
 from tests.fuzz.clients import MAX_BODY, MAX_HEADER_SIZE, MAX_HEADERS
 from tests.fuzz.targets import SEEDS, TARGETS
@@ -58,7 +58,7 @@ def write(target: str, name: str, seeds: Iterable[bytes]) -> None:
 
 def conversations() -> Iterable[bytes]:
     """Yield ejabberd's part of those in docs/protocol.md, as steps, on each kind of link."""
-    for conversation in CONVERSATIONS.values():
+    for conversation in (*CONVERSATIONS.values(), *STREAMS.values()):
         steps = [
             (b"0" if step["id"] == "0" else b"") + content(step)
             for step in conversation["steps"]

@@ -244,6 +244,8 @@ fault_on(Id, Code, Text) -> {refused, Id, Code, Text}.
 -spec known_message(ecm_link_packet:id(), ecm_link_message:line(), time(), connection()) -> input().
 known_message(Id, #{type := request} = Line, _, _) -> {request, Id, Line};
 known_message(Id, #{type := close, words := [Reason]}, _, _) -> {gone, Id, Reason};
+known_message(Id, #{type := Type}, _, _) when Type =:= open; Type =:= message; Type =:= more ->
+    fault_on(Id, unexpected, [atom_to_binary(Type), " came without the feature streams"]);
 known_message(0, #{type := error, words := [<<"silent">>, Text]}, _, #connection{outlived = true}) ->
     {lost, says(<<"silent">>, Text)};
 known_message(0, #{type := error, words := [Code, Text]}, _, _) -> {error, says(Code, Text)};

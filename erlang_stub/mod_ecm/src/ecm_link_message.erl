@@ -26,8 +26,8 @@
 
 -type side() :: ecm | ejabberd.
 -type type() ::
-    hello | proof | ping | pong | drain | nodes | resume | ack | request | misdirected | part | answer | close |
-    error.
+    hello | proof | ping | pong | drain | nodes | resume | ack | request | misdirected | part | answer | open |
+    message | more | close | error.
 
 %% Words in order and fields by key, both decoded: a status is a number, a peer an address with its port.
 %% Other values and unknown fields are binaries.
@@ -56,7 +56,7 @@ types() ->
     #{<<"hello">> => #type{from = both, on = link,
                            required = [<<"version">>, <<"role">>, <<"instance">>,
                                        <<"max-packet">>, <<"nonce">>],
-                           optional = [<<"max-content">>, <<"proof">>, <<"features">>]},
+                           optional = [<<"max-content">>, <<"window">>, <<"proof">>, <<"features">>]},
       <<"proof">> => #type{from = ecm, on = link, words = [proof]},
       <<"ping">> => #type{from = both, on = link, words = [token]},
       <<"pong">> => #type{from = both, on = link, words = [token], optional = [<<"load">>, <<"cluster">>]},
@@ -72,7 +72,10 @@ types() ->
       <<"part">> => #type{from = ejabberd, on = connection, body = true},
       <<"answer">> => #type{from = ejabberd, on = connection, words = [status],
                             optional = [<<"content-type">>], body = true},
-      <<"close">> => #type{from = both, on = connection, words = [reason]},
+      <<"open">> => #type{from = ecm, on = connection, words = [code], optional = [<<"peer">>, <<"secure">>]},
+      <<"message">> => #type{from = both, on = connection, body = true},
+      <<"more">> => #type{from = both, on = connection, words = [number]},
+      <<"close">> => #type{from = both, on = connection, words = [reason], optional = [<<"status">>]},
       <<"error">> => #type{from = both, on = both, words = [code, text]}}.
 
 %% @doc Returns whether this side may send this type on this connection.
@@ -83,8 +86,8 @@ comes(Type, Side, Id) ->
         andalso (On =:= both orelse On =:= link andalso Id =:= 0
                  orelse On =:= connection andalso Id =/= 0).
 
-%% @doc Parses a content. Nearly all are requests in one spelling: those are parsed without the table, at a
-%% fraction of its cost, and with the same result.
+%% @doc Parses a content. Nearly all are requests in one spelling, or messages of streams: those are parsed
+%% without the table, at a fraction of its cost, and with the same result.
 -spec parse(Content :: binary()) -> result().
 parse(<<"request peer=", Rest/binary>> = Content) ->
     Scope = {0, min(?MAX_LINE, byte_size(Rest))},
@@ -92,6 +95,8 @@ parse(<<"request peer=", Rest/binary>> = Content) ->
         {Size, _} -> parse_request(Rest, Size, Content);
         nomatch -> parse_by_table(Content)
     end;
+parse(<<"message\n", Body/binary>>) ->
+    {ok, #{type => message, words => [], fields => #{}, body => Body}};
 parse(Content) ->
     parse_by_table(Content).
 
@@ -265,6 +270,8 @@ meaning(<<"role">>, _) -> error;
 meaning(Key, Text) when Key =:= <<"instance">>; Key =:= <<"node">> -> only(is_instance(Text), Text);
 meaning(Key, Text) when Key =:= <<"max-packet">>; Key =:= <<"max-content">> ->
     bytes(number(Text, 10));
+meaning(<<"window">>, Text) -> positive(number(Text, 10));
+meaning(<<"status">>, Text) -> close_code(number(Text, 4));
 meaning(Key, Text) when Key =:= <<"nonce">>; Key =:= <<"link">>; Key =:= <<"over">> -> only(is_hex(Text, 32), Text);
 meaning(<<"cluster">>, Text) -> only(is_hex(Text, 16), Text);
 meaning(Key, Text) when Key =:= <<"got">>; Key =:= <<"load">> -> packet_number(Text);
@@ -305,6 +312,15 @@ packet_number(Text) ->
 -spec bytes(non_neg_integer() | error) -> pos_integer() | error.
 bytes(Size) when is_integer(Size), Size >= ?MIN_MAX_PACKET -> Size;
 bytes(_) -> error.
+
+-spec positive(non_neg_integer() | error) -> pos_integer() | error.
+positive(Number) when is_integer(Number), Number > 0 -> Number;
+positive(_) -> error.
+
+%% Of WebSocket (RFC 6455, section 7.4).
+-spec close_code(non_neg_integer() | error) -> 1000..4999 | error.
+close_code(Code) when is_integer(Code), Code >= 1000, Code =< 4999 -> Code;
+close_code(_) -> error.
 
 %% An address and its port, as in a URI (RFC 3986, section 3.2.2).
 -spec peer(binary()) -> {inet:ip_address(), inet:port_number()} | error.

@@ -154,7 +154,7 @@ a_link_with_a_secret_test_() ->
     [?_assertEqual(Expected, events(Steps, authenticating()))
      || {Steps, Expected} <-
             [{[?PROOF, ?REQUEST], [?UP, ?REQUESTED]},
-             {[{0, <<"ping 1">>}, {0, <<"pong 1">>}, {0, <<"open">>}, {0, <<"drain">>}, ?PROOF],
+             {[{0, <<"ping 1">>}, {0, <<"pong 1">>}, {0, <<"opened">>}, {0, <<"drain">>}, ?PROOF],
               [{pong, <<"1">>}, peer_draining, ?UP]},
              {lists:duplicate(101, {0, <<"ping x">>}), flood()},
              {[Wrong, ?PROOF], ended(<<"unproven">>, <<"the proof is wrong: the secrets differ">>)},
@@ -211,7 +211,10 @@ what_is_not_understood_on_a_connection_test_() ->
                     ?REQUESTED],
                    events([{7, Content}, ?REQUEST], typed()))
      || {Content, Code, Text} <-
-            [{<<"open websocket">>, <<"unknown-type">>, <<"there is no open">>},
+            [{<<"opened websocket">>, <<"unknown-type">>, <<"there is no opened">>},
+             {<<"open websocket">>, <<"unexpected">>, <<"open came without the feature streams">>},
+             {<<"message\n<body/>">>, <<"unexpected">>, <<"message came without the feature streams">>},
+             {<<"more 7">>, <<"unexpected">>, <<"more came without the feature streams">>},
              {Long, <<"unknown-type">>, <<"there is no ", (binary:part(Long, 0, 64))/binary>>},
              {<<"answer 200\n">>, <<"unexpected">>, <<"answer does not belong here">>},
              {<<"ping 1">>, <<"unexpected">>, <<"ping does not belong here">>},
@@ -288,7 +291,7 @@ a_draining_link_is_as_before_test_() ->
     Hundred = lists:duplicate(101, {0, <<"ping x">>}),
     [?_assertEqual([{send, 0, <<"drain">>} | events(Steps, typed())],
                    events([drain | Steps], typed()))
-     || Steps <- [Hundred, [?HELLO], [?PROOF], [{7, <<"open">>}], [{0, <<"open">>}],
+     || Steps <- [Hundred, [?HELLO], [?PROOF], [{7, <<"opened">>}], [{0, <<"opened">>}],
                   [{7, <<"error version x">>}], [{0, <<"error flood x">>}], [{0, <<"drain">>}],
                   [{0, <<"<body/>">>}], [{0, <<"pong 1">>}], [{tick, 31000}]]].
 

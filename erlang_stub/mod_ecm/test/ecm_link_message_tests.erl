@@ -22,7 +22,7 @@ reads(#{<<"content">> := Text, <<"type">> := Type, <<"words">> := Words, <<"fiel
 body(#{<<"body">> := Body}, Line) -> Line#{body => ecm_vectors:bytes(Body)};
 body(_, Line) -> Line.
 
-words(Type, [Number]) when Type =:= <<"answer">>; Type =:= <<"ack">> -> [binary_to_integer(Number)];
+words(Type, [Number]) when Type =:= <<"answer">>; Type =:= <<"ack">>; Type =:= <<"more">> -> [binary_to_integer(Number)];
 words(_, Words) -> Words.
 
 %% Numbers and addresses as Erlang's own functions read them: those here are beyond doubt.
@@ -30,6 +30,8 @@ meaning(<<"version">>, Text) -> [binary_to_integer(Part) || Part <- parts(Text)]
 meaning(<<"role">>, Text) -> binary_to_atom(Text);
 meaning(<<"max-packet">>, Text) -> binary_to_integer(Text);
 meaning(<<"max-content">>, Text) -> binary_to_integer(Text);
+meaning(<<"window">>, Text) -> binary_to_integer(Text);
+meaning(<<"status">>, Text) -> binary_to_integer(Text);
 meaning(<<"got">>, Text) -> binary_to_integer(Text);
 meaning(<<"load">>, Text) -> binary_to_integer(Text);
 meaning(<<"features">>, Text) -> parts(Text);
@@ -79,8 +81,8 @@ errors_test_() ->
             <- maps:get(<<"errors">>, vectors())].
 
 an_unknown_type_is_named_test_() ->
-    [?_assertEqual({unknown, <<"open">>}, ecm_link_message:parse(Content))
-     || Content <- [<<"open">>, <<"open ">>, <<"open websocket peer=?">>, <<"open\nbody">>]].
+    [?_assertEqual({unknown, <<"opened">>}, ecm_link_message:parse(Content))
+     || Content <- [<<"opened">>, <<"opened ">>, <<"opened websocket peer=?">>, <<"opened\nbody">>]].
 
 %% The first fault in the order of docs/protocol.md counts.
 the_first_of_two_faults_test_() ->

@@ -276,12 +276,12 @@ packet() ->
                {1, {oneof([0, 7, integer(1, 16#FFFFFFFFFFFFFFFF)]), content()}}]).
 
 on_link() ->
-    [?HELLO, ?PROOF, <<"drain">>, <<"ping 1">>, <<"pong 1">>, <<"error silent x">>, <<"open">>,
+    [?HELLO, ?PROOF, <<"drain">>, <<"ping 1">>, <<"pong 1">>, <<"error silent x">>, <<"opened">>,
      <<?HELLO/binary, "x">>, binary:replace(?HELLO, <<"=1">>, <<"=9">>),
      binary:replace(?HELLO, <<"ecm">>, <<"ejabberd">>)].
 
 on_connection() ->
-    [<<"request\n">>, <<"close gone">>, <<"error version x">>, <<"open">>].
+    [<<"request\n">>, <<"close gone">>, <<"error version x">>, <<"opened">>].
 
 options({Protocol, Secret}) ->
     Options = #{protocol => Protocol, instance => <<"ejabberd@chat">>, max_packet => 1048576, max_content => 16777216,

@@ -46,6 +46,7 @@ VALUES: dict[str, list[tuple[list[str], Any]]] = {
     "ping-interval": [(["2"], 2)],
     "link-timeout": [(["11"], 11)],
     "link-grace": [(["0"], 0), (["31"], 31)],
+    "stream-window": [(["0"], 0), (["4096"], 4096)],
     "path": [
         (["/a", "/b/"], frozenset({b"/a", b"/a/", b"/b", b"/b/"})),
         (["/"], frozenset({b"", b"/"})),

@@ -37,7 +37,8 @@ from testkit.typed_vectors import (
 
 OTHER_SECRET = b"another secret of some length"
 
-SETTINGS = LinkSettings(ping_interval=10, link_timeout=30, link_grace=0)
+SETTINGS = LinkSettings(ping_interval=10, link_timeout=30, link_grace=0, stream_window=0)
+AGREEMENT = Agreement("ejabberd@chat", 1048576, in_parts=True, resumes=False)
 
 
 def begun(settings: LinkSettings = SETTINGS) -> LinkConnection:
@@ -78,7 +79,7 @@ class ConversationTests(TestCase):
     def test_a_request_that_comes_back_must_not_come_back_again(self) -> None:
         *_, back = CONVERSATIONS["a request for a session of another node"]["steps"]
         line = b"request peer=192.0.2.7:51234 secure=1 redirected=1\n"
-        [event] = requests.receive(7, content(back), in_parts=True)
+        [event] = requests.receive(7, content(back), AGREEMENT)
         body = content(back).partition(b"\n")[2]
         self.assertEqual(event, Misdirected(7, "ejabberd@b", line, body))
 
@@ -226,7 +227,7 @@ class TypedTests(TestCase):
         assert isinstance(failed, Failed)
 
     def test_a_client_is_dropped(self) -> None:
-        self.assertEqual(typed().receive(7, b"close failed", 0), [Dropped(7)])
+        self.assertEqual(typed().receive(7, b"close failed", 0), [Dropped(7, "failed")])
 
     def test_an_error_about_one_request_concerns_nothing_else(self) -> None:
         connection = typed()

@@ -50,7 +50,7 @@ class VectorTests(TestCase):
             self.assertEqual(error.name, vector["fault"], vector["name"])
 
     def test_a_type_of_another_version_is_no_fault(self) -> None:
-        for unknown in (b"frobnicate", b"open websocket\n", b"-"):
+        for unknown in (b"frobnicate", b"opened websocket\n", b"-"):
             self.assertRaises(UnknownType, decode, unknown)
 
     def test_nothing_that_is_cut_short_is_taken_for_the_whole_but_where_it_is_one(self) -> None:

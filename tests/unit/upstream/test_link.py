@@ -263,13 +263,13 @@ class TypedTests(TestCase):
         for number in range(5):
             self.ecm.answer(FIRST_ID + number, b"error frobnicated %d" % number)
         failed = "request failed, answered 503: ejabberd says: frobnicated 0"
-        self.assertEqual(lines(self.log, "ecm.upstream.link"), [failed])
+        self.assertEqual(lines(self.log, "ecm.upstream.failures"), [failed])
         self.ecm.pass_time(limits.LOG_INTERVAL + 1)
         more = (
             "4 more requests failed in 10 seconds, answered 503, the last one:"
             " ejabberd says: frobnicated 4"
         )
-        self.assertEqual(lines(self.log, "ecm.upstream.link"), [failed, more])
+        self.assertEqual(lines(self.log, "ecm.upstream.failures"), [failed, more])
         self.assertEqual(self.ecm.metrics.failed, 5)
 
     def test_ecm_says_that_it_stops(self) -> None:

@@ -8,14 +8,15 @@ from twisted.trial.unittest import TestCase
 
 from ecm.limits import RELEASE_BATCH, RELEASE_PAUSE, RELEASE_STEP, RELEASE_TIME
 from ecm.upstream.release import Release
-from testkit.pending import NotedExchange
+from testkit.pending import NotedExchange, NotedStream
 
 
 @attrs.define(eq=False)
 class FakeLink:
-    """A link with these exchanges in flight."""
+    """A link with these exchanges in flight, and these streams."""
 
     table: list[NotedExchange]
+    streams: list[NotedStream] = attrs.Factory(list)
 
 
 @attrs.define
@@ -61,6 +62,12 @@ class ReleaseTests(TestCase):
         self.other.table.append(NotedExchange(99))
         self.release.start()
         self.assertEqual(self.released(self.other.table), [1])
+
+    def test_streams_are_released_too_and_once(self) -> None:
+        self.other.streams.append(NotedStream(99))
+        self.release.start()
+        self.pass_time(3 * RELEASE_PAUSE)
+        self.assertEqual([each.released for each in self.other.streams], [1])
 
     def test_very_many_take_no_longer_than_the_time_for_all(self) -> None:
         asked = self.ask(20_000)

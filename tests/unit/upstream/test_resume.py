@@ -1,5 +1,6 @@
 """A link that resumes: what its clients, its peer and the log see of breaks."""
 
+import attrs
 from twisted.internet.testing import EventLoggingObserver
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import TestCase
@@ -7,9 +8,11 @@ from twisted.trial.unittest import TestCase
 from ecm.limits import ACK_BYTES, ACK_PACKETS, MAX_QUEUE_AGE
 from ecm.link.packet import LINK_ID, PacketDecoder, encode
 from ecm.upstream.link import LinkStatus
+from ecm.upstream.pending import NO_LINK
 from testkit.in_memory import FIRST_ID, QUEUE_TIMEOUT, TYPED, Client, Joined
 from testkit.logs import lines
-from testkit.resuming_peer import HELLO, TOKEN, ResumingPeer
+from testkit.pending import NotedStream
+from testkit.resuming_peer import HELLO, STREAMS_HELLO, TOKEN, ResumingPeer
 
 GRACE = TYPED.link_grace
 
@@ -368,3 +371,68 @@ class HintTests(ResumeTestCase):
         self.ecm.pass_time(5)
         why = str(self.failureResultOf(ready).value)
         self.assertEqual(why, "no hello came for 5 seconds")
+
+
+class StreamsTests(TestCase):
+    """Streams outlive the connection of their link."""
+
+    def setUp(self) -> None:
+        self.log = EventLoggingObserver.createWithCleanup(self, globalLogPublisher)
+        self.ecm = Joined(link=attrs.evolve(TYPED, max_queue=1500))
+        self.peer = ResumingPeer(STREAMS_HELLO)
+        self.talk()
+        self.stream = NotedStream(self.ecm.pool.new_id())
+        self.link = self.ecm.pool.open(self.stream, b"open websocket secure=0")
+        self.talk()
+
+    def talk(self) -> None:
+        """Let both ends read what the other one has sent, until there is no more."""
+        while said := self.ecm.link_transport.written():
+            self.ecm.link.dataReceived(self.peer.receive(said) or encode(LINK_ID, b"pong 0"))
+
+    def connect(self) -> None:
+        self.peer.connect()
+        self.ecm.link_up()
+        self.talk()
+
+    @property
+    def messages(self) -> int:
+        return [said for _, said in self.peer.requests].count(b"message\nx")
+
+    def test_messages_of_both_ends_wait_for_the_next_connection(self) -> None:
+        self.ecm.link_down()
+        self.assertIn(
+            "; 0 requests and 1 streams wait, up to 30 seconds, for it to resume",
+            lines(self.log, "ecm.upstream.keeper")[-1],
+        )
+        self.link.message(self.stream, b"x")
+        self.peer.send(self.stream.id, b"message\ny")
+        self.connect()
+        self.assertEqual((self.messages, self.stream.got), (1, [b"y"]))
+
+    def test_no_more_wait_than_the_queue_takes(self) -> None:
+        self.ecm.link_down()
+        sent = 0
+        while self.link.may_send(self.stream):
+            self.link.message(self.stream, b"x")
+            self.stream.sent = 0  # as if there were many streams
+            sent += 1
+        queue = next(iter(self.ecm.pool.links)).queue
+        self.assertLess(queue.outbox.size, 1500 + 2 * ACK_BYTES + 100)
+        self.assertEqual(self.stream.got, [])
+        self.connect()
+        self.ecm.link.dataReceived(self.peer.acknowledge())
+        self.assertEqual((self.messages, self.stream.got), (sent, [None]))
+        self.assertTrue(self.link.may_send(self.stream))
+
+    def test_a_link_that_ejabberd_does_not_know_ends_them(self) -> None:
+        self.ecm.link_down()
+        self.peer.begin_anew()
+        self.connect()
+        self.assertEqual(self.stream.got, [NO_LINK])
+
+    def test_so_does_another_window(self) -> None:
+        self.ecm.link_down()
+        self.peer._hello = STREAMS_HELLO.replace(b"=65536", b"=65537")
+        self.connect()
+        self.assertEqual((self.peer.links, self.stream.got), (2, [NO_LINK]))

@@ -1,0 +1,34 @@
+"""Back-pressure on the front end, a push producer, while no node takes requests."""
+
+from twisted.internet.interfaces import IPushProducer
+
+from ecm.upstream.pending import CONGESTED, NO_LINK
+
+
+class BackPressure:
+    """Pauses the producer while requests are blocked, and their queue is full or a link congested.
+
+    For a congested link, it is not for longer than ``patience`` seconds. Until there is a producer
+    nobody is paused. ``blocked_by`` says why no node takes requests, and is empty if one does.
+    """
+
+    def __init__(self, patience: float, now: float) -> None:
+        self.producer: IPushProducer | None = None
+        self.patience = patience
+        self.blocked_by = NO_LINK
+        self._since = now
+
+    def block(self, why: str, now: float) -> None:
+        """Note why no node takes requests; an empty string if one does."""
+        if why != self.blocked_by:
+            self.blocked_by, self._since = why, now
+
+    def update(self, now: float, queue_is_full: bool) -> None:
+        """Pause the producer, or resume it."""
+        if self.producer is None:
+            return
+        congested = self.blocked_by == CONGESTED and now - self._since < self.patience
+        if self.blocked_by and (congested or queue_is_full):
+            self.producer.pauseProducing()
+        else:
+            self.producer.resumeProducing()
