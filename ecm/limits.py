@@ -163,6 +163,9 @@ MAX_PIPELINED: Final = 4
 # Bytes of overhead of a partial request, mainly its parser.
 PARTIAL_SIZE: Final = 4 * 1024
 
+# Bytes of overhead of a WebSocket message that is not whole, mainly its decoder.
+DECODER_SIZE: Final = 512
+
 # Bytes that wait to be sent to a client, beside those in the kernel, above which ECM stops reading
 # from it: its next requests would only add to them.
 MAX_UNSENT: Final = 64 * 1024
@@ -263,6 +266,15 @@ SEND_SIZE: Final = 64 * 1024
 # seconds, nginx after 75.
 IDLE_TIMEOUT: Final = 75
 
+# Seconds in which all connections are looked at once for clients that have vanished; between two
+# looks at some of them; of silence after which the client of a WebSocket is pinged; and in which it
+# must say something then. A ping wakes a phone up, so it is rare. Who vanishes is found within a
+# quarter of an hour, or with the next messages for him, which nobody acknowledges.
+PROBE_TIME: Final = 300
+PROBE_STEP: Final = 10
+PING_AFTER: Final = 240
+PONG_TIMEOUT: Final = 60
+
 # Seconds in which a client that has half-closed its connection may be answered. It looks like a
 # client that has gone, and ejabberd must soon hear of that: otherwise it answers a request whose
 # client cannot read the answer.
@@ -292,6 +304,10 @@ LAST_DRAIN_TIMEOUT: Final = 1.5
 RELEASE_BATCH: Final = 100
 RELEASE_STEP: Final = 0.02
 RELEASE_TIME: Final = 1
+
+# The same for streams, whose clients log in again. ejabberd takes about a thousand logins a second.
+STREAM_RELEASE_BATCH: Final = 20
+STREAM_RELEASE_TIME: Final = 10
 
 # Seconds until ECM looks for requests that have come since, or that are still not answered.
 RELEASE_PAUSE: Final = 0.2

@@ -43,6 +43,14 @@ class Metrics:
     streams: int = _counter("ecm_streams_total", "Streams opened over a link.")
     streams_lost: int = _counter("ecm_streams_lost_total", "Streams that ended with their link.")
     late: int = _counter("ecm_messages_late_total", "Messages whose stream had ended.")
+    websockets: int = _counter("ecm_websockets_total", "WebSockets accepted.")
+    refused: int = _counter("ecm_websockets_refused_total", "Handshakes of WebSockets refused.")
+    faulty: int = _counter(
+        "ecm_websockets_faulty_total", "WebSockets closed for a fault of their client."
+    )
+    vanished: int = _counter(
+        "ecm_clients_vanished_total", "Connections aborted whose client did not answer a ping."
+    )
     malformed: int = _counter("ecm_links_malformed_total", "Links closed for malformed packets.")
     round_trip: float = _metric(
         Kind.GAUGE, "ecm_link_round_trip_seconds", "Time from the last ping to its pong."

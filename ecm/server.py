@@ -49,7 +49,7 @@ class Server:
         self.clock.listen(self._pool.tick)
         self._batch = BatchedIO(reactor)
         routes = make_routes(settings.clients, self._pool, settings.link.mode, settings.www)
-        self._registry = Registry(routes, self.clock, settings.clients, self._batch)
+        self._registry = Registry(routes, self.clock, settings.clients, self._metrics, self._batch)
         self.clients = FrontendFactory(self._registry)
         self._pool.registerProducer(self.clients)
         self._cut_off = CutOff(self._registry, self._pool.nodes)

@@ -177,7 +177,7 @@ class Joined:
         settings = with_limits(settings, **{"max_body": MAX_BODY, **limits})
         routes = make_routes(settings, self.pool, link.mode)
         routes = attrs.evolve(routes, otherwise=otherwise or routes.otherwise)
-        self.registry = Registry(routes, self.clock, settings)
+        self.registry = Registry(routes, self.clock, settings, self.metrics)
         self.clients = FrontendFactory(self.registry)
         self.pool.registerProducer(self.clients)
         self.links = LinkFactory(self.pool, self.clock, link, self.metrics)

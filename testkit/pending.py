@@ -33,7 +33,7 @@ class NotedStream(Stream):
 
     def __init__(self, id: int) -> None:
         self.id = id
-        self.sent = self.held = 0
+        self.sent = self.owed = 0
         self.got: list[object] = []
         self.released = 0
 

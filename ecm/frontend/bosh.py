@@ -3,9 +3,8 @@
 from http import HTTPStatus
 from typing import Final
 
-from twisted.internet.interfaces import ISSLTransport
-
 from ecm.frontend.bosh_response import answer, options_or_get, retry_after
+from ecm.frontend.client import client_of
 from ecm.frontend.exchange import Exchange
 from ecm.frontend.ordering import OrderedConnection
 from ecm.http.client_address import TrustedProxies
@@ -14,7 +13,6 @@ from ecm.http.request import Head, Request, require_whole
 from ecm.http.response import service_unavailable
 from ecm.link.message import full, request_line, truncated
 from ecm.link.settings import LinkMode
-from ecm.net.transport import peer_of
 from ecm.upstream.pool import Unavailable, UpstreamPool
 
 # Stands for the request line on a plain link, which does not carry it: a line of its own would cost
@@ -141,18 +139,11 @@ class BoshHandler:
             exchange.rejected(str(why))
 
     def _request_line(self, connection: OrderedConnection, head: Head) -> bytes:
-        """Return the line that tells ejabberd the client's address, and whether its connection is
-        encrypted: what the proxy nearest to it says, otherwise what the one here is.
+        """Return the line that tells ejabberd the client's address, and whether it is encrypted.
 
         It is kept, unless proxies on the way tell another address with each request.
         """
-        address, port, over_tls = connection.peer or (*peer_of(connection.transport), None)
-        address, secure = self._proxies.client(address, head.headers)
-        if secure is None:
-            secure = over_tls
-        if secure is None:
-            secure = ISSLTransport.providedBy(connection.transport)
-        line = request_line(address, port, secure)
+        line = request_line(*client_of(connection, head, self._proxies))
         if not self._proxies.trusted:
             connection.link_line = line
         return line

@@ -28,6 +28,7 @@ class Phase:
     CLOSING: Final = 6  # the client, to close its end
     HANDSHAKE: Final = 7  # the client, to complete the TLS handshake
     HALF_CLOSED: Final = 8  # a response, for a client that has closed its end
+    HANDED_OVER: Final = 9  # nothing: another protocol has the transport
 
 
 class ClientConnection(Protocol):
@@ -80,6 +81,10 @@ class ClientConnection(Protocol):
 
     def update_reading(self) -> None:
         """Pause or resume reading, as far as requests may come."""
+
+    def probe(self, now: float) -> bool:
+        """Look after the client, every five minutes. Returns whether it has vanished."""
+        return False
 
     def drain(self) -> None:
         """Close as soon as no request is in flight."""

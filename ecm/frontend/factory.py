@@ -54,13 +54,13 @@ class FrontendFactory(ServerFactory):
             return self._reject(why)
         connection = HTTPConnection(self.registry, peer)
         if self.registry.settings.max_connections_per_address:
-            self.registry.count_address(connection, address)
+            self.registry.addresses.add(connection, address)
         return connection
 
     def _rejection_reason(self, address: str) -> str | None:
         """Return why there is no place for a connection; evict another one for it, if need be."""
         maximum = self.registry.settings.max_connections_per_address
-        if 0 < maximum <= self.registry.per_address[address]:
+        if 0 < maximum <= self.registry.addresses[address]:
             return TOO_MANY_OF_YOURS
         if self.registry.room.is_crowded and self._eviction.evict():
             return None

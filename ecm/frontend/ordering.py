@@ -4,11 +4,13 @@ from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from ecm.frontend.connection import ClientConnection, Phase
 from ecm.frontend.exchange import BrokenResponse, Exchange, Parts
 from ecm.frontend.registry import Registry
 from ecm.frontend.sending import SendingConnection
 from ecm.http.response import CLOSE
 from ecm.link.message import GAVE_UP, GONE
+from ecm.net.transport import switch_protocol
 
 _log = Logger()
 
@@ -60,6 +62,22 @@ class OrderedConnection(SendingConnection):
     def pump(self) -> None:
         """Write all responses that are ready and due."""
         self._write_ready()
+
+    def is_busy_beside(self, exchange: Exchange) -> bool:
+        """Return whether other requests are in flight, or other responses not sent."""
+        return self.exchanges != (exchange,) or self._write_blocked
+
+    def hand_over(self, successor: ClientConnection) -> bytes:
+        """Let another protocol have the transport, and return the bytes that have come for it.
+
+        It writes the response to the one request in flight; the connection must not be busy beside.
+        """
+        self.exchanges = ()
+        self._no_more_requests = True
+        self._phase = Phase.HANDED_OVER
+        self.registry.replace(self, successor)
+        switch_protocol(self.transport, successor)
+        return b""
 
     def reject_pending(self) -> None:
         """Respond 503 to all requests that wait for a response."""

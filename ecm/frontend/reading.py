@@ -3,7 +3,7 @@
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
-from ecm.frontend.connection import Phase
+from ecm.frontend.connection import ClientConnection, Phase
 from ecm.frontend.ordering import OrderedConnection, ProxiedPeer
 from ecm.frontend.registry import Registry
 from ecm.http.incoming import Incoming
@@ -111,9 +111,16 @@ class ReadingConnection(OrderedConnection):
         self.pump(error)
         self.registry.budget.update(self)
 
+    def hand_over(self, successor: ClientConnection) -> bytes:
+        behind = self._incoming.close() if self._incoming is not None else b""
+        self._incoming = None
+        if self._paused:
+            self.transport.resumeProducing()
+        return super().hand_over(successor) + behind
+
     def update_reading(self) -> None:
-        if self._pumping:
-            return  # it will be done then
+        if self._pumping or self._phase == Phase.HANDED_OVER:
+            return  # it will be done then, or by others
         wanted = (
             self.registry.reading
             and len(self.exchanges) < MAX_PIPELINED

@@ -1,23 +1,26 @@
 """All connections of clients: their number, what they share, their time, and their end."""
 
 import sys
-from collections import Counter
 from math import inf
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
+from ecm.frontend.addresses import Addresses
 from ecm.frontend.budget import MemoryBudget
 from ecm.frontend.closing import ClosingConnections
 from ecm.frontend.connection import ClientConnection, Phase
+from ecm.frontend.probes import Probes
 from ecm.frontend.room import Room
 from ecm.frontend.settings import FrontendSettings
 from ecm.http.head_cache import HeadCache
 from ecm.limits import HALF_CLOSE_TIMEOUT
+from ecm.metrics import Metrics
 from ecm.net.ack_timeout import AckTimeout
 from ecm.net.batch import BatchedIO
 from ecm.net.clock import CoarseClock
+from ecm.upstream.failures import Failures
 
 if TYPE_CHECKING:
     from ecm.frontend.routes import Routes
@@ -39,11 +42,13 @@ class Registry:
         routes: "Routes",
         clock: CoarseClock,
         settings: FrontendSettings,
+        metrics: Metrics,
         batch: BatchedIO | None = None,
     ) -> None:
         self.routes = routes
         self.clock = clock
         self.settings = settings
+        self.metrics = metrics
         self.reading = True
         self.draining = False
         self.leaving: dict[ClientConnection, None] = {}
@@ -63,9 +68,11 @@ class Registry:
         self.closing = ClosingConnections()
         self.room = Room(settings.max_connections)
         self.keeps_no_idle = False
-        # The addresses that are counted, and the number of connections from each.
-        self.per_address: Counter[str] = Counter()
-        self._addresses: dict[ClientConnection, str] = {}
+        self.addresses = Addresses()
+        # Clients who speak WebSocket otherwise than is spoken here, for the log.
+        self.refused = Failures("WebSocket handshake", "refused")
+        self.faulty = Failures("WebSocket", "closed")
+        self._probes = Probes(self.open, metrics)
         self._batch = batch
         self._all_left: Deferred[None] | None = None
         clock.listen(self._tick)
@@ -83,11 +90,6 @@ class Registry:
             self._count()
             self.adopt(connection)
 
-    def count_address(self, connection: ClientConnection, address: str) -> None:
-        """Count a connection as one from an address, until it is forgotten."""
-        self._addresses[connection] = address
-        self.per_address[address] += 1
-
     def adopt(self, connection: ClientConnection) -> None:
         """Read a connection together with all others."""
         if self._batch is not None:
@@ -101,11 +103,17 @@ class Registry:
         self._count()
         self.budget.remove(connection)
         self.ack_timeout.unwatch(connection.transport)
-        address = self._addresses.pop(connection, None)
+        self.addresses.remove(connection)
+
+    def replace(self, connection: ClientConnection, successor: ClientConnection) -> None:
+        """Let another protocol of the same client take the place of one."""
+        is_leaving = connection in self.leaving
+        address = self.addresses.remove(connection)
+        self.forget(connection)
         if address is not None:
-            self.per_address[address] -= 1
-            if not self.per_address[address]:
-                del self.per_address[address]
+            self.addresses.add(successor, address)
+        if is_leaving:
+            self.leaving[successor] = None
 
     def closed(self, connection: ClientConnection) -> None:
         """A connection has closed."""
@@ -130,6 +138,9 @@ class Registry:
         for connection in [each for each in self.timed if each.deadline <= now]:
             connection.timed_out()
         self.ack_timeout.tick(now)
+        self._probes.tick(now)
+        self.refused.tick(now)
+        self.faulty.tick(now)
 
     def _log_shed(self, now: float) -> None:
         self.budget.now = now

@@ -8,6 +8,7 @@ from ecm.frontend.bosh import BoshHandler
 from ecm.frontend.exchange import Exchange, Handler
 from ecm.frontend.settings import FrontendSettings
 from ecm.frontend.static.handler import StaticHandler
+from ecm.frontend.websocket_handler import WebSocketHandler
 from ecm.http.cors import Cors
 from ecm.http.request import Request, RequestError, require_whole
 from ecm.http.response import error_response, not_found
@@ -53,13 +54,15 @@ class Routes:
 def make_routes(
     settings: FrontendSettings, upstream: UpstreamPool, mode: LinkMode, www: str | None = None
 ) -> Routes:
-    """Return the routes of an ECM: BOSH, and the files of the folder ``www``, if there is one.
+    """Return the routes of an ECM: BOSH, WebSocket, and the files of ``www``, if there is one.
 
-    ``mode`` is that of the links.
+    ``mode`` is that of the links. A path that is given for both is one for BOSH.
     """
     bosh = BoshHandler(upstream, settings.cors, settings.proxies, mode)
+    websocket = WebSocketHandler(upstream, settings.cors, settings.proxies)
+    by_path: dict[bytes, Handler] = dict.fromkeys(settings.websocket_paths, websocket)
     return Routes(
-        by_path=dict.fromkeys(settings.paths, bosh),
+        by_path=by_path | dict.fromkeys(settings.paths, bosh),
         otherwise=NotFoundHandler() if www is None else StaticHandler(www),
         errors=ErrorHandler(settings.cors),
     )

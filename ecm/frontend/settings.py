@@ -34,7 +34,7 @@ def _spellings(paths: list[bytes]) -> frozenset[bytes]:
 class FrontendSettings:
     """Paths, limits and times of clients' connections: bytes, numbers and seconds.
 
-    ``paths`` are those that take BOSH, byte for byte.
+    ``paths`` are those that take BOSH, byte for byte, ``websocket_paths`` those for WebSocket.
     """
 
     paths: frozenset[bytes] = attrs.field(
@@ -47,6 +47,17 @@ class FrontendSettings:
             collect=_spellings,
             shown="/http-bind, /bosh",
             short="p",
+        ),
+    )
+    websocket_paths: frozenset[bytes] = attrs.field(
+        default=_spellings([b"/ws", b"/xmpp-websocket", b"/websocket"]),
+        metadata=option(
+            "path",
+            "WebSocket path, with and without a slash at its end.",
+            name="websocket-path",
+            read=_path,
+            collect=_spellings,
+            shown="/ws, /xmpp-websocket, /websocket",
         ),
     )
     max_connections: int = attrs.field(

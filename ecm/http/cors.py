@@ -1,4 +1,4 @@
-"""The CORS headers, which let pages of other origins use BOSH (Fetch standard, section 3.3). Pure.
+"""Pages of other origins: the CORS headers for BOSH (Fetch standard, section 3.3). Pure.
 
 Every response on a BOSH path has them, errors too: without them a browser tells its page nothing of
 a response to a cross-origin request, not even the status.
@@ -47,7 +47,7 @@ class Cors:
         default=frozenset(),
         metadata=option(
             "origin",
-            "Origin (https://chat.example) whose pages may use BOSH, or * for any.",
+            "Origin (https://chat.example) whose pages may use BOSH and WebSocket, or * for any.",
             name="cors-origin",
             read=_origin,
             collect=_origins,

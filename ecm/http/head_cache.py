@@ -10,6 +10,7 @@ from ecm.http.request import Head, Request
 from ecm.limits import MAX_CACHED_HEAD, MAX_CACHED_HEADS
 
 _END: Final = b"\r\n\r\n"
+_KEY: Final = b"sec-websocket-key"
 
 
 class HeadCache:
@@ -42,14 +43,16 @@ class HeadCache:
 
         Left out is what might end elsewhere than at its first empty line and after a certain
         number of bytes (RFC 9112, section 6): with the length of each chunk in the body, or with
-        lines that do not end with CRLF; or a body that is not all there.
+        lines that do not end with CRLF; or a body that is not all there. And what never comes
+        again: the handshake of a WebSocket has another key each time.
         """
         start, end, body = data.partition(_END)
         if request.truncated or not end or len(start) > MAX_CACHED_HEAD or request.body != body:
             return
         if b"\n" in start.replace(b"\r\n", b"") or request.head.length is None:
             return
-        self._keep(start, request.head)
+        if not any(name.lower() == _KEY for name, _ in request.head.headers):
+            self._keep(start, request.head)
 
     def _get_older(self, start: bytes) -> Head | None:
         head = self._older.pop(start, None)

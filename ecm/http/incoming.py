@@ -91,8 +91,8 @@ class Incoming:
             return RequestError(HTTPStatus.SERVICE_UNAVAILABLE, f"{why}. Please try again")
         return self._parser.timeout_error()
 
-    def close(self) -> None:
-        """Let go of everything."""
-        self._parser.clear()
+    def close(self) -> bytes:
+        """Let go of everything. Returns the bytes behind the requests that were found."""
         self._next = None
         self._looked = True
+        return self._parser.clear()

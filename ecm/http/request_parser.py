@@ -89,10 +89,11 @@ class RequestParser:
             raise
         return None
 
-    def clear(self) -> None:
-        """Let go of everything, and begin anew."""
+    def clear(self) -> bytes:
+        """Let go of everything, and begin anew. Returns the bytes that nothing was made of."""
         self._begin()
-        self._received = bytearray()
+        received, self._received = bytes(self._received), bytearray()
+        return received
 
     def timeout_error(self) -> RequestError:
         """Return the error of a request that was not complete in time."""

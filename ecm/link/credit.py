@@ -19,13 +19,13 @@ OVERHEAD: Final = HEADER_SIZE + len(MESSAGE)
 
 
 class Counts(Protocol):
-    """The bytes of one stream: those ``sent`` and not given back, those ``held`` and not either.
+    """The bytes of one stream: those ``sent`` and not given back, those ``owed`` and not either.
 
     Both begin at 0, and only ``Windows`` changes them.
     """
 
     sent: int
-    held: int
+    owed: int
 
 
 @attrs.frozen
@@ -50,13 +50,13 @@ class Windows:
 
     def receive(self, counts: Counts, body: bytes) -> bool:
         """Count a message of the peer. Returns whether it had credit for it."""
-        had_credit = counts.held < self.own
-        counts.held += OVERHEAD + len(body)
+        had_credit = counts.owed < self.own
+        counts.owed += OVERHEAD + len(body)
         return had_credit
 
     def give_back(self, counts: Counts) -> int:
         """Return what to give back, now that all that has come is taken; 0 if it is too little."""
-        if 2 * counts.held < self.own:
+        if 2 * counts.owed < self.own:
             return 0
-        size, counts.held = counts.held, 0
+        size, counts.owed = counts.owed, 0
         return size

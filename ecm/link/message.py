@@ -35,6 +35,9 @@ GONE: Final = "gone"
 HALF_CLOSED: Final = "half-closed"
 GAVE_UP: Final = "gave-up"
 
+# The reason of ``close`` for a stream whose session has ended as it should.
+END: Final = "end"
+
 _TYPE: Final = re.compile(rb"[a-z-]+")
 _FIELD: Final = re.compile(rb"([a-z0-9-]+)=((?:[!-$&-~]|%[0-9A-Fa-f]{2})*)")
 _PEER: Final = re.compile(r"(?:([0-9.]+)|\[([0-9A-Fa-f:.]+)\]):([0-9]{1,5})")

@@ -102,10 +102,11 @@ def close_now(transport: IStreamTransport) -> None:
 def switch_protocol(transport: IStreamTransport, protocol: IProtocol) -> None:
     """Hand a connection over to another protocol, which ``makeConnection`` tells of it.
 
-    Twisted's transports have no method for that; they call whatever is their ``protocol``.
+    Twisted's transports have no method for that; they call whatever is their ``protocol``, or
+    ``wrappedProtocol`` over TLS.
     """
-    switched: Any = transport
-    switched.protocol = protocol
+    name = "wrappedProtocol" if ISSLTransport.providedBy(transport) else "protocol"
+    setattr(transport, name, protocol)
     protocol.makeConnection(transport)
 
 

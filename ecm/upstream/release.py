@@ -4,14 +4,22 @@ Clients get an empty answer and ask again, another ECM or the next one; those of
 anew. It is spread, so that ECM and ejabberd serve others meanwhile.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from ecm.limits import RELEASE_BATCH, RELEASE_PAUSE, RELEASE_STEP, RELEASE_TIME
+from ecm.limits import (
+    RELEASE_BATCH,
+    RELEASE_PAUSE,
+    RELEASE_STEP,
+    RELEASE_TIME,
+    STREAM_RELEASE_BATCH,
+    STREAM_RELEASE_TIME,
+)
+from ecm.upstream.link import Link
 from ecm.upstream.pending import Partner
 from ecm.upstream.pool import UpstreamPool
 
@@ -19,14 +27,16 @@ _log = Logger()
 
 
 class Release:
-    """Releases exchanges and streams, a batch at a time; and, after a pause, those come since."""
+    """Releases exchanges and streams, a batch at a time; and, after a pause, those come since.
+
+    Streams take longer: their clients log in again, where those of exchanges ask again.
+    """
 
     def __init__(self, pool: UpstreamPool, clock: IReactorTime) -> None:
-        self._pool = pool
-        self._due: Iterator[Partner] = iter(())
-        self._batch = 0
-        self._pauses = 0  # steps until the next look at all that is in flight
-        self._released: set[int] = set()
+        self._kinds = (
+            _Kind(pool, lambda link: link.table, RELEASE_BATCH, RELEASE_TIME),
+            _Kind(pool, lambda link: link.streams, STREAM_RELEASE_BATCH, STREAM_RELEASE_TIME),
+        )
         self._has_failed = False
         self._loop = LoopingCall(self._step)
         self._loop.clock = clock
@@ -39,15 +49,37 @@ class Release:
         self._loop.stop()
 
     def _step(self) -> None:
-        """Do one step. A fault in it is ours, and must keep no other exchange, nor the stop."""
-        try:
-            self._release_some()
-        except Exception:
-            if not self._has_failed:
-                _log.failure("error in ECM; going on with the release of held requests")
-            self._has_failed = True
+        """Do one step. A fault in it is ours, and must keep no other of them, nor the stop."""
+        for kind in self._kinds:
+            try:
+                kind.step()
+            except Exception:
+                if not self._has_failed:
+                    _log.failure("error in ECM; going on with the release of those who wait")
+                self._has_failed = True
 
-    def _release_some(self) -> None:
+
+class _Kind:
+    """Those that ``of`` returns for a link: a batch of at least ``least``, all within ``time``."""
+
+    def __init__(
+        self,
+        pool: UpstreamPool,
+        of: Callable[[Link], Iterable[Partner]],
+        least: int,
+        time: float,
+    ) -> None:
+        self._pool = pool
+        self._of = of
+        self._least = least
+        self._time = time
+        self._due: Iterator[Partner] = iter(())
+        self._batch = 0
+        self._pauses = 0  # steps until the next look at all that is in flight
+        self._released: set[int] = set()
+
+    def step(self) -> None:
+        """Release those that are due now."""
         if self._pauses:
             self._pauses -= 1
             return
@@ -63,12 +95,8 @@ class Release:
 
     def _look(self) -> None:
         """Begin with all that is in flight, in the order of the requests: a session answers so."""
-        found = [
-            partner
-            for link in self._pool.links
-            for partner in chain[Partner](link.table, link.streams)
-            if partner.id not in self._released
-        ]
+        in_flight = chain.from_iterable(self._of(link) for link in self._pool.links)
+        found = [partner for partner in in_flight if partner.id not in self._released]
         self._released.update(partner.id for partner in found)
         self._due = iter(found)
-        self._batch = max(RELEASE_BATCH, round(len(found) * RELEASE_STEP / RELEASE_TIME))
+        self._batch = max(self._least, round(len(found) * RELEASE_STEP / self._time))

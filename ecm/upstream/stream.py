@@ -9,7 +9,7 @@ from ecm.upstream.pending import Partner
 class Stream(Partner, Counts, Protocol):
     """A client that talks to one session of ejabberd, over one link, until either has gone.
 
-    ``sent`` and ``held`` are counted by the link. After ``closed`` or ``rejected``, and after the
+    ``sent`` and ``owed`` are counted by the link. After ``closed`` or ``rejected``, and after the
     pool has been told to cancel it, nothing is called any more.
     """
 

@@ -36,15 +36,20 @@ If this is what a chat client gets, a proxy on the way does not pass Upgrade and
 
 @attrs.frozen
 class Refusal:
-    """A request is no handshake, or not one that is taken. ``lines`` are header lines."""
+    """A request is no handshake, or not one that is taken: ``why``, in one line.
+
+    ``lines`` are header lines; ``page`` is what the client gets to read, if that is more.
+    """
 
     status: HTTPStatus
-    text: str
+    why: str
     lines: bytes = b""
+    page: str = ""
 
     def response(self, lines: bytes) -> bytes:
         """Return the whole response; ``lines`` are the header lines that each response has."""
-        return response(self.status, TEXT + self.lines + lines, self.text.encode())
+        text = self.page or f"{self.why}.\n"
+        return response(self.status, TEXT + self.lines + lines, text.encode())
 
 
 def _values(head: Head, name: bytes) -> list[bytes]:
@@ -75,38 +80,47 @@ _CHECKS: Final[tuple[tuple[Callable[[Head], bool], Refusal], ...]] = (
         lambda head: head.method == b"GET",
         Refusal(
             HTTPStatus.METHOD_NOT_ALLOWED,
-            "This address takes GET, for a WebSocket.\n",
+            "This address takes GET, for a WebSocket",
             b"Allow: GET\r\n",
         ),
     ),
     (
         lambda head: not head.http10,
-        Refusal(HTTPStatus.BAD_REQUEST, "A WebSocket needs HTTP/1.1.\n"),
+        Refusal(HTTPStatus.BAD_REQUEST, "A WebSocket needs HTTP/1.1"),
     ),
-    (_is_upgrade, Refusal(HTTPStatus.UPGRADE_REQUIRED, _PAGE, _UPGRADE + _VERSION_LINE)),
+    (
+        _is_upgrade,
+        Refusal(
+            HTTPStatus.UPGRADE_REQUIRED,
+            "There is no Upgrade: a proxy on the way may not pass it on",
+            _UPGRADE + _VERSION_LINE,
+            _PAGE,
+        ),
+    ),
     (
         lambda head: _values(head, b"sec-websocket-version") == [VERSION],
         Refusal(
             HTTPStatus.UPGRADE_REQUIRED,
-            "The version of the WebSocket protocol here is 13.\n",
+            "The version of the WebSocket protocol here is 13",
             _UPGRADE + _VERSION_LINE,
         ),
     ),
     (
         lambda head: head.length == 0,
-        Refusal(HTTPStatus.BAD_REQUEST, "The handshake of a WebSocket has no body.\n"),
+        Refusal(HTTPStatus.BAD_REQUEST, "The handshake of a WebSocket has no body"),
     ),
     (
         _has_key,
-        Refusal(HTTPStatus.BAD_REQUEST, "The Sec-WebSocket-Key is missing or malformed.\n"),
+        Refusal(HTTPStatus.BAD_REQUEST, "The Sec-WebSocket-Key is missing or malformed"),
     ),
     (
         lambda head: SUBPROTOCOL in _tokens(head, b"sec-websocket-protocol"),
-        Refusal(HTTPStatus.BAD_REQUEST, "The Sec-WebSocket-Protocol here is xmpp.\n"),
+        Refusal(HTTPStatus.BAD_REQUEST, "The Sec-WebSocket-Protocol here is xmpp"),
     ),
 )
 
-_FOREIGN: Final = Refusal(HTTPStatus.FORBIDDEN, "Pages of this origin may not connect here.\n")
+# Characters of an origin that are repeated to those who are refused for it.
+_REPEATED: Final = 100
 
 
 def refusal(head: Head, cors: Cors) -> Refusal | None:
@@ -114,7 +128,15 @@ def refusal(head: Head, cors: Cors) -> Refusal | None:
     for holds, refused in _CHECKS:
         if not holds(head):
             return refused
-    return None if cors.admits(head) else _FOREIGN
+    if cors.admits(head):
+        return None
+    origin = ascii(b", ".join(_values(head, b"origin")).decode("latin-1"))
+    return Refusal(HTTPStatus.FORBIDDEN, f"Pages of {origin[:_REPEATED]} may not connect here")
+
+
+def is_attempt(head: Head) -> bool:
+    """Return whether somebody wants a WebSocket, and not only to see the page."""
+    return bool(_values(head, b"sec-websocket-key"))
 
 
 def accept(head: Head, lines: bytes) -> bytes:

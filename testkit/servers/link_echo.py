@@ -1,4 +1,4 @@
-"""The other end of ECM's link: answers each request with its own body.
+"""The other end of ECM's link: answers each request, and each message of a stream, with its body.
 
 It speaks both forms of docs/protocol.md: a link is typed if ``hello`` comes first. Prints its port.
 """
@@ -9,7 +9,10 @@ from collections.abc import Callable
 from ecm.link.packet import HEADER_SIZE
 
 # The nonce is not random, as nobody proves anything here.
-HELLO = b"hello version=1 role=ejabberd instance=echo max-packet=1048576 nonce=" + b"0" * 32
+HELLO = (
+    b"hello version=1 role=ejabberd instance=echo max-packet=1048576 features=streams nonce="
+    + b"0" * 32
+)
 
 
 def plain_answer(packet: bytes) -> bytes:
@@ -22,6 +25,9 @@ def typed_answer(packet: bytes) -> bytes:
     kind, _, rest = line.partition(b" ")
     if kind == b"request":
         return _packet(packet, b"answer 200\n" + body)
+    if kind == b"message":
+        credit = b"more %d" % (HEADER_SIZE + len(b"message\n") + len(body))
+        return _packet(packet, b"message\n" + body) + _packet(packet, credit)
     if kind == b"ping":
         return _packet(packet, b"pong " + rest)
     return _packet(packet, HELLO) if kind == b"hello" else b""

@@ -100,8 +100,9 @@ def main() -> None:
     write("content-type", "type", (asked.encode() for asked in media))
     write("www", "path", _PATHS)
     short = TARGETS["websocket"].longest
-    write("websocket", "message", (data for data, _ in MESSAGES if len(data) <= short))
-    write("websocket", "fault", (data for data, _ in FAULTS if len(data) <= short))
+    for target in ("websocket", "websocket-client"):
+        write(target, "message", (data for data, _ in MESSAGES if len(data) <= short))
+        write(target, "fault", (data for data, _ in FAULTS if len(data) <= short))
     write("swarm", "answer", ANSWERS)
     write("swarm", "body", [b"<?xml version='1.0'?><body a='>' sid='1' type='terminate'/>"])
     write("script", "script", map(Path.read_bytes, sorted(FOLDER.rglob("*.bosh"))[::8]))

@@ -51,6 +51,9 @@ VALUES: dict[str, list[tuple[list[str], Any]]] = {
         (["/a", "/b/"], frozenset({b"/a", b"/a/", b"/b", b"/b/"})),
         (["/"], frozenset({b"", b"/"})),
     ],
+    "websocket-path": [
+        (["/a", "/b/"], frozenset({b"/a", b"/a/", b"/b", b"/b/"})),
+    ],
     "max-connections": [(["3"], 3)],
     "max-connections-per-address": [(["4"], 4)],
     "max-buffered": [(["0"], 0), ([str(limits.MAX_CONTENT)], limits.MAX_CONTENT)],

@@ -246,7 +246,7 @@ class ConnectionLimitTests(TestCase):
         again = ecm.client("192.0.2.1")
         self.assertFalse(again.ended)
         again.leave()
-        self.assertEqual(list(ecm.registry.per_address), ["192.0.2.2"])
+        self.assertEqual(list(ecm.registry.addresses._numbers), ["192.0.2.2"])
 
     def test_the_one_that_has_been_idle_longest_makes_way_for_a_newcomer(self) -> None:
         ecm = Joined(max_connections=4)

@@ -16,7 +16,7 @@ class End:
 
     windows: Windows
     sent: int = 0
-    held: int = 0
+    owed: int = 0
 
     def give_back(self) -> int:
         return self.windows.give_back(self)
@@ -45,9 +45,9 @@ class CreditTests(TestCase):
     def test_less_than_half_a_window_is_not_given_back(self) -> None:
         end, _ = ends(100, 100)
         end.windows.receive(end, bytes(49 - OVERHEAD))
-        self.assertEqual((end.give_back(), end.held), (0, 49))
-        end.held += 1
-        self.assertEqual((end.give_back(), end.held), (50, 0))
+        self.assertEqual((end.give_back(), end.owed), (0, 49))
+        end.owed += 1
+        self.assertEqual((end.give_back(), end.owed), (50, 0))
         self.assertEqual(end.give_back(), 0)
 
     def test_no_more_comes_back_than_was_sent(self) -> None:
@@ -79,11 +79,11 @@ class CreditTests(TestCase):
                 end.windows.send(end, to_other[-1])
             elif step == "arrive" and to_other:
                 self.assertTrue(other.windows.receive(other, to_other.pop(0)))
-                self.assertLess(other.held, window + OVERHEAD + 200)
+                self.assertLess(other.owed, window + OVERHEAD + 200)
             elif step == "take" and (back := other.give_back()):
                 to_end.append(back)
             elif step == "return" and to_end:
                 self.assertTrue(end.windows.credit(end, to_end.pop(0)))
             on_the_way = sum(OVERHEAD + len(each) for each in to_other) + sum(to_end)
-            self.assertEqual(end.sent, on_the_way + other.held)
+            self.assertEqual(end.sent, on_the_way + other.owed)
         self.assertTrue(end.windows.may_send(end))

@@ -6,7 +6,13 @@ import attrs
 from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
-from ecm.limits import RELEASE_BATCH, RELEASE_PAUSE, RELEASE_STEP, RELEASE_TIME
+from ecm.limits import (
+    RELEASE_BATCH,
+    RELEASE_PAUSE,
+    RELEASE_STEP,
+    RELEASE_TIME,
+    STREAM_RELEASE_TIME,
+)
 from ecm.upstream.release import Release
 from testkit.pending import NotedExchange, NotedStream
 
@@ -68,6 +74,18 @@ class ReleaseTests(TestCase):
         self.release.start()
         self.pass_time(3 * RELEASE_PAUSE)
         self.assertEqual([each.released for each in self.other.streams], [1])
+
+    def test_streams_take_longer_and_keep_nobody_else(self) -> None:
+        self.link.streams += [NotedStream(1000 + each) for each in range(20_000)]
+        asked = self.ask(20_000)
+        self.release.start()
+        self.pass_time(RELEASE_TIME)
+        self.assertEqual(sum(self.released(asked)), 20_000)
+        self.pass_time(STREAM_RELEASE_TIME / 2 - RELEASE_TIME)
+        released = sum(each.released for each in self.link.streams)
+        self.assertTrue(9_000 < released < 11_000)
+        self.pass_time(STREAM_RELEASE_TIME / 2)
+        self.assertEqual([each.released for each in self.link.streams], [1] * 20_000)
 
     def test_very_many_take_no_longer_than_the_time_for_all(self) -> None:
         asked = self.ask(20_000)

@@ -206,7 +206,7 @@ class StreamTests(TestCase):
             self.assertEqual(one.hear(said), [])
             self.assertFalse(one.send(b"late"))
             one.hear(b"message\n" + bytes(900))
-            one.stream.held = 1000
+            one.stream.owed = 1000
             one.link.taken(one.stream)
             self.ecm.pool.cancel(one.id, GONE)
             self.assertEqual(one.told, [])

@@ -25,7 +25,7 @@ class End:
     """mod_ecm's end of a stream: its counts, and the messages both ways."""
 
     sent: int = 0
-    held: int = 0
+    owed: int = 0
     got: list[bytes] = attrs.Factory(list)
     said: list[bytes] = attrs.Factory(list)
     is_closed: bool = False

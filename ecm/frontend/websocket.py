@@ -1,0 +1,124 @@
+"""WebSocket connections of clients (RFC 6455, RFC 7395): a message of theirs is one to ejabberd."""
+
+from typing import Final
+
+from ecm.frontend.connection import Phase
+from ecm.frontend.registry import Registry
+from ecm.frontend.websocket_closing import ClosingWebSocket
+from ecm.limits import PING_AFTER, PONG_TIMEOUT
+from ecm.link.message import GONE
+from ecm.upstream.pool import UpstreamPool
+from ecm.websocket import codes
+from ecm.websocket.closing import Input, State
+from ecm.websocket.codes import WebSocketError
+from ecm.websocket.decoder import Decoder, Event, only
+from ecm.websocket.frames import (
+    BINARY,
+    CLOSE,
+    PING,
+    PONG,
+    TEXT,
+    frame,
+    reply_frame,
+)
+
+_PING: Final = frame(PING, b"")
+
+NO_BINARY: Final = "XMPP is text"
+
+
+class WebSocketConnection(ClosingWebSocket):
+    """Frames of the client to messages, and pings where nothing is heard.
+
+    A message that comes whole is passed on without a decoder. An idle connection has none.
+    """
+
+    # There may be hundreds of thousands of these, nearly all of them idle.
+    __slots__ = ("_heard_at", "_pinged_at")
+
+    def __init__(self, registry: Registry, upstream: UpstreamPool) -> None:
+        super().__init__(registry, upstream)
+        # When anything has come from the client last, and when it was asked for that.
+        self._heard_at = registry.clock.now
+        self._pinged_at = 0.0
+
+    def begin(self, response: bytes, behind: bytes) -> None:
+        """Send the response to the handshake; ``behind`` has come behind that."""
+        self._send(response)
+        if behind:
+            self.dataReceived(behind)
+
+    def dataReceived(self, data: bytes) -> None:
+        self._heard_at = self.registry.clock.now
+        if self._decoder is None and self._streams is not None:
+            event = only(data, self._max_message)
+            if event is not None and self._streams.may_send(self):
+                self._streams.message(self, event.payload)
+                return
+        if self._state != State.CLOSED:
+            self._decoder = self._decoder or Decoder(self._max_message)
+            self._decoder.add(data)
+            self.more()
+
+    @property
+    def _max_message(self) -> int:
+        """The bytes of the longest message that is taken."""
+        longest = self.registry.settings.request.max_body
+        return longest if self._streams is None else min(longest, self._streams.max_message)
+
+    def more(self) -> None:
+        """Take what has come, as far as there is credit for it."""
+        decoder = self._decoder
+        if decoder is None:
+            return
+        try:
+            while self._may_take() and (event := decoder.next()) is not None:
+                if self._phase == Phase.BODY:
+                    self._enter(Phase.HELD)  # the next message has a time of its own
+                self._take(event)
+        except WebSocketError as error:
+            self.registry.metrics.faulty += 1
+            self.registry.faulty.add(f"{error.code} {error}")
+            self._fail(error.code, str(error))
+        if decoder.idle or self._state == State.CLOSED:
+            self._decoder = None
+        self.update_reading()
+        self.registry.budget.update(self)
+
+    def _may_take(self) -> bool:
+        """Return whether what comes next may be dealt with. Behind a Close frame nothing counts."""
+        if self._streams is None:
+            return self._state == State.CLOSING
+        return self._streams.may_send(self)
+
+    def _take(self, event: Event) -> None:
+        """Deal with what has come. Once a Close frame is sent, only that of the client counts."""
+        if event.opcode == CLOSE:
+            self._end(GONE)
+            self._advance(Input.CLOSE, reply_frame(event.payload))
+        elif self._streams is None:
+            return
+        elif event.opcode == TEXT:
+            self._streams.message(self, event.payload)
+        elif event.opcode == PING:
+            self._send(frame(PONG, event.payload))
+        elif event.opcode == BINARY:
+            raise WebSocketError(codes.UNSUPPORTED_DATA, NO_BINARY)
+
+    def probe(self, now: float) -> bool:
+        """Ping a client that has been silent. Returns whether it has not answered one."""
+        if self._paused:
+            self._heard_at = now  # it is not listened to
+        if self._phase != Phase.HELD:
+            return False  # which has a deadline
+        if self._pinged_at > self._heard_at:
+            return now - self._pinged_at >= PONG_TIMEOUT
+        if now - self._heard_at >= PING_AFTER:
+            self._pinged_at = now
+            self._send(_PING)
+        return False
+
+    def _may_read(self) -> bool:
+        if self._state != State.OPEN:
+            return True
+        return super()._may_read() and (self._decoder is None or self._may_take())

@@ -1,0 +1,83 @@
+"""The end of a WebSocket connection: the close handshake, from either side, and its deadlines."""
+
+from typing import Final
+
+from ecm.frontend.connection import Phase
+from ecm.frontend.registry import Registry
+from ecm.frontend.streaming import StreamConnection
+from ecm.limits import DECODER_SIZE
+from ecm.link.message import GAVE_UP
+from ecm.upstream.pool import UpstreamPool
+from ecm.websocket import codes
+from ecm.websocket.closing import TRANSITIONS, Input, State
+from ecm.websocket.decoder import Decoder
+from ecm.websocket.frames import TEXT, close_frame, frame
+
+CROWDED: Final = "This front end has too much to do"
+SLOW: Final = "The message came too slowly"
+
+
+class ClosingWebSocket(StreamConnection):
+    """A WebSocket that both sides can close, and that has a deadline while anything is due."""
+
+    __slots__ = ("_decoder", "_state")
+
+    def __init__(self, registry: Registry, upstream: UpstreamPool) -> None:
+        super().__init__(registry, upstream)
+        self._state: int = State.OPEN
+        # A message that is not whole, and what waits for credit.
+        self._decoder: Decoder | None = None
+
+    def _leave(self, code: int, reason: str = "") -> None:
+        """Close behind what waits for the client, which has some seconds to close, too."""
+        self._advance(Input.LEAVE, close_frame(code, reason))
+
+    def _fail(self, code: int, reason: str) -> None:
+        """Close, and listen no more to the client."""
+        self._end(GAVE_UP)
+        self._advance(Input.FAULT, close_frame(code, reason))
+
+    def _advance(self, what: int, close: bytes) -> None:
+        """Go on with the close handshake; ``close`` is our Close frame, if it is its turn."""
+        step = TRANSITIONS[self._state, what]
+        self._state = step.state
+        if step.says:
+            self._send(close)
+        if step.ends:
+            self._decoder = None
+            self._half_close()
+        self.update_reading()
+
+    def timed_out(self) -> None:
+        """Close a connection whose message is not complete in time, abort others."""
+        if self._phase == Phase.BODY:
+            self._fail(codes.POLICY, SLOW)
+        else:
+            super().timed_out()
+
+    def shed(self) -> None:
+        """Have the client come back later; abort, if it does not read that either."""
+        if self._write_blocked:
+            super().shed()
+        else:
+            self._fail(codes.TRY_AGAIN_LATER, CROWDED)
+
+    def _framed(self, message: bytes) -> bytes:
+        return frame(TEXT, message)
+
+    def _update_phase(self) -> None:
+        if self._state == State.CLOSED:
+            return
+        if self._write_blocked:
+            self._enter(Phase.SENDING)
+        elif self._state == State.CLOSING:
+            self._enter(Phase.CLOSING)
+        elif self._decoder is not None and not self._paused:
+            self._enter(Phase.BODY)
+        elif self._phase != Phase.HELD:
+            self._enter(Phase.HELD)
+
+    @property
+    def held(self) -> int:
+        partial = self._decoder.held + DECODER_SIZE if self._decoder is not None else 0
+        return partial + super().held
