@@ -66,7 +66,8 @@ class Settings:
         default=None,
         metadata=option(
             "folder",
-            "Folder of files to serve on all paths that are not BOSH paths (otherwise 404).",
+            "Folder of files to serve on all other paths than those of BOSH and WebSocket (otherwise"
+            " 404).",
             short="w",
         ),
     )

@@ -61,7 +61,9 @@ class RunTests(EcmTestCase):
         await self.start("--upstream", ejabberd.endpoint)
         for path in ("/http-bind", "/http-bind/", "/bosh", "/bosh/"):
             self.assertEqual(await self.post(path, b"<body/>"), (200, b"<body/>"))
-        self.assertEqual((await self.post("/ws", b"<body/>"))[0], 404)
+        for path in ("/ws", "/xmpp-websocket", "/websocket", "/websocket/"):
+            self.assertEqual((await self.post(path, b"<body/>"))[0], 405)
+        self.assertEqual((await self.post("/other", b"<body/>"))[0], 404)
 
     async def test_without_ejabberd_clients_are_asked_to_try_again(self) -> None:
         upstream = ("--upstream", f"unix:{temporary_folder(self)}/no-socket")
