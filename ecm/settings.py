@@ -66,7 +66,7 @@ class Settings:
         default=None,
         metadata=option(
             "folder",
-            "Folder of files to serve on all other paths than those of BOSH and WebSocket (otherwise"
+            "Folder of files to serve on all paths but those of BOSH and WebSocket (otherwise"
             " 404).",
             short="w",
         ),

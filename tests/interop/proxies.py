@@ -1,4 +1,4 @@
-"""nginx and HAProxy in front of ECM, with the settings that docs/interop.md shows."""
+"""nginx, HAProxy and Apache in front of ECM, with the settings that docs/interop.md shows."""
 
 import re
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from twisted.trial.unittest import TestCase
 from ecm.tools.ports import HOST, free_port
 from testkit.ecm_process import temporary_folder
 from testkit.paths import CHECKOUT
-from testkit.servers import haproxy, nginx
+from testkit.servers import apache, haproxy, nginx
 
 DOCUMENT = CHECKOUT / "docs/interop.md"
 
@@ -62,6 +62,7 @@ def _run_nginx(folder: Path, settings: str, port: int) -> AbstractContextManager
 
 
 NGINX = Proxy("nginx", "listen", _run_nginx)
+APACHE = Proxy("apache", "Listen", apache.started)
 HAPROXY = Proxy("haproxy", "bind", partial(haproxy.started, mode="-W"))
 
 
