@@ -60,8 +60,9 @@ class StreamConnection(PausingConnection):
     def closed(self, reason: str, status: int | None) -> None:
         """Close behind what waits for the client: ejabberd has ended the stream."""
         self._streams = None
-        default = codes.NORMAL if reason == END else codes.INTERNAL_ERROR
-        self._leave(default if status is None else status)
+        if status is None or not codes.may_be_sent(status):
+            status = codes.NORMAL if reason == END else codes.INTERNAL_ERROR
+        self._leave(status)
 
     def rejected(self, why: str) -> None:
         """Close: the link is lost, or one end is wrong about the stream."""

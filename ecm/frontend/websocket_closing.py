@@ -31,6 +31,7 @@ class ClosingWebSocket(StreamConnection):
     def _leave(self, code: int, reason: str = "") -> None:
         """Close behind what waits for the client, which has some seconds to close, too."""
         self._advance(Input.LEAVE, close_frame(code, reason))
+        self.more()  # what has waited for credit does not count, but for a Close frame
 
     def _fail(self, code: int, reason: str) -> None:
         """Close, and listen no more to the client."""

@@ -1,5 +1,7 @@
 """WebSockets: from the handshake to the end, with an ejabberd that the test plays."""
 
+from collections.abc import Callable
+from gc import collect
 from ipaddress import ip_network
 
 from hypothesis import given, settings
@@ -15,10 +17,11 @@ from ecm.upstream.pending import NO_LINK, NOT_UNDERSTOOD
 from ecm.websocket import codes
 from ecm.websocket.decoder import Event
 from ecm.websocket.frames import BINARY, CLOSE, PING, PONG, TEXT
-from testkit.in_memory import Joined
+from testkit.in_memory import Client, Joined
 from testkit.samples.websocket import FAULTS, MESSAGES
 from testkit.samples.websocket_handshakes import ACCEPT, CORS, REFUSED, handshake
 from testkit.splits import cut, cuts
+from testkit.traced_memory import traced
 from testkit.websocket_case import OPEN, WINDOW, User, WebSocketCase, close, joined
 from testkit.websocket_frames import fragments, masked
 
@@ -108,6 +111,13 @@ class HandshakeTests(WebSocketCase):
         self.assertEqual(
             User(ecm, handshake(*lines)).opened, b"open websocket peer=198.51.100.9:51234 secure=1"
         )
+
+    def test_ejabberd_is_told_the_address_in_a_proxy_header(self) -> None:
+        protocol = self.ecm.clients.connection_of("192.0.2.7", ("192.0.2.7", 1234, True))
+        assert protocol is not None
+        Client(protocol, self.ecm.reactor, "127.0.0.1").send(handshake())
+        ((_, opened),) = self.ecm.received()
+        self.assertEqual(opened, b"open websocket peer=192.0.2.7:1234 secure=1")
 
     def test_while_ejabberd_cannot_take_it_the_answer_is_503(self) -> None:
         for ecm in (Joined(linked=False), Joined()):  # without a link, and without the feature
@@ -303,6 +313,7 @@ class EndTests(WebSocketCase):
             (b"close failed", codes.INTERNAL_ERROR),
             (b"close end status=1008", codes.POLICY),
             (b"close failed status=1012", codes.RESTART),
+            (b"close end status=1006", codes.NORMAL),  # which stands in no frame
         ):
             user = User(self.ecm)
             self.ecm.answer(user.id, b"message\n<close/>")
@@ -318,6 +329,14 @@ class EndTests(WebSocketCase):
         user.hear(b"close end")
         self.ecm.pass_time(self.ecm.registry.settings.send_timeout)
         self.assertTrue(user.client.transport.aborted)
+
+    def test_a_close_of_the_client_that_has_waited_for_credit_is_its_answer(self) -> None:
+        user = User(self.ecm)
+        user.send(masked(TEXT, b"a" * 2000) + masked(TEXT, b"b") + masked(CLOSE))
+        self.assertTrue(user.client.transport.paused)
+        self.assertEqual(user.hear(b"close end"), [close(codes.NORMAL)])
+        self.assertTrue(user.client.transport.half_closed)
+        self.assertFalse(user.client.transport.paused)
 
     def test_a_close_goes_behind_what_waits(self) -> None:
         user = User(self.ecm)
@@ -491,6 +510,26 @@ class DrainTests(WebSocketCase):
 
 
 class MemoryTests(TestCase):
+    def taken_by(self, connect: Callable[[Joined], Client]) -> int:
+        """The bytes of many clients, whose transports are in memory, too."""
+        ecm = joined()
+        with traced() as taken:
+            transports = [connect(ecm).transport for _ in range(500)]
+            ecm.pass_time(2)
+            ecm.received()
+            collect()
+            self.assertEqual(len(ecm.clients), len(transports))
+            return taken()
+
+    def test_an_idle_one_takes_no_more_than_a_held_request(self) -> None:
+        def hold(ecm: Joined) -> Client:
+            client = ecm.client()
+            client.post(b"<body/>")
+            return client
+
+        self.taken_by(hold)  # what is made once is made now
+        self.assertLess(self.taken_by(lambda ecm: User(ecm).client), self.taken_by(hold))
+
     def test_it_has_no_dict(self) -> None:
         user = User(joined())
         self.assertEqual(getattr(user.protocol, "__dict__", {}), {})
