@@ -37,7 +37,7 @@
 
 %% `connection' are the options of ecm_link_connection:new/2, without the nonce. `request' takes requests
 %% (ecm_router:route/6), `status' is told to an ECM with several nodes, and `gone' takes clients that are gone
-%% (ecm_router:gone/3). `substitutes' are for the writer. At most `max_waiting' bytes may wait for a peer that does
+%% (ecm_router:gone/3). `open' takes streams, if `connection' has a window. `substitutes' are for the writer. At most `max_waiting' bytes may wait for a peer that does
 %% not read. A link that resumes is kept for `link_grace' milliseconds. When one of the processes in `watched' is
 %% shut down, ejabberd stops. `services' starts the processes that a node has once, if they have ended. `tls' is
 %% there for TLS, and returns the options of ssl, or a text for the log. `peer' is there if the connection does not
@@ -47,6 +47,7 @@
       request := fun((ecm_link_clients:body(), ecm_link_writer:exchange(), ecm_peer:peer(),
                       Secure :: boolean(), ecm_link_table:in_flight()) -> any()),
       gone := fun((pid(), ecm_link_writer:exchange(), ecm_link:departure()) -> any()),
+      open => ecm_link_streams:opener(),
       status := ecm_link_clients:status(),
       substitutes := ecm_link_replies:substitutes(),
       max_waiting := pos_integer(),
@@ -87,13 +88,14 @@ accept(Link) ->
     gen_server:cast(Link, accept).
 
 %% @doc Returns the state of a link: its peer, the name that the peer has given itself, whether it is plain
-%% or typed, the last round-trip time in milliseconds, and the number of requests in flight.
+%% or typed, the last round-trip time in milliseconds, and the numbers of requests in flight and of streams.
 -spec info(pid()) ->
     #{peer := ecm_peer:peer(),
       form := ecm_link_connection:form() | unknown,
       instance := binary() | unknown,
       round_trip := non_neg_integer() | unknown,
-      in_flight := non_neg_integer()}.
+      in_flight := non_neg_integer(),
+      streams := non_neg_integer()}.
 info(Link) ->
     gen_server:call(Link, info).
 

@@ -10,11 +10,12 @@
 
 -include_lib("ejabberd/include/logger.hrl").
 
-%% What its reader needs. Without `receipt' the link does not resume.
+%% What its reader needs. Without `streams' the link carries none, and without `receipt' it does not resume.
 -type link() :: #{writer := ecm_link_writer:writer(),
                   form := ecm_link_connection:form(),
                   instance := binary() | unknown,
                   clients := ecm_link_clients:clients(),
+                  streams => ecm_link_streams:streams(),
                   receipt => ecm_link_receipt:receipt()}.
 
 -type agreed() :: plain | ecm_link_hello:agreement().
@@ -39,8 +40,13 @@ begins(Agreed, Resumption, Writer, Peer, #{connection := Connection} = Options) 
     log(Agreed, Peer),
     Form = ecm_link_answer:form(Agreed, Connection),
     Given = maps:with([substitutes, gone, max_waiting], Options),
-    ecm_link_writer:up(Writer, lists:foldl(fun maps:merge/2, Given#{peer => Peer}, [Form, Resumption])),
+    Parts = [Form, Resumption, in_message(ecm_link_streams:terms(Agreed, Connection))],
+    ecm_link_writer:up(Writer, lists:foldl(fun maps:merge/2, Given#{peer => Peer}, Parts)),
     link(Form, Agreed, Writer, Peer, Options).
+
+-spec in_message(ecm_link_streams:terms() | none) -> #{in_message => pos_integer()}.
+in_message(none) -> #{};
+in_message(#{longest := Longest}) -> #{in_message => Longest}.
 
 -spec log(agreed(), ecm_peer:peer()) -> any().
 log(plain, Peer) ->
@@ -51,9 +57,13 @@ log(#{version := Version, instance := Instance}, Peer) ->
 
 -spec link(ecm_link_answer:form(), agreed(), ecm_link_writer:writer(), ecm_peer:peer(), ecm_link:options()) ->
     link().
-link(#{form := Form, longest := Limit}, Agreed, Writer, Peer, Options) ->
-    #{writer => Writer, form => Form, instance => instance(Agreed),
-      clients => ecm_link_clients:new(Writer, Limit, Peer, Options)}.
+link(#{form := Form, longest := Limit}, Agreed, Writer, Peer, #{connection := Connection} = Options) ->
+    Link = #{writer => Writer, form => Form, instance => instance(Agreed),
+             clients => ecm_link_clients:new(Writer, Limit, Peer, Options)},
+    case ecm_link_streams:terms(Agreed, Connection) of
+        none -> Link;
+        Terms -> Link#{streams => ecm_link_streams:new(Writer, Terms, Peer, map_get(open, Options))}
+    end.
 
 -spec instance(agreed()) -> binary() | unknown.
 instance(plain) -> unknown;

@@ -11,7 +11,7 @@
 -module(ecm_link_connection).
 
 -export([drain/1, fault/2, new/2, outlived/1, packet/3, received/2, refuse/2, stalled/1, tick/2]).
--export_type([body/0, connection/0, event/0, form/0, options/0, time/0]).
+-export_type([body/0, connection/0, event/0, form/0, opened/0, options/0, time/0]).
 
 %% More pings than this within one second are a flood; one every few seconds is enough for anybody.
 -define(MAX_PINGS, 100).
@@ -27,7 +27,8 @@
 %% `secret' is there if one is configured; `instance' is the name of this node; `max_packet' is the bytes of
 %% the longest packet that is accepted, and `max_content' of the longest answer that is sent in parts;
 %% `nonce' is 32 hexadecimal digits, lower case, for this link alone. With `resume', a link may outlive its
-%% connection. The rest are milliseconds.
+%% connection. With `window', the bytes that may have come on a stream and not been taken, it may carry streams.
+%% The rest are milliseconds.
 -type options() :: #{protocol := auto | typed | plain,
                      secret => binary(),
                      instance := binary(),
@@ -35,6 +36,7 @@
                      max_content := pos_integer(),
                      nonce := binary(),
                      resume := boolean(),
+                     window => pos_integer(),
                      ping_interval := pos_integer(),
                      link_timeout := pos_integer(),
                      hello_timeout := pos_integer()}.
@@ -52,6 +54,9 @@
     {resume, ecm_link_hello:agreement(), ecm_link_tokens:token() | new, Got :: ecm_link_ring:count()} |
     {acknowledged, ecm_link_ring:count()} |
     {request, ecm_link_packet:id(), Client :: client(), Secure :: boolean(), body()} |
+    {open, ecm_link_packet:id(), opened()} |
+    {message, ecm_link_packet:id(), Body :: binary()} |
+    {more, ecm_link_packet:id(), Bytes :: non_neg_integer()} |
     {nodes, [Name :: binary()]} |
     {pong, Token :: binary()} |
     {gone, ecm_link_packet:id(), Reason :: binary()} |
@@ -66,12 +71,17 @@
 %% `redirected' if another node has given it back, and `full' if ECM has no room for newcomers.
 -type body() :: binary() | {truncated, First :: binary()} | {redirected, binary()} | {full, binary()}.
 
+%% What ECM says of a stream that it opens. The fields are those that this end does not know.
+-type opened() :: {Kind :: binary(), client(), Secure :: boolean(), Fields :: #{binary() => term()}}.
+
 %% An event of the table, with its arguments.
 -type input() ::
     none | {proof | proof_to_resume | drain | ignored | due | stop} |
     {packet | content, ecm_link_packet:packet()} |
     {hello | hello_to_resume | challenge | resume, Fields :: map()} | {ack, ecm_link_ring:count()} |
     {request, ecm_link_packet:id(), ecm_link_message:line()} |
+    {open, ecm_link_packet:id(), opened()} | {message, ecm_link_packet:id(), Body :: binary()} |
+    {more, ecm_link_packet:id(), Bytes :: non_neg_integer()} | {unwanted, ecm_link_packet:id()} |
     {gone, ecm_link_packet:id(), Reason :: binary()} |
     {refused, ecm_link_packet:id(), Code :: atom(), Text :: iodata()} |
     {complaint, ecm_link_packet:id(), Text :: iodata()} | {ping | pong, Token :: binary()} |
@@ -90,6 +100,7 @@
          tokens = 0 :: non_neg_integer(),         % of pings sent so far
          pending_ping = none :: none | binary(),  % the token of a ping without a pong
          pings = [] :: [time()],     % received within the last second
+         streams = false :: boolean(),      % whether the link carries streams
          peer_draining = false :: boolean(),
          resumed = false :: boolean(),      % whether the peer has said resume
          outlived = false :: boolean()}).   % whether the link goes on without this connection
@@ -244,8 +255,9 @@ fault_on(Id, Code, Text) -> {refused, Id, Code, Text}.
 -spec known_message(ecm_link_packet:id(), ecm_link_message:line(), time(), connection()) -> input().
 known_message(Id, #{type := request} = Line, _, _) -> {request, Id, Line};
 known_message(Id, #{type := close, words := [Reason]}, _, _) -> {gone, Id, Reason};
-known_message(Id, #{type := Type}, _, _) when Type =:= open; Type =:= message; Type =:= more ->
-    fault_on(Id, unexpected, [atom_to_binary(Type), " came without the feature streams"]);
+known_message(Id, #{type := message, body := Body}, _, #connection{streams = true}) -> {message, Id, Body};
+known_message(Id, #{type := Type} = Line, _, Connection) when Type =:= open; Type =:= message; Type =:= more ->
+    about_stream(Id, Line, Connection);
 known_message(0, #{type := error, words := [<<"silent">>, Text]}, _, #connection{outlived = true}) ->
     {lost, says(<<"silent">>, Text)};
 known_message(0, #{type := error, words := [Code, Text]}, _, _) -> {error, says(Code, Text)};
@@ -258,6 +270,19 @@ known_message(0, #{type := drain}, _, _) -> {drain};
 known_message(0, #{type := nodes, body := Names}, _, Connection) -> others(Names, Connection);
 known_message(0, #{type := resume, fields := Fields}, _, Connection) -> resume(Fields, Connection);
 known_message(0, #{type := ack, words := [Number]}, _, Connection) -> ack(Number, Connection).
+
+%% ECM may have opened a stream before it has heard that this end drains.
+-spec about_stream(ecm_link_packet:id(), ecm_link_message:line(), connection()) -> input().
+about_stream(Id, #{type := Type}, #connection{streams = false}) ->
+    fault_on(Id, unexpected, [atom_to_binary(Type), " came without the feature streams"]);
+about_stream(Id, #{type := open}, #connection{state = draining}) ->
+    {unwanted, Id};
+about_stream(Id, #{type := open, words := [Kind], fields := Fields}, _) ->
+    Known = [<<"peer">>, <<"secure">>],
+    {open, Id, {Kind, maps:get(<<"peer">>, Fields, unknown), maps:get(<<"secure">>, Fields, false),
+                maps:without(Known, Fields)}};
+about_stream(Id, #{type := more, words := [Bytes]}, _) ->
+    {more, Id, Bytes}.
 
 -spec says(Code :: binary(), Text :: binary()) -> iodata().
 says(Code, Text) ->
@@ -354,8 +379,11 @@ act({packet, Packet}, _, Connection) ->
 act({request, Id, #{fields := Fields, body := Body}}, _, Connection) ->
     Client = maps:get(<<"peer">>, Fields, unknown),
     {[{request, Id, Client, maps:get(<<"secure">>, Fields, false), body(Fields, Body)}], Connection};
-act({gone, _, _} = Gone, _, Connection) ->
-    {[Gone], Connection};
+act({Event, _, _} = Passed, _, Connection)
+  when Event =:= message; Event =:= more; Event =:= open; Event =:= gone ->
+    {[Passed], Connection};
+act({unwanted, Id}, _, Connection) ->
+    {[{send, Id, ecm_link_message:write(close, [<<"refused">>], [])}], Connection};
 act({refused, Id, Code, Text}, _, Connection) ->
     {[objection(Id, Code, Text), {refused, Id, [atom_to_binary(Code), ": ", Text]}], Connection};
 act({complaint, Id, Text}, _, Connection) ->
@@ -366,20 +394,20 @@ act(Input, Now, Connection) ->
 %% The inputs that concern the link itself.
 -spec act_on_link(input(), time(), connection()) -> {[event()], connection()}.
 act_on_link({hello, Hello}, Now, Connection) ->
-    {[own_hello(Hello, Connection), {up, ecm_link_hello:agreed(Hello)}],
-     Connection#connection{pinged = Now}};
+    {[own_hello(Hello, Connection), {up, agreed(Hello, Connection)}],
+     (streams(Hello, Connection))#connection{pinged = Now}};
 act_on_link({Type, Hello}, Now, Connection) when Type =:= challenge; Type =:= hello_to_resume ->
-    {[own_hello(Hello, Connection)], Connection#connection{hello = Hello, began = Now}};
+    {[own_hello(Hello, Connection)], (streams(Hello, Connection))#connection{hello = Hello, began = Now}};
 act_on_link({proof_to_resume}, Now, Connection) ->
     {[], Connection#connection{began = Now}};
 act_on_link({resume, Fields}, Now, #connection{hello = Hello, peer_draining = IsDraining} = Connection) ->
     {[{over, Token} || {<<"over">>, Token} <- maps:to_list(Fields)]
-     ++ [{resume, ecm_link_hello:agreed(Hello), maps:get(<<"link">>, Fields, new), maps:get(<<"got">>, Fields, 0)}],
+     ++ [{resume, agreed(Hello, Connection), maps:get(<<"link">>, Fields, new), maps:get(<<"got">>, Fields, 0)}],
      Connection#connection{hello = #{}, pinged = Now, resumed = true, outlived = not IsDraining}};
 act_on_link({ack, Number}, _, Connection) ->
     {[{acknowledged, Number}], Connection};
 act_on_link({proof}, Now, #connection{hello = Hello} = Connection) ->
-    {[{up, ecm_link_hello:agreed(Hello)}], Connection#connection{hello = #{}, pinged = Now}};
+    {[{up, agreed(Hello, Connection)}], Connection#connection{hello = #{}, pinged = Now}};
 act_on_link({ping, Token}, Now, Connection) ->
     {[{pong, Token}], Connection#connection{pings = [Now | recent(Now, Connection)]}};
 act_on_link({pong, Token}, Now, #connection{pending_ping = Token, pinged = Pinged} = Connection) ->
@@ -427,6 +455,14 @@ carried({Id, Content}) -> [{request, Id, unknown, false, Content}].
 -spec objection(ecm_link_packet:id(), Code :: atom(), Text :: iodata()) -> event().
 objection(Id, Code, Text) ->
     {send, Id, ecm_link_message:write(error, [atom_to_binary(Code), Text], [])}.
+
+-spec agreed(ecm_link_hello:hello(), connection()) -> ecm_link_hello:agreement().
+agreed(Hello, #connection{options = Options}) ->
+    ecm_link_hello:agreed(Hello, Options).
+
+-spec streams(ecm_link_hello:hello(), connection()) -> connection().
+streams(Hello, #connection{options = Options} = Connection) ->
+    Connection#connection{streams = ecm_link_hello:carries_streams(Hello, Options)}.
 
 -spec own_hello(ecm_link_hello:hello(), connection()) -> event().
 own_hello(Hello, #connection{options = Options}) ->

@@ -3,13 +3,14 @@
 %% @doc The process that tells the sessions when a link has ended, however it ended: the clients on it
 %% are gone.
 %%
-%% A writer that is killed cannot tell anybody. So this process is the heir of its table of requests in
-%% flight (ecm_link_table): the runtime hands the table over when the writer ends.
+%% A writer that is killed cannot tell anybody. So this process is the heir of its tables, that of requests in
+%% flight (ecm_link_table) and that of streams (ecm_link_stream_table): the runtime hands them over when the
+%% writer ends.
 
 -module(ecm_link_heir).
 -behaviour(gen_server).
 
--export([start_link/0, watch/4]).
+-export([start_link/0, watch/5]).
 -export([handle_call/3, handle_cast/2, handle_info/2, init/1]).
 -export_type([gone/0]).
 
@@ -20,13 +21,17 @@
 start_link() ->
     gen_server:start_link({local, ?MODULE}, ?MODULE, [], []).
 
-%% @doc Names this process as the heir of the calling writer's table. The link's exchanges have this writer
+%% @doc Names this process as the heir of the calling writer's tables. The link's exchanges have this writer
 %% and limit. While there is no heir, nothing is named: the next one asks each writer for it.
--spec watch(ecm_link_table:in_flight(), Writer :: pid(), Limit :: pos_integer(), gone()) -> ok.
-watch(InFlight, Writer, Limit, Gone) ->
+-spec watch(ecm_link_table:in_flight(), ecm_link_stream_table:streams(), Writer :: pid(), Limit :: pos_integer(),
+            gone()) -> ok.
+watch(InFlight, Streams, Writer, Limit, Gone) ->
     case whereis(?MODULE) of
-        undefined -> ok;
-        Heir -> ecm_link_table:leave_to(Heir, {Writer, Limit, Gone}, InFlight)
+        undefined ->
+            ok;
+        Heir ->
+            ecm_link_table:leave_to(Heir, {Writer, Limit, Gone}, InFlight),
+            ecm_link_stream_table:leave_to(Heir, streams, Streams)
     end.
 
 %% @private The links that are there had an heir that was killed. The writer of each is asked to name this one.
@@ -51,6 +56,11 @@ handle_info({'ETS-TRANSFER', Table, _, {Writer, Limit, Gone}}, none) ->
     lists:foreach(fun({Id, Session}) -> Gone(Session, {Writer, Id, Limit}, gone) end,
                   ecm_link_table:all(Table)),
     ecm_link_table:delete(Table),
+    {noreply, none};
+handle_info({'ETS-TRANSFER', Table, _, streams}, none) ->
+    lists:foreach(fun(Session) -> ecm_link_stream:tell({closed, gone}, Session) end,
+                  ecm_link_stream_table:inherit(Table)),
+    ecm_link_stream_table:delete(Table),
     {noreply, none};
 handle_info(_, none) ->
     {noreply, none}.

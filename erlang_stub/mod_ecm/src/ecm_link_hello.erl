@@ -4,23 +4,25 @@
 
 -module(ecm_link_hello).
 
--export([agreed/1, is_proven/3, own/2, refusal/1, resumes/2]).
+-export([agreed/2, carries_streams/2, is_proven/3, own/2, refusal/1, resumes/2]).
 -export_type([agreement/0, hello/0]).
 
 -define(VERSION, 1).
 
 %% What this end supports beyond the version: it sends a long answer in parts, if ECM accepts them; and a
-%% link may outlive its connection.
+%% link may outlive its connection, and carry streams.
 -define(PARTS, <<"parts">>).
 -define(RESUME, <<"resume">>).
+-define(STREAMS, <<"streams">>).
 
 %% The fields of ECM's hello, decoded by ecm_link_message.
 -type hello() :: #{binary() => term()}.
 
 %% `max_packet' and `max_content' are the limits of ECM, in bytes: of a packet, and of the body of an answer
-%% in parts. The latter is 0 if ECM does not accept parts.
+%% in parts. The latter is 0 if ECM does not accept parts. `window' is that of ECM for each stream, if the link
+%% carries any.
 -type agreement() :: #{version := pos_integer(), instance := binary(), max_packet := pos_integer(),
-                       max_content := non_neg_integer()}.
+                       max_content := non_neg_integer(), window => pos_integer()}.
 
 %% @doc Returns the reason to refuse a link to this peer, if there is one: an error code and its text.
 -spec refusal(hello()) -> none | {unexpected | version, Text :: iodata()}.
@@ -38,10 +40,14 @@ numbers(Numbers) ->
     lists:join($,, [integer_to_binary(Number) || Number <- Numbers]).
 
 %% @doc Returns the agreement, now that the link is up.
--spec agreed(hello()) -> agreement().
-agreed(#{<<"instance">> := Instance, <<"max-packet">> := MaxPacket} = Hello) ->
-    #{version => ?VERSION, instance => Instance, max_packet => MaxPacket,
-      max_content => max_content(Hello)}.
+-spec agreed(hello(), ecm_link_connection:options()) -> agreement().
+agreed(#{<<"instance">> := Instance, <<"max-packet">> := MaxPacket} = Hello, Options) ->
+    Always = #{version => ?VERSION, instance => Instance, max_packet => MaxPacket,
+               max_content => max_content(Hello)},
+    case carries_streams(Hello, Options) of
+        true -> Always#{window => ecm_link_credit:window(Hello)};
+        false -> Always
+    end.
 
 -spec max_content(hello()) -> non_neg_integer().
 max_content(#{<<"features">> := Features, <<"max-content">> := MaxContent}) ->
@@ -57,20 +63,26 @@ max_content(_) ->
 resumes(#{<<"features">> := Features}, #{resume := true}) -> lists:member(?RESUME, Features);
 resumes(_, _) -> false.
 
+%% @doc Returns whether the link carries streams, because both ends can.
+-spec carries_streams(hello(), ecm_link_connection:options()) -> boolean().
+carries_streams(#{<<"features">> := Features}, #{window := _}) -> lists:member(?STREAMS, Features);
+carries_streams(_, _) -> false.
+
 %% @doc Returns the hello of this end.
 -spec own(hello(), ecm_link_connection:options()) -> Content :: iodata().
 own(Hello, #{instance := Instance, max_packet := MaxPacket, nonce := Nonce} = Options) ->
     Fields = [{<<"version">>, integer_to_binary(?VERSION)},
               {<<"role">>, <<"ejabberd">>},
               {<<"instance">>, Instance},
-              {<<"max-packet">>, integer_to_binary(MaxPacket)},
-              {<<"nonce">>, Nonce}],
+              {<<"max-packet">>, integer_to_binary(MaxPacket)}],
+    Window = [{<<"window">>, integer_to_binary(map_get(window, Options))} || is_map_key(window, Options)],
     Proof = [{<<"proof">>, proof(ejabberd, Hello, Options)} || is_map_key(secret, Options)],
-    ecm_link_message:write(hello, [], Fields ++ Proof ++ [{<<"features">>, features(Options)}]).
+    ecm_link_message:write(hello, [], Fields ++ Window ++ [{<<"nonce">>, Nonce}] ++ Proof
+                                          ++ [{<<"features">>, features(Options)}]).
 
 -spec features(ecm_link_connection:options()) -> iodata().
-features(#{resume := true}) -> [?PARTS, $,, ?RESUME];
-features(_) -> ?PARTS.
+features(Options) ->
+    lists:join($,, [?PARTS] ++ [?RESUME || map_get(resume, Options)] ++ [?STREAMS || is_map_key(window, Options)]).
 
 %% @doc Verifies the proof of ECM.
 -spec is_proven(Proof :: binary(), hello(), ecm_link_connection:options()) -> boolean().

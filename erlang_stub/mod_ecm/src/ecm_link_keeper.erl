@@ -33,11 +33,11 @@ resume(Got, #keeper{token = Token}) ->
     Fields = [{<<"link">>, Token}, {<<"got">>, integer_to_binary(Got)}],
     iolist_to_binary(ecm_link_packet:encode(0, ecm_link_message:write(resume, [], Fields))).
 
-%% @doc Keeps the link from now on, whose connection has ended, with so many requests in flight.
--spec broken(ecm_peer:peer(), InFlight :: non_neg_integer(), keeper()) -> keeper().
-broken(Peer, InFlight, #keeper{token = Token, grace = Grace} = Keeper) ->
-    ?INFO_MSG("ECM link from ~ts is kept for ~B seconds, with ~B requests in flight",
-              [ecm_peer:name(Peer), Grace div 1000, InFlight]),
+%% @doc Keeps the link from now on, whose connection has ended. `Clients' says for whom, in the log.
+-spec broken(ecm_peer:peer(), Clients :: unicode:chardata(), keeper()) -> keeper().
+broken(Peer, Clients, #keeper{token = Token, grace = Grace} = Keeper) ->
+    ?INFO_MSG("ECM link from ~ts is kept for ~B seconds, with ~ts in flight",
+              [ecm_peer:name(Peer), Grace div 1000, Clients]),
     lists:foreach(fun(Pid) -> exit(Pid, {shutdown, over}) end, ecm_link_tokens:broken(Token)),
     Keeper#keeper{timer = erlang:start_timer(Grace, self(), grace)}.
 

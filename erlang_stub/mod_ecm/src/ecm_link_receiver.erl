@@ -17,7 +17,8 @@
 %% Milliseconds for the peer to read the last messages and to close.
 -define(LINGER, 3000).
 
-%% `form' and `clients' are set once the link is up. Without a receipt it does not resume. With an `end_text',
+%% `form' and `clients' are set once the link is up. Without `streams' it carries none, without a receipt it does not
+%% resume. With an `end_text',
 %% which says what was wrong, nothing more is taken.
 -record(receiver, {socket :: ecm_link_socket:socket(),
                    peer :: ecm_peer:peer(),
@@ -28,6 +29,7 @@
                    monitor :: reference(),  % of the writer
                    form = unknown :: ecm_link_connection:form() | unknown,
                    clients :: ecm_link_clients:clients() | undefined,
+                   streams = none :: ecm_link_streams:streams() | none,
                    receipt = none :: ecm_link_receipt:receipt() | none,
                    incomplete = none :: {Packet :: pos_integer(), Since :: integer()} | none,
                    instance = unknown :: binary() | unknown,
@@ -69,7 +71,8 @@ held(#receiver{decoder = Decoder}) ->
 -spec info(receiver()) -> map().
 info(#receiver{peer = Peer, form = Form, instance = Instance, round_trip = RoundTrip, writer = Writer}) ->
     #{peer => Peer, form => Form, instance => Instance, round_trip => RoundTrip,
-      in_flight => ecm_link_table:size(ecm_link_writer:in_flight(Writer))}.
+      in_flight => ecm_link_table:size(ecm_link_writer:in_flight(Writer)),
+      streams => ecm_link_stream_table:size(ecm_link_writer:streams(Writer))}.
 
 %% @doc See ecm_link_ending:leave/3.
 -spec leave(Reason :: term(), receiver()) -> ok.
@@ -181,11 +184,18 @@ act({Events, Connection}, Receiver) ->
 event({request, Id, Client, Secure, Body}, Receiver) ->
     ecm_link_clients:request(Id, Client, Secure, Body, Receiver#receiver.clients),
     Receiver;
+event({message, Id, Body}, #receiver{streams = Streams} = Receiver) ->
+    checked(ecm_link_streams:message(Id, Body, Streams), Id, Receiver);
+event({more, Id, Bytes}, #receiver{streams = Streams} = Receiver) ->
+    ok = ecm_link_streams:more(Id, Bytes, Streams),
+    Receiver;
+event({open, Id, Opened}, #receiver{streams = Streams} = Receiver) ->
+    checked(ecm_link_streams:open(Id, Opened, Streams), Id, Receiver);
 event({send, Id, Content}, Receiver) ->
     send(Id, Content, Receiver);
 event({gone, Id, Reason}, Receiver) ->
     ?DEBUG("ECM link from ~ts: connection ~B: the client is gone: ~ts", [name(Receiver), Id, Reason]),
-    ecm_link_clients:gone(Id, Reason, Receiver#receiver.clients),
+    close_stream(Id, gone, Receiver) orelse ecm_link_clients:gone(Id, Reason, Receiver#receiver.clients),
     Receiver;
 event({nodes, Names}, #receiver{clients = Clients} = Receiver) ->
     Receiver#receiver{clients = ecm_link_clients:reaches(Names, Clients)};
@@ -207,6 +217,7 @@ event(peer_draining, Receiver) ->
     ?INFO_MSG("ECM link from ~ts: ECM drains: it takes no new clients", [name(Receiver)]),
     Receiver;
 event({refused, Id, Text}, #receiver{refused = Before} = Receiver) ->
+    _ = close_stream(Id, failed, Receiver),
     {IsFirst, Tally} = ecm_link_tally:add({Id, Text}, Before),
     _ = IsFirst andalso ?WARNING_MSG("ECM link from ~ts: connection ~B: ~ts", [name(Receiver), Id, Text]),
     Receiver#receiver{refused = Tally};
@@ -216,6 +227,19 @@ event({break, Text}, #receiver{writer = Writer} = Receiver) ->
 event({close, Text}, #receiver{writer = Writer} = Receiver) ->
     ecm_link_writer:finish(Writer),
     linger(Text, Receiver).
+
+%% Tells ECM that it is wrong about a stream, which has ended.
+-spec checked(ok | ecm_link_streams:fault(), ecm_link_packet:id(), receiver()) -> receiver().
+checked(ok, _, Receiver) ->
+    Receiver;
+checked({fault, Code, Text}, Id, Receiver) ->
+    Told = send(Id, ecm_link_message:write(error, [atom_to_binary(Code), Text], []), Receiver),
+    event({refused, Id, [atom_to_binary(Code), ": ", Text]}, Told).
+
+%% Returns whether there was a stream.
+-spec close_stream(ecm_link_packet:id(), ecm_link_stream:closed(), receiver()) -> boolean().
+close_stream(_, _, #receiver{streams = none}) -> false;
+close_stream(Id, Reason, #receiver{streams = Streams}) -> ecm_link_streams:close(Id, Reason, Streams).
 
 -spec linger(Text :: iodata(), receiver()) -> receiver().
 linger(Text, Receiver) ->
@@ -241,7 +265,8 @@ write_by(Writer, #receiver{monitor = Before} = Receiver) ->
 
 -spec begun(ecm_link_beginning:link(), receiver()) -> receiver().
 begun(#{form := Form, instance := Instance, clients := Clients} = Link, Receiver) ->
-    Receiver#receiver{form = Form, instance = Instance, clients = Clients, receipt = maps:get(receipt, Link, none)}.
+    Receiver#receiver{form = Form, instance = Instance, clients = Clients,
+                      streams = maps:get(streams, Link, none), receipt = maps:get(receipt, Link, none)}.
 
 -spec send(ecm_link_packet:id(), iodata(), receiver()) -> receiver().
 send(0, Content, #receiver{writer = Writer} = Receiver) ->

@@ -5,7 +5,7 @@
 
 -module(ecm_link_replies).
 
--export([answer/5, drop/3]).
+-export([answer/5, drop/3, is_too_much/2]).
 -export_type([options/0, substitutes/0]).
 
 -include_lib("ejabberd/include/logger.hrl").
@@ -29,10 +29,15 @@
 -spec answer(ecm_link_packet:id(), ecm_link_answer:head(), Body :: binary(), options(),
              ecm_link_backlog:backlog()) -> ecm_link_backlog:backlog().
 answer(Id, Head, Body, Options, Backlog) ->
-    case byte_size(Body) > ?LONG_BODY andalso ecm_link_backlog:bytes(Backlog) > ?MAX_WAITING of
+    case is_too_much(Body, Backlog) of
         true -> again(Id, Options, Backlog);
         false -> add(Id, Head, Body, Options, Backlog)
     end.
+
+%% @doc Returns whether a body is long, and too much waits already.
+-spec is_too_much(Body :: binary(), ecm_link_backlog:backlog()) -> boolean().
+is_too_much(Body, Backlog) ->
+    byte_size(Body) > ?LONG_BODY andalso ecm_link_backlog:bytes(Backlog) > ?MAX_WAITING.
 
 -spec add(ecm_link_packet:id(), ecm_link_answer:head(), binary(), options(),
           ecm_link_backlog:backlog()) -> ecm_link_backlog:backlog().

@@ -18,7 +18,7 @@
 %% with which it began.
 -spec terms(ecm_link_hello:agreement(), ecm_link_connection:options()) -> term().
 terms(Agreed, Options) ->
-    Limits = [max_packet, max_content],
+    Limits = [max_packet, max_content, window],
     {maps:with(Limits, Agreed), maps:with(Limits, Options)}.
 
 %% @doc Takes over the link with this token, if it is here and its terms are these. `Own' is the writer of the

@@ -6,23 +6,25 @@
 -module(ecm_link_writer).
 
 -export([acknowledge/2, answer/4, answer_soon/2, attach/4, begin_one/1, count/1, counted/1, drop/2,
-         drop_orphans/1, finish/1, flush/1, forget/2, in_flight/1, interrupt/2, moved/4, new/2, over/1, pid/1,
-         release/1, say/2, send/2, start/1, up/2, waiting/1]).
+         drop_orphans/1, finish/1, flush/1, forget/2, in_flight/1, interrupt/2, moved/4, new/3, over/1, pid/1,
+         release/1, say/2, send/2, start/1, streams/1, up/2, waiting/1]).
 -export_type([event/0, exchange/0, link/0, writer/0]).
 
 -record(writer, {pid :: pid(), counters :: ecm_link_counters:counters(),
-                 in_flight :: ecm_link_table:in_flight()}).
+                 in_flight :: ecm_link_table:in_flight(),
+                 streams :: ecm_link_stream_table:streams()}).
 
 -opaque writer() :: #writer{}.
 
 %% The destination of an answer: a connection of a link, which can carry a body of at most so many bytes.
 -type exchange() :: {Writer :: pid(), ecm_link_packet:id(), Limit :: pos_integer()}.
 
-%% What replies need (ecm_link_replies:options()); `gone' is for the heir. At most `max_waiting' bytes wait for a
+%% What replies need (ecm_link_replies:options()), and messages of streams (`in_message', the bytes of the longest);
+%% `gone' is for the heir. At most `max_waiting' bytes wait for a
 %% peer that does not come back.
 -type link() :: #{form := ecm_link_connection:form(), in_packet := pos_integer(), longest := pos_integer(),
                   peer := ecm_peer:peer(), substitutes := ecm_link_replies:substitutes(),
-                  gone := ecm_link_heir:gone(), max_waiting := pos_integer(),
+                  gone := ecm_link_heir:gone(), max_waiting := pos_integer(), in_message => pos_integer(),
                   resumption => ecm_link_keeper:resumption()}.
 
 %% What a writer tells its reader, as `{ecm_link_writer, Event}'. On `released', it has let go of the socket.
@@ -39,9 +41,9 @@ start(Socket) ->
     end.
 
 %% @doc Returns the calling process as a writer.
--spec new(ecm_link_counters:counters(), ecm_link_table:in_flight()) -> writer().
-new(Counters, InFlight) ->
-    #writer{pid = self(), counters = Counters, in_flight = InFlight}.
+-spec new(ecm_link_counters:counters(), ecm_link_table:in_flight(), ecm_link_stream_table:streams()) -> writer().
+new(Counters, InFlight, Streams) ->
+    #writer{pid = self(), counters = Counters, in_flight = InFlight, streams = Streams}.
 
 -spec pid(writer()) -> pid().
 pid(#writer{pid = Pid}) ->
@@ -51,6 +53,11 @@ pid(#writer{pid = Pid}) ->
 -spec in_flight(writer()) -> ecm_link_table:in_flight().
 in_flight(#writer{in_flight = InFlight}) ->
     InFlight.
+
+%% @doc Returns the table of the streams, which lives as long.
+-spec streams(writer()) -> ecm_link_stream_table:streams().
+streams(#writer{streams = Streams}) ->
+    Streams.
 
 %% From the reader.
 
@@ -136,11 +143,14 @@ drop(#writer{pid = Pid}, Requests) ->
     Pid ! {drop, Requests},
     ok.
 
-%% @doc Drops those requests of the link whose processes have ended. Returns at once, because a look at a
-%% million requests takes a second.
+%% @doc Drops those requests and streams of the link whose processes have ended. Returns at once, because a look at a
+%% million takes a second.
 -spec drop_orphans(writer()) -> any().
-drop_orphans(#writer{in_flight = InFlight} = Writer) ->
-    Look = fun() -> drop(Writer, ecm_link_table:orphans(InFlight)) end,
+drop_orphans(#writer{pid = Pid, in_flight = InFlight, streams = Streams} = Writer) ->
+    Look = fun() ->
+                   drop(Writer, ecm_link_table:orphans(InFlight)),
+                   [ecm_link_stream:close(failed, none, {Pid, Id, 0}) || Id <- ecm_link_stream_table:orphans(Streams)]
+           end,
     try spawn(Look)
     catch error:system_limit -> none  % there are too many processes
     end.

@@ -26,6 +26,7 @@
                 reader :: {pid(), Monitor :: reference()} | none,
                 counters :: ecm_link_counters:counters(),
                 in_flight :: ecm_link_table:in_flight(),
+                streams :: ecm_link_stream_table:streams(),
                 link = none :: ecm_link_writer:link() | none,
                 keeper = none :: ecm_link_keeper:keeper() | none,
                 backlog = ecm_link_backlog:new() :: ecm_link_backlog:backlog(),
@@ -41,9 +42,10 @@ start_link(Reader, Socket) ->
 init(Reader, Socket) ->
     Counters = ecm_link_counters:new(),
     InFlight = ecm_link_table:new(),
-    proc_lib:init_ack({ok, self(), ecm_link_writer:new(Counters, InFlight)}),
+    Streams = ecm_link_stream_table:new(),
+    proc_lib:init_ack({ok, self(), ecm_link_writer:new(Counters, InFlight, Streams)}),
     loop(#state{socket = Socket, reader = {Reader, monitor(process, Reader)}, counters = Counters,
-                in_flight = InFlight}).
+                in_flight = InFlight, streams = Streams}).
 
 %% @private Exported so that the next packet runs new code.
 -spec loop(#state{}) -> no_return().
@@ -134,6 +136,8 @@ take({write, Packet}, #state{counters = Counters, backlog = Backlog} = State) ->
 take({answer, Id, Head, Body}, #state{backlog = Backlog, link = Link, in_flight = InFlight} = State) ->
     ecm_link_table:remove(Id, InFlight),
     bounded(State#state{backlog = ecm_link_replies:answer(Id, Head, Body, Link, Backlog)});
+take({stream, Id, Said}, #state{backlog = Backlog, link = Link, streams = Streams} = State) ->
+    bounded(State#state{backlog = ecm_link_stream_replies:say(Id, Said, Streams, Link, Backlog)});
 take({acknowledge, Number}, State) ->
     acknowledged(Number, State);
 take({forget, Id}, #state{backlog = Backlog} = State) ->
@@ -177,16 +181,16 @@ change(_, State) ->
 -spec name_heir(#state{}) -> #state{}.
 name_heir(#state{link = none} = State) ->
     State;
-name_heir(#state{link = #{longest := Limit, gone := Gone}, in_flight = InFlight} = State) ->
-    ecm_link_heir:watch(InFlight, self(), Limit, Gone),
+name_heir(#state{link = #{longest := Limit, gone := Gone}, in_flight = InFlight, streams = Streams} = State) ->
+    ecm_link_heir:watch(InFlight, Streams, self(), Limit, Gone),
     State.
 
 %% A link that resumes.
 
 -spec keep(#state{}) -> #state{}.
 keep(#state{link = #{resumption := Resumption}, reader = {Reader, _}, backlog = Backlog} = State) ->
-    #state{counters = Counters, in_flight = InFlight} = State,
-    Found = ecm_link_writer:new(Counters, InFlight),
+    #state{counters = Counters, in_flight = InFlight, streams = Streams} = State,
+    Found = ecm_link_writer:new(Counters, InFlight, Streams),
     Keeper = ecm_link_keeper:new(Resumption, Found, Reader, self()),
     Kept = State#state{keeper = Keeper},
     Kept#state{backlog = ecm_link_backlog:add([resume(Kept)], ecm_link_backlog:keep(Backlog))};
@@ -226,14 +230,23 @@ sure(#state{counters = Counters, link = #{peer := Peer}} = State) ->
 -spec broken(#state{}) -> #state{}.
 broken(#state{keeper = Keeper, last = Last} = State) when Keeper =:= none; Last =:= finish ->
     quit({shutdown, over}, State);
-broken(#state{keeper = Keeper, link = #{peer := Peer}, in_flight = InFlight} = State) ->
-    State#state{last = none, keeper = ecm_link_keeper:broken(Peer, ecm_link_table:size(InFlight), Keeper)}.
+broken(#state{keeper = Keeper, link = #{peer := Peer}} = State) ->
+    State#state{last = none, keeper = ecm_link_keeper:broken(Peer, clients(State), Keeper)}.
 
 -spec not_back(#state{}) -> no_return().
-not_back(#state{link = #{peer := Peer}, in_flight = InFlight} = State) ->
-    ?WARNING_MSG("ECM link from ~ts is over: ECM has not come back, ~B requests are dropped",
-                 [ecm_peer:name(Peer), ecm_link_table:size(InFlight)]),
+not_back(#state{link = #{peer := Peer}} = State) ->
+    ?WARNING_MSG("ECM link from ~ts is over: ECM has not come back, ~ts are dropped",
+                 [ecm_peer:name(Peer), clients(State)]),
     quit({shutdown, over}, State).
+
+%% Who is on the link, for the log.
+-spec clients(#state{}) -> unicode:chardata().
+clients(#state{in_flight = InFlight, streams = Streams}) ->
+    Requests = io_lib:format("~B requests", [ecm_link_table:size(InFlight)]),
+    case ecm_link_stream_table:size(Streams) of
+        0 -> Requests;
+        Open -> io_lib:format("~ts and ~B streams", [Requests, Open])
+    end.
 
 %% A connection that has ended may not have been reported yet.
 -spec attach(ecm_link_socket:socket(), ecm_peer:peer(), ecm_link_ring:count(), From :: pid(), reference(),

@@ -18,6 +18,10 @@
 %% Bytes that may wait for a peer that reads too slowly: a message to 100,000 users at once is below it.
 -define(MAX_WAITING, 268435456).
 
+%% Bytes of messages that ECM may send on a stream before its session has dealt with them. A session deals with a
+%% stanza in less than a millisecond, and 64 kB are more than a client sends in ten.
+-define(STREAM_WINDOW, 65536).
+
 %% Stands for `unlimited' in a count of stanzas, sessions or bytes.
 -define(UNLIMITED, 1000000000).
 
@@ -157,7 +161,7 @@ for_link(Opts) ->
                link_grace => option(link_grace, Opts),
                watched => ?STOPPED_FIRST,
                services => fun services/0},
-    maps:merge(Always, maps:from_list(tls_option(Opts) ++ peer_option(Opts))).
+    maps:merge(Always, maps:from_list(tls_option(Opts) ++ peer_option(Opts) ++ open_option())).
 
 %% The processes that a node has once. Starts those that have ended.
 -spec services() -> ok.
@@ -227,10 +231,18 @@ connection_options(Opts) ->
                              || Option <- [protocol, max_packet, max_content, ping_interval, link_timeout]]),
     Named = Always#{instance => atom_to_binary(node()), hello_timeout => ?HELLO_TIMEOUT,
                     resume => option(link_grace, Opts) > 0},
-    case proplists:get_value(secret, Opts) of
-        undefined -> Named;
-        Secret -> Named#{secret => Secret()}
-    end.
+    Streams = [{window, ?STREAM_WINDOW} || has_streams()],
+    Secret = [{secret, Read()} || {secret, Read} <- Opts],
+    maps:merge(Named, maps:from_list(Streams ++ Secret)).
+
+%% Links carry streams where this release has sessions for them.
+-spec open_option() -> [{open, ecm_link_streams:opener()}].
+open_option() ->
+    [{open, fun ecm_stream:open/2} || has_streams()].
+
+-spec has_streams() -> boolean().
+has_streams() ->
+    code:ensure_loaded(ecm_stream) =:= {module, ecm_stream}.
 
 -spec options([atom()], opts()) -> #{atom() => term()}.
 options(Names, Opts) ->

@@ -277,7 +277,7 @@ a_peer_that_says_nothing_is_left_test() ->
 
 what_is_not_understood_is_logged_test() ->
     {{Peer, _}, _} = Opened = typed(#{}),
-    send(Opened, 7, "open websocket"),
+    send(Opened, 7, "opened websocket"),
     ?assertMatch({7, <<"error unknown-type ", _/binary>>}, receive_content(Peer)),
     stop(Opened),
     ?assertMatch([?UP, {warning, "connection 7: unknown-type: " ++ _}, _], lines()).

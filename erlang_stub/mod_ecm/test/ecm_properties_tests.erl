@@ -14,6 +14,7 @@
 -define(OUR_NONCE, "f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff").
 -define(SECRET, <<"correct horse battery staple">>).
 -define(HELLO, <<"hello version=1 role=ecm instance=w max-packet=4096 nonce=", ?ECM_NONCE>>).
+-define(STREAMS_HELLO, <<?HELLO/binary, " features=streams">>).
 -define(PROOF, <<"proof 893de573f2aa79d96fbabf04730afef26aa233d2db39eb5e537040c37a484f0d">>).
 
 -define(FAULTS, ['line-too-long', 'bad-type', 'body-missing', 'body-unwanted', 'bad-word',
@@ -259,7 +260,8 @@ list_of_one(Type) ->
 %% A link with any options, on which anything happens; often after it has come up.
 conversation() ->
     {{oneof([auto, typed, plain]), boolean()},
-     map({elements([[], [{0, ?HELLO}], [{0, ?HELLO}, {0, ?PROOF}]]), list(happening())},
+     map({elements([[], [{0, ?HELLO}], [{0, ?HELLO}, {0, ?PROOF}], [{0, ?STREAMS_HELLO}],
+                    [{0, ?STREAMS_HELLO}, {0, ?PROOF}]]), list(happening())},
          fun({First, Then}) -> First ++ Then end)}.
 
 happening() ->
@@ -281,12 +283,13 @@ on_link() ->
      binary:replace(?HELLO, <<"ecm">>, <<"ejabberd">>)].
 
 on_connection() ->
-    [<<"request\n">>, <<"close gone">>, <<"error version x">>, <<"opened">>].
+    [<<"request\n">>, <<"close gone">>, <<"error version x">>, <<"opened">>, <<"open websocket">>,
+     <<"message\nx">>, <<"more 7">>, <<"message">>].
 
 options({Protocol, Secret}) ->
     Options = #{protocol => Protocol, instance => <<"ejabberd@chat">>, max_packet => 1048576, max_content => 16777216,
                 nonce => <<?OUR_NONCE>>, ping_interval => 10000, link_timeout => 30000,
-                hello_timeout => 5000, resume => false},
+                hello_timeout => 5000, resume => false, window => 1000},
     maps:merge(Options, maps:from_list([{secret, ?SECRET} || Secret])).
 
 stream() ->

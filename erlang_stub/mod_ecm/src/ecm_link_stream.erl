@@ -1,0 +1,63 @@
+%% SPDX-License-Identifier: GPL-2.0-or-later
+
+%% @doc A stream as its session knows it: what it tells the client, through the writer of the link.
+%%
+%% The session gets `{ecm_stream, Event}', and keeps the rules of ecm_link_credit: it sends no message without
+%% credit, gives back what it has dealt with, and ends a stream on which ECM gives back too much.
+
+-module(ecm_link_stream).
+
+-export([close/3, message/2, more/2, tell/2, wrong/1]).
+-export_type([closed/0, end_status/0, event/0, open/0, said/0, stream/0]).
+
+%% The writer of the link, and a body of at most so many bytes in one message.
+-type stream() :: {Writer :: pid(), ecm_link_packet:id(), Longest :: pos_integer()}.
+
+%% What ECM says of a stream that it opens, with other fields as they came; the peer is the link's if ECM does not
+%% say it.
+-type open() :: #{kind := binary(), peer := ecm_peer:peer(), secure := boolean(),
+                  windows := ecm_link_credit:windows(), fields := #{binary() => term()}}.
+
+%% Nothing comes after `closed', and nothing is sent.
+-type event() :: {message, binary()} | {more, Bytes :: non_neg_integer()} | {closed, closed()}.
+
+%% The client or the link has gone; or one end of the link was wrong about the stream.
+-type closed() :: gone | failed.
+
+%% What a session says, as the message `{stream, Connection, Said}' to the writer.
+-type said() :: {message, binary()} | {more, Bytes :: pos_integer()} | {close, 'end' | failed, end_status()} |
+                {wrong, Text :: binary()}.
+
+%% The status with which ECM closes a WebSocket.
+-type end_status() :: none | 1000..4999.
+
+%% @doc Sends a message to the client.
+-spec message(Body :: binary(), stream()) -> ok.
+message(Body, Stream) ->
+    pass({message, Body}, Stream).
+
+%% @doc Gives credit back to ECM.
+-spec more(Bytes :: pos_integer(), stream()) -> ok.
+more(Bytes, Stream) ->
+    pass({more, Bytes}, Stream).
+
+%% @doc Ends the stream, behind all messages before. The session has ended (`end'), or something is wrong (`failed').
+-spec close('end' | failed, end_status(), stream()) -> ok.
+close(Reason, Status, Stream) ->
+    pass({close, Reason, Status}, Stream).
+
+%% @doc Ends the stream, because ECM has given back more than it has got.
+-spec wrong(stream()) -> ok.
+wrong(Stream) ->
+    pass({wrong, <<"credit for more than was sent">>}, Stream).
+
+-spec pass(said(), stream()) -> ok.
+pass(Said, {Writer, Id, _}) ->
+    Writer ! {stream, Id, Said},
+    ok.
+
+%% @doc Tells a session an event. The link calls this.
+-spec tell(event(), Session :: pid()) -> ok.
+tell(Event, Session) ->
+    Session ! {ecm_stream, Event},
+    ok.
