@@ -31,9 +31,11 @@ class Announcement(Service):
         settings = self._settings
         _log.info("{files}", files=open_files.describe(self._files, settings.workers))
         _log.info(
-            "ECM {version} serves BOSH on {paths} at {listen}, for ejabberd at {upstream}{workers}",
+            "ECM {version} serves BOSH on {paths}, WebSocket on {websockets}, at {listen}, for"
+            " ejabberd at {upstream}{workers}",
             version=__version__,
             paths=_shown(settings.clients.paths),
+            websockets=_shown(settings.clients.websocket_paths - settings.clients.paths),
             listen=" ".join(settings.listen + settings.proxy_protocol),
             upstream=" ".join(settings.upstream),
             workers=f", with {settings.workers} workers" if settings.workers > 1 else "",

@@ -68,19 +68,20 @@ class TalkCase(TestCase):
         while len(self.ecm.clients):
             await deferLater(reactor, 0.01)
 
-    def talk(self, say: Callable[[ClientConnection], None], url: str, **more: Any) -> Deferred[int]:
-        """Let a client talk, in a thread of its own. Fires with the code that it is closed with."""
 
-        def client() -> int:
-            with connect(url, subprotocols=[Subprotocol("xmpp")], **more) as connection:
-                assert connection.subprotocol == "xmpp"
-                say(connection)
-                try:
-                    raise AssertionError(connection.recv())
-                except ConnectionClosed as closed:
-                    return closed.rcvd.code if closed.rcvd else 0
+def talk(say: Callable[[ClientConnection], None], url: str, **more: Any) -> Deferred[int]:
+    """Let a client talk, in a thread of its own. Fires with the code that it is closed with."""
 
-        return deferToThread(client)
+    def client() -> int:
+        with connect(url, subprotocols=[Subprotocol("xmpp")], **more) as connection:
+            assert connection.subprotocol == "xmpp"
+            say(connection)
+            try:
+                raise AssertionError(connection.recv())
+            except ConnectionClosed as closed:
+                return closed.rcvd.code if closed.rcvd else 0
+
+    return deferToThread(client)
 
 
 def converse(connection: ClientConnection) -> None:

@@ -45,6 +45,7 @@ class WebSocketConnection(ClosingWebSocket):
     def begin(self, response: bytes, behind: bytes) -> None:
         """Send the response to the handshake; ``behind`` has come behind that."""
         self._send(response)
+        self.update_reading()
         if behind:
             self.dataReceived(behind)
 

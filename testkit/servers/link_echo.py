@@ -69,7 +69,7 @@ class Echo(asyncio.Protocol):
 
 async def main() -> None:
     server = await asyncio.get_running_loop().create_server(Echo, "127.0.0.1", 0)
-    print(server.sockets[0].getsockname()[1])
+    print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
 

@@ -1,26 +1,59 @@
 """WebSockets over real sockets, plain and over TLS."""
 
+import signal
 import ssl
+import sys
+from typing import Any, cast
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.threads import blockingCallFromThread
+from websockets.sync.client import ClientConnection
 
 from ecm.websocket import codes
 from testkit.certificates import make_certificate
-from testkit.ecm_process import temporary_folder
-from testkit.websocket_talk import TalkCase, converse, shout
+from testkit.ecm_process import EcmTestCase, temporary_folder
+from testkit.process import start
+from testkit.websocket_talk import TalkCase, converse, shout, talk
 
 
 class WebSocketTests(TalkCase):
     async def test_it_talks(self) -> None:
         url = f"ws://127.0.0.1:{await self.serve()}/ws"
-        self.assertEqual(await self.talk(converse, url), codes.NORMAL)
+        self.assertEqual(await talk(converse, url), codes.NORMAL)
         self.assertTrue(self.opened.endswith(b" secure=0"))
 
     async def test_it_talks_over_tls(self) -> None:
         certificate = make_certificate(temporary_folder(self))
         trusting = ssl.create_default_context(cadata=certificate.ca.decode())
         url = f"wss://127.0.0.1:{await self.serve(certificate.endpoint())}/ws"
-        self.assertEqual(await self.talk(converse, url, ssl=trusting), codes.NORMAL)
+        self.assertEqual(await talk(converse, url, ssl=trusting), codes.NORMAL)
         self.assertTrue(self.opened.endswith(b" secure=1"))
 
     async def test_a_message_that_is_too_long_is_refused(self) -> None:
         url = f"ws://127.0.0.1:{await self.serve()}/ws"
-        self.assertEqual(await self.talk(shout, url), codes.TOO_BIG)
+        self.assertEqual(await talk(shout, url), codes.TOO_BIG)
+
+
+class StopTests(EcmTestCase):
+    """The process ends, and tells its clients to come back."""
+
+    async def test_a_graceful_stop_closes_them_for_a_restart(self) -> None:
+        ejabberd = start(self, sys.executable, "-m", "testkit.servers.link_echo")
+        port = (await ejabberd.printed(r"([0-9]+)\n"))[1]
+        ecm = await self.start("--upstream", f"tcp:127.0.0.1:{port}")
+        await ecm.printed("link up")
+        online: Deferred[None] = Deferred()
+
+        def chat(connection: ClientConnection) -> None:
+            connection.send("<open/>")
+            assert connection.recv() == "<open/>"
+            blockingCallFromThread(cast(Any, reactor), online.callback, None)
+
+        code = talk(chat, f"ws://127.0.0.1:{self.port}/xmpp-websocket")
+        await online
+        ecm.signal(signal.SIGTERM)
+        self.assertEqual(await code, codes.RESTART)
+        self.assertEqual(await ecm.ended, -signal.SIGTERM)
+        self.assertRegex(ecm.output, "ECM stopped: .* streams=1 .* websockets=1 ")
+        self.assertNotIn("Traceback", ecm.output)

@@ -6,7 +6,7 @@ from ecm.frontend.settings import FrontendSettings
 from ecm.http.client_address import X_FORWARDED_FOR, TrustedProxies
 from ecm.http.cors import Cors
 from ecm.websocket import codes
-from testkit.websocket_talk import TalkCase, converse
+from testkit.websocket_talk import TalkCase, converse, talk
 from tests.interop.proxies import APACHE, HAPROXY, NGINX
 
 # As of --trusted-proxy 127.0.0.1; and some other origin than that of the page.
@@ -22,7 +22,7 @@ class NginxWebSocketTests(TalkCase):
     async def test_a_page_of_the_proxy_talks_and_ejabberd_knows_its_address(self) -> None:
         port = await self.serve(settings=SETTINGS)
         url = self.proxy.start(self, f"127.0.0.1:{port}")
-        code = await self.talk(
+        code = await talk(
             converse,
             url.replace("http", "ws") + "/ws",
             origin=url,

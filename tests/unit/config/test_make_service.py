@@ -55,14 +55,14 @@ class AnnouncementTests(TestCase):
             self.announced("--listen", "tcp:1:backlog=5", "--proxy-protocol", "tcp:2:backlog=5"),
             [
                 "1,128 open files: enough for 1,000 connections",
-                f"ECM {__version__} serves BOSH on /bosh /http-bind at tcp:1:backlog=5"
-                " tcp:2:backlog=5, for ejabberd at unix:/e",
+                f"ECM {__version__} serves BOSH on /bosh /http-bind, WebSocket on /websocket /ws"
+                " /xmpp-websocket, at tcp:1:backlog=5 tcp:2:backlog=5, for ejabberd at unix:/e",
             ],
         )
 
     def test_several_workers_and_the_path_of_all(self) -> None:
-        said = self.announced("--workers", "3", "--path", "/")[-1]
-        self.assertIn(" serves BOSH on / at ", said)
+        said = self.announced("--workers", "3", "--path", "/", "--websocket-path", "/w")[-1]
+        self.assertIn(" serves BOSH on /, WebSocket on /w, at ", said)
         self.assertTrue(said.endswith(", for ejabberd at unix:/e, with 3 workers"), said)
 
     def test_warnings_come_first(self) -> None:

@@ -250,6 +250,13 @@ class CreditTests(WebSocketCase):
         user.hear(b"more %d" % self.SIZE)
         self.assertEqual(len(user.told), 1)
 
+    def test_while_nobody_is_read_a_new_one_is_not_either(self) -> None:
+        self.ecm.registry.set_reading(False)
+        user = User(self.ecm)
+        self.assertTrue(user.client.transport.paused)
+        self.ecm.registry.set_reading(True)
+        self.assertFalse(user.client.transport.paused)
+
     def test_a_full_link_stops_the_clients_and_they_go_on_in_order(self) -> None:
         user = User(self.ecm)
         self.ecm.queue._set_full(True)
