@@ -242,6 +242,23 @@ a_message_that_is_too_long_ends_its_stream_test() ->
     ?assertEqual([{error, "connection 7: a message of 9961 bytes ends its stream, the link carries 9960"}],
                  [Line || {error, _} = Line <- lines()]).
 
+%% As with answers, it is the long ones that are not added: both ends of the stream are told.
+a_long_message_on_top_of_very_much_ends_its_stream_test_() ->
+    [{integer_to_list(Size),
+      fun() ->
+              Full = lists:foldl(fun ecm_link_backlog:add/2, ecm_link_backlog:new(),
+                                 lists:duplicate(129, binary:copy(<<0>>, 1048576))),
+              Table = ecm_link_stream_table:new(),
+              true = ecm_link_stream_table:begin_one(7, Table),
+              Body = binary:copy(<<"x">>, Size),
+              Options = #{in_message => 100000, peer => {{127, 0, 0, 1}, 1}},
+              Said = ecm_link_stream_replies:say(7, {message, Body}, Table, Options, Full),
+              ?assertEqual(Bytes, ecm_link_backlog:bytes(Said) - ecm_link_backlog:bytes(Full)),
+              ?assertEqual(IsKept, ecm_link_stream_table:has(7, Table)),
+              ?assertEqual(not IsKept, receive {ecm_stream, {closed, failed}} -> true after 0 -> false end)
+      end}
+     || {Size, Bytes, IsKept} <- [{16384, 16424, true}, {16385, 44, false}]].
+
 the_sessions_of_a_link_that_ends_are_told_test_() ->
     [{Name, fun() ->
                     Opened = typed(#{}),
@@ -290,6 +307,18 @@ streams_outlive_the_connection_of_their_link_test() ->
                  [Line || {info, "is kept" ++ _} = Line <- lines()]),
     stop(Second),
     receive {Session, {closed, gone}} -> ok end.
+
+%% Nobody else looks at a link without a connection.
+what_waits_for_an_ecm_that_is_not_there_is_bounded_test() ->
+    {First, _} = resuming(#{max_waiting => 20000}),
+    Session = opened(7, First),
+    {{Peer, _}, Link} = First,
+    ok = gen_tcp:close(Peer),
+    {shutdown, closed} = reason_of_exit(Link),
+    [Session ! {say, <<0:9000/unit:8>>} || _ <- [1, 2, 3]],
+    receive {Session, {closed, gone}} -> ok end,
+    ?assertMatch({warning, "is over: 27" ++ _}, lists:last(lines())),
+    close(First).
 
 another_window_is_another_link_test() ->
     {First, Token} = resuming(#{}),
