@@ -8,7 +8,7 @@
 
 -module(ecm_bosh_body).
 
--export([els/1, encode/1, has_more_elements/3, head/1, is_content/1, write/2]).
+-export([els/1, has_more_elements/3, head/1, is_content/1, write/2]).
 -export_type([body/0, content/0, fault/0, head/0, xmlel/0]).
 
 %% As in fxml.hrl, whose folder has a different name in each distribution.
@@ -37,7 +37,7 @@
 -opaque content() :: {Name :: binary(), ecm_xml_namespaces:scope(), Rest :: binary()}.
 
 -type fault() ::
-    ecm_xml:fault() | ecm_bosh_stanza:fault() | 'no-start-tag' | 'not-body' | 'missing-rid' |
+    ecm_xml:fault() | ecm_xml_stanza:fault() | 'no-start-tag' | 'not-body' | 'missing-rid' |
     'text-between-stanzas' | 'bad-rid' | 'bad-ack' | 'bad-wait' | 'bad-hold' | 'bad-pause' |
     'bad-ver' | 'bad-type' | 'bad-restart'.
 
@@ -94,7 +94,7 @@ els({Name, Scope, Rest}) ->
 has_more_elements({_, _, Rest}, Most, Scope) -> ecm_xml_elements:exceed(Rest, Most, Scope).
 
 %% @doc Returns the body of an answer. Each value of an attribute is one line of UTF-8; the stanzas come
-%% from encode/1.
+%% from ecm_xml_stanza:encode/1.
 -spec write([{Name :: binary(), Value :: iodata()}], [binary()]) -> iodata().
 write([], []) ->
     <<"<body xmlns='http://jabber.org/protocol/httpbind'/>">>;
@@ -112,17 +112,6 @@ is_of_xbosh(_) -> false.
 -spec is_of_stream(binary()) -> boolean().
 is_of_stream(<<"<stream:", _/binary>>) -> true;
 is_of_stream(_) -> false.
-
-%% @doc Returns the text of a stanza, or of another element of a stream, for write/2. A stanza must declare
-%% its namespace, because that of the body is another one (XEP-0206, section 2).
--spec encode(xmlel()) -> binary().
-encode(#xmlel{name = <<"stream:", _/binary>>} = El) ->
-    ecm_xml_serialiser:element(El);
-encode(#xmlel{attrs = Attributes} = El) ->
-    case lists:keymember(<<"xmlns">>, 1, Attributes) of
-        true -> ecm_xml_serialiser:element(El);
-        false -> ecm_xml_serialiser:element(El#xmlel{attrs = [{<<"xmlns">>, ?NS_CLIENT} | Attributes]})
-    end.
 
 %% From here on, faults are thrown.
 
@@ -283,7 +272,7 @@ read_els(<<"/>", Rest/binary>>, _, _) ->
 read_els(<<$>, Inside/binary>>, Name, Scope) ->
     {Content, Rest, Names} = ecm_xml:content(Inside, Name),
     ok = ecm_xml:end_of_document(Rest),
-    ecm_bosh_stanza:all([El || Child <- Content, El <- el(Child)], Scope, Names);
+    ecm_xml_stanza:all([El || Child <- Content, El <- el(Child)], Scope, Names);
 read_els(_, _, _) ->
     throw('not-xml').
 

@@ -76,26 +76,33 @@ handle_info(#{server := Server, lang := Lang} = State, {ecm, restart}) ->
     ecm_c2s_session:restart_stream(Server, Lang),
     {stop, State};
 handle_info(State, {ecm, Message}) ->
-    ecm_c2s_session:handle(Message),
-    ecm_c2s_session:maybe_hibernate(State),
-    {stop, State};
+    handled(Message, ecm_c2s_process:kind(), State);
+handle_info(State, {ecm_stream, Event}) ->
+    handled(Event, ecm_c2s_process:kind(), State);
 handle_info(State, {timeout, Timer, ecm}) ->
-    ecm_c2s_session:timeout(Timer),
-    ecm_c2s_session:maybe_hibernate(State),
+    Kind = ecm_c2s_process:kind(),
+    Kind:timeout(Timer),
+    Kind:maybe_hibernate(State),
     {stop, State};
 handle_info(State, {ecm_c2s_transfer, Controller, Ref, Question}) ->
     {stop, ecm_c2s_transfer:handle({Controller, Ref, Question}, State)};
 handle_info(State, {'EXIT', _, Reason}) ->
-    signalled(ecm_c2s_session:is_session(), Reason, State);
+    signalled(ecm_c2s_process:is_session(), Reason, State);
 handle_info(State, ecm_fetch) ->
     {stop, ecm_c2s_offline:fetch(State)};
 handle_info(State, {'$gen_event', {xmlstreamstart, _, _}}) ->
-    ignore_restart(ecm_c2s_session:is_session(), State);
+    ignore_restart(ecm_c2s_process:is_session(), State);
 handle_info(#{stream_state := disconnected} = State, {route, Packet}) ->
-    after_close(Packet, ecm_c2s_session:is_session(), State);
+    after_close(Packet, ecm_c2s_process:is_session(), State);
 handle_info(State, _) ->
-    _ = ecm_c2s_session:is_session() andalso ecm_c2s_session:schedule_flush(),
+    _ = ecm_c2s_process:is_session() andalso (ecm_c2s_process:kind()):schedule_flush(),
     State.
+
+-spec handled(Message :: term(), ecm_c2s_process:kind(), state()) -> {stop, state()}.
+handled(Message, Kind, State) ->
+    Kind:handle(Message),
+    Kind:maybe_hibernate(State),
+    {stop, State}.
 
 %% A session that has begun traps exits: whoever ends it, short of killing it, leaves it the time to send on what
 %% it has.
@@ -112,7 +119,7 @@ signalled(true, _, State) ->
 -spec after_close(tuple(), IsSession :: boolean(), state()) -> state() | {stop, state()}.
 after_close(Packet, true, State)
   when not is_map_key(mgmt_state, State); map_get(mgmt_state, State) =:= inactive ->
-    ecm_c2s_session:keep(Packet),
+    (ecm_c2s_process:kind()):keep(Packet),
     {stop, State};
 after_close(_, _, State) -> State.
 
@@ -124,18 +131,23 @@ ignore_restart(true, State) -> {stop, State}.
 %% @private The client of any session of ejabberd has tried to log in.
 -spec auth_result(state(), true | {false, term()}, User :: binary()) -> state().
 auth_result(State, true, _) ->
-    _ = ecm_c2s_session:is_session() andalso logged_in(),
+    _ = ecm_c2s_process:is_session() andalso logged_in(),
     State;
 auth_result(State, _, _) ->
     State.
 
 -spec logged_in() -> ok.
 logged_in() ->
-    ecm_c2s_session:logged_in(),
+    (ecm_c2s_process:kind()):logged_in(),
     ecm_c2s_admission:leave().
 
 %% @private The client of any session of ejabberd has a resource: nothing of its login is left to do.
 -spec opened(state()) -> state().
 opened(State) ->
-    _ = ecm_c2s_session:is_session() andalso ecm_c2s_logins:done(),
-    State.
+    case ecm_c2s_process:is_session() of
+        true ->
+            ecm_c2s_logins:done(),
+            (ecm_c2s_process:kind()):opened(State);
+        false ->
+            State
+    end.

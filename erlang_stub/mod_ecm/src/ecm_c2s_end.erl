@@ -36,7 +36,7 @@ host_up(Host) ->
 %% @private A stanza of the client has its turn. After the end of the stream ejabberd drops it.
 -spec received(state(), ecm_bosh_body:xmlel(), Decoded :: term()) -> state().
 received(#{stream_state := disconnected} = State, Element, _) ->
-    _ = ecm_c2s_session:is_session() andalso not ecm_c2s_stream:has_failed() andalso send(Element, State),
+    _ = ecm_c2s_process:is_session() andalso not ecm_c2s_stream:has_failed() andalso send(Element, State),
     State;
 received(State, _, _) ->
     State.
@@ -44,7 +44,7 @@ received(State, _, _) ->
 %% @private The session ends, and is still known.
 -spec leaving(state(), Reason :: term()) -> state().
 leaving(#{jid := _} = State, _) ->
-    _ = ecm_c2s_session:is_session() andalso leave(State),
+    _ = ecm_c2s_process:is_session() andalso leave(State),
     State;
 leaving(State, _) ->
     State.
@@ -52,7 +52,7 @@ leaving(State, _) ->
 -spec leave(state()) -> ok.
 leave(State) ->
     _ = ecm_c2s_stream:has_failed() orelse send_rest(State),
-    put(?MODULE, ecm_c2s_undelivered:stanzas(ecm_c2s_session:undelivered(), State)),
+    put(?MODULE, ecm_c2s_undelivered:stanzas((ecm_c2s_process:kind()):undelivered(), State)),
     ok.
 
 -spec send_rest(state()) -> ok.
@@ -110,12 +110,12 @@ route_rest() ->
 %% @private The session is over for ejabberd.
 -spec terminated(state(), Reason :: term()) -> state().
 terminated(State, _Reason) ->
-    case ecm_c2s_session:is_session() of
+    case ecm_c2s_process:is_session() of
         true ->
             ecm_c2s_stop:leave(State),
             route(erase(?MODULE)),
             route_rest(),
-            ecm_c2s_session:finish();
+            (ecm_c2s_process:kind()):finish();
         false ->
             ok
     end,

@@ -31,7 +31,7 @@ host_up(Host) ->
 %% @private The features that are offered, as ejabberd up to 24.12 asks.
 -spec features(features(), Host :: binary()) -> features().
 features(Features, _) ->
-    case ecm_c2s_session:is_session() of
+    case ecm_c2s_process:is_session() of
         true -> unbound(Features);
         false -> Features
     end.
@@ -61,7 +61,7 @@ unbound_only(Field) -> Field.
 %% so that it takes as little memory while it hibernates.
 -spec begun(state()) -> state().
 begun(State) ->
-    case ecm_c2s_session:is_session() of
+    case ecm_c2s_process:is_session() of
         true -> settled(identified(maps:without(?OF_LOGIN, State)));
         false -> State
     end.

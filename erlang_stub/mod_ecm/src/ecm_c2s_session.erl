@@ -10,8 +10,8 @@
 
 -module(ecm_c2s_session).
 
--export([finish/0, handle/1, is_request/1, is_session/0, is_session/1, keep/1, logged_in/0, maybe_hibernate/1,
-         schedule_flush/0, restart_stream/2, timeout/1, undelivered/0]).
+-export([finish/0, handle/1, is_request/1, is_session/0, keep/1, logged_in/0, maybe_hibernate/1,
+         opened/1, restart_stream/2, schedule_flush/0, timeout/1, undelivered/0]).
 -export([change_shaper/1, close/0, send/1]).
 -export([dehydrate/0, handle_pending/0, rehydrate/1, socket_module/0, wake/1]).
 -export([flush_now/0, freeze/0, nonce/0, thaw/3]).
@@ -27,14 +27,14 @@
                      c2s := [{atom(), term()}],
                      hibernate_after := non_neg_integer() | infinity}.
 
-%% `hibernation' is the timer of it, or says that it has fired. With `flush_scheduled', a message is under
-%% way after which what waits is sent.
+%% With `flush_scheduled', a message is under way after which what waits is sent. ecm_c2s_process tells by the name
+%% of the record that this is a session of BOSH.
 -record(session, {bosh :: ecm_bosh:session(),
                   nonce :: ecm_sid:nonce(),
                   options :: options(),
                   content_type = none :: binary() | none,  % what the client has asked for
                   timer = none :: ecm_c2s_timer:timer(),
-                  hibernation = none :: none | reference() | due,
+                  hibernation = none :: ecm_c2s_idle:idle(),
                   flush_scheduled = false :: boolean(),
                   shaper = none :: term(),
                   error = undefined :: binary() | undefined}).
@@ -45,24 +45,10 @@
 
 -define(CLIENT, <<"jabber:client">>).
 
-%% Words of memory, at least, of a session that is awake and has logged in. A message needs about as much; a
-%% heap that starts with the size of a hibernating session would be collected several times on the way there.
--define(MIN_HEAP_SIZE, 2586).
-
 %% @doc Returns whether the calling process has a BOSH session.
 -spec is_session() -> boolean().
 is_session() ->
-    get(?MODULE) =/= undefined.
-
-%% @doc Returns whether a process of ejabberd_c2s on this node has one. If it hibernates, its dictionary is empty;
-%% other processes of ejabberd_c2s have one.
--spec is_session(pid()) -> boolean().
-is_session(Process) ->
-    case process_info(Process, dictionary) of
-        {dictionary, []} -> true;
-        {dictionary, Pairs} -> lists:keymember(?MODULE, 1, Pairs);
-        undefined -> false
-    end.
+    ecm_c2s_process:is_session() andalso ecm_c2s_process:kind() =:= ?MODULE.
 
 %% @doc Returns whether a term from another node, which may run another release, is a request.
 -spec is_request(term()) -> boolean().
@@ -77,19 +63,13 @@ is_request(_) ->
 -spec logged_in() -> ok.
 logged_in() ->
     #session{bosh = Bosh, options = #{session := Limits}} = Session = get(?MODULE),
-    has_logged_in(true),
+    ok = ecm_c2s_process:logged_in(),
     put(?MODULE, Session#session{bosh = ecm_bosh:logged_in(Limits, Bosh)}),
     ok.
 
-%% To prove a password takes longer than anything that those do who are online.
--spec has_logged_in(boolean()) -> ok.
-has_logged_in(false) ->
-    _ = process_flag(priority, low),
-    ok;
-has_logged_in(true) ->
-    _ = process_flag(min_heap_size, ?MIN_HEAP_SIZE),
-    _ = process_flag(priority, normal),
-    ok.
+%% @doc Returns the state of ejabberd_c2s now that the client has a resource.
+-spec opened(State) -> State when State :: map().
+opened(State) -> State.
 
 %% From the link, through ecm_c2s.
 
@@ -111,7 +91,6 @@ handle({open, Body, Exchange, Key, Options}) ->
 
 -spec open(ecm_bosh_body:body(), ecm_link_writer:exchange(), ecm_sid:key(), options()) -> ok.
 open(Body, Exchange, Key, #{session := Limits, c2s := Opts} = Options) ->
-    has_logged_in(false),
     Nonce = ecm_sid:nonce(),
     Sid = ecm_sid:make(Key, self(), Nonce),
     ContentType = ecm_link_answer:content_type(maps:get(content, Body, none)),
@@ -120,7 +99,7 @@ open(Body, Exchange, Key, #{session := Limits, c2s := Opts} = Options) ->
             answer(Exchange, Status, Answer, ContentType),
             ejabberd_c2s:stop_async(self());
         {Actions, Bosh} ->
-            _ = process_flag(trap_exit, true),
+            ok = ecm_c2s_process:newcomer(),
             put(?MODULE, #session{bosh = Bosh, nonce = Nonce, options = Options,
                                   content_type = ContentType}),
             ecm_c2s_stream:begun(Body, proplists:get_bool(allow_unencrypted_sasl2, Opts)),
@@ -255,33 +234,19 @@ maybe_hibernate(State) ->
     maybe_hibernate(get(?MODULE), State).
 
 -spec maybe_hibernate(#session{} | undefined, map()) -> ok.
-maybe_hibernate(#session{flush_scheduled = false, options = #{hibernate_after := 0}} = Session, State) ->
-    hibernate(Session, State);
-maybe_hibernate(#session{flush_scheduled = false, hibernation = due} = Session, State) ->
-    put(?MODULE, Session#session{hibernation = none}),
-    hibernate(Session, State);
-maybe_hibernate(#session{flush_scheduled = false, options = #{hibernate_after := After}} = Session, _)
-  when is_integer(After) ->
-    Timer = Session#session.hibernation,
-    _ = is_reference(Timer) andalso erlang:cancel_timer(Timer, [{async, true}, {info, false}]),
-    Next = erlang:send_after(After, self(), {ecm, hibernate}),
-    put(?MODULE, Session#session{hibernation = Next}),
-    ok;
+maybe_hibernate(#session{flush_scheduled = false, hibernation = Idle, options = Options} = Session, State) ->
+    #{hibernate_after := After, c2s := Opts} = Options,
+    case ecm_c2s_idle:next(Idle, After) of
+        {hibernate, Idle} ->
+            ecm_c2s_idle:hibernate(State, Opts, ?MODULE);
+        {hibernate, Next} ->
+            put(?MODULE, Session#session{hibernation = Next}),
+            ecm_c2s_idle:hibernate(State, Opts, ?MODULE);
+        {wait, Next} ->
+            put(?MODULE, Session#session{hibernation = Next}),
+            ok
+    end;
 maybe_hibernate(_, _) -> ok.
-
-%% If it cannot now, it tries again once the messages that are here are handled.
--spec hibernate(#session{}, map()) -> ok.
-hibernate(#session{options = #{c2s := Opts}}, State) ->
-    case ecm_c2s_hibernate:hibernate(State, ejabberd_config:fsm_limit_opts(Opts), ?MODULE) of
-        busy -> schedule_flush();
-        unfit -> shrink()
-    end.
-
-%% Most sessions that cannot hibernate wait for their clients to log in, and some of these never do.
--spec shrink() -> ok.
-shrink() ->
-    true = erlang:garbage_collect(),
-    ok.
 
 %% @private Wakes up. The runtime calls this. A session that hibernates outlives the code that it ran: what the
 %% last release has dehydrated comes here, too. If that changes, a new function gets the new form, and this one
@@ -364,8 +329,7 @@ nonce() ->
 %% @doc Makes it the session of the calling process, which has this nonce.
 -spec thaw(frozen(), ecm_sid:nonce(), HasLoggedIn :: boolean()) -> ok.
 thaw(#{bosh := Bosh, options := Options, content_type := ContentType, shaper := Shaper}, Nonce, HasLoggedIn) ->
-    has_logged_in(HasLoggedIn),
-    _ = process_flag(trap_exit, true),
+    ok = ecm_c2s_process:taken_over(HasLoggedIn),
     put(?MODULE, #session{bosh = ecm_bosh:thaw(now_ms(), Bosh), nonce = Nonce,
                           options = ecm_intern:term(Options), content_type = ContentType, shaper = Shaper}),
     set_timer().
@@ -397,9 +361,9 @@ queue(El, #session{bosh = Bosh} = Session) ->
 
 %% All sessions get the same features of a host and the same success, and remember them.
 -spec encode(tuple()) -> binary().
-encode({xmlel, <<"stream:features">>, _, _} = El) -> ecm_intern:term(ecm_bosh_body:encode(El));
-encode({xmlel, <<"success">>, _, []} = El) -> ecm_intern:term(ecm_bosh_body:encode(El));
-encode(El) -> ecm_bosh_body:encode(El).
+encode({xmlel, <<"stream:features">>, _, _} = El) -> ecm_intern:term(ecm_xml_stanza:encode(El));
+encode({xmlel, <<"success">>, _, []} = El) -> ecm_intern:term(ecm_xml_stanza:encode(El));
+encode(El) -> ecm_xml_stanza:encode(El).
 
 -spec error_of(tuple(), #session{}) -> #session{}.
 error_of({xmlel, <<"stream:error">>, _, Els}, Session) -> Session#session{error = condition(Els)};

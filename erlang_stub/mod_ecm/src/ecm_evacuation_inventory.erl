@@ -16,7 +16,7 @@
 -spec sessions() -> [pid()].
 sessions() ->
     [Session || {Session, true} <- logged_in()]
-        ++ lists:filter(fun ecm_c2s_session:is_session/1, ecm_c2s_admission:newcomers()).
+        ++ lists:filter(fun ecm_c2s_process:is_session/1, ecm_c2s_admission:newcomers()).
 
 %% All sessions that have logged in, and whether they are ours.
 -spec logged_in() -> [{pid(), boolean()}].
@@ -26,7 +26,7 @@ logged_in() ->
 %% Those of ejabberd's own mod_bosh have the same kind of connection.
 -spec is_ours(#session{}) -> boolean().
 is_ours(#session{sid = {_, Session}, info = Info}) ->
-    proplists:get_value(conn, Info) =:= http_bind andalso ecm_c2s_session:is_session(Session).
+    proplists:get_value(conn, Info) =:= http_bind andalso ecm_c2s_process:is_session(Session).
 
 %% @doc Returns what cannot move.
 -spec rest() -> rest().

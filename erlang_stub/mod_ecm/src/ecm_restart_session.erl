@@ -114,7 +114,7 @@ route(_, #{undelivered := Elements}) ->
 say_farewell(host, Packed) ->
     leave(ecm_bosh_answer:refusal(<<"host-gone">>, true), Packed);
 say_farewell(Reason, Packed) ->
-    Error = ecm_bosh_body:encode(xmpp:encode(error_of(Reason))),
+    Error = ecm_xml_stanza:encode(xmpp:encode(error_of(Reason))),
     leave(ecm_bosh_answer:content(ecm_bosh_answer:terminate(<<"remote-stream-error">>, [Error], true)), Packed).
 
 -spec leave({ecm_bosh_answer:status(), binary()}, packed()) -> ok.

@@ -22,7 +22,7 @@
           evacuation => [c2s, link, command],
           listener => [sup, router, c2s, bosh, link, sid, peer, intern],
           sup => [router, evacuation, c2s, link, supervision],
-          restart => [c2s, bosh, link, sid, command],
+          restart => [c2s, bosh, link, sid, xml, command],
           mod_ecm => [restart, sup, listener, evacuation, router, c2s, link, sid]}).
 
 %% The tests read the object code of all modules, which takes its time beside other work.

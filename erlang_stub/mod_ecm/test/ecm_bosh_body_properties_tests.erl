@@ -59,7 +59,7 @@ is_rest(Bytes, Rest) ->
 
 written_is_read({Attributes, Els}) ->
     Texts = [{Name, Text} || {Name, Text, _, _} <- Attributes],
-    Written = ecm_bosh_body:write([{<<"rid">>, <<"7">>} | Texts], lists:map(fun ecm_bosh_body:encode/1, Els)),
+    Written = ecm_bosh_body:write([{<<"rid">>, <<"7">>} | Texts], lists:map(fun ecm_xml_stanza:encode/1, Els)),
     Expected = maps:from_list([{Key, Value} || {_, _, Key, Value} <- Attributes]),
     ecm_bodies:parse(iolist_to_binary(Written)) =:= {ok, Expected#{rid => 7, els => Els}}.
 

@@ -223,7 +223,7 @@ write_test_() ->
                 "<iq xmlns='jabber:client'/><stream:features/></body>">>}]].
 
 encode_test_() ->
-    [?_assertEqual(Expected, ecm_bosh_body:encode(El))
+    [?_assertEqual(Expected, ecm_xml_stanza:encode(El))
      || {El, Expected} <-
             [{{xmlel, <<"iq">>, [{<<"id">>, <<"'">>}], [{xmlcdata, <<"<">>}]},
               <<"<iq xmlns='jabber:client' id=\"'\">&lt;</iq>">>},

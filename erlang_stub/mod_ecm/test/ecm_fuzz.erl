@@ -17,7 +17,7 @@
 -define(REDUCTIONS, 60).
 -define(REDUCTIONS_OF_ANY, 20000).
 
-%% Bytes beyond twice the original (ecm_bosh_stanza, ecm_xml_serialiser).
+%% Bytes beyond twice the original (ecm_xml_stanza, ecm_xml_serialiser).
 -define(GROWTH, 4096).
 
 %% @doc Runs for SECONDS from a random case on, or the case SEED alone. Ends the Erlang machine, with status
@@ -78,7 +78,7 @@ is_written(Body) ->
     case ecm_bodies:parse(Body) of
         {ok, #{els := Els}} ->
             {ok, _, Meanings} = ecm_expat:read(Body),
-            [ecm_expat:meaning_of(ecm_bosh_body:encode(El)) || El <- Els] =:= Meanings;
+            [ecm_expat:meaning_of(ecm_xml_stanza:encode(El)) || El <- Els] =:= Meanings;
         {error, _} ->
             true
     end.

@@ -87,7 +87,7 @@ work(Body) ->
             error(Reason)
     end.
 
-result({ok, #{els := Els}}) -> iolist_size(lists:map(fun ecm_bosh_body:encode/1, Els));
+result({ok, #{els := Els}}) -> iolist_size(lists:map(fun ecm_xml_stanza:encode/1, Els));
 result({error, Fault}) -> Fault.
 
 reductions() ->

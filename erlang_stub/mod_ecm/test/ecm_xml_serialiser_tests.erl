@@ -72,7 +72,7 @@ is_proper({Bytes, Inherited}) ->
     case ecm_bodies:parse(Bytes) of
         {ok, #{els := Els}} ->
             {ok, _, Meanings} = ecm_expat:read(Bytes),
-            Texts = lists:map(fun ecm_bosh_body:encode/1, Els),
+            Texts = lists:map(fun ecm_xml_stanza:encode/1, Els),
             lists:map(fun ecm_expat:meaning_of/1, Texts) =:= Meanings
                 andalso iolist_size(Texts) =< byte_size(Bytes) + ?PROPER + Inherited;
         {error, Fault} ->

@@ -3,7 +3,7 @@
 %% @doc Prefixes where declaring them everywhere would take too much. Otherwise they are removed
 %% (ecm_bosh_body_tests).
 
--module(ecm_bosh_stanza_tests).
+-module(ecm_xml_stanza_tests).
 
 -include_lib("eunit/include/eunit.hrl").
 

@@ -1,7 +1,7 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc The stanzas of a body, as on a stream whose default namespace is jabber:client. Pure. A fault() is
-%% thrown.
+%% @doc Stanzas as on a stream whose default namespace is jabber:client: from elements that a client has sent, and
+%% as text for one. Pure. A fault() is thrown.
 %%
 %% ejabberd knows elements by their names without a prefix, and takes apart those that it knows: their
 %% children go on without the declarations around them, and `<x:a/>' alone would not be XML for its
@@ -9,9 +9,9 @@
 %% as with one long namespace and a thousand elements, those that ejabberd does not know, and passes on
 %% whole, stay as they are.
 
--module(ecm_bosh_stanza).
+-module(ecm_xml_stanza).
 
--export([all/3]).
+-export([all/3, encode/1]).
 -export_type([fault/0]).
 
 -type fault() :: 'not-xml' | 'too-many-declarations'.
@@ -42,6 +42,17 @@ all(Els, Outside, _) ->
     lists:sum(Sizes) =< 2 * size_of(Els, infinity) + ?MAX_GROWTH
         orelse throw('too-many-declarations'),
     lists:map(fun stanza/1, Stanzas).
+
+%% @doc Returns the text of a stanza, or of another element of a stream, for where the default namespace is another
+%% one (XEP-0206, section 2; RFC 7395, section 3.3.3). The prefix `stream' must be declared around it.
+-spec encode(xmlel()) -> binary().
+encode({xmlel, <<"stream:", _/binary>>, _, _} = El) ->
+    ecm_xml_serialiser:element(El);
+encode({xmlel, Name, Attributes, Children} = El) ->
+    case lists:keymember(<<"xmlns">>, 1, Attributes) of
+        true -> ecm_xml_serialiser:element(El);
+        false -> ecm_xml_serialiser:element({xmlel, Name, [{<<"xmlns">>, ?NS_CLIENT} | Attributes], Children})
+    end.
 
 -spec stanza(xmlel()) -> xmlel().
 stanza({xmlel, Name, Attributes, Children} = El) ->
