@@ -59,6 +59,38 @@ def make_certificate(folder: Path) -> ServerCertificate:
     return made
 
 
+@attrs.frozen
+class Authority:
+    """One that signs certificates; ``issuers`` are the certificates up to the root, in PEM."""
+
+    name: x509.Name
+    key: EllipticCurvePrivateKey
+    issuers: bytes
+
+    @classmethod
+    def root(cls) -> "Authority":
+        key, name = generate_private_key(SECP256R1()), _name("A test's root")
+        return cls(name, key, _pem(_sign(key, name, key, name, [_AUTHORITY])))
+
+    def below(self, name: str) -> "Authority":
+        """Return an authority that this one has signed."""
+        key = generate_private_key(SECP256R1())
+        signed = _sign(self.key, self.name, key, _name(name), [_AUTHORITY])
+        return Authority(_name(name), key, _pem(signed) + self.issuers)
+
+    def sign(
+        self, *names: str, days: int = 1, common_name: str = "a server"
+    ) -> tuple[bytes, bytes]:
+        """Return the certificate for these names, and its key, both in PEM."""
+        key = generate_private_key(SECP256R1())
+        more = [x509.SubjectAlternativeName([x509.DNSName(each) for each in names])]
+        signed = _sign(self.key, self.name, key, _name(common_name), more[: len(names)], days)
+        return _pem(signed), _private_pem(key)
+
+
+_AUTHORITY = x509.BasicConstraints(ca=True, path_length=None)
+
+
 def _name(common_name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
 
@@ -69,8 +101,9 @@ def _sign(
     key: EllipticCurvePrivateKey,
     name: x509.Name,
     extensions: Sequence[x509.ExtensionType],
+    days: int = 1,
 ) -> x509.Certificate:
-    """Return a certificate of a key, good from yesterday to tomorrow."""
+    """Return a certificate of a key, good from yesterday for so many days from now."""
     now = datetime.now(UTC)
     builder = x509.CertificateBuilder(
         issuer_name=ca_name,
@@ -78,7 +111,7 @@ def _sign(
         public_key=key.public_key(),
         serial_number=x509.random_serial_number(),
         not_valid_before=now - DAY,
-        not_valid_after=now + DAY,
+        not_valid_after=now + days * DAY,
     )
     for extension in extensions:
         builder = builder.add_extension(extension, critical=False)

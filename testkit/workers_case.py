@@ -21,16 +21,18 @@ POST = b"POST /bosh HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 
 
 
 class Link(EjabberdEnd):
-    """A link of one worker. Requests are held until ``answer``."""
+    """A link of one worker. Requests are held until ``answer``, and counted."""
 
     def __init__(self, links: "Links") -> None:
         super().__init__()
         self.links = links
         self.process = 0
         self.held: dict[bytes, int] = {}
+        self.requests = 0
 
     def requested(self, connection_id: int, body: bytes) -> None:
         self.held[body] = connection_id
+        self.requests += 1
         self.links.asked()
 
     def said(self, content: bytes) -> None:

@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from twisted.internet.endpoints import clientFromString, serverFromString
+from twisted.internet.endpoints import clientFromString
 
 from ecm.config import secret
 from ecm.http.cors import ANY
 from ecm.limits import BACKLOG, MAX_NODES, MAX_WORKERS, REQUEST_OVERHEAD
 from ecm.link.settings import LinkMode
+from ecm.net.endpoints import server_endpoint
 from ecm.net.reactor import global_reactor
 from ecm.option import Option, groups, options
 from ecm.settings import LISTEN, Settings
@@ -105,7 +106,7 @@ def _conflicts(settings: Settings) -> Iterator[tuple[bool, str]]:
 
 
 def _server_endpoint(text: str) -> str:
-    _try(serverFromString, text)
+    _try(server_endpoint, text)
     if not text.startswith(("tcp:", "ssl:", "unix:")) or ":backlog=" in text:
         return text
     return f"{text}:backlog={BACKLOG}"

@@ -3,13 +3,13 @@
 from typing import cast
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ecm.errors import StartupError
+from ecm.net.endpoints import server_endpoint
 from ecm.net.listening import SharedPorts, bound_send_buffer, close_behind_waiting, close_port
 from ecm.net.reactor import ReactorCore
 
@@ -30,7 +30,7 @@ def listen(endpoint: str, factory: IProtocolFactory, reactor: ReactorCore) -> Li
     Twisted's own endpoints have a port at once, or fail. A plugin's may take its time.
     """
     listening: Listening = (
-        serverFromString(reactor, endpoint).listen(factory).addCallback(bound_send_buffer)
+        server_endpoint(reactor, endpoint).listen(factory).addCallback(bound_send_buffer)
     )
     if not listening.called:
         return listening.addErrback(_failed_late, endpoint)

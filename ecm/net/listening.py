@@ -117,19 +117,6 @@ class SharedPorts:
         shared.startListening()
         return shared
 
-    def listenSSL(
-        self,
-        port: int,
-        factory: IProtocolFactory,
-        contextFactory: Any,
-        backlog: int = 50,
-        interface: str = "",
-    ) -> tcp.Port:
-        from twisted.protocols.tls import TLSMemoryBIOFactory  # pyOpenSSL may be missing
-
-        secure = TLSMemoryBIOFactory(contextFactory, False, factory)
-        return self.listenTCP(port, secure, backlog, interface)
-
 
 class FactoryRecorder:
     """A reactor on which endpoints do not listen: it keeps the factory that they would listen with.
@@ -139,38 +126,23 @@ class FactoryRecorder:
     """
 
     def __init__(self) -> None:
-        self._make: Callable[[], IProtocolFactory] | None = None
+        self._factory: IProtocolFactory | None = None
 
     def factory(self) -> IProtocolFactory:
         """Return the factory of the endpoint that listened last."""
-        assert self._make is not None, "no endpoint has listened"
-        return self._make()
+        assert self._factory is not None, "no endpoint has listened"
+        return self._factory
 
     # Called by endpoints, as of their reactor.
 
     def listenTCP(
         self, port: int, factory: IProtocolFactory, *_: Any, **__: Any
     ) -> "FactoryRecorder":
-        self._make = lambda: factory
+        self._factory = factory
         return self
 
     def listenUNIX(
         self, path: str, factory: IProtocolFactory, *_: Any, **__: Any
     ) -> "FactoryRecorder":
-        self._make = lambda: factory
-        return self
-
-    def listenSSL(
-        self, port: int, factory: IProtocolFactory, contextFactory: Any, *_: Any, **__: Any
-    ) -> "FactoryRecorder":
-        contextFactory.getContext()  # reads the key, and keeps it
-
-        def make() -> IProtocolFactory:
-            """Not before it is asked for: making the factory installs a reactor."""
-            from twisted.protocols.tls import TLSMemoryBIOFactory  # pyOpenSSL may be missing
-
-            made: IProtocolFactory = TLSMemoryBIOFactory(contextFactory, False, factory)
-            return made
-
-        self._make = make
+        self._factory = factory
         return self

@@ -1,37 +1,31 @@
 """Rebuilds in a worker the protocol stack (TLS, HTTP) of an endpoint the supervisor accepts on."""
 
-from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IProtocolFactory
-from twisted.internet.protocol import ServerFactory
 from twisted.python.failure import Failure
 
+from ecm.net.endpoints import server_endpoint
 from ecm.net.listening import FactoryRecorder
 
 
 class AdoptedListener:
     """A ``--listen`` or ``--proxy-protocol`` endpoint. Raises whatever endpoints raise.
 
-    It reads keys when it is made: made before the fork, it reads them once for all workers.
+    It reads keys when it is made: made before the fork, it reads them once for all workers, which
+    then share the key of the tickets, too.
     """
 
     def __init__(self, description: str) -> None:
         self._recorder = FactoryRecorder()
         # An endpoint for a socket of systemd looks for it in the environment. It adds nothing.
         systemd = description.startswith("systemd:")
-        self._endpoint = None if systemd else serverFromString(self._recorder, description)
-        if description.startswith("ssl:"):
-            self._record(ServerFactory())
+        self._endpoint = None if systemd else server_endpoint(self._recorder, description)
 
     def factory(self, inner: IProtocolFactory) -> IProtocolFactory:
         """Return the factory for its connections, in which ``inner`` makes the inmost protocols."""
         if self._endpoint is None:
             return inner
-        self._record(inner)
-        return self._recorder.factory()
-
-    def _record(self, inner: IProtocolFactory) -> None:
-        assert self._endpoint is not None
         failures: list[Failure] = []
         self._endpoint.listen(inner).addErrback(failures.append)
         for failure in failures:
             failure.raiseException()
+        return self._recorder.factory()

@@ -20,6 +20,7 @@ from twisted.trial.unittest import TestCase
 
 from ecm.net import reactor as reactors
 from ecm.net.batch import BatchedIO
+from ecm.net.endpoints import server_endpoint
 from ecm.net.listening import (
     DetachedPort,
     FactoryRecorder,
@@ -229,7 +230,7 @@ class RecorderTests(TestCase):
     def recorded(self, endpoint: str) -> tuple[Factory, Any]:
         """Return the factory that the endpoint is given, and what it would listen with."""
         recorder, factory = FactoryRecorder(), ServedFactory()
-        serverFromString(recorder, endpoint).listen(factory)
+        server_endpoint(recorder, endpoint).listen(factory)
         return factory, recorder.factory()
 
     def certificate(self) -> ServerCertificate:

@@ -95,19 +95,27 @@ class EndpointTests(EndpointsTestCase):
 
 
 class TlsTests(EndpointsTestCase):
+    session: ssl.SSLSession | None
+
     def setUp(self) -> None:
         self.folder = temporary_folder(self)
         self.certificate = make_certificate(self.folder)
         self.context = ssl.create_default_context(cadata=self.certificate.ca.decode())
 
-    def ask(self, port: int) -> bytes:
-        """Ask once, over TLS."""
+    def ask(self, port: int, resumes: bool = False) -> bytes:
+        """Ask once, over TLS; ``resumes`` is whether the session of the last time is to go on."""
+        session = self.session if resumes else None
         with (
             socket.create_connection(("127.0.0.1", port)) as connection,
-            self.context.wrap_socket(connection, server_hostname="localhost") as secure,
+            self.context.wrap_socket(
+                connection, server_hostname="localhost", session=session
+            ) as secure,
         ):
+            self.assertEqual(secure.session_reused, resumes)
             secure.sendall(REQUEST)
-            return b"".join(iter(lambda: secure.recv(4096), b""))
+            answer = b"".join(iter(lambda: secure.recv(4096), b""))
+            self.session = secure.session
+            return answer
 
     async def answered_over_tls(self, port: int) -> None:
         for _ in range(6):
@@ -119,9 +127,44 @@ class TlsTests(EndpointsTestCase):
         await self.answered_over_tls(await self.port_of(ecm))
 
     async def test_a_folder_of_certificates(self) -> None:
-        folder = f"tls:{self.folder}:port=0:interface=127.0.0.1"
-        ecm = await self.start_ecm("--listen", folder)
+        ecm = await self.start_ecm("--listen", self.folder_endpoint())
         await self.answered_over_tls(await self.port_of(ecm))
+
+    def folder_endpoint(self) -> str:
+        return f"tls:{self.folder}:port=0:interface=127.0.0.1"
+
+    async def resumed_at_all(self, processes: set[int]) -> None:
+        """Resume a session, each with the ticket of the last, until each worker has served."""
+        before = {link: link.requests for link in self.links.all}
+        while True:
+            await deferToThread(self.ask, self.port, resumes=True)
+            after = {link for link in self.links.all if link.requests > before.get(link, 0)}
+            if processes <= {link.process for link in after}:
+                return
+
+    async def resumed(self, listen: str) -> None:
+        ecm = await self.start_ecm("--listen", listen)
+        self.port = await self.port_of(ecm)
+        await deferToThread(self.ask, self.port)
+        first, second = (link.process for link in self.links.all)
+        await self.resumed_at_all({first, second})
+        fork_server = int(Path(f"/proc/{first}/stat").read_text().split()[3])
+        os.kill(fork_server, signal.SIGKILL)
+        os.kill(first, signal.SIGKILL)
+        await self.links.until(greeted=3)
+        await self.resumed_at_all({second, self.links.all[-1].process})
+
+    async def test_a_session_is_resumed_at_any_worker_of_any_fork_server(self) -> None:
+        await self.resumed(self.certificate.endpoint())
+
+    async def test_so_is_one_of_a_folder_of_certificates(self) -> None:
+        await self.resumed(self.folder_endpoint())
+
+    async def test_a_folder_without_a_certificate_is_said_at_the_start(self) -> None:
+        self.certificate.key.unlink()
+        ecm = await self.start_ecm("--listen", self.folder_endpoint())
+        self.assertEqual(await ecm.ended, 1)
+        self.assertRegex(ecm.output, r"\Atwistd ecm: --listen tls:.*no \.pem file in .*\n\Z")
 
     async def test_a_daemon_reads_keys_before_it_gives_up_its_privileges(self) -> None:
         if os.getuid() != 0:

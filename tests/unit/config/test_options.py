@@ -86,6 +86,10 @@ ELSEWHERE = {*FLAGS, "link-secret-file"}
 MISTAKES = {
     ("--listen", "nonsense:1"): "--listen nonsense:1: not an endpoint",
     ("--listen", "tcp:x"): "--listen tcp:x: not an endpoint",
+    ("--listen", "tls:/nosuch:port=1"): (
+        "--listen tls:/nosuch:port=1: not an endpoint (there is no folder /nosuch)"
+    ),
+    ("--listen", "tls:/etc"): "--listen tls:/etc: not an endpoint (give tls:FOLDER:port=PORT",
     ("--proxy-protocol", "nonsense"): "--proxy-protocol nonsense: not an endpoint",
     ("--proxy-protocol", "x:1"): "--proxy-protocol x:1: not an endpoint",
     ("--proxy-protocol", "ssl:1"): "--proxy-protocol ssl:1: a PROXY header comes before any TLS",

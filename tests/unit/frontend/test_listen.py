@@ -44,7 +44,7 @@ class ListenTests(TestCase):
 
     def endpoint(self, listening: Deferred[Any]) -> None:
         """Let endpoint strings mean this endpoint."""
-        self.patch(module, "serverFromString", lambda *_: Endpoint(listening))
+        self.patch(module, "server_endpoint", lambda *_: Endpoint(listening))
 
     def listen(self, listening: Deferred[Any]) -> Listening:
         self.endpoint(listening)

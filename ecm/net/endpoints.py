@@ -1,0 +1,87 @@
+"""Endpoints for clients, from their descriptions: those of Twisted, and our own for TLS.
+
+Twisted's ``ssl:`` and ``tls:`` end each session with its connection, and read a folder of
+certificates anew when a client asks for a name that is not there.
+"""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from twisted.internet.defer import Deferred, execute
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
+from zope.interface import implementer
+
+from ecm.limits import BACKLOG
+
+if TYPE_CHECKING:
+    from ecm.net.tls import Door
+
+# A part of a description, up to its end or a colon that is not quoted (Twisted's syntax).
+_PART: Final = re.compile(r"((?:\\.|[^:\\])*)(?::|\Z)", re.S)
+_USAGE: Final = "give tls:FOLDER:port=PORT, and interface=ADDRESS where it is not for all"
+
+
+def server_endpoint(reactor: Any, description: str) -> IStreamServerEndpoint:
+    """Return the endpoint for a description. Raises whatever endpoints raise.
+
+    Certificates and keys are read at once.
+    """
+    if description.startswith("ssl:"):
+        return _ssl(reactor, description)
+    if description.startswith("tls:"):
+        return _tls(reactor, description)
+    endpoint: IStreamServerEndpoint = serverFromString(reactor, description)
+    return endpoint
+
+
+@implementer(IStreamServerEndpoint)
+class TlsEndpoint:
+    """Listens on a TCP port, and speaks TLS on its connections."""
+
+    def __init__(self, reactor: Any, door: "Door", port: int, backlog: int, interface: str) -> None:
+        self._reactor = reactor
+        self._door = door
+        self._place = (port, backlog, interface)
+
+    def listen(self, factory: IProtocolFactory) -> Deferred[IListeningPort]:
+        port, backlog, interface = self._place
+        secure = self._door.factory(factory)
+        listening: Deferred[IListeningPort] = execute(
+            self._reactor.listenTCP, port, secure, backlog, interface
+        )
+        return listening
+
+
+class _Arguments:
+    """A reactor on which Twisted's ``ssl:`` does not listen, but leaves what it would do with."""
+
+    def listenSSL(
+        self, port: int, factory: object, contextFactory: Any, backlog: int, interface: str
+    ) -> None:
+        self.options = contextFactory
+        self.place = (port, backlog, interface)
+
+
+def _ssl(reactor: Any, description: str) -> TlsEndpoint:
+    from ecm.net.tls import one_certificate  # pyOpenSSL may be missing
+
+    arguments: Any = _Arguments()
+    endpoint: Any = serverFromString(arguments, description)
+    endpoint.listen(None)
+    return TlsEndpoint(reactor, one_certificate(arguments.options), *arguments.place)
+
+
+def _tls(reactor: Any, description: str) -> TlsEndpoint:
+    from ecm.net.tls import folder_of_certificates  # the same
+
+    parts = [re.sub(r"\\(.)", r"\1", part) for part in _PART.findall(description)]
+    folder, *more = parts[1:-1] or [""]
+    given = {"backlog": str(BACKLOG), "interface": "::"}
+    given |= {name: value for name, _, value in (each.partition("=") for each in more)}
+    numbers = given.get("port", ""), given["backlog"]
+    if not folder or len(given) != 3 or not all(each.isdecimal() for each in numbers):
+        raise ValueError(_USAGE)
+    door = folder_of_certificates(Path(folder))
+    return TlsEndpoint(reactor, door, int(given["port"]), int(given["backlog"]), given["interface"])

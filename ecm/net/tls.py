@@ -1,0 +1,103 @@
+"""TLS for clients: tickets that are good at any worker, and a certificate for each name.
+
+A connection begins with a *door*, a context that has the key of the tickets and no certificate.
+When the client has said which name it asks for (SNI), or that it asks for none, the door gives the
+connection the context of the certificate for it. So tickets are good for all names, and stay so
+when certificates are replaced. A door that was made before a fork has the same key in all
+processes (docs/decisions/0230-tickets.md).
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from OpenSSL import SSL
+from twisted.internet.interfaces import (
+    IOpenSSLServerConnectionCreator,
+    IProtocolFactory,
+    IProtocolNegotiationFactory,
+)
+from twisted.internet.ssl import CertificateOptions
+from twisted.protocols.tls import TLSMemoryBIOFactory
+from zope.interface import implementer
+
+from ecm.net.certificates import Identity, by_name, read_folder
+
+# Sessions are resumed only where they have the name (SSL_CTX_set_session_id_context(3)) that they
+# were made with. Twisted gives each context another one.
+_SESSIONS: Final = b"ecm"
+
+# The context for a name; for b"" where the client asks for none.
+Contexts = Callable[[bytes], SSL.Context]
+
+
+@implementer(IOpenSSLServerConnectionCreator)
+class Door:
+    """Makes the TLS of connections. ``contexts`` has the contexts of the certificates."""
+
+    def __init__(self, contexts: Contexts, method: int | None = None) -> None:
+        self.contexts = contexts
+        options = CertificateOptions(method=method, enableSessionTickets=True)
+        self._context = _shared(options.getContext())
+        self._context.set_tlsext_servername_callback(self._named)
+
+    def serverConnectionForTLS(self, protocol: Any) -> SSL.Connection:
+        connection = SSL.Connection(self._context)
+        connection.set_app_data(protocol)
+        return connection
+
+    def factory(self, inner: IProtocolFactory) -> IProtocolFactory:
+        """Return the factory of connections over TLS, in which ``inner`` makes the protocols."""
+        made: IProtocolFactory = TLSMemoryBIOFactory(self, False, inner)
+        return made
+
+    def _named(self, connection: SSL.Connection) -> None:
+        """The client has said which name it asks for, if any, and which version both speak."""
+        connection.set_context(self.contexts(connection.get_servername() or b""))
+        if connection.get_protocol_version() != SSL.TLS1_3_VERSION:
+            connection.set_options(SSL.OP_NO_TICKET)
+
+
+def one_certificate(options: CertificateOptions) -> Door:
+    """Return the door for a single certificate, which Twisted has read for an endpoint ``ssl:``."""
+    context = _shared(options.getContext())
+    method = None if options.method == SSL.TLS_METHOD else options.method
+    return Door(lambda name: context, method)
+
+
+def folder_of_certificates(folder: Path) -> Door:
+    """Return the door for the certificates of a folder. Raises ValueError and OSError."""
+    identities = read_folder(folder)
+    made = {id(each): _context(each) for each in identities}
+    found = {name: made[id(each)] for name, each in by_name(identities).items()}
+    default = made[id(identities[0])]
+
+    def context(name: bytes) -> SSL.Context:
+        asked = name.decode("latin-1").lower()
+        _, _, above = asked.partition(".")
+        return found.get(asked) or found.get(f"*.{above}", default)
+
+    return Door(context)
+
+
+def _context(identity: Identity) -> SSL.Context:
+    make: Any = CertificateOptions  # takes what pyOpenSSL takes, which is more than it says
+    options = make(identity.key, identity.certificate, extraCertChain=identity.chain)
+    return _shared(options.getContext())
+
+
+def _shared(context: SSL.Context) -> SSL.Context:
+    """Return a context with what all have: one name for sessions, and the protocols over TLS."""
+    context.set_session_id(_SESSIONS)
+    context.set_alpn_select_callback(_select)
+    return context
+
+
+def _select(connection: SSL.Connection, offered: Sequence[bytes]) -> Any:
+    """Return the protocol to speak over TLS (ALPN, RFC 7301), of those that the client offers.
+
+    If it offers none that is spoken here, it is not answered, and mostly speaks ours.
+    """
+    factory = IProtocolNegotiationFactory(connection.get_app_data().factory.wrappedFactory, None)
+    spoken = [] if factory is None else factory.acceptableProtocols()
+    return next((each for each in spoken if each in offered), SSL.NO_OVERLAPPING_PROTOCOLS)
