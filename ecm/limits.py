@@ -280,6 +280,18 @@ PONG_TIMEOUT: Final = 60
 # client cannot read the answer.
 HALF_CLOSE_TIMEOUT: Final = 2
 
+# Bytes of the first message of a TLS client, where ECM keeps it (--lean-tls). With keys against
+# quantum computers it has 2 kB.
+MAX_CLIENT_HELLO: Final = 16 * 1024
+
+# Records of TLS that are sent with one key. AES-GCM is good for 2^24.5 of the longest (RFC 8446,
+# section 5.5), and new keys take 6 µs.
+MAX_RECORDS: Final = 2**23
+
+# Records of TLS in a row that carry no data. New keys take more time than the bytes that ask for
+# them, and no client needs two in a row.
+MAX_EMPTY_RECORDS: Final = 32
+
 # Bytes of a PROXY header. Its addresses take 52 bytes at most, the rest is for extensions, of which
 # certificates are the longest. HAProxy's specification demands at least 536.
 MAX_PROXY_HEADER: Final = 4 * 1024

@@ -1,0 +1,156 @@
+"""A handshake of TLS 1.3 by OpenSSL, and the secrets with which ecm.tls goes on behind it.
+
+OpenSSL gets one record at a time, so that it has read nothing behind the client's last message when
+the handshake is complete. The secrets come from the callback that is meant for a log of keys: here
+there is no log, and they go nowhere else. What OpenSSL has sent with them, the tickets, is counted,
+since records are numbered. Then its object goes, with all that it holds for a connection.
+"""
+
+from typing import Any, Final
+
+import attrs
+from OpenSSL import SSL
+
+from ecm.limits import MAX_CLIENT_HELLO
+from ecm.tls.direction import HEADER
+from ecm.tls.records import MAX_RECORD, Records
+from ecm.tls.suites import SUITES
+
+_CLIENT: Final = b"CLIENT_TRAFFIC_SECRET_0"
+_SERVER: Final = b"SERVER_TRAFFIC_SECRET_0"
+
+
+@attrs.frozen
+class Step:
+    """A step of a handshake. ``reply`` is to be sent.
+
+    With the last one there are ``records``, for which the ``rest`` of the bytes is; or it has
+    ``failed``; or the client speaks an older version: then ``older`` is all that it has sent, and
+    nothing was sent to it.
+    """
+
+    reply: bytes = b""
+    records: Records | None = None
+    rest: bytes = b""
+    older: bytes | None = None
+    failed: bool = False
+
+    @property
+    def is_last(self) -> bool:
+        return self.failed or self.records is not None or self.older is not None
+
+
+class Handshake:
+    """The handshake of one connection; ``factory`` is that of its TLS."""
+
+    def __init__(self, connection: SSL.Connection, factory: Any = None) -> None:
+        connection.set_app_data(self)
+        connection.set_accept_state()
+        self.factory = factory
+        self._connection = connection
+        self._rest = b""
+        self._begun = b""  # all that has come until something is sent
+        self._replied = False
+        self._secrets: dict[bytes, bytes] = {}
+
+    def key_logged(self, line: bytes) -> None:
+        """Take a line of what OpenSSL has for a log of keys."""
+        label, _, secret = line.split()
+        if label in (_CLIENT, _SERVER):
+            self._secrets[label] = bytes.fromhex(secret.decode())
+
+    def receive(self, data: bytes) -> Step:
+        """Take bytes from the client. Not to be called behind the last step."""
+        self._rest += data
+        if not self._replied:
+            self._begun += data
+            if len(self._begun) > MAX_CLIENT_HELLO:
+                return Step(failed=True)
+        replies = []
+        while record := self._next_record():
+            step = self._feed(record)
+            replies.append(step.reply)
+            if step.is_last:
+                return attrs.evolve(step, reply=b"".join(replies))
+        return Step(b"".join(replies))
+
+    @property
+    def protocol(self) -> bytes | None:
+        """The protocol over TLS (ALPN, RFC 7301), if the client and we have agreed on one."""
+        return self._connection.get_alpn_proto_negotiated() or None
+
+    def forget(self) -> None:
+        """Let go of OpenSSL's object, and of the secrets. Nothing may be called any more."""
+        self._connection.set_app_data(None)
+        del self._connection
+        self._secrets.clear()
+
+    def _next_record(self) -> bytes:
+        """Take the next record, if it is whole; or all, if it can be none."""
+        length = _length(self._rest)
+        if len(self._rest) < length:
+            return b""
+        record, self._rest = self._rest[:length], self._rest[length:]
+        return record
+
+    def _feed(self, record: bytes) -> Step:
+        self._connection.bio_write(record)
+        try:
+            self._connection.do_handshake()
+        except SSL.WantReadError:
+            return self._goes_on()
+        except SSL.Error:
+            return Step(self._output(), failed=True)
+        return self._complete()
+
+    def _goes_on(self) -> Step:
+        reply = self._output()
+        if reply and not self._replied:
+            if self._connection.get_protocol_version() < SSL.TLS1_3_VERSION:
+                return Step(older=self._begun)
+            self._replied, self._begun = True, b""
+        return Step(reply)
+
+    def _complete(self) -> Step:
+        tickets = self._output()
+        suite = SUITES[self._connection.get_cipher_name() or ""]
+        client, server = self._secrets[_CLIENT], self._secrets[_SERVER]
+        records = Records(suite, client, server, _count(tickets))
+        return Step(tickets, records, self._rest)
+
+    def _output(self) -> bytes:
+        """Return what OpenSSL has to send."""
+        output = []
+        while True:
+            try:
+                output.append(self._connection.bio_read(2**15))
+            except SSL.WantReadError:
+                return b"".join(output)
+
+
+def _length(data: bytes) -> int:
+    """Return the length of the record that begins here: that of all, if it can be none."""
+    if len(data) < HEADER:
+        return HEADER
+    length = HEADER + int.from_bytes(data[3:HEADER])
+    return length if length <= HEADER + MAX_RECORD and data[1] == 3 else len(data)
+
+
+def _count(output: bytes) -> int:
+    """Return the number of records in some output of OpenSSL."""
+    number = at = 0
+    while at < len(output):
+        at += _length(output[at : at + HEADER])
+        number += 1
+    return number
+
+
+def log_keys(context: SSL.Context) -> None:
+    """Have the handshakes of a context told their secrets."""
+    context.set_keylog_callback(_key_logged)
+
+
+def _key_logged(connection: SSL.Connection, line: bytes) -> None:
+    handshake = connection.get_app_data()
+    if isinstance(handshake, Handshake):  # otherwise Twisted's TLS, which needs none
+        handshake.key_logged(line)
