@@ -16,7 +16,10 @@ def client_context(ca: bytes, version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3) 
 
 
 class TlsClient:
-    """A client that is not connected. ``tls`` is its SSLObject."""
+    """A client that is not connected. ``tls`` is its SSLObject.
+
+    ``received`` is what has come with the handshake (``connected``).
+    """
 
     def __init__(
         self,
@@ -24,6 +27,7 @@ class TlsClient:
         name: str | None = "localhost",
         session: ssl.SSLSession | None = None,
     ) -> None:
+        self.received = b""
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.tls = context.wrap_bio(
             self._incoming, self._outgoing, server_hostname=name, session=session
@@ -57,14 +61,15 @@ class TlsClient:
         return self._outgoing.read()
 
 
-def connected(client: TlsClient, factory: IProtocolFactory) -> Any:
-    """Shake hands with a server in memory; return its side, a protocol of the factory."""
+def connected(client: TlsClient, factory: IProtocolFactory, transport: Any = None) -> Any:
+    """Shake hands with a server in memory; return its transport, whose ``protocol`` it is."""
     protocol: Any = factory.buildProtocol(None)  # type: ignore[arg-type]
-    transport = StringTransport()
+    transport = transport or StringTransport()
+    transport.protocol = protocol
     protocol.makeConnection(transport)
     while sent := client.shake_hands():
-        protocol.dataReceived(sent)
+        transport.protocol.dataReceived(sent)
         client.feed(transport.value())
         transport.clear()
-    client.read()  # the tickets
-    return protocol
+    client.received = client.read()  # and the tickets
+    return transport

@@ -63,6 +63,7 @@ class FrontEnd:
 FRONT_ENDS = [
     FrontEnd("ECM", ecm),
     FrontEnd("ECM, TLS", partial(ecm, tls=True), tls=True),
+    FrontEnd("ECM, lean TLS", partial(ecm, tls=True, more=("--lean-tls",)), tls=True),
     FrontEnd("twisted.web", twisted_web, counts=True),
     FrontEnd("nginx, proxy", nginx, sockets=2),
     FrontEnd("HAProxy, proxy", haproxy, sockets=2),

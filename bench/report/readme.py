@@ -34,7 +34,8 @@ COLUMNS = {
 
 def memory(results: list[Any]) -> Iterator[Row]:
     found = {each["name"]: f"{each['rss']:,.0f}" for each in results}
-    yield row("bytes of front-end memory per held request", found, "ECM", ["ECM, TLS"])
+    with_tls = ["ECM, TLS", "ECM, lean TLS"]
+    yield row("bytes of front-end memory per held request", found, "ECM", with_tls)
 
 
 def front(results: list[Any]) -> Iterator[Row]:

@@ -106,7 +106,7 @@ def _conflicts(settings: Settings) -> Iterator[tuple[bool, str]]:
 
 
 def _server_endpoint(text: str) -> str:
-    _try(server_endpoint, text)
+    _try(lambda reactor, description: server_endpoint(reactor, description, lean=False), text)
     if not text.startswith(("tcp:", "ssl:", "unix:")) or ":backlog=" in text:
         return text
     return f"{text}:backlog={BACKLOG}"

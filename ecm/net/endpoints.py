@@ -23,15 +23,15 @@ _PART: Final = re.compile(r"((?:\\.|[^:\\])*)(?::|\Z)", re.S)
 _USAGE: Final = "give tls:FOLDER:port=PORT, and interface=ADDRESS where it is not for all"
 
 
-def server_endpoint(reactor: Any, description: str) -> IStreamServerEndpoint:
+def server_endpoint(reactor: Any, description: str, lean: bool) -> IStreamServerEndpoint:
     """Return the endpoint for a description. Raises whatever endpoints raise.
 
-    Certificates and keys are read at once.
+    Certificates and keys are read at once. ``lean`` is --lean-tls.
     """
     if description.startswith("ssl:"):
-        return _ssl(reactor, description)
+        return _ssl(reactor, description, lean)
     if description.startswith("tls:"):
-        return _tls(reactor, description)
+        return _tls(reactor, description, lean)
     endpoint: IStreamServerEndpoint = serverFromString(reactor, description)
     return endpoint
 
@@ -64,16 +64,16 @@ class _Arguments:
         self.place = (port, backlog, interface)
 
 
-def _ssl(reactor: Any, description: str) -> TlsEndpoint:
+def _ssl(reactor: Any, description: str, lean: bool) -> TlsEndpoint:
     from ecm.net.tls import one_certificate  # pyOpenSSL may be missing
 
     arguments: Any = _Arguments()
     endpoint: Any = serverFromString(arguments, description)
     endpoint.listen(None)
-    return TlsEndpoint(reactor, one_certificate(arguments.options), *arguments.place)
+    return TlsEndpoint(reactor, one_certificate(arguments.options, lean), *arguments.place)
 
 
-def _tls(reactor: Any, description: str) -> TlsEndpoint:
+def _tls(reactor: Any, description: str, lean: bool) -> TlsEndpoint:
     from ecm.net.tls import folder_of_certificates  # the same
 
     parts = [re.sub(r"\\(.)", r"\1", part) for part in _PART.findall(description)]
@@ -83,5 +83,5 @@ def _tls(reactor: Any, description: str) -> TlsEndpoint:
     numbers = given.get("port", ""), given["backlog"]
     if not folder or len(given) != 3 or not all(each.isdecimal() for each in numbers):
         raise ValueError(_USAGE)
-    door = folder_of_certificates(Path(folder))
+    door = folder_of_certificates(Path(folder), lean)
     return TlsEndpoint(reactor, door, int(given["port"]), int(given["backlog"]), given["interface"])

@@ -22,6 +22,8 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from zope.interface import implementer
 
 from ecm.net.certificates import Identity, by_name, read_folder
+from ecm.net.handshake import Handshake, log_keys
+from ecm.net.lean_tls import LeanTlsFactory
 
 # Sessions are resumed only where they have the name (SSL_CTX_set_session_id_context(3)) that they
 # were made with. Twisted gives each context another one.
@@ -33,12 +35,16 @@ Contexts = Callable[[bytes], SSL.Context]
 
 @implementer(IOpenSSLServerConnectionCreator)
 class Door:
-    """Makes the TLS of connections. ``contexts`` has the contexts of the certificates."""
+    """Makes the TLS of connections. ``contexts`` has the contexts of the certificates.
 
-    def __init__(self, contexts: Contexts, method: int | None = None) -> None:
+    With ``lean``, which must be as it was for these contexts, OpenSSL has the handshakes alone.
+    """
+
+    def __init__(self, contexts: Contexts, lean: bool, method: int | None = None) -> None:
         self.contexts = contexts
+        self._lean = lean
         options = CertificateOptions(method=method, enableSessionTickets=True)
-        self._context = _shared(options.getContext())
+        self._context = _shared(options, lean)
         self._context.set_tlsext_servername_callback(self._named)
 
     def serverConnectionForTLS(self, protocol: Any) -> SSL.Connection:
@@ -48,8 +54,12 @@ class Door:
 
     def factory(self, inner: IProtocolFactory) -> IProtocolFactory:
         """Return the factory of connections over TLS, in which ``inner`` makes the protocols."""
-        made: IProtocolFactory = TLSMemoryBIOFactory(self, False, inner)
-        return made
+        made = LeanTlsFactory if self._lean else TLSMemoryBIOFactory
+        return made(self, False, inner)
+
+    def handshake(self, factory: LeanTlsFactory) -> Handshake:
+        """Return the handshake of a lean connection."""
+        return Handshake(SSL.Connection(self._context), factory)
 
     def _named(self, connection: SSL.Connection) -> None:
         """The client has said which name it asks for, if any, and which version both speak."""
@@ -58,17 +68,17 @@ class Door:
             connection.set_options(SSL.OP_NO_TICKET)
 
 
-def one_certificate(options: CertificateOptions) -> Door:
+def one_certificate(options: CertificateOptions, lean: bool) -> Door:
     """Return the door for a single certificate, which Twisted has read for an endpoint ``ssl:``."""
-    context = _shared(options.getContext())
+    context = _shared(options, lean)
     method = None if options.method == SSL.TLS_METHOD else options.method
-    return Door(lambda name: context, method)
+    return Door(lambda name: context, lean, method)
 
 
-def folder_of_certificates(folder: Path) -> Door:
+def folder_of_certificates(folder: Path, lean: bool) -> Door:
     """Return the door for the certificates of a folder. Raises ValueError and OSError."""
     identities = read_folder(folder)
-    made = {id(each): _context(each) for each in identities}
+    made = {id(each): _context(each, lean) for each in identities}
     found = {name: made[id(each)] for name, each in by_name(identities).items()}
     default = made[id(identities[0])]
 
@@ -77,19 +87,22 @@ def folder_of_certificates(folder: Path) -> Door:
         _, _, above = asked.partition(".")
         return found.get(asked) or found.get(f"*.{above}", default)
 
-    return Door(context)
+    return Door(context, lean)
 
 
-def _context(identity: Identity) -> SSL.Context:
+def _context(identity: Identity, lean: bool) -> SSL.Context:
     make: Any = CertificateOptions  # takes what pyOpenSSL takes, which is more than it says
     options = make(identity.key, identity.certificate, extraCertChain=identity.chain)
-    return _shared(options.getContext())
+    return _shared(options, lean)
 
 
-def _shared(context: SSL.Context) -> SSL.Context:
+def _shared(options: CertificateOptions, lean: bool) -> SSL.Context:
     """Return a context with what all have: one name for sessions, and the protocols over TLS."""
+    context = options.getContext()
     context.set_session_id(_SESSIONS)
     context.set_alpn_select_callback(_select)
+    if lean:
+        log_keys(context)
     return context
 
 

@@ -115,5 +115,6 @@ def drop_log_prefix(transport: IStreamTransport) -> None:
 
     Twisted has no option to do without them.
     """
-    if isinstance(transport, Server):
-        transport.logstr = transport.repstr = "client"
+    wire: Any = underlying(transport)
+    if isinstance(wire, Server):
+        wire.logstr = wire.repstr = "client"

@@ -42,7 +42,8 @@ class ForkServer:
     def __init__(self, control: socket.socket, preload: Preload) -> None:
         self._control = control
         self._preload = preload
-        self._listeners = [AdoptedListener(each) for each in preload.settings.endpoints]
+        lean_tls = preload.settings.lean_tls
+        self._listeners = [AdoptedListener(each, lean_tls) for each in preload.settings.endpoints]
         self._children: dict[int, int] = {}  # numbers of their orders, by process ID
 
     def preload(self) -> None:

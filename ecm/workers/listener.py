@@ -14,11 +14,11 @@ class AdoptedListener:
     then share the key of the tickets, too.
     """
 
-    def __init__(self, description: str) -> None:
+    def __init__(self, description: str, lean_tls: bool) -> None:
         self._recorder = FactoryRecorder()
         # An endpoint for a socket of systemd looks for it in the environment. It adds nothing.
         systemd = description.startswith("systemd:")
-        self._endpoint = None if systemd else server_endpoint(self._recorder, description)
+        self._endpoint = None if systemd else server_endpoint(self._recorder, description, lean_tls)
 
     def factory(self, inner: IProtocolFactory) -> IProtocolFactory:
         """Return the factory for its connections, in which ``inner`` makes the inmost protocols."""

@@ -12,15 +12,23 @@ from testkit.servers.process import Running, command, program
 
 @contextmanager
 def ecm(
-    folder: Path, behind: int, tls: bool = False, protocol: str = "plain", workers: int = 1
+    folder: Path,
+    behind: int,
+    tls: bool = False,
+    protocol: str = "plain",
+    workers: int = 1,
+    more: tuple[str, ...] = (),
 ) -> Iterator[Running]:
-    """ECM, with the server behind at the other end of its link, which is plain or typed."""
+    """ECM, with the server behind at the other end of its link, which is plain or typed.
+
+    ``more`` are further options.
+    """
     port, log = free_port(), folder / "ecm.log"
     listen = f"tcp:{port}:interface=127.0.0.1:backlog=4096"
     if tls:
         listen = listen.replace("tcp:", "ssl:") + f":privateKey={_certificate(folder)}"
     options = ["--listen", listen, "--upstream", f"tcp:127.0.0.1:{behind}"]
-    options += ["--link-mode", protocol, "--workers", str(workers)]
+    options += ["--link-mode", protocol, "--workers", str(workers), *more]
     pidfile = f"--pidfile={folder}/ecm.pid"
     twistd = Path(sys.executable).parent / "twistd"
     with command(twistd, "-n", pidfile, "ecm", *options, log=log) as process:

@@ -230,7 +230,7 @@ class RecorderTests(TestCase):
     def recorded(self, endpoint: str) -> tuple[Factory, Any]:
         """Return the factory that the endpoint is given, and what it would listen with."""
         recorder, factory = FactoryRecorder(), ServedFactory()
-        server_endpoint(recorder, endpoint).listen(factory)
+        server_endpoint(recorder, endpoint, lean=False).listen(factory)
         return factory, recorder.factory()
 
     def certificate(self) -> ServerCertificate:

@@ -142,8 +142,8 @@ class TlsTests(EndpointsTestCase):
             if processes <= {link.process for link in after}:
                 return
 
-    async def resumed(self, listen: str) -> None:
-        ecm = await self.start_ecm("--listen", listen)
+    async def resumed(self, listen: str, *more: str) -> None:
+        ecm = await self.start_ecm("--listen", listen, *more)
         self.port = await self.port_of(ecm)
         await deferToThread(self.ask, self.port)
         first, second = (link.process for link in self.links.all)
@@ -159,6 +159,9 @@ class TlsTests(EndpointsTestCase):
 
     async def test_so_is_one_of_a_folder_of_certificates(self) -> None:
         await self.resumed(self.folder_endpoint())
+
+    async def test_so_is_one_of_a_connection_that_does_without_openssl(self) -> None:
+        await self.resumed(self.folder_endpoint(), "--lean-tls")
 
     async def test_a_folder_without_a_certificate_is_said_at_the_start(self) -> None:
         self.certificate.key.unlink()

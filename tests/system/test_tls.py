@@ -1,15 +1,23 @@
 """BOSH over https, with a certificate that a CA of the test has signed."""
 
+import os
 import re
 import signal
 import ssl
+from subprocess import PIPE, STDOUT, Popen
+from typing import IO
 
 from treq import content
 from treq.client import HTTPClient
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol, wrapClientTLS
-from twisted.internet.ssl import Certificate, optionsForClientTLS, trustRootFromCertificates
+from twisted.internet.ssl import (
+    Certificate,
+    TLSVersion,
+    optionsForClientTLS,
+    trustRootFromCertificates,
+)
 from twisted.internet.threads import deferToThread
 from twisted.web.client import (
     Agent,
@@ -78,6 +86,8 @@ def client_hello() -> bytes:
 
 
 class TlsTestCase(EcmTestCase):
+    options: tuple[str, ...] = ()
+
     def setUp(self) -> None:
         self.folder = temporary_folder(self)
         self.certificate = make_certificate(self.folder)
@@ -87,7 +97,9 @@ class TlsTestCase(EcmTestCase):
         """Start ECM with a plain port and one for TLS, and something that answers behind it."""
         self.ejabberd = await Ejabberd.start(self)
         listen = ("--listen", self.certificate.endpoint())
-        ecm = await self.start("--upstream", self.ejabberd.endpoint, *listen, *arguments)
+        ecm = await self.start(
+            "--upstream", self.ejabberd.endpoint, *listen, *self.options, *arguments
+        )
         self.tls_port = int((await ecm.printed(r"TLS\) starting on ([0-9]+)"))[1])
         await ecm.printed("link up")
         return ecm
@@ -190,6 +202,54 @@ class ExchangeTests(TlsTestCase):
         self.assertEqual((response.code, await content(response)), (200, b"<body/>"))
 
 
+class LeanExchangeTests(ExchangeTests):
+    options = ("--lean-tls",)
+
+    def talk(self) -> str:
+        """Have OpenSSL's client ask for new keys, in both directions, again and again."""
+        ca = self.folder / "ca.pem"
+        ca.write_bytes(self.certificate.ca)
+        command = f"openssl s_client -connect 127.0.0.1:{self.tls_port} -CAfile {ca} -tls1_3"
+        with Popen(command.split(), stdin=PIPE, stdout=PIPE, stderr=STDOUT, bufsize=0) as client:
+            assert client.stdin and client.stdout
+            said = ""
+            for letter in (b"K", b"k", b"K", b"K", b"k"):
+                client.stdin.write(POST % (b"", 7, b"<body/>"))
+                said += self.read(client.stdout, "<body/>")
+                client.stdin.write(letter + b"\n")
+                said += self.read(client.stdout, "KEYUPDATE")
+            client.stdin.write(POST % (CLOSE, 7, b"<last/>"))
+            return said + self.read(client.stdout, "<last/>")
+
+    def read(self, output: IO[bytes], last: str) -> str:
+        """Return what the client says, until it says that."""
+        said = b""
+        while last.encode() not in said:
+            some = os.read(output.fileno(), 4096)
+            if not some:
+                return said.decode() + " and ends"
+            said += some
+        return said.decode()
+
+    async def test_keys_are_updated_by_both(self) -> None:
+        await self.start_tls()
+        said = await deferToThread(self.talk)
+        self.assertEqual(said.count("HTTP/1.1 200 OK"), 6, said)
+        self.assertEqual(said.count("KEYUPDATE"), 5, said)
+
+    async def test_a_client_with_tls_1_2_is_served_too(self) -> None:
+        await self.start_tls()
+        options = optionsForClientTLS(
+            "localhost",
+            self.authority,
+            extraCertificateOptions={"lowerMaximumSecurityTo": TLSVersion.TLSv1_2},
+        )
+        endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", self.tls_port)
+        asked = TalkingClient(POST % (b"", 5, b"first") + POST % (CLOSE, 4, b"last"))
+        client: TalkingClient = await connectProtocol(wrapClientTLS(options, endpoint), asked)
+        self.assertTrue((await client.closed).endswith(b"last"))
+
+
 class NoTlsTests(TlsTestCase):
     """Connections without TLS, or with less than a handshake."""
 
@@ -233,6 +293,10 @@ class NoTlsTests(TlsTestCase):
         self.assertRegex(ecm.output, r"\Atwistd ecm: --listen ssl:.*no/key\.pem.*\n\Z")
 
 
+class LeanNoTlsTests(NoTlsTests):
+    options = ("--lean-tls",)
+
+
 class BrowserTests(TlsTestCase):
     async def test_a_page_and_its_requests_come_over_https(self) -> None:
         (self.folder / "www").mkdir()
@@ -254,3 +318,7 @@ class BrowserTests(TlsTestCase):
             return chromium.value("document.body.dataset.asked")
         finally:
             chromium.stop()
+
+
+class LeanBrowserTests(BrowserTests):
+    options = ("--lean-tls",)

@@ -80,7 +80,7 @@ VALUES: dict[str, list[tuple[list[str], Any]]] = {
 }
 
 # These need something else: another option, a file.
-FLAGS = {"cors-credentials", "reuse-port"}
+FLAGS = {"cors-credentials", "lean-tls", "reuse-port"}
 ELSEWHERE = {*FLAGS, "link-secret-file"}
 
 MISTAKES = {

@@ -30,6 +30,8 @@ class Served(Factory):
 
 
 class DoorTestCase(TestCase):
+    lean = False
+
     def setUp(self) -> None:
         self.folder = temporary_folder(self)
         self.root = Authority.root()
@@ -58,7 +60,7 @@ class NameTests(DoorTestCase):
     def test_each_name_has_its_certificate(self) -> None:
         self.put("a.pem", "a.example", "www.a.example")
         self.put("b.pem", "b.example")
-        door = folder_of_certificates(self.folder)
+        door = folder_of_certificates(self.folder, self.lean)
         for name in ("a.example", "www.a.example", "A.Example"):
             self.assertEqual(self.shown(door, name), {"a.example", "www.a.example"}, name)
         self.assertEqual(self.shown(door, "b.example"), {"b.example"})
@@ -67,7 +69,7 @@ class NameTests(DoorTestCase):
         self.put("a.pem", "a.example")
         self.put("b.pem", "*.b.example")
         self.put("c.pem", "chat.b.example")
-        door = folder_of_certificates(self.folder)
+        door = folder_of_certificates(self.folder, self.lean)
         self.assertEqual(self.shown(door, "www.b.example"), {"*.b.example"})
         self.assertEqual(self.shown(door, "chat.b.example"), {"chat.b.example"})
         for name in ("b.example", "x.y.b.example"):
@@ -76,7 +78,7 @@ class NameTests(DoorTestCase):
     def test_the_first_one_is_for_other_names_and_for_none(self) -> None:
         self.put("b.pem", "b.example")
         self.put("a.pem", "a.example")
-        door = folder_of_certificates(self.folder)
+        door = folder_of_certificates(self.folder, self.lean)
         for name in ("c.example", "b", None):
             self.assertEqual(self.shown(door, name), {"a.example"}, name)
 
@@ -84,7 +86,7 @@ class NameTests(DoorTestCase):
         self.put("a.pem", "a.example", "old.example", days=1)
         self.put("b.pem", "a.example", "new.example", days=3)
         self.put("c.pem", "a.example", "older.example", days=2)
-        door = folder_of_certificates(self.folder)
+        door = folder_of_certificates(self.folder, self.lean)
         self.assertEqual(self.shown(door, "a.example"), {"a.example", "new.example"})
 
     def test_a_client_gets_all_that_leads_to_its_root(self) -> None:
@@ -93,7 +95,7 @@ class NameTests(DoorTestCase):
         self.folder.joinpath("others.pem").write_bytes(below.issuers)
         self.folder.joinpath("key.pem").write_bytes(key)
         self.folder.joinpath("cert.pem").write_bytes(certificate)
-        door = folder_of_certificates(self.folder)
+        door = folder_of_certificates(self.folder, self.lean)
         self.assertEqual(self.shown(door, "a.example"), {"a.example"})
 
 
@@ -110,26 +112,26 @@ class TicketTests(DoorTestCase):
         return bool(again.tls.session_reused)
 
     def test_a_session_is_resumed(self) -> None:
-        door = folder_of_certificates(self.folder)
+        door = folder_of_certificates(self.folder, self.lean)
         client = self.ask(door, "a.example")
         self.assertFalse(client.tls.session_reused)
         self.assertTrue(self.resumed(door, client))
         self.assertTrue(self.resumed(door, client))
 
     def test_it_is_where_certificates_were_replaced_meanwhile(self) -> None:
-        door = folder_of_certificates(self.folder)
+        door = folder_of_certificates(self.folder, self.lean)
         client = self.ask(door, "a.example")
         self.put("a.pem", "a.example", "new.example")
-        door.contexts = folder_of_certificates(self.folder).contexts
+        door.contexts = folder_of_certificates(self.folder, self.lean).contexts
         self.assertTrue(self.resumed(door, client))
         self.assertEqual(self.names(self.ask(door, "a.example")), {"a.example", "new.example"})
 
     def test_it_is_not_at_another_door(self) -> None:
-        client = self.ask(folder_of_certificates(self.folder), "a.example")
-        self.assertFalse(self.resumed(folder_of_certificates(self.folder), client))
+        client = self.ask(folder_of_certificates(self.folder, self.lean), "a.example")
+        self.assertFalse(self.resumed(folder_of_certificates(self.folder, self.lean), client))
 
     def test_tls_1_2_has_no_tickets(self) -> None:
-        door = folder_of_certificates(self.folder)
+        door = folder_of_certificates(self.folder, self.lean)
         context = client_context(self.root.issuers, ssl.TLSVersion.TLSv1_2)
         client = self.ask(door, "a.example", context)
         self.assertEqual(client.tls.version(), "TLSv1.2")
@@ -141,7 +143,7 @@ class ProtocolTests(DoorTestCase):
     def selected(self, *offered: str) -> str | None:
         self.put("a.pem", "a.example")
         self.context.set_alpn_protocols(offered)
-        client = self.ask(folder_of_certificates(self.folder), "a.example")
+        client = self.ask(folder_of_certificates(self.folder, self.lean), "a.example")
         self.assertEqual(client.tls.version(), "TLSv1.3")
         return client.tls.selected_alpn_protocol()
 
@@ -157,7 +159,7 @@ class EndpointTests(DoorTestCase):
 
     def make(self, description: str) -> Any:
         recorder = FactoryRecorder()
-        server_endpoint(recorder, description).listen(Served())
+        server_endpoint(recorder, description, self.lean).listen(Served())
         return recorder.factory()
 
     def refused(self, description: str) -> str:
@@ -199,13 +201,29 @@ class EndpointTests(DoorTestCase):
 
     def test_others_are_those_of_twisted(self) -> None:
         recorder = FactoryRecorder()
-        endpoint = server_endpoint(recorder, "tcp:80")
+        endpoint = server_endpoint(recorder, "tcp:80", self.lean)
         self.assertIs(type(endpoint), type(serverFromString(recorder, "tcp:80")))
+
+
+class LeanNameTests(NameTests):
+    lean = True
+
+
+class LeanTicketTests(TicketTests):
+    lean = True
+
+
+class LeanProtocolTests(ProtocolTests):
+    lean = True
+
+
+class LeanEndpointTests(EndpointTests):
+    lean = True
 
 
 class FolderTests(DoorTestCase):
     def refused(self) -> str:
-        error = self.assertRaises(ValueError, folder_of_certificates, self.folder)
+        error = self.assertRaises(ValueError, folder_of_certificates, self.folder, self.lean)
         return str(error).replace(str(self.folder), "FOLDER")
 
     def test_there_must_be_one(self) -> None:
@@ -236,14 +254,14 @@ class FolderTests(DoorTestCase):
             folder.joinpath("cert.pem").write_bytes(certificate)
             folder.joinpath("fullchain.pem").write_bytes(certificate + self.root.issuers)
             folder.joinpath("privkey.pem").write_bytes(key)
-        door = folder_of_certificates(self.folder)
+        door = folder_of_certificates(self.folder, self.lean)
         self.assertEqual(self.names(self.ask(door, "b.example")), {"b.example"})
         self.assertEqual(self.names(self.ask(door, None)), {"a.example"})
 
     def test_a_certificate_without_names_is_for_its_common_name(self) -> None:
         self.put("a.pem", "a.example")
         self.put("b.pem", common_name="b.example")
-        client = self.ask(folder_of_certificates(self.folder), "b.example")
+        client = self.ask(folder_of_certificates(self.folder, self.lean), "b.example")
         self.assertNotIn("subjectAltName", client.tls.getpeercert() or {})
 
     def test_a_key_is_not_shown(self) -> None:
