@@ -51,6 +51,32 @@ _PATHS = [
 ]
 
 
+# Records as the target has them: types and lengths in front of the content.
+_DATA = b"\x17\4data"
+_UPDATE = b"\x16\5\x18\0\0\1\1"
+_SEALED = [
+    *(_DATA + _DATA, b"\x17\0" + _DATA, _DATA + b"\x15\2\1\0" + _DATA, b"\x15\2\1\x5a" + _DATA),
+    *(_UPDATE + _DATA + _UPDATE + _DATA, b"\x16\1\x18\x16\4\0\0\1\0", b"\x16\2\x18\0" + _DATA),
+    *(
+        b"\x15\2\2\x28" + _DATA,
+        b"\x15\4\1\0\1\0",
+        b"\x16\5\1\0\0\1\0",
+        b"\x14\1\1",
+        b"\0\4\0\0\0\0",
+    ),
+    *(b"\x16\x0a" + 2 * _UPDATE[2:], 40 * _UPDATE, 40 * b"\x17\0", b"\x16\5\x18\0\0\1\2"),
+]
+_RECORDS = [
+    *(
+        b"\x14\3\3\0\1\1",
+        b"\x15\3\3\0\2\2\x28",
+        b"\x16\3\3\0\5\1\0\0\1\0",
+        b"GET / HTTP/1.1\r\n\r\n",
+    ),
+    *(b"\x17\3\3\0\x20" + bytes(32), b"\x17\3\3\0\x0f" + bytes(15), b"\x17\3\3\x41\1"),
+]
+
+
 def write(target: str, name: str, seeds: Iterable[bytes]) -> None:
     for number, seed in enumerate(seeds):
         (SEEDS / target / f"{name}-{number:02}").write_bytes(seed)
@@ -103,6 +129,8 @@ def main() -> None:
     for target in ("websocket", "websocket-client"):
         write(target, "message", (data for data, _ in MESSAGES if len(data) <= short))
         write(target, "fault", (data for data, _ in FAULTS if len(data) <= short))
+    write("tls", "record", _RECORDS)
+    write("tls-sealed", "record", _SEALED)
     write("swarm", "answer", ANSWERS)
     write("swarm", "body", [b"<?xml version='1.0'?><body a='>' sid='1' type='terminate'/>"])
     write("script", "script", map(Path.read_bytes, sorted(FOLDER.rglob("*.bosh"))[::8]))

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.fuzz import clients, frames, texts, wire
+from tests.fuzz import clients, frames, records, texts, wire
 from tests.fuzz.target import Target
 
 SEEDS = Path(__file__).parent / "seeds"
@@ -12,4 +12,5 @@ TARGETS: dict[str, Target] = {
     **wire.TARGETS,
     **texts.TARGETS,
     **frames.TARGETS,
+    **records.TARGETS,
 }
