@@ -109,8 +109,14 @@ class SlowReaderTests(LiveTestCase):
             self.assertTrue(await deferToThread(is_cut, client))
 
     async def test_who_does_not_read_it_over_tls_is_cut_too(self) -> None:
+        await self.is_cut_over_tls()
+
+    async def test_so_is_who_does_not_over_lean_tls(self) -> None:
+        await self.is_cut_over_tls("--lean-tls")
+
+    async def is_cut_over_tls(self, *more: str) -> None:
         certificate = make_certificate(temporary_folder(self))
-        listen = ("--listen", certificate.endpoint())
+        listen = ("--listen", certificate.endpoint(), *more)
         ecm = await self.start_large(*listen)
         port = int((await ecm.printed(r"TLS\) starting on ([0-9]+)"))[1])
         trust = ssl.create_default_context(cadata=certificate.ca.decode())

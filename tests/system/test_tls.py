@@ -1,11 +1,8 @@
 """BOSH over https, with a certificate that a CA of the test has signed."""
 
-import os
 import re
 import signal
 import ssl
-from subprocess import PIPE, STDOUT, Popen
-from typing import IO
 
 from treq import content
 from treq.client import HTTPClient
@@ -31,6 +28,7 @@ from testkit.certificates import make_certificate
 from testkit.ecm_process import EcmTestCase, Ejabberd, start_ecm, temporary_folder
 from testkit.process import Process
 from testkit.raw_client import RawClient
+from testkit.tls_program import talk
 
 POST = b"POST /bosh HTTP/1.1\r\nHost: localhost\r\n%bContent-Length: %d\r\n\r\n%b"
 CLOSE = b"Connection: close\r\n"
@@ -205,35 +203,14 @@ class ExchangeTests(TlsTestCase):
 class LeanExchangeTests(ExchangeTests):
     options = ("--lean-tls",)
 
-    def talk(self) -> str:
-        """Have OpenSSL's client ask for new keys, in both directions, again and again."""
+    async def test_keys_are_updated_by_both(self) -> None:
+        """By OpenSSL's client, and because it asks for it."""
+        await self.start_tls()
         ca = self.folder / "ca.pem"
         ca.write_bytes(self.certificate.ca)
         command = f"openssl s_client -connect 127.0.0.1:{self.tls_port} -CAfile {ca} -tls1_3"
-        with Popen(command.split(), stdin=PIPE, stdout=PIPE, stderr=STDOUT, bufsize=0) as client:
-            assert client.stdin and client.stdout
-            said = ""
-            for letter in (b"K", b"k", b"K", b"K", b"k"):
-                client.stdin.write(POST % (b"", 7, b"<body/>"))
-                said += self.read(client.stdout, "<body/>")
-                client.stdin.write(letter + b"\n")
-                said += self.read(client.stdout, "KEYUPDATE")
-            client.stdin.write(POST % (CLOSE, 7, b"<last/>"))
-            return said + self.read(client.stdout, "<last/>")
-
-    def read(self, output: IO[bytes], last: str) -> str:
-        """Return what the client says, until it says that."""
-        said = b""
-        while last.encode() not in said:
-            some = os.read(output.fileno(), 4096)
-            if not some:
-                return said.decode() + " and ends"
-            said += some
-        return said.decode()
-
-    async def test_keys_are_updated_by_both(self) -> None:
-        await self.start_tls()
-        said = await deferToThread(self.talk)
+        renewals = [(letter + b"\n", "KEYUPDATE") for letter in (b"K", b"k", b"K", b"K", b"k")]
+        said = await deferToThread(talk, command.split(), renewals)
         self.assertEqual(said.count("HTTP/1.1 200 OK"), 6, said)
         self.assertEqual(said.count("KEYUPDATE"), 5, said)
 

@@ -6,7 +6,11 @@ import weakref
 from typing import Any
 
 from OpenSSL import SSL
-from twisted.internet.interfaces import IHandshakeListener, IProtocolNegotiationFactory
+from twisted.internet.interfaces import (
+    IHandshakeListener,
+    IProtocolNegotiationFactory,
+    ISSLTransport,
+)
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
@@ -145,6 +149,7 @@ class ServingTests(LeanTestCase):
         self.begin()
         tls = self.served.transport
         self.assertIsInstance(tls, LeanTls)
+        self.assertTrue(ISSLTransport.providedBy(tls))
         self.assertIs(underlying(tls), self.wire)
         tls.pauseProducing()
         self.assertTrue(self.wire.paused)
