@@ -4,14 +4,21 @@
 
 -module(ecm_c2s_bounce).
 
--export([log_and_route/3]).
+-export([envelope/2, log_and_route/3]).
 
 -include_lib("ejabberd/include/logger.hrl").
 
--define(TEXT, <<"The stanza is too long for a BOSH client">>).
+-define(TEXT, <<"The stanza is too long for its client">>).
 
 %% Bytes of an envelope in the log: two addresses and an ID, as they usually are.
 -define(LOGGED, 512).
+
+%% @doc Returns what a client gets in place of a stanza that is longer than this, which is logged and goes back.
+-spec envelope(Stanza, Limit :: integer()) -> Stanza when Stanza :: ecm_bosh_outbox:el().
+envelope(Stanza, Limit) ->
+    Envelope = ecm_bosh_bounce:envelope(Stanza, Limit),
+    log_and_route(Envelope, byte_size(Stanza), Limit),
+    Envelope.
 
 %% @doc Logs that a stanza of so many bytes was too long for its client, and routes an error to its sender, if
 %% that waits for an answer. `Envelope' is the result of ecm_bosh_bounce:envelope/2.

@@ -7,7 +7,7 @@
 -module(ecm_c2s_logins).
 -behaviour(gen_server).
 
--export([await_turn/3, done/0, passed_on/1, start_link/0]).
+-export([await_turn/3, done/0, gone/1, passed_on/1, start_link/0]).
 -export([handle_call/3, handle_cast/2, handle_info/2, init/1]).
 -export_type([limits/0, newcomer/0]).
 
@@ -50,6 +50,11 @@ await_turn(Newcomer, Limits, Hears) ->
             gen_server:cast(Pid, {newcomer, Newcomer, Limits})
     end.
 
+%% @doc A newcomer does not wait any more.
+-spec gone(ecm_c2s_waiting:key()) -> ok.
+gone(Key) ->
+    gen_server:cast(?MODULE, {gone, Key}).
+
 %% @doc Another process goes on with the login that the calling process has begun.
 -spec passed_on(pid()) -> ok.
 passed_on(Session) ->
@@ -80,7 +85,12 @@ handle_cast({passed_on, From, To}, #logins{pace = Pace} = Logins) ->
         false -> {noreply, Logins}
     end;
 handle_cast({done, Pid}, Logins) ->
-    {noreply, let_in(ended(Pid, Logins))}.
+    {noreply, let_in(ended(Pid, Logins))};
+handle_cast({gone, Key}, #logins{waiting = Waiting} = Logins) ->
+    case ecm_c2s_waiting:remove(Key, Waiting) of
+        {_, Others} -> {noreply, Logins#logins{waiting = Others}};
+        none -> {noreply, Logins}
+    end.
 
 %% @private A client that waits is gone; or it may be, and is not kept waiting. A process of a login has ended.
 -spec handle_info(term(), #logins{}) -> {noreply, #logins{}}.

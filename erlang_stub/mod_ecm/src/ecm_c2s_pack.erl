@@ -176,15 +176,16 @@ long([_ | _] = Parts, Expected) ->
 long({Value}, _) -> Value;
 long(Value, _) -> Value.
 
-%% The template of a host is what its first session has when it goes to sleep. That of release 1 has the name
-%% {?MODULE, Host}, and stays: otherwise each session that has it would get a copy.
+%% The template of a host and a kind of session is what the first such session has when it goes to sleep. Those of
+%% earlier releases have the names {?MODULE, Host} and {?MODULE, {2, Host}}, and stay: otherwise each session that has
+%% one would get a copy.
 -spec template(State :: map(), dictionary() | [label | tuple()], SocketModule :: module()) -> template().
 template(#{lserver := Host} = State, Brief, SocketModule) ->
-    case persistent_term:get({?MODULE, {2, Host}}, none) of
+    Name = {?MODULE, {3, Host, SocketModule}},
+    case persistent_term:get(Name, none) of
         none ->
             Common = maps:without(?OWN, State),
-            persistent_term:put({?MODULE, {2, Host}}, {Common, maps:to_list(Common),
-                                                       frame(State, SocketModule), Brief}),
+            persistent_term:put(Name, {Common, maps:to_list(Common), frame(State, SocketModule), Brief}),
             template(State, Brief, SocketModule);
         Template ->
             Template

@@ -51,7 +51,12 @@ drain(_) -> timer:sleep(?DRAIN).
 -spec sessions() -> [pid()].
 sessions() ->
     [Session || #session{sid = {_, Session}, info = Info} <- ejabberd_sm:dirty_get_my_sessions_list(),
-                proplists:get_value(conn, Info) =:= http_bind].
+                is_ours(proplists:get_value(conn, Info), Session)].
+
+%% Sessions of ejabberd's own mod_bosh are also ended here, and nobody has to ask most processes.
+-spec is_ours(Conn :: atom(), pid()) -> boolean().
+is_ours(http_bind, _) -> true;
+is_ours(_, Session) -> ecm_c2s_process:is_session(Session).
 
 -spec more(#ending{}) -> #ending{}.
 more(#ending{left = [Session | Left], awaited = Awaited} = Ending) when map_size(Awaited) < ?AT_ONCE ->

@@ -5,7 +5,8 @@
 
 -module(ecm_c2s_stream).
 
--export([begun/2, begun_anew/2, closed/0, element/1, ended/0, exceeded/1, has_failed/0]).
+-export([begun/1, begun/2, begun_anew/2, closed/0, element/1, ended/0, exceeded/1, fail/1, fail_before_header/1,
+         has_failed/0]).
 
 -define(STANZAS, [<<"message">>, <<"presence">>, <<"iq">>]).
 -define(STREAMS, <<"http://etherx.jabber.org/streams">>).
@@ -22,9 +23,13 @@ begun_anew(Server, Lang) -> begun(Server, Lang, []).
 
 -spec begun(Server :: binary(), Lang :: binary(), More :: [{binary(), binary()}]) -> ok.
 begun(Server, Lang, More) ->
-    event({xmlstreamstart, <<"stream:stream">>,
-           [{<<"to">>, Server}, {<<"version">>, <<"1.0">>}, {<<"xml:lang">>, Lang},
-            {<<"xmlns">>, <<"jabber:client">>}, {<<"xmlns:stream">>, ?STREAMS} | More]}).
+    begun([{<<"to">>, Server}, {<<"version">>, <<"1.0">>}, {<<"xml:lang">>, Lang},
+           {<<"xmlns">>, <<"jabber:client">>}, {<<"xmlns:stream">>, ?STREAMS} | More]).
+
+%% @doc The client begins the stream, with these attributes.
+-spec begun([ecm_xml:attribute()]) -> ok.
+begun(Attributes) ->
+    event({xmlstreamstart, <<"stream:stream">>, Attributes}).
 
 %% The client's address, without a resource. One that is none, or of another host, would end the stream;
 %% a session may begin with it nevertheless (XEP-0124, section 7.1, leaves its meaning to the server).
@@ -52,11 +57,17 @@ element({xmlel, Name, Attrs, _} = Element) ->
 exceeded(Limit) ->
     fail(xmpp:serr_policy_violation(text(Limit), <<"en">>)).
 
-%% The error takes its turn behind what has come before.
+%% @doc The stream ends with an error, which takes its turn behind what has come before.
 -spec fail(Error :: tuple()) -> ok.
 fail(Error) ->
     put(?MODULE, failed),
     xmpp_stream_in:send(self(), Error).
+
+%% @doc The same before the stream has a header, with an error as the XML parser of ejabberd has it.
+-spec fail_before_header(Reason :: term()) -> ok.
+fail_before_header(Reason) ->
+    put(?MODULE, failed),
+    event({xmlstreamerror, Reason}).
 
 %% @doc Returns whether the client has sent what ends the stream. Nothing that comes behind that is for anybody.
 -spec has_failed() -> boolean().

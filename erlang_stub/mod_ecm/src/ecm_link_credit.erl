@@ -8,8 +8,8 @@
 
 -module(ecm_link_credit).
 
--export([cost/1, longest/1, may_send/1, new/1, returned/2, sent/2, taken/2, window/1]).
--export_type([credit/0, windows/0]).
+-export([cost/1, dehydrate/1, longest/1, may_send/1, new/1, rehydrate/2, returned/2, sent/2, taken/2, window/1]).
+-export_type([credit/0, dehydrated/0, windows/0]).
 
 %% Bytes around the body of a message: the header of its packet, and its line.
 -define(OVERHEAD, (32 + byte_size(<<"message\n">>))).
@@ -64,10 +64,24 @@ returned(Bytes, #credit{sent = Sent} = Credit) when Bytes =< Sent ->
 returned(_, _) ->
     error.
 
-%% @doc Counts a message that has been dealt with. Returns what is to be given back now, 0 if that is too little.
--spec taken(Body :: binary(), credit()) -> {Bytes :: non_neg_integer(), credit()}.
-taken(Body, #credit{taken = Before, own = Own} = Credit) ->
-    case Before + cost(Body) of
+%% @doc Counts messages of so many bytes that have been dealt with. Returns what is to be given back now, 0 if that is
+%% too little.
+-spec taken(Cost :: non_neg_integer(), credit()) -> {Bytes :: non_neg_integer(), credit()}.
+taken(Cost, #credit{taken = Before, own = Own} = Credit) ->
+    case Before + Cost of
         Taken when 2 * Taken >= Own -> {Taken, Credit#credit{taken = 0}};
         Taken -> {0, Credit#credit{taken = Taken}}
     end.
+
+%% What differs between streams with the same windows: what was sent, and what was taken. Improper, as that takes less.
+-type dehydrated() :: nonempty_improper_list(non_neg_integer(), non_neg_integer()).
+
+%% @doc Returns the credit without its windows, in few words of memory.
+-spec dehydrate(credit()) -> dehydrated().
+dehydrate(#credit{sent = Sent, taken = Taken}) ->
+    [Sent | Taken].
+
+%% @doc Returns the credit as it was.
+-spec rehydrate(dehydrated(), windows()) -> credit().
+rehydrate([Sent | Taken], Windows) ->
+    (new(Windows))#credit{sent = Sent, taken = Taken}.

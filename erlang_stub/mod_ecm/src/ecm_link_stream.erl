@@ -8,7 +8,7 @@
 -module(ecm_link_stream).
 
 -export([close/3, message/2, more/2, tell/2, wrong/1]).
--export_type([closed/0, end_status/0, event/0, open/0, said/0, stream/0]).
+-export_type([closed/0, end_status/0, ended/0, event/0, open/0, said/0, stream/0]).
 
 %% The writer of the link, and a body of at most so many bytes in one message.
 -type stream() :: {Writer :: pid(), ecm_link_packet:id(), Longest :: pos_integer()}.
@@ -24,8 +24,11 @@
 %% The client or the link has gone; or one end of the link was wrong about the stream.
 -type closed() :: gone | failed.
 
+%% The session has ended (`end'), was not let in (`refused'), or something is wrong.
+-type ended() :: 'end' | refused | failed.
+
 %% What a session says, as the message `{stream, Connection, Said}' to the writer.
--type said() :: {message, binary()} | {more, Bytes :: pos_integer()} | {close, 'end' | failed, end_status()} |
+-type said() :: {message, binary()} | {more, Bytes :: pos_integer()} | {close, ended(), end_status()} |
                 {wrong, Text :: binary()}.
 
 %% The status with which ECM closes a WebSocket.
@@ -41,8 +44,8 @@ message(Body, Stream) ->
 more(Bytes, Stream) ->
     pass({more, Bytes}, Stream).
 
-%% @doc Ends the stream, behind all messages before. The session has ended (`end'), or something is wrong (`failed').
--spec close('end' | failed, end_status(), stream()) -> ok.
+%% @doc Ends the stream, behind all messages before.
+-spec close(ended(), end_status(), stream()) -> ok.
 close(Reason, Status, Stream) ->
     pass({close, Reason, Status}, Stream).
 

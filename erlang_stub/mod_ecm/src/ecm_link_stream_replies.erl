@@ -45,7 +45,7 @@ fail(Id, Table, Backlog) ->
     _ = [ecm_link_stream:tell({closed, failed}, Session) || {ok, Session} <- [ecm_link_stream_table:take(Id, Table)]],
     packet(Id, close(failed, none), Backlog).
 
--spec close('end' | failed, ecm_link_stream:end_status()) -> Content :: iodata().
+-spec close(ecm_link_stream:ended(), ecm_link_stream:end_status()) -> Content :: iodata().
 close(Reason, Status) ->
     Fields = [{<<"status">>, integer_to_binary(Status)} || is_integer(Status)],
     ecm_link_message:write(close, [atom_to_binary(Reason)], Fields).

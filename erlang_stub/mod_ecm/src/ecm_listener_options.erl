@@ -154,6 +154,7 @@ former(Opts) ->
 for_link(Opts) ->
     Always = #{connection => connection_options(Opts),
                request => request(Opts),
+               open => opener(Opts),
                gone => fun ecm_router:gone/3,
                status => fun() -> ecm_link_load:fields(ecm_sid:cluster(ecm_sid_key:get())) end,
                substitutes => substitutes(),
@@ -161,7 +162,7 @@ for_link(Opts) ->
                link_grace => option(link_grace, Opts),
                watched => ?STOPPED_FIRST,
                services => fun services/0},
-    maps:merge(Always, maps:from_list(tls_option(Opts) ++ peer_option(Opts) ++ open_option())).
+    maps:merge(Always, maps:from_list(tls_option(Opts) ++ peer_option(Opts))).
 
 %% The processes that a node has once. Starts those that have ended.
 -spec services() -> ok.
@@ -178,6 +179,13 @@ request(Opts) ->
     fun(Body, Exchange, Client, Secure, InFlight) ->
             ecm_router:route(Body, Exchange, Client, Secure, InFlight, Options)
     end.
+
+-spec opener(opts()) -> ecm_link_streams:opener().
+opener(Opts) ->
+    Options = ecm_intern:term(#{newcomers => newcomers(Opts), logins => logins(Opts),
+                                c2s => #{true => stream_options([{allow_unencrypted_sasl2, true} | Opts]),
+                                         false => stream_options(Opts)}}),
+    fun(Stream, Open) -> ecm_stream:open(Stream, Open, Options) end.
 
 -spec substitutes() -> ecm_link_replies:substitutes().
 substitutes() ->
@@ -202,11 +210,21 @@ max_logins(Number) -> Number.
 -spec session_options(opts()) -> ecm_c2s_session:options().
 session_options(Opts) ->
     Times = [max_wait, max_hold, max_inactivity, max_pause],
-    C2s = [access, shaper, allow_unencrypted_sasl2, max_fsm_queue],
     ecm_intern:term(
       #{session => (options(Times, Opts))#{limits => limits(Opts), newcomer_limits => newcomer_limits(Opts)},
-        c2s => [{Option, option(Option, Opts)} || Option <- C2s] ++ ?NO_LIMITS,
-        hibernate_after => option(hibernate_after, Opts)}).
+        c2s => c2s_options(Opts), hibernate_after => option(hibernate_after, Opts)}).
+
+-spec stream_options(opts()) -> ecm_stream_session:options().
+stream_options(Opts) ->
+    Limits = (limits(Opts))#{max_body := option(max_stanza_size, Opts)},
+    ecm_intern:term(#{limits => Limits, newcomer_limits => newcomer_limits(Opts),
+                      c2s => c2s_options(Opts), hibernate_after => option(hibernate_after, Opts)}).
+
+%% The options of ejabberd's process.
+-spec c2s_options(opts()) -> opts().
+c2s_options(Opts) ->
+    [{Option, option(Option, Opts)} || Option <- [access, shaper, allow_unencrypted_sasl2, max_fsm_queue]]
+        ++ ?NO_LIMITS.
 
 %% The router has compared the size of each body with `max_stanza_size'.
 -spec limits(opts()) -> ecm_bosh_terms:limits().
@@ -230,19 +248,9 @@ connection_options(Opts) ->
     Always = maps:from_list([{Option, option(Option, Opts)}
                              || Option <- [protocol, max_packet, max_content, ping_interval, link_timeout]]),
     Named = Always#{instance => atom_to_binary(node()), hello_timeout => ?HELLO_TIMEOUT,
-                    resume => option(link_grace, Opts) > 0},
-    Streams = [{window, ?STREAM_WINDOW} || has_streams()],
+                    resume => option(link_grace, Opts) > 0, window => ?STREAM_WINDOW},
     Secret = [{secret, Read()} || {secret, Read} <- Opts],
-    maps:merge(Named, maps:from_list(Streams ++ Secret)).
-
-%% Links carry streams where this release has sessions for them.
--spec open_option() -> [{open, ecm_link_streams:opener()}].
-open_option() ->
-    [{open, fun ecm_stream:open/2} || has_streams()].
-
--spec has_streams() -> boolean().
-has_streams() ->
-    code:ensure_loaded(ecm_stream) =:= {module, ecm_stream}.
+    maps:merge(Named, maps:from_list(Secret)).
 
 -spec options([atom()], opts()) -> #{atom() => term()}.
 options(Names, Opts) ->

@@ -11,8 +11,8 @@
 
 -module(ecm_xml).
 
--export([content/2, end_of_document/1, read/1, root/1]).
--export_type([attribute/0, content/0, element/0, fault/0]).
+-export([content/2, document/1, end_of_document/1, read/1, root/1]).
+-export_type([attribute/0, content/0, element/0, fault/0, names/0]).
 
 -type fault() :: 'not-xml' | 'forbidden-markup' | 'other-encoding' | 'too-deep'.
 -type element() :: {xmlel, Name :: binary(), [attribute()], content()}.
@@ -56,6 +56,27 @@ root(Bytes) ->
         _ ->
             throw('not-xml')
     end.
+
+%% @doc Reads a document: one element. Returns it with the kind of its names. None of it keeps `Bytes' alive.
+-spec document(binary()) -> {element(), names()}.
+document(Bytes) ->
+    case ecm_xml_prolog:skip(Bytes) of
+        {<<$<, Tag/binary>>, none} -> alone(Tag);
+        {<<$<, _/binary>>, Fault} -> throw(Fault);
+        _ -> throw('not-xml')
+    end.
+
+-spec alone(Tag :: binary()) -> {element(), names()}.
+alone(Tag) ->
+    try alone(Tag, plain)
+    catch throw:names -> alone(Tag, any)
+    end.
+
+-spec alone(Tag :: binary(), names()) -> {element(), names()}.
+alone(Tag, Names) ->
+    {El, Rest} = element(Tag, Names, ?MAX_DEPTH),
+    ok = end_of_document(Rest),
+    {El, Names}.
 
 %% @doc Reads an element that ecm_xml_serialiser has written.
 -spec read(binary()) -> element().

@@ -18,9 +18,10 @@
           link => [peer, supervision],
           bosh => [xml, intern],
           c2s => [bosh, link, sid, xml, peer, intern],
+          stream => [c2s, link, xml, peer, intern],
           router => [c2s, bosh, link, sid, peer],
           evacuation => [c2s, link, command],
-          listener => [sup, router, c2s, bosh, link, sid, peer, intern],
+          listener => [sup, router, stream, c2s, bosh, link, sid, peer, intern],
           sup => [router, evacuation, c2s, link, supervision],
           restart => [c2s, bosh, link, sid, xml, command],
           mod_ecm => [restart, sup, listener, evacuation, router, c2s, link, sid]}).

@@ -25,8 +25,8 @@ the_last_message_may_go_beyond_the_window_test() ->
     ?assertNot(ecm_link_credit:may_send(ecm_link_credit:sent(<<>>, Begun))).
 
 less_than_half_a_window_is_not_given_back_test() ->
-    {0, Taken} = ecm_link_credit:taken(<<0:9/unit:8>>, new(100, 1)),
-    {89, Given} = ecm_link_credit:taken(<<>>, Taken),
+    {0, Taken} = ecm_link_credit:taken(ecm_link_credit:cost(<<0:9/unit:8>>), new(100, 1)),
+    {89, Given} = ecm_link_credit:taken(ecm_link_credit:cost(<<>>), Taken),
     ?assertEqual(new(100, 1), Given).
 
 no_more_comes_back_than_was_sent_test() ->
@@ -62,7 +62,7 @@ step(arrive, Window, Table, {Sender, Receiver, [Body | OnTheWay], Waiting}) ->
     {ok, _} = ecm_link_stream_table:received(7, ecm_link_credit:cost(Body), Window, Table),
     {Sender, Receiver, OnTheWay, Waiting ++ [Body]};
 step(take, _, Table, {Sender, Receiver, OnTheWay, [Body | Waiting]}) ->
-    {Bytes, Taken} = ecm_link_credit:taken(Body, Receiver),
+    {Bytes, Taken} = ecm_link_credit:taken(ecm_link_credit:cost(Body), Receiver),
     true = ecm_link_stream_table:given_back(7, Bytes, Table),
     {ok, Returned} = ecm_link_credit:returned(Bytes, Sender),
     {Returned, Taken, OnTheWay, Waiting};

@@ -102,7 +102,7 @@ session(Test, Stream, Reads, Credit) ->
     end.
 
 event({message, Body}, Stream, true, Credit) ->
-    {Bytes, Taken} = ecm_link_credit:taken(Body, Credit),
+    {Bytes, Taken} = ecm_link_credit:taken(ecm_link_credit:cost(Body), Credit),
     _ = Bytes > 0 andalso ecm_link_stream:more(Bytes, Stream),
     Taken;
 event({message, _}, _, false, Credit) ->

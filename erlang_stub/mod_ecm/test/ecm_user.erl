@@ -8,7 +8,7 @@
 
 -export([answer/0, answer/1, ask/3, ask/4, await_sleep/1, decoded/1, deliver/2, exchange/1,
          features/0, is_asleep/1, key/0, open/1, open/2, prepare/0, restore/1, routed/0, routed/1,
-         start/1, stop/1]).
+         start/1, start/3, stop/1]).
 
 -define(CLIENT, {{192, 0, 2, 7}, 51234}).
 %% Bytes of the body of an answer.
@@ -56,20 +56,27 @@ routed() ->
 
 %% @doc Starts a process whose BOSH session has not begun. `Changes' override its state.
 start(Changes) ->
-    persistent_term:put(?MODULE, self()),
-    proc_lib:spawn(fun() -> p1_server:enter_loop(xmpp_stream_in, [], state(Changes)) end).
+    start(Changes, ecm_c2s_socket, fun() -> ok end).
 
-state(Changes) ->
-    Socket = xmpp_socket:new(ecm_c2s_socket, {ecm_c2s_socket, ?CLIENT}, [{xml_socket, true}]),
-    maps:merge(#{owner => self(), mod => ejabberd_c2s, socket => Socket,
-                 socket_monitor => xmpp_socket:monitor(Socket), ip => ?CLIENT,
-                 stream_state => established, stream_timeout => infinity,
-                 stream_header_sent => true, stream_direction => in, stream_encrypted => false,
-                 allow_unencrypted_sasl2 => false,  % newer ejabberds ask for these
-                 xmlns => <<"jabber:client">>, codec_options => [ignore_els], lang => <<"en">>,
-                 user => <<"juliet">>, server => ?HOST, lserver => ?HOST,
-                 resource => <<"balcony">>, pres_a => gb_sets:new(),
-                 jid => jid:make(<<"juliet">>, ?HOST, <<"balcony">>)}, Changes).
+%% @doc The same with a socket of another module, after `Begin' in the process.
+start(Changes, SocketModule, Begin) ->
+    persistent_term:put(?MODULE, self()),
+    proc_lib:spawn(fun() ->
+                           ok = Begin(),
+                           p1_server:enter_loop(xmpp_stream_in, [], maps:merge(state(SocketModule), Changes))
+                   end).
+
+state(SocketModule) ->
+    Socket = xmpp_socket:new(SocketModule, {SocketModule, ?CLIENT}, [{xml_socket, true}]),
+    #{owner => self(), mod => ejabberd_c2s, socket => Socket,
+      socket_monitor => xmpp_socket:monitor(Socket), ip => ?CLIENT,
+      stream_state => established, stream_timeout => infinity,
+      stream_header_sent => true, stream_direction => in, stream_encrypted => false,
+      allow_unencrypted_sasl2 => false,  % newer ejabberds ask for these
+      xmlns => <<"jabber:client">>, codec_options => [ignore_els], lang => <<"en">>,
+      user => <<"juliet">>, server => ?HOST, lserver => ?HOST,
+      resource => <<"balcony">>, pres_a => gb_sets:new(),
+      jid => jid:make(<<"juliet">>, ?HOST, <<"balcony">>)}.
 
 %% @doc Returns a session after the request 1, and its SID.
 open(Options) ->

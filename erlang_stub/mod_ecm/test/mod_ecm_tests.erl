@@ -281,7 +281,7 @@ said_first(Opts) ->
 
 a_link_has_the_name_of_its_node_test_() ->
     Hello = iolist_to_binary(["hello version=1 role=ejabberd instance=",
-                              atom_to_list(node()), " max-packet=1048576 nonce="]),
+                              atom_to_list(node()), " max-packet=1048576 window=65536 nonce="]),
     Opening = ecm_link_packet:encode(0, ecm_link_pair:hello(4096)),
     running([?_assertEqual(Hello, answer([], Opening, byte_size(Hello)))]).
 

@@ -1,0 +1,377 @@
+%% SPDX-License-Identifier: GPL-2.0-or-later
+
+%% @doc The session of a stream in ejabberd's own process (ecm_user). The test stands in for the writer of its link.
+
+-module(ecm_stream_session_tests).
+
+-include_lib("eunit/include/eunit.hrl").
+
+-export([closed/2]).
+
+-import(ecm_user, [await_sleep/1, deliver/2, routed/0]).
+
+-define(ID, 7).
+-define(OPEN, <<"<open xmlns='urn:ietf:params:xml:ns:xmpp-framing'/>">>).
+%% Bytes of the window for what a client sends, and for what it gets.
+-define(OWN, 100000).
+-define(THEIRS, 100000).
+%% A window for two stanzas.
+-define(SMALL, 300).
+
+session_test_() ->
+    {setup, fun ecm_user:prepare/0, fun ecm_user:restore/1,
+     [{Name, fun() -> forget(), Test() end}
+      || {Name, Test} <-
+             [{"from the client", fun a_stanza_of_the_client_is_routed/0},
+              {"for the client", fun a_stanza_for_the_client_is_a_message/0},
+              {"credit", fun what_is_beyond_the_credit_waits/0},
+              {"given back", fun what_is_handled_is_given_back/0},
+              {"shaper", fun a_shaper_gives_back_later/0},
+              {"too much credit", fun who_gives_back_too_much_is_told/0},
+              {"slow reader", fun too_much_that_waits_ends_the_session_and_is_routed/0},
+              {"gone", fun what_waits_for_who_has_gone_is_routed_once/0},
+              {"managed", fun what_is_managed_is_not_routed/0},
+              {"managed, gone", fun a_managed_session_stays_when_its_client_goes/0},
+              {"asleep", fun a_session_sleeps_and_is_as_before/0},
+              {"asleep, credit", fun credit_is_counted_in_sleep/0},
+              {"asleep, after a while", fun a_session_may_be_told_to_sleep_after_a_while/0},
+              {"no XML", fun what_is_no_xml_ends_the_stream/0},
+              {"what comes behind", fun nothing_behind_a_fault_is_for_anybody/0},
+              {"before the header", fun a_stanza_before_the_header_ends_the_stream/0},
+              {"before the login", fun limits_are_lower_before_the_login/0},
+              {"too long", fun a_stanza_that_is_too_long_comes_back/0},
+              {"conflict", fun an_error_of_the_stream_ends_it/0},
+              {"close", fun a_client_that_closes_is_answered/0},
+              {"killed", fun whoever_ends_the_process_leaves_it_time/0},
+              {"transport", fun the_kind_and_encryption_are_known/0}]]}.
+
+forget() ->
+    ecm_log:start(),
+    receive
+        {stream, _, _} -> forget();
+        {routed, _} -> forget()
+    after 0 ->
+        ok
+    end.
+
+a_stanza_of_the_client_is_routed() ->
+    User = open(#{}),
+    [tell(User, {message, text(Text)}) || Text <- ["one", "two"]],
+    ?assertEqual([<<"one">>, <<"two">>], [receive_routed(), receive_routed()]),
+    stop(User).
+
+a_stanza_for_the_client_is_a_message() ->
+    User = open(#{}),
+    [deliver(User, Text) || Text <- ["one", "two"]],
+    ?assertEqual([<<"one">>, <<"two">>], [receive_text(), receive_text()]),
+    stop(User).
+
+what_is_beyond_the_credit_waits() ->
+    User = open(#{theirs => ?SMALL}),
+    [deliver(User, [N]) || N <- "abcdef"],
+    Sent = [receive_message(), receive_message()],
+    Given = lists:sum([ecm_link_credit:cost(Message) || Message <- Sent]),
+    await_sleep(User),
+    ?assertEqual(none, receive_message(0)),
+    tell(User, {more, Given}),
+    ?assertEqual([<<"c">>, <<"d">>], [receive_text(), receive_text()]),
+    deliver(User, "g"),
+    tell(User, {more, Given}),
+    ?assertEqual([<<"e">>, <<"f">>], [receive_text(), receive_text()]),
+    stop(User).
+
+%% At half of the window, and after the stanzas are handled.
+what_is_handled_is_given_back() ->
+    User = open(#{own => 500}),
+    tell(User, {message, text("one")}),
+    await_sleep(User),
+    tell(User, {message, text("two")}),
+    All = lists:sum([ecm_link_credit:cost(Message) || Message <- [?OPEN, text("one"), text("two")]]),
+    ?assertEqual({more, All}, receive_said()),
+    ?assertEqual([<<"one">>, <<"two">>], routed()),
+    stop(User).
+
+a_shaper_gives_back_later() ->
+    User = open(#{own => 500}),
+    limit(User, p1_shaper:new(200)),
+    [tell(User, {message, text(Text)}) || Text <- ["one", "two"]],
+    ?assertEqual([<<"one">>, <<"two">>], [receive_routed(), receive_routed()]),
+    await_sleep(User),
+    ?assertEqual(none, receive_said(0)),
+    ?assertMatch({more, _}, receive_said()),
+    limit(User, p1_shaper:new(1)),
+    [tell(User, {message, text(Text)}) || Text <- ["one", "two"]],
+    ?assertEqual(none, receive_said(200)),
+    stop(User).
+
+who_gives_back_too_much_is_told() ->
+    User = open(#{}),
+    Monitor = monitor(process, element(1, User)),
+    tell(User, {more, 1000}),
+    ?assertMatch({wrong, _}, receive_said()),
+    ?assertEqual(normal, receive {'DOWN', Monitor, process, _, Reason} -> Reason end),
+    ?assertEqual(none, receive_said(0)).
+
+too_much_that_waits_ends_the_session_and_is_routed() ->
+    User = open(#{theirs => ?SMALL, limits => #{max_waiting => 3}}),
+    Monitor = monitor(process, element(1, User)),
+    [deliver(User, [N]) || N <- "abcdef"],
+    _ = [receive_message(), receive_message()],
+    ?assertEqual({close, failed, 1008}, receive_said()),
+    ?assertEqual(normal, receive {'DOWN', Monitor, process, _, Reason} -> Reason end),
+    ?assertEqual([<<"c">>, <<"d">>, <<"e">>, <<"f">>], routed()),
+    ?assertEqual(none, receive_said(0)).
+
+what_waits_for_who_has_gone_is_routed_once() ->
+    {Session, _} = User = open(#{theirs => ?SMALL}),
+    Monitor = monitor(process, Session),
+    [deliver(User, [N]) || N <- "abc"],
+    _ = [receive_message(), receive_message()],
+    await_sleep(User),
+    ok = sys:suspend(Session),
+    tell(User, {closed, gone}),
+    deliver(User, "d"),
+    tell(User, {message, text("late")}),
+    ok = sys:resume(Session),
+    ?assertEqual(normal, receive {'DOWN', Monitor, process, _, Reason} -> Reason end),
+    ?assertEqual([<<"c">>, <<"d">>], routed()),
+    ?assertEqual(none, receive_said(0)).
+
+what_is_managed_is_not_routed() ->
+    {Session, _} = User = open(#{theirs => ?SMALL}, #{mgmt_state => active}),
+    Monitor = monitor(process, Session),
+    [deliver(User, [N]) || N <- "abc"],
+    ejabberd_c2s:stop_async(Session),
+    ?assertEqual(normal, receive {'DOWN', Monitor, process, _, Reason} -> Reason end),
+    ?assertEqual([], routed()).
+
+%% Stream management keeps it (c2s_closed), and its state says what waits.
+a_managed_session_stays_when_its_client_goes() ->
+    {Session, _} = User = open(#{}, #{mgmt_state => active}),
+    ok = ejabberd_hooks:add(c2s_closed, <<"chat.example">>, ?MODULE, closed, 50),
+    tell(User, {closed, gone}),
+    ecm_link_pair:await(fun() -> map_get(mgmt_state, sys:get_state(Session)) =:= pending end),
+    deliver(User, "a"),
+    ?assertMatch(#{mgmt_state := pending}, sys:get_state(Session)),
+    ?assertEqual(none, receive_said(0)),
+    ok = ejabberd_hooks:delete(c2s_closed, <<"chat.example">>, ?MODULE, closed, 50),
+    stop(User).
+
+a_session_sleeps_and_is_as_before() ->
+    {Session, _} = User = open(#{}),
+    await_sleep(User),
+    Before = sys:get_state(Session),
+    [begin
+         deliver(User, "hello"),
+         ?assertEqual(<<"hello">>, receive_text()),
+         tell(User, {more, ecm_link_credit:cost(message_for("hello"))}),
+         tell(User, {message, text("answer")}),
+         ?assertEqual(<<"answer">>, receive_routed()),
+         await_sleep(User)
+     end || _ <- lists:seq(1, 5)],
+    ?assertEqual(Before, sys:get_state(Session)),
+    stop(User).
+
+%% No state of ejabberd is unpacked for it: a session that cannot be unpacked any more takes it.
+credit_is_counted_in_sleep() ->
+    User = open(#{theirs => ?SMALL}),
+    [deliver(User, [N]) || N <- "abc"],
+    Sent = [receive_message(), receive_message()],
+    await_sleep(User),
+    Given = lists:sum([ecm_link_credit:cost(Message) || Message <- Sent]),
+    tell(User, {more, 100}),
+    await_sleep(User),
+    tell(User, {more, Given - 100}),
+    ?assertEqual(<<"c">>, receive_text()),
+    await_sleep(User),
+    tell(User, {more, ?SMALL}),
+    ?assertMatch({wrong, _}, receive_said()).
+
+a_session_may_be_told_to_sleep_after_a_while() ->
+    {Session, _} = User = open(#{hibernate_after => 100}),
+    tell(User, {message, text("hello")}),
+    _ = receive_routed(),
+    _ = sys:get_state(Session),
+    ?assertNot(ecm_user:is_asleep(User)),
+    await_sleep(User),
+    stop(User).
+
+what_is_no_xml_ends_the_stream() ->
+    User = open(#{}),
+    Monitor = monitor(process, element(1, User)),
+    tell(User, {message, <<"<message>">>}),
+    ?assertMatch({match, _}, re:run(receive_message(), "^<stream:error .*<not-well-formed ")),
+    ?assertMatch(<<"<close ", _/binary>>, receive_message()),
+    ?assertEqual({close, 'end', none}, receive_said()),
+    ?assertEqual(normal, receive {'DOWN', Monitor, process, _, Reason} -> Reason end).
+
+nothing_behind_a_fault_is_for_anybody() ->
+    {Session, _} = User = open(#{}),
+    Monitor = monitor(process, Session),
+    await_sleep(User),
+    ok = sys:suspend(Session),
+    [tell(User, {message, Message}) || Message <- [text("before"), <<"<!-- --><a/>">>, text("behind")]],
+    ok = sys:resume(Session),
+    ?assertMatch({match, _}, re:run(receive_message(), "<restricted-xml ")),
+    ?assertEqual(normal, receive {'DOWN', Monitor, process, _, Reason} -> Reason end),
+    ?assertEqual([<<"before">>], routed()).
+
+a_stanza_before_the_header_ends_the_stream() ->
+    User = newcomer(#{}),
+    tell(User, {message, text("early")}),
+    ?assertMatch(<<"<open ", _/binary>>, receive_message()),
+    ?assertMatch({match, _}, re:run(receive_message(), "<stream:error .*<not-well-formed ")),
+    ?assertMatch(<<"<close ", _/binary>>, receive_message()),
+    ?assertEqual({close, 'end', none}, receive_said()),
+    ?assertEqual([], routed()).
+
+limits_are_lower_before_the_login() ->
+    Limits = #{max_body => 100, max_elements => 3},
+    User = newcomer(#{newcomer_limits => Limits}),
+    tell(User, {message, iolist_to_binary(["<message>", lists:duplicate(100, $x), "</message>"])}),
+    _ = receive_message(),
+    ?assertMatch({match, _}, re:run(receive_message(), "<policy-violation ")),
+    ?assertMatch(<<"<close ", _/binary>>, receive_message()),
+    ?assertEqual({close, 'end', none}, receive_said()),
+    Begun = open(#{newcomer_limits => Limits}, #{}, fun() -> ok end),
+    tell(Begun, {message, <<"<iq><a/><a/><a/></iq>">>}),
+    ?assertMatch({match, _}, re:run(receive_message(), "<policy-violation ")),
+    forget(),
+    LoggedIn = open(#{newcomer_limits => Limits}),
+    tell(LoggedIn, {message, text("this is long enough, and it is routed nevertheless since there is no limit")}),
+    _ = receive_routed(),
+    stop(LoggedIn).
+
+a_stanza_that_is_too_long_comes_back() ->
+    User = open(#{limits => #{max_stanza_to_client => 250}}),
+    deliver(User, binary:copy(<<"x">>, 250)),
+    ?assertEqual(<<>>, receive_text()),
+    ?assertEqual(<<>>, receive_routed()),
+    deliver(User, "short"),
+    ?assertEqual(<<"short">>, receive_text()),
+    stop(User).
+
+an_error_of_the_stream_ends_it() ->
+    {Session, _} = User = open(#{}),
+    await_sleep(User),
+    Monitor = monitor(process, Session),
+    ejabberd_c2s:send(Session, xmpp:serr_conflict()),
+    ?assertMatch({match, _}, re:run(receive_message(), "<stream:error xmlns:stream=.*<conflict ")),
+    ?assertMatch(<<"<close ", _/binary>>, receive_message()),
+    ?assertEqual({close, 'end', none}, receive_said()),
+    ?assertEqual(normal, receive {'DOWN', Monitor, process, _, Reason} -> Reason end).
+
+a_client_that_closes_is_answered() ->
+    {Session, _} = User = open(#{}),
+    Monitor = monitor(process, Session),
+    tell(User, {message, text("before")}),
+    tell(User, {message, <<"<close xmlns='urn:ietf:params:xml:ns:xmpp-framing'/>">>}),
+    ?assertMatch(<<"<close ", _/binary>>, receive_message()),
+    ?assertEqual({close, 'end', none}, receive_said()),
+    ?assertEqual(normal, receive {'DOWN', Monitor, process, _, Reason} -> Reason end),
+    ?assertEqual([<<"before">>], routed()).
+
+whoever_ends_the_process_leaves_it_time() ->
+    {Session, _} = User = open(#{theirs => ?SMALL}),
+    Monitor = monitor(process, Session),
+    [deliver(User, [N]) || N <- "abc"],
+    _ = [receive_message(), receive_message()],
+    await_sleep(User),
+    exit(Session, shutdown),
+    ?assertEqual(normal, receive {'DOWN', Monitor, process, _, Reason} -> Reason end),
+    ?assertEqual([<<"c">>], routed()),
+    ?assertEqual({close, 'end', none}, receive_said()).
+
+the_kind_and_encryption_are_known() ->
+    [begin
+         {Session, _} = User = open(#{secure => Secure}),
+         _ = sys:replace_state(Session, fun(State) ->
+                                                websocket = xmpp_stream_in:get_transport(State),
+                                                ecm_c2s:opened(State)
+                                        end),
+         ?assertMatch(#{stream_encrypted := Secure}, sys:get_state(Session)),
+         await_sleep(User),
+         ?assert(ecm_c2s_process:is_session(Session)),
+         stop(User)
+     end || Secure <- [false, true]].
+
+%% @private A hook, as mod_stream_mgmt has it.
+closed(State, _) ->
+    {stop, State#{mgmt_state := pending}}.
+
+%% A session, whose client has logged in.
+open(Options) ->
+    open(Options, #{}).
+
+open(Options, Changes) ->
+    open(Options, Changes, fun ecm_stream_session:logged_in/0).
+
+open(Options, Changes, Begin) ->
+    {Session, _} = User = start(Options, Changes, Begin),
+    tell(User, {message, ?OPEN}),
+    _ = sys:replace_state(Session, fun(State) ->
+                                           ok = ecm_stream_socket:send_xml(socket, {xmlstreamstart, <<"s">>, []}),
+                                           State
+                                   end),
+    <<"<open ", _/binary>> = receive_message(),
+    User.
+
+%% One whose client has not begun its stream.
+newcomer(Options) ->
+    start(Options, #{stream_state => wait_for_stream, stream_header_sent => false, stream_version => {1, 0},
+                     stream_id => <<"1">>}, fun() -> ok end).
+
+start(Options, Changes, Begin) ->
+    Limits = maps:merge(#{max_body => infinity, max_elements => infinity, max_stanza_to_client => 1000000,
+                          max_waiting => 5000, max_waiting_size => 1000000}, maps:get(limits, Options, #{})),
+    All = #{limits => Limits, newcomer_limits => maps:merge(Limits, maps:get(newcomer_limits, Options, #{})),
+            c2s => [{max_fsm_queue, 10000}], hibernate_after => maps:get(hibernate_after, Options, 0)},
+    Open = #{secure => maps:get(secure, Options, true), windows => #{own => maps:get(own, Options, ?OWN),
+                                                           theirs => maps:get(theirs, Options, ?THEIRS)}},
+    Stream = {self(), ?ID, 1000000},
+    New = fun() ->
+                  ok = ecm_c2s_process:newcomer(),
+                  ok = ecm_stream_session:new(Stream, ecm_stream_websocket, Open, All),
+                  Begin()
+          end,
+    {ecm_user:start(Changes, ecm_stream_socket, New), none}.
+
+stop({Session, _}) ->
+    ecm_user:stop(Session).
+
+tell({Session, _}, Event) ->
+    ecm_link_stream:tell(Event, Session).
+
+text(Text) ->
+    iolist_to_binary(["<message xmlns='jabber:client' to='romeo@chat.example'><body>", Text, "</body></message>"]).
+
+%% In its process, as ejabberd_c2s does it.
+limit({Session, _}, Shaper) ->
+    sys:replace_state(Session, fun(State) -> ok = ecm_stream_socket:change_shaper(socket, Shaper), State end).
+
+%% A stanza as it comes to the client.
+message_for(Text) ->
+    {Session, _} = User = open(#{}),
+    deliver(User, Text),
+    Message = receive_message(),
+    ecm_user:stop(Session),
+    Message.
+
+receive_routed() ->
+    receive {routed, Text} -> Text end.
+
+receive_said() ->
+    receive {stream, ?ID, Said} -> Said end.
+
+receive_said(Milliseconds) ->
+    receive {stream, ?ID, Said} -> Said after Milliseconds -> none end.
+
+receive_message() ->
+    {message, Message} = receive_said(),
+    Message.
+
+receive_message(Milliseconds) ->
+    receive {stream, ?ID, {message, Message}} -> Message after Milliseconds -> none end.
+
+receive_text() ->
+    fxml:get_subtag_cdata(fxml_stream:parse_element(receive_message()), <<"body">>).
