@@ -1,6 +1,6 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc What is on this node: the sessions of mod_ecm, which can move to other nodes, and what cannot.
+%% @doc What is on this node: the sessions of mod_ecm over BOSH, which can move to other nodes, and what cannot.
 
 -module(ecm_evacuation_inventory).
 
@@ -9,7 +9,7 @@
 
 -include_lib("ejabberd/include/ejabberd_sm.hrl").
 
-%% What ends with this node: sessions of clients that do not come over ECM, by the kind of their connection, and rooms.
+%% What ends with this node: other sessions than those over BOSH by ECM, by the kind of their connection, and rooms.
 -type rest() :: #{rooms := non_neg_integer(), sessions := [{Kind :: atom(), pos_integer()}]}.
 
 %% @doc Returns the sessions of mod_ecm on this node, also those whose clients have not logged in yet.

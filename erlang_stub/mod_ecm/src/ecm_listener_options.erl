@@ -214,9 +214,10 @@ session_options(Opts) ->
       #{session => (options(Times, Opts))#{limits => limits(Opts), newcomer_limits => newcomer_limits(Opts)},
         c2s => c2s_options(Opts), hibernate_after => option(hibernate_after, Opts)}).
 
+%% Pieces of TCP may become a stanza that is longer than a packet, and a link does not bound it.
 -spec stream_options(opts()) -> ecm_stream_session:options().
 stream_options(Opts) ->
-    Limits = (limits(Opts))#{max_body := option(max_stanza_size, Opts)},
+    Limits = (limits(Opts))#{max_body := min(option(max_stanza_size, Opts), option(max_packet, Opts))},
     ecm_intern:term(#{limits => Limits, newcomer_limits => newcomer_limits(Opts),
                       c2s => c2s_options(Opts), hibernate_after => option(hibernate_after, Opts)}).
 
