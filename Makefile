@@ -87,7 +87,7 @@ fuzz-erlang: debian-test  ## Fuzz mod_ecm's XML parser against ejabberd's, for a
 	rm -rf build/fuzz-erlang
 	mkdir -p build/fuzz-erlang
 	$(WITH_ERLANG) erlc -o build/fuzz-erlang erlang_stub/mod_ecm/src/*.erl \
-	    $(patsubst %,erlang_stub/mod_ecm/test/%.erl,ecm_fuzz ecm_bodies ecm_expat ecm_hostile)
+	    $(patsubst %,erlang_stub/mod_ecm/test/%.erl,ecm_fuzz ecm_bodies ecm_expat ecm_hostile ecm_pieces)
 	$(WITH_ERLANG) SECONDS=$(SECONDS) SEED=$(SEED) erl -noinput -pa build/fuzz-erlang -s ecm_fuzz main
 
 # Of these each can be run alone: make bench CASE=typed_link, or make bench-typed_link. What

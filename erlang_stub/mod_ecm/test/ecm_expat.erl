@@ -8,7 +8,7 @@
 
 -module(ecm_expat).
 
--export([agrees/1, meaning/1, meaning_of/1, read/1]).
+-export([agrees/1, meaning/1, meaning_of/1, read/1, stanzas/1]).
 
 -define(NS_BODY, <<"http://jabber.org/protocol/httpbind">>).
 
@@ -58,6 +58,8 @@ read(Bytes) ->
 is_of_body(Name, Scope) ->
     maps:get(prefix(Name), Scope, <<>>) =:= ?NS_BODY.
 
+%% @doc Returns the meanings of the elements in the root of a document that is XML.
+%%
 %% The parser of streams resolves the namespace of each element, and that of documents does not. It gets
 %% another root, because it mishandles prefixes that the root declares.
 stanzas(Bytes) ->

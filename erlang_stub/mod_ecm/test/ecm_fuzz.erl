@@ -1,6 +1,6 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc A fuzzer of the parser and the serialiser of bodies, beside ejabberd's XML parser (`make
+%% @doc A fuzzer of the parsers of bodies and of streams, and of the serialiser, beside ejabberd's XML parser (`make
 %% fuzz-erlang'). Each case is made from its number alone: a valid body, spoiled in a few places.
 %%
 %% A case fails if something crashes; if the parser reads another meaning; if what is written means
@@ -65,7 +65,8 @@ failure(Body) ->
     first([{slow, fun() -> Reductions > ?REDUCTIONS * byte_size(Body) + ?REDUCTIONS_OF_ANY end},
            {long, fun() -> is_integer(Result) andalso Result > 2 * byte_size(Body) + ?GROWTH end},
            {read_otherwise, fun() -> not ecm_expat:agrees(Body) end},
-           {written_otherwise, fun() -> not is_written(Body) end}]).
+           {written_otherwise, fun() -> not is_written(Body) end},
+           {streamed_otherwise, fun() -> not is_streamed(Body) end}]).
 
 first([{Name, Has} | Others]) ->
     case Has() of
@@ -82,6 +83,19 @@ is_written(Body) ->
         {error, _} ->
             true
     end.
+
+%% The body as an element of a stream over TCP, in any pieces: what comes of it does not depend on these, and only
+%% XML comes to the end of the stream, with the meaning that it has for expat.
+is_streamed(Body) ->
+    Bytes = iolist_to_binary(["<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>",
+                              Body, "</stream:stream>"]),
+    Whole = ecm_pieces:heard([Bytes]),
+    Whole =:= ecm_pieces:heard(ecm_pieces:cut(Bytes, [rand:uniform(60) || _ <- lists:seq(1, 5)]))
+        andalso (lists:last(Whole) =/= ends orelse has_meaning(Bytes, [El || {element, El} <- Whole])).
+
+has_meaning(Bytes, Els) ->
+    element(1, fxml_stream:parse_element(Bytes)) =:= xmlel
+        andalso ecm_expat:stanzas(Bytes) =:= lists:map(fun ecm_expat:meaning/1, Els).
 
 %% Bodies.
 

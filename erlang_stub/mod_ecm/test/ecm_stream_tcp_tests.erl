@@ -6,6 +6,7 @@
 
 -include_lib("eunit/include/eunit.hrl").
 
+-import(ecm_pieces, [cut/2, feed/3, heard/1, heard/2]).
 -import(proper_types, [elements/1, frequency/1, integer/2, list/1]).
 
 -define(LIMITS, #{max_body => 1000000, max_elements => infinity}).
@@ -98,7 +99,7 @@ the_time_is_linear_test_() ->
 
 work(Size, Piece) ->
     {_, Begun} = read(?HEADER, ecm_stream_tcp:new()),
-    Pieces = pieces(list_to_binary(["<message>", lists:duplicate(Size, $x), "</message>"]), [Piece]),
+    Pieces = cut(list_to_binary(["<message>", lists:duplicate(Size, $x), "</message>"]), [Piece]),
     Parent = self(),
     spawn_link(fun() ->
                        {reductions, Before} = process_info(self(), reductions),
@@ -116,7 +117,7 @@ oracle_test_() ->
 agrees({Stream, Sizes}) ->
     Bytes = iolist_to_binary(tuple_to_list(Stream)),
     Whole = heard([Bytes]),
-    heard(pieces(Bytes, [1])) =:= Whole andalso heard(pieces(Bytes, Sizes)) =:= Whole andalso
+    heard(cut(Bytes, [1])) =:= Whole andalso heard(cut(Bytes, Sizes)) =:= Whole andalso
         agree(fxml_stream:parse_element(Bytes), Whole).
 
 %% What is no XML may also wait for its end.
@@ -158,32 +159,8 @@ text() ->
     frequency([{12, elements(["x", " ", "&lt;", "<![CDATA[<a>]]>", "<![CDATA[]]]]>", "'", "\"/", <<"é😀"/utf8>>])},
                {1, elements(["<!-- -->", "&nbsp;", "]]>", "</", <<16#C3>>, "<"])}]).
 
-heard(Pieces) ->
-    heard(Pieces, ?LIMITS).
-
-heard(Pieces, Limits) ->
-    {Heard, _} = feed(Pieces, Limits, ecm_stream_tcp:new()),
-    Heard.
-
-feed(Pieces, Limits, State) ->
-    lists:foldl(fun(Piece, {Before, Next}) ->
-                        {Heard, Then} = ecm_stream_tcp:read(Piece, Limits, Next),
-                        {Before ++ Heard, Then}
-                end, {[], State}, Pieces).
-
 read(Text, State) ->
     ecm_stream_tcp:read(iolist_to_binary(Text), ?LIMITS, State).
-
-%% Pieces of these sizes, again and again.
-pieces(Bytes, []) -> [Bytes];
-pieces(Bytes, Sizes) -> pieces(Bytes, Sizes, Sizes).
-
-pieces(<<>>, _, _) -> [];
-pieces(Bytes, [], Sizes) -> pieces(Bytes, Sizes, Sizes);
-pieces(Bytes, [Size | Rest], Sizes) ->
-    N = min(Size, byte_size(Bytes)),
-    <<Piece:N/binary, Behind/binary>> = Bytes,
-    [Piece | pieces(Behind, Rest, Sizes)].
 
 element(Name, Attributes, Children) ->
     {element, {xmlel, list_to_binary(Name), [{list_to_binary(Key), list_to_binary(Value)} || {Key, Value} <- Attributes],
