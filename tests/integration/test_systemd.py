@@ -67,6 +67,9 @@ class UnitTests(TestCase):
         at = usual.index("--upstream")
         self.assertEqual(over_unix, [*usual[: at + 1], "unix:/run/ejabberd/ecm.sock"])
 
+    def test_ecm_leaves_no_core_dump(self) -> None:
+        self.assertEqual(settings("ecm.service", "Service")["limitcore"], "0")
+
     def test_ecm_has_the_time_to_drain(self) -> None:
         seconds = int(settings("ecm.service", "Service")["timeoutstopsec"])
         # To close connections after each round, and the link.
