@@ -4,6 +4,7 @@ It shares no code with ECM's own link, so that each end is tried against somethi
 """
 
 from secrets import token_hex
+from typing import Self
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
@@ -19,12 +20,14 @@ from testkit.link_peer import HOST
 
 _HELLO = (
     "hello version=1 role=ecm instance=test:1 max-packet=1048576 max-content=16777216"
-    " nonce={nonce} features=parts,resume"
+    " nonce={nonce} {offer}"
 )
 
 
 class ResumingEnd:
     """A link, and the connection that it has now. Each request has an ID of its own, from 1 on."""
+
+    offer = "features=parts,resume"
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -38,7 +41,7 @@ class ResumingEnd:
         self.connection: _Connection
 
     @classmethod
-    async def connect(cls, test: TestCase, port: int) -> "ResumingEnd":
+    async def connect(cls, test: TestCase, port: int) -> Self:
         """Connect to a listener. The link ends with the test."""
         link = cls(port)
         await link.resume()
@@ -109,7 +112,8 @@ class _Connection(Protocol):
         self.down: Deferred[None] = Deferred()
 
     def connectionMade(self) -> None:
-        self.transport.write(encode(LINK_ID, _HELLO.format(nonce=token_hex(16)).encode()))
+        hello = _HELLO.format(nonce=token_hex(16), offer=self._link.offer)
+        self.transport.write(encode(LINK_ID, hello.encode()))
 
     def dataReceived(self, data: bytes) -> None:
         for connection_id, content in self._decoder.feed(data):

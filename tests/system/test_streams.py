@@ -1,0 +1,251 @@
+"""Streams, whose sessions are mod_ecm's: clients over WebSocket beside clients over BOSH.
+
+The link and the WebSockets are by hand, without ECM's.
+"""
+
+from secrets import token_hex
+
+from twisted.internet.defer import ensureDeferred
+
+from ecm.tools.demo.plan import DOMAIN
+from testkit.bosh_client import CLIENT, SM, BoshClient, Refused
+from testkit.erlang_shell import ErlangShell
+from testkit.link_case import ONLINE, PASSWORD, ServiceTestCase
+from testkit.listeners import BARRED_ADDRESS
+from testkit.session_probe import is_asleep
+from testkit.stanzas import message
+from testkit.stream_client import StreamClient
+from testkit.streaming_end import StreamingEnd
+
+MUC = "http://jabber.org/protocol/muc"
+MECHANISMS = "{urn:ietf:params:xml:ns:xmpp-sasl}mechanism"
+
+Client = BoshClient | StreamClient
+
+
+def name(client: Client) -> str:
+    return client.jid.partition("@")[0]
+
+
+def bare(client: Client) -> str:
+    return client.jid.partition("/")[0]
+
+
+class StreamTestCase(ServiceTestCase):
+    async def begin(self, listener: str = "typed") -> None:
+        """Connect to a listener, and start an ECM for a friend, who is online over BOSH."""
+        [self.friend] = await self.people(1, listener)
+        self.link = await StreamingEnd.connect(self, self.ejabberd.listeners.port(listener))
+        self.shell = ErlangShell.start(self, self.ejabberd.node)
+
+    def stream(self, line: str = "websocket peer=192.0.2.7:51234 secure=1") -> StreamClient:
+        return StreamClient(self.link, DOMAIN, line)
+
+    async def account(self) -> str:
+        """Return the name of a new user, who is not online."""
+        client = self.client(self.entrance)
+        user = await self.register(client)
+        await client.terminate()
+        return user
+
+    async def user(self, account: str = "", resource: str = "") -> StreamClient:
+        """Return somebody who is online over a stream."""
+        client = await self.logged_in(account or await self.account(), resource)
+        await self.appear(client)
+        return client
+
+    async def logged_in(self, account: str, resource: str = "") -> StreamClient:
+        client = self.stream()
+        await client.create()
+        await client.login(account, PASSWORD, resource)
+        return client
+
+    async def appear(self, client: StreamClient) -> None:
+        client.send(ONLINE)
+        tag = f"{{{CLIENT}}}presence"
+        await client.receive(lambda el: el.tag == tag and el.get("from") == client.jid)
+
+    async def asleep(self, client: StreamClient) -> None:
+        """Wait until the session rests. It must hibernate then."""
+        self.assertEqual(await self.shell.evaluate(is_asleep(client.jid)), "true")
+
+
+class TalkTests(StreamTestCase):
+    async def test_people_over_bosh_and_over_websocket_talk(self) -> None:
+        await self.begin()
+        user = await self.user()
+        for sender, receiver in ((user, self.friend), (self.friend, user)) * 2:
+            sender.send(message(receiver.jid, "h\N{LATIN SMALL LETTER E WITH ACUTE}llo \U0001f600"))
+            self.assertEqual(
+                await receiver.message(),
+                (bare(sender), "h\N{LATIN SMALL LETTER E WITH ACUTE}llo \U0001f600"),
+            )
+            await self.asleep(user)
+        await user.terminate()
+        await self.leave(self.friend)
+
+    async def test_long_stanzas_go_either_way(self) -> None:
+        await self.begin()
+        user, other = await self.user(), await self.user()
+        for number in range(5):
+            text = f"{number} " + "x" * 90_000
+            user.send(message(other.jid, text), message(other.jid, "behind"))
+            self.assertEqual(await other.message(), (bare(user), text))
+            self.assertEqual(await other.message(), (bare(user), "behind"))
+        for client in (user, other):
+            await client.terminate()
+
+    async def test_they_meet_in_a_room(self) -> None:
+        await self.begin()
+        user = await self.user()
+        room = f"room-{token_hex(4)}@conference.localhost"
+        for client, nick in ((self.friend, "friend"), (user, "user")):
+            client.send(
+                f"<presence xmlns='{CLIENT}' to='{room}/{nick}'><x xmlns='{MUC}'/></presence>"
+            )
+            await client.receive(lambda stanza: stanza.find(f"{{{CLIENT}}}subject") is not None)
+        for sender in (self.friend, user):
+            sender.send(
+                f"<message xmlns='{CLIENT}' type='groupchat' to='{room}'>"
+                f"<body>by {name(sender)}</body></message>"
+            )
+            for client in (self.friend, user):
+                self.assertEqual(await client.message(), (room, f"by {name(sender)}"))
+        user.vanish()
+        await self.friend.receive(
+            lambda el: (el.get("from"), el.get("type")) == (f"{room}/user", "unavailable")
+        )
+        await self.leave(self.friend)
+
+
+class EndTests(StreamTestCase):
+    async def test_an_equal_resource_puts_the_first_one_out(self) -> None:
+        await self.begin()
+        user = await self.user(resource="here")
+        other = await self.user(name(user), "here")
+        self.assertEqual(await user.told(), ("conflict", "close end"))
+        await other.terminate()
+        await self.leave(self.friend)
+
+    async def test_one_that_is_kicked(self) -> None:
+        await self.begin()
+        user = await self.user()
+        await self.asleep(user)
+        await self.ejabberd.control("kick_user", name(user), DOMAIN)
+        self.assertEqual((await user.told())[1], "close end")
+        await self.leave(self.friend)
+
+    async def test_what_is_no_xml_ends_the_stream(self) -> None:
+        await self.begin()
+        for text, condition in (
+            ("<message>", "not-well-formed"),
+            ("<!-- --><message/>", "restricted-xml"),
+            ("<nonsense/>", "unsupported-stanza-type"),
+            ("<a>" * 300 + "</a>" * 300, "policy-violation"),
+        ):
+            user = await self.user()
+            user.send(text)
+            self.assertEqual((await user.told()), (condition, "close end"))
+        await self.leave(self.friend)
+
+    async def test_a_kind_that_is_not_known_is_refused(self) -> None:
+        await self.begin()
+        client = self.stream("carrier-pigeon")
+        with self.assertRaises(Refused) as refused:
+            await client.create()
+        self.assertEqual(str(refused.exception), "close refused")
+        await self.leave(self.friend)
+
+
+class ManagedTests(StreamTestCase):
+    async def enable(self, client: StreamClient) -> str:
+        client.send(f"<enable xmlns='{SM}' resume='true'/>")
+        enabled = await client.receive(lambda element: element.tag == f"{{{SM}}}enabled")
+        return enabled.get("id", "")
+
+    async def test_a_stream_goes_on_where_it_was(self) -> None:
+        await self.begin()
+        user = await self.user()
+        stream = await self.enable(user)
+        self.friend.send(message(user.jid, "one"))
+        self.assertEqual(await user.message(), (bare(self.friend), "one"))
+        await self.asleep(user)
+        user.vanish()
+        for text in ("two", "three"):
+            self.friend.send(message(user.jid, text))
+        again = await self.resumed(user, stream, 1)
+        self.assertEqual([(await again.message())[1] for _ in range(2)], ["two", "three"])
+        self.friend.send(message(user.jid, "four"))
+        self.assertEqual(await again.message(), (bare(self.friend), "four"))
+        await again.terminate()
+        await self.leave(self.friend)
+
+    async def resumed(self, user: StreamClient, stream: str, received: int) -> StreamClient:
+        client = self.stream()
+        await client.create()
+        await client.authenticate(name(user), PASSWORD)
+        await client.resume(stream, received)
+        client.jid = user.jid
+        return client
+
+
+class LoginTests(StreamTestCase):
+    async def test_a_wrong_password(self) -> None:
+        await self.begin()
+        client = self.stream()
+        await client.create()
+        with self.assertRaises(Refused):
+            await client.authenticate(await self.account(), "wrong")
+        await client.terminate()
+        await self.leave(self.friend)
+
+    async def test_no_mechanism_needs_to_know_the_tls_connection(self) -> None:
+        await self.begin()
+        client = self.stream()
+        features = await client.create()
+        offered = [mechanism.text or "" for mechanism in features.iter(MECHANISMS)]
+        self.assertIn("SCRAM-SHA-1", offered)
+        self.assertEqual([each for each in offered if "-PLUS" in each or each == "EXTERNAL"], [])
+        await client.terminate()
+        await self.leave(self.friend)
+
+    async def test_ejabberd_knows_the_kind_and_the_address_of_the_client(self) -> None:
+        await self.begin()
+        user = await self.user()
+        listed = await self.ejabberd.control("connected_users_info")
+        [row] = [row.split("\t") for row in listed.splitlines() if row.startswith(user.jid)]
+        self.assertEqual(row[1:4], ["websocket", "192.0.2.7", "51234"])
+        await self.asleep(user)
+        await user.terminate()
+        await self.leave(self.friend)
+
+    async def test_the_rules_of_access_hold(self) -> None:
+        await self.begin()
+        account = await self.account()
+        client = self.stream(f"websocket peer={BARRED_ADDRESS}:51234 secure=1")
+        await client.create()
+        with self.assertRaises(Refused):
+            await client.login(account, PASSWORD)
+        await self.leave(self.friend)
+
+    async def test_what_is_too_long_before_the_login_ends_the_stream(self) -> None:
+        await self.begin()
+        client = self.stream()
+        await client.create()
+        client.send(f"<iq xmlns='{CLIENT}' type='get' id='1'>{'x' * 9_000}</iq>")
+        self.assertEqual(await client.told(), ("policy-violation", "close end"))
+        await self.leave(self.friend)
+
+    async def test_who_waits_for_a_turn_has_it(self) -> None:
+        """One login at a time, and ten at once."""
+        await self.begin("paced")
+        accounts = [await self.account() for _ in range(10)]
+        clients = [self.stream() for _ in accounts]
+        creations = [ensureDeferred(client.create()) for client in clients]
+        for account, client, created in zip(accounts, clients, creations, strict=True):
+            await created
+            await client.login(account, PASSWORD)
+            await self.appear(client)
+        for client in clients:
+            await client.terminate()
+        await self.leave(self.friend)
