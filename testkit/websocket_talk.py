@@ -5,7 +5,6 @@ from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import serverFromString
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
@@ -17,6 +16,7 @@ from ecm.frontend.settings import FrontendSettings
 from ecm.link.credit import OVERHEAD
 from ecm.link.message import MESSAGE
 from ecm.net.batch import BatchedIO
+from ecm.net.endpoints import server_endpoint
 from ecm.net.reactor import global_reactor
 from testkit.in_memory import Joined
 from testkit.websocket_case import joined
@@ -37,20 +37,22 @@ class TalkCase(TestCase):
         self,
         endpoint: str = "tcp:0:interface=127.0.0.1",
         settings: FrontendSettings | None = None,
+        lean_tls: bool = False,
     ) -> int:
         """Serve until the test ends. Returns the port."""
         self.ecm = joined(settings, window=2**20, max_body=MAX_BODY)
         batch = BatchedIO(global_reactor())
         batch.start()
         self.ecm.registry._batch = batch
-        port = await serverFromString(reactor, endpoint).listen(self.ecm.clients)
+        port = await server_endpoint(global_reactor(), endpoint, lean_tls).listen(self.ecm.clients)
         answering = LoopingCall(self._answer, self.ecm)
         answering.start(0.01)
         self.addCleanup(answering.stop)
         self.addCleanup(batch.stop)
         self.addCleanup(self._all_closed)
         self.addCleanup(port.stopListening)
-        number: int = port.getHost().port
+        host: Any = port.getHost()
+        number: int = host.port
         return number
 
     def _answer(self, ecm: Joined) -> None:
