@@ -24,9 +24,15 @@ class WebSocketTests(TalkCase):
         self.assertTrue(self.opened.endswith(b" secure=0"))
 
     async def test_it_talks_over_tls(self) -> None:
+        await self.talks_over_tls(lean=False)
+
+    async def test_it_talks_over_lean_tls(self) -> None:
+        await self.talks_over_tls(lean=True)
+
+    async def talks_over_tls(self, lean: bool) -> None:
         certificate = make_certificate(temporary_folder(self))
         trusting = ssl.create_default_context(cadata=certificate.ca.decode())
-        url = f"wss://127.0.0.1:{await self.serve(certificate.endpoint())}/ws"
+        url = f"wss://127.0.0.1:{await self.serve(certificate.endpoint(), lean_tls=lean)}/ws"
         self.assertEqual(await talk(converse, url, ssl=trusting), codes.NORMAL)
         self.assertTrue(self.opened.endswith(b" secure=1"))
 
