@@ -1,11 +1,14 @@
 """ejabberd stops, and starts again: what it has taken from its clients is not lost."""
 
+from ecm.tools.demo.plan import DOMAIN
 from testkit.bosh_client import CLIENT, ROSTER
 from testkit.erlang_shell import ErlangShell
 from testkit.link_peer import EcmEnd
-from testkit.link_user import LinkUser
+from testkit.link_user import PASSWORD, LinkUser
 from testkit.own_ejabberd import OwnEjabberd
 from testkit.stanzas import message
+from testkit.stream_client import StreamClient
+from testkit.streaming_end import StreamingEnd
 from testkit.told_case import TestCase
 
 _SYNC = f"<iq type='get' id='sync' xmlns='{CLIENT}'><query xmlns='{ROSTER}'/></iq>"
@@ -37,6 +40,33 @@ class StopTests(TestCase):
         await self.talk()
         self.ejabberd.terminate()
         await self.assert_stored()
+
+    async def test_streams_are_told_and_what_waits_for_them_is_stored(self) -> None:
+        self.ejabberd = OwnEjabberd.start(self, "romeo", "juliet")
+        romeo, juliet = await self.online("romeo", "juliet")
+        juliet.reads = False
+        sent = [f"{text} {'x' * 10_000}" for text in TEXTS]
+        romeo.send(*(message(juliet.jid, text) for text in sent))
+        await romeo.iq("get", f"<query xmlns='{ROSTER}'/>")  # all before is taken
+        came = [(await juliet.message())[1] for _ in range(7)]
+        await self.ejabberd.control("stop")
+        self.assertEqual(await romeo.told(), ("system-shutdown", "close end"))
+        self.assertEqual((await juliet.told())[1], "close end")
+        await self.ejabberd.ended()
+        self.ejabberd.start_again()
+        [again] = await self.online("juliet")
+        while len(came) < len(sent):
+            came.append((await again.message())[1])
+        self.assertEqual(came, sent)
+
+    async def online(self, *names: str) -> list[StreamClient]:
+        link = await StreamingEnd.connect(self, self.ejabberd.link_port)
+        clients = [StreamClient(link, DOMAIN) for _ in names]
+        for client, name in zip(clients, names, strict=True):
+            await client.create()
+            await client.login(name, PASSWORD)
+            client.send(_ONLINE)
+        return clients
 
     async def talk(self) -> None:
         """Juliet is online and does not ask; Romeo is told that each message was taken."""

@@ -4,20 +4,25 @@ The link and the WebSockets are by hand, without ECM's.
 """
 
 from secrets import token_hex
+from unittest import SkipTest
 
 from twisted.internet.defer import ensureDeferred
 
+from ecm.tools.bosh.sasl import plain
+from ecm.tools.bosh.stanzas import SASL2, bind2
 from ecm.tools.demo.plan import DOMAIN
 from testkit.bosh_client import CLIENT, SM, BoshClient, Refused
 from testkit.erlang_shell import ErlangShell
-from testkit.link_case import ONLINE, PASSWORD, ServiceTestCase
-from testkit.listeners import BARRED_ADDRESS
+from testkit.link_case import LAST, ONLINE, PASSWORD, ServiceTestCase
+from testkit.listeners import BARRED_ADDRESS, MAX_WAITING
 from testkit.session_probe import is_asleep
 from testkit.stanzas import message
 from testkit.stream_client import StreamClient
-from testkit.streaming_end import StreamingEnd
+from testkit.streaming_end import WINDOW, StreamingEnd
 
+CARBONS = "urn:xmpp:carbons:2"
 MUC = "http://jabber.org/protocol/muc"
+FITTING = 7  # messages of 10,000 characters that a client gets which gives nothing back
 MECHANISMS = "{urn:ietf:params:xml:ns:xmpp-sasl}mechanism"
 
 Client = BoshClient | StreamClient
@@ -54,6 +59,12 @@ class StreamTestCase(ServiceTestCase):
         await self.appear(client)
         return client
 
+    async def back(self, user: StreamClient) -> StreamClient:
+        """Let a user come online once more. What was kept may come before the presence."""
+        client = await self.logged_in(name(user))
+        client.send(ONLINE)
+        return client
+
     async def logged_in(self, account: str, resource: str = "") -> StreamClient:
         client = self.stream()
         await client.create()
@@ -65,9 +76,23 @@ class StreamTestCase(ServiceTestCase):
         tag = f"{{{CLIENT}}}presence"
         await client.receive(lambda el: el.tag == tag and el.get("from") == client.jid)
 
+    async def texts_of(self, client: StreamClient) -> list[str]:
+        """Return the texts of all messages that have come."""
+        client.send(message(client.jid, LAST))
+        texts = []
+        while (text := (await client.message())[1]) != LAST:
+            texts.append(text)
+        return texts
+
     async def asleep(self, client: StreamClient) -> None:
         """Wait until the session rests. It must hibernate then."""
         self.assertEqual(await self.shell.evaluate(is_asleep(client.jid)), "true")
+
+    async def stored(self, client: Client, count: int) -> None:
+        """Wait until so many messages are stored for somebody who is not online."""
+        asked = f'mod_offline:count_offline_messages(<<"{name(client)}">>, <<"{DOMAIN}">>)'
+        while await self.shell.evaluate(asked) != str(count):
+            pass
 
 
 class TalkTests(StreamTestCase):
@@ -117,8 +142,77 @@ class TalkTests(StreamTestCase):
         )
         await self.leave(self.friend)
 
+    async def test_another_resource_gets_copies(self) -> None:
+        await self.begin()
+        user = await self.user()
+        other = await self.user(name(user))
+        await other.iq("set", f"<enable xmlns='{CARBONS}'/>")
+        for direction, sender, receiver in (
+            ("received", self.friend, user),
+            ("sent", user, self.friend),
+        ):
+            sender.send(message(receiver.jid, direction))
+            copy = await other.receive(lambda el: el.find(f".//{{{CLIENT}}}body") is not None)
+            self.assertEqual(copy[0].tag, f"{{{CARBONS}}}{direction}")
+            self.assertEqual(copy.findtext(f".//{{{CLIENT}}}body"), direction)
+        for client in (user, other):
+            await client.terminate()
+        await self.leave(self.friend)
+
 
 class EndTests(StreamTestCase):
+    async def test_who_goes_gets_the_rest_from_offline_storage_once(self) -> None:
+        await self.begin()
+        user, sender = await self.user(), await self.user()
+        user.reads = False
+        texts = [f"{number} " + "x" * 10_000 for number in range(20)]
+        for text in texts:
+            sender.send(message(bare(user), text))
+        came = [(await user.message())[1] for _ in range(FITTING)]
+        user.vanish()
+        await self.stored(user, len(texts) - FITTING)
+        again = await self.back(user)
+        self.assertEqual(came + await self.texts_of(again), texts)
+        await again.terminate()
+        await sender.terminate()
+        await self.leave(self.friend)
+
+    async def test_who_does_not_read_is_put_out_and_nothing_is_lost(self) -> None:
+        await self.begin("narrow")
+        user = await self.user()
+        user.reads = False
+        before = user.received_bytes
+        texts = [f"{number} " + "x" * 2_000 for number in range(32 + MAX_WAITING)]
+        for text in texts:
+            self.friend.send(message(bare(user), text))
+        came: list[str] = []
+        with self.assertRaises(Refused) as closed:
+            while True:
+                came.append((await user.message())[1])
+        self.assertEqual(str(closed.exception), "close failed status=1008")
+        self.assertLess(user.received_bytes - before, WINDOW + 3_000)
+        await self.stored(user, len(texts) - len(came))
+        again = await self.back(user)
+        self.assertEqual(came, texts[: len(came)])
+        self.assertCountEqual(came + await self.texts_of(again), texts)
+        await again.terminate()
+        await self.leave(self.friend)
+
+    async def test_who_reads_late_gets_all(self) -> None:
+        await self.begin()
+        user, sender = await self.user(), await self.user()
+        user.reads = False
+        texts = [f"{number} " + "x" * 10_000 for number in range(100)]
+        for text in texts:
+            sender.send(message(user.jid, text))
+        came = [(await user.message())[1] for _ in range(FITTING)]
+        user.give_back()
+        came += [(await user.message())[1] for _ in range(len(texts) - FITTING)]
+        self.assertEqual(came, texts)
+        await user.terminate()
+        await sender.terminate()
+        await self.leave(self.friend)
+
     async def test_an_equal_resource_puts_the_first_one_out(self) -> None:
         await self.begin()
         user = await self.user(resource="here")
@@ -188,6 +282,23 @@ class ManagedTests(StreamTestCase):
         client.jid = user.jid
         return client
 
+    async def test_what_waited_for_credit_comes_once(self) -> None:
+        await self.begin()
+        user, sender = await self.user(), await self.user()
+        stream = await self.enable(user)
+        user.reads = False
+        texts = [f"{number} " + "x" * 10_000 for number in range(20)]
+        for text in texts:
+            sender.send(message(user.jid, text))
+        came = [(await user.message())[1] for _ in range(FITTING)]
+        again = await self.resumed(user, stream, len(came))
+        self.assertEqual((await user.told())[1], "close end")
+        came += [(await again.message())[1] for _ in range(len(texts) - FITTING)]
+        self.assertEqual((came, await self.texts_of(again)), (texts, []))
+        await again.terminate()
+        await sender.terminate()
+        await self.leave(self.friend)
+
 
 class LoginTests(StreamTestCase):
     async def test_a_wrong_password(self) -> None:
@@ -206,6 +317,25 @@ class LoginTests(StreamTestCase):
         offered = [mechanism.text or "" for mechanism in features.iter(MECHANISMS)]
         self.assertIn("SCRAM-SHA-1", offered)
         self.assertEqual([each for each in offered if "-PLUS" in each or each == "EXTERNAL"], [])
+        await client.terminate()
+        await self.leave(self.friend)
+
+    async def test_sasl2_is_offered_to_who_has_tls(self) -> None:
+        await self.begin()
+        has_it = await self.shell.evaluate(
+            "lists:keymember(allow_unencrypted_sasl2, 1, ejabberd_c2s:module_info(exports))"
+        )
+        if has_it != "true":
+            raise SkipTest("this ejabberd has no SASL2")
+        account = await self.account()
+        client = self.stream()
+        features = await client.create(f"{account}@{DOMAIN}")
+        self.assertIsNotNone(features.find(f"{{{SASL2}}}authentication"))
+        await client.authenticate2(plain(account, PASSWORD), bind2("web"))
+        await self.appear(client)
+        self.friend.send(message(client.jid, "hello"))
+        self.assertEqual(await client.message(), (bare(self.friend), "hello"))
+        await self.asleep(client)
         await client.terminate()
         await self.leave(self.friend)
 
