@@ -86,7 +86,11 @@ def measure_one(name: str, code: list[Path], options: argparse.Namespace) -> Sto
         folder, output = Path(place), Path(place) / "swarm"
         start = SERVERS[name](folder, code, swarm.processes(everybody))
         with start as (url, ejabberd):
-            with swarm.start(url, output, options.users, *course(options)) as crowd:
+            with swarm.start(
+                *(url, output, options.users, *course(options)),
+                connections=2,
+                storm=options.storm,
+            ) as crowd:
                 for _ in crowd.lines():
                     pass
             memory = peak(ejabberd)
@@ -115,11 +119,9 @@ def peak(process: Process) -> int:
 
 def course(options: argparse.Namespace) -> list[str]:
     told = {
-        "--storm": options.storm,
         "--rate": "max",
         "--duration": options.seconds,
         "--message-rate": options.rate,
-        "--connections": 2,
     }
     return [str(word) for option in told.items() for word in option]
 

@@ -20,16 +20,24 @@ def processes(users: int) -> int:
 
 
 def start(
-    url: str, output: Path, users: int, *options: str, connections: int = 1, beside: int = 0
+    url: str,
+    output: Path,
+    users: int,
+    *options: str,
+    connections: int = 1,
+    beside: int = 0,
+    storm: int = 0,
 ) -> Process:
-    """One swarm, in as many processes as it needs, ``beside`` so many of other swarms. It prints a
-    line for each phase and every five seconds, and at the end writes ``output``.json and .png."""
-    count = processes(users * connections)
+    """One swarm, in as many processes as it and its ``storm`` need, ``beside`` so many of other
+    swarms. It prints a line for each phase and every five seconds, and at the end writes
+    ``output``.json and .png."""
+    count = processes((users + storm) * connections)
     first, last = beside * SOURCES_PER_PROCESS + 1, (beside + count) * SOURCES_PER_PROCESS
     return python(
         "ecm.tools.swarm.main",
         *(url, "--users", str(users), "--processes", str(count), "--output", str(output)),
         *("--sources", f"{_source(first)}-{_source(last)}", "--connections", str(connections)),
+        *(("--storm", str(storm)) if storm else ()),
         *options,
     )
 
