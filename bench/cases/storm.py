@@ -10,6 +10,7 @@ are back.
 
 import argparse
 import re
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -91,8 +92,8 @@ def measure_one(name: str, code: list[Path], options: argparse.Namespace) -> Sto
                 connections=2,
                 storm=options.storm,
             ) as crowd:
-                for _ in crowd.lines():
-                    pass
+                for line in crowd.lines():
+                    print(line, file=sys.stderr, flush=True)
             memory = peak(ejabberd)
         told = swarm.result(output)
     delays, storm = told["milliseconds"], told["storm"]
