@@ -1,5 +1,6 @@
 """WebSocket connections of clients (RFC 6455, RFC 7395): a message of theirs is one to ejabberd."""
 
+from math import inf
 from typing import Final
 
 from ecm.frontend.connection import Phase
@@ -73,10 +74,7 @@ class WebSocketConnection(ClosingWebSocket):
         if decoder is None:
             return
         try:
-            while self._may_take() and (event := decoder.next()) is not None:
-                if self._phase == Phase.BODY:
-                    self._enter(Phase.HELD)  # the next message has a time of its own
-                self._take(event)
+            self._take_from(decoder)
         except WebSocketError as error:
             self.registry.metrics.faulty += 1
             self.registry.faulty.add(f"{error.code} {error}")
@@ -85,6 +83,21 @@ class WebSocketConnection(ClosingWebSocket):
             self._decoder = None
         self.update_reading()
         self.registry.budget.update(self)
+
+    def _take_from(self, decoder: Decoder) -> None:
+        """Deal with what is whole. Pings that have come together are answered together."""
+        pongs: list[bytes] = []
+        while self._may_take() and (event := decoder.next()) is not None:
+            if not decoder.is_within:
+                decoder.due = inf  # the next message has a time of its own
+                if self._phase == Phase.BODY:
+                    self._enter(Phase.HELD)
+            if event.opcode == PING:
+                pongs.append(frame(PONG, event.payload))
+            else:
+                self._take(event)
+        if pongs and self._state == State.OPEN:
+            self._send(b"".join(pongs))
 
     def _may_take(self) -> bool:
         """Return whether what comes next may be dealt with. Behind a Close frame nothing counts."""
@@ -101,8 +114,6 @@ class WebSocketConnection(ClosingWebSocket):
             return
         elif event.opcode == TEXT:
             self._streams.message(self, event.payload)
-        elif event.opcode == PING:
-            self._send(frame(PONG, event.payload))
         elif event.opcode == BINARY:
             raise WebSocketError(codes.UNSUPPORTED_DATA, NO_BINARY)
 

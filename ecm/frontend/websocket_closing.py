@@ -1,5 +1,6 @@
 """The end of a WebSocket connection: the close handshake, from either side, and its deadlines."""
 
+from math import inf
 from typing import Final
 
 from ecm.frontend.connection import Phase
@@ -74,9 +75,17 @@ class ClosingWebSocket(StreamConnection):
         elif self._state == State.CLOSING:
             self._enter(Phase.CLOSING)
         elif self._decoder is not None and not self._paused:
-            self._enter(Phase.BODY)
-        elif self._phase != Phase.HELD:
+            self._await_rest(self._decoder)
+        else:
+            if self._decoder is not None:
+                self._decoder.due = inf  # it waits for others, and has all its time after that
             self._enter(Phase.HELD)
+
+    def _await_rest(self, decoder: Decoder) -> None:
+        """Wait for the rest of a message, no longer for what is sent meanwhile, such as pongs."""
+        if self._phase != Phase.BODY:
+            self._enter(Phase.BODY)
+            decoder.due = self.deadline = min(self.deadline, decoder.due)
 
     @property
     def held(self) -> int:

@@ -1,6 +1,7 @@
 """Bytes of a client to whole messages and control frames (RFC 6455, sections 5 and 8.1). Pure."""
 
 import codecs
+from math import inf
 from typing import Final, NamedTuple, NoReturn
 
 from ecm.websocket import codes
@@ -10,6 +11,7 @@ from ecm.websocket.frames import (
     CONTINUATION,
     FIN,
     KEY_SIZE,
+    LONG,
     MASKED,
     MAX_CONTROL,
     MEDIUM,
@@ -44,7 +46,9 @@ def only(data: bytes, max_message: int) -> Event | None:
     if len(data) < _LEAST or data[0] != FIN | TEXT:
         return None
     length, at = data[1] - MASKED, 2
-    if length == MEDIUM:
+    if length >= MEDIUM:
+        if length == LONG:
+            return None
         length, at = int.from_bytes(data[2:4]), 4
         if length <= MAX_CONTROL:
             return None
@@ -63,12 +67,23 @@ class Decoder:
 
     It joins the fragments of a message, of at most ``max_message`` bytes. While ``idle`` it holds
     nothing, and may be thrown away. It looks at each byte once, and finds what is not UTF-8 with
-    the first byte that is wrong, also within a fragment.
+    the first byte that is wrong, also within a fragment. ``due`` is the time, in seconds, at which
+    a message must be whole; it is that of its owner, and as short-lived as the message.
     """
 
-    __slots__ = ("_header", "_max_message", "_message", "_missing", "_opcode", "_received", "_utf8")
+    __slots__ = (
+        "_header",
+        "_max_message",
+        "_message",
+        "_missing",
+        "_opcode",
+        "_received",
+        "_utf8",
+        "due",
+    )
 
     def __init__(self, max_message: int) -> None:
+        self.due = inf
         self._max_message = max_message
         self._received = bytearray()
         # The frame whose payload comes, and how many bytes of that are still to come.
@@ -83,6 +98,11 @@ class Decoder:
     def idle(self) -> bool:
         """True while nothing is held."""
         return not (self._received or self._opcode) and self._header is None
+
+    @property
+    def is_within(self) -> bool:
+        """True while a message has begun whose last frame has not come."""
+        return bool(self._opcode)
 
     @property
     def held(self) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from gc import collect
 from ipaddress import ip_network
+from unittest.mock import patch
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -224,6 +225,19 @@ class MessageTests(WebSocketCase):
         self.assertEqual(told, [b"message\n" + text.encode() for text in texts])
         self.assertIsNone(user.protocol._decoder)
 
+    def test_pings_that_come_together_are_answered_with_one_write(self) -> None:
+        user = User(self.ecm)
+        transport = user.client.transport
+        with patch.object(transport, "write", wraps=transport.write) as write:
+            told = user.send(masked(PING, b"1") + masked(TEXT, b"a") + masked(PING, b"2"))
+        self.assertEqual((told, write.call_count), ([b"message\na"], 1))
+        self.assertEqual(user.got, [Event(PONG, b"1"), Event(PONG, b"2")])
+
+    def test_no_pong_follows_a_close_frame(self) -> None:
+        user = User(self.ecm)
+        user.send(masked(PING) + masked(CLOSE, codes.NORMAL.to_bytes(2)))
+        self.assertEqual(user.got, [close(codes.NORMAL)])
+
 
 class CreditTests(WebSocketCase):
     """Neither end sends more than the other takes."""
@@ -394,6 +408,16 @@ class TimeTests(WebSocketCase):
         self.assertEqual(user.told, [b"close gave-up"])
         self.assertTrue(user.client.ended)
 
+    def test_pings_give_a_message_no_more_time(self) -> None:
+        ecm = joined(body_timeout=10)
+        user = User(ecm)
+        user.send(masked(TEXT, b"abc", is_final=False))
+        for _ in range(5):
+            user.send(masked(PING))
+            ecm.pass_time(2)
+        self.assertEqual(user.got[-1], close(codes.POLICY, SLOW))
+        self.assertTrue(user.client.ended)
+
     def test_one_that_waits_for_credit_has_all_the_time(self) -> None:
         ecm = joined(body_timeout=2)
         user = User(ecm)
@@ -449,6 +473,13 @@ class VanishedTests(WebSocketCase):
         self.assertEqual(user.told, [b"close gone"])
         self.assertEqual(len(self.logged("ecm.frontend.probes")), 1)
         self.assertEqual(self.ecm.metrics.vanished, 1)
+
+    def test_those_that_vanish_within_ten_seconds_are_in_one_line(self) -> None:
+        users = [User(self.ecm) for _ in range(600)]
+        self.ecm.pass_time(900)
+        self.assertTrue(all(user.client.transport.aborted for user in users))
+        self.assertLessEqual(len(self.logged("ecm.frontend.probes")), 60)
+        self.assertEqual(self.ecm.metrics.vanished, len(users))
 
     def test_one_that_is_not_read_is_not_taken_for_vanished(self) -> None:
         user = User(self.ecm)

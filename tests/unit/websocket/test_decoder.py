@@ -49,6 +49,12 @@ class TableTests(TestCase):
             for pieces in whole_and_bytewise(data):
                 self.assertEqual(decoded(pieces), meant, data[:80])
 
+    def test_the_beginning_of_a_long_message_is_not_a_short_one(self) -> None:
+        """As many bytes as a frame of 127 would have, whose length takes none of its own."""
+        whole = masked(TEXT, bytes(70_000), key=bytes(4))
+        self.assertIsNone(only(whole[:133], MAX_MESSAGE))
+        self.assertEqual(decoded([whole[:133], whole[133:]]), [Event(TEXT, bytes(70_000))])
+
     def test_what_stands_behind_waits(self) -> None:
         behind = masked(TEXT, b"the next one")
         for data, meant in MESSAGES:
