@@ -48,7 +48,7 @@ class Server:
         self._pool = UpstreamPool(first_id, settings.queue_timeout, self.clock.now, nodes)
         self.clock.listen(self._pool.tick)
         self._batch = BatchedIO(reactor)
-        routes = make_routes(settings.clients, self._pool, settings.link.mode, settings.www)
+        routes = make_routes(settings.clients, self._pool, settings.link, settings.www)
         self._registry = Registry(routes, self.clock, settings.clients, self._metrics, self._batch)
         self.clients = FrontendFactory(self._registry)
         self._pool.registerProducer(self.clients)

@@ -1,6 +1,6 @@
 """The service that ``twistd ecm`` starts: a server in this process, or a supervisor of workers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from twisted.application.service import MultiService, Service
 from twisted.logger import Logger
@@ -35,14 +35,14 @@ class Announcement(Service):
             " ejabberd at {upstream}{workers}",
             version=__version__,
             paths=_shown(settings.clients.paths),
-            websockets=_shown(settings.clients.websocket_paths - settings.clients.paths),
+            websockets=_shown({*settings.clients.websocket_paths} - {*settings.clients.paths}),
             listen=" ".join(settings.listen + settings.proxy_protocol),
             upstream=" ".join(settings.upstream),
             workers=f", with {settings.workers} workers" if settings.workers > 1 else "",
         )
 
 
-def _shown(paths: frozenset[bytes]) -> str:
+def _shown(paths: Iterable[bytes]) -> str:
     """Return the paths for the log, without the spellings that end with a slash."""
     return " ".join(sorted({path.decode().rstrip("/") or "/" for path in paths}))
 

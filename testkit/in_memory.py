@@ -34,7 +34,7 @@ PLAIN = LinkSettings(
     LinkMode.PLAIN, max_packet=2**20, max_queue=65_536, ping_interval=10, link_timeout=30
 )
 TYPED = attrs.evolve(PLAIN, mode=LinkMode.TYPED)
-PATHS = frozenset({b"/http-bind", b"/http-bind/"})
+PATHS = (b"/http-bind", b"/http-bind/")
 
 # The line of a request from a Transport's usual address.
 PEER_LINE = b"request peer=192.0.2.1:51234 secure=0\n"
@@ -175,7 +175,7 @@ class Joined:
         self.clock.listen(self.pool.tick)
         settings = settings or FrontendSettings(PATHS)
         settings = with_limits(settings, **{"max_body": MAX_BODY, **limits})
-        routes = make_routes(settings, self.pool, link.mode)
+        routes = make_routes(settings, self.pool, link)
         routes = attrs.evolve(routes, otherwise=otherwise or routes.otherwise)
         self.registry = Registry(routes, self.clock, settings, self.metrics)
         self.clients = FrontendFactory(self.registry)

@@ -1,18 +1,20 @@
 """Routes: the handlers by path, for all other paths, and for errors."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import attrs
 
 from ecm.frontend.bosh import BoshHandler
 from ecm.frontend.exchange import Exchange, Handler
+from ecm.frontend.host_meta import HostMetaHandler
 from ecm.frontend.settings import FrontendSettings
 from ecm.frontend.static.handler import StaticHandler
 from ecm.frontend.websocket_handler import WebSocketHandler
+from ecm.http import host_meta
 from ecm.http.cors import Cors
 from ecm.http.request import Request, RequestError, require_whole
 from ecm.http.response import error_response, not_found
-from ecm.link.settings import LinkMode
+from ecm.link.settings import LinkSettings
 from ecm.upstream.pool import UpstreamPool
 
 
@@ -52,17 +54,36 @@ class Routes:
 
 
 def make_routes(
-    settings: FrontendSettings, upstream: UpstreamPool, mode: LinkMode, www: str | None = None
+    settings: FrontendSettings,
+    upstream: UpstreamPool,
+    link: LinkSettings,
+    www: str | None = None,
 ) -> Routes:
     """Return the routes of an ECM: BOSH, WebSocket, and the files of ``www``, if there is one.
 
-    ``mode`` is that of the links. A path that is given for both is one for BOSH.
+    A path that is given for both is one for BOSH.
     """
-    bosh = BoshHandler(upstream, settings.cors, settings.proxies, mode)
+    bosh = BoshHandler(upstream, settings.cors, settings.proxies, link.mode)
     websocket = WebSocketHandler(upstream, settings.cors, settings.proxies)
-    by_path: dict[bytes, Handler] = dict.fromkeys(settings.websocket_paths, websocket)
+    by_path: dict[bytes, Handler] = dict(_host_meta(settings, link.carries_streams))
+    by_path |= dict.fromkeys(settings.websocket_paths, websocket)
     return Routes(
         by_path=by_path | dict.fromkeys(settings.paths, bosh),
         otherwise=NotFoundHandler() if www is None else StaticHandler(www),
         errors=ErrorHandler(settings.cors),
     )
+
+
+def _host_meta(settings: FrontendSettings, websocket: bool) -> Iterator[tuple[bytes, Handler]]:
+    """Yield what tells clients the first path for BOSH, and that for WebSocket, if it is served."""
+    if settings.host_meta is None:
+        return
+    websockets = [path for path in settings.websocket_paths if path not in settings.paths]
+    links = host_meta.links(
+        settings.host_meta, settings.paths[0], next(iter(websockets if websocket else ()), None)
+    )
+    for path, kind, document in (
+        (host_meta.XML_PATH, host_meta.XML_TYPE, host_meta.as_xml(links)),
+        (host_meta.JSON_PATH, host_meta.JSON_TYPE, host_meta.as_json(links)),
+    ):
+        yield path, HostMetaHandler(kind, document)

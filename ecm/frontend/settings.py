@@ -4,6 +4,7 @@ import attrs
 
 from ecm.http.client_address import TrustedProxies
 from ecm.http.cors import Cors
+from ecm.http.origin import EXAMPLE, origin
 from ecm.http.request import RequestLimits
 from ecm.limits import (
     BODY_TIMEOUT,
@@ -25,19 +26,27 @@ def _path(text: str) -> bytes:
     return text.rstrip("/").encode()
 
 
-def _spellings(paths: list[bytes]) -> frozenset[bytes]:
+def _spellings(paths: list[bytes]) -> tuple[bytes, ...]:
     """Return each path without and with a slash at its end: clients are given either."""
-    return frozenset(paths) | {path + b"/" for path in paths}
+    return tuple(spelling for path in paths for spelling in (path, path + b"/"))
+
+
+def _public(text: str) -> str:
+    if not text.startswith(("http://", "https://")):
+        raise ValueError(f"give http:// or https:// and a host, as in {EXAMPLE}")
+    return origin(text).decode()
 
 
 @attrs.frozen
 class FrontendSettings:
     """Paths, limits and times of clients' connections: bytes, numbers and seconds.
 
-    ``paths`` are those that take BOSH, byte for byte, ``websocket_paths`` those for WebSocket.
+    ``paths`` are those that take BOSH, byte for byte, ``websocket_paths`` those for WebSocket, in
+    the order in which they were given. ``host_meta`` is where clients reach them, None if ECM is
+    not to tell.
     """
 
-    paths: frozenset[bytes] = attrs.field(
+    paths: tuple[bytes, ...] = attrs.field(
         default=_spellings([b"/http-bind", b"/bosh"]),
         metadata=option(
             "path",
@@ -49,7 +58,7 @@ class FrontendSettings:
             short="p",
         ),
     )
-    websocket_paths: frozenset[bytes] = attrs.field(
+    websocket_paths: tuple[bytes, ...] = attrs.field(
         default=_spellings([b"/ws", b"/xmpp-websocket", b"/websocket"]),
         metadata=option(
             "path",
@@ -58,6 +67,15 @@ class FrontendSettings:
             read=_path,
             collect=_spellings,
             shown="/ws, /xmpp-websocket, /websocket",
+        ),
+    )
+    host_meta: str | None = attrs.field(
+        default=None,
+        metadata=option(
+            "origin",
+            "Public address of ECM (https://chat.example): tell clients in"
+            " /.well-known/host-meta, and host-meta.json, where BOSH and WebSocket are.",
+            read=_public,
         ),
     )
     max_connections: int = attrs.field(

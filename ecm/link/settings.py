@@ -127,3 +127,8 @@ class LinkSettings:
             " link carries no streams.",
         ),
     )
+
+    @property
+    def carries_streams(self) -> bool:
+        """True if the link carries streams to an ejabberd that takes them."""
+        return self.mode is LinkMode.TYPED and self.stream_window > 0

@@ -39,7 +39,7 @@ class MakeServiceTests(TestCase):
     def test_a_path_is_served_with_and_without_a_slash_at_its_end(self) -> None:
         for path in ("/a", "/a/"):
             self.assertEqual(
-                self.server("--path", path).clients.registry.settings.paths, {b"/a", b"/a/"}
+                self.server("--path", path).clients.registry.settings.paths, (b"/a", b"/a/")
             )
 
 

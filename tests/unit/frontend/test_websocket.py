@@ -44,7 +44,7 @@ class HandshakeTests(WebSocketCase):
             self.assertEqual(user.opened, OPEN)
 
     def test_a_path_for_both_is_for_bosh(self) -> None:
-        ecm = joined(FrontendSettings(paths=frozenset({b"/ws"})))
+        ecm = joined(FrontendSettings(paths=(b"/ws",)))
         answer = ecm.client().send(handshake())
         self.assertTrue(answer.startswith(b"HTTP/1.1 200 "))
 
