@@ -292,6 +292,9 @@ MAX_RECORDS: Final = 2**23
 # them, and no client needs two in a row.
 MAX_EMPTY_RECORDS: Final = 32
 
+# Bytes of XMPP before TLS. A header has 200, and what asks for TLS 50.
+MAX_BEFORE_TLS: Final = 4 * 1024
+
 # Bytes of a PROXY header. Its addresses take 52 bytes at most, the rest is for extensions, of which
 # certificates are the longest. HAProxy's specification demands at least 536.
 MAX_PROXY_HEADER: Final = 4 * 1024

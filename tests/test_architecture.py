@@ -21,7 +21,7 @@ DOCUMENT = CHECKOUT / "docs" / "architecture.md"
 # above it; parts in one line know nothing of each other.
 ORDER = (
     ("limits", "errors", "kernel", "metrics", "option", "shutdown"),
-    ("http", "link", "tls"),
+    ("http", "link", "tls", "xmpp"),
     ("websocket",),
     ("net",),
     ("upstream",),
@@ -36,7 +36,8 @@ ORDER = (
 
 # Bytes and time in, events and bytes out: no I/O, and no clock.
 PURE = (
-    *("limits", "option", "metrics", "http", "link", "tls", "websocket", "settings"),
+    *("limits", "option", "metrics", "http", "link", "tls", "websocket", "xmpp"),
+    "settings",
     *("frontend/bosh_response", "frontend/budget"),
     *(
         "upstream/pending",
@@ -134,7 +135,7 @@ class TestsTests(TestCase):
 # request comes through, methods and lines of a class.
 MEDIAN_LINES = 6
 MAX_LINES = 40
-HOT = ("http", "link", "tls", "websocket", "net", "upstream", "frontend")
+HOT = ("http", "link", "tls", "websocket", "xmpp", "net", "upstream", "frontend")
 MAX_METHODS = 15
 MAX_CLASS_LINES = 250
 

@@ -101,14 +101,6 @@ class ClientConnection(Protocol):
             if phase != Phase.HELD:
                 self.registry.timed[self] = None
 
-    @property
-    def _wire(self) -> IStreamTransport:
-        """The transport that is empty once the client has taken everything: below TLS, if any.
-
-        TLS takes what it is given, and asks a pull producer for more before anything is sent.
-        """
-        return underlying(self.transport)
-
     def _half_close(self) -> None:
         """Close our end once everything is written, and wait for the client to close its own.
 
@@ -121,7 +113,7 @@ class ClientConnection(Protocol):
         before = self.deadline if ended or self._phase == Phase.SENDING else 0
         self._enter(Phase.CLOSING)
         self.deadline = max(self.deadline, before)  # long responses have more time
-        self._wire.unregisterProducer()
+        underlying(self.transport).unregisterProducer()
         # TLS has no end of its own for each side.
         if ended or ISSLTransport.providedBy(self.transport):
             self.transport.loseConnection()

@@ -1,7 +1,8 @@
 """The writing side of a connection: bytes to the client, and whether it takes them.
 
 A pull producer is registered while bytes wait in the transport, which asks it for more once all of
-them are sent.
+them are sent: the transport below TLS, if there is TLS. That takes what it is given, and would ask
+for more before anything is sent.
 """
 
 from twisted.internet.interfaces import IPullProducer
@@ -12,7 +13,7 @@ from zope.interface import implementer
 from ecm.frontend.connection import ClientConnection, Phase
 from ecm.frontend.registry import Registry
 from ecm.limits import LOOK_AFTER, MAX_UNSENT, SEND_SIZE
-from ecm.net.transport import has_plain_socket, send_now, unsent
+from ecm.net.transport import has_plain_socket, send_now, underlying, unsent
 
 
 @implementer(IPullProducer)
@@ -77,7 +78,7 @@ class SendingConnection(ClientConnection):
         """Give the client its time to take so many bytes, which wait in the transport."""
         was_blocked = self._write_blocked
         if not was_blocked:
-            self._wire.registerProducer(self, False)
+            underlying(self.transport).registerProducer(self, False)
             self._write_blocked = True
         if self._phase != Phase.HALF_CLOSED:
             self._enter(Phase.SENDING)
@@ -95,7 +96,7 @@ class SendingConnection(ClientConnection):
     def resumeProducing(self) -> None:
         if self._write_blocked:  # otherwise it is the first time, when the producer is registered
             self._write_blocked = False
-            self._wire.unregisterProducer()
+            underlying(self.transport).unregisterProducer()
             self._all_sent()
 
     def stopProducing(self) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from conformance.runner import FOLDER
 from ecm.limits import MAX_LINE, MAX_PROXY_HEADER
 from testkit.packet_vectors import VECTORS
+from testkit.samples import before_tls
 from testkit.samples.content_types import BREAKS, MALFORMED, OTHERS, PARAMETERS, SCRIPTED, XML
 from testkit.samples.exchanges import CLOSED, KEPT, cases
 from testkit.samples.forwarded import FORWARDED_FOR, X_FORWARDED_FOR
@@ -94,6 +95,18 @@ def conversations() -> Iterable[bytes]:
             yield kind + b"\n\n".join([*steps, b"+" * 12, b"!", b">"])
 
 
+def write_tls() -> None:
+    write("tls", "record", _RECORDS)
+    write("tls-sealed", "record", _SEALED)
+    good = [header + request for header in before_tls.HEADERS for request in before_tls.REQUESTS]
+    write("starttls", "request", good[:: len(before_tls.REQUESTS) + 1])
+    write("starttls", "beginning", (data for data, _ in before_tls.BEGINNINGS))
+    behind = [data for data, _ in before_tls.CONTINUATIONS]
+    write("starttls", "behind", (before_tls.HEADER + data for data in behind))
+    injected = (before_tls.HEADER + before_tls.STARTTLS + data for data in before_tls.INJECTED)
+    write("starttls", "injected", injected)
+
+
 def main() -> None:
     for target in TARGETS:
         shutil.rmtree(SEEDS / target, ignore_errors=True)
@@ -129,8 +142,7 @@ def main() -> None:
     for target in ("websocket", "websocket-client"):
         write(target, "message", (data for data, _ in MESSAGES if len(data) <= short))
         write(target, "fault", (data for data, _ in FAULTS if len(data) <= short))
-    write("tls", "record", _RECORDS)
-    write("tls-sealed", "record", _SEALED)
+    write_tls()
     write("swarm", "answer", ANSWERS)
     write("swarm", "body", [b"<?xml version='1.0'?><body a='>' sid='1' type='terminate'/>"])
     write("script", "script", map(Path.read_bytes, sorted(FOLDER.rglob("*.bosh"))[::8]))

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.fuzz import clients, frames, records, texts, wire
+from tests.fuzz import clients, frames, records, starttls, texts, wire
 from tests.fuzz.target import Target
 
 SEEDS = Path(__file__).parent / "seeds"
@@ -13,4 +13,5 @@ TARGETS: dict[str, Target] = {
     **texts.TARGETS,
     **frames.TARGETS,
     **records.TARGETS,
+    **starttls.TARGETS,
 }
