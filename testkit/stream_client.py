@@ -1,8 +1,9 @@
-"""A client whose WebSocket (RFC 7395) is a stream at a link, without ECM's WebSocket."""
+"""A client whose WebSocket (RFC 7395) is a stream at a link; or a real one at ECM."""
 
 import secrets
 from base64 import b64decode, b64encode
 from collections.abc import Callable
+from typing import Protocol
 from xml.etree.ElementTree import Element, fromstring
 
 from twisted.internet.defer import DeferredQueue
@@ -10,10 +11,22 @@ from twisted.internet.defer import DeferredQueue
 from ecm.tools.bosh.sasl import Mechanism, plain
 from ecm.tools.bosh.stanzas import SASL, SASL2, authenticate
 from testkit.bosh_client import BIND, CLIENT, SM, Refused
-from testkit.streaming_end import WINDOW, StreamingEnd, cost
+from testkit.streaming_end import Received, cost
 
 FRAMING = "urn:ietf:params:xml:ns:xmpp-framing"
 _CLOSED = "closed"  # in the queue of elements, the end of the stream
+
+
+class End(Protocol):
+    """Carries the messages of a stream, as StreamingEnd does."""
+
+    window: float
+
+    def open(self, line: str, received: Received) -> int:
+        """Open a stream. Returns its ID."""
+
+    def say(self, stream: int, content: bytes) -> None:
+        """Send a packet on a stream."""
 
 
 class StreamClient:
@@ -23,7 +36,7 @@ class StreamClient:
     """
 
     def __init__(
-        self, link: StreamingEnd, domain: str, line: str = "websocket peer=192.0.2.7:51234 secure=1"
+        self, link: End, domain: str, line: str = "websocket peer=192.0.2.7:51234 secure=1"
     ) -> None:
         self._link = link
         self._domain = domain
@@ -77,17 +90,21 @@ class StreamClient:
         self.jid = step.findtext(f"{{{SASL2}}}authorization-identifier") or ""
         return step
 
-    async def resume(self, stream: str, received: int) -> None:
-        """Go on with an earlier stream (XEP-0198, section 5) of this user. Raises Refused."""
+    async def resume(self, stream: str, received: int) -> int:
+        """Go on with an earlier stream (XEP-0198, section 5) of this user. Raises Refused.
+
+        Returns the number of stanzas that the server has.
+        """
         self.send(f"<resume xmlns='{SM}' previd='{stream}' h='{received}'/>")
         answer = await self.receive(lambda element: True)
         if answer.tag != f"{{{SM}}}resumed":
             raise Refused(answer.tag)
+        return int(answer.get("h", ""))
 
     def send(self, *elements: str) -> None:
         """Send elements, one message each, as far as there is credit; the others wait."""
         self._outbox += [element.encode() for element in elements]
-        while self._outbox and self._sent < WINDOW:
+        while self._outbox and self._sent < self._link.window:
             message = self._outbox.pop(0)
             self._sent += cost(message)
             self._link.say(self._id, b"message\n" + message)

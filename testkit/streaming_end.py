@@ -14,6 +14,7 @@ class StreamingEnd(ResumingEnd):
     """A link. Each stream has an ID of its own, and is told what comes: the kind, and the rest."""
 
     offer = f"features=parts,resume,streams window={WINDOW}"
+    window: float = WINDOW  # bytes that a client may send before they are given back
 
     def __init__(self, port: int) -> None:
         super().__init__(port)

@@ -1,0 +1,99 @@
+"""Pairs of people who talk without a pause, while the link of their ECM is cut at random times."""
+
+from collections.abc import Callable, Iterable
+from random import Random
+from typing import Protocol, TypeVar
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, DeferredList, ensureDeferred
+from twisted.internet.task import deferLater
+
+from testkit.cutting_proxy import CuttingProxy
+from testkit.process import Process
+from testkit.stanzas import message
+
+T = TypeVar("T")
+
+_TALK = 0.5  # seconds before a silence, and after it
+
+AHEAD = 4  # messages that are under way to one of them
+
+_LAST = "the last one"
+
+
+class Person(Protocol):
+    """Somebody who sends and gets messages, over whatever connection."""
+
+    @property
+    def jid(self) -> str:
+        """The full JID."""
+
+    def send(self, *stanzas: str) -> None:
+        """Send stanzas."""
+
+    async def message(self) -> tuple[str, str]:
+        """Return the next message: the bare JID of the sender, and the text."""
+
+
+async def cut(proxy: CuttingProxy, times: int, seconds: float, seed: int = 16) -> None:
+    """Cut a link so often in so many seconds, at random times; the same ones for the same seed.
+
+    Some cuts come behind a silence, in one direction or both: what was sent in it is lost.
+    """
+    random = Random(seed)
+    now = 0.0
+    for time in sorted(random.uniform(0, seconds) for _ in range(times)):
+        silent = min(time - now, random.uniform(0, 0.2))
+        await deferLater(reactor, time - now - silent)
+        proxy.silence(random.choice([True, False]), random.choice([True, False]))
+        await deferLater(reactor, silent)
+        proxy.cut()
+        now = time
+
+
+async def silence(proxy: CuttingProxy, ecm: Process) -> None:
+    """Let nothing pass over a connection any more; over the next one, all."""
+    await deferLater(reactor, _TALK)
+    proxy.silence(True, True)
+    await ecm.printed("link resumed")
+    await deferLater(reactor, _TALK)
+
+
+async def talk(pairs: Iterable[tuple[Person, Person]], is_over: Callable[[], bool]) -> int:
+    """Let both of each pair talk until it is over. Returns the number of messages.
+
+    Raises AssertionError where one is lost, comes twice, or out of order.
+    """
+    talks = [
+        ensureDeferred(_say(sender, receiver, is_over))
+        for one, other in pairs
+        for sender, receiver in ((one, other), (other, one))
+    ]
+    return sum(await gather(talks))
+
+
+async def gather(deferreds: Iterable[Deferred[T]]) -> list[T]:
+    """Return the results of all, or raise what the first one raises."""
+    done = await DeferredList(deferreds, fireOnOneErrback=True, consumeErrors=True)
+    return [result for _, result in done]
+
+
+async def _say(sender: Person, receiver: Person, is_over: Callable[[], bool]) -> int:
+    """Say numbers, a few before the first has been heard, and a last word behind all of them."""
+    said = heard = 0
+    while True:
+        while said < heard + AHEAD and not is_over():
+            sender.send(message(receiver.jid, str(said)))
+            said += 1
+        if heard == said:
+            break
+        await _hear(receiver, str(heard))
+        heard += 1
+    sender.send(message(receiver.jid, _LAST))
+    await _hear(receiver, _LAST)
+    return said
+
+
+async def _hear(receiver: Person, what: str) -> None:
+    _, text = await receiver.message()
+    assert text == what, f"{receiver.jid} hears {text} where {what} should come"

@@ -1,0 +1,58 @@
+"""Tests of users whose connections to ECM are streams, over each transport."""
+
+from collections.abc import Iterable
+
+from twisted.internet.defer import ensureDeferred
+
+from ecm.tools.demo.plan import DOMAIN
+from testkit.bosh_client import CLIENT
+from testkit.cut_talk import gather
+from testkit.link_case import ONLINE, PASSWORD, Front
+from testkit.proxied_link import ProxiedLinkTestCase
+from testkit.stream_client import StreamClient
+from testkit.stream_ends import WebSocketEnd
+
+_AT_ONCE = 10  # users who log in at the same time
+
+
+class StreamUserCase(ProxiedLinkTestCase):
+    """A test with real ejabberds and ECMs. ``make_end`` is that of the transport."""
+
+    def make_end(self, front: Front, narrow: bool = False) -> WebSocketEnd:
+        """Return the end of a connection that is not made yet, to an ECM."""
+        return WebSocketEnd(self, int(front.bosh.split(":")[2].partition("/")[0]), narrow)
+
+    async def account(self, front: Front) -> str:
+        """Make an account, over BOSH."""
+        client = self.client(front)
+        name = await self.register(client)
+        await client.terminate()
+        return name
+
+    async def user(self, front: Front, account: str = "", narrow: bool = False) -> StreamClient:
+        """Return somebody who is online."""
+        account = account or await self.account(front)
+        client = StreamClient(self.make_end(front, narrow), DOMAIN)
+        await client.create()
+        await client.login(account, PASSWORD)
+        await self.appear(client)
+        return client
+
+    async def appear(self, client: StreamClient) -> None:
+        """Come online, and wait until ejabberd has said so."""
+        client.send(ONLINE)
+        tag = f"{{{CLIENT}}}presence"
+        await client.receive(lambda el: el.tag == tag and el.get("from") == client.jid)
+
+    async def users(self, front: Front, number: int) -> list[StreamClient]:
+        """Return so many who are online."""
+        found: list[StreamClient] = []
+        while len(found) < number:
+            size = min(_AT_ONCE, number - len(found))
+            coming = [ensureDeferred(self.user(front)) for _ in range(size)]
+            found += await gather(coming)
+        return found
+
+    async def leave(self, clients: Iterable[StreamClient]) -> None:
+        """Let them end their streams."""
+        await gather([ensureDeferred(client.terminate()) for client in clients])

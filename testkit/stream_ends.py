@@ -1,0 +1,131 @@
+"""The client's end of a real connection, with what StreamClient needs of a stream at a link."""
+
+import socket
+from math import inf
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+from twisted.trial.unittest import TestCase
+
+from ecm.net.transport import IStreamTransport
+from ecm.websocket.frames import CLOSE, PING, PONG, TEXT
+from testkit.cutting_proxy import HOST
+from testkit.samples.websocket_handshakes import handshake
+from testkit.streaming_end import Received
+from testkit.websocket_frames import masked
+
+_SMALL = 4096  # bytes of the kernel, for a client that is not to read
+
+
+class WebSocketEnd(Protocol):
+    """A WebSocket (RFC 6455) to a port on this machine, until the test ends.
+
+    One that is ``narrow`` lets the kernel take little of what is not read.
+    """
+
+    window = inf  # TCP has its own
+    transport: IStreamTransport
+
+    def __init__(self, test: TestCase, port: int, narrow: bool = False) -> None:
+        self._test = test
+        self._port = port
+        self._narrow = narrow
+        self._early: list[bytes] = []
+        self._data = bytearray()
+        self._is_open = self._is_over = False
+        self._received: Received
+
+    def open(self, line: str, received: Received) -> int:
+        """Connect. The line is for those at a link."""
+        self._received = received
+        connecting = connectProtocol(TCP4ClientEndpoint(reactor, HOST, self._port), self)
+        connecting.addErrback(lambda why: self._over(why.getErrorMessage()))
+        return 0
+
+    def say(self, stream: int, content: bytes) -> None:
+        kind, _, body = content.partition(b"\n")
+        if kind == b"message":
+            self._write(masked(TEXT, body))
+        elif kind.startswith(b"close"):
+            self.abort()
+
+    def abort(self) -> None:
+        """Reset the connection, without a word."""
+        self._is_over = True
+        self.transport.abortConnection()
+
+    def pause(self) -> None:
+        """Read nothing more."""
+        self.transport.pauseProducing()
+
+    def go_on(self) -> None:
+        """Read again."""
+        self.transport.resumeProducing()
+
+    def connectionMade(self) -> None:
+        self._test.addCleanup(self.transport.abortConnection)
+        if self._narrow:
+            own: Any = self.transport
+            own.getHandle().setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SMALL)
+        self.transport.write(handshake())
+
+    def _write(self, data: bytes) -> None:
+        if self._is_open:
+            self.transport.write(data)
+        else:
+            self._early.append(data)
+
+    def dataReceived(self, data: bytes) -> None:
+        self._data += data
+        if not self._is_open and not self._has_begun():
+            return
+        while not self._is_over and self._next():
+            pass
+
+    def _has_begun(self) -> bool:
+        head, end, behind = self._data.partition(b"\r\n\r\n")
+        if not end:
+            return False
+        if not head.startswith(b"HTTP/1.1 101 "):
+            self._over(head.decode().partition("\r")[0])
+            return False
+        self._data = behind
+        self._is_open = True
+        self.transport.writeSequence(self._early)
+        return True
+
+    def _next(self) -> bool:
+        """Take a frame. Returns whether there was one."""
+        if len(self._data) < 2:
+            return False
+        opcode, length = self._data[0] & 0x0F, self._data[1]
+        size = {126: 2, 127: 8}.get(length, 0)
+        if size:
+            length = int.from_bytes(self._data[2 : 2 + size])
+        start, end = 2 + size, 2 + size + length
+        if len(self._data) < end:
+            return False
+        payload = bytes(self._data[start:end])
+        del self._data[:end]
+        self._take(opcode, payload)
+        return True
+
+    def _take(self, opcode: int, payload: bytes) -> None:
+        if opcode == TEXT:
+            self._received("message", payload)
+        elif opcode == PING:
+            self._write(masked(PONG, payload))
+        elif opcode == CLOSE:
+            self._write(masked(CLOSE, payload[:2]))
+            self._over(str(int.from_bytes(payload[:2])))
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._over("lost")
+
+    def _over(self, why: str) -> None:
+        if not self._is_over:
+            self._is_over = True
+            self._received("close", why.encode())
