@@ -34,6 +34,19 @@ ejabberd_hooks:add(c2s_self_presence, <<"{host}">>, fun(Result) ->
 end, 49)
 """
 
+# As a session of Juliet's that has just been forgotten: it stops before it sends on what it has.
+_END = """
+Juliet = jid:make(<<"juliet">>, <<"{host}">>),
+spawn(fun() ->
+    ecm_c2s_offline:ends(Juliet),
+    register(test_sender, self()),
+    receive test_go -> ok end,
+    Older = fxml_stream:parse_element(<<"{older}">>),
+    ejabberd_router:route(xmpp:decode(Older, <<"jabber:client">>, [])),
+    ecm_c2s_offline:ended(Juliet)
+end)
+"""
+
 _UNTIL_STOPPED = """
 Wait = fun Wait() ->
     case whereis(test_sender) of undefined -> receive after 1 -> Wait() end; _ -> ok end
@@ -43,7 +56,7 @@ Wait()
 
 _UNTIL_WAITING = """
 Waits = fun() ->
-    Session = ejabberd_sm:get_session_pid(<<"juliet">>, <<"{host}">>, <<"test">>),
+    Session = ejabberd_sm:get_session_pid(<<"{user}">>, <<"{host}">>, <<"test">>),
     {{_, Stack}} = process_info(Session, current_stacktrace),
     lists:keymember(ecm_c2s_offline, 1, Stack)
 end,
@@ -98,7 +111,7 @@ class OfflineRaceTests(TestCase):
     async def test_a_session_waits_for_the_message_and_fetches_it(self) -> None:
         await self.begin(place=_BETWEEN)
         online = self.juliet.ask(_ONLINE)
-        await self.shell.evaluate(_UNTIL_WAITING.format(host=DOMAIN))
+        await self.shell.evaluate(_UNTIL_WAITING.format(user="juliet", host=DOMAIN))
         await self.shell.evaluate(_GO)
         await online
         await self.assert_comes(b"hello")
@@ -112,7 +125,7 @@ class OfflineRaceTests(TestCase):
     async def test_a_sender_that_ends_keeps_nobody_waiting(self) -> None:
         await self.begin(place=_BETWEEN)
         online = self.juliet.ask(_ONLINE)
-        await self.shell.evaluate(_UNTIL_WAITING.format(host=DOMAIN))
+        await self.shell.evaluate(_UNTIL_WAITING.format(user="juliet", host=DOMAIN))
         await self.shell.evaluate(_KILL)
         await online
 
@@ -139,6 +152,27 @@ class OfflineRaceTests(TestCase):
         await self.shell.evaluate(_GO)
         await online
         await self.assert_comes(b"one", b"two", b"three", b"four")
+
+    async def test_a_newer_message_waits_for_a_session_that_ends(self) -> None:
+        await self.end()
+        await self.shell.evaluate(_GO)
+        await self.juliet.ask(_ONLINE)
+        await self.assert_comes(b"older", b"newer")
+
+    async def test_a_session_that_is_killed_at_its_end_keeps_nobody_waiting(self) -> None:
+        await self.end()
+        await self.shell.evaluate(_KILL)
+        await self.juliet.ask(_ONLINE)
+        await self.assert_comes(b"newer")
+
+    async def end(self) -> None:
+        """A session of Juliet's ends, has something for her, and Romeo writes to her meanwhile."""
+        await self.log_in()
+        older = message(f"juliet@{DOMAIN}", "older").replace(">", f" from='nurse@{DOMAIN}'>", 1)
+        await self.shell.evaluate(_END.format(host=DOMAIN, older=older))
+        await self.shell.evaluate(_UNTIL_STOPPED)
+        self.romeo.ask(message(f"juliet@{DOMAIN}", "newer")).addErrback(lambda _: None)
+        await self.shell.evaluate(_UNTIL_WAITING.format(user="romeo", host=DOMAIN))
 
     async def test_a_session_fetches_again_what_it_could_not_wait_for(self) -> None:
         """As with senders on other nodes of a cluster, which it does not see."""

@@ -148,7 +148,7 @@ class AwayTests(ServiceTestCase):
         juliet.send(*(message(romeo.jid, text) for text in sent))
         await self.over(romeo, juliet)
         again = await self.again(romeo)
-        self.assertEqual(sorted(await self.texts(again)), sorted(sent))
+        self.assertEqual(await self.texts(again), sent)
         await self.leave(again, juliet)
 
     async def test_they_come_once_at_the_next_login(self) -> None:

@@ -6,9 +6,9 @@
 %% 1. What the client has sent is sent, since it may have been told that it has arrived: a request may be
 %%    answered before the process has handled its stanzas, which go through the mailbox (received/3, leaving/2).
 %% 2. ejabberd_sm forgets the session. In this moment, what the client may not have received is routed, and
-%%    then what is in the mailbox (forgotten/3): a moment later others would overtake it.
+%%    then what is in the mailbox (forgotten/3): a moment later others would overtake it. Those who come in this moment
+%%    wait (ecm_c2s_offline).
 %% 3. What has come late is routed, and clients are told (terminated/2).
-%%
 
 -module(ecm_c2s_end).
 
@@ -50,10 +50,10 @@ leaving(State, _) ->
     State.
 
 -spec leave(state()) -> ok.
-leave(State) ->
+leave(#{jid := Jid} = State) ->
     _ = ecm_c2s_stream:has_failed() orelse send_rest(State),
     put(?MODULE, ecm_c2s_undelivered:stanzas((ecm_c2s_process:kind()):undelivered(), State)),
-    ok.
+    ecm_c2s_offline:ends(Jid).
 
 -spec send_rest(state()) -> ok.
 send_rest(State) ->
@@ -85,8 +85,9 @@ addressed(Message, Jid) ->
 
 %% @private ejabberd_sm has forgotten a session of the calling process, or another one.
 -spec forgotten({erlang:timestamp(), pid()}, jid:jid(), Info :: list()) -> ok.
-forgotten({_, Process}, _, _) when Process =:= self() ->
-    route(erase(?MODULE));
+forgotten({_, Process}, Jid, _) when Process =:= self() ->
+    route(erase(?MODULE)),
+    ecm_c2s_offline:ended(Jid);
 forgotten(_, _, _) ->
     ok.
 
@@ -115,6 +116,7 @@ terminated(State, _Reason) ->
             ecm_c2s_stop:leave(State),
             route(erase(?MODULE)),
             route_rest(),
+            _ = [ecm_c2s_offline:ended(Jid) || #{jid := Jid} <- [State]],
             (ecm_c2s_process:kind()):finish();
         false ->
             ok

@@ -17,11 +17,14 @@
 %%
 %% What comes to the session after it has said that it is online, and before it has fetched, waits until what was
 %% stored has had its turn (after_fetching/1).
+%%
+%% A session that ends says so as well (ends/1), since it sends on what its client has not received: that is older than
+%% what anybody else stores for the user meanwhile, and they wait for it.
 
 -module(ecm_c2s_offline).
 -behaviour(gen_server).
 
--export([fetch/1, host_up/1, new_table/0, start_link/0]).
+-export([ended/1, ends/1, fetch/1, host_up/1, new_table/0, start_link/0]).
 -export([after_fetching/1, after_storing/1, before_fetching/1, storing/1]).
 -export([handle_call/3, handle_cast/2, handle_info/2, init/1]).
 
@@ -30,18 +33,22 @@
 -define(AFTER, 51).
 -define(FIRST, -1000).
 
-%% Milliseconds for which a session waits for senders at most, and between two looks at them.
+%% Milliseconds for which a session waits for senders at most, or a sender for a session that ends, and between two
+%% looks at them.
 -define(PATIENCE, 2000).
 -define(LOOK, 2).
 
-%% Milliseconds after which nobody waits for a sender any more, and between two removals of these: of senders that
-%% were killed.
+%% Milliseconds after which nobody waits for a sender or a session any more, and between two removals of these: of those
+%% that were killed.
 -define(SWEEP, 10000).
 
 %% A record of the xmpp library.
 -type message() :: tuple().
 
-%% Rows: {{{User, Host}, Sender}, Since}.
+-type user() :: {User :: binary(), Host :: binary()}.
+
+%% Rows: {{Deed, Process}, Since}. It stores a message for the user; or it is the session of a client, and ends.
+-type deed() :: user() | {ends, user()}.
 
 %% @doc Makes the table of those who store. It belongs to the caller, the supervisor.
 -spec new_table() -> ok.
@@ -74,10 +81,10 @@ storing({bounce, Message}) ->
 storing(Result) ->
     Result.
 
--spec store({User :: binary(), Host :: binary()}, message()) -> stop | {stop, {term(), message()}}.
+-spec store(user(), message()) -> stop | {stop, {term(), message()}}.
 store({_, Host} = User, Message) ->
     note(User),
-    try online(User) of
+    try reached(User) of
         [] ->
             Marked = xmpp:put_meta(Message, ?MODULE, true),
             {stop, ejabberd_hooks:run_fold(offline_message_hook, Host, {bounce, Marked}, [])};
@@ -86,7 +93,19 @@ store({_, Host} = User, Message) ->
             ejabberd_c2s:route(Session, {route, Message}),
             stop
     after
-        forget({User, self()})
+        forget(User)
+    end.
+
+%% If a session of the user has just been forgotten, the message waits until it has sent on what it had. By then,
+%% another one may be online.
+-spec reached(user()) -> [online()].
+reached(User) ->
+    case {online(User), others({ends, User})} of
+        {[], [_ | _]} ->
+            await({ends, User}, now_ms() + ?PATIENCE),
+            online(User);
+        {Sessions, _} ->
+            Sessions
     end.
 
 %% @private The calling process has stored a message, unless another module did not want that.
@@ -95,14 +114,19 @@ after_storing({Outcome, Message} = Result) ->
     _ = [Session ! ecm_fetch || Outcome =:= offlined, {_, _, Session} <- online(receiver(Message))],
     Result.
 
--spec receiver(message()) -> {User :: binary(), Host :: binary()}.
+-spec receiver(message()) -> user().
 receiver(Message) ->
-    {User, Host, _} = jid:tolower(xmpp:get_to(Message)),
+    user(xmpp:get_to(Message)).
+
+-spec user(jid:jid()) -> user().
+user(Jid) ->
+    {User, Host, _} = jid:tolower(Jid),
     {User, Host}.
 
 %% The sessions of a user that get messages for the user, as ejabberd_sm has them.
--spec online({User :: binary(), Host :: binary()}) ->
-    [{Priority :: non_neg_integer(), erlang:timestamp(), pid()}].
+-type online() :: {Priority :: non_neg_integer(), erlang:timestamp(), pid()}.
+
+-spec online(user()) -> [online()].
 online({User, Host}) ->
     [Session || {_, Info} <- ejabberd_sm:get_user_info(User, Host),
                 {Priority, _, _} = Session <- [list_to_tuple([proplists:get_value(Key, Info)
@@ -110,37 +134,59 @@ online({User, Host}) ->
                 is_integer(Priority), Priority >= 0].
 
 %% Without the table, which goes with its supervisor, ejabberd works as it does without this.
--spec note({User :: binary(), Host :: binary()}) -> any().
-note(User) ->
-    try ets:insert(?MODULE, {{User, self()}, now_ms()})
+-spec note(deed()) -> any().
+note(Deed) ->
+    try ets:insert(?MODULE, {{Deed, self()}, now_ms()})
     catch error:badarg -> ok
     end.
 
--spec forget({{User :: binary(), Host :: binary()}, Sender :: pid()}) -> any().
-forget(Row) ->
-    try ets:delete(?MODULE, Row)
+-spec forget(deed()) -> any().
+forget(Deed) ->
+    try ets:delete(?MODULE, {Deed, self()})
     catch error:badarg -> ok
     end.
+
+%% @doc The calling process is the session of a client, ends, and is still known to ejabberd_sm. What it sends on until
+%% ended/1 is stored before what others store for this user.
+-spec ends(jid:jid()) -> ok.
+ends(Jid) ->
+    _ = note({ends, user(Jid)}),
+    ok.
+
+%% @doc The calling process has sent on what it had.
+-spec ended(jid:jid()) -> ok.
+ended(Jid) ->
+    _ = forget({ends, user(Jid)}),
+    ok.
 
 %% @private The session of the calling process has said that it is online, and is about to fetch.
 -spec before_fetching({Presence, State}) -> {Presence, State} when Presence :: tuple(), State :: map().
 before_fetching({_, #{jid := Jid}} = Result) ->
-    {User, Host, _} = jid:tolower(Jid),
-    await({User, Host}, now_ms() + ?PATIENCE),
+    await(user(Jid), now_ms() + ?PATIENCE),
     Result;
 before_fetching(Result) ->
     Result.
 
--spec await({User :: binary(), Host :: binary()}, Until :: integer()) -> ok.
-await(User, Until) ->
-    case lists:any(fun is_process_alive/1, senders(User)) andalso now_ms() < Until of
-        true -> receive after ?LOOK -> await(User, Until) end;
+-spec await(deed(), Until :: integer()) -> ok.
+await(Deed, Until) ->
+    case others(Deed) =/= [] andalso now_ms() < Until of
+        true -> receive after ?LOOK -> await(Deed, Until) end;
         false -> ok
     end.
 
--spec senders({User :: binary(), Host :: binary()}) -> [pid()].
-senders(User) ->
-    try ets:select(?MODULE, [{{{User, '$1'}, '_'}, [], ['$1']}])
+%% The processes that do this, unless the calling one does. So two sessions of one user that end do not wait for each
+%% other.
+-spec others(deed()) -> [pid()].
+others(Deed) ->
+    Processes = [Process || Process <- processes(Deed), is_process_alive(Process)],
+    case lists:member(self(), Processes) of
+        true -> [];
+        false -> Processes
+    end.
+
+-spec processes(deed()) -> [pid()].
+processes(Deed) ->
+    try ets:select(?MODULE, [{{{Deed, '$1'}, '_'}, [], ['$1']}])
     catch error:badarg -> []
     end.
 
