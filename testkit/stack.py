@@ -16,12 +16,13 @@ from testkit.servers.process import Process, command
 class Stack:
     """A running ``ecm-demo``.
 
-    ``page`` and ``bosh`` are URLs, ``link`` is host:port of mod_ecm's listener, ``secret`` the file
-    with what it wants to be proved, ``users`` has names and passwords, ``logs`` is the folder with
-    the logs of ejabberd and ECM.
+    ``page``, ``websocket`` and ``bosh`` are URLs, ``link`` is host:port of mod_ecm's listener,
+    ``secret`` the file with what it wants to be proved, ``users`` has names and passwords, ``logs``
+    is the folder with the logs of ejabberd and ECM.
     """
 
     page: str
+    websocket: str
     bosh: str
     link: str
     secret: str
@@ -53,6 +54,7 @@ def start_stack() -> Stack:
     told = json.loads(ready_file.read_text())
     return Stack(
         page=told["page"],
+        websocket=told["websocket"],
         bosh=told["bosh"],
         link=told["link"],
         secret=told["secret"],

@@ -16,6 +16,7 @@ LONGEST = (
     "test_ejabberd_restart_sessions",
     "test_swarm_run",
     "test_browser",
+    "test_browser_ways",
     "test_demo_run",
     "test_mod_ecm_installer",
     "test_workers",

@@ -1,26 +1,9 @@
 """The chat page in two real browsers, through the whole stack: alice and bob talk."""
 
-import os
-import signal
-from collections.abc import Mapping
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from json import dumps
-from pathlib import Path
-from shutil import copytree
-from tempfile import TemporaryDirectory
-from threading import Thread
-from urllib.request import urlopen
-
 from selenium.webdriver.common.keys import Keys
-from twisted.trial.unittest import TestCase
 
-from testkit.browser import shared_browser
-from testkit.paths import CHECKOUT
+from testkit.chat_page import SCREENS, ChatPageCase, demo_with, serve_page
 from testkit.stack import running_stack
-
-SCREENSHOTS = Path(os.environ.get("ECM_TEST_ARTIFACTS", CHECKOUT / "build/screenshots")).resolve()
-SCREENS = {"desk": (1280, 800), "phone": (390, 844)}
 
 ODD_TEXTS = [
     "<&>\"' &amp; <b onclick='x()'>no markup</b> ]]> <!-- -->",
@@ -53,83 +36,15 @@ ATTEMPTS = [
     "void fetch('http://127.0.0.2:1/').catch(() => {})",
 ]
 
-WANTS_TO_STAY = "!window.dispatchEvent(new Event('beforeunload', { cancelable: true }))"
+# The lowest thing of the form, and whether the notice is within the form.
+BOTTOM = "document.querySelector('#account button').getBoundingClientRect().bottom"
+WITHIN = """[document.querySelector("#account"), document.querySelector("#notice")]
+  .map((element) => element.getBoundingClientRect())
+  .reduce((form, notice) => notice.height && form.top <= notice.top && notice.bottom <= form.bottom
+    && form.left <= notice.left && notice.right <= form.right)"""
 
 
-class Person:
-    """Somebody before a browser: what they do and what they see."""
-
-    def __init__(self, name: str, page: str) -> None:
-        self.name = name
-        self.page = page
-        self.browser = shared_browser(name)
-
-    def come(self) -> None:
-        """Open the page, which logs in."""
-        self.browser.open(f"{self.page}?user={self.name}")
-
-    def go(self) -> None:
-        """Leave the page, and leave the browser as it was found."""
-        self.browser.open("about:blank")
-        self.browser.set_offline(False)
-        self.browser.set_screen(*SCREENS["desk"])
-        self.browser.errors()
-
-    def say(self, *texts: str) -> None:
-        self.browser.submit("#text", texts)
-
-    def choose(self, other: str) -> None:
-        """Turn to another of the people on the page."""
-        self.browser.click(f".contact[data-name='{other}']")
-
-    def texts(self, direction: str) -> object:
-        """The messages on the screen that came in or went out, from top to bottom."""
-        selector = f"#log ol:not([hidden]) > [data-direction={direction}] .text"
-        elements = "[...document.querySelectorAll(arguments[0])]"
-        return self.browser.value(f"{elements}.map((element) => element.textContent)", selector)
-
-    def await_messages(self, condition: str, count: int) -> None:
-        """Wait until that many messages meet a CSS condition."""
-        found = "document.querySelectorAll(arguments[0]).length"
-        self.browser.wait(f"{found} >= arguments[1]", f".message{condition}", count)
-
-    def await_presence(self, presence: str) -> None:
-        """Wait until the person talked to is seen as online, away, offline."""
-        shown = "document.querySelector('#partner').dataset.presence"
-        self.browser.wait(f"{shown} === arguments[0]", presence)
-
-    def await_state(self, state: str) -> str:
-        """Wait for a state of the page; return all that the page says."""
-        self.browser.wait("document.body.dataset.state === arguments[0]", state)
-        return str(self.browser.value("document.body.innerText"))
-
-
-class BrowserTestCase(TestCase):
-    def person(self, name: str, page: str | None = None) -> Person:
-        person = Person(name, page or running_stack().page)
-        self.addCleanup(person.go)
-        return person
-
-    def alice_and_bob(self, page: str | None = None) -> tuple[Person, Person]:
-        both = self.person("alice", page), self.person("bob", page)
-        for person in both:
-            person.come()
-        for person in both:
-            person.await_state("online")
-        return both
-
-    def save_screenshots(self, person: Person, name: str) -> None:
-        """One for each screen, in light and dark; nothing may stick out at the side."""
-        for screen, size in SCREENS.items():
-            for colours in ("light", "dark"):
-                person.browser.set_screen(*size, dark=colours == "dark")
-                person.browser.save_screenshot(SCREENSHOTS / f"{name}-{screen}-{colours}.png")
-            overhang = person.browser.value("document.documentElement.scrollWidth - innerWidth")
-            self.assertEqual(overhang, 0, screen)
-        print(f"{SCREENSHOTS}/{name}-*.png")
-
-
-class ConversationTests(BrowserTestCase):
+class ConversationTests(ChatPageCase):
     def test_each_message_arrives_once_and_in_order(self) -> None:
         alice, bob = self.alice_and_bob()
         texts = {person: ODD_TEXTS + plain_texts(person.name) for person in (alice, bob)}
@@ -179,51 +94,7 @@ class ConversationTests(BrowserTestCase):
         self.assertEqual(bob.texts("in"), ["one\ntwo"])
 
 
-LOST = "Connection lost – trying again"
-
-
-class LostConnectionTests(BrowserTestCase):
-    def test_what_is_written_meanwhile_is_sent_later(self) -> None:
-        alice, bob = self.alice_and_bob()
-        alice.browser.set_offline(True)
-        alice.browser.wait("document.body.innerText.includes(arguments[0])", LOST)
-        alice.say(*ODD_TEXTS)
-        alice.await_messages("[data-progress=waiting]", len(ODD_TEXTS))
-        alice.await_presence("unknown")
-        self.save_screenshots(alice, "connection-lost")
-        alice.browser.set_offline(False)
-        alice.await_state("online")
-        alice.await_messages("[data-progress=delivered]", len(ODD_TEXTS))
-        self.assertEqual(bob.texts("in"), ODD_TEXTS)
-
-    def test_a_killed_ejabberd_loses_no_message(self) -> None:
-        alice, bob = self.alice_and_bob()
-        alice.say("before")
-        os.kill(running_stack().pid("ejabberd"), signal.SIGKILL)
-        bob.await_state("lost")
-        alice.say("meanwhile")
-        for person in (alice, bob):
-            person.await_state("online")
-            person.await_presence("online")
-        alice.say("after")
-        alice.await_messages("[data-progress=delivered]", 3)
-        self.assertEqual(bob.texts("in"), ["before", "meanwhile", "after"])
-
-    def test_nobody_leaves_unsent_messages_unwarned(self) -> None:
-        alice, _ = self.alice_and_bob()
-        self.assertFalse(alice.browser.value(WANTS_TO_STAY))
-        alice.browser.set_offline(True)
-        alice.await_state("lost")
-        alice.say("Wait for me")
-        self.assertTrue(alice.browser.value(WANTS_TO_STAY))
-        alice.browser.click("#logout")
-        self.assertIn("not been sent", alice.browser.decline())
-        alice.browser.set_offline(False)
-        alice.await_messages("[data-progress=delivered]", 1)
-        self.assertFalse(alice.browser.value(WANTS_TO_STAY))
-
-
-class LoginTests(BrowserTestCase):
+class LoginTests(ChatPageCase):
     def setUp(self) -> None:
         self.alice = self.person("alice")
         self.browser = self.alice.browser
@@ -241,6 +112,19 @@ class LoginTests(BrowserTestCase):
         self.assertIn("Wrong name or password", self.alice.await_state("denied"))
         self.browser.press("#password", running_stack().users["alice"], Keys.ENTER)
         self.assertIn("Online as alice", self.alice.await_state("online"))
+
+    def test_the_error_is_in_the_form_and_moves_nothing(self) -> None:
+        for screen, size in SCREENS.items():
+            self.browser.set_screen(*size)
+            self.open_login()
+            before = self.browser.value(BOTTOM)
+            self.assertTrue(self.browser.value(f"{BOTTOM} <= innerHeight"), screen)
+            self.browser.press("#name", "alice")
+            self.browser.press("#password", "wrong", Keys.ENTER)
+            self.alice.await_state("denied")
+            self.assertEqual(self.browser.value(BOTTOM), before, screen)
+            self.assertTrue(self.browser.value(WITHIN), screen)
+        self.save_screenshots(self.alice, "denied")
 
     def test_a_name_that_is_not_in_the_list_needs_a_password(self) -> None:
         self.browser.open(f"{self.alice.page}?user=<b>carol")
@@ -274,17 +158,11 @@ class LoginTests(BrowserTestCase):
         self.browser.value(WATCH)
 
 
-class MorePeopleTests(BrowserTestCase):
+class MorePeopleTests(ChatPageCase):
     """The page from another host than BOSH, and with a third person, who has no account."""
 
     def setUp(self) -> None:
-        stack = running_stack()
-        users = {"nobody": "", **stack.users}
-        demo = {
-            "domain": stack.domain,
-            "bosh": stack.bosh,
-            "users": [{"name": name, "password": users[name]} for name in users],
-        }
+        demo = demo_with({"bosh": running_stack().bosh}, "nobody")
         self.alice, self.bob = self.alice_and_bob(serve_page(self, demo))
 
     def test_a_message_of_somebody_else_is_seen(self) -> None:
@@ -298,6 +176,15 @@ class MorePeopleTests(BrowserTestCase):
         self.alice.choose("bob")
         self.assertEqual(self.alice.browser.value("document.title"), "alice – Megaphone")
         self.assertEqual(self.alice.texts("in"), ["Hello Alice"])
+
+    def test_presence_is_told_in_words(self) -> None:
+        tab = "document.querySelector('.contact[data-name=bob]').innerText"
+        self.alice.browser.wait(f"{tab}.includes('online')")
+        self.bob.browser.click("#away")
+        self.alice.browser.wait(f"{tab}.includes('away')")
+        said = "document.querySelector('#state').innerText"
+        self.assertIn("shown as away", str(self.bob.browser.value(said)))
+        self.save_screenshots(self.alice, "away")
 
     def test_a_message_that_comes_back_can_be_sent_again(self) -> None:
         self.alice.choose("nobody")
@@ -316,32 +203,3 @@ def plain_texts(name: str) -> list[str]:
 
 def badge_of(name: str) -> str:
     return f"document.querySelector('.contact[data-name={name}] .badge:not([hidden])').textContent"
-
-
-def bosh_origin() -> str:
-    """As the policy of a page has it that is served elsewhere."""
-    return running_stack().page.rstrip("/")
-
-
-def serve_page(test: TestCase, demo: Mapping[str, object] | None) -> str:
-    """Serve the page, with that demo.json or without, until the test ends; return the URL."""
-    folder = TemporaryDirectory()
-    test.addCleanup(folder.cleanup)
-    copytree(CHECKOUT / "ecm/tools/demo/page", folder.name, dirs_exist_ok=True)
-    index = Path(folder.name, "index.html")
-    index.write_text(index.read_text().replace("connect-src", f"connect-src {bosh_origin()}"))
-    with urlopen(f"{running_stack().page}strophe.js") as strophe:
-        Path(folder.name, "strophe.js").write_bytes(strophe.read())
-    if demo:
-        Path(folder.name, "demo.json").write_text(dumps(demo))
-    Path(folder.name, "frame.html").write_text(f"<iframe src='{running_stack().page}'></iframe>")
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietHandler, directory=folder.name))
-    test.addCleanup(server.server_close)
-    test.addCleanup(server.shutdown)
-    Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    return f"http://127.0.0.1:{server.server_port}/"
-
-
-class QuietHandler(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *values: object) -> None:
-        """Say nothing of requests."""

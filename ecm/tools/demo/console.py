@@ -1,6 +1,6 @@
 """The demo's output on the terminal."""
 
-from ecm.tools.demo.plan import Plan
+from ecm.tools.demo.plan import DOMAIN, Plan
 
 
 def say(text: str) -> None:
@@ -15,6 +15,11 @@ def greet(plan: Plan) -> None:
         f"""
 Open {plan.page} in two browser windows, and log in as
 {logins}
+
+Other clients find {DOMAIN} at
+    {plan.websocket} (WebSocket)
+    {plan.bosh} (BOSH)
+    {plan.origin}/.well-known/host-meta (both)
 
 Logs            {plan.folder.logs}
 Administration  {plan.folder.ejabberdctl} status

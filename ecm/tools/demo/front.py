@@ -42,6 +42,7 @@ def prepare(plan: Plan) -> Process:
             *("--upstream", f"tcp:{plan.link}"),
             *("--link-secret-file", str(plan.folder.link_secret)),
             *("--www", str(plan.folder.www)),
+            *("--host-meta", plan.origin),
             # ejabberd stops next: no answer is worth waiting for.
             *("--drain-timeout", "0"),
         ],

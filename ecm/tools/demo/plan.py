@@ -9,6 +9,7 @@ from ecm.tools.ports import HOST
 
 DOMAIN = "localhost"
 BOSH_PATH = "/http-bind"
+WEBSOCKET_PATH = "/ws"
 
 
 @attrs.frozen
@@ -22,14 +23,24 @@ class Plan:
     users: Mapping[str, str]  # name -> password
 
     @property
+    def origin(self) -> str:
+        """Scheme, host and port of ECM, as its URLs begin."""
+        return f"http://{HOST}:{self.page_port}"
+
+    @property
     def page(self) -> str:
         """The URL for the browser."""
-        return f"http://{HOST}:{self.page_port}/"
+        return f"{self.origin}/"
 
     @property
     def bosh(self) -> str:
         """The URL for BOSH clients."""
-        return f"http://{HOST}:{self.page_port}{BOSH_PATH}"
+        return f"{self.origin}{BOSH_PATH}"
+
+    @property
+    def websocket(self) -> str:
+        """The URL for WebSocket clients."""
+        return f"ws://{HOST}:{self.page_port}{WEBSOCKET_PATH}"
 
     @property
     def link(self) -> str:

@@ -35,6 +35,7 @@ def write(path: Path | None, plan: Plan, ecm_pid: int, ejabberd_pid: int) -> Non
 def content(plan: Plan, ecm_pid: int, ejabberd_pid: int) -> dict[str, object]:
     """Return the content of the file: one JSON object."""
     return {
+        "websocket": plan.websocket,
         "bosh": plan.bosh,
         "page": plan.page,
         "link": plan.link,

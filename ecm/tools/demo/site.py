@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ecm.tools import private
-from ecm.tools.demo.plan import BOSH_PATH, DOMAIN
+from ecm.tools.demo.plan import BOSH_PATH, DOMAIN, WEBSOCKET_PATH
 from ecm.tools.ejabberd.installation import only
 
 _PAGE = Path(__file__).parent / "page"
@@ -33,6 +33,8 @@ def fill(www: Path, strophe: Path, users: Mapping[str, str]) -> None:
 def _demo(users: Mapping[str, str]) -> dict[str, object]:
     return {
         "domain": DOMAIN,
+        # Paths, so that the page also works through a tunnel, whose address nobody here knows.
+        "websocket": WEBSOCKET_PATH,
         "bosh": BOSH_PATH,
         "users": [{"name": name, "password": password} for name, password in users.items()],
     }

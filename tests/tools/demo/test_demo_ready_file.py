@@ -24,6 +24,7 @@ class ReadyFileTest(TestCase):
         self.assertEqual(
             json.loads(self.path.read_text()),
             {
+                "websocket": "ws://127.0.0.1:25280/ws",
                 "bosh": "http://127.0.0.1:25280/http-bind",
                 "page": "http://127.0.0.1:25280/",
                 "link": "127.0.0.1:25290",

@@ -149,7 +149,7 @@ class RunTest(TestCase):
         self.assertEqual(first.ready["users"], {"carol": "correct:horse", "dave": "battery-staple"})
         self.assertEqual(first.ready["domain"], "localhost")
         self.assertEqual(second.ready["users"], {"alice": "secret", "bob": "secret"})
-        for key in ("bosh", "page", "link", "dir", "logs"):
+        for key in ("websocket", "bosh", "page", "link", "dir", "logs"):
             self.assertNotEqual(first.ready[key], second.ready[key])
         for demo in (first, second):
             self.assertLess(set(demo.ready["pids"].values()), set(demo.processes()))

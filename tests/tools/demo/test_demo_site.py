@@ -31,6 +31,7 @@ class FillTest(TestCase):
             json.loads((self.www / "demo.json").read_text()),
             {
                 "domain": "localhost",
+                "websocket": "/ws",
                 "bosh": "/http-bind",
                 "users": [
                     {"name": "alice", "password": "secret"},

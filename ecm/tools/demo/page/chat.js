@@ -12,7 +12,7 @@ const RUN = crypto.getRandomValues(new Uint32Array(3)).reduce((run, word) => run
 /** What is said about each state of the connection (`data-state` of the body). */
 const STATES = {
   connecting: (me) => `Connecting as ${me} …`,
-  online: (me, away) => `Online as ${me}${away ? ", shown as away" : ""}`,
+  online: (me, way, away) => `Online as ${me} over ${way}${away ? ", shown as away" : ""}`,
   lost: () => "Connection lost – trying again",
 };
 
@@ -26,7 +26,7 @@ export class Chat {
     this.written = 0;
     this.current = null;
     this.contacts = new Map();
-    this.link = new Link(demo.bosh, this.jid, RUN, password, this);
+    this.link = new Link(demo, this.jid, RUN, password, this);
     this.outbox = new Outbox(this.link);
     this.setState("connecting");
     for (const user of demo.users) {
@@ -156,7 +156,8 @@ export class Chat {
   take(stanza, id, from) {
     const contact = this.contacts.get(from) ?? this.meet(from, from, false);
     const stamp = child(stanza, "delay", NS.DELAY)?.getAttribute("stamp");
-    const date = stamp ? new Date(stamp) : new Date();
+    const written = new Date(stamp);
+    const date = isNaN(written) ? new Date() : written;
     this.show(contact, { id, date, text: child(stanza, "body").textContent });
     if (child(stanza, "request", NS.RECEIPTS)) {
       this.link.send($msg({ to: from, type: "chat" }).c("received", { xmlns: NS.RECEIPTS, id }));
@@ -213,7 +214,7 @@ export class Chat {
     for (const contact of contacts) {
       contact.render(contact === this.current ? page("partner") : null, this.link.ready);
     }
-    setText(page("state"), STATES[document.body.dataset.state](this.me, this.away));
+    setText(page("state"), STATES[document.body.dataset.state](this.me, this.link.ways.name, this.away));
     page("contacts").hidden = contacts.length < 2;
     page("away").setAttribute("aria-pressed", this.away);
     document.title = `${unread ? `(${unread}) ` : ""}${this.me} – Megaphone`;

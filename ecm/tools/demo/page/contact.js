@@ -1,6 +1,7 @@
 /* One other person: presence, messages, and what of them has not been read. */
 
 import { clone, paintAvatar, setText } from "./dom.js";
+import { withLinks } from "./links.js";
 import { partNumber } from "./stanza.js";
 
 /** Characters from which on a message scrolls in a box of its own. */
@@ -87,7 +88,7 @@ export class Contact {
     const time = element.querySelector("time");
     element.dataset.direction = direction;
     element.querySelector(".author").textContent = direction === "in" ? `${this.name}:` : "You:";
-    paragraph.textContent = text;
+    paragraph.append(...withLinks(text));
     if (text.length > LONG) paragraph.tabIndex = 0;
     time.dateTime = date.toISOString();
     time.textContent = date.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });

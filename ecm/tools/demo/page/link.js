@@ -1,12 +1,19 @@
-/* The way to the server: logs in over BOSH, notices a loss, logs in again. */
+/* The connection to the server: logs in over WebSocket or BOSH, notices a loss, logs in again. */
 
 import { NS } from "./stanza.js";
+import { Ways } from "./ways.js";
 
 /** Longest pause between two logins, in seconds. */
 const LONGEST_PAUSE = 30;
 
 /** How long a login or an answer may take before the connection counts as lost, in milliseconds. */
 const LIMIT = 20000;
+
+/** How long a WebSocket may be silent at first: some proxies let it wait for ever, in milliseconds. */
+const FIRST_WORD = 5000;
+
+/** How often a WebSocket is asked whether it still lives, in milliseconds: as often as BOSH polls. */
+const PING = 60000;
 
 /** HTTP statuses after which Strophe repeats the request; 0 is a connection that failed. */
 const REPEATED = [0, ...Array.from({ length: 100 }, (_, n) => 500 + n)];
@@ -28,45 +35,74 @@ function reporting(action) {
 }
 
 /**
+ * Strophe takes an element in the right namespace anywhere in what comes over a WebSocket for an error of the
+ * stream: a message of somebody else's could end the session.
+ */
+function ignoreErrorsInside(proto) {
+  const check = proto._check_streamerror.bind(proto);
+  proto._check_streamerror = (wrapper, status) =>
+    wrapper.firstElementChild?.namespaceURI === NS.STREAM && check(wrapper, status);
+}
+
+/**
  * The link of one account. Calls its listener's methods opened (a new session), resumed (the session works
  * again), lost, and denied (wrong name or password).
  *
  * After an HTTP failure Strophe repeats the request at once, then only after 8, 27 and 64 seconds. The link
- * gives it one pause to recover, and then logs in anew. Every login has a Strophe connection of its own;
- * what an older one still says is ignored.
+ * gives it one pause to recover, and then logs in anew, as it does when a WebSocket has closed. Every login has
+ * a Strophe connection of its own; what an older one still says is ignored.
  *
- * Strophe waits a tenth of a second before each of the seven steps of a login; flushing spares that.
+ * Over BOSH, Strophe waits a tenth of a second before each of the seven steps of a login; flushing spares that.
  *
  * Every login also has a resource of its own. Under the old resource a server may hand on what the lost
  * session left unread, in the middle of the login, and Strophe would then wait for ever for the rest of it.
  */
 export class Link {
-  /** `jid` is the bare JID; the resources are `run`-1, `run`-2, … */
-  constructor(bosh, jid, run, password, listener) {
-    Object.assign(this, { bosh, jid, run, password, listener });
+  /** `addresses` are for Ways; `jid` is the bare JID; the resources are `run`-1, `run`-2, … */
+  constructor(addresses, jid, run, password, listener) {
+    Object.assign(this, { jid, run, password, listener });
+    this.ways = new Ways(addresses);
     this.strophe = null;
     this.ready = false;
     this.proven = false; // this password was right once
     this.logins = 0;
     this.attempt = 0; // logins that failed since the last that did not
     this.deadline = null; // timer: the login takes too long
+    this.pinging = null; // timer: the next ping
     this.timer = null; // timer: the next login
-    this.newest = null; // sid and rid of the newest request
+    this.newest = null; // sid and rid of the newest request of BOSH
   }
 
   open() {
     this.close();
-    const strophe = new Strophe.Connection(this.bosh);
-    this.strophe = strophe;
-    const whileCurrent = (action) => this.whileCurrent(action);
-    this.deadline = setTimeout(() => this.failed(), LIMIT);
-    for (const status of REPEATED) {
-      strophe.addProtocolErrorHandler("HTTP", status, whileCurrent(() => this.failed()));
-    }
-    strophe.xmlInput = whileCurrent((body) => this.answered(body));
-    strophe.xmlOutput = whileCurrent((body) => this.requested(body));
+    this.ways.choose();
+    if (this.ways.current === "bosh") this.useBosh();
+    else this.useWebSocket();
     const jid = `${this.jid}/${this.run}-${++this.logins}`;
-    strophe.connect(jid, this.password, whileCurrent((status) => this.changed(status)));
+    this.strophe.connect(jid, this.password, this.whileCurrent((status) => this.changed(status)));
+  }
+
+  useBosh() {
+    const strophe = (this.strophe = new Strophe.Connection(this.ways.bosh));
+    this.expect(LIMIT);
+    for (const status of REPEATED) {
+      strophe.addProtocolErrorHandler("HTTP", status, this.whileCurrent(() => this.failed()));
+    }
+    strophe.xmlInput = this.whileCurrent((body) => this.answered(body));
+    strophe.xmlOutput = this.whileCurrent((body) => this.requested(body));
+  }
+
+  useWebSocket() {
+    const strophe = (this.strophe = new Strophe.Connection(this.ways.websocket, { protocol: "ws" }));
+    ignoreErrorsInside(strophe._proto);
+    this.expect(FIRST_WORD);
+    strophe.xmlInput = this.whileCurrent(() => this.heard());
+  }
+
+  /** Something has to come within that time. */
+  expect(limit) {
+    clearTimeout(this.deadline);
+    this.deadline = setTimeout(() => this.failed(), limit);
   }
 
   /** Ends the session, if there is one, and the attempts to get one. */
@@ -85,12 +121,14 @@ export class Link {
   }
 
   stopTimers() {
-    clearTimeout(this.deadline);
-    clearTimeout(this.timer);
+    for (const timer of [this.deadline, this.pinging, this.timer]) clearTimeout(timer);
     this.timer = null;
   }
 
-  /** Ends the session of a page that goes away: a goodbye of Strophe's would be cut off. */
+  /**
+   * Ends the session of a page that goes away. The browser closes a WebSocket by itself; over BOSH a goodbye of
+   * Strophe's would be cut off.
+   */
   leave() {
     if (!this.newest?.sid) return;
     const { sid, rid } = this.newest;
@@ -98,7 +136,7 @@ export class Link {
     goodbye.cnode($pres({ type: "unavailable" }).tree());
     const headers = { "Content-Type": "text/xml; charset=utf-8" };
     const request = { method: "POST", headers, body: goodbye.toString(), keepalive: true };
-    fetch(this.bosh, request).catch(() => {}); // nobody is left to tell
+    fetch(this.ways.bosh, request).catch(() => {}); // nobody is left to tell
   }
 
   send(stanza) {
@@ -111,6 +149,17 @@ export class Link {
     const settle = this.whileCurrent((answer) => (answer ? done(answer) : this.failed()));
     this.strophe.sendIQ(iq, settle, settle, LIMIT);
     this.strophe.flush();
+  }
+
+  /** Asks whether the server is there; `done` is called when it has answered. */
+  ping(done) {
+    const server = Strophe.getDomainFromJid(this.jid);
+    this.ask($iq({ type: "get", to: server }).c("ping", { xmlns: NS.PING }), done);
+  }
+
+  /** Nothing else tells that a WebSocket is dead: nothing comes over it by itself. */
+  keepAsking() {
+    this.pinging = setTimeout(() => this.ping(() => this.keepAsking()), PING);
   }
 
   /** Calls `handler` for each stanza of that name. */
@@ -139,6 +188,12 @@ export class Link {
     else if (this.timer && !isGoodbye) this.established("resumed");
   }
 
+  /** Something has come over the WebSocket. */
+  heard() {
+    if (!this.strophe.authenticated) this.expect(LIMIT);
+    else if (this.timer) this.established("resumed");
+  }
+
   changed(status) {
     if (status === Strophe.Status.CONNECTED) this.established("opened");
     else if (status === Strophe.Status.AUTHFAIL) this.refused();
@@ -149,6 +204,8 @@ export class Link {
     this.stopTimers();
     this.attempt = 0;
     this.ready = this.proven = true;
+    this.ways.worked();
+    if (this.ways.current === "websocket") this.keepAsking();
     this.listener[event]();
   }
 
@@ -162,6 +219,7 @@ export class Link {
   failed() {
     if (this.timer) return;
     this.stopTimers();
+    if (!this.ready && this.ways.failed()) return this.open();
     this.ready = false;
     this.timer = setTimeout(() => this.open(), pause(this.attempt++));
     if (!this.strophe.connected) this.strophe.disconnect(); // or it goes on with this login by itself

@@ -5,7 +5,7 @@ import { clone, page, paintAvatar } from "./dom.js";
 
 let chat = null;
 
-/** What to offer: {domain, bosh, users: [{name, password}]}; null if there is no such file. */
+/** What to offer: {domain, websocket, bosh, users: [{name, password}]}; null if there is no such file. */
 async function loadDemo() {
   try {
     return await (await fetch("demo.json")).json();
@@ -105,6 +105,7 @@ if (demo) {
   offer(demo);
   enterByAddress(demo);
 } else {
+  document.body.dataset.state = "closed";
   page("notice").textContent = framed
     ? "Open this page in a window of its own."
     : "demo.json cannot be read: open the address that ecm-demo prints.";

@@ -101,8 +101,7 @@ export class Outbox {
     const covered = this.all.filter((message) => message.state === "sending");
     if (this.confirming || !covered.length) return;
     this.confirming = true;
-    const server = Strophe.getDomainFromJid(this.link.jid);
-    this.link.ask($iq({ type: "get", to: server }).c("ping", { xmlns: NS.PING }), () => {
+    this.link.ping(() => {
       this.confirming = false;
       for (const message of covered) this.taken(message);
       this.confirm();
