@@ -84,6 +84,11 @@ QUEUED_LOW_WATER: Final = 1 / 2
 REFUSALS: Final = 200
 REFUSAL_TIME: Final = 5
 
+# The same for streams, whose clients log in again: 100,000 at the pace of ejabberd, about a
+# thousand logins a second, whether they are those of one ECM or of several workers.
+STREAM_REFUSALS: Final = 200
+STREAM_REFUSAL_TIME: Final = 100
+
 # Seconds between attempts to connect to ejabberd: the first pause, the factor by which pauses grow,
 # the longest while clients wait, the attempt after which they grow further, and the longest then.
 # They are short, because people are waiting, and one link costs ejabberd little.
@@ -320,9 +325,10 @@ RELEASE_BATCH: Final = 100
 RELEASE_STEP: Final = 0.02
 RELEASE_TIME: Final = 1
 
-# The same for streams, whose clients log in again. ejabberd takes about a thousand logins a second.
+# The same for streams, whose clients log in again. ejabberd takes about a thousand logins a second;
+# the time is a part of that of the shutdown, since who is left then is closed at once.
 STREAM_RELEASE_BATCH: Final = 20
-STREAM_RELEASE_TIME: Final = 10
+STREAM_RELEASE_SHARE: Final = 0.8
 
 # Seconds until ECM looks for requests that have come since, or that are still not answered.
 RELEASE_PAUSE: Final = 0.2

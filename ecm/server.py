@@ -120,7 +120,7 @@ class Server:
 
     async def _release(self, *events: Deferred[None], seconds: float) -> None:
         """Wait for one of the events, and have the requests in flight answered meanwhile."""
-        release = Release(self._pool, self._reactor)
+        release = Release(self._pool, self._reactor, seconds)
         release.start()
         await self._wait_for(*events, self._aborted, seconds=seconds)
         release.stop()

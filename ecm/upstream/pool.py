@@ -7,6 +7,7 @@ from typing import Final
 
 from twisted.internet.interfaces import IPushProducer
 
+from ecm.limits import REFUSAL_TIME, REFUSALS, STREAM_REFUSAL_TIME, STREAM_REFUSALS
 from ecm.link.events import Misdirected
 from ecm.upstream.back_pressure import BackPressure
 from ecm.upstream.link import Link, LinkStatus
@@ -54,13 +55,14 @@ class UpstreamPool:
         self._is_draining = False
         self._now = now
         self._queue = RequestQueue()
-        self._refusals = Refusals()
+        self._refusals = Refusals(REFUSALS, REFUSAL_TIME)
+        self._closings = Refusals(STREAM_REFUSALS, STREAM_REFUSAL_TIME)
         self._pressure = BackPressure(queue_timeout, now)
 
     def __len__(self) -> int:
         """Return how many requests are in flight, queued, or about to be refused; and streams."""
         in_flight = sum(link.in_flight for link in self.links)
-        return len(self._queue) + len(self._refusals) + in_flight
+        return len(self._queue) + len(self._refusals) + len(self._closings) + in_flight
 
     # From the front end.
 
@@ -108,7 +110,8 @@ class UpstreamPool:
 
         ``reason`` is one of those of ``close`` in ecm.link.message.
         """
-        if self._queue.remove(connection_id) or self._refusals.remove(connection_id):
+        waiting = (self._queue, self._refusals, self._closings)
+        if any(each.remove(connection_id) for each in waiting):
             return
         for link in self.links:
             if link.cancel(connection_id, reason):
@@ -151,17 +154,20 @@ class UpstreamPool:
     def lose(self, link: Link) -> tuple[int, int]:
         """Refuse the exchanges and the streams of a link that is down, and return their numbers.
 
-        When there are many, their clients are told one after the other, and come back so. Requests
-        that ejabberd may not have got go to other nodes instead. If it has got one, and the session
-        lives elsewhere, that sees the same RID again.
+        When there are many, their clients are told one after the other, and come back so. Of
+        streams, those whose clients say something come first: it would be said to nobody.
+
+        Requests that ejabberd may not have got go to other nodes instead. If it has got one, and
+        the session lives elsewhere, that sees the same RID again.
         """
         link.is_final = True
         self.update_link(link, LinkStatus.DOWN)
         again = link.take_unacknowledged() if self.nodes.are_several else ()
         for exchange, line, body in again:
             _send_on(exchange, line, body, self)
-        exchanges, streams = link.table.take_all(), link.streams.take_all()
-        self._refusals.add([*exchanges, *streams], NO_LINK)
+        exchanges, streams = link.table.take_all(), link.streams.take_all(self._closings.hasten)
+        self._refusals.add(exchanges, NO_LINK)
+        self._closings.add(streams, NO_LINK)
         return len(exchanges), len(streams)
 
     # From the server.
@@ -192,6 +198,7 @@ class UpstreamPool:
         """Let no request wait for too long."""
         self._now = now
         self._refusals.tick()
+        self._closings.tick()
         for exchange, *_ in self._queue.take_before(now - self._pressure.patience):
             exchange.rejected(self._pressure.blocked_by or CONGESTED)
         self._pressure.update(self._now, self._queue.is_full)

@@ -17,7 +17,7 @@ from ecm.limits import (
     RELEASE_STEP,
     RELEASE_TIME,
     STREAM_RELEASE_BATCH,
-    STREAM_RELEASE_TIME,
+    STREAM_RELEASE_SHARE,
 )
 from ecm.upstream.link import Link
 from ecm.upstream.pending import Partner
@@ -29,13 +29,15 @@ _log = Logger()
 class Release:
     """Releases exchanges and streams, a batch at a time; and, after a pause, those come since.
 
-    Streams take longer: their clients log in again, where those of exchanges ask again.
+    Streams take longer: their clients log in again, where those of exchanges ask again. All have
+    ``seconds``.
     """
 
-    def __init__(self, pool: UpstreamPool, clock: IReactorTime) -> None:
+    def __init__(self, pool: UpstreamPool, clock: IReactorTime, seconds: float) -> None:
+        slowly = max(RELEASE_STEP, STREAM_RELEASE_SHARE * seconds)
         self._kinds = (
             _Kind(pool, lambda link: link.table, RELEASE_BATCH, RELEASE_TIME),
-            _Kind(pool, lambda link: link.streams, STREAM_RELEASE_BATCH, STREAM_RELEASE_TIME),
+            _Kind(pool, lambda link: link.streams, STREAM_RELEASE_BATCH, slowly),
         )
         self._has_failed = False
         self._loop = LoopingCall(self._step)

@@ -4,7 +4,7 @@ A stream stays with its link, and survives its connections; it ends with the lin
 queue cannot take is left to the clients: their connections are not read.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from ecm.link import message
@@ -40,6 +40,7 @@ class Streams:
         self._streams: dict[int, Stream] = {}
         # Those that may send as soon as the queue is not full any more.
         self._blocked: dict[int, Stream] = {}
+        self._hasten: Callable[[int], None] | None = None
 
     def __len__(self) -> int:
         return len(self._streams)
@@ -57,11 +58,14 @@ class Streams:
 
     def may_send(self, stream: Stream) -> bool:
         """Return whether a stream may send another message. If not, it is told ``more``."""
-        if self._queue.is_full:
-            if stream.id in self._streams:
-                self._blocked[stream.id] = stream
+        if stream.id not in self._streams:
+            if self._hasten is not None:
+                self._hasten(stream.id)
             return False
-        return stream.id in self._streams and self._windows.may_send(stream)
+        if self._queue.is_full:
+            self._blocked[stream.id] = stream
+            return False
+        return self._windows.may_send(stream)
 
     def taken(self, stream: Stream) -> None:
         """The client has taken all that has come: give it back once it is enough."""
@@ -89,12 +93,21 @@ class Streams:
         self._blocked.pop(connection_id, None)
         return self._streams.pop(connection_id, None)
 
-    def take_all(self) -> list[Stream]:
-        """Give up all streams: the link is down."""
-        lost, self._streams = self._streams, {}
+    def take_all(self, hasten: Callable[[int], None]) -> list[Stream]:
+        """Give up all streams: the link is down. Those whose clients wait to send come first.
+
+        ``hasten`` is called with the ID of each of the others whose client sends something.
+        """
+        self._hasten = hasten
+        lost = sorted(self._streams.values(), key=self._is_free)
+        self._streams.clear()
         self._blocked.clear()
         self._metrics.streams_lost += len(lost)
-        return [*lost.values()]
+        return lost
+
+    def _is_free(self, stream: Stream) -> bool:
+        """Return whether nothing that its client has sent can wait here."""
+        return stream.id not in self._blocked and self._windows.may_send(stream)
 
     # From ejabberd.
 

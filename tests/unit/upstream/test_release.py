@@ -11,10 +11,12 @@ from ecm.limits import (
     RELEASE_PAUSE,
     RELEASE_STEP,
     RELEASE_TIME,
-    STREAM_RELEASE_TIME,
+    STREAM_RELEASE_SHARE,
 )
 from ecm.upstream.release import Release
 from testkit.pending import NotedExchange, NotedStream
+
+SECONDS = 12.5
 
 
 @attrs.define(eq=False)
@@ -41,7 +43,7 @@ class ReleaseTests(TestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.link, self.other = FakeLink([]), FakeLink([])
-        self.release = Release(cast(Any, FakePool([self.link, self.other])), self.clock)
+        self.release = Release(cast(Any, FakePool([self.link, self.other])), self.clock, SECONDS)
         self.addCleanup(self.release.stop)
 
     def ask(self, number: int) -> list[NotedExchange]:
@@ -81,10 +83,11 @@ class ReleaseTests(TestCase):
         self.release.start()
         self.pass_time(RELEASE_TIME)
         self.assertEqual(sum(self.released(asked)), 20_000)
-        self.pass_time(STREAM_RELEASE_TIME / 2 - RELEASE_TIME)
+        time = STREAM_RELEASE_SHARE * SECONDS
+        self.pass_time(time / 2 - RELEASE_TIME)
         released = sum(each.released for each in self.link.streams)
         self.assertTrue(9_000 < released < 11_000)
-        self.pass_time(STREAM_RELEASE_TIME / 2)
+        self.pass_time(time / 2)
         self.assertEqual([each.released for each in self.link.streams], [1] * 20_000)
 
     def test_very_many_take_no_longer_than_the_time_for_all(self) -> None:

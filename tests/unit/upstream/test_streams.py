@@ -7,7 +7,7 @@ from twisted.internet.testing import EventLoggingObserver
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import TestCase
 
-from ecm.limits import REFUSALS
+from ecm.limits import STREAM_REFUSAL_TIME, STREAM_REFUSALS
 from ecm.link.message import GAVE_UP, GONE, MESSAGE, TCP, WEBSOCKET, open_line
 from ecm.link.settings import LinkSettings
 from ecm.upstream.pending import (
@@ -314,11 +314,11 @@ class LinkTests(TestCase):
     def test_streams_of_a_lost_link_are_closed_one_after_the_other(self) -> None:
         log = EventLoggingObserver.createWithCleanup(self, globalLogPublisher)
         ecm = joined()
-        opened = [Opened(ecm) for _ in range(REFUSALS + 1)]
+        opened = [Opened(ecm) for _ in range(STREAM_REFUSALS + 2)]
         ecm.pool.request(NotedExchange(ecm.pool.new_id()), LINE, b"")
         ecm.link_down()
         self.assertIn(
-            "; 1 requests lost, answered 503; 201 streams closed",
+            "; 1 requests lost, answered 503; 202 streams closed",
             lines(log, "ecm.upstream.keeper")[-1],
         )
         self.assertEqual(opened[-3].stream.got, [NO_LINK])
@@ -327,7 +327,31 @@ class LinkTests(TestCase):
         ecm.pool.cancel(opened[-1].id, GONE)
         ecm.pass_time(1)
         self.assertEqual([each.stream.got for each in opened[-2:]], [[NO_LINK], []])
-        self.assertEqual((len(ecm.pool), ecm.metrics.streams_lost), (0, REFUSALS + 1))
+        self.assertEqual((len(ecm.pool), ecm.metrics.streams_lost), (0, STREAM_REFUSALS + 2))
+
+    def test_very_many_take_as_long_as_their_logins(self) -> None:
+        ecm = joined()
+        opened = [Opened(ecm) for _ in range(4 * STREAM_REFUSALS * STREAM_REFUSAL_TIME)]
+        ecm.link_down()
+        for seconds in range(1, 10):
+            closed = sum(bool(each.stream.got) for each in opened)
+            self.assertEqual(closed, 4 * STREAM_REFUSALS * seconds)
+            ecm.pass_time(1)
+
+    def test_whoever_says_something_is_closed_before_the_others(self) -> None:
+        ecm = joined()
+        opened = [Opened(ecm) for _ in range(3 * STREAM_REFUSALS)]
+        without_credit, speaker, closed = opened[-3:]
+        self.assertFalse(without_credit.send(bytes(1000)))
+        ecm.link_down()
+        self.assertEqual(without_credit.stream.got, [NO_LINK])
+        self.assertFalse(speaker.link.may_send(speaker.stream))
+        self.assertEqual(speaker.stream.got, [])
+        ecm.pool.cancel(closed.id, GONE)
+        self.assertFalse(closed.link.may_send(closed.stream))
+        ecm.pass_time(1)
+        self.assertEqual((speaker.stream.got, closed.stream.got), ([NO_LINK], []))
+        self.assertEqual(len(ecm.pool), STREAM_REFUSALS - 1)
 
     def test_ejabberd_drains(self) -> None:
         ecm = joined()
