@@ -24,9 +24,10 @@
 -define(PATIENCE, 30000).
 
 %% Requests that are answered at a time when nothing is left here, and milliseconds between two such times: their
-%% clients make the next ones to other nodes.
+%% clients make the next ones to other nodes. Then streams are closed, one at a time for each scheduler of the runtime:
+%% their clients log in there, or resume, which takes more.
 -define(REQUESTS, 50).
--define(REQUESTS_PAUSE, 20).
+-define(RELEASE_PAUSE, 20).
 
 %% Milliseconds for the last answers to be written.
 -define(WRITTEN, 200).
@@ -41,16 +42,17 @@
                   {over, result(), ecm_evacuation_run:counts(), Report :: map()}.
 
 %% The workers, each with the session that it moves; and in the end the process that has the requests answered which are
-%% held on links of this node, for sessions of other nodes. `patient' is the time until which the last sessions are waited for.
+%% held on links of this node, for sessions of other nodes, and streams closed. `closed' of these are. `patient' is the time until which the last sessions are waited for.
 -record(state, {run = none :: none | ecm_evacuation_run:run(),
                 result = none :: none | running | result(),
                 then = runs :: runs | stops,
                 timer = none :: none | reference(),
                 workers = #{} :: #{reference() => pid()},
-                releaser = none :: none | reference(),
+                releaser = none :: none | {pid(), reference()},
                 is_draining = false :: boolean(),
                 patient = none :: none | integer(),
                 log_at = 0 :: integer(),
+                closed = 0 :: non_neg_integer(),
                 waiting = [] :: [gen_server:from()]}).
 
 -type next() :: {noreply, #state{}}.
@@ -96,7 +98,7 @@ handle_call({start, Targets, Then}, _, State) ->
     Now = now_ms(),
     Run = ecm_evacuation_run:new(Targets, erlang:system_info(schedulers_online), Now),
     Begun = State#state{run = pass(Now, Run), result = running, then = Then, patient = none,
-                        workers = #{}, releaser = none, log_at = Now + ?LOG_INTERVAL},
+                        workers = #{}, releaser = none, log_at = Now + ?LOG_INTERVAL, closed = 0},
     {reply, ok, again(0, Begun)};
 handle_call(await, From, #state{result = running, waiting = Waiting} = State) ->
     {noreply, State#state{waiting = [From | Waiting]}};
@@ -121,8 +123,8 @@ handle_info({'DOWN', Monitor, process, _, Reason}, #state{workers = Workers, run
   when is_map_key(Monitor, Workers) ->
     {Session, Others} = maps:take(Monitor, Workers),
     {noreply, State#state{workers = Others, run = ecm_evacuation_run:outcome(Session, outcome(Reason), Run)}};
-handle_info({'DOWN', Monitor, process, _, _}, #state{releaser = Monitor, result = running} = State) ->
-    {noreply, over(emptied, State#state{releaser = none})};
+handle_info({'DOWN', Monitor, process, _, Reason}, #state{releaser = {_, Monitor}, result = running} = State) ->
+    {noreply, over(emptied, State#state{releaser = none, closed = closed(Reason)})};
 handle_info({nodedown, Node}, #state{run = Run} = State) when Run =/= none ->
     {noreply, State#state{run = ecm_evacuation_run:lost_node(Node, Run)}};
 handle_info(_, State) ->
@@ -131,6 +133,10 @@ handle_info(_, State) ->
 -spec outcome(Exit :: term()) -> ok | {error, term()}.
 outcome({moved, Outcome}) -> Outcome;
 outcome(Reason) -> {error, {lost, Reason}}.
+
+-spec closed(Exit :: term()) -> non_neg_integer().
+closed({closed, Streams}) -> Streams;
+closed(_) -> 0.
 
 -spec pass(integer(), ecm_evacuation_run:run()) -> ecm_evacuation_run:run().
 pass(Now, Run) ->
@@ -185,24 +191,41 @@ next_pass(Now, #state{run = Run, patient = Patient} = State) ->
 
 -spec released(#state{}) -> #state{}.
 released(State) ->
-    {_, Monitor} = spawn_monitor(fun() -> release(ecm_link_table:all()) end),
-    State#state{releaser = Monitor}.
+    State#state{releaser = spawn_monitor(fun release/0)}.
 
--spec release([{Writer :: pid(), ecm_link_packet:id()}]) -> ok.
-release([]) ->
-    timer:sleep(?WRITTEN);
-release(Requests) ->
-    {Now, Later} = first(?REQUESTS, Requests),
-    lists:foreach(fun({Writer, Id}) -> ecm_link_writer:answer_soon(Writer, Id) end, Now),
-    timer:sleep(?REQUESTS_PAUSE),
-    release(Later).
+-spec release() -> no_return().
+release() ->
+    in_steps(?REQUESTS, fun({Writer, Id}) -> ecm_link_writer:answer_soon(Writer, Id) end, ecm_link_table:all()),
+    Closed = close_streams([]),
+    timer:sleep(?WRITTEN),
+    exit({closed, Closed}).
 
--spec first(non_neg_integer(), [Request]) -> {[Request], [Request]}.
-first(Number, [Request | Rest]) when Number > 0 ->
+%% Until there are only such as have been told to go: a stream may have been opened before ECM knew that its link drains.
+-spec close_streams(Told :: [pid()]) -> non_neg_integer().
+close_streams(Told) ->
+    case ecm_link_stream_table:sessions() -- Told of
+        [] ->
+            length(Told);
+        Sessions ->
+            in_steps(erlang:system_info(schedulers_online), fun ecm_link_stream:leave/1, Sessions),
+            close_streams(Sessions ++ Told)
+    end.
+
+-spec in_steps(pos_integer(), fun((Item) -> any()), [Item]) -> ok.
+in_steps(_, _, []) ->
+    ok;
+in_steps(Number, Do, Items) ->
+    {Now, Later} = first(Number, Items),
+    lists:foreach(Do, Now),
+    timer:sleep(?RELEASE_PAUSE),
+    in_steps(Number, Do, Later).
+
+-spec first(non_neg_integer(), [Item]) -> {[Item], [Item]}.
+first(Number, [Item | Rest]) when Number > 0 ->
     {Now, Later} = first(Number - 1, Rest),
-    {[Request | Now], Later};
-first(_, Requests) ->
-    {[], Requests}.
+    {[Item | Now], Later};
+first(_, Items) ->
+    {[], Items}.
 
 -spec over(result(), #state{}) -> #state{}.
 over(Result, #state{waiting = Waiting} = State) ->
@@ -221,6 +244,9 @@ reopened(_, #state{is_draining = true} = State) ->
 reopened(_, State) -> State.
 
 -spec stopped(#state{}) -> #state{}.
+stopped(#state{result = running, releaser = {Releaser, _}} = State) ->
+    exit(Releaser, kill),
+    stopped(State#state{releaser = none});
 stopped(#state{result = running} = State) -> over(stopped, State);
 stopped(#state{result = emptied} = State) -> reopened(stopped, State#state{result = stopped});
 stopped(State) -> State.
@@ -228,16 +254,20 @@ stopped(State) -> State.
 -spec said(#state{}) -> status().
 said(#state{run = none}) -> idle;
 said(#state{run = Run, result = running}) ->
-    {running, ecm_evacuation_run:targets(Run), ecm_evacuation_run:progress(now_ms(), Run)};
-said(#state{run = Run, result = Result}) ->
-    {over, Result, ecm_evacuation_run:progress(now_ms(), Run), ecm_evacuation_run:report(Run)}.
+    {running, ecm_evacuation_run:targets(Run), progress(now_ms(), Run)};
+said(#state{run = Run, result = Result, closed = Closed}) ->
+    {over, Result, progress(now_ms(), Run), (ecm_evacuation_run:report(Run))#{closed => Closed}}.
+
+-spec progress(integer(), ecm_evacuation_run:run()) -> ecm_evacuation_run:counts().
+progress(Now, Run) ->
+    ecm_evacuation_run:progress(Now, ecm_link_stream_table:count(), Run).
 
 -spec logged(#state{}) -> #state{}.
 logged(#state{log_at = At, run = Run, result = running} = State) ->
     Now = now_ms(),
     case Now >= At of
         true ->
-            ?INFO_MSG("This node is emptied: ~ts", [ecm_evacuation_text:progress(ecm_evacuation_run:progress(Now, Run))]),
+            ?INFO_MSG("This node is emptied: ~ts", [ecm_evacuation_text:progress(progress(Now, Run))]),
             State#state{log_at = Now + ?LOG_INTERVAL};
         false ->
             State

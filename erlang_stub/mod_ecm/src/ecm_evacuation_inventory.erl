@@ -1,6 +1,7 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc What is on this node: the sessions of mod_ecm over BOSH, which can move to other nodes, and what cannot.
+%% @doc What is on this node: the sessions of mod_ecm over BOSH, which can move to other nodes, its streams, whose clients
+%% go there, and what cannot.
 
 -module(ecm_evacuation_inventory).
 
@@ -9,14 +10,16 @@
 
 -include_lib("ejabberd/include/ejabberd_sm.hrl").
 
-%% What ends with this node: other sessions than those over BOSH by ECM, by the kind of their connection, and rooms.
--type rest() :: #{rooms := non_neg_integer(), sessions := [{Kind :: atom(), pos_integer()}]}.
+%% What ends with this node: sessions of clients that connect to ejabberd itself, by the kind of their connection, and
+%% rooms. The streams of ECMs are closed.
+-type rest() :: #{rooms := non_neg_integer(), streams := non_neg_integer(),
+                  sessions := [{Kind :: atom(), pos_integer()}]}.
 
-%% @doc Returns the sessions of mod_ecm on this node, also those whose clients have not logged in yet.
+%% @doc Returns the sessions of mod_ecm over BOSH on this node, also those whose clients have not logged in yet.
 -spec sessions() -> [pid()].
 sessions() ->
-    [Session || {Session, true} <- logged_in()]
-        ++ lists:filter(fun ecm_c2s_process:is_session/1, ecm_c2s_admission:newcomers()).
+    Newcomers = ecm_c2s_admission:newcomers() -- ecm_link_stream_table:sessions(),
+    [Session || {Session, true} <- logged_in()] ++ lists:filter(fun ecm_c2s_process:is_session/1, Newcomers).
 
 %% All sessions that have logged in, and whether they are ours.
 -spec logged_in() -> [{pid(), boolean()}].
@@ -25,15 +28,19 @@ logged_in() ->
 
 %% Those of ejabberd's own mod_bosh have the same kind of connection.
 -spec is_ours(#session{}) -> boolean().
-is_ours(#session{sid = {_, Session}, info = Info}) ->
-    proplists:get_value(conn, Info) =:= http_bind andalso ecm_c2s_process:is_session(Session).
+is_ours(#session{sid = {_, Session}} = Row) ->
+    kind(Row) =:= http_bind andalso ecm_c2s_process:is_session(Session).
 
-%% @doc Returns what cannot move.
+-spec kind(#session{}) -> atom().
+kind(#session{info = Info}) ->
+    proplists:get_value(conn, Info, other).
+
+%% @doc Returns what does not move.
 -spec rest() -> rest().
 rest() ->
-    Kinds = [proplists:get_value(conn, Info, other)
-             || #session{info = Info} = Row <- ejabberd_sm:dirty_get_my_sessions_list(), not is_ours(Row)],
-    #{rooms => rooms(),
+    Kinds = [kind(Row) || #session{sid = {_, Session}} = Row <- ejabberd_sm:dirty_get_my_sessions_list(),
+                          not ecm_c2s_process:is_session(Session)],
+    #{rooms => rooms(), streams => ecm_link_stream_table:count(),
       sessions => [{Kind, length([K || K <- Kinds, K =:= Kind])} || Kind <- lists:usort(Kinds)]}.
 
 -spec rooms() -> non_neg_integer().

@@ -7,7 +7,7 @@
 
 -module(ecm_evacuation_run).
 
--export([begun/3, is_idle/1, is_moving/1, launch/2, lost_node/2, new/3, outcome/3, progress/2, report/1, targets/1]).
+-export([begun/3, is_idle/1, is_moving/1, launch/2, lost_node/2, new/3, outcome/3, progress/3, report/1, targets/1]).
 -export_type([counts/0, run/0]).
 
 %% Sessions that move in a second, and at a time, for each scheduler of the runtime. Each client that held a request makes
@@ -30,8 +30,9 @@
 
 -opaque run() :: #run{}.
 
+%% `streams' are those that are still to be closed.
 -type counts() :: #{moved := non_neg_integer(), to_go := non_neg_integer(), left := non_neg_integer(),
-                    seconds := non_neg_integer(), seconds_to_go := non_neg_integer()}.
+                    streams := non_neg_integer(), seconds := non_neg_integer(), seconds_to_go := non_neg_integer()}.
 
 %% @doc Returns a run to these nodes, which have so many sessions.
 -spec new(#{node() => non_neg_integer()}, Schedulers :: pos_integer(), Now :: integer()) -> run().
@@ -100,14 +101,14 @@ is_idle(#run{queue = Queue, moving = Moving}) -> Queue =:= [] andalso map_size(M
 -spec is_moving(run()) -> boolean().
 is_moving(#run{moving = Moving}) -> map_size(Moving) > 0.
 
-%% @doc Returns how far it is.
--spec progress(Now :: integer(), run()) -> counts().
-progress(Now, #run{began = Began, rate = Rate, left = Left} = Run) ->
+%% @doc Returns how far it is, with so many streams, which are closed at the pace of the sessions.
+-spec progress(Now :: integer(), Streams :: non_neg_integer(), run()) -> counts().
+progress(Now, Streams, #run{began = Began, rate = Rate, left = Left} = Run) ->
     Moved = lists:sum(maps:values(Run#run.moved)),
     ToGo = length(Run#run.queue) + map_size(Run#run.moving) + length(Run#run.again),
     Spent = max(1, Now - Began),
-    #{moved => Moved, to_go => ToGo, left => map_size(Left), seconds => Spent div 1000,
-      seconds_to_go => ToGo div speed(Moved, Spent, Rate) + 1}.
+    #{moved => Moved, to_go => ToGo, left => map_size(Left), streams => Streams, seconds => Spent div 1000,
+      seconds_to_go => ToGo div speed(Moved, Spent, Rate) + Streams div Rate + 1}.
 
 %% In sessions per second: so far, or as planned if there is nothing to tell from.
 -spec speed(non_neg_integer(), pos_integer(), pos_integer()) -> pos_integer().

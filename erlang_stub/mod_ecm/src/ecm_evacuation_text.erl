@@ -8,8 +8,9 @@
 
 %% @doc Returns how far it is.
 -spec progress(ecm_evacuation_run:counts()) -> iolist().
-progress(#{moved := Moved, to_go := ToGo, left := Left, seconds_to_go := Seconds}) ->
+progress(#{moved := Moved, to_go := ToGo, left := Left, streams := Streams, seconds_to_go := Seconds}) ->
     [have(Moved), io_lib:format(" moved, ~B are to go, in some ~B seconds", [ToGo, Seconds]),
+     [["; ", number(Streams, "stream"), " to close"] || Streams > 0],
      [io_lib:format("; ~B cannot move", [Left]) || Left > 0]].
 
 %% @doc Returns the state of the evacuation.
@@ -18,8 +19,9 @@ status(idle) ->
     "No sessions are moved. `ecm_evacuate list' says what would move from this node, and what cannot.";
 status({running, Nodes, Counts}) ->
     ["Sessions move to ", names(Nodes), ": ", progress(Counts), "."];
-status({over, Result, Counts, #{moved := Moved, left := Left}}) ->
+status({over, Result, Counts, #{moved := Moved, left := Left, closed := Closed}}) ->
     [over(Result, Counts),
+     [[" ", number(Closed, "stream"), " closed: their clients connect to other nodes."] || Closed > 0],
      [[" To ", name(Node), ": ", number(Sessions, "session"), "."]
       || {Node, Sessions} <- lists:sort(maps:to_list(Moved))],
      [["\n", number(Sessions, "session"), " cannot move: ", reason(Reason), "."] || {Reason, Sessions} <- Left]].
@@ -64,8 +66,10 @@ refusal(Node, {version, _, _}) ->
 
 %% @doc Returns what can move from this node, and what cannot.
 -spec rest({Sessions :: non_neg_integer(), ecm_evacuation_inventory:rest()}) -> iolist().
-rest({Sessions, #{rooms := Rooms, sessions := Others}}) ->
+rest({Sessions, #{rooms := Rooms, streams := Streams, sessions := Others}}) ->
     [number(Sessions, "session"), " of mod_ecm can move.",
+     [["\nClosed in the end: ", number(Streams, "stream"), " of ECM (WebSocket, TCP). Their clients connect to other nodes, "
+       "where they resume (XEP-0198) or log in."] || Streams > 0],
      [["\nCannot move: ", number(Number, "session"), " over ", atom_to_list(Kind),
        ", whose clients connect to this node themselves."] || {Kind, Number} <- Others],
      [["\nCannot move: ", number(Rooms, "room"), " of mod_muc, which end with this node. Those that are persistent open "

@@ -7,7 +7,7 @@
 
 -module(ecm_link_stream).
 
--export([close/3, message/2, more/2, tell/2, wrong/1]).
+-export([close/3, leave/1, message/2, more/2, tell/2, wrong/1]).
 -export_type([closed/0, end_status/0, ended/0, event/0, open/0, said/0, stream/0]).
 
 %% The writer of the link, and a body of at most so many bytes in one message.
@@ -18,8 +18,8 @@
 -type open() :: #{kind := binary(), peer := ecm_peer:peer(), secure := boolean(),
                   windows := ecm_link_credit:windows(), fields := #{binary() => term()}}.
 
-%% Nothing comes after `closed', and nothing is sent.
--type event() :: {message, binary()} | {more, Bytes :: non_neg_integer()} | {closed, closed()}.
+%% Nothing comes after `closed', and nothing is sent. On `leave', a session closes its stream.
+-type event() :: {message, binary()} | {more, Bytes :: non_neg_integer()} | {closed, closed()} | leave.
 
 %% The client or the link has gone; or one end of the link was wrong about the stream.
 -type closed() :: gone | failed.
@@ -64,3 +64,8 @@ pass(Said, {Writer, Id, _}) ->
 tell(Event, Session) ->
     Session ! {ecm_stream, Event},
     ok.
+
+%% @doc Has a session close its stream, so that the client connects anew. This node is emptied.
+-spec leave(Session :: pid()) -> ok.
+leave(Session) ->
+    tell(leave, Session).

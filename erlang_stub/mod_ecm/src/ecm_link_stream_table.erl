@@ -6,8 +6,8 @@
 
 -module(ecm_link_stream_table).
 
--export([add/3, begin_one/2, delete/1, find/2, given_back/3, has/2, inherit/1, leave_to/3, new/0, orphans/1,
-         received/4, size/1, take/2]).
+-export([add/3, begin_one/2, count/0, delete/1, find/2, given_back/3, has/2, inherit/1, leave_to/3, new/0, orphans/1,
+         received/4, sessions/0, size/1, take/2]).
 -export_type([streams/0]).
 
 -opaque streams() :: ets:tid().
@@ -19,6 +19,24 @@
 -spec new() -> streams().
 new() ->
     ets:new(?MODULE, [public, {write_concurrency, true}]).
+
+%% @doc Returns the number of streams on all links of this node. Looks at all tables.
+-spec count() -> non_neg_integer().
+count() ->
+    lists:sum(lists:map(fun ?MODULE:size/1, all())).
+
+%% @doc Returns the sessions of all these streams, also of those whose clients have not logged in.
+-spec sessions() -> [pid()].
+sessions() ->
+    lists:append([with(fun() -> sessions(Table) end, []) || Table <- all()]).
+
+-spec all() -> [streams()].
+all() ->
+    [Table || Table <- ets:all(), ets:info(Table, name) =:= ?MODULE].
+
+-spec sessions(streams()) -> [pid()].
+sessions(Table) ->
+    ets:select(Table, [{{'_', '$1', '_'}, [], ['$1']}]).
 
 %% @doc See ecm_link_table:leave_to/3.
 -spec leave_to(pid(), Data :: term(), streams()) -> ok.
@@ -86,7 +104,7 @@ with(Do, Otherwise) ->
 -spec inherit(streams()) -> [pid()].
 inherit(Table) ->
     true = ets:setopts(Table, {protection, protected}),
-    ets:select(Table, [{{'_', '$1', '_'}, [], ['$1']}]).
+    sessions(Table).
 
 %% @doc Returns the streams whose sessions have been killed. Any process may call this, because it takes its time.
 -spec orphans(streams()) -> [ecm_link_packet:id()].

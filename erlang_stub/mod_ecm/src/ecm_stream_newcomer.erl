@@ -53,7 +53,10 @@ await({Writer, Id, _} = Stream, Wire, Open, Options) ->
     receive
         {?MODULE, begins} -> enter(Stream, Wire, Open, Options);
         {?MODULE, refused} -> refuse(Stream);
-        {ecm_stream, {closed, _}} -> ecm_c2s_logins:gone({Writer, Id})
+        {ecm_stream, {closed, _}} -> ecm_c2s_logins:gone({Writer, Id});
+        {ecm_stream, leave} ->
+            ecm_c2s_logins:gone({Writer, Id}),
+            refuse(Stream)
     end.
 
 -spec refuse(ecm_link_stream:stream()) -> ok.

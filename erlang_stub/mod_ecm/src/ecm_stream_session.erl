@@ -64,6 +64,9 @@
 
 -type session() :: #?MODULE{}.
 
+%% What the process sends to itself.
+-type own() :: flush | hibernate | leave_now.
+
 %% The key of any session in the dictionary of its process.
 -define(KEY, ecm_c2s_session).
 
@@ -71,6 +74,9 @@
 
 %% The status with which ECM closes the WebSocket of a client that does not read (RFC 6455, section 7.4.1).
 -define(POLICY_VIOLATION, 1008).
+
+%% The same for one that is to connect again, to another node.
+-define(SERVICE_RESTART, 1012).
 
 %% @doc Gives the calling process the session of a stream.
 -spec new(ecm_link_stream:stream(), wire(), ecm_link_stream:open(), options()) -> ok.
@@ -96,11 +102,11 @@ limits(#?MODULE{limits = Name, terms = #{options := Options}}) ->
 %% From the link, through ecm_c2s.
 
 %% @doc Handles an event of the link, or a message that the process has sent to itself.
--spec handle(ecm_link_stream:event() | flush | hibernate) -> ok.
+-spec handle(ecm_link_stream:event() | own()) -> ok.
 handle(Event) ->
     handle(Event, get(?KEY)).
 
--spec handle(ecm_link_stream:event() | flush | hibernate, session()) -> ok.
+-spec handle(ecm_link_stream:event() | own(), session()) -> ok.
 handle(flush, Session) ->
     take(Session#?MODULE{flush_scheduled = false});
 handle(hibernate, Session) ->
@@ -112,6 +118,18 @@ handle({message, Message}, Session) ->
 handle({more, Bytes}, #?MODULE{credit = Credit} = Session) ->
     more(ecm_link_credit:returned(Bytes, Credit), Session);
 handle({closed, _}, Session) ->
+    ended(Session);
+handle(leave, _) ->
+    self() ! {ecm, leave_now},  % behind what has come before, which counts
+    ok;
+handle(leave_now, Session) ->
+    leave(Session).
+
+%% The client gets no error: with one, stream management (XEP-0198) would not let it come back to this session, from
+%% another node.
+-spec leave(session()) -> ok.
+leave(Session) ->
+    ecm_link_stream:close('end', ?SERVICE_RESTART, stream(Session)),
     ended(Session).
 
 -spec message(binary(), session()) -> ok.

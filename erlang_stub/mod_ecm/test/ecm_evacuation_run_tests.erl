@@ -40,7 +40,7 @@ one_that_is_busy_is_tried_in_the_next_pass_test() ->
     ?assertNot(ecm_evacuation_run:is_idle(Run)),
     Ended = outcomes([{One, {error, busy}}, {Two, {error, {unknown, key}}}, {Three, {error, ended}}], Run),
     ?assert(ecm_evacuation_run:is_idle(Ended)),
-    ?assertMatch(#{moved := 0, to_go := 1, left := 1}, ecm_evacuation_run:progress(1000, Ended)),
+    ?assertMatch(#{moved := 0, to_go := 1, left := 1}, ecm_evacuation_run:progress(1000, 0, Ended)),
     {Launched, _} = ecm_evacuation_run:launch(2000, begun([One, Two], Ended)),
     ?assertEqual([{One, a}], Launched),
     ?assertEqual(#{moved => #{}, left => [{{unknown, key}, 1}]}, ecm_evacuation_run:report(Ended)).
@@ -67,30 +67,36 @@ a_session_that_has_not_moved_does_not_count_test() ->
 the_estimate_test() ->
     Sessions = sessions(510),
     Begun = begun(Sessions, new(#{a => 0})),
-    ?assertMatch(#{to_go := 510, seconds_to_go := 11}, ecm_evacuation_run:progress(0, Begun)),
+    ?assertMatch(#{to_go := 510, seconds_to_go := 11}, ecm_evacuation_run:progress(0, 0, Begun)),
     {Launched, Run} = ecm_evacuation_run:launch(1000, Begun),
     Moved = outcomes([{Session, ok} || {Session, _} <- Launched], Run),
     ?assertMatch(#{moved := 10, to_go := 500, seconds := 2, seconds_to_go := 101},
-                 ecm_evacuation_run:progress(2000, Moved)).
+                 ecm_evacuation_run:progress(2000, 0, Moved)),
+    ?assertMatch(#{streams := 100, seconds_to_go := 103}, ecm_evacuation_run:progress(2000, 100, Moved)).
 
 %% What operators read.
 
 texts_test_() ->
-    Counts = #{moved => 1, to_go => 0, left => 0, seconds => 3, seconds_to_go => 1},
+    Counts = #{moved => 1, to_go => 0, left => 0, streams => 0, seconds => 3, seconds_to_go => 1},
     [{Expected, ?_assertEqual(Expected, unicode:characters_to_list(Text))}
      || {Expected, Text} <-
             [{"1 session has moved, 0 are to go, in some 1 seconds",
               ecm_evacuation_text:progress(Counts)},
              {"Sessions move to a@h, b@h: 1 session has moved, 4 are to go, in some 1 seconds; 2 cannot move.",
               ecm_evacuation_text:status({running, [b@h, a@h], Counts#{to_go := 4, left := 2}})},
+             {"1 session has moved, 0 are to go, in some 1 seconds; 7 streams to close",
+              ecm_evacuation_text:progress(Counts#{streams := 7})},
+             {"This node is empty: 1 session has moved in 3 seconds. It takes no sessions until it is started again, "
+              "or until `ecm_evacuate stop'. 7 streams closed: their clients connect to other nodes. To a@h: 1 session.",
+              ecm_evacuation_text:status({over, emptied, Counts, #{moved => #{a@h => 1}, left => [], closed => 7}})},
              {"This node is empty: 1 session has moved in 3 seconds. It takes no sessions until it is started again, "
               "or until `ecm_evacuate stop'. To a@h: 1 session.",
-              ecm_evacuation_text:status({over, emptied, Counts, #{moved => #{a@h => 1}, left => []}})},
+              ecm_evacuation_text:status({over, emptied, Counts, #{moved => #{a@h => 1}, left => [], closed => 0}})},
              {"1 session has moved, and 2 sessions could not: these log in anew when this node stops. It takes no "
               "sessions until it is started again, or until `ecm_evacuate stop'.\n1 session cannot move: a module of "
               "ejabberd that mod_ecm does not know keeps something in `key' that cannot leave its process.",
               ecm_evacuation_text:status({over, emptied, Counts#{to_go := 1, left := 1},
-                                          #{moved => #{}, left => [{{unknown, key}, 1}]}})},
+                                          #{moved => #{}, left => [{{unknown, key}, 1}], closed => 0}})},
              {"a@h runs ejabberd 24.12, and this node 23.01: sessions move only between equal versions",
               ecm_evacuation_text:refusal(a@h, {version, {1, <<"23.01">>}, {1, <<"24.12">>}})},
              {"a@h runs another release of mod_ecm, which has sessions of another form: they cannot move there",
@@ -99,7 +105,8 @@ texts_test_() ->
               ecm_evacuation_text:refusal(a@h, draining)},
              {"a@h does not run a mod_ecm that takes sessions: start or update mod_ecm there",
               ecm_evacuation_text:refusal(a@h, no_mod_ecm)},
-             {"2 sessions of mod_ecm can move.\nCannot move: 1 session over c2s_tls, whose clients connect to this "
+             {"2 sessions of mod_ecm can move.\nClosed in the end: 5 streams of ECM (WebSocket, TCP). Their clients connect to "
+              "other nodes, where they resume (XEP-0198) or log in.\nCannot move: 1 session over c2s_tls, whose clients connect to this "
               "node themselves.\nCannot move: 3 rooms of mod_muc, which end with this node. Those that are persistent "
               "open on another node when somebody enters.",
-              ecm_evacuation_text:rest({2, #{rooms => 3, sessions => [{c2s_tls, 1}]}})}]].
+              ecm_evacuation_text:rest({2, #{rooms => 3, streams => 5, sessions => [{c2s_tls, 1}]}})}]].

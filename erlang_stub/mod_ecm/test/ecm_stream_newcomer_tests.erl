@@ -19,6 +19,7 @@ newcomer_test_() ->
       || {Name, Test} <- [{"kind", fun a_kind_that_is_not_known_is_refused/0},
                           {"waits", fun who_waits_too_long_is_refused/0},
                           {"gone", fun who_goes_does_not_wait/0},
+                          {"leaves", fun who_is_to_leave_does_not_wait/0},
                           {"too many", fun too_many_of_an_address_are_refused/0},
                           {"admission", fun who_may_not_enter_is_refused/0}]]}.
 
@@ -81,6 +82,15 @@ who_waits_too_long_is_refused() ->
     Session ! {ecm_stream_newcomer, refused},
     ?assertEqual({1, {close, refused, none}}, said(1000)),
     ?assertEqual(normal, receive {'DOWN', Monitor, process, _, Reason} -> Reason end).
+
+who_is_to_leave_does_not_wait() ->
+    {ok, Session} = open(1),
+    Monitor = monitor(process, Session),
+    await_waiting(1),
+    ecm_link_stream:leave(Session),
+    ?assertEqual({1, {close, refused, none}}, said(1000)),
+    ?assertEqual(normal, receive {'DOWN', Monitor, process, _, Reason} -> Reason end),
+    await_waiting(0).
 
 %% Another one from the same address has its place.
 who_goes_does_not_wait() ->

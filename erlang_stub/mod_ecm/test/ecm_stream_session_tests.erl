@@ -32,6 +32,8 @@ session_test_() ->
               {"gone", fun what_waits_for_who_has_gone_is_routed_once/0},
               {"managed", fun what_is_managed_is_not_routed/0},
               {"managed, gone", fun a_managed_session_stays_when_its_client_goes/0},
+              {"leaves", fun who_is_to_leave_is_closed_and_nothing_is_lost/0},
+              {"leaves, managed", fun a_managed_session_stays_for_who_is_to_leave/0},
               {"asleep", fun a_session_sleeps_and_is_as_before/0},
               {"asleep, credit", fun credit_is_counted_in_sleep/0},
               {"asleep, after a while", fun a_session_may_be_told_to_sleep_after_a_while/0},
@@ -154,6 +156,33 @@ a_managed_session_stays_when_its_client_goes() ->
     deliver(User, "a"),
     ?assertMatch(#{mgmt_state := pending}, sys:get_state(Session)),
     ?assertEqual(none, receive_said(0)),
+    ok = ejabberd_hooks:delete(c2s_closed, <<"chat.example">>, ?MODULE, closed, 50),
+    stop(User).
+
+%% What has come before the end counts, and what waits is routed.
+who_is_to_leave_is_closed_and_nothing_is_lost() ->
+    {Session, _} = User = open(#{theirs => ?SMALL}),
+    Monitor = monitor(process, Session),
+    [deliver(User, [N]) || N <- "abc"],
+    _ = [receive_message(), receive_message()],
+    await_sleep(User),
+    ok = sys:suspend(Session),
+    tell(User, leave),
+    tell(User, {message, text("behind")}),
+    tell(User, leave),
+    ok = sys:resume(Session),
+    ?assertEqual({close, 'end', 1012}, receive_said()),
+    ?assertEqual(normal, receive {'DOWN', Monitor, process, _, Reason} -> Reason end),
+    ?assertEqual([<<"behind">>, <<"c">>], routed()),
+    ?assertEqual(none, receive_said(0)).
+
+a_managed_session_stays_for_who_is_to_leave() ->
+    {Session, _} = User = open(#{}, #{mgmt_state => active}),
+    await_sleep(User),
+    ok = ejabberd_hooks:add(c2s_closed, <<"chat.example">>, ?MODULE, closed, 50),
+    tell(User, leave),
+    ?assertEqual({close, 'end', 1012}, receive_said()),
+    ecm_link_pair:await(fun() -> map_get(mgmt_state, sys:get_state(Session)) =:= pending end),
     ok = ejabberd_hooks:delete(c2s_closed, <<"chat.example">>, ?MODULE, closed, 50),
     stop(User).
 
