@@ -67,7 +67,7 @@ INSIDES_OF_TWISTED = {
 
 # Of the server, what the programs beside it may use: the wire formats, the limits, and what reads
 # those of this machine.
-FOR_TOOLS = {"limits", "kernel", "http", "link", "tools"}
+FOR_TOOLS = {"limits", "kernel", "http", "link", "tls", "websocket", "tools"}
 
 # What stands beside the server, and the names of the modules there that are tests.
 BESIDE = ("bench", "conformance", "testkit", "tests")
@@ -255,6 +255,11 @@ class ArchitectureTests(TestCase):
         for module in modules("tools/bosh"):
             roots = {name.partition(".")[0] for name in imports(module)}
             self.assertEqual(roots & (NOT_PURE - {"random"}), set(), module)
+
+    def test_the_client_of_streams_is_sans_io(self) -> None:
+        for module in modules("tools/stream"):
+            roots = {name.partition(".")[0] for name in imports(module)}
+            self.assertEqual(roots & NOT_PURE, set(), module)
 
     def test_what_tools_share_knows_no_program(self) -> None:
         shared = [module for module in modules("tools") if not module.startswith(PROGRAMS)]

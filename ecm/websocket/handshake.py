@@ -4,9 +4,7 @@ No extension is ever accepted: a connection that compresses takes a hundred time
 """
 
 import re
-from base64 import b64encode
 from collections.abc import Callable, Iterator
-from hashlib import sha1
 from http import HTTPStatus
 from typing import Final
 
@@ -15,11 +13,7 @@ import attrs
 from ecm.http.cors import Cors
 from ecm.http.request import Head
 from ecm.http.response import TEXT, response
-
-SUBPROTOCOL: Final = b"xmpp"
-VERSION: Final = b"13"
-
-_GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+from ecm.websocket.keys import SUBPROTOCOL, VERSION, accepted
 
 # Sixteen bytes in base64.
 _KEY: Final = re.compile(rb"[A-Za-z0-9+/]{22}==")
@@ -142,9 +136,8 @@ def is_attempt(head: Head) -> bool:
 def accept(head: Head, lines: bytes) -> bytes:
     """Return the response behind which frames are spoken."""
     (key,) = _values(head, b"sec-websocket-key")
-    accepted = b64encode(sha1(key + _GUID, usedforsecurity=False).digest())
     return (
         b"HTTP/1.1 101 Switching Protocols\r\n%b"
         b"Sec-WebSocket-Accept: %b\r\nSec-WebSocket-Protocol: %b\r\n%b\r\n"
-        % (_UPGRADE, accepted, SUBPROTOCOL, lines)
+        % (_UPGRADE, accepted(key), SUBPROTOCOL, lines)
     )

@@ -4,6 +4,8 @@ from ecm.tools.swarm.messages import Task
 
 TASK = Task(
     address=("127.0.0.1", 5280),
+    transport="bosh",
+    tls="",
     host="127.0.0.1:5280",
     path="/http-bind",
     domain="localhost",

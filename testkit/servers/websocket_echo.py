@@ -12,7 +12,8 @@ from ecm.websocket.closing import TRANSITIONS, Input, State
 from ecm.websocket.codes import WebSocketError
 from ecm.websocket.decoder import Decoder, Event
 from ecm.websocket.frames import CLOSE, PING, PONG, close_frame, frame, reply_frame
-from ecm.websocket.handshake import SUBPROTOCOL, accept
+from ecm.websocket.handshake import accept
+from ecm.websocket.keys import SUBPROTOCOL
 
 _PROTOCOL_LINE = b"Sec-WebSocket-Protocol: %b\r\n" % SUBPROTOCOL
 

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 from ecm.tools.bosh import stanzas
 from ecm.tools.bosh.body import restart, sid
-from ecm.tools.bosh.session import Phase, Session
+from ecm.tools.bosh.session import Client, Phase, Session
 
 FEATURES = re.compile(rb"</(?:stream:)?features>|<stream:features[^>]*/>")
 FAILURE = re.compile(rb"<failure[^>]*>\s*<([a-z-]+)")
@@ -18,6 +18,7 @@ _JID = re.compile(rb"<jid>([^<]+)</jid>")
 # RFC 6121 has dropped this step; a server that has it for older clients says that it is optional.
 _SESSION_REQUIRED = re.compile(rb"<session [^>]*>(?!\s*<optional)")
 
+C = TypeVar("C", bound=Client)
 S = TypeVar("S", bound=Session)
 
 Content = tuple[bytes, bytes]  # the stanzas and the attributes of a body
@@ -37,13 +38,93 @@ def has_features(session: Session, body: bytes) -> bool:
     return FEATURES.search(body) is not None
 
 
-class Login(Generic[S]):
-    """Makes the content of the next request from the answer to the one before.
+class Steps(Generic[C]):
+    """Makes what a client says next from the answer to what it has said before.
 
-    ``authenticate`` returns the one step of SASL for the user of a session.
+    ``authenticate`` returns the one step of SASL for a client; ``restart`` has the attributes with
+    which the stream begins again; ``is_begun`` says whether an answer has the features of the
+    first stream.
     """
 
-    __slots__ = ("creation", "_restart", "_bind", "_mechanism", "_authenticate")
+    __slots__ = ("_restart", "_bind", "_mechanism", "_authenticate", "_is_begun")
+
+    def __init__(
+        self,
+        resource: str,
+        authenticate: Callable[[C], bytes],
+        mechanism: str,
+        restart: bytes,
+        is_begun: Callable[[C, bytes], bool],
+    ) -> None:
+        self._bind = stanzas.bind(resource)
+        self._authenticate = authenticate
+        self._mechanism = mechanism
+        self._restart = restart
+        self._is_begun = is_begun
+
+    def advance(self, session: C, body: bytes) -> Content:
+        """Return what is said after this answer. Raises LoginError, BadAnswer."""
+        return _STEPS[session.phase](self, session, body)
+
+    def _created(self, session: C, body: bytes) -> Content:
+        if not self._is_begun(session, body):
+            return _NOTHING
+        if f">{self._mechanism}<".encode() not in body:
+            raise LoginError(f"SASL {self._mechanism} is not offered")
+        session.phase = Phase.AUTHENTICATING
+        return self._authenticate(session), b""
+
+    def _authenticated(self, session: C, body: bytes) -> Content:
+        if b"<success" in body:
+            session.phase = Phase.RESTARTING
+            return b"", self._restart
+        if failure := FAILURE.search(body):
+            raise LoginError(f"SASL {failure[1].decode()}")
+        return _NOTHING
+
+    def _restarted(self, session: C, body: bytes) -> Content:
+        if not FEATURES.search(body):
+            return _NOTHING
+        session.phase = Phase.BINDING
+        needs_session = _SESSION_REQUIRED.search(body) is not None
+        session.stanzas = stanzas.SESSION * needs_session + stanzas.PRESENCE
+        return self._bind, b""
+
+    def _bound(self, session: C, body: bytes) -> Content:
+        if jid := _JID.search(body):
+            session.jid = jid[1]
+            session.phase = Phase.APPEARING
+            return session.stanzas, b""
+        if b"<error" in body:
+            raise LoginError("no resource")
+        return _NOTHING
+
+    def _appeared(self, session: C, body: bytes) -> Content:
+        appeared(session, body)
+        return _NOTHING
+
+
+def appeared(session: Client, body: bytes) -> None:
+    """The server sends a user its own presence (RFC 6121, section 4.2.2). Only then is the login
+    complete for it."""
+    if b"<presence" in body:
+        session.phase = Phase.ONLINE
+        session.stanzas = b""
+
+
+_STEPS: dict[Phase, Callable[..., Content]] = {
+    Phase.CREATING: Steps._created,
+    Phase.AUTHENTICATING: Steps._authenticated,
+    Phase.RESTARTING: Steps._restarted,
+    Phase.BINDING: Steps._bound,
+    Phase.APPEARING: Steps._appeared,
+}
+
+
+class Login(Steps[S]):
+    """The steps in a session of BOSH. ``creation`` has the attributes of the first request."""
+
+    __slots__ = ("creation",)
 
     def __init__(
         self,
@@ -53,71 +134,9 @@ class Login(Generic[S]):
         authenticate: Callable[[S], bytes],
         mechanism: str = "PLAIN",
     ) -> None:
-        """``creation`` has the attributes of the first request."""
+        super().__init__(resource, authenticate, mechanism, restart(domain), has_features)
         self.creation = creation
-        self._restart = restart(domain)
-        self._bind = stanzas.bind(resource)
-        self._mechanism = mechanism
-        self._authenticate = authenticate
 
     def begin(self, session: S) -> bytes:
         """Return the body of the first request."""
         return session.body(session.rid, b"", self.creation)
-
-    def advance(self, session: S, body: bytes) -> Content:
-        """Return the content of the request after this answer. Raises LoginError, BadAnswer."""
-        return _STEPS[session.phase](self, session, body)
-
-    def _created(self, session: S, body: bytes) -> Content:
-        if not has_features(session, body):
-            return _NOTHING
-        if f">{self._mechanism}<".encode() not in body:
-            raise LoginError(f"SASL {self._mechanism} is not offered")
-        session.phase = Phase.AUTHENTICATING
-        return self._authenticate(session), b""
-
-    def _authenticated(self, session: S, body: bytes) -> Content:
-        if b"<success" in body:
-            session.phase = Phase.RESTARTING
-            return b"", self._restart
-        if failure := FAILURE.search(body):
-            raise LoginError(f"SASL {failure[1].decode()}")
-        return _NOTHING
-
-    def _restarted(self, session: S, body: bytes) -> Content:
-        if not FEATURES.search(body):
-            return _NOTHING
-        session.phase = Phase.BINDING
-        needs_session = _SESSION_REQUIRED.search(body) is not None
-        session.stanzas = stanzas.SESSION * needs_session + stanzas.PRESENCE
-        return self._bind, b""
-
-    def _bound(self, session: S, body: bytes) -> Content:
-        if jid := _JID.search(body):
-            session.jid = jid[1]
-            session.phase = Phase.APPEARING
-            return session.stanzas, b""
-        if b"<error" in body:
-            raise LoginError("no resource")
-        return _NOTHING
-
-    def _appeared(self, session: S, body: bytes) -> Content:
-        appeared(session, body)
-        return _NOTHING
-
-
-def appeared(session: Session, body: bytes) -> None:
-    """The server sends a user its own presence (RFC 6121, section 4.2.2). Only then is the login
-    complete for it."""
-    if b"<presence" in body:
-        session.phase = Phase.ONLINE
-        session.stanzas = b""
-
-
-_STEPS: dict[Phase, Callable[..., Content]] = {
-    Phase.CREATING: Login._created,
-    Phase.AUTHENTICATING: Login._authenticated,
-    Phase.RESTARTING: Login._restarted,
-    Phase.BINDING: Login._bound,
-    Phase.APPEARING: Login._appeared,
-}

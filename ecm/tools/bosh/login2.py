@@ -10,40 +10,33 @@ from typing import Generic, TypeVar
 from ecm.tools.bosh import stanzas
 from ecm.tools.bosh.body import named
 from ecm.tools.bosh.login import FAILURE, Content, LoginError, appeared, has_features
-from ecm.tools.bosh.session import Phase, Session
+from ecm.tools.bosh.session import Client, Phase, Session
 
 _JID = re.compile(rb"<authorization-identifier>([^<]+)</authorization-identifier>")
 _BOUND = re.compile(rb"<bound[ />]")
 
+C = TypeVar("C", bound=Client)
 S = TypeVar("S", bound=Session)
 
 _NOTHING: Content = (b"", b"")
 
 
-class Sasl2Login(Generic[S]):
-    """Makes the content of the next request from the answer to the one before, as Login does.
+class Sasl2Steps(Generic[C]):
+    """Makes what a client says next from the answer to what it has said before, as Steps does.
 
-    ``jid`` returns the bare JID of the user of a session, and ``authenticate`` the one step that
-    logs in and binds.
+    ``authenticate`` returns the one step that logs in and binds.
     """
 
-    __slots__ = ("_authenticate", "_creation", "_jid")
+    __slots__ = ("_authenticate", "_is_begun")
 
     def __init__(
-        self, creation: bytes, jid: Callable[[S], str], authenticate: Callable[[S], str]
+        self, authenticate: Callable[[C], str], is_begun: Callable[[C, bytes], bool]
     ) -> None:
-        """``creation`` has the attributes of the first request, but for ``from``."""
-        self._creation = creation
-        self._jid = jid
         self._authenticate = authenticate
+        self._is_begun = is_begun
 
-    def begin(self, session: S) -> bytes:
-        """Return the body of the first request."""
-        attributes = self._creation + named(**{"from": self._jid(session)})
-        return session.body(session.rid, b"", attributes)
-
-    def advance(self, session: S, body: bytes) -> Content:
-        """Return the content of the request after this answer. Raises LoginError, BadAnswer."""
+    def advance(self, session: C, body: bytes) -> Content:
+        """Return what is said after this answer. Raises LoginError, BadAnswer."""
         match session.phase:
             case Phase.CREATING:
                 return self._created(session, body)
@@ -52,8 +45,8 @@ class Sasl2Login(Generic[S]):
         appeared(session, body)
         return _NOTHING
 
-    def _created(self, session: S, body: bytes) -> Content:
-        if not has_features(session, body):
+    def _created(self, session: C, body: bytes) -> Content:
+        if not self._is_begun(session, body):
             return _NOTHING
         if stanzas.SASL2.encode() not in body:
             raise LoginError("SASL2 is not offered")
@@ -61,7 +54,26 @@ class Sasl2Login(Generic[S]):
         return self._authenticate(session).encode(), b""
 
 
-def _authenticated(session: Session, body: bytes) -> Content:
+class Sasl2Login(Sasl2Steps[S]):
+    """The steps in a session of BOSH. ``jid`` returns the bare JID of the user of a session."""
+
+    __slots__ = ("_creation", "_jid")
+
+    def __init__(
+        self, creation: bytes, jid: Callable[[S], str], authenticate: Callable[[S], str]
+    ) -> None:
+        """``creation`` has the attributes of the first request, but for ``from``."""
+        super().__init__(authenticate, has_features)
+        self._creation = creation
+        self._jid = jid
+
+    def begin(self, session: S) -> bytes:
+        """Return the body of the first request."""
+        attributes = self._creation + named(**{"from": self._jid(session)})
+        return session.body(session.rid, b"", attributes)
+
+
+def _authenticated(session: Client, body: bytes) -> Content:
     if failure := FAILURE.search(body):
         raise LoginError(f"SASL {failure[1].decode()}")
     if b"<success" not in body:

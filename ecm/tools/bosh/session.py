@@ -2,6 +2,7 @@
 
 import random
 from enum import IntEnum
+from typing import Protocol
 
 from ecm.tools.bosh.body import body, creation_body
 
@@ -18,6 +19,17 @@ class Phase(IntEnum):
     APPEARING = 4
     ONLINE = 5
     LEAVING = 6
+
+
+class Client(Protocol):
+    """A client that logs in, by whatever transport; ``stanzas`` are what it has still to say.
+
+    ``jid``, the full JID that the server has bound, is as it stands in XML.
+    """
+
+    phase: Phase
+    jid: bytes | None
+    stanzas: bytes
 
 
 class Session:

@@ -3,9 +3,6 @@
 import re
 
 from ecm.tools.bosh import stanzas
-from ecm.tools.bosh.body import creation
-from ecm.tools.bosh.login import Login
-from ecm.tools.bosh.login2 import Sasl2Login
 from ecm.tools.bosh.sasl import plain
 from ecm.tools.swarm.messages import Task
 from ecm.tools.swarm.user import User
@@ -54,33 +51,30 @@ def _filled(template: str, number: int) -> str:
 
 
 class Identities:
-    """The users of a task: their JIDs and their login."""
+    """The users of a task: their JIDs, and how they show who they are.
 
-    __slots__ = ("_accounts", "_domain", "login")
+    ``mechanism`` is the one of SASL.
+    """
+
+    __slots__ = ("_accounts", "_domain", "mechanism")
 
     def __init__(self, task: Task) -> None:
         self._accounts = None if task.accounts is None else Accounts(task.accounts)
         self._domain = task.domain
-        self.login = self._login(task.login, creation(task.domain, task.wait, task.hold))
+        self.mechanism = "ANONYMOUS" if self._accounts is None else "PLAIN"
 
-    def _login(self, way: str, created: bytes) -> Login[User] | Sasl2Login[User]:
-        if way == SASL2:
-            return Sasl2Login(created, self._bare_jid, self._authenticate2)
-        mechanism = "ANONYMOUS" if self._accounts is None else "PLAIN"
-        return Login(self._domain, created, RESOURCE, self._authenticate, mechanism)
-
-    def _authenticate(self, user: User) -> bytes:
+    def authenticate(self, user: User) -> bytes:
+        """Return the one step of SASL."""
         if self._accounts is None:
             return stanzas.ANONYMOUS
-        number = user.number
-        return stanzas.plain(self._accounts.name(number), self._accounts.password(number))
+        return stanzas.plain(*self._credentials(user))
 
-    def _authenticate2(self, user: User) -> str:
-        name, password = self._credentials(user)
-        initial = plain(name, password).first()
+    def authenticate2(self, user: User) -> str:
+        """Return the one step of SASL2, which asks for a resource, too."""
+        initial = plain(*self._credentials(user)).first()
         return stanzas.authenticate("PLAIN", initial, stanzas.bind2(RESOURCE))
 
-    def _bare_jid(self, user: User) -> str:
+    def bare_jid(self, user: User) -> str:
         return f"{self._credentials(user)[0]}@{self._domain}"
 
     def _credentials(self, user: User) -> tuple[str, str]:

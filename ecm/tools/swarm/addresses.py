@@ -15,12 +15,46 @@ _VISIBLE = re.compile(r"[!-~]+")
 MAX_SOURCES = 65_536  # nobody needs more, and a typing error in a range must not fill the memory
 
 
-class Target(NamedTuple):
-    """A BOSH URL, and the address that it resolves to."""
+# The transports, and when TLS begins.
+BOSH, WEBSOCKET, TCP, TLS = "bosh", "websocket", "tcp", "tls"
+TRANSPORTS = (BOSH, WEBSOCKET, TCP, TLS)
+NO_TLS, STARTTLS, DIRECT_TLS = "", "starttls", "direct"
 
+
+class _Scheme(NamedTuple):
+    """The meaning of a scheme of URLs: the port; each transport, the usual one first, with the
+    TLS that it has then."""
+
+    port: int
+    transports: dict[str, str]
+
+
+_SCHEMES = {
+    "http": _Scheme(80, {BOSH: NO_TLS, WEBSOCKET: NO_TLS}),
+    "https": _Scheme(443, {WEBSOCKET: DIRECT_TLS}),
+    "ws": _Scheme(80, {WEBSOCKET: NO_TLS}),
+    "wss": _Scheme(443, {WEBSOCKET: DIRECT_TLS}),
+    "xmpp": _Scheme(5222, {TCP: NO_TLS, TLS: STARTTLS}),
+    "xmpps": _Scheme(5223, {TLS: DIRECT_TLS}),
+}
+_FORMS = (
+    "http://HOST:PORT/PATH (BOSH), ws:// or wss:// (WebSocket),"
+    " xmpp://HOST:PORT (TCP) or xmpps:// (TCP over TLS)"
+)
+
+
+class Target(NamedTuple):
+    """A server that users come to: its URL, and the address that this resolves to.
+
+    ``tls`` says when TLS begins. ``host`` and ``path`` are for HTTP.
+    """
+
+    url: str
+    transport: str
+    tls: str
     address: str
     port: int
-    host: str  # for the Host header
+    host: str
     path: str
 
     @property
@@ -28,16 +62,27 @@ class Target(NamedTuple):
         return ip_address(self.address).is_loopback
 
 
-def target(url: str) -> Target:
-    """Parse a URL. Raises ValueError with advice."""
+def target(url: str, transport: str | None = None) -> Target:
+    """Parse a URL; without a transport it is the usual one of its scheme.
+
+    Raises ValueError with advice.
+    """
     parts = urlsplit(url)
-    if parts.scheme != "http" or not parts.hostname or parts.username:
-        raise ValueError(f"{url!r}: give the URL of a BOSH server, http://HOST:PORT/PATH")
-    port = parts.port or 80  # raises ValueError with a text if it is not a port
-    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    scheme = _SCHEMES.get(parts.scheme)
+    if scheme is None or not parts.hostname or parts.username:
+        raise ValueError(f"{url!r}: give the URL of a server, {_FORMS}")
     if not _VISIBLE.fullmatch(url):
         raise ValueError(f"{url!r}: percent-encode everything but visible ASCII")
-    return Target(_resolved(parts.hostname, port), port, parts.netloc, path)
+    transport = transport or next(iter(scheme.transports))
+    if transport not in scheme.transports:
+        can = " or ".join(scheme.transports)
+        raise ValueError(f"--transport {transport} and {parts.scheme}://: that URL is for {can}")
+    port = parts.port or scheme.port  # raises ValueError with a text if it is not a port
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    if transport in (TCP, TLS) and path != "/":
+        raise ValueError(f"{url!r}: give {parts.scheme}://HOST:PORT, without a path")
+    address = _resolved(parts.hostname, port)
+    return Target(url, transport, scheme.transports[transport], address, port, parts.netloc, path)
 
 
 def _resolved(host: str, port: int) -> str:

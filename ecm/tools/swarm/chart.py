@@ -41,7 +41,7 @@ def draw(result: dict[str, Any], path: Path) -> None:
 
 def _title(result: dict[str, Any]) -> str:
     target, users = result["options"]["target"], result["users"]
-    return f"http://{target['host']}{target['path']}: {users['most online']} users online at most"
+    return f"{target['url']}: {users['most online']} users online at most"
 
 
 def _draw_users(axes: Axes, times: Sequence[float], series: Sequence[Sample]) -> None:

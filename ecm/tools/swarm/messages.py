@@ -10,6 +10,8 @@ class Task(NamedTuple):
     """
 
     address: tuple[str, int]
+    transport: str  # of addresses.Target
+    tls: str
     host: str
     path: str
     domain: str

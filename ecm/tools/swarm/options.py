@@ -12,11 +12,13 @@ import attrs
 from ecm.tools.cli import Parser, argument, whole_number
 from ecm.tools.swarm import addresses
 from ecm.tools.swarm.accounts import SASL, SASL2, Accounts
-from ecm.tools.swarm.addresses import CONNECTIONS_PER_SOURCE, Target
+from ecm.tools.swarm.addresses import BOSH, CONNECTIONS_PER_SOURCE, TRANSPORTS, Target
 
 # Open files of a worker beside connections: its pipes, and some to spare. Second connections of
 # users who send or leave are counted by --at-once.
 _SPARE_FILES = 64
+
+WAIT = 60  # seconds for which a server may hold a request
 
 _MAX_USERS = 100_000_000
 _DAY = 86_400
@@ -70,15 +72,18 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
 
 def _options(found: argparse.Namespace) -> Options:
     """Raises ValueError if options contradict each other."""
-    _check(found)
+    target = addresses.target(found.url, found.transport)
+    _check(found, target)
+    _check_bosh(found, target)
     users = found.users + found.storm
-    least = min_processes(users, found.connections, found.at_once)
+    connections = found.connections or 1
+    least = min_processes(users, connections, found.at_once)
     processes = found.processes or least
     if not least <= processes <= found.users:
         raise ValueError(f"--processes {processes}: give from {least} to {found.users}")
-    _check_sources(users * found.connections, found.sources)
+    _check_sources(users * connections, found.sources)
     return Options(
-        target=found.url,
+        target=target,
         domain=found.domain,
         accounts=None if found.anonymous else found.accounts,
         first=found.first,
@@ -87,9 +92,9 @@ def _options(found: argparse.Namespace) -> Options:
         sources=found.sources,
         rate=found.rate,
         at_once=found.at_once,
-        wait=found.wait,
-        hold=found.hold,
-        connections=found.connections,
+        wait=found.wait or WAIT,
+        hold=found.hold or 1,
+        connections=connections,
         patience=found.patience,
         login=found.login,
         storm=found.storm,
@@ -102,11 +107,11 @@ def _options(found: argparse.Namespace) -> Options:
     )
 
 
-def _check(found: argparse.Namespace) -> None:
+def _check(found: argparse.Namespace, target: Target) -> None:
     """Raises ValueError if options contradict each other."""
-    if not found.url.is_loopback and not found.target_is_mine:
+    if not target.is_loopback and not found.target_is_mine:
         raise ValueError(
-            f"{found.url.address} is not this machine: if you may load it, say --target-is-mine"
+            f"{target.address} is not this machine: if you may load it, say --target-is-mine"
         )
     if found.messages is not None and found.message_rate == 0:
         raise ValueError("--messages needs --message-rate: say how many a second")
@@ -116,6 +121,18 @@ def _check(found: argparse.Namespace) -> None:
         raise ValueError("--storm needs users who talk meanwhile: give --duration, not --messages")
     if found.anonymous and found.login == SASL2:
         raise ValueError("--login sasl2 names the user first: give --accounts, not --anonymous")
+
+
+def _check_bosh(found: argparse.Namespace, target: Target) -> None:
+    """Raises ValueError where an option of BOSH is given to others."""
+    if target.transport == BOSH:
+        return
+    given = [name for name in ("wait", "hold", "connections") if getattr(found, name) is not None]
+    given += ["poll-rate"] if found.poll_rate != 0 else []
+    if given:
+        raise ValueError(
+            f"--{given[0]} is for BOSH: there is no such thing over {target.transport}"
+        )
 
 
 def min_processes(users: int, connections: int, at_once: int) -> int:
@@ -147,17 +164,29 @@ def _loopback(number: int) -> str:
 def _parser() -> Parser:
     parser = Parser(
         prog="ecm-swarm",
-        description="Load a BOSH server with many users, and report how it performs. Ctrl-C lets"
-        " them leave; a second one ends the run at once.",
+        description="Load a chat server with many users, over BOSH, WebSocket or TCP, and report"
+        " how it performs. Ctrl-C lets them leave; a second one ends the run at once.",
         epilog="Exit status: 0 if nothing failed and nothing was lost, 1 otherwise, 2 for a wrong"
         " option. docs/swarm.md has more.",
     )
     add = parser.add_argument
-    add("url", type=argument(addresses.target), metavar="URL", help="http://HOST:PORT/PATH of BOSH")
+    add(
+        "url",
+        metavar="URL",
+        help="http://HOST:PORT/PATH of BOSH, ws:// or wss://HOST:PORT/PATH of WebSocket,"
+        " xmpp:// or xmpps://HOST:PORT of XMPP over TCP",
+    )
+    add(
+        "--transport",
+        choices=TRANSPORTS,
+        help="if not what the URL says: websocket with http:// or https://, tls with xmpp:// for"
+        " STARTTLS",
+    )
     add("--target-is-mine", action="store_true", help="permit the URL of another machine")
     add("--domain", type=_domain, default="localhost", help="XMPP domain (default: %(default)s)")
     _add_users(parser)
-    _add_requests(parser)
+    _add_processes(parser)
+    _add_bosh(parser)
     _add_phases(parser)
     _add_talk(parser)
     add(
@@ -195,6 +224,16 @@ def _add_users(parser: argparse.ArgumentParser) -> None:
     )
     add("--anonymous", action="store_true", help="log in with SASL ANONYMOUS, without accounts")
     add(
+        "--login",
+        choices=(SASL, SASL2),
+        default=SASL,
+        help="sasl2: with XEP-0388 and XEP-0386, if the server offers it (default: %(default)s)",
+    )
+
+
+def _add_processes(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("processes and connections").add_argument
+    add(
         "--sources",
         type=argument(addresses.sources),
         default=[],
@@ -208,27 +247,27 @@ def _add_users(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="worker processes (default: as few as open files permit)",
     )
-
-
-def _add_requests(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument_group("requests").add_argument
     add(
-        "--login",
-        choices=(SASL, SASL2),
-        default=SASL,
-        help="sasl2: with XEP-0388 and XEP-0386, if the server offers it (default: %(default)s)",
+        "--patience",
+        type=whole_number(1, _DAY),
+        default=60,
+        metavar="S",
+        help="timeout of a login, of an answer (of BOSH, beyond --wait), and of messages at the end"
+        " (default: 60)",
     )
+
+
+def _add_bosh(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("requests of BOSH").add_argument
     add(
         "--wait",
         type=whole_number(1, 3600),
-        default=60,
         metavar="S",
-        help="longest wait of BOSH (default: 60)",
+        help=f"longest time that a request is held (default: {WAIT})",
     )
     add(
         "--hold",
         type=whole_number(1, 2),
-        default=1,
         metavar="N",
         help="requests to ask the server to hold; if it grants more than 1, a login fails"
         " (default: 1)",
@@ -236,18 +275,9 @@ def _add_requests(parser: argparse.ArgumentParser) -> None:
     add(
         "--connections",
         type=whole_number(1, 2),
-        default=1,
         metavar="N",
         help="connections that a user keeps; with 1, it opens a second one to send something, and"
         " then closes the first (default: 1)",
-    )
-    add(
-        "--patience",
-        type=whole_number(1, _DAY),
-        default=60,
-        metavar="S",
-        help="timeout of a login, of an answer beyond --wait, and of messages at the end"
-        " (default: 60)",
     )
 
 
@@ -309,7 +339,7 @@ def _add_talk(parser: argparse.ArgumentParser) -> None:
         type=_rate,
         default=0.0,
         metavar="N",
-        help="polls a second, or max (default: 0)",
+        help="polls a second of BOSH, or max (default: 0)",
     )
 
 

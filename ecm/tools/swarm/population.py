@@ -3,12 +3,14 @@
 import random
 from collections.abc import Callable
 from heapq import heappop
+from typing import Any, Generic, TypeVar
 
 from ecm.tools.bosh.session import Phase
+from ecm.tools.swarm.attendance import Attendance
 from ecm.tools.swarm.delivery import Delivery
 from ecm.tools.swarm.messages import Talk, Task
 from ecm.tools.swarm.rate import Rate
-from ecm.tools.swarm.sessions import Sessions
+from ecm.tools.swarm.transport import Transport
 from ecm.tools.swarm.user import User
 
 # No more users begin once so many are given up while none is online: the server is not there, or
@@ -20,25 +22,29 @@ _DRAWS = 10  # attempts to draw a free user; if all fail, the population is busy
 _SWEEP = 5.0  # seconds between two searches for requests without an answer
 
 
-class Population:
+U = TypeVar("U", bound=User)
+
+
+class Population(Generic[U]):
     """``done`` names the command that it has completed."""
 
     def __init__(
         self,
         task: Task,
-        sessions: Sessions,
+        transport: Transport[U],
+        attendance: Attendance[U],
         delivery: Delivery,
-        clock: Callable[[], float],
     ) -> None:
         self._task = task
-        self._sessions = sessions
+        self._transport = transport
+        self._attendance = attendance
         self._delivery = delivery
-        self._clock = clock
+        self._clock = attendance.clock
         self._does: str = ""
         self._next = 0  # place of the first user who has not begun to log in, or to leave
         self._talk = Talk(0, 0, 0)
         self._users = self._polls = self._messages = Rate(0, 0)
-        self._swept = clock()
+        self._swept = self._clock()
         self._stale = 0
 
     def log_in(self) -> None:
@@ -54,7 +60,7 @@ class Population:
     def storm(self) -> None:
         """Let all who are left log in at once, while the others go on talking."""
         self._does = "storm"
-        self._sessions.storm_began = self._clock()
+        self._attendance.storm_began = self._clock()
 
     def hush(self) -> None:
         """Let users send nothing new, and wait for the messages under way."""
@@ -75,10 +81,10 @@ class Population:
     def go_on(self) -> None:
         """Begin what is due now."""
         now = self._clock()
-        self._sessions.repeat()
+        self._transport.repeat()
         if now - self._swept > _SWEEP:
             self._swept = now
-            self._sessions.time_out()
+            self._transport.time_out()
             self._stale = self._delivery.missing_since(now - self._task.patience)
         if self._does:
             _GO_ON[self._does](self, now)
@@ -86,16 +92,16 @@ class Population:
     # Logins.
 
     def _log_in(self, now: float) -> None:
-        room = self._task.at_once - self._sessions.logging_in
+        room = self._task.at_once - self._attendance.logging_in
         for _ in range(min(room, self._users.due(now))):
             place = self._who_logs_in(now)
             if place is None:
                 break
             self._users.begin()
-            self._sessions.log_in(place)
+            self._transport.log_in(place)
 
     def _who_logs_in(self, now: float) -> int | None:
-        failed = self._sessions.failed
+        failed = self._attendance.failed
         if failed and failed[0][0] <= now:
             return heappop(failed)[1]
         if self._next >= self._all or self._hopeless:
@@ -110,17 +116,17 @@ class Population:
 
     def _log_in_at_once(self, now: float) -> None:
         while (place := self._who_logs_in(now)) is not None:
-            self._sessions.log_in(place)
+            self._transport.log_in(place)
         self._say(now)
 
     @property
     def _hopeless(self) -> bool:
         """True if many users are given up and none is online."""
-        return self._sessions.online == 0 and self._sessions.given_up >= HOPELESS
+        return self._attendance.online == 0 and self._attendance.given_up >= HOPELESS
 
     def _logged_in(self) -> bool:
         begun = self._next == self._all or self._hopeless
-        return begun and not self._sessions.logging_in and not self._sessions.failed
+        return begun and not self._attendance.logging_in and not self._attendance.failed
 
     # Messages and polls.
 
@@ -130,12 +136,12 @@ class Population:
             if sender is None or receiver is None:
                 break
             self._messages.begin()
-            self._sessions.write(sender, receiver)
+            self._transport.write(sender, receiver)
         for _ in range(min(self._polls.due(now), self._room())):
             if (user := self._free()) is None:
                 break
             self._polls.begin()
-            self._sessions.poll(user)
+            self._transport.poll(user)
 
     def _messages_due(self, now: float) -> int:
         """Messages that are missing for long do not block others."""
@@ -147,18 +153,18 @@ class Population:
         return due
 
     def _room(self) -> int:
-        return self._task.at_once - self._sessions.speaking
+        return self._task.at_once - self._transport.speaking
 
-    def _free(self) -> User | None:
+    def _free(self) -> U | None:
         for _ in range(_DRAWS):
-            user = random.choice(self._sessions.users)
-            if user is not None and self._sessions.is_free(user):
+            user = random.choice(self._attendance.users)
+            if user is not None and self._transport.is_free(user):
                 return user
         return None
 
-    def _somebody(self) -> User | None:
+    def _somebody(self) -> U | None:
         for _ in range(_DRAWS):
-            user = random.choice(self._sessions.users)
+            user = random.choice(self._attendance.users)
             if user is not None and user.phase is Phase.ONLINE:
                 return user
         return None
@@ -170,42 +176,42 @@ class Population:
         """Nothing new begins."""
 
     def _quiet(self) -> bool:
-        return not self._delivery.missing and not self._sessions.speaking
+        return not self._delivery.missing and not self._transport.speaking
 
     # Leaving.
 
     def _take_leave(self, now: float) -> None:
-        for _ in range(min(self._task.at_once - self._sessions.leaving, self._users.due(now))):
+        for _ in range(min(self._task.at_once - self._attendance.leaving, self._users.due(now))):
             user = self._who_leaves()
             if user is None:
                 break
             self._users.begin()
-            self._sessions.leave(user)
+            self._transport.leave(user)
 
-    def _who_leaves(self) -> User | None:
+    def _who_leaves(self) -> U | None:
         """Return the next user who is online; at the end also those who logged in meanwhile."""
-        users = self._sessions.users
+        users = self._attendance.users
         while self._next < len(users):
             user = users[self._next]
             self._next += 1
             if user is not None and user.phase is Phase.ONLINE:
                 return user
-        if self._sessions.online > self._sessions.leaving:
+        if self._attendance.online > self._attendance.leaving:
             self._next = 0
         return None
 
     def _gone(self) -> bool:
-        return not self._sessions.online and not self._sessions.logging_in
+        return not self._attendance.online and not self._attendance.logging_in
 
 
-_GO_ON: dict[str, Callable[[Population, float], None]] = {
+_GO_ON: dict[str, Callable[[Population[Any], float], None]] = {
     "log in": Population._log_in,
     "talk": Population._say,
     "storm": Population._log_in_at_once,
     "hush": Population._rest,
     "leave": Population._take_leave,
 }
-_DONE: dict[str, Callable[[Population], bool]] = {
+_DONE: dict[str, Callable[[Population[Any]], bool]] = {
     "log in": Population._logged_in,
     "talk": Population._said,
     "storm": Population._logged_in,

@@ -83,6 +83,12 @@ class Sockets(Generic[U]):
 
     def send(self, line: int, data: bytes) -> None:
         """Send; what the socket does not take yet is sent once it is writable. Raises OSError."""
+        if line in self._unsent:
+            self._unsent[line] += data
+        else:
+            self._write(line, data)
+
+    def _write(self, line: int, data: bytes) -> None:
         try:
             sent = os.write(line, data)
         except BlockingIOError:
@@ -90,6 +96,10 @@ class Sockets(Generic[U]):
         if sent < len(data):
             self._unsent[line] = data[sent:]
             self._epoll.modify(line, select.EPOLLIN | select.EPOLLOUT)
+
+    def secure(self, line: int) -> None:
+        """Go on with TLS on this connection. Raises OSError."""
+        raise NotImplementedError("there is no TLS here")
 
     def mute(self, line: int, is_mute: bool) -> None:
         """Leave what comes with the kernel, or read it again. All has been sent on this line."""
@@ -119,14 +129,17 @@ class Sockets(Generic[U]):
             self._break(user, line, kind(error), handler)
             return
         if data:
-            handler.received(user, line, data)
+            self._pass_on(user, line, data, handler)
         else:
             self._break(user, line, "closed", handler)
+
+    def _pass_on(self, user: U, line: int, data: bytes, handler: Handler[U]) -> None:
+        handler.received(user, line, data)
 
     def _send_rest(self, line: int) -> None:
         data = self._unsent.pop(line, b"")
         self._epoll.modify(line, select.EPOLLIN)
-        self.send(line, data)
+        self._write(line, data)
 
     def _break(self, user: U, line: int, kind: str, handler: Handler[U]) -> None:
         self.close(line)

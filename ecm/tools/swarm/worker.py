@@ -14,14 +14,13 @@ from contextlib import suppress
 from typing import Any
 
 from ecm.kernel import raise_open_files
-from ecm.tools.swarm.accounts import Identities
+from ecm.tools.swarm.attendance import Attendance
+from ecm.tools.swarm.chat import Chat
 from ecm.tools.swarm.counters import Counters
 from ecm.tools.swarm.delivery import Delivery
 from ecm.tools.swarm.messages import Talk, Task
 from ecm.tools.swarm.population import Population
-from ecm.tools.swarm.sessions import Sessions
-from ecm.tools.swarm.sockets import Sockets
-from ecm.tools.swarm.user import User
+from ecm.tools.swarm.transports import sockets, transport
 
 _TICK = 0.05  # seconds; the longest time between two checks of what is due
 _REPORTS = 1.0  # seconds between two reports
@@ -31,14 +30,13 @@ _RUN_BYTES = 4  # of a random number, which distinguishes runs whose messages ar
 
 class Worker:
     def __init__(self, task: Task) -> None:
-        self._sockets: Sockets[User] = Sockets(task.address, task.sources)
+        self._sockets = sockets(task)
         self._counters = Counters()
         self._delivery = Delivery(os.urandom(_RUN_BYTES).hex())
-        clock, identities = time.monotonic, Identities(task)
-        self._sessions = Sessions(
-            task, self._sockets, identities, self._delivery, self._counters, clock
-        )
-        self._population = Population(task, self._sessions, self._delivery, clock)
+        self._attendance: Attendance[Any] = Attendance(task, self._counters, time.monotonic)
+        chat = Chat(self._attendance, self._delivery)
+        self._transport = transport(task, self._sockets, self._attendance, chat)
+        self._population = Population(task, self._transport, self._attendance, self._delivery)
         self._sockets.watch(sys.stdin.fileno(), self._read)
         self._commands = b""
         self._reported = 0.0
@@ -48,7 +46,7 @@ class Worker:
     def run(self) -> None:
         """Run until the end of stdin."""
         while not self._ends:
-            self._sockets.wait(_TICK, self._sessions)
+            self._sockets.wait(_TICK, self._transport)
             self._population.go_on()
             if time.monotonic() - self._reported > _REPORTS or self._population.done != self._done:
                 self._report()
@@ -79,8 +77,8 @@ class Worker:
         used = resource.getrusage(resource.RUSAGE_SELF)
         report = {
             "done": self._done,
-            "online": self._sessions.online,
-            "logging in": self._sessions.logging_in,
+            "online": self._attendance.online,
+            "logging in": self._attendance.logging_in,
             "sent": self._delivery.sent,
             "arrived": self._delivery.arrived,
             "twice": self._delivery.twice,

@@ -86,6 +86,8 @@ def tasks(options: Options) -> list[Task]:
     return [
         Task(
             address=(options.target.address, options.target.port),
+            transport=options.target.transport,
+            tls=options.target.tls,
             host=options.target.host,
             path=options.target.path,
             domain=options.domain,

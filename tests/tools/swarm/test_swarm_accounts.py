@@ -2,8 +2,9 @@
 
 from twisted.trial.unittest import TestCase
 
+from ecm.tools.swarm import bosh
 from ecm.tools.swarm.accounts import Accounts, Identities
-from ecm.tools.swarm.user import User
+from ecm.tools.swarm.user import BoshUser
 from testkit.samples.swarm_task import TASK
 
 
@@ -36,7 +37,7 @@ class AccountTests(TestCase):
 
 class IdentityTests(TestCase):
     def setUp(self) -> None:
-        self.user = User(5, 1000, 0.0)
+        self.user = BoshUser(5, 1000, 0.0)
 
     def test_the_jid_that_is_expected_is_not_kept(self) -> None:
         identities = Identities(TASK)
@@ -53,7 +54,8 @@ class IdentityTests(TestCase):
             self.assertEqual(identities.jid(self.user), b"user5@localhost/other")
 
     def test_sasl2(self) -> None:
-        login = Identities(TASK._replace(login="sasl2")).login
+        task = TASK._replace(login="sasl2")
+        login = bosh.login(task, Identities(task))
         begin = login.begin(self.user)
         self.assertIn(b' from="user5@localhost"', begin)
         offered = b"<body sid='s'><features><x xmlns='urn:xmpp:sasl:2'/></features></body>"
@@ -64,6 +66,7 @@ class IdentityTests(TestCase):
     def test_the_mechanism(self) -> None:
         offered = b"<body sid='s'><features><mechanism>%b</mechanism></features></body>"
         for accounts, mechanism in (("user{}:secret", b"PLAIN"), (None, b"ANONYMOUS")):
-            login = Identities(TASK._replace(accounts=accounts)).login
-            stanzas, _ = login.advance(User(5, 1000, 0.0), offered % mechanism)
+            task = TASK._replace(accounts=accounts)
+            login = bosh.login(task, Identities(task))
+            stanzas, _ = login.advance(BoshUser(5, 1000, 0.0), offered % mechanism)
             self.assertIn(b"mechanism='%b'" % mechanism, stanzas)

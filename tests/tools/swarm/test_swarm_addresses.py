@@ -7,13 +7,45 @@ from ecm.tools.swarm.addresses import MAX_SOURCES, Target, sources, target
 
 class TargetTests(TestCase):
     def test_a_url(self) -> None:
-        self.assertEqual(
-            target("http://127.0.0.1:5280/http-bind"),
-            Target("127.0.0.1", 5280, "127.0.0.1:5280", "/http-bind"),
-        )
-        self.assertEqual(
-            target("http://127.0.0.1?a=b"), Target("127.0.0.1", 80, "127.0.0.1", "/?a=b")
-        )
+        url = "http://127.0.0.1:5280/http-bind"
+        expected = Target(url, "bosh", "", "127.0.0.1", 5280, "127.0.0.1:5280", "/http-bind")
+        self.assertEqual(target(url), expected)
+        url = "http://127.0.0.1?a=b"
+        expected = Target(url, "bosh", "", "127.0.0.1", 80, "127.0.0.1", "/?a=b")
+        self.assertEqual(target(url), expected)
+
+    def test_what_a_url_says_of_the_transport(self) -> None:
+        for url, transport, tls, port in (
+            ("ws://127.0.0.1/ws", "websocket", "", 80),
+            ("wss://127.0.0.1/ws", "websocket", "direct", 443),
+            ("xmpp://127.0.0.1", "tcp", "", 5222),
+            ("xmpps://127.0.0.1/", "tls", "direct", 5223),
+            ("xmpps://127.0.0.1:443", "tls", "direct", 443),
+        ):
+            found = target(url)
+            self.assertEqual((found.transport, found.tls, found.port), (transport, tls, port))
+
+    def test_another_transport(self) -> None:
+        for url, transport, tls in (
+            ("http://127.0.0.1/ws", "websocket", ""),
+            ("https://127.0.0.1/ws", "websocket", "direct"),
+            ("xmpp://127.0.0.1", "tls", "starttls"),
+            ("xmpp://127.0.0.1", "tcp", ""),
+            ("xmpps://127.0.0.1", "tls", "direct"),
+        ):
+            found = target(url, transport)
+            self.assertEqual((found.transport, found.tls), (transport, tls))
+
+    def test_a_transport_that_is_not_for_a_url(self) -> None:
+        for url, transport in (
+            ("ws://127.0.0.1/ws", "bosh"),
+            ("http://127.0.0.1/", "tcp"),
+            ("https://127.0.0.1/", "bosh"),
+            ("xmpp://127.0.0.1", "websocket"),
+            ("xmpps://127.0.0.1", "tcp"),
+        ):
+            with self.assertRaisesRegex(ValueError, f"--transport {transport} and "):
+                target(url, transport)
 
     def test_loopback(self) -> None:
         self.assertTrue(target("http://127.9.8.7/").is_loopback)
@@ -21,8 +53,9 @@ class TargetTests(TestCase):
 
     def test_what_is_no_target(self) -> None:
         for url in (
-            *("https://127.0.0.1/", "127.0.0.1:5280", "http:///x", "http://127.0.0.1:99999/"),
+            *("ftp://127.0.0.1/", "127.0.0.1:5280", "http:///x", "http://127.0.0.1:99999/"),
             *("http://u:p@127.0.0.1/", "http://127.0.0.1/\u00e9", "http://127.0.0.1/a b\r\n"),
+            "xmpp://127.0.0.1/ws",
         ):
             self.assertRaises(ValueError, target, url)
 

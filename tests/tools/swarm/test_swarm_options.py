@@ -24,11 +24,17 @@ class OptionTests(TestCase):
     def test_defaults(self) -> None:
         options = parse([URL])
         self.assertEqual((options.users, options.processes, options.rate), (100, 1, 100.0))
+        self.assertEqual((options.wait, options.hold, options.connections), (60, 1, 1))
         self.assertFalse(options.talks)
 
     def test_another_machine_only_when_told_so(self) -> None:
         self.assertIn("--target-is-mine", self.refused("http://192.0.2.1/"))
         self.assertEqual(parse(["http://192.0.2.1/", "--target-is-mine"]).target.port, 80)
+
+    def test_a_transport(self) -> None:
+        options = parse(["ws://127.0.0.1/ws"])
+        self.assertEqual((options.target.transport, options.connections), ("websocket", 1))
+        self.assertEqual(parse(["xmpp://127.0.0.1", "--transport", "tls"]).target.tls, "starttls")
 
     def test_max(self) -> None:
         options = parse([URL, "--rate", "max", "--poll-rate", "max"])
@@ -38,7 +44,13 @@ class OptionTests(TestCase):
     def test_mistakes(self) -> None:
         for arguments, text in (
             ([], "URL"),
-            (["ftp://127.0.0.1/"], "give the URL of a BOSH server"),
+            (["ftp://127.0.0.1/"], "give the URL of a server"),
+            (["https://127.0.0.1/", "--transport", "bosh"], "that URL is for websocket"),
+            ([URL, "--transport", "smoke"], "--transport"),
+            (["ws://127.0.0.1/", "--wait", "60"], "--wait is for BOSH"),
+            (["ws://127.0.0.1/", "--hold", "1"], "--hold is for BOSH"),
+            (["xmpp://127.0.0.1/", "--connections", "2"], "--connections is for BOSH"),
+            (["xmpps://127.0.0.1/", "--poll-rate", "max"], "over tls"),
             ([URL, "--users", "0"], "number from 1"),
             ([URL, "--rate", "-1"], "--rate"),
             ([URL, "--rate", "1e9"], "a number a second, or max"),
@@ -91,6 +103,7 @@ class ShareTests(TestCase):
         self.assertEqual([n for several in numbers for n in several], [*range(100, 110)])
         self.assertEqual(sorted(s for task in tasks for s in task.sources), options.sources)
         self.assertEqual([task.rate for task in tasks], [10.0] * 3)
+        self.assertEqual([task.transport for task in tasks], ["bosh"] * 3)
         self.assertEqual([task.login for task in tasks], ["sasl2"] * 3)
         self.assertEqual(sum(talk.messages or 0 for talk in talks), 7)
         self.assertEqual([talk.message_rate for talk in talks], [None] * 3)

@@ -1,0 +1,49 @@
+"""The ends of elements of a stream, in bytes of a server (RFC 6120, section 4). Pure.
+
+There is no tree: tags are counted.
+"""
+
+import re
+from collections.abc import Iterator
+
+from ecm.tools.bosh.http import BadAnswer
+
+# More is no element that a client here has asked for. What is not whole is read again with each
+# piece that comes, which for so little does not matter.
+MAX_ELEMENT = 1024 * 1024
+
+# The values of a tag may contain ">" (XML 1.0, section 3.1).
+_TAG = re.compile(rb"<([/?]?)([^\s>/?\"']*)(?:[^>\"']|\"[^\"]*\"|'[^']*')*>")
+_STREAM = b"stream:stream"
+
+
+def ends(data: bytes) -> Iterator[int]:
+    """Yield where each element that is whole ends.
+
+    The tags that begin and end the stream are elements of their own. Raises BadAnswer.
+    """
+    depth = 0
+    for tag in _TAG.finditer(data):
+        mark, name = tag.groups()
+        if mark == b"?":
+            continue
+        if name != _STREAM and not tag[0].endswith(b"/>"):
+            depth += -1 if mark else 1
+        if depth < 0:
+            raise BadAnswer("an end without a beginning")
+        if not depth:
+            yield tag.end()
+
+
+def split(data: bytes) -> list[bytes]:
+    """Return each of the elements. Raises BadAnswer."""
+    at = [0, *ends(data)]
+    return [data[begin:end] for begin, end in zip(at, at[1:], strict=False)]
+
+
+def whole(data: bytes) -> tuple[bytes, bytes]:
+    """Return the elements that are whole, and the rest. Raises BadAnswer."""
+    end = max(ends(data), default=0)
+    if len(data) - end > MAX_ELEMENT:
+        raise BadAnswer("element too long")
+    return data[:end], data[end:]

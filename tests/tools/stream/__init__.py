@@ -1,0 +1,1 @@
+"""The client of streams that the swarm has."""
