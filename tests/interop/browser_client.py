@@ -1,11 +1,23 @@
 """A client that runs in Chromium, on a page of its own."""
 
+import sys
 from typing import Any
 
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
-from testkit.browser import shared_browser
+from testkit import browser
+from testkit.browser import Browser, shared_browser
+from testkit.certificates import ServerCertificate
+
+
+def trust(test: TestCase, certificate: ServerCertificate) -> None:
+    """Have the clients of this test in a browser of their own, which knows this key."""
+    known = f"--ignore-certificate-errors-spki-list={certificate.spki}"
+    test.patch(browser, "FLAGS", (*browser.FLAGS, known))
+    chromium = Browser()
+    test.addCleanup(chromium.stop)
+    test.patch(sys.modules[__name__], "shared_browser", lambda _: chromium)
 
 
 class BrowserClient:

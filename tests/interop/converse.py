@@ -23,6 +23,7 @@ class ConverseClient(BrowserClient):
     def __init__(self, test: TestCase, site: str) -> None:
         super().__init__(test)
         self._site = site
+        self._said = 0
 
     async def come(self, url: str, jid: str, password: str) -> str:
         await self.open(f"{self._site}/{PAGE.name}")
@@ -34,9 +35,10 @@ class ConverseClient(BrowserClient):
     async def say(self, to: str, texts: list[str]) -> None:
         await self.value("void api.chats.open(arguments[0], {}, true)", to.partition("/")[0])
         await self.wait("!!document.querySelector(arguments[0])", FIELD)
-        for count, text in enumerate(texts, 1):
+        for text in texts:
             await deferToThread(self.browser.submit, FIELD, [text])
-            await self.wait(f"{SHOWN} >= arguments[0]", count)
+            self._said += 1
+            await self.wait(f"{SHOWN} >= arguments[0]", self._said)
 
     async def hear(self, count: int) -> list[str]:
         await self.wait(f"{HEARD}.length >= arguments[0]", count)

@@ -68,6 +68,7 @@ class FinchClient:
     def __init__(self, test: TestCase) -> None:
         self._test = test
         self.process = Finch()
+        self._heard: list[str] = []
 
     async def come(self, url: str, jid: str, password: str) -> str:
         home = temporary_folder(self._test)
@@ -89,7 +90,9 @@ class FinchClient:
             await self.process.printed(re.escape(f"msg='{escape(text, QUOTES)}'\n"))
 
     async def hear(self, count: int) -> list[str]:
-        return [await self.process.heard.get() for _ in range(count)]
+        while len(self._heard) < count:
+            self._heard.append(await self.process.heard.get())
+        return self._heard
 
     async def leave(self) -> None:
         self._press(QUIT)

@@ -1,37 +1,22 @@
-// A chat client made of stanza (npm), as a child of a test.
+// A chat client made of stanza (npm), as a child of a test. See program.py.
 //
 //   node stanza_client.cjs URL JID PASSWORD
 //
-// It prints what happens, one JSON array a line: ["online", JID], ["heard", TEXT], ["offline"].
-// On stdin it takes ["say", JID, TEXT] and ["leave"].
+// Over WebSocket it connects again by itself, and resumes its stream (XEP-0198).
 
 "use strict";
 
-const { createInterface } = require("node:readline");
 const { createClient } = require("stanza");
+const { obey, tell } = require("./program.cjs");
 
 const [url, jid, password] = process.argv.slice(2);
+const isBosh = url.startsWith("http");
 const client = createClient({
   jid,
   password,
-  transports: { bosh: url, websocket: false },
-  autoReconnect: false,
+  transports: isBosh ? { bosh: url, websocket: false } : { bosh: false, websocket: url },
+  autoReconnect: !isBosh,
 });
-
-const commands = {
-  say: (to, body) => client.sendMessage({ to, body, type: "chat" }),
-  leave: () => client.disconnect(),
-};
-
-function tell(...event) {
-  const line = JSON.stringify(event).replace(/[^\0-\x7f]/g, escaped);
-  process.stdout.write(`${line}\n`);
-}
-
-// In ASCII no character can be torn apart on its way.
-function escaped(unit) {
-  return `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
-}
 
 client.on("session:started", () => {
   client.sendPresence();
@@ -44,9 +29,9 @@ client.on("stream:end", () => {
   process.exit();
 });
 
-createInterface({ input: process.stdin }).on("line", (line) => {
-  const [command, ...values] = JSON.parse(line);
-  commands[command](...values);
+obey({
+  say: (to, body) => client.sendMessage({ to, body, type: "chat" }),
+  leave: () => client.disconnect(),
 });
 
 client.connect();

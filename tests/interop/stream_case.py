@@ -1,0 +1,66 @@
+"""Clients over transports that are no BOSH: they talk, and come back when they were cut off."""
+
+from pathlib import Path
+
+from testkit.certificates import make_certificate
+from testkit.cutting_proxy import CuttingProxy
+from testkit.ecm_process import temporary_folder
+from tests.interop import ecm
+from tests.interop.conversation import Client
+from tests.interop.talk import TalkTestCase
+
+# A hundred kilobytes.
+LONG = "x\N{LATIN SMALL LETTER E WITH ACUTE}\u4e16\U0001f600" * 10_000
+
+
+class StreamTestCase(TalkTestCase):
+    """ECM for ``scheme``, with ``options``, behind a proxy that can cut its clients off."""
+
+    timeout = 120
+    scheme = "ws"
+    options: tuple[str, ...] = ()
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.certificate = make_certificate(temporary_folder(self))
+        self.authority = Path(temporary_folder(self), "ca.pem")
+        self.authority.write_bytes(self.certificate.ca)
+
+    async def serve(self, *arguments: str) -> str:
+        """Start ECM, and return its URL, for pages. That for clients is ``self.url``."""
+        arguments = (*self.options, *arguments)
+        if self.scheme == "ws":
+            site = await ecm.start(self, self.stack, *arguments)
+        else:
+            site = await ecm.start_tls(self, self.stack, self.certificate, *arguments)
+        self.proxy = CuttingProxy(int(site.rpartition(":")[2]))
+        self.url = f"{self.scheme}://localhost:{await self.proxy.listen(self)}/ws"
+        return site
+
+    async def assert_resumes(self, client: Client, long: str = LONG) -> None:
+        """Nobody notices that the client was cut off, and nothing is lost (XEP-0198)."""
+        conversation = await self.meet(client, self.url)
+        await conversation.chat(self.texts)
+        await conversation.chat([long])
+        await conversation.client_says(self.texts[:5])
+        port = await self.proxy.refuse()
+        conversation.bob_says(self.texts[:5])
+        await self.proxy.accept(port)
+        await conversation.all_has_come()
+        await conversation.chat(self.texts[:5])
+        conversation.assert_present_all_the_time()
+        await conversation.end()
+
+    async def assert_returns(self, client: Client) -> None:
+        """The client logs in once more, and gets what has been said to it meanwhile."""
+        conversation = await self.meet(client, self.url)
+        await conversation.chat(self.texts)
+        await conversation.chat([LONG])
+        port = await self.proxy.refuse()
+        await conversation.is_gone()
+        conversation.bob_says(self.texts[:5])
+        await self.proxy.accept(port)
+        await conversation.is_back()
+        await conversation.all_has_come()
+        await conversation.chat(self.texts[:5])
+        await conversation.end()
