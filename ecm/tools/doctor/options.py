@@ -7,7 +7,7 @@ import attrs
 
 from ecm.tools.cli import Parser, whole_number
 from ecm.tools.doctor.diagnosis import MAX_USERS
-from ecm.tools.doctor.plan import Plan
+from ecm.tools.doctor.plan import Plan, Tls, Transport
 
 # The most processes that a machine may have (kernel.pid_max with 64 bits).
 _MAX_WORKERS: Final = 4_194_304
@@ -16,7 +16,7 @@ _MAX_WORKERS: Final = 4_194_304
 _MAX_CONNECTIONS: Final = 6
 
 _DESCRIPTION: Final = """\
-Report how many web users this machine can serve with ECM and ejabberd on it, and the bottleneck:
+Report how many users this machine can serve with ECM and ejabberd on it, and the bottleneck:
 what the machine has, what users need, and the command that fixes a shortage. Nothing is changed.
 Run it as the user, and in the container, that ECM will have: limits differ.
 """
@@ -36,7 +36,8 @@ class Options:
 def parse(arguments: Sequence[str] | None = None) -> Options:
     """Parse the command line; report a mistake and exit with status 2."""
     found = _parser().parse_args(arguments)
-    return Options(found.users, Plan(found.connections, found.workers), found.json)
+    plan = Plan(found.connections, found.workers, found.transport, found.tls)
+    return Options(found.users, plan, found.json)
 
 
 def _parser() -> Parser:
@@ -47,12 +48,13 @@ def _parser() -> Parser:
         metavar="N",
         help="users online at once (default: the most that fit)",
     )
+    _add_transport(parser)
     parser.add_argument(
         "--connections",
         type=whole_number(1, _MAX_CONNECTIONS),
         default=1,
         metavar="N",
-        help="connections of each user; a browser has one while idle, and two in a chat"
+        help="connections of each user; over BOSH a browser has one while idle, and two in a chat"
         " (default: %(default)s)",
     )
     parser.add_argument(
@@ -65,6 +67,24 @@ def _parser() -> Parser:
     )
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
     return parser
+
+
+def _add_transport(parser: Parser) -> None:
+    parser.add_argument(
+        "--transport",
+        type=Transport,
+        choices=list(Transport),
+        default=Transport.BOSH,
+        help="how users come: BOSH, WebSocket, or XMPP over TCP (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--tls",
+        type=Tls,
+        choices=list(Tls),
+        default=Tls.NONE,
+        help="what ends TLS in ECM: nothing, as behind a proxy; OpenSSL; or ECM with --lean-tls"
+        " (default: %(default)s)",
+    )
 
 
 def _workers(text: str) -> int | None:

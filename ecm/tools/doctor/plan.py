@@ -1,9 +1,25 @@
 """The plan of an operator, and the deployment that it leads to on a machine."""
 
+from enum import StrEnum
+
 import attrs
 
 from ecm.limits import RESERVED_FILES, reserved
 from ecm.tools.doctor.machine import Machine
+
+
+class Transport(StrEnum):
+    BOSH = "bosh"
+    WEBSOCKET = "websocket"
+    TCP = "tcp"
+
+
+class Tls(StrEnum):
+    """TLS of clients in ECM: none, by OpenSSL, or with --lean-tls."""
+
+    NONE = "none"
+    OPENSSL = "openssl"
+    LEAN = "lean"
 
 
 @attrs.frozen
@@ -13,6 +29,8 @@ class Deployment:
     users: int
     connections: int
     workers: int
+    transport: Transport = Transport.BOSH
+    tls: Tls = Tls.NONE
 
     @property
     def processes(self) -> int:
@@ -30,11 +48,14 @@ class Plan:
 
     connections_per_user: int = 1
     workers: int | None = None
+    transport: Transport = Transport.BOSH
+    tls: Tls = Tls.NONE
 
     def deploy(self, machine: Machine, users: int) -> Deployment:
         """Return the deployment for so many users."""
         connections = users * self.connections_per_user
-        return Deployment(users, connections, self.workers or _workers(machine, connections))
+        workers = self.workers or _workers(machine, connections)
+        return Deployment(users, connections, workers, self.transport, self.tls)
 
 
 def _workers(machine: Machine, connections: int) -> int:

@@ -10,6 +10,14 @@ from ecm.tools.doctor import costs
 from ecm.tools.doctor.diagnosis import MAX_USERS, Diagnosis, Finding, Verdict
 from ecm.tools.doctor.fixes import LASTING
 from ecm.tools.doctor.machine import Machine
+from ecm.tools.doctor.plan import Tls, Transport
+
+_TRANSPORTS: Final = {
+    Transport.BOSH: "BOSH",
+    Transport.WEBSOCKET: "WebSocket",
+    Transport.TCP: "TCP",
+}
+_TLS: Final = {Tls.NONE: " without TLS", Tls.OPENSSL: " with TLS", Tls.LEAN: " with lean TLS"}
 
 _ROW: Final = "{:<35}{:>12}{:>12}{:>12}  {}"
 
@@ -18,7 +26,7 @@ Kernel settings survive a reboot if written to {lasting},
 without `sysctl -w` and without quotes.
 Open files are those of this shell: {soft}, which ECM can raise to {hard};
 a service has its own limit (LimitNOFILE).
-Memory is what is free now; the need is that of idle users without TLS
+Memory is what is free now; the need is that of idle users
 (docs/benchmarks.md).
 Clients need no port of this machine. A proxy in front of ECM, or a load
 generator, needs one port for each connection; each pair of its address and
@@ -47,7 +55,9 @@ def _title(found: Diagnosis) -> str:
         _counted(deployment.users, "user"),
         _counted(deployment.connections, "connection"),
     )
-    return f"{users} with {connections} on {_counted(deployment.workers, 'worker')}"
+    workers = _counted(deployment.workers, "worker")
+    over = _TRANSPORTS[deployment.transport] + _TLS[deployment.tls]
+    return f"{users} with {connections}\non {workers}, over {over}"
 
 
 def _counted(count: int, noun: str) -> str:
@@ -81,7 +91,7 @@ def _ledger(found: Diagnosis) -> str:
     memory = costs.memory(found.deployment)
     return (
         f"The memory is {_gigabytes(memory.kernel)} of the kernel,"
-        f" {_gigabytes(memory.clients)} of ECM for requests,\n"
+        f" {_gigabytes(memory.clients)} of ECM for connections,\n"
         f"{_gigabytes(memory.workers)} for its processes, and"
         f" {_gigabytes(memory.ejabberd)} of ejabberd."
     )
@@ -113,6 +123,8 @@ def as_json(machine: Machine, found: Diagnosis) -> str:
             "users": found.deployment.users,
             "connections": found.deployment.connections,
             "workers": found.deployment.workers,
+            "transport": found.deployment.transport,
+            "tls": found.deployment.tls,
             "fits": found.fits,
             "room": found.room,
             "first": found.bottleneck and found.bottleneck.rule.name,

@@ -17,7 +17,7 @@ from twisted.trial.unittest import TestCase
 from ecm.tools.doctor.diagnosis import MAX_USERS
 from ecm.tools.doctor.main import main
 from ecm.tools.doctor.options import Options, parse
-from ecm.tools.doctor.plan import Plan
+from ecm.tools.doctor.plan import Plan, Tls, Transport
 from testkit.fake_machines import FILES, write
 from testkit.paths import CHECKOUT
 
@@ -28,7 +28,9 @@ class OptionsTests(TestCase):
 
     def test_all_given(self) -> None:
         given = ["--users", "5", "--connections", "2", "--workers", "3", "--json"]
-        self.assertEqual(parse(given), Options(5, Plan(2, 3), True))
+        given += ["--transport", "websocket", "--tls", "lean"]
+        plan = Plan(2, 3, Transport.WEBSOCKET, Tls.LEAN)
+        self.assertEqual(parse(given), Options(5, plan, True))
         self.assertEqual(parse(["--workers", "auto"]), parse([]))
 
     def test_mistakes_are_one_line_and_status_2(self) -> None:
@@ -42,6 +44,8 @@ class OptionsTests(TestCase):
             ["--workers", "0"],
             ["--workers", "many"],
             ["--connections", "7"],
+            ["--transport", "smtp"],
+            ["--tls", "rustls"],
             ["--unknown"],
             ["stray"],
         ):
@@ -75,7 +79,8 @@ class MainTests(TestCase):
         write(self.root, FILES)
         status, said = self.run_main("--users", "100000")
         self.assertEqual(status, 0)
-        self.assertIn("100,000 users with 100,000 connections on 4 workers\n", said)
+        title = "100,000 users with 100,000 connections\non 4 workers, over BOSH without TLS\n\n"
+        self.assertTrue(said.startswith(title), said)
         self.assertRegex(said, r"conntrack\) +262,144 +100,017 +262,127  fits\n")
         self.assertTrue(said.endswith("\nRoom for 100,000 users: yes.\n"))
 
@@ -104,6 +109,15 @@ class MainTests(TestCase):
         )
         self.assertLessEqual(max(map(len, said.splitlines())), 80)
 
+    def test_the_transport_and_its_tls_are_told(self) -> None:
+        write(self.root, FILES)
+        for transport, tls, told in (
+            ("websocket", "lean", "over WebSocket with lean TLS\n"),
+            ("tcp", "openssl", "over TCP with TLS\n"),
+        ):
+            _, said = self.run_main("--users", "9", "--transport", transport, "--tls", tls)
+            self.assertIn(f"\non 4 workers, {told}", said)
+
     def test_nothing_known(self) -> None:
         status, said = self.run_main("--users", "5")
         self.assertEqual(status, 0)
@@ -118,6 +132,7 @@ class MainTests(TestCase):
         self.assertEqual((status, found["fits"], found["room"]), (1, False, 262_127))
         self.assertEqual(found["first"], "connections tracked (conntrack)")
         self.assertEqual(found["memory"]["kernel"], 4_073_000_000)
+        self.assertEqual((found["transport"], found["tls"]), ("bosh", "none"))
         self.assertEqual(found["machine"]["soft_files"], 1024)
         self.assertEqual(found["machine"]["file_max"], "unlimited")
         [tracked] = [one for one in found["findings"] if one["name"] == found["first"]]

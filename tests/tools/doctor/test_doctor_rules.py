@@ -14,12 +14,13 @@ from ecm.open_files import capacity
 from ecm.tools.doctor import costs, fixes
 from ecm.tools.doctor.diagnosis import MAX_USERS, Diagnosis, Finding, Verdict, diagnose
 from ecm.tools.doctor.machine import Machine
-from ecm.tools.doctor.plan import Deployment, Plan, files_for
+from ecm.tools.doctor.plan import Deployment, Plan, Tls, Transport, files_for
 from ecm.tools.doctor.rules import RULES
 
 # 1,000 users on one worker.
 ONE_WORKER = Plan(workers=1)
 THOUSAND = ONE_WORKER.deploy(Machine(), 1000)
+DEFAULT = Plan()
 
 
 def finding(name: str, found: Diagnosis) -> Finding:
@@ -56,6 +57,12 @@ class RuleTests(TestCase):
     def test_memory(self) -> None:
         need = costs.ONE_PROCESS + costs.EJABBERD + 1000 * (4_073 + 1_384 + 3_819)
         self.assertIn("fewer users", self.check("memory of the machine", need, "memory")[0])
+
+    def test_memory_of_tls(self) -> None:
+        for tls, more in ((Tls.NONE, 0), (Tls.OPENSSL, 25_400), (Tls.LEAN, 600)):
+            with_tls = Plan(workers=1, transport=Transport.TCP, tls=tls).deploy(Machine(), 1000)
+            need = costs.memory(THOUSAND).total + 1000 * more
+            self.assertEqual(costs.memory(with_tls).total, need)
 
     def test_memory_of_the_cgroup(self) -> None:
         need = costs.memory(THOUSAND).total
@@ -113,6 +120,11 @@ class RuleTests(TestCase):
         self.assertEqual((fits.verdict, advice.verdict), (Verdict.FITS, Verdict.ADVICE))
         self.assertIn("cores", advice.fixes[0])
 
+    def test_only_bosh_polls(self) -> None:
+        for transport, cores in ((Transport.BOSH, 5), (Transport.WEBSOCKET, 0), (Transport.TCP, 0)):
+            plan = Plan(transport=transport)
+            self.assertEqual(costs.cores(plan.deploy(Machine(), 1_000_000)), cores)
+
     def test_nothing_known(self) -> None:
         found = diagnose(Machine(), Plan(), 1000)
         self.assertEqual({one.verdict for one in found.findings}, {Verdict.NOT_KNOWN})
@@ -130,19 +142,19 @@ class RuleTests(TestCase):
 
 
 class PlanTests(TestCase):
-    def workers(self, users: int, **plan: int) -> int:
+    def workers(self, users: int, plan: Plan = DEFAULT) -> int:
         machine = Machine(cores=2, hard_files=files_for(10_000))
-        return Plan(**plan).deploy(machine, users).workers
+        return plan.deploy(machine, users).workers
 
     def test_a_worker_for_each_core_at_least(self) -> None:
         self.assertEqual([self.workers(users) for users in (0, 1, 20_000)], [2, 2, 2])
 
     def test_as_many_as_open_files_need(self) -> None:
         self.assertEqual([self.workers(users) for users in (20_001, 1_000_000)], [3, 100])
-        self.assertEqual(self.workers(10_001, connections_per_user=2), 3)
+        self.assertEqual(self.workers(10_001, Plan(connections_per_user=2)), 3)
 
     def test_as_many_as_are_planned(self) -> None:
-        self.assertEqual(self.workers(1_000_000, workers=7), 7)
+        self.assertEqual(self.workers(1_000_000, Plan(workers=7)), 7)
 
     def test_too_few_files_for_anybody(self) -> None:
         found = diagnose(Machine(hard_files=RESERVED_FILES), Plan(), None)
