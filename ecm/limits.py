@@ -280,6 +280,10 @@ PROBE_STEP: Final = 10
 PING_AFTER: Final = 240
 PONG_TIMEOUT: Final = 60
 
+# Questions of the kernel within PONG_TIMEOUT, for a client over TCP that has been silent for
+# PING_AFTER. Packets get lost; three in a row mean that nobody is there.
+KEEP_ALIVES: Final = 3
+
 # Seconds in which a client that has half-closed its connection may be answered. It looks like a
 # client that has gone, and ejabberd must soon hear of that: otherwise it answers a request whose
 # client cannot read the answer.

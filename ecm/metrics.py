@@ -48,6 +48,10 @@ class Metrics:
     faulty: int = _counter(
         "ecm_websockets_faulty_total", "WebSockets closed for a fault of their client."
     )
+    tcp: int = _counter("ecm_tcp_streams_total", "Streams of clients over TCP opened.")
+    tcp_refused: int = _counter(
+        "ecm_tcp_streams_refused_total", "Streams of clients over TCP refused."
+    )
     vanished: int = _counter(
         "ecm_clients_vanished_total", "Connections aborted whose client did not answer a ping."
     )

@@ -13,6 +13,7 @@ from ecm.frontend.factory import FrontendFactory
 from ecm.frontend.proxied import ProxiedFactory
 from ecm.frontend.registry import Registry
 from ecm.frontend.routes import make_routes
+from ecm.frontend.tcp_factory import ProxiedTcpFactory, TcpFactory
 from ecm.limits import CLOSE_TIMEOUT, LAST_DRAIN_TIMEOUT, MAX_NODES
 from ecm.memory import MemoryWatch
 from ecm.metrics import Metrics
@@ -65,8 +66,11 @@ class Server:
 
     def factories(self) -> list[IProtocolFactory]:
         """Return a factory for each of the settings' endpoints, in their order."""
-        plain: list[IProtocolFactory] = [self.clients for _ in self._settings.listen]
-        return plain + [ProxiedFactory(self.clients) for _ in self._settings.proxy_protocol]
+        settings, streams = self._settings, TcpFactory(self.clients.admission, self._pool)
+        factories: list[IProtocolFactory] = [self.clients for _ in settings.listen]
+        factories += [ProxiedFactory(self.clients) for _ in settings.proxy_protocol]
+        factories += [streams for _ in settings.stream]
+        return factories + [ProxiedTcpFactory(streams) for _ in settings.stream_proxy_protocol]
 
     def start(self) -> None:
         self._batch.start()

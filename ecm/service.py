@@ -29,14 +29,16 @@ class Announcement(Service):
         for warning in self._warnings:
             _log.warn("{text}", text=warning)
         settings = self._settings
+        streams = settings.stream + settings.stream_proxy_protocol
         _log.info("{files}", files=open_files.describe(self._files, settings.workers))
         _log.info(
-            "ECM {version} serves BOSH on {paths}, WebSocket on {websockets}, at {listen}, for"
-            " ejabberd at {upstream}{workers}",
+            "ECM {version} serves BOSH on {paths}, WebSocket on {websockets}, at {listen}{streams},"
+            " for ejabberd at {upstream}{workers}",
             version=__version__,
             paths=_shown(settings.clients.paths),
             websockets=_shown({*settings.clients.websocket_paths} - {*settings.clients.paths}),
             listen=" ".join(settings.listen + settings.proxy_protocol),
+            streams=f", XMPP over TCP at {' '.join(streams)}" if streams else "",
             upstream=" ".join(settings.upstream),
             workers=f", with {settings.workers} workers" if settings.workers > 1 else "",
         )

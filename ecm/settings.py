@@ -43,6 +43,24 @@ class Settings:
             collect=tuple,
         ),
     )
+    stream: tuple[str, ...] = attrs.field(
+        default=(),
+        metadata=option(
+            "endpoint",
+            "Endpoint for XMPP over TCP: starttls:FOLDER:port=5222 with a folder of certificates,"
+            " where clients ask for TLS; ssl: or tls:FOLDER:port=5223 with TLS at once; or"
+            " plain:ENDPOINT without, for a proxy that has had it.",
+            collect=tuple,
+        ),
+    )
+    stream_proxy_protocol: tuple[str, ...] = attrs.field(
+        default=(),
+        metadata=option(
+            "endpoint",
+            "The same, for a proxy that begins each connection with a PROXY header.",
+            collect=tuple,
+        ),
+    )
     reuse_port: bool = attrs.field(
         default=False,
         metadata=option(
@@ -128,4 +146,4 @@ class Settings:
     @property
     def endpoints(self) -> tuple[str, ...]:
         """All endpoints for clients, in the order of ``Server.factories``."""
-        return self.listen + self.proxy_protocol
+        return self.listen + self.proxy_protocol + self.stream + self.stream_proxy_protocol

@@ -3,19 +3,24 @@
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from twisted.internet.endpoints import clientFromString
 
 from ecm.config import secret
-from ecm.http.cors import ANY
+from ecm.http.cors import ANY, Cors
 from ecm.limits import BACKLOG, MAX_NODES, MAX_WORKERS, REQUEST_OVERHEAD
 from ecm.link.settings import LinkMode
-from ecm.net.endpoints import server_endpoint
+from ecm.net.endpoints import PLAIN, STARTTLS, server_endpoint
 from ecm.net.reactor import global_reactor
 from ecm.option import Option, groups, options
 from ecm.settings import LISTEN, Settings
 from ecm.upstream import names
+
+_NO_TLS: Final = (
+    "say how it is protected: starttls:FOLDER:port=5222, tls:FOLDER:port=5223, or plain:tcp:5222"
+    " where a proxy has TLS"
+)
 
 Given = Mapping[str, Sequence[str]]
 _Part = TypeVar("_Part")
@@ -31,7 +36,7 @@ def build(given: Given) -> Settings:
     elif "listen" not in given:
         given = {"listen": [], **given}
     settings = _build(Settings, given)
-    for is_wrong, message in _conflicts(settings):
+    for is_wrong, message in (*_conflicts(settings), *_conflicts_of_cors(settings.clients.cors)):
         if is_wrong:
             raise ValueError(message)
     return settings
@@ -66,7 +71,7 @@ def _read(option: Option, text: str) -> Any:
 
 def _conflicts(settings: Settings) -> Iterator[tuple[bool, str]]:
     """Yield what may be wrong with several options together, and what to do then."""
-    link, clients, cors = settings.link, settings.clients, settings.clients.cors
+    link, clients = settings.link, settings.clients
     yield (
         clients.request.max_body > link.max_packet - REQUEST_OVERHEAD,
         "--max-body: no packet can carry it, raise --max-packet",
@@ -88,6 +93,10 @@ def _conflicts(settings: Settings) -> Iterator[tuple[bool, str]]:
         "--link-secret-file: a plain link cannot prove it, leave out --link-mode plain",
     )
     yield (
+        bool(settings.stream + settings.stream_proxy_protocol) and not link.carries_streams,
+        "--stream: the link carries no streams, leave out --link-mode plain and --stream-window 0",
+    )
+    yield (
         len({*settings.upstream}) < len(settings.upstream),
         "--upstream: give each node once",
     )
@@ -95,6 +104,9 @@ def _conflicts(settings: Settings) -> Iterator[tuple[bool, str]]:
         len(settings.upstream) > MAX_NODES,
         f"--upstream: give at most {MAX_NODES} nodes",
     )
+
+
+def _conflicts_of_cors(cors: Cors) -> Iterator[tuple[bool, str]]:
     yield (
         cors.credentials and not cors.origins,
         "--cors-credentials: say with --cors-origin for whom, and not *",
@@ -106,8 +118,14 @@ def _conflicts(settings: Settings) -> Iterator[tuple[bool, str]]:
 
 
 def _server_endpoint(text: str) -> str:
+    if text.startswith((STARTTLS, PLAIN)):
+        raise ValueError("that is for --stream")
+    return _with_backlog(text)
+
+
+def _with_backlog(text: str) -> str:
     _try(lambda reactor, description: server_endpoint(reactor, description, lean=False), text)
-    if not text.startswith(("tcp:", "ssl:", "unix:")) or ":backlog=" in text:
+    if not text.removeprefix(PLAIN).startswith(("tcp:", "ssl:", "unix:")) or ":backlog=" in text:
         return text
     return f"{text}:backlog={BACKLOG}"
 
@@ -116,6 +134,15 @@ def _proxied_endpoint(text: str) -> str:
     if text.startswith(("ssl:", "tls:")):
         raise ValueError("a PROXY header comes before any TLS")
     return _server_endpoint(text)
+
+
+def _stream_endpoint(text: str) -> str:
+    kind, _, rest = text.partition(":")
+    if kind not in ("starttls", "ssl", "tls", "plain"):
+        raise ValueError(_NO_TLS)
+    if kind == "plain" and rest.startswith(("ssl:", "tls:", STARTTLS, PLAIN)):
+        raise ValueError("plain: stands before an endpoint without TLS")
+    return _with_backlog(text)
 
 
 def _client_endpoint(text: str) -> str:
@@ -151,6 +178,8 @@ def _workers(text: str) -> int:
 _READERS: dict[str, Callable[[str], Any]] = {
     "listen": _server_endpoint,
     "proxy-protocol": _proxied_endpoint,
+    "stream": _stream_endpoint,
+    "stream-proxy-protocol": _stream_endpoint,
     "upstream": _client_endpoint,
     "www": _folder,
     "workers": _workers,

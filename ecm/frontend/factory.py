@@ -1,30 +1,35 @@
-"""The factory of clients' connections: which are admitted, and at whose expense."""
+"""The factory of clients' connections for HTTP, and upstream's producer."""
 
-from twisted.internet.interfaces import IAddress, IProtocolNegotiationFactory, IPushProducer
+from twisted.internet.interfaces import (
+    IAddress,
+    IProtocol,
+    IProtocolNegotiationFactory,
+    IPushProducer,
+)
 from twisted.internet.protocol import ServerFactory
 from zope.interface import implementer
 
+from ecm.frontend.admission import Admission
 from ecm.frontend.connection import ClientConnection
-from ecm.frontend.eviction import Eviction
 from ecm.frontend.http import HTTPConnection
 from ecm.frontend.ordering import ProxiedPeer
 from ecm.frontend.registry import Registry
-from ecm.frontend.rejected import RejectedConnection
-from ecm.limits import MAX_REJECTED
-
-TOO_MANY = "There are too many connections"
-TOO_MANY_OF_YOURS = "There are too many connections from your address"
+from ecm.http.cors import Cors
+from ecm.http.response import CLOSE, service_unavailable
 
 
 @implementer(IProtocolNegotiationFactory, IPushProducer)
 class FrontendFactory(ServerFactory):
-    """Makes clients' connections, within their limits. To upstream it produces requests."""
+    """Makes clients' connections, within their limits. To upstream it produces requests.
+
+    ``admission`` is that of all connections, also those that other factories make.
+    """
 
     noisy = False
 
     def __init__(self, registry: Registry) -> None:
         self.registry = registry
-        self._eviction = Eviction(registry)
+        self.admission = Admission(registry)
 
     def __len__(self) -> int:
         """The number of connections, but for those that are rejected."""
@@ -35,7 +40,7 @@ class FrontendFactory(ServerFactory):
 
         Without an answer, Twisted would give browsers an empty one, on which OpenSSL 4 hangs up.
         """
-        return [b"http/1.1"]
+        return [b"http/1.1", *self.registry.routes.by_protocol]
 
     # New connections.
 
@@ -49,46 +54,16 @@ class FrontendFactory(ServerFactory):
 
         ``peer`` is the client, where it is not at the other end of the socket.
         """
-        why = self._rejection_reason(address)
-        if why is not None:
-            return self._reject(why)
-        connection = HTTPConnection(self.registry, peer)
-        if self.registry.settings.max_connections_per_address:
-            self.registry.addresses.add(connection, address)
+        return self.admission.admit(
+            address, lambda: HTTPConnection(self.registry, peer), self._service_unavailable
+        )
+
+    def outermost(self, connection: ClientConnection) -> IProtocol:
+        """Return the protocol that has the transport of a connection: itself, without TLS."""
         return connection
 
-    def _rejection_reason(self, address: str) -> str | None:
-        """Return why there is no place for a connection; evict another one for it, if need be."""
-        maximum = self.registry.settings.max_connections_per_address
-        if 0 < maximum <= self.registry.addresses[address]:
-            return TOO_MANY_OF_YOURS
-        if self.registry.room.is_crowded and self._eviction.evict():
-            return None
-        return TOO_MANY if self.is_full and not self._eviction.evict_closing() else None
-
-    @property
-    def is_full(self) -> bool:
-        """True when there are as many connections as there may be."""
-        return 0 < self.registry.settings.max_connections <= len(self)
-
-    @property
-    def evictable(self) -> int:
-        """The number of connections that would make way for new ones, found by a search."""
-        return self._eviction.candidates
-
-    @property
-    def can_reject(self) -> bool:
-        """True if one more connection would get a 503, and not be reset at once."""
-        maximum = self.registry.settings.max_connections
-        beyond = max(0, len(self) - maximum) if maximum else 0
-        return beyond + len(self.registry.rejected) < MAX_REJECTED
-
-    def _reject(self, why: str) -> ClientConnection | None:
-        if not self.can_reject:
-            return None
-        rejected = RejectedConnection(self.registry, why)
-        self.registry.rejected[rejected] = None
-        return rejected
+    def _service_unavailable(self, why: str) -> bytes:
+        return service_unavailable(why, self.registry.clock.date + Cors().lines(()) + CLOSE)
 
     # Called by upstream.
 

@@ -16,7 +16,7 @@ from ecm.frontend.reading import ReadingConnection
 from ecm.http.request import Request, RequestError
 from ecm.http.response import CLOSE, KEEP, KEEP_HTTP10
 from ecm.link.message import GONE
-from ecm.net.transport import drop_log_prefix
+from ecm.net.transport import drop_log_prefix, negotiated
 
 LEFT = "The client has closed its end of the connection"
 CROWDED = "This front end has too much to do"
@@ -37,7 +37,11 @@ class HTTPConnection(ReadingConnection):
         self.update_reading()
 
     def handshakeCompleted(self) -> None:
-        """The TLS handshake is complete."""
+        """The TLS handshake is complete; the client may have asked for another protocol there."""
+        other = self.registry.routes.by_protocol.get(negotiated(self.transport))
+        if other is not None:
+            other(self)
+            return
         self._enter(Phase.HELD)
         self.drain() if self.registry.draining else self._update_phase()
 

@@ -9,7 +9,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ecm.errors import StartupError
-from ecm.net.endpoints import server_endpoint
+from ecm.net.endpoints import is_from_systemd, server_endpoint
 from ecm.net.listening import SharedPorts, bound_send_buffer, close_behind_waiting, close_port
 from ecm.net.reactor import ReactorCore
 
@@ -79,7 +79,7 @@ async def stop_serving(endpoint: str, listening: Listening) -> None:
 
 def is_kept(endpoint: str) -> bool:
     """Return whether the port outlives ECM, because systemd has opened it."""
-    return endpoint.startswith("systemd:")
+    return is_from_systemd(endpoint)
 
 
 def _failed_late(failure: Failure, endpoint: str) -> None:

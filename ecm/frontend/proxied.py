@@ -1,15 +1,34 @@
 """The stage before a connection from a proxy of bytes: the PROXY header, which tells the client."""
 
-from twisted.internet.interfaces import IAddress
+from typing import Protocol
+
+from twisted.internet.interfaces import IAddress, IProtocol
 from twisted.internet.protocol import ServerFactory
 from twisted.logger import Logger
 
+from ecm.frontend.admission import Admission
 from ecm.frontend.connection import ClientConnection, Phase
-from ecm.frontend.factory import FrontendFactory
+from ecm.frontend.ordering import ProxiedPeer
+from ecm.frontend.registry import Registry
 from ecm.http.proxy_protocol import ProxyHeader, ProxyHeaderError, parse
 from ecm.net.transport import peer_of, switch_protocol
 
 _log = Logger()
+
+
+class Admitting(Protocol):
+    """A factory of clients' connections, which says whether there is a place for one."""
+
+    registry: Registry
+    admission: Admission
+
+    def connection_of(
+        self, address: str, peer: ProxiedPeer | None = None
+    ) -> ClientConnection | None:
+        """Return the protocol of a client at an address; None where it must be cut."""
+
+    def outermost(self, connection: ClientConnection) -> IProtocol:
+        """Return the protocol that has the transport of a connection: itself, or TLS."""
 
 
 class ProxyHeaderStage(ClientConnection):
@@ -21,7 +40,7 @@ class ProxyHeaderStage(ClientConnection):
 
     __slots__ = ("_factory", "_received")
 
-    def __init__(self, factory: FrontendFactory) -> None:
+    def __init__(self, factory: Admitting) -> None:
         super().__init__(factory.registry)
         self._factory = factory
         self._received = b""
@@ -64,9 +83,10 @@ class ProxyHeaderStage(ClientConnection):
             return
         if is_leaving:
             self.registry.leaving[connection] = None
-        switch_protocol(self.transport, connection)
+        protocol = self._factory.outermost(connection)
+        switch_protocol(self.transport, protocol)
         if rest := self._received[header.size :]:
-            connection.dataReceived(rest)
+            protocol.dataReceived(rest)
 
 
 class ProxiedFactory(ServerFactory):
@@ -74,8 +94,8 @@ class ProxiedFactory(ServerFactory):
 
     noisy = False
 
-    def __init__(self, factory: FrontendFactory) -> None:
+    def __init__(self, factory: Admitting) -> None:
         self._factory = factory
 
     def buildProtocol(self, addr: IAddress | None) -> ProxyHeaderStage | None:
-        return ProxyHeaderStage(self._factory) if self._factory.can_reject else None
+        return ProxyHeaderStage(self._factory) if self._factory.admission.can_reject else None

@@ -69,9 +69,10 @@ class Registry:
         self.room = Room(settings.max_connections)
         self.keeps_no_idle = False
         self.addresses = Addresses()
-        # Clients who speak WebSocket otherwise than is spoken here, for the log.
+        # Clients who speak otherwise than is spoken here, for the log.
         self.refused = Failures("WebSocket handshake", "refused")
         self.faulty = Failures("WebSocket", "closed")
+        self.tcp_refused = Failures("XMPP stream", "refused")
         self._probes = Probes(self.open, metrics)
         self._batch = batch
         self._all_left: Deferred[None] | None = None
@@ -141,6 +142,7 @@ class Registry:
         self._probes.tick(now)
         self.refused.tick(now)
         self.faulty.tick(now)
+        self.tcp_refused.tick(now)
 
     def _log_shed(self, now: float) -> None:
         self.budget.now = now

@@ -1,14 +1,17 @@
 """Routes: the handlers by path, for all other paths, and for errors."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
 import attrs
 
 from ecm.frontend.bosh import BoshHandler
 from ecm.frontend.exchange import Exchange, Handler
 from ecm.frontend.host_meta import HostMetaHandler
+from ecm.frontend.ordering import OrderedConnection
 from ecm.frontend.settings import FrontendSettings
 from ecm.frontend.static.handler import StaticHandler
+from ecm.frontend.tcp import XMPP_CLIENT, take_over
 from ecm.frontend.websocket_handler import WebSocketHandler
 from ecm.http import host_meta
 from ecm.http.cors import Cors
@@ -46,11 +49,16 @@ class ErrorHandler:
 
 @attrs.frozen
 class Routes:
-    """``otherwise`` has the paths that are not in ``by_path``."""
+    """``otherwise`` has the paths that are not in ``by_path``.
+
+    ``by_protocol`` has what takes a connection over whose client has asked for another protocol in
+    the TLS handshake (ALPN).
+    """
 
     by_path: Mapping[bytes, Handler]
     otherwise: Handler
     errors: ErrorHandler
+    by_protocol: Mapping[bytes, Callable[[OrderedConnection], None]]
 
 
 def make_routes(
@@ -71,6 +79,7 @@ def make_routes(
         by_path=by_path | dict.fromkeys(settings.paths, bosh),
         otherwise=NotFoundHandler() if www is None else StaticHandler(www),
         errors=ErrorHandler(settings.cors),
+        by_protocol={XMPP_CLIENT: partial(take_over, upstream)} if link.carries_streams else {},
     )
 
 

@@ -1,4 +1,7 @@
-"""Endpoints for clients, from their descriptions: those of Twisted, and our own for TLS.
+"""Endpoints for clients, from their descriptions: those of Twisted, and our own.
+
+``starttls:`` is as ``tls:``, for connections that begin without TLS and must ask for it, and
+``plain:`` stands before an endpoint that is to have none.
 
 Twisted's ``ssl:`` and ``tls:`` end each session with its connection, and read a folder of
 certificates anew when a client asks for a name that is not there.
@@ -11,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from twisted.internet.defer import Deferred, execute
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
-from zope.interface import implementer
+from zope.interface import Interface, implementer
 
 from ecm.limits import BACKLOG
 
@@ -20,7 +23,23 @@ if TYPE_CHECKING:
 
 # A part of a description, up to its end or a colon that is not quoted (Twisted's syntax).
 _PART: Final = re.compile(r"((?:\\.|[^:\\])*)(?::|\Z)", re.S)
-_USAGE: Final = "give tls:FOLDER:port=PORT, and interface=ADDRESS where it is not for all"
+_USAGE: Final = "give %s:FOLDER:port=PORT, and interface=ADDRESS where it is not for all"
+
+# Stands before an endpoint without TLS, of a service that otherwise has it.
+PLAIN: Final = "plain:"
+STARTTLS: Final = "starttls:"
+
+
+class IHasOwnTls(Interface):
+    """A factory of protocols that begin TLS by themselves."""
+
+    def secured(door: "Door", is_asked_for: bool) -> IProtocolFactory:
+        """Return one whose connections have TLS: at once, or when the client asks for it."""
+
+
+def is_from_systemd(description: str) -> bool:
+    """Return whether systemd has opened the port of an endpoint."""
+    return description.removeprefix(PLAIN).startswith("systemd:")
 
 
 def server_endpoint(reactor: Any, description: str, lean: bool) -> IStreamServerEndpoint:
@@ -30,24 +49,40 @@ def server_endpoint(reactor: Any, description: str, lean: bool) -> IStreamServer
     """
     if description.startswith("ssl:"):
         return _ssl(reactor, description, lean)
-    if description.startswith("tls:"):
+    if description.startswith(("tls:", STARTTLS)):
         return _tls(reactor, description, lean)
-    endpoint: IStreamServerEndpoint = serverFromString(reactor, description)
+    endpoint: IStreamServerEndpoint = serverFromString(reactor, description.removeprefix(PLAIN))
     return endpoint
 
 
 @implementer(IStreamServerEndpoint)
 class TlsEndpoint:
-    """Listens on a TCP port, and speaks TLS on its connections."""
+    """Listens on a TCP port. Its connections speak TLS at once, or when they are asked for it.
 
-    def __init__(self, reactor: Any, door: "Door", port: int, backlog: int, interface: str) -> None:
+    The latter only where the factory knows how to be asked (IHasOwnTls).
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        door: "Door",
+        port: int,
+        backlog: int,
+        interface: str,
+        is_asked_for: bool = False,
+    ) -> None:
         self._reactor = reactor
         self._door = door
+        self._is_asked_for = is_asked_for
         self._place = (port, backlog, interface)
 
     def listen(self, factory: IProtocolFactory) -> Deferred[IListeningPort]:
         port, backlog, interface = self._place
-        secure = self._door.factory(factory)
+        own = IHasOwnTls(factory, None)
+        if own is None:
+            secure = self._door.factory(factory)
+        else:
+            secure = own.secured(self._door, self._is_asked_for)
         listening: Deferred[IListeningPort] = execute(
             self._reactor.listenTCP, port, secure, backlog, interface
         )
@@ -76,12 +111,19 @@ def _ssl(reactor: Any, description: str, lean: bool) -> TlsEndpoint:
 def _tls(reactor: Any, description: str, lean: bool) -> TlsEndpoint:
     from ecm.net.tls import folder_of_certificates  # the same
 
+    kind, _, _ = description.partition(":")
     parts = [re.sub(r"\\(.)", r"\1", part) for part in _PART.findall(description)]
     folder, *more = parts[1:-1] or [""]
     given = {"backlog": str(BACKLOG), "interface": "::"}
     given |= {name: value for name, _, value in (each.partition("=") for each in more)}
     numbers = given.get("port", ""), given["backlog"]
     if not folder or len(given) != 3 or not all(each.isdecimal() for each in numbers):
-        raise ValueError(_USAGE)
-    door = folder_of_certificates(Path(folder), lean)
-    return TlsEndpoint(reactor, door, int(given["port"]), int(given["backlog"]), given["interface"])
+        raise ValueError(_USAGE % kind)
+    return TlsEndpoint(
+        reactor,
+        folder_of_certificates(Path(folder), lean),
+        int(given["port"]),
+        int(given["backlog"]),
+        given["interface"],
+        is_asked_for=f"{kind}:" == STARTTLS,
+    )

@@ -14,16 +14,17 @@ from typing import Any, Final
 from OpenSSL import SSL
 from twisted.internet.interfaces import (
     IOpenSSLServerConnectionCreator,
+    IProtocol,
     IProtocolFactory,
     IProtocolNegotiationFactory,
 )
 from twisted.internet.ssl import CertificateOptions
-from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.protocols.tls import BufferingTLSTransport, TLSMemoryBIOFactory
 from zope.interface import implementer
 
 from ecm.net.certificates import Identity, by_name, read_folder
 from ecm.net.handshake import Handshake, log_keys
-from ecm.net.lean_tls import LeanTlsFactory
+from ecm.net.lean_tls import LeanTls, LeanTlsFactory
 
 # Sessions are resumed only where they have the name (SSL_CTX_set_session_id_context(3)) that they
 # were made with. Twisted gives each context another one.
@@ -56,6 +57,15 @@ class Door:
         """Return the factory of connections over TLS, in which ``inner`` makes the protocols."""
         made = LeanTlsFactory if self._lean else TLSMemoryBIOFactory
         return made(self, False, inner)
+
+    def over(self, factory: Any, protocol: IProtocol) -> IProtocol:
+        """Return TLS for one connection, as one of ``factory`` has it; ``protocol`` speaks in it.
+
+        It is to be the protocol of a transport without TLS, at the beginning or later.
+        """
+        made: Any = LeanTls if self._lean else BufferingTLSTransport
+        tls: IProtocol = made(factory, protocol)
+        return tls
 
     def handshake(self, factory: LeanTlsFactory) -> Handshake:
         """Return the handshake of a lean connection."""

@@ -4,6 +4,7 @@ import fcntl
 import socket
 import struct
 import termios
+from contextlib import suppress
 from typing import Any, Final, cast
 
 from twisted.internet.interfaces import (
@@ -18,9 +19,17 @@ from twisted.internet.main import CONNECTION_DONE
 from twisted.internet.tcp import Connection, Server
 from twisted.python.failure import Failure
 
+from ecm.limits import KEEP_ALIVES, PING_AFTER, PONG_TIMEOUT
+
 # In Linux's struct tcp_info: tcpi_bytes_acked, and what stands before it.
 _BYTES_ACKED: Final = struct.Struct("=120xQ")
 _INT: Final = struct.Struct("i")
+
+_KEEP_ALIVE: Final = (
+    (socket.TCP_KEEPIDLE, PING_AFTER),
+    (socket.TCP_KEEPINTVL, PONG_TIMEOUT // KEEP_ALIVES),
+    (socket.TCP_KEEPCNT, KEEP_ALIVES),
+)
 
 
 class IStreamTransport(ITCPTransport, IPushProducer, IConsumer, ISystemHandle):
@@ -42,6 +51,26 @@ def underlying(transport: IStreamTransport) -> IStreamTransport:
         tls: Any = transport
         return cast(IStreamTransport, tls.transport)
     return transport
+
+
+def negotiated(transport: IStreamTransport) -> bytes:
+    """Return the protocol that was agreed on in the TLS handshake (ALPN, RFC 7301), or b""."""
+    return getattr(transport, "negotiatedProtocol", None) or b""
+
+
+def keep_alive(transport: IStreamTransport) -> None:
+    """Have the kernel ask whether the other end of a TCP connection is still there (tcp(7)).
+
+    For protocols without a question of their own for that.
+    """
+    wire: Any = underlying(transport)
+    if not isinstance(wire, Connection):
+        return
+    handle: socket.socket = wire.getHandle()
+    with suppress(OSError):  # it has closed, or is a UNIX socket
+        for name, value in _KEEP_ALIVE:
+            handle.setsockopt(socket.IPPROTO_TCP, name, value)
+        handle.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
 
 def has_plain_socket(transport: IStreamTransport) -> bool:

@@ -3,12 +3,12 @@
 from twisted.internet.interfaces import IProtocolFactory
 from twisted.python.failure import Failure
 
-from ecm.net.endpoints import server_endpoint
+from ecm.net.endpoints import is_from_systemd, server_endpoint
 from ecm.net.listening import FactoryRecorder
 
 
 class AdoptedListener:
-    """A ``--listen`` or ``--proxy-protocol`` endpoint. Raises whatever endpoints raise.
+    """An endpoint for clients. Raises whatever endpoints raise.
 
     It reads keys when it is made: made before the fork, it reads them once for all workers, which
     then share the key of the tickets, too.
@@ -17,7 +17,7 @@ class AdoptedListener:
     def __init__(self, description: str, lean_tls: bool) -> None:
         self._recorder = FactoryRecorder()
         # An endpoint for a socket of systemd looks for it in the environment. It adds nothing.
-        systemd = description.startswith("systemd:")
+        systemd = is_from_systemd(description)
         self._endpoint = None if systemd else server_endpoint(self._recorder, description, lean_tls)
 
     def factory(self, inner: IProtocolFactory) -> IProtocolFactory:

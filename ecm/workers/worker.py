@@ -95,7 +95,7 @@ class Worker:
     def _report_load(self, now: float) -> None:
         """Tell the load, which also says that this worker does not hang."""
         clients = self._server.clients
-        evictable = clients.evictable if clients.is_full else 0
+        evictable = clients.admission.evictable if clients.admission.is_full else 0
         self._control.send(Load(self._assigned, len(clients), evictable).encode())
         if self._leaving is not None and self._leaving.called:
             self._control.send(control.LEFT)  # again, in case it could not be sent before

@@ -8,6 +8,7 @@ from twisted.trial.unittest import TestCase
 
 from ecm import __version__
 from ecm.frontend.proxied import ProxiedFactory
+from ecm.frontend.tcp_factory import ProxiedTcpFactory, TcpFactory
 from ecm.one_process import OneProcess
 from ecm.server import Server
 from ecm.service import Announcement, makeService
@@ -29,6 +30,14 @@ class MakeServiceTests(TestCase):
     def test_a_port_with_the_proxy_protocol_is_one_of_its_own(self) -> None:
         (factory,) = self.server("--proxy-protocol", "tcp:0").factories()
         self.assertIsInstance(factory, ProxiedFactory)
+
+    def test_ports_for_streams_have_factories_of_their_own(self) -> None:
+        arguments = ("--stream", "plain:tcp:0", "--stream-proxy-protocol", "plain:tcp:0")
+        server = self.server(*arguments)
+        http, stream, proxied = server.factories()
+        self.assertIs(http, server.clients)
+        self.assertIsInstance(stream, TcpFactory)
+        self.assertIsInstance(proxied, ProxiedTcpFactory)
 
     def test_there_are_no_more_connections_than_open_files(self) -> None:
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -58,6 +67,16 @@ class AnnouncementTests(TestCase):
                 f"ECM {__version__} serves BOSH on /bosh /http-bind, WebSocket on /websocket /ws"
                 " /xmpp-websocket, at tcp:1:backlog=5 tcp:2:backlog=5, for ejabberd at unix:/e",
             ],
+        )
+
+    def test_it_says_where_xmpp_over_tcp_is_served(self) -> None:
+        said = self.announced(
+            *("--stream", "plain:tcp:1:backlog=5"),
+            *("--stream-proxy-protocol", "plain:tcp:2:backlog=5"),
+        )[-1]
+        self.assertIn(
+            "=4096, XMPP over TCP at plain:tcp:1:backlog=5 plain:tcp:2:backlog=5, for ejabberd at ",
+            said,
         )
 
     def test_several_workers_and_the_path_of_all(self) -> None:

@@ -26,6 +26,11 @@ VALUES: dict[str, list[tuple[list[str], Any]]] = {
         (["tcp6:5280"], ("tcp6:5280",)),
     ],
     "proxy-protocol": [(["tcp:80", "unix:/a"], ("tcp:80:backlog=4096", "unix:/a:backlog=4096"))],
+    "stream": [
+        (["plain:tcp:1"], ("plain:tcp:1:backlog=4096",)),
+        (["plain:unix:/a", "plain:tcp6:1"], ("plain:unix:/a:backlog=4096", "plain:tcp6:1")),
+    ],
+    "stream-proxy-protocol": [(["plain:tcp:1:backlog=7"], ("plain:tcp:1:backlog=7",))],
     "upstream": [
         (["unix:/a", "tls:chat.example:5290"], ("unix:/a", "tls:chat.example:5290")),
         (["unix:/a"], ("unix:/a",)),
@@ -98,6 +103,25 @@ MISTAKES = {
     ("--proxy-protocol", "x:1"): "--proxy-protocol x:1: not an endpoint",
     ("--proxy-protocol", "ssl:1"): "--proxy-protocol ssl:1: a PROXY header comes before any TLS",
     ("--proxy-protocol", "tls:1"): "--proxy-protocol tls:1: a PROXY header comes before any TLS",
+    ("--listen", "starttls:/etc:port=1"): "--listen starttls:/etc:port=1: that is for --stream",
+    ("--proxy-protocol", "plain:tcp:1"): "--proxy-protocol plain:tcp:1: that is for --stream",
+    (
+        "--stream",
+        "tcp:5222",
+    ): "--stream tcp:5222: say how it is protected: starttls:FOLDER:port=5222",
+    ("--stream", "plain:tcp"): "--stream plain:tcp: not an endpoint",
+    ("--stream", "plain:tls:/etc:port=1"): (
+        "--stream plain:tls:/etc:port=1: plain: stands before an endpoint without TLS"
+    ),
+    ("--stream", "starttls:/etc"): (
+        "--stream starttls:/etc: not an endpoint (give starttls:FOLDER:port=PORT"
+    ),
+    ("--stream", "starttls:/nosuch:port=1"): (
+        "--stream starttls:/nosuch:port=1: not an endpoint (there is no folder /nosuch)"
+    ),
+    ("--stream-proxy-protocol", "tcp:1"): (
+        "--stream-proxy-protocol tcp:1: say how it is protected: starttls:FOLDER:port=5222"
+    ),
     ("--upstream", "tcp"): "--upstream tcp: not an endpoint",
     ("--upstream", "dns:tcp:a"): "--upstream dns:tcp:a: give dns:tcp:HOST:PORT or dns:tls:HOST:",
     ("--upstream", "srv:a"): "--upstream srv:a: give srv:tcp:NAME or srv:tls:NAME",
@@ -286,6 +310,13 @@ class ConflictTests(CommandLineCase):
         parse("--workers=3", "--max-connections=3")
         refused = self.refused("--workers=3", "--max-connections=2")
         self.assertIn("--max-connections: each of the --workers needs at least one", refused)
+
+    def test_streams_need_a_link_that_carries_them(self) -> None:
+        for option in ("--stream", "--stream-proxy-protocol"):
+            arguments = (option, "plain:tcp:0")
+            parse(*arguments)
+            for other in (("--link-mode", "plain"), ("--stream-window", "0")):
+                self.assertIn("--stream: the link carries no", self.refused(*arguments, *other))
 
     def test_a_plain_link_has_no_secret(self) -> None:
         parse(self.secret)

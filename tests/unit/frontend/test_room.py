@@ -146,7 +146,7 @@ class FullTests(TestCase):
     def test_those_that_close_make_way_in_their_order(self) -> None:
         refused = [self.refused() for _ in range(3)]
         refused[1].leave()
-        while not self.ecm.clients.is_full:
+        while not self.ecm.clients.admission.is_full:
             self.ecm.client()
         for first in (refused[0], refused[2]):
             self.assertTrue(first.transport.connected)

@@ -304,12 +304,13 @@ class ConnectionLimitTests(TestCase):
     def test_how_many_would_make_way_is_known(self) -> None:
         ecm = Joined(max_connections=3)
         clients = [ecm.client() for _ in range(3)]
-        self.assertEqual((ecm.clients.is_full, ecm.clients.evictable), (True, 0))
+        admission = ecm.clients.admission
+        self.assertEqual((admission.is_full, admission.evictable), (True, 0))
         clients[0].post(b"held")
         ecm.pass_time(limits.MIN_IDLE)
-        self.assertEqual((ecm.clients.is_full, ecm.clients.evictable), (True, 2))
+        self.assertEqual((admission.is_full, admission.evictable), (True, 2))
         clients[0].leave()
-        self.assertFalse(ecm.clients.is_full)
+        self.assertFalse(admission.is_full)
 
     def test_those_that_are_refused_are_bounded_and_end(self) -> None:
         ecm = Joined(max_connections=1)

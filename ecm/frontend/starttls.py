@@ -1,0 +1,86 @@
+"""The stage of a connection for XMPP before TLS, which it must begin with STARTTLS."""
+
+from collections.abc import Callable
+
+from twisted.internet.interfaces import IProtocol
+
+from ecm.frontend.connection import ClientConnection, Phase
+from ecm.frontend.ordering import ProxiedPeer
+from ecm.frontend.registry import Registry
+from ecm.frontend.tcp import TcpConnection, refusal_of, stream_id
+from ecm.net.transport import drop_log_prefix, switch_protocol
+from ecm.upstream.pool import UpstreamPool
+from ecm.xmpp.errors import CONNECTION_TIMEOUT
+from ecm.xmpp.starttls import StartTls, Step
+
+
+class StartTlsConnection(ClientConnection):
+    """Speaks XMPP until the client begins TLS; then another protocol has the transport.
+
+    ``tls`` returns the TLS in which a protocol speaks. All of this must be done in the time of a
+    head.
+    """
+
+    __slots__ = ("_peer", "_stream", "_tls", "_upstream")
+
+    def __init__(
+        self,
+        registry: Registry,
+        upstream: UpstreamPool,
+        tls: Callable[[IProtocol], IProtocol],
+        peer: ProxiedPeer | None,
+    ) -> None:
+        super().__init__(registry)
+        self._upstream = upstream
+        self._tls = tls
+        self._peer = peer
+        self._stream = StartTls(stream_id())
+
+    def connectionMade(self) -> None:
+        super().connectionMade()
+        drop_log_prefix(self.transport)
+        self._enter(Phase.HEAD)
+
+    def dataReceived(self, data: bytes) -> None:
+        if self._phase != Phase.HEAD:
+            return
+        why = refusal_of(self.registry)
+        step = self._stream.fail(why) if why else self._stream.receive(data)
+        self._follow(step)
+        if step.tls:
+            self._begin_tls(step.tls)
+        else:
+            self.registry.budget.update(self)
+
+    def _follow(self, step: Step) -> None:
+        if step.reply:
+            self.transport.write(step.reply)
+        if step.fault:
+            self.registry.metrics.tcp_refused += 1
+            self.registry.tcp_refused.add(step.fault)
+        if step.ends:
+            self._half_close()
+
+    def _begin_tls(self, data: bytes) -> None:
+        """Let TLS have the transport, and the bytes with which it begins."""
+        successor = TcpConnection(self.registry, self._upstream, self._peer)
+        self._phase = Phase.HANDED_OVER
+        self.registry.replace(self, successor)
+        tls = self._tls(successor)
+        switch_protocol(self.transport, tls)
+        tls.dataReceived(data)
+
+    @property
+    def held(self) -> int:
+        return self._stream.held
+
+    def drain(self) -> None:
+        """A client that is about to begin TLS gets a second."""
+        self.deadline = min(self.deadline, self.registry.clock.now + 1)
+
+    def timed_out(self) -> None:
+        """Say that the client has been too slow; abort where it does not close either."""
+        if self._phase == Phase.HEAD:
+            self._follow(self._stream.fail(refusal_of(self.registry) or CONNECTION_TIMEOUT))
+        else:
+            super().timed_out()
