@@ -44,9 +44,13 @@ WITHIN = """[document.querySelector("#account"), document.querySelector("#notice
     && form.left <= notice.left && notice.right <= form.right)"""
 
 
-class ConversationTests(ChatPageCase):
+class BoshTests(ChatPageCase):
+    def page(self) -> str | None:
+        """Return the page that is opened, None for that of the demo."""
+        return serve_page(self, demo_with({"bosh": running_stack().bosh}))
+
     def test_each_message_arrives_once_and_in_order(self) -> None:
-        alice, bob = self.alice_and_bob()
+        alice, bob = self.alice_and_bob(self.page())
         texts = {person: ODD_TEXTS + plain_texts(person.name) for person in (alice, bob)}
         for start in range(0, 100, 5):
             for person in (alice, bob):
@@ -59,6 +63,13 @@ class ConversationTests(ChatPageCase):
             self.assertEqual(person.browser.errors(), [])
         self.save_screenshots(bob, "chat")
 
+
+class WebSocketTests(BoshTests):
+    def page(self) -> None:
+        """That of the demo."""
+
+
+class ConversationTests(ChatPageCase):
     def test_what_xml_cannot_carry_is_replaced(self) -> None:
         alice, bob = self.alice_and_bob()
         alice.say("bell \x07, tab \t.")
