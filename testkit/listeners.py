@@ -16,6 +16,9 @@ HASTY_INACTIVITY = 2
 # Stanzas that wait for a client at the listener where these are few.
 MAX_WAITING = 10
 
+# Bytes that wait for a client at the listener where these are many.
+LARGE_WAITING_SIZE = 64_000_000
+
 # Bytes in one answer, of one stanza, and of what waits, at the listener where these are few.
 MAX_ANSWER = 12_000
 MAX_STANZA = 60_000
@@ -75,6 +78,7 @@ class Listeners:
             "tls": {"tls": True, "certfile": str(pem)},
             "hasty": {"max_inactivity": HASTY_INACTIVITY},
             "narrow": {"max_waiting": MAX_WAITING},
+            "roomy": {"max_waiting_size": LARGE_WAITING_SIZE},
             "tight": {
                 "max_answer": MAX_ANSWER,
                 "max_stanza_to_client": MAX_STANZA,

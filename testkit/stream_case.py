@@ -29,13 +29,21 @@ class StreamUserCase(ProxiedLinkTestCase):
         await client.terminate()
         return name
 
-    async def user(self, front: Front, account: str = "", narrow: bool = False) -> StreamClient:
+    async def user(
+        self, front: Front, account: str = "", end: WebSocketEnd | None = None
+    ) -> StreamClient:
         """Return somebody who is online."""
-        account = account or await self.account(front)
-        client = StreamClient(self.make_end(front, narrow), DOMAIN)
+        client = await self.logged_in(front, account or await self.account(front), end)
+        await self.appear(client)
+        return client
+
+    async def logged_in(
+        self, front: Front, account: str, end: WebSocketEnd | None = None
+    ) -> StreamClient:
+        """Return somebody who has a resource, and is not online yet."""
+        client = StreamClient(end or self.make_end(front), DOMAIN)
         await client.create()
         await client.login(account, PASSWORD)
-        await self.appear(client)
         return client
 
     async def appear(self, client: StreamClient) -> None:

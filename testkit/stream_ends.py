@@ -17,7 +17,7 @@ from testkit.samples.websocket_handshakes import handshake
 from testkit.streaming_end import Received
 from testkit.websocket_frames import masked
 
-_SMALL = 4096  # bytes of the kernel, for a client that is not to read
+_SMALL = 64 * 1024  # bytes in the kernel for a client that is not to read
 
 
 class WebSocketEnd(Protocol):
