@@ -47,8 +47,8 @@ class StartTlsConnection(ClientConnection):
         why = refusal_of(self.registry)
         step = self._stream.fail(why) if why else self._stream.receive(data)
         self._follow(step)
-        if step.tls:
-            self._begin_tls(step.tls)
+        if step.begins:
+            self._begin_tls()
         else:
             self.registry.budget.update(self)
 
@@ -61,14 +61,12 @@ class StartTlsConnection(ClientConnection):
         if step.ends:
             self._half_close()
 
-    def _begin_tls(self, data: bytes) -> None:
-        """Let TLS have the transport, and the bytes with which it begins."""
+    def _begin_tls(self) -> None:
+        """Let TLS have the transport."""
         successor = TcpConnection(self.registry, self._upstream, self._peer)
         self._phase = Phase.HANDED_OVER
         self.registry.replace(self, successor)
-        tls = self._tls(successor)
-        switch_protocol(self.transport, tls)
-        tls.dataReceived(data)
+        switch_protocol(self.transport, self._tls(successor))
 
     @property
     def held(self) -> int:

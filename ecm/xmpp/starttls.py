@@ -48,12 +48,12 @@ class Awaits(Enum):
 class Step:
     """The outcome of some bytes: ``reply`` is to be sent.
 
-    ``tls`` are the first bytes of TLS. The stream ``ends`` behind the reply: in peace, or for
-    ``fault``, which is a condition of ``errors``.
+    Behind it TLS ``begins``; or the stream ``ends``, in peace or for ``fault``, which is a
+    condition of ``errors``.
     """
 
     reply: bytes = b""
-    tls: bytes = b""
+    begins: bool = False
     ends: bool = False
     fault: str = ""
 
@@ -76,15 +76,16 @@ class StartTls:
         return len(self._rest)
 
     def receive(self, data: bytes) -> Step:
-        """Take bytes from the client. After the end nothing counts."""
-        if self._awaits is Awaits.TLS:
-            return Step(tls=data.lstrip(WHITE_SPACE))
+        """Take bytes from the client. Nothing counts once TLS has begun, or the stream ended."""
+        if self._awaits in (Awaits.TLS, Awaits.NOTHING):
+            return Step()
         replies: list[bytes] = []
         try:
             self._take(data, replies)
         except StreamError as fault:
             return self.fail(fault.condition, b"".join(replies))
-        return Step(b"".join(replies), ends=self._awaits is Awaits.NOTHING)
+        awaits = self._awaits
+        return Step(b"".join(replies), awaits is Awaits.TLS, awaits is Awaits.NOTHING)
 
     def fail(self, condition: str, before: bytes = b"") -> Step:
         """End the stream with an error, behind a reply."""

@@ -13,7 +13,7 @@ PROCEED = b"<proceed "
 def starttls(data: bytes) -> None:
     """The same in pieces, one answer that is XML, and nothing of before TLS behind it."""
     whole = _told([data])
-    assert not whole.tls
+    assert whole.begins == (PROCEED in whole.reply)
     parts = pieces(data)
     if PROCEED not in whole.reply + _told(parts).reply:
         assert _told(parts) == whole
@@ -35,7 +35,7 @@ def _told(parts: list[bytes]) -> Step:
         assert stream.held <= MAX_BEFORE_TLS
     return Step(
         b"".join(each.reply for each in steps),
-        b"".join(each.tls for each in steps),
+        any(each.begins for each in steps),
         any(each.ends for each in steps),
         "".join(each.fault for each in steps),
     )

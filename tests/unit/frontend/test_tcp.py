@@ -294,8 +294,8 @@ class StartTlsTests(TcpCase):
         self.assertEqual((user.told, len(self.ecm.clients)), ([b"close gone"], 0))
 
     def test_white_space_before_tls_is_dropped(self) -> None:
-        user = self.asked_for_tls()
-        self.assertEqual(user.client.send(b"\n"), b"")
+        user = TcpUser(self.ecm, self.secured(True))
+        self.assertTrue(user.client.send(HEADER + STARTTLS + b"\n").endswith(PROCEED))
         user.begin_tls(self.tls())
         self.assertEqual(user.open(), OPEN % True)
 
