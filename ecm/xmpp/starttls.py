@@ -77,15 +77,22 @@ class StartTls:
 
     def receive(self, data: bytes) -> Step:
         """Take bytes from the client. Nothing counts once TLS has begun, or the stream ended."""
-        if self._awaits in (Awaits.TLS, Awaits.NOTHING):
+        if self._is_over:
             return Step()
         replies: list[bytes] = []
         try:
             self._take(data, replies)
         except StreamError as fault:
             return self.fail(fault.condition, b"".join(replies))
-        awaits = self._awaits
-        return Step(b"".join(replies), awaits is Awaits.TLS, awaits is Awaits.NOTHING)
+        return Step(
+            b"".join(replies),
+            begins=self._awaits is Awaits.TLS,
+            ends=self._awaits is Awaits.NOTHING,
+        )
+
+    @property
+    def _is_over(self) -> bool:
+        return self._awaits in (Awaits.TLS, Awaits.NOTHING)
 
     def fail(self, condition: str, before: bytes = b"") -> Step:
         """End the stream with an error, behind a reply."""
@@ -98,7 +105,7 @@ class StartTls:
         self._rest += data[: self._room]
         too_much = data[self._room :]
         self._room -= len(data) - len(too_much)
-        while self._awaits not in (Awaits.TLS, Awaits.NOTHING):
+        while not self._is_over:
             found = split(self._next_beginning())
             if found is None:
                 if too_much:
