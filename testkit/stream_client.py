@@ -64,17 +64,29 @@ class StreamClient:
     async def login(self, name: str, password: str, resource: str = "") -> None:
         """Log in and bind a resource. Raises Refused."""
         await self.authenticate(name, password)
+        await self.bind(resource)
+
+    async def bind(self, resource: str = "") -> None:
+        """Bind a resource."""
         wanted = f"<resource>{resource}</resource>" if resource else ""
         bound = await self.iq("set", f"<bind xmlns='{BIND}'>{wanted}</bind>")
         self.jid = bound.findtext(f".//{{{BIND}}}jid") or ""
 
     async def authenticate(self, name: str, password: str) -> Element:
         """Show who this is, and return the features of the stream that begins then."""
-        initial = b64encode(plain(name, password).first()).decode()
-        self.send(f"<auth xmlns='{SASL}' mechanism='PLAIN'>{initial}</auth>")
+        return await self.prove(plain(name, password))
+
+    async def prove(self, mechanism: Mechanism) -> Element:
+        """The same with a mechanism of any kind. Raises Refused."""
+        initial = b64encode(mechanism.first()).decode()
+        self.send(f"<auth xmlns='{SASL}' mechanism='{mechanism.name}'>{initial}</auth>")
         step = await self.receive(lambda element: True)
+        while step.tag == f"{{{SASL}}}challenge":
+            response = b64encode(mechanism.respond(b64decode(step.text or ""))).decode()
+            self.send(f"<response xmlns='{SASL}'>{response}</response>")
+            step = await self.receive(lambda element: True)
         if step.tag != f"{{{SASL}}}success":
-            raise Refused(step.tag)
+            raise Refused(step[0].tag.partition("}")[2])
         return await self.begin()
 
     async def authenticate2(self, mechanism: Mechanism, *inline: str) -> Element:

@@ -8,6 +8,7 @@
 """
 
 import re
+from base64 import b64encode
 from collections.abc import Callable, Sequence
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final
@@ -107,6 +108,7 @@ def _is_peer(text: str) -> bool:
 
 _FLAG: Final = _matches("[01]")
 _TOKEN: Final = _matches("[!-~]{1,32}")
+_BINDING: Final = _matches("[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=")  # 32 bytes in base64
 _WORD: Final = _matches("[!-~]+")
 _CLUSTER: Final = _matches("[0-9a-f]{16}")
 _LINK: Final = _matches("[0-9a-f]{32}")
@@ -168,7 +170,7 @@ _GRAMMARS: Final = {
     ),
     "part": _Grammar(body=True),
     "answer": _Grammar(args=(_STATUS,), fields={"content-type": _ANY}, body=True),
-    "open": _Grammar(args=(_CODE,), fields={"peer": _is_peer, "secure": _FLAG}),
+    "open": _Grammar(args=(_CODE,), fields={"peer": _is_peer, "secure": _FLAG, "cb": _BINDING}),
     "message": _Grammar(body=True),
     "more": _Grammar(args=(_is_number,)),
     "close": _Grammar(args=(_WORD,), fields={"status": _CLOSE_CODE}),
@@ -242,9 +244,14 @@ def request_line(address: str, port: int, secure: bool) -> bytes:
     return b"request %b\n" % _origin(address, port, secure)
 
 
-def open_line(kind: str, address: str, port: int, secure: bool) -> bytes:
-    """Return the content that opens a stream, for a client as in ``request_line``."""
-    return b"open %b %b" % (kind.encode(), _origin(address, port, secure))
+def open_line(kind: str, address: str, port: int, secure: bool, binding: bytes = b"") -> bytes:
+    """Return the content that opens a stream, for a client as in ``request_line``.
+
+    ``binding`` has the 32 bytes of ``tls-exporter`` (RFC 9266) where TLS ends here, in version 1.3:
+    a login over the stream may be bound to them.
+    """
+    line = b"open %b %b" % (kind.encode(), _origin(address, port, secure))
+    return b"%b cb=%b" % (line, b64encode(binding)) if binding else line
 
 
 def _origin(address: str, port: int, secure: bool) -> bytes:

@@ -3,12 +3,13 @@
 The link and the WebSockets are by hand, without ECM's.
 """
 
+from base64 import b64encode
 from secrets import token_hex
 from unittest import SkipTest
 
 from twisted.internet.defer import ensureDeferred
 
-from ecm.tools.bosh.sasl import plain
+from ecm.tools.bosh.sasl import Scram, plain
 from ecm.tools.bosh.stanzas import SASL2, bind2
 from ecm.tools.demo.plan import DOMAIN
 from testkit.bosh_client import CLIENT, ROSTER, SM, BoshClient, Refused
@@ -23,6 +24,10 @@ from testkit.streaming_end import WINDOW, StreamingEnd
 CARBONS = "urn:xmpp:carbons:2"
 MUC = "http://jabber.org/protocol/muc"
 FITTING = 7  # messages of 10,000 characters that a client gets which gives nothing back
+
+# What ECM tells of a client's TLS connection, and its stream.
+BINDING = bytes(range(32))
+BOUND = f"websocket peer=192.0.2.7:51234 secure=1 cb={b64encode(BINDING).decode()}"
 MECHANISMS = "{urn:ietf:params:xml:ns:xmpp-sasl}mechanism"
 
 Client = BoshClient | StreamClient
@@ -320,12 +325,48 @@ class LoginTests(StreamTestCase):
         await client.terminate()
         await self.leave(self.friend)
 
+    async def test_a_login_is_bound_to_the_tls_connection_that_ecm_tells(self) -> None:
+        await self.begin()
+        account = await self.account()
+        bound = not await self.lacks("xmpp_socket", "get_tls_cb_exporter")
+        for mechanism in ("SCRAM-SHA-1-PLUS", "SCRAM-SHA-1"):
+            client = self.stream(BOUND)
+            features = await client.create()
+            offered = [element.text or "" for element in features.iter(MECHANISMS)]
+            self.assertIs("SCRAM-SHA-1-PLUS" in offered, bound)
+            self.assertIn("SCRAM-SHA-1", offered)
+            self.assertNotIn("EXTERNAL", offered)
+            if mechanism in offered:
+                binding = BINDING if mechanism.endswith("-PLUS") else b""
+                await client.prove(Scram(account, PASSWORD, mechanism, binding))
+                await client.bind()
+                await self.appear(client)
+                await self.asleep(client)
+            await client.terminate()
+        await self.leave(self.friend)
+
+    async def test_a_login_over_another_tls_connection_fails(self) -> None:
+        """Somebody in between, who has ended the client's."""
+        await self.begin()
+        if await self.lacks("xmpp_socket", "get_tls_cb_exporter"):
+            raise SkipTest("this ejabberd knows nothing of tls-exporter")
+        account = await self.account()
+        client = self.stream(BOUND)
+        await client.create()
+        with self.assertRaisesRegex(Refused, "not-authorized|malformed-request"):
+            await client.prove(Scram(account, PASSWORD, "SCRAM-SHA-1-PLUS", bytes(32)))
+        await client.prove(Scram(account, PASSWORD, "SCRAM-SHA-1-PLUS", BINDING))
+        await client.terminate()
+        await self.leave(self.friend)
+
+    async def lacks(self, module: str, function: str) -> bool:
+        """Return whether a module of ejabberd does not have a function."""
+        exports = f"lists:keymember({function}, 1, {module}:module_info(exports))"
+        return await self.shell.evaluate(exports) != "true"
+
     async def test_sasl2_is_offered_to_who_has_tls(self) -> None:
         await self.begin()
-        has_it = await self.shell.evaluate(
-            "lists:keymember(allow_unencrypted_sasl2, 1, ejabberd_c2s:module_info(exports))"
-        )
-        if has_it != "true":
+        if await self.lacks("ejabberd_c2s", "allow_unencrypted_sasl2"):
             raise SkipTest("this ejabberd has no SASL2")
         account = await self.account()
         client = self.stream()

@@ -1,7 +1,7 @@
 """SASL mechanisms, the client's side (RFC 4422): PLAIN, SCRAM, and the tokens of FAST. Sans-IO.
 
-Messages are bytes, as they are before XMPP encodes them in base64. None binds to a channel: the TLS
-of a BOSH client ends before the server.
+Messages are bytes, as they are before XMPP encodes them in base64. Only SCRAM binds to a channel,
+if it is told one: the TLS of a BOSH client ends before the server.
 """
 
 import hashlib
@@ -62,23 +62,32 @@ class Token(OneStep):
 
 
 class Scram:
-    """SCRAM (RFC 5802, RFC 7677) with the hash that ``mechanism`` names: SCRAM-SHA-1 and so on."""
+    """SCRAM (RFC 5802, RFC 7677) with the hash that ``mechanism`` names: SCRAM-SHA-1 and so on.
 
-    def __init__(self, name: str, password: str, mechanism: str = "SCRAM-SHA-1") -> None:
+    SCRAM-SHA-1-PLUS and the like have a ``binding``: ``tls-exporter`` of the TLS connection (RFC
+    9266).
+    """
+
+    def __init__(
+        self, name: str, password: str, mechanism: str = "SCRAM-SHA-1", binding: bytes = b""
+    ) -> None:
         self.name = mechanism
-        self._hash = mechanism.removeprefix("SCRAM-").replace("-", "", 1).lower()
+        algorithm = mechanism.removeprefix("SCRAM-").removesuffix("-PLUS")
+        self._hash = algorithm.replace("-", "", 1).lower()
+        self._header = b"p=tls-exporter,," if binding else b"n,,"
+        self._bound = b64encode(self._header + binding).decode()
         self._password = password.encode()
         user = name.replace("=", "=3D").replace(",", "=2C")
         self._first_bare = f"n={user},r={secrets.token_hex(12)}"
         self._server_final = b""
 
     def first(self) -> bytes:
-        return f"n,,{self._first_bare}".encode()
+        return self._header + self._first_bare.encode()
 
     def respond(self, challenge: bytes) -> bytes:
         server_first = challenge.decode()
         fields = dict(field.split("=", 1) for field in server_first.split(","))
-        without_proof = f"c=biws,r={fields['r']}"
+        without_proof = f"c={self._bound},r={fields['r']}"
         salt, iterations = b64decode(fields["s"]), int(fields["i"])
         salted = hashlib.pbkdf2_hmac(self._hash, self._password, salt, iterations)
         said = f"{self._first_bare},{server_first},{without_proof}".encode()

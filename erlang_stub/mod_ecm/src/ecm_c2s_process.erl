@@ -28,6 +28,9 @@
 -callback logged_in() -> ok.
 -callback opened(State) -> State when State :: map().
 
+%% What the login of the client may be bound to, if anything (`tls-exporter', RFC 9266).
+-callback binding() -> none | binary().
+
 %% A stanza came too late for the client, and is routed with what is undelivered: what the client may not have
 %% received, the oldest first. Then the session is over, and tells its client.
 -callback keep(Packet :: tuple()) -> ok.

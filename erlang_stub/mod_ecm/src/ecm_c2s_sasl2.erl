@@ -17,8 +17,9 @@
 %% could have had it: the first holds what the server knows of the password.
 -define(OF_LOGIN, [sasl2_password_fun, sasl2_stream_from, sasl2_axtra_auth_info, sasl_channel_bindings]).
 
-%% The one mechanism of FAST without channel binding.
--define(UNBOUND, <<"HT-SHA-256-NONE">>).
+%% The mechanisms of FAST without channel binding, and with the one that ECM may tell.
+-define(UNBOUND, [<<"HT-SHA-256-NONE">>]).
+-define(BOUND, [<<"HT-SHA-256-EXPR">>]).
 
 %% @doc Adds the hooks of a host, after those of ejabberd's modules.
 -spec host_up(Host :: binary()) -> ok.
@@ -32,30 +33,34 @@ host_up(Host) ->
 -spec features(features(), Host :: binary()) -> features().
 features(Features, _) ->
     case ecm_c2s_process:is_session() of
-        true -> unbound(Features);
+        true -> possible(Features, mechanisms((ecm_c2s_process:kind()):binding()));
         false -> Features
     end.
+
+-spec mechanisms(none | binary()) -> [binary()].
+mechanisms(none) -> ?UNBOUND;
+mechanisms(_) -> ?UNBOUND ++ ?BOUND.
 
 %% @private The same, as later versions ask.
 -spec features(features(), Host :: binary(), state()) -> features().
 features(Features, Host, _) -> features(Features, Host).
 
-%% TLS ends before ejabberd, so it knows nothing to which a token could be bound. 24.12 offers that
+%% TLS ends before ejabberd, so it knows what ECM tells, to which a token could be bound. 24.12 offers all bindings
 %% regardless.
--spec unbound(features()) -> features().
-unbound({Inline, InBind, Further}) ->
-    {[without_binding(Feature) || Feature <- Inline], InBind, Further}.
+-spec possible(features(), Mechanisms :: [binary()]) -> features().
+possible({Inline, InBind, Further}, Mechanisms) ->
+    {[with_only(Mechanisms, Feature) || Feature <- Inline], InBind, Further}.
 
 %% The only list in the record is that of the mechanisms.
--spec without_binding(tuple()) -> tuple().
-without_binding(Feature) when element(1, Feature) =:= fast ->
-    list_to_tuple([unbound_only(Field) || Field <- tuple_to_list(Feature)]);
-without_binding(Feature) ->
+-spec with_only(Mechanisms :: [binary()], tuple()) -> tuple().
+with_only(Mechanisms, Feature) when element(1, Feature) =:= fast ->
+    list_to_tuple([common(Field, Mechanisms) || Field <- tuple_to_list(Feature)]);
+with_only(_, Feature) ->
     Feature.
 
--spec unbound_only(Field) -> Field when Field :: term().
-unbound_only(Mechanisms) when is_list(Mechanisms) -> [Name || Name <- Mechanisms, Name =:= ?UNBOUND];
-unbound_only(Field) -> Field.
+-spec common(Field, Mechanisms :: [binary()]) -> Field when Field :: term().
+common(Offered, Mechanisms) when is_list(Offered) -> [Name || Name <- Offered, lists:member(Name, Mechanisms)];
+common(Field, _) -> Field.
 
 %% @private A session has begun, by whatever login. From here on its state is as that of all others,
 %% so that it takes as little memory while it hibernates.

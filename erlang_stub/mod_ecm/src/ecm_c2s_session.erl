@@ -10,7 +10,7 @@
 
 -module(ecm_c2s_session).
 
--export([finish/0, handle/1, is_request/1, is_session/0, keep/1, logged_in/0, maybe_hibernate/1,
+-export([binding/0, finish/0, handle/1, is_request/1, is_session/0, keep/1, logged_in/0, maybe_hibernate/1,
          opened/1, restart_stream/2, schedule_flush/0, timeout/1, undelivered/0]).
 -export([change_shaper/1, close/0, send/1]).
 -export([dehydrate/0, handle_pending/0, rehydrate/1, socket_module/0, wake/1]).
@@ -66,6 +66,10 @@ logged_in() ->
     ok = ecm_c2s_process:logged_in(),
     put(?MODULE, Session#session{bosh = ecm_bosh:logged_in(Limits, Bosh)}),
     ok.
+
+%% @doc Returns what the login of the client may be bound to: nothing, as browsers do not show it to a page.
+-spec binding() -> none.
+binding() -> none.
 
 %% @doc Returns the state of ejabberd_c2s now that the client has a resource.
 -spec opened(State) -> State when State :: map().

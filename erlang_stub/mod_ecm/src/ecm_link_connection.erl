@@ -71,7 +71,7 @@
 %% `redirected' if another node has given it back, and `full' if ECM has no room for newcomers.
 -type body() :: binary() | {truncated, First :: binary()} | {redirected, binary()} | {full, binary()}.
 
-%% What ECM says of a stream that it opens. The fields are those that this end does not know.
+%% What ECM says of a stream that it opens. The fields are the others, as they came or decoded.
 -type opened() :: {Kind :: binary(), client(), Secure :: boolean(), Fields :: #{binary() => term()}}.
 
 %% An event of the table, with its arguments.

@@ -18,6 +18,9 @@
 -define(MAX_TOKEN, 32).
 -define(MAX_INSTANCE, 255).
 
+%% Bytes of `tls-exporter' (RFC 9266).
+-define(BINDING, 32).
+
 %% The largest number of a packet.
 -define(MAX_NUMBER, 16#FFFFFFFFFFFFFFFF).
 
@@ -72,7 +75,8 @@ types() ->
       <<"part">> => #type{from = ejabberd, on = connection, body = true},
       <<"answer">> => #type{from = ejabberd, on = connection, words = [status],
                             optional = [<<"content-type">>], body = true},
-      <<"open">> => #type{from = ecm, on = connection, words = [code], optional = [<<"peer">>, <<"secure">>]},
+      <<"open">> => #type{from = ecm, on = connection, words = [code],
+                          optional = [<<"peer">>, <<"secure">>, <<"cb">>]},
       <<"message">> => #type{from = both, on = connection, body = true},
       <<"more">> => #type{from = both, on = connection, words = [number]},
       <<"close">> => #type{from = both, on = connection, words = [reason], optional = [<<"status">>]},
@@ -281,7 +285,17 @@ meaning(<<"features">>, Text) -> features(parts(Text));
 meaning(<<"peer">>, Text) -> peer(Text);
 meaning(Key, Text) when Key =:= <<"secure">>; Key =:= <<"truncated">>; Key =:= <<"redirected">>; Key =:= <<"full">> ->
     flag(Text);
+meaning(<<"cb">>, Text) -> binding(Text);
 meaning(<<"content-type">>, Text) -> Text.
+
+%% In base64, in the one spelling of these bytes.
+-spec binding(binary()) -> binary() | error.
+binding(Text) ->
+    try base64:decode(Text) of
+        Bytes -> only(byte_size(Bytes) =:= ?BINDING andalso base64:encode(Bytes) =:= Text, Bytes)
+    catch
+        _:_ -> error
+    end.
 
 -spec flag(binary()) -> boolean() | error.
 flag(<<"0">>) -> false;

@@ -13,8 +13,8 @@
 %% The writer of the link, and a body of at most so many bytes in one message.
 -type stream() :: {Writer :: pid(), ecm_link_packet:id(), Longest :: pos_integer()}.
 
-%% What ECM says of a stream that it opens, with other fields as they came; the peer is the link's if ECM does not
-%% say it.
+%% What ECM says of a stream that it opens, with all other fields, of which `cb' has bytes; the peer is the link's if ECM
+%% does not say it.
 -type open() :: #{kind := binary(), peer := ecm_peer:peer(), secure := boolean(),
                   windows := ecm_link_credit:windows(), fields := #{binary() => term()}}.
 

@@ -7,8 +7,10 @@
 -export([close/3, message/3, more/3, new/4, open/3, terms/2]).
 -export_type([fault/0, opener/0, streams/0, terms/0]).
 
+-include_lib("ejabberd/include/logger.hrl").
+
 %% Begins the session of a stream. It runs in the reader of the link, must not wait for anything, and does not link
-%% the session to it.
+%% the session to it. If it fails, that is the end of this stream alone.
 -type opener() :: fun((ecm_link_stream:stream(), ecm_link_stream:open()) -> {ok, pid()} | {refused, term()}).
 
 %% What both ends have agreed, if the link carries streams: a message has a body of at most `longest' bytes.
@@ -45,17 +47,24 @@ open(Id, Opened, #streams{writer = Writer} = Streams) ->
         false -> failed(Id, unexpected, <<"open came twice">>, Streams)
     end.
 
--spec ask(ecm_link_packet:id(), ecm_link_connection:opened(), streams()) -> {ok, pid()} | {refused, term()}.
-ask(Id, {Kind, Client, Secure, Fields}, #streams{writer = Writer, terms = Terms, open = Open} = Streams) ->
+-spec ask(ecm_link_packet:id(), ecm_link_connection:opened(), streams()) -> {ok, pid()} | {refused, term()} | failed.
+ask(Id, {Kind, Client, Secure, Fields}, #streams{writer = Writer, terms = Terms, peer = Peer, open = Open} = Streams) ->
     #{windows := Windows, longest := Longest} = Terms,
-    Open({ecm_link_writer:pid(Writer), Id, Longest},
-         #{kind => Kind, peer => peer(Client, Streams), secure => Secure, windows => Windows, fields => Fields}).
+    try
+        Open({ecm_link_writer:pid(Writer), Id, Longest},
+             #{kind => Kind, peer => peer(Client, Streams), secure => Secure, windows => Windows, fields => Fields})
+    catch
+        Class:Reason:Stack ->
+            ?ERROR_MSG("ECM link from ~ts: connection ~B: the session of a stream could not begin, and the stream is "
+                       "closed:~n** ~ts", [ecm_peer:name(Peer), Id, misc:format_exception(2, Class, Reason, Stack)]),
+            failed
+    end.
 
 -spec peer(ecm_peer:peer() | unknown, streams()) -> ecm_peer:peer().
 peer(unknown, #streams{peer = Peer}) -> Peer;
 peer(Client, _) -> Client.
 
--spec begun({ok, pid()} | {refused, term()}, ecm_link_packet:id(), ecm_link_stream_table:streams(),
+-spec begun({ok, pid()} | {refused, term()} | failed, ecm_link_packet:id(), ecm_link_stream_table:streams(),
             ecm_link_writer:writer()) -> ok.
 begun({ok, Session}, Id, Table, _) ->
     case ecm_link_stream_table:add(Id, Session, Table) of
@@ -63,8 +72,16 @@ begun({ok, Session}, Id, Table, _) ->
         false -> ecm_link_stream:tell({closed, gone}, Session)  % it, or the link, has ended meanwhile
     end;
 begun({refused, _}, Id, Table, Writer) ->
+    end_at_once(<<"refused">>, Id, Table, Writer);
+begun(failed, Id, Table, Writer) ->
+    end_at_once(<<"failed">>, Id, Table, Writer).
+
+%% Ends a stream without a session.
+-spec end_at_once(Reason :: binary(), ecm_link_packet:id(), ecm_link_stream_table:streams(), ecm_link_writer:writer()) ->
+    ok.
+end_at_once(Reason, Id, Table, Writer) ->
     _ = ecm_link_stream_table:take(Id, Table),
-    Content = ecm_link_message:write(close, [<<"refused">>], []),
+    Content = ecm_link_message:write(close, [Reason], []),
     ecm_link_writer:send(Writer, iolist_to_binary(ecm_link_packet:encode(Id, Content))).
 
 %% @doc Passes on a message. It is dropped if its stream has ended.

@@ -35,6 +35,10 @@
 -define(MAX_STANZAS_BEFORE_LOGIN, 16).
 -define(MAX_STANZAS, 1000).
 
+%% The same of a stream, in all messages of which the process has not had its turn with one. A window may have 13,000 of the
+%% shortest on TCP, and 2,500 requests for an acknowledgement (XEP-0198).
+-define(MAX_STREAM_STANZAS, 5000).
+
 %% Stanzas that may wait for a client before its login, and their bytes: features, challenges, perhaps the
 %% picture of a registration form. Challenges repeat what the client has sent.
 -define(MAX_WAITING_BEFORE_LOGIN, 100).
@@ -217,7 +221,8 @@ session_options(Opts) ->
 %% Pieces of TCP may become a stanza that is longer than a packet, and a link does not bound it.
 -spec stream_options(opts()) -> ecm_stream_session:options().
 stream_options(Opts) ->
-    Limits = (limits(Opts))#{max_body := min(option(max_stanza_size, Opts), option(max_packet, Opts))},
+    Limits = (limits(Opts))#{max_body := min(option(max_stanza_size, Opts), option(max_packet, Opts)),
+                             max_stanzas := ?MAX_STREAM_STANZAS},
     ecm_intern:term(#{limits => Limits, newcomer_limits => newcomer_limits(Opts),
                       c2s => c2s_options(Opts), hibernate_after => option(hibernate_after, Opts)}).
 

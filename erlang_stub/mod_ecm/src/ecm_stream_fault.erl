@@ -9,7 +9,8 @@
 
 %% `not_begun': a stanza where the client must begin its stream. `not_framing': something else in the namespace of
 %% the framing (RFC 7395).
--type fault() :: ecm_xml:fault() | ecm_xml_stanza:fault() | not_begun | not_framing | {exceeds, bytes | elements}.
+-type fault() :: ecm_xml:fault() | ecm_xml_stanza:fault() | not_begun | not_framing |
+                 {exceeds, bytes | elements | stanzas}.
 
 %% What xmpp_stream_in takes from its XML parser before there is a header: it sends one, and the error behind it.
 -type parser_error() :: binary() | {Code :: integer(), Text :: binary()}.
@@ -34,6 +35,7 @@ before_header(Fault) -> {?SYNTAX, text(Fault)}.
 -spec text(fault()) -> binary().
 text({exceeds, bytes}) -> <<"Too many bytes in a stanza">>;
 text({exceeds, elements}) -> <<"Too many elements in a stanza">>;
+text({exceeds, stanzas}) -> <<"Too many stanzas at once">>;
 text('too-deep') -> <<"Too many levels of elements">>;
 text('too-many-declarations') -> <<"Too many declarations of namespaces">>;
 text('forbidden-markup') -> <<"A comment, a processing instruction or a document type">>;

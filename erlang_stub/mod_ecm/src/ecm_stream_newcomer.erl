@@ -1,16 +1,20 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
 %% @doc The process of a stream whose turn has not come yet (ecm_c2s_logins): it waits, and then becomes the process
-%% of ejabberd_c2s. So the link knows one process for the whole life of a stream, and what its client has sent
-%% meanwhile stays in the mailbox, within the window of the stream.
+%% of ejabberd_c2s. So the link knows one process for the whole life of a stream. What its client sends meanwhile is
+%% little, or ends it.
 
 -module(ecm_stream_newcomer).
 
 -export([start/4, wait/4]).
 -export_type([chosen/0]).
 
-%% Bytes of a process that waits, at most: with its closure, and with the header that its client has sent.
+%% Bytes of a process that waits, with its closure, and with the header that its client has sent.
 -define(BYTES, 4096).
+
+%% Bytes that a client may send while it waits: the header of its stream, and perhaps a login behind it, for which it does
+%% not wait for an answer (XEP-0388, section 2.6).
+-define(MOST_KEPT, 4096).
 
 %% Options of ecm_stream, those of the session by the client's connection.
 -type chosen() :: #{newcomers := ecm_c2s_newcomers:limits(), logins := ecm_c2s_logins:limits(),
@@ -31,8 +35,8 @@ wait({Writer, Id, _} = Stream, Wire, #{peer := Client} = Open, #{logins := Limit
     Newcomer = #{key => {Writer, Id}, from => Client, bytes => bytes(Limits),
                  start => fun(Turn) -> turn(Turn, Session) end},
     case ecm_c2s_logins:await_turn(Newcomer, Limits, fun(_) -> ok end) of
-        ok -> await(Stream, Wire, Open, Options);
-        error -> enter(Stream, Wire, Open, Options)
+        ok -> await(Stream, Wire, Open, Options, []);
+        error -> enter(Stream, Wire, Open, Options, [])
     end.
 
 %% What is more than a body may have need not wait.
@@ -48,44 +52,74 @@ turn(begins, Session) ->
 turn(refused, Session) ->
     Session ! {?MODULE, refused}.
 
--spec await(ecm_link_stream:stream(), ecm_stream_session:wire(), ecm_link_stream:open(), chosen()) -> any().
-await({Writer, Id, _} = Stream, Wire, Open, Options) ->
+%% `Kept' is what has come, the last message first.
+-spec await(ecm_link_stream:stream(), ecm_stream_session:wire(), ecm_link_stream:open(), chosen(), Kept :: [binary()]) ->
+    any().
+await({Writer, Id, _} = Stream, Wire, Open, Options, Kept) ->
     receive
-        {?MODULE, begins} -> enter(Stream, Wire, Open, Options);
+        {?MODULE, begins} -> enter(Stream, Wire, Open, Options, Kept);
         {?MODULE, refused} -> refuse(Stream);
+        {ecm_stream, {message, Message}} -> keep([binary:copy(Message) | Kept], Stream, Wire, Open, Options);
         {ecm_stream, {closed, _}} -> ecm_c2s_logins:gone({Writer, Id});
-        {ecm_stream, leave} ->
-            ecm_c2s_logins:gone({Writer, Id}),
-            refuse(Stream)
+        {ecm_stream, leave} -> give_up(Stream)
     end.
+
+-spec keep(Kept :: [binary()], ecm_link_stream:stream(), ecm_stream_session:wire(), ecm_link_stream:open(), chosen()) ->
+    any().
+keep(Kept, Stream, Wire, Open, Options) ->
+    case lists:sum([ecm_link_credit:cost(Message) || Message <- Kept]) > ?MOST_KEPT of
+        true -> give_up(Stream);
+        false -> await(Stream, Wire, Open, Options, Kept)
+    end.
+
+-spec give_up(ecm_link_stream:stream()) -> ok.
+give_up({Writer, Id, _} = Stream) ->
+    ecm_c2s_logins:gone({Writer, Id}),
+    refuse(Stream).
 
 -spec refuse(ecm_link_stream:stream()) -> ok.
 refuse(Stream) ->
     ecm_link_stream:close(refused, none, Stream).
 
--spec enter(ecm_link_stream:stream(), ecm_stream_session:wire(), ecm_link_stream:open(), chosen()) -> any().
-enter(Stream, Wire, #{peer := Client} = Open, #{newcomers := Limits, c2s := Options}) ->
+-spec enter(ecm_link_stream:stream(), ecm_stream_session:wire(), ecm_link_stream:open(), chosen(), Kept :: [binary()]) ->
+    any().
+enter(Stream, Wire, #{peer := Client} = Open, #{newcomers := Limits, c2s := Options}, Kept) ->
     case ecm_c2s_admission:enter(Client, Limits) of
         ok ->
-            ok = ecm_c2s_process:newcomer(),
-            ok = ecm_stream_session:new(Stream, Wire, Open, Options),
-            become(ecm_peer:address(Client), Options);
+            try begun(Stream, Wire, Open, Options) of
+                {noreply, State, Timeout} -> become(State, Timeout, Options, lists:reverse(Kept));
+                {stop, _, _} -> ecm_stream_session:close()
+            catch
+                Class:Reason:Stack ->
+                    ecm_link_stream:close(failed, none, Stream),
+                    erlang:raise(Class, Reason, Stack)
+            end;
         refused ->
             refuse(Stream)
     end.
 
-%% The process of ejabberd_c2s, as ejabberd_c2s:start/3 starts it and ejabberd_c2s:accept/1 has it begin. Here it
+%% The process of ejabberd_c2s begins as ejabberd_c2s:start/3 starts it and ejabberd_c2s:accept/1 has it begin. Here it
 %% accepts before it looks into its mailbox.
--spec become(ecm_peer:address(), ecm_stream_session:options()) -> no_return().
-become(Client, #{c2s := Opts}) ->
+-spec begun(ecm_link_stream:stream(), ecm_stream_session:wire(), ecm_link_stream:open(), ecm_stream_session:options()) ->
+    {noreply, State :: map(), timeout()} | {stop, Reason :: term(), State :: map()}.
+begun(Stream, Wire, #{peer := Client} = Open, #{c2s := Opts} = Options) ->
+    ok = ecm_c2s_process:newcomer(),
+    ok = ecm_stream_session:new(Stream, Wire, Open, Options),
     put('$initial_call', {xmpp_stream_in, init, 1}),
     put('$ancestors', [self()]),
-    Socket = {ecm_stream_socket, ecm_stream_socket:new(Client)},
+    Socket = {ecm_stream_socket, ecm_stream_socket:new(ecm_peer:address(Client))},
     {ok, Begun, _} = xmpp_stream_in:init([ejabberd_c2s, Socket, [{xml_socket, true} | Opts]]),
-    case xmpp_stream_in:handle_cast(accept, Begun) of
-        {noreply, State, Timeout} ->
-            p1_server:enter_loop(xmpp_stream_in, ejabberd_config:fsm_limit_opts(Opts), State, Timeout);
-        {stop, _, _} ->
-            ecm_stream_session:close(),
-            exit(normal)
-    end.
+    xmpp_stream_in:handle_cast(accept, Begun).
+
+%% What was kept has its turn before what is in the mailbox.
+-spec become(State :: map(), timeout(), ecm_stream_session:options(), Kept :: [binary()]) -> no_return().
+become(State, Timeout, #{c2s := Opts}, Kept) ->
+    lists:foreach(fun(Message) -> ok = ecm_stream_session:handle({message, Message}) end, Kept),
+    p1_server:enter_loop(xmpp_stream_in, ejabberd_config:fsm_limit_opts(Opts), State#{stream_encrypted := is_bound()},
+                         Timeout).
+
+%% Whether a login may be bound to the TLS connection of the client: then ejabberd offers the mechanisms for it to a
+%% stream that is encrypted. Versions before 24 ask for `tls-unique', which TLS 1.3 does not have.
+-spec is_bound() -> boolean().
+is_bound() ->
+    ecm_stream_session:binding() =/= none andalso erlang:function_exported(xmpp_socket, get_tls_cb_exporter, 1).

@@ -11,7 +11,7 @@
 
 -module(ecm_stream_session).
 
--export([change_shaper/1, close/0, new/4, reset/0, send/1, transport/0]).
+-export([binding/0, change_shaper/1, close/0, new/4, reset/0, send/1, transport/0]).
 -export([finish/0, handle/1, keep/1, logged_in/0, maybe_hibernate/1, opened/1, schedule_flush/0, timeout/1,
          undelivered/0]).
 -export([dehydrate/0, handle_pending/0, rehydrate/1, socket_module/0, wake/1]).
@@ -28,10 +28,11 @@
 -type packet() :: {xmlstreamstart, Name :: binary(), [ecm_xml:attribute()]} | {xmlstreamelement, ecm_xml:element()} |
                   {xmlstreamend, Name :: binary()} | {xmlstreamraw, binary()}.
 
-%% A stanza of the client has at most `max_body' bytes, and `max_elements' elements. One for it has at most
-%% `max_stanza_to_client' bytes, and at most `max_waiting' wait, with `max_waiting_size' bytes.
+%% A stanza of the client has at most `max_body' bytes, and `max_elements' elements, and at most `max_stanzas' of them
+%% wait in the mailbox. One for the client has at most `max_stanza_to_client' bytes, and at most `max_waiting' wait, with
+%% `max_waiting_size' bytes.
 -type limits() :: #{max_body := pos_integer() | infinity, max_elements := pos_integer() | infinity,
-                    max_stanza_to_client := pos_integer(), max_waiting := pos_integer(),
+                    max_stanzas := pos_integer(), max_stanza_to_client := pos_integer(), max_waiting := pos_integer(),
                     max_waiting_size := pos_integer(), atom() => term()}.
 
 %% `c2s' are options of ejabberd's process; `hibernate_after' is in milliseconds. `newcomer_limits' hold until the
@@ -44,8 +45,10 @@
                    windows := ecm_link_credit:windows(), options := options()}.
 
 %% The name tells the kind of the session (ecm_c2s_process). Messages of `held' bytes are handled, and are taken at the
-%% time `due' at the latest. With `flush_scheduled', a message is under way after which they are taken. `has_header'
-%% says that this side has begun its stream, `is_over' that nothing is sent to ECM any more.
+%% time `due' at the latest. With `flush_scheduled', a message is under way after which they are taken; since the one
+%% before, `heard' things have come. `has_header' says that this side has begun its stream and not said its end,
+%% `is_over' that nothing is sent to ECM any more. `binding' is what the login
+%% may be bound to: `tls-exporter' of the client's TLS connection (RFC 9266).
 -record(?MODULE, {writer :: pid(),
                   id :: ecm_link_packet:id(),
                   terms :: terms(),
@@ -54,8 +57,10 @@
                   has_header = false :: boolean(),
                   outbox = ecm_stream_outbox:new() :: ecm_stream_outbox:outbox(),
                   limits = newcomer_limits :: newcomer_limits | limits,
+                  binding = none :: none | binary(),
                   shaper = none :: term(),
                   held = 0 :: non_neg_integer(),
+                  heard = 0 :: non_neg_integer(),
                   due = none :: none | integer(),
                   timer = none :: ecm_c2s_timer:timer(),
                   idle = none :: ecm_c2s_idle:idle(),
@@ -80,11 +85,16 @@
 
 %% @doc Gives the calling process the session of a stream.
 -spec new(ecm_link_stream:stream(), wire(), ecm_link_stream:open(), options()) -> ok.
-new({Writer, Id, Longest}, Wire, #{secure := Secure, windows := Windows}, Options) ->
+new({Writer, Id, Longest}, Wire, #{secure := Secure, windows := Windows} = Open, Options) ->
     Terms = ecm_intern:term(#{wire => Wire, secure => Secure, longest => Longest, windows => Windows,
                               options => Options}),
     keep_session(#?MODULE{writer = Writer, id = Id, terms = Terms, credit = ecm_link_credit:new(Windows),
-                          state = Wire:new()}).
+                          binding = binding(Open), state = Wire:new()}).
+
+%% Nothing is bound to a connection without TLS.
+-spec binding(ecm_link_stream:open()) -> none | binary().
+binding(#{secure := true, fields := #{<<"cb">> := Binding}}) -> Binding;
+binding(_) -> none.
 
 -spec keep_session(session()) -> ok.
 keep_session(Session) ->
@@ -108,7 +118,7 @@ handle(Event) ->
 
 -spec handle(ecm_link_stream:event() | own(), session()) -> ok.
 handle(flush, Session) ->
-    take(Session#?MODULE{flush_scheduled = false});
+    take(Session#?MODULE{flush_scheduled = false, heard = 0});
 handle(hibernate, Session) ->
     keep_session(Session#?MODULE{idle = due});
 handle(_, #?MODULE{is_over = true}) ->
@@ -139,10 +149,18 @@ message(Message, #?MODULE{terms = #{wire := Wire}, state = State} = Session) ->
             keep_session(Session);
         false ->
             {Heard, Next} = Wire:read(Message, limits(Session), State),
-            keep_session(Session#?MODULE{state = Next}),
-            lists:foreach(fun(Said) -> hear(Said, Wire:has_begun(Next)) end, Heard)
+            hear_all(Heard, Wire:has_begun(Next), Session#?MODULE{state = Next})
     end,
     schedule_flush().
+
+%% ejabberd ends a process with too many messages without a word to anybody.
+-spec hear_all([heard()], HasBegun :: boolean(), session()) -> ok.
+hear_all(Heard, HasBegun, #?MODULE{heard = Before} = Session) ->
+    Room = map_get(max_stanzas, limits(Session)) - Before,
+    keep_session(Session#?MODULE{heard = Before + length(Heard)}),
+    lists:foreach(fun(Said) -> hear(Said, HasBegun) end, lists:sublist(Heard, Room)),
+    _ = length(Heard) > Room andalso hear({fault, {exceeds, stanzas}}, HasBegun),
+    ok.
 
 -spec hear(heard(), HasBegun :: boolean()) -> ok.
 hear({begins, Attributes}, _) -> ecm_c2s_stream:begun(Attributes);
@@ -238,6 +256,7 @@ write(Packet) ->
     #?MODULE{terms = #{wire := Wire}} = Session = get(?KEY),
     case Wire:write(Packet) of
         none -> ok;
+        {last, Message} -> deliver(Message, Session#?MODULE{has_header = false});
         Message -> deliver(fitting(Message, Session), Session)
     end.
 
@@ -304,6 +323,11 @@ reset() ->
 change_shaper(Shaper) ->
     keep_session((get(?KEY))#?MODULE{shaper = Shaper}).
 
+%% @doc Returns what the login of the client may be bound to. Nothing asks after it.
+-spec binding() -> none | binary().
+binding() ->
+    (get(?KEY))#?MODULE.binding.
+
 %% @doc Returns how the client is connected.
 -spec transport() -> websocket | tcp | tls.
 transport() ->
@@ -316,11 +340,11 @@ transport() ->
 -spec logged_in() -> ok.
 logged_in() ->
     ok = ecm_c2s_process:logged_in(),
-    keep_session((get(?KEY))#?MODULE{limits = limits}).
+    keep_session((get(?KEY))#?MODULE{limits = limits, binding = none}).
 
 %% @doc Returns the state of ejabberd_c2s now that the client has a resource: modules of ejabberd may ask whether the
-%% stream is encrypted. Before, the answer would have ejabberd offer SASL mechanisms for which it must be one end of
-%% the TLS connection.
+%% stream is encrypted. Before, the answer would have ejabberd offer SASL mechanisms for which it must know the TLS
+%% connection, unless it does (ecm_stream_newcomer).
 -spec opened(State) -> State when State :: map().
 opened(State) ->
     #?MODULE{terms = #{secure := Secure}} = get(?KEY),

@@ -7,6 +7,7 @@
 -export([new/1]).
 -export([change_shaper/2, close/1, controlling_process/2, get_owner/1, get_transport/1, peername/1,
          reset_stream/1, send_xml/2, setopts/2, sockname/1]).
+-export([get_tls_cb_exporter/1]).
 
 -type socket() :: {?MODULE, Client :: ecm_peer:address()}.
 
@@ -36,6 +37,15 @@ get_transport(_) -> ecm_stream_session:transport().
 %% ejabberd.
 -spec get_owner(socket()) -> pid().
 get_owner(_) -> whereis(ejabberd_sup).
+
+%% What a login is bound to (`SCRAM-SHA-1-PLUS' and the like). Versions of ejabberd that do not ask do not know this
+%% binding.
+-spec get_tls_cb_exporter(socket()) -> {ok, binary()} | {error, unavailable}.
+get_tls_cb_exporter(_) ->
+    case ecm_stream_session:binding() of
+        none -> {error, unavailable};
+        Binding -> {ok, Binding}
+    end.
 
 -spec peername(socket()) -> {ok, ecm_peer:address()}.
 peername({?MODULE, Client}) -> {ok, Client}.

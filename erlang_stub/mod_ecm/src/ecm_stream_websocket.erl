@@ -77,17 +77,38 @@ is_plain(<<"xml:lang">>) -> true;
 is_plain(<<"xmlns">>) -> false;
 is_plain(Key) -> ecm_xml_namespaces:is_plain(Key).
 
-%% @doc Returns the message for something of ejabberd's, `none' for what a WebSocket does not have.
--spec write(ecm_stream_session:packet()) -> binary() | none.
-write({xmlstreamelement, {xmlel, <<"stream:", _/binary>> = Name, Attributes, Children}}) ->
-    Declared = [{<<"xmlns:stream">>, ?STREAMS} | lists:keydelete(<<"xmlns:stream">>, 1, Attributes)],
-    ecm_xml_stanza:encode({xmlel, Name, Declared, Children});
+%% @doc Returns the message for something of ejabberd's, `none' for what a WebSocket does not have. The last one of a
+%% stream is marked if it ends that.
+-spec write(ecm_stream_session:packet()) -> binary() | {last, binary()} | none.
+write({xmlstreamelement, {xmlel, <<"stream:error">>, _, Children} = Error}) ->
+    case [Host || {xmlel, <<"see-other-host">>, _, [{xmlcdata, Host}]} <- Children, is_uri(Host)] of
+        [Uri | _] -> {last, closing([{<<"see-other-uri">>, Uri}])};
+        [] -> of_stream(Error)
+    end;
+write({xmlstreamelement, {xmlel, <<"stream:", _/binary>>, _, _} = El}) ->
+    of_stream(El);
 write({xmlstreamelement, El}) ->
     ecm_xml_stanza:encode(El);
 write({xmlstreamstart, _, Attributes}) ->
     Own = [Pair || {Key, _} = Pair <- Attributes, is_plain(Key)],
     ecm_xml_serialiser:element({xmlel, <<"open">>, [{<<"xmlns">>, ?FRAMING} | Own], []});
 write({xmlstreamend, _}) ->
-    ecm_xml_serialiser:element({xmlel, <<"close">>, [{<<"xmlns">>, ?FRAMING}], []});
+    closing([]);
 write(_) ->
     none.
+
+-spec of_stream(ecm_xml:element()) -> binary().
+of_stream({xmlel, Name, Attributes, Children}) ->
+    Declared = [{<<"xmlns:stream">>, ?STREAMS} | lists:keydelete(<<"xmlns:stream">>, 1, Attributes)],
+    ecm_xml_stanza:encode({xmlel, Name, Declared, Children}).
+
+-spec closing([ecm_xml:attribute()]) -> binary().
+closing(Attributes) ->
+    ecm_xml_serialiser:element({xmlel, <<"close">>, [{<<"xmlns">>, ?FRAMING} | Attributes], []}).
+
+%% Clients of WebSocket go to another endpoint by its URI (RFC 7395, section 3.6.1). A host alone, which is for clients
+%% of TCP, does not tell them where on it.
+-spec is_uri(binary()) -> boolean().
+is_uri(Host) ->
+    lists:any(fun(Scheme) -> string:prefix(Host, Scheme) =/= nomatch end,
+              [<<"wss://">>, <<"ws://">>, <<"https://">>, <<"http://">>]).

@@ -6,7 +6,8 @@
 
 -include_lib("eunit/include/eunit.hrl").
 
--define(MECHANISMS, [<<"HT-SHA-256-NONE">>, <<"HT-SHA-256-UNIQ">>, <<"HT-SHA-256-ENDP">>]).
+-define(MECHANISMS, [<<"HT-SHA-256-NONE">>, <<"HT-SHA-256-UNIQ">>, <<"HT-SHA-256-EXPR">>,
+                     <<"HT-SHA-256-ENDP">>]).
 
 %% The address of the client, if ejabberd may offer SASL2 to it.
 the_stream_names_the_client_test_() ->

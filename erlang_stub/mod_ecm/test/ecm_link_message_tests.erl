@@ -40,6 +40,7 @@ meaning(<<"truncated">>, Text) -> Text =:= <<"1">>;
 meaning(<<"redirected">>, Text) -> Text =:= <<"1">>;
 meaning(<<"full">>, Text) -> Text =:= <<"1">>;
 meaning(<<"peer">>, Text) -> peer(uri_string:parse(<<"//", Text/binary>>));
+meaning(<<"cb">>, Text) -> base64:decode(Text);
 meaning(_, Text) -> Text.
 
 parts(Text) ->

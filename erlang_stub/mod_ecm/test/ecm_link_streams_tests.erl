@@ -195,6 +195,23 @@ no_stream_is_opened_while_ejabberd_stops_test() ->
     ?assertEqual({7, <<"message\ny">>}, receive_content(Peer)),
     stop(Opened).
 
+%% Neither the link nor another stream notices.
+a_session_that_cannot_begin_ends_its_stream_alone_test() ->
+    ecm_log:start(),
+    Opens = opener(true),
+    Fails = fun(_, #{kind := <<"tcp">>}) -> error(broken);
+               (Stream, Open) -> Opens(Stream, Open)
+            end,
+    {{Peer, _}, _} = Opened = typed(#{open => Fails}),
+    send(Opened, 8, "open tcp secure=0"),
+    ?assertEqual({8, <<"close failed">>}, receive_content(Peer)),
+    send(Opened, 8, "message\nx"),
+    send(Opened, 9, ?OPEN),
+    receive {refuses, _} -> error(refused); {opens, _, _} -> ok end,
+    [{error, Line}] = [Logged || {error, _} = Logged <- ecm_log:lines()],
+    ?assertMatch({match, _}, re:run(Line, "connection 8: the session of a stream could not begin.*broken", [dotall])),
+    stop(Opened).
+
 what_a_session_says_at_once_is_not_lost_test() ->
     Open = fun(Stream, _) ->
                    ecm_link_stream:message(<<"early">>, Stream),

@@ -20,6 +20,7 @@ newcomer_test_() ->
                           {"waits", fun who_waits_too_long_is_refused/0},
                           {"gone", fun who_goes_does_not_wait/0},
                           {"leaves", fun who_is_to_leave_does_not_wait/0},
+                          {"too much", fun who_sends_too_much_is_refused/0},
                           {"too many", fun too_many_of_an_address_are_refused/0},
                           {"admission", fun who_may_not_enter_is_refused/0}]]}.
 
@@ -46,7 +47,7 @@ become_test_() ->
 
 becomes() ->
     Limits = #{max_newcomers => 10, newcomer_rate => 10},
-    Session = #{max_body => 1000, max_elements => 10, max_stanza_to_client => 10000, max_waiting => 10,
+    Session = #{max_body => 1000, max_elements => 10, max_stanzas => 10, max_stanza_to_client => 10000, max_waiting => 10,
                 max_waiting_size => 10000},
     Options = #{limits => Session, newcomer_limits => Session, c2s => [{access, all}, {max_fsm_queue, 1000}],
                 hibernate_after => 0},
@@ -103,6 +104,19 @@ who_goes_does_not_wait() ->
     {ok, _} = open(3),
     await_waiting(2),
     ?assertEqual(none, said(0)).
+
+%% Others have its place, and what it sends is not kept.
+who_sends_too_much_is_refused() ->
+    {ok, Session} = open(1),
+    Monitor = monitor(process, Session),
+    await_waiting(1),
+    [ecm_link_stream:tell({message, binary:copy(<<" ">>, 2000)}, Session) || _ <- [1, 2]],
+    _ = process_info(Session),
+    ?assertEqual(none, said(0)),
+    ecm_link_stream:tell({message, <<" ">>}, Session),
+    ?assertEqual({1, {close, refused, none}}, said(1000)),
+    ?assertEqual(normal, receive {'DOWN', Monitor, process, _, Reason} -> Reason end),
+    await_waiting(0).
 
 too_many_of_an_address_are_refused() ->
     [{ok, _} = open(Id) || Id <- [1, 2]],

@@ -41,6 +41,9 @@ session_test_() ->
               {"what comes behind", fun nothing_behind_a_fault_is_for_anybody/0},
               {"before the header", fun a_stanza_before_the_header_ends_the_stream/0},
               {"before the login", fun limits_are_lower_before_the_login/0},
+              {"at once", fun too_many_stanzas_at_once_end_the_stream/0},
+              {"another host", fun a_client_is_told_of_another_host/0},
+              {"binding", fun a_login_may_be_bound_until_it_has_succeeded/0},
               {"too long", fun a_stanza_that_is_too_long_comes_back/0},
               {"conflict", fun an_error_of_the_stream_ends_it/0},
               {"close", fun a_client_that_closes_is_answered/0},
@@ -271,6 +274,61 @@ limits_are_lower_before_the_login() ->
     _ = receive_routed(),
     stop(LoggedIn).
 
+%% The third one finds the first two in the mailbox, where the process has no turn with them.
+too_many_stanzas_at_once_end_the_stream() ->
+    {Session, _} = User = open(#{limits => #{max_stanzas => 2}}),
+    [begin
+         tell(User, {message, text(Text)}),
+         ?assertEqual(iolist_to_binary(Text), receive_routed())
+     end || Text <- ["one", "two", "three"]],
+    await_sleep(User),
+    Monitor = monitor(process, Session),
+    ok = sys:suspend(Session),
+    [tell(User, {message, text(Text)}) || Text <- ["four", "five", "six"]],
+    ok = sys:resume(Session),
+    ?assertMatch({match, _}, re:run(receive_message(), "<policy-violation .*Too many stanzas")),
+    ?assertEqual(normal, receive {'DOWN', Monitor, process, _, Reason} -> Reason end),
+    ?assertEqual([<<"four">>, <<"five">>], routed()).
+
+%% By its URI, which ends the stream (RFC 7395, section 3.6.1); or by its name, as over TCP.
+a_client_is_told_of_another_host() ->
+    [begin
+         {Session, _} = User = open(#{}),
+         await_sleep(User),
+         Monitor = monitor(process, Session),
+         ejabberd_c2s:send(Session, xmpp:serr_see_other_host(Host)),
+         Told(receive_message()),
+         ?assertEqual({close, 'end', none}, receive_said()),
+         ?assertEqual(normal, receive {'DOWN', Monitor, process, _, Reason} -> Reason end)
+     end || {Host, Told} <- [{<<"wss://other.example/ws">>, fun is_sent_to_the_uri/1},
+                             {<<"other.example:5222">>, fun is_sent_to_the_host/1}]].
+
+is_sent_to_the_uri(Message) ->
+    ?assertEqual(<<"<close xmlns='urn:ietf:params:xml:ns:xmpp-framing' see-other-uri='wss://other.example/ws'/>">>,
+                 Message).
+
+is_sent_to_the_host(Message) ->
+    ?assertMatch({match, _}, re:run(Message, "<stream:error .*<see-other-host .*>other.example:5222<")),
+    ?assertMatch(<<"<close ", _/binary>>, receive_message()).
+
+a_login_may_be_bound_until_it_has_succeeded() ->
+    Binding = binary:copy(<<7>>, 32),
+    [?assertEqual({Secure, Expected, {error, unavailable}}, {Secure, bound(Secure, Fields, fun() -> ok end),
+                                                   bound(Secure, Fields, fun ecm_stream_session:logged_in/0)})
+     || {Secure, Fields, Expected} <- [{true, #{<<"cb">> => Binding}, {ok, Binding}},
+                                       {false, #{<<"cb">> => Binding}, {error, unavailable}},
+                                       {true, #{}, {error, unavailable}}]].
+
+bound(Secure, Fields, Begin) ->
+    {Session, _} = User = start(#{secure => Secure, fields => Fields}, #{}, Begin),
+    Test = self(),
+    _ = sys:replace_state(Session, fun(#{socket := Socket} = State) ->
+                                           Test ! {bound, ecm_stream_socket:get_tls_cb_exporter(Socket)},
+                                           State
+                                   end),
+    stop(User),
+    receive {bound, Binding} -> Binding end.
+
 a_stanza_that_is_too_long_comes_back() ->
     User = open(#{limits => #{max_stanza_to_client => 250}}),
     deliver(User, binary:copy(<<"x">>, 250)),
@@ -351,11 +409,11 @@ newcomer(Options) ->
                      stream_id => <<"1">>}, fun() -> ok end).
 
 start(Options, Changes, Begin) ->
-    Limits = maps:merge(#{max_body => infinity, max_elements => infinity, max_stanza_to_client => 1000000,
+    Limits = maps:merge(#{max_body => infinity, max_elements => infinity, max_stanzas => 1000, max_stanza_to_client => 1000000,
                           max_waiting => 5000, max_waiting_size => 1000000}, maps:get(limits, Options, #{})),
     All = #{limits => Limits, newcomer_limits => maps:merge(Limits, maps:get(newcomer_limits, Options, #{})),
             c2s => [{max_fsm_queue, 10000}], hibernate_after => maps:get(hibernate_after, Options, 0)},
-    Open = #{secure => maps:get(secure, Options, true), windows => #{own => maps:get(own, Options, ?OWN),
+    Open = #{secure => maps:get(secure, Options, true), fields => maps:get(fields, Options, #{}), windows => #{own => maps:get(own, Options, ?OWN),
                                                            theirs => maps:get(theirs, Options, ?THEIRS)}},
     Stream = {self(), ?ID, 1000000},
     New = fun() ->

@@ -71,8 +71,18 @@ write_test_() ->
                                                      {<<"xmlns:stream">>, <<"http://etherx.jabber.org/streams">>},
                                                      {<<"xml:lang">>, <<"de">>}, {<<"id">>, <<"7">>}]},
               <<"<open " ?FRAMING " xml:lang='de' id='7'/>">>},
+             {{xmlstreamelement, stream_error(<<"conflict">>, [])},
+              <<"<stream:error xmlns:stream='http://etherx.jabber.org/streams'><conflict/></stream:error>">>},
+             {{xmlstreamelement, stream_error(<<"see-other-host">>, [{xmlcdata, <<"other.example">>}])},
+              <<"<stream:error xmlns:stream='http://etherx.jabber.org/streams'>"
+                "<see-other-host>other.example</see-other-host></stream:error>">>},
+             {{xmlstreamelement, stream_error(<<"see-other-host">>, [{xmlcdata, <<"wss://other.example/ws?a&b">>}])},
+              {last, <<"<close " ?FRAMING " see-other-uri='wss://other.example/ws?a&amp;b'/>">>}},
              {{xmlstreamend, <<"stream:stream">>}, <<"<close " ?FRAMING "/>">>},
              {{xmlstreamraw, <<"\r\n\r\n">>}, none}]].
+
+stream_error(Condition, Content) ->
+    {xmlel, <<"stream:error">>, [], [{xmlel, Condition, [], Content}]}.
 
 begun() ->
     {_, Begun} = read("<open " ?FRAMING "/>", ecm_stream_websocket:new()),

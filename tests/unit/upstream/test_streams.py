@@ -105,6 +105,10 @@ class ConversationTests(TestCase):
         for name, line in (
             ("stream over WebSocket", OPEN),
             ("stream over TCP and IPv6, without TLS", open_line(TCP, "2001:db8::7", 51235, False)),
+            (
+                "stream over TLS, to which a login may be bound",
+                open_line(TCP, "192.0.2.7", 51234, True, bytes(range(32))),
+            ),
             ("stream of a client whose address is not known", open_line(WEBSOCKET, "", 0, False)),
         ):
             self.assertEqual(line, content(named(name)))
