@@ -64,6 +64,8 @@ class TcpConnection(StreamConnection):
         keep_alive(self.transport)
         is_secure = ISSLTransport.providedBy(self.transport)
         self._enter(Phase.HANDSHAKE if is_secure else Phase.HEAD)
+        if self.registry.draining:
+            self.drain()
         self.update_reading()
 
     def handshakeCompleted(self) -> None:

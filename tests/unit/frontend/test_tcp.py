@@ -1,5 +1,8 @@
 """XMPP over TCP: from the first byte to the end, with an ejabberd that the test plays."""
 
+from collections.abc import Callable
+from gc import collect
+from ssl import SSLWantReadError
 from xml.etree.ElementTree import fromstring
 
 from hypothesis import given, settings
@@ -19,12 +22,13 @@ from ecm.xmpp.errors import (
     RESOURCE_CONSTRAINT,
     SYSTEM_SHUTDOWN,
 )
-from testkit.in_memory import Joined
+from testkit.in_memory import Client, Joined
 from testkit.samples.before_tls import HEADER, INJECTED, STARTTLS
 from testkit.samples.proxy_headers import HEADERS
 from testkit.splits import cut, cuts
 from testkit.tcp_case import OPEN, PROCEED, TcpCase, TcpUser
-from testkit.websocket_case import WINDOW, joined
+from testkit.traced_memory import traced
+from testkit.websocket_case import WINDOW, User, joined
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -239,8 +243,10 @@ class TlsTests(TcpCase):
         self.assertEqual(user.open(), OPEN % True)
         self.assertEqual(user.send(b"a"), [b"message\na"])
         self.assertEqual(user.hear(b"message\nb"), b"b")
-        user.hear(b"close end")
+        self.assertRaises(SSLWantReadError, user.tls.tls.read)
+        self.assertEqual(user.hear(b"close end"), b"")
         self.assertTrue(user.ended)
+        self.assertEqual(user.tls.tls.read(), b"")  # close_notify
 
     def test_tls_at_once_without_a_name_for_the_protocol(self) -> None:
         user = TcpUser(self.ecm, self.secured(False))
@@ -340,6 +346,21 @@ class StartTlsTests(TcpCase):
         self.assertEqual(condition(user.client.send(HEADER)), RESOURCE_CONSTRAINT)
         self.assertTrue(user.ended)
 
+    def test_a_stop_waits_a_second_for_who_is_about_to_begin_tls(self) -> None:
+        user = self.asked_for_tls()
+        left = self.ecm.registry.drain()
+        self.assertNoResult(left)
+        self.ecm.pass_time(2)
+        self.assertTrue(user.client.transport.aborted)
+        self.successResultOf(left)
+
+    def test_who_has_asked_while_ecm_stops_has_a_second(self) -> None:
+        user = TcpUser(self.ecm, self.secured(True))
+        left = self.ecm.registry.drain()
+        self.assertEqual(condition(user.client.send(HEADER + STARTTLS)), SYSTEM_SHUTDOWN)
+        user.client.leave()
+        self.successResultOf(left)
+
     def test_what_waits_counts(self) -> None:
         user = TcpUser(self.ecm, self.secured(True))
         user.client.send(HEADER[:100])
@@ -355,6 +376,33 @@ class StartTlsTests(TcpCase):
         self.assertEqual(condition(other.got), RESOURCE_CONSTRAINT)
         user.client.leave()
         self.assertEqual(self.ecm.registry.addresses["192.0.2.1"], 0)
+
+
+class MemoryTests(TcpCase):
+    def taken_by(self, connect: Callable[[Joined], Client]) -> int:
+        """The bytes of many clients, whose transports are in memory, too."""
+        ecm = joined()
+        with traced() as taken:
+            transports = [connect(ecm).transport for _ in range(500)]
+            ecm.pass_time(2)
+            ecm.received()
+            collect()
+            self.assertEqual(len(ecm.pool), len(transports))
+            return taken()
+
+    def test_an_idle_one_takes_no_more_than_a_websocket(self) -> None:
+        def stream(ecm: Joined) -> Client:
+            user = self.user(ecm)
+            user.open()
+            return user.client
+
+        self.taken_by(stream)  # what is made once is made now
+        self.assertLessEqual(self.taken_by(stream), self.taken_by(lambda ecm: User(ecm).client))
+
+    def test_it_has_no_dict(self) -> None:
+        for factory in (self.factory(), self.secured(True)):
+            protocol = TcpUser(self.ecm, factory).client.transport.protocol
+            self.assertEqual(getattr(protocol, "__dict__", {}), {})
 
 
 class ProxiedTests(TcpCase):
