@@ -79,7 +79,7 @@ class TcpConnection(StreamConnection):
         super().connectionLost(reason)
 
     def dataReceived(self, data: bytes) -> None:
-        if not self.id:
+        if self._phase == Phase.HEAD:
             self._begin()
         streams = self._streams
         if streams is None:

@@ -87,6 +87,17 @@ class BeginningTests(TcpCase):
         self.assertEqual(user.send(HEADER), [])
         self.assertEqual(condition(user.got), SYSTEM_SHUTDOWN)
 
+    def test_who_has_been_refused_once_is_not_served_any_more(self) -> None:
+        self.ecm.registry.room.set_memory(True)
+        user = self.user()
+        user.send(HEADER)
+        refused = user.got
+        user.send(HEADER)
+        self.ecm.registry.room.set_memory(False)
+        self.assertEqual(user.send(HEADER), [])
+        self.assertEqual((condition(refused), user.got), (RESOURCE_CONSTRAINT, b""))
+        self.assertEqual((self.ecm.metrics.tcp, self.ecm.metrics.tcp_refused), (0, 1))
+
     def test_one_too_many_is_told_so(self) -> None:
         ecm = joined(max_connections_per_address=1)
         user = self.user(ecm)
