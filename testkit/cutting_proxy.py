@@ -111,7 +111,8 @@ class CuttingProxy(Factory):
         """Pass nothing on in these directions, of the connections that are there."""
         for is_silent, ends in ((to_ejabberd, self._clients), (to_ecm, self._servers)):
             for end in ends if is_silent else ():
-                end.transport.pauseProducing()
+                if end.transport is not None:  # one that is being connected is passed on as ever
+                    end.transport.pauseProducing()
 
     def go_on(self) -> None:
         """Pass everything on again, and what has waited."""

@@ -1,5 +1,6 @@
 """Tests of users whose connections to ECM are streams, over each transport."""
 
+import re
 from collections.abc import Iterable
 
 from twisted.internet.defer import ensureDeferred
@@ -7,20 +8,32 @@ from twisted.internet.defer import ensureDeferred
 from ecm.tools.demo.plan import DOMAIN
 from testkit.bosh_client import CLIENT
 from testkit.cut_talk import gather
+from testkit.ecm_process import LOOPBACK
 from testkit.link_case import ONLINE, PASSWORD, Front
+from testkit.process import Process
 from testkit.proxied_link import ProxiedLinkTestCase
 from testkit.stream_client import StreamClient
-from testkit.stream_ends import WebSocketEnd
+from testkit.stream_ends import ClientEnd, WebSocketEnd
 
 _AT_ONCE = 10  # users who log in at the same time
 
 
 class StreamUserCase(ProxiedLinkTestCase):
-    """A test with real ejabberds and ECMs. ``make_end`` is that of the transport."""
+    """A test with real ejabberds and ECMs, for a transport: WebSocket, or TCP without TLS."""
 
-    def make_end(self, front: Front, narrow: bool = False) -> WebSocketEnd:
-        """Return the end of a connection that is not made yet, to an ECM."""
-        return WebSocketEnd(self, int(front.bosh.split(":")[2].partition("/")[0]), narrow)
+    end: type[ClientEnd] = WebSocketEnd
+
+    async def start(self, *arguments: str) -> Process:
+        """Start ECM with a port for TCP, too."""
+        ecm = await super().start(*arguments, "--stream", f"plain:{LOOPBACK}")
+        ports = re.findall(r"Factory starting on ([0-9]+)", ecm.output)
+        self.stream_port = int(ports[1])
+        return ecm
+
+    def make_end(self, narrow: bool = False) -> ClientEnd:
+        """Return the end of a connection that is not made yet, to the last ECM."""
+        port = self.port if self.end is WebSocketEnd else self.stream_port
+        return self.end(self, port, narrow)
 
     async def account(self, front: Front) -> str:
         """Make an account, over BOSH."""
@@ -30,18 +43,16 @@ class StreamUserCase(ProxiedLinkTestCase):
         return name
 
     async def user(
-        self, front: Front, account: str = "", end: WebSocketEnd | None = None
+        self, front: Front, account: str = "", end: ClientEnd | None = None
     ) -> StreamClient:
         """Return somebody who is online."""
-        client = await self.logged_in(front, account or await self.account(front), end)
+        client = await self.logged_in(account or await self.account(front), end)
         await self.appear(client)
         return client
 
-    async def logged_in(
-        self, front: Front, account: str, end: WebSocketEnd | None = None
-    ) -> StreamClient:
+    async def logged_in(self, account: str, end: ClientEnd | None = None) -> StreamClient:
         """Return somebody who has a resource, and is not online yet."""
-        client = StreamClient(end or self.make_end(front), DOMAIN)
+        client = StreamClient(end or self.make_end(), DOMAIN)
         await client.create()
         await client.login(account, PASSWORD)
         return client

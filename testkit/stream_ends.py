@@ -1,8 +1,10 @@
-"""The client's end of a real connection, with what StreamClient needs of a stream at a link."""
+"""The client's ends of real connections, with what StreamClient needs of a stream at a link."""
 
 import socket
+from collections.abc import Iterator
 from math import inf
-from typing import Any
+from typing import Any, cast
+from xml.etree.ElementTree import Element, XMLPullParser, fromstring, tostring
 
 from twisted.internet import reactor
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
@@ -14,14 +16,22 @@ from ecm.net.transport import IStreamTransport
 from ecm.websocket.frames import CLOSE, PING, PONG, TEXT
 from testkit.cutting_proxy import HOST
 from testkit.samples.websocket_handshakes import handshake
+from testkit.stream_client import FRAMING
 from testkit.streaming_end import Received
 from testkit.websocket_frames import masked
+
+_HEADER = (
+    b"<?xml version='1.0'?><stream:stream xmlns='jabber:client' to='%b' version='1.0'"
+    b" xmlns:stream='http://etherx.jabber.org/streams'>"
+)
+_END = b"</stream:stream>"
+_OPEN, _CLOSE = (f"<{name} xmlns='{FRAMING}'/>".encode() for name in ("open", "close"))
 
 _SMALL = 64 * 1024  # bytes in the kernel for a client that is not to read
 
 
-class WebSocketEnd(Protocol):
-    """A WebSocket (RFC 6455) to a port on this machine, until the test ends.
+class ClientEnd(Protocol):
+    """A connection to a port on this machine, until the test ends.
 
     One that is ``narrow`` lets the kernel take little of what is not read.
     """
@@ -34,7 +44,6 @@ class WebSocketEnd(Protocol):
         self._port = port
         self._narrow = narrow
         self._early: list[bytes] = []
-        self._data = bytearray()
         self._is_open = self._is_over = False
         self._received: Received
 
@@ -48,9 +57,13 @@ class WebSocketEnd(Protocol):
     def say(self, stream: int, content: bytes) -> None:
         kind, _, body = content.partition(b"\n")
         if kind == b"message":
-            self._write(masked(TEXT, body))
+            self._write(self._wrapped(body))
         elif kind.startswith(b"close"):
             self.abort()
+
+    def _wrapped(self, body: bytes) -> bytes:
+        """Return a message as it is sent."""
+        raise NotImplementedError
 
     def abort(self) -> None:
         """Reset the connection, without a word."""
@@ -70,13 +83,40 @@ class WebSocketEnd(Protocol):
         if self._narrow:
             own: Any = self.transport
             own.getHandle().setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SMALL)
-        self.transport.write(handshake())
 
     def _write(self, data: bytes) -> None:
         if self._is_open:
             self.transport.write(data)
         else:
             self._early.append(data)
+
+    def _begin(self) -> None:
+        """The server speaks as this end does: send what has waited for that."""
+        self._is_open = True
+        self.transport.writeSequence(self._early)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._over("lost")
+
+    def _over(self, why: str) -> None:
+        if not self._is_over:
+            self._is_over = True
+            self._received("close", why.encode())
+
+
+class WebSocketEnd(ClientEnd):
+    """A WebSocket (RFC 6455)."""
+
+    def __init__(self, test: TestCase, port: int, narrow: bool = False) -> None:
+        super().__init__(test, port, narrow)
+        self._data = bytearray()
+
+    def _wrapped(self, body: bytes) -> bytes:
+        return masked(TEXT, body)
+
+    def connectionMade(self) -> None:
+        super().connectionMade()
+        self.transport.write(handshake())
 
     def dataReceived(self, data: bytes) -> None:
         self._data += data
@@ -93,8 +133,7 @@ class WebSocketEnd(Protocol):
             self._over(head.decode().partition("\r")[0])
             return False
         self._data = behind
-        self._is_open = True
-        self.transport.writeSequence(self._early)
+        self._begin()
         return True
 
     def _next(self) -> bool:
@@ -122,10 +161,41 @@ class WebSocketEnd(Protocol):
             self._write(masked(CLOSE, payload[:2]))
             self._over(str(int.from_bytes(payload[:2])))
 
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._over("lost")
 
-    def _over(self, why: str) -> None:
-        if not self._is_over:
-            self._is_over = True
-            self._received("close", why.encode())
+class TcpEnd(ClientEnd):
+    """An XMPP stream over TCP (RFC 6120) without TLS. Its user speaks as over WebSocket.
+
+    So ``<open/>`` and ``<close/>`` are the tags that begin and end the stream, and what comes is
+    told one element at a time, with its namespaces.
+    """
+
+    _parser: "XMLPullParser[Element]"
+    _stream: Element
+    _depth: int
+
+    def _wrapped(self, body: bytes) -> bytes:
+        if body.startswith(b"<open "):
+            self._parser = XMLPullParser(("start", "end"))  # also where it begins anew
+            self._depth = 0
+            return _HEADER % self._domain(body)
+        return _END if body.startswith(b"<close ") else body
+
+    def _domain(self, opening: bytes) -> bytes:
+        return fromstring(opening).get("to", "").encode()
+
+    def connectionMade(self) -> None:
+        super().connectionMade()
+        self._begin()
+
+    def dataReceived(self, data: bytes) -> None:
+        self._parser.feed(data)
+        for kind, element in cast(Iterator[tuple[str, Element]], self._parser.read_events()):
+            self._depth += 1 if kind == "start" else -1
+            if (kind, self._depth) == ("start", 1):
+                self._stream = element
+                self._received("message", _OPEN)
+            elif (kind, self._depth) == ("end", 1):
+                self._stream.remove(element)
+                self._received("message", tostring(element))
+            elif (kind, self._depth) == ("end", 0):
+                self._received("message", _CLOSE)

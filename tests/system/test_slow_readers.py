@@ -12,7 +12,7 @@ from testkit.link_case import LAST, ONLINE, Front
 from testkit.stanzas import message
 from testkit.stream_case import StreamUserCase
 from testkit.stream_client import StreamClient
-from testkit.stream_ends import WebSocketEnd
+from testkit.stream_ends import ClientEnd, TcpEnd
 
 MESSAGES = 3000
 TEXT = "x" * 10_000
@@ -56,15 +56,17 @@ def texts(number: int) -> list[str]:
 
 
 class WebSocketReaderTests(StreamUserCase):
+    put_out = "close 1008"
+
     async def begin(self, listener: str, *arguments: str) -> Front:
         front = await self.front(listener, "--send-timeout", "300", *arguments)
         self.shell = ErlangShell.start(self, self.ejabberd.node)
         self.writer = await self.user(front)
         return front
 
-    async def stuck(self, front: Front, account: str = "") -> tuple[StreamClient, WebSocketEnd]:
+    async def stuck(self, front: Front, account: str = "") -> tuple[StreamClient, ClientEnd]:
         """Return somebody who is online and does not read any more, and who can be told to."""
-        end = self.make_end(front, narrow=True)
+        end = self.make_end(narrow=True)
         client = await self.user(front, account, end)
         end.pause()
         return client, end
@@ -120,9 +122,9 @@ class WebSocketReaderTests(StreamUserCase):
         with self.assertRaises(Refused) as closed:
             while True:
                 came.append((await user.message())[1])
-        self.assertEqual(str(closed.exception), "close 1008")
+        self.assertEqual(str(closed.exception), self.put_out)
         self.assertEqual(came, sent[: len(came)])
-        again = await self.logged_in(front, account)
+        again = await self.logged_in(account)
         again.send(ONLINE)  # what was kept may come before the answer
         self.assertCountEqual(came + await self.texts_of(again), sent)
         await self.leave([again, self.writer])
@@ -139,3 +141,8 @@ class WebSocketReaderTests(StreamUserCase):
         written.callback(None)
         self.assertGreater(await talking, 100)
         await self.leave([self.writer, *pair])
+
+
+class TcpReaderTests(WebSocketReaderTests):
+    end = TcpEnd
+    put_out = "close lost"

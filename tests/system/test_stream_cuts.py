@@ -13,6 +13,7 @@ from testkit.cut_talk import cut, silence, talk
 from testkit.link_case import Front
 from testkit.listeners import LINK_TIMEOUT, PING_INTERVAL
 from testkit.stream_case import StreamUserCase
+from testkit.stream_ends import TcpEnd
 
 CUTS = int(os.environ.get("ECM_CUTS", "12"))
 PAIRS = CUTS * 5 // 3
@@ -48,3 +49,7 @@ class WebSocketCutTests(StreamUserCase):
         self.assertIn("link broken", front.process.output)
         self.assertEqual(proxy.cuts, 0)
         self.assertGreater(said, 100)
+
+
+class TcpCutTests(WebSocketCutTests):
+    end = TcpEnd

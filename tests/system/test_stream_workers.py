@@ -11,6 +11,7 @@ from testkit.cut_talk import talk
 from testkit.link_case import PASSWORD, Front
 from testkit.managed_client import ManagedClient
 from testkit.stream_case import StreamUserCase
+from testkit.stream_ends import TcpEnd
 
 WORKERS = 2
 PAIRS = 6
@@ -20,7 +21,7 @@ TALK = 0.5  # seconds before each worker is killed, and after that
 class WebSocketWorkerTests(StreamUserCase):
     async def managed(self, front: Front) -> ManagedClient:
         account = await self.account(front)
-        client = ManagedClient(lambda: self.make_end(front), account, PASSWORD)
+        client = ManagedClient(lambda: self.make_end(), account, PASSWORD)
         await client.begin(await self.user(front, account))
         return client
 
@@ -46,3 +47,7 @@ class WebSocketWorkerTests(StreamUserCase):
         self.assertGreater(said, 50 * PAIRS)
         for user in users:
             await user.terminate()
+
+
+class TcpWorkerTests(WebSocketWorkerTests):
+    end = TcpEnd
