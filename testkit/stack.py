@@ -46,7 +46,9 @@ class Stack:
 def start_stack() -> Stack:
     """Start a stack of the test's own, which the test must stop."""
     ready_file = Path(tempfile.mkdtemp(prefix="megaphone-test-")) / "ready.json"
-    demo = command(script("ecm-demo"), "--http", "0", "--ready-file", str(ready_file))
+    demo = command(
+        script("ecm-demo"), "--http", "0", "--xmpp", "0", "--ready-file", str(ready_file)
+    )
     demo.stop_timeout = 30.0  # seconds: it stops ECM and ejabberd first
     demo.start()
     while "Ctrl-C stops everything" not in demo.line():

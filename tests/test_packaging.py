@@ -114,7 +114,7 @@ class Environment:
     def run_demo(self) -> str:
         """Start ecm-demo and, once all is up, stop it. What it printed until then."""
         with subprocess.Popen(
-            [self._bin / "ecm-demo", "--http", "0"],
+            [self._bin / "ecm-demo", "--http", "0", "--xmpp", "0"],
             cwd=self._outside,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -20,6 +20,9 @@ Other clients find {DOMAIN} at
     {plan.websocket} (WebSocket)
     {plan.bosh} (BOSH)
     {plan.origin}/.well-known/host-meta (both)
+    {plan.xmpp} (XMPP over TCP, STARTTLS)
+and the certificate of the latter, for those that do not ask whether to trust it, in
+    {plan.folder.certificate}
 
 Logs            {plan.folder.logs}
 Administration  {plan.folder.ejabberdctl} status

@@ -14,6 +14,9 @@ from ecm.tools.errors import ProcessFailed, ToolError
 # The name of the link's secret in the node's home.
 LINK_SECRET = "link.secret"
 
+# The name of the folder with the certificate.
+CERTIFICATES = "certificates"
+
 
 @attrs.frozen
 class Folder:
@@ -44,6 +47,16 @@ class Folder:
     def ebin(self) -> Path:
         """The compiled mod_ecm."""
         return self.path / "ebin"
+
+    @property
+    def certificates(self) -> Path:
+        """The certificate of ECM for XMPP over TCP, and its key."""
+        return self.path / CERTIFICATES
+
+    @property
+    def certificate(self) -> Path:
+        """The certificate alone, for clients that are to trust it."""
+        return self.certificates / "localhost.pem"
 
     @property
     def ejabberdctl(self) -> Path:
@@ -91,7 +104,7 @@ def _locked(path: Path) -> Iterator[None]:
 
 def _laid_out(path: Path) -> Folder:
     folder = Folder(path)
-    for each in (folder.logs, folder.www, folder.ejabberd, folder.ebin):
+    for each in (folder.logs, folder.www, folder.ejabberd, folder.ebin, folder.certificates):
         each.mkdir(exist_ok=True)
         each.chmod(0o700)
     return folder

@@ -5,21 +5,39 @@ import sys
 from pathlib import Path
 
 from ecm.tools.demo import probe
+from ecm.tools.demo.folder import CERTIFICATES
 from ecm.tools.demo.plan import Plan
 from ecm.tools.errors import ToolError
 from ecm.tools.ports import HOST, free_port
 from ecm.tools.process import Process
 
+# The port on which clients look for XMPP over TCP, unless they are told of another (RFC 6120).
+XMPP_PORT = 5222
+
 
 def page_port(wanted: int) -> int:
     """Return the port for the page, any free one for 0. Raises ToolError if it is in use."""
+    return _port(wanted, "--http")
+
+
+def xmpp_port(wanted: int | None) -> int:
+    """Return the port for XMPP over TCP; for None the usual one, or any where that is in use."""
+    if wanted is not None:
+        return _port(wanted, "--xmpp")
+    try:
+        return _port(XMPP_PORT, "--xmpp")
+    except ToolError:
+        return free_port()
+
+
+def _port(wanted: int, option: str) -> int:
     if wanted == 0:
         return free_port()
     try:
         _listen(wanted)
     except OSError as error:
         raise ToolError(
-            f"cannot listen on port {wanted} ({error.strerror}): choose another with --http PORT"
+            f"cannot listen on port {wanted} ({error.strerror}): choose another with {option} PORT"
         ) from error
     return wanted
 
@@ -39,6 +57,8 @@ def prepare(plan: Plan) -> Process:
             str(Path(sys.executable).with_name("twistd")),
             *("-n", "--pidfile=", "ecm"),
             *("--listen", f"tcp:{plan.page_port}:interface={HOST}"),
+            # The folder is below that in which it runs: no character of its path counts.
+            *("--stream", f"starttls:{CERTIFICATES}:port={plan.xmpp_port}:interface={HOST}"),
             *("--upstream", f"tcp:{plan.link}"),
             *("--link-secret-file", str(plan.folder.link_secret)),
             *("--www", str(plan.folder.www)),

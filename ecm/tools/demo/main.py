@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 
 from ecm.tools.cli import fail, ignore_signals, interrupt_on_signals
-from ecm.tools.demo import ejabberd, front, ready_file, site
+from ecm.tools.demo import certificate, ejabberd, front, ready_file, site
 from ecm.tools.demo.command_line import hide
 from ecm.tools.demo.console import greet, say
 from ecm.tools.demo.folder import Folder, work_folder
@@ -46,6 +46,7 @@ def _run(options: Options, folder: Folder) -> None:
     say("compiling mod_ecm")
     mod_ecm_build.compile_into(folder.ebin, found)
     site.fill(folder.www, strophe, plan.users)
+    certificate.make(folder)
 
     node = ejabberd.prepare(plan, found)
     ecm = front.prepare(plan)
@@ -67,6 +68,7 @@ def _plan(options: Options, folder: Folder) -> Plan:
     return Plan(
         folder=folder,
         page_port=front.page_port(options.port),
+        xmpp_port=front.xmpp_port(options.xmpp_port),
         link_port=free_port(),
         distribution_port=free_port(),
         users=options.users,

@@ -20,11 +20,12 @@ _DEFAULT_USERS = "alice:secret,bob:secret"
 
 @attrs.frozen
 class Options:
-    """``folder`` is None for a temporary one, ``port`` 0 for any free one, ``ejabberd`` None for
-    that of the environment or the system."""
+    """``folder`` is None for a temporary one, ``port`` 0 for any free one, ``xmpp_port`` too, and
+    None for the usual one or any; ``ejabberd`` None for that of the environment or the system."""
 
     folder: Path | None
     port: int
+    xmpp_port: int | None
     users: dict[str, str]  # name -> password
     ready_file: Path | None
     ejabberd: Path | None
@@ -33,7 +34,7 @@ class Options:
 def parse(arguments: Sequence[str] | None = None) -> Options:
     """Parse the command line; report a mistake and exit with status 2."""
     found = _parser().parse_args(arguments)
-    return Options(found.dir, found.http, found.users, found.ready_file, found.ejabberd)
+    return Options(found.dir, found.http, found.xmpp, found.users, found.ready_file, found.ejabberd)
 
 
 def _parser() -> Parser:
@@ -46,13 +47,7 @@ def _parser() -> Parser:
         type=_path,
         help="folder that keeps all data for the next time (default: a temporary folder)",
     )
-    parser.add_argument(
-        "--http",
-        type=whole_number(0, 65535),
-        default=5280,
-        metavar="PORT",
-        help="port of the page, 0 for any free one (default: %(default)s)",
-    )
+    _add_ports(parser)
     parser.add_argument(
         "--users",
         type=parse_users,
@@ -74,6 +69,23 @@ def _parser() -> Parser:
         help="file for addresses and process IDs, as JSON, written once all is up",
     )
     return parser
+
+
+def _add_ports(parser: Parser) -> None:
+    parser.add_argument(
+        "--http",
+        type=whole_number(0, 65535),
+        default=5280,
+        metavar="PORT",
+        help="port of the page, 0 for any free one (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--xmpp",
+        type=whole_number(0, 65535),
+        metavar="PORT",
+        help="port for clients that speak XMPP over TCP, 0 for any free one (default: 5222, or any"
+        " where that is in use)",
+    )
 
 
 def _path(text: str) -> Path:

@@ -17,7 +17,8 @@ class Plan:
     """Fixed at the start: a process that restarts finds its place unchanged."""
 
     folder: Folder
-    page_port: int  # where ECM listens
+    page_port: int  # where ECM listens for HTTP
+    xmpp_port: int  # and for XMPP over TCP, with STARTTLS
     link_port: int  # where mod_ecm listens
     distribution_port: int  # the node's Erlang distribution: how ejabberdctl reaches it
     users: Mapping[str, str]  # name -> password
@@ -41,6 +42,11 @@ class Plan:
     def websocket(self) -> str:
         """The URL for WebSocket clients."""
         return f"ws://{HOST}:{self.page_port}{WEBSOCKET_PATH}"
+
+    @property
+    def xmpp(self) -> str:
+        """The host and the port for XMPP over TCP."""
+        return f"{HOST}:{self.xmpp_port}"
 
     @property
     def link(self) -> str:

@@ -37,6 +37,8 @@ def content(plan: Plan, ecm_pid: int, ejabberd_pid: int) -> dict[str, object]:
     return {
         "websocket": plan.websocket,
         "bosh": plan.bosh,
+        "xmpp": plan.xmpp,
+        "certificate": str(plan.folder.certificate),
         "page": plan.page,
         "link": plan.link,
         "secret": str(plan.folder.link_secret),

@@ -39,7 +39,7 @@ class PrepareTest(TestCase):
     def setUp(self) -> None:
         path = Path(self.enterContext(TemporaryDirectory()), "it's a folder")
         self.folder = self.enterContext(work_folder(path))
-        self.plan = Plan(self.folder, 25280, 25290, 25369, _USERS)
+        self.plan = Plan(self.folder, 25280, 25222, 25290, 25369, _USERS)
         self.installation = Installation("erl", "erlc", Path("/lib/erlang"), "23.01")
 
     def test_settings_of_other_nodes_are_left_out(self) -> None:

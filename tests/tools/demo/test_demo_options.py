@@ -13,12 +13,25 @@ from ecm.tools.demo.options import Options, parse, parse_users
 class ParseTest(TestCase):
     def test_defaults(self) -> None:
         users = {"alice": "secret", "bob": "secret"}
-        self.assertEqual(parse([]), Options(None, 5280, users, ready_file=None, ejabberd=None))
+        self.assertEqual(
+            parse([]), Options(None, 5280, None, users, ready_file=None, ejabberd=None)
+        )
 
     def test_all_given(self) -> None:
-        given = ["--dir", "/d", "--http", "0", "--users", "carol:x", "--ready-file", "/r"]
+        given = [
+            "--dir",
+            "/d",
+            "--http",
+            "0",
+            "--xmpp",
+            "7",
+            "--users",
+            "carol:x",
+            "--ready-file",
+            "/r",
+        ]
         given += ["--ejabberd", "/e"]
-        expected = Options(Path("/d"), 0, {"carol": "x"}, Path("/r"), Path("/e"))
+        expected = Options(Path("/d"), 0, 7, {"carol": "x"}, Path("/r"), Path("/e"))
         self.assertEqual(parse(given), expected)
 
     def test_paths_do_not_depend_on_where_a_child_runs(self) -> None:
@@ -31,6 +44,7 @@ class ParseTest(TestCase):
         for given in (
             ["--http", "65536"],
             ["--http", "-1"],
+            ["--xmpp", "65536"],
             ["--http", "http"],
             ["--http", "٣"],
             ["--dir", ""],

@@ -11,7 +11,7 @@ from ecm.tools.demo.folder import Folder
 from ecm.tools.demo.plan import Plan
 from ecm.tools.errors import ToolError
 
-_PLAN = Plan(Folder(Path("/demo")), 25280, 25290, 25369, {"alice": "secret"})
+_PLAN = Plan(Folder(Path("/demo")), 25280, 25222, 25290, 25369, {"alice": "secret"})
 
 
 class ReadyFileTest(TestCase):
@@ -26,6 +26,8 @@ class ReadyFileTest(TestCase):
             {
                 "websocket": "ws://127.0.0.1:25280/ws",
                 "bosh": "http://127.0.0.1:25280/http-bind",
+                "xmpp": "127.0.0.1:25222",
+                "certificate": "/demo/certificates/localhost.pem",
                 "page": "http://127.0.0.1:25280/",
                 "link": "127.0.0.1:25290",
                 "secret": "/demo/ejabberd/link.secret",

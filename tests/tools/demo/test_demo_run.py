@@ -21,6 +21,7 @@ from twisted.trial.unittest import TestCase
 from ecm.tools.demo.probe import serves
 from ecm.tools.ports import HOST
 from testkit.process import open_files, script, start
+from testkit.slixmpp_user import Port, SlixmppUser, run
 
 _BOSH = "xmlns='http://jabber.org/protocol/httpbind'"
 _SASL = "urn:ietf:params:xml:ns:xmpp-sasl"
@@ -38,7 +39,8 @@ class Demo:
         parent.mkdir(exist_ok=True)
         self.folder = parent / "demo"
         self.ready_file = parent / "ready.json"
-        places = ("--dir", str(self.folder), "--http", "0", "--ready-file", str(self.ready_file))
+        ports = ("--http", "0", "--xmpp", "0")
+        places = ("--dir", str(self.folder), *ports, "--ready-file", str(self.ready_file))
         self.process = start(test, script("ecm-demo"), *places, *options)
 
     def is_up(self) -> Deferred[re.Match[str]]:
@@ -92,6 +94,13 @@ class Demo:
         poll = f"<body {_BOSH} rid='2' sid='{answer.attrib['sid']}'/>"
         connection.request("POST", "/http-bind", poll)
         return connection
+
+    async def log_in_over_tcp(self, name: str) -> None:
+        """Log in as one of the users, with STARTTLS, and trust the demo's certificate alone."""
+        port = int(self.ready["xmpp"].rpartition(":")[2])
+        user = SlixmppUser(f"{name}@localhost", self.ready["users"][name])
+        await user.log_in(Port(port, False, self.ready["certificate"]))
+        await user.leave()
 
     def mechanisms(self) -> set[str]:
         """The SASL mechanisms that a new session is offered."""
@@ -149,7 +158,7 @@ class RunTest(TestCase):
         self.assertEqual(first.ready["users"], {"carol": "correct:horse", "dave": "battery-staple"})
         self.assertEqual(first.ready["domain"], "localhost")
         self.assertEqual(second.ready["users"], {"alice": "secret", "bob": "secret"})
-        for key in ("websocket", "bosh", "page", "link", "dir", "logs"):
+        for key in ("websocket", "bosh", "xmpp", "page", "link", "dir", "logs"):
             self.assertNotEqual(first.ready[key], second.ready[key])
         for demo in (first, second):
             self.assertLess(set(demo.ready["pids"].values()), set(demo.processes()))
@@ -163,6 +172,7 @@ class RunTest(TestCase):
             self.assertNotIn(",".join(map(str, secret.encode())).encode(), shown)
 
         self.assertLess({"PLAIN", "SCRAM-SHA-1"}, second.mechanisms())
+        run(first.log_in_over_tcp("carol"))
 
         held = self.enterContext(contextlib.closing(first.begin_hold()))
         first.mechanisms()  # is asked for later, so that the other is held by now
@@ -192,6 +202,7 @@ class RunTest(TestCase):
         first = self.demo("demo")
         await first.is_up()
         first.ejabberdctl("register", "dave", "localhost", "secret")
+        certificate = Path(first.ready["certificate"]).read_text()
 
         second = self.demo("demo")
         self.assertEqual(await second.process.ended, 1)
@@ -207,6 +218,7 @@ class RunTest(TestCase):
             again.ejabberdctl("registered_users", "localhost").split(), ["alice", "bob", "dave"]
         )
         again.ejabberdctl("check_password", "alice", "localhost", "changed")
+        self.assertEqual(Path(again.ready["certificate"]).read_text(), certificate)
         self.assertEqual(again.open_to_others(), [])
 
 
