@@ -48,7 +48,7 @@ SIDE_BY_SIDE = -n 3 --dist loadfile --no-loadscope-reorder
 .NOTPARALLEL:
 .PHONY: help run test try unit trial interop fuzz fuzz-erlang check docs clean
 .PHONY: conformance dialyze ejabberd newer-ejabberds python
-.PHONY: bench bench-readme faults
+.PHONY: bench bench-readme faults million
 .PHONY: debian-python debian-run debian-test debian-interop debian-bench debian-conformance debian-dialyzer
 .PHONY: debian-faults
 
@@ -102,9 +102,12 @@ $(CASES:%=bench-%): bench-%: $(VENV)/bench.stamp
 	$(VENV)/bin/python -m bench $* $(if $(USERS),--users $(USERS)) $(ARGS)
 
 bench-front_cpu bench-memory bench-end_to_end bench-low_load: debian-bench
-bench-ejabberd bench-end_to_end bench-low_load bench-scaling bench-million bench-versions: debian-run
+bench-ejabberd bench-end_to_end bench-low_load bench-scaling bench-million bench-streams bench-versions: debian-run
 bench-end_to_end: debian-conformance
 bench-versions: newer-ejabberds
+
+million:  ## A million users at once; TRANSPORT=websocket, websocket-tls or tls, USERS=100000
+	@$(MAKE) --no-print-directory bench-million ARGS="$(if $(TRANSPORT),--transport $(TRANSPORT)) $(ARGS)"
 
 # ARGS=--list lists the faults, ARGS=--quick tries them with few users, ARGS=--help has the rest.
 faults: $(VENV)/bench.stamp debian-faults  ## Break the link, ECM, ejabberd …, and count what users notice: FAULT=name, USERS=, ROUNDS=, ARGS=--list

@@ -108,19 +108,27 @@ def compiled(folder: Path, mod_ecm: Path | None) -> list[Path]:
 
 @contextmanager
 def node(
-    kind: Kind, code: list[Path], auth_method: str = "everyone", **options: Any
+    kind: Kind,
+    code: list[Path],
+    auth_method: str = "everyone",
+    certificate: Path | None = None,
+    **options: Any,
 ) -> Iterator[Node]:
     """A fresh node, with a listener of this kind alone; ``options`` are more of the listener.
 
-    With the auth_method ``hashed`` logins take as long as in practice.
+    With the auth_method ``hashed`` logins take as long as in practice. With a certificate there is
+    TLS from the first byte.
     """
     port = free_port()
+    more = {} if certificate is None else {"certfiles": [str(certificate)]}
+    options |= {} if certificate is None else {"tls": True}
     config = configuration(
         ["localhost"],
         [listener(port=port, backlog=4096, **LISTENERS[kind], **options)],
         MODULES,
         loglevel="error",
         auth_method=auth_method,
+        **more,
     )
     with ejabberd.started(config, code=code, flags=FLAGS.split(), pipes=True) as process:
         started = Node(process, port)

@@ -8,7 +8,7 @@ import attrs
 
 from bench.measure.server_side import Server
 from bench.node import Kind, Node, node
-from testkit.servers.megaphone import ecm
+from testkit.servers.megaphone import certificate, ecm
 from testkit.servers.nginx import nginx
 from testkit.servers.process import Process
 from testkit.servers.prosody import prosody
@@ -29,6 +29,31 @@ MEGAPHONE, STOCK = "ECM and mod_ecm", "ejabberd"
 
 
 @attrs.frozen
+class Way:
+    """A way for users to come: scheme and path of the URL, and the listener of stock ejabberd.
+
+    With TLS, Megaphone's is lean.
+    """
+
+    scheme: str
+    path: str
+    kind: Kind
+    tls: bool = False
+
+    def url(self, port: int) -> str:
+        return f"{self.scheme}://127.0.0.1:{port}{self.path}"
+
+
+BOSH = "bosh"
+WAYS = {
+    BOSH: Way("http", "/http-bind", Kind.BOSH),
+    "websocket": Way("ws", "/ws", Kind.WEBSOCKET),
+    "websocket-tls": Way("wss", "/ws", Kind.WEBSOCKET, tls=True),
+    "tls": Way("xmpps", "", Kind.TCP, tls=True),
+}
+
+
+@attrs.frozen
 class Stack:
     """``url`` is where users come to."""
 
@@ -38,13 +63,16 @@ class Stack:
 
 
 @contextmanager
-def megaphone(folder: Path, code: list[Path], workers: int) -> Iterator[Stack]:
+def megaphone(
+    folder: Path, code: list[Path], workers: int, way: Way = WAYS[BOSH]
+) -> Iterator[Stack]:
     """Start both; ``code`` is that of bench.node.compiled."""
+    more = ("--lean-tls",) if way.tls else ()
     with (
         node(Kind.LINK, code) as subject,
-        ecm(folder, subject.port, protocol="typed", workers=workers) as (front_end, port),
+        ecm(folder, subject.port, way.tls, "typed", workers, more) as (front_end, port),
     ):
-        yield Stack(subject, front_end, f"http://127.0.0.1:{port}/http-bind")
+        yield Stack(subject, front_end, way.url(port))
 
 
 def ours(folder: Path, code: list[Path]) -> AbstractContextManager[Server]:
@@ -52,17 +80,20 @@ def ours(folder: Path, code: list[Path]) -> AbstractContextManager[Server]:
 
 
 @contextmanager
-def with_workers(folder: Path, code: list[Path], workers: int) -> Iterator[Server]:
+def with_workers(
+    folder: Path, code: list[Path], workers: int, way: Way = WAYS[BOSH]
+) -> Iterator[Server]:
     """ECM with so many workers, in front of ejabberd with mod_ecm."""
-    with megaphone(folder, code, workers) as stack:
+    with megaphone(folder, code, workers, way) as stack:
         yield Server(stack.url, {"ECM": stack.ecm, "ejabberd": stack.node.process})
 
 
 @contextmanager
-def stock(folder: Path, code: list[Path]) -> Iterator[Server]:
-    """ejabberd's own BOSH, with nothing in front."""
-    with node(Kind.BOSH, code) as alone:
-        yield _server(alone.port, {"ejabberd": alone.process})
+def stock(folder: Path, code: list[Path], way: Way = WAYS[BOSH]) -> Iterator[Server]:
+    """ejabberd's own way, with nothing in front."""
+    files = certificate(folder) if way.tls else None
+    with node(way.kind, code, certificate=files) as alone:
+        yield Server(way.url(alone.port), {"ejabberd": alone.process})
 
 
 @contextmanager

@@ -1,9 +1,10 @@
 """A million users online at once, on one machine.
 
 ejabberd with mod_ecm, ECM with workers, and ecm-swarm, which brings the users: each has logged in
-(SASL PLAIN, a resource, presence), and holds one request on a TCP connection of its own. They rest
-for as long as one poll of each takes (``wait``), then 10,000 messages go from random users to
-random users, and then everybody leaves. What is written down is the ledger: where the memory of
+(SASL PLAIN, a resource, presence), and holds one request on a TCP connection of its own, or with
+another transport a stream. They rest for as long as one poll of each takes (``wait``), or one ping
+of a WebSocket, then 10,000 messages go from random users to random users, and then everybody
+leaves. What is written down is the ledger: where the memory of
 the server's side goes, over time and for each user; and what ecm-swarm has seen (docs/swarm.md).
 """
 
@@ -24,13 +25,15 @@ from bench.measure.memory import kernel_memory
 from bench.measure.memory_breakdown import Parts
 from bench.report import chart, report
 from bench.report.budget import kept
-from bench.servers import Stack, megaphone
+from bench.servers import BOSH, WAYS, Stack, megaphone
 from ecm.kernel import raise_open_files
+from ecm.limits import PING_AFTER, PONG_TIMEOUT
 from ecm.tools.errors import ToolError
 from testkit.servers.process import Process
 
-# Bytes of the server's side for a million users, at any time: the budget, and what one aims at.
-BUDGET = 10e9
+# Bytes of the server's side for a million users, at any time: the budgets, and what one aims at.
+# With TLS it is that of WebSocket, and the 700 bytes more for each that ECM may take.
+BUDGETS = {BOSH: 10e9, "websocket": 8.6e9, "websocket-tls": 9.3e9, "tls": 9.3e9}
 AIM = 8e9
 
 MILLION = 1_000_000
@@ -39,6 +42,7 @@ MILLION = 1_000_000
 # answer polls while others log in.
 WAIT = 900
 POLLS = 30  # seconds in which the last ones poll that have logged in
+PINGS = PING_AFTER + PONG_TIMEOUT  # the same for those of a WebSocket
 
 TITLE = "Users online at once"
 
@@ -63,6 +67,7 @@ class Result:
     ``told`` is what ecm-swarm has written, without its series."""
 
     users: int
+    transport: str
     workers: int
     start: Parts
     samples: list[Sample]
@@ -83,25 +88,33 @@ class Result:
 def result(options: argparse.Namespace, code: list[Path], folder: Path) -> Result:
     workers = swarm.processes(options.users)
     output = folder / "swarm"
-    with megaphone(folder, code, workers) as stack:
+    with megaphone(folder, code, workers, WAYS[options.transport]) as stack:
         start = memory_breakdown.parts(stack.ecm, stack.node.process, None)
-        with swarm.start(stack.url, output, options.users, *course(options)) as users:
+        with swarm.start(stack.url, output, options.users, *course(options, stack.url)) as users:
             samples, within = watch(stack, users, start)
         told = swarm.result(output)
     told.pop("series")
-    return Result(options.users, workers, start, samples, within, told)
+    return Result(options.users, options.transport, workers, start, samples, within, told)
 
 
-def course(options: argparse.Namespace) -> list[str]:
+def course(options: argparse.Namespace, url: str) -> list[str]:
     told = {
-        "--wait": options.wait,
         "--rate": "max",
         "--at-once": options.at_once,
-        "--rest": options.wait + POLLS if options.rest is None else options.rest,
+        "--rest": rest(options),
         "--messages": options.messages,
         "--message-rate": options.message_rate,
     }
-    return [str(word) for option in told.items() for word in option]
+    words = [str(word) for option in told.items() for word in option]
+    return [*words, *swarm.of_bosh(url, "--wait", str(options.wait))]
+
+
+def rest(options: argparse.Namespace) -> int:
+    """Return the seconds in which nobody says anything."""
+    if options.rest is not None:
+        seconds: int = options.rest
+        return seconds
+    return int(options.wait + POLLS if options.transport == BOSH else PINGS)
 
 
 def watch(stack: Stack, users: Process, start: Parts) -> tuple[list[Sample], dict[str, int]]:
@@ -220,7 +233,7 @@ def course_of(result: Result) -> str:
 
 
 def rest_of(result: Result) -> str:
-    """Tell the CPU of the server's side while all rested: that of their polls."""
+    """Tell the CPU of the server's side while all rested: that of their polls, or pings."""
     resting = [sample for sample in result.samples if sample.phase == "rest"] or [result.full]
     first, last = resting[0], resting[-1]
     seconds = max(last.seconds - first.seconds, 1)
@@ -232,12 +245,13 @@ def rest_of(result: Result) -> str:
 def verdict(result: Result) -> str:
     most, rests = result.peak.parts.server, result.full.parts.server
     share = result.users / MILLION
+    budget = BUDGETS[result.transport] * share
     reached = "reached" if most <= AIM * share else "not reached"
     lost = result.told["users"]["sessions lost"]
     return (
         f"The server's side of {result.users:,} users takes {rests / 1e9:.2f} GB while they rest,"
-        f" and {most / 1e9:.2f} GB at most. The budget of {BUDGET * share / 1e9:g} GB is"
-        f" {kept(most, BUDGET * share)}; the aim, {AIM * share / 1e9:g} GB, is {reached}."
+        f" and {most / 1e9:.2f} GB at most. The budget of {budget / 1e9:g} GB is"
+        f" {kept(most, budget)}; the aim, {AIM * share / 1e9:g} GB, is {reached}."
         f" {lost:,} sessions were lost."
     )
 
@@ -251,7 +265,7 @@ def plot(result: Result) -> Figure:
     sizes = [[getattr(each.parts, name) / 1e9 for each in result.samples] for name in names]
     labels = ["sockets in the kernel", "ECM", "ejabberd"]
     axes.stackplot(minutes, sizes, labels=labels, colors=["#a9b4be", "#5aa9a4", chart.OURS])
-    limit = BUDGET * result.users / MILLION / 1e9
+    limit = BUDGETS[result.transport] * result.users / MILLION / 1e9
     axes.axhline(limit, color=chart.LIMIT, linestyle="--", linewidth=1, label="budget")
     axes.set(xlabel="minutes", ylabel="GB on the server's side", ylim=(0, limit * 1.1))
     users = axes.twinx()
@@ -272,9 +286,22 @@ def measure(run: Run) -> Outcome:
         verdict(found),
         [found],
         plot(found),
-        suffix="" if found.users == MILLION else f"-{found.users}",
+        suffix=suffix(found),
         good=found.told["ok"],
     )
+
+
+def suffix(found: Result) -> str:
+    """Return what tells the files of a run from those of the usual one."""
+    transport = "" if found.transport == BOSH else f"-{found.transport}"
+    return transport + ("" if found.users == MILLION else f"-{found.users}")
+
+
+def transport(text: str) -> str:
+    """Read one of WAYS. Raises ValueError for what is none."""
+    if text not in WAYS:
+        raise ValueError
+    return text
 
 
 CASE = Case(
@@ -282,9 +309,10 @@ CASE = Case(
     measure=measure,
     options=(
         Option("users", MILLION, "in all"),
+        Option("transport", BOSH, f"of them: {', '.join(WAYS)}", transport),
         Option("at-once", 4, "logins of a process"),
-        Option("wait", WAIT, "seconds of a poll"),
-        Option("rest", None, "seconds; else all poll once, at least"),
+        Option("wait", WAIT, "seconds of a poll of BOSH"),
+        Option("rest", None, "seconds; else all poll once, at least, or are pinged"),
         Option("messages", 10_000, "after the rest"),
         Option("message-rate", 100, "of these a second"),
         EBIN,

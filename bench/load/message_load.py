@@ -21,7 +21,7 @@ REST = 3  # seconds after the logins, and before the talk
 AT_ONCE = 64  # messages or polls that are under way: more than two cores can do at the same time
 PATIENCE = 15  # seconds for an answer, and for messages that have not arrived in the end
 LEAVING = 4  # lines of ecm-swarm, 5 seconds each, until the last users have left
-CONNECTIONS = 2  # of a user, as browsers have them
+CONNECTIONS = 2  # of a user of BOSH, as browsers have them
 
 
 class What(Enum):
@@ -59,9 +59,9 @@ def talk(
     """Let so many users talk, at most ``rate`` a second in all, or as fast as it goes. Raises
     ToolError where nothing comes of it."""
     output = folder / f"{what.value}-{rate or 'max'}".replace(".", "-")
-    with swarm.start(
-        server.url, output, users, *_course(what, seconds, rate), connections=CONNECTIONS
-    ) as crowd:
+    connections = CONNECTIONS if swarm.of_bosh(server.url, "--connections") else 1
+    course = (*_course(what, seconds, rate), *swarm.of_bosh(server.url, "--wait", str(WAIT)))
+    with swarm.start(server.url, output, users, *course, connections=connections) as crowd:
         swarm.await_phase(crowd, "talk")
         begin, begin_crowd = server.cpu_seconds(), crowd.cpu_seconds(children=True)
         swarm.await_phase(crowd, "settle")
@@ -82,7 +82,6 @@ def _end(crowd: Process) -> None:
 
 def _course(what: What, seconds: float, rate: float | None) -> list[str]:
     options = {
-        "--wait": WAIT,
         "--rate": "max",
         "--at-once": AT_ONCE,
         "--patience": PATIENCE,

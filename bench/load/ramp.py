@@ -29,7 +29,8 @@ class Online:
         group = self._stack.enter_context(
             swarm.start(
                 *(self._url, self._folder / f"online-{users}", more),
-                *("--first", str(self.users), "--rate", "max", "--wait", str(WAIT)),
+                *("--first", str(self.users), "--rate", "max"),
+                *swarm.of_bosh(self._url, "--wait", str(WAIT)),
                 *("--duration", str(WEEK)),
                 beside=self._processes,
             )

@@ -14,6 +14,11 @@ PER_PROCESS = 18_200
 SOURCES_PER_PROCESS = 2  # the ports of one address are too few
 
 
+def of_bosh(url: str, *options: str) -> tuple[str, ...]:
+    """Return options that are for BOSH alone, where users come so."""
+    return options if url.startswith("http:") else ()
+
+
 def processes(users: int) -> int:
     """Return how many processes of ecm-swarm, or workers of ECM, so many users need."""
     return -(-users // PER_PROCESS)
@@ -36,7 +41,8 @@ def start(
     return python(
         "ecm.tools.swarm.main",
         *(url, "--users", str(users), "--processes", str(count), "--output", str(output)),
-        *("--sources", f"{_source(first)}-{_source(last)}", "--connections", str(connections)),
+        *("--sources", f"{_source(first)}-{_source(last)}"),
+        *of_bosh(url, "--connections", str(connections)),
         *(("--storm", str(storm)) if storm else ()),
         *options,
     )

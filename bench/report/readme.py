@@ -67,13 +67,34 @@ def whole(results: list[Any]) -> Iterator[Row]:
         yield row(what, found, "ECM and mod_ecm")
 
 
-def million(results: list[Any]) -> Iterator[Row]:
+def million(results: list[Any], way: str = "") -> Iterator[Row]:
     most = max(
         sum(sample["parts"][part] for part in ("sockets", "ecm", "ejabberd"))
         for sample in results[0]["samples"]
     )
-    what = f"GB of server-side memory with {results[0]['users']:,} users online, peak"
+    what = f"GB of server-side memory with {results[0]['users']:,} users online{way}, peak"
     yield row(what, {"ours": f"{most / 1e9:.1f}"}, "ours")
+
+
+def over_websocket(results: list[Any]) -> Iterator[Row]:
+    yield from million(results, " over WebSocket")
+
+
+def streams(results: list[Any]) -> Iterator[Row]:
+    """Users of WebSocket; those of TLS are in docs/benchmarks.md."""
+    resting, chats = (
+        [one for one in results[0][key] if one["way"] == "websocket"] for key in ("memory", "chats")
+    )
+    memory = {one["server"]: f"{sum(one['parts'].values()):,.0f}" for one in resting}
+    yield row(
+        "bytes of server-side memory per user of WebSocket, sockets included", memory, "Megaphone"
+    )
+    cpu = {
+        name: median(sum(one["full"]["cpu"].values()) for one in chats if one["server"] == name)
+        for name in memory
+    }
+    shown = {name: f"{figure:.0f}" for name, figure in cpu.items()}
+    yield row("µs of server-side CPU per message over WebSocket", shown, "Megaphone")
 
 
 def row(what: str, found: dict[str, str], ours: str, left_out: Iterable[str] = ()) -> Row:
@@ -88,6 +109,8 @@ RESULTS = {
     "ejabberd": ejabberd,
     "end_to_end": whole,
     "million": million,
+    "streams": streams,
+    "million-websocket": over_websocket,
 }
 
 

@@ -26,7 +26,7 @@ def ecm(
     port, log = free_port(), folder / "ecm.log"
     listen = f"tcp:{port}:interface=127.0.0.1:backlog=4096"
     if tls:
-        listen = listen.replace("tcp:", "ssl:") + f":privateKey={_certificate(folder)}"
+        listen = listen.replace("tcp:", "ssl:") + f":privateKey={certificate(folder)}"
     options = ["--listen", listen, "--upstream", f"tcp:127.0.0.1:{behind}"]
     options += ["--link-mode", protocol, "--workers", str(workers), *more]
     pidfile = f"--pidfile={folder}/ecm.pid"
@@ -37,7 +37,7 @@ def ecm(
         yield process, port
 
 
-def _certificate(folder: Path) -> Path:
+def certificate(folder: Path) -> Path:
     """Make a key and a certificate, and return the file that has both."""
     path = folder / "certificate.pem"
     make = (

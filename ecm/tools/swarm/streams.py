@@ -19,8 +19,12 @@ from ecm.tools.swarm.user import NONE, StreamUser
 _STREAM_ERROR = re.compile(rb"<stream:error[^>]*>\s*<([a-z-]+)")
 _RESTART = b"restart"  # in place of BOSH's attributes
 
-# The ends of a WebSocket that say that one may come again (ecm.websocket.codes).
-_COME_AGAIN = {"closed 1012", "closed 1013"}
+# The ends of a stream that say that one may come again: of a WebSocket (ecm.websocket.codes), and
+# in XML (RFC 6120, section 4.9.3).
+_COME_AGAIN = {
+    *("closed 1012", "closed 1013"),
+    *("stream error resource-constraint", "stream error system-shutdown"),
+}
 
 
 def steps(task: Task, identities: Identities) -> Steps[StreamUser] | Sasl2Steps[StreamUser]:
@@ -140,7 +144,7 @@ class Streams:
         if user.phase is Phase.LEAVING:
             return
         if b"<stream:error" in text and (error := _STREAM_ERROR.search(text)):
-            self._end(user, f"stream error {error[1].decode()}")
+            self._ended(user, f"stream error {error[1].decode()}")
         elif user.phase is Phase.ONLINE:
             self._chat.heard(user, text)
         else:

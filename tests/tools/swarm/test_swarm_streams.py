@@ -209,6 +209,11 @@ class WebSocketTests(Case):
         self.assertEqual(self.attendance.failed[0], (1.0, last - 1))
         self.assertEqual((self.counters.counts["refused"], self.counters.errors), (2, {}))
 
+    def test_a_stream_error_that_means_the_same(self) -> None:
+        full = ERROR.replace(b"conflict", b"resource-constraint")
+        self.refused(self.task.users - 1, self.switched + frame(TEXT, full))
+        self.assertEqual((self.counters.counts["refused"], self.counters.errors), (1, {}))
+
     def test_who_is_refused_otherwise_has_an_error(self) -> None:
         self.refused(0, b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 7\r\n\r\n")
         self.refused(1, self.switched + close_frame(1013))
