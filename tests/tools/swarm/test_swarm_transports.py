@@ -1,8 +1,11 @@
 """``ecm-swarm`` over streams, with real servers."""
 
+import re
 import signal
 from functools import cache
 
+from testkit.certificates import Authority
+from testkit.ecm_process import start_ecm, temporary_folder
 from testkit.lasting import LASTING
 from testkit.listeners import ANONYMOUS_DOMAIN
 from testkit.private_ejabberd import running_ejabberd
@@ -48,6 +51,32 @@ class WebSocketTests(SwarmTestCase):
         self.ecm.signal(signal.SIGTERM)
         result = await self.result(swarm, 1)
         self.assertEqual(result["errors"], {"closed 1012": USERS})
+
+
+class TcpTests(SwarmTestCase):
+    async def talk(self, scheme: str, endpoint: str) -> None:
+        """Have a swarm talk through an ECM that listens so, with lean TLS where it has TLS."""
+        folder = temporary_folder(self)
+        folder.joinpath("cert.pem").write_bytes(b"".join(Authority.root().sign("localhost")))
+        place = f"{endpoint}:{folder}:port=0:interface=127.0.0.1"
+        upstream = running_ejabberd().listeners.upstream("auto")
+        ecm = start_ecm(
+            self,
+            *("--listen", "tcp:0:interface=127.0.0.1", "--upstream", upstream, "--lean-tls"),
+            *("--stream", place),
+        )
+        await ecm.printed("link up")
+        _, port = re.findall("Factory.* starting on ([0-9]+)", ecm.output)
+        who = ("--anonymous", "--domain", ANONYMOUS_DOMAIN, "--transport", "tls")
+        messages = ("--message-rate", "max", "--messages", "200")
+        swarm = self.swarm(f"{scheme}://127.0.0.1:{port}", *who, *messages)
+        self.all_was_well(await self.result(swarm, 0))
+
+    async def test_starttls(self) -> None:
+        await self.talk("xmpp", "starttls")
+
+    async def test_direct_tls(self) -> None:
+        await self.talk("xmpps", "tls")
 
 
 @cache
