@@ -6,6 +6,7 @@ from twisted.python.failure import Failure
 from ecm.frontend.pausing import PausingConnection
 from ecm.frontend.registry import Registry
 from ecm.link.message import END, GAVE_UP, GONE
+from ecm.net.transport import send_at_once
 from ecm.upstream.pending import NOT_UNDERSTOOD
 from ecm.upstream.pool import UpstreamPool
 from ecm.upstream.streams import Streams
@@ -33,6 +34,10 @@ class StreamConnection(PausingConnection):
         """Open the stream, with what ``open_line`` makes. Raises Unavailable."""
         self.id = self._upstream.new_id()
         self._streams = self._upstream.open(self, line)
+
+    def connectionMade(self) -> None:
+        super().connectionMade()
+        send_at_once(self.transport)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         super().connectionLost(reason)

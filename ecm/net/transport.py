@@ -73,6 +73,18 @@ def keep_alive(transport: IStreamTransport) -> None:
         handle.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
 
+def send_at_once(transport: IStreamTransport) -> None:
+    """Have the kernel send what it is given at once (TCP_NODELAY, tcp(7)).
+
+    Otherwise a message right behind another waits until the other end has acknowledged that one,
+    which may take 40 ms. Where each message is an answer, none is behind another.
+    """
+    wire: Any = underlying(transport)
+    if isinstance(wire, Connection):
+        with suppress(OSError):  # it has closed, or is a UNIX socket
+            wire.getHandle().setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
 def has_plain_socket(transport: IStreamTransport) -> bool:
     """Return whether bytes go to a socket as they are, so that ``send_now`` may be used."""
     return isinstance(transport, Connection)

@@ -146,6 +146,7 @@ class SocketTests(TestCase):
             ],
             [240, 20, 3],
         )
+        self.assertTrue(handle.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
 
     async def test_what_a_client_says_last_is_passed_on(self) -> None:
         def say(place: int) -> None:

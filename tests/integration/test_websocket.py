@@ -1,6 +1,7 @@
 """WebSockets over real sockets, plain and over TLS."""
 
 import signal
+import socket
 import ssl
 import sys
 from typing import Any, cast
@@ -35,6 +36,18 @@ class WebSocketTests(TalkCase):
         url = f"wss://127.0.0.1:{await self.serve(certificate.endpoint(), lean_tls=lean)}/ws"
         self.assertEqual(await talk(converse, url, ssl=trusting), codes.NORMAL)
         self.assertTrue(self.opened.endswith(b" secure=1"))
+
+    async def test_no_message_waits_for_the_one_before(self) -> None:
+        """Two in a row took 40 ms, until the kernel of the client had acknowledged the first."""
+        url = f"ws://127.0.0.1:{await self.serve()}/ws"
+
+        def look(connection: ClientConnection) -> None:
+            (own,) = self.ecm.registry.open
+            handle: Any = own.transport.getHandle()
+            self.assertTrue(handle.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            converse(connection)
+
+        self.assertEqual(await talk(look, url), codes.NORMAL)
 
     async def test_a_message_that_is_too_long_is_refused(self) -> None:
         url = f"ws://127.0.0.1:{await self.serve()}/ws"
