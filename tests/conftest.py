@@ -14,6 +14,7 @@ from testkit.lasting import LASTING
 LONGEST = (
     "test_mod_ecm_eunit",
     "test_ejabberd_restart_sessions",
+    "test_swarm_transports",
     "test_swarm_run",
     "test_browser",
     "test_browser_ways",
