@@ -6,6 +6,8 @@ from pathlib import Path
 
 from conformance.runner import FOLDER
 from ecm.limits import MAX_LINE, MAX_PROXY_HEADER
+from ecm.link.message import MESSAGE
+from ecm.websocket.frames import CLOSE, PING, TEXT
 from testkit.packet_vectors import VECTORS
 from testkit.samples import before_tls
 from testkit.samples.content_types import BREAKS, MALFORMED, OTHERS, PARAMETERS, SCRIPTED, XML
@@ -18,6 +20,7 @@ from testkit.samples.smuggling import ATTACKS
 from testkit.samples.websocket import FAULTS, MESSAGES
 from testkit.typed_vectors import CONVERSATIONS, STREAMS, content
 from testkit.typed_vectors import VECTORS as TYPED
+from testkit.websocket_frames import masked
 from tests.fuzz.clients import MAX_BODY, MAX_HEADER_SIZE, MAX_HEADERS
 from tests.fuzz.targets import SEEDS, TARGETS
 from tests.fuzz.wire import MAX_PACKET
@@ -78,6 +81,18 @@ _RECORDS = [
 ]
 
 
+# A long message either way without credit, one that is not read, the ends, and what waits for them.
+_STEPS = [
+    b"=" + b"a" * 1000 + b"\n\n=b\n\n=c\n\nmore 2000\n\nmore 40\n\nmore 80\n\nclose end\n\n=d",
+    b".\n\nmessage\n" + b"a" * 1000 + b"\n\nmessage\nb\n\nmessage\nc\n\n+++\n\n.",
+    b".\n\nmessage\na\n\nclose failed status=1008\n\n" + b"+" * 40,
+    b"<" + masked(TEXT, b"a" * 99)[:50] + b"\n\n" + b"+" * 40,
+    b"<" + masked(PING, b"a") * 50 + b"\n\n<" + masked(CLOSE) + b"\n\nmessage\na\n\nclose end",
+    b"=" + b"a" * 1000 + b"\n\n<" + masked(CLOSE) + b"\n\nerror credit x\n\nclose end",
+    b"close end\n\nclose end\n\nopen websocket\n\n200\n\npart\na\n\nmore 1",
+]
+
+
 def write(target: str, name: str, seeds: Iterable[bytes]) -> None:
     for number, seed in enumerate(seeds):
         (SEEDS / target / f"{name}-{number:02}").write_bytes(seed)
@@ -96,6 +111,8 @@ def conversations() -> Iterable[bytes]:
 
 
 def write_tls() -> None:
+    write("streams", "conversation", steps())
+    write("streams", "step", _STEPS)
     write("tls", "record", _RECORDS)
     write("tls-sealed", "record", _SEALED)
     good = [header + request for header in before_tls.HEADERS for request in before_tls.REQUESTS]
@@ -105,6 +122,16 @@ def write_tls() -> None:
     write("starttls", "behind", (before_tls.HEADER + data for data in behind))
     injected = (before_tls.HEADER + before_tls.STARTTLS + data for data in before_tls.INJECTED)
     write("starttls", "injected", injected)
+
+
+def steps() -> Iterable[bytes]:
+    """Yield both parts of those streams, as steps of the target."""
+    for conversation in STREAMS.values():
+        yield b"\n\n".join(
+            content(step) if step["from"] == "ejabberd" else b"=" + content(step)[len(MESSAGE) :]
+            for step in conversation["steps"]
+            if step["id"] != "0"
+        )
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.fuzz import clients, frames, records, starttls, texts, wire
+from tests.fuzz import clients, frames, records, starttls, streams, texts, wire
 from tests.fuzz.target import Target
 
 SEEDS = Path(__file__).parent / "seeds"
@@ -14,4 +14,5 @@ TARGETS: dict[str, Target] = {
     **frames.TARGETS,
     **records.TARGETS,
     **starttls.TARGETS,
+    **streams.TARGETS,
 }
