@@ -73,7 +73,7 @@ trial: TESTS = tests
 trial: $(VENV)/test.stamp  ## Run the same tests with trial; or some: TESTS=tests.unit
 	$(VENV)/bin/trial --jobs=3 $(TESTS)
 
-interop: $(VENV)/interop.stamp debian-interop build/interop/stamp  ## Run the tests with other people's clients and proxies
+interop: $(VENV)/test.stamp debian-interop build/interop/stamp  ## Run the tests with other people's clients and proxies
 	$(VENV)/bin/pytest -o python_files='*_test.py' tests/interop
 
 conformance: $(if $(PEER),debian-conformance,python) $(if $(filter megaphone,$(PEER)),$(VENV)/run.stamp)  ## Run the conformance suite on a BOSH server: URL=http://host:port/path, or PEER=ejabberd|prosody
@@ -147,10 +147,6 @@ $(VENV)/run.stamp: setup.cfg pyproject.toml | debian-run $(VENV)/bin/python
 
 $(VENV)/test.stamp: setup.cfg pyproject.toml | debian-test $(VENV)/bin/python
 	$(VENV)/bin/pip install -qq -e '.[test]'
-	@touch $@
-
-$(VENV)/interop.stamp: setup.cfg pyproject.toml | debian-test $(VENV)/bin/python
-	$(VENV)/bin/pip install -qq -e '.[test,interop]'
 	@touch $@
 
 $(VENV)/check.stamp: setup.cfg pyproject.toml | debian-test $(VENV)/bin/python

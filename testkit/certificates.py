@@ -43,6 +43,11 @@ class ServerCertificate:
         files = f"privateKey={self.key}:certKey={self.certificate}"
         return f"ssl:0:interface=127.0.0.1:{files}"
 
+    def put_into(self, folder: Path) -> None:
+        """Put it into a folder of certificates, where its key is in the same file."""
+        both = self.certificate.read_bytes() + self.key.read_bytes()
+        (folder / "localhost.pem").write_bytes(both)
+
 
 def make_certificate(folder: Path) -> ServerCertificate:
     """Make a CA, and a server's key and certificate in a folder, which that CA has signed."""

@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+from codecs import getincrementaldecoder
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +20,9 @@ from twisted.trial.unittest import TestCase
 from ecm.tools.process import DIES_WITH_PARENT
 
 PIPES = {0: "w", 1: "r", 2: "r"}
+
+# Puts characters together that come in two pieces.
+_decoder = getincrementaldecoder("utf-8")
 
 
 def script(name: str) -> str:
@@ -46,6 +50,7 @@ class Process(ProcessProtocol):
 
     def __init__(self) -> None:
         self.output = ""
+        self._text = {1: _decoder("replace"), 2: _decoder("replace")}
         self.ended: Deferred[int] = Deferred()
         self._awaited: list[tuple[re.Pattern[str], Deferred[re.Match[str]]]] = []
 
@@ -66,7 +71,7 @@ class Process(ProcessProtocol):
         return await self.ended
 
     def childDataReceived(self, childFD: int, data: bytes) -> None:
-        self.output += data.decode(errors="replace")
+        self.output += self._text[childFD].decode(data)
         self._look()
 
     def _look(self) -> None:

@@ -38,12 +38,12 @@ class Conversation:
         self._from_bob: list[str] = []
         self._to_bob: list[str] = []
         self._heard_by_bob: list[str] = []
-        self._presences: list[str | None] = []
+        self._comings_and_goings: list[tuple[str, str | None]] = []
 
-    async def chat(self, texts: Sequence[str]) -> None:
-        """Each says these to the other, at the same time, and all of it comes."""
+    async def chat(self, texts: Sequence[str], answers: Sequence[str] | None = None) -> None:
+        """Bob says these, the client the same or ``answers`` at the same time; all of it comes."""
         self.bob_says(texts)
-        await self.client_says(texts)
+        await self.client_says(texts if answers is None else answers)
         await self.all_has_come()
 
     def bob_says(self, texts: Sequence[str]) -> None:
@@ -65,16 +65,18 @@ class Conversation:
         self._test.assertEqual(self._heard_by_bob, self._to_bob)
 
     def _is_text(self, stanza: Element) -> bool:
-        """Presence of the client that comes before a text is noted."""
-        if stanza.get("from", "").partition("/")[0] != self._bare:
+        """Presence of others of the user's resources, before a text, is noted, and its end."""
+        sender = stanza.get("from", "")
+        if sender.partition("/")[0] != self._bare:
             return False
-        if stanza.tag == f"{{{CLIENT}}}presence":
-            self._presences.append(stanza.get("type"))
+        is_new = stanza.tag == f"{{{CLIENT}}}presence" and not is_presence(stanza, self.jid, None)
+        if is_new:
+            self._comings_and_goings.append((sender, stanza.get("type")))
         return stanza.find(f"{{{CLIENT}}}body") is not None
 
     def assert_present_all_the_time(self) -> None:
-        """Bob has not seen it go, nor come once more, until he heard its last text."""
-        self._test.assertEqual(self._presences, [])
+        """Bob has not seen it go, nor come anew, until he heard its last text."""
+        self._test.assertEqual(self._comings_and_goings, [])
 
     async def is_gone(self) -> None:
         """Wait until Bob sees that the client is not online any more."""

@@ -26,6 +26,12 @@ async def start_tls(
     return f"https://localhost:{port}"
 
 
+async def start_tcp(test: TestCase, stack: Stack, stream: str, *arguments: str) -> int:
+    """Start ECM for XMPP over TCP on an endpoint, until the test ends; return its port."""
+    process = await _linked(test, stack, PLAIN, "--stream", stream, *arguments)
+    return int((await process.printed(r"TcpFactory.* starting on ([0-9]+)"))[1])
+
+
 async def _linked(test: TestCase, stack: Stack, listen: str, *arguments: str) -> Process:
     command = (script("twistd"), "-n", "--pidfile=", "ecm", "--upstream", f"tcp:{stack.link}")
     options = ("--listen", listen, "--link-secret-file", stack.secret)

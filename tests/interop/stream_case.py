@@ -9,12 +9,16 @@ from tests.interop import ecm
 from tests.interop.conversation import Client
 from tests.interop.talk import TalkTestCase
 
-# A hundred kilobytes.
+# A hundred kilobytes; and so many for clients that have troubles with them.
 LONG = "x\N{LATIN SMALL LETTER E WITH ACUTE}\u4e16\U0001f600" * 10_000
+LONG_ASCII = "word " * 20_000 + "."
 
 
 class StreamTestCase(TalkTestCase):
-    """ECM for ``scheme``, with ``options``, behind a proxy that can cut its clients off."""
+    """ECM for ``scheme``, with ``options``, behind a proxy that can cut its clients off.
+
+    The schemes are ``ws``, ``wss``, ``xmpp`` (TCP with STARTTLS) and ``xmpps`` (with TLS at once).
+    """
 
     timeout = 120
     scheme = "ws"
@@ -27,21 +31,38 @@ class StreamTestCase(TalkTestCase):
         self.authority.write_bytes(self.certificate.ca)
 
     async def serve(self, *arguments: str) -> str:
-        """Start ECM, and return its URL, for pages. That for clients is ``self.url``."""
+        """Start ECM for WebSocket, and return its URL, for pages."""
         arguments = (*self.options, *arguments)
         if self.scheme == "ws":
             site = await ecm.start(self, self.stack, *arguments)
         else:
             site = await ecm.start_tls(self, self.stack, self.certificate, *arguments)
-        self.proxy = CuttingProxy(int(site.rpartition(":")[2]))
-        self.url = f"{self.scheme}://localhost:{await self.proxy.listen(self)}/ws"
+        await self.stand_before(int(site.rpartition(":")[2]), "/ws")
         return site
 
-    async def assert_resumes(self, client: Client, long: str = LONG) -> None:
-        """Nobody notices that the client was cut off, and nothing is lost (XEP-0198)."""
+    async def serve_tcp(self) -> None:
+        """Start ECM for XMPP over TCP."""
+        folder = temporary_folder(self)
+        self.certificate.put_into(folder)
+        kind = {"xmpp": "starttls", "xmpps": "tls"}[self.scheme]
+        stream = f"{kind}:{folder}:port=0:interface=127.0.0.1"
+        await self.stand_before(await ecm.start_tcp(self, self.stack, stream, *self.options))
+
+    async def stand_before(self, port: int, path: str = "") -> None:
+        """Have the proxy before ECM's port. Clients find it at ``self.url``."""
+        self.proxy = CuttingProxy(port)
+        self.url = f"{self.scheme}://localhost:{await self.proxy.listen(self)}{path}"
+
+    async def assert_resumes(
+        self, client: Client, long: str = LONG, answer: str | None = None
+    ) -> None:
+        """Nobody notices that the client was cut off, and nothing is lost (XEP-0198).
+
+        The client gets ``long``, and says the same, or ``answer``.
+        """
         conversation = await self.meet(client, self.url)
         await conversation.chat(self.texts)
-        await conversation.chat([long])
+        await conversation.chat([long], None if answer is None else [answer])
         await conversation.client_says(self.texts[:5])
         port = await self.proxy.refuse()
         conversation.bob_says(self.texts[:5])

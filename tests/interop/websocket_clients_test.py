@@ -4,11 +4,8 @@ from tests.interop import pages
 from tests.interop.browser_client import trust
 from tests.interop.converse import CONVERSE, PAGE, ConverseClient
 from tests.interop.program import STANZA, XMPP_JS, ProgramClient
-from tests.interop.stream_case import StreamTestCase
+from tests.interop.stream_case import LONG_ASCII, StreamTestCase
 from tests.interop.strophe import StropheClient
-
-# A hundred kilobytes. Converse would take seconds to show as many characters beyond ASCII.
-WORDS = "word " * 20_000 + "\N{LATIN SMALL LETTER E WITH ACUTE}\u4e16\U0001f600"
 
 
 class WebSocketTests(StreamTestCase):
@@ -19,10 +16,11 @@ class WebSocketTests(StreamTestCase):
         await self.assert_returns(StropheClient(self))
 
     async def test_converse(self) -> None:
+        """Converse would take seconds to show a hundred kilobytes beyond ASCII."""
         self.browse()
         files = pages.folder_with(self, [PAGE, *CONVERSE.iterdir()])
         site = await self.serve("--www", str(files))
-        await self.assert_resumes(ConverseClient(self, site), WORDS)
+        await self.assert_resumes(ConverseClient(self, site), LONG_ASCII)
 
     async def test_stanza(self) -> None:
         await self.serve()
