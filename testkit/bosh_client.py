@@ -54,7 +54,8 @@ def _condition(answer: Element) -> str:
     return " ".join([answer.get("condition", ""), *names])
 
 
-def _mechanism(mechanism: str, name: str, password: str) -> Mechanism:
+def sasl_mechanism(mechanism: str, name: str, password: str) -> Mechanism:
+    """Return the mechanism of this name for a user."""
     if mechanism.startswith("SCRAM-"):
         return Scram(name, password, mechanism)
     return OneStep(mechanism, b"" if mechanism == "ANONYMOUS" else plain(name, password).first())
@@ -156,7 +157,7 @@ class BoshClient:
 
         The password of X-OAUTH2 is a token; ANONYMOUS has no name and no password.
         """
-        await self._sasl(_mechanism(mechanism, name, password))
+        await self._sasl(sasl_mechanism(mechanism, name, password))
         return await self._post(self.session.next_body(b"", restart(self._domain)))
 
     async def authenticate2(self, mechanism: Mechanism, *inline: str) -> Element:

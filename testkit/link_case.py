@@ -110,9 +110,13 @@ class ServiceTestCase(LinkTestCase):
 
     async def unbound(self, domain: str = DOMAIN) -> BoshClient:
         """Return a session in which nobody has logged in."""
-        client = self.client(self.entrance, domain=domain)
+        client = self.newcomer(domain)
         await client.create()
         return client
+
+    def newcomer(self, domain: str = DOMAIN) -> BoshClient:
+        """Return a client that has not begun a session."""
+        return self.client(self.entrance, domain=domain)
 
     async def come_online(self, client: BoshClient) -> None:
         client.send(ONLINE)

@@ -1,19 +1,19 @@
-"""A client whose WebSocket (RFC 7395) is a stream at a link; or a real one at ECM."""
+"""A client whose WebSocket (RFC 7395) or TCP (RFC 6120) is a stream at a link; or real, at ECM."""
 
 import secrets
 from base64 import b64decode, b64encode
 from collections.abc import Callable
 from typing import Protocol
-from xml.etree.ElementTree import Element, fromstring
+from xml.etree.ElementTree import Element
 
 from twisted.internet.defer import DeferredQueue
 
-from ecm.tools.bosh.sasl import Mechanism, plain
+from ecm.tools.bosh.sasl import Mechanism
 from ecm.tools.bosh.stanzas import SASL, SASL2, authenticate
-from testkit.bosh_client import BIND, CLIENT, SM, Refused
+from testkit.bosh_client import BIND, CLIENT, REGISTER, SM, Refused, sasl_mechanism
+from testkit.stream_framing import CLOSE, OPEN, framing
 from testkit.streaming_end import Received, cost
 
-FRAMING = "urn:ietf:params:xml:ns:xmpp-framing"
 _CLOSED = "closed"  # in the queue of elements, the end of the stream
 
 
@@ -41,6 +41,7 @@ class StreamClient:
         self._link = link
         self._domain = domain
         self._line = line
+        self._framing = framing(line)
         self._elements: DeferredQueue[Element] = DeferredQueue()
         self._outbox: list[bytes] = []
         self._sent = 0
@@ -56,14 +57,20 @@ class StreamClient:
 
     async def begin(self, jid: str = "") -> Element:
         """Begin the stream, or begin it anew after a login."""
-        named = f" from='{jid}'" if jid else ""
-        self.send(f"<open xmlns='{FRAMING}' to='{self._domain}'{named} version='1.0'/>")
-        await self.receive(lambda element: element.tag == f"{{{FRAMING}}}open")
+        self.send(self._framing.begin(self._domain, jid))
+        await self.receive(lambda element: element.tag == OPEN)
         return await self.receive(lambda element: element.tag.endswith("}features"))
 
-    async def login(self, name: str, password: str, resource: str = "") -> None:
+    async def register(self, name: str, password: str) -> None:
+        """Create an account (XEP-0077), before the login."""
+        account = f"<username>{name}</username><password>{password}</password>"
+        await self.iq("set", f"<query xmlns='{REGISTER}'>{account}</query>")
+
+    async def login(
+        self, name: str, password: str, mechanism: str = "PLAIN", resource: str = ""
+    ) -> None:
         """Log in and bind a resource. Raises Refused."""
-        await self.authenticate(name, password)
+        await self.authenticate(name, password, mechanism)
         await self.bind(resource)
 
     async def bind(self, resource: str = "") -> None:
@@ -72,9 +79,9 @@ class StreamClient:
         bound = await self.iq("set", f"<bind xmlns='{BIND}'>{wanted}</bind>")
         self.jid = bound.findtext(f".//{{{BIND}}}jid") or ""
 
-    async def authenticate(self, name: str, password: str) -> Element:
+    async def authenticate(self, name: str, password: str, mechanism: str = "PLAIN") -> Element:
         """Show who this is, and return the features of the stream that begins then."""
-        return await self.prove(plain(name, password))
+        return await self.prove(sasl_mechanism(mechanism, name, password))
 
     async def prove(self, mechanism: Mechanism) -> Element:
         """The same with a mechanism of any kind. Raises Refused."""
@@ -157,8 +164,8 @@ class StreamClient:
 
     async def terminate(self) -> None:
         """End the stream, and wait until the server has ended it, too."""
-        self.send(f"<close xmlns='{FRAMING}'/>")
-        await self.receive(lambda element: element.tag == f"{{{FRAMING}}}close")
+        self.send(self._framing.end)
+        await self.receive(lambda element: element.tag == CLOSE)
         await self.told()
 
     def vanish(self) -> None:
@@ -175,7 +182,8 @@ class StreamClient:
         match kind:
             case "message":
                 self.received_bytes += len(body)
-                self._elements.put(fromstring(body))
+                for element in self._framing.read(body):
+                    self._elements.put(element)
                 if self.reads:
                     self._give(cost(body))
                 else:

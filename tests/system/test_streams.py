@@ -27,7 +27,7 @@ FITTING = 7  # messages of 10,000 characters that a client gets which gives noth
 
 # What ECM tells of a client's TLS connection, and its stream.
 BINDING = bytes(range(32))
-BOUND = f"websocket peer=192.0.2.7:51234 secure=1 cb={b64encode(BINDING).decode()}"
+BOUND = f"tcp peer=192.0.2.7:51234 secure=1 cb={b64encode(BINDING).decode()}"
 MECHANISMS = "{urn:ietf:params:xml:ns:xmpp-sasl}mechanism"
 
 Client = BoshClient | StreamClient
@@ -73,7 +73,7 @@ class StreamTestCase(ServiceTestCase):
     async def logged_in(self, account: str, resource: str = "") -> StreamClient:
         client = self.stream()
         await client.create()
-        await client.login(account, PASSWORD, resource)
+        await client.login(account, PASSWORD, resource=resource)
         return client
 
     async def appear(self, client: StreamClient) -> None:

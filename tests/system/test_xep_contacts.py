@@ -3,6 +3,7 @@
 from testkit.bosh_client import CLIENT, ROSTER, BoshClient, Refused
 from testkit.link_case import ServiceTestCase, bare, is_presence
 from testkit.stanzas import message
+from testkit.stream_services import OverTcp, OverWebSocket
 
 BLOCKING = "urn:xmpp:blocking"
 PRIVACY = "jabber:iq:privacy"
@@ -25,6 +26,14 @@ class RosterTests(ServiceTestCase):
         roster = await other.iq("get", f"<query xmlns='{ROSTER}'/>")
         self.assertEqual([item.get("name") for item in roster.iter(f"{{{ROSTER}}}item")], ["Nurse"])
         await self.leave(romeo, other)
+
+
+class RosterOverWebSocketTests(OverWebSocket, RosterTests):
+    pass
+
+
+class RosterOverTcpTests(OverTcp, RosterTests):
+    pass
 
 
 class PresenceTests(ServiceTestCase):
@@ -55,6 +64,14 @@ class PresenceTests(ServiceTestCase):
         await self.cut(juliet)
         await romeo.receive(lambda stanza: is_presence(stanza, juliet, "unavailable"))
         await self.leave(romeo)
+
+
+class PresenceOverWebSocketTests(OverWebSocket, PresenceTests):
+    pass
+
+
+class PresenceOverTcpTests(OverTcp, PresenceTests):
+    pass
 
 
 class UnwantedTests(ServiceTestCase):
@@ -90,3 +107,11 @@ class UnwantedTests(ServiceTestCase):
         with self.assertRaises(Refused):
             await other.iq("set", f"<query xmlns='{PRIVACY}'><active name='unknown'/></query>")
         await self.leave(romeo, other, paris)
+
+
+class UnwantedOverWebSocketTests(OverWebSocket, UnwantedTests):
+    pass
+
+
+class UnwantedOverTcpTests(OverTcp, UnwantedTests):
+    pass

@@ -6,6 +6,7 @@ from testkit.bosh_client import CLIENT, REGISTER, Refused
 from testkit.link_case import PASSWORD, ServiceTestCase, bare, is_presence, name
 from testkit.listeners import ANONYMOUS_DOMAIN
 from testkit.stanzas import message
+from testkit.stream_services import OverTcp, OverWebSocket
 
 COMMANDS = "http://jabber.org/protocol/commands"
 DISCO = "http://jabber.org/protocol/disco#info"
@@ -52,10 +53,18 @@ class MechanismTests(ServiceTestCase):
     async def offered(self, domain: str) -> set[str | None]:
         """Return the mechanisms that a host offers at an ECM that this starts."""
         await self.people(0)
-        client = self.client(self.entrance, domain=domain)
+        client = self.newcomer(domain)
         features = await client.create()
         await client.terminate()
         return {element.text for element in features.iter(f"{{{SASL}}}mechanism")}
+
+
+class MechanismOverWebSocketTests(OverWebSocket, MechanismTests):
+    pass
+
+
+class MechanismOverTcpTests(OverTcp, MechanismTests):
+    pass
 
 
 class AccountTests(ServiceTestCase):
@@ -80,6 +89,14 @@ class AccountTests(ServiceTestCase):
         await self.leave(user, client)
 
 
+class AccountOverWebSocketTests(OverWebSocket, AccountTests):
+    pass
+
+
+class AccountOverTcpTests(OverTcp, AccountTests):
+    pass
+
+
 class EndTests(ServiceTestCase):
     """Ends that the server sets."""
 
@@ -94,8 +111,6 @@ class EndTests(ServiceTestCase):
         self.assertEqual(await self.told(romeo), "remote-stream-error conflict text")
         await juliet.receive(lambda stanza: is_presence(stanza, romeo, "unavailable"))
         self.assertNotIn(romeo.jid, await self.connected())
-        with self.assertRaisesRegex(Refused, "remote-stream-error conflict"):  # told again
-            await romeo.ask()
         await self.leave(juliet)
 
     async def test_a_second_login_with_the_same_resource_ends_the_first(self) -> None:
@@ -109,6 +124,24 @@ class EndTests(ServiceTestCase):
     async def connected(self) -> list[str]:
         """Return the JIDs that ejabberd says are there."""
         return (await self.ejabberd.control("connected_users")).split()
+
+
+class EndOverWebSocketTests(OverWebSocket, EndTests):
+    pass
+
+
+class EndOverTcpTests(OverTcp, EndTests):
+    pass
+
+
+class EndedTests(ServiceTestCase):
+    async def test_who_was_kicked_is_told_again(self) -> None:
+        [user] = await self.people(1)
+        resource = user.jid.partition("/")[2]
+        await self.ejabberd.control("kick_session", name(user), DOMAIN, resource, "go away")
+        self.assertEqual(await self.told(user), "remote-stream-error conflict text")
+        with self.assertRaisesRegex(Refused, "remote-stream-error conflict"):
+            await user.ask()
 
 
 class ServerTests(ServiceTestCase):
@@ -130,3 +163,11 @@ class ServerTests(ServiceTestCase):
         self.assertEqual(ran.get("status"), "completed")
         self.assertEqual(ran.findtext(f"{{{COMMANDS}}}note"), "Pong")
         await self.leave(user)
+
+
+class ServerOverWebSocketTests(OverWebSocket, ServerTests):
+    pass
+
+
+class ServerOverTcpTests(OverTcp, ServerTests):
+    pass

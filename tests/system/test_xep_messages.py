@@ -8,6 +8,7 @@ from testkit.bosh_client import CLIENT, BoshClient, Refused
 from testkit.link_case import LAST, ONLINE, PASSWORD, ServiceTestCase, bare, is_presence, name
 from testkit.listeners import MAX_WAITING
 from testkit.stanzas import message
+from testkit.stream_services import OverTcp, OverWebSocket
 
 CARBONS = "urn:xmpp:carbons:2"
 CSI = "urn:xmpp:csi:0"
@@ -55,6 +56,14 @@ class RoomTests(ServiceTestCase):
         await client.receive(lambda stanza: stanza.find(f"{{{CLIENT}}}subject") is not None)
 
 
+class RoomOverWebSocketTests(OverWebSocket, RoomTests):
+    pass
+
+
+class RoomOverTcpTests(OverTcp, RoomTests):
+    pass
+
+
 class ArchiveTests(ServiceTestCase):
     async def test_it_has_what_was_said(self) -> None:
         romeo, juliet = await self.people(2)
@@ -70,6 +79,106 @@ class ArchiveTests(ServiceTestCase):
             assert fin is not None
             self.assertEqual(fin.get("complete"), "true")
         await self.leave(romeo, juliet)
+
+
+class ArchiveOverWebSocketTests(OverWebSocket, ArchiveTests):
+    pass
+
+
+class ArchiveOverTcpTests(OverTcp, ArchiveTests):
+    pass
+
+
+class CarbonsTests(ServiceTestCase):
+    async def test_another_resource_gets_copies_either_way(self) -> None:
+        romeo, juliet = await self.people(2)
+        other = await self.again(romeo)
+        await other.iq("set", f"<enable xmlns='{CARBONS}'/>")
+        juliet.send(message(romeo.jid, "to Romeo"))
+        await self.assert_copied(other, "received", "to Romeo")
+        romeo.send(message(juliet.jid, "from Romeo"))
+        await self.assert_copied(other, "sent", "from Romeo")
+        self.assertEqual(await romeo.message(), (bare(juliet), "to Romeo"))
+        self.assertEqual(await self.texts(romeo), [])
+        await self.leave(romeo, other, juliet)
+
+    async def assert_copied(self, client: BoshClient, direction: str, text: str) -> None:
+        copy = await client.receive(
+            lambda stanza: stanza.find(f"{{{CARBONS}}}{direction}") is not None
+        )
+        self.assertEqual(copy.findtext(f".//{{{CLIENT}}}body"), text)
+
+
+class CarbonsOverWebSocketTests(OverWebSocket, CarbonsTests):
+    pass
+
+
+class CarbonsOverTcpTests(OverTcp, CarbonsTests):
+    pass
+
+
+class AwayTests(ServiceTestCase):
+    """Messages to somebody who is not there."""
+
+    async def test_they_come_once_at_the_next_login(self) -> None:
+        romeo, juliet = await self.people(2)
+        await romeo.terminate()
+        for text in ("first", "second"):
+            juliet.send(message(bare(romeo), text))
+        await self.texts(juliet)  # by then these have been dealt with
+        for expected in (["first", "second"], []):
+            romeo = await self.again(romeo)
+            self.assertEqual(await self.texts(romeo), expected)
+            await romeo.terminate()
+        await self.leave(juliet)
+
+    async def test_a_push_service_is_told_of_them(self) -> None:
+        romeo, service = await self.people(2)
+        await romeo.iq("set", f"<enable xmlns='{PUSH}' jid='{service.jid}' node='romeo'/>")
+        await romeo.terminate()
+        service.send(message(bare(romeo), "are you there?"))
+        notification = await service.receive(lambda stanza: stanza.get("type") == "set")
+        self.assertEqual(notification.get("from"), DOMAIN)
+        [publish] = notification.iter(f"{{{PUBSUB}}}publish")
+        self.assertEqual(publish.get("node"), "romeo")
+        await self.leave(service)
+
+
+class AwayOverWebSocketTests(OverWebSocket, AwayTests):
+    pass
+
+
+class AwayOverTcpTests(OverTcp, AwayTests):
+    pass
+
+
+class ClientStateTests(ServiceTestCase):
+    async def test_presence_waits_until_the_client_is_active(self) -> None:
+        romeo, juliet = await self.people(2)
+        romeo.send(f"<inactive xmlns='{CSI}'/>")
+        await self.texts(romeo)
+        juliet.send(f"<presence xmlns='{CLIENT}' to='{romeo.jid}'/>")
+        await self.texts(juliet)
+        romeo.send(f"<iq xmlns='{CLIENT}' type='get' id='1'><ping xmlns='{PING}'/></iq>")
+        await self.assert_next(romeo, "iq")
+        romeo.send(f"<active xmlns='{CSI}'/>")
+        await self.assert_next(romeo, "presence")
+        await self.leave(romeo, juliet)
+
+    async def assert_next(self, client: BoshClient, stanza: str) -> None:
+        self.assertEqual((await client.receive(lambda _: True)).tag, f"{{{CLIENT}}}{stanza}")
+
+
+class ClientStateOverWebSocketTests(OverWebSocket, ClientStateTests):
+    pass
+
+
+class ClientStateOverTcpTests(OverTcp, ClientStateTests):
+    pass
+
+
+class UndeliveredTests(ServiceTestCase):
+    """What clients of BOSH have not confirmed."""
 
     async def test_what_was_found_and_is_not_delivered_goes_nowhere_else(self) -> None:
         romeo, juliet = await self.people(2)
@@ -90,20 +199,6 @@ class ArchiveTests(ServiceTestCase):
         came = await romeo.receive(lambda stanza: stanza.tag == f"{{{CLIENT}}}message")
         self.assertIsNone(came.find(f"{{{MAM}}}result"))
         await self.leave(romeo, juliet)
-
-
-class CarbonsTests(ServiceTestCase):
-    async def test_another_resource_gets_copies_either_way(self) -> None:
-        romeo, juliet = await self.people(2)
-        other = await self.again(romeo)
-        await other.iq("set", f"<enable xmlns='{CARBONS}'/>")
-        juliet.send(message(romeo.jid, "to Romeo"))
-        await self.assert_copied(other, "received", "to Romeo")
-        romeo.send(message(juliet.jid, "from Romeo"))
-        await self.assert_copied(other, "sent", "from Romeo")
-        self.assertEqual(await romeo.message(), (bare(juliet), "to Romeo"))
-        self.assertEqual(await self.texts(romeo), [])
-        await self.leave(romeo, other, juliet)
 
     async def test_a_copy_that_is_not_delivered_goes_nowhere_else(self) -> None:
         """A user who has the message itself does not get the copy that was for another resource."""
@@ -129,16 +224,6 @@ class CarbonsTests(ServiceTestCase):
     def copies(self, stanzas: list[Element]) -> list[Element]:
         return [stanza for stanza in stanzas if stanza.find(f"{{{CARBONS}}}received") is not None]
 
-    async def assert_copied(self, client: BoshClient, direction: str, text: str) -> None:
-        copy = await client.receive(
-            lambda stanza: stanza.find(f"{{{CARBONS}}}{direction}") is not None
-        )
-        self.assertEqual(copy.findtext(f".//{{{CLIENT}}}body"), text)
-
-
-class AwayTests(ServiceTestCase):
-    """Messages to somebody who is not there."""
-
     async def test_a_client_that_does_not_come_loses_its_session_and_no_message(self) -> None:
         [juliet] = await self.people(1, "narrow")
         romeo = await self.log_in(self.client(self.entrance))
@@ -150,18 +235,6 @@ class AwayTests(ServiceTestCase):
         again = await self.again(romeo)
         self.assertEqual(await self.texts(again), sent)
         await self.leave(again, juliet)
-
-    async def test_they_come_once_at_the_next_login(self) -> None:
-        romeo, juliet = await self.people(2)
-        await romeo.terminate()
-        for text in ("first", "second"):
-            juliet.send(message(bare(romeo), text))
-        await self.texts(juliet)  # by then these have been dealt with
-        for expected in (["first", "second"], []):
-            romeo = await self.again(romeo)
-            self.assertEqual(await self.texts(romeo), expected)
-            await romeo.terminate()
-        await self.leave(juliet)
 
     async def test_what_a_session_has_not_delivered_comes_at_the_next_login(self) -> None:
         [juliet] = await self.people(1)
@@ -177,31 +250,3 @@ class AwayTests(ServiceTestCase):
         self.assertEqual(texts, ["in the answer that is not confirmed", "after it"])
         self.assertEqual(await self.texts(romeo), [])
         await self.leave(romeo, juliet)
-
-    async def test_a_push_service_is_told_of_them(self) -> None:
-        romeo, service = await self.people(2)
-        await romeo.iq("set", f"<enable xmlns='{PUSH}' jid='{service.jid}' node='romeo'/>")
-        await romeo.terminate()
-        service.send(message(bare(romeo), "are you there?"))
-        notification = await service.receive(lambda stanza: stanza.get("type") == "set")
-        self.assertEqual(notification.get("from"), DOMAIN)
-        [publish] = notification.iter(f"{{{PUBSUB}}}publish")
-        self.assertEqual(publish.get("node"), "romeo")
-        await self.leave(service)
-
-
-class ClientStateTests(ServiceTestCase):
-    async def test_presence_waits_until_the_client_is_active(self) -> None:
-        romeo, juliet = await self.people(2)
-        romeo.send(f"<inactive xmlns='{CSI}'/>")
-        await self.texts(romeo)
-        juliet.send(f"<presence xmlns='{CLIENT}' to='{romeo.jid}'/>")
-        await self.texts(juliet)
-        romeo.send(f"<iq xmlns='{CLIENT}' type='get' id='1'><ping xmlns='{PING}'/></iq>")
-        await self.assert_next(romeo, "iq")
-        romeo.send(f"<active xmlns='{CSI}'/>")
-        await self.assert_next(romeo, "presence")
-        await self.leave(romeo, juliet)
-
-    async def assert_next(self, client: BoshClient, stanza: str) -> None:
-        self.assertEqual((await client.receive(lambda _: True)).tag, f"{{{CLIENT}}}{stanza}")

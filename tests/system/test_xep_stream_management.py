@@ -1,13 +1,14 @@
-"""Stream management (XEP-0198) inside BOSH: each stanza is delivered once, whatever gets lost."""
+"""Stream management (XEP-0198): each stanza is delivered once, whatever gets lost."""
 
 from xml.etree.ElementTree import Element
 
 from testkit.bosh_client import CLIENT, SM, BoshClient, Refused
 from testkit.link_case import ONLINE, PASSWORD, ServiceTestCase, bare, is_presence, name
 from testkit.stanzas import message
+from testkit.stream_services import OverTcp, OverWebSocket
 
 
-class StreamManagementTests(ServiceTestCase):
+class ManagementCase(ServiceTestCase):
     async def enable(self, client: BoshClient, resume: str = "false") -> str:
         """Return the name of the stream, if it can be resumed."""
         client.send(f"<enable xmlns='{SM}' resume='{resume}'/>")
@@ -27,6 +28,16 @@ class StreamManagementTests(ServiceTestCase):
     def is_request(self, element: Element) -> bool:
         return element.tag == f"{{{SM}}}r"
 
+    async def assert_comes_once(self, romeo: BoshClient, juliet: BoshClient) -> None:
+        """The message comes at the next login, once the session has ended."""
+        await self.over(romeo, juliet)
+        again = await self.again(romeo)
+        self.assertEqual((await again.message())[1], "not acknowledged")
+        self.assertEqual(await self.texts(again), [])
+        await self.leave(again, juliet)
+
+
+class StreamManagementTests(ManagementCase):
     async def test_either_side_tells_what_it_has_got(self) -> None:
         romeo, juliet = await self.people(2)
         await self.enable(romeo)
@@ -60,33 +71,6 @@ class StreamManagementTests(ServiceTestCase):
         await self.cut(romeo)
         await self.assert_comes_once(romeo, juliet)
 
-    async def test_and_when_the_client_has_confirmed_no_answer_either(self) -> None:
-        [juliet] = await self.people(1)
-        romeo = await self.log_in(self.client(self.entrance))
-        greeting = f"<presence xmlns='{CLIENT}' to='{juliet.jid}'/>"
-        await romeo.ask(f"<enable xmlns='{SM}'/>{ONLINE}{greeting}")
-        await juliet.receive(lambda stanza: is_presence(stanza, romeo))
-        juliet.send(message(romeo.jid, "not acknowledged"))
-        while not any(stanza.tag == f"{{{CLIENT}}}message" for stanza in await romeo.ask()):
-            pass
-        with self.assertRaises(Refused):
-            await romeo.ask(rid="1")
-        await self.assert_comes_once(romeo, juliet)
-
-    async def test_what_was_sent_before_it_began_and_is_not_received_is_not_lost(self) -> None:
-        [juliet] = await self.people(1)
-        romeo = await self.log_in(self.client(self.entrance))
-        await romeo.ask(f"{ONLINE}<presence xmlns='{CLIENT}' to='{juliet.jid}'/>")
-        await juliet.receive(lambda stanza: is_presence(stanza, romeo))
-        juliet.send(message(romeo.jid, "not acknowledged"))
-        came: list[Element] = []
-        while not any(stanza.tag == f"{{{CLIENT}}}message" for stanza in came):
-            came = [*await romeo.ask()]
-        await romeo.ask(f"<enable xmlns='{SM}'/>", ack="0")  # it has not got that answer
-        with self.assertRaises(Refused):
-            await romeo.ask(rid="1")
-        await self.assert_comes_once(romeo, juliet)
-
     async def unacknowledged(self, resume: str) -> tuple[BoshClient, BoshClient]:
         """Return two people, the first of whom has got, and not acknowledged, a message."""
         romeo, juliet = await self.people(2)
@@ -98,14 +82,6 @@ class StreamManagementTests(ServiceTestCase):
             await romeo.message()
         await self.acknowledge(romeo, 1)
         return romeo, juliet
-
-    async def assert_comes_once(self, romeo: BoshClient, juliet: BoshClient) -> None:
-        """The message comes at the next login, once the session has ended."""
-        await self.over(romeo, juliet)
-        again = await self.again(romeo)
-        self.assertEqual((await again.message())[1], "not acknowledged")
-        self.assertEqual(await self.texts(again), [])
-        await self.leave(again, juliet)
 
     async def test_a_stream_is_resumed_after_the_end_of_its_session(self) -> None:
         romeo, juliet = await self.people(2)
@@ -153,3 +129,42 @@ class StreamManagementTests(ServiceTestCase):
         with self.assertRaisesRegex(Refused, "failed"):
             await self.resumed(romeo, "nothing", 0)
         await self.leave(romeo)
+
+
+class StreamManagementOverWebSocketTests(OverWebSocket, StreamManagementTests):
+    pass
+
+
+class StreamManagementOverTcpTests(OverTcp, StreamManagementTests):
+    pass
+
+
+class UnconfirmedTests(ManagementCase):
+    """Clients of BOSH that have not confirmed answers either."""
+
+    async def test_and_when_the_client_has_confirmed_no_answer_either(self) -> None:
+        [juliet] = await self.people(1)
+        romeo = await self.log_in(self.client(self.entrance))
+        greeting = f"<presence xmlns='{CLIENT}' to='{juliet.jid}'/>"
+        await romeo.ask(f"<enable xmlns='{SM}'/>{ONLINE}{greeting}")
+        await juliet.receive(lambda stanza: is_presence(stanza, romeo))
+        juliet.send(message(romeo.jid, "not acknowledged"))
+        while not any(stanza.tag == f"{{{CLIENT}}}message" for stanza in await romeo.ask()):
+            pass
+        with self.assertRaises(Refused):
+            await romeo.ask(rid="1")
+        await self.assert_comes_once(romeo, juliet)
+
+    async def test_what_was_sent_before_it_began_and_is_not_received_is_not_lost(self) -> None:
+        [juliet] = await self.people(1)
+        romeo = await self.log_in(self.client(self.entrance))
+        await romeo.ask(f"{ONLINE}<presence xmlns='{CLIENT}' to='{juliet.jid}'/>")
+        await juliet.receive(lambda stanza: is_presence(stanza, romeo))
+        juliet.send(message(romeo.jid, "not acknowledged"))
+        came: list[Element] = []
+        while not any(stanza.tag == f"{{{CLIENT}}}message" for stanza in came):
+            came = [*await romeo.ask()]
+        await romeo.ask(f"<enable xmlns='{SM}'/>", ack="0")  # it has not got that answer
+        with self.assertRaises(Refused):
+            await romeo.ask(rid="1")
+        await self.assert_comes_once(romeo, juliet)
