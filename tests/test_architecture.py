@@ -51,7 +51,17 @@ PURE = (
 )
 PURE_OF_DOCTOR = [
     f"tools/doctor/{module}"
-    for module in ("proc", "machine", "plan", "costs", "fixes", "rules", "diagnosis", "report")
+    for module in (
+        "proc",
+        "machine",
+        "node",
+        "plan",
+        "costs",
+        "fixes",
+        "rules",
+        "diagnosis",
+        "report",
+    )
 ]
 PROGRAMS = ("tools/demo/", "tools/doctor/", "tools/swarm/")
 PROGRAM_PACKAGES = tuple(f"ecm.{folder.replace('/', '.')}" for folder in PROGRAMS)

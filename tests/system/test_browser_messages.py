@@ -51,10 +51,15 @@ HOSTILE = [
     "<body>hostile</body><close xmlns='urn:ietf:params:xml:ns:xmpp-framing'/>",
     "<body>hostile</body><body xmlns='http://jabber.org/protocol/httpbind' type='terminate'/>",
     "<body>hostile</body><delay xmlns='urn:xmpp:delay' stamp='never'/>",
+    "<body>hostile</body><delay xmlns='urn:xmpp:delay'/>",
 ]
 
 
 RECEIPTS = "urn:xmpp:receipts"
+
+# Whether all times of messages are of the last ten minutes.
+RECENT = """[...document.querySelectorAll(".message time")].every(
+  (time) => Math.abs(Date.now() - Date.parse(time.dateTime)) < 600_000)"""
 
 
 def message(to: str, content: str, id: str = "") -> str:
@@ -120,9 +125,10 @@ class HostileMessageTests(ChatPageCase):
         bob.send(*(message(session, each) for each in [*HOSTILE, "<body>last</body>"]))
         await bob.iq("get", "<ping xmlns='urn:xmpp:ping'/>")  # all of it has been taken then
         alice.await_messages("[data-direction=in]", len(HOSTILE) + 2)
-        expected = ["first", "<img src='x' onerror='window.ran = 1'>", *["hostile"] * 6, "last"]
+        expected = ["first", "<img src='x' onerror='window.ran = 1'>", *["hostile"] * 7, "last"]
         self.assertEqual(alice.texts("in"), expected)
         self.assertFalse(alice.browser.value("window.ran"))
+        self.assertTrue(alice.browser.value(RECENT))
         tags = "[...document.querySelectorAll('.message .text *')].length"
         self.assertEqual(alice.browser.value(tags), 0)
         await bob.terminate()

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ecm.tools.doctor import report
+from ecm.tools.doctor.ask import ask
 from ecm.tools.doctor.diagnosis import diagnose
 from ecm.tools.doctor.options import parse
 from ecm.tools.doctor.probe import read
@@ -16,11 +17,12 @@ def main(arguments: Sequence[str] | None = None, root: Path = Path("/")) -> int:
     options = parse(arguments)
     machine = read(root)
     found = diagnose(machine, options.plan, options.users)
+    nodes = [node for upstream in options.upstream for node in ask(upstream)]
     if options.json:
-        _print(report.as_json(machine, found))
+        _print(report.as_json(machine, found, nodes))
     else:
-        _print(report.as_text(machine, found, asked=options.users is not None))
-    return 0 if found.fits else 1
+        _print(report.as_text(machine, found, nodes, asked=options.users is not None))
+    return 0 if found.fits and all(node.takes(options.plan.transport) for node in nodes) else 1
 
 
 def _print(text: str) -> None:

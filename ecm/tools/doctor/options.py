@@ -5,7 +5,8 @@ from typing import Final
 
 import attrs
 
-from ecm.tools.cli import Parser, whole_number
+from ecm.tools.cli import Parser, argument, whole_number
+from ecm.tools.doctor.ask import endpoint
 from ecm.tools.doctor.diagnosis import MAX_USERS
 from ecm.tools.doctor.plan import Plan, Tls, Transport
 
@@ -21,23 +22,27 @@ what the machine has, what users need, and the command that fixes a shortage. No
 Run it as the user, and in the container, that ECM will have: limits differ.
 """
 
-_EPILOG: Final = "Exit status: 0 if the users fit, 1 if they do not, 2 for a wrong option."
+_EPILOG: Final = (
+    "Exit status: 0 if the users fit, 1 if they do not, or if a node does not take them, 2 for a"
+    " wrong option."
+)
 
 
 @attrs.frozen
 class Options:
-    """``users`` is None for the most that fit."""
+    """``users`` is None for the most that fit. ``upstream`` are the nodes to be asked."""
 
     users: int | None
     plan: Plan
     json: bool
+    upstream: tuple[str, ...] = ()
 
 
 def parse(arguments: Sequence[str] | None = None) -> Options:
     """Parse the command line; report a mistake and exit with status 2."""
     found = _parser().parse_args(arguments)
     plan = Plan(found.connections, found.workers, found.transport, found.tls)
-    return Options(found.users, plan, found.json)
+    return Options(found.users, plan, found.json, tuple(found.upstream))
 
 
 def _parser() -> Parser:
@@ -70,6 +75,15 @@ def _parser() -> Parser:
 
 
 def _add_transport(parser: Parser) -> None:
+    parser.add_argument(
+        "--upstream",
+        type=argument(endpoint),
+        action="append",
+        default=[],
+        metavar="ENDPOINT",
+        help="mod_ecm of a node, as ECM is given it: ask whether it takes this transport; may be"
+        " given for each node",
+    )
     parser.add_argument(
         "--transport",
         type=Transport,

@@ -1,6 +1,7 @@
 """A diagnosis as text of 80 columns, and as JSON."""
 
 import json
+from collections.abc import Sequence
 from typing import Any, Final
 
 import attrs
@@ -10,6 +11,7 @@ from ecm.tools.doctor import costs
 from ecm.tools.doctor.diagnosis import MAX_USERS, Diagnosis, Finding, Verdict
 from ecm.tools.doctor.fixes import LASTING
 from ecm.tools.doctor.machine import Machine
+from ecm.tools.doctor.node import Node
 from ecm.tools.doctor.plan import Tls, Transport
 
 _TRANSPORTS: Final = {
@@ -33,7 +35,7 @@ generator, needs one port for each connection; each pair of its address and
 ECM's has all ports."""
 
 
-def as_text(machine: Machine, found: Diagnosis, asked: bool) -> str:
+def as_text(machine: Machine, found: Diagnosis, nodes: Sequence[Node], asked: bool) -> str:
     """``asked`` is whether the command line gave a number of users."""
     rows = [_ROW.format("", "have", "need", "holds users", "").rstrip()]
     for finding in found.findings:
@@ -43,6 +45,7 @@ def as_text(machine: Machine, found: Diagnosis, asked: bool) -> str:
         _title(found),
         "\n".join(rows),
         _ledger(found),
+        *(["\n".join(map(_node, nodes))] if nodes else []),
         _notes(machine),
         _conclusion(found, asked),
     ]
@@ -97,6 +100,14 @@ def _ledger(found: Diagnosis) -> str:
     )
 
 
+def _node(node: Node) -> str:
+    if node.fault:
+        return f"{node.address}: {node.fault}"
+    all_of_them = node.takes(Transport.TCP)
+    taken = "BOSH, WebSocket and TCP" if all_of_them else "BOSH alone: update its mod_ecm"
+    return f"{node.address}: {node.instance} takes {taken}"
+
+
 def _notes(machine: Machine) -> str:
     soft, hard = _amount(machine.soft_files), _amount(machine.hard_files)
     return _NOTES.format(lasting=LASTING, soft=soft, hard=hard)
@@ -116,7 +127,7 @@ def _conclusion(found: Diagnosis, asked: bool) -> str:
     return "\n".join(lines)
 
 
-def as_json(machine: Machine, found: Diagnosis) -> str:
+def as_json(machine: Machine, found: Diagnosis, nodes: Sequence[Node]) -> str:
     """Bytes and counts as numbers; ``null`` is not known, ``"unlimited"`` has no limit."""
     return json.dumps(
         {
@@ -130,6 +141,7 @@ def as_json(machine: Machine, found: Diagnosis) -> str:
             "first": found.bottleneck and found.bottleneck.rule.name,
             "findings": [_finding(finding) for finding in found.findings],
             "memory": attrs.asdict(costs.memory(found.deployment)),
+            "nodes": [attrs.asdict(node) for node in nodes],
             "machine": {name: _plain(value) for name, value in attrs.asdict(machine).items()},
         },
         indent=2,

@@ -29,8 +29,9 @@ class OptionsTests(TestCase):
     def test_all_given(self) -> None:
         given = ["--users", "5", "--connections", "2", "--workers", "3", "--json"]
         given += ["--transport", "websocket", "--tls", "lean"]
+        given += ["--upstream", "tcp:a:1", "--upstream", "unix:/b"]
         plan = Plan(2, 3, Transport.WEBSOCKET, Tls.LEAN)
-        self.assertEqual(parse(given), Options(5, plan, True))
+        self.assertEqual(parse(given), Options(5, plan, True, ("tcp:a:1", "unix:/b")))
         self.assertEqual(parse(["--workers", "auto"]), parse([]))
 
     def test_mistakes_are_one_line_and_status_2(self) -> None:
@@ -46,6 +47,7 @@ class OptionsTests(TestCase):
             ["--connections", "7"],
             ["--transport", "smtp"],
             ["--tls", "rustls"],
+            ["--upstream", "tls:a:1"],
             ["--unknown"],
             ["stray"],
         ):

@@ -156,7 +156,7 @@ export class Chat {
   take(stanza, id, from) {
     const contact = this.contacts.get(from) ?? this.meet(from, from, false);
     const stamp = child(stanza, "delay", NS.DELAY)?.getAttribute("stamp");
-    const written = new Date(stamp);
+    const written = new Date(stamp ?? NaN);
     const date = isNaN(written) ? new Date() : written;
     this.show(contact, { id, date, text: child(stanza, "body").textContent });
     if (child(stanza, "request", NS.RECEIPTS)) {

@@ -159,6 +159,7 @@ export class Link {
 
   /** Nothing else tells that a WebSocket is dead: nothing comes over it by itself. */
   keepAsking() {
+    clearTimeout(this.pinging);
     this.pinging = setTimeout(() => this.ping(() => this.keepAsking()), PING);
   }
 
