@@ -16,7 +16,7 @@ from ecm.net.transport import IStreamTransport
 from ecm.websocket.frames import CLOSE, PING, PONG, TEXT
 from testkit.cutting_proxy import HOST
 from testkit.samples.websocket_handshakes import handshake
-from testkit.stream_client import FRAMING
+from testkit.stream_framing import FRAMING
 from testkit.streaming_end import Received
 from testkit.websocket_frames import masked
 

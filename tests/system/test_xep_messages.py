@@ -178,7 +178,7 @@ class ClientStateOverTcpTests(OverTcp, ClientStateTests):
 
 
 class UndeliveredTests(ServiceTestCase):
-    """What clients of BOSH have not confirmed."""
+    """Messages that clients of BOSH have not confirmed."""
 
     async def test_what_was_found_and_is_not_delivered_goes_nowhere_else(self) -> None:
         romeo, juliet = await self.people(2)
