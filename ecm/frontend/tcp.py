@@ -15,7 +15,7 @@ from ecm.frontend.connection import Phase
 from ecm.frontend.ordering import OrderedConnection, ProxiedPeer
 from ecm.frontend.registry import Registry
 from ecm.frontend.streaming import StreamConnection
-from ecm.link.message import TCP, open_line
+from ecm.link.message import REFUSED, TCP, open_line
 from ecm.net.transport import drop_log_prefix, keep_alive, peer_of
 from ecm.upstream.pool import Unavailable, UpstreamPool
 from ecm.xmpp.errors import (
@@ -29,6 +29,8 @@ from ecm.xmpp.errors import (
 
 # The name of XMPP in a TLS handshake (ALPN; XEP-0368, section 3).
 XMPP_CLIENT: Final = b"xmpp-client"
+
+NOT_LET_IN: Final = "ejabberd has not let it in"
 
 
 def refusal_of(registry: Registry) -> str:
@@ -118,12 +120,21 @@ class TcpConnection(StreamConnection):
         self.registry.metrics.tcp += 1
         self._update_phase()
 
+    def closed(self, reason: str, status: int | None) -> None:
+        if reason == REFUSED:
+            self._say(RESOURCE_CONSTRAINT, NOT_LET_IN)
+        super().closed(reason, status)
+
     def _refuse(self, condition: str, why: str) -> None:
-        """Close with a stream error. ejabberd has said nothing yet."""
+        """Close with a stream error."""
+        self._say(condition, why)
+        self._half_close()
+
+    def _say(self, condition: str, why: str) -> None:
+        """Send a stream error. ejabberd must have said nothing yet."""
         self.registry.metrics.tcp_refused += 1
         self.registry.tcp_refused.add(why)
         self._send(header(stream_id()) + error(condition))
-        self._half_close()
 
     def drain(self) -> None:
         """A stream is released in its turn. One that has not begun gets a second."""
@@ -141,6 +152,7 @@ class TcpConnection(StreamConnection):
         self._waiting = b""
         self._half_close()
         self.update_reading()
+        self.registry.budget.update(self)
 
     def _may_read(self) -> bool:
         if self._phase == Phase.CLOSING:

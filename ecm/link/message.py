@@ -36,8 +36,10 @@ GONE: Final = "gone"
 HALF_CLOSED: Final = "half-closed"
 GAVE_UP: Final = "gave-up"
 
-# The reason of ``close`` for a stream whose session has ended as it should.
+# The reasons of ``close`` for a stream whose session has ended as it should, and for one that was
+# not let in: then nothing was said on it.
 END: Final = "end"
+REFUSED: Final = "refused"
 
 _TYPE: Final = re.compile(rb"[a-z-]+")
 _FIELD: Final = re.compile(rb"([a-z0-9-]+)=((?:[!-$&-~]|%[0-9A-Fa-f]{2})*)")

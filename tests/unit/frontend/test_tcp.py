@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from twisted.internet.address import IPv4Address
 
 from ecm.frontend.http import HTTPConnection
-from ecm.frontend.tcp import TcpConnection
+from ecm.frontend.tcp import NOT_LET_IN, TcpConnection
 from ecm.frontend.tcp_factory import ProxiedTcpFactory, TcpFactory
 from ecm.limits import HEADER_TIMEOUT, MAX_REJECTED, SEND_TIMEOUT
 from ecm.link.credit import OVERHEAD
@@ -198,7 +198,7 @@ class EndTests(TcpCase):
         self.assertEqual((len(self.ecm.clients), len(self.ecm.pool)), (0, 0))
 
     def test_ejabberd_ends_it_behind_what_was_said(self) -> None:
-        for how in (b"close end", b"close refused", b"close failed status=1001"):
+        for how in (b"close end", b"close failed status=1001"):
             user = self.user()
             user.open()
             user.client.transport.stuck = True
@@ -208,6 +208,19 @@ class EndTests(TcpCase):
             self.assertEqual(user.send(b"more"), [])
             user.client.leave()
             self.assertEqual((user.told, len(self.ecm.clients)), ([], 0))
+
+    def test_ejabberd_does_not_let_it_in(self) -> None:
+        user = self.user()
+        user.open()
+        user.send(b"a" * 2 * WINDOW)
+        user.send(b"waits")
+        self.assertEqual(condition(user.hear(b"close refused")), RESOURCE_CONSTRAINT)
+        self.assertTrue(user.ended)
+        self.assertEqual((user.inmost.held, len(self.ecm.registry.budget)), (0, 0))
+        self.assertFalse(user.client.transport.paused)
+        self.assertEqual(
+            self.logged("ecm.upstream.failures"), [f"XMPP stream failed, refused: {NOT_LET_IN}"]
+        )
 
     def test_the_link_is_lost(self) -> None:
         user = self.user()
