@@ -248,6 +248,10 @@ FULL_LOG_PAUSE: Final = 10
 # queue, an answer in parts and its copies, and what the allocator takes at a time.
 SHORT_MEMORY: Final = 48 * 1024 * 1024
 
+# Bytes that a connection reads at a time while memory is short: a request of BOSH with a message,
+# and few enough for the allocator to have them.
+SPARING_READ: Final = 4096
+
 # Seconds that a connection must have been idle before a new one may take its place, when there are
 # as many as allowed. The first request of a new connection arrives within a second.
 MIN_IDLE: Final = 2

@@ -20,6 +20,7 @@ from ecm.metrics import Metrics
 from ecm.net.batch import BatchedIO
 from ecm.net.clock import CoarseClock
 from ecm.net.reactor import ReactorCore
+from ecm.net.transport import read_sparingly
 from ecm.settings import Settings
 from ecm.upstream.connector import LinkFactory, link_service
 from ecm.upstream.lookup import Lookup
@@ -54,9 +55,14 @@ class Server:
         self.clients = FrontendFactory(self._registry)
         self._pool.registerProducer(self.clients)
         self._cut_off = CutOff(self._registry, self._pool.nodes)
-        self.clock.listen(MemoryWatch(self._registry.room.set_memory).tick)
+        self.clock.listen(MemoryWatch(self._set_memory).tick)
         lookup = Lookup(reactor.nameResolver)
         self._links = Members(settings.upstream, self._member, lookup, reactor)
+
+    def _set_memory(self, is_short: bool) -> None:
+        """While memory is short nobody new comes, and those who are here take less of it."""
+        self._registry.room.set_memory(is_short)
+        read_sparingly(is_short)
 
     def _member(self, upstream: str) -> Member:
         """Return the node at an endpoint. Raises ValueError; and IndexError for one too many."""

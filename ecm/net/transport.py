@@ -7,6 +7,7 @@ import termios
 from contextlib import suppress
 from typing import Any, Final, cast
 
+from twisted.internet.abstract import FileDescriptor
 from twisted.internet.interfaces import (
     IConsumer,
     IProtocol,
@@ -19,7 +20,7 @@ from twisted.internet.main import CONNECTION_DONE
 from twisted.internet.tcp import Connection, Server
 from twisted.python.failure import Failure
 
-from ecm.limits import KEEP_ALIVES, PING_AFTER, PONG_TIMEOUT
+from ecm.limits import KEEP_ALIVES, PING_AFTER, PONG_TIMEOUT, SPARING_READ
 
 # In Linux's struct tcp_info: tcpi_bytes_acked, and what stands before it.
 _BYTES_ACKED: Final = struct.Struct("=120xQ")
@@ -56,6 +57,18 @@ def underlying(transport: IStreamTransport) -> IStreamTransport:
 def negotiated(transport: IStreamTransport) -> bytes:
     """Return the protocol that was agreed on in the TLS handshake (ALPN, RFC 7301), or b""."""
     return getattr(transport, "negotiatedProtocol", None) or b""
+
+
+def read_sparingly(sparingly: bool) -> None:
+    """Have all TCP connections take less memory for what they read and write at a time, or not.
+
+    Twisted allocates 64 kB before it reads anything. Where so much is not left, a connection that
+    has twenty bytes to read would end.
+    """
+    if sparingly:
+        Connection.bufferSize = SPARING_READ
+    else:
+        Connection.bufferSize = FileDescriptor.bufferSize
 
 
 def keep_alive(transport: IStreamTransport) -> None:

@@ -18,6 +18,7 @@ from twisted.logger import globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
+from ecm.limits import SPARING_READ
 from ecm.net import reactor as reactors
 from ecm.net.batch import BatchedIO
 from ecm.net.endpoints import server_endpoint
@@ -35,6 +36,7 @@ from ecm.net.transport import (
     drop_log_prefix,
     has_plain_socket,
     kernel_queue,
+    read_sparingly,
     switch_protocol,
     underlying,
     unsent,
@@ -60,10 +62,12 @@ class Served(Protocol):
 
     def __init__(self) -> None:
         self.received = b""
+        self.most = 0  # bytes at a time
         self.lost: Deferred[None] = Deferred()
 
     def dataReceived(self, data: bytes) -> None:
         self.received += data
+        self.most = max(self.most, len(data))
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.lost.callback(None)
@@ -165,6 +169,18 @@ class TransportTests(TestCase):
         client.sendall(b"for the successor")
         await until(lambda: successor.received)
         self.assertEqual((successor.received, served.received), (b"for the successor", b""))
+
+    async def test_less_is_read_at_a_time_while_memory_is_short(self) -> None:
+        client, served = await self.connected()
+        self.addCleanup(read_sparingly, False)
+        read_sparingly(True)
+        client.sendall(bytes(5 * SPARING_READ))
+        await until(lambda: len(served.received) == 5 * SPARING_READ)
+        self.assertEqual(served.most, SPARING_READ)
+        read_sparingly(False)
+        client.sendall(bytes(5 * SPARING_READ))
+        await until(lambda: len(served.received) == 10 * SPARING_READ)
+        self.assertGreater(served.most, SPARING_READ)
 
     async def test_the_names_for_the_log_are_dropped(self) -> None:
         _, served = await self.connected()
