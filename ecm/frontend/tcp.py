@@ -7,8 +7,6 @@ import secrets
 from typing import Final
 
 from twisted.internet.interfaces import IHandshakeListener, ISSLTransport
-from twisted.internet.protocol import connectionDone
-from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ecm.frontend.connection import Phase
@@ -75,10 +73,6 @@ class TcpConnection(StreamConnection):
         self._enter(Phase.HEAD)
         if self.registry.draining:
             self.drain()
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._waiting = b""
-        super().connectionLost(reason)
 
     def dataReceived(self, data: bytes) -> None:
         if self._phase == Phase.HEAD:
