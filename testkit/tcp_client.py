@@ -37,11 +37,17 @@ def starttls(ca: bytes) -> Secure:
     return secure
 
 
-def connect(place: Any, secure: Secure | None = None, before: bytes = b"") -> socket.socket:
-    """Connect to a port of 127.0.0.1, or to a UNIX socket; ``before`` is sent first of all."""
-    family = socket.AF_UNIX if isinstance(place, str) else socket.AF_INET
-    plain = socket.socket(family)
+def connect(
+    place: Any, secure: Secure | None = None, before: bytes = b"", source: str = ""
+) -> socket.socket:
+    """Connect to a port of 127.0.0.1, or to a UNIX socket, perhaps from some address.
+
+    ``before`` is sent first of all.
+    """
+    plain = socket.socket(socket.AF_UNIX if isinstance(place, str) else socket.AF_INET)
     plain.settimeout(TIMEOUT)
+    if source:
+        plain.bind((source, 0))
     plain.connect(place if isinstance(place, str) else ("127.0.0.1", place))
     plain.sendall(before)
     return plain if secure is None else secure(plain)
@@ -67,7 +73,7 @@ def converse(connection: socket.socket) -> None:
         assert came == data
 
 
-def talk(place: Any, secure: Secure | None = None, before: bytes = b"") -> None:
+def talk(place: Any, secure: Secure | None = None, before: bytes = b"", source: str = "") -> None:
     """Connect, converse, and leave."""
-    with connect(place, secure, before) as connection:
+    with connect(place, secure, before, source) as connection:
         converse(connection)

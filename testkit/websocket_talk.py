@@ -5,6 +5,7 @@ from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IProtocolFactory
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
@@ -44,7 +45,7 @@ class TalkCase(TestCase):
         batch = BatchedIO(global_reactor())
         batch.start()
         self.ecm.registry._batch = batch
-        port = await server_endpoint(global_reactor(), endpoint, lean_tls).listen(self.ecm.clients)
+        port = await server_endpoint(global_reactor(), endpoint, lean_tls).listen(self.factory)
         answering = LoopingCall(self._answer, self.ecm)
         answering.start(0.01)
         self.addCleanup(answering.stop)
@@ -54,6 +55,11 @@ class TalkCase(TestCase):
         host: Any = port.getHost()
         number: int = host.port
         return number
+
+    @property
+    def factory(self) -> IProtocolFactory:
+        """The factory of the connections."""
+        return self.ecm.clients
 
     def _answer(self, ecm: Joined) -> None:
         """Send each message back, give its credit back, and end the stream that wants it."""
