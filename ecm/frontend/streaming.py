@@ -1,16 +1,21 @@
 """The base of connections that are streams to ejabberd: messages both ways, as credit allows."""
 
+from typing import Final
+
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
 from ecm.frontend.pausing import PausingConnection
 from ecm.frontend.registry import Registry
-from ecm.link.message import END, GAVE_UP, GONE
+from ecm.link.message import END, GAVE_UP, GONE, REFUSED
 from ecm.net.transport import send_at_once
 from ecm.upstream.pending import NOT_UNDERSTOOD
 from ecm.upstream.pool import UpstreamPool
 from ecm.upstream.streams import Streams
 from ecm.websocket import codes
+
+# The status with which a WebSocket is closed after ``close`` of ejabberd, by its reason.
+_STATUSES: Final = {END: codes.NORMAL, REFUSED: codes.TRY_AGAIN_LATER}
 
 
 class StreamConnection(PausingConnection):
@@ -66,7 +71,7 @@ class StreamConnection(PausingConnection):
         """Close behind what waits for the client: ejabberd has ended the stream."""
         self._streams = None
         if status is None or not codes.may_be_sent(status):
-            status = codes.NORMAL if reason == END else codes.INTERNAL_ERROR
+            status = _STATUSES.get(reason, codes.INTERNAL_ERROR)
         self._leave(status)
 
     def rejected(self, why: str) -> None:

@@ -57,7 +57,7 @@ class Bosh(BoshRequests):
         self._speak(user, b"")
 
     def write(self, user: BoshUser, receiver: BoshUser) -> None:
-        self._speak(user, self._chat.message(receiver))
+        self._speak(user, self._chat.message(user, receiver))
 
     def _speak(self, user: BoshUser, stanzas: bytes) -> None:
         user.stanzas = stanzas

@@ -18,9 +18,10 @@ class Chat(Generic[U]):
         self._attendance = attendance
         self._delivery = delivery
 
-    def message(self, receiver: U) -> bytes:
-        """Return a new message to a user who is online."""
-        text = self._delivery.text(receiver.number, self._attendance.clock())
+    def message(self, sender: U, receiver: U) -> bytes:
+        """Return a new message from one user who is online to another."""
+        now = self._attendance.clock()
+        text = self._delivery.text(sender.number, receiver.number, now)
         return message(self._attendance.identities.jid(receiver), text)
 
     def heard(self, user: U, text: bytes) -> None:

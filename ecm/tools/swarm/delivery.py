@@ -9,14 +9,18 @@ class Delivery:
     """A number in its text identifies a message; ``run`` distinguishes it from other runs'.
 
     ``twice`` counts duplicates, ``astray`` arrivals at another user, including a bounce to the
-    sender.
+    sender; ``late`` those that have arrived behind a later one of the same two users, who must get
+    them in order (RFC 6120, section 10.1).
     """
 
     def __init__(self, run: str) -> None:
         self._mark = b"%b:%b:" % (_MARK, run.encode())
         self._text = re.compile(b">%b([0-9]{1,18}):([0-9]{1,18})<" % self._mark)
-        self._under_way: dict[int, float] = {}  # the time at which each was sent
-        self.sent = self.arrived = self.twice = self.astray = 0
+        # The time at which each was sent, and the sender.
+        self._under_way: dict[int, tuple[float, int]] = {}
+        # Of two users: how many are under way, and the newest that has arrived meanwhile.
+        self._between: dict[tuple[int, int], tuple[int, int]] = {}
+        self.sent = self.arrived = self.twice = self.astray = self.late = 0
 
     @property
     def missing(self) -> int:
@@ -25,17 +29,19 @@ class Delivery:
     def missing_since(self, then: float) -> int:
         """Return how many missing messages were sent before this time."""
         old = 0
-        for sent in self._under_way.values():  # in the order of sending
+        for sent, _ in self._under_way.values():  # in the order of sending
             if sent >= then:
                 break
             old += 1
         return old
 
-    def text(self, receiver: int, now: float) -> bytes:
-        """Return the text of a new message to the user of this number."""
+    def text(self, sender: int, receiver: int, now: float) -> bytes:
+        """Return the text of a new message between the users of these numbers."""
         number = self.sent
         self.sent += 1
-        self._under_way[number] = now
+        self._under_way[number] = now, sender
+        count, newest = self._between.get((sender, receiver), (0, -1))
+        self._between[sender, receiver] = count + 1, newest
         return b"%b%d:%d" % (self._mark, number, receiver)
 
     def arrivals(self, body: bytes, receiver: int, now: float) -> list[float]:
@@ -44,9 +50,17 @@ class Delivery:
         for number, meant in self._text.findall(body):
             if int(meant) != receiver:
                 self.astray += 1
-            elif (sent := self._under_way.pop(int(number), None)) is None:
+            elif (found := self._under_way.pop(int(number), None)) is None:
                 self.twice += 1
             else:
+                sent, sender = found
                 self.arrived += 1
+                self._keep_order(int(number), (sender, receiver))
                 took.append(now - sent)
         return took
+
+    def _keep_order(self, number: int, two: tuple[int, int]) -> None:
+        count, newest = self._between.pop(two)
+        self.late += number < newest
+        if count > 1:
+            self._between[two] = count - 1, max(number, newest)

@@ -59,7 +59,8 @@ def _summary(result: report.Result) -> str:
         f"users: {users['logins']} of {users['asked for']} logged in, {users['left']} left,"
         f" {users['sessions lost']} sessions lost",
         f"messages: {messages['sent']} sent, {messages['arrived']} arrived,"
-        f" {messages['lost']} lost, {messages['twice']} twice, {messages['astray']} astray",
+        f" {messages['lost']} lost, {messages['twice']} twice, {messages['astray']} astray,"
+        f" {messages['out of order']} out of order",
         *(
             [
                 f"storm: {storm['came back']} of {storm['users']} came back,"

@@ -21,6 +21,7 @@ def result(options: Options, phases: Phases) -> Result:
     counts, errors = phases.statistics.all.counts, phases.statistics.all.errors
     messages = deliveries(phases.reports())
     messages["lost"] = messages.pop("missing")
+    messages["out of order"] = messages.pop("late")
     users = {
         "asked for": options.users,
         "logins": counts["logins"],
@@ -64,7 +65,7 @@ def _is_ok(
 ) -> bool:
     """True if all is done, nothing failed and nothing was lost."""
     complete = users["logins"] == users["left"] == users["asked for"]
-    once = not (messages["lost"] or messages["twice"] or messages["astray"])
+    once = not any(messages[fault] for fault in ("lost", "twice", "astray", "out of order"))
     return complete and once and not errors and not interrupts
 
 

@@ -93,5 +93,5 @@ def _sums(reports: Iterable[Report], *names: str) -> list[int]:
 
 def deliveries(reports: Iterable[Report]) -> dict[str, int]:
     """Return the counters of messages."""
-    names = ("sent", "arrived", "twice", "astray", "missing")
+    names = ("sent", "arrived", "twice", "astray", "late", "missing")
     return dict(zip(names, _sums(reports, *names), strict=True))

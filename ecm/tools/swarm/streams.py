@@ -78,7 +78,7 @@ class Streams:
         return user.phase is Phase.ONLINE
 
     def write(self, user: StreamUser, receiver: StreamUser) -> None:
-        self._say(user, self._wire.wrapped(self._chat.message(receiver)))
+        self._say(user, self._wire.wrapped(self._chat.message(user, receiver)))
 
     def poll(self, user: StreamUser) -> None:
         raise NotImplementedError("the options see to it that nobody polls")

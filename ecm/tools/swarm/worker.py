@@ -83,6 +83,7 @@ class Worker:
             "arrived": self._delivery.arrived,
             "twice": self._delivery.twice,
             "astray": self._delivery.astray,
+            "late": self._delivery.late,
             "missing": self._delivery.missing,
             "resident": resident(),
             "cpu": used.ru_utime + used.ru_stime,

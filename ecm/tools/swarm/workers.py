@@ -15,7 +15,7 @@ from ecm.tools.swarm.options import Options
 _NO_REPORT: Report = {
     "done": "",
     **dict.fromkeys(("online", "logging in", "resident", "cpu"), 0),
-    **dict.fromkeys(("sent", "arrived", "twice", "astray", "missing"), 0),
+    **dict.fromkeys(("sent", "arrived", "twice", "astray", "late", "missing"), 0),
 }
 
 

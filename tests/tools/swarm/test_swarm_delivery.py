@@ -14,7 +14,7 @@ class MailTests(TestCase):
         self.delivery = Delivery("run")
 
     def test_one_that_arrives(self) -> None:
-        text = self.delivery.text(7, 1.0)
+        text = self.delivery.text(1, 7, 1.0)
         self.assertEqual(self.delivery.missing, 1)
         self.assertEqual(self.delivery.arrivals(message(text), 7, 1.5), [0.5])
         self.assertEqual(
@@ -22,20 +22,35 @@ class MailTests(TestCase):
         )
 
     def test_one_that_arrives_twice(self) -> None:
-        twice = message(self.delivery.text(7, 1.0)) * 2
+        twice = message(self.delivery.text(1, 7, 1.0)) * 2
         self.assertEqual(self.delivery.arrivals(twice, 7, 1.5), [0.5])
         self.assertEqual((self.delivery.arrived, self.delivery.twice), (1, 1))
 
     def test_one_that_comes_back(self) -> None:
-        self.assertEqual(self.delivery.arrivals(message(self.delivery.text(7, 1.0)), 8, 1.5), [])
+        self.assertEqual(self.delivery.arrivals(message(self.delivery.text(1, 7, 1.0)), 8, 1.5), [])
         self.assertEqual((self.delivery.astray, self.delivery.missing), (1, 1))
 
     def test_those_of_another_run(self) -> None:
-        other = message(Delivery("other").text(7, 1.0))
+        other = message(Delivery("other").text(1, 7, 1.0))
         self.assertEqual(self.delivery.arrivals(other, 7, 1.5), [])
         self.assertEqual((self.delivery.astray, self.delivery.twice), (0, 0))
 
     def test_those_that_are_missing_for_long(self) -> None:
         for now in (1.0, 2.0, 3.0):
-            self.delivery.text(7, now)
+            self.delivery.text(1, 7, now)
         self.assertEqual(self.delivery.missing_since(2.5), 2)
+
+    def test_the_order_between_two_users(self) -> None:
+        first, second, third = (message(self.delivery.text(1, 7, 1.0)) for _ in range(3))
+        other = message(self.delivery.text(2, 7, 1.0))
+        for text in (other, third, first, second):
+            self.delivery.arrivals(text, 7, 1.5)
+        self.assertEqual((self.delivery.arrived, self.delivery.late), (4, 2))
+        self.delivery.arrivals(message(self.delivery.text(1, 7, 2.0)), 7, 2.5)
+        self.assertEqual((self.delivery.late, self.delivery._between), (2, {}))
+
+    def test_what_is_lost_is_not_out_of_order(self) -> None:
+        self.delivery.text(1, 7, 1.0)
+        for _ in range(2):
+            self.delivery.arrivals(message(self.delivery.text(1, 7, 1.0)), 7, 1.5)
+        self.assertEqual((self.delivery.late, self.delivery.missing), (0, 1))

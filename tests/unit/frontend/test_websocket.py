@@ -330,7 +330,7 @@ class EndTests(WebSocketCase):
     def test_ejabberd_closes_and_the_client_answers(self) -> None:
         for said, code in (
             (b"close end", codes.NORMAL),
-            (b"close refused", codes.INTERNAL_ERROR),
+            (b"close refused", codes.TRY_AGAIN_LATER),
             (b"close failed", codes.INTERNAL_ERROR),
             (b"close end status=1008", codes.POLICY),
             (b"close failed status=1012", codes.RESTART),
