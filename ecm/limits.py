@@ -259,8 +259,8 @@ MIN_IDLE: Final = 2
 # Connections from one address. 0 is no limit: offices and mobile carriers share addresses.
 MAX_CONNECTIONS_PER_ADDRESS: Final = 0
 
-# Seconds for the head of a request, from its first byte, and for a TLS handshake. nginx allows 60,
-# HAProxy's examples 10.
+# Seconds for the head of a request, from its first byte, and for a TLS handshake, from the moment
+# in which ECM has time for it. nginx allows 60, HAProxy's examples 10.
 HEADER_TIMEOUT: Final = 10
 
 # Seconds for the body of a request, from the end of its head: 256 kB at 70 kbit/s.
@@ -292,6 +292,14 @@ KEEP_ALIVES: Final = 3
 # client that has gone, and ejabberd must soon hear of that: otherwise it answers a request whose
 # client cannot read the answer.
 HALF_CLOSE_TIMEOUT: Final = 2
+
+# Reads of sockets that shake hands over TLS, in an iteration of the reactor. A handshake takes some
+# millisecond of CPU, nearly all of it at one read; so those who are connected wait for about 4 ms
+# more at most. While they leave the CPU idle, iterations follow each other at once.
+HANDSHAKES_AT_ONCE: Final = 4
+
+# Bytes of memory of a handshake over TLS that is not complete: OpenSSL's object for it.
+HANDSHAKE_SIZE: Final = 26 * 1024
 
 # Bytes of the first message of a TLS client, where ECM keeps it (--lean-tls). With keys against
 # quantum computers it has 2 kB.

@@ -52,6 +52,9 @@ class Metrics:
     tcp_refused: int = _counter(
         "ecm_tcp_streams_refused_total", "Streams of clients over TCP refused."
     )
+    tls_faults: int = _counter(
+        "ecm_tls_faults_total", "Connections closed for a fault of their client in TLS."
+    )
     vanished: int = _counter(
         "ecm_clients_vanished_total", "Connections aborted whose client did not answer a ping."
     )

@@ -17,9 +17,9 @@ from ecm.frontend.tcp_factory import ProxiedTcpFactory, TcpFactory
 from ecm.limits import CLOSE_TIMEOUT, LAST_DRAIN_TIMEOUT, MAX_NODES
 from ecm.memory import MemoryWatch
 from ecm.metrics import Metrics
-from ecm.net.batch import BatchedIO
 from ecm.net.clock import CoarseClock
 from ecm.net.reactor import ReactorCore
+from ecm.net.sockets import BatchedSockets
 from ecm.net.transport import read_sparingly
 from ecm.settings import Settings
 from ecm.upstream.connector import LinkFactory, link_service
@@ -49,9 +49,11 @@ class Server:
         nodes = MAX_NODES if settings.has_several_nodes else 1
         self._pool = UpstreamPool(first_id, settings.queue_timeout, self.clock.now, nodes)
         self.clock.listen(self._pool.tick)
-        self._batch = BatchedIO(reactor)
+        self._sockets = BatchedSockets(reactor)
         routes = make_routes(settings.clients, self._pool, settings.link, settings.www)
-        self._registry = Registry(routes, self.clock, settings.clients, self._metrics, self._batch)
+        self._registry = Registry(
+            routes, self.clock, settings.clients, self._metrics, self._sockets
+        )
         self.clients = FrontendFactory(self._registry)
         self._pool.registerProducer(self.clients)
         self._cut_off = CutOff(self._registry, self._pool.nodes)
@@ -67,7 +69,8 @@ class Server:
     def _member(self, upstream: str) -> Member:
         """Return the node at an endpoint. Raises ValueError; and IndexError for one too many."""
         endpoint = clientFromString(self._reactor, upstream)
-        links = LinkFactory(self._pool, self.clock, self._settings.link, self._metrics, self._batch)
+        batch = self._sockets.batch
+        links = LinkFactory(self._pool, self.clock, self._settings.link, self._metrics, batch)
         return Member(links, link_service(endpoint, upstream, links, self._reactor))
 
     def factories(self) -> list[IProtocolFactory]:
@@ -79,7 +82,7 @@ class Server:
         return factories + [ProxiedTcpFactory(streams) for _ in settings.stream_proxy_protocol]
 
     def start(self) -> None:
-        self._batch.start()
+        self._sockets.start()
         self._links.startService()
         self.clock.start()
 
@@ -120,7 +123,7 @@ class Server:
         self._pool.abort()  # if ejabberd takes nothing any more
         await stopped
         self.clock.stop()  # its last ticks abort what was closed before, and does not end
-        self._batch.stop()
+        self._sockets.stop()
         _log.info("ECM stopped: {metrics}", metrics=self._metrics)
 
     def abort(self) -> None:

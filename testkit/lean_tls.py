@@ -44,7 +44,7 @@ def server_context(suite: str) -> SSL.Context:
 
 def new_handshake(suite: str = "TLS_AES_128_GCM_SHA256") -> Handshake:
     """Return the server's side of a handshake."""
-    return Handshake(SSL.Connection(server_context(suite)))
+    return Handshake(lambda: SSL.Connection(server_context(suite)))
 
 
 def new_client(session: ssl.SSLSession | None = None) -> TlsClient:

@@ -1,5 +1,6 @@
 """XMPP over TCP to an ECM in memory, whose ejabberd the test plays."""
 
+from base64 import b64decode
 from typing import Any
 
 from twisted.internet.address import IPv4Address
@@ -50,12 +51,14 @@ class TcpUser:
         return self.told
 
     def open(self) -> bytes:
-        """Send a header, and return what ejabberd is told of the client."""
+        """Send a header, and return what ejabberd is told of the client, but for its binding."""
         self.client.transport.protocol.dataReceived(
             HEADER if self.tls is None else self.tls.write(HEADER)
         )
         (self.id, opened), (_, message) = self.ecm.received()
         assert message == b"message\n" + HEADER, message
+        opened, _, binding = opened.partition(b" cb=")
+        assert len(b64decode(binding)) == (0 if self.tls is None else 32), binding
         return opened
 
     @property

@@ -16,9 +16,9 @@ from websockets.typing import Subprotocol
 from ecm.frontend.settings import FrontendSettings
 from ecm.link.credit import OVERHEAD
 from ecm.link.message import MESSAGE
-from ecm.net.batch import BatchedIO
 from ecm.net.endpoints import server_endpoint
 from ecm.net.reactor import global_reactor
+from ecm.net.sockets import BatchedSockets
 from testkit.in_memory import Joined
 from testkit.websocket_case import joined
 
@@ -42,14 +42,14 @@ class TalkCase(TestCase):
     ) -> int:
         """Serve until the test ends. Returns the port."""
         self.ecm = joined(settings, window=2**20, max_body=MAX_BODY)
-        batch = BatchedIO(global_reactor())
-        batch.start()
-        self.ecm.registry._batch = batch
+        sockets = BatchedSockets(global_reactor())
+        sockets.start()
+        self.ecm.registry.sockets = sockets
         port = await server_endpoint(global_reactor(), endpoint, lean_tls).listen(self.factory)
         answering = LoopingCall(self._answer, self.ecm)
         answering.start(0.01)
         self.addCleanup(answering.stop)
-        self.addCleanup(batch.stop)
+        self.addCleanup(sockets.stop)
         self.addCleanup(self._all_closed)
         self.addCleanup(port.stopListening)
         host: Any = port.getHost()

@@ -33,7 +33,7 @@ class HTTPConnection(ReadingConnection):
         super().connectionMade()
         drop_log_prefix(self.transport)
         if ISSLTransport.providedBy(self.transport):
-            self._enter(Phase.HANDSHAKE)
+            self.shake_hands()
         self.update_reading()
 
     def handshakeCompleted(self) -> None:
@@ -42,7 +42,7 @@ class HTTPConnection(ReadingConnection):
         if other is not None:
             other(self)
             return
-        self._enter(Phase.HELD)
+        super().handshakeCompleted()
         self.drain() if self.registry.draining else self._update_phase()
 
     def readConnectionLost(self) -> None:
@@ -93,7 +93,7 @@ class HTTPConnection(ReadingConnection):
 
         A client that does not read would not read that either: its connection is closed.
         """
-        if self._write_blocked:
+        if self._write_blocked or self._is_behind_in_tls:
             self._no_more_requests = True
             self.transport.abortConnection()
             return

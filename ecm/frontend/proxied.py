@@ -47,7 +47,7 @@ class ProxyHeaderStage(ClientConnection):
 
     def connectionMade(self) -> None:
         self.registry.unproxied[self] = None
-        self.registry.adopt(self)
+        self.registry.sockets.add(self.transport)
         self._enter(Phase.HEAD)
 
     @property

@@ -18,8 +18,8 @@ from ecm.http.head_cache import HeadCache
 from ecm.limits import HALF_CLOSE_TIMEOUT
 from ecm.metrics import Metrics
 from ecm.net.ack_timeout import AckTimeout
-from ecm.net.batch import BatchedIO
 from ecm.net.clock import CoarseClock
+from ecm.net.sockets import Sockets, Unbatched
 from ecm.upstream.failures import Failures
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Registry:
     ``reading`` is whether requests are read, ``draining`` whether ECM stops. With ``keeps_no_idle``
     each response is the last of its connection. ``leaving`` are the connections that the stop waits
     for; new ones may come beside them. ``deadlines`` are those of the phases that begin now. The
-    reactor itself reads connections without a ``batch``.
+    reactor itself reads connections where no ``sockets`` are given.
     """
 
     def __init__(
@@ -43,14 +43,15 @@ class Registry:
         clock: CoarseClock,
         settings: FrontendSettings,
         metrics: Metrics,
-        batch: BatchedIO | None = None,
+        sockets: Sockets | None = None,
     ) -> None:
         self.routes = routes
         self.clock = clock
         self.settings = settings
         self.metrics = metrics
+        self.sockets = sockets or Unbatched()
         self.reading = True
-        self.draining = False
+        self.draining = self.keeps_no_idle = False
         self.leaving: dict[ClientConnection, None] = {}
         self.head_cache = HeadCache()
         self.budget = MemoryBudget(settings.max_buffered or sys.maxsize, clock.now)
@@ -67,14 +68,13 @@ class Registry:
         # Those of the open ones that wait for the client to close its end, too.
         self.closing = ClosingConnections()
         self.room = Room(settings.max_connections)
-        self.keeps_no_idle = False
         self.addresses = Addresses()
         # Clients who speak otherwise than is spoken here, for the log.
         self.refused = Failures("WebSocket handshake", "refused")
         self.faulty = Failures("WebSocket", "closed")
         self.tcp_refused = Failures("XMPP stream", "refused")
+        self.tls_faults = Failures("TLS connection", "closed")
         self._probes = Probes(self.open, metrics)
-        self._batch = batch
         self._all_left: Deferred[None] | None = None
         clock.listen(self._tick)
 
@@ -89,12 +89,7 @@ class Registry:
         if connection not in self.rejected:
             self.open[connection] = None
             self._count()
-            self.adopt(connection)
-
-    def adopt(self, connection: ClientConnection) -> None:
-        """Read a connection together with all others."""
-        if self._batch is not None:
-            self._batch.add(connection.transport)
+            self.sockets.add(connection.transport)
 
     def forget(self, connection: ClientConnection) -> None:
         """Another one takes the place of a connection."""
@@ -103,6 +98,7 @@ class Registry:
         self.closing.discard(connection)
         self._count()
         self.budget.remove(connection)
+        self.sockets.forget(connection.transport)
         self.ack_timeout.unwatch(connection.transport)
         self.addresses.remove(connection)
 
@@ -143,6 +139,7 @@ class Registry:
         self.refused.tick(now)
         self.faulty.tick(now)
         self.tcp_refused.tick(now)
+        self.tls_faults.tick(now)
 
     def _log_shed(self, now: float) -> None:
         self.budget.now = now

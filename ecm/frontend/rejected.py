@@ -1,10 +1,12 @@
 """A connection of a client that is one too many."""
 
-from ecm.frontend.connection import ClientConnection
+from twisted.internet.interfaces import ISSLTransport
+
+from ecm.frontend.handshaking import TlsConnection
 from ecm.frontend.registry import Registry
 
 
-class RejectedConnection(ClientConnection):
+class RejectedConnection(TlsConnection):
     """Says that there is no place, and closes. It does not read requests."""
 
     __slots__ = ("_answer",)
@@ -15,6 +17,8 @@ class RejectedConnection(ClientConnection):
 
     def connectionMade(self) -> None:
         super().connectionMade()
+        if ISSLTransport.providedBy(self.transport):
+            self.shake_hands()
         self.transport.write(self._answer)
         self._half_close()
 

@@ -10,14 +10,15 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ecm.frontend.connection import ClientConnection, Phase
+from ecm.frontend.connection import Phase
+from ecm.frontend.handshaking import TlsConnection
 from ecm.frontend.registry import Registry
 from ecm.limits import LOOK_AFTER, MAX_UNSENT, SEND_SIZE
 from ecm.net.transport import has_plain_socket, send_now, underlying, unsent
 
 
 @implementer(IPullProducer)
-class SendingConnection(ClientConnection):
+class SendingConnection(TlsConnection):
     """A connection that sends past the transport's buffer, as long as nothing waits there."""
 
     __slots__ = ("_bypass_buffer", "_sent", "_write_blocked")
@@ -46,7 +47,8 @@ class SendingConnection(ClientConnection):
 
     @property
     def held(self) -> int:
-        return unsent(self.transport) if self._write_blocked else 0
+        waiting = unsent(self.transport) if self._write_blocked else 0
+        return waiting + super().held
 
     @property
     def is_sending(self) -> bool:

@@ -14,7 +14,7 @@ from ecm.frontend.ordering import OrderedConnection, ProxiedPeer
 from ecm.frontend.registry import Registry
 from ecm.frontend.streaming import StreamConnection
 from ecm.link.message import REFUSED, TCP, open_line
-from ecm.net.transport import drop_log_prefix, keep_alive, peer_of
+from ecm.net.transport import channel_binding, drop_log_prefix, keep_alive, peer_of
 from ecm.upstream.pool import Unavailable, UpstreamPool
 from ecm.xmpp.errors import (
     CONNECTION_TIMEOUT,
@@ -48,13 +48,15 @@ class TcpConnection(StreamConnection):
     """A stream to ejabberd from the first byte behind TLS; ``peer`` is what a proxy has told."""
 
     # There may be hundreds of thousands of these, nearly all of them idle.
-    __slots__ = ("_peer", "_waiting")
+    __slots__ = ("_binding", "_peer", "_waiting")
 
     def __init__(
         self, registry: Registry, upstream: UpstreamPool, peer: ProxiedPeer | None = None
     ) -> None:
         super().__init__(registry, upstream)
         self._peer = peer
+        # That of a login to the TLS connection (``channel_binding``), until ejabberd is told of it.
+        self._binding = b""
         # Bytes for which there is no credit yet.
         self._waiting = b""
 
@@ -62,14 +64,18 @@ class TcpConnection(StreamConnection):
         super().connectionMade()
         drop_log_prefix(self.transport)
         keep_alive(self.transport)
-        is_secure = ISSLTransport.providedBy(self.transport)
-        self._enter(Phase.HANDSHAKE if is_secure else Phase.HEAD)
+        if ISSLTransport.providedBy(self.transport):
+            self.shake_hands()
+        else:
+            self._enter(Phase.HEAD)
         if self.registry.draining:
             self.drain()
         self.update_reading()
 
     def handshakeCompleted(self) -> None:
         """The TLS handshake is complete: the client is to begin its stream."""
+        super().handshakeCompleted()
+        self._binding = channel_binding(self.transport)
         self._enter(Phase.HEAD)
         if self.registry.draining:
             self.drain()
@@ -106,11 +112,11 @@ class TcpConnection(StreamConnection):
         if ISSLTransport.providedBy(self.transport):
             secure = True
         try:
-            self.open(open_line(TCP, address, port, bool(secure)))
+            self.open(open_line(TCP, address, port, bool(secure), self._binding))
         except Unavailable as unavailable:
             self._refuse(REMOTE_CONNECTION_FAILED, str(unavailable))
             return
-        self._peer = None
+        self._peer, self._binding = None, b""
         self.registry.metrics.tcp += 1
         self._update_phase()
 

@@ -59,7 +59,7 @@ class ClosingWebSocket(StreamConnection):
 
     def shed(self) -> None:
         """Have the client come back later; abort, if it does not read that either."""
-        if self._write_blocked:
+        if self._write_blocked or self._is_behind_in_tls:
             super().shed()
         else:
             self._fail(codes.TRY_AGAIN_LATER, CROWDED)

@@ -22,21 +22,54 @@ from ecm.net.transport import IStreamTransport, has_plain_socket, underlying
 _log = Logger()
 
 
+class Readers:
+    """The sockets to read. They have an epoll of their own, which tells the ``events`` of each.
+
+    It becomes readable when one of them does (epoll(7)).
+    """
+
+    def __init__(self, events: int = EPOLLIN) -> None:
+        self.epoll = epoll()
+        # By file descriptor: small numbers, for which a dict would take eight times as much.
+        self.by_number: list[Any] = []
+        self._events = events
+
+    def __contains__(self, reader: Any) -> bool:
+        number = reader.fileno()
+        return 0 <= number < len(self.by_number) and self.by_number[number] is reader
+
+    def add(self, reader: Any) -> None:
+        """Read one from now on."""
+        number = reader.fileno()
+        self.by_number += [None] * (number + 1 - len(self.by_number))
+        if self.by_number[number] is None:
+            self.epoll.register(number, self._events)
+            self.by_number[number] = reader
+
+    def remove(self, reader: Any) -> None:
+        """Read one no more, if it is read."""
+        if reader in self:
+            number = reader.fileno()
+            self.epoll.unregister(number)
+            self.by_number[number] = None
+
+    def ready(self) -> list[tuple[int, int]]:
+        """Return the file descriptors of those to read now, with the events of each."""
+        return self.epoll.poll(0)
+
+
 @implementer(IReadDescriptor)
 class BatchedIO:
     """Is the reactor of the transports that it is given, and one file descriptor to the reactor.
 
-    It has an epoll of its own, which becomes readable when one of its sockets does (epoll(7)).
     Twisted cannot move a transport to another reactor: ``add`` replaces its attribute ``reactor``.
     """
 
-    def __init__(self, reactor: ReactorCore) -> None:
+    def __init__(self, reactor: ReactorCore, readers: Readers | None = None) -> None:
         self._reactor = reactor
-        self._epoll = epoll()
-        # By file descriptor: small numbers, for which a dict would take eight times as much.
-        self._readers: list[Any] = []
+        self.readers = readers or Readers()
         # The transports that were written to during an iteration.
-        self._writers: dict[Any, None] = {}
+        self.writers: dict[Any, None] = {}
         self._in_iteration = False
         self.callLater = reactor.callLater
 
@@ -47,7 +80,7 @@ class BatchedIO:
     def stop(self) -> None:
         """Leave the reactor. No transport may be left."""
         self._reactor.removeReader(self)
-        self._epoll.close()
+        self.readers.epoll.close()
 
     def add(self, transport: IStreamTransport) -> None:
         """Read and write a transport from now on, if it has a plain socket or TLS over one.
@@ -55,47 +88,49 @@ class BatchedIO:
         A transport may be added again, as it is when it gets another protocol.
         """
         wire: Any = underlying(transport)
-        if has_plain_socket(wire) and wire.reactor is not self:
-            wire.stopReading()
-            wire.reactor = self
+        before = wire.reactor if has_plain_socket(wire) else self
+        if before is self:
+            return
+        is_batched = isinstance(before, BatchedIO)
+        is_paused = is_batched and wire not in before.readers
+        is_written = is_batched and wire in before.writers
+        wire.stopReading()
+        wire.reactor = self
+        if not is_paused:
             wire.startReading()
+        if is_written:
+            before.removeWriter(wire)
+            self.addWriter(wire)
 
     # Called by transports, as of their reactor.
 
     def addReader(self, reader: Any) -> None:
-        number = reader.fileno()
-        self._readers += [None] * (number + 1 - len(self._readers))
-        if self._readers[number] is None:
-            self._epoll.register(number, EPOLLIN)
-            self._readers[number] = reader
+        self.readers.add(reader)
 
     def removeReader(self, reader: Any) -> None:
-        number = reader.fileno()
-        if number < len(self._readers) and self._readers[number] is reader:
-            self._epoll.unregister(number)
-            self._readers[number] = None
+        self.readers.remove(reader)
 
     def addWriter(self, writer: Any) -> None:
         if self._in_iteration:
-            self._writers[writer] = None
+            self.writers[writer] = None
         else:
             self._reactor.addWriter(writer)
 
     def removeWriter(self, writer: Any) -> None:
-        self._writers.pop(writer, None)
+        self.writers.pop(writer, None)
         self._reactor.removeWriter(writer)
 
     # Called by the reactor, as of a socket.
 
     def fileno(self) -> int:
-        return self._epoll.fileno()
+        return self.readers.epoll.fileno()
 
     def logPrefix(self) -> str:
         return "batched I/O"
 
     def connectionLost(self, reason: Failure) -> None:
         """The reactor ends: tell all transports."""
-        for reader in filter(None, tuple(self._readers)):
+        for reader in filter(None, tuple(self.readers.by_number)):
             reader.connectionLost(reason)
 
     def doRead(self) -> None:
@@ -108,14 +143,15 @@ class BatchedIO:
 
     def _iteration(self) -> None:
         """Read all readable sockets, then send what was written meanwhile."""
-        for number, _ in self._epoll.poll(0):
-            reader = self._readers[number]
+        by_number = self.readers.by_number
+        for number, _ in self.readers.ready():
+            reader = by_number[number]
             if reader is not None:  # otherwise one before it has closed or paused it
                 why = _do(reader.doRead)
                 if why is not None:
                     self._read_ended(reader, why)
-        for writer in tuple(self._writers):
-            if writer in self._writers:
+        for writer in tuple(self.writers):
+            if writer in self.writers:
                 why = _do(writer.doWrite)
                 if why is not None:
                     writer.connectionLost(Failure(why))
@@ -130,7 +166,7 @@ class BatchedIO:
 
     def _leave_to_reactor(self) -> None:
         """Let the reactor send the rest when the sockets are writable."""
-        writers, self._writers = self._writers, {}
+        writers, self.writers = self.writers, {}
         for writer in writers:
             self._reactor.addWriter(writer)
 

@@ -20,6 +20,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ecm.net.handshake import Handshake, Step
+from ecm.tls.alerts import Alert
 from ecm.tls.records import End, Records
 
 if TYPE_CHECKING:
@@ -61,14 +62,28 @@ class LeanTransport:
         self.loseConnection()
 
     def abortConnection(self) -> None:
-        self._forget_handshake()
-        self._records = None
+        self._forget()
         self.transport.abortConnection()
 
     @property
     def negotiatedProtocol(self) -> bytes | None:
         """The protocol over TLS (ALPN, RFC 7301), while the protocol is told of the handshake."""
         return None if self._handshake is None else self._handshake.protocol
+
+    @property
+    def exported(self) -> bytes:
+        """The binding of logins (``channel_binding``), at that time, too."""
+        return b"" if self._handshake is None else self._handshake.exported
+
+    @property
+    def held_by_tls(self) -> int:
+        """The bytes of a record that is not complete, and what waits for the handshake."""
+        held = len(self._waiting)
+        if self._handshake is not None:
+            held += self._handshake.held
+        if self._records is not None:
+            held += self._records.held
+        return held
 
     def __getattr__(self, name: str) -> Any:
         """Return what the socket's transport does: pause, resume, say who is there."""
@@ -80,6 +95,12 @@ class LeanTransport:
         if self._records is not None:
             self.transport.write(self._records.close())
             self.transport.loseWriteConnection()
+
+    def _forget(self) -> None:
+        """Let go of all: nothing more comes or goes."""
+        self._forget_handshake()
+        self._records = None
+        self._waiting = b""
 
     def _forget_handshake(self) -> None:
         """Let go of the SSL object, and of the secrets in it."""
@@ -129,17 +150,20 @@ class LeanTls(LeanTransport):
     def dataReceived(self, data: bytes) -> None:
         if self._handshake is not None:
             data = self._shake_hands(self._handshake.receive(data))
-        if self._records is None:
+        records = self._records
+        if records is None:
             return
-        came = self._records.receive(data)
+        had_part = records.held
+        came = records.receive(data)
         if came.data:
             self.wrappedProtocol.dataReceived(came.data)
+        if had_part or records.held:
+            self.wrappedProtocol.held_changed()
         if came.end is not None:
             self._ended(came.end, came.reply)
 
     def connectionLost(self, reason: Failure) -> None:
-        self._forget_handshake()
-        self._records = None
+        self._forget()
         self.wrappedProtocol.connectionLost(reason)
 
     # The handshake.
@@ -152,6 +176,7 @@ class LeanTls(LeanTransport):
         self.transport.write(step.reply)
         if step.failed:
             self._forget_handshake()
+            self.wrappedProtocol.tls_failed(step.failed)
             self.transport.loseConnection()
         elif step.records is not None:
             self._begin(step.records)
@@ -186,6 +211,8 @@ class LeanTls(LeanTransport):
         """Nothing more comes from the client: close, as Twisted's TLS does."""
         self._closes = True
         self.transport.write(reply)
-        if end.by_client and self._records is not None:
+        if not end.by_client:
+            self.wrappedProtocol.tls_failed(Alert(end.alert).name.lower())
+        elif self._records is not None:
             self.transport.write(self._records.close())
         self.transport.loseConnection()

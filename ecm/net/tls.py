@@ -69,7 +69,10 @@ class Door:
 
     def handshake(self, factory: LeanTlsFactory) -> Handshake:
         """Return the handshake of a lean connection."""
-        return Handshake(SSL.Connection(self._context), factory)
+        return Handshake(self._connection, factory)
+
+    def _connection(self) -> SSL.Connection:
+        return SSL.Connection(self._context)
 
     def _named(self, connection: SSL.Connection) -> None:
         """The client has said which name it asks for, if any, and which version both speak."""

@@ -32,6 +32,9 @@ _KEEP_ALIVE: Final = (
     (socket.TCP_KEEPCNT, KEEP_ALIVES),
 )
 
+# The label for channel bindings (RFC 9266, section 4.2).
+_BINDING: Final = b"EXPORTER-Channel-Binding"
+
 
 class IStreamTransport(ITCPTransport, IPushProducer, IConsumer, ISystemHandle):
     """All interfaces of Twisted's stream transports. Twisted has no name for the sum."""
@@ -96,6 +99,48 @@ def send_at_once(transport: IStreamTransport) -> None:
     if isinstance(wire, Connection):
         with suppress(OSError):  # it has closed, or is a UNIX socket
             wire.getHandle().setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def channel_binding(transport: IStreamTransport) -> bytes:
+    """Return the bytes that a login over TLS can be bound by: ``tls-exporter`` (RFC 9266).
+
+    To be asked while the protocol is told of the handshake: lean TLS does not keep them. b""
+    without TLS, and with an older one than TLS 1.3.
+    """
+    if not ISSLTransport.providedBy(transport):
+        return b""
+    tls: Any = transport
+    binding: bytes = tls.exported if hasattr(tls, "exported") else exported(tls.getHandle())
+    return binding
+
+
+def exported(connection: Any) -> bytes:
+    """Return the same for a connection of pyOpenSSL, which may be missing."""
+    if connection.get_protocol_version_name() != "TLSv1.3":
+        return b""
+    material: bytes = connection.export_keying_material(_BINDING, 32)
+    return material
+
+
+def held_by_tls(transport: IStreamTransport) -> int:
+    """Return the bytes that TLS holds: a record that is not whole, or what waits for a handshake.
+
+    0 without TLS, and where OpenSSL has the records, as it does not say.
+    """
+    held: int = getattr(transport, "held_by_tls", 0)
+    return held
+
+
+def tls_error(reason: Failure) -> str:
+    """Return why OpenSSL has ended a connection; "" where something else has.
+
+    pyOpenSSL, which may be missing, puts what OpenSSL has said into the error as tuples.
+    """
+    error: Any = reason.value
+    if type(error).__module__ != "OpenSSL.SSL":
+        return ""
+    said = error.args[0] if error.args else ()
+    return said[-1][-1] if isinstance(said, list) and said else type(error).__name__
 
 
 def has_plain_socket(transport: IStreamTransport) -> bool:

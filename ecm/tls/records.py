@@ -107,6 +107,11 @@ class Records:
         """Return the end of what is sent; nothing the second time."""
         return self._last(Alert.CLOSE_NOTIFY)
 
+    @property
+    def held(self) -> int:
+        """The bytes of a record that is not complete."""
+        return len(self._rest)
+
     # Receiving.
 
     def _open(self, data: bytes) -> Iterator[tuple[int, bytes]]:

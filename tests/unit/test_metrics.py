@@ -23,5 +23,5 @@ class MetricsTests(TestCase):
             str(metrics),
             "requests=1000000 answers=2 orphaned=0 lost=0 broken=0 resent=0 failed=0"
             " redirected=0 streams=0 streams_lost=0 late=0 websockets=0 refused=0 faulty=0 tcp=0"
-            " tcp_refused=0 vanished=0 malformed=0 round_trip=0.25",
+            " tcp_refused=0 tls_faults=0 vanished=0 malformed=0 round_trip=0.25",
         )

@@ -39,6 +39,8 @@ class Served(Protocol):
         self._early = early
         self.received = b""
         self.handshakes: list[bytes | None] = []
+        self.held: list[int] = []
+        self.faults: list[str] = []
         self.lost = 0
 
     def connectionMade(self) -> None:
@@ -49,6 +51,12 @@ class Served(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         self.received += data
+
+    def held_changed(self) -> None:
+        self.held.append(self.transport.held_by_tls)
+
+    def tls_failed(self, why: str) -> None:
+        self.faults.append(why)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.lost += 1
@@ -128,6 +136,19 @@ class ServingTests(LeanTestCase):
     def test_what_is_written_before_the_handshake_is_sent_behind_it(self) -> None:
         client = self.begin(early=lambda transport: transport.write(b"welcome"))
         self.assertEqual(client.received, b"welcome")
+
+    def test_it_says_what_half_a_record_holds(self) -> None:
+        client = self.begin()
+        sent = client.write(b"x" * 1000)
+        for part in (sent[:3], sent[3:700], sent[700:] + sent[:2]):
+            self.send(part)
+        self.assertEqual(self.served.held, [3, 700, 2])
+        self.assertEqual(self.served.received, b"x" * 1000)
+
+    def test_it_says_nothing_where_records_come_whole(self) -> None:
+        client = self.begin()
+        self.send(client.write(b"x" * 1000) + client.write(b"y"))
+        self.assertEqual(self.served.held, [])
 
     def test_a_connection_has_no_object_of_openssl(self) -> None:
         made: list[Any] = []

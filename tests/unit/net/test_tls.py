@@ -20,9 +20,17 @@ from testkit.tls_client import TlsClient, client_context, connected
 HTTP = [b"http/1.1"]
 
 
+class ServedProtocol(Protocol):
+    def held_changed(self) -> None:
+        """Nobody bounds it."""
+
+    def tls_failed(self, why: str) -> None:
+        """The client sees that, too."""
+
+
 @implementer(IProtocolNegotiationFactory)
 class Served(Factory):
-    protocol = Protocol
+    protocol = ServedProtocol
     noisy = False
 
     def acceptableProtocols(self) -> list[bytes]:

@@ -1,0 +1,121 @@
+"""The sockets of clients: all are read together, but for those that shake hands over TLS.
+
+A handshake takes the CPU as long as thirty requests. When a million clients come back, all of them
+shake hands at once, and those who are connected would wait behind them. So an iteration of the
+reactor has a few of them go on; the others wait, with their bytes in the kernel.
+"""
+
+from collections.abc import Callable
+from select import EPOLLIN, EPOLLRDHUP, POLLIN, poll
+from typing import Any, Protocol
+
+from twisted.internet.main import CONNECTION_DONE
+from twisted.python.failure import Failure
+
+from ecm.limits import HANDSHAKES_AT_ONCE
+from ecm.net.batch import BatchedIO, Readers
+from ecm.net.reactor import ReactorCore
+from ecm.net.transport import IStreamTransport, underlying
+
+
+class Sockets(Protocol):
+    """Reads the sockets of clients."""
+
+    def add(self, transport: IStreamTransport) -> None:
+        """Read one together with the others from now on."""
+
+    def shake_hands(self, transport: IStreamTransport, begins: Callable[[], object]) -> None:
+        """Read one in its turns, and call ``begins`` at the first, until it is added."""
+
+    def is_late(self, transport: IStreamTransport) -> bool:
+        """Return whether it has waited for its first turn though its client has sent something."""
+
+    def forget(self, transport: IStreamTransport) -> None:
+        """One has closed, or is never to be read again."""
+
+
+class Unbatched:
+    """The reactor itself reads each as it likes."""
+
+    def add(self, transport: IStreamTransport) -> None:
+        """It is read."""
+
+    def shake_hands(self, transport: IStreamTransport, begins: Callable[[], object]) -> None:
+        begins()
+
+    def is_late(self, transport: IStreamTransport) -> bool:
+        return False
+
+    def forget(self, transport: IStreamTransport) -> None:
+        """Nothing is known of it."""
+
+
+class BatchedSockets:
+    """Reads the connected ones in a batch; the link is in the same one."""
+
+    def __init__(self, reactor: ReactorCore) -> None:
+        self.batch = BatchedIO(reactor)
+        self._turns = Turns()
+        self._in_turns = BatchedIO(reactor, self._turns)
+
+    def start(self) -> None:
+        self.batch.start()
+        self._in_turns.start()
+
+    def stop(self) -> None:
+        """Leave the reactor. No transport may be left."""
+        self.batch.stop()
+        self._in_turns.stop()
+
+    def add(self, transport: IStreamTransport) -> None:
+        self.forget(transport)
+        self.batch.add(transport)
+
+    def shake_hands(self, transport: IStreamTransport, begins: Callable[[], object]) -> None:
+        self._turns.waiting[underlying(transport)] = begins
+        self._in_turns.add(transport)
+
+    def is_late(self, transport: IStreamTransport) -> bool:
+        wire = underlying(transport)
+        return wire in self._turns.waiting and _has_unread(wire)
+
+    def forget(self, transport: IStreamTransport) -> None:
+        if self._turns.waiting:
+            self._turns.waiting.pop(underlying(transport), None)
+
+
+class Turns(Readers):
+    """The sockets that shake hands: HANDSHAKES_AT_ONCE are read in an iteration, in their order.
+
+    That order is the kernel's: an epoll gives those first that have had something to read for the
+    longest, and one that has had its turn comes behind all others. So a client that sends nothing
+    holds up nobody, however many there are of its kind.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(EPOLLIN | EPOLLRDHUP)
+        # Those that have had no turn, with what to call at the first.
+        self.waiting: dict[Any, Callable[[], object]] = {}
+
+    def ready(self) -> list[tuple[int, int]]:
+        ready = self.epoll.poll(0, HANDSHAKES_AT_ONCE)
+        return [(number, events) for number, events in ready if self._may_go_on(number, events)]
+
+    def _may_go_on(self, number: int, events: int) -> bool:
+        """Begin a handshake; return False for one whose client has given up before it."""
+        reader = self.by_number[number]
+        begins = self.waiting.pop(reader, None)
+        if begins is None:
+            return True
+        if events & EPOLLRDHUP:
+            reader.connectionLost(Failure(CONNECTION_DONE))
+            return False
+        begins()
+        return True
+
+
+def _has_unread(wire: Any) -> bool:
+    """Return whether something has come on a socket."""
+    unread = poll()
+    unread.register(wire.fileno(), POLLIN)
+    return bool(unread.poll(0))
