@@ -6,7 +6,7 @@ from typing import Final
 from twisted.python import usage
 
 from ecm import __version__
-from ecm.config import help, secret
+from ecm.config import exposed, help, secret
 from ecm.config.build import build
 from ecm.option import Option, titled
 from ecm.settings import Settings
@@ -45,6 +45,9 @@ class Options(usage.Options):
             raise usage.UsageError(str(error)) from None
         (file,) = self.get("link-secret-file", [None])[-1:]
         self.warnings += secret.warnings(file, self.settings.upstream)
+        self.warnings += exposed.warnings(
+            self.settings.stream + self.settings.stream_proxy_protocol
+        )
 
     def getUsage(self, width: int | None = None) -> str:
         return help.text(GROUPS)
