@@ -41,7 +41,10 @@ class WebSocketWorkerTests(StreamUserCase):
             await front.process.printed(f"worker {number}: link up")
         users = [await self.managed(front) for _ in range(2 * PAIRS)]
         killing = ensureDeferred(self.kill(front))
-        said = await talk(zip(users[::2], users[1::2], strict=True), lambda: killing.called)
+        # Where a session goes on in another process, ejabberd may route a message past others.
+        said = await talk(
+            zip(users[::2], users[1::2], strict=True), lambda: killing.called, in_order=False
+        )
         await killing
         self.assertGreaterEqual(sum(user.resumptions for user in users), len(users))
         self.assertGreater(said, 50 * PAIRS)

@@ -34,7 +34,15 @@ host_up(Host) ->
     ok.
 
 %% @private A stanza of the client has its turn. After the end of the stream ejabberd drops it.
+%%
+%% Once the session goes on in another process (XEP-0198), the client has been told what has arrived, and sends the
+%% rest again: this is what was still on its way, and is dropped.
 -spec received(state(), ecm_bosh_body:xmlel(), Decoded :: term()) -> state().
+received(#{mgmt_state := resumed} = State, _, _) ->
+    case ecm_c2s_process:is_session() of
+        true -> State#{stream_state := disconnected};
+        false -> State
+    end;
 received(#{stream_state := disconnected} = State, Element, _) ->
     _ = ecm_c2s_process:is_session() andalso not ecm_c2s_stream:has_failed() andalso send(Element, State),
     State;
