@@ -36,6 +36,7 @@ ANONYMOUS_DOMAIN = "anonymous.localhost"
 ADMIN = "admin"  # of ejabberd's web pages; the account is for a test to make
 
 BARRED_ADDRESS = "192.0.2.13"  # from where nobody may log in
+MAX_RESOURCES = 10  # of a user
 MAX_GUESSES = 3  # wrong passwords after which an address is banned
 
 # Bytes of the longest request that sessions take. ECM takes longer ones.
@@ -123,6 +124,7 @@ class Listeners:
             host_config={ANONYMOUS_DOMAIN: {"auth_method": "anonymous"}},
             auth_password_format="scram",
             registration_timeout="infinity",
+            shaper_rules={"max_user_sessions": MAX_RESOURCES},
             acl={"barred": {"ip": BARRED_ADDRESS}, "admin": {"user": f"{ADMIN}@{DOMAIN}"}},
             access_rules={
                 "not_barred": [{"deny": "barred"}, {"allow": "all"}],

@@ -9,8 +9,8 @@ from unittest import SkipTest
 
 from twisted.internet.defer import ensureDeferred
 
-from ecm.tools.bosh.sasl import Scram, plain
-from ecm.tools.bosh.stanzas import SASL2, bind2
+from ecm.tools.bosh.sasl import Scram, Token, plain
+from ecm.tools.bosh.stanzas import FAST, SASL2, bind2, user_agent
 from ecm.tools.demo.plan import DOMAIN
 from testkit.bosh_client import CLIENT, ROSTER, SM, BoshClient, Refused
 from testkit.erlang_shell import ErlangShell
@@ -28,6 +28,10 @@ FITTING = 7  # messages of 10,000 characters that a client gets which gives noth
 # What ECM tells of a client's TLS connection, and its stream.
 BINDING = bytes(range(32))
 BOUND = f"tcp peer=192.0.2.7:51234 secure=1 cb={b64encode(BINDING).decode()}"
+UNBOUND = "tcp peer=192.0.2.7:51234 secure=1"
+PHONE = "d4565fa7-4d72-4749-b3d3-740edbf87770"  # the client that has a token
+REQUEST = f"<request-token xmlns='{FAST}' mechanism='HT-SHA-256-NONE'/>"
+USES_TOKEN = f"<fast xmlns='{FAST}'/>"
 MECHANISMS = "{urn:ietf:params:xml:ns:xmpp-sasl}mechanism"
 
 Client = BoshClient | StreamClient
@@ -359,6 +363,27 @@ class LoginTests(StreamTestCase):
         await client.terminate()
         await self.leave(self.friend)
 
+    async def test_a_token_is_given_and_logs_in(self) -> None:
+        """Tokens that are bound to the TLS connection are offered where ECM tells that."""
+        await self.begin()
+        if await self.shell.evaluate(f'gen_mod:is_loaded(<<"{DOMAIN}">>, mod_auth_fast)') != "true":
+            raise SkipTest("this ejabberd has no tokens")
+        account, token = await self.account(), ""
+        bound = {"HT-SHA-256-NONE", "HT-SHA-256-EXPR"}
+        for line, expected in ((BOUND, bound), (UNBOUND, {"HT-SHA-256-NONE"})):
+            client = self.stream(line)
+            features = await client.create(f"{account}@{DOMAIN}")
+            offered = {each.text for each in features.iter(f"{{{FAST}}}mechanism")}
+            self.assertEqual(offered, expected)
+            login = Token(account, token) if token else plain(account, PASSWORD)
+            inline = USES_TOKEN if token else REQUEST
+            success = await client.authenticate2(login, user_agent(PHONE), inline, bind2("web"))
+            [token] = [each.attrib["token"] for each in success.iter(f"{{{FAST}}}token")] or [token]
+            await self.appear(client)
+            await self.asleep(client)
+            await client.terminate()
+        await self.leave(self.friend)
+
     async def lacks(self, module: str, function: str) -> bool:
         """Return whether a module of ejabberd does not have a function."""
         exports = f"lists:keymember({function}, 1, {module}:module_info(exports))"
@@ -382,12 +407,22 @@ class LoginTests(StreamTestCase):
 
     async def test_ejabberd_knows_the_kind_and_the_address_of_the_client(self) -> None:
         await self.begin()
-        user = await self.user()
-        listed = await self.ejabberd.control("connected_users_info")
-        [row] = [row.split("\t") for row in listed.splitlines() if row.startswith(user.jid)]
-        self.assertEqual(row[1:4], ["websocket", "192.0.2.7", "51234"])
-        await self.asleep(user)
-        await user.terminate()
+        account = await self.account()
+        for line, kind in (
+            ("websocket peer=192.0.2.7:51234 secure=1", "websocket"),
+            ("websocket peer=192.0.2.7:51234 secure=0", "websocket"),
+            ("tcp peer=192.0.2.7:51234 secure=1", "c2s_tls"),
+            ("tcp peer=192.0.2.7:51234 secure=0", "c2s"),
+        ):
+            user = self.stream(line)
+            await user.create()
+            await user.login(account, PASSWORD)
+            await self.appear(user)
+            listed = await self.ejabberd.control("connected_users_info")
+            [row] = [row.split("\t") for row in listed.splitlines() if row.startswith(user.jid)]
+            self.assertEqual(row[1:4], [kind, "192.0.2.7", "51234"], line)
+            await self.asleep(user)
+            await user.terminate()
         await self.leave(self.friend)
 
     async def test_the_rules_of_access_hold(self) -> None:
