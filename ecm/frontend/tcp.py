@@ -144,7 +144,8 @@ class TcpConnection(StreamConnection):
     def timed_out(self) -> None:
         """Say that the client has been too slow to begin; abort in all other cases."""
         if self._phase == Phase.HEAD:
-            self._refuse(refusal_of(self.registry) or CONNECTION_TIMEOUT, CONNECTION_TIMEOUT)
+            condition = refusal_of(self.registry) or CONNECTION_TIMEOUT
+            self._refuse(condition, condition)
         else:
             super().timed_out()
 

@@ -15,8 +15,8 @@ from ecm.frontend.tcp_factory import TcpFactory
 from ecm.net.endpoints import server_endpoint
 from ecm.net.reactor import global_reactor
 from testkit.certificates import Authority
-from testkit.ecm_process import EcmTestCase, temporary_folder
-from testkit.process import Process, start
+from testkit.ecm_process import LOOPBACK, EcmTestCase, temporary_folder
+from testkit.process import PIPES, Process, script, start
 from testkit.samples.before_tls import HEADER
 from testkit.tcp_client import connect, converse, starttls, talk, trusting
 from testkit.websocket_case import joined
@@ -98,6 +98,33 @@ class TalkTests(TcpCase):
                     return connection.recv(65536)
 
             self.assertIn(b"HTTP/1.1 404 ", await deferToThread(ask))
+
+
+class SystemdTests(TestCase):
+    """ECM with a socket that systemd has opened, as sd_listen_fds(3) has it."""
+
+    async def test_a_port_of_systemd_may_be_one_for_a_proxy(self) -> None:
+        listening = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(listening.close)
+        ejabberd = start(self, sys.executable, "-m", "testkit.servers.link_echo")
+        echo = (await ejabberd.printed(r"([0-9]+)\n"))[1]
+        for workers in ("1", "2"):
+            command = (
+                f"LISTEN_PID=$$ exec {script('twistd')} -n --pidfile= ecm --listen {LOOPBACK}"
+                f" --upstream tcp:127.0.0.1:{echo} --workers {workers}"
+                " --stream-proxy-protocol plain:systemd:domain=INET:index=0"
+            )
+            ecm = start(
+                self,
+                *("/bin/sh", "-c", command),
+                environment={"LISTEN_FDS": "1", "LISTEN_FDNAMES": "ecm.socket"},
+                files={**PIPES, 3: listening.fileno()},
+            )
+            await ecm.printed("link up")
+            for _ in range(4):
+                await deferToThread(talk, listening.getsockname()[1], None, PROXY)
+            await ecm.stop()
+            self.assertNotIn("Traceback", ecm.output)
 
 
 class StopTests(TcpCase):
