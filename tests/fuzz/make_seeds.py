@@ -7,7 +7,7 @@ from pathlib import Path
 from conformance.runner import FOLDER
 from ecm.limits import MAX_LINE, MAX_PROXY_HEADER
 from ecm.link.message import MESSAGE
-from ecm.websocket.frames import CLOSE, PING, TEXT
+from ecm.websocket.frames import BINARY, CLOSE, PING, TEXT, frame
 from testkit.packet_vectors import VECTORS
 from testkit.samples import before_tls
 from testkit.samples.content_types import BREAKS, MALFORMED, OTHERS, PARAMETERS, SCRIPTED, XML
@@ -54,6 +54,15 @@ _PATHS = [
     b"index.html\nbytes=900-\nThu, 01 Jan 1970 00:00:00 GMT",
 ]
 
+
+# Words of a server to a client.
+_ELEMENTS = [
+    b"<?xml version='1.0'?><stream:stream from='a'><stream:features><a b='>'/></stream:features>",
+    b"<message><body>a</body></message><presence/></stream:stream>",
+    b"<a b='<c/>",
+    b"</a>",
+]
+_OPCODES = (TEXT, BINARY, CLOSE, PING)
 
 # Records as the target has them: types and lengths in front of the content.
 _DATA = b"\x17\4data"
@@ -171,6 +180,8 @@ def main() -> None:
         write(target, "fault", (data for data, _ in FAULTS if len(data) <= short))
     write_tls()
     write("swarm", "answer", ANSWERS)
+    write("swarm-stream", "element", _ELEMENTS)
+    write("swarm-stream", "frame", (frame(each, _ELEMENTS[0]) for each in _OPCODES))
     write("swarm", "body", [b"<?xml version='1.0'?><body a='>' sid='1' type='terminate'/>"])
     write("script", "script", map(Path.read_bytes, sorted(FOLDER.rglob("*.bosh"))[::8]))
 

@@ -17,9 +17,12 @@ from ecm.limits import MAX_CONTENT_TYPE
 from ecm.link import message
 from ecm.tools.bosh import body
 from ecm.tools.bosh.http import MAX_BODY, MAX_HEAD, Answer, BadAnswer, cut
+from ecm.tools.stream.tcp import TcpWire
+from ecm.tools.stream.websocket import WebSocketWire
+from ecm.tools.stream.wire import Refused, Wire
 from testkit.any_bytes import STATUS
 from testkit.in_memory import Client, Joined
-from tests.fuzz.target import Target, places, text_of
+from tests.fuzz.target import Target, pieces, places, text_of
 
 _TRUSTED = (ip_network("10.0.0.0/8"), ip_network("2001:db8::/32"))
 
@@ -115,6 +118,29 @@ def swarm(data: bytes) -> None:
     assert decided is not None or len(data) <= MAX_HEAD + MAX_BODY
 
 
+def swarm_stream(data: bytes) -> None:
+    """The same is heard, or the one error, however the bytes come, until the server ends it."""
+    for wire in (TcpWire("localhost", False), WebSocketWire("a", "/", "localhost", b"n", b"mask")):
+        whole = _heard(wire, [data])
+        assert _heard(wire, pieces(data)) == whole, whole
+        with suppress(BadAnswer, Refused):
+            wire.opening(data)
+
+
+def _heard(wire: Wire, parts: list[bytes]) -> tuple[bytes, bytes, bool]:
+    """Return the texts, what is to be sent, and whether there was an error."""
+    text = reply = rest = b""
+    for part in parts:
+        try:
+            heard = wire.heard(rest + part)
+        except BadAnswer:
+            return b"", b"", True
+        text, reply, rest = text + heard.text, reply + heard.reply, heard.rest
+        if heard.ended and heard.reply:
+            break  # of a WebSocket
+    return text, reply, False
+
+
 def _cut(data: bytes) -> Answer | str | None:
     try:
         return cut(data)
@@ -136,5 +162,6 @@ TARGETS = {
     "content-type": Target(media, 2 * MAX_CONTENT_TYPE),
     "www": Target(www),
     "swarm": Target(swarm),
+    "swarm-stream": Target(swarm_stream),
     "script": Target(script),
 }

@@ -12,8 +12,9 @@ from ecm.tools.bosh.http import BadAnswer
 # piece that comes, which for so little does not matter.
 MAX_ELEMENT = 1024 * 1024
 
-# The values of a tag may contain ">" (XML 1.0, section 3.1).
-_TAG = re.compile(rb"<([/?]?)([^\s>/?\"']*)(?:[^>\"']|\"[^\"]*\"|'[^']*')*>")
+# The values of a tag may contain ">" (XML 1.0, section 3.1). What it has matched it does not give
+# back, so that a long piece of a tag is read once.
+_TAG = re.compile(rb"<([/?]?)([^\s>/?\"']*+)(?:[^>\"']|\"[^\"]*\"|'[^']*')*+>")
 _STREAM = b"stream:stream"
 
 
@@ -22,9 +23,10 @@ def ends(data: bytes) -> Iterator[int]:
 
     The tags that begin and end the stream are elements of their own. Raises BadAnswer.
     """
-    depth = 0
-    for tag in _TAG.finditer(data):
+    depth = end = 0
+    while tag := _next_tag(data, end):
         mark, name = tag.groups()
+        end = tag.end()
         if mark == b"?":
             continue
         if name != _STREAM and not tag[0].endswith(b"/>"):
@@ -32,7 +34,13 @@ def ends(data: bytes) -> Iterator[int]:
         if depth < 0:
             raise BadAnswer("an end without a beginning")
         if not depth:
-            yield tag.end()
+            yield end
+
+
+def _next_tag(data: bytes, at: int) -> re.Match[bytes] | None:
+    """Return the next tag; None where there is none, or it is not whole."""
+    begin = data.find(b"<", at)
+    return _TAG.match(data, begin) if begin >= 0 else None
 
 
 def split(data: bytes) -> list[bytes]:

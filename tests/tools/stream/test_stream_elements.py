@@ -31,6 +31,9 @@ class ElementTests(TestCase):
         second, left = whole(rest + data[at:])
         self.assertEqual((split(first) + split(second), left), (ELEMENTS, b""))
 
+    def test_a_value_that_is_not_whole_is_not_looked_into(self) -> None:
+        self.assertEqual(whole(b"<a/><b c='<d/>"), (b"<a/>", b"<b c='<d/>"))
+
     def test_what_is_no_stream(self) -> None:
         self.assertRaises(BadAnswer, whole, b"</a>")
         self.assertRaises(BadAnswer, whole, b"<a>" + b"x" * MAX_ELEMENT)
