@@ -17,7 +17,7 @@ class OneProcess(MultiService):
         super().__init__()
         self._endpoints = settings.endpoints
         self._reactor = reactor
-        self._lean_tls = settings.lean_tls
+        self._tls = settings.lean_tls, settings.newest_tls
         self._ports_of = ports_of(reactor, settings.reuse_port)
         self.server = Server(settings, reactor)
         self.ports: list[Listening] = []
@@ -26,8 +26,7 @@ class OneProcess(MultiService):
         super().privilegedStartService()
         factories = zip(self._endpoints, self.server.factories(), strict=True)
         self.ports = [
-            listen(endpoint, factory, self._ports_of, self._lean_tls)
-            for endpoint, factory in factories
+            listen(endpoint, factory, self._ports_of, *self._tls) for endpoint, factory in factories
         ]
 
     def startService(self) -> None:

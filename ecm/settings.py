@@ -16,6 +16,13 @@ from ecm.option import group, number, option
 
 LISTEN = "tcp:5280"
 UPSTREAM = "tcp:127.0.0.1:5290"
+TLS_VERSIONS = ("1.2", "1.3")
+
+
+def _tls_version(text: str) -> str:
+    if text not in TLS_VERSIONS:
+        raise ValueError("give 1.2 or 1.3")
+    return text
 
 
 @attrs.frozen
@@ -74,6 +81,14 @@ class Settings:
             "",
             "Have OpenSSL shake hands with clients of TLS 1.3, and go on without it: 2 kB for each"
             " connection instead of 26. It is new, and nobody else has reviewed it yet.",
+        ),
+    )
+    tls_minimum: str = attrs.field(
+        default=TLS_VERSIONS[0],
+        metadata=option(
+            "version",
+            "Oldest version of TLS that clients may have: 1.2 or 1.3.",
+            read=_tls_version,
         ),
     )
     upstream: tuple[str, ...] = attrs.field(
@@ -137,6 +152,11 @@ class Settings:
     clients: FrontendSettings = attrs.field(
         default=FrontendSettings(), metadata=group("Connections of clients")
     )
+
+    @property
+    def newest_tls(self) -> bool:
+        """True if clients need the newest version of TLS."""
+        return self.tls_minimum == TLS_VERSIONS[-1]
 
     @property
     def has_several_nodes(self) -> bool:

@@ -25,14 +25,20 @@ def ports_of(reactor: ReactorCore, shared: bool) -> ReactorCore:
 
 
 def listen(
-    endpoint: str, factory: IProtocolFactory, reactor: ReactorCore, lean_tls: bool = False
+    endpoint: str,
+    factory: IProtocolFactory,
+    reactor: ReactorCore,
+    lean_tls: bool = False,
+    newest_tls: bool = False,
 ) -> Listening:
     """Listen on an endpoint for clients. Raises StartupError if that fails at once.
 
     Twisted's own endpoints have a port at once, or fail. A plugin's may take its time.
     """
     listening: Listening = (
-        server_endpoint(reactor, endpoint, lean_tls).listen(factory).addCallback(bound_send_buffer)
+        server_endpoint(reactor, endpoint, lean_tls, newest_tls)
+        .listen(factory)
+        .addCallback(bound_send_buffer)
     )
     if not listening.called:
         return listening.addErrback(_failed_late, endpoint)

@@ -42,17 +42,22 @@ def is_from_systemd(description: str) -> bool:
     return description.removeprefix(PLAIN).startswith("systemd:")
 
 
-def server_endpoint(reactor: Any, description: str, lean: bool) -> IStreamServerEndpoint:
+def server_endpoint(
+    reactor: Any, description: str, lean: bool, newest: bool = False
+) -> IStreamServerEndpoint:
     """Return the endpoint for a description. Raises whatever endpoints raise.
 
-    Certificates and keys are read at once. ``lean`` is --lean-tls.
+    Certificates and keys are read at once. ``lean`` is --lean-tls; with ``newest`` clients need TLS
+    1.3.
     """
-    if description.startswith("ssl:"):
-        return _ssl(reactor, description, lean)
-    if description.startswith(("tls:", STARTTLS)):
-        return _tls(reactor, description, lean)
-    endpoint: IStreamServerEndpoint = serverFromString(reactor, description.removeprefix(PLAIN))
-    return endpoint
+    if not description.startswith(("ssl:", "tls:", STARTTLS)):
+        endpoint: IStreamServerEndpoint = serverFromString(reactor, description.removeprefix(PLAIN))
+        return endpoint
+    make = _ssl if description.startswith("ssl:") else _tls
+    secure = make(reactor, description, lean)
+    if newest:
+        secure.door.refuse_older()
+    return secure
 
 
 @implementer(IStreamServerEndpoint)
@@ -72,7 +77,7 @@ class TlsEndpoint:
         is_asked_for: bool = False,
     ) -> None:
         self._reactor = reactor
-        self._door = door
+        self.door = door
         self._is_asked_for = is_asked_for
         self._place = (port, backlog, interface)
 
@@ -80,9 +85,9 @@ class TlsEndpoint:
         port, backlog, interface = self._place
         own = IHasOwnTls(factory, None)
         if own is None:
-            secure = self._door.factory(factory)
+            secure = self.door.factory(factory)
         else:
-            secure = own.secured(self._door, self._is_asked_for)
+            secure = own.secured(self.door, self._is_asked_for)
         listening: Deferred[IListeningPort] = execute(
             self._reactor.listenTCP, port, secure, backlog, interface
         )

@@ -48,6 +48,13 @@ class Door:
         self._context = _shared(options, lean)
         self._context.set_tlsext_servername_callback(self._named)
 
+    def refuse_older(self) -> None:
+        """Take no clients with an older version than TLS 1.3.
+
+        The version is chosen before the context of the name, so this one decides.
+        """
+        self._context.set_min_proto_version(SSL.TLS1_3_VERSION)
+
     def serverConnectionForTLS(self, protocol: Any) -> SSL.Connection:
         connection = SSL.Connection(self._context)
         connection.set_app_data(protocol)

@@ -42,8 +42,9 @@ class ForkServer:
     def __init__(self, control: socket.socket, preload: Preload) -> None:
         self._control = control
         self._preload = preload
-        lean_tls = preload.settings.lean_tls
-        self._listeners = [AdoptedListener(each, lean_tls) for each in preload.settings.endpoints]
+        lean, newest = preload.settings.lean_tls, preload.settings.newest_tls
+        endpoints = preload.settings.endpoints
+        self._listeners = [AdoptedListener(each, lean, newest) for each in endpoints]
         self._children: dict[int, int] = {}  # numbers of their orders, by process ID
 
     def preload(self) -> None:

@@ -14,11 +14,13 @@ class AdoptedListener:
     then share the key of the tickets, too.
     """
 
-    def __init__(self, description: str, lean_tls: bool) -> None:
+    def __init__(self, description: str, lean_tls: bool, newest_tls: bool = False) -> None:
         self._recorder = FactoryRecorder()
         # An endpoint for a socket of systemd looks for it in the environment. It adds nothing.
         systemd = is_from_systemd(description)
-        self._endpoint = None if systemd else server_endpoint(self._recorder, description, lean_tls)
+        self._endpoint = (
+            None if systemd else server_endpoint(self._recorder, description, lean_tls, newest_tls)
+        )
 
     def factory(self, inner: IProtocolFactory) -> IProtocolFactory:
         """Return the factory for its connections, in which ``inner`` makes the inmost protocols."""

@@ -216,6 +216,18 @@ class LeanExchangeTests(ExchangeTests):
 
     async def test_a_client_with_tls_1_2_is_served_too(self) -> None:
         await self.start_tls()
+        self.assertTrue((await self.asked_with_tls_1_2()).endswith(b"last"))
+
+    async def test_it_is_refused_where_clients_need_a_newer_one(self) -> None:
+        for workers in ("1", "2"):
+            await self.start_tls("--tls-minimum", "1.3", "--workers", workers)
+            self.assertEqual(await self.asked_with_tls_1_2(), b"")
+            url = f"https://localhost:{self.tls_port}/bosh"
+            response = await self.http(self.authority).post(url, data=b"<body/>")
+            self.assertEqual(await content(response), b"<body/>")
+
+    async def asked_with_tls_1_2(self) -> bytes:
+        """Return what a client gets that speaks nothing newer."""
         options = optionsForClientTLS(
             "localhost",
             self.authority,
@@ -224,7 +236,8 @@ class LeanExchangeTests(ExchangeTests):
         endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", self.tls_port)
         asked = TalkingClient(POST % (b"", 5, b"first") + POST % (CLOSE, 4, b"last"))
         client: TalkingClient = await connectProtocol(wrapClientTLS(options, endpoint), asked)
-        self.assertTrue((await client.closed).endswith(b"last"))
+        answered: bytes = await client.closed
+        return answered
 
 
 class NoTlsTests(TlsTestCase):

@@ -63,6 +63,7 @@ VALUES: dict[str, list[tuple[list[str], Any]]] = {
         (["https://chat.example"], "https://chat.example"),
         (["http://[::1]:5280"], "http://[::1]:5280"),
     ],
+    "tls-minimum": [(["1.2"], "1.2"), (["1.3"], "1.3")],
     "max-connections": [(["3"], 3)],
     "max-connections-per-address": [(["4"], 4)],
     "max-buffered": [(["0"], 0), ([str(limits.MAX_CONTENT)], limits.MAX_CONTENT)],
@@ -122,6 +123,7 @@ MISTAKES = {
     ("--stream-proxy-protocol", "tcp:1"): (
         "--stream-proxy-protocol tcp:1: say how it is protected: starttls:FOLDER:port=5222"
     ),
+    ("--tls-minimum", "1.1"): "--tls-minimum 1.1: give 1.2 or 1.3",
     ("--upstream", "tcp"): "--upstream tcp: not an endpoint",
     ("--upstream", "dns:tcp:a"): "--upstream dns:tcp:a: give dns:tcp:HOST:PORT or dns:tls:HOST:",
     ("--upstream", "srv:a"): "--upstream srv:a: give srv:tcp:NAME or srv:tls:NAME",

@@ -227,6 +227,7 @@ class EndTests(LeanTestCase):
             client.tls.read()
         self.assertEqual(raised.exception.reason, "SSLV3_ALERT_BAD_RECORD_MAC")
         self.assertEqual((self.served.received, self.served.lost), (b"first", 1))
+        self.assertEqual(self.served.faults, ["bad_record_mac"])
 
     def test_an_abort_sends_nothing(self) -> None:
         client = self.begin()

@@ -107,6 +107,30 @@ class NameTests(DoorTestCase):
         self.assertEqual(self.shown(door, "a.example"), {"a.example"})
 
 
+class VersionTests(DoorTestCase):
+    def versions(self, **more: Any) -> list[str | None]:
+        """Return what clients of TLS 1.2 and of 1.3 get; None for an alert."""
+        self.put("a.pem", "a.example")
+        recorder, found = FactoryRecorder(), []
+        description = f"tls:{self.folder}:port=0"
+        server_endpoint(recorder, description, self.lean, **more).listen(Served())
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            client = TlsClient(client_context(self.root.issuers, version), "a.example")
+            try:
+                connected(client, recorder.factory())
+                found.append(client.tls.version())
+            except ssl.SSLError as error:
+                self.assertEqual(error.reason, "TLSV1_ALERT_PROTOCOL_VERSION")
+                found.append(None)
+        return found
+
+    def test_tls_1_2_is_taken(self) -> None:
+        self.assertEqual(self.versions(), ["TLSv1.2", "TLSv1.3"])
+
+    def test_it_is_refused_where_clients_need_a_newer_one(self) -> None:
+        self.assertEqual(self.versions(newest=True), [None, "TLSv1.3"])
+
+
 class TicketTests(DoorTestCase):
     def setUp(self) -> None:
         super().setUp()
@@ -214,6 +238,10 @@ class EndpointTests(DoorTestCase):
 
 
 class LeanNameTests(NameTests):
+    lean = True
+
+
+class LeanVersionTests(VersionTests):
     lean = True
 
 
