@@ -143,6 +143,13 @@ def steps() -> Iterable[bytes]:
         )
 
 
+def write_swarm() -> None:
+    write("swarm", "answer", ANSWERS)
+    write("swarm", "body", [b"<?xml version='1.0'?><body a='>' sid='1' type='terminate'/>"])
+    write("swarm-stream", "element", _ELEMENTS)
+    write("swarm-stream", "frame", (frame(each, _ELEMENTS[0]) for each in _OPCODES))
+
+
 def main() -> None:
     for target in TARGETS:
         shutil.rmtree(SEEDS / target, ignore_errors=True)
@@ -179,10 +186,7 @@ def main() -> None:
         write(target, "message", (data for data, _ in MESSAGES if len(data) <= short))
         write(target, "fault", (data for data, _ in FAULTS if len(data) <= short))
     write_tls()
-    write("swarm", "answer", ANSWERS)
-    write("swarm-stream", "element", _ELEMENTS)
-    write("swarm-stream", "frame", (frame(each, _ELEMENTS[0]) for each in _OPCODES))
-    write("swarm", "body", [b"<?xml version='1.0'?><body a='>' sid='1' type='terminate'/>"])
+    write_swarm()
     write("script", "script", map(Path.read_bytes, sorted(FOLDER.rglob("*.bosh"))[::8]))
 
 
