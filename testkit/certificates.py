@@ -43,10 +43,12 @@ class ServerCertificate:
         files = f"privateKey={self.key}:certKey={self.certificate}"
         return f"ssl:0:interface=127.0.0.1:{files}"
 
-    def put_into(self, folder: Path) -> None:
-        """Put it into a folder of certificates, where its key is in the same file."""
-        both = self.certificate.read_bytes() + self.key.read_bytes()
-        (folder / "localhost.pem").write_bytes(both)
+    def in_one_file(self) -> Path:
+        """Return a file that has the certificate and the key, alone in a folder."""
+        file = self.key.parent / "both/localhost.pem"
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(self.certificate.read_bytes() + self.key.read_bytes())
+        return file
 
 
 def make_certificate(folder: Path) -> ServerCertificate:

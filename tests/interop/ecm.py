@@ -26,9 +26,9 @@ async def start_tls(
     return f"https://localhost:{port}"
 
 
-async def start_tcp(test: TestCase, stack: Stack, stream: str, *arguments: str) -> int:
-    """Start ECM for XMPP over TCP on an endpoint, until the test ends; return its port."""
-    process = await _linked(test, stack, PLAIN, "--stream", stream, *arguments)
+async def start_tcp(test: TestCase, stack: Stack, *arguments: str) -> int:
+    """Start ECM with a port for XMPP over TCP, until the test ends; return that port."""
+    process = await _linked(test, stack, PLAIN, *arguments)
     return int((await process.printed(r"TcpFactory.* starting on ([0-9]+)"))[1])
 
 

@@ -33,6 +33,22 @@ http {
     include documented;
 }
 """
+NGINX_STREAM_FRAME = """\
+load_module /usr/lib/nginx/modules/ngx_stream_module.so;
+daemon off;
+master_process off;
+pid nginx.pid;
+error_log stderr notice;
+events { worker_connections 4096; }
+stream {
+    include documented;
+}
+"""
+
+# In the document, ECM's addresses, the proxies' ports, and the file of a certificate and its key.
+ECM = re.compile(r"127\.0\.0\.1:52[0-9]+")
+PORT = r":?(80|5223)\b"
+CERTIFICATE = "/etc/ssl/chat.example.pem"
 
 
 @attrs.frozen
@@ -40,30 +56,46 @@ class Proxy:
     """A program that stands between clients and ECM.
 
     ``name`` is that of its settings in the document, ``bind`` the word before the port there,
-    ``run`` starts it in a folder, with the settings, on a port.
+    ``run`` starts it in a folder, with the settings, on a port. ``tls`` stands behind the port if
+    clients are to have TLS.
     """
 
     name: str
     bind: str
     run: Callable[[Path, str, int], AbstractContextManager[object]]
+    tls: str = ""
 
-    def start(self, test: TestCase, ecm: str) -> str:
-        """Start it before ECM, which is at host:port, until the test ends; return its URL."""
+    def start(self, test: TestCase, ecm: str, certificate: Path | None = None) -> str:
+        """Start it before ECM, which is at host:port, until the test ends; return its URL.
+
+        With a certificate, a file that has its key, too, it speaks TLS with clients.
+        """
         port = free_port()
-        settings = documented(self.name).replace("127.0.0.1:5280", ecm)
-        settings = re.sub(rf"({self.bind}) :?80\b", rf"\1 {HOST}:{port}", settings)
+        place = f"{HOST}:{port}{self.tls if certificate else ''}"
+        settings = ECM.sub(ecm, documented(self.name))
+        settings = re.sub(rf"({self.bind}) {PORT}", rf"\1 {place}", settings)
+        settings = settings.replace(CERTIFICATE, str(certificate))
         test.enterContext(self.run(temporary_folder(test), settings, port))
         return f"http://{HOST}:{port}"
 
 
-def _run_nginx(folder: Path, settings: str, port: int) -> AbstractContextManager[object]:
+def _run_nginx(
+    folder: Path, settings: str, port: int, frame: str = NGINX_FRAME
+) -> AbstractContextManager[object]:
     (folder / "documented").write_text(settings)
-    return nginx.started(folder, NGINX_FRAME, port)
+    return nginx.started(folder, frame, port)
 
 
-NGINX = Proxy("nginx", "listen", _run_nginx)
+_run_haproxy = partial(haproxy.started, mode="-W")
+_NGINX_TLS = f" ssl; ssl_certificate {CERTIFICATE}; ssl_certificate_key {CERTIFICATE}"
+
+NGINX = Proxy("nginx", "listen", _run_nginx, _NGINX_TLS)
 APACHE = Proxy("apache", "Listen", apache.started)
-HAPROXY = Proxy("haproxy", "bind", partial(haproxy.started, mode="-W"))
+HAPROXY = Proxy("haproxy", "bind", _run_haproxy, f" ssl crt {CERTIFICATE}")
+
+# For XMPP over TCP, with TLS in the document.
+NGINX_STREAM = Proxy("nginx stream", "listen", partial(_run_nginx, frame=NGINX_STREAM_FRAME))
+HAPROXY_TLS = Proxy("haproxy TLS", "bind", _run_haproxy)
 
 
 def documented(language: str) -> str:

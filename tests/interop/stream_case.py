@@ -7,6 +7,7 @@ from testkit.cutting_proxy import CuttingProxy
 from testkit.ecm_process import temporary_folder
 from tests.interop import ecm
 from tests.interop.conversation import Client
+from tests.interop.proxies import Proxy
 from tests.interop.talk import TalkTestCase
 
 # A hundred kilobytes; and so many for clients that have troubles with them.
@@ -40,13 +41,27 @@ class StreamTestCase(TalkTestCase):
         await self.stand_before(int(site.rpartition(":")[2]), "/ws")
         return site
 
+    async def serve_behind(self, proxy: Proxy) -> None:
+        """Start ECM for WebSocket, behind a proxy that has TLS where clients want it."""
+        site = await ecm.start(self, self.stack, "--trusted-proxy", "127.0.0.1")
+        files = self.certificate.in_one_file() if self.scheme == "wss" else None
+        url = proxy.start(self, site.removeprefix("http://"), files)
+        await self.stand_before(int(url.rpartition(":")[2]), "/ws")
+
     async def serve_tcp(self) -> None:
         """Start ECM for XMPP over TCP."""
-        folder = temporary_folder(self)
-        self.certificate.put_into(folder)
         kind = {"xmpp": "starttls", "xmpps": "tls"}[self.scheme]
-        stream = f"{kind}:{folder}:port=0:interface=127.0.0.1"
-        await self.stand_before(await ecm.start_tcp(self, self.stack, stream, *self.options))
+        folder = self.certificate.in_one_file().parent
+        endpoint = f"{kind}:{folder}:port=0:interface=127.0.0.1"
+        port = await ecm.start_tcp(self, self.stack, "--stream", endpoint, *self.options)
+        await self.stand_before(port)
+
+    async def serve_tcp_behind(self, proxy: Proxy) -> None:
+        """The same behind a proxy that has the TLS, and sends PROXY headers."""
+        endpoint = f"plain:{ecm.PLAIN}"
+        port = await ecm.start_tcp(self, self.stack, "--stream-proxy-protocol", endpoint)
+        url = proxy.start(self, f"127.0.0.1:{port}", self.certificate.in_one_file())
+        await self.stand_before(int(url.rpartition(":")[2]))
 
     async def stand_before(self, port: int, path: str = "") -> None:
         """Have the proxy before ECM's port. Clients find it at ``self.url``."""

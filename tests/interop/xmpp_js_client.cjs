@@ -21,7 +21,11 @@ async function main() {
   // The package is of ES modules, which Node.js does not look for in NODE_PATH.
   const library = pathToFileURL(require.resolve("@xmpp/client"));
   const { client, xml } = await import(library);
-  const xmpp = client({ service, domain, username, password, timeout: 20_000 });
+  // Without a name it does not say who it is when it begins its first stream, and ejabberd from
+  // 24.10 on does not offer SASL2 (XEP-0388). With that it would not resume: it enables stream
+  // management with Bind 2 (XEP-0386), again when ejabberd offers it again, and is refused.
+  const credentials = { username, password };
+  const xmpp = client({ service, domain, credentials, timeout: 20_000 });
 
   xmpp.on("online", async (address) => {
     // The library sets its count of stanzas to 0 a moment after <enabled/> has come, and forgets
