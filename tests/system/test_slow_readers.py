@@ -99,7 +99,7 @@ class WebSocketReaderTests(StreamUserCase):
         await self.write(*(passing(user, text) for text in sent))
         after, node_after = resident(ecm), await self.memory()
         written.callback(None)
-        self.assertGreater(await talking, 100)
+        self.assertGreater(await talking, 20)
         self.assertLess(after - before, ECM_GROWTH)
         self.assertLess(node_after - node_before, NODE_GROWTH)
         end.go_on()
@@ -139,7 +139,7 @@ class WebSocketReaderTests(StreamUserCase):
         while not shed.called:
             await self.write(*(passing(user, 5 * TEXT) for user, _ in crowd))
         written.callback(None)
-        self.assertGreater(await talking, 100)
+        self.assertGreater(await talking, 20)
         await self.leave([self.writer, *pair])
 
 

@@ -41,14 +41,14 @@ class WebSocketCutTests(StreamUserCase):
         front, proxy = await self.proxied("typed")
         said = await self.talk_while(cut(proxy, CUTS, SECONDS), front, PAIRS)
         self.assertEqual(proxy.cuts, CUTS)
-        self.assertGreater(said, CUTS * PAIRS)
+        self.assertGreater(said, 20 * PAIRS)
 
     async def test_a_silence_that_one_end_finds(self) -> None:
         front, proxy = await self.proxied("impatient", *_PATIENCE)
         said = await self.talk_while(silence(proxy, front.process), front, 2)
         self.assertIn("link broken", front.process.output)
         self.assertEqual(proxy.cuts, 0)
-        self.assertGreater(said, 100)
+        self.assertGreater(said, 40)
 
 
 class TcpCutTests(WebSocketCutTests):
