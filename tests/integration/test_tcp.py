@@ -25,6 +25,11 @@ PLACE = "port=0:interface=127.0.0.1"
 PROXY = b"PROXY TCP4 192.0.2.9 192.0.2.1 1234 5222\r\n"
 
 
+async def linked(ecm: Process, workers: int) -> None:
+    """Wait until each worker has its link: streams do not wait for one."""
+    await ecm.printed("(?s)" + ".*".join(["link up"] * workers))
+
+
 class TcpCase(EcmTestCase):
     async def start_echo(self, *arguments: str, workers: int = 1, lean: bool = False) -> Process:
         """Start ECM in front of an ejabberd that echoes, with certificates in ``folder``."""
@@ -36,8 +41,7 @@ class TcpCase(EcmTestCase):
         arguments = tuple(each.replace("FOLDER", str(self.folder)) for each in arguments)
         more = ("--workers", str(workers), *(("--lean-tls",) if lean else ()))
         ecm = await self.start("--upstream", f"tcp:127.0.0.1:{port}", *more, *arguments)
-        for _ in range(workers):
-            await ecm.printed("link up")
+        await linked(ecm, workers)
         return ecm
 
     def ports(self, ecm: Process) -> list[int]:
@@ -108,7 +112,7 @@ class SystemdTests(TestCase):
         self.addCleanup(listening.close)
         ejabberd = start(self, sys.executable, "-m", "testkit.servers.link_echo")
         echo = (await ejabberd.printed(r"([0-9]+)\n"))[1]
-        for workers in ("1", "2"):
+        for workers in (1, 2):
             command = (
                 f"LISTEN_PID=$$ exec {script('twistd')} -n --pidfile= ecm --listen {LOOPBACK}"
                 f" --upstream tcp:127.0.0.1:{echo} --workers {workers}"
@@ -120,7 +124,7 @@ class SystemdTests(TestCase):
                 environment={"LISTEN_FDS": "1", "LISTEN_FDNAMES": "ecm.socket"},
                 files={**PIPES, 3: listening.fileno()},
             )
-            await ecm.printed("link up")
+            await linked(ecm, workers)
             for _ in range(4):
                 await deferToThread(talk, listening.getsockname()[1], None, PROXY)
             await ecm.stop()

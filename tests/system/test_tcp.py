@@ -18,6 +18,7 @@ PLACE = "port=0:interface=127.0.0.1"
 
 class TcpTests(TestCase):
     options: tuple[str, ...] = ()
+    workers = 1
 
     def setUp(self) -> None:
         self.stack = running_stack()
@@ -35,14 +36,16 @@ class TcpTests(TestCase):
             *(script("twistd"), "-n", "--pidfile=", "ecm", "--listen", "tcp:0:interface=127.0.0.1"),
             *("--upstream", f"tcp:{self.stack.link}", "--link-secret-file", self.stack.secret),
             *("--stream", f"starttls:{folder}:{PLACE}", "--stream", f"tls:{folder}:{PLACE}"),
-            *self.options,
+            *("--workers", str(self.workers), *self.options),
         )
         self.enterContext(self.ecm)
         found: list[int] = []
+        links = 0
         for line in self.ecm.lines():
             if match := re.search(r"Factory.* starting on ([0-9]+)", line):
                 found.append(int(match[1]))
-            if "link up: " in line:
+            links += "link up: " in line
+            if links == self.workers:
                 break
         return found[1:]
 
@@ -88,4 +91,5 @@ class TcpTests(TestCase):
 
 
 class TcpThroughWorkersTests(TcpTests):
-    options = ("--workers", "2", "--lean-tls")
+    options = ("--lean-tls",)
+    workers = 2
