@@ -11,10 +11,12 @@ from testkit.bosh_client import CLIENT, ROSTER, SM
 from testkit.cluster import join, start_nodes
 from testkit.erlang_shell import ErlangShell
 from testkit.link_peer import EcmEnd
-from testkit.link_user import LinkUser, attribute
+from testkit.link_user import PASSWORD, LinkUser, attribute
 from testkit.own_ejabberd import MODULES, OwnEjabberd
 from testkit.session_probe import is_asleep
 from testkit.stanzas import message
+from testkit.stream_client import StreamClient
+from testkit.streaming_end import StreamingEnd
 from testkit.told_case import TestCase
 
 _SYNC = f"<iq type='get' id='{{}}' xmlns='{CLIENT}'><query xmlns='{ROSTER}'/></iq>"
@@ -386,6 +388,19 @@ class ChangedTests(RestartCase):
         await self.ejabberd.logged("2 sessions have ended: they are of another version")
         self.assertIn(b"reset", await self.ended(romeo))
         await self.are_stored("romeo")
+
+    async def test_what_is_kept_for_a_stream_is_stored_as_well(self) -> None:
+        users = await self.begin("romeo", "juliet")
+        link = await StreamingEnd.connect(self, self.ejabberd.link_port)
+        stream = StreamClient(link, DOMAIN)
+        await stream.create()
+        await stream.login("juliet", PASSWORD, resource="stream")
+        stream.send(_ONLINE, f"<enable xmlns='{SM}' resume='true'/>")
+        await stream.receive(lambda element: element.tag == f"{{{SM}}}enabled")
+        await self.settled(users["romeo"], message(stream.jid, "for juliet"))
+        await self.rewritten(_OF_ANOTHER_VERSION)
+        await self.ejabberd.logged("3 sessions have ended: they are of another version")
+        await self.are_stored("juliet")
 
     async def rewritten(self, change: str) -> None:
         """Restart ejabberd with a file whose events this function changes."""

@@ -1,5 +1,7 @@
 """``ecm_evacuate`` closes the streams of a node, whose clients go on at another node."""
 
+from xml.etree.ElementTree import tostring
+
 from ecm.tools.demo.plan import DOMAIN
 from ecm.tools.ejabberd.configuration import without_options
 from testkit.bosh_client import CLIENT, ROSTER, SM
@@ -70,6 +72,7 @@ class EvacuationTests(TestCase):
         await self.start("romeo", "juliet")
         romeo, juliet = self.clients
         contact = await self.online("plain", 1)
+        await contact.receive(lambda element: element.get("from") == contact.jid)
         streams = [await self.managed(client) for client in (romeo, juliet)]
         juliet.send(f"<presence to='{contact.jid}' xmlns='{CLIENT}'/>", message(contact.jid, "one"))
         self.assertEqual((await contact.message())[1], "one")
@@ -77,17 +80,19 @@ class EvacuationTests(TestCase):
         romeo.send(message(juliet.jid, "one"))
         self.assertEqual((await juliet.message())[1], "one")
         text = await self.evacuate("all")
+        self.assertIn("This node is empty: 2 sessions have moved", text)
         self.assertIn("2 streams closed: their clients connect to other nodes.", text)
         ends = [await client.told() for client in self.clients]
         self.assertEqual(ends, [("", "close end status=1012")] * 2)
         contact.send(message(juliet.jid, "two"))
+        self.members[0].process.kill()
         romeo = await self.resumed(romeo, streams[0], 0)
         juliet = await self.resumed(juliet, streams[1], 1)
         romeo.send(message(juliet.jid, "three"))
         self.assertEqual([(await juliet.message())[1] for _ in range(2)], ["two", "three"])
         juliet.send(message(contact.jid, "two"))
         next_one = await contact.receive(lambda element: True)
-        self.assertEqual(next_one.findtext(f"{{{CLIENT}}}body"), "two")
+        self.assertEqual(next_one.findtext(f"{{{CLIENT}}}body"), "two", tostring(next_one))
         for client in (romeo, juliet, contact):
             await client.terminate()
 

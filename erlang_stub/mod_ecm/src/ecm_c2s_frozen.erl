@@ -14,7 +14,7 @@
 -type state() :: map().
 
 %% The form of this term. It changes whenever something in it does.
--define(FORMAT, 2).
+-define(FORMAT, 3).
 
 %% The time is that of the session's SID in ejabberd_sm, which belongs to the session and not to its process. `name' is
 %% an ecm_c2s_place:name() in the external term format, which keeps a pid of a node that has ended; `moves' is the number

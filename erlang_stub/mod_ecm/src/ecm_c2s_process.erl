@@ -8,7 +8,7 @@
 
 -module(ecm_c2s_process).
 
--export([is_session/0, is_session/1, kind/0, logged_in/0, newcomer/0, taken_over/1]).
+-export([is_session/0, is_session/1, kind/0, kind/1, logged_in/0, newcomer/0, taken_over/1]).
 -export_type([kind/0]).
 
 %% What the module of a session is asked. This is not declared as behaviour there, because ejabberd's installer
@@ -37,6 +37,13 @@
 -callback undelivered() -> [ecm_bosh_outbox:el()].
 -callback finish() -> ok.
 
+%% Another process takes the session (ecm_c2s_transfer): handles what has waited, if the process has told itself to as its last
+%% message; returns the session as a term, which names its module as `kind' if that is not ecm_c2s_session; and its nonce.
+-callback flush_now() -> ok.
+-callback freeze() -> {ok, map()} | busy.
+-callback nonce() -> non_neg_integer().
+-callback thaw(map(), Nonce :: non_neg_integer(), HasLoggedIn :: boolean()) -> ok.
+
 %% The module of a session.
 -type kind() :: ecm_c2s_session | ecm_stream_session.
 
@@ -55,6 +62,11 @@ kind() ->
         Session when is_tuple(Session), element(1, Session) =/= ?BOSH -> element(1, Session);
         _ -> ecm_c2s_session
     end.
+
+%% @doc Returns the kind of a frozen session.
+-spec kind(Frozen :: map()) -> kind().
+kind(Frozen) ->
+    maps:get(kind, Frozen, ecm_c2s_session).
 
 %% @doc Returns whether the calling process has a session.
 -spec is_session() -> boolean().

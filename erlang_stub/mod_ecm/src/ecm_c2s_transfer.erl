@@ -137,7 +137,7 @@ ask(Session, Question, Timeout) ->
 -spec handle({pid(), reference(), Question :: term()}, ecm_c2s_frozen:state()) ->
     next().
 handle({Controller, Ref, Question}, State) ->
-    case {Question, ecm_c2s_session:is_session()} of
+    case {Question, ecm_c2s_process:is_session()} of
         {freeze, true} ->
             freeze(freeze_ready(State), Controller, Ref, State);
         {{prepare, Frozen, Parties}, false} ->
@@ -159,10 +159,11 @@ refuse(Controller, Ref, Reason, State) ->
 %% Messages that p1_server has taken from the mailbox are out of reach.
 -spec freeze_ready(ecm_c2s_frozen:state()) -> {ok, ecm_c2s_frozen:frozen()} | {error, error()}.
 freeze_ready(State) ->
-    ok = ecm_c2s_session:flush_now(),
+    Kind = ecm_c2s_process:kind(),
+    ok = Kind:flush_now(),
     case get('$internal_queue_len') =:= 0 andalso
         process_info(self(), message_queue_len) =:= {message_queue_len, 0} of
-        true -> ecm_c2s_frozen:freeze(State, fun ecm_c2s_session:freeze/0);
+        true -> ecm_c2s_frozen:freeze(State, fun Kind:freeze/0);
         false -> {error, busy}
     end.
 
@@ -234,7 +235,7 @@ tell_again(New, Late, Until) ->
 
 -spec handed_over(ok | {error, not_begun | unknown}, ecm_c2s_place:place(), held(), ecm_c2s_frozen:state()) -> next().
 handed_over(ok, {New, Nonce}, #{late := Late}, _) ->
-    Own = ecm_c2s_session:nonce(),
+    Own = (ecm_c2s_process:kind()):nonce(),
     _ = [ecm_c2s_forward:told(Message, New) || Message <- Late],
     ecm_c2s_forward:pass_on({New, Nonce}, Own, moved);
 handed_over({error, not_begun}, _, #{controller := Controller} = Held, State) ->
@@ -283,7 +284,7 @@ await_start(#{old := Old, controller := Controller} = Parties) ->
 %% The controller, if it is there, takes the row back itself. Behind a cut, the old process goes on without what has come.
 -spec told(term(), ecm_c2s_frozen:frozen(), Old :: pid(), ecm_sid:nonce(), ecm_c2s_frozen:state()) -> next().
 told({start, Asker, Late}, #{session := #{nonce := Before} = Session, row := Row}, _, Nonce, State) ->
-    ok = ecm_c2s_session:thaw(Session, Nonce, ecm_c2s_frozen:has_logged_in(State)),
+    ok = (ecm_c2s_process:kind(Session)):thaw(Session, Nonce, ecm_c2s_frozen:has_logged_in(State)),
     answer(Asker, ok),
     ok = ecm_c2s_registration:announce(Row),
     go_on(ecm_c2s_forward:for_session(Late, Before, Nonce), State);
@@ -300,7 +301,7 @@ told(cut_off, #{row := Row}, _, _, _) ->
 %% Handles the messages that have come meanwhile, before those in the mailbox.
 -spec go_on(ecm_c2s_forward:late(), ecm_c2s_frozen:state()) -> next().
 go_on(Late, State) ->
-    ok = ecm_c2s_session:schedule_flush(),
+    ok = (ecm_c2s_process:kind()):schedule_flush(),
     take(Late, State).
 
 -spec take(ecm_c2s_forward:late(), ecm_c2s_frozen:state()) -> next().

@@ -124,7 +124,7 @@ handle_info({'DOWN', Monitor, process, _, Reason}, #state{workers = Workers, run
     {Session, Others} = maps:take(Monitor, Workers),
     {noreply, State#state{workers = Others, run = ecm_evacuation_run:outcome(Session, outcome(Reason), Run)}};
 handle_info({'DOWN', Monitor, process, _, Reason}, #state{releaser = {_, Monitor}, result = running} = State) ->
-    {noreply, over(emptied, State#state{releaser = none, closed = closed(Reason)})};
+    {noreply, closed(Reason, State#state{releaser = none})};
 handle_info({nodedown, Node}, #state{run = Run} = State) when Run =/= none ->
     {noreply, State#state{run = ecm_evacuation_run:lost_node(Node, Run)}};
 handle_info(_, State) ->
@@ -134,9 +134,12 @@ handle_info(_, State) ->
 outcome({moved, Outcome}) -> Outcome;
 outcome(Reason) -> {error, {lost, Reason}}.
 
--spec closed(Exit :: term()) -> non_neg_integer().
-closed({closed, Streams}) -> Streams;
-closed(_) -> 0.
+%% The sessions of streams that are closed can move, if their clients may come back to them.
+-spec closed(Exit :: term(), #state{}) -> #state{}.
+closed({closed, Streams}, #state{closed = Before} = State) when Streams > 0 ->
+    again(?PAUSE, State#state{closed = Before + Streams, patient = none});
+closed(_, State) ->
+    over(emptied, State).
 
 -spec pass(integer(), ecm_evacuation_run:run()) -> ecm_evacuation_run:run().
 pass(Now, Run) ->
@@ -195,37 +198,26 @@ released(State) ->
 
 -spec release() -> no_return().
 release() ->
-    in_steps(?REQUESTS, fun({Writer, Id}) -> ecm_link_writer:answer_soon(Writer, Id) end, ecm_link_table:all()),
-    Closed = close_streams([]),
+    ecm_command_pace:in_steps(?REQUESTS, ?RELEASE_PAUSE, fun answer_soon/1, ecm_link_table:all()),
+    Told = close_streams([]),
     timer:sleep(?WRITTEN),
-    exit({closed, Closed}).
+    exit({closed, length(Told -- ecm_link_stream_table:sessions())}).
+
+-spec answer_soon({Writer :: pid(), ecm_link_packet:id()}) -> ok.
+answer_soon({Writer, Id}) ->
+    ecm_link_writer:answer_soon(Writer, Id).
 
 %% Until there are only such as have been told to go: a stream may have been opened before ECM knew that its link drains.
--spec close_streams(Told :: [pid()]) -> non_neg_integer().
+-spec close_streams(Told :: [pid()]) -> Told :: [pid()].
 close_streams(Told) ->
     case ecm_link_stream_table:sessions() -- Told of
         [] ->
-            length(Told);
+            Told;
         Sessions ->
-            in_steps(erlang:system_info(schedulers_online), fun ecm_link_stream:leave/1, Sessions),
+            ecm_command_pace:in_steps(erlang:system_info(schedulers_online), ?RELEASE_PAUSE,
+                                      fun ecm_link_stream:leave/1, Sessions),
             close_streams(Sessions ++ Told)
     end.
-
--spec in_steps(pos_integer(), fun((Item) -> any()), [Item]) -> ok.
-in_steps(_, _, []) ->
-    ok;
-in_steps(Number, Do, Items) ->
-    {Now, Later} = first(Number, Items),
-    lists:foreach(Do, Now),
-    timer:sleep(?RELEASE_PAUSE),
-    in_steps(Number, Do, Later).
-
--spec first(non_neg_integer(), [Item]) -> {[Item], [Item]}.
-first(Number, [Item | Rest]) when Number > 0 ->
-    {Now, Later} = first(Number - 1, Rest),
-    {[Item | Now], Later};
-first(_, Items) ->
-    {[], Items}.
 
 -spec over(result(), #state{}) -> #state{}.
 over(Result, #state{waiting = Waiting} = State) ->

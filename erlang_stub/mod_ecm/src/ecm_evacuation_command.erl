@@ -30,7 +30,8 @@ command() ->
        name = ecm_evacuate, tags = [ecm, cluster], policy = restricted,
        desc = "Move the sessions of mod_ecm from this node to others: all, NODE,NODE, list, status or stop",
        longdesc = "ecm_evacuate all: to all other nodes of the cluster, the one with the fewest sessions first. Users "
-                  "stay logged in and notice nothing. Returns when it is done; then this node takes no new sessions.\n"
+                  "stay logged in and notice nothing. Streams (WebSocket, TCP) are closed in the end, and resumed there "
+                  "(XEP-0198). Returns when it is done; then this node takes no new sessions.\n"
                   "ecm_evacuate NODE,NODE: only to these nodes, as list_cluster names them.\n"
                   "ecm_evacuate list: what would move, and what cannot. Nothing moves.\n"
                   "ecm_evacuate status: how far it is, and when it will be done.\n"

@@ -1,7 +1,7 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc What is on this node: the sessions of mod_ecm over BOSH, which can move to other nodes, its streams, whose clients
-%% go there, and what cannot.
+%% @doc What is on this node: the sessions of mod_ecm, which can move to other nodes; its streams, without which a session can
+%% move; and what cannot.
 
 -module(ecm_evacuation_inventory).
 
@@ -15,31 +15,24 @@
 -type rest() :: #{rooms := non_neg_integer(), streams := non_neg_integer(),
                   sessions := [{Kind :: atom(), pos_integer()}]}.
 
-%% @doc Returns the sessions of mod_ecm over BOSH on this node, also those whose clients have not logged in yet.
+%% @doc Returns the sessions of mod_ecm on this node that have no stream: over BOSH, also those whose clients have not logged
+%% in yet; and those whose clients may come back to them (XEP-0198).
 -spec sessions() -> [pid()].
 sessions() ->
-    Newcomers = ecm_c2s_admission:newcomers() -- ecm_link_stream_table:sessions(),
-    [Session || {Session, true} <- logged_in()] ++ lists:filter(fun ecm_c2s_process:is_session/1, Newcomers).
+    Streams = maps:from_keys(ecm_link_stream_table:sessions(), stream),
+    [Session || Session <- logged_in() ++ ecm_c2s_admission:newcomers(),
+                not is_map_key(Session, Streams), ecm_c2s_process:is_session(Session)].
 
-%% All sessions that have logged in, and whether they are ours.
--spec logged_in() -> [{pid(), boolean()}].
+-spec logged_in() -> [pid()].
 logged_in() ->
-    [{Session, is_ours(Row)} || #session{sid = {_, Session}} = Row <- ejabberd_sm:dirty_get_my_sessions_list()].
-
-%% Those of ejabberd's own mod_bosh have the same kind of connection.
--spec is_ours(#session{}) -> boolean().
-is_ours(#session{sid = {_, Session}} = Row) ->
-    kind(Row) =:= http_bind andalso ecm_c2s_process:is_session(Session).
-
--spec kind(#session{}) -> atom().
-kind(#session{info = Info}) ->
-    proplists:get_value(conn, Info, other).
+    [Session || #session{sid = {_, Session}} <- ejabberd_sm:dirty_get_my_sessions_list()].
 
 %% @doc Returns what does not move.
 -spec rest() -> rest().
 rest() ->
-    Kinds = [kind(Row) || #session{sid = {_, Session}} = Row <- ejabberd_sm:dirty_get_my_sessions_list(),
-                          not ecm_c2s_process:is_session(Session)],
+    Kinds = [proplists:get_value(conn, Info, other)
+             || #session{sid = {_, Session}, info = Info} <- ejabberd_sm:dirty_get_my_sessions_list(),
+                not ecm_c2s_process:is_session(Session)],
     #{rooms => rooms(), streams => ecm_link_stream_table:count(),
       sessions => [{Kind, length([K || K <- Kinds, K =:= Kind])} || Kind <- lists:usort(Kinds)]}.
 

@@ -17,6 +17,12 @@
 %% later gets a 503.
 -define(DRAIN, 500).
 
+%% Streams that are closed at a time, milliseconds between two such times, and for their sessions to end, or to wait for
+%% their clients (XEP-0198). These come back when ejabberd has started.
+-define(STREAMS, 500).
+-define(STREAMS_PAUSE, 50).
+-define(STREAMS_END, 500).
+
 %% Milliseconds in which the answers to those that waited leave, and the command has its own.
 -define(GRACE, 500).
 
@@ -31,7 +37,8 @@ register_commands() ->
 commands() ->
     [command(ecm_restart, "Restart ejabberd, and keep the sessions of mod_ecm",
              "Writes the sessions to a file in the folder of the database, restarts the Erlang node, and takes "
-             "them up again: nobody logs in anew. If they cannot be written, ejabberd goes on, and so do they."),
+             "them up again: nobody over BOSH logs in anew, and streams are resumed (XEP-0198). If they cannot be "
+             "written, ejabberd goes on, and so do they."),
      command(ecm_stop, "Stop ejabberd, and keep the sessions of mod_ecm for its next start",
              "Writes the sessions to a file in the folder of the database and stops ejabberd. The next start takes "
              "them up again, if it comes within 15 minutes and is of the same version. If they cannot be written, "
@@ -88,7 +95,16 @@ save_and_stop(Tell, Stop) ->
 save() ->
     ok = ecm_link_gate:close(),
     ok = timer:sleep(?DRAIN),
+    ok = close_streams(ecm_link_stream_table:sessions()),
     ecm_restart_save:run(path(), header(), fun say/1).
+
+-spec close_streams([pid()]) -> ok.
+close_streams([]) ->
+    ok;
+close_streams(Sessions) ->
+    say(io_lib:format("waited for: ~B streams are closed", [length(Sessions)])),
+    ecm_command_pace:in_steps(?STREAMS, ?STREAMS_PAUSE, fun ecm_link_stream:leave/1, Sessions),
+    timer:sleep(?STREAMS_END).
 
 -spec saved({ok, ecm_restart_save:result()} | {error, term()}, Then :: string()) -> {ok | error, string()}.
 saved({ok, #{sessions := Sessions, bytes := Bytes, seconds := Seconds, skipped := Skipped}}, Then) ->

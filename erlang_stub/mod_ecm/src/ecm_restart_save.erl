@@ -53,8 +53,8 @@ run(Path, #{salt := Salt} = Header, Say) ->
 %% Those that have logged in. The others begin anew.
 -spec sessions() -> [pid()].
 sessions() ->
-    [Session || #session{sid = {_, Session}, info = Info} <- ejabberd_sm:dirty_get_my_sessions_list(),
-                proplists:get_value(conn, Info) =:= http_bind].
+    [Session || #session{sid = {_, Session}} <- ejabberd_sm:dirty_get_my_sessions_list(),
+                ecm_c2s_process:is_session(Session)].
 
 %% In each of so many parts, sessions are spread over the whole list.
 -spec parts([pid()], Number :: pos_integer()) -> [[pid()]].

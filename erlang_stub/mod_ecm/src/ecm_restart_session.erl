@@ -24,12 +24,22 @@
 %% Milliseconds for a session to end.
 -define(END, 10000).
 
+-define(CLIENT, <<"jabber:client">>).
+
 %% @doc Returns a session as bytes, for a file with this salt.
 -spec pack(ecm_c2s_frozen:frozen(), Salt :: binary()) -> binary().
-pack(#{state := State, session := #{bosh := Bosh}, name := Name} = Frozen, Salt) ->
-    Packed = #{name => Name, undelivered => ecm_bosh:undelivered(Bosh),
+pack(#{state := State, session := Session, name := Name} = Frozen, Salt) ->
+    Packed = #{name => Name, undelivered => undelivered(Session, State),
                mark => ecm_restart_check:mark(Salt, State), frozen => Frozen},
     term_to_binary(Packed).
+
+%% Where there was a stream, stream management has the rest.
+-spec undelivered(Session :: map(), State :: map()) -> [binary()].
+undelivered(#{bosh := Bosh}, _) ->
+    ecm_bosh:undelivered(Bosh);
+undelivered(#{undelivered := Elements}, #{mgmt_queue := Queue} = State) ->
+    ecm_c2s_undelivered:stanzas(Elements, State)
+        ++ [ecm_xml_stanza:encode(xmpp:encode(Stanza, ?CLIENT)) || {_, _, Stanza} <- p1_queue:to_list(Queue)].
 
 %% @doc Returns what all sessions of a file have in common. It lives as long as the calling process.
 -spec context(Salt :: binary(), IsExpired :: boolean()) -> context().
@@ -84,8 +94,14 @@ ended(Reason, #{frozen := Frozen} = Packed) ->
 
 %% Without mod_stream_mgmt, nobody would route what that has kept.
 -spec unmanaged(term(), ecm_c2s_frozen:frozen()) -> ecm_c2s_frozen:frozen().
-unmanaged({module, mod_stream_mgmt}, #{state := State} = Frozen) -> Frozen#{state := State#{mgmt_state := inactive}};
+unmanaged({module, mod_stream_mgmt}, #{state := State, session := Session} = Frozen) ->
+    Frozen#{state := State#{mgmt_state := inactive}, session := kept(Session, State)};
 unmanaged(_, Frozen) -> Frozen.
+
+%% Over BOSH, the session has it as well.
+-spec kept(Session, State :: map()) -> Session when Session :: map().
+kept(#{undelivered := _} = Session, State) -> Session#{undelivered := undelivered(Session, State)};
+kept(Session, _) -> Session.
 
 -spec close(tuple(), pid()) -> ok.
 close(Error, Session) ->
@@ -111,6 +127,8 @@ route(_, #{undelivered := Elements}) ->
     ecm_c2s_undelivered:route(Elements).
 
 -spec say_farewell(term(), packed()) -> ok.
+say_farewell(_, #{frozen := #{session := #{kind := _}}}) ->
+    ok;  % a client without a stream asks nobody but stream management
 say_farewell(host, Packed) ->
     leave(ecm_bosh_answer:refusal(<<"host-gone">>, true), Packed);
 say_farewell(Reason, Packed) ->

@@ -15,7 +15,8 @@
 -export([finish/0, handle/1, keep/1, logged_in/0, maybe_hibernate/1, opened/1, schedule_flush/0, timeout/1,
          undelivered/0]).
 -export([dehydrate/0, handle_pending/0, rehydrate/1, socket_module/0, wake/1]).
--export_type([heard/0, limits/0, options/0, packet/0, wire/0]).
+-export([flush_now/0, freeze/0, nonce/0, thaw/3]).
+-export_type([frozen/0, heard/0, limits/0, options/0, packet/0, wire/0]).
 
 %% What clients and servers write on a stream, as a module: read/3, write/1 and the others of ecm_stream_websocket.
 -type wire() :: ecm_stream_websocket | ecm_stream_tcp.
@@ -48,7 +49,8 @@
 %% time `due' at the latest. With `flush_scheduled', a message is under way after which they are taken; since the one
 %% before, `heard' things have come. `has_header' says that this side has begun its stream and not said its end,
 %% `is_over' that nothing is sent to ECM any more. `binding' is what the login
-%% may be bound to: `tls-exporter' of the client's TLS connection (RFC 9266).
+%% may be bound to: `tls-exporter' of the client's TLS connection (RFC 9266). `nonce' is not 0 where the session has come
+%% from another process.
 -record(?MODULE, {writer :: pid(),
                   id :: ecm_link_packet:id(),
                   terms :: terms(),
@@ -65,9 +67,14 @@
                   timer = none :: ecm_c2s_timer:timer(),
                   idle = none :: ecm_c2s_idle:idle(),
                   flush_scheduled = false :: boolean(),
-                  is_over = false :: boolean()}).
+                  is_over = false :: boolean(),
+                  nonce = 0 :: non_neg_integer()}).
 
 -type session() :: #?MODULE{}.
+
+%% A session whose stream is over, without the process and the link.
+-type frozen() :: #{kind := ?MODULE, nonce := non_neg_integer(), options := options(), terms := map(),
+                    state := term(), undelivered := [binary()]}.
 
 %% What the process sends to itself.
 -type own() :: flush | hibernate | leave_now.
@@ -177,7 +184,8 @@ hear({fault, Fault}, HasBegun) ->
 -spec ended(session()) -> ok.
 ended(Session) ->
     keep_session(Session#?MODULE{is_over = true}),
-    ecm_c2s_stream:closed().
+    ecm_c2s_stream:closed(),
+    schedule_flush().  % with which a session that stays shrinks
 
 %% Credit.
 
@@ -436,3 +444,40 @@ handle_pending() ->
     after 0 ->
         ok
     end.
+
+%% Another process takes the session (ecm_c2s_transfer), which waits for its client without a stream (XEP-0198).
+
+%% @doc Handles what has waited, if the process has told itself to as its last message.
+-spec flush_now() -> ok.
+flush_now() ->
+    receive {ecm, flush} -> handle(flush)
+    after 0 -> ok
+    end.
+
+%% @doc Returns the session for another process, unless its stream is still there. It stays here as well.
+-spec freeze() -> {ok, frozen()} | busy.
+freeze() ->
+    freeze(get(?KEY)).
+
+-spec freeze(session()) -> {ok, frozen()} | busy.
+freeze(#?MODULE{is_over = true, flush_scheduled = false} = Session) ->
+    #?MODULE{nonce = Nonce, terms = #{options := Options} = Terms, state = State, outbox = Outbox} = Session,
+    {ok, #{kind => ?MODULE, nonce => Nonce, options => Options, terms => maps:remove(options, Terms), state => State,
+           undelivered => ecm_stream_outbox:all(Outbox)}};
+freeze(_) ->
+    busy.
+
+%% @doc Returns the nonce of the session.
+-spec nonce() -> non_neg_integer().
+nonce() ->
+    (get(?KEY))#?MODULE.nonce.
+
+%% @doc Makes it the session of the calling process, which has this nonce.
+-spec thaw(frozen(), Nonce :: non_neg_integer(), HasLoggedIn :: boolean()) -> ok.
+thaw(#{options := Options, terms := #{windows := Windows} = Terms, state := State, undelivered := Undelivered}, Nonce,
+     HasLoggedIn) ->
+    ok = ecm_c2s_process:taken_over(HasLoggedIn),
+    Outbox = lists:foldl(fun ecm_stream_outbox:add/2, ecm_stream_outbox:new(), Undelivered),
+    keep_session(#?MODULE{writer = self(), id = 1, terms = ecm_intern:term(Terms#{options => Options}),
+                          credit = ecm_link_credit:new(Windows), state = State, has_header = true, outbox = Outbox,
+                          limits = limits, is_over = true, nonce = Nonce}).

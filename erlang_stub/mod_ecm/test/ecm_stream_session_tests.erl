@@ -34,6 +34,7 @@ session_test_() ->
               {"managed, gone", fun a_managed_session_stays_when_its_client_goes/0},
               {"leaves", fun who_is_to_leave_is_closed_and_nothing_is_lost/0},
               {"leaves, managed", fun a_managed_session_stays_for_who_is_to_leave/0},
+              {"moves", fun a_session_without_its_stream_moves/0},
               {"asleep", fun a_session_sleeps_and_is_as_before/0},
               {"asleep, credit", fun credit_is_counted_in_sleep/0},
               {"asleep, after a while", fun a_session_may_be_told_to_sleep_after_a_while/0},
@@ -188,6 +189,36 @@ a_managed_session_stays_for_who_is_to_leave() ->
     ecm_link_pair:await(fun() -> map_get(mgmt_state, sys:get_state(Session)) =:= pending end),
     ok = ejabberd_hooks:delete(c2s_closed, <<"chat.example">>, ?MODULE, closed, 50),
     stop(User).
+
+%% What has waited for the client is still known. The next process begins as any of ejabberd_c2s.
+a_session_without_its_stream_moves() ->
+    true = ets:insert(ejabberd_options,
+                      [{{Option, Host}, Value} || {Option, Value} <- [{negotiation_timeout, 30000}, {language, <<"en">>}],
+                                                  Host <- [global, <<"chat.example">>]]),
+    {Old, _} = User = open(#{theirs => ?SMALL}, #{mgmt_state => active}),
+    [deliver(User, [N]) || N <- "abc"],
+    _ = [receive_message(), receive_message()],
+    await_sleep(User),
+    ?assertEqual({error, busy}, ecm_c2s_transfer:freeze(Old)),
+    ok = ejabberd_hooks:add(c2s_closed, <<"chat.example">>, ?MODULE, closed, 50),
+    tell(User, leave),
+    ?assertEqual({close, 'end', 1012}, receive_said()),
+    {ok, #{session := #{undelivered := [_]}} = Frozen} = frozen(Old),
+    {ok, {New, _} = Place} = ecm_c2s_transfer:prepare(Frozen, #{old => Old, controller => self()}),
+    ok = ecm_c2s_transfer:hand_over(Old, Place),
+    ?assertMatch({ok, #{session := #{undelivered := [_]}}}, frozen(New)),
+    ok = ecm_c2s_transfer:resume(New),
+    ?assertMatch(#{mgmt_state := pending}, sys:get_state(New)),
+    ?assertEqual(none, receive_said(0)),
+    ok = ejabberd_hooks:delete(c2s_closed, <<"chat.example">>, ?MODULE, closed, 50),
+    [stop({Process, none}) || Process <- [Old, New]].
+
+%% It may have something to do.
+frozen(Session) ->
+    case ecm_c2s_transfer:freeze(Session) of
+        {error, Reason} when Reason =:= busy; Reason =:= ending -> timer:sleep(1), frozen(Session);
+        Answer -> Answer
+    end.
 
 a_session_sleeps_and_is_as_before() ->
     {Session, _} = User = open(#{}),
