@@ -76,14 +76,14 @@ class Handshake:
         self._rest += data
         if not self._replied:
             self._begun += data
-            if len(self._begun) > MAX_CLIENT_HELLO:
-                return Step(failed=_TOO_LONG)
         replies = []
         while record := self._next_record():
             step = self._feed(connection, record)
             replies.append(step.reply)
             if step.is_last:
                 return attrs.evolve(step, reply=b"".join(replies))
+        if not self._replied and len(self._begun) > MAX_CLIENT_HELLO:
+            return Step(failed=_TOO_LONG)
         return Step(b"".join(replies))
 
     @property

@@ -81,6 +81,12 @@ class EndTests(TestCase):
         self.assertTrue(step.failed)
         self.assertLess(len(fragment), 2 * MAX_CLIENT_HELLO)
 
+    def test_what_comes_behind_a_hello_does_not_count_for_its_length(self) -> None:
+        """As early data does, which clients may send at once."""
+        early = b"\x17\3\3" + MAX_CLIENT_HELLO.to_bytes(2) + bytes(MAX_CLIENT_HELLO)
+        step = new_handshake().receive(new_client().shake_hands() + early)
+        self.assertEqual(step.reply[:3], b"\x16\3\3")
+
     def test_a_client_that_does_not_trust_us_fails(self) -> None:
         client, handshake = TlsClient(ssl.create_default_context(), "a.example"), new_handshake()
         client.feed(handshake.receive(client.shake_hands()).reply)
