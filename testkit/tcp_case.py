@@ -50,15 +50,18 @@ class TcpUser:
         self.ecm.reactor.advance(0)
         return self.told
 
-    def open(self) -> bytes:
-        """Send a header, and return what ejabberd is told of the client, but for its binding."""
+    def open(self, is_own: bool = True) -> bytes:
+        """Send a header, and return what ejabberd is told of the client, but for its binding.
+
+        There is one where the TLS, if there is TLS, ``is_own``, and not that of a proxy.
+        """
         self.client.transport.protocol.dataReceived(
             HEADER if self.tls is None else self.tls.write(HEADER)
         )
         (self.id, opened), (_, message) = self.ecm.received()
         assert message == b"message\n" + HEADER, message
         opened, _, binding = opened.partition(b" cb=")
-        assert len(b64decode(binding)) == (0 if self.tls is None else 32), binding
+        assert len(b64decode(binding)) == (32 if self.tls is not None and is_own else 0), binding
         return opened
 
     @property

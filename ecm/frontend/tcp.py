@@ -108,11 +108,11 @@ class TcpConnection(StreamConnection):
         if why:
             self._refuse(why, why)
             return
-        address, port, secure = self._peer or (*peer_of(self.transport), None)
-        if ISSLTransport.providedBy(self.transport):
-            secure = True
+        address, port, proxied = self._peer or (*peer_of(self.transport), None)
+        secure = bool(proxied) or ISSLTransport.providedBy(self.transport)
+        binding = b"" if proxied else self._binding  # otherwise TLS here is that of the proxy
         try:
-            self.open(open_line(TCP, address, port, bool(secure), self._binding))
+            self.open(open_line(TCP, address, port, secure, binding))
         except Unavailable as unavailable:
             self._refuse(REMOTE_CONNECTION_FAILED, str(unavailable))
             return

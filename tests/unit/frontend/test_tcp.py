@@ -441,11 +441,11 @@ class ProxiedTests(TcpCase):
             at_once = TcpUser(self.ecm, self.secured(False, ProxiedTcpFactory(self.factory())))
             at_once.client.send(data)
             at_once.begin_tls(self.tls())
-            self.assertEqual(at_once.open(), peer % True)
+            self.assertEqual(at_once.open(is_own=not secure), peer % True)
             asked = TcpUser(self.ecm, self.secured(True, ProxiedTcpFactory(self.factory())))
             self.assertTrue(asked.client.send(data + HEADER + STARTTLS).endswith(PROCEED))
             asked.begin_tls(self.tls())
-            self.assertEqual(asked.open(), peer % True)
+            self.assertEqual(asked.open(is_own=not secure), peer % True)
 
     def test_all_of_it_at_once(self) -> None:
         header = next(iter(HEADERS))
