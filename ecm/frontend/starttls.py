@@ -40,6 +40,8 @@ class StartTlsConnection(ClientConnection):
         super().connectionMade()
         drop_log_prefix(self.transport)
         self._enter(Phase.HEAD)
+        if self.registry.draining:
+            self.drain()
 
     def dataReceived(self, data: bytes) -> None:
         if self._phase != Phase.HEAD:

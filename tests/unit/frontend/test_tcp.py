@@ -385,6 +385,17 @@ class StartTlsTests(TcpCase):
         user.client.leave()
         self.successResultOf(left)
 
+    def test_who_comes_while_ecm_stops_has_a_second(self) -> None:
+        behind_header = TcpUser(self.ecm, self.secured(True, ProxiedTcpFactory(self.factory())))
+        left = self.ecm.registry.drain()
+        behind_header.client.send(next(iter(HEADERS)))
+        users = [behind_header, TcpUser(self.ecm, self.secured(True))]
+        self.ecm.pass_time(2)
+        for user in users:
+            self.assertEqual((condition(user.got), user.ended), (SYSTEM_SHUTDOWN, True))
+            user.client.leave()
+        self.successResultOf(left)
+
     def test_what_waits_counts(self) -> None:
         user = TcpUser(self.ecm, self.secured(True))
         user.client.send(HEADER[:100])
