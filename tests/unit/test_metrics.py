@@ -5,6 +5,7 @@ import re
 from twisted.trial.unittest import TestCase
 
 from ecm.metrics import FIELDS, Kind, Metrics
+from testkit.paths import CHECKOUT
 
 
 class MetricsTests(TestCase):
@@ -25,3 +26,9 @@ class MetricsTests(TestCase):
             " redirected=0 streams=0 streams_lost=0 late=0 websockets=0 refused=0 faulty=0 tcp=0"
             " tcp_refused=0 tls_faults=0 vanished=0 malformed=0 round_trip=0.25",
         )
+
+    def test_the_table_of_log_lines_says_what_each_is(self) -> None:
+        lines = (CHECKOUT / "docs" / "operations.md").read_text().splitlines()
+        (row,) = (line for line in lines if line.startswith("| `ECM stopped: "))
+        for field in FIELDS:
+            self.assertIn(f"`{field.name}`", row)
