@@ -2,4 +2,4 @@
 
 from twisted.application.service import ServiceMaker
 
-ecm = ServiceMaker("Megaphone ECM", "ecm.service", "Carry BOSH connections to ejabberd.", "ecm")
+ecm = ServiceMaker("Megaphone ECM", "ecm.service", "Carry chat clients to ejabberd.", "ecm")

@@ -1,4 +1,4 @@
-"""``ecm-swarm``: a load generator with many BOSH users in few processes.
+"""``ecm-swarm``: a load generator with many users in few processes.
 
     main -> options -> phases -> worker processes      tasks
     main <- report  <- phases <- worker processes      reports

@@ -2,10 +2,10 @@
 
 %% @doc The module and the listener, as ejabberd calls them.
 %%
-%% ECM holds the HTTP connections of web clients in place of ejabberd, and carries their BOSH requests
-%% (XEP-0124) to this listener over one connection, the link. ecm_link owns a link, ecm_router passes each
-%% request to its session, and a session is one process of ejabberd's own (ecm_c2s), with the rules of
-%% ecm_bosh. ecm_link_writer writes the answers.
+%% ECM holds the connections of clients in place of ejabberd, and carries their BOSH requests (XEP-0124) and
+%% their streams (WebSocket, TCP) to this listener over one connection, the link. ecm_link owns a link, ecm_router
+%% passes each request to its session, ecm_stream begins that of a stream, and a session is one process of
+%% ejabberd's own (ecm_c2s), with the rules of ecm_bosh or ecm_stream_session. ecm_link_writer writes the answers.
 %%
 %% A node needs the same processes, hooks and key for each host and listener. Whichever of them starts
 %% first starts these: so a listener works without an entry in `modules'.
@@ -54,10 +54,11 @@ mod_options(_) ->
 -spec mod_doc() -> #{desc := binary(), example := [string()]}.
 mod_doc() ->
     #{desc =>
-          <<"This module takes BOSH requests (XEP-0124, XEP-0206) from ECM, the ejabberd connection manager "
-            "of Megaphone, which holds the HTTP connections of web clients in place of ejabberd. Its "
-            "sessions hibernate while nothing happens. 'mod_bosh' is not needed. All options are those "
-            "of the listener; the README of the module explains them.">>,
+          <<"This module takes BOSH requests (XEP-0124, XEP-0206) and streams (WebSocket, RFC 7395; TCP, RFC 6120) "
+            "from ECM, the ejabberd connection manager of Megaphone, which holds the connections of clients in "
+            "place of ejabberd. Its sessions hibernate while nothing happens. Neither 'mod_bosh' nor another "
+            "listener is needed for these clients. All options are those of the listener; the README of the "
+            "module explains them.">>,
       example =>
           ["listen:",
            "  -",
