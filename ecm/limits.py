@@ -148,8 +148,8 @@ MAX_HEADER_SIZE: Final = 16 * 1024
 # Headers of a request. Browsers send about 15, and proxies add some. Apache accepts 100.
 MAX_HEADERS: Final = 64
 
-# Bytes of a request's body. ejabberd as Debian configures it accepts stanzas of up to 256 kB, nginx
-# bodies of up to 1 MB.
+# Bytes of a request's body, or of a WebSocket message. ejabberd as Debian configures it accepts
+# stanzas of up to 256 kB, nginx bodies of up to 1 MB.
 MAX_BODY: Final = 256 * 1024
 
 # Bytes that ECM forwards of a body above that: its start tag, which names the session and the
@@ -175,10 +175,10 @@ DECODER_SIZE: Final = 512
 # from it: its next requests would only add to them.
 MAX_UNSENT: Final = 64 * 1024
 
-# Bytes that all connections of a worker hold: partial requests, requests that wait, answers that
-# wait or that clients have not read. 0 is a quarter of the memory that is available at start-up,
-# divided among the workers; ejabberd and the kernel need memory, too. With less than the minimum,
-# ECM would drop clients that only read some long answers.
+# Bytes that all connections of a worker hold: partial requests and messages, those that wait,
+# answers that wait, and whatever clients have not read. 0 is a quarter of the memory that is
+# available at start-up, divided among the workers; ejabberd and the kernel need memory, too. With
+# less than the minimum, ECM would drop clients that only read some long answers.
 MAX_BUFFERED: Final = 0
 BUFFERED_PART: Final = 4
 MIN_BUFFERED: Final = 64 * 1024 * 1024
@@ -260,14 +260,16 @@ MIN_IDLE: Final = 2
 MAX_CONNECTIONS_PER_ADDRESS: Final = 0
 
 # Seconds for the head of a request, from its first byte, and for a TLS handshake, from the moment
-# in which ECM has time for it. nginx allows 60, HAProxy's examples 10.
+# in which ECM has time for it; over TCP, for the XMPP before that, and for the first byte behind
+# it. nginx allows 60, HAProxy's examples 10.
 HEADER_TIMEOUT: Final = 10
 
-# Seconds for the body of a request, from the end of its head: 256 kB at 70 kbit/s.
+# Seconds for the body of a request, from the end of its head, or for a WebSocket message, from its
+# first byte: 256 kB at 70 kbit/s.
 BODY_TIMEOUT: Final = 30
 
-# Seconds in which a client must read its answer, before ECM aborts the connection; the same again
-# for each 64 kB. A connection below 20 kbit/s is of no use for a chat.
+# Seconds in which a client must read what it is sent, before ECM aborts the connection; the same
+# again for each 64 kB. A connection below 20 kbit/s is of no use for a chat.
 SEND_TIMEOUT: Final = 30
 SEND_SIZE: Final = 64 * 1024
 

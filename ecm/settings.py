@@ -145,7 +145,8 @@ class Settings:
             "seconds",
             0,
             MAX_TIMEOUT,
-            "Time that a graceful shutdown waits for requests in flight.",
+            "Time of a graceful shutdown: it waits for requests in flight, and closes streams one"
+            " after the other.",
         ),
     )
     link: LinkSettings = attrs.field(default=LinkSettings(), metadata=group("The link to ejabberd"))

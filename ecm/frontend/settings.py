@@ -102,9 +102,9 @@ class FrontendSettings:
             "bytes",
             0,
             MAX_NUMBER,
-            "Memory that all connections of a worker hold together: partial requests, requests that"
-            " wait, answers that clients have not read. 0 is a quarter of the available memory,"
-            " divided among the workers.",
+            "Memory that all connections of a worker hold together: partial requests and messages,"
+            " those that wait, and what clients have not read. 0 is a quarter of the available"
+            " memory, divided among the workers.",
         ),
     )
     header_timeout: int = attrs.field(
@@ -113,13 +113,16 @@ class FrontendSettings:
             "seconds",
             1,
             MAX_TIMEOUT,
-            "Time for the head of a request, from its first byte, and for a TLS handshake.",
+            "Time for the head of a request, from its first byte, and for a TLS handshake; over"
+            " TCP, for the XMPP before that, and for the first byte behind it.",
             former="head-timeout",
         ),
     )
     body_timeout: int = attrs.field(
         default=BODY_TIMEOUT,
-        metadata=number("seconds", 1, MAX_TIMEOUT, "Time for the body of a request."),
+        metadata=number(
+            "seconds", 1, MAX_TIMEOUT, "Time for the body of a request, or a WebSocket message."
+        ),
     )
     send_timeout: int = attrs.field(
         default=SEND_TIMEOUT,
@@ -127,7 +130,7 @@ class FrontendSettings:
             "seconds",
             1,
             MAX_TIMEOUT,
-            "Time in which a client must read its answer, for each 64 kB.",
+            "Time in which a client must read what it is sent, for each 64 kB.",
             former="take-timeout",
         ),
     )

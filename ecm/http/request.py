@@ -29,7 +29,7 @@ class RequestLimits:
     )
     max_body: int = attrs.field(
         default=MAX_BODY,
-        metadata=number("bytes", 1024, MAX_NUMBER, "Length of a body."),
+        metadata=number("bytes", 1024, MAX_NUMBER, "Length of a body, or of a WebSocket message."),
     )
 
     @property
