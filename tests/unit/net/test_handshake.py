@@ -6,9 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import TestCase
 
-from ecm.limits import MAX_CLIENT_HELLO
+from ecm.limits import HANDSHAKE_SIZE, MAX_CLIENT_HELLO
 from ecm.net.handshake import Handshake, Step
 from ecm.tls.suites import SUITES
+from ecm.tools.swarm.worker import resident
 from testkit.lean_tls import last_step, new_client, new_handshake
 from testkit.splits import cut, cuts, whole_and_bytewise
 from testkit.tls_client import TlsClient
@@ -110,3 +111,19 @@ class EndTests(TestCase):
         finished[at % len(finished)] ^= 1 << bit
         _, step, _ = receive(handshake, [bytes(finished)])
         self.assertIsNone(step.records)
+
+
+class MemoryTests(TestCase):
+    def test_it_takes_no_more_than_it_counts_for(self) -> None:
+        hello = new_client().shake_hands()
+
+        def begun(number: int) -> list[Handshake]:
+            handshakes = [new_handshake() for _ in range(number)]
+            for each in handshakes:
+                self.assertTrue(each.receive(hello).reply)
+            return handshakes
+
+        kept = begun(100)
+        before = resident()
+        kept += begun(500)
+        self.assertLess((resident() - before) / 500, HANDSHAKE_SIZE * 1.1)
