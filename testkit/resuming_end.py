@@ -9,7 +9,9 @@ from typing import Self
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, connectProtocol
+from twisted.internet.error import ConnectionRefusedError
 from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
@@ -49,10 +51,18 @@ class ResumingEnd:
         return link
 
     async def resume(self) -> None:
-        """Open a connection, and go on over it."""
+        """Open a connection, and go on over it; try again while nobody listens, as ECM does."""
         named = b" link=%b got=%d" % (self.tokens[-1], self.got) if self.tokens else b""
-        self.connection = _Connection(self, b"resume" + named)
-        await connectProtocol(HostnameEndpoint(reactor, HOST, self._port), self.connection)
+        endpoint = HostnameEndpoint(reactor, HOST, self._port)
+        connected = False
+        while not connected:
+            connection = _Connection(self, b"resume" + named)
+            try:
+                await connectProtocol(endpoint, connection)
+                connected = True
+            except ConnectionRefusedError:
+                await deferLater(reactor, 0.05, lambda: None)
+        self.connection = connection
         await self.connection.up
 
     async def hang_up(self) -> None:

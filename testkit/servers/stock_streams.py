@@ -24,6 +24,11 @@ _LISTENERS: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
+# Connections that wait to be accepted. ejabberd's default is 5, and the kernel drops those beyond
+# that, whose clients believe that they are connected.
+_BACKLOG = 4096
+
+
 @contextmanager
 def stock_streams(users: Mapping[str, str]) -> Iterator[dict[str, str]]:
     """Start one with these users (name -> password). Return its URLs, by their schemes."""
@@ -34,7 +39,10 @@ def stock_streams(users: Mapping[str, str]) -> Iterator[dict[str, str]]:
         pem.write_bytes(made.certificate.read_bytes() + made.key.read_bytes())
         config = configuration(
             [DOMAIN],
-            [listener(port=ports[scheme], **each) for scheme, (each, _) in _LISTENERS.items()],
+            [
+                listener(port=ports[scheme], backlog=_BACKLOG, **each)
+                for scheme, (each, _) in _LISTENERS.items()
+            ],
             without_options("mod_disco", "mod_offline", "mod_roster"),
             certfiles=[str(pem)],
         )
