@@ -201,7 +201,7 @@ class CommandTests(InstallerTestCase):
         await self.shell.evaluate("ejabberd_doc:man()")
         manual = (self.folder.ejabberd / "ejabberd.yml.5.txt").read_text()
         self.assertIn("[[mod_ecm]]", manual)
-        self.assertIn("'mod_bosh' is not needed", manual)
+        self.assertIn("Neither 'mod_bosh' nor another listener is needed", manual)
         tags = self.folder.path / "tags.md"
         await self.control("gen_markdown_doc_for_tags", str(tags))
         self.assertIn("connected_users", tags.read_text())
