@@ -437,6 +437,11 @@ MAX_CACHED_ANSWERS: Final = 64
 # Seconds for which further events of a kind are counted, and then logged in one line.
 LOG_INTERVAL: Final = 10
 
+# Warnings that a status shows, and bytes of each: what a person reads, and few kB for a message
+# that is sent once a second.
+MAX_WARNINGS: Final = 20
+MAX_WARNING: Final = 300
+
 # Ranges of options.
 
 # A session creation request with its attributes, and a SASL exchange with a token, must fit.
