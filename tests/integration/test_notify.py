@@ -1,4 +1,4 @@
-"""What ECM tells systemd: datagrams, read here from real sockets."""
+"""Messages to systemd, read here from real sockets."""
 
 import os
 import socket
