@@ -34,20 +34,20 @@ class Phase:
 class ClientConnection(Protocol):
     """A connection with a deadline, at which ``timed_out`` is called."""
 
-    __slots__ = ("_phase", "connected", "deadline", "registry", "transport")
+    __slots__ = ("connected", "deadline", "phase", "registry", "transport")
 
     transport: IStreamTransport
 
     def __init__(self, registry: "Registry") -> None:
         self.registry = registry
-        self._phase: int = Phase.HELD
+        self.phase: int = Phase.HELD
         self.deadline: float = inf
 
     def connectionMade(self) -> None:
         self.registry.opened(self)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._phase = Phase.CLOSING  # and stays so: nothing is waited for any more
+        self.phase = Phase.CLOSING  # and stays so: nothing is waited for any more
         self.registry.closed(self)
 
     def timed_out(self) -> None:
@@ -57,7 +57,7 @@ class ClientConnection(Protocol):
     @property
     def idle_deadline(self) -> float:
         """The deadline of an idle connection; 0 while it is not idle."""
-        return self.deadline if self._phase == Phase.IDLE else 0
+        return self.deadline if self.phase == Phase.IDLE else 0
 
     def evict(self) -> None:
         """Close at once, for a new connection. It must be idle: nothing waits to be sent."""
@@ -95,8 +95,8 @@ class ClientConnection(Protocol):
 
     def _enter(self, phase: int) -> None:
         """Begin a phase, unless the connection is in it already."""
-        if phase != self._phase:
-            self._phase = phase
+        if phase != self.phase:
+            self.phase = phase
             self.deadline = self.registry.deadlines[phase]
             if phase != Phase.HELD:
                 self.registry.timed[self] = None
@@ -109,8 +109,8 @@ class ClientConnection(Protocol):
         """
         if self in self.registry.open:
             self.registry.closing.add(self)
-        ended = self._phase == Phase.HALF_CLOSED
-        before = self.deadline if ended or self._phase == Phase.SENDING else 0
+        ended = self.phase == Phase.HALF_CLOSED
+        before = self.deadline if ended or self.phase == Phase.SENDING else 0
         self._enter(Phase.CLOSING)
         self.deadline = max(self.deadline, before)  # long responses have more time
         underlying(self.transport).unregisterProducer()

@@ -25,7 +25,7 @@ class TlsConnection(ClientConnection):
         self.registry.sockets.shake_hands(self.transport, self._handshake_begins)
 
     def _handshake_begins(self) -> None:
-        if self._phase == Phase.HANDSHAKE:
+        if self.phase == Phase.HANDSHAKE:
             self._give_time()
         self.registry.budget.update(self)
 
@@ -42,7 +42,7 @@ class TlsConnection(ClientConnection):
             self.tls_failed(why)
 
     def timed_out(self) -> None:
-        if self._phase == Phase.HANDSHAKE and self.registry.sockets.is_late(self.transport):
+        if self.phase == Phase.HANDSHAKE and self.registry.sockets.is_late(self.transport):
             self._give_time()
         else:
             super().timed_out()
@@ -54,14 +54,14 @@ class TlsConnection(ClientConnection):
 
     @property
     def held(self) -> int:
-        if self._phase == Phase.HANDSHAKE:
+        if self.phase == Phase.HANDSHAKE:
             return HANDSHAKE_SIZE + held_by_tls(self.transport)
         return held_by_tls(self.transport) + super().held
 
     @property
     def _is_behind_in_tls(self) -> bool:
         """True while TLS waits for the rest of what the client has begun to send."""
-        return self._phase == Phase.HANDSHAKE or held_by_tls(self.transport) > 0
+        return self.phase == Phase.HANDSHAKE or held_by_tls(self.transport) > 0
 
     # Called by TLS.
 

@@ -50,10 +50,10 @@ class HTTPConnection(ReadingConnection):
         self._drop_incoming()
         self.registry.budget.update(self)
         self._no_more_requests = True
-        if self._phase == Phase.CLOSING:
+        if self.phase == Phase.CLOSING:
             self.transport.loseConnection()
             return
-        before = self.deadline if self._phase == Phase.SENDING else 0
+        before = self.deadline if self.phase == Phase.SENDING else 0
         self._enter(Phase.HALF_CLOSED)
         if self._write_blocked:
             self.deadline = max(self.registry.deadlines[Phase.SENDING], before)
@@ -73,17 +73,17 @@ class HTTPConnection(ReadingConnection):
         On a new connection the first one may be on its way: it gets a second.
         """
         self._update_phase()
-        if self._phase == Phase.HANDSHAKE:
+        if self.phase == Phase.HANDSHAKE:
             self.deadline = self.registry.clock.now + 1
 
     def timed_out(self) -> None:
         """Respond 408 to a partial request, half-close when idle, abort while sending."""
-        if self._incoming is not None and self._phase in (Phase.HEAD, Phase.BODY):
+        if self._incoming is not None and self.phase in (Phase.HEAD, Phase.BODY):
             self._reject_incoming(self._incoming.timeout_error())
-        elif self._phase == Phase.IDLE:
+        elif self.phase == Phase.IDLE:
             self._no_more_requests = True
             self._half_close()
-        elif self._phase == Phase.HALF_CLOSED and not self._write_blocked and self.exchanges:
+        elif self.phase == Phase.HALF_CLOSED and not self._write_blocked and self.exchanges:
             self._reject_all(GONE, LEFT)
         else:
             super().timed_out()
@@ -105,7 +105,7 @@ class HTTPConnection(ReadingConnection):
 
     def _dispatch(self, arrived: Request | RequestError) -> None:
         """Have a request answered, by the handler of its path."""
-        if self._phase < Phase.HELD:
+        if self.phase < Phase.HELD:
             self._enter(Phase.HELD)  # the next request has a time of its own
         routes = self.registry.routes
         if isinstance(arrived, RequestError):
@@ -131,14 +131,14 @@ class HTTPConnection(ReadingConnection):
         return KEEP_HTTP10 if head.http10 else KEEP
 
     def _update_phase(self) -> None:
-        if self._phase >= Phase.CLOSING:
+        if self.phase >= Phase.CLOSING:
             return
         if self._write_blocked:
             self._enter(Phase.SENDING)
         elif self._incoming is not None and not self._paused:
             self._enter(Phase.BODY if self._incoming.in_body else Phase.HEAD)
         elif self.exchanges or self._paused:
-            if self._phase != Phase.HELD:
+            if self.phase != Phase.HELD:
                 self._enter(Phase.HELD)
         elif self.registry.draining and self.link_id:
             self._no_more_requests = True

@@ -74,7 +74,7 @@ class OrderedConnection(SendingConnection):
         """
         self.exchanges = ()
         self._no_more_requests = True
-        self._phase = Phase.HANDED_OVER
+        self.phase = Phase.HANDED_OVER
         self.registry.replace(self, successor)
         switch_protocol(self.transport, successor)
         return b""

@@ -119,13 +119,13 @@ class ReadingConnection(OrderedConnection):
         return super().hand_over(successor) + behind
 
     def update_reading(self) -> None:
-        if self._pumping or self._phase == Phase.HANDED_OVER:
+        if self._pumping or self.phase == Phase.HANDED_OVER:
             return  # it will be done then, or by others
         wanted = (
             self.registry.reading
             and len(self.exchanges) < MAX_PIPELINED
             and (self._incoming is None or not self._incoming.waits)
-            and not (self._write_blocked and self._phase != Phase.CLOSING and self._is_behind())
+            and not (self._write_blocked and self.phase != Phase.CLOSING and self._is_behind())
         )
         if wanted is self._paused:
             self._paused = not wanted

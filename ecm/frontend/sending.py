@@ -82,9 +82,9 @@ class SendingConnection(TlsConnection):
         if not was_blocked:
             underlying(self.transport).registerProducer(self, False)
             self._write_blocked = True
-        if self._phase != Phase.HALF_CLOSED:
+        if self.phase != Phase.HALF_CLOSED:
             self._enter(Phase.SENDING)
-        if not was_blocked or self._phase == Phase.HALF_CLOSED:
+        if not was_blocked or self.phase == Phase.HALF_CLOSED:
             self.deadline = self.registry.deadlines[Phase.SENDING]
         self.deadline += size // SEND_SIZE * self.registry.settings.send_timeout
 

@@ -44,7 +44,7 @@ class StartTlsConnection(ClientConnection):
             self.drain()
 
     def dataReceived(self, data: bytes) -> None:
-        if self._phase != Phase.HEAD:
+        if self.phase != Phase.HEAD:
             return
         why = refusal_of(self.registry)
         step = self._stream.fail(why) if why else self._stream.receive(data)
@@ -66,7 +66,7 @@ class StartTlsConnection(ClientConnection):
     def _begin_tls(self) -> None:
         """Let TLS have the transport."""
         successor = TcpConnection(self.registry, self._upstream, self._peer)
-        self._phase = Phase.HANDED_OVER
+        self.phase = Phase.HANDED_OVER
         self.registry.replace(self, successor)
         switch_protocol(self.transport, self._tls(successor))
 
@@ -80,7 +80,7 @@ class StartTlsConnection(ClientConnection):
 
     def timed_out(self) -> None:
         """Say that the client has been too slow; abort where it does not close either."""
-        if self._phase == Phase.HEAD:
+        if self.phase == Phase.HEAD:
             self._follow(self._stream.fail(refusal_of(self.registry) or CONNECTION_TIMEOUT))
         else:
             super().timed_out()

@@ -81,7 +81,7 @@ class TcpConnection(StreamConnection):
             self.drain()
 
     def dataReceived(self, data: bytes) -> None:
-        if self._phase == Phase.HEAD:
+        if self.phase == Phase.HEAD:
             self._begin()
         streams = self._streams
         if streams is None:
@@ -143,7 +143,7 @@ class TcpConnection(StreamConnection):
 
     def timed_out(self) -> None:
         """Say that the client has been too slow to begin; abort in all other cases."""
-        if self._phase == Phase.HEAD:
+        if self.phase == Phase.HEAD:
             condition = refusal_of(self.registry) or CONNECTION_TIMEOUT
             self._refuse(condition, condition)
         else:
@@ -156,16 +156,16 @@ class TcpConnection(StreamConnection):
         self.registry.budget.update(self)
 
     def _may_read(self) -> bool:
-        if self._phase == Phase.CLOSING:
+        if self.phase == Phase.CLOSING:
             return True
         return super()._may_read() and not self._waiting
 
     def _update_phase(self) -> None:
-        if self._phase >= Phase.CLOSING:
+        if self.phase >= Phase.CLOSING:
             return
         if self._write_blocked:
             self._enter(Phase.SENDING)
-        elif self.id and self._phase != Phase.HELD:
+        elif self.id and self.phase != Phase.HELD:
             self._enter(Phase.HELD)
 
     @property

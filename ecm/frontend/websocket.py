@@ -90,7 +90,7 @@ class WebSocketConnection(ClosingWebSocket):
         while self._may_take() and (event := decoder.next()) is not None:
             if not decoder.is_within:
                 decoder.due = inf  # the next message has a time of its own
-                if self._phase == Phase.BODY:
+                if self.phase == Phase.BODY:
                     self._enter(Phase.HELD)
             if event.opcode == PING:
                 pongs.append(frame(PONG, event.payload))
@@ -121,7 +121,7 @@ class WebSocketConnection(ClosingWebSocket):
         """Ping a client that has been silent. Returns whether it has not answered one."""
         if self._paused:
             self._heard_at = now  # it is not listened to
-        if self._phase != Phase.HELD:
+        if self.phase != Phase.HELD:
             return False  # which has a deadline
         if self._pinged_at > self._heard_at:
             return now - self._pinged_at >= PONG_TIMEOUT

@@ -52,7 +52,7 @@ class ClosingWebSocket(StreamConnection):
 
     def timed_out(self) -> None:
         """Close a connection whose message is not complete in time, abort others."""
-        if self._phase == Phase.BODY:
+        if self.phase == Phase.BODY:
             self._fail(codes.POLICY, SLOW)
         else:
             super().timed_out()
@@ -83,7 +83,7 @@ class ClosingWebSocket(StreamConnection):
 
     def _await_rest(self, decoder: Decoder) -> None:
         """Wait for the rest of a message, no longer for what is sent meanwhile, such as pongs."""
-        if self._phase != Phase.BODY:
+        if self.phase != Phase.BODY:
             self._enter(Phase.BODY)
             decoder.due = self.deadline = min(self.deadline, decoder.due)
 
