@@ -442,6 +442,11 @@ LOG_INTERVAL: Final = 10
 MAX_WARNINGS: Final = 20
 MAX_WARNING: Final = 300
 
+# Configuration.
+
+# Bytes of the file of --config. One with each option, and with a hundred ports, has 10 kB.
+MAX_CONFIG: Final = 1024 * 1024
+
 # Ranges of options.
 
 # A session creation request with its attributes, and a SASL exchange with a token, must fit.

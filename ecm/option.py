@@ -22,7 +22,8 @@ class Option:
     ``unit`` is what its value is, such as ``bytes`` or ``endpoint``; a flag has none. ``read``
     makes the value from a text, and raises ValueError with what to give instead. An option that may
     be given several times has ``collect``, which makes the value from what ``read`` returned.
-    ``shown`` is the default in words. ``former`` is a name that still works, with a warning.
+    ``shown`` is the default as it would be given, with commas between several. ``former`` is a name
+    that still works, with a warning.
     """
 
     unit: str

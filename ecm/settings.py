@@ -1,5 +1,7 @@
 """All that the operator said, checked."""
 
+from collections.abc import Mapping
+
 import attrs
 
 from ecm.frontend.settings import FrontendSettings
@@ -29,8 +31,24 @@ def _tls_version(text: str) -> str:
 class Settings:
     """The settings of an ECM, and of its workers. Endpoints are strings as Twisted has them.
 
-    ``www`` is the folder of the static files. Times are in seconds.
+    ``www`` is the folder of the static files. ``admin`` is the endpoint for operators, None if
+    there is none, and ``config`` the file that was read. Times are in seconds.
+
+    ``texts`` are the values of all options by name, as they were given, and ``origins`` where:
+    ``flag``, ``ECM_X``, ``FILE:LINE``, or ``default``. They show no secret, and do not count when
+    settings are compared.
     """
+
+    config: str | None = attrs.field(
+        default=None,
+        metadata=option(
+            "file",
+            "File with options, in TOML; its keys are the names of the options. A variable of the"
+            " environment (ECM_MAX_BODY for --max-body) goes before it, and the command line before"
+            " both.",
+            short="c",
+        ),
+    )
 
     listen: tuple[str, ...] = attrs.field(
         default=(LISTEN,),
@@ -89,6 +107,14 @@ class Settings:
             "version",
             "Oldest version of TLS that clients may have: 1.2 or 1.3.",
             read=_tls_version,
+        ),
+    )
+    admin: str | None = attrs.field(
+        default=None,
+        metadata=option(
+            "endpoint",
+            "Endpoint for operators: readiness, metrics, status, commands. Whoever reaches it may"
+            " do all of that: unix:/run/ecm/admin.sock:mode=660, tcp:9461:interface=127.0.0.1.",
         ),
     )
     upstream: tuple[str, ...] = attrs.field(
@@ -153,6 +179,8 @@ class Settings:
     clients: FrontendSettings = attrs.field(
         default=FrontendSettings(), metadata=group("Connections of clients")
     )
+    texts: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict, eq=False, repr=False)
+    origins: Mapping[str, str] = attrs.field(factory=dict, eq=False, repr=False)
 
     @property
     def newest_tls(self) -> bool:

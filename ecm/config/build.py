@@ -22,6 +22,9 @@ _NO_TLS: Final = (
     " where a proxy has TLS"
 )
 
+# The text of a flag that is set.
+TRUE: Final = "true"
+
 Given = Mapping[str, Sequence[str]]
 _Part = TypeVar("_Part")
 
@@ -56,7 +59,7 @@ def _build(settings: type[_Part], given: Given) -> _Part:
 
 def _value(option: Option, texts: Sequence[str]) -> Any:
     if not option.unit:
-        return True
+        return texts[-1] == TRUE
     values = [_read(option, text) for text in texts]
     return option.collect(values) if option.collect else values[-1]
 
@@ -177,6 +180,7 @@ def _workers(text: str) -> int:
 # How to read what depends on this machine. Everything else is read as its field says.
 _READERS: dict[str, Callable[[str], Any]] = {
     "listen": _server_endpoint,
+    "admin": _server_endpoint,
     "proxy-protocol": _proxied_endpoint,
     "stream": _stream_endpoint,
     "stream-proxy-protocol": _stream_endpoint,

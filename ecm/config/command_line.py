@@ -1,25 +1,29 @@
 """The command line of ``twistd ecm``, made from the fields of the settings."""
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Final
 
 from twisted.python import usage
 
 from ecm import __version__
-from ecm.config import exposed, help, secret
-from ecm.config.build import build
+from ecm.config import environment, exposed, help, secret
+from ecm.config.build import TRUE
+from ecm.config.gathered import gathered
+from ecm.config.sources import FLAG, Source
 from ecm.option import Option, titled
 from ecm.settings import Settings
 
-# All options, in groups with titles.
+# All options, in groups with titles; and by name.
 GROUPS: Final = tuple(titled(Settings, "General"))
+OPTIONS: Final = {option.name: option for _, options in GROUPS for option in options}
 
 
 class Options(usage.Options):
-    """The texts that were given for each option, by its name, and the settings made of them.
+    """The texts that were given as flags, by the name of the option; and the settings.
 
-    ``warnings`` are for the log at start-up. A mistake ends the program with one line and exit
-    status 1.
+    These are made of the flags, the environment, and the file of --config. ``warnings`` are for the
+    log at start-up. A mistake ends the program with one line and exit status 1.
     """
 
     synopsis = "[options]"
@@ -40,17 +44,29 @@ class Options(usage.Options):
 
     def postOptions(self) -> None:
         try:
-            self.settings = build(self)
+            self.settings = self.again()
         except ValueError as error:
             raise usage.UsageError(str(error)) from None
-        (file,) = self.get("link-secret-file", [None])[-1:]
-        self.warnings += secret.warnings(file, self.settings.upstream)
-        self.warnings += exposed.warnings(
-            self.settings.stream + self.settings.stream_proxy_protocol
-        )
+        self.warnings += environment.warnings(os.environ, OPTIONS)
+        self.warnings += warnings(self.settings)
+
+    def again(self) -> Settings:
+        """Read all sources, and all files that the settings name, as they are now.
+
+        Raises ValueError, which says where the mistake is: ``FILE:LINE: …`` if it is in the file.
+        """
+        flags = {name: Source(tuple(texts), FLAG) for name, texts in self.items()}
+        return gathered(flags, os.environ, OPTIONS)
 
     def getUsage(self, width: int | None = None) -> str:
         return help.text(GROUPS)
+
+
+def warnings(settings: Settings) -> list[str]:
+    """Return what is not safe about settings, or about the files that they name."""
+    file = settings.texts["link-secret-file"]
+    said = secret.warnings(file[-1] if file else None, settings.upstream)
+    return said + exposed.warnings(settings.stream + settings.stream_proxy_protocol)
 
 
 def _taking(option: Option) -> Callable[..., None]:
@@ -60,7 +76,7 @@ def _taking(option: Option) -> Callable[..., None]:
         self.setdefault(option.name, []).append(text)
 
     def take_flag(self: Options) -> None:
-        self[option.name] = [""]
+        self[option.name] = [TRUE]
 
     return take if option.unit else take_flag
 

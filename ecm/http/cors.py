@@ -51,7 +51,7 @@ class Cors:
             name="cors-origin",
             read=_origin,
             collect=_origins,
-            shown="any",
+            shown="*",
         ),
     )
     credentials: bool = attrs.field(
