@@ -1,14 +1,16 @@
 """The service that ``twistd ecm`` starts: a server in this process, or a supervisor of workers."""
 
+import signal
 from collections.abc import Iterable, Sequence
 
 from twisted.application.service import MultiService, Service
 from twisted.logger import Logger
 
-from ecm import __version__, memory, open_files
+from ecm import __version__, memory, open_files, signals
 from ecm.config.command_line import Options
 from ecm.kernel import raise_open_files
-from ecm.net.reactor import global_reactor, use_monotonic_time
+from ecm.net.log_file import log_file, reopen
+from ecm.net.reactor import ReactorCore, global_reactor, use_monotonic_time
 from ecm.settings import Settings
 
 __all__ = ["Options", "makeService"]
@@ -44,6 +46,32 @@ class Announcement(Service):
         )
 
 
+class Signalled(Service):
+    """Does what the operator says by signals. SIGTERM and SIGINT are Twisted's."""
+
+    def __init__(self, reactor: ReactorCore) -> None:
+        self._reactor = reactor
+
+    def privilegedStartService(self) -> None:
+        self._log_file = log_file()
+        meanings = {signal.SIGHUP: self._reload, signal.SIGUSR1: self._reopen_log}
+        signals.hear(self._reactor, meanings)
+
+    def _reload(self) -> None:
+        _log.warn("SIGHUP: nothing can be reloaded; going on with the settings of the start")
+
+    def _reopen_log(self) -> None:
+        if self._log_file is None:
+            _log.info("SIGUSR1: the log goes to no file, so there is none to open anew")
+            return
+        try:
+            reopen(self._log_file)
+        except OSError as error:
+            _log.error("SIGUSR1: going on in the old log file: {error}", error=error)
+        else:
+            _log.info("SIGUSR1: log file opened anew: {file}", file=self._log_file.path)
+
+
 def _shown(paths: Iterable[bytes]) -> str:
     """Return the paths for the log, without the spellings that end with a slash."""
     return " ".join(sorted({path.decode().rstrip("/") or "/" for path in paths}))
@@ -69,4 +97,5 @@ def makeService(options: Options) -> MultiService:
         shares = [open_files.split(settings, files, each) for each in range(1, workers + 1)]
         ecm = Supervisor(settings, shares, reactor)
     Announcement(settings, files, options.warnings).setServiceParent(ecm)
+    Signalled(reactor).setServiceParent(ecm)
     return ecm

@@ -20,7 +20,7 @@ DOCUMENT = CHECKOUT / "docs" / "architecture.md"
 # The parts of the server: folders, and modules at the top. Each imports only from parts that stand
 # above it; parts in one line know nothing of each other.
 ORDER = (
-    ("limits", "errors", "kernel", "metrics", "option", "shutdown", "systemd"),
+    ("limits", "errors", "kernel", "metrics", "option", "shutdown", "signals", "systemd"),
     ("log",),
     ("http", "link", "tls", "xmpp"),
     ("websocket",),

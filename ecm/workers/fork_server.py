@@ -28,6 +28,7 @@ import traceback
 from contextlib import suppress
 from typing import NoReturn
 
+from ecm import signals
 from ecm.limits import CLOSE_TIMEOUT
 from ecm.net import reactor
 from ecm.workers import worker
@@ -157,8 +158,7 @@ def _ending(status: int) -> str:
 
 def main() -> None:
     """Be the fork server. The argument is the file descriptor of the socket."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # it exits when the supervisor does
+    signals.ignore()
     control = socket.socket(fileno=int(sys.argv[1]))
     try:
         server = ForkServer(control, pickle.loads(control.recv(MAX_MESSAGE)))

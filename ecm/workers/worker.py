@@ -7,6 +7,7 @@ import socket
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.logger import Logger, globalLogBeginner
 
+from ecm import signals
 from ecm.net.reactor import ReactorCore, adopt, install, run_without_signals
 from ecm.server import Server
 from ecm.settings import Settings
@@ -53,16 +54,20 @@ class Worker:
 
     def start(self) -> None:
         """Serve, and report the load, with which the supervisor begins to assign connections."""
-        # Ctrl-C reaches all processes of a terminal: the supervisor says what follows from it.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, self._signalled)
+        # The fork server ignores all others, and so does this process: Ctrl-C reaches all processes
+        # of a terminal, and the supervisor says what follows from it.
+        elsewhere = dict.fromkeys([signal.SIGHUP, signal.SIGUSR1], self._not_here)
+        signals.hear(self._reactor, {signal.SIGTERM: self._signalled, **elsewhere})
         self._server.start()
         self._report_load(0)
         _log.info("serving as process {process}", process=os.getpid())
 
-    def _signalled(self, *_: object) -> None:
+    def _signalled(self) -> None:
         """Ask the supervisor to assign no more connections to this worker, and to retire it."""
-        self._reactor.callFromThread(self._control.send, control.RETIRING)
+        self._control.send(control.RETIRING)
+
+    def _not_here(self) -> None:
+        _log.warn("SIGHUP and SIGUSR1 are for the supervisor; a worker does nothing on them")
 
     def _received(self, message: bytes, files: list[int]) -> None:
         match message[:1]:

@@ -1,0 +1,112 @@
+"""Signals end no process of ECM without a line in the log."""
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+from twisted.internet import reactor
+from twisted.internet.task import deferLater
+
+from testkit.ecm_process import LOOPBACK, EcmTestCase, Ejabberd, temporary_folder
+from testkit.process import Process, script, start
+from testkit.workers_case import WorkersTestCase
+
+# By default each of these ends a process.
+MEANINGLESS = [
+    *(signal.SIGUSR2, signal.SIGALRM, signal.SIGQUIT, signal.SIGVTALRM, signal.SIGPROF),
+    *(signal.SIGIO, signal.SIGPWR, signal.SIGSTKFLT, signal.SIGXCPU, signal.SIGRTMIN),
+]
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Wait until something holds that nobody tells."""
+    while not holds():
+        await deferLater(reactor, 0.01)
+
+
+class OneProcessTests(EcmTestCase):
+    async def test_one_that_means_nothing_is_logged_and_ecm_goes_on(self) -> None:
+        self.ejabberd = await Ejabberd.start(self)
+        ecm = await self.start("--upstream", self.ejabberd.endpoint)
+        for number in MEANINGLESS:
+            ecm.signal(number)
+            await ecm.printed(f"{number.name} means nothing to this process; going on")
+        ecm.signal(signal.SIGRTMAX - 1)
+        await ecm.printed("signal 63 means nothing to this process; going on")
+        self.assertEqual(await self.post("/bosh", b"<body/>"), (200, b"<body/>"))
+
+    async def test_sighup_is_logged_and_ecm_goes_on(self) -> None:
+        self.ejabberd = await Ejabberd.start(self)
+        ecm = await self.start("--upstream", self.ejabberd.endpoint)
+        ecm.signal(signal.SIGHUP)
+        await ecm.printed("SIGHUP: ")
+        self.assertEqual(await self.post("/bosh", b"<body/>"), (200, b"<body/>"))
+
+    async def test_without_a_log_file_sigusr1_says_so(self) -> None:
+        ecm = await self.start("--upstream", "tcp:127.0.0.1:1")
+        ecm.signal(signal.SIGUSR1)
+        await ecm.printed("SIGUSR1: the log goes to no file, so there is none to open anew")
+
+
+class LogFileTests(EcmTestCase):
+    async def start_logging(self) -> Process:
+        """Start ECM with a log file; its output is none of ECM's any more."""
+        self.folder = temporary_folder(self)
+        self.log = self.folder / "ecm.log"
+        command = (script("twistd"), "-n", "--pidfile=", f"--logfile={self.log}", "ecm")
+        ecm = start(self, *command, "--listen", LOOPBACK, "--upstream", "tcp:127.0.0.1:1")
+        await self.until_in(self.log, "serves BOSH on")
+        return ecm
+
+    async def until_in(self, file: Path, text: str) -> None:
+        await until(lambda: file.exists() and text in file.read_text())
+
+    async def test_sigusr1_goes_on_in_a_new_file_once_the_old_one_was_renamed(self) -> None:
+        ecm = await self.start_logging()
+        old = self.log.rename(self.folder / "ecm.log.1")
+        ecm.signal(signal.SIGUSR1)
+        await self.until_in(self.log, f"SIGUSR1: log file opened anew: {self.log}")
+        ecm.signal(signal.SIGUSR2)
+        await self.until_in(self.log, "SIGUSR2 means nothing")
+        self.assertNotIn("SIGUSR2", old.read_text())
+
+    async def test_one_that_cannot_be_opened_keeps_the_old_one(self) -> None:
+        ecm = await self.start_logging()
+        old = self.log.rename(self.folder / "ecm.log.1")
+        self.log.mkdir()
+        ecm.signal(signal.SIGUSR1)
+        await self.until_in(old, "SIGUSR1: going on in the old log file: [Errno 21] Is a directory")
+
+
+class WorkersTests(WorkersTestCase):
+    async def test_none_ends_a_worker_the_fork_server_or_its_spare(self) -> None:
+        ecm = await self.start_workers(2)
+        fork_server = int(Path(f"/proc/{self.processes[0]}/stat").read_text().split()[3])
+        await until(lambda: len(children(fork_server)) == 3)
+        processes = {fork_server, *children(fork_server)}
+        for process in processes:
+            for number in (signal.SIGHUP, signal.SIGUSR1, *MEANINGLESS):
+                os.kill(process, number)
+        for each in (1, 2):
+            await ecm.printed(f"worker {each}: SIGHUP and SIGUSR1 are for the supervisor")
+        ecm.signal(signal.SIGHUP)
+        await ecm.printed("SIGHUP: ")
+        clients = await self.crowd(8)
+        for link in self.links.all:
+            link.answer()
+        for name, client in clients.items():
+            self.assertTrue((await client.closed).endswith(name))
+        self.assertEqual({fork_server, *children(fork_server)}, processes)
+
+    async def test_a_worker_that_fails_in_c_says_where(self) -> None:
+        ecm = await self.start_workers(2)
+        os.kill(self.processes[0], signal.SIGSEGV)
+        await ecm.printed("worker 1: Fatal Python error: Segmentation fault")
+        await ecm.printed("worker 1 was killed by SIGSEGV")
+
+
+def children(process: int) -> list[int]:
+    """Return the process IDs of the children of a process."""
+    found = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    return [int(child) for child in found]
