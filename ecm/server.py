@@ -20,7 +20,7 @@ from ecm.metrics import Metrics
 from ecm.net.clock import CoarseClock
 from ecm.net.reactor import ReactorCore
 from ecm.net.sockets import BatchedSockets
-from ecm.net.transport import read_sparingly
+from ecm.net.transport import read_sparingly, share_attributes
 from ecm.settings import Settings
 from ecm.upstream.connector import LinkFactory, link_service
 from ecm.upstream.lookup import Lookup
@@ -38,6 +38,7 @@ class Server:
     """
 
     def __init__(self, settings: Settings, reactor: ReactorCore) -> None:
+        share_attributes()
         self._reactor = reactor
         self._settings = settings
         self._aborted: Deferred[None] = Deferred()
