@@ -4,12 +4,15 @@
 missing, that may not be read, or that has other contents than expected gives None, "not known".
 """
 
+import os
 import re
 import resource
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
+
+import attrs
 
 # Stands for "no limit". The kernel writes such words as `max`, or, in version 1 of cgroups, the
 # greatest number of whole pages in 63 bits.
@@ -95,6 +98,24 @@ def free_addresses(root: Path) -> int | None:
 def cgroup_tasks(root: Path) -> int | None:
     """Return the number of processes and threads that the cgroup of this process may have."""
     return _cgroup_limit(root, "pids", "pids.max", "pids.max")
+
+
+@attrs.frozen
+class Usage:
+    """The resident memory of a process in bytes, and the seconds of CPU that it has had."""
+
+    rss: int = 0
+    cpu: float = 0.0
+
+
+def usage(root: Path, pid: int) -> Usage:
+    """Return what a process takes (proc(5)); nothing if it has ended."""
+    # The name of the program, in parentheses, may contain anything.
+    words = content(root / f"proc/{pid}/stat").rpartition(b") ")[2].split()
+    if len(words) < 22 or not all(words[each].isdigit() for each in (11, 12, 21)):
+        return Usage()
+    cpu = (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+    return Usage(int(words[21]) * resource.getpagesize(), cpu)
 
 
 def _cgroup_limit(root: Path, controller: str, version_2: str, version_1: str) -> int | None:

@@ -407,6 +407,12 @@ ACCEPT_BATCH: Final = 100
 # each had hundreds in its queue.
 ACCEPT_RETRY: Final = 0.05
 
+# Seconds in which a worker answers a question of the operator; the bytes of a question, which may
+# have a long JID in it, and of an answer, several of which fit into the buffer of its socket.
+ANSWER_TIMEOUT: Final = 1
+MAX_QUESTION: Final = 8 * 1024
+MAX_ANSWER: Final = 64 * 1024
+
 # Bytes of a line in a worker's log. A longer one is split.
 MAX_LOG_LINE: Final = 64 * 1024
 

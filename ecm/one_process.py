@@ -1,10 +1,17 @@
 """ECM in one process: a server that accepts by itself."""
 
+import os
+from pathlib import Path
+
 from twisted.application.service import MultiService
-from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred
+from twisted.internet.defer import Deferred, ensureDeferred, fail, maybeDeferred
 
 from ecm.frontend.listen import Listening, listen, ports_of, stop_serving
+from ecm.kernel import usage
+from ecm.log.level import set_level
 from ecm.net.reactor import ReactorCore
+from ecm.operated import DRAINS, SERVES, ProcessStatus
+from ecm.questions import Words
 from ecm.server import Server
 from ecm.settings import Settings
 from ecm.shutdown import fast_shutdown_on_signal
@@ -17,6 +24,7 @@ class OneProcess(MultiService):
         super().__init__()
         self._endpoints = settings.endpoints
         self._reactor = reactor
+        self._is_drained = False
         self._tls = settings.lean_tls, settings.newest_tls
         self._ports_of = ports_of(reactor, settings.reuse_port)
         self.server = Server(settings, reactor)
@@ -36,6 +44,35 @@ class OneProcess(MultiService):
     def stopService(self) -> Deferred[None]:
         """Shut down gracefully: serve clients until the last moment, then stop the server."""
         return ensureDeferred(self._stop())
+
+    # What an operator sees of it (ecm.operated).
+
+    def processes(self) -> list[ProcessStatus]:
+        pid = os.getpid()
+        taken = usage(Path("/"), pid)
+        state = DRAINS if self._is_drained else SERVES
+        return [ProcessStatus(1, pid, state=state, rss=taken.rss, cpu=taken.cpu)]
+
+    def reload(self) -> Deferred[list[str]]:
+        return fail(ValueError("an ECM in one process is restarted to change its settings"))
+
+    def restart(self, number: int) -> None:
+        raise ValueError("there are no workers: restart ECM itself")
+
+    def drain(self, seconds: float) -> None:
+        self._is_drained = True
+        self.server.drain(seconds)
+
+    def undrain(self) -> None:
+        self._is_drained = False
+        self.server.undrain()
+
+    def set_log_level(self, level: str, seconds: float) -> None:
+        set_level(level, seconds, self._reactor)
+
+    def ask(self, question: Words) -> Deferred[list[Words]]:
+        answer = self.server.answers.answer(question)
+        return answer.addCallback(lambda words: [{"process": 1, **words}])
 
     async def _stop(self) -> None:
         with fast_shutdown_on_signal(self._reactor, self.server.abort):

@@ -9,18 +9,21 @@ from twisted.internet.interfaces import IProtocolFactory
 from twisted.logger import Logger
 
 from ecm.frontend.cut_off import CutOff
+from ecm.frontend.draining import Draining
 from ecm.frontend.factory import FrontendFactory
 from ecm.frontend.proxied import ProxiedFactory
 from ecm.frontend.registry import Registry
 from ecm.frontend.routes import make_routes
 from ecm.frontend.tcp_factory import ProxiedTcpFactory, TcpFactory
 from ecm.limits import CLOSE_TIMEOUT, LAST_DRAIN_TIMEOUT, MAX_NODES
+from ecm.log.level import set_level
 from ecm.memory import MemoryWatch
 from ecm.metrics import Metrics
 from ecm.net.clock import CoarseClock
 from ecm.net.reactor import ReactorCore
 from ecm.net.sockets import BatchedSockets
 from ecm.net.transport import read_sparingly, share_attributes
+from ecm.questions import LOG, Answers, Words
 from ecm.settings import Settings
 from ecm.upstream.connector import LinkFactory, link_service
 from ecm.upstream.lookup import Lookup
@@ -34,7 +37,7 @@ _log = Logger()
 class Server:
     """Serves the connections of its ``factories``, between ``start`` and ``stop``.
 
-    ``clients`` are all of these connections together.
+    ``clients`` are all of these connections together, ``answers`` what it says when it is asked.
     """
 
     def __init__(self, settings: Settings, reactor: ReactorCore) -> None:
@@ -58,6 +61,9 @@ class Server:
         self.clients = FrontendFactory(self._registry)
         self._pool.registerProducer(self.clients)
         self._cut_off = CutOff(self._registry, self._pool.nodes)
+        self._draining = Draining(self._registry)
+        self.answers = Answers()
+        self.answers.add(LOG, self._set_log_level)
         self.clock.listen(MemoryWatch(self._set_memory).tick)
         lookup = Lookup(reactor.nameResolver)
         self._links = Members(settings.upstream, self._member, lookup, reactor)
@@ -86,6 +92,18 @@ class Server:
         self._sockets.start()
         self._links.startService()
         self.clock.start()
+
+    def _set_log_level(self, to: Words) -> Words:
+        set_level(to["level"], to["seconds"], self._reactor)
+        return {}
+
+    def drain(self, seconds: float) -> None:
+        """Send all clients away within so many seconds, and serve those who come meanwhile."""
+        self._draining.begin(seconds)
+
+    def undrain(self) -> None:
+        """Send nobody away any more."""
+        self._draining.end()
 
     async def leave(self) -> None:
         """Begin a graceful shutdown: have all clients answered, and their connections closed.

@@ -20,14 +20,24 @@ DOCUMENT = CHECKOUT / "docs" / "architecture.md"
 # The parts of the server: folders, and modules at the top. Each imports only from parts that stand
 # above it; parts in one line know nothing of each other.
 ORDER = (
-    ("limits", "errors", "kernel", "metrics", "option", "shutdown", "signals", "systemd"),
+    (
+        "limits",
+        "errors",
+        "kernel",
+        "metrics",
+        "option",
+        "questions",
+        "shutdown",
+        "signals",
+        "systemd",
+    ),
     ("log",),
     ("http", "link", "tls", "xmpp"),
     ("websocket",),
     ("net",),
     ("upstream",),
     ("frontend",),
-    ("settings",),
+    ("settings", "operated"),
     ("open_files", "memory"),
     ("server",),
     ("one_process", "workers"),

@@ -75,7 +75,7 @@ class BoshExchange(Exchange):
 
         The session answers as it does for a client that has closed its end.
         """
-        if self.connection in self.connection.registry.leaving:
+        if self.response is None and self.connection in self.connection.registry.leaving:
             self.half_closed()
 
     # Called by the connection.

@@ -7,7 +7,7 @@ from twisted.internet.interfaces import ISSLTransport
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
-from ecm.net.transport import IStreamTransport, close_now, underlying
+from ecm.net.transport import IStreamTransport, underlying
 
 if TYPE_CHECKING:
     from ecm.frontend.registry import Registry
@@ -59,10 +59,6 @@ class ClientConnection(Protocol):
         """The deadline of an idle connection; 0 while it is not idle."""
         return self.deadline if self.phase == Phase.IDLE else 0
 
-    def evict(self) -> None:
-        """Close at once, for a new connection. It must be idle: nothing waits to be sent."""
-        close_now(self.transport)
-
     @property
     def held(self) -> int:
         """The bytes of memory that it takes beside those that each connection takes, about."""
@@ -89,6 +85,9 @@ class ClientConnection(Protocol):
     def drain(self) -> None:
         """Close as soon as no request is in flight."""
         self._half_close()
+
+    def release(self) -> None:
+        """Have what is in flight answered now, if the connection is to close."""
 
     def reject_pending(self) -> None:
         """Respond 503 to all requests that wait for a response."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ecm.frontend.connection import ClientConnection, Phase
 from ecm.limits import MIN_IDLE
+from ecm.net.transport import close_now
 
 if TYPE_CHECKING:
     from ecm.frontend.registry import Registry
@@ -20,11 +21,14 @@ class Eviction:
         registry.clock.listen(self._tick)
 
     def evict(self) -> bool:
-        """Close the connection that has been idle longest. Returns whether there is one."""
+        """Close the connection that has been idle longest. Returns whether there is one.
+
+        Nothing waits to be sent on it.
+        """
         connection = self._idle.pop(self._registry.timed, self._latest)
         if connection is None:
             return False
-        connection.evict()
+        close_now(connection.transport)
         return True
 
     def evict_closing(self) -> bool:
@@ -35,7 +39,7 @@ class Eviction:
         connection = self._registry.closing.pop()
         if connection is None:
             return False
-        connection.evict()
+        close_now(connection.transport)
         return True
 
     @property

@@ -52,6 +52,9 @@ class Exchange:
         """Respond 503."""
         self.respond(service_unavailable(why, self.headers()))
 
+    def release(self) -> None:
+        """The connection is to close: have the response come soon, if it depends on others."""
+
     def half_closed(self) -> None:
         """The client has closed its end of the connection. It may wait for the response, or not."""
 

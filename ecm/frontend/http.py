@@ -43,7 +43,7 @@ class HTTPConnection(ReadingConnection):
             other(self)
             return
         super().handshakeCompleted()
-        self.drain() if self.registry.draining else self._update_phase()
+        self.drain() if self.registry.is_leaving(self) else self._update_phase()
 
     def readConnectionLost(self) -> None:
         """The client has closed its end; its requests are answered, if that is soon."""
@@ -125,7 +125,8 @@ class HTTPConnection(ReadingConnection):
     def _connection_header(self, request: Request) -> bytes:
         """Return the Connection header of the response, and note whether another may follow."""
         head = request.head
-        if not head.keep_alive or request.truncated or self.registry.draining:
+        is_last = self.registry.keeps_no_idle and self.registry.is_leaving(self)
+        if not head.keep_alive or request.truncated or is_last:
             self._no_more_requests = True
             return CLOSE
         return KEEP_HTTP10 if head.http10 else KEEP
@@ -140,13 +141,14 @@ class HTTPConnection(ReadingConnection):
         elif self.exchanges or self._paused:
             if self.phase != Phase.HELD:
                 self._enter(Phase.HELD)
-        elif self.registry.draining and self.link_id:
+        elif not (self.registry.keeps_no_idle and self.registry.is_leaving(self)):
+            self._enter(Phase.IDLE)
+        elif self.link_id:
             self._no_more_requests = True
             self._half_close()
         else:
             self._enter(Phase.IDLE)
-            if self.registry.draining:
-                self.deadline = min(self.deadline, self.registry.clock.now + 1)
+            self.deadline = min(self.deadline, self.registry.clock.now + 1)
 
     def _all_sent(self) -> None:
         self.pump()

@@ -54,10 +54,15 @@ class OrderedConnection(SendingConnection):
 
         While connections are not to be idle, the last response says that it is the last.
         """
-        if self.registry.keeps_no_idle and self.exchanges[-1:] == (exchange,):
+        registry = self.registry
+        if (
+            registry.keeps_no_idle
+            and self.exchanges[-1:] == (exchange,)
+            and (registry.room.in_reserve or registry.is_leaving(self))
+        ):
             exchange.connection_header = CLOSE
             self._no_more_requests = True
-        return self.registry.clock.date + more + exchange.connection_header
+        return registry.clock.date + more + exchange.connection_header
 
     def pump(self) -> None:
         """Write all responses that are ready and due."""
@@ -78,6 +83,10 @@ class OrderedConnection(SendingConnection):
         self.registry.replace(self, successor)
         switch_protocol(self.transport, successor)
         return b""
+
+    def release(self) -> None:
+        for exchange in self.exchanges:
+            exchange.release()
 
     def reject_pending(self) -> None:
         """Respond 503 to all requests that wait for a response."""

@@ -31,10 +31,11 @@ _log = Logger()
 class Registry:
     """Knows all connections, and tells them what concerns all.
 
-    ``reading`` is whether requests are read, ``draining`` whether ECM stops. With ``keeps_no_idle``
-    each response is the last of its connection. ``leaving`` are the connections that the stop waits
-    for; new ones may come beside them. ``deadlines`` are those of the phases that begin now. The
-    reactor itself reads connections where no ``sockets`` are given.
+    ``reading`` is whether requests are read, ``draining`` whether ECM stops, and ``sends_away``
+    whether clients are sent to another one (``draining.py``). With ``keeps_no_idle`` a response may
+    be the last of its connection. ``leaving`` are the connections that the stop waits for, or that
+    are sent away; new ones may come beside them. ``deadlines`` are those of the phases that begin
+    now. The reactor itself reads connections where no ``sockets`` are given.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class Registry:
         self.metrics = metrics
         self.sockets = sockets or Unbatched()
         self.reading = True
-        self.draining = self.keeps_no_idle = False
+        self.draining = self.sends_away = self.keeps_no_idle = False
         self.leaving: dict[ClientConnection, None] = {}
         self.head_cache = HeadCache()
         self.budget = MemoryBudget(settings.max_buffered or sys.maxsize, clock.now)
@@ -91,6 +92,10 @@ class Registry:
             self._count()
             self.sockets.add(connection.transport)
 
+    def is_leaving(self, connection: ClientConnection) -> bool:
+        """Return whether the next response of a connection is its last."""
+        return self.draining or connection in self.leaving
+
     def forget(self, connection: ClientConnection) -> None:
         """Another one takes the place of a connection."""
         for known in (self.open, self.unproxied, self.rejected, self.timed, self.leaving):
@@ -122,7 +127,7 @@ class Registry:
     def _count(self) -> None:
         """Look whether there is room, after the number of connections has changed."""
         self.room.update(len(self))
-        self.keeps_no_idle = self.draining or self.room.in_reserve
+        self.keeps_no_idle = self.draining or self.sends_away or self.room.in_reserve
 
     # Called by the clock.
 

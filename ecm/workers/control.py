@@ -7,11 +7,16 @@ The first byte of a message is its tag:
                           LEAVE: begin to shut down gracefully, and serve new connections still
                           RETIRE: complete it
                           ABORT: shut down at once what is shutting down gracefully
+                          DRAIN, with seconds: close all connections within that time, and serve
+                          new ones still; again and again with the time that is left
+                          UNDRAIN: close no more connections
+                          ASK, with a number and a question (ecm.questions)
     worker to supervisor: TAKEN, with the number of connections that it has taken since its start:
                           it is about to serve the last of them, which nobody else may
                           LOAD, with the three numbers of a Load, once a second
                           LEFT: all connections are closed that were there at the LEAVE
                           RETIRING: the worker was signalled to end, and is to get a RETIRE
+                          TOLD, with the number of a question, and its answer
 """
 
 import array
@@ -27,23 +32,28 @@ from twisted.internet.abstract import FileDescriptor
 from twisted.internet.main import CONNECTION_DONE
 from twisted.python.failure import Failure
 
+from ecm.limits import MAX_QUESTION
 from ecm.net.reactor import ReactorCore
 
 CONNECTION: Final = b"C"
 LEAVE: Final = b"L"
 RETIRE: Final = b"R"
 ABORT: Final = b"A"
+DRAIN: Final = b"D"
+UNDRAIN: Final = b"U"
+ASK: Final = b"Q"
 TAKEN: Final = b"t"
 LOAD: Final = b"l"
 LEFT: Final = b"e"
 RETIRING: Final = b"r"
+TOLD: Final = b"q"
 
 _CONNECTION: Final = struct.Struct("=cHB")
 _TAKEN: Final = struct.Struct("=cQ")
 _LOAD: Final = struct.Struct("=cQII")
+_DRAIN: Final = struct.Struct("=cd")
 
-# Bytes of the longest message, and messages that are read at a time.
-_MAX_MESSAGE: Final = 64
+# Messages that are read at a time.
 _BATCH: Final = 100
 
 Received = Callable[[bytes, list[int]], None]
@@ -98,8 +108,22 @@ def decode_taken(message: bytes) -> int:
     return int(number)
 
 
+def encode_drain(seconds: float) -> bytes:
+    """Return the message DRAIN for the seconds that are left."""
+    return _DRAIN.pack(DRAIN, seconds)
+
+
+def decode_drain(message: bytes) -> float:
+    """Return the seconds of a message DRAIN."""
+    _, seconds = _DRAIN.unpack(message)
+    return float(seconds)
+
+
 class ControlSocket(FileDescriptor):
-    """An end of a control socket: calls ``received`` with each message, and ``lost`` at its end."""
+    """An end of a control socket: calls ``received`` with each message, and ``lost`` at its end.
+
+    The messages that come have at most ``longest`` bytes.
+    """
 
     def __init__(
         self,
@@ -107,8 +131,10 @@ class ControlSocket(FileDescriptor):
         received: Received,
         lost: Callable[[], None],
         reactor: ReactorCore,
+        longest: int = MAX_QUESTION,
     ) -> None:
         super().__init__(reactor)
+        self._longest = longest
         end.setblocking(False)
         self._end = end
         self._received = received
@@ -175,9 +201,9 @@ class ControlSocket(FileDescriptor):
         and before the messages that have come from there.
         """
         try:
-            return socket.recv_fds(self._end, _MAX_MESSAGE, 1)
+            return socket.recv_fds(self._end, self._longest, 1)
         except ConnectionResetError:
-            return socket.recv_fds(self._end, _MAX_MESSAGE, 1)
+            return socket.recv_fds(self._end, self._longest, 1)
 
     def close(self) -> None:
         """Close this end. ``lost`` is not called."""

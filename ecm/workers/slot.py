@@ -1,17 +1,22 @@
 """The slot of a worker: the process in it, and when it is respawned."""
 
 import os
+from collections.abc import Callable
+from pathlib import Path
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
-from ecm.limits import MIN_UPTIME, RESPAWN_DELAY_MAX, RESPAWN_DELAY_MIN
+from ecm.kernel import Usage, usage
+from ecm.limits import MAX_ANSWER, MIN_UPTIME, RESPAWN_DELAY_MAX, RESPAWN_DELAY_MIN
 from ecm.net.reactor import ReactorCore
+from ecm.operated import DRAINS, SERVES, STARTING, ProcessStatus
 from ecm.settings import Settings
 from ecm.workers import control
 from ecm.workers.balancer import Balancer
 from ecm.workers.control import ControlSocket, Load
+from ecm.workers.drain import Drain
 from ecm.workers.fork_client import ForkServerClient
 from ecm.workers.handovers import Handovers
 from ecm.workers.log_relay import LogRelay
@@ -53,7 +58,13 @@ class WorkerSlot:
         fork_server: ForkServerClient,
         balancer: Balancer,
         reactor: ReactorCore,
+        drain: Drain,
+        told: Callable[[int, bytes], None],
     ) -> None:
+        self.number = number
+        self.restarts = 0
+        self._drain = drain
+        self._told = told
         self.load = self.idle = 0
         self.capacity = settings.clients.max_connections
         self._order = SpawnOrder(number, settings)
@@ -91,7 +102,9 @@ class WorkerSlot:
         ours, theirs = control.pair()
         log, stdout = os.pipe()
         self._log_relay = LogRelay(log, f"worker {self._order.number}", self._reactor)
-        self._control = ControlSocket(ours, self._received, self._disconnected, self._reactor)
+        self._control = ControlSocket(
+            ours, self._received, self._disconnected, self._reactor, MAX_ANSWER
+        )
         self._fork_server.spawn(self._order, theirs.fileno(), stdout, self)
         theirs.close()
         os.close(stdout)
@@ -108,6 +121,28 @@ class WorkerSlot:
         else:
             self.load += 1
         return True
+
+    def restart(self) -> None:
+        """Replace the worker by a new one, once it has shut down gracefully."""
+        if self._runs:
+            self._begin_retiring()
+
+    def ask(self, question: bytes) -> bool:
+        """Send a question to the worker. Return False if it takes none at the moment."""
+        return self._control is not None and self._control.send(question)
+
+    @property
+    def status(self) -> ProcessStatus:
+        """The worker, as an operator sees it."""
+        pid = 0 if self._process is None else self._process.pid
+        taken = usage(Path("/"), pid) if pid else Usage()
+        if self._runs and (self._retiring or self._drain.is_on):
+            state = DRAINS
+        else:
+            state = SERVES if self in self._balancer.workers else STARTING
+        return ProcessStatus(
+            self.number, pid, 1, state, restarts=self.restarts, rss=taken.rss, cpu=taken.cpu
+        )
 
     def leave(self) -> Deferred[None]:
         """Have the worker close the connections that it has. Fires then, or once it has ended.
@@ -163,6 +198,7 @@ class WorkerSlot:
         stops = self._done is not None or self._leaving is not None
         self._ended()
         if not stops:
+            self.restarts += 1
             delay = self._backoff.delay(self._reactor.seconds() - self._spawned_at)
             self._respawn = self._reactor.callLater(delay, self.spawn)
             _log.warn(
@@ -249,6 +285,8 @@ class WorkerSlot:
                 self._begin_retiring()
             case control.LOAD:
                 self._loaded(Load.decode(message))
+            case control.TOLD:
+                self._told(self.number, message)
 
     def _loaded(self, load: Load) -> None:
         """Take the worker's own figures, and add what was assigned since it sent them."""
@@ -260,6 +298,8 @@ class WorkerSlot:
             return
         if self._leaving is not None and not self._leaving.called:
             self._send(control.LEAVE)  # the same
+        if order := self._drain.order:
+            self._send(order)
         if self not in self._balancer.workers:
             self._balancer.workers.append(self)
 

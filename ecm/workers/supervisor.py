@@ -5,20 +5,25 @@ import os
 from random import Random
 
 from twisted.application.service import MultiService
-from twisted.internet.defer import Deferred, DeferredList, ensureDeferred
+from twisted.internet.defer import Deferred, DeferredList, ensureDeferred, fail
 from twisted.internet.protocol import ServerFactory
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from ecm.frontend.listen import is_kept, listen_at_once, ports_of
 from ecm.limits import PULSE_CHECK
+from ecm.log.level import set_level
 from ecm.net.listening import DetachedPort
 from ecm.net.reactor import ReactorCore
+from ecm.operated import ProcessStatus
+from ecm.questions import LOG, Words
 from ecm.settings import Settings
 from ecm.shutdown import fast_shutdown_on_signal
 from ecm.workers.acceptor import Acceptor
 from ecm.workers.balancer import Balancer
+from ecm.workers.drain import Drain
 from ecm.workers.fork_client import ForkServerClient
+from ecm.workers.inquiries import Inquiries
 from ecm.workers.slot import WorkerSlot
 
 _log = Logger()
@@ -40,8 +45,18 @@ class Supervisor(MultiService):
         self._balancer = Balancer(Random())
         timeout = settings.worker_timeout
         self._fork_server = ForkServerClient(self._fork_server_lost, timeout, reactor)
+        self._drain = Drain(reactor)
+        self._inquiries = Inquiries(reactor)
         self._slots = [
-            WorkerSlot(number, share, self._fork_server, self._balancer, reactor)
+            WorkerSlot(
+                number,
+                share,
+                self._fork_server,
+                self._balancer,
+                reactor,
+                self._drain,
+                self._inquiries.told,
+            )
             for number, share in enumerate(shares, 1)
         ]
         self._acceptors: list[Acceptor] = []
@@ -71,6 +86,33 @@ class Supervisor(MultiService):
     def stopService(self) -> Deferred[None]:
         """Shut down gracefully: serve clients until the last moment, then retire all workers."""
         return ensureDeferred(self._stop())
+
+    # What an operator sees of it (ecm.operated).
+
+    def processes(self) -> list[ProcessStatus]:
+        return [slot.status for slot in self._slots]
+
+    def reload(self) -> Deferred[list[str]]:
+        return fail(ValueError("ECM has to be restarted to change its settings"))
+
+    def restart(self, number: int) -> None:
+        slot = next((slot for slot in self._slots if slot.number == number), None)
+        if slot is None:
+            raise ValueError(f"there is no worker {number}, they are 1 to {len(self._slots)}")
+        slot.restart()
+
+    def drain(self, seconds: float) -> None:
+        self._drain.begin(seconds)
+
+    def undrain(self) -> None:
+        self._drain.end()
+
+    def set_log_level(self, level: str, seconds: float) -> None:
+        set_level(level, seconds, self._reactor)
+        self.ask({LOG: {"level": level, "seconds": seconds}})
+
+    def ask(self, question: Words) -> Deferred[list[Words]]:
+        return self._inquiries.ask(question, {slot.number: slot.ask for slot in self._slots})
 
     async def _stop(self) -> None:
         self._stops = True

@@ -8,7 +8,9 @@ from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.logger import Logger, globalLogBeginner
 
 from ecm import signals
+from ecm.limits import MAX_ANSWER
 from ecm.net.reactor import ReactorCore, adopt, install, run_without_signals
+from ecm.questions import Words, decode, encode
 from ecm.server import Server
 from ecm.settings import Settings
 from ecm.workers import control
@@ -85,6 +87,21 @@ class Worker:
                 self._leave().addCallback(lambda _: ensureDeferred(self._retire()))
             case control.ABORT:
                 self._server.abort()
+            case control.DRAIN:
+                self._server.drain(control.decode_drain(message))
+            case control.UNDRAIN:
+                self._server.undrain()
+            case control.ASK:
+                number, question = decode(message)
+                self._server.answers.answer(question).addCallback(self._tell, number)
+
+    def _tell(self, answer: Words, number: int) -> None:
+        """Give the answer to a question. One that cannot be sent is not waited for."""
+        try:
+            packet = encode(control.TOLD, number, answer, MAX_ANSWER)
+        except ValueError as error:
+            packet = encode(control.TOLD, number, {"error": f"{error}"}, MAX_ANSWER)
+        self._control.send(packet)
 
     def _adopt(self, listener: int, family: int, connection: int) -> None:
         os.set_blocking(connection, False)

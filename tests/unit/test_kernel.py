@@ -1,5 +1,6 @@
 """Limits of this machine from the files of Linux, and that nothing in them makes a traceback."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -157,3 +158,19 @@ class CgroupTests(TestCase):
                 {"proc/self/cgroup": cgroup, f"sys/fs/cgroup/{folder}/pids.max": "500\n"},
             )
             self.assertEqual(kernel.cgroup_tasks(self.root), 500)
+
+
+class UsageTests(TestCase):
+    def test_what_this_process_takes(self) -> None:
+        usage = kernel.usage(Path("/"), os.getpid())
+        self.assertGreater(usage.rss, 2**20)
+        self.assertGreater(usage.cpu, 0)
+
+    def test_a_process_that_has_ended_takes_nothing(self) -> None:
+        self.assertEqual(kernel.usage(temporary_folder(self), 7), kernel.Usage())
+
+    @given(GARBAGE)
+    def test_garbage_is_not_known(self, garbage: bytes) -> None:
+        root = temporary_folder(self)
+        write(root, {"proc/7/stat": garbage.decode(errors="replace")})
+        self.assertIsInstance(kernel.usage(root, 7), kernel.Usage)

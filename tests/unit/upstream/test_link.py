@@ -5,6 +5,7 @@ from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import TestCase
 
 from ecm import limits
+from ecm.frontend.draining import Draining
 from ecm.frontend.settings import FrontendSettings
 from ecm.limits import ACK_PACKETS, TRUNCATED_BODY
 from ecm.upstream.pending import NOT_UNDERSTOOD, STOPPING
@@ -124,6 +125,18 @@ class TypedTests(TestCase):
         written = self.client.transport.written()
         self.assertTrue(written.startswith(b"HTTP/1.1 200 OK\r\n"), written)
         self.assertIn(b"\r\nConnection: close\r\n", written)
+
+    def test_one_whose_client_is_sent_away_is_to_be_answered_now(self) -> None:
+        self.asked()
+        draining = Draining(self.ecm.registry)
+        draining.begin(2)
+        self.assertEqual(self.ecm.received(), [])
+        self.ecm.pass_time(1)
+        self.assertEqual(self.ecm.received(), [(FIRST_ID, b"close half-closed")])
+        self.ecm.pass_time(1)
+        self.assertEqual(self.ecm.received(), [])
+        self.ecm.answer(FIRST_ID, b"answer 200\n<body/>")
+        self.assertIn(b"\r\nConnection: close\r\n", self.client.transport.written())
 
     def release(self) -> None:
         """Have all that is in flight released, where it is to be."""

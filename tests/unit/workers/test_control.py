@@ -31,8 +31,13 @@ class MessageTests(TestCase):
         tags = {
             *(control.CONNECTION, control.LEAVE, control.RETIRE, control.ABORT),
             *(control.TAKEN, control.LOAD, control.LEFT, control.RETIRING),
+            *(control.DRAIN, control.UNDRAIN, control.ASK, control.TOLD),
         }
-        self.assertEqual(len(tags), 8)
+        self.assertEqual(len(tags), 12)
+
+    def test_the_seconds_of_a_drain_come_out_as_they_went_in(self) -> None:
+        for seconds in (0.0, 599.5, 86_400.0):
+            self.assertEqual(control.decode_drain(control.encode_drain(seconds)), seconds)
 
 
 class SocketTests(TestCase):

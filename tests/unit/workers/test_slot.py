@@ -12,9 +12,11 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import TestCase
 
 from ecm.limits import MIN_UPTIME, PULSE_CHECK, RESPAWN_DELAY_MAX, WORKER_TIMEOUT
+from ecm.operated import DRAINS, SERVES, STARTING, ProcessStatus
 from ecm.workers import control, process
 from ecm.workers.balancer import Balancer
 from ecm.workers.control import Load
+from ecm.workers.drain import Drain
 from ecm.workers.fork_order_book import Ordered
 from ecm.workers.orders import SpawnOrder
 from ecm.workers.process import Process
@@ -56,7 +58,17 @@ class SlotTests(TestCase):
         self.fork_server = cast(Any, FakeForkServer())
         self.balancer = Balancer(Random(1))
         settings = parse("--max-connections", "3").settings
-        self.slot = WorkerSlot(7, settings, self.fork_server, self.balancer, self.reactor)
+        self.drain = Drain(self.reactor)
+        self.told: list[tuple[int, bytes]] = []
+        self.slot = WorkerSlot(
+            7,
+            settings,
+            self.fork_server,
+            self.balancer,
+            self.reactor,
+            self.drain,
+            lambda number, packet: self.told.append((number, packet)),
+        )
         self.slot.spawn()
         self.addCleanup(self.close)
 
@@ -102,6 +114,45 @@ class SlotTests(TestCase):
     @property
     def serves(self) -> bool:
         return self.slot in self.balancer.workers
+
+    # What an operator sees and says.
+
+    def test_its_status_says_what_it_does(self) -> None:
+        self.assertEqual(self.slot.status, ProcessStatus(7, 0, state=STARTING))
+        self.slot.forked(Process.of(os.getpid()))
+        self.serve()
+        status = self.slot.status
+        self.assertEqual((status.pid, status.state, status.restarts), (os.getpid(), SERVES, 0))
+        self.assertGreater(status.rss, 2**20)
+        self.assertGreater(status.cpu, 0)
+        self.slot.restart()
+        self.assertEqual(self.slot.status.state, DRAINS)
+        self.assertEqual(self.heard(), [control.RETIRE])
+        self.exit("exited with status 0")
+        self.assertEqual(self.slot.status, ProcessStatus(7, 0, state=STARTING, restarts=1))
+
+    def test_it_is_told_of_a_drain_again_and_again_and_of_its_end(self) -> None:
+        self.serve()
+        self.assertEqual(self.heard(), [])
+        self.drain.begin(600)
+        self.assertEqual(self.slot.status.state, DRAINS)
+        for left in (600, 590, 0):
+            self.serve()
+            [order] = self.heard()
+            self.assertEqual(control.decode_drain(order), left)
+            self.reactor.advance(10 if left == 600 else 600)
+        self.drain.end()
+        self.serve()
+        self.assertEqual(self.heard(), [control.UNDRAIN])
+        self.assertEqual(self.slot.status.state, SERVES)
+
+    def test_it_is_asked_while_it_lives(self) -> None:
+        self.assertTrue(self.slot.ask(control.ASK))
+        self.assertEqual(self.heard(), [control.ASK])
+        self.say(control.TOLD + b"answer")
+        self.assertEqual(self.told, [(7, control.TOLD + b"answer")])
+        self.exit()
+        self.assertFalse(self.slot.ask(control.ASK))
 
     # What it is assigned.
 
