@@ -35,7 +35,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="conformance", description="Plays conversations with a BOSH server."
     )
     add = parser.add_argument
-    add("url", nargs="?", default="", help="where BOSH is served: http://host:5280/http-bind")
+    add("url", nargs="?", default="", help="where BOSH is served: http://host:7080/http-bind")
     add("--domain", default="", help="the domain of the users (the host of the URL)")
     add("--users", default="alice:secret,bob:secret", help="two accounts (%(default)s)")
     add(

@@ -47,7 +47,7 @@ def target(url: str, domain: str, users: str) -> Target:
     except ValueError as error:
         raise SuiteError(f"{url}: {error}") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise SuiteError(f"{url}: a URL must be like http://host:5280/http-bind")
+        raise SuiteError(f"{url}: a URL must be like http://host:7080/http-bind")
     encrypted = parts.scheme == "https"
     return Target(
         host=parts.hostname,

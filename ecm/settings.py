@@ -16,7 +16,7 @@ from ecm.limits import (
 from ecm.link.settings import LinkSettings
 from ecm.option import group, number, option
 
-LISTEN = "tcp:5280"
+LISTEN = "tcp:7080"
 UPSTREAM = "tcp:127.0.0.1:5290"
 TLS_VERSIONS = ("1.2", "1.3")
 

@@ -22,6 +22,9 @@ _NO_TLS: Final = (
     " where a proxy has TLS"
 )
 
+# Endpoints whose backlog is Twisted's where none is given.
+_HAVE_BACKLOG: Final = ("tcp:", "tcp6:", "ssl:", "unix:")
+
 # The text of a flag that is set.
 TRUE: Final = "true"
 
@@ -128,7 +131,7 @@ def _server_endpoint(text: str) -> str:
 
 def _with_backlog(text: str) -> str:
     _try(lambda reactor, description: server_endpoint(reactor, description, lean=False), text)
-    if not text.removeprefix(PLAIN).startswith(("tcp:", "ssl:", "unix:")) or ":backlog=" in text:
+    if not text.removeprefix(PLAIN).startswith(_HAVE_BACKLOG) or ":backlog=" in text:
         return text
     return f"{text}:backlog={BACKLOG}"
 

@@ -9,8 +9,8 @@ from ecm.option import Option
 _INTRODUCTION: Final = (
     "ECM terminates the BOSH, WebSocket and TCP connections of chat clients and carries what they"
     " say over one link to mod_ecm in ejabberd, or to each node of a cluster. ENDPOINT is an"
-    " endpoint string of Twisted: tcp:5280, tcp:5280:interface=127.0.0.1,"
-    " ssl:5281:privateKey=key.pem:certKey=cert.pem, unix:/run/ecm.sock,"
+    " endpoint string of Twisted: tcp:7080, tcp:7080:interface=127.0.0.1,"
+    " ssl:7443:privateKey=key.pem:certKey=cert.pem, unix:/run/ecm.sock,"
     " systemd:domain=INET:index=0. An option with * may be given several times."
 )
 

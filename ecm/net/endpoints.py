@@ -3,11 +3,15 @@
 ``starttls:`` is as ``tls:``, for connections that begin without TLS and must ask for it, and
 ``plain:`` stands before an endpoint that is to have none.
 
+A port that names no interface is on all addresses of the machine, of IPv4 and IPv6, where Twisted's
+``tcp:`` and ``ssl:`` are on those of IPv4 alone.
+
 Twisted's ``ssl:`` and ``tls:`` end each session with its connection, and read a folder of
 certificates anew when a client asks for a name that is not there.
 """
 
 import re
+import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -51,13 +55,44 @@ def server_endpoint(
     1.3.
     """
     if not description.startswith(("ssl:", "tls:", STARTTLS)):
-        endpoint: IStreamServerEndpoint = serverFromString(reactor, description.removeprefix(PLAIN))
+        endpoint: IStreamServerEndpoint = serverFromString(
+            _Everywhere(reactor), description.removeprefix(PLAIN)
+        )
         return endpoint
     make = _ssl if description.startswith("ssl:") else _tls
     secure = make(reactor, description, lean)
     if newest:
         secure.door.refuse_older()
     return secure
+
+
+def all_addresses() -> str:
+    """Return the interface that stands for all addresses of this machine.
+
+    That is IPv6, which takes connections over IPv4 as well, unless there is no IPv6, or the machine
+    keeps the two apart (net.ipv6.bindv6only).
+    """
+    try:
+        with socket.socket(socket.AF_INET6) as tried:
+            apart = tried.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
+    except OSError:
+        return ""
+    return "" if apart else "::"
+
+
+class _Everywhere:
+    """A reactor whose TCP ports are on all addresses unless they name an interface."""
+
+    def __init__(self, reactor: Any) -> None:
+        self._reactor = reactor
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reactor, name)
+
+    def listenTCP(
+        self, port: int, factory: IProtocolFactory, backlog: int = 50, interface: str = ""
+    ) -> Any:
+        return self._reactor.listenTCP(port, factory, backlog, interface or all_addresses())
 
 
 @implementer(IStreamServerEndpoint)
@@ -83,6 +118,7 @@ class TlsEndpoint:
 
     def listen(self, factory: IProtocolFactory) -> Deferred[IListeningPort]:
         port, backlog, interface = self._place
+        interface = interface or all_addresses()
         own = IHasOwnTls(factory, None)
         if own is None:
             secure = self.door.factory(factory)
@@ -119,7 +155,7 @@ def _tls(reactor: Any, description: str, lean: bool) -> TlsEndpoint:
     kind, _, _ = description.partition(":")
     parts = [re.sub(r"\\(.)", r"\1", part) for part in _PART.findall(description)]
     folder, *more = parts[1:-1] or [""]
-    given = {"backlog": str(BACKLOG), "interface": "::"}
+    given = {"backlog": str(BACKLOG), "interface": ""}
     given |= {name: value for name, _, value in (each.partition("=") for each in more)}
     numbers = given.get("port", ""), given["backlog"]
     if not folder or len(given) != 3 or not all(each.isdecimal() for each in numbers):

@@ -3,10 +3,10 @@
 from ecm.tools.swarm.messages import Task
 
 TASK = Task(
-    address=("127.0.0.1", 5280),
+    address=("127.0.0.1", 7080),
     transport="bosh",
     tls="",
-    host="127.0.0.1:5280",
+    host="127.0.0.1:7080",
     path="/http-bind",
     domain="localhost",
     accounts="user{}:secret",

@@ -75,7 +75,7 @@ def _add_ports(parser: Parser) -> None:
     parser.add_argument(
         "--http",
         type=whole_number(0, 65535),
-        default=5280,
+        default=7080,
         metavar="PORT",
         help="port of the page, 0 for any free one (default: %(default)s)",
     )

@@ -36,8 +36,8 @@ class CutTests(TestCase):
 class EndpointTests(TestCase):
     def test_a_request(self) -> None:
         self.assertEqual(
-            Endpoint("chat.example:5280", "/bosh?a=b").post(BODY),
-            b"POST /bosh?a=b HTTP/1.1\r\nHost: chat.example:5280\r\n"
+            Endpoint("chat.example:7080", "/bosh?a=b").post(BODY),
+            b"POST /bosh?a=b HTTP/1.1\r\nHost: chat.example:7080\r\n"
             b"Content-Type: text/xml; charset=utf-8\r\n"
             b"Content-Length: %d\r\n\r\n%b" % (len(BODY), BODY),
         )

@@ -31,8 +31,8 @@ class OptionsTest(TestCase):
         return printed.getvalue().splitlines()[-1]
 
     def test_defaults(self) -> None:
-        chosen = options(["http://localhost:5280/bosh"])
-        self.assertEqual(chosen.url, "http://localhost:5280/bosh")
+        chosen = options(["http://localhost:7080/bosh"])
+        self.assertEqual(chosen.url, "http://localhost:7080/bosh")
         self.assertEqual((chosen.domain, chosen.users), ("", "alice:secret,bob:secret"))
         self.assertEqual((chosen.patience, chosen.longest), (5.0, 10.0))
         self.assertEqual((chosen.servers, chosen.only, chosen.table), (None, "", None))
@@ -83,8 +83,8 @@ class TargetTest(TestCase):
                     listed(file)
 
     def test_url(self) -> None:
-        found = target("http://chat.example:5280/http-bind?a=b", "", "al:one,bert:two:three")
-        self.assertEqual((found.host, found.port), ("chat.example", 5280))
+        found = target("http://chat.example:7080/http-bind?a=b", "", "al:one,bert:two:three")
+        self.assertEqual((found.host, found.port), ("chat.example", 7080))
         self.assertEqual((found.path, found.domain), ("/http-bind?a=b", "chat.example"))
         self.assertIsNone(found.tls)
         self.assertEqual(

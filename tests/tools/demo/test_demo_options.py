@@ -14,7 +14,7 @@ class ParseTest(TestCase):
     def test_defaults(self) -> None:
         users = {"alice": "secret", "bob": "secret"}
         self.assertEqual(
-            parse([]), Options(None, 5280, None, users, ready_file=None, ejabberd=None)
+            parse([]), Options(None, 7080, None, users, ready_file=None, ejabberd=None)
         )
 
     def test_all_given(self) -> None:
@@ -63,7 +63,7 @@ class ParseTest(TestCase):
         with redirect_stdout(said), self.assertRaises(SystemExit) as exit:
             parse(["--help"])
         self.assertEqual(exit.exception.code, 0)
-        for text in ("--dir", "--ready-file", "default: 5280", "default: alice:secret,bob:secret"):
+        for text in ("--dir", "--ready-file", "default: 7080", "default: alice:secret,bob:secret"):
             self.assertIn(text, " ".join(said.getvalue().split()))
 
 

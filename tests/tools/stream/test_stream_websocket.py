@@ -19,7 +19,7 @@ SWITCHED = (
 
 
 def wire() -> WebSocketWire:
-    return WebSocketWire("127.0.0.1:5280", "/ws", "localhost", NONCE, KEY)
+    return WebSocketWire("127.0.0.1:7080", "/ws", "localhost", NONCE, KEY)
 
 
 def decoded(data: bytes) -> list[Event]:

@@ -7,8 +7,8 @@ from ecm.tools.swarm.addresses import MAX_SOURCES, Target, sources, target
 
 class TargetTests(TestCase):
     def test_a_url(self) -> None:
-        url = "http://127.0.0.1:5280/http-bind"
-        expected = Target(url, "bosh", "", "127.0.0.1", 5280, "127.0.0.1:5280", "/http-bind")
+        url = "http://127.0.0.1:7080/http-bind"
+        expected = Target(url, "bosh", "", "127.0.0.1", 7080, "127.0.0.1:7080", "/http-bind")
         self.assertEqual(target(url), expected)
         url = "http://127.0.0.1?a=b"
         expected = Target(url, "bosh", "", "127.0.0.1", 80, "127.0.0.1", "/?a=b")
@@ -53,7 +53,7 @@ class TargetTests(TestCase):
 
     def test_what_is_no_target(self) -> None:
         for url in (
-            *("ftp://127.0.0.1/", "127.0.0.1:5280", "http:///x", "http://127.0.0.1:99999/"),
+            *("ftp://127.0.0.1/", "127.0.0.1:7080", "http:///x", "http://127.0.0.1:99999/"),
             *("http://u:p@127.0.0.1/", "http://127.0.0.1/\u00e9", "http://127.0.0.1/a b\r\n"),
             "xmpp://127.0.0.1/ws",
         ):

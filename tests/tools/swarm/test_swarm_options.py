@@ -8,7 +8,7 @@ from twisted.trial.unittest import TestCase
 from ecm.tools.swarm import workers
 from ecm.tools.swarm.options import parse
 
-URL = "http://127.0.0.1:5280/http-bind"
+URL = "http://127.0.0.1:7080/http-bind"
 
 
 class OptionTests(TestCase):

@@ -23,7 +23,7 @@ from testkit.ecm_process import temporary_folder
 VALUES: dict[str, list[tuple[list[str], Any]]] = {
     "listen": [
         (["tcp:80:backlog=7", "unix:/a"], ("tcp:80:backlog=7", "unix:/a:backlog=4096")),
-        (["tcp6:5280"], ("tcp6:5280",)),
+        (["tcp6:7080"], ("tcp6:7080:backlog=4096",)),
     ],
     "admin": [
         (["unix:/a:mode=660"], "unix:/a:mode=660:backlog=4096"),
@@ -32,7 +32,10 @@ VALUES: dict[str, list[tuple[list[str], Any]]] = {
     "proxy-protocol": [(["tcp:80", "unix:/a"], ("tcp:80:backlog=4096", "unix:/a:backlog=4096"))],
     "stream": [
         (["plain:tcp:1"], ("plain:tcp:1:backlog=4096",)),
-        (["plain:unix:/a", "plain:tcp6:1"], ("plain:unix:/a:backlog=4096", "plain:tcp6:1")),
+        (
+            ["plain:unix:/a", "plain:tcp6:1"],
+            ("plain:unix:/a:backlog=4096", "plain:tcp6:1:backlog=4096"),
+        ),
     ],
     "stream-proxy-protocol": [(["plain:tcp:1:backlog=7"], ("plain:tcp:1:backlog=7",))],
     "upstream": [
@@ -65,7 +68,7 @@ VALUES: dict[str, list[tuple[list[str], Any]]] = {
     ],
     "host-meta": [
         (["https://chat.example"], "https://chat.example"),
-        (["http://[::1]:5280"], "http://[::1]:5280"),
+        (["http://[::1]:7080"], "http://[::1]:7080"),
     ],
     "tls-minimum": [(["1.2"], "1.2"), (["1.3"], "1.3")],
     "max-connections": [(["3"], 3)],
@@ -231,7 +234,7 @@ class OptionTests(CommandLineCase):
                 self.assertIn(name, {option.name for option, _ in NUMBERS})
 
     def test_defaults(self) -> None:
-        backlog = ("tcp:5280:backlog=4096",)
+        backlog = ("tcp:7080:backlog=4096",)
         self.assertEqual(parse().settings, attrs.evolve(Settings(), listen=backlog))
 
     def test_with_a_proxy_nobody_else_is_served_unless_asked_for(self) -> None:

@@ -36,7 +36,7 @@ class DocumentTests(TestCase):
     def test_encrypted_and_not(self) -> None:
         for origin, websocket in (
             ("https://chat.example", "wss://chat.example/ws"),
-            ("http://[::1]:5280", "ws://[::1]:5280/ws"),
+            ("http://[::1]:7080", "ws://[::1]:7080/ws"),
         ):
             found = links(origin, b"/bosh", b"/ws")
             self.assertEqual(found, {WEBSOCKET: websocket, BOSH: f"{origin}/bosh"})

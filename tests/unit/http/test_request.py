@@ -78,7 +78,7 @@ class RequestTests(TestCase):
         self.assertFalse(parser.idle)
 
     def test_hosts_of_all_kinds(self) -> None:
-        for host in (b"", b"a_b.example:", b"[::1]:5280", b"192.0.2.1:80", b"xn--4ca.example."):
+        for host in (b"", b"a_b.example:", b"[::1]:7080", b"192.0.2.1:80", b"xn--4ca.example."):
             data = b"GET / HTTP/1.1\r\nHost: %b\r\n\r\n" % host
             self.assertEqual(parse(small_parser(), [data])[0].head.headers, [(b"Host", host)])
 
