@@ -39,6 +39,22 @@ LINK_GRACE: Final = 30
 # millisecond apart or less, and 64 kB in each are more than any client reads.
 STREAM_WINDOW: Final = 64 * 1024
 
+# Seconds between two questions for the numbers of a node, at least. Monitoring asks every 15
+# seconds or so. Each link asks, and an answer takes ejabberd some microseconds and has 3 kB.
+STATS_INTERVAL: Final = 10
+
+# Bytes of what ejabberd tells at a time of its node or of sessions, of a line of it, its numbers
+# and its sessions: some times what mod_ecm has to tell.
+MAX_TOLD: Final = 64 * 1024
+MAX_TOLD_LINE: Final = 8 * 1024
+MAX_TOLD_NUMBERS: Final = 512
+MAX_TOLD_SESSIONS: Final = 20
+
+# Questions about sessions that wait for their answers, and the seconds for which one waits: an
+# operator asks one at a time. mod_ecm answers within a second, whatever other nodes do.
+MAX_QUESTIONS: Final = 16
+INSPECT_TIMEOUT: Final = 2
+
 # Nodes of ejabberd that one ECM may be linked to. The IDs of connections are divided among them,
 # and each link takes an open file of the reserve.
 MAX_NODES: Final = 32

@@ -9,7 +9,8 @@ class Agreement:
 
     ``instance`` is its name, ``max_packet`` the bytes of the longest packet that it takes. It sends
     answers in parts, and its links resume, or not. ``window`` is that of its end of each stream, in
-    bytes; 0 if the link carries no streams.
+    bytes; 0 if the link carries no streams. With ``insight`` it tells of its node and of sessions:
+    that concerns a connection alone, so a link may go on with and without.
     """
 
     instance: str = attrs.field(eq=False)
@@ -17,6 +18,7 @@ class Agreement:
     in_parts: bool
     resumes: bool
     window: int = 0
+    insight: bool = attrs.field(default=False, eq=False)
 
 
 @attrs.frozen

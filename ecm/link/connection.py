@@ -6,7 +6,7 @@ Pure: packets and the time go in, events come out. Times are seconds, from any e
 from typing import Final
 
 from ecm.limits import HELLO_TIMEOUT
-from ecm.link import message, requests
+from ecm.link import insight, message, requests
 from ecm.link.agreement import Agreement, Previous
 from ecm.link.events import (
     Acknowledged,
@@ -97,7 +97,11 @@ class LinkConnection:
             text = f"nothing came for {self._link_timeout} seconds"
             return self._close(Input.SILENT, text, text)
         token = self._keep_alive.ping(now)
-        return [Send(LINK_ID, message.encode("ping", [token]))] if token else []
+        if token is None:
+            return []
+        tells = self._agreement is not None and self._agreement.insight
+        wanted = {"stats": "1"} if tells and self._keep_alive.asks(now) else {}
+        return [Send(LINK_ID, message.encode("ping", [token], wanted))]
 
     def disbelieve(self, number: int | None) -> list[Event]:
         """ejabberd has acknowledged what it cannot have, or less than before.
@@ -213,6 +217,7 @@ class LinkConnection:
     def _about_state(self, received: Message) -> list[Event]:
         """Take what has its place in one state, and is a fault in the others."""
         resumes = self._agreement is not None and self._agreement.resumes
+        tells = self._agreement is not None and self._agreement.insight
         match received.type:
             case "resume" if self.state is State.RESUMING:
                 return self._resume(received.fields)
@@ -221,6 +226,8 @@ class LinkConnection:
             case "drain" if self.is_typed:
                 self.state = TRANSITIONS[self.state][Input.DRAIN]
                 return [PeerDraining()]
+            case "stats" | "inspected" if tells and self.is_typed:
+                return [insight.told(received)]
         reason = not_understood("unexpected", received.type)
         return self._close(Input.UNEXPECTED, received.type, reason)
 

@@ -116,6 +116,26 @@ class RoundTrip:
 
 
 @attrs.frozen
+class Statistics:
+    """ejabberd has told numbers of its node, by name."""
+
+    numbers: dict[str, int]
+
+
+@attrs.frozen
+class Inspected:
+    """ejabberd has answered a question about sessions, and left out ``more`` of them.
+
+    Each session has fields by name. ``why`` is a code that says why there are none, or empty.
+    """
+
+    token: str
+    sessions: list[dict[str, str]]
+    more: int = 0
+    why: str = ""
+
+
+@attrs.frozen
 class Close:
     """Close the connection once everything is sent. It is the last event.
 
@@ -139,5 +159,7 @@ Event = (
     | Misdirected
     | PeerDraining
     | RoundTrip
+    | Statistics
+    | Inspected
     | Close
 )

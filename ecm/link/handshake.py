@@ -13,10 +13,12 @@ from ecm.link.state import Input
 
 VERSION: Final = 1
 
-# The features that ECM has: it takes answers in parts, its links resume, and they carry streams.
+# The features that ECM has: it takes answers in parts, its links resume, they carry streams, and it
+# asks for numbers and sessions of a node.
 PARTS: Final = "parts"
 RESUME: Final = "resume"
 STREAMS: Final = "streams"
+INSIGHT: Final = "insight"
 
 
 @attrs.frozen
@@ -55,7 +57,7 @@ class Handshake:
     def _features(self) -> list[str]:
         resume = [RESUME] if self._settings.link_grace else []
         streams = [STREAMS] if self._settings.stream_window else []
-        return [PARTS, *resume, *streams]
+        return [PARTS, *resume, *streams, INSIGHT]
 
     def agreement(self, fields: dict[str, str]) -> Agreement:
         """Return what is agreed, with a hello of ejabberd that is accepted."""
@@ -67,6 +69,7 @@ class Handshake:
             PARTS in common,
             RESUME in common,
             int(fields.get("window", DEFAULT_WINDOW)) if STREAMS in common else 0,
+            INSIGHT in common,
         )
 
     def refusal(self, fields: dict[str, str]) -> Refusal | None:

@@ -1,6 +1,6 @@
 """Keep-alive of a typed link: pings, and detection of a dead peer. Pure."""
 
-from ecm.limits import MAX_PINGS
+from ecm.limits import MAX_PINGS, STATS_INTERVAL
 
 
 class KeepAlive:
@@ -13,6 +13,7 @@ class KeepAlive:
         self._number = 0
         self._pending_ping = ""  # the token of a ping that has no pong yet
         self._peer_pings = 0  # since the last tick
+        self._asked: float | None = None  # when numbers of the node were asked for last
 
     def start(self, now: float) -> None:
         """The link is connected."""
@@ -34,6 +35,13 @@ class KeepAlive:
         self._number += 1
         self._pending_ping = str(self._number)
         return self._pending_ping
+
+    def asks(self, now: float) -> bool:
+        """Return whether the ping that is sent now should ask for the numbers of the node."""
+        due = self._asked is None or now - self._asked >= STATS_INTERVAL
+        if due:
+            self._asked = now
+        return due
 
     def pong(self, token: str, now: float) -> float | None:
         """Return the seconds since the ping that a pong answers, or None where it answers none."""

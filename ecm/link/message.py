@@ -78,9 +78,12 @@ def _matches(pattern: str) -> Callable[[str], bool]:
     return lambda text: compiled.fullmatch(text) is not None
 
 
+def _is_name(text: str) -> bool:
+    return re.fullmatch("[^\x00-\x1f\x7f-\x9f]+", text) is not None
+
+
 def _is_instance(text: str) -> bool:
-    no_control = re.fullmatch("[^\x00-\x1f\x7f-\x9f]+", text)
-    return no_control is not None and len(text.encode()) <= 255
+    return _is_name(text) and len(text.encode()) <= 255
 
 
 def _is_max_packet(text: str) -> bool:
@@ -152,8 +155,13 @@ _GRAMMARS: Final = {
         },
     ),
     "proof": _Grammar(args=(_PROOF,)),
-    "ping": _Grammar(args=(_TOKEN,)),
+    "ping": _Grammar(args=(_TOKEN,), fields={"stats": _FLAG}),
     "pong": _Grammar(args=(_TOKEN,), fields={"load": _is_number, "cluster": _CLUSTER}),
+    "stats": _Grammar(body=True),
+    "inspect": _Grammar(
+        args=(_TOKEN,), fields={"jid": _is_name, "sid": _is_name, "id": _is_number}
+    ),
+    "inspected": _Grammar(args=(_TOKEN,), fields={"why": _CODE, "more": _is_number}, body=True),
     "drain": _Grammar(),
     "nodes": _Grammar(body=True),
     "resume": _Grammar(fields={"link": _LINK, "got": _is_number, "over": _LINK}),
@@ -225,6 +233,11 @@ def _fields(tokens: list[bytes], grammar: _Grammar) -> dict[str, str]:
     if not all(check(fields[key]) for key, check in grammar.fields.items() if key in fields):
         raise ContentError("bad-value")
     return fields
+
+
+def fields_of(line: bytes) -> dict[str, str]:
+    """Return the fields of a line that has nothing else, as in a body. Raises ContentError."""
+    return _fields(line.split(b" "), _Grammar())
 
 
 def encode(

@@ -49,6 +49,7 @@ class LinkKeeper:
         """A connection takes requests: for the link that was broken, or for a new one."""
         link = self.link
         if link is not None and event.got is not None:
+            link.tells = event.agreement is not None and event.agreement.insight
             self._resume(link, event.got, transport)
             return link
         if link is not None and not link.is_final:

@@ -66,8 +66,11 @@ class Link:
         # The load that its node has told, and the connections that it has been given since.
         self.told: int | None = None
         self.newcomers = 0
-        # The name that its node has told for its cluster, or "".
+        # Whether its node tells of itself and of sessions, over the connection that is there.
+        self.tells = agreement is not None and agreement.insight
+        # The name that its node has told for its cluster, or "", and numbers by name.
         self.cluster = ""
+        self.numbers: dict[str, int] = {}
         self._failed_requests = Failures("request", "answered 503")
         self._failed_streams = Failures("stream", "closed")
         self._agreement = agreement

@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IPushProducer
 from ecm.limits import REFUSAL_TIME, REFUSALS, STREAM_REFUSAL_TIME, STREAM_REFUSALS
 from ecm.link.events import Misdirected
 from ecm.upstream.back_pressure import BackPressure
+from ecm.upstream.insight import Insight
 from ecm.upstream.link import Link, LinkStatus
 from ecm.upstream.nodes import Nodes
 from ecm.upstream.pending import CONGESTED, NO_LINK, NO_STREAMS, STOPPING, Pending
@@ -51,6 +52,7 @@ class UpstreamPool:
     ) -> None:
         self.nodes = Nodes(first_id, nodes)
         self.links = self.nodes.links
+        self.insight = Insight(self.nodes)
         self._ways, self._number = self.nodes.ways, self.nodes.number
         self._is_draining = False
         self._now = now
@@ -197,6 +199,7 @@ class UpstreamPool:
     def tick(self, now: float) -> None:
         """Let no request wait for too long."""
         self._now = now
+        self.insight.tick(now)
         self._refusals.tick()
         self._closings.tick()
         for exchange, *_ in self._queue.take_before(now - self._pressure.patience):

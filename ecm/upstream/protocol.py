@@ -18,11 +18,13 @@ from ecm.link.events import (
     Close,
     Established,
     Event,
+    Inspected,
     Misdirected,
     PeerDraining,
     Received,
     RoundTrip,
     Send,
+    Statistics,
 )
 from ecm.link.message import ANSWER_200, MESSAGE
 from ecm.link.packet import LINK_ID, PacketError, encode
@@ -158,6 +160,10 @@ class LinkProtocol(PacketReceiver):
                     self._metrics.round_trip = seconds
                     if self._link is not None:
                         self._pool.nodes.heard(self._link, load, cluster)
+                case Statistics(numbers) if self._link is not None:
+                    self._link.numbers = numbers
+                case Inspected():
+                    self._pool.insight.inspected(event)
                 case Misdirected() if self._link is not None:
                     self._pool.redirect(self._link, event)
                 case Close(reason, is_final):

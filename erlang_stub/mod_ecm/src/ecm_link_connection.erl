@@ -11,7 +11,7 @@
 -module(ecm_link_connection).
 
 -export([drain/1, fault/2, new/2, outlived/1, packet/3, received/2, refuse/2, stalled/1, tick/2]).
--export_type([body/0, connection/0, event/0, form/0, opened/0, options/0, time/0]).
+-export_type([asked/0, body/0, connection/0, event/0, form/0, opened/0, options/0, time/0]).
 
 %% More pings than this within one second are a flood; one every few seconds is enough for anybody.
 -define(MAX_PINGS, 100).
@@ -28,6 +28,7 @@
 %% the longest packet that is accepted, and `max_content' of the longest answer that is sent in parts;
 %% `nonce' is 32 hexadecimal digits, lower case, for this link alone. With `resume', a link may outlive its
 %% connection. With `window', the bytes that may have come on a stream and not been taken, it may carry streams.
+%% With `insight', this end tells of its node and of sessions.
 %% The rest are milliseconds.
 -type options() :: #{protocol := auto | typed | plain,
                      secret => binary(),
@@ -37,6 +38,7 @@
                      nonce := binary(),
                      resume := boolean(),
                      window => pos_integer(),
+                     insight => boolean(),
                      ping_interval := pos_integer(),
                      link_timeout := pos_integer(),
                      hello_timeout := pos_integer()}.
@@ -44,7 +46,7 @@
 %% What the owner does, in this order. After `resume' the link is up as after `up', on behalf of the link that
 %% the token names, of whose packets ECM has so many; or of a new one. ECM has given up the link of the token of
 %% `over', which ends before. `nodes' are the other nodes that ECM
-%% reaches, and `pong' is to be sent. `refused' is for the log: this end or
+%% reaches, `pong' is to be sent, and so are `stats', the numbers of this node, and the answer to `inspect'. `refused' is for the log: this end or
 %% ECM did not understand something on a connection. `close' has a text for the log as well, and is the last
 %% event; and so is `break', which closes only the connection.
 -type event() ::
@@ -59,6 +61,8 @@
     {more, ecm_link_packet:id(), Bytes :: non_neg_integer()} |
     {nodes, [Name :: binary()]} |
     {pong, Token :: binary()} |
+    stats |
+    {inspect, Token :: binary(), asked()} |
     {gone, ecm_link_packet:id(), Reason :: binary()} |
     {round_trip, Milliseconds :: non_neg_integer()} |
     peer_draining |
@@ -74,6 +78,9 @@
 %% What ECM says of a stream that it opens. The fields are the others, as they came or decoded.
 -type opened() :: {Kind :: binary(), client(), Secure :: boolean(), Fields :: #{binary() => term()}}.
 
+%% Whose session ECM asks for, by one of `jid', `sid' and `id'; that has been checked later.
+-type asked() :: #{binary() => binary() | ecm_link_packet:id()}.
+
 %% An event of the table, with its arguments.
 -type input() ::
     none | {proof | proof_to_resume | drain | ignored | due | stop} |
@@ -84,7 +91,8 @@
     {more, ecm_link_packet:id(), Bytes :: non_neg_integer()} | {unwanted, ecm_link_packet:id()} |
     {gone, ecm_link_packet:id(), Reason :: binary()} |
     {refused, ecm_link_packet:id(), Code :: atom(), Text :: iodata()} |
-    {complaint, ecm_link_packet:id(), Text :: iodata()} | {ping | pong, Token :: binary()} |
+    {complaint, ecm_link_packet:id(), Text :: iodata()} | {pong, Token :: binary()} |
+    {ping, Token :: binary(), Asked :: boolean()} | {inspect, Token :: binary(), asked()} |
     {nodes, [Name :: binary()]} |
     {broken | lost | error | version | unproven | unexpected | malformed | silent | flood,
      Text :: iodata()}.
@@ -101,6 +109,7 @@
          pending_ping = none :: none | binary(),  % the token of a ping without a pong
          pings = [] :: [time()],     % received within the last second
          streams = false :: boolean(),      % whether the link carries streams
+         insight = false :: boolean(),      % whether ECM is told of this node and of sessions
          peer_draining = false :: boolean(),
          resumed = false :: boolean(),      % whether the peer has said resume
          outlived = false :: boolean()}).   % whether the link goes on without this connection
@@ -264,7 +273,10 @@ known_message(0, #{type := error, words := [Code, Text]}, _, _) -> {error, says(
 known_message(Id, #{type := error, words := [Code, Text]}, _, _) -> {complaint, Id, says(Code, Text)};
 known_message(0, #{type := hello}, _, _) -> {unexpected, <<"hello came twice">>};
 known_message(0, #{type := proof, words := [Proof]}, _, Connection) -> proven(Proof, Connection);
-known_message(0, #{type := ping, words := [Token]}, Now, Connection) -> ping(Token, Now, Connection);
+known_message(0, #{type := ping, words := [Token], fields := Fields}, Now, Connection) ->
+    ping(Token, maps:get(<<"stats">>, Fields, false), Now, Connection);
+known_message(0, #{type := inspect, words := [Token], fields := Fields}, _, Connection) ->
+    inspect(Token, Fields, Connection);
 known_message(0, #{type := pong, words := [Token]}, _, _) -> {pong, Token};
 known_message(0, #{type := drain}, _, _) -> {drain};
 known_message(0, #{type := nodes, body := Names}, _, Connection) -> others(Names, Connection);
@@ -315,11 +327,19 @@ others(Names, #connection{state = State}) when State =:= typed; State =:= draini
 others(_, _) ->
     {unexpected, <<"nodes came before the link was up">>}.
 
--spec ping(binary(), time(), connection()) -> input().
-ping(Token, Now, Connection) ->
+-spec inspect(binary(), asked(), connection()) -> input().
+inspect(Token, Asked, #connection{insight = true, state = State}) when State =:= typed; State =:= draining ->
+    {inspect, Token, Asked};
+inspect(_, _, #connection{insight = true}) ->
+    {unexpected, <<"inspect came before the link was up">>};
+inspect(_, _, _) ->
+    {unexpected, <<"inspect came without the feature insight">>}.
+
+-spec ping(binary(), Asked :: boolean(), time(), connection()) -> input().
+ping(Token, Asked, Now, #connection{insight = Tells} = Connection) ->
     case length(recent(Now, Connection)) of
         ?MAX_PINGS -> {flood, ["more than ", integer_to_binary(?MAX_PINGS), " pings in a second"]};
-        _ -> {ping, Token}
+        _ -> {ping, Token, Tells andalso Asked}
     end.
 
 -spec recent(time(), connection()) -> [time()].
@@ -395,9 +415,9 @@ act(Input, Now, Connection) ->
 -spec act_on_link(input(), time(), connection()) -> {[event()], connection()}.
 act_on_link({hello, Hello}, Now, Connection) ->
     {[own_hello(Hello, Connection), {up, agreed(Hello, Connection)}],
-     (streams(Hello, Connection))#connection{pinged = Now}};
+     (with_features(Hello, Connection))#connection{pinged = Now}};
 act_on_link({Type, Hello}, Now, Connection) when Type =:= challenge; Type =:= hello_to_resume ->
-    {[own_hello(Hello, Connection)], (streams(Hello, Connection))#connection{hello = Hello, began = Now}};
+    {[own_hello(Hello, Connection)], (with_features(Hello, Connection))#connection{hello = Hello, began = Now}};
 act_on_link({proof_to_resume}, Now, Connection) ->
     {[], Connection#connection{began = Now}};
 act_on_link({resume, Fields}, Now, #connection{hello = Hello, peer_draining = IsDraining} = Connection) ->
@@ -408,14 +428,16 @@ act_on_link({ack, Number}, _, Connection) ->
     {[{acknowledged, Number}], Connection};
 act_on_link({proof}, Now, #connection{hello = Hello} = Connection) ->
     {[{up, agreed(Hello, Connection)}], Connection#connection{hello = #{}, pinged = Now}};
-act_on_link({ping, Token}, Now, Connection) ->
-    {[{pong, Token}], Connection#connection{pings = [Now | recent(Now, Connection)]}};
+act_on_link({ping, Token, Asked}, Now, Connection) ->
+    {[{pong, Token} | [stats || Asked]], Connection#connection{pings = [Now | recent(Now, Connection)]}};
 act_on_link({pong, Token}, Now, #connection{pending_ping = Token, pinged = Pinged} = Connection) ->
     {[{round_trip, max(0, Now - Pinged)}], Connection#connection{pending_ping = none}};
 act_on_link({pong, _}, _, Connection) ->
     {[], Connection};
 act_on_link({drain}, _, #connection{peer_draining = IsKnown} = Connection) ->
     {[peer_draining || not IsKnown], Connection#connection{peer_draining = true, outlived = false}};
+act_on_link({inspect, _, _} = Question, _, Connection) ->
+    {[Question], Connection};
 act_on_link({nodes, _} = Nodes, _, Connection) ->
     {[Nodes], Connection};
 act_on_link({ignored}, _, Connection) ->
@@ -460,9 +482,10 @@ objection(Id, Code, Text) ->
 agreed(Hello, #connection{options = Options}) ->
     ecm_link_hello:agreed(Hello, Options).
 
--spec streams(ecm_link_hello:hello(), connection()) -> connection().
-streams(Hello, #connection{options = Options} = Connection) ->
-    Connection#connection{streams = ecm_link_hello:carries_streams(Hello, Options)}.
+-spec with_features(ecm_link_hello:hello(), connection()) -> connection().
+with_features(Hello, #connection{options = Options} = Connection) ->
+    Connection#connection{streams = ecm_link_hello:carries_streams(Hello, Options),
+                          insight = ecm_link_hello:has_insight(Hello, Options)}.
 
 -spec own_hello(ecm_link_hello:hello(), connection()) -> event().
 own_hello(Hello, #connection{options = Options}) ->

@@ -4,16 +4,17 @@
 
 -module(ecm_link_hello).
 
--export([agreed/2, carries_streams/2, is_proven/3, own/2, refusal/1, resumes/2]).
+-export([agreed/2, carries_streams/2, has_insight/2, is_proven/3, own/2, refusal/1, resumes/2]).
 -export_type([agreement/0, hello/0]).
 
 -define(VERSION, 1).
 
 %% What this end supports beyond the version: it sends a long answer in parts, if ECM accepts them; and a
-%% link may outlive its connection, and carry streams.
+%% link may outlive its connection, and carry streams; and it tells of its node and of sessions.
 -define(PARTS, <<"parts">>).
 -define(RESUME, <<"resume">>).
 -define(STREAMS, <<"streams">>).
+-define(INSIGHT, <<"insight">>).
 
 %% The fields of ECM's hello, decoded by ecm_link_message.
 -type hello() :: #{binary() => term()}.
@@ -68,6 +69,12 @@ resumes(_, _) -> false.
 carries_streams(#{<<"features">> := Features}, #{window := _}) -> lists:member(?STREAMS, Features);
 carries_streams(_, _) -> false.
 
+%% @doc Returns whether ECM is told of this node and of sessions. That concerns a connection alone, so a link may
+%% go on with and without.
+-spec has_insight(hello(), ecm_link_connection:options()) -> boolean().
+has_insight(#{<<"features">> := Features}, #{insight := true}) -> lists:member(?INSIGHT, Features);
+has_insight(_, _) -> false.
+
 %% @doc Returns the hello of this end.
 -spec own(hello(), ecm_link_connection:options()) -> Content :: iodata().
 own(Hello, #{instance := Instance, max_packet := MaxPacket, nonce := Nonce} = Options) ->
@@ -82,7 +89,8 @@ own(Hello, #{instance := Instance, max_packet := MaxPacket, nonce := Nonce} = Op
 
 -spec features(ecm_link_connection:options()) -> iodata().
 features(Options) ->
-    lists:join($,, [?PARTS] ++ [?RESUME || map_get(resume, Options)] ++ [?STREAMS || is_map_key(window, Options)]).
+    lists:join($,, [?PARTS] ++ [?RESUME || map_get(resume, Options)] ++ [?STREAMS || is_map_key(window, Options)]
+                   ++ [?INSIGHT || maps:get(insight, Options, false)]).
 
 %% @doc Verifies the proof of ECM.
 -spec is_proven(Proof :: binary(), hello(), ecm_link_connection:options()) -> boolean().

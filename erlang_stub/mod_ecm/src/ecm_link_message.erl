@@ -29,8 +29,8 @@
 
 -type side() :: ecm | ejabberd.
 -type type() ::
-    hello | proof | ping | pong | drain | nodes | resume | ack | request | misdirected | part | answer | open |
-    message | more | close | error.
+    hello | proof | ping | pong | stats | inspect | inspected | drain | nodes | resume | ack | request |
+    misdirected | part | answer | open | message | more | close | error.
 
 %% Words in order and fields by key, both decoded: a status is a number, a peer an address with its port.
 %% Other values and unknown fields are binaries.
@@ -61,8 +61,13 @@ types() ->
                                        <<"max-packet">>, <<"nonce">>],
                            optional = [<<"max-content">>, <<"window">>, <<"proof">>, <<"features">>]},
       <<"proof">> => #type{from = ecm, on = link, words = [proof]},
-      <<"ping">> => #type{from = both, on = link, words = [token]},
+      <<"ping">> => #type{from = both, on = link, words = [token], optional = [<<"stats">>]},
       <<"pong">> => #type{from = both, on = link, words = [token], optional = [<<"load">>, <<"cluster">>]},
+      <<"stats">> => #type{from = ejabberd, on = link, body = true},
+      <<"inspect">> => #type{from = ecm, on = link, words = [token],
+                             optional = [<<"jid">>, <<"sid">>, <<"id">>]},
+      <<"inspected">> => #type{from = ejabberd, on = link, words = [token],
+                               optional = [<<"why">>, <<"more">>], body = true},
       <<"drain">> => #type{from = both, on = link},
       <<"nodes">> => #type{from = ecm, on = link, body = true},
       <<"resume">> => #type{from = both, on = link, optional = [<<"link">>, <<"got">>, <<"over">>]},
@@ -278,12 +283,17 @@ meaning(<<"window">>, Text) -> positive(number(Text, 10));
 meaning(<<"status">>, Text) -> close_code(number(Text, 4));
 meaning(Key, Text) when Key =:= <<"nonce">>; Key =:= <<"link">>; Key =:= <<"over">> -> only(is_hex(Text, 32), Text);
 meaning(<<"cluster">>, Text) -> only(is_hex(Text, 16), Text);
-meaning(Key, Text) when Key =:= <<"got">>; Key =:= <<"load">> -> packet_number(Text);
+meaning(Key, Text) when Key =:= <<"got">>; Key =:= <<"load">>; Key =:= <<"id">>; Key =:= <<"more">> ->
+    packet_number(Text);
+meaning(Key, Text) when Key =:= <<"jid">>; Key =:= <<"sid">> -> only(is_name(Text), Text);
+meaning(<<"why">>, Text) -> only(is(name, Text), Text);
 meaning(<<"proof">>, Text) -> only(is_hex(Text, 64), Text);
 meaning(<<"features">>, <<>>) -> [];
 meaning(<<"features">>, Text) -> features(parts(Text));
 meaning(<<"peer">>, Text) -> peer(Text);
-meaning(Key, Text) when Key =:= <<"secure">>; Key =:= <<"truncated">>; Key =:= <<"redirected">>; Key =:= <<"full">> ->
+meaning(Key, Text)
+  when Key =:= <<"secure">>; Key =:= <<"truncated">>; Key =:= <<"redirected">>; Key =:= <<"full">>;
+       Key =:= <<"stats">> ->
     flag(Text);
 meaning(<<"cb">>, Text) -> binding(Text);
 meaning(<<"content-type">>, Text) -> Text.
@@ -415,11 +425,14 @@ in(text, Byte) -> Byte >= $\s andalso Byte =< $~.
 is_hex(Bytes, Size) ->
     byte_size(Bytes) =:= Size andalso is(hex, Bytes).
 
-%% Without control characters, because it goes into the log.
 -spec is_instance(binary()) -> boolean().
 is_instance(Text) ->
-    Text =/= <<>> andalso byte_size(Text) =< ?MAX_INSTANCE
-        andalso not lists:any(fun is_control/1, unicode:characters_to_list(Text)).
+    byte_size(Text) =< ?MAX_INSTANCE andalso is_name(Text).
+
+%% Without control characters, because it goes into the log.
+-spec is_name(binary()) -> boolean().
+is_name(Text) ->
+    Text =/= <<>> andalso not lists:any(fun is_control/1, unicode:characters_to_list(Text)).
 
 -spec is_control(char()) -> boolean().
 is_control(Character) ->

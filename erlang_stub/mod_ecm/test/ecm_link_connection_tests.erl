@@ -28,15 +28,16 @@ conversations_test_() ->
 
 replay(#{<<"steps">> := Steps, <<"nonces">> := #{<<"ejabberd">> := Nonce}, <<"ends">> := Ends}
        = Conversation, Protocol) ->
-    Options = (secret(Conversation))#{protocol => Protocol, nonce => Nonce, resume => resumes(Steps)},
+    Options = (secret(Conversation))#{protocol => Protocol, nonce => Nonce, resume => names(<<"resume">>, Steps),
+                                        insight => names(<<"insight">>, Steps)},
     {[], Events, Connection} = lists:foldl(fun replay_step/2, {[], [], start(Options)}, Steps),
     ?assertEqual(Ends, end_of(Events, ecm_link_connection:drain(Connection))).
 
 %% As mod_ecm has said in the conversation.
-resumes(Steps) ->
+names(Feature, Steps) ->
     [Hello | _] = [Content || #{<<"from">> := <<"ejabberd">>, <<"content">> := Content} <- Steps]
         ++ [<<>>],
-    string:find(Hello, ",resume") =/= nomatch.
+    string:find(Hello, [",", Feature]) =/= nomatch.
 
 secret(#{<<"secret">> := Secret}) -> #{secret => Secret};
 secret(_) -> #{}.
@@ -67,7 +68,14 @@ replay_step(#{<<"content">> := <<"answer 200\n", Body/binary>>, <<"id">> := Id},
     {[], Events, Connection};
 %% The owner adds its load.
 replay_step(#{<<"content">> := <<"pong ", Token/binary>>}, {[], Events, Connection}) ->
-    ?assertEqual({pong, Token}, lists:last(Events)),
+    ?assert(lists:member({pong, Token}, Events)),
+    {[], Events, Connection};
+%% The owner knows the numbers, and the sessions.
+replay_step(#{<<"content">> := <<"stats\n", _/binary>>}, {[], Events, Connection}) ->
+    ?assertEqual(stats, lists:last(Events)),
+    {[], Events, Connection};
+replay_step(#{<<"content">> := <<"inspected 1\n", _/binary>>}, {[], Events, Connection}) ->
+    ?assertEqual({inspect, <<"1">>, #{<<"jid">> => <<"alice@chat.example">>}}, lists:last(Events)),
     {[], Events, Connection};
 %% The owner says it, once it knows where the session is.
 replay_step(#{<<"content">> := <<"misdirected node=ejabberd@b ", _/binary>>}, {[], Events, Connection}) ->

@@ -1,5 +1,7 @@
 """A typed link under Hypothesis: clients on one side, on the other a peer that may lie."""
 
+from typing import Any
+
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -9,18 +11,20 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from ecm.limits import MAX_PARTIAL_ANSWERS, MAX_PIPELINED
 from ecm.link import message
-from ecm.link.packet import MAX_ID, encode
+from ecm.link.packet import LINK_ID, MAX_ID, encode
 from ecm.link.settings import LinkSettings
 from testkit.in_memory import FIRST_ID, QUEUE_TIMEOUT, Client, Joined
-from testkit.typed_vectors import HELLO_PACKET, VECTORS, content
+from testkit.typed_vectors import HELLO, HELLO_PACKET, VECTORS, content
 
 SETTINGS = LinkSettings(
     max_packet=2**16, max_content=2**13, max_queue=20_000, ping_interval=10, link_timeout=30
 )
+INSIGHT_PACKET = encode(LINK_ID, HELLO + b",insight")
 CLIENTS = 3
 SPARE = 50  # packets that ECM may send by itself between two reads of the peer, beside requests
 
@@ -32,6 +36,7 @@ LIES = st.one_of(
     st.binary(max_size=40),
     st.binary(max_size=20).map(lambda body: message.encode("answer", ["200"], {}, body)),
 )
+ERRAND = st.sampled_from([b"", b" why=busy", b" more=2"])
 IDS = st.one_of(st.integers(FIRST_ID, FIRST_ID + 40), st.sampled_from([0, 1, MAX_ID]))
 
 
@@ -47,6 +52,7 @@ class TypedLink(RuleBasedStateMachine):
         self.rest: dict[int, bytes] = {}  # of answers of which some has been said
         self.spent: set[int] = set()  # IDs for which an answer may still come, or none has
         self.asked_by: dict[bytes, Client] = {}
+        self.questions: list[Deferred[dict[str, Any]]] = []
         self.greet()
 
     @property
@@ -92,7 +98,7 @@ class TypedLink(RuleBasedStateMachine):
 
     def greet(self) -> None:
         self.heard()
-        self.ecm.link.dataReceived(HELLO_PACKET)
+        self.ecm.link.dataReceived(HELLO_PACKET if self.number % 2 else INSIGHT_PACKET)
 
     @rule(seldom=st.integers(0, 4))
     def greet_again(self, seldom: int) -> None:
@@ -143,6 +149,15 @@ class TypedLink(RuleBasedStateMachine):
     def control(self, said: bytes) -> None:
         self.say(0, said)
 
+    @rule(jid=st.sampled_from(["a@b", "a@b/c", "", "\n"]))
+    def inspect(self, jid: str) -> None:
+        answered = self.ecm.pool.insight.inspect(jid=jid)
+        self.questions.append(answered)
+
+    @rule(token=st.integers(0, 9), said=st.binary(max_size=30), why=ERRAND)
+    def tell(self, token: int, said: bytes, why: bytes) -> None:
+        self.say(0, b"inspected %d%b\n%b" % (token, why, said))
+
     @rule(data=st.binary(min_size=1, max_size=50), seldom=st.integers(0, 4))
     def send_garbage(self, data: bytes, seldom: int) -> None:
         if seldom:
@@ -191,6 +206,7 @@ class TypedLink(RuleBasedStateMachine):
             self.ecm.link_down()
         self.ecm.pass_time(200)
         assert len(self.ecm.pool) == len(self.ecm.clients) == 0
+        assert all(each.called for each in self.questions)
 
 
 class TypedLinkTests(TestCase):

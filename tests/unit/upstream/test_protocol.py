@@ -77,7 +77,7 @@ class HelloTests(TestCase):
             hello,
             rb"\Ahello version=1 role=ecm instance=[!-~]+:[0-9]+ max-packet=1048576"
             rb" max-content=16777216 window=65536 nonce=[0-9a-f]{32}"
-            rb" features=parts,resume,streams\Z",
+            rb" features=parts,resume,streams,insight\Z",
         )
 
     def test_requests_wait_until_it_is_known(self) -> None:
