@@ -47,7 +47,7 @@ SIDE_BY_SIDE = -n 3 --dist loadfile --no-loadscope-reorder
 # Apt-get runs once at a time, and before anything that needs what it installs.
 .NOTPARALLEL:
 .PHONY: help run test try unit trial interop fuzz fuzz-erlang check docs clean
-.PHONY: conformance dialyze ejabberd newer-ejabberds python
+.PHONY: conformance dialyze ejabberd newer-ejabberds python lock
 .PHONY: bench bench-readme faults million
 .PHONY: debian-python debian-run debian-test debian-interop debian-bench debian-conformance debian-dialyzer
 .PHONY: debian-faults
@@ -136,6 +136,12 @@ docs: $(VENV)/test.stamp  ## Write again what is made in docs: examples, diagram
 	$(VENV)/bin/python -m testkit.configuration_text
 	$(VENV)/bin/python -m testkit.pictures
 
+# What the .deb and the image bring: the newest versions that setup.cfg allows, with their hashes.
+lock: $(VENV)/release.stamp  ## Lock the newest versions of what ECM needs, with hashes
+	$(VENV)/bin/uv pip compile setup.cfg --quiet --upgrade --universal --python-version 3.11 \
+	    --extra websocket --generate-hashes --no-emit-find-links --no-annotate \
+	    --custom-compile-command 'make lock' --output-file packaging/requirements.lock
+
 clean:  ## Remove everything that these commands created in this folder
 	rm -rf $(VENV) build dist *.egg-info _trial_temp* .hypothesis .*_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
@@ -155,6 +161,10 @@ $(VENV)/check.stamp: setup.cfg pyproject.toml | debian-test $(VENV)/bin/python
 
 $(VENV)/fuzz.stamp: setup.cfg pyproject.toml | $(VENV)/bin/python
 	$(VENV)/bin/pip install -q -e '.[test,fuzz]'
+	@touch $@
+
+$(VENV)/release.stamp: setup.cfg pyproject.toml | $(VENV)/bin/python
+	$(VENV)/bin/pip install -q -e '.[release]'
 	@touch $@
 
 $(VENV)/bench.stamp: setup.cfg pyproject.toml | $(VENV)/bin/python

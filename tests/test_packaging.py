@@ -10,6 +10,7 @@ import sysconfig
 import tarfile
 import venv
 import zipfile
+from email.parser import Parser
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -150,11 +151,31 @@ class ContentTest(TestCase):
 
     def test_sdist_has_what_it_takes_to_test_it(self) -> None:
         names = _archives().in_sdist()
-        for folder in ("docs", "erlang_stub", "tests", "tools"):
+        for folder in ("deploy", "docs", "erlang_stub", "packaging", "tests", "tools"):
             for file in (CHECKOUT / folder).rglob("*"):
                 if file.is_file() and not {"__pycache__", "ebin"} & set(file.parts):
                     self.assertIn(str(file.relative_to(CHECKOUT)), names)
         self.assertLess({"LICENSE", "Makefile", "setup.cfg", "pyproject.toml"}, names)
+
+    def test_a_registry_would_take_them(self) -> None:
+        archives = (_archives().sdist, _archives().wheel)
+        _run(sys.executable, "-m", "twine", "check", "--strict", *archives, cwd=CHECKOUT)
+
+    def test_the_wheel_says_what_it_is(self) -> None:
+        with zipfile.ZipFile(_archives().wheel) as archive:
+            told = Parser().parsestr(archive.read(f"{_NAME}.dist-info/METADATA").decode())
+        self.assertEqual(told["License-Expression"], "MIT AND GPL-2.0-or-later")
+        licences = {
+            f"{_NAME}.dist-info/licenses/{file}" for file in told.get_all("License-File", [])
+        }
+        self.assertEqual(len(licences), 2)
+        self.assertLess(licences, _archives().in_wheel())
+        self.assertIn("twisted[tls]>=23.10", told.get_all("Requires-Dist", []))
+
+    def test_no_archive_names_an_address_that_is_not_ours(self) -> None:
+        with zipfile.ZipFile(_archives().wheel) as archive:
+            for name in (f"{_NAME}.dist-info/METADATA", f"{_SHARE}/mod_ecm.spec"):
+                self.assertNotIn(b"megaphone.example/", archive.read(name))
 
     def test_no_archive_has_what_was_compiled(self) -> None:
         for names in (_archives().in_sdist(), _archives().in_wheel()):

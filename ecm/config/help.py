@@ -6,7 +6,7 @@ from typing import Final
 
 from ecm.option import Option
 
-_INTRODUCTION: Final = (
+INTRODUCTION: Final = (
     "ECM terminates the BOSH, WebSocket and TCP connections of chat clients and carries what they"
     " say over one link to mod_ecm in ejabberd, or to each node of a cluster. ENDPOINT is an"
     " endpoint string of Twisted: tcp:7080, tcp:7080:interface=127.0.0.1,"
@@ -24,7 +24,7 @@ _SPACE: Final = "\N{NO-BREAK SPACE}"
 
 def text(groups: Iterable[tuple[str, list[Option]]]) -> str:
     """Return the help for groups of options, each with its title."""
-    return "\n".join(["", textwrap.fill(_INTRODUCTION, _WIDTH), *_lines(groups)])
+    return "\n".join(["", textwrap.fill(INTRODUCTION, _WIDTH), *_lines(groups)])
 
 
 def _lines(groups: Iterable[tuple[str, list[Option]]]) -> Iterator[str]:

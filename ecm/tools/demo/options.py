@@ -33,11 +33,11 @@ class Options:
 
 def parse(arguments: Sequence[str] | None = None) -> Options:
     """Parse the command line; report a mistake and exit with status 2."""
-    found = _parser().parse_args(arguments)
+    found = make_parser().parse_args(arguments)
     return Options(found.dir, found.http, found.xmpp, found.users, found.ready_file, found.ejabberd)
 
 
-def _parser() -> Parser:
+def make_parser() -> Parser:
     parser = Parser(
         prog="ecm-demo",
         description="Start ECM, a private ejabberd behind it and a chat page, until Ctrl-C.",

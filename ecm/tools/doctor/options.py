@@ -40,12 +40,12 @@ class Options:
 
 def parse(arguments: Sequence[str] | None = None) -> Options:
     """Parse the command line; report a mistake and exit with status 2."""
-    found = _parser().parse_args(arguments)
+    found = make_parser().parse_args(arguments)
     plan = Plan(found.connections, found.workers, found.transport, found.tls)
     return Options(found.users, plan, found.json, tuple(found.upstream))
 
 
-def _parser() -> Parser:
+def make_parser() -> Parser:
     parser = Parser(prog="ecm-doctor", description=_DESCRIPTION, epilog=_EPILOG)
     parser.add_argument(
         "--users",

@@ -62,7 +62,7 @@ class Options:
 
 def parse(arguments: Sequence[str] | None = None) -> Options:
     """Parse the command line; report a mistake and exit with status 2."""
-    parser = _parser()
+    parser = make_parser()
     found = parser.parse_args(arguments)
     try:
         return _options(found)
@@ -161,7 +161,7 @@ def _loopback(number: int) -> str:
     return f"127.1.{number // 256}.{number % 256}"
 
 
-def _parser() -> Parser:
+def make_parser() -> Parser:
     parser = Parser(
         prog="ecm-swarm",
         description="Load a chat server with many users, over BOSH, WebSocket or TCP, and report"
