@@ -22,7 +22,7 @@ def plain(page: str) -> str:
 
 
 def completed(program: str, *words: str) -> list[str]:
-    """What bash offers where the last of these words ends."""
+    """Return what bash offers where the last of these words ends."""
     line = " ".join(f"'{word}'" for word in (program, *words))
     # complete without bash-completion's own functions; the name of the function is shtab's
     script = (
