@@ -25,7 +25,7 @@ def locked() -> dict[str, re.Match[str]]:
 
 
 def required() -> list[Requirement]:
-    """What an installation needs, and what the packages bring beside it."""
+    """Return what an installation needs, and what the packages bring beside it."""
     setup = ConfigParser()
     setup.read(CHECKOUT / "setup.cfg")
     lines = setup["options"]["install_requires"] + setup["options.extras_require"]["websocket"]
