@@ -432,6 +432,11 @@ MAX_ANSWER: Final = 64 * 1024
 # Bytes of a line in a worker's log. A longer one is split.
 MAX_LOG_LINE: Final = 64 * 1024
 
+# Bytes of what a worker tells the supervisor of itself, once a second: it must fit into one message
+# on its socket, and leave most of the kernel's buffer there to others. It has one or two kB, and
+# tells less where it would be longer.
+MAX_SNAPSHOT: Final = 60_000
+
 # Answers.
 
 # Seconds in Retry-After of a 503 (RFC 9110, section 10.2.3).

@@ -15,6 +15,7 @@ from ecm.questions import Words
 from ecm.server import Server
 from ecm.settings import Settings
 from ecm.shutdown import fast_shutdown_on_signal
+from ecm.status.snapshot import Snapshot
 
 
 class OneProcess(MultiService):
@@ -40,6 +41,10 @@ class OneProcess(MultiService):
     def startService(self) -> None:
         super().startService()
         self.server.start()
+
+    def snapshots(self) -> list[Snapshot]:
+        """Return what this process tells of itself."""
+        return [self.server.snapshot()]
 
     def stopService(self) -> Deferred[None]:
         """Shut down gracefully: serve clients until the last moment, then stop the server."""

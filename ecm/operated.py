@@ -11,6 +11,7 @@ import attrs
 from twisted.internet.defer import Deferred
 
 from ecm.questions import Words
+from ecm.status.snapshot import Snapshot
 
 # The states of a process.
 STARTING: Final = "starting"
@@ -38,6 +39,9 @@ class ProcessStatus:
 
 class Operated(Protocol):
     """An ECM, as an operator sees it. Nothing here waits for a process that may hang."""
+
+    def snapshots(self) -> Sequence[Snapshot]:
+        """Return the last snapshot of each process that has told one, by number."""
 
     def processes(self) -> Sequence[ProcessStatus]:
         """Return the processes that serve clients, by number."""

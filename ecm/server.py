@@ -23,6 +23,7 @@ from ecm.net.clock import CoarseClock
 from ecm.net.reactor import ReactorCore
 from ecm.net.sockets import BatchedSockets
 from ecm.net.transport import read_sparingly, share_attributes
+from ecm.observer import Observer
 from ecm.questions import LOG, Answers, Words
 from ecm.settings import Settings
 from ecm.upstream.connector import LinkFactory, link_service
@@ -37,7 +38,8 @@ _log = Logger()
 class Server:
     """Serves the connections of its ``factories``, between ``start`` and ``stop``.
 
-    ``clients`` are all of these connections together, ``answers`` what it says when it is asked.
+    ``clients`` are all of these connections together, ``answers`` what it says when it is asked,
+    and ``snapshot`` tells how it is.
     """
 
     def __init__(self, settings: Settings, reactor: ReactorCore) -> None:
@@ -67,6 +69,8 @@ class Server:
         self.clock.listen(MemoryWatch(self._set_memory).tick)
         lookup = Lookup(reactor.nameResolver)
         self._links = Members(settings.upstream, self._member, lookup, reactor)
+        observer = Observer(settings, self._registry, self._pool, self._links, self._metrics)
+        self.snapshot = observer.snapshot
 
     def _set_memory(self, is_short: bool) -> None:
         """While memory is short nobody new comes, and those who are here take less of it."""
@@ -77,7 +81,9 @@ class Server:
         """Return the node at an endpoint. Raises ValueError; and IndexError for one too many."""
         endpoint = clientFromString(self._reactor, upstream)
         batch = self._sockets.batch
-        links = LinkFactory(self._pool, self.clock, self._settings.link, self._metrics, batch)
+        links = LinkFactory(
+            self._pool, self.clock, self._settings.link, self._metrics, batch, upstream
+        )
         return Member(links, link_service(endpoint, upstream, links, self._reactor))
 
     def factories(self) -> list[IProtocolFactory]:

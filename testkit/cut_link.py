@@ -25,7 +25,7 @@ class CutLink(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.ecm = Joined(link=PATIENT)
-        self.ecm.pool._pressure.patience = FOR_EVER
+        self.ecm.pool.pressure.patience = FOR_EVER
         self.peer = ResumingPeer(self.hello)
         self.to_peer = self.to_ecm = b""
         self.connected = True

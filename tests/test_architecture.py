@@ -32,13 +32,13 @@ ORDER = (
         "systemd",
     ),
     ("log",),
-    ("http", "link", "tls", "xmpp"),
+    ("http", "link", "status", "tls", "xmpp"),
     ("websocket",),
     ("net",),
     ("upstream",),
     ("frontend",),
     ("settings", "operated"),
-    ("open_files", "memory"),
+    ("observer", "open_files", "memory"),
     ("server",),
     ("one_process", "workers"),
     ("config",),
@@ -48,7 +48,7 @@ ORDER = (
 # Bytes and time in, events and bytes out: no I/O, and no clock.
 PURE = (
     *("limits", "option", "metrics", "http", "link", "tls", "websocket", "xmpp"),
-    "settings",
+    *("settings", "status", "workers/report"),
     *("frontend/bosh_response", "frontend/budget"),
     *(
         "upstream/pending",

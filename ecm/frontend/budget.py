@@ -24,7 +24,8 @@ class Holder(Protocol):
 class MemoryBudget:
     """The holders, and their sum. Above the high-water mark the largest and slowest shed.
 
-    ``now`` is in seconds. ``shed_count`` is the number of those, since it was last set to 0.
+    ``now`` is in seconds, ``total`` the sum in bytes. ``shed_count`` is the number of those that
+    have, since it was last set to 0.
     """
 
     def __init__(self, high_water: int, now: float) -> None:
@@ -33,7 +34,7 @@ class MemoryBudget:
         self._high_water = high_water
         # The bytes of each at its last update, and since when it has held no less.
         self._holders: dict[Holder, tuple[int, float]] = {}
-        self._total = 0
+        self.total = 0
         self._is_shedding = False
         # When all were last updated.
         self._updated_at = -1.0
@@ -45,7 +46,7 @@ class MemoryBudget:
     def update(self, holder: Holder) -> None:
         """Count what one holds now. Others may have to shed for it, or it itself."""
         self._count(holder)
-        if self._total > self._high_water and not self._is_shedding:
+        if self.total > self._high_water and not self._is_shedding:
             self._is_shedding = True  # a holder that sheds is updated, too
             try:
                 self._make_room()
@@ -54,12 +55,12 @@ class MemoryBudget:
 
     def remove(self, holder: Holder) -> None:
         """A connection has closed."""
-        self._total -= self._holders.pop(holder, (0, 0))[0]
+        self.total -= self._holders.pop(holder, (0, 0))[0]
 
     def _count(self, holder: Holder) -> None:
         held = holder.held
         before, since = self._holders.get(holder, (0, self.now))
-        self._total += held - before
+        self.total += held - before
         if held:
             self._holders[holder] = (held, since if held >= before else self.now)
         elif before:
@@ -71,9 +72,9 @@ class MemoryBudget:
             self._updated_at = self.now
             for holder in tuple(self._holders):
                 self._count(holder)  # a client may have read much of its response meanwhile
-        if self._total > self._high_water:
+        if self.total > self._high_water:
             for holder in self._largest_and_slowest():
-                if self._total <= self._high_water * LOW_WATER:
+                if self.total <= self._high_water * LOW_WATER:
                     break
                 self.shed_count += 1
                 holder.shed()

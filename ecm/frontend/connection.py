@@ -1,7 +1,7 @@
 """The base of all connections from clients: a phase with a deadline, and an end."""
 
 from math import inf
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from twisted.internet.interfaces import ISSLTransport
 from twisted.internet.protocol import Protocol, connectionDone
@@ -37,6 +37,8 @@ class ClientConnection(Protocol):
     __slots__ = ("connected", "deadline", "phase", "registry", "transport")
 
     transport: IStreamTransport
+    # What is spoken over it.
+    speaks: ClassVar[str] = "http"
 
     def __init__(self, registry: "Registry") -> None:
         self.registry = registry

@@ -1,6 +1,7 @@
 """All connections of clients: their number, what they share, their time, and their end."""
 
 import sys
+from collections import Counter
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -34,8 +35,9 @@ class Registry:
     ``reading`` is whether requests are read, ``draining`` whether ECM stops, and ``sends_away``
     whether clients are sent to another one (``draining.py``). With ``keeps_no_idle`` a response may
     be the last of its connection. ``leaving`` are the connections that the stop waits for, or that
-    are sent away; new ones may come beside them. ``deadlines`` are those of the phases that begin
-    now. The reactor itself reads connections where no ``sockets`` are given.
+    are sent away; new ones may come beside them. ``speaking`` counts the open ones by what they
+    speak. ``deadlines`` are those of the phases that begin now. The reactor itself reads
+    connections where no ``sockets`` are given.
     """
 
     def __init__(
@@ -48,8 +50,7 @@ class Registry:
     ) -> None:
         self.routes = routes
         self.clock = clock
-        self.settings = settings
-        self.metrics = metrics
+        self.settings, self.metrics = settings, metrics
         self.sockets = sockets or Unbatched()
         self.reading = True
         self.draining = self.sends_away = self.keeps_no_idle = False
@@ -66,6 +67,7 @@ class Registry:
         self.open: dict[ClientConnection, None] = {}
         self.unproxied: dict[ClientConnection, None] = {}
         self.rejected: dict[ClientConnection, None] = {}
+        self.speaking: Counter[str] = Counter()
         # Those of the open ones that wait for the client to close its end, too.
         self.closing = ClosingConnections()
         self.room = Room(settings.max_connections)
@@ -89,6 +91,7 @@ class Registry:
         """A connection was made."""
         if connection not in self.rejected:
             self.open[connection] = None
+            self.speaking[connection.speaks] += 1
             self._count()
             self.sockets.add(connection.transport)
 
@@ -98,6 +101,7 @@ class Registry:
 
     def forget(self, connection: ClientConnection) -> None:
         """Another one takes the place of a connection."""
+        self.speaking[connection.speaks] -= connection in self.open
         for known in (self.open, self.unproxied, self.rejected, self.timed, self.leaving):
             known.pop(connection, None)
         self.closing.discard(connection)

@@ -21,6 +21,7 @@ class StartTlsConnection(ClientConnection):
     head.
     """
 
+    speaks = "tcp"
     __slots__ = ("_peer", "_stream", "_tls", "_upstream")
 
     def __init__(

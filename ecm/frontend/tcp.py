@@ -47,6 +47,7 @@ def stream_id() -> str:
 class TcpConnection(StreamConnection):
     """A stream to ejabberd from the first byte behind TLS; ``peer`` is what a proxy has told."""
 
+    speaks = "tcp"
     # There may be hundreds of thousands of these, nearly all of them idle.
     __slots__ = ("_binding", "_peer", "_waiting")
 

@@ -34,6 +34,7 @@ class WebSocketConnection(ClosingWebSocket):
     A message that comes whole is passed on without a decoder. An idle connection has none.
     """
 
+    speaks = "websocket"
     # There may be hundreds of thousands of these, nearly all of them idle.
     __slots__ = ("_heard_at", "_pinged_at")
 

@@ -34,6 +34,7 @@ from ecm.upstream.keeper import LinkKeeper
 from ecm.upstream.link import LinkStatus
 from ecm.upstream.pool import UpstreamPool
 from ecm.upstream.protocol import LinkProtocol
+from ecm.upstream.watch import LinkWatch
 
 _log = Logger()
 
@@ -45,8 +46,8 @@ _NOBODY: Final = {errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, err
 class LinkFactory(Factory):
     """Makes the protocol of each connection to one node, one at a time, and ticks it.
 
-    Without a ``batch`` the reactor itself reads links. Raises IndexError if the pool has no room
-    for another node.
+    Without a ``batch`` the reactor itself reads links. ``endpoint`` is its name for those who watch
+    it. Raises IndexError if the pool has no room for another node.
     """
 
     noisy = False
@@ -58,6 +59,7 @@ class LinkFactory(Factory):
         settings: LinkSettings,
         metrics: Metrics,
         batch: BatchedIO | None = None,
+        endpoint: str = "",
     ) -> None:
         self._batch = batch
         self._pool = pool
@@ -65,6 +67,7 @@ class LinkFactory(Factory):
         self._settings = settings
         self._metrics = metrics
         self._keeper = LinkKeeper(pool, settings, metrics)
+        self.watch = LinkWatch(self._keeper, pool, endpoint, clock.now)
         self._link: LinkProtocol | None = None
         self._is_leaving = False
         # The likely cause if there is none; once there has been one, it is not.
@@ -92,6 +95,8 @@ class LinkFactory(Factory):
         """There is no connection, or none that can be used."""
         why = failure.value
         self._keeper.outage.attempted(isinstance(why, ConnectError) and _number(why) in _NOBODY)
+        if not failure.check(CancelledError):
+            self._keeper.error = failure.getErrorMessage()
 
     def leave(self) -> None:
         """The node has gone, or will: it answers the requests that it has, and gets no more."""
@@ -118,6 +123,7 @@ class LinkFactory(Factory):
         if self._link is not None:
             self._link.tick(now)
         self._keeper.tick(now)
+        self.watch.tick(now)
 
 
 def _number(error: ConnectError) -> int | None:

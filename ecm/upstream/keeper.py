@@ -32,6 +32,8 @@ class LinkKeeper:
         self.given_up = ""
         self._is_up = False
         self.outage = Outage()
+        # Why the last connection has ended, or none has come about.
+        self.error = ""
 
     # From the protocol of a connection.
 
@@ -60,6 +62,7 @@ class LinkKeeper:
     def lost(self, link: Link, reason: str, silent: bool = False) -> None:
         """The connection of the link has ended, perhaps because nothing came for too long."""
         self._is_up = False
+        self.error = reason
         link.queue.detach()
         if link.is_final:
             self._lose(reason)

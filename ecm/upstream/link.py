@@ -68,13 +68,15 @@ class Link:
         self.newcomers = 0
         # Whether its node tells of itself and of sessions, over the connection that is there.
         self.tells = agreement is not None and agreement.insight
+        # The seconds from its last ping to the pong.
+        self.round_trip = 0.0
         # The name that its node has told for its cluster, or "", and numbers by name.
         self.cluster = ""
         self.numbers: dict[str, int] = {}
         self._failed_requests = Failures("request", "answered 503")
         self._failed_streams = Failures("stream", "closed")
         self._agreement = agreement
-        self._typed = agreement is not None
+        self.is_typed = agreement is not None
         self.token = token
 
     # From the pool.
@@ -99,29 +101,29 @@ class Link:
         if len(body) > self.max_body:
             line, body = beginning(line, body, self.max_body)
         self.table.add(exchange)
-        self.queue.write(encode(exchange.id, line + body if self._typed else body))
+        self.queue.write(encode(exchange.id, line + body if self.is_typed else body))
 
     def cancel(self, connection_id: int, reason: str) -> bool:
         """Tell ejabberd that a client has gone. Returns whether it was one of this link."""
         found = self.table.remove(connection_id) or self.streams.take(connection_id) is not None
-        if found and self._typed:
+        if found and self.is_typed:
             self.handle([requests.cancel(connection_id, reason)])
         return found
 
     def half_closed(self, connection_id: int) -> None:
         """Tell ejabberd that the client of a request on this link may have gone, or may wait."""
-        if self._typed and connection_id in self.table:
+        if self.is_typed and connection_id in self.table:
             self.handle([requests.cancel(connection_id, HALF_CLOSED)])
 
     def tell_nodes(self, names: list[str]) -> None:
         """Tell ejabberd which other nodes may get its requests back."""
-        if self._typed:
+        if self.is_typed:
             self.queue.say(message.encode("nodes", body="\n".join(names).encode()))
 
     def drain(self) -> None:
         """Tell ejabberd that ECM stops soon."""
         self.is_final = True
-        if self._typed:
+        if self.is_typed:
             self.queue.say(message.encode("drain"))
 
     def take_unacknowledged(self) -> list[tuple[Pending, bytes, bytes]]:
@@ -132,7 +134,7 @@ class Link:
         requests = {}  # the last one of each ID
         for packet in (*self.queue.outbox.sent, *self.queue.outbox.waiting):
             connection_id, content = decode(packet)
-            if self._typed and content.startswith(REQUEST):
+            if self.is_typed and content.startswith(REQUEST):
                 requests[connection_id] = content.partition(b"\n")
         exchanges = [self.table.take(each) for each in requests]
         return [

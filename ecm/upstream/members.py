@@ -1,6 +1,7 @@
 """The members of the cluster: a link to each node that the operator or the DNS names."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 
 import attrs
 from twisted.application.internet import ClientService
@@ -51,15 +52,22 @@ class Members(MultiService):
         # one that has found them.
         self._found: dict[NodeName, dict[str, Member]] = {}
         self._leaving: dict[Member, float] = {}
+        self._fixed: list[Member] = []
         self._failures: dict[NodeName, set[str]] = {}
         self._faults: dict[NodeName, set[str]] = {}
         for text in upstream:
             name = parse(text)
             if name is None:
-                connect(text).service.setServiceParent(self)
+                self._fixed.append(connect(text))
+                self._fixed[-1].service.setServiceParent(self)
             else:
                 self._found[name] = {}
         self._loops = [LoopingCall(self._look, name) for name in self._found]
+
+    def present(self) -> Iterator[Member]:
+        """Return the nodes that are there, but for those that leave."""
+        found = (members.values() for members in self._found.values())
+        return chain(self._fixed, *found)
 
     def startService(self) -> None:
         super().startService()

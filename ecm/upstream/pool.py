@@ -56,21 +56,21 @@ class UpstreamPool:
         self._ways, self._number = self.nodes.ways, self.nodes.number
         self._is_draining = False
         self._now = now
-        self._queue = RequestQueue()
+        self.queue = RequestQueue()
         self._refusals = Refusals(REFUSALS, REFUSAL_TIME)
         self._closings = Refusals(STREAM_REFUSALS, STREAM_REFUSAL_TIME)
-        self._pressure = BackPressure(queue_timeout, now)
+        self.pressure = BackPressure(queue_timeout, now)
 
     def __len__(self) -> int:
         """Return how many requests are in flight, queued, or about to be refused; and streams."""
         in_flight = sum(link.in_flight for link in self.links)
-        return len(self._queue) + len(self._refusals) + len(self._closings) + in_flight
+        return len(self.queue) + len(self._refusals) + len(self._closings) + in_flight
 
     # From the front end.
 
     def registerProducer(self, producer: IPushProducer) -> None:
         """Have the front end paused while it asks more than can be sent (IPushProducer)."""
-        self._pressure.producer = producer
+        self.pressure.producer = producer
 
     def new_id(self, beside: int = 0) -> int:
         """Return an ID that no connection has had; of the same node as ``beside``, if given."""
@@ -86,10 +86,10 @@ class UpstreamPool:
         if link is not None:
             link.send_request(exchange, line, body)
             return
-        may_wait = self._pressure.patience > 0
-        if not (may_wait and self._queue.put(exchange, line, body, self._now)):
-            raise Unavailable(self._pressure.blocked_by or CONGESTED)
-        self._pressure.update(self._now, self._queue.is_full)
+        may_wait = self.pressure.patience > 0
+        if not (may_wait and self.queue.put(exchange, line, body, self._now)):
+            raise Unavailable(self.pressure.blocked_by or CONGESTED)
+        self.pressure.update(self._now, self.queue.is_full)
 
     def open(self, stream: Stream, content: bytes) -> Streams:
         """Open a stream with what ``open_line`` makes, now, and return those of its link.
@@ -100,7 +100,7 @@ class UpstreamPool:
         if link is None or not link.streams.are_carried:
             link = self.nodes.choose(for_stream=True)
             if link is None:
-                raise Unavailable(self._pressure.blocked_by or NO_STREAMS)
+                raise Unavailable(self.pressure.blocked_by or NO_STREAMS)
             stream.id = self.nodes.new_id(link.slot)
         link.streams.open(stream, content)
         return link.streams
@@ -112,7 +112,7 @@ class UpstreamPool:
 
         ``reason`` is one of those of ``close`` in ecm.link.message.
         """
-        waiting = (self._queue, self._refusals, self._closings)
+        waiting = (self.queue, self._refusals, self._closings)
         if any(each.remove(connection_id) for each in waiting):
             return
         for link in self.links:
@@ -134,12 +134,12 @@ class UpstreamPool:
         if self._is_draining and is_new and link in self.links:
             link.drain()
         blocked_by = _BLOCKED_BY[self.nodes.best]
-        self._pressure.block(blocked_by, self._now)
+        self.pressure.block(blocked_by, self._now)
         if not blocked_by and status is not LinkStatus.CONGESTED:
             self._flow()
         if status is LinkStatus.WRITABLE:
             link.streams.resume()
-        self._pressure.update(self._now, self._queue.is_full)
+        self.pressure.update(self._now, self.queue.is_full)
 
     def redirect(self, link: Link, misdirected: Misdirected) -> None:
         """Send a request on to the node of its session, with which its connection stays then.
@@ -180,7 +180,7 @@ class UpstreamPool:
         From now on no request waits for a link.
         """
         self._is_draining = True
-        self._pressure.patience = 0
+        self.pressure.patience = 0
         for link, status in tuple(self.links.items()):
             if status is LinkStatus.BROKEN:
                 self.lose(link)
@@ -202,20 +202,20 @@ class UpstreamPool:
         self.insight.tick(now)
         self._refusals.tick()
         self._closings.tick()
-        for exchange, *_ in self._queue.take_before(now - self._pressure.patience):
-            exchange.rejected(self._pressure.blocked_by or CONGESTED)
-        self._pressure.update(self._now, self._queue.is_full)
+        for exchange, *_ in self.queue.take_before(now - self.pressure.patience):
+            exchange.rejected(self.pressure.blocked_by or CONGESTED)
+        self.pressure.update(self._now, self.queue.is_full)
 
     # The state.
 
     def _flow(self) -> None:
         """Send the requests that are queued, as far as they go: they may congest a link."""
-        for exchange, line, body, since in self._queue.take_all():
+        for exchange, line, body, since in self.queue.take_all():
             link = self._ways[exchange.id % self._number] or self.nodes.detour(exchange)
             if link is not None:
                 link.send_request(exchange, line, body)
-            elif not self._queue.put(exchange, line, body, since):
-                exchange.rejected(self._pressure.blocked_by or CONGESTED)
+            elif not self.queue.put(exchange, line, body, since):
+                exchange.rejected(self.pressure.blocked_by or CONGESTED)
 
 
 def _send_on(exchange: Pending, line: bytes, body: bytes, pool: UpstreamPool) -> None:

@@ -159,6 +159,7 @@ class LinkProtocol(PacketReceiver):
                 case RoundTrip(seconds, load, cluster):
                     self._metrics.round_trip = seconds
                     if self._link is not None:
+                        self._link.round_trip = seconds
                         self._pool.nodes.heard(self._link, load, cluster)
                 case Statistics(numbers) if self._link is not None:
                     self._link.numbers = numbers

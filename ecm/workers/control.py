@@ -14,15 +14,18 @@ The first byte of a message is its tag:
     worker to supervisor: TAKEN, with the number of connections that it has taken since its start:
                           it is about to serve the last of them, which nobody else may
                           LOAD, with the three numbers of a Load, once a second
+                          SNAPSHOT, with what ecm.status.form makes of one, if it is another one
                           LEFT: all connections are closed that were there at the LEAVE
                           RETIRING: the worker was signalled to end, and is to get a RETIRE
                           TOLD, with the number of a question, and its answer
 """
 
 import array
+import fcntl
 import select
 import socket
 import struct
+import termios
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
@@ -47,11 +50,13 @@ LOAD: Final = b"l"
 LEFT: Final = b"e"
 RETIRING: Final = b"r"
 TOLD: Final = b"q"
+SNAPSHOT: Final = b"s"
 
 _CONNECTION: Final = struct.Struct("=cHB")
 _TAKEN: Final = struct.Struct("=cQ")
 _LOAD: Final = struct.Struct("=cQII")
 _DRAIN: Final = struct.Struct("=cd")
+_INT: Final = struct.Struct("i")
 
 # Messages that are read at a time.
 _BATCH: Final = 100
@@ -155,6 +160,12 @@ class ControlSocket(FileDescriptor):
         except OSError:
             return False
         return True
+
+    @property
+    def is_read(self) -> bool:
+        """True once the other end has read all that was sent: there is room for a long message."""
+        waiting = fcntl.ioctl(self._end, termios.TIOCOUTQ, bytes(_INT.size))
+        return not _INT.unpack(waiting)[0]
 
     @property
     def is_open(self) -> bool:

@@ -23,6 +23,7 @@ from ecm.workers.log_relay import LogRelay
 from ecm.workers.orders import SpawnOrder
 from ecm.workers.process import Process
 from ecm.workers.pulse import Pulse
+from ecm.workers.report import Report
 from ecm.workers.starvation import Glance
 
 _log = Logger()
@@ -48,7 +49,8 @@ class WorkerSlot:
 
     The fork server alone says that the process has ended (``exited``). The end of its control
     socket only takes it out of the balancer; unless its fork server has exited, and nobody else can
-    say it. A worker that says nothing for too long is killed.
+    say it. A worker that says nothing for too long is killed. ``report`` has what it tells of
+    itself.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class WorkerSlot:
         self._pulse = Pulse(self._worker_timeout)
         self._when_weak: Glance | None = None  # a look at the process since its pulse is weak
         self._handovers = Handovers()
+        self.report = Report(number)
         self._process: Process | None = None
         self._runs = False
         self._orphaned = False
@@ -251,6 +254,7 @@ class WorkerSlot:
             self._control.close()
             self._control = None
         self._forget_process()
+        self.report.ended()
         self._has_left()
         if self._done is not None:
             self._done.callback(None)
@@ -287,6 +291,8 @@ class WorkerSlot:
                 self._loaded(Load.decode(message))
             case control.TOLD:
                 self._told(self.number, message)
+            case control.SNAPSHOT:
+                self.report.received(message[1:])
 
     def _loaded(self, load: Load) -> None:
         """Take the worker's own figures, and add what was assigned since it sent them."""

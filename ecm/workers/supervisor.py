@@ -19,6 +19,7 @@ from ecm.operated import ProcessStatus
 from ecm.questions import LOG, Words
 from ecm.settings import Settings
 from ecm.shutdown import fast_shutdown_on_signal
+from ecm.status.snapshot import Snapshot
 from ecm.workers.acceptor import Acceptor
 from ecm.workers.balancer import Balancer
 from ecm.workers.drain import Drain
@@ -82,6 +83,10 @@ class Supervisor(MultiService):
             acceptor.startReading()
         self._looked_at = self._reactor.seconds()
         self._watch.start(PULSE_CHECK, now=False)
+
+    def snapshots(self) -> list[Snapshot]:
+        """Return the last snapshot of each worker that has told one, by number."""
+        return [each.report.snapshot for each in self._slots if each.report.snapshot is not None]
 
     def stopService(self) -> Deferred[None]:
         """Shut down gracefully: serve clients until the last moment, then retire all workers."""

@@ -17,6 +17,7 @@ from ecm.workers import control
 from ecm.workers.control import ControlSocket, Load
 from ecm.workers.listener import AdoptedListener
 from ecm.workers.log_relay import write_event
+from ecm.workers.reporter import Reporter
 
 _log = Logger()
 
@@ -51,8 +52,10 @@ class Worker:
         self._assigned = 0
         self._leaving: Deferred[None] | None = None
         self._retiring = False
-        self._server.clock.listen(self._report_load)
         self._control = ControlSocket(end, self._received, self._supervisor_lost, reactor)
+        self._reporter = Reporter(self._server, self._control)
+        self._server.clock.listen(self._reporter.tick)
+        self._server.clock.listen(self._report_load)
 
     def start(self) -> None:
         """Serve, and report the load, with which the supervisor begins to assign connections."""

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -56,6 +57,19 @@ class FileTests(TestCase):
 
     def test_where_there_are_no_files_nothing_is_known(self) -> None:
         self.assertEqual([read(self.root) for read in READERS], [None] * len(READERS))
+
+    def test_open_files_are_counted(self) -> None:
+        before = kernel.open_files()
+        with (self.root / "a").open("w"), (self.root / "b").open("w"):
+            self.assertEqual(kernel.open_files(), before + 2)
+        self.assertEqual(kernel.open_files(), before)
+
+    def test_before_linux_6_2_the_lowest_that_is_free_tells(self) -> None:
+        self.patch(os, "stat", lambda _: SimpleNamespace(st_size=0))
+        before = kernel.open_files()
+        with (self.root / "a").open("w") as file:
+            self.assertGreaterEqual(kernel.open_files(), before)
+            self.assertGreaterEqual(kernel.open_files(), file.fileno() + 1)
 
     @given(GARBAGE, GARBAGE, GARBAGE)
     def test_garbage_is_a_number_from_0_or_not_known(

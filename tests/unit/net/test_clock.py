@@ -25,6 +25,13 @@ class CoarseClockTests(TestCase):
         self.reactor.pump([1, 0.75])
         self.assertEqual((self.clock.now, self.clock.seconds()), (1, 1.75))
 
+    def test_it_tells_how_late_a_tick_came(self) -> None:
+        lags = []
+        for seconds in (1, 1.25, 0.75, 3.5, 0.5, 1):
+            self.reactor.advance(seconds)
+            lags.append(self.clock.lag)
+        self.assertEqual(lags, [0, 0.25, 0, 2.5, 0, 0])
+
     def test_the_date_is_a_header_line(self) -> None:
         self.assertEqual(self.clock.date, b"Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n")
         self.reactor.advance(1)

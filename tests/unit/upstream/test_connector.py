@@ -53,6 +53,14 @@ class LinkServiceTests(LinkServiceTestCase):
         self.wait_for_attempt()
         self.assertTrue(self.pool.links)
 
+    def test_those_who_watch_see_why_there_is_none(self) -> None:
+        self.endpoint.refuses = True
+        self.start()
+        report = self.links.watch.report(0, 0)
+        self.assertEqual(
+            (report.up, report.error), (False, "Connection was refused by other side.")
+        )
+
     def test_pauses_grow_up_to_their_limit(self) -> None:
         self.endpoint.refuses = True
         self.start()

@@ -37,7 +37,7 @@ class WaitingForTheLinkTests(TestCase):
             self.assertTrue(all(b"HTTP/1.1 503 " in each for each in told[most:]))
             for client in clients:
                 client.leave()
-            self.assertEqual(ecm.pool._queue.size, 0)
+            self.assertEqual(ecm.pool.queue.size, 0)
 
     def test_nothing_is_left_of_the_heads_of_those_that_wait(self) -> None:
         ecm = Joined()
@@ -49,7 +49,7 @@ class WaitingForTheLinkTests(TestCase):
         self.addCleanup(tracemalloc.stop)
         for client in clients:
             client.post(b"x" * 1000, more=b"A: %b\r\n" % (b"b" * 10_000))
-        self.assertLess(tracemalloc.get_traced_memory()[0], ecm.pool._queue.size)
+        self.assertLess(tracemalloc.get_traced_memory()[0], ecm.pool.queue.size)
 
     def test_and_for_the_next_one(self) -> None:
         ecm = Joined()

@@ -30,10 +30,10 @@ class MessageTests(TestCase):
         self.assertEqual(Load(1, 2, 3).encode()[:1], control.LOAD)
         tags = {
             *(control.CONNECTION, control.LEAVE, control.RETIRE, control.ABORT),
-            *(control.TAKEN, control.LOAD, control.LEFT, control.RETIRING),
+            *(control.TAKEN, control.LOAD, control.LEFT, control.RETIRING, control.SNAPSHOT),
             *(control.DRAIN, control.UNDRAIN, control.ASK, control.TOLD),
         }
-        self.assertEqual(len(tags), 12)
+        self.assertEqual(len(tags), 13)
 
     def test_the_seconds_of_a_drain_come_out_as_they_went_in(self) -> None:
         for seconds in (0.0, 599.5, 86_400.0):

@@ -1,0 +1,1 @@
+"""The status of one ECM process: what it tells of itself, as data. Pure."""

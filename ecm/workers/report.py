@@ -1,0 +1,35 @@
+"""The report of a worker: the last snapshot that it has sent. Pure."""
+
+import attrs
+
+from ecm.status.form import decode
+from ecm.status.snapshot import Snapshot
+
+
+class Report:
+    """Keeps the snapshot of the worker that is in a slot as bytes, until somebody asks for it."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self._data = b""
+        self._snapshot: Snapshot | None = None
+
+    def received(self, data: bytes) -> None:
+        """The worker has sent a snapshot."""
+        self._data = data
+        self._snapshot = None
+
+    def ended(self) -> None:
+        """The worker has ended."""
+        self._data = b""
+        self._snapshot = None
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """The last one; None where nothing has come yet, or nothing that can be read."""
+        if self._snapshot is None and self._data:
+            try:
+                self._snapshot = attrs.evolve(decode(self._data), number=self._number)
+            except ValueError:
+                self._data = b""  # it is of another version
+        return self._snapshot
