@@ -223,6 +223,9 @@ LOOK_AFTER: Final = 64
 MAX_CONNECTIONS: Final = 0
 RESERVED_FILES: Final = 128
 
+# Open files beside these without which ECM does not start: nobody means so few.
+MIN_FILES: Final = 16
+
 # Bytes of a file of --www that are read at a time: as many as Twisted buffers for a client that
 # does not read. A file that is not longer is closed at once.
 FILE_CHUNK: Final = 64 * 1024

@@ -2,13 +2,35 @@
 
 import attrs
 
-from ecm.limits import RESERVED_FILES
+from ecm.limits import MIN_FILES, RESERVED_FILES
 from ecm.settings import Settings
 
 
 def capacity(files: int) -> int:
     """Return the number of connections of a process that may open ``files`` files."""
     return max(1, files - RESERVED_FILES)
+
+
+def complaint(files: int) -> str:
+    """Return why ECM cannot start with so many open files; "" if it can."""
+    if files >= RESERVED_FILES + MIN_FILES:
+        return ""
+    return (
+        f"{files} open files are too few: ECM keeps {RESERVED_FILES} for itself; raise LimitNOFILE="
+        " of its service, or ulimit -n"
+    )
+
+
+def warnings(settings: Settings, files: int) -> list[str]:
+    """Return what the settings ask for, and open files do not allow."""
+    asked, workers = settings.clients.max_connections, settings.workers
+    most = capacity(files) * workers
+    if asked <= most:
+        return []
+    return [
+        f"--max-connections {asked:,}: {files:,} open files of {workers} process(es) are enough for"
+        f" {most:,}; raise LimitNOFILE= of the service, or ulimit -n"
+    ]
 
 
 def describe(files: int, workers: int) -> str:

@@ -8,6 +8,7 @@ from twisted.logger import Logger
 
 from ecm import __version__, memory, open_files, signals
 from ecm.config.command_line import Options
+from ecm.errors import StartupError
 from ecm.kernel import raise_open_files
 from ecm.net.log_file import log_file, reopen
 from ecm.net.reactor import ReactorCore, global_reactor, use_monotonic_time
@@ -80,6 +81,8 @@ def _shown(paths: Iterable[bytes]) -> str:
 def makeService(options: Options) -> MultiService:
     """Return the service that ``options`` describe; nothing of it has been started."""
     files = raise_open_files()
+    if complaint := open_files.complaint(files):
+        raise StartupError(complaint)
     workers = options.settings.workers
     settings = memory.split(options.settings)
     reactor = global_reactor()
@@ -96,6 +99,7 @@ def makeService(options: Options) -> MultiService:
 
         shares = [open_files.split(settings, files, each) for each in range(1, workers + 1)]
         ecm = Supervisor(settings, shares, reactor)
-    Announcement(settings, files, options.warnings).setServiceParent(ecm)
+    warnings = options.warnings + open_files.warnings(settings, files)
+    Announcement(settings, files, warnings).setServiceParent(ecm)
     Signalled(reactor).setServiceParent(ecm)
     return ecm

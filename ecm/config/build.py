@@ -5,25 +5,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from twisted.internet.endpoints import clientFromString
-
-from ecm.config import secret
+from ecm.config import endpoint, secret
 from ecm.http.cors import ANY, Cors
-from ecm.limits import BACKLOG, MAX_NODES, MAX_WORKERS, REQUEST_OVERHEAD
+from ecm.limits import MAX_NODES, MAX_WORKERS, REQUEST_OVERHEAD
 from ecm.link.settings import LinkMode
-from ecm.net.endpoints import PLAIN, STARTTLS, server_endpoint
-from ecm.net.reactor import global_reactor
 from ecm.option import Option, groups, options
 from ecm.settings import LISTEN, Settings
-from ecm.upstream import names
-
-_NO_TLS: Final = (
-    "say how it is protected: starttls:FOLDER:port=5222, tls:FOLDER:port=5223, or plain:tcp:5222"
-    " where a proxy has TLS"
-)
-
-# Endpoints whose backlog is Twisted's where none is given.
-_HAVE_BACKLOG: Final = ("tcp:", "tcp6:", "ssl:", "unix:")
 
 # The text of a flag that is set.
 TRUE: Final = "true"
@@ -99,6 +86,10 @@ def _conflicts(settings: Settings) -> Iterator[tuple[bool, str]]:
         "--link-secret-file: a plain link cannot prove it, leave out --link-mode plain",
     )
     yield (
+        settings.www is not None and b"/" in clients.paths + clients.websocket_paths,
+        "--www: its index page is at /, where --path or --websocket-path takes its place",
+    )
+    yield (
         bool(settings.stream + settings.stream_proxy_protocol) and not link.carries_streams,
         "--stream: the link carries no streams, leave out --link-mode plain and --stream-window 0",
     )
@@ -123,48 +114,6 @@ def _conflicts_of_cors(cors: Cors) -> Iterator[tuple[bool, str]]:
     )
 
 
-def _server_endpoint(text: str) -> str:
-    if text.startswith((STARTTLS, PLAIN)):
-        raise ValueError("that is for --stream")
-    return _with_backlog(text)
-
-
-def _with_backlog(text: str) -> str:
-    _try(lambda reactor, description: server_endpoint(reactor, description, lean=False), text)
-    if not text.removeprefix(PLAIN).startswith(_HAVE_BACKLOG) or ":backlog=" in text:
-        return text
-    return f"{text}:backlog={BACKLOG}"
-
-
-def _proxied_endpoint(text: str) -> str:
-    if text.startswith(("ssl:", "tls:")):
-        raise ValueError("a PROXY header comes before any TLS")
-    return _server_endpoint(text)
-
-
-def _stream_endpoint(text: str) -> str:
-    kind, _, rest = text.partition(":")
-    if kind not in ("starttls", "ssl", "tls", "plain"):
-        raise ValueError(_NO_TLS)
-    if kind == "plain" and rest.startswith(("ssl:", "tls:", STARTTLS, PLAIN)):
-        raise ValueError("plain: stands before an endpoint without TLS")
-    return _with_backlog(text)
-
-
-def _client_endpoint(text: str) -> str:
-    name = names.parse(text)
-    _try(clientFromString, text if name is None else name.example)
-    return text
-
-
-def _try(parse: Callable[[Any, str], object], text: str) -> None:
-    try:
-        parse(global_reactor(), text)
-    except Exception as error:  # whatever a plugin for endpoints raises
-        why = str(error) or str(error.__context__)  # a folder of certificates that cannot be read
-        raise ValueError(f"not an endpoint ({why})") from None
-
-
 def _folder(text: str) -> str:
     if not Path(text).is_dir():
         raise ValueError("there is no such folder")
@@ -182,12 +131,12 @@ def _workers(text: str) -> int:
 
 # How to read what depends on this machine. Everything else is read as its field says.
 _READERS: dict[str, Callable[[str], Any]] = {
-    "listen": _server_endpoint,
-    "admin": _server_endpoint,
-    "proxy-protocol": _proxied_endpoint,
-    "stream": _stream_endpoint,
-    "stream-proxy-protocol": _stream_endpoint,
-    "upstream": _client_endpoint,
+    "listen": endpoint.server,
+    "admin": endpoint.server,
+    "proxy-protocol": endpoint.proxied,
+    "stream": endpoint.stream,
+    "stream-proxy-protocol": endpoint.stream,
+    "upstream": endpoint.client,
     "www": _folder,
     "workers": _workers,
     "link-secret-file": secret.read,

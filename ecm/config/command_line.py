@@ -7,7 +7,7 @@ from typing import Final
 from twisted.python import usage
 
 from ecm import __version__
-from ecm.config import environment, exposed, help, secret
+from ecm.config import daemon, endpoint, environment, exposed, help, secret
 from ecm.config.build import TRUE
 from ecm.config.gathered import gathered
 from ecm.config.sources import FLAG, Source
@@ -44,7 +44,10 @@ class Options(usage.Options):
 
     def postOptions(self) -> None:
         try:
+            if self.parent is not None:
+                daemon.check(self.parent)
             self.settings = self.again()
+            endpoint.check_sockets(self.settings.endpoints)
         except ValueError as error:
             raise usage.UsageError(str(error)) from None
         self.warnings += environment.warnings(os.environ, OPTIONS)

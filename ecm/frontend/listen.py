@@ -45,8 +45,10 @@ def listen(
     failures: list[Failure] = []
     listening.addErrback(failures.append)
     for failure in failures:
-        if failure.check(CannotListenError, OSError, OverflowError):
+        if failure.check(CannotListenError, OverflowError):
             raise StartupError(failure.value) from None
+        if failure.check(OSError):  # of files beside the socket, which nobody has asked for
+            raise StartupError(f"cannot listen on {endpoint}: {_reason(failure)}") from None
         failure.raiseException()
     return listening
 
@@ -86,6 +88,11 @@ async def stop_serving(endpoint: str, listening: Listening) -> None:
 def is_kept(endpoint: str) -> bool:
     """Return whether the port outlives ECM, because systemd has opened it."""
     return is_from_systemd(endpoint)
+
+
+def _reason(failure: Failure) -> str:
+    error = failure.value
+    return (isinstance(error, OSError) and error.strerror) or failure.getErrorMessage()
 
 
 def _failed_late(failure: Failure, endpoint: str) -> None:

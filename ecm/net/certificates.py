@@ -73,6 +73,31 @@ def read_folder(folder: Path) -> list[Identity]:
     return found
 
 
+def read_pair(key: Path, certificate: Path, chain: Path | None = None) -> Identity:
+    """Return the certificate in one file, with its key in another, or the same, and its chain.
+
+    Raises ValueError, which says what is wrong with which file.
+    """
+    keys = _found(key, "key", b"PRIVATE KEY", _load_key)
+    load = x509.load_pem_x509_certificate
+    first = _found(certificate, "certificate", b"CERTIFICATE", load)[0]
+    if _spki(keys[0].public_key()) != _spki(first.public_key()):
+        raise ValueError(f"the key in {key} is not that of the certificate in {certificate}")
+    more = _found(chain, "certificate", b"CERTIFICATE", load) if chain else []
+    return Identity(first, keys[0], tuple(more))
+
+
+def _found(file: Path, what: str, kind: bytes, load: Callable[[bytes], _Thing]) -> list[_Thing]:
+    """Return all that a file has of a kind: at least one. Raises ValueError."""
+    try:
+        parts = [pem for each, pem in _parts(file) if each.endswith(kind)]
+    except OSError as error:
+        raise ValueError(f"{file}: {error.strerror}") from None
+    if not parts:
+        raise ValueError(f"{file}: there is no {what} in it, in PEM (-----BEGIN …-----)")
+    return [_read(file, what, load, pem) for pem in parts]
+
+
 def by_name(identities: Sequence[Identity]) -> Mapping[str, Identity]:
     """Return the certificate for each name; of several, the one that is good for the longest."""
     found: dict[str, Identity] = {}

@@ -31,3 +31,19 @@ class OpenFilesTests(TestCase):
         self.assertEqual(
             open_files.describe(1024, 1), "1,024 open files: enough for 896 connections"
         )
+
+    def test_too_few_files_for_any_use(self) -> None:
+        self.assertIn("20 open files are too few: ECM keeps 128", open_files.complaint(20))
+        self.assertTrue(open_files.complaint(143))
+        self.assertEqual(open_files.complaint(144), "")
+
+    def test_more_connections_than_files_allow_are_warned_of(self) -> None:
+        def warnings(*arguments: str) -> list[str]:
+            return open_files.warnings(parse(*arguments).settings, 20_000)
+
+        (said,) = warnings("--max-connections", "500000")
+        self.assertIn("--max-connections 500,000: 20,000 open files", said)
+        self.assertIn("enough for 19,872; raise LimitNOFILE", said)
+        self.assertEqual(warnings("--max-connections", "19872"), [])
+        self.assertEqual(warnings("--max-connections", "39744", "--workers", "2"), [])
+        self.assertEqual(warnings(), [])

@@ -102,7 +102,44 @@ ELSEWHERE = {*FLAGS, "link-secret-file", "config"}
 
 MISTAKES = {
     ("--listen", "nonsense:1"): "--listen nonsense:1: not an endpoint",
-    ("--listen", "tcp:x"): "--listen tcp:x: not an endpoint",
+    ("--listen", "nonsense"): "--listen nonsense: not an endpoint (give tcp:PORT, or tcp:PORT:int",
+    ("--listen", ""): "--listen : not an endpoint (give tcp:PORT",
+    ("--listen", "tcp"): "--listen tcp: not an endpoint (give tcp:PORT, or tcp:PORT:interface=",
+    ("--listen", "tcp:"): "--listen tcp:: not an endpoint (give tcp:PORT",
+    ("--listen", "tcp:x"): "--listen tcp:x: not an endpoint (give tcp:PORT",
+    ("--listen", "tcp:65536"): "--listen tcp:65536: not an endpoint (give tcp:PORT",
+    ("--listen", "tcp:80:backlog=x"): "--listen tcp:80:backlog=x: not an endpoint (give tcp:PORT",
+    ("--listen", "tcp:80:interfac=a"): "--listen tcp:80:interfac=a: not an endpoint (give tcp:PORT",
+    ("--listen", "tcp6:x"): "--listen tcp6:x: not an endpoint (give tcp6:PORT",
+    ("--listen", "ssl:x"): "--listen ssl:x: not an endpoint (give ssl:PORT:privateKey=FILE:certKey",
+    ("--listen", "ssl:443:privateKey=/no/key"): (
+        "--listen ssl:443:privateKey=/no/key: not an endpoint (/no/key: No such file or directory)"
+    ),
+    ("--listen", "ssl:443:privateKey=/etc/passwd"): (
+        "--listen ssl:443:privateKey=/etc/passwd: not an endpoint (/etc/passwd: there is no key in"
+    ),
+    (
+        "--listen",
+        "unix:",
+    ): "--listen unix:: not an endpoint (give unix:PATH, or unix:PATH:mode=660)",
+    ("--listen", "unix:/no/x"): "--listen unix:/no/x: not an endpoint (there is no folder /no)",
+    ("--listen", "unix:/a:mode=9"): "--listen unix:/a:mode=9: not an endpoint (give unix:PATH",
+    (
+        "--listen",
+        "systemd:",
+    ): "--listen systemd:: not an endpoint (give systemd:domain=INET6:index=",
+    ("--listen", "systemd:domain=X:index=0"): (
+        "--listen systemd:domain=X:index=0: not an endpoint (give systemd:domain=INET6:index=0)"
+    ),
+    ("--listen", "systemd:domain=INET:index=x"): (
+        "--listen systemd:domain=INET:index=x: not an endpoint (give systemd:domain="
+    ),
+    ("--listen", "systemd:domain=INET:index=0"): (
+        "systemd:domain=INET:index=0: systemd has opened no such socket for this process"
+    ),
+    ("--stream", "plain:systemd:domain=INET:name=a"): (
+        "plain:systemd:domain=INET:name=a: systemd has opened no such socket for this process"
+    ),
     ("--listen", "tls:/nosuch:port=1"): (
         "--listen tls:/nosuch:port=1: not an endpoint (there is no folder /nosuch)"
     ),
@@ -133,12 +170,22 @@ MISTAKES = {
         "--stream-proxy-protocol tcp:1: say how it is protected: starttls:FOLDER:port=5222"
     ),
     ("--tls-minimum", "1.1"): "--tls-minimum 1.1: give 1.2 or 1.3",
-    ("--upstream", "tcp"): "--upstream tcp: not an endpoint",
+    ("--upstream", "tcp"): "--upstream tcp: not an endpoint (give tcp:HOST:PORT)",
+    ("--upstream", "tcp:127.0.0.1"): (
+        "--upstream tcp:127.0.0.1: not an endpoint (give tcp:HOST:PORT)"
+    ),
+    ("--upstream", "tcp:a:0"): "--upstream tcp:a:0: not an endpoint (give tcp:HOST:PORT)",
+    ("--upstream", "tcp:a:65536"): "--upstream tcp:a:65536: not an endpoint (give tcp:HOST:PORT)",
+    ("--upstream", "tcp:a:1:b=c"): "--upstream tcp:a:1:b=c: not an endpoint (give tcp:HOST:PORT)",
+    ("--upstream", "tls:a"): "--upstream tls:a: not an endpoint (give tls:HOST:PORT, or tls:HOST:",
+    ("--upstream", "unix:"): "--upstream unix:: not an endpoint (give unix:PATH)",
+    ("--upstream", "nonsense:a"): "--upstream nonsense:a: not an endpoint (give tcp:HOST:PORT; ",
+    ("--upstream", ""): "--upstream : not an endpoint (give tcp:HOST:PORT; ",
     ("--upstream", "dns:tcp:a"): "--upstream dns:tcp:a: give dns:tcp:HOST:PORT or dns:tls:HOST:",
     ("--upstream", "srv:a"): "--upstream srv:a: give srv:tcp:NAME or srv:tls:NAME",
     ("--upstream", "dns:tcp:a:1:x=2"): "--upstream dns:tcp:a:1:x=2: not an endpoint",
     ("--upstream", "tls:a:1:trustRoots=/no"): (
-        "--upstream tls:a:1:trustRoots=/no: not an endpoint ([Errno 2] No such file"
+        "--upstream tls:a:1:trustRoots=/no: not an endpoint (/no: No such file"
     ),
     ("--upstream", "srv:tls:a:trustRoots=/no"): "--upstream srv:tls:a:trustRoots=/no: not an end",
     ("--path", "bosh"): "--path bosh: a path begins with /",
@@ -329,6 +376,12 @@ class ConflictTests(CommandLineCase):
             parse(*arguments)
             for other in (("--link-mode", "plain"), ("--stream-window", "0")):
                 self.assertIn("--stream: the link carries no", self.refused(*arguments, *other))
+
+    def test_files_at_the_root_need_the_root(self) -> None:
+        parse("--path=/a", "--www=/")
+        for option in ("--path", "--websocket-path"):
+            refused = self.refused(f"{option}=/", "--www=/")
+            self.assertIn("--www: its index page is at /, where --path or", refused)
 
     def test_a_plain_link_has_no_secret(self) -> None:
         parse(self.secret)

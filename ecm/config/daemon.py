@@ -1,0 +1,39 @@
+"""The options of twistd itself, which stand before ``ecm``: those that Twisted does not check."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+# Files that twistd writes, with what to do where it cannot.
+_FILES: Final = {
+    "pidfile": "give --pidfile= for none, or --pidfile FILE, before ecm",
+    "logfile": "give another --logfile, before ecm",
+}
+
+
+def check(given: Mapping[str, Any]) -> None:
+    """Raise ValueError where twistd cannot work as it was told to."""
+    if given["chroot"]:
+        return  # paths are those within
+    folder = Path(given["rundir"])
+    if not folder.is_dir():
+        raise ValueError(f"--rundir {folder}: there is no such folder")
+    for name, advice in _FILES.items():
+        if given[name] and given[name] != "-":
+            file = folder / given[name]
+            if why := _why_not_written(file):
+                raise ValueError(f"--{name} {given[name]}: {why}; {advice}")
+
+
+def _why_not_written(file: Path) -> str:
+    """Return why a file cannot be written; "" if it can."""
+    if not file.parent.is_dir():
+        return f"there is no folder {file.parent}"
+    if file.is_dir():
+        return "it is a folder"
+    if not os.access(file if file.exists() else file.parent, os.W_OK):
+        return (
+            f"this user may not write {'it' if file.exists() else f'in {file.parent.absolute()}'}"
+        )
+    return ""

@@ -1,0 +1,46 @@
+"""Descriptions of endpoints, as Twisted has them: ``tcp:7080:interface=127.0.0.1``. Pure.
+
+Parts stand between colons, and a backslash quotes a colon. A part with ``=`` is named.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+import attrs
+
+_COLON: Final = re.compile(r"(?<!\\):")
+_EQUALS: Final = re.compile(r"(?<!\\)=")
+
+_MAX_PORT: Final = 65_535
+
+
+@attrs.frozen
+class Description:
+    """A description in its parts, without quotes: its kind, the words behind it, named parts."""
+
+    kind: str
+    words: tuple[str, ...]
+    named: Mapping[str, str]
+
+    def value(self, name: str, place: int) -> str:
+        """Return a part that may be named, or stand at a place among the words; "" for none."""
+        return self.named.get(name) or "".join(self.words[place : place + 1])
+
+
+def described(text: str) -> Description:
+    """Return a description in its parts."""
+    kind, *parts = _COLON.split(text)
+    pairs = [_EQUALS.split(part, maxsplit=1) for part in parts]
+    words = tuple(_unquoted(pair[0]) for pair in pairs if len(pair) == 1)
+    named = {pair[0]: _unquoted(pair[1]) for pair in pairs if len(pair) == 2}
+    return Description(kind, words, named)
+
+
+def is_port(text: str) -> bool:
+    """Return whether a text is the number of a port, or 0 for any that is free."""
+    return re.fullmatch("[0-9]{1,5}", text) is not None and int(text) <= _MAX_PORT
+
+
+def _unquoted(text: str) -> str:
+    return re.sub(r"\\(.)", r"\1", text, flags=re.DOTALL)

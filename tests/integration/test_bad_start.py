@@ -1,0 +1,77 @@
+"""Starts that cannot succeed: one line, and status 1."""
+
+import os
+import socket
+from pathlib import Path
+
+from twisted.trial.unittest import TestCase
+
+from testkit.ecm_process import temporary_folder
+from testkit.process import script, start
+
+LISTEN = ("--listen", "tcp:0:interface=127.0.0.1")
+
+# Options of twistd, and how the line begins.
+OF_TWISTD = {
+    ("--pidfile=/no/such/pid",): (
+        "twistd ecm: --pidfile /no/such/pid: there is no folder /no/such; give --pidfile= for none"
+    ),
+    ("--pidfile=/tmp",): "twistd ecm: --pidfile /tmp: it is a folder",
+    (
+        "--pidfile=",
+        "--logfile=/no/log",
+    ): "twistd ecm: --logfile /no/log: there is no folder /no; give",
+    ("--pidfile=", "--rundir=/no"): "twistd ecm: --rundir /no: there is no such folder",
+}
+
+
+class BadStartTests(TestCase):
+    async def refused(self, *command: str) -> str:
+        """Return the only line of a program that ends with status 1."""
+        ecm = start(self, *command)
+        self.assertEqual(await ecm.ended, 1, ecm.output)
+        lines = [
+            line
+            for line in ecm.output.splitlines()
+            if "[twisted." not in line and "[-]" not in line
+        ]
+        self.assertEqual(len(lines), 1, ecm.output)
+        return lines[0]
+
+    async def test_what_twistd_is_told(self) -> None:
+        for options, expected in OF_TWISTD.items():
+            line = await self.refused(script("twistd"), "-n", *options, "ecm", *LISTEN)
+            self.assertTrue(line.startswith(expected), line)
+
+    async def test_a_folder_that_may_not_be_written(self) -> None:
+        if os.getuid() == 0:
+            line = await self.refused(*self.as_nobody("-n", "ecm", *LISTEN))
+            self.assertIn(
+                "--pidfile twistd.pid: this user may not write in /; give --pidfile=", line
+            )
+
+    def as_nobody(self, *arguments: str) -> tuple[str, ...]:
+        twistd = ("cd /; exec setpriv --reuid=65534 --clear-groups --regid=65534 " + '"$@"', "sh")
+        return ("/bin/sh", "-c", *twistd, script("twistd"), *arguments)
+
+    async def test_hardly_any_open_files(self) -> None:
+        for workers in ("1", "2"):
+            twistd = (script("twistd"), "-n", "--pidfile=", "ecm", "--workers", workers, *LISTEN)
+            line = await self.refused("/bin/sh", "-c", 'ulimit -n 100; exec "$@"', "sh", *twistd)
+            self.assertIn("twistd ecm: 100 open files are too few: ECM keeps 128 for its", line)
+
+    async def test_a_socket_that_may_not_be_made(self) -> None:
+        path = temporary_folder(self) / "socket"
+        Path(f"{path}.lock").mkdir()
+        twistd = (script("twistd"), "-n", "--pidfile=", "ecm", "--listen", f"unix:{path}")
+        line = await self.refused(*twistd)
+        self.assertIn(f"twistd ecm: cannot listen on unix:{path}", line)
+
+    async def test_a_busy_socket(self) -> None:
+        path = str(temporary_folder(self) / "socket")
+        with socket.socket(socket.AF_UNIX) as busy:
+            busy.bind(path)
+            line = await self.refused(
+                script("twistd"), "-n", "--pidfile=", "ecm", "--listen", f"unix:{path}"
+            )
+        self.assertIn("Address already in use", line)
