@@ -477,6 +477,18 @@ MAX_WARNING: Final = 300
 # Bytes of the file of --config. One with each option, and with a hundred ports, has 10 kB.
 MAX_CONFIG: Final = 1024 * 1024
 
+# Questions of an operator about one user.
+
+# Connections that a process tells of, of some 250 bytes each: what a person reads. Of more it tells
+# the number.
+MAX_FOUND: Final = 100
+
+# Numbers of connections in a question: those of the sessions of one user.
+MAX_SOUGHT: Final = 100
+
+# Connections of an address of which a process asks ejabberd: one is a message of the link.
+MAX_ASKED: Final = 10
+
 # Ranges of options.
 
 # A session creation request with its attributes, and a SASL exchange with a token, must fit.

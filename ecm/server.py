@@ -8,6 +8,7 @@ from twisted.internet.endpoints import clientFromString
 from twisted.internet.interfaces import IProtocolFactory
 from twisted.logger import Logger
 
+from ecm.frontend.about import ABOUT, About
 from ecm.frontend.cut_off import CutOff
 from ecm.frontend.draining import Draining
 from ecm.frontend.factory import FrontendFactory
@@ -66,6 +67,7 @@ class Server:
         self._draining = Draining(self._registry)
         self.answers = Answers()
         self.answers.add(LOG, self._set_log_level)
+        self.answers.add(ABOUT, About(self._registry, self._pool, reactor).answer)
         self.clock.listen(MemoryWatch(self._set_memory).tick)
         lookup = Lookup(reactor.nameResolver)
         self._links = Members(settings.upstream, self._member, lookup, reactor)

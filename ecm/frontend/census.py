@@ -8,7 +8,8 @@ from ecm.frontend.connection import Phase
 from ecm.frontend.registry import Registry
 from ecm.status.snapshot import Connections
 
-_NAMES: Final = {
+# The names of the phases.
+NAMES: Final = {
     Phase.IDLE: "idle",
     Phase.HEAD: "head",
     Phase.BODY: "body",
@@ -28,7 +29,7 @@ def census(registry: Registry) -> Connections:
     phases = Counter(map(attrgetter("phase"), registry.timed))
     everybody = len(registry) + len(registry.rejected)
     phases[Phase.HELD] += everybody - len(registry.timed)
-    states = {name: phases[phase] for phase, name in _NAMES.items() if phases[phase] > 0}
+    states = {name: phases[phase] for phase, name in NAMES.items() if phases[phase] > 0}
     speaking = {name: number for name, number in registry.speaking.items() if number}
     return Connections(
         open=len(registry),

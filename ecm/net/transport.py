@@ -7,6 +7,7 @@ import termios
 from contextlib import suppress
 from typing import Any, Final, cast
 
+import attrs
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.interfaces import (
     IConsumer,
@@ -25,6 +26,10 @@ from ecm.limits import KEEP_ALIVES, PING_AFTER, PONG_TIMEOUT, SPARING_READ
 # In Linux's struct tcp_info: tcpi_bytes_acked, and what stands before it.
 _BYTES_ACKED: Final = struct.Struct("=120xQ")
 _INT: Final = struct.Struct("i")
+
+# The same for tcpi_last_data_sent, tcpi_last_data_recv, both in milliseconds, and tcpi_rtt, in
+# microseconds.
+_WHEN: Final = struct.Struct("=44xI4xI12xI")
 
 _KEEP_ALIVE: Final = (
     (socket.TCP_KEEPIDLE, PING_AFTER),
@@ -205,6 +210,35 @@ def kernel_queue(transport: IStreamTransport) -> tuple[int, int]:
     except OSError:
         return 0, 0
     return _BYTES_ACKED.unpack(info)[0], _INT.unpack(queued)[0]
+
+
+@attrs.frozen
+class Wire:
+    """A connection as the kernel sees it: the seconds since data was sent, and since data came; the
+    round-trip time to the other end, in seconds; and the bytes that this has yet to take."""
+
+    sent: float
+    came: float
+    round_trip: float
+    outstanding: int
+
+
+def wire_of(transport: IStreamTransport) -> Wire | None:
+    """Return what the kernel knows of a connection. None without TCP, and on one that has closed.
+
+    It knows it anyway: a connection that is held keeps no time of its own.
+    """
+    wire: Any = underlying(transport)
+    if not isinstance(wire, Connection) or not wire.connected:
+        return None
+    handle: socket.socket = wire.getHandle()
+    try:
+        info = handle.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _WHEN.size)
+    except OSError:
+        return None
+    sent, came, round_trip = _WHEN.unpack(info)
+    _, queued = kernel_queue(transport)
+    return Wire(sent / 1e3, came / 1e3, round_trip / 1e6, queued + unsent(transport))
 
 
 def close_now(transport: IStreamTransport) -> None:

@@ -40,6 +40,7 @@ from ecm.net.transport import (
     switch_protocol,
     underlying,
     unsent,
+    wire_of,
 )
 from testkit.certificates import ServerCertificate, make_certificate
 from testkit.ecm_process import temporary_folder
@@ -143,6 +144,21 @@ class TransportTests(TestCase):
         self.assertEqual(taken + unsent(served.transport), LARGE)
         client.setblocking(False)
         await until(lambda: client.recv(LARGE) and not unsent(served.transport))
+
+    async def test_the_kernel_knows_when_data_came_and_what_is_not_taken(self) -> None:
+        client, served = await self.connected()
+        client.send(b"data")
+        await until(lambda: served.received)
+        wire = wire_of(served.transport)
+        assert wire is not None
+        self.assertLess(wire.came, 10)
+        self.assertGreater(wire.round_trip, 0)
+        self.assertEqual(wire.outstanding, 0)
+        served.transport.write(bytes(LARGE))
+        wire = wire_of(served.transport)
+        assert wire is not None
+        self.assertEqual(wire.outstanding, LARGE)
+        self.assertIsNone(wire_of(cast(Any, Joined().client().transport)))
 
     async def test_below_tls_they_wait_as_well(self) -> None:
         _, served = await self.over_tls()

@@ -1,0 +1,154 @@
+"""The page of one user: the sessions that ejabberd has, and the connections here. Pure."""
+
+from typing import Any, Final
+
+from ecm.page.document import bar, document
+from ecm.page.found import Found
+from ecm.page.html import Markup, join, tag
+from ecm.page.table import Column, table
+from ecm.page.who import ADDRESS, NAMES
+from ecm.page.words import NONE, count, plural, seconds, size, span
+
+_CONNECTIONS: Final = (
+    Column("From"),
+    Column("Worker", True),
+    Column("Transport"),
+    Column("State"),
+    Column("Client heard", True),
+    Column("Told", True),
+    Column("To be taken", True),
+    Column("Round trip", True),
+    Column("Number on the link", wide=True),
+)
+
+_TRANSPORTS: Final = {"http": "HTTP", "websocket": "WebSocket", "tcp": "TCP"}
+
+# Fields of a session, in their order; others follow as they are named.
+_FIELDS: Final = {
+    "jid": "JID",
+    "state": "State",
+    "transport": "Transport",
+    "node": "Node",
+    "ip": "Address",
+    "client": "Client library",
+    "since": "Since",
+    "age": "Online for",
+    "rid": "Last RID",
+    "waiting": "Stanzas that wait",
+    "waiting_bytes": "Bytes that wait",
+}
+
+_BEHIND_PROXIES: Final = (
+    "Connections behind a proxy have the address of the proxy, unless it sends a PROXY header;"
+    " then look for the JID."
+)
+
+
+def user_page(found: Found) -> str:
+    """Return the page of a user."""
+    body = join(
+        bar(found.who),
+        tag("main", _head(found), _sessions(found), _connections(found)),
+        tag("footer", _footer()),
+    )
+    return document(f"{found.who} – Megaphone", body)
+
+
+def mistake_page(who: str, why: str) -> str:
+    """Return the page for a question that is none."""
+    title = tag("h1", tag("span", "✗", class_="mark", aria_hidden="true"), "Not understood")
+    state = tag("div", title, tag("p", why), class_="state bad", role="status")
+    return document("not understood – Megaphone", join(bar(who), tag("main", state)), is_good=False)
+
+
+def _head(found: Found) -> Markup:
+    sessions = len(found.sessions) + found.more_sessions
+    connections = len(found.connections) + found.more_connections
+    words = f"{plural(sessions, 'session')} of ejabberd, {plural(connections, 'connection')} here"
+    troubles = [tag("li", each) for each in (*found.why, *found.errors)]
+    about = tag("p", f"{NAMES[found.kind]}: {words}", class_="quiet")
+    listed = tag("ul", *troubles) if troubles else ""
+    return tag("div", tag("h1", found.who), about, listed, class_="state person", role="status")
+
+
+def _sessions(found: Found) -> Markup:
+    cards = [_session(each) for each in found.sessions]
+    if not cards:
+        return join()
+    more = f"{count(found.more_sessions)} more are left out." if found.more_sessions else ""
+    return tag("div", *cards, tag("p", more, class_="empty") if more else "")
+
+
+def _session(session: dict[str, str]) -> Markup:
+    known = [name for name in _FIELDS if name in session and name != "jid"]
+    others = sorted(set(session) - set(_FIELDS))
+    facts = [
+        tag(
+            "div",
+            tag("dt", _FIELDS.get(name, name.replace("_", " "))),
+            tag("dd", _said(name, session[name])),
+        )
+        for name in (*known, *others)
+    ]
+    title = tag("h2", f"Session {session.get('jid', '')}")
+    return tag("section", title, tag("dl", *facts, class_="facts"), class_="card")
+
+
+def _said(name: str, value: str) -> str:
+    if not value.isdecimal():
+        return value or NONE
+    number = int(value)
+    if name == "age":
+        return span(number)
+    if name.endswith("bytes"):
+        return size(number)
+    return count(number) if number < 10**9 and name != "rid" else value
+
+
+def _connections(found: Found) -> Markup:
+    rows = [_connection(each) for each in found.connections]
+    inner = table("Connections", _CONNECTIONS, rows, "None here at the moment.")
+    notes = []
+    if found.more_connections:
+        notes.append(f"{count(found.more_connections)} more are left out.")
+    if found.kind == ADDRESS:
+        notes.append(_BEHIND_PROXIES)
+    note = tag("p", " ".join(notes), class_="empty") if notes else ""
+    return tag("section", inner, note, id="connections", class_="card")
+
+
+def _connection(connection: dict[str, Any]) -> list[str]:
+    address, port = connection["address"], connection["port"]
+    came, sent, waits = connection["came"], connection["sent"], connection["waits"]
+    return [
+        (f"[{address}]:{port}" if ":" in address else f"{address}:{port}")
+        if address
+        else "a UNIX socket",
+        count(connection["process"]),
+        _TRANSPORTS.get(connection["kind"], connection["kind"])
+        + (", TLS" if connection["tls"] else ""),
+        _state(connection),
+        NONE if came is None else f"{span(came)} ago",
+        NONE if sent is None else f"{span(sent)} ago",
+        NONE if waits is None else size(waits),
+        seconds(connection["round_trip"]),
+        tag("span", ", ".join(connection["ids"]), class_="mono"),
+    ]
+
+
+def _state(connection: dict[str, Any]) -> str:
+    phase, came = connection["phase"], connection["came"]
+    if phase != "held":
+        return str(phase)
+    if connection["kind"] != "http":
+        return "open"
+    requests = connection["requests"]
+    held = f"{plural(requests, 'request')} held" if requests > 1 else "request held"
+    return held if came is None else f"{held} for {span(came)}"
+
+
+def _footer() -> Markup:
+    return join(
+        "Nothing here is the text of a stanza, or a password. ",
+        tag("a", "Status", href="status"),
+    )

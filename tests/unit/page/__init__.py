@@ -1,0 +1,1 @@
+"""The status page, from what processes tell."""
