@@ -432,9 +432,6 @@ ANSWER_TIMEOUT: Final = 1
 MAX_QUESTION: Final = 8 * 1024
 MAX_ANSWER: Final = 64 * 1024
 
-# Bytes of a line in a worker's log. A longer one is split.
-MAX_LOG_LINE: Final = 64 * 1024
-
 # Bytes of what a worker tells the supervisor of itself, once a second: it must fit into one message
 # on its socket, and leave most of the kernel's buffer there to others. It has one or two kB, and
 # tells less where it would be longer.
@@ -463,6 +460,17 @@ MAX_CONTENT_TYPE: Final = 128
 MAX_CACHED_ANSWERS: Final = 64
 
 # The log.
+
+# Bytes of the log that wait for a reader who has stopped to read: some ten thousand lines, which is
+# what ECM says in a bad hour.
+MAX_LOG_QUEUE: Final = 1024 * 1024
+
+# Seconds that the end of a process is put off for what still waits there.
+LOG_FLUSH_TIME: Final = 2
+
+# Bytes of a line in a worker's log, or of any in JSON. A longer text is cut, and of what is no line
+# of ours split.
+MAX_LOG_LINE: Final = 64 * 1024
 
 # Seconds for which further events of a kind are counted, and then logged in one line.
 LOG_INTERVAL: Final = 10

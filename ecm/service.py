@@ -2,15 +2,19 @@
 
 import signal
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from twisted.application.service import MultiService, Service
-from twisted.logger import Logger
+from twisted.logger import ILogObserver, Logger
+from twisted.python.components import Componentized
+from twisted.python.logfile import LogFile
 
 from ecm import __version__, memory, open_files, signals
 from ecm.config.command_line import Options
 from ecm.errors import StartupError
 from ecm.kernel import raise_open_files
-from ecm.net.log_file import log_file, reopen
+from ecm.log.begin import of_twistd as log_of_twistd
+from ecm.log.file import reopen
 from ecm.net.reactor import ReactorCore, global_reactor, use_monotonic_time
 from ecm.settings import Settings
 
@@ -50,11 +54,12 @@ class Announcement(Service):
 class Signalled(Service):
     """Does what the operator says by signals. SIGTERM and SIGINT are Twisted's."""
 
-    def __init__(self, reactor: ReactorCore) -> None:
+    def __init__(self, log_file: LogFile | None, reactor: ReactorCore) -> None:
+        """The log goes to a file, or to none."""
+        self._log_file = log_file
         self._reactor = reactor
 
     def privilegedStartService(self) -> None:
-        self._log_file = log_file()
         meanings = {signal.SIGHUP: self._reload, signal.SIGUSR1: self._reopen_log}
         signals.hear(self._reactor, meanings)
 
@@ -73,6 +78,19 @@ class Signalled(Service):
             _log.info("SIGUSR1: log file opened anew: {file}", file=self._log_file.path)
 
 
+class Root(MultiService):
+    """All that twistd starts; twistd asks its application for the observer of the log."""
+
+    def __init__(self, observer: ILogObserver | None) -> None:
+        super().__init__()
+        self._observer = observer
+
+    def setServiceParent(self, parent: Any) -> None:
+        if self._observer is not None and isinstance(parent, Componentized):
+            parent.setComponent(ILogObserver, self._observer)
+        super().setServiceParent(parent)
+
+
 def _shown(paths: Iterable[bytes]) -> str:
     """Return the paths for the log, without the spellings that end with a slash."""
     return " ".join(sorted({path.decode().rstrip("/") or "/" for path in paths}))
@@ -87,6 +105,8 @@ def makeService(options: Options) -> MultiService:
     settings = memory.split(options.settings)
     reactor = global_reactor()
     use_monotonic_time(reactor)
+    observer, log_file = log_of_twistd(settings.log, options.parent or {}, reactor)
+    root = Root(observer)
     ecm: MultiService
     # Each of the two is loaded where it is wanted: after the end of an ECM all clients wait for the
     # next one, and a supervisor without a server starts in three quarters of the time.
@@ -101,5 +121,6 @@ def makeService(options: Options) -> MultiService:
         ecm = Supervisor(settings, shares, reactor)
     warnings = options.warnings + open_files.warnings(settings, files)
     Announcement(settings, files, warnings).setServiceParent(ecm)
-    Signalled(reactor).setServiceParent(ecm)
-    return ecm
+    Signalled(log_file, reactor).setServiceParent(ecm)
+    ecm.setServiceParent(root)
+    return root

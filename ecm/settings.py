@@ -14,6 +14,7 @@ from ecm.limits import (
     WORKER_TIMEOUT,
 )
 from ecm.link.settings import LinkSettings
+from ecm.log.settings import LogSettings
 from ecm.option import group, number, option
 
 LISTEN = "tcp:7080"
@@ -175,6 +176,7 @@ class Settings:
             " after the other.",
         ),
     )
+    log: LogSettings = attrs.field(default=LogSettings(), metadata=group("The log"))
     link: LinkSettings = attrs.field(default=LinkSettings(), metadata=group("The link to ejabberd"))
     clients: FrontendSettings = attrs.field(
         default=FrontendSettings(), metadata=group("Connections of clients")

@@ -60,8 +60,12 @@ def name(number: int) -> str:
 
 
 def _without_meaning() -> list[int]:
-    """Return the signals that would end this process now, though it could go on."""
-    others = signal.valid_signals() - _HARMLESS - _OF_FAULTS - {Signals.SIGKILL}
+    """Return the signals that would end this process now, though it could go on.
+
+    SIGTERM and SIGINT end one, also in the moment before the reactor runs and handles them.
+    """
+    ending = {Signals.SIGKILL, Signals.SIGTERM, Signals.SIGINT}
+    others = signal.valid_signals() - _HARMLESS - _OF_FAULTS - ending
     return [each for each in others if signal.getsignal(each) is signal.SIG_DFL]
 
 

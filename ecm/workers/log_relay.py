@@ -1,43 +1,27 @@
 """Relays the log of a worker: lines of JSON on its stdout, which the supervisor logs."""
 
-import json
 import os
-from contextlib import suppress
-from typing import Any
 
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.main import CONNECTION_DONE
-from twisted.logger import ILogObserver, LogEvent, Logger, LogLevel, formatEvent
+from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
-from zope.interface import provider
 
 from ecm.limits import MAX_LOG_LINE
+from ecm.log.formats import from_json
 from ecm.net.reactor import ReactorCore
 
 _log = Logger()
 
 
-@provider(ILogObserver)
-def write_event(event: LogEvent) -> None:
-    """Write an event of a worker as a line of JSON to its stdout. An observer of Twisted's log."""
-    text = formatEvent(event)
-    failure = event.get("log_failure")
-    if failure is not None:
-        text += "\n" + failure.getTraceback()
-    level = event.get("log_level", LogLevel.info).name
-    line = json.dumps([level, event.get("log_namespace", "-"), text])
-    with suppress(OSError):  # the supervisor has gone, and the worker will end
-        os.write(1, line.encode() + b"\n")
-
-
 class LogRelay(FileDescriptor):
-    """Logs the lines of a worker, each behind the worker's ``name``."""
+    """Logs the lines of a worker, each behind its ``number``, with the level that it has there."""
 
-    def __init__(self, pipe: int, name: str, reactor: ReactorCore) -> None:
+    def __init__(self, pipe: int, number: int, reactor: ReactorCore) -> None:
         super().__init__(reactor)
         os.set_blocking(pipe, False)
         self._pipe = pipe
-        self._name = name
+        self._number = number
         self._rest = b""
         self.connected = 1
         self.startReading()
@@ -72,19 +56,15 @@ class LogRelay(FileDescriptor):
             self._log(line)
 
     def _log(self, line: bytes) -> None:
-        level, namespace, text = _parse(line)
-        log = Logger(namespace)
-        log.emit(level, "{worker}: {text}", worker=self._name, text=text)
+        try:
+            entry = from_json(line, self._number)
+        except ValueError:  # Python has printed it while it crashed
+            text = line.decode(errors="backslashreplace")
+            _log.error("worker {number}: {text}", number=self._number, text=text)
+        else:
+            level = LogLevel.levelWithName(entry.level)
+            Logger(entry.logger).emit(level, "{relayed.named_text}", relayed=entry)
 
     def connectionLost(self, reason: Failure) -> None:
         super().connectionLost(reason)
         os.close(self._pipe)
-
-
-def _parse(line: bytes) -> tuple[Any, str, str]:
-    """Return level, namespace and text. What Python prints when it crashes is not JSON."""
-    try:
-        level, namespace, text = json.loads(line)
-        return LogLevel.levelWithName(level), str(namespace), str(text)
-    except ValueError:
-        return LogLevel.error, _log.namespace, line.decode(errors="replace")

@@ -104,7 +104,7 @@ class WorkerSlot:
         self._handovers = Handovers()
         ours, theirs = control.pair()
         log, stdout = os.pipe()
-        self._log_relay = LogRelay(log, f"worker {self._order.number}", self._reactor)
+        self._log_relay = LogRelay(log, self._order.number, self._reactor)
         self._control = ControlSocket(
             ours, self._received, self._disconnected, self._reactor, MAX_ANSWER
         )

@@ -5,10 +5,11 @@ import signal
 import socket
 
 from twisted.internet.defer import Deferred, ensureDeferred
-from twisted.logger import Logger, globalLogBeginner
+from twisted.logger import Logger
 
 from ecm import signals
 from ecm.limits import MAX_ANSWER
+from ecm.log.begin import of_worker
 from ecm.net.reactor import ReactorCore, adopt, install, run_without_signals
 from ecm.questions import Words, decode, encode
 from ecm.server import Server
@@ -16,7 +17,6 @@ from ecm.settings import Settings
 from ecm.workers import control
 from ecm.workers.control import ControlSocket, Load
 from ecm.workers.listener import AdoptedListener
-from ecm.workers.log_relay import write_event
 from ecm.workers.reporter import Reporter
 
 _log = Logger()
@@ -26,11 +26,12 @@ def run(
     end: socket.socket, settings: Settings, listeners: list[AdoptedListener], reactor_kind: str
 ) -> None:
     """Be a worker, until the supervisor retires it or exits."""
-    globalLogBeginner.beginLoggingTo([write_event], redirectStandardIO=False, discardBuffer=True)
     reactor = install(reactor_kind)
+    log = of_worker(settings.log, reactor)
     worker = Worker(end, settings, listeners, reactor)
     reactor.callWhenRunning(worker.start)
     run_without_signals(reactor)
+    log.finish()
 
 
 class Worker:

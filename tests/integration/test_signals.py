@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,6 +27,15 @@ async def until(holds: Callable[[], bool]) -> None:
 
 
 class OneProcessTests(EcmTestCase):
+    async def test_sigterm_ends_ecm_also_before_its_reactor_runs(self) -> None:
+        """As when it has just logged that it serves."""
+        code = (
+            "import os, signal; from ecm import signals;"
+            "signals.hear(None, {}); os.kill(os.getpid(), signal.SIGTERM); print('it lives')"
+        )
+        ended = await start(self, sys.executable, "-c", code).ended
+        self.assertEqual(ended, -signal.SIGTERM)
+
     async def test_one_that_means_nothing_is_logged_and_ecm_goes_on(self) -> None:
         self.ejabberd = await Ejabberd.start(self)
         ecm = await self.start("--upstream", self.ejabberd.endpoint)

@@ -4,6 +4,7 @@ import resource
 
 from twisted.internet.testing import EventLoggingObserver
 from twisted.logger import globalLogPublisher
+from twisted.scripts._twistd_unix import ServerOptions
 from twisted.trial.unittest import TestCase
 
 from ecm import __version__
@@ -19,9 +20,11 @@ from testkit.logs import lines
 class MakeServiceTests(TestCase):
     def server(self, *arguments: str) -> Server:
         """Return the server of the service that these options describe."""
-        service = makeService(parse(*arguments))
-        assert isinstance(service, OneProcess)
-        return service.server
+        twistd = ServerOptions()
+        twistd.parseOptions(["-n", "ecm", *arguments])
+        (ecm,) = makeService(twistd.subOptions)
+        assert isinstance(ecm, OneProcess)
+        return ecm.server
 
     def test_the_server_has_a_factory_for_each_port(self) -> None:
         server = self.server("--listen", "tcp:0", "--listen", "tcp:0")

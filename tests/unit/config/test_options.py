@@ -51,6 +51,8 @@ VALUES: dict[str, list[tuple[list[str], Any]]] = {
     "worker-timeout": [(["3"], 3)],
     "queue-timeout": [(["0"], 0)],
     "drain-timeout": [(["0", "7"], 7)],
+    "log-format": [(["json"], "json"), (["auto"], "auto")],
+    "log-level": [(["debug"], "debug")],
     "link-mode": [(["plain"], LinkMode.PLAIN), (["typed"], LinkMode.TYPED)],
     "max-packet": [(["655360"], 655_360)],
     "max-content": [(["65536"], 65_536)],
@@ -170,6 +172,8 @@ MISTAKES = {
         "--stream-proxy-protocol tcp:1: say how it is protected: starttls:FOLDER:port=5222"
     ),
     ("--tls-minimum", "1.1"): "--tls-minimum 1.1: give 1.2 or 1.3",
+    ("--log-format", "xml"): "--log-format xml: give auto, text, journal, json",
+    ("--log-level", "warning"): "--log-level warning: give debug, info, warn, error, critical",
     ("--upstream", "tcp"): "--upstream tcp: not an endpoint (give tcp:HOST:PORT)",
     ("--upstream", "tcp:127.0.0.1"): (
         "--upstream tcp:127.0.0.1: not an endpoint (give tcp:HOST:PORT)"

@@ -12,6 +12,8 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import TestCase
 
 from ecm.limits import MIN_UPTIME, PULSE_CHECK, RESPAWN_DELAY_MAX, WORKER_TIMEOUT
+from ecm.log.entry import Entry
+from ecm.log.formats import as_json
 from ecm.operated import DRAINS, SERVES, STARTING, ProcessStatus
 from ecm.workers import control, process
 from ecm.workers.balancer import Balancer
@@ -396,7 +398,8 @@ class SlotTests(TestCase):
         self.assertEqual(len(self.fork_server.spawned), 2)
 
     def test_its_last_words_are_logged_before_its_end(self) -> None:
-        os.write(self.worker.stdout, b'["info", "ecm", "the last one"]\nTraceback\n')
+        last = as_json(Entry(0, "info", "ecm", "the last one"))
+        os.write(self.worker.stdout, last + b"Traceback\n")
         with capturedLogs() as events:
             self.worker.exited("was killed by SIGSEGV")
         lines = [formatEvent(event) for event in events]
