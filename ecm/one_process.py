@@ -10,7 +10,7 @@ from ecm.frontend.listen import Listening, listen, ports_of, stop_serving
 from ecm.kernel import usage
 from ecm.log.level import set_level
 from ecm.net.reactor import ReactorCore
-from ecm.operated import DRAINS, SERVES, ProcessStatus
+from ecm.operated import DRAINS, SERVES, OptionInForce, ProcessStatus, in_force
 from ecm.questions import Words
 from ecm.server import Server
 from ecm.settings import Settings
@@ -23,6 +23,7 @@ class OneProcess(MultiService):
 
     def __init__(self, settings: Settings, reactor: ReactorCore) -> None:
         super().__init__()
+        self._settings = settings
         self._endpoints = settings.endpoints
         self._reactor = reactor
         self._is_drained = False
@@ -57,6 +58,9 @@ class OneProcess(MultiService):
         taken = usage(Path("/"), pid)
         state = DRAINS if self._is_drained else SERVES
         return [ProcessStatus(1, pid, state=state, rss=taken.rss, cpu=taken.cpu)]
+
+    def options(self) -> list[OptionInForce]:
+        return in_force(self._settings.texts, self._settings.origins)
 
     def reload(self) -> Deferred[list[str]]:
         return fail(ValueError("an ECM in one process is restarted to change its settings"))

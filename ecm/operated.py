@@ -4,7 +4,7 @@
 to an operator knows neither.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
 import attrs
@@ -37,6 +37,28 @@ class ProcessStatus:
     cpu: float = 0.0
 
 
+@attrs.frozen
+class OptionInForce:
+    """An option with the texts of its values, and where these are from.
+
+    That is ``flag``, a variable, FILE:LINE, or ``default``. A secret has the name of its file.
+    """
+
+    name: str
+    texts: Sequence[str]
+    where: str
+
+    @property
+    def is_given(self) -> bool:
+        """True unless it has its default."""
+        return self.where != "default"
+
+
+def in_force(texts: Mapping[str, Sequence[str]], origins: Mapping[str, str]) -> list[OptionInForce]:
+    """Return the options of settings, which have both by the names of the options."""
+    return [OptionInForce(name, given, origins.get(name, "")) for name, given in texts.items()]
+
+
 class Operated(Protocol):
     """An ECM, as an operator sees it. Nothing here waits for a process that may hang."""
 
@@ -45,6 +67,9 @@ class Operated(Protocol):
 
     def processes(self) -> Sequence[ProcessStatus]:
         """Return the processes that serve clients, by number."""
+
+    def options(self) -> Sequence[OptionInForce]:
+        """Return all options, as they are in force."""
 
     def reload(self) -> Deferred[list[str]]:
         """Read the settings again and go on with them.

@@ -4,7 +4,7 @@ from math import sin
 from typing import Any
 
 from ecm.log.warnings import Warned
-from ecm.operated import ProcessStatus
+from ecm.operated import OptionInForce, ProcessStatus
 from ecm.page.history import History, Sample
 from ecm.page.view import View
 from ecm.status.snapshot import Certificate, Connections, DoorReport, LinkReport, Snapshot
@@ -28,7 +28,12 @@ DOOR = DoorReport(
     99,
     (Certificate("chat.example", NOW + 61 * DAY), Certificate("old.example", NOW + 40 * DAY)),
 )
-NUMBERS = {"sessions.held": 11_800, "sessions.away": 430, "sessions.streams": 1_670}
+NUMBERS = {
+    "sessions.held": 11_800,
+    "sessions.away": 430,
+    "sessions.streams": 1_670,
+    "sessions.pending": 3,
+}
 
 
 def history(samples: int = 400) -> History:
@@ -80,8 +85,11 @@ def view(*snapshots: Snapshot, **more: Any) -> View:
         ),
         "history": history(),
         "warnings": (Warned("PROXY header: not one; aborting 203.0.113.9", "warn", 37, NOW - 125),),
-        "texts": {"listen": ("tcp:7080",), "link-secret-file": ("/etc/ecm/secret",), "www": ()},
-        "origins": {"listen": "/etc/ecm/ecm.toml:3", "link-secret-file": "flag", "www": "default"},
+        "options": (
+            OptionInForce("listen", ("tcp:7080",), "/etc/ecm/ecm.toml:3"),
+            OptionInForce("link-secret-file", ("/etc/ecm/secret",), "flag"),
+            OptionInForce("www", (), "default"),
+        ),
     }
     return View(**{**given, **more})
 

@@ -10,9 +10,9 @@ from ecm.operated import ProcessStatus
 from ecm.page.history import Rates, Sample
 from ecm.status.snapshot import Certificate, LinkReport, Snapshot
 
-# The numbers of a node that are sessions of users, by what these do at the moment.
-SESSIONS: Final = ("held", "away", "pending", "streams")
+# The numbers of a node that are sessions, by their state; in this one nobody has logged in yet.
 _OF_SESSIONS: Final = "sessions."
+_PENDING: Final = "pending"
 
 
 @attrs.frozen
@@ -25,7 +25,7 @@ class Node:
     @property
     def online(self) -> int:
         """The number of its users who are online through ECMs."""
-        return sum(self.sessions.values())
+        return sum(number for state, number in self.sessions.items() if state != _PENDING)
 
 
 def nodes_of(snapshots: Iterable[Snapshot]) -> list[Node]:

@@ -28,15 +28,24 @@ _FIELDS: Final = {
     "jid": "JID",
     "state": "State",
     "transport": "Transport",
-    "node": "Node",
-    "ip": "Address",
+    "peer": "Client's address",
+    "secure": "Encrypted",
     "client": "Client library",
     "since": "Since",
-    "age": "Online for",
+    "held-since": "Request held since",
     "rid": "Last RID",
+    "window": "Answers kept",
     "waiting": "Stanzas that wait",
-    "waiting_bytes": "Bytes that wait",
+    "waiting-bytes": "Bytes that wait",
+    "sm": "Stream management",
+    "errors": "Last errors",
+    "node": "Node",
+    "sid": "SID",
+    "ids": "Numbers on the link",
 }
+
+# Numbers that are names.
+_AS_IT_IS: Final = ("rid", "sid", "ids")
 
 _BEHIND_PROXIES: Final = (
     "Connections behind a proxy have the address of the proxy, unless it sends a PROXY header;"
@@ -85,7 +94,7 @@ def _session(session: dict[str, str]) -> Markup:
     facts = [
         tag(
             "div",
-            tag("dt", _FIELDS.get(name, name.replace("_", " "))),
+            tag("dt", _FIELDS.get(name, name)),
             tag("dd", _said(name, session[name])),
         )
         for name in (*known, *others)
@@ -98,11 +107,9 @@ def _said(name: str, value: str) -> str:
     if not value.isdecimal():
         return value or NONE
     number = int(value)
-    if name == "age":
-        return span(number)
     if name.endswith("bytes"):
         return size(number)
-    return count(number) if number < 10**9 and name != "rid" else value
+    return value if name in _AS_IT_IS else count(number)
 
 
 def _connections(found: Found) -> Markup:

@@ -55,7 +55,7 @@ def sections(view: View) -> Markup:
         _card("nodes", _nodes(view)),
         _card("certificates", _certificates(view)) if view.certificates else "",
         _card("warnings", _warnings(view)),
-        _card("configuration", _configuration(view)) if view.texts else "",
+        _card("configuration", _configuration(view)) if view.options else "",
     )
 
 
@@ -165,20 +165,16 @@ def _warnings(view: View) -> Markup:
 
 
 def _configuration(view: View) -> Markup:
+    options = sorted(view.options, key=lambda each: (not each.is_given, each.name))
     rows = [
         [
-            tag("span", name, class_="mono"),
-            tag("span", " ".join(texts) or NONE, class_="mono"),
-            tag("span", view.origins.get(name, ""), class_="quiet"),
+            tag("span", each.name, class_="mono"),
+            tag("span", " ".join(each.texts) or NONE, class_="mono"),
+            tag("span", each.where, class_="quiet"),
         ]
-        for name, texts in sorted(view.texts.items(), key=lambda each: _order(each[0], view))
+        for each in options
     ]
-    given = sum(view.origins.get(name) != "default" for name in view.texts)
+    given = sum(each.is_given for each in options)
     inner = table("Options in force", _CONFIGURATION, rows, "")
-    title = f"Configuration: {given} of {len(view.texts)} options given, the others have defaults"
+    title = f"Configuration: {given} of {len(options)} options given, the others have defaults"
     return tag("details", tag("summary", title), inner, id="options")
-
-
-def _order(name: str, view: View) -> tuple[bool, str]:
-    """Options that were given come first."""
-    return view.origins.get(name) == "default", name

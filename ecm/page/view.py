@@ -1,11 +1,11 @@
 """All that the status page shows. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import attrs
 
 from ecm.log.warnings import Warned
-from ecm.operated import ProcessStatus
+from ecm.operated import OptionInForce, ProcessStatus
 from ecm.page.figures import Node, certificates_of, links_of, nodes_of
 from ecm.page.history import History
 from ecm.page.words import count, plural, span
@@ -25,8 +25,6 @@ class View:
     """An ECM at the time ``now``, in seconds since 1970.
 
     ``reasons`` say why it is not ready; there are none if it is. ``started`` is when it has.
-    ``texts`` and ``origins`` are those of the settings: the values of each option, and where they
-    are from.
     """
 
     now: float
@@ -37,8 +35,7 @@ class View:
     processes: Sequence[ProcessStatus]
     history: History
     warnings: Sequence[Warned] = ()
-    texts: Mapping[str, Sequence[str]] = attrs.field(factory=dict)
-    origins: Mapping[str, str] = attrs.field(factory=dict)
+    options: Sequence[OptionInForce] = ()
 
     @property
     def nodes(self) -> list[Node]:

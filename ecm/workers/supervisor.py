@@ -15,7 +15,7 @@ from ecm.limits import PULSE_CHECK
 from ecm.log.level import set_level
 from ecm.net.listening import DetachedPort
 from ecm.net.reactor import ReactorCore
-from ecm.operated import ProcessStatus
+from ecm.operated import OptionInForce, ProcessStatus, in_force
 from ecm.questions import LOG, Words
 from ecm.settings import Settings
 from ecm.shutdown import fast_shutdown_on_signal
@@ -96,6 +96,9 @@ class Supervisor(MultiService):
 
     def processes(self) -> list[ProcessStatus]:
         return [slot.status for slot in self._slots]
+
+    def options(self) -> list[OptionInForce]:
+        return in_force(self._settings.texts, self._settings.origins)
 
     def reload(self) -> Deferred[list[str]]:
         return fail(ValueError("ECM has to be restarted to change its settings"))

@@ -8,7 +8,7 @@ import attrs
 from twisted.trial.unittest import TestCase
 
 from ecm.log.warnings import Warned
-from ecm.operated import ProcessStatus
+from ecm.operated import OptionInForce, ProcessStatus
 from ecm.page.document import status_page
 from ecm.page.files import POLICY
 from ecm.page.history import History
@@ -140,8 +140,7 @@ class SafetyTests(TestCase):
                 reasons=[text],
                 version=text,
                 warnings=[Warned(text, text, 1, NOW)],
-                texts={text: (text,)},
-                origins={text: text},
+                options=[OptionInForce(text, (text,), text)],
             )
             for one, text in ((hostile, HOSTILE), (plain, "x"))
         ]
