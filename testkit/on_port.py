@@ -4,11 +4,12 @@ from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
+
+from ecm.net.endpoints import server_endpoint
 
 
 class Served(Factory):
@@ -46,10 +47,15 @@ class Served(Factory):
         return self._all_closed
 
 
-async def serve(test: TestCase, factory: Factory) -> int:
-    """Serve until the test ends, and its last client has gone. Returns the port."""
+async def serve(
+    test: TestCase, factory: Factory, endpoint: str = "tcp:0:interface=127.0.0.1"
+) -> int:
+    """Serve until the test ends, and its last client has gone. Returns the port.
+
+    Where the endpoint has TLS, it is lean.
+    """
     served = Served(factory)
-    listening = await TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1").listen(served)
+    listening: Any = await server_endpoint(reactor, endpoint, lean=True).listen(served)
     test.addCleanup(served.all_closed)
     test.addCleanup(listening.stopListening)
     port: int = listening.getHost().port

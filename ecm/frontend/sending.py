@@ -14,7 +14,7 @@ from ecm.frontend.connection import Phase
 from ecm.frontend.handshaking import TlsConnection
 from ecm.frontend.registry import Registry
 from ecm.limits import LOOK_AFTER, MAX_UNSENT, SEND_SIZE
-from ecm.net.transport import has_plain_socket, send_now, underlying, unsent
+from ecm.net.transport import underlying, unsent, write_now, writes_now
 
 
 @implementer(IPullProducer)
@@ -25,7 +25,7 @@ class SendingConnection(TlsConnection):
 
     def __init__(self, registry: Registry) -> None:
         super().__init__(registry)
-        # Whether the transport is a socket, to which responses may be sent directly.
+        # Whether what is sent may go to the kernel at once.
         self._bypass_buffer = False
         # Units of 256 bytes sent since the acknowledgements of the client were last watched. Python
         # has one object for each number that is so small.
@@ -35,7 +35,11 @@ class SendingConnection(TlsConnection):
 
     def connectionMade(self) -> None:
         super().connectionMade()
-        self._bypass_buffer = has_plain_socket(self.transport)
+        self._bypass_buffer = writes_now(self.transport)
+
+    def handshakeCompleted(self) -> None:
+        super().handshakeCompleted()
+        self._bypass_buffer = writes_now(self.transport)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         super().connectionLost(reason)
@@ -60,10 +64,12 @@ class SendingConnection(TlsConnection):
             self._sent = 0
             self.registry.ack_timeout.watch(self.transport)
         if self._bypass_buffer and not self._write_blocked:
-            data = send_now(self.transport, data)
-        if data:
+            waiting = write_now(self.transport, data)
+        else:
             self.transport.write(data)
-            self._await_sent(len(data))
+            waiting = len(data)
+        if waiting:
+            self._await_sent(waiting)
 
     def _send_part(self, data: bytes) -> None:
         """Send a part of a response, of which the next waits until all of this one is sent.

@@ -20,6 +20,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ecm.net.handshake import Handshake, Step
+from ecm.net.transport import unsent, write_now
 from ecm.tls.alerts import Alert
 from ecm.tls.records import End, Records
 
@@ -45,6 +46,21 @@ class LeanTransport:
             self.transport.write(self._records.send(data))
         elif self._handshake is not None and not self._closes:
             self._waiting += data
+
+    @property
+    def has_records(self) -> bool:
+        """True from the end of the handshake on."""
+        return self._records is not None
+
+    def write_now(self, data: bytes) -> int:
+        """Do as ecm.net.transport.write_now says. What TLS itself has written may wait."""
+        if self._records is None:
+            return 0  # it is over
+        sealed = self._records.send(data)
+        if sealed and not unsent(self.transport):
+            return write_now(self.transport, sealed)
+        self.transport.write(sealed)
+        return len(sealed)
 
     def writeSequence(self, data: Iterable[bytes]) -> None:
         self.write(b"".join(data))

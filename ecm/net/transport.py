@@ -172,6 +172,29 @@ def has_plain_socket(transport: IStreamTransport) -> bool:
     return isinstance(transport, Connection)
 
 
+def writes_now(transport: IStreamTransport) -> bool:
+    """Return whether ``write_now`` may be used: where there is TLS, it must be lean and stand."""
+    if has_plain_socket(transport):
+        return True
+    stands: bool = getattr(transport, "has_records", False)
+    return stands and has_plain_socket(underlying(transport))
+
+
+def write_now(transport: IStreamTransport, data: bytes) -> int:
+    """Write data, and return how many bytes wait in the transport: 0 if the kernel took all.
+
+    Nothing that was written to this transport may wait there.
+    """
+    if not has_plain_socket(transport):
+        tls: Any = transport
+        waiting: int = tls.write_now(data)
+        return waiting
+    rest = send_now(transport, data)
+    if rest:
+        transport.write(rest)
+    return len(rest)
+
+
 def send_now(transport: IStreamTransport, data: bytes) -> bytes:
     """Send data at once, and return the part that the kernel did not take.
 

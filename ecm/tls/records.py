@@ -98,8 +98,10 @@ class Records:
 
     def send(self, data: bytes) -> bytes:
         """Return the records for some data; none behind ``close`` or a fault."""
-        if not self._writes:
+        if not self._writes or not data:
             return b""
+        if len(data) <= MAX_CONTENT:
+            return self._sealed(data)
         parts = (data[at : at + MAX_CONTENT] for at in range(0, len(data), MAX_CONTENT))
         return b"".join(map(self._sealed, parts))
 

@@ -7,13 +7,16 @@ from typing import Any
 import attrs
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
+from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol, wrapClientTLS
+from twisted.internet.ssl import Certificate, optionsForClientTLS
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from ecm.http.request import RequestLimits
 from ecm.http.request_parser import RequestParser
-from ecm.net.transport import send_now
+from ecm.net.transport import send_now, underlying
+from testkit.certificates import make_certificate
+from testkit.ecm_process import temporary_folder
 from testkit.http_parser import parse
 from testkit.in_memory import Joined
 from testkit.on_port import serve
@@ -69,9 +72,12 @@ class DirectTests(TestCase):
 
     async def connected(self, data: bytes) -> RawClient:
         client = RawClient(data)
-        await connectProtocol(TCP4ClientEndpoint(reactor, "127.0.0.1", self.port), client)
+        await connectProtocol(self.endpoint(), client)
         self.addCleanup(self.gone, client)
         return client
+
+    def endpoint(self) -> Any:
+        return TCP4ClientEndpoint(reactor, "127.0.0.1", self.port)
 
     def gone(self, client: RawClient) -> Deferred[bytes]:
         client.transport.abortConnection()
@@ -93,20 +99,15 @@ class DirectTests(TestCase):
     def small_buffer(self) -> None:
         """Give the only client's connection a small send buffer."""
         (connection,) = self.ecm.registry.open
-        handle: Any = connection.transport.getHandle()
+        handle: Any = underlying(connection.transport).getHandle()
         handle.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-
-    async def test_a_small_answer_is_sent_before_the_reactor_turns(self) -> None:
-        client = socket.create_connection(("127.0.0.1", self.port))
-        self.addCleanup(client.close)
-        client.sendall(POST)
-        (connection_id,) = await self.asked(1)
-        self.ecm.answer(connection_id, b"<answer/>")
-        self.assertTrue(client.recv(1000).endswith(b"<answer/>"))
 
     async def test_who_takes_it_at_once_is_never_counted(self) -> None:
         """If the head is cached: the budget of all connections is not asked."""
-        client = await self.connected(b"")
+        client = await self.connected(POST)
+        (connection_id,) = await self.asked(1)
+        self.ecm.answer(connection_id, b"<first/>")
+        await self.received(client, b"<first/>")
         self.patch(self.ecm.registry.budget, "update", self.fail)
         for turn in range(3):
             self.ecm.registry.head_cache.add(POST, parse(RequestParser(RequestLimits()), [POST])[0])
@@ -117,8 +118,8 @@ class DirectTests(TestCase):
 
     async def test_answers_of_which_the_kernel_takes_a_part_arrive_in_order(self) -> None:
         client = await self.connected(POST * 3)
-        client.transport.pauseProducing()
         ids = await self.asked(3)
+        client.transport.pauseProducing()
         self.small_buffer()
         bodies = [b"1" * LARGE, b"2" * LARGE, b"<last/>"]
         for connection_id, body in zip(ids, bodies, strict=True):
@@ -141,6 +142,16 @@ class DirectTests(TestCase):
             await self.received(client, body)
         self.assertEqual(client.received.count(b"HTTP/1.1 200 OK"), 3)
 
+
+class PlainTests(DirectTests):
+    async def test_a_small_answer_is_sent_before_the_reactor_turns(self) -> None:
+        client = socket.create_connection(("127.0.0.1", self.port))
+        self.addCleanup(client.close)
+        client.sendall(POST)
+        (connection_id,) = await self.asked(1)
+        self.ecm.answer(connection_id, b"<answer/>")
+        self.assertTrue(client.recv(1000).endswith(b"<answer/>"))
+
     async def test_a_client_that_has_reset_its_connection_is_no_error(self) -> None:
         client = socket.create_connection(("127.0.0.1", self.port))
         client.sendall(POST)
@@ -151,3 +162,16 @@ class DirectTests(TestCase):
         while len(self.ecm.clients):
             await deferLater(reactor, 0, lambda: None)
         self.assertEqual(self.flushLoggedErrors(), [])
+
+
+class LeanTlsTests(DirectTests):
+    """The same over TLS whose records are ours."""
+
+    async def setUp(self) -> None:  # type: ignore[override]
+        self.ecm = Joined()
+        self.certificate = make_certificate(temporary_folder(self))
+        self.port = await serve(self, self.ecm.clients, self.certificate.endpoint())
+
+    def endpoint(self) -> Any:
+        options = optionsForClientTLS("localhost", Certificate.loadPEM(self.certificate.ca))
+        return wrapClientTLS(options, super().endpoint())
