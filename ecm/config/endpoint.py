@@ -39,9 +39,6 @@ _NO_TLS: Final = (
 # Kinds whose backlog is Twisted's where none is given.
 _HAVE_BACKLOG: Final = ("tcp:", "tcp6:", "ssl:", "unix:")
 
-# How many sockets systemd has opened (sd_listen_fds(3)).
-_SYSTEMD: Final = ("LISTEN_PID", "LISTEN_FDS")
-
 
 def server(text: str) -> str:
     """Return an endpoint for clients, with its backlog. Raises ValueError."""
@@ -75,20 +72,19 @@ def client(text: str) -> str:
     return text
 
 
-def check_sockets(endpoints: Sequence[str], variables: Mapping[str, str] = os.environ) -> None:
+def check_sockets(endpoints: Sequence[str]) -> None:
     """Raise ValueError where systemd was to open a port, and has not.
 
     It gives ports to the process that it starts, and not to those that only check options.
     """
-    process, number = (variables.get(name, "") for name in _SYSTEMD)
-    is_given = process == str(os.getpid()) and number.isdecimal()
     for text in filter(is_from_systemd, endpoints):
-        index = described(text.removeprefix(PLAIN)).named.get("index", "0")
-        if not is_given or int(number) <= int(index):
+        try:
+            server_endpoint(global_reactor(), text.removeprefix(PLAIN), lean=False)
+        except LookupError:
             raise ValueError(
                 f"{text}: systemd has opened no such socket for this process; it does where the"
                 " socket unit belongs to the service, as deploy/ecm.socket"
-            )
+            ) from None
 
 
 def _with_backlog(text: str) -> str:
