@@ -1,21 +1,14 @@
 """The base of connections that are streams to ejabberd: messages both ways, as credit allows."""
 
-from typing import Final
-
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
 from ecm.frontend.pausing import PausingConnection
 from ecm.frontend.registry import Registry
-from ecm.link.message import END, GAVE_UP, GONE, REFUSED
+from ecm.link.message import GAVE_UP, GONE
 from ecm.net.transport import send_at_once
-from ecm.upstream.pending import NOT_UNDERSTOOD
 from ecm.upstream.pool import UpstreamPool
 from ecm.upstream.streams import Streams
-from ecm.websocket import codes
-
-# The status with which a WebSocket is closed after ``close`` of ejabberd, by its reason.
-_STATUSES: Final = {END: codes.NORMAL, REFUSED: codes.TRY_AGAIN_LATER}
 
 
 class StreamConnection(PausingConnection):
@@ -70,14 +63,12 @@ class StreamConnection(PausingConnection):
     def closed(self, reason: str, status: int | None) -> None:
         """Close behind what waits for the client: ejabberd has ended the stream."""
         self._streams = None
-        if status is None or not codes.may_be_sent(status):
-            status = _STATUSES.get(reason, codes.INTERNAL_ERROR)
-        self._leave(status)
+        self._leave()
 
     def rejected(self, why: str) -> None:
         """Close: the link is lost, or one end is wrong about the stream."""
         self._streams = None
-        self._leave(codes.INTERNAL_ERROR if why == NOT_UNDERSTOOD else codes.RESTART, why)
+        self._leave()
 
     def release(self) -> None:
         """Send the client to another ECM, or the next one, if this connection is to close."""
@@ -92,7 +83,7 @@ class StreamConnection(PausingConnection):
     def reject_pending(self) -> None:
         """Close: ECM stops."""
         self._end(GAVE_UP)
-        self._leave(codes.RESTART)
+        self._leave()
 
     def _all_sent(self) -> None:
         if self._streams is not None:
@@ -106,6 +97,6 @@ class StreamConnection(PausingConnection):
         """Return a message as its client gets it."""
         return message
 
-    def _leave(self, code: int, reason: str = "") -> None:
-        """Close behind what waits for the client; ``code`` is one of ecm.websocket.codes."""
+    def _leave(self) -> None:
+        """Close behind what waits for the client."""
         self._half_close()

@@ -150,9 +150,9 @@ class TcpConnection(StreamConnection):
         else:
             super().timed_out()
 
-    def _leave(self, code: int, reason: str = "") -> None:
+    def _leave(self) -> None:
         self._waiting = b""
-        self._half_close()
+        super()._leave()
         self.update_reading()
         self.registry.budget.update(self)
 

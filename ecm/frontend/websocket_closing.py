@@ -7,12 +7,16 @@ from ecm.frontend.connection import Phase
 from ecm.frontend.registry import Registry
 from ecm.frontend.streaming import StreamConnection
 from ecm.limits import DECODER_SIZE
-from ecm.link.message import GAVE_UP
+from ecm.link.message import END, GAVE_UP, REFUSED
+from ecm.upstream.pending import NOT_UNDERSTOOD
 from ecm.upstream.pool import UpstreamPool
 from ecm.websocket import codes
 from ecm.websocket.closing import TRANSITIONS, Input, State
 from ecm.websocket.decoder import Decoder
 from ecm.websocket.frames import TEXT, close_frame, frame
+
+# The status of our Close frame after ``close`` of ejabberd, by its reason.
+_STATUSES: Final = {END: codes.NORMAL, REFUSED: codes.TRY_AGAIN_LATER}
 
 CROWDED: Final = "This front end has too much to do"
 SLOW: Final = "The message came too slowly"
@@ -29,7 +33,21 @@ class ClosingWebSocket(StreamConnection):
         # A message that is not whole, and what waits for credit.
         self._decoder: Decoder | None = None
 
-    def _leave(self, code: int, reason: str = "") -> None:
+    def closed(self, reason: str, status: int | None) -> None:
+        self._streams = None
+        if status is None or not codes.may_be_sent(status):
+            status = _STATUSES.get(reason, codes.INTERNAL_ERROR)
+        self._close(status)
+
+    def rejected(self, why: str) -> None:
+        self._streams = None
+        self._close(codes.INTERNAL_ERROR if why == NOT_UNDERSTOOD else codes.RESTART, why)
+
+    def reject_pending(self) -> None:
+        self._end(GAVE_UP)
+        self._close(codes.RESTART)
+
+    def _close(self, code: int, reason: str = "") -> None:
         """Close behind what waits for the client, which has some seconds to close, too."""
         self._advance(Input.LEAVE, close_frame(code, reason))
         self.more()  # what has waited for credit does not count, but for a Close frame
