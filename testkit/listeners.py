@@ -25,7 +25,7 @@ MAX_STANZA = 60_000
 MAX_WAITING_SIZE = 150_000
 
 # Seconds, of the listener whose sessions hold two requests, and are ended where none is held.
-BRIEF_INACTIVITY = 1
+BRIEF_INACTIVITY = 2
 
 # Sessions of one address that have not logged in, of the listener where these are few.
 MAX_NEWCOMERS = 3

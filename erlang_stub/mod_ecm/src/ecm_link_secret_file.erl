@@ -4,7 +4,7 @@
 
 -module(ecm_link_secret_file).
 
--export([read/1]).
+-export([check/1, read/1]).
 -export_type([state/0]).
 
 -include_lib("kernel/include/file.hrl").
@@ -34,6 +34,23 @@ read(Path) ->
         {error, Reason} ->
             {error, io_lib:format("cannot read ~ts: ~ts", [Path, file:format_error(Reason)])}
     end.
+
+%% @doc Returns why a file is not a secret. One that does not exist must be in a folder where it can be made.
+-spec check(file:filename_all()) -> ok | {error, unicode:chardata()}.
+check(Path) ->
+    case file:read_file(Path) of
+        {error, enoent} -> is_writable(Path, file:read_file_info(filename:dirname(Path)));
+        _ -> is_secret(read(Path))
+    end.
+
+-spec is_writable(file:filename_all(), {ok, file:file_info()} | {error, term()}) -> ok | {error, unicode:chardata()}.
+is_writable(_, {ok, #file_info{type = directory, access = Access}}) when Access =:= write; Access =:= read_write -> ok;
+is_writable(Path, {ok, _}) -> made(Path, {error, eacces});
+is_writable(Path, {error, Reason}) -> made(Path, {error, Reason}).
+
+-spec is_secret({ok, binary(), state()} | {error, unicode:chardata()}) -> ok | {error, unicode:chardata()}.
+is_secret({ok, _, _}) -> ok;
+is_secret(Error) -> Error.
 
 -spec check(file:filename_all(), binary()) ->
     {ok, binary(), state()} | {error, unicode:chardata()}.

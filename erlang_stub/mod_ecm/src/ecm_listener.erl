@@ -25,8 +25,8 @@ init(ListenSocket, Written) ->
     lists:foreach(fun(Names) -> warn_of_former_name(Names, Name) end, Former),
     limit_sending(inet:getopts(ListenSocket, [send_timeout]), ListenSocket, Opts),
     start_tls(proplists:get_bool(tls, Opts)),
-    Related = [ping_interval, link_timeout, max_stanza_to_client, max_waiting_size],
-    sure(check(options(Related, Opts)), Name),
+    Related = [ping_interval, link_timeout, max_stanza_to_client, max_waiting_size, protocol, secret_file],
+    sure(fitting(ecm_listener_validation:conflict(options(Related, Opts))), Name),
     sure(permit(Name, Opts), Name),
     with_secret(Name, Opts).
 
@@ -44,10 +44,8 @@ sure({error, Text}, Name) -> refuse(Name, Text).
 permit({local, Bound}, Opts) ->
     ecm_link_socket_file:permit(path(Bound), option(socket_mode, Opts), option(socket_group, Opts));
 permit(_, Opts) ->
-    case [Option || {Option, _} <- Opts, Option =:= socket_mode orelse Option =:= socket_group] of
-        [] -> ok;
-        [Option | _] -> {error, io_lib:format("'~s' is for a UNIX socket", [Option])}
-    end.
+    OfFile = maps:with([socket_mode, socket_group], maps:from_list(Opts)),
+    fitting(ecm_listener_validation:conflict(OfFile#{port => 0})).
 
 %% The path of this listener's socket. From 23.10 on ejabberd binds it to another one, and renames the file: its
 %% supervisor knows the path that the operator has written.
@@ -70,17 +68,14 @@ listeners() ->
 located(Path, {ok, _}) -> Path;
 located(Path, {error, _}) -> filename:join(mnesia:system_info(directory), Path).
 
--spec check(#{atom() => term()}) -> ok | {error, string()}.
-check(#{ping_interval := Interval, link_timeout := Time}) when Interval >= Time ->
-    {error, "'link_timeout' must be longer than 'ping_interval'"};
-check(#{max_stanza_to_client := Longest, max_waiting_size := Size}) when Longest > Size ->
-    {error, "'max_waiting_size' must hold a stanza of 'max_stanza_to_client'"};
-check(_) ->
-    ok.
+%% ejabberd has refused these before, unless they have been read from elsewhere.
+-spec fitting(none | binary()) -> ok | {error, binary()}.
+fitting(none) -> ok;
+fitting(Text) -> {error, Text}.
 
 -spec with_secret(ecm_peer:peer(), opts()) -> opts().
 with_secret(Name, Opts) ->
-    case read_secret(proplists:get_value(secret_file, Opts), option(protocol, Opts)) of
+    case read_secret(proplists:get_value(secret_file, Opts)) of
         none ->
             warn_of_everyone(Name),
             Opts;
@@ -122,11 +117,10 @@ start_tls(true) ->
 start_tls(false) ->
     ok.
 
--spec read_secret(file:filename_all() | undefined, auto | typed | plain) ->
+-spec read_secret(file:filename_all() | undefined) ->
     none | {ok, binary(), ecm_link_secret_file:state()} | {error, unicode:chardata()}.
-read_secret(undefined, _) -> none;
-read_secret(_, plain) -> {error, "'protocol: plain' has no secret, leave out 'secret_file'"};
-read_secret(Path, _) -> ecm_link_secret_file:read(Path).
+read_secret(undefined) -> none;
+read_secret(Path) -> ecm_link_secret_file:read(Path).
 
 %% A UNIX socket has its permissions instead.
 -spec warn_of_everyone(ecm_peer:peer()) -> ok.

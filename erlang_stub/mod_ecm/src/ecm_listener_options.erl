@@ -56,6 +56,16 @@
 %% requests.
 -define(STOPPED_FIRST, [ecm_link_gate, ejabberd_sm]).
 
+%% Seconds that a session may be away, at least: to come again takes a client a round trip or two. And of any time, at most:
+%% whoever gives more than a day has mistaken the unit.
+-define(MIN_INACTIVITY, 2).
+-define(MAX_SECONDS, 86400).
+
+%% A link is silent for so many pings before it is dead; and so many bytes are for what waits beside the longest stanza,
+%% where only one of two options is written and the default of the other would conflict.
+-define(PINGS, 3).
+-define(BESIDE_LONGEST, 4194304).
+
 -type opts() :: [{atom(), term()}].
 
 -spec defaults() -> opts().
@@ -95,37 +105,49 @@ defaults() ->
      {max_waiting_size, 20971520},
      {hibernate_after, 0}].
 
+%% @doc Returns the validator of an option. Those that depend on others are noted.
 -spec type(atom()) -> econf:validator().
-type(protocol) -> econf:enum([auto, typed, plain]);
-type(secret_file) -> econf:path();
-type(socket_mode) -> econf:and_then(econf:either(econf:int(), econf:binary()), fun mode/1);
-type(socket_group) ->
+type(Option) when Option =:= port; Option =:= protocol; Option =:= secret_file; Option =:= socket_mode;
+                  Option =:= socket_group; Option =:= ping_interval; Option =:= link_timeout;
+                  Option =:= dead_time; Option =:= max_stanza_to_client; Option =:= max_waiting_size ->
+    ecm_listener_validation:noted(Option, own_type(Option));
+type(Option) ->
+    own_type(Option).
+
+-spec own_type(atom()) -> econf:validator().
+own_type(port) -> ejabberd_listener:listen_opt_type(port);
+own_type(protocol) -> econf:enum([auto, typed, plain]);
+own_type(secret_file) -> econf:and_then(econf:path(), fun ecm_listener_validation:secret/1);
+own_type(socket_mode) -> econf:and_then(econf:either(econf:int(), econf:binary()), fun mode/1);
+own_type(socket_group) ->
     econf:either(econf:and_then(econf:non_neg_int(), fun integer_to_binary/1), econf:binary());
-type(Name) when Name =:= max_packet; Name =:= max_content ->
+own_type(Name) when Name =:= max_packet; Name =:= max_content ->
     econf:int(?MIN_MAX_PACKET, ?MAX_MAX_PACKET);
-type(ping_interval) -> econf:timeout(second);
-type(link_timeout) -> econf:timeout(second);
-type(Name) when Name =:= link_grace; Name =:= evacuation_timeout ->
+own_type(ping_interval) -> econf:timeout(second);
+own_type(link_timeout) -> econf:timeout(second);
+own_type(Name) when Name =:= link_grace; Name =:= evacuation_timeout ->
     econf:either(econf:int(0, 0), econf:timeout(second));
-type(dead_time) -> econf:timeout(second);
-type(tls) -> econf:bool();
-type(allow_unencrypted_sasl2) -> econf:bool();
-type(certfile) -> econf:pem();
-type(max_wait) -> seconds();
-type(max_hold) -> econf:int(1, 2);
-type(max_inactivity) -> seconds();
-type(max_pause) -> seconds();
-type(max_stanza_to_client) -> econf:int(?MIN_MAX_PACKET, ?MAX_MAX_PACKET);
-type(Name) when Name =:= pre_auth_max_stanza_size; Name =:= pre_auth_max_stanza_elements;
+own_type(dead_time) -> econf:timeout(second);
+own_type(tls) -> econf:bool();
+own_type(allow_unencrypted_sasl2) -> econf:bool();
+own_type(certfile) -> econf:pem();
+own_type(max_wait) -> seconds(1);
+own_type(max_hold) -> econf:int(1, 2);
+own_type(max_inactivity) -> seconds(?MIN_INACTIVITY);
+own_type(max_pause) -> seconds(1);
+own_type(max_stanza_to_client) -> econf:int(?MIN_MAX_PACKET, ?MAX_MAX_PACKET);
+own_type(max_waiting_size) ->
+    econf:and_then(econf:either(unlimited, econf:int(?MIN_MAX_PACKET, ?MAX_MAX_PACKET)), fun number/1);
+own_type(Name) when Name =:= pre_auth_max_stanza_size; Name =:= pre_auth_max_stanza_elements;
                 Name =:= max_stanza_elements ->
     econf:pos_int(infinity);
-type(Name) when Name =:= max_newcomers; Name =:= newcomer_rate;
+own_type(Name) when Name =:= max_newcomers; Name =:= newcomer_rate;
                            Name =:= max_concat; Name =:= max_answer;
-                           Name =:= max_waiting; Name =:= max_waiting_size ->
+                           Name =:= max_waiting ->
     econf:and_then(econf:pos_int(unlimited), fun number/1);
-type(max_logins) ->
+own_type(max_logins) ->
     econf:either(auto, econf:and_then(econf:pos_int(unlimited), fun number/1));
-type(hibernate_after) ->
+own_type(hibernate_after) ->
     econf:either(econf:int(0, 0), econf:timeout(second, infinity)).
 
 -spec mode(binary() | integer()) -> 0..8#777.
@@ -140,9 +162,13 @@ number(unlimited) -> ?UNLIMITED;
 number(Number) -> Number.
 
 %% XEP-0124 counts in whole seconds.
--spec seconds() -> econf:validator().
-seconds() ->
-    econf:and_then(econf:timeout(second), fun(Milliseconds) -> Milliseconds div 1000 end).
+-spec seconds(Min :: pos_integer()) -> econf:validator().
+seconds(Min) ->
+    econf:and_then(econf:timeout(second),
+                   fun(Milliseconds) when Milliseconds < Min * 1000; Milliseconds > ?MAX_SECONDS * 1000 ->
+                           econf:fail({bad_int, Min, ?MAX_SECONDS, Milliseconds div 1000});
+                      (Milliseconds) -> Milliseconds div 1000
+                   end).
 
 %% @doc Returns options with the names that they have now, and the former names that were used.
 -spec former(opts()) -> {opts(), [{Former :: atom(), Name :: atom()}]}.
@@ -262,9 +288,39 @@ connection_options(Opts) ->
 options(Names, Opts) ->
     maps:from_list([{Name, option(Name, Opts)} || Name <- Names]).
 
+%% @doc Returns the value of an option. One that is not written fits one that is, of which its default would not.
 -spec option(atom(), opts()) -> term().
 option(Option, Opts) ->
-    proplists:get_value(Option, Opts ++ defaults()).
+    case lists:keyfind(Option, 1, Opts) of
+        {Option, Value} -> Value;
+        false -> default(Option, proplists:get_value(Option, defaults()), Opts)
+    end.
+
+-spec default(atom(), term(), opts()) -> term().
+default(ping_interval, Default, Opts) ->
+    case written(link_timeout, Opts) of
+        Time when Time =< Default -> Time div ?PINGS;
+        _ -> Default
+    end;
+default(link_timeout, Default, Opts) ->
+    case written(ping_interval, Opts) of
+        Interval when is_integer(Interval), Interval >= Default -> Interval * ?PINGS;
+        _ -> Default
+    end;
+default(max_stanza_to_client, Default, Opts) ->
+    min(Default, written(max_waiting_size, Opts));
+default(max_waiting_size, Default, Opts) ->
+    case written(max_stanza_to_client, Opts) of
+        Longest when is_integer(Longest), Longest > Default -> Longest + ?BESIDE_LONGEST;
+        _ -> Default
+    end;
+default(_, Default, _) ->
+    Default.
+
+%% An atom is greater than any number.
+-spec written(atom(), opts()) -> term().
+written(Option, Opts) ->
+    proplists:get_value(Option, Opts, none).
 
 -spec tls_option(opts()) -> opts().
 tls_option(Opts) ->

@@ -119,6 +119,7 @@ accept(Link) ->
 
 -spec listen_options() -> opts().
 listen_options() ->
+    ok = ecm_listener_validation:begin_listener(),
     ecm_listener_options:defaults().
 
 -spec listen_opt_type(atom()) -> econf:validator().
@@ -131,6 +132,7 @@ start_node() ->
     ok = load(),
     ok = ecm_restart:register_commands(),
     ok = ejabberd_hooks:add(ejabberd_started, ecm_restart, take_up, 50),
+    ok = ecm_listener_reload:add_hook(),
     ok = ecm_c2s:add_hooks(),
     ok = ecm_sid_key:start(),
     ok = ecm_sup:start(),

@@ -46,11 +46,16 @@ options_are_validated_test_() ->
              {max_wait, 60, {ok, 60}},
              {max_wait, <<"2 minutes">>, {ok, 120}},
              {max_wait, <<"500 ms">>, error},
+             {max_wait, <<"1 day">>, {ok, 86400}},
+             {max_wait, 1000000, error},
              {max_hold, 2, {ok, 2}},
              {max_hold, 0, error},
              {max_hold, 3, error},
              {max_inactivity, <<"1 minute">>, {ok, 60}},
              {max_inactivity, 0, error},
+             {max_inactivity, 1, error},
+             {max_inactivity, 2, {ok, 2}},
+             {max_inactivity, 86401, error},
              {max_pause, <<"1 hour">>, {ok, 3600}},
              {max_pause, <<"never">>, error},
              {pre_auth_max_stanza_size, 65536, {ok, 65536}},
@@ -77,14 +82,16 @@ options_are_validated_test_() ->
              {max_answer, <<"unlimited">>, {ok, 1000000000}},
              {max_stanza_to_client, 4096, {ok, 4096}},
              {max_stanza_to_client, 4095, error},
-             {max_waiting_size, 1, {ok, 1}},
-             {max_waiting_size, 0, error},
+             {max_waiting_size, 4096, {ok, 4096}},
+             {max_waiting_size, <<"unlimited">>, {ok, 1000000000}},
+             {max_waiting_size, 4095, error},
              {hibernate_after, 5, {ok, 5000}},
              {hibernate_after, <<"infinity">>, {ok, infinity}},
              {hibernate_after, -1, error},
              {certfile, <<"/nowhere/cert.pem">>, error}]].
 
 validate(Option, Value) ->
+    _ = mod_ecm:listen_options(),  % a listener begins
     case econf:validate(mod_ecm:listen_opt_type(Option), Value) of
         {ok, Valid} -> {ok, Valid};
         {error, _, _} -> error
@@ -120,6 +127,70 @@ a_default_may_be_written_test_() ->
 an_option_that_is_none_is_refused_test_() ->
     configured(?_assertError({badmatch, {error, {unknown_option, _, max_polling}, _}},
                              listener([{max_polling, 1}]))).
+
+%% Options that each may be, and not together: ejabberd refuses the listener before it closes anything, in whichever order
+%% they are written.
+options_that_conflict_are_refused_test_() ->
+    configured([?_assertEqual({Written, Text}, {Written, refusal(Written)})
+                || {Options, Text} <-
+                       [{[{ping_interval, 3}, {link_timeout, 3}],
+                         "'link_timeout' must be longer than 'ping_interval'"},
+                        {[{ping_interval, 5}, {dead_time, 4}],
+                         "'link_timeout' must be longer than 'ping_interval'"},
+                        {[{max_waiting_size, 16777215}, {max_stanza_to_client, 16777216}],
+                         "'max_waiting_size' must hold a stanza of 'max_stanza_to_client'"},
+                        {[{protocol, <<"plain">>}, {secret_file, <<"/etc/secret">>}],
+                         "'protocol: plain' has no secret, leave out 'secret_file'"},
+                        {[{port, 5290}, {socket_mode, <<"0666">>}], "'socket_mode' is for a UNIX socket"},
+                        {[{port, 5290}, {socket_group, <<"daemon">>}], "'socket_group' is for a UNIX socket"}],
+                   Written <- [Options, lists:reverse(Options)]]).
+
+refusal(Written) ->
+    {error, {invalid_syntax, Text}, _} = validated([[{module, mod_ecm} | Written]]),
+    binary_to_list(Text).
+
+validated(Listeners) ->
+    econf:validate(ejabberd_listener:validator(), [Listener ++ [{port, 5290} || not lists:keymember(port, 1, Listener)]
+                                                   || Listener <- Listeners]).
+
+%% What one listener has written says nothing of the next.
+options_of_two_listeners_do_not_conflict_test_() ->
+    configured(?_assertMatch({ok, [_, _]}, validated([[{module, mod_ecm}, {port, 5290}, {ping_interval, 20}],
+                                                      [{module, mod_ecm}, {port, 5291}, {link_timeout, 10}]]))).
+
+%% The default of the other would conflict.
+an_option_that_is_not_written_fits_test_() ->
+    [?_assertEqual(Expected, ecm_listener_options:option(Option, Opts))
+     || {Option, Opts, Expected} <-
+            [{link_timeout, [], 10000},
+             {link_timeout, [{ping_interval, 9000}], 10000},
+             {link_timeout, [{ping_interval, 10000}], 30000},
+             {ping_interval, [], 3000},
+             {ping_interval, [{link_timeout, 4000}], 3000},
+             {ping_interval, [{link_timeout, 3000}], 1000},
+             {max_stanza_to_client, [], 16777216},
+             {max_stanza_to_client, [{max_waiting_size, 5000}], 5000},
+             {max_waiting_size, [], 20971520},
+             {max_waiting_size, [{max_stanza_to_client, 20971520}], 20971520},
+             {max_waiting_size, [{max_stanza_to_client, 20971521}], 25165825}]].
+
+%% While ejabberd runs, it would close the listener that works, and start none.
+a_secret_is_checked_when_a_running_ejabberd_reads_its_configuration_test_() ->
+    [{"at the start", ?_assertMatch({ok, _}, validate(secret_file, <<"/nowhere/secret">>))},
+     {"later", {setup, fun() -> ecm_services:start_named(ejabberd_listener) end, fun ecm_services:stop_named/1,
+                ?_test(ecm_scratch:with_folder(fun(Folder) -> is_checked(list_to_binary(Folder)) end))}}].
+
+is_checked(Folder) ->
+    [Good, Short, New] = [filename:join(Folder, Name) || Name <- [<<"good">>, <<"short">>, <<"new">>]],
+    ok = file:write_file(Good, "0123456789abcdef\n"),
+    ok = file:write_file(Short, "0123456789abcde\n"),
+    ?assertEqual([ok, error, ok, error, error],
+                 [verdict(validate(secret_file, Path))
+                  || Path <- [Good, Short, New, <<"/nowhere/secret">>, Folder]]),
+    ?assertEqual({error, enoent}, file:read_file(New)).
+
+verdict({ok, _}) -> ok;
+verdict(error) -> error.
 
 %% As ejabberd_listener gives them to mod_ecm: without those that have their default.
 listener(Written) ->
@@ -542,11 +613,9 @@ a_listener_that_cannot_do_as_it_shall_does_not_start_test_() ->
                {[{socket_group, <<"1">>}], "'socket_group' is for a UNIX socket"},
                {[{secret_file, <<"/nowhere/secret">>}, {protocol, plain}],
                 "'protocol: plain' has no secret, leave out 'secret_file'"},
-               {[{ping_interval, 10000}],
-                "'link_timeout' must be longer than 'ping_interval'"},
                {[{ping_interval, 2000}, {link_timeout, 2000}],
                 "'link_timeout' must be longer than 'ping_interval'"},
-               {[{max_waiting_size, 16777215}],
+               {[{max_waiting_size, 16777215}, {max_stanza_to_client, 16777216}],
                 "'max_waiting_size' must hold a stanza of 'max_stanza_to_client'"}]]).
 
 refused(Opts) ->
