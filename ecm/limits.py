@@ -459,6 +459,20 @@ MAX_CONTENT_TYPE: Final = 128
 # invent others.
 MAX_CACHED_ANSWERS: Final = 64
 
+# Operators.
+
+# Bytes of the body of a request to the admin endpoint, which wants none; its connections at once;
+# the seconds that one may be idle, or take for a request; and those until it has its reply, in
+# which a reload waits for the links of new workers. A monitoring asks every 15 to 60 seconds.
+MAX_ADMIN_BODY: Final = 4 * 1024
+MAX_ADMIN_CONNECTIONS: Final = 32
+ADMIN_TIMEOUT: Final = 90
+REPLY_TIMEOUT: Final = 60
+
+# Seconds in which a drain sends all clients away: balancers have looked twice in 10, and 100,000
+# clients log in again within a minute.
+DRAIN_TIME: Final = 60
+
 # The log.
 
 # Bytes of the log that wait for a reader who has stopped to read: some ten thousand lines, which is

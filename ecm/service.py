@@ -2,7 +2,7 @@
 
 import signal
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import MultiService, Service
 from twisted.logger import ILogObserver, Logger
@@ -17,6 +17,12 @@ from ecm.log.begin import of_twistd as log_of_twistd
 from ecm.log.file import reopen
 from ecm.net.reactor import ReactorCore, global_reactor, use_monotonic_time
 from ecm.settings import Settings
+
+if TYPE_CHECKING:
+    from ecm.one_process import OneProcess
+    from ecm.workers.supervisor import Supervisor
+
+    Ecm = OneProcess | Supervisor
 
 __all__ = ["Options", "makeService"]
 
@@ -107,7 +113,7 @@ def makeService(options: Options) -> MultiService:
     use_monotonic_time(reactor)
     observer, log_file = log_of_twistd(settings.log, options.parent or {}, reactor)
     root = Root(observer)
-    ecm: MultiService
+    ecm: Ecm
     # Each of the two is loaded where it is wanted: after the end of an ECM all clients wait for the
     # next one, and a supervisor without a server starts in three quarters of the time.
     if workers == 1:
@@ -122,5 +128,10 @@ def makeService(options: Options) -> MultiService:
     warnings = options.warnings + open_files.warnings(settings, files)
     Announcement(settings, files, warnings).setServiceParent(ecm)
     Signalled(log_file, reactor).setServiceParent(ecm)
+    if settings.admin is not None:
+        # The same, with a server for HTTP of Twisted's.
+        from ecm.admin.service import AdminService
+
+        AdminService(settings.admin, ecm, reactor).setServiceParent(ecm)
     ecm.setServiceParent(root)
     return root

@@ -41,7 +41,7 @@ ORDER = (
     ("settings", "operated"),
     ("observer", "open_files", "memory", "page"),
     ("server",),
-    ("one_process", "workers"),
+    ("one_process", "workers", "admin"),
     ("config",),
     ("service",),
 )
@@ -304,7 +304,7 @@ class ArchitectureTests(TestCase):
             }
             self.assertEqual(wrong - allowed, set(), module)
 
-    def test_nothing_needs_twisted_web(self) -> None:
+    def test_the_admin_endpoint_alone_needs_twisted_web(self) -> None:
         needing = {
             module
             for line in ORDER
@@ -312,7 +312,20 @@ class ArchitectureTests(TestCase):
             for module in modules(part)
             if any(name.startswith("twisted.web") for name in imports(module))
         }
-        self.assertEqual(needing, set())
+        self.assertEqual({module.partition("/")[0] for module in needing}, {"admin"})
+
+    def test_no_process_loads_it_without_an_admin_endpoint(self) -> None:
+        """After the end of an ECM all clients wait for the start of the next one."""
+        for command in (
+            "import ecm.service, ecm.workers.supervisor, ecm.workers.fork_server",
+            "import ecm.service; o = ecm.service.Options();"
+            " o.parseOptions(['--listen', 'tcp:0']); ecm.service.makeService(o)",
+        ):
+            command += "; import sys; print({'twisted.web', 'treq', 'ecm.admin'} & {*sys.modules})"
+            loaded = subprocess.run(
+                [sys.executable, "-c", command], capture_output=True, check=True
+            )
+            self.assertEqual(loaded.stdout, b"set()\n")
 
     def test_a_supervisor_starts_without_a_server(self) -> None:
         command = (

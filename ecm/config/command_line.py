@@ -69,6 +69,7 @@ def warnings(settings: Settings) -> list[str]:
     """Return what is not safe about settings, or about the files that they name."""
     file = settings.texts["link-secret-file"]
     said = secret.warnings(file[-1] if file else None, settings.upstream)
+    said += exposed.admin_warnings(settings.admin)
     return said + exposed.warnings(settings.stream + settings.stream_proxy_protocol)
 
 

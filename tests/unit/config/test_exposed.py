@@ -1,35 +1,23 @@
-"""The warning for ports without TLS that everybody may reach."""
+"""Warnings of ports that more people may reach than should."""
 
 from twisted.trial.unittest import TestCase
 
-from testkit.command_line import parse
-
-EXPOSED = (
-    "plain:tcp:5222",
-    "plain:tcp6:5222",
-    "plain:tcp:5222:interface=0.0.0.0",
-    "plain:tcp:5222:interface=:backlog=9",
-    r"plain:tcp6:5222:interface=\:\:",
-)
-GUARDED = (
-    "plain:tcp:5222:interface=127.0.0.1",
-    "plain:tcp:5222:backlog=9:interface=10.0.0.1",
-    r"plain:tcp6:5222:interface=\:\:1",
-    "plain:unix:/run/ecm.sock",
-)
+from ecm.config.exposed import admin_warnings
 
 
-class ExposedTests(TestCase):
-    def warned(self, *arguments: str) -> list[str]:
-        said = parse("--upstream", "unix:/e", *arguments).warnings
-        return [each for each in said if "passwords in the clear" in each]
+class AdminTests(TestCase):
+    def test_this_machine_alone(self) -> None:
+        for admin in (
+            *(None, "unix:/run/ecm/admin.sock:mode=660", "systemd:domain=UNIX:index=0"),
+            *("tcp:9461:interface=127.0.0.1", "tcp:9461:interface=127.0.0.53:backlog=50"),
+            *(r"tcp:9461:interface=\:\:1", "tcp6:9461:interface=localhost"),
+        ):
+            self.assertEqual(admin_warnings(admin), [], admin)
 
-    def test_a_port_for_everybody_is_warned_of(self) -> None:
-        for option in ("--stream", "--stream-proxy-protocol"):
-            for endpoint in EXPOSED:
-                (warning,) = self.warned(option, endpoint)
-                self.assertTrue(warning.startswith(f"{endpoint}"), warning)
-
-    def test_others_are_not(self) -> None:
-        for endpoint in GUARDED:
-            self.assertEqual(self.warned("--stream", endpoint), [])
+    def test_others(self) -> None:
+        for admin in (
+            *("tcp:9461", "tcp:9461:interface=0.0.0.0", "tcp:9461:interface=192.0.2.1"),
+            *("tcp:9461:interface=127.0.0.1.evil.example", r"tcp6:9461:interface=\:\:"),
+        ):
+            [warning] = admin_warnings(admin)
+            self.assertIn(f"--admin {admin}: ", warning)

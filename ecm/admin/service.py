@@ -1,0 +1,56 @@
+"""The port of the admin endpoint."""
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import IListeningPort
+from twisted.logger import Logger
+
+from ecm.admin.site import AdminSite
+from ecm.errors import StartupError
+from ecm.net.endpoints import server_endpoint
+from ecm.net.listening import close_port
+from ecm.net.reactor import ReactorCore
+from ecm.operated import Operated
+
+_log = Logger()
+
+# A UNIX socket is for its owner and the group, where its endpoint does not say otherwise.
+_MODE = ":mode=660"
+
+
+class AdminService(Service):
+    """Listens on an endpoint while ECM runs. The port is opened without privileges."""
+
+    def __init__(self, endpoint: str, ecm: Operated, reactor: ReactorCore) -> None:
+        self._endpoint = with_mode(endpoint)
+        self._reactor = reactor
+        self._site = AdminSite(ecm, reactor)
+        self._port: IListeningPort | None = None
+
+    def startService(self) -> None:
+        """Listen. Raises StartupError."""
+        super().startService()
+        failures: list[BaseException] = []
+        listening = server_endpoint(self._reactor, self._endpoint, False).listen(self._site)
+        listening.addCallbacks(self._listens, lambda failure: failures.append(failure.value))
+        for why in failures:
+            raise StartupError(f"--admin {self._endpoint}: {why}") from None
+
+    def _listens(self, port: IListeningPort) -> None:
+        self._port = port
+        _log.info("operators: ecmctl --admin {endpoint}", endpoint=self._endpoint)
+
+    def stopService(self) -> Deferred[None]:
+        """Close the port, and remove a UNIX socket's file."""
+        super().stopService()
+        self._site.close()
+        if self._port is None:
+            return maybeDeferred(lambda: None)
+        return close_port(self._port)
+
+
+def with_mode(endpoint: str) -> str:
+    """Return an endpoint that says which mode the file of a UNIX socket has."""
+    if endpoint.startswith("unix:") and ":mode=" not in endpoint:
+        return endpoint + _MODE
+    return endpoint

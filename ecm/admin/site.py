@@ -1,0 +1,158 @@
+"""The HTTP server of the admin endpoint, within limits of bytes, connections and time."""
+
+import socket
+from collections.abc import Mapping
+from functools import partial
+from http import HTTPStatus
+from io import BytesIO
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError, succeed
+from twisted.internet.interfaces import IAddress, IReactorTime, ITCPTransport
+from twisted.internet.protocol import connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.http import HTTPChannel, HTTPFactory, Request
+
+from ecm.admin.asked import Asked, Reply, refused
+from ecm.admin.guard import guarded
+from ecm.admin.routes import ROUTES, Route
+from ecm.limits import ADMIN_TIMEOUT, MAX_ADMIN_BODY, MAX_ADMIN_CONNECTIONS, REPLY_TIMEOUT
+from ecm.operated import Operated
+
+_log = Logger()
+
+# For all replies: nobody keeps them, nor takes them for another type.
+_HEADERS = (("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"))
+
+
+class AdminRequest(Request):
+    """A request, which is answered by the handler of its path. No body is wanted."""
+
+    def __init__(self, site: "AdminSite", *args: Any) -> None:
+        super().__init__(*args)
+        self._site = site
+        self._size = 0
+
+    def gotLength(self, length: int | None) -> None:
+        self.content = BytesIO()
+
+    def handleContentChunk(self, data: bytes) -> None:
+        self._size += len(data)
+        if self._size > MAX_ADMIN_BODY:
+            self.channel.forceAbortClient()
+
+    def process(self) -> None:
+        replied: Deferred[Reply] = succeed(self._asked()).addCallback(self._site.reply)
+        replied.addTimeout(REPLY_TIMEOUT, self._site.clock)
+        replied.addErrback(_reply_to_failure).addCallback(self._reply)
+        self.notifyFinish().addErrback(lambda _: replied.cancel())
+
+    def _asked(self) -> Asked:
+        headers = {
+            name.decode("latin-1").lower(): values[-1].decode("latin-1")
+            for name, values in self.requestHeaders.getAllRawHeaders()
+        }
+        query = {
+            name.decode(errors="replace"): values[-1].decode(errors="replace")
+            for name, values in self.args.items()
+        }
+        return Asked(
+            # Twisted leaves the body of a reply to HEAD out.
+            "GET" if self.method == b"HEAD" else self.method.decode("latin-1"),
+            self.path.decode("latin-1"),
+            query,
+            headers,
+            ITCPTransport.providedBy(self.channel.transport),
+        )
+
+    def _reply(self, reply: Reply) -> None:
+        if self._disconnected:
+            return
+        self.setResponseCode(reply.status.value, reply.status.phrase.encode())
+        self.setHeader("Content-Type", reply.kind)
+        self.setHeader("Content-Length", f"{len(reply.body)}")
+        for name, value in (*_HEADERS, *reply.headers):
+            self.setHeader(name, value)
+        self.write(reply.body)
+        self.finish()
+
+
+class AdminChannel(HTTPChannel):
+    """A connection of an operator."""
+
+    factory: "AdminSite"
+
+    def connectionMade(self) -> None:
+        super().connectionMade()
+        self.factory.opened(self)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self.factory.closed(self)
+        super().connectionLost(reason)
+
+
+class AdminSite(HTTPFactory):
+    """Serves an ECM to its operator. The oldest of too many connections makes way."""
+
+    protocol: Any = AdminChannel
+    noisy = False
+
+    def __init__(
+        self, ecm: Operated, reactor: IReactorTime, routes: Mapping[str, Route] = ROUTES
+    ) -> None:
+        super().__init__(timeout=ADMIN_TIMEOUT, reactor=reactor)
+        self.clock = reactor
+        self._ecm = ecm
+        self._routes = routes
+        self._names = {socket.gethostname().lower(), socket.getfqdn().lower()}
+        self._open: dict[AdminChannel, None] = {}
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        channel: Any = super().buildProtocol(addr)
+        channel.requestFactory = partial(AdminRequest, self)
+        return channel
+
+    def log(self, request: Request) -> None:
+        """Keep no access log: a monitoring asks every few seconds."""
+
+    def opened(self, channel: AdminChannel) -> None:
+        """A connection was made."""
+        self._open[channel] = None
+        if len(self._open) > MAX_ADMIN_CONNECTIONS:
+            next(iter(self._open)).forceAbortClient()
+
+    def closed(self, channel: AdminChannel) -> None:
+        """A connection has closed."""
+        self._open.pop(channel, None)
+
+    def close(self) -> None:
+        """Close all connections."""
+        for channel in tuple(self._open):
+            channel.forceAbortClient()
+
+    def reply(self, asked: Asked) -> Reply | Deferred[Reply]:
+        """Answer a request. Raises ValueError where it is not one that its handler takes."""
+        route = self._routes.get(asked.path)
+        refusal = guarded(asked, self._names, route is not None and route.is_open)
+        if refusal is not None:
+            return refusal
+        if route is None:
+            known = " ".join(sorted(self._routes))
+            return refused(HTTPStatus.NOT_FOUND, f"there is no {asked.path}, but {known}")
+        if asked.method != route.method:
+            return refused(
+                HTTPStatus.METHOD_NOT_ALLOWED,
+                f"{asked.path} takes {route.method}",
+                ("Allow", route.method if route.method == "POST" else "GET, HEAD"),
+            )
+        return route.handler(self._ecm, asked)
+
+
+def _reply_to_failure(failure: Failure) -> Reply:
+    if failure.check(ValueError):
+        return refused(HTTPStatus.BAD_REQUEST, failure.getErrorMessage())
+    if failure.check(CancelledError, TimeoutError):
+        return refused(HTTPStatus.GATEWAY_TIMEOUT, "it takes too long; the log may say why")
+    _log.failure("error in ECM; a request of the operator has no answer", failure)
+    return refused(HTTPStatus.INTERNAL_SERVER_ERROR, "error in ECM: its log says more")

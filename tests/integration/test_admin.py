@@ -1,0 +1,75 @@
+"""The admin endpoint of ``twistd ecm``, over real sockets, with and without workers."""
+
+import stat
+
+from treq.client import HTTPClient
+from twisted.internet import reactor
+from twisted.internet.endpoints import UNIXClientEndpoint
+from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.web.client import URI, Agent
+from twisted.web.iweb import IAgentEndpointFactory
+from zope.interface import implementer
+
+from testkit.ecm_process import EcmTestCase, temporary_folder
+from testkit.process import Process
+from testkit.workers_case import QUICK, Links
+
+
+@implementer(IAgentEndpointFactory)
+class Always:
+    """Connects to one endpoint, whatever the URL is."""
+
+    def __init__(self, endpoint: IStreamClientEndpoint) -> None:
+        self._endpoint = endpoint
+
+    def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
+        return self._endpoint
+
+
+class AdminTests(EcmTestCase):
+    timeout = 60
+    workers = 1
+
+    async def begin(self, *more: str) -> Process:
+        """Start ECM with an admin endpoint, and wait until it has all its links."""
+        self.links = await Links.start(self)
+        self.links.answers = True
+        self.socket = temporary_folder(self) / "admin.sock"
+        admin = ("--admin", f"unix:{self.socket}", "--upstream", self.links.endpoint)
+        ecm = await self.start("--workers", f"{self.workers}", *admin, *QUICK, *more)
+        await self.links.until(greeted=self.workers)
+        return ecm
+
+    async def ask(self, method: str, target: str) -> tuple[int, str]:
+        """Return status and body of the reply over the UNIX socket."""
+        endpoint = UNIXClientEndpoint(reactor, str(self.socket))
+        agent = Agent.usingEndpointFactory(reactor, Always(endpoint))
+        url = f"http://localhost{target}"
+        response = await HTTPClient(agent).request(method, url)
+        return response.code, await response.text()
+
+    async def test_its_socket_is_for_the_group_and_goes_with_ecm(self) -> None:
+        ecm = await self.begin()
+        self.assertEqual(stat.S_IMODE(self.socket.stat().st_mode), 0o660)
+        self.assertEqual(await self.ask("GET", "/livez"), (200, "alive\n"))
+        await ecm.stop()
+        self.assertFalse(self.socket.exists())
+
+    async def test_a_drain_sends_clients_away_until_it_ends(self) -> None:
+        await self.begin()
+        self.assertEqual(await self.post("/bosh", b"before"), (200, b"before"))
+        status, _ = await self.ask("POST", "/drain?seconds=1")
+        self.assertEqual(status, 200)
+        self.assertEqual(await self.post("/bosh", b"served"), (200, b"served"))
+        self.assertEqual((await self.ask("POST", "/undrain"))[0], 200)
+
+
+class SupervisorAdminTests(AdminTests):
+    workers = 2
+
+    async def test_a_worker_is_replaced(self) -> None:
+        ecm = await self.begin()
+        self.assertEqual((await self.ask("POST", "/restart?worker=2"))[0], 200)
+        await ecm.printed("worker 2 exited with status 0; respawning")
+        status, why = await self.ask("POST", "/restart?worker=3")
+        self.assertEqual((status, why), (400, "there is no worker 3, they are 1 to 2\n"))
