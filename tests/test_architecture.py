@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 
 from twisted.trial.unittest import TestCase
 
@@ -322,9 +323,10 @@ class ArchitectureTests(TestCase):
             " o.parseOptions(['--listen', 'tcp:0']); ecm.service.makeService(o)",
         ):
             command += "; import sys; print({'twisted.web', 'treq', 'ecm.admin'} & {*sys.modules})"
-            loaded = subprocess.run(
-                [sys.executable, "-c", command], capture_output=True, check=True
-            )
+            with TemporaryDirectory() as folder:  # for the log file of twistd
+                loaded = subprocess.run(
+                    [sys.executable, "-c", command], capture_output=True, check=True, cwd=folder
+                )
             self.assertEqual(loaded.stdout, b"set()\n")
 
     def test_a_supervisor_starts_without_a_server(self) -> None:
