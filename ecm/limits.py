@@ -496,6 +496,13 @@ MAX_WARNING: Final = 300
 
 # Configuration.
 
+# Seconds for the link of a check to each node: for a connection, TLS, and hello.
+CHECK_TIMEOUT: Final = 10
+
+# Days before the end of a certificate in which a check warns of it. Certificates that are renewed
+# by themselves are, some 30 days before.
+EXPIRY_WARNING: Final = 14
+
 # Bytes of the file of --config. One with each option, and with a hundred ports, has 10 kB.
 MAX_CONFIG: Final = 1024 * 1024
 

@@ -8,7 +8,9 @@ import re
 from collections.abc import Iterator
 
 from ecm import limits
+from ecm.config import printed
 from ecm.config.command_line import GROUPS
+from ecm.config.environment import variable
 from ecm.option import Option
 from testkit.made_text import renewed
 from testkit.paths import CHECKOUT
@@ -24,6 +26,15 @@ def options() -> Iterator[str]:
         yield "| --- | --- | --- | --- |"
         yield from map(_row, group)
         yield ""
+
+
+def names() -> Iterator[str]:
+    yield "| flag | variable | in the file |"
+    yield "| --- | --- | --- |"
+    for _, group in GROUPS:
+        for option in group:
+            key = "" if option.name == "config" else f"`{_example(option)}`"
+            yield f"| `--{option.name}` | `{variable(option.name)}` | {key} |"
 
 
 def former_names() -> Iterator[str]:
@@ -44,7 +55,17 @@ def reasons() -> Iterator[str]:
                 yield f"* `--{option.name}`: {found[constant]}"
 
 
-PARTS = {each.__name__: each for each in (options, former_names, reasons)}
+PARTS = {each.__name__: each for each in (options, names, former_names, reasons)}
+
+
+def _example(option: Option) -> str:
+    """Return the line of an option in the file: its default, or what stands for another value."""
+    texts = option.shown.split(", ") if option.shown else []
+    if not option.unit:
+        return f"{option.name} = true"
+    if not texts:
+        texts = [option.unit.upper()]
+    return printed.line(option, texts)
 
 
 def _row(option: Option) -> str:

@@ -37,7 +37,8 @@ class MemoryEndpoint:
         if self.refuses:
             return fail(ConnectionRefusedError())
         if self.hangs:
-            return Deferred()
+            self.connecting: Deferred[IProtocol] = Deferred()
+            return self.connecting
         protocol = protocolFactory.buildProtocol(None)  # type: ignore[arg-type]
         assert protocol is not None
         transport = Transport(Clock())

@@ -42,8 +42,8 @@ def _ecm() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         ECM, usage="%(prog)s [options]", description=help.INTRODUCTION, add_help=False
     )
-    parser.add_argument("--help", action="help", help="Print this help and exit.")
-    parser.add_argument("--version", action="version", help="Print the version and exit.")
+    for name, description in help.OTHERS.items():
+        parser.add_argument(f"--{name}", action="store_true", help=description)
     for title, group in GROUPS:
         add = parser.add_argument_group(title).add_argument
         for option in group:

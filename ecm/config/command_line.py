@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 from twisted.python import usage
@@ -9,7 +10,9 @@ from twisted.python import usage
 from ecm import __version__
 from ecm.config import daemon, endpoint, environment, exposed, help, secret
 from ecm.config.build import TRUE
+from ecm.config.check.run import run
 from ecm.config.gathered import gathered
+from ecm.config.printed import toml
 from ecm.config.sources import FLAG, Source
 from ecm.option import Option, titled
 from ecm.settings import Settings
@@ -31,10 +34,22 @@ class Options(usage.Options):
     def __init__(self) -> None:
         super().__init__()
         self.warnings: list[str] = []
+        self._former: list[str] = []
+        # What to do in the place of a start. Returns the exit status.
+        self._instead: Callable[[], int] | None = None
 
     def opt_version(self) -> None:
         print(f"ecm {__version__}")
         raise SystemExit(0)
+
+    def opt_check(self) -> None:
+        self._instead = partial(run, self._read, asks=True)
+
+    def opt_check_offline(self) -> None:
+        self._instead = partial(run, self._read, asks=False)
+
+    def opt_print_config(self) -> None:
+        self._instead = self._print
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
         try:
@@ -44,14 +59,24 @@ class Options(usage.Options):
 
     def postOptions(self) -> None:
         try:
-            if self.parent is not None:
-                daemon.check(self.parent)
-            self.settings = self.again()
+            if self._instead is not None:
+                raise SystemExit(self._instead())
+            self.settings, self.warnings = self._read()
             endpoint.check_sockets(self.settings.endpoints)
         except ValueError as error:
             raise usage.UsageError(str(error)) from None
-        self.warnings += environment.warnings(os.environ, OPTIONS)
-        self.warnings += warnings(self.settings)
+
+    def _read(self) -> tuple[Settings, list[str]]:
+        """Return the settings, and what is to be warned of. Raises ValueError."""
+        if self.parent is not None:
+            daemon.check(self.parent)
+        settings = self.again()
+        said = environment.warnings(os.environ, OPTIONS)
+        return settings, [*self._former, *said, *warnings(settings)]
+
+    def _print(self) -> int:
+        print(toml(self.again(), GROUPS), end="")
+        return 0
 
     def again(self) -> Settings:
         """Read all sources, and all files that the settings name, as they are now.
@@ -89,7 +114,7 @@ def _taking_former(option: Option) -> Callable[..., None]:
     """Return the method that takes an option's text under its former name, with a warning."""
 
     def take(self: Options, text: str) -> None:
-        self.warnings.append(
+        self._former.append(
             f"--{option.former} is now --{option.name}; the next release no longer accepts it"
         )
         self.setdefault(option.name, []).append(text)

@@ -7,16 +7,18 @@ name Python's functions and arguments, are replaced by what to give.
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet.endpoints import clientFromString
 
 from ecm.config.description import Description, described, is_port
 from ecm.limits import BACKLOG
-from ecm.net.certificates import Identity, read_pair
 from ecm.net.endpoints import PLAIN, STARTTLS, is_from_systemd, server_endpoint
 from ecm.net.reactor import global_reactor
 from ecm.upstream import names
+
+if TYPE_CHECKING:
+    from ecm.net.certificates import Identity
 
 _SERVERS: Final = {
     "tcp": "tcp:PORT, or tcp:PORT:interface=ADDRESS",
@@ -117,8 +119,10 @@ def _checked_server(given: Description) -> None:
         identity_of(given)
 
 
-def identity_of(given: Description) -> Identity:
+def identity_of(given: Description) -> "Identity":
     """Return the certificate of an endpoint ``ssl:``. Raises ValueError."""
+    from ecm.net.certificates import read_pair  # few need it, and it takes its time
+
     key = given.value("privateKey", 1) or "server.pem"
     chain = given.named.get("extraCertChain")
     return read_pair(

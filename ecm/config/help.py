@@ -14,6 +14,16 @@ INTRODUCTION: Final = (
     " systemd:domain=INET:index=0. An option with * may be given several times."
 )
 
+# Options that are no settings.
+OTHERS: Final = {
+    "check": "Check all of this, the certificates, and the link to ejabberd, print what is found,"
+    " and exit: with status 1 if ECM would not work.",
+    "check-offline": "The same, without connecting to ejabberd.",
+    "print-config": "Print the options in force as a file for --config, and exit.",
+    "version": "Print the version and exit.",
+    "help": "Print this help and exit.",
+}
+
 # Columns: where descriptions begin, and where lines end.
 _INDENT: Final = 32
 _WIDTH: Final = 79
@@ -33,8 +43,8 @@ def _lines(groups: Iterable[tuple[str, list[Option]]]) -> Iterator[str]:
         for option in options:
             yield from _entry(_usage(option), _description(option))
     yield "\nOthers:"
-    yield from _entry("      --version", "Print the version and exit.")
-    yield from _entry("      --help", "Print this help and exit.")
+    for name, description in OTHERS.items():
+        yield from _entry(f"      --{name}", description)
 
 
 def _usage(option: Option) -> str:

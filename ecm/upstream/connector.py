@@ -9,7 +9,11 @@ from typing import Final
 
 from twisted.application.internet import ClientService
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.error import ConnectError, ConnectionRefusedError
+from twisted.internet.error import (
+    ConnectError,
+    ConnectingCancelledError,
+    ConnectionRefusedError,
+)
 from twisted.internet.interfaces import (
     IAddress,
     IProtocol,
@@ -34,6 +38,7 @@ from ecm.upstream.keeper import LinkKeeper
 from ecm.upstream.link import LinkStatus
 from ecm.upstream.pool import UpstreamPool
 from ecm.upstream.protocol import LinkProtocol
+from ecm.upstream.reasons import reason
 from ecm.upstream.watch import LinkWatch
 
 _log = Logger()
@@ -41,6 +46,10 @@ _log = Logger()
 # Errors of a connection that say that nobody listens there: by that machine, by the one before it,
 # or by the file system.
 _NOBODY: Final = {errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENOENT}
+
+
+# Errors of an attempt that ECM has given up itself; the second comes while a name is looked up.
+_CANCELLED: Final = (CancelledError, ConnectingCancelledError)
 
 
 class LinkFactory(Factory):
@@ -95,8 +104,8 @@ class LinkFactory(Factory):
         """There is no connection, or none that can be used."""
         why = failure.value
         self._keeper.outage.attempted(isinstance(why, ConnectError) and _number(why) in _NOBODY)
-        if not failure.check(CancelledError):
-            self._keeper.error = failure.getErrorMessage()
+        if not failure.check(*_CANCELLED):
+            self._keeper.error = reason(failure.value)
 
     def leave(self) -> None:
         """The node has gone, or will: it answers the requests that it has, and gets no more."""
@@ -182,8 +191,8 @@ class LinkEndpoint:
 
     def _failed(self, failure: Failure) -> Failure:
         self._links.failed(failure)
-        why = failure.getErrorMessage()
-        if why not in self._reported and not failure.check(CancelledError):
+        why = reason(failure.value)
+        if why not in self._reported and not failure.check(*_CANCELLED):
             self._reported.add(why)
             _log.warn(
                 "no link to ejabberd at {upstream}: {why}; requests wait, and get 503 in time",

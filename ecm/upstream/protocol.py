@@ -32,6 +32,7 @@ from ecm.link.settings import LinkMode, LinkSettings
 from ecm.link.state import State
 from ecm.metrics import Metrics
 from ecm.net.clock import CoarseClock
+from ecm.upstream import reasons
 from ecm.upstream.framer import PacketReceiver
 from ecm.upstream.keeper import LinkKeeper
 from ecm.upstream.link import Link
@@ -207,7 +208,7 @@ class LinkProtocol(PacketReceiver):
         if is_first and reason.check(ConnectionDone, ConnectionLost):
             why = f"it closes the link and does not answer hello{self._connection.hint}"
             return LinkRefused(why)
-        return LinkRefused(reason.getErrorMessage())
+        return LinkRefused(reasons.reason(reason.value))
 
     def _cancelled(self, ready: Deferred["LinkProtocol"]) -> None:
         """ECM stops before the link is established."""

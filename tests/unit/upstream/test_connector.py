@@ -1,6 +1,7 @@
 """The service that keeps the link up."""
 
 from OpenSSL.SSL import Error
+from twisted.internet.error import ConnectingCancelledError
 from twisted.internet.task import Clock
 from twisted.internet.testing import EventLoggingObserver
 from twisted.logger import formatEvent, globalLogPublisher
@@ -279,4 +280,10 @@ class HelloTests(LinkServiceTestCase):
         self.assertFalse(self.pool.links)
         self.assertIn(b"|hello version=1", self.endpoint.transport.value())
         [line] = lines(self.log, "ecm.upstream.connector")
-        self.assertIn("certificate verify failed", line)
+        self.assertIn("name the authority with :trustRoots=FOLDER behind the endpoint", line)
+
+    def test_a_stop_while_the_name_is_looked_up_is_no_reason(self) -> None:
+        self.endpoint.hangs = True
+        self.start()
+        self.endpoint.connecting.errback(ConnectingCancelledError("HostnameAddress"))
+        self.assertEqual(lines(self.log, "ecm.upstream.connector"), [])

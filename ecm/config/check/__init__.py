@@ -1,0 +1,1 @@
+"""The check of a configuration (--check): what a start checks, and what only shows later."""

@@ -1,0 +1,69 @@
+"""The order of a check, and its output."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+
+from twisted.internet.defer import ensureDeferred
+
+from ecm import open_files
+from ecm.config.check import certificates
+from ecm.config.check.finding import Finding, error, fails, ok, warning
+from ecm.kernel import raise_open_files
+from ecm.net.reactor import ReactorCore, global_reactor
+from ecm.settings import Settings
+
+
+def run(read: Callable[[], tuple[Settings, Sequence[str]]], asks: bool) -> int:
+    """Print a line for each finding. Returns the exit status.
+
+    ``read`` returns the settings, and what is to be warned of; it raises ValueError. With ``asks``
+    each node of ejabberd is asked for a link.
+    """
+    try:
+        settings, warnings = read()
+    except ValueError as why:
+        print(error(str(why)))
+        return 1
+    found = [*_of_settings(settings, warnings)]
+    _print(found)
+    if asks:
+        asked = _asked(settings, global_reactor())
+        _print(asked)
+        found += asked
+    return int(fails(found))
+
+
+def _of_settings(settings: Settings, warnings: Iterable[str]) -> Iterator[Finding]:
+    given = sum(origin != "default" for origin in settings.origins.values())
+    yield ok(f"{given} options, and what they name, can be read")
+    files = raise_open_files()
+    said = [*warnings, *open_files.warnings(settings, files)]
+    if complaint := open_files.complaint(files):
+        yield error(complaint)
+    else:
+        yield ok(open_files.describe(files, settings.workers))
+    yield from map(warning, said)
+    admin = [settings.admin] if settings.admin else []
+    yield from certificates.check([*settings.endpoints, *admin], datetime.now(UTC))
+
+
+def _asked(settings: Settings, reactor: ReactorCore) -> list[Finding]:
+    """Ask each node, in a reactor that runs for it alone."""
+    from ecm.config.check import upstream  # a start does without
+
+    found: list[Finding] = []
+
+    async def ask() -> None:
+        try:
+            found.extend(await upstream.check(settings, reactor))
+        finally:
+            reactor.stop()
+
+    reactor.callWhenRunning(lambda: ensureDeferred(ask()))
+    reactor.run()
+    return found
+
+
+def _print(findings: Iterable[Finding]) -> None:
+    for each in findings:
+        print(each, flush=True)
