@@ -87,6 +87,11 @@ NODE_SILENT_AFTER: Final = 1
 # minute keeps it for minutes, five errors at once do not.
 QUEUE_TIMEOUT: Final = 55
 
+# Seconds without a link, or with none but full ones, after which a balancer is told to send clients
+# elsewhere. A link that is cut is up again, and a full one writable, before their clients see it.
+NO_LINK_FOR: Final = 1
+FULL_FOR: Final = 4
+
 # Bytes of memory of the requests that wait for a link, and the overhead of each beside its line and
 # its body. It is enough for 48,000 polls. Above the high-water mark ECM stops reading from clients,
 # until the low-water mark: the rest is for requests that have been read already.

@@ -53,7 +53,7 @@ class Observer:
             parked=len(pool.queue),
             parked_bytes=pool.queue.size,
             buffered_bytes=registry.budget.total,
-            refusal=pool.pressure.blocked_by,
+            refusal=pool.pressure.refusal,
             is_full=registry.room.is_full,
             lag=round(clock.lag, 2),
             open_files=open_files(),

@@ -61,12 +61,25 @@ class Links(Factory):
     @classmethod
     async def start(cls, test: TestCase) -> "Links":
         links = cls()
-        server: Any = await TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1").listen(links)
-        test.addCleanup(server.stopListening)
-        links.endpoint = f"tcp:127.0.0.1:{server.getHost().port}"
+        await links.open()
+        test.addCleanup(lambda: links._server.stopListening())
+        links.endpoint = f"tcp:127.0.0.1:{links._port}"
         return links
 
     endpoint: str
+    _port = 0
+
+    async def open(self) -> None:
+        """Listen; on the same port as before."""
+        endpoint = TCP4ServerEndpoint(reactor, self._port, interface="127.0.0.1")
+        self._server: Any = await endpoint.listen(self)
+        self._port = self._server.getHost().port
+
+    async def close(self) -> None:
+        """Listen no more, and cut all links."""
+        await self._server.stopListening()
+        for link in self.all:
+            link.transport.abortConnection()
 
     def buildProtocol(self, addr: object) -> Link:
         link = Link(self)

@@ -32,6 +32,8 @@ def _post(handler: Handler) -> Route:
 
 ROUTES: Final[Mapping[str, Route]] = {
     "/livez": Route(views.live, is_open=True),
+    "/readyz": Route(views.ready, is_open=True),
+    "/status.json": Route(views.status),
     "/reload": _post(orders.reload),
     "/drain": _post(orders.drain),
     "/undrain": _post(orders.undrain),

@@ -7,6 +7,7 @@ from ecm.frontend.bosh_response import answer, options_or_get, retry_after
 from ecm.frontend.client import client_of
 from ecm.frontend.exchange import Exchange
 from ecm.frontend.ordering import OrderedConnection
+from ecm.frontend.registry import Registry
 from ecm.http.client_address import TrustedProxies
 from ecm.http.cors import Cors
 from ecm.http.request import Head, Request, require_whole
@@ -18,6 +19,9 @@ from ecm.upstream.pool import Unavailable, UpstreamPool
 # Stands for the request line on a plain link, which does not carry it: a line of its own would cost
 # each connection 80 bytes.
 _PLAIN_LINE: Final = b"request\n"
+
+STOPPING: Final = "This front end is stopping"
+SENDING_AWAY: Final = "This front end is draining"
 
 # A number: to look up a member of an Enum for each answer takes longer.
 _UNAVAILABLE: Final = int(HTTPStatus.SERVICE_UNAVAILABLE)
@@ -118,7 +122,14 @@ class BoshHandler:
             self._send(exchange, request)
         else:
             require_whole(request)
-            exchange.respond(options_or_get(request.head, self._cors, exchange.headers()))
+            why = self._refusal(exchange.connection.registry)
+            exchange.respond(options_or_get(request.head, self._cors, exchange.headers(), why))
+
+    def _refusal(self, registry: Registry) -> str:
+        """Return why clients should come to another ECM at the moment; empty if they need not."""
+        if registry.draining:
+            return STOPPING
+        return SENDING_AWAY if registry.sends_away else self.upstream.pressure.refusal
 
     def _send(self, exchange: BoshExchange, request: Request) -> None:
         connection = exchange.connection

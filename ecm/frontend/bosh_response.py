@@ -11,7 +11,7 @@ from typing import Final
 from ecm.http import content_type
 from ecm.http.cors import METHODS, Cors
 from ecm.http.request import Head
-from ecm.http.response import INERT, TEXT, response
+from ecm.http.response import INERT, TEXT, response, service_unavailable
 from ecm.limits import MAX_CACHED_ANSWERS, RETRY_AFTER_MAX, RETRY_AFTER_MIN
 
 _STATUSES: Final = frozenset(HTTPStatus)
@@ -45,11 +45,16 @@ def retry_after(number: int) -> int:
     return RETRY_AFTER_MIN + number % (RETRY_AFTER_MAX - RETRY_AFTER_MIN + 1)
 
 
-def options_or_get(head: Head, cors: Cors, lines: bytes) -> bytes:
-    """Return the response to a request that is not a POST, and so concerns no session."""
+def options_or_get(head: Head, cors: Cors, lines: bytes, refusal: str) -> bytes:
+    """Return the response to a request that is not a POST, and so concerns no session.
+
+    Balancers ask so whether clients may come. ``refusal`` says why not, and is empty otherwise.
+    """
     if head.method == b"OPTIONS":
         return response(HTTPStatus.OK, _ALLOW + cors.preflight_lines() + lines, b"")
     if head.method in (b"GET", b"HEAD"):
+        if refusal:
+            return service_unavailable(refusal, lines, head=head.method == b"HEAD")
         return response(HTTPStatus.OK, TEXT + lines, _PAGE, head=head.method == b"HEAD")
     text = b"This address takes POST.\n"
     return response(HTTPStatus.METHOD_NOT_ALLOWED, TEXT + _ALLOW + lines, text)

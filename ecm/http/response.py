@@ -52,7 +52,9 @@ def not_found(lines: bytes, head: bool = False) -> bytes:
     return response(HTTPStatus.NOT_FOUND, TEXT + lines, b"There is nothing here.\n", head)
 
 
-def service_unavailable(why: str, lines: bytes, retry_after: int = RETRY_AFTER) -> bytes:
+def service_unavailable(
+    why: str, lines: bytes, retry_after: int = RETRY_AFTER, head: bool = False
+) -> bytes:
     """Return the response to a request that cannot be answered now, by no fault of the client.
 
     The client is asked to come back after ``retry_after`` seconds.
@@ -60,7 +62,7 @@ def service_unavailable(why: str, lines: bytes, retry_after: int = RETRY_AFTER) 
     """
     text = f"{why}. Please try again.\n".encode()
     retry = b"Retry-After: %d\r\n" % retry_after
-    return response(HTTPStatus.SERVICE_UNAVAILABLE, TEXT + retry + lines, text)
+    return response(HTTPStatus.SERVICE_UNAVAILABLE, TEXT + retry + lines, text, head)
 
 
 def error_response(error: RequestError, lines: bytes) -> bytes:

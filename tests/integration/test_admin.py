@@ -1,11 +1,14 @@
 """The admin endpoint of ``twistd ecm``, over real sockets, with and without workers."""
 
+import json
 import stat
 
+import treq
 from treq.client import HTTPClient
 from twisted.internet import reactor
 from twisted.internet.endpoints import UNIXClientEndpoint
 from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.task import deferLater
 from twisted.web.client import URI, Agent
 from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
@@ -55,13 +58,46 @@ class AdminTests(EcmTestCase):
         await ecm.stop()
         self.assertFalse(self.socket.exists())
 
+    async def until(self, path: str, status: int) -> str:
+        """Ask again and again until the status is this one, and return what is said then."""
+        while True:
+            found, text = await self.ask("GET", path)
+            if found == status:
+                return text
+            await deferLater(reactor, 0.05)
+
+    async def public(self) -> tuple[int, str]:
+        """Return what the public path tells a balancer."""
+        response = await treq.get(f"{self.url}/bosh", persistent=False)
+        return response.code, await response.text()
+
+    async def test_it_is_ready_while_it_has_a_link(self) -> None:
+        await self.begin()
+        self.assertEqual(await self.until("/readyz?all", 200), "ready\n")
+        self.assertEqual((await self.public())[0], 200)
+        await self.links.close()
+        why = await self.until("/readyz", 503)
+        self.assertRegex(why, r"link: down since [0-9]+ s: ")
+        while (await self.public())[0] != 503:
+            await deferLater(reactor, 0.05)
+        await self.links.open()
+        self.assertEqual(await self.until("/readyz", 200), "ready\n")
+        status = json.loads((await self.ask("GET", "/status.json"))[1])
+        self.assertEqual((status["ready"], len(status["processes"])), (True, self.workers))
+
     async def test_a_drain_sends_clients_away_until_it_ends(self) -> None:
         await self.begin()
         self.assertEqual(await self.post("/bosh", b"before"), (200, b"before"))
         status, _ = await self.ask("POST", "/drain?seconds=1")
         self.assertEqual(status, 200)
+        self.assertEqual(await self.until("/readyz", 503), "draining\n")
+        while (await self.public())[0] != 503:
+            await deferLater(reactor, 0.05)
         self.assertEqual(await self.post("/bosh", b"served"), (200, b"served"))
         self.assertEqual((await self.ask("POST", "/undrain"))[0], 200)
+        self.assertEqual(await self.until("/readyz?all", 200), "ready\n")
+        while (await self.public())[0] != 200:
+            await deferLater(reactor, 0.05)
 
 
 class SupervisorAdminTests(AdminTests):

@@ -20,6 +20,7 @@ from ecm.limits import (
     REPLY_TIMEOUT,
 )
 from ecm.operated import Operated
+from ecm.status.snapshot import Snapshot
 from testkit.operated import ToldEcm
 
 
@@ -76,6 +77,22 @@ class SiteTests(TestCase):
     def test_head_is_get_without_a_body(self) -> None:
         self.assertEqual(self.ask("HEAD", "/livez"), (200, b""))
         self.assertIn(b"Content-Length: 6", self.head)
+
+    def test_it_is_ready_or_says_why_not(self) -> None:
+        self.ecm.told_last = [Snapshot()]
+        self.assertEqual(self.ask("GET", "/readyz"), (200, b"ready\n"))
+        self.ecm.told_last = [Snapshot(refusal="none there"), Snapshot(2)]
+        self.assertEqual(self.ask("GET", "/readyz"), (503, b"none there\n"))
+        self.assertEqual(self.ask("GET", "/readyz?all"), (503, b"none there\n"))
+
+    def test_its_status_for_programs(self) -> None:
+        self.ecm.told_last = [Snapshot(refusal="none there", held=3)]
+        status, body = self.ask("GET", "/status.json")
+        told = json.loads(body)
+        self.assertEqual((status, told["ready"], told["reasons"]), (200, False, ["none there"]))
+        self.assertEqual(told["processes"][0]["pid"], 4711)
+        self.assertEqual(told["snapshots"], [{"held": 3, "refusal": "none there"}])
+        self.assertEqual(told["options"][0]["where"], "flag")
 
     # Orders.
 

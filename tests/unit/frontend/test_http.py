@@ -10,11 +10,13 @@ from twisted.trial.unittest import TestCase
 
 from ecm import limits
 from ecm.frontend.bosh import BoshExchange
+from ecm.frontend.draining import Draining
 from ecm.frontend.exchange import Exchange
 from ecm.frontend.http import HTTPConnection
 from ecm.http.request import Request
 from ecm.http.response import CONTINUE, INERT
-from ecm.limits import RETRY_AFTER_MAX, RETRY_AFTER_MIN, TRUNCATED_BODY
+from ecm.limits import FULL_FOR, NO_LINK_FOR, RETRY_AFTER_MAX, RETRY_AFTER_MIN, TRUNCATED_BODY
+from ecm.upstream.pending import CONGESTED, NO_LINK
 from testkit.in_memory import DATE, FIRST_ID, MAX_BODY, QUEUE_TIMEOUT, Joined
 from testkit.splits import cut, cuts
 
@@ -366,6 +368,49 @@ class OwnAnswerTests(TestCase):
         self.assertEqual(
             self.client.send(b"HEAD /http-bind/ HTTP/1.1\r\nHost: a\r\n\r\n"), head + b"\r\n\r\n"
         )
+
+    def test_get_says_why_clients_should_come_to_another_one(self) -> None:
+        def refusal(why: str) -> bytes:
+            return f"{why}. Please try again.\n".encode()
+
+        def status_and_reason() -> tuple[bytes, bytes]:
+            page = self.client.send(b"GET /http-bind HTTP/1.1\r\nHost: a\r\n\r\n")
+            head, _, body = page.partition(b"\r\n\r\n")
+            empty = self.client.send(b"HEAD /http-bind HTTP/1.1\r\nHost: a\r\n\r\n")
+            self.assertEqual(empty, head + b"\r\n\r\n")
+            return page[9:12], body
+
+        self.ecm.pass_time(1)
+        self.assertEqual(status_and_reason()[0], b"200")
+        self.ecm.congest(True)
+        self.ecm.pass_time(FULL_FOR - 1)
+        self.assertEqual(status_and_reason()[0], b"200")
+        self.ecm.pass_time(1)
+        self.assertEqual(status_and_reason(), (b"503", refusal(CONGESTED)))
+        self.ecm.congest(False)
+        self.assertEqual(status_and_reason()[0], b"200")
+        self.ecm.link_down()
+        self.assertEqual(status_and_reason()[0], b"200")
+        self.ecm.pass_time(NO_LINK_FOR)
+        self.assertEqual(status_and_reason(), (b"503", refusal(NO_LINK)))
+        self.ecm.link_up()
+        self.assertEqual(status_and_reason()[0], b"200")
+
+    def test_get_says_so_before_there_is_any_link(self) -> None:
+        client = Joined(linked=False).client()
+        page = client.send(b"GET /http-bind HTTP/1.1\r\nHost: a\r\n\r\n")
+        self.assertTrue(page.startswith(b"HTTP/1.1 503 "), page)
+
+    def test_get_says_that_clients_are_sent_away(self) -> None:
+        draining = Draining(self.ecm.registry)
+        draining.begin(60)
+        page = self.client.send(b"GET /http-bind HTTP/1.1\r\nHost: a\r\n\r\n")
+        self.assertTrue(page.startswith(b"HTTP/1.1 503 "), page)
+        self.assertTrue(page.endswith(b"This front end is draining. Please try again.\n"), page)
+        self.assertIn(b"\r\nRetry-After: ", page)
+        draining.end()
+        page = self.client.send(b"GET /http-bind HTTP/1.1\r\nHost: a\r\n\r\n")
+        self.assertTrue(page.startswith(b"HTTP/1.1 200 "), page)
 
     def test_other_methods_are_not_allowed(self) -> None:
         written = self.client.send(
