@@ -44,6 +44,8 @@ _FIELDS: Final = {
     "ids": "Numbers on the link",
 }
 
+_SECURE: Final = {"1": "yes", "0": "no"}
+
 # Numbers that are names.
 _AS_IT_IS: Final = ("rid", "sid", "ids")
 
@@ -104,6 +106,8 @@ def _session(session: dict[str, str]) -> Markup:
 
 
 def _said(name: str, value: str) -> str:
+    if name == "secure":
+        return _SECURE.get(value, value)
     if not value.isdecimal():
         return value or NONE
     number = int(value)

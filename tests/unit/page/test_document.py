@@ -35,6 +35,10 @@ class StateTests(TestCase):
         self.assertIn("not ready – Megaphone", page.text)
         self.assertLess(page.text.index("Not ready"), page.text.index("Users online"))
 
+    def test_of_many_reasons_it_says_the_first(self) -> None:
+        page = seen(view(reasons=[f"worker {number}: draining" for number in range(1, 56)]))
+        self.assertIn("worker 5: draining and 50 more ECM", page.text)
+
     def test_it_is_but_a_link_is_down(self) -> None:
         self.assertIn(
             "! Ready, but 1 of 2 links not up", seen(view(snapshot(1), snapshot(2, DOWN))).text
