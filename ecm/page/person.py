@@ -18,7 +18,7 @@ _CONNECTIONS: Final = (
     Column("Told", True),
     Column("To be taken", True),
     Column("Round trip", True),
-    Column("Number on the link", wide=True),
+    Column("Number on the link"),
 )
 
 _TRANSPORTS: Final = {"http": "HTTP", "websocket": "WebSocket", "tcp": "TCP"}

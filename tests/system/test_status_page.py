@@ -118,10 +118,21 @@ class StatusPageTests(EcmTestCase):
         self.ejabberd.terminate()
         await self.sees("document.querySelector('h1').innerText.includes('Not ready')")
         self.assertTrue(self.browser.value("document.querySelector('details').open"))
+        self.assertIn("tcp:127.0.0.1:", str(self.browser.value(WORDS)))
         self.assertEqual(self.browser.value("document.querySelector('#who').value"), "alice@")
         self.assertEqual(self.browser.value("document.activeElement.id"), "who")
         self.ejabberd.start_again()
         await self.sees("document.title.startsWith('ready')")
+
+    async def test_an_old_page_says_that_it_is(self) -> None:
+        await self.begin(1)
+        shown = "document.querySelector('.stale').getClientRects().length > 0"
+        self.assertFalse(self.browser.value(shown))
+        self.addCleanup(self.browser.set_offline, False)
+        self.browser.set_offline(True)
+        await self.sees(shown)
+        self.browser.set_offline(False)
+        await self.sees(f"!({shown})")
 
     async def test_a_user_is_found_by_an_address(self) -> None:
         await self.begin()
