@@ -1,9 +1,11 @@
 """ECM under systemd: the units of deploy/, and socket activation, which outlives a restart."""
 
+import re
 import shutil
 import signal
 import socket
 import subprocess
+import tomllib
 from configparser import RawConfigParser
 from unittest import SkipTest
 
@@ -11,6 +13,7 @@ from twisted.internet import reactor
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 from twisted.trial.unittest import TestCase
 
+from ecm.config.command_line import GROUPS
 from ecm.limits import CLOSE_TIMEOUT, DRAIN_TIMEOUT, LAST_DRAIN_TIMEOUT
 from testkit.ecm_process import Ejabberd, temporary_folder
 from testkit.paths import CHECKOUT
@@ -19,6 +22,8 @@ from testkit.raw_client import RawClient
 
 DEPLOY = CHECKOUT / "deploy"
 LISTENER = DEPLOY.parent / "erlang_stub" / "mod_ecm" / "conf" / "mod_ecm.yml"
+CONFIG = DEPLOY / "ecm.toml"
+CONFIGURED = "--config /etc/ecm/ecm.toml"
 TWISTD = "/opt/megaphone/bin/twistd"
 UPSTREAM = "tcp:127.0.0.1:5290"
 
@@ -40,13 +45,12 @@ class UnitTests(TestCase):
         if shutil.which("systemd-analyze") is None:
             raise SkipTest("systemd-analyze is missing: apt-get install systemd")
         folder = temporary_folder(self)
-        for unit in DEPLOY.glob("ecm.*"):
+        for unit in DEPLOY.glob("ecm.s*"):
             text = unit.read_text().replace(TWISTD, script("twistd"))
             (folder / unit.name).write_text(text)
         dropped_in = folder / "ecm.service.d"
         dropped_in.mkdir()
-        text = (DEPLOY / "unix-socket.conf").read_text().replace(TWISTD, script("twistd"))
-        (dropped_in / "unix-socket.conf").write_text(text)
+        shutil.copy(DEPLOY / "unix-socket.conf", dropped_in)
         checked = subprocess.run(
             ["systemd-analyze", "verify", *sorted(folder.glob("ecm.*[!d]"))],
             stdout=subprocess.PIPE,
@@ -58,14 +62,25 @@ class UnitTests(TestCase):
     def test_ecm_is_given_the_secret_that_mod_ecm_has_made(self) -> None:
         given = settings("ecm.service", "Service")["loadcredential"]
         name, _, file = given.partition(":")
-        self.assertIn(f"/{name}", settings("ecm.service", "Service")["execstart"])
+        given = f"/run/credentials/ecm.service/{name}"
+        self.assertEqual(tomllib.loads(CONFIG.read_text())["link-secret-file"], given)
         self.assertIn(f'secret_file: "{file}"', LISTENER.read_text())
 
-    def test_the_way_over_a_unix_socket_differs_in_the_link_alone(self) -> None:
-        usual = settings("ecm.service", "Service")["execstart"].split()
-        over_unix = settings("unix-socket.conf", "Service")["execstart"].split()
-        at = usual.index("--upstream")
-        self.assertEqual(over_unix, [*usual[: at + 1], "unix:/run/ejabberd/ecm.sock"])
+    def test_the_file_of_options_is_at_its_place(self) -> None:
+        self.assertTrue(settings("ecm.service", "Service")["execstart"].endswith(CONFIGURED))
+
+    def test_what_stands_there_in_comments_are_options_too(self) -> None:
+        examples = re.sub(
+            r"^# (?=[a-z-]+ = |    \"|\])", "", CONFIG.read_text(), flags=re.MULTILINE
+        )
+        examples = examples.replace("listen = [", "# listen = [", 1)
+        options = {option.name: option for _, group in GROUPS for option in group}
+        found = tomllib.loads(examples)
+        self.assertLess({"stream", "trusted-proxy", "host-meta"}, set(found))
+        for name, value in found.items():
+            option = options[name]
+            for text in value if option.collect else [value]:
+                option.read(str(text))
 
     def test_ecm_leaves_no_core_dump(self) -> None:
         self.assertEqual(settings("ecm.service", "Service")["limitcore"], "0")
@@ -90,14 +105,11 @@ class SocketTests(TestCase):
     async def start(self) -> Process:
         """Start ECM as systemd does, and wait until it serves and has its link."""
         command = settings("ecm.service", "Service")["execstart"]
-        replaced = {
-            TWISTD: script("twistd"),
-            UPSTREAM: self.ejabberd.endpoint,
-            "--link-secret-file ${CREDENTIALS_DIRECTORY}/link-secret": "",
-        }
-        for name, here in replaced.items():
-            self.assertIn(name, command)
-            command = command.replace(name, here)
+        config = temporary_folder(self) / "ecm.toml"
+        config.write_text(self.config())
+        command = command.replace(TWISTD, script("twistd")).replace(
+            CONFIGURED, f"--config {config}"
+        )
         ecm = start(
             self,
             *("/bin/sh", "-c", f"LISTEN_PID=$$ exec {command}"),
@@ -107,6 +119,18 @@ class SocketTests(TestCase):
         await ecm.printed("serves BOSH on")
         await ecm.printed("link up")
         return ecm
+
+    def config(self) -> str:
+        """Return ecm.toml with another upstream, without a secret, and with one worker."""
+        text = CONFIG.read_text()
+        for line, here in {
+            f'upstream = ["{UPSTREAM}"]': f'upstream = ["{self.ejabberd.endpoint}"]',
+            'workers = "auto"': "workers = 1",
+            'link-secret-file = "/run/credentials/ecm.service/link-secret"': "",
+        }.items():
+            self.assertIn(line, text)
+            text = text.replace(line, here)
+        return text
 
     async def connect(self) -> RawClient:
         endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", self.port)
