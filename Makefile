@@ -47,10 +47,10 @@ SIDE_BY_SIDE = -n 3 --dist loadfile --no-loadscope-reorder
 # Apt-get runs once at a time, and before anything that needs what it installs.
 .NOTPARALLEL:
 .PHONY: help run test try unit trial interop fuzz fuzz-erlang check docs clean
-.PHONY: conformance dialyze ejabberd newer-ejabberds python lock
+.PHONY: conformance dialyze ejabberd newer-ejabberds python lock deb try-deb
 .PHONY: bench bench-readme faults million
 .PHONY: debian-python debian-run debian-test debian-interop debian-bench debian-conformance debian-dialyzer
-.PHONY: debian-faults
+.PHONY: debian-faults debian-deb
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile | expand -t 20
@@ -135,13 +135,18 @@ docs: $(VENV)/test.stamp  ## Write again what is made in docs: examples, diagram
 	$(VENV)/bin/python -m testkit.protocol_text
 	$(VENV)/bin/python -m testkit.configuration_text
 	$(VENV)/bin/python -m testkit.pictures
-	$(VENV)/bin/python -m testkit.status_pictures
 
 # What the .deb and the image bring: the newest versions that setup.cfg allows, with their hashes.
 lock: $(VENV)/release.stamp  ## Lock the newest versions of what ECM needs, with hashes
 	$(VENV)/bin/uv pip compile setup.cfg --quiet --upgrade --universal --python-version 3.11 \
 	    --extra websocket --generate-hashes --no-emit-find-links --no-annotate \
 	    --custom-compile-command 'make lock' --output-file packaging/requirements.lock
+
+deb: $(VENV)/test.stamp debian-deb  ## Build the Debian packages ecm and ejabberd-mod-ecm, in build/deb
+	tools/build-deb $(VENV)/bin/python build/deb
+
+try-deb: deb  ## Install these packages in a fresh Debian, and have two users talk; as root
+	tools/try-deb build/deb
 
 clean:  ## Remove everything that these commands created in this folder
 	rm -rf $(VENV) build dist *.egg-info _trial_temp* .hypothesis .*_cache
@@ -205,5 +210,5 @@ newer-ejabberds:
 
 debian-run debian-test debian-interop debian-conformance debian-dialyzer debian-faults: ejabberd
 
-debian-python debian-run debian-test debian-interop debian-bench debian-conformance debian-dialyzer debian-faults: debian-%: python
+debian-python debian-run debian-test debian-interop debian-bench debian-conformance debian-dialyzer debian-faults debian-deb: debian-%: python
 	@tools/setup-debian $*

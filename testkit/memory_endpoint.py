@@ -1,7 +1,5 @@
 """An endpoint in memory, to which a link connects."""
 
-from collections.abc import Callable
-
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.error import ConnectionDone, ConnectionRefusedError
 from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
@@ -14,10 +12,9 @@ from testkit.in_memory import Transport
 
 @implementer(IStreamClientEndpoint)
 class MemoryEndpoint:
-    """Connects in memory, or refuses, as the test says; ``why`` is called at each refusal."""
+    """Connects in memory, or refuses, as the test says."""
 
     refuses = False
-    why: Callable[[], Exception] = ConnectionRefusedError
     hangs = False
 
     def __init__(self) -> None:
@@ -38,7 +35,7 @@ class MemoryEndpoint:
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         self.attempts += 1
         if self.refuses:
-            return fail(self.why())
+            return fail(ConnectionRefusedError())
         if self.hangs:
             self.connecting: Deferred[IProtocol] = Deferred()
             return self.connecting

@@ -1,20 +1,14 @@
-"""A service that keeps a connection, and logs its attempts for those alone who debug."""
+"""A service that keeps a connection, and does not log each attempt."""
 
 from twisted.application.internet import ClientService
-from twisted.logger import ILogObserver, LogEvent, Logger, LogLevel, globalLogPublisher
-from zope.interface import provider
-
-
-@provider(ILogObserver)
-def _for_debugging(event: LogEvent) -> None:
-    globalLogPublisher({**event, "log_level": LogLevel.debug})
+from twisted.logger import Logger, LogPublisher
 
 
 class QuietClientService(ClientService):
-    """Twisted's, with its line for each attempt at the level ``debug``.
+    """Twisted's, without its line in the log for each attempt.
 
     While ejabberd is down, there is more than one a second, for each node and in each worker. The
     endpoint should say why there is no connection.
     """
 
-    _log = Logger(observer=_for_debugging)
+    _log = Logger(observer=LogPublisher())  # without observers

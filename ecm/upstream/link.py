@@ -61,8 +61,6 @@ class Link:
         self.max_body = _max_body(agreement, settings.max_packet)
         self.streams = _streams(agreement, settings, self.queue, metrics)
         self.is_final = not token
-        # Whether one end has said that it stops.
-        self.was_to_end = False
         # Its name for the log, " to NODE", where there are several.
         self.to = ""
         # The load that its node has told, and the connections that it has been given since.
@@ -124,7 +122,7 @@ class Link:
 
     def drain(self) -> None:
         """Tell ejabberd that ECM stops soon."""
-        self.is_final = self.was_to_end = True
+        self.is_final = True
         if self.is_typed:
             self.queue.say(message.encode("drain"))
 
