@@ -135,6 +135,7 @@ docs: $(VENV)/test.stamp  ## Write again what is made in docs: examples, diagram
 	$(VENV)/bin/python -m testkit.protocol_text
 	$(VENV)/bin/python -m testkit.configuration_text
 	$(VENV)/bin/python -m testkit.pictures
+	$(VENV)/bin/python -m testkit.status_pictures
 
 # What the .deb and the image bring: the newest versions that setup.cfg allows, with their hashes.
 lock: $(VENV)/release.stamp  ## Lock the newest versions of what ECM needs, with hashes

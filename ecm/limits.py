@@ -119,6 +119,10 @@ RECONNECT_DELAY_WAITING: Final = 0.8
 RECONNECT_ATTEMPTS: Final = 40
 RECONNECT_DELAY_MAX: Final = 5.0
 
+# Reasons for which there is no link that are logged, until there is one again. Real ones are few;
+# what another program says there may differ each time.
+MAX_NO_LINK_REASONS: Final = 10
+
 # Random jitter that is added to each pause, at most, as a part of it, so that several ECMs do not
 # all reconnect in the same moment.
 RECONNECT_JITTER: Final = 0.25
@@ -412,10 +416,6 @@ STARVED_TIMEOUTS: Final = 3
 # Seconds for the first word of a worker: on a busy machine, 55 workers have started in 3.
 WORKER_START_TIMEOUT: Final = 30
 
-# Seconds that new workers have for their links before they serve in place of old ones: a link that
-# cannot be made at once is tried again after pauses of up to 5 seconds.
-READY_TIMEOUT: Final = 10
-
 # Seconds between two looks of the supervisor for workers that say nothing; and those that count at
 # a look, at most: while it was not running itself, it could not hear anybody.
 PULSE_CHECK: Final = 0.5
@@ -494,6 +494,16 @@ LOG_FLUSH_TIME: Final = 2
 # Bytes of a line in a worker's log, or of any in JSON. A longer text is cut, and of what is no line
 # of ours split.
 MAX_LOG_LINE: Final = 64 * 1024
+
+# Seconds for which faults of clients are counted, and then logged in one line.
+FAULT_INTERVAL: Final = 60
+
+# Of these faults, in that time: reasons that are counted one by one, since a client may invent
+# some; characters of a reason; addresses that are counted for each; and reasons in the line.
+MAX_FAULTS: Final = 32
+MAX_FAULT: Final = 120
+MAX_FAULT_SOURCES: Final = 8
+MAX_FAULTS_TOLD: Final = 8
 
 # Seconds for which further events of a kind are counted, and then logged in one line.
 LOG_INTERVAL: Final = 10

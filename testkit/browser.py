@@ -149,6 +149,9 @@ class Browser:
         self._driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
         self._driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
 
+    def hide_scrollbars(self) -> None:
+        self._driver.execute_cdp_cmd("Emulation.setScrollbarsHidden", {"hidden": True})
+
     def save_screenshot(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._driver.save_screenshot(str(path))

@@ -1,5 +1,7 @@
 """An endpoint in memory, to which a link connects."""
 
+from collections.abc import Callable
+
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.error import ConnectionDone, ConnectionRefusedError
 from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
@@ -12,9 +14,10 @@ from testkit.in_memory import Transport
 
 @implementer(IStreamClientEndpoint)
 class MemoryEndpoint:
-    """Connects in memory, or refuses, as the test says."""
+    """Connects in memory, or refuses, as the test says; ``why`` is called at each refusal."""
 
     refuses = False
+    why: Callable[[], Exception] = ConnectionRefusedError
     hangs = False
 
     def __init__(self) -> None:
@@ -35,7 +38,7 @@ class MemoryEndpoint:
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         self.attempts += 1
         if self.refuses:
-            return fail(ConnectionRefusedError())
+            return fail(self.why())
         if self.hangs:
             self.connecting: Deferred[IProtocol] = Deferred()
             return self.connecting

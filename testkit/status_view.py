@@ -1,6 +1,6 @@
 """A view of an ECM with two workers, as the status page is given it."""
 
-from math import sin
+from random import Random
 from typing import Any
 
 from ecm.log.warnings import Warned
@@ -37,19 +37,20 @@ NUMBERS = {
 
 
 def history(samples: int = 400) -> History:
-    """An hour of a day on which all went well, but for a minute and a half."""
-    made = History()
+    """An hour in which people came, and a minute and a half in which something was wrong."""
+    made, chance = History(), Random(7)
     for each in range(samples):
-        online = 12_000 + 1_900 * sin(each / 130) + 60 * sin(each / 3)
+        online = 13_900 - 0.03 * (samples - each - 1) ** 2 / 1.2 + chance.uniform(-30, 30)
+        online -= 900 * (210 < each < 219)
         made.add(
             Sample(
                 online=online,
                 connections=online * 1.04,
                 held=online * 0.85,
-                requests=online / 25 + 14 * sin(each * 1.7),
-                unavailable=20 + 9 * sin(each) if 200 < each < 210 else 0,
-                round_trip=0.0011 + 0.0001 * sin(each * 2.1),
-                slow_round_trip=0.0021 + 0.0006 * sin(each * 1.3),
+                requests=online / 26 + 12 * chance.gauss(0, 1),
+                unavailable=chance.uniform(10, 40) if 210 < each < 219 else 0,
+                round_trip=0.0011 + 0.0001 * chance.random(),
+                slow_round_trip=0.0014 + 0.0003 * chance.expovariate(1),
                 memory=2e8,
             )
         )
@@ -92,6 +93,42 @@ def view(*snapshots: Snapshot, **more: Any) -> View:
         ),
     }
     return View(**{**given, **more})
+
+
+def session() -> dict[str, str]:
+    """A session, as mod_ecm tells of it."""
+    return {
+        "jid": "alice@chat.example/web",
+        "state": "held",
+        "transport": "bosh",
+        "peer": "203.0.113.7",
+        "secure": "1",
+        "client": "strophe",
+        "rid": "1573741820",
+        "waiting": "0",
+        "waiting-bytes": "0",
+        "node": "ejabberd@chat1.example",
+        "ids": "17",
+    }
+
+
+def connection(**more: Any) -> dict[str, Any]:
+    """A connection, as a process tells of it."""
+    return {
+        "ids": ["17"],
+        "kind": "http",
+        "address": "203.0.113.7",
+        "port": 50123,
+        "tls": True,
+        "phase": "held",
+        "requests": 1,
+        "memory": 0,
+        "came": 41.2,
+        "sent": 43.0,
+        "round_trip": 0.042,
+        "waits": 5_120,
+        **more,
+    }
 
 
 # A text that clients, nodes or files may have chosen.

@@ -76,7 +76,7 @@ PURE_OF_DOCTOR = [
         "report",
     )
 ]
-PROGRAMS = ("tools/demo/", "tools/doctor/", "tools/swarm/")
+PROGRAMS = ("tools/ctl/", "tools/demo/", "tools/doctor/", "tools/swarm/")
 PROGRAM_PACKAGES = tuple(f"ecm.{folder.replace('/', '.')}" for folder in PROGRAMS)
 NOT_PURE = {"twisted", "time", "datetime", "socket", "asyncio", "select", "random", "os"}
 

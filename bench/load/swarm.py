@@ -24,10 +24,6 @@ def processes(users: int) -> int:
     return -(-users // PER_PROCESS)
 
 
-# URLs of servers that have certificates, which nobody has signed here.
-_OVER_TLS = ("https:", "wss:", "xmpps:")
-
-
 def start(
     url: str,
     output: Path,
@@ -48,7 +44,6 @@ def start(
         *("--sources", f"{_source(first)}-{_source(last)}"),
         *of_bosh(url, "--connections", str(connections)),
         *(("--storm", str(storm)) if storm else ()),
-        *(("--insecure",) if url.startswith(_OVER_TLS) else ()),
         *options,
     )
 

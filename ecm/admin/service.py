@@ -5,6 +5,8 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 
+from ecm.admin.pages import Pages
+from ecm.admin.routes import ROUTES
 from ecm.admin.site import AdminSite
 from ecm.errors import StartupError
 from ecm.net.endpoints import server_endpoint
@@ -24,7 +26,8 @@ class AdminService(Service):
     def __init__(self, endpoint: str, ecm: Operated, reactor: ReactorCore) -> None:
         self._endpoint = with_mode(endpoint)
         self._reactor = reactor
-        self._site = AdminSite(ecm, reactor)
+        self._pages = Pages(ecm, reactor)
+        self._site = AdminSite(ecm, reactor, {**ROUTES, **self._pages.routes()})
         self._port: IListeningPort | None = None
 
     def startService(self) -> None:
@@ -35,6 +38,7 @@ class AdminService(Service):
         listening.addCallbacks(self._listens, lambda failure: failures.append(failure.value))
         for why in failures:
             raise StartupError(f"--admin {self._endpoint}: {why}") from None
+        self._pages.start()
 
     def _listens(self, port: IListeningPort) -> None:
         self._port = port
@@ -43,6 +47,7 @@ class AdminService(Service):
     def stopService(self) -> Deferred[None]:
         """Close the port, and remove a UNIX socket's file."""
         super().stopService()
+        self._pages.stop()
         self._site.close()
         if self._port is None:
             return maybeDeferred(lambda: None)

@@ -7,6 +7,7 @@ from ecm.frontend.eviction import Eviction
 from ecm.frontend.registry import Registry
 from ecm.frontend.rejected import RejectedConnection
 from ecm.limits import MAX_REJECTED
+from ecm.log.faults import Fault
 
 TOO_MANY = "There are too many connections"
 TOO_MANY_OF_YOURS = "There are too many connections from your address"
@@ -31,6 +32,7 @@ class Admission:
         """
         why = self._rejection_reason(address)
         if why is not None:
+            self.registry.faults.add(Fault.CONNECTION, why, address)
             return self._reject(rejection(why)) if self.can_reject else None
         connection = make()
         if self.registry.settings.max_connections_per_address:

@@ -3,6 +3,7 @@
 from http import HTTPStatus
 from typing import Final
 
+from ecm.frontend.blame import blame
 from ecm.frontend.bosh_response import answer, options_or_get, retry_after
 from ecm.frontend.client import client_of
 from ecm.frontend.exchange import Exchange
@@ -14,7 +15,10 @@ from ecm.http.request import Head, Request, require_whole
 from ecm.http.response import service_unavailable
 from ecm.link.message import full, request_line, truncated
 from ecm.link.settings import LinkMode
+from ecm.log.faults import Fault
 from ecm.upstream.pool import Unavailable, UpstreamPool
+
+TOO_LONG: Final = "413 The body is too long"
 
 # Stands for the request line on a plain link, which does not carry it: a line of its own would cost
 # each connection 80 bytes.
@@ -122,6 +126,7 @@ class BoshHandler:
             self._send(exchange, request)
         else:
             require_whole(request)
+            self._look_at_page(exchange, request.head)
             why = self._refusal(exchange.connection.registry)
             exchange.respond(options_or_get(request.head, self._cors, exchange.headers(), why))
 
@@ -130,6 +135,13 @@ class BoshHandler:
         if registry.draining:
             return STOPPING
         return SENDING_AWAY if registry.sends_away else self.upstream.pressure.refusal
+
+    def _look_at_page(self, exchange: BoshExchange, head: Head) -> None:
+        """Note a page that asks whether it may use BOSH, and may not."""
+        if head.method == b"OPTIONS" and not self._cors.admits(head):
+            origin = next(value for name, value in head.headers if name.lower() == b"origin")
+            shown = origin.decode(errors="backslashreplace")
+            blame(exchange.connection, Fault.ORIGIN, shown, head.headers)
 
     def _send(self, exchange: BoshExchange, request: Request) -> None:
         connection = exchange.connection
@@ -144,6 +156,7 @@ class BoshHandler:
             line = full(line)
         if request.truncated:
             line = truncated(line)
+            blame(connection, Fault.HTTP, TOO_LONG, request.head.headers)
         try:
             self.upstream.request(exchange, line, request.body)
         except Unavailable as why:

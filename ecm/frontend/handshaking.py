@@ -5,8 +5,10 @@ from math import inf
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
+from ecm.frontend.blame import blame
 from ecm.frontend.connection import ClientConnection, Phase
 from ecm.limits import HANDSHAKE_SIZE
+from ecm.log.faults import Fault
 from ecm.net.transport import held_by_tls, tls_error
 
 
@@ -72,4 +74,4 @@ class TlsConnection(ClientConnection):
     def tls_failed(self, why: str) -> None:
         """TLS ends the connection, for a fault of the client."""
         self.registry.metrics.tls_faults += 1
-        self.registry.tls_faults.add(why)
+        blame(self, Fault.TLS, why)

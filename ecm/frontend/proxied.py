@@ -4,16 +4,15 @@ from typing import Protocol
 
 from twisted.internet.interfaces import IAddress, IProtocol
 from twisted.internet.protocol import ServerFactory
-from twisted.logger import Logger
 
 from ecm.frontend.admission import Admission
+from ecm.frontend.blame import blame
 from ecm.frontend.connection import ClientConnection, Phase
 from ecm.frontend.ordering import ProxiedPeer
 from ecm.frontend.registry import Registry
 from ecm.http.proxy_protocol import ProxyHeader, ProxyHeaderError, parse
+from ecm.log.faults import Fault
 from ecm.net.transport import peer_of, switch_protocol
-
-_log = Logger()
 
 
 class Admitting(Protocol):
@@ -63,9 +62,7 @@ class ProxyHeaderStage(ClientConnection):
         try:
             header = parse(self._received)
         except ProxyHeaderError as error:
-            _log.warn(
-                "PROXY header: {why}; aborting {peer}", why=error, peer=self.transport.getPeer()
-            )
+            blame(self, Fault.PROXY, str(error))
             self.transport.abortConnection()
             return
         if header is None:

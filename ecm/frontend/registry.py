@@ -17,11 +17,11 @@ from ecm.frontend.room import Room
 from ecm.frontend.settings import FrontendSettings
 from ecm.http.head_cache import HeadCache
 from ecm.limits import HALF_CLOSE_TIMEOUT
+from ecm.log.faults import ClientFaults
 from ecm.metrics import Metrics
 from ecm.net.ack_timeout import AckTimeout
 from ecm.net.clock import CoarseClock
 from ecm.net.sockets import Sockets, Unbatched
-from ecm.upstream.failures import Failures
 
 if TYPE_CHECKING:
     from ecm.frontend.routes import Routes
@@ -72,11 +72,7 @@ class Registry:
         self.closing = ClosingConnections()
         self.room = Room(settings.max_connections)
         self.addresses = Addresses()
-        # Clients who speak otherwise than is spoken here, for the log.
-        self.refused = Failures("WebSocket handshake", "refused")
-        self.faulty = Failures("WebSocket", "closed")
-        self.tcp_refused = Failures("XMPP stream", "refused")
-        self.tls_faults = Failures("TLS connection", "closed")
+        self.faults = ClientFaults()
         self._probes = Probes(self.open, metrics)
         self._all_left: Deferred[None] | None = None
         clock.listen(self._tick)
@@ -145,10 +141,7 @@ class Registry:
             connection.timed_out()
         self.ack_timeout.tick(now)
         self._probes.tick(now)
-        self.refused.tick(now)
-        self.faulty.tick(now)
-        self.tcp_refused.tick(now)
-        self.tls_faults.tick(now)
+        self.faults.tick(now)
 
     def _log_shed(self, now: float) -> None:
         self.budget.now = now

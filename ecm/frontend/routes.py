@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from http import HTTPStatus
 
 import attrs
 
+from ecm.frontend.blame import blame, blame_request
 from ecm.frontend.bosh import BoshHandler
 from ecm.frontend.exchange import Exchange, Handler
 from ecm.frontend.host_meta import HostMetaHandler
@@ -18,6 +20,7 @@ from ecm.http.cors import Cors
 from ecm.http.request import Request, RequestError, require_whole
 from ecm.http.response import error_response, not_found
 from ecm.link.settings import LinkSettings
+from ecm.log.faults import Fault
 from ecm.upstream.pool import UpstreamPool
 
 
@@ -28,6 +31,7 @@ class NotFoundHandler:
 
     def handle(self, exchange: Exchange, request: Request) -> None:
         require_whole(request)
+        blame_request(exchange, request.head, HTTPStatus.NOT_FOUND)
         exchange.respond(not_found(exchange.headers(), request.head.method == b"HEAD"))
 
 
@@ -42,6 +46,8 @@ class ErrorHandler:
         self._cors = cors
 
     def handle(self, exchange: Exchange, error: RequestError) -> None:
+        why = f"{error.status.value} {error.reason}"
+        blame(exchange.connection, Fault.HTTP, why, error.headers)
         cors = self._cors.lines(error.headers)
         lines = exchange.connection.common_headers(exchange, cors)
         exchange.respond(error_response(error, lines))

@@ -4,10 +4,12 @@ from collections.abc import Callable
 
 from twisted.internet.interfaces import IProtocol
 
+from ecm.frontend.blame import blame
 from ecm.frontend.connection import ClientConnection, Phase
 from ecm.frontend.ordering import ProxiedPeer
 from ecm.frontend.registry import Registry
 from ecm.frontend.tcp import TcpConnection, refusal_of, stream_id
+from ecm.log.faults import Fault
 from ecm.net.transport import drop_log_prefix, switch_protocol
 from ecm.upstream.pool import UpstreamPool
 from ecm.xmpp.errors import CONNECTION_TIMEOUT
@@ -22,7 +24,7 @@ class StartTlsConnection(ClientConnection):
     """
 
     speaks = "tcp"
-    __slots__ = ("_peer", "_stream", "_tls", "_upstream")
+    __slots__ = ("peer", "_stream", "_tls", "_upstream")
 
     def __init__(
         self,
@@ -34,7 +36,7 @@ class StartTlsConnection(ClientConnection):
         super().__init__(registry)
         self._upstream = upstream
         self._tls = tls
-        self._peer = peer
+        self.peer = peer
         self._stream = StartTls(stream_id())
 
     def connectionMade(self) -> None:
@@ -60,13 +62,13 @@ class StartTlsConnection(ClientConnection):
             self.transport.write(step.reply)
         if step.fault:
             self.registry.metrics.tcp_refused += 1
-            self.registry.tcp_refused.add(step.fault)
+            blame(self, Fault.XMPP, step.fault)
         if step.ends:
             self._half_close()
 
     def _begin_tls(self) -> None:
         """Let TLS have the transport."""
-        successor = TcpConnection(self.registry, self._upstream, self._peer)
+        successor = TcpConnection(self.registry, self._upstream, self.peer)
         self.phase = Phase.HANDED_OVER
         self.registry.replace(self, successor)
         switch_protocol(self.transport, self._tls(successor))

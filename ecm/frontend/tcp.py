@@ -9,11 +9,13 @@ from typing import Final
 from twisted.internet.interfaces import IHandshakeListener, ISSLTransport
 from zope.interface import implementer
 
+from ecm.frontend.blame import blame
 from ecm.frontend.connection import Phase
 from ecm.frontend.ordering import OrderedConnection, ProxiedPeer
 from ecm.frontend.registry import Registry
 from ecm.frontend.streaming import StreamConnection
 from ecm.link.message import REFUSED, TCP, open_line
+from ecm.log.faults import Fault
 from ecm.net.transport import channel_binding, drop_log_prefix, keep_alive, peer_of
 from ecm.upstream.pool import Unavailable, UpstreamPool
 from ecm.xmpp.errors import (
@@ -49,13 +51,13 @@ class TcpConnection(StreamConnection):
 
     speaks = "tcp"
     # There may be hundreds of thousands of these, nearly all of them idle.
-    __slots__ = ("_binding", "_peer", "_waiting")
+    __slots__ = ("_binding", "peer", "_waiting")
 
     def __init__(
         self, registry: Registry, upstream: UpstreamPool, peer: ProxiedPeer | None = None
     ) -> None:
         super().__init__(registry, upstream)
-        self._peer = peer
+        self.peer = peer
         # That of a login to the TLS connection (``channel_binding``), until ejabberd is told of it.
         self._binding = b""
         # Bytes for which there is no credit yet.
@@ -109,7 +111,7 @@ class TcpConnection(StreamConnection):
         if why:
             self._refuse(why, why)
             return
-        address, port, proxied = self._peer or (*peer_of(self.transport), None)
+        address, port, proxied = self.peer or (*peer_of(self.transport), None)
         secure = bool(proxied) or ISSLTransport.providedBy(self.transport)
         binding = b"" if proxied else self._binding  # otherwise TLS here is that of the proxy
         try:
@@ -117,7 +119,7 @@ class TcpConnection(StreamConnection):
         except Unavailable as unavailable:
             self._refuse(REMOTE_CONNECTION_FAILED, str(unavailable))
             return
-        self._peer, self._binding = None, b""
+        self.peer, self._binding = None, b""
         self.registry.metrics.tcp += 1
         self._update_phase()
 
@@ -134,7 +136,7 @@ class TcpConnection(StreamConnection):
     def _say(self, condition: str, why: str) -> None:
         """Send a stream error. ejabberd must have said nothing yet."""
         self.registry.metrics.tcp_refused += 1
-        self.registry.tcp_refused.add(why)
+        blame(self, Fault.XMPP, why)
         self._send(header(stream_id()) + error(condition))
 
     def drain(self) -> None:

@@ -3,11 +3,13 @@
 from math import inf
 from typing import Final
 
+from ecm.frontend.blame import blame
 from ecm.frontend.connection import Phase
 from ecm.frontend.registry import Registry
 from ecm.frontend.websocket_closing import ClosingWebSocket
 from ecm.limits import PING_AFTER, PONG_TIMEOUT
 from ecm.link.message import GONE
+from ecm.log.faults import Fault
 from ecm.upstream.pool import UpstreamPool
 from ecm.websocket import codes
 from ecm.websocket.closing import Input, State
@@ -78,7 +80,7 @@ class WebSocketConnection(ClosingWebSocket):
             self._take_from(decoder)
         except WebSocketError as error:
             self.registry.metrics.faulty += 1
-            self.registry.faulty.add(f"{error.code} {error}")
+            blame(self, Fault.WEBSOCKET, f"{error.code} {error}")
             self._fail(error.code, str(error))
         if decoder.idle or self._state == State.CLOSED:
             self._decoder = None

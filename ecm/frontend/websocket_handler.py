@@ -1,5 +1,6 @@
 """The WebSocket handler: a handshake that is good opens a stream, and takes the connection over."""
 
+from ecm.frontend.blame import blame
 from ecm.frontend.client import client_of
 from ecm.frontend.exchange import Exchange
 from ecm.frontend.websocket import WebSocketConnection
@@ -7,6 +8,7 @@ from ecm.http.client_address import TrustedProxies
 from ecm.http.cors import Cors
 from ecm.http.request import Head, Request, require_whole
 from ecm.link.message import WEBSOCKET, open_line
+from ecm.log.faults import Fault
 from ecm.upstream.pool import Unavailable, UpstreamPool
 from ecm.websocket.handshake import accept, is_attempt, refusal
 
@@ -42,7 +44,7 @@ class WebSocketHandler:
         registry = exchange.connection.registry
         if is_attempt(head):
             registry.metrics.refused += 1
-            registry.refused.add(why)
+            blame(exchange.connection, Fault.HANDSHAKE, why, head.headers)
 
     def _accept(self, exchange: Exchange, head: Head) -> None:
         """Open the stream, then answer. Raises Unavailable."""

@@ -45,6 +45,9 @@ _ATTRIBUTES: Final = (
     *("dataBuffer", "offset", "producer", "streamingProducer", "producerPaused"),
 )
 
+# The beginning of an IPv6 address that is one of IPv4 (RFC 4291, section 2.5.5.2).
+_MAPPED: Final = "::ffff:"
+
 # The label for channel bindings (RFC 9266, section 4.2).
 _BINDING: Final = b"EXPORTER-Channel-Binding"
 
@@ -54,9 +57,13 @@ class IStreamTransport(ITCPTransport, IPushProducer, IConsumer, ISystemHandle):
 
 
 def peer_of(transport: IStreamTransport) -> tuple[str, int]:
-    """Return address and port of the other end, "" and 0 on a UNIX socket."""
+    """Return address and port of the other end, "" and 0 on a UNIX socket.
+
+    An address of IPv4 is one, also on a port for both families.
+    """
     address = transport.getPeer()
-    return getattr(address, "host", ""), getattr(address, "port", 0)
+    host: str = getattr(address, "host", "")
+    return host.removeprefix(_MAPPED), getattr(address, "port", 0)
 
 
 def underlying(transport: IStreamTransport) -> IStreamTransport:

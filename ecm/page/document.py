@@ -14,6 +14,9 @@ from ecm.page.words import plural, span
 # Seconds between two looks of a browser that runs no script.
 REFRESH: Final = "10"
 
+# Reasons that are said; each of many workers may have one of its own.
+MOST_LINES: Final = 5
+
 _ICON: Final = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><circle cx="8" cy="8" r="8"'
     ' fill="{0}"/><path d="{1}" fill="none" stroke="#fff" stroke-width="2.4"/></svg>'
@@ -88,6 +91,8 @@ def _state(view: View) -> Markup:
     else:
         kind, mark, words, lines = "", "✓", "Ready", []
     title = tag("h1", tag("span", mark, class_="mark", aria_hidden="true"), words)
+    if len(lines) > MOST_LINES:
+        lines = [*lines[:MOST_LINES], f"and {len(lines) - MOST_LINES} more"]
     listed = tag("ul", *[tag("li", line) for line in lines]) if lines else ""
     about = tag("p", _about(view), class_="quiet")
     return tag("div", title, listed, about, class_=f"state {kind}".strip(), role="status")

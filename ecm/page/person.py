@@ -18,7 +18,7 @@ _CONNECTIONS: Final = (
     Column("Told", True),
     Column("To be taken", True),
     Column("Round trip", True),
-    Column("Number on the link", wide=True),
+    Column("Number on the link"),
 )
 
 _TRANSPORTS: Final = {"http": "HTTP", "websocket": "WebSocket", "tcp": "TCP"}
@@ -43,6 +43,8 @@ _FIELDS: Final = {
     "sid": "SID",
     "ids": "Numbers on the link",
 }
+
+_SECURE: Final = {"1": "yes", "0": "no"}
 
 # Numbers that are names.
 _AS_IT_IS: Final = ("rid", "sid", "ids")
@@ -104,6 +106,8 @@ def _session(session: dict[str, str]) -> Markup:
 
 
 def _said(name: str, value: str) -> str:
+    if name == "secure":
+        return _SECURE.get(value, value)
     if not value.isdecimal():
         return value or NONE
     number = int(value)

@@ -64,10 +64,10 @@ def _card(name: str, content: str) -> Markup:
 
 
 def _workers(view: View) -> Markup:
-    told = {each.number: each for each in view.snapshots}
+    told = {(each.number, each.pid): each for each in view.snapshots}
     rows = []
     for process in view.processes:
-        snapshot = told.get(process.number, Snapshot())
+        snapshot = told.get((process.number, process.pid), Snapshot())
         state = sign(_STATES.get(process.state, BAD), process.state)
         up = sum(link.up for link in snapshot.links)
         links = f"{up} of {len(snapshot.links)} up" if snapshot.links else NONE

@@ -1,6 +1,7 @@
 """The figures of the page, each with its line over the last hour. Pure."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from ecm.page.chart import Said, Values, chart, peak
 from ecm.page.figures import round_trips
@@ -8,6 +9,9 @@ from ecm.page.history import SAMPLE_SECONDS
 from ecm.page.html import Markup, join, tag
 from ecm.page.view import View
 from ecm.page.words import NONE, count, listed, plural, rate, seconds, size, span
+
+# Samples that are no history yet: those of the first minute.
+FEW: Final = 6
 
 Lines = Sequence[tuple[str, Values]]
 
@@ -79,7 +83,7 @@ def _round_trip(view: View) -> Markup:
 
 
 def _tile(name: str, figure: str, unit: str, lines: Lines, say: Said, note: str) -> Markup:
-    number = tag("dd", figure, tag("small", unit) if unit else "")
+    number = tag("dd", figure, tag("small", unit) if unit and figure != NONE else "")
     drawing = tag("dd", chart(name, say, lines), class_="drawing")
     return tag(
         "div", tag("dt", name), number, drawing, tag("dd", note, class_="note"), class_="card tile"
@@ -94,8 +98,8 @@ def _last(lines: Lines, say: Said) -> str:
 def _highest(lines: Lines, say: Said) -> str:
     values = lines[0][1]
     highest = peak(values)
-    if highest is None:
-        return "no sample yet"
+    if highest is None or len(values) < FEW:
+        return "no history yet"
     if len(values) * SAMPLE_SECONDS < 3600:
         return f"at most {say(highest)} in {span(len(values) * SAMPLE_SECONDS)}"
     return f"at most {say(highest)} in the last hour"

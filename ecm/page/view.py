@@ -16,6 +16,9 @@ DAY = 86_400
 # Days before its end at which a certificate is a matter for the operator.
 EXPIRES_SOON = 14
 
+# Seconds that a worker is late with everything, of which its users notice.
+LATE = 0.5
+
 # The share of the connections that there may be, above which there is soon no room.
 CROWDED = 0.9
 
@@ -70,7 +73,7 @@ class View:
 
 def concerns(view: View) -> list[str]:
     """Return what an operator should look at while ECM is ready."""
-    return [*_of_links(view), *_of_room(view), *_of_certificates(view)]
+    return [*_of_links(view), *_of_room(view), *_of_lag(view), *_of_certificates(view)]
 
 
 def _of_links(view: View) -> list[str]:
@@ -83,6 +86,11 @@ def _of_room(view: View) -> list[str]:
     if view.limit and view.open > CROWDED * view.limit:
         return [f"{count(view.open)} of {count(view.limit)} connections are taken"]
     return []
+
+
+def _of_lag(view: View) -> list[str]:
+    slow = [each for each in view.snapshots if each.lag >= LATE]
+    return [f"worker {each.number} does everything {each.lag:.1f} s late" for each in slow]
 
 
 def _of_certificates(view: View) -> list[str]:

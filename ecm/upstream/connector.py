@@ -3,6 +3,7 @@
 import errno
 import os
 import random
+import re
 import secrets
 import socket
 from typing import Final
@@ -45,6 +46,8 @@ _log = Logger()
 
 # Errors of a connection that say that nobody listens there: by that machine, by the one before it,
 # or by the file system.
+_NUMBER: Final = re.compile(r"\d+")
+
 _NOBODY: Final = {errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENOENT}
 
 
@@ -112,7 +115,7 @@ class LinkFactory(Factory):
         self._is_leaving = True
         link = self._keeper.link
         if link is not None:
-            link.is_final = True
+            link.is_final = link.was_to_end = True
             self._pool.update_link(link, LinkStatus.DRAINING)
         self._keeper.give_up("its node has gone")
         if self._link is not None and self._link.connected and not self._link.ready.called:
@@ -192,14 +195,24 @@ class LinkEndpoint:
     def _failed(self, failure: Failure) -> Failure:
         self._links.failed(failure)
         why = reason(failure.value)
-        if why not in self._reported and not failure.check(*_CANCELLED):
-            self._reported.add(why)
+        if self._is_news(why) and not failure.check(*_CANCELLED):
             _log.warn(
                 "no link to ejabberd at {upstream}: {why}; requests wait, and get 503 in time",
                 upstream=self._description,
                 why=why,
             )
         return failure
+
+    def _is_news(self, why: str) -> bool:
+        """Return whether a reason has not been logged since there was a link.
+
+        Another program there may say something else each time, such as a number that it invents.
+        """
+        known = _NUMBER.sub("0", why)
+        if known in self._reported or len(self._reported) >= limits.MAX_NO_LINK_REASONS:
+            return False
+        self._reported.add(known)
+        return True
 
 
 def _ready(link: IProtocol) -> Deferred[LinkProtocol]:

@@ -1,6 +1,6 @@
 """The keeper of a link: it is up, or broken and kept for a while, or there is none."""
 
-from twisted.logger import Logger
+from twisted.logger import Logger, LogLevel
 
 from ecm.limits import NODE_DEAD_AFTER, NODE_SILENT_AFTER, NODE_UNREACHABLE_AFTER
 from ecm.link.agreement import Previous
@@ -87,7 +87,7 @@ class LinkKeeper:
         """ejabberd answers the requests that it has on the link, and takes no more."""
         node = link.node if link.to else "ejabberd"
         _log.info("{node} is draining: ECM sends it no more requests", node=node)
-        link.is_final = True
+        link.is_final = link.was_to_end = True
         self._pool.update_link(link, LinkStatus.DRAINING)
 
     # From the clock.
@@ -161,7 +161,9 @@ class LinkKeeper:
         assert link is not None
         self.given_up = link.token
         requests, streams = self._pool.lose(link)
-        _log.warn(
+        is_quiet = link.was_to_end and not requests and not streams
+        _log.emit(
+            LogLevel.info if is_quiet else LogLevel.warn,
             "link{to} down: {reason}; {lost} requests lost, answered 503{closed}",
             to=link.to,
             reason=reason,

@@ -61,6 +61,8 @@ class Link:
         self.max_body = _max_body(agreement, settings.max_packet)
         self.streams = _streams(agreement, settings, self.queue, metrics)
         self.is_final = not token
+        # Whether one end has said that it stops.
+        self.was_to_end = False
         # Its name for the log, " to NODE", where there are several.
         self.to = ""
         # The load that its node has told, and the connections that it has been given since.
@@ -122,7 +124,7 @@ class Link:
 
     def drain(self) -> None:
         """Tell ejabberd that ECM stops soon."""
-        self.is_final = True
+        self.is_final = self.was_to_end = True
         if self.is_typed:
             self.queue.say(message.encode("drain"))
 

@@ -1,15 +1,18 @@
 """Ports for IPv4 and IPv6 alike."""
 
 import socket
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet import reactor
+from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, Protocol
 from twisted.trial.unittest import TestCase
 
 from ecm.net import endpoints
 from ecm.net.endpoints import server_endpoint
 from ecm.net.listening import close_port, socket_of
+from ecm.net.transport import IStreamTransport, peer_of
 from testkit.certificates import make_certificate
 from testkit.ecm_process import temporary_folder
 
@@ -17,10 +20,12 @@ FAMILIES = {"127.0.0.1": socket.AF_INET, "::1": socket.AF_INET6}
 
 
 class BothFamiliesTests(TestCase):
-    async def listen(self, description: str) -> socket.socket:
+    async def listen(
+        self, description: str, protocol: Callable[[], Protocol] = Protocol
+    ) -> socket.socket:
         """Return the listening socket of an endpoint."""
         endpoint = server_endpoint(reactor, description, lean=False)
-        port = await endpoint.listen(Factory.forProtocol(Protocol))
+        port = await endpoint.listen(Factory.forProtocol(protocol))
         self.addCleanup(close_port, port)
         return socket_of(port)
 
@@ -44,6 +49,21 @@ class BothFamiliesTests(TestCase):
     async def test_one_with_an_interface_is_there_alone(self) -> None:
         for description in ("tcp:0:interface=0.0.0.0", "tcp:0:interface=127.0.0.1"):
             self.assertEqual(self.reached(await self.listen(description)), ["127.0.0.1"])
+
+    async def test_a_client_over_ipv4_has_an_address_of_ipv4(self) -> None:
+        connected: Deferred[str] = Deferred()
+
+        class Client(Protocol):
+            transport: IStreamTransport
+
+            def connectionMade(self) -> None:
+                connected.callback(peer_of(self.transport)[0])
+                self.transport.abortConnection()
+
+        listening = await self.listen("tcp:0", Client)
+        self.assertEqual(listening.family, socket.AF_INET6)
+        with socket.create_connection(("127.0.0.1", listening.getsockname()[1])):
+            self.assertEqual(await connected, "127.0.0.1")
 
     async def test_without_ipv6_there_is_ipv4_alone(self) -> None:
         make: Any = socket.socket

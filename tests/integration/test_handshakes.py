@@ -316,8 +316,8 @@ class FaultTests(HandshakesTestCase):
         await self.until(lambda: not len(self.ecm.registry))
         self.clients.clear()
         self.assertEqual(self.ecm.metrics.tls_faults, 1)
-        line = "TLS connection failed, closed: http request"
-        self.assertEqual(lines(observer, "ecm.upstream.failures"), [line])
+        line = "TLS connection failed, closed: http request, from 127.0.0.1"
+        self.assertEqual(lines(observer, "ecm.log.faults"), [line])
 
 
 class OpensslFaultTests(FaultTests):

@@ -297,16 +297,16 @@ class ReactorTests(TestCase):
 
 
 class ReconnectingTests(TestCase):
-    def lines_of_a_refusal(self, kind: type[ClientService]) -> int:
-        """Return how many lines the log has of a connection that is refused once."""
+    def levels_of_a_refusal(self, kind: type[ClientService]) -> list[str]:
+        """Return the levels of the lines of a connection that is refused once."""
         log = EventLoggingObserver.createWithCleanup(self, globalLogPublisher)
         endpoint = MemoryEndpoint()
         endpoint.refuses = True
         service = kind(endpoint, Factory.forProtocol(Protocol), lambda _: 1.0, Clock())
         service.startService()
         self.addCleanup(service.stopService)
-        return len([*log])
+        return [event["log_level"].name for event in log]
 
-    def test_an_attempt_to_connect_is_a_line_unless_it_is_quiet(self) -> None:
-        self.assertEqual(self.lines_of_a_refusal(ClientService), 1)
-        self.assertEqual(self.lines_of_a_refusal(QuietClientService), 0)
+    def test_an_attempt_to_connect_is_a_line_for_everybody_or_for_debugging(self) -> None:
+        self.assertEqual(self.levels_of_a_refusal(ClientService), ["info"])
+        self.assertEqual(self.levels_of_a_refusal(QuietClientService), ["debug"])

@@ -63,11 +63,14 @@ async def _node(endpoint: str, settings: Settings, reactor: ReactorCore) -> Find
 
 
 async def _closed(link: LinkProtocol, reactor: ReactorCore) -> None:
+    """Close a link. Over TLS, ejabberd may not do its part."""
     closed: Deferred[None] = Deferred()
     link.on_lost = lambda _: closed.callback(None)
     link.transport.loseConnection()
-    closed.addTimeout(CLOSE_TIMEOUT, reactor, lambda *_: None)
+    last = reactor.callLater(CLOSE_TIMEOUT, link.transport.abortConnection)
     await closed
+    if last.active():
+        last.cancel()
 
 
 def _ready(link: Protocol) -> "Deferred[LinkProtocol]":

@@ -16,6 +16,7 @@ from urllib.parse import quote, unquote_to_bytes
 
 import attrs
 
+from ecm.frontend.blame import blame_request
 from ecm.frontend.exchange import BrokenResponse, Exchange, Parts
 from ecm.frontend.static.files import WELL_KNOWN, MissingSlash, NotThere, OpenFile, find
 from ecm.http.byte_range import Unsatisfiable, part
@@ -30,6 +31,8 @@ _NAMED: Final = {"host-meta": "application/xrd+xml"}
 
 # The codings that browsers undo (RFC 9110, section 8.4.1).
 _CODINGS: Final = ("gzip", "br")
+
+_BLAMED: Final = (HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN, HTTPStatus.METHOD_NOT_ALLOWED)
 
 _TEXTS: Final = {
     HTTPStatus.NOT_FOUND: b"There is nothing here.\n",
@@ -82,6 +85,8 @@ class StaticHandler:
         It is never more than was announced; a file may have become shorter.
         """
         with self._response(head) as response:
+            if response.status in _BLAMED:
+                blame_request(exchange, head, response.status)
             begin, end = response.begin, response.end
             content = _read(response, begin, min(end - begin, FILE_CHUNK))
             yield response.head(exchange.headers()) + content

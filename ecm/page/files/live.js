@@ -6,10 +6,10 @@ const show = (text) => {
   const fresh = new DOMParser().parseFromString(text, "text/html");
   for (const old of document.querySelectorAll("[data-live]")) {
     const now = fresh.getElementById(old.id);
-    if (!now || now.innerHTML === old.innerHTML) continue;
-    const open = [...old.querySelectorAll("details[open]")].map((each) => each.id);
-    old.replaceChildren(...now.childNodes);
-    for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+    if (!now) continue;
+    for (const { id } of old.querySelectorAll("details[open]"))
+      fresh.getElementById(id)?.setAttribute("open", "");
+    if (now.innerHTML !== old.innerHTML) old.replaceChildren(...now.childNodes);
   }
   document.title = fresh.title;
   const icon = fresh.querySelector("link[rel=icon]");

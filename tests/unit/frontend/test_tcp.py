@@ -73,7 +73,7 @@ class BeginningTests(TcpCase):
             self.assertEqual(condition(answer), REMOTE_CONNECTION_FAILED)
             self.assertTrue(user.ended)
             self.assertEqual((len(ecm.pool), ecm.metrics.tcp_refused), (0, 1))
-        self.assertIn("XMPP stream failed, refused: ", self.logged("ecm.upstream.failures")[0])
+        self.assertIn("XMPP stream failed, refused: ", self.logged("ecm.log.faults")[0])
 
     def test_while_ecm_is_full_or_stops_there_is_an_error(self) -> None:
         self.ecm.registry.room.set_memory(True)
@@ -219,7 +219,8 @@ class EndTests(TcpCase):
         self.assertEqual((user.inmost.held, len(self.ecm.registry.budget)), (0, 0))
         self.assertFalse(user.client.transport.paused)
         self.assertEqual(
-            self.logged("ecm.upstream.failures"), [f"XMPP stream failed, refused: {NOT_LET_IN}"]
+            self.logged("ecm.log.faults"),
+            [f"XMPP stream failed, refused: {NOT_LET_IN}, from 192.0.2.1"],
         )
 
     def test_the_link_is_lost(self) -> None:
@@ -350,8 +351,8 @@ class StartTlsTests(TcpCase):
         self.assertEqual(condition(garbage.client.send(GET)), NOT_WELL_FORMED)
         self.assertEqual((self.ecm.received(), self.ecm.metrics.tcp_refused), ([], 2))
         self.assertEqual(
-            self.logged("ecm.upstream.failures"),
-            ["XMPP stream failed, refused: policy-violation"],
+            self.logged("ecm.log.faults"),
+            ["XMPP stream failed, refused: policy-violation, from 192.0.2.1"],
         )
 
     def test_who_does_not_ask_in_time_is_told_so(self) -> None:

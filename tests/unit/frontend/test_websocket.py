@@ -71,7 +71,7 @@ class HandshakeTests(WebSocketCase):
             (b"GET /ws HTTP/1.1\r\nHost: a\r\n\r\n", ""),
         ):
             joined(FrontendSettings(cors=CORS)).client().send(request)
-            line = "".join(self.logged("ecm.upstream.failures"))
+            line = "".join(self.logged("ecm.log.faults"))
             self.assertTrue(
                 line.startswith(f"WebSocket handshake failed, refused: {why}" if why else "")
             )
@@ -194,8 +194,8 @@ class MessageTests(WebSocketCase):
             self.assertEqual(user.ecm.metrics.faulty, 1)
             self.assertEqual(user.send(masked(TEXT, b"a") + masked(PING)), [])
             self.assertEqual(user.got, [])
-        self.assertEqual(len(self.logged("ecm.upstream.failures")), len(FAULTS))
-        self.assertIn("1002", self.logged("ecm.upstream.failures")[0])
+        self.assertEqual(len(self.logged("ecm.log.faults")), len(FAULTS))
+        self.assertIn("1002", self.logged("ecm.log.faults")[0])
 
     def test_binary_messages_are_refused(self) -> None:
         user = User(self.ecm)

@@ -35,6 +35,10 @@ class StateTests(TestCase):
         self.assertIn("not ready – Megaphone", page.text)
         self.assertLess(page.text.index("Not ready"), page.text.index("Users online"))
 
+    def test_of_many_reasons_it_says_the_first(self) -> None:
+        page = seen(view(reasons=[f"worker {number}: draining" for number in range(1, 56)]))
+        self.assertIn("worker 5: draining and 50 more ECM", page.text)
+
     def test_it_is_but_a_link_is_down(self) -> None:
         self.assertIn(
             "! Ready, but 1 of 2 links not up", seen(view(snapshot(1), snapshot(2, DOWN))).text
@@ -43,6 +47,10 @@ class StateTests(TestCase):
     def test_it_is_but_hardly_has_room(self) -> None:
         crowded = attrs.evolve(snapshot(1), connections=Connections(9_500, 10_000))
         self.assertIn("9,500 of 10,000 connections are taken", seen(view(crowded)).text)
+
+    def test_it_is_but_a_worker_is_late(self) -> None:
+        late = seen(view(snapshot(1, lag=1.25), snapshot(2, lag=0.4))).text
+        self.assertIn("Ready, but worker 1 does everything 1.2 s late ECM", late)
 
     def test_it_is_but_a_certificate_expires(self) -> None:
         door = DoorReport(
@@ -95,6 +103,14 @@ class TablesTests(TestCase):
             "1 ✓ serves 4101 3 7,212 5,900 ✓ 1 of 1 up 98 MB 5 min 12 s 2 h 13 min 0", text
         )
         self.assertIn("2 ✓ serves 4102 3 7,212 5,900 ✗ 0 of 1 up 104 MB 5 min 2 h 13 min 2", text)
+
+    def test_a_worker_and_its_successor_have_a_row_each(self) -> None:
+        old = attrs.evolve(snapshot(1), held=17)
+        new = attrs.evolve(snapshot(1), pid=4199, held=4)
+        processes = [ProcessStatus(1, 4101, state="drains"), ProcessStatus(1, 4199, 2)]
+        text = seen(view(old, new, processes=processes)).text
+        self.assertIn("1 ! drains 4101 1 7,212 17", text)
+        self.assertIn("1 ✓ serves 4199 2 7,212 4", text)
 
     def test_each_link_has_a_row(self) -> None:
         text = seen(view(snapshot(1), snapshot(2, DOWN))).text

@@ -14,7 +14,7 @@ from ecm.page.found import (
 from ecm.page.person import mistake_page, user_page
 from ecm.page.who import kind_of
 from testkit.seen_page import SeenPage
-from testkit.status_view import HOSTILE
+from testkit.status_view import HOSTILE, connection
 
 WEB = {
     "jid": "alice@chat.example/web",
@@ -24,24 +24,6 @@ WEB = {
     "ids": "17,18",
 }
 PHONE = {"jid": "alice@chat.example/phone", "state": "away", "waiting-bytes": "5120", "x": "y"}
-
-
-def connection(**more: Any) -> dict[str, Any]:
-    return {
-        "ids": ["17"],
-        "kind": "http",
-        "address": "203.0.113.7",
-        "port": 50123,
-        "tls": True,
-        "phase": "held",
-        "requests": 1,
-        "memory": 0,
-        "came": 41.2,
-        "sent": 43.0,
-        "round_trip": 0.042,
-        "waits": 5_120,
-        **more,
-    }
 
 
 def told(*sessions: dict[str, str], more: int = 0, why: str = "") -> dict[str, Any]:

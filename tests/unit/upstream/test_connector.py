@@ -1,10 +1,13 @@
 """The service that keeps the link up."""
 
+from collections.abc import Callable
+from itertools import count
+
 from OpenSSL.SSL import Error
 from twisted.internet.error import ConnectingCancelledError
 from twisted.internet.task import Clock
 from twisted.internet.testing import EventLoggingObserver
-from twisted.logger import formatEvent, globalLogPublisher
+from twisted.logger import LogLevel, formatEvent, globalLogPublisher
 from twisted.trial.unittest import TestCase
 
 from ecm import limits
@@ -15,6 +18,7 @@ from ecm.net.clock import CoarseClock
 from ecm.upstream.connector import LinkFactory, link_service
 from ecm.upstream.link import LinkStatus
 from ecm.upstream.pool import UpstreamPool
+from ecm.upstream.protocol import LinkRefused
 from testkit.in_memory import PLAIN
 from testkit.logs import lines
 from testkit.memory_endpoint import MemoryEndpoint
@@ -116,7 +120,8 @@ class LinkServiceTests(LinkServiceTestCase):
         self.endpoint.refuses = True
         self.start()
         self.wait_for_attempt()
-        [line] = [formatEvent(event) for event in self.log]  # and none of Twisted's
+        # Those of Twisted are for debugging.
+        [line] = [formatEvent(each) for each in self.log if each["log_level"] > LogLevel.debug]
         self.assertIn("no link to ejabberd at tcp:test", line)
         self.assertIn("Connection was refused", line)
         self.endpoint.refuses = False
@@ -128,6 +133,23 @@ class LinkServiceTests(LinkServiceTestCase):
             line for line in lines(self.log, "ecm.upstream.connector") if line.startswith("no link")
         ]
         self.assertEqual(len(said), 2)
+
+    def lines_of_refusals(self, say: Callable[[int], str]) -> int:
+        """Return the number of lines about refusals that give another reason each time."""
+        number = count()
+        self.endpoint.refuses = True
+        self.endpoint.why = lambda: LinkRefused(say(next(number)))
+        self.start()
+        for _ in range(2 * limits.MAX_NO_LINK_REASONS):
+            self.wait_for_attempt()
+        return len(lines(self.log, "ecm.upstream.connector"))
+
+    def test_a_reason_that_differs_in_a_number_is_one(self) -> None:
+        self.assertEqual(self.lines_of_refusals(lambda number: f"id='{number}'"), 1)
+
+    def test_of_reasons_that_differ_each_time_some_are_logged(self) -> None:
+        said = self.lines_of_refusals(lambda number: "x" * number)
+        self.assertEqual(said, limits.MAX_NO_LINK_REASONS)
 
 
 class DeadNodeTests(LinkServiceTestCase):

@@ -2,7 +2,7 @@
 
 import attrs
 from twisted.internet.testing import EventLoggingObserver
-from twisted.logger import globalLogPublisher
+from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import TestCase
 
 from ecm.limits import ACK_BYTES, ACK_PACKETS, MAX_QUEUE_AGE
@@ -261,6 +261,18 @@ class LostTests(ResumeTestCase):
             self.refused()
             self.connect()
         self.assertEqual(self.peer.resumed, 0)
+
+    def test_the_end_of_one_that_drains_is_a_warning_only_if_requests_are_lost(self) -> None:
+        for drain in (lambda: self.ecm.answer(0, b"drain"), self.ecm.pool.drain):
+            for asks in (True, False):
+                if asks:
+                    self.asked()
+                drain()
+                self.ecm.link_down()
+                (*_, last) = self.log
+                self.assertIn(f"; {asks:d} requests lost", formatEvent(last))
+                self.assertEqual(last["log_level"].name, "warn" if asks else "info")
+                self.connect()
 
     def test_other_limits_are_for_a_new_link(self) -> None:
         self.asked()
