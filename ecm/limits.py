@@ -416,6 +416,10 @@ STARVED_TIMEOUTS: Final = 3
 # Seconds for the first word of a worker: on a busy machine, 55 workers have started in 3.
 WORKER_START_TIMEOUT: Final = 30
 
+# Seconds that new workers have for their links before they serve in place of old ones: a link that
+# cannot be made at once is tried again after pauses of up to 5 seconds.
+READY_TIMEOUT: Final = 10
+
 # Seconds between two looks of the supervisor for workers that say nothing; and those that count at
 # a look, at most: while it was not running itself, it could not hear anybody.
 PULSE_CHECK: Final = 0.5

@@ -28,6 +28,7 @@ from ecm.observer import Observer
 from ecm.questions import LOG, Answers, Words
 from ecm.settings import Settings
 from ecm.upstream.connector import LinkFactory, link_service
+from ecm.upstream.link import LinkStatus
 from ecm.upstream.lookup import Lookup
 from ecm.upstream.members import Member, Members
 from ecm.upstream.pool import UpstreamPool
@@ -112,6 +113,11 @@ class Server:
     def undrain(self) -> None:
         """Send nobody away any more."""
         self._draining.end()
+
+    @property
+    def is_linked(self) -> bool:
+        """True while ejabberd can be asked, or will take requests soon."""
+        return self._pool.nodes.best in (LinkStatus.WRITABLE, LinkStatus.CONGESTED)
 
     async def leave(self) -> None:
         """Begin a graceful shutdown: have all clients answered, and their connections closed.

@@ -40,6 +40,12 @@ def open_files(process: int) -> list[str]:
     return files
 
 
+def parent(process: int) -> int:
+    """Return the process ID of the parent of a process."""
+    _, _, fields = Path(f"/proc/{process}/stat").read_text().rpartition(") ")
+    return int(fields.split()[1])
+
+
 class Process(ProcessProtocol):
     """Keeps what a process prints, and tells when a certain line has come, and when it has ended.
 

@@ -6,7 +6,9 @@ import signal
 import sys
 from collections.abc import Callable
 from types import FrameType
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
+
+from ecm import __version__
 
 T = TypeVar("T")
 
@@ -15,7 +17,16 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Parser(argparse.ArgumentParser):
-    """Reports a mistake in one line, without the usage, and exits with status 2."""
+    """Has --version. Reports a mistake in one line, without the usage, and exits with status 2."""
+
+    def __init__(self, prog: str, **more: Any) -> None:
+        super().__init__(prog, **more)
+        self.add_argument(
+            "--version",
+            action="version",
+            version=f"%(prog)s {__version__}",
+            help="print the version and exit",
+        )
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message}\n")

@@ -13,7 +13,7 @@ The first byte of a message is its tag:
                           ASK, with a number and a question (ecm.questions)
     worker to supervisor: TAKEN, with the number of connections that it has taken since its start:
                           it is about to serve the last of them, which nobody else may
-                          LOAD, with the three numbers of a Load, once a second
+                          LOAD, with what a Load has, once a second
                           SNAPSHOT, with what ecm.status.form makes of one, if it is another one
                           LEFT: all connections are closed that were there at the LEAVE
                           RETIRING: the worker was signalled to end, and is to get a RETIRE
@@ -54,7 +54,7 @@ SNAPSHOT: Final = b"s"
 
 _CONNECTION: Final = struct.Struct("=cHB")
 _TAKEN: Final = struct.Struct("=cQ")
-_LOAD: Final = struct.Struct("=cQII")
+_LOAD: Final = struct.Struct("=cQII?")
 _DRAIN: Final = struct.Struct("=cd")
 _INT: Final = struct.Struct("i")
 
@@ -68,22 +68,24 @@ Received = Callable[[bytes, list[int]], None]
 class Load:
     """Connections that a worker was assigned since its start, those open, those that are idle.
 
-    ``idle`` ones make way for new ones. It is 0 while there is room without that.
+    ``idle`` ones make way for new ones. It is 0 while there is room without that. ``is_linked`` is
+    whether ejabberd can be asked.
     """
 
     assigned: int
     open: int
     idle: int
+    is_linked: bool = True
 
     def encode(self) -> bytes:
         """Return the message LOAD."""
-        return _LOAD.pack(LOAD, self.assigned, self.open, self.idle)
+        return _LOAD.pack(LOAD, self.assigned, self.open, self.idle, self.is_linked)
 
     @classmethod
     def decode(cls, message: bytes) -> "Load":
         """Return the figures of a message LOAD."""
-        _, *numbers = _LOAD.unpack(message)
-        return cls(*numbers)
+        _, *fields = _LOAD.unpack(message)
+        return cls(*fields)
 
 
 def pair() -> tuple[socket.socket, socket.socket]:

@@ -33,6 +33,7 @@ from ecm.limits import CLOSE_TIMEOUT
 from ecm.net import reactor
 from ecm.workers import worker
 from ecm.workers.listener import AdoptedListener
+from ecm.workers.naming import set_name
 from ecm.workers.orders import FORKED, MAX_MESSAGE, READY, Preload, SpareOrder, SpawnOrder
 from ecm.workers.process import Process
 
@@ -107,12 +108,14 @@ class ForkServer:
             os._exit(status)
 
     def _be_worker(self, end: socket.socket, order: SpawnOrder, stdout: int) -> None:
+        set_name(f"ecm: worker {order.worker}")
         os.dup2(stdout, 1)
         os.dup2(stdout, 2)
         os.close(stdout)
         worker.run(end, order.settings, self._listeners, self._preload.reactor_kind)
 
     def _be_spare(self, end: socket.socket) -> None:
+        set_name("ecm: fork spare")
         self._control = end
         self._children = {}
         self._follow_orders()
@@ -159,6 +162,7 @@ def _ending(status: int) -> str:
 def main() -> None:
     """Be the fork server. The argument is the file descriptor of the socket."""
     signals.ignore()
+    set_name("ecm: fork server")
     control = socket.socket(fileno=int(sys.argv[1]))
     try:
         server = ForkServer(control, pickle.loads(control.recv(MAX_MESSAGE)))

@@ -56,11 +56,13 @@ class Credentials:
 class SpawnOrder:
     """A message after that: fork a worker, whose number is 1 or above.
 
-    Two file descriptors go along: the worker's end of its control socket, and its stdout.
+    Two file descriptors go along: the worker's end of its control socket, and its stdout. The
+    number is that of the process, which no other one has had; ``worker`` is that of its slot.
     """
 
     number: int
     settings: Settings
+    worker: int
 
 
 @attrs.frozen

@@ -7,7 +7,7 @@ from ecm.status.snapshot import Snapshot
 
 
 class Report:
-    """Keeps the snapshot of the worker that is in a slot as bytes, until somebody asks for it."""
+    """Keeps the snapshot of a worker as bytes, until somebody asks for it."""
 
     def __init__(self, number: int) -> None:
         self._number = number
@@ -17,11 +17,6 @@ class Report:
     def received(self, data: bytes) -> None:
         """The worker has sent a snapshot."""
         self._data = data
-        self._snapshot = None
-
-    def ended(self) -> None:
-        """The worker has ended."""
-        self._data = b""
         self._snapshot = None
 
     @property

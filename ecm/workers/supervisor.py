@@ -2,7 +2,6 @@
 
 import atexit
 import os
-from random import Random
 
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, DeferredList, ensureDeferred, fail
@@ -21,7 +20,7 @@ from ecm.settings import Settings
 from ecm.shutdown import fast_shutdown_on_signal
 from ecm.status.snapshot import Snapshot
 from ecm.workers.acceptor import Acceptor
-from ecm.workers.balancer import Balancer
+from ecm.workers.crew import Crew
 from ecm.workers.drain import Drain
 from ecm.workers.fork_client import ForkServerClient
 from ecm.workers.inquiries import Inquiries
@@ -43,23 +42,13 @@ class Supervisor(MultiService):
         super().__init__()
         self._settings = settings
         self._reactor = reactor
-        self._balancer = Balancer(Random())
         timeout = settings.worker_timeout
         self._fork_server = ForkServerClient(self._fork_server_lost, timeout, reactor)
         self._drain = Drain(reactor)
         self._inquiries = Inquiries(reactor)
-        self._slots = [
-            WorkerSlot(
-                number,
-                share,
-                self._fork_server,
-                self._balancer,
-                reactor,
-                self._drain,
-                self._inquiries.told,
-            )
-            for number, share in enumerate(shares, 1)
-        ]
+        crew = Crew(self._fork_server, self._drain, self._inquiries.told, reactor)
+        self._balancer = crew.balancer
+        self._slots = [WorkerSlot(number, share, crew) for number, share in enumerate(shares, 1)]
         self._acceptors: list[Acceptor] = []
         self._stops = False
         self._looked_at = 0.0
@@ -86,7 +75,8 @@ class Supervisor(MultiService):
 
     def snapshots(self) -> list[Snapshot]:
         """Return the last snapshot of each worker that has told one, by number."""
-        return [each.report.snapshot for each in self._slots if each.report.snapshot is not None]
+        told = (slot.snapshot for slot in self._slots)
+        return [each for each in told if each is not None]
 
     def stopService(self) -> Deferred[None]:
         """Shut down gracefully: serve clients until the last moment, then retire all workers."""
@@ -95,7 +85,7 @@ class Supervisor(MultiService):
     # What an operator sees of it (ecm.operated).
 
     def processes(self) -> list[ProcessStatus]:
-        return [slot.status for slot in self._slots]
+        return [each for slot in self._slots for each in slot.status]
 
     def options(self) -> list[OptionInForce]:
         return in_force(self._settings.texts, self._settings.origins)

@@ -122,7 +122,8 @@ class Worker:
         """Tell the load, which also says that this worker does not hang."""
         clients = self._server.clients
         evictable = clients.admission.evictable if clients.admission.is_full else 0
-        self._control.send(Load(self._assigned, len(clients), evictable).encode())
+        load = Load(self._assigned, len(clients), evictable, self._server.is_linked)
+        self._control.send(load.encode())
         if self._leaving is not None and self._leaving.called:
             self._control.send(control.LEFT)  # again, in case it could not be sent before
 

@@ -10,7 +10,7 @@ from twisted.internet import reactor
 from twisted.internet.task import deferLater
 
 from testkit.ecm_process import LOOPBACK, EcmTestCase, Ejabberd, temporary_folder
-from testkit.process import Process, script, start
+from testkit.process import Process, parent, script, start
 from testkit.workers_case import WorkersTestCase
 
 # By default each of these ends a process.
@@ -92,7 +92,7 @@ class LogFileTests(EcmTestCase):
 class WorkersTests(WorkersTestCase):
     async def test_none_ends_a_worker_the_fork_server_or_its_spare(self) -> None:
         ecm = await self.start_workers(2)
-        fork_server = int(Path(f"/proc/{self.processes[0]}/stat").read_text().split()[3])
+        fork_server = parent(self.processes[0])
         await until(lambda: len(children(fork_server)) == 3)
         processes = {fork_server, *children(fork_server)}
         for process in processes:

@@ -9,7 +9,7 @@ from twisted.internet import reactor
 from twisted.internet.task import deferLater
 
 from testkit.ecm_process import EcmTestCase, start_ecm, temporary_folder
-from testkit.process import open_files, script, start
+from testkit.process import open_files, parent, script, start
 from testkit.workers_case import WorkersTestCase
 
 
@@ -17,11 +17,6 @@ async def until_gone(process: int) -> None:
     """Wait until a process has gone. Its parent may be init, which reports no ends."""
     while os.path.exists(f"/proc/{process}/exe"):
         await deferLater(reactor, 0.01)
-
-
-def parent(process: int) -> int:
-    """Return the process ID of the parent of a process."""
-    return int(Path(f"/proc/{process}/stat").read_text().split()[3])
 
 
 def children(process: int) -> list[int]:
@@ -130,6 +125,16 @@ class DeathTests(WorkersTestCase):
     async def kill_fork_servers(self) -> None:
         for process in await self.fork_servers():
             os.kill(process, signal.SIGKILL)
+
+    async def test_processes_have_names(self) -> None:
+        await self.start_workers(2)
+        fork_server, spare = await self.fork_servers()
+        names = {fork_server: "ecm: fork server", spare: "ecm: fork spare"}
+        names |= {self.processes[0]: "ecm: worker 1", self.processes[1]: "ecm: worker 2"}
+        for process, name in names.items():
+            folder = Path(f"/proc/{process}")
+            self.assertEqual((folder / "comm").read_text(), f"{name[:15]}\n")
+            self.assertEqual((folder / "cmdline").read_bytes().rstrip(b"\0").decode(), name)
 
     async def test_when_the_fork_server_is_killed_its_spare_takes_its_place(self) -> None:
         ecm = await self.start_workers(2)

@@ -17,7 +17,7 @@ from twisted.trial.unittest import TestCase
 
 from testkit.certificates import make_certificate
 from testkit.ecm_process import temporary_folder
-from testkit.process import PIPES, Process, script, start
+from testkit.process import PIPES, Process, parent, script, start
 from testkit.raw_client import RawClient
 from testkit.workers_case import POST, Links
 
@@ -148,7 +148,7 @@ class TlsTests(EndpointsTestCase):
         await deferToThread(self.ask, self.port)
         first, second = (link.process for link in self.links.all)
         await self.resumed_at_all({first, second})
-        fork_server = int(Path(f"/proc/{first}/stat").read_text().split()[3])
+        fork_server = parent(first)
         os.kill(fork_server, signal.SIGKILL)
         os.kill(first, signal.SIGKILL)
         await self.links.until(greeted=3)
@@ -187,7 +187,7 @@ class TlsTests(EndpointsTestCase):
         port = int(log.read_text().split("starting on ")[1].split()[0])
         await self.answered_over_tls(port)
         workers = [link.process for link in self.links.all]
-        fork_server = int(Path(f"/proc/{workers[0]}/stat").read_text().split()[3])
+        fork_server = parent(workers[0])
         for process in (supervisor, fork_server, *workers):
             self.assertEqual(os.stat(f"/proc/{process}").st_uid, nobody.pw_uid)
         os.kill(workers[0], signal.SIGKILL)

@@ -1,13 +1,20 @@
 """Mistakes, numbers and signals of command lines."""
 
 import argparse
+import re
 import signal
 import subprocess
 import sys
+from contextlib import redirect_stdout
+from io import StringIO
 
 from twisted.trial.unittest import TestCase
 
+from ecm import __version__
 from ecm.tools.cli import argument, whole_number
+from ecm.tools.demo import options as demo
+from ecm.tools.doctor import options as doctor
+from ecm.tools.swarm import options as swarm
 
 
 class NumberTests(TestCase):
@@ -27,6 +34,15 @@ class NumberTests(TestCase):
 
         error = self.assertRaises(argparse.ArgumentTypeError, argument(parse), "all")
         self.assertEqual(str(error), "all is wrong")
+
+
+class VersionTests(TestCase):
+    def test_each_program_says_its_version(self) -> None:
+        for make in (demo.make_parser, doctor.make_parser, swarm.make_parser):
+            with redirect_stdout(StringIO()) as printed:
+                stopped = self.assertRaises(SystemExit, make().parse_args, ["--version"])
+            self.assertEqual(stopped.code, 0)
+            self.assertRegex(printed.getvalue(), rf"\Aecm-[a-z]+ {re.escape(__version__)}\n\Z")
 
 
 class SignalTests(TestCase):

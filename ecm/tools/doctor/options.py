@@ -5,13 +5,11 @@ from typing import Final
 
 import attrs
 
+from ecm.limits import MAX_WORKERS
 from ecm.tools.cli import Parser, argument, whole_number
 from ecm.tools.doctor.ask import endpoint
 from ecm.tools.doctor.diagnosis import MAX_USERS
 from ecm.tools.doctor.plan import Plan, Tls, Transport
-
-# The most processes that a machine may have (kernel.pid_max with 64 bits).
-_MAX_WORKERS: Final = 4_194_304
 
 # The most that browsers open to one server.
 _MAX_CONNECTIONS: Final = 6
@@ -102,4 +100,4 @@ def _add_transport(parser: Parser) -> None:
 
 
 def _workers(text: str) -> int | None:
-    return None if text == "auto" else whole_number(1, _MAX_WORKERS)(text)
+    return None if text == "auto" else whole_number(1, MAX_WORKERS)(text)

@@ -1,12 +1,15 @@
 """TLS 1.3 of clients: OpenSSL for the handshake, and the records behind it without. Sans-IO.
 
 An object of OpenSSL is 17 kB and more for each connection; two secrets are some hundred bytes, as
-for ECM's lean TLS. The certificate is not looked at: nobody here has anything to lose.
+for ECM's lean TLS.
 """
 
+from ipaddress import ip_address
 from typing import Final, NamedTuple
 
 from OpenSSL import SSL
+from service_identity import CertificateError, VerificationError
+from service_identity.pyopenssl import verify_hostname, verify_ip_address
 
 from ecm.tls import alerts
 from ecm.tls.alerts import Alert, TlsFault
@@ -36,11 +39,19 @@ class Plain(NamedTuple):
     ended: bool
 
 
-def client_context(*protocols: bytes) -> SSL.Context:
-    """Return what all connections of a process share; the protocols are those of ALPN."""
+def client_context(*protocols: bytes, trusted: str | None = None) -> SSL.Context:
+    """Return what all connections of a process share; the protocols are those of ALPN.
+
+    ``trusted`` is the file with the authorities that may have signed the server's certificate,
+    empty for those of this machine. None: it is not looked at.
+    """
     context = SSL.Context(SSL.TLS_CLIENT_METHOD)
     context.set_min_proto_version(SSL.TLS1_3_VERSION)
-    context.set_verify(SSL.VERIFY_NONE)
+    context.set_verify(SSL.VERIFY_NONE if trusted is None else SSL.VERIFY_PEER)
+    if trusted:
+        context.load_verify_locations(trusted)
+    elif trusted is not None:
+        context.set_default_verify_paths()
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     context.set_keylog_callback(_key_logged)
     if protocols:
@@ -109,12 +120,14 @@ class Records:
 
 
 class Handshake:
-    """The handshake of one connection. ``name`` is that of the server (SNI)."""
+    """The handshake of one connection. ``name`` is that of the server, or its address."""
 
     def __init__(self, context: SSL.Context, name: str) -> None:
         self._connection = SSL.Connection(context, None)
         self._connection.set_app_data(self)
-        self._connection.set_tlsext_host_name(name.encode())
+        self._name = name
+        if not _is_address(name):
+            self._connection.set_tlsext_host_name(name.encode())
         self._connection.set_connect_state()
         self._secrets: dict[bytes, bytes] = {}
         self._rest = b""
@@ -140,6 +153,7 @@ class Handshake:
                 return self._output(), None, b""
             self._connection.bio_write(record)
             if not self._goes_on():
+                self._check_name()
                 return self._output(), self._records(), self._rest
 
     def _goes_on(self) -> bool:
@@ -152,6 +166,15 @@ class Handshake:
             told = error.args[0] if error.args else ()
             raise TlsError(told[0][2] if told else "no handshake") from None
         return False
+
+    def _check_name(self) -> None:
+        """Raises TlsError where the certificate is another server's, and somebody cares."""
+        if self._connection.get_verify_mode() & SSL.VERIFY_PEER:
+            verify = verify_ip_address if _is_address(self._name) else verify_hostname
+            try:
+                verify(self._connection, self._name)
+            except (VerificationError, CertificateError):
+                raise TlsError(f"the certificate is not for {self._name}") from None
 
     def _records(self) -> Records:
         suite = SUITES[self._connection.get_cipher_name() or ""]
@@ -179,6 +202,14 @@ def cut(data: bytes) -> tuple[bytes, bytes]:
     if end > HEADER + MAX_RECORD or data[1] != 3:
         raise TlsError("not TLS")
     return (data[:end], data[end:]) if len(data) >= end else (b"", data)
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _key_logged(connection: SSL.Connection, line: bytes) -> None:

@@ -31,14 +31,14 @@ class _Scheme(NamedTuple):
 
 _SCHEMES = {
     "http": _Scheme(80, {BOSH: NO_TLS, WEBSOCKET: NO_TLS}),
-    "https": _Scheme(443, {WEBSOCKET: DIRECT_TLS}),
+    "https": _Scheme(443, {BOSH: DIRECT_TLS, WEBSOCKET: DIRECT_TLS}),
     "ws": _Scheme(80, {WEBSOCKET: NO_TLS}),
     "wss": _Scheme(443, {WEBSOCKET: DIRECT_TLS}),
     "xmpp": _Scheme(5222, {TCP: NO_TLS, TLS: STARTTLS}),
     "xmpps": _Scheme(5223, {TLS: DIRECT_TLS}),
 }
 _FORMS = (
-    "http://HOST:PORT/PATH (BOSH), ws:// or wss:// (WebSocket),"
+    "http:// or https://HOST:PORT/PATH (BOSH), ws:// or wss:// (WebSocket),"
     " xmpp://HOST:PORT (TCP) or xmpps:// (TCP over TLS)"
 )
 

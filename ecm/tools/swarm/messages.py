@@ -7,6 +7,8 @@ class Task(NamedTuple):
     """The task of a worker, the first line that it reads.
 
     Rates are those of this worker alone, a number a second; None is as fast as possible.
+    ``trusted`` is the file with the authorities that may have signed the server's certificate,
+    empty for those of this machine, None if it is not looked at.
     """
 
     address: tuple[str, int]
@@ -27,6 +29,7 @@ class Task(NamedTuple):
     patience: int
     login: str  # a choice of --login
     storm: int  # the last of the users, who log in later, all at once
+    trusted: str | None = None
 
 
 class Talk(NamedTuple):

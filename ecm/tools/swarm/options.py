@@ -29,8 +29,9 @@ _DOMAIN = re.compile(r"[A-Za-z0-9._:\[\]-]+")  # nothing that would need an esca
 class Options:
     """Rates are a number a second of all processes together, None for no limit; times are seconds.
 
-    ``users`` are all of them, also the last ones, the ``storm``, who log in later.
-    ``accounts`` is None for SASL ANONYMOUS, ``messages`` for as many as ``duration`` permits.
+    ``users`` are all of them, also the last ones, the ``storm``, who log in later. ``accounts`` is
+    None for SASL ANONYMOUS, ``messages`` for as many as ``duration`` permits. ``trusted`` is as in
+    Task.
     """
 
     target: Target
@@ -54,6 +55,7 @@ class Options:
     messages: int | None
     poll_rate: float | None
     output: Path
+    trusted: str | None = None
 
     @property
     def talks(self) -> bool:
@@ -104,6 +106,7 @@ def _options(found: argparse.Namespace) -> Options:
         messages=found.messages,
         poll_rate=found.poll_rate,
         output=found.output,
+        trusted=None if found.insecure else str(found.ca or ""),
     )
 
 
@@ -173,7 +176,8 @@ def make_parser() -> Parser:
     add(
         "url",
         metavar="URL",
-        help="http://HOST:PORT/PATH of BOSH, ws:// or wss://HOST:PORT/PATH of WebSocket,"
+        help="http:// or https://HOST:PORT/PATH of BOSH, ws:// or wss://HOST:PORT/PATH of"
+        " WebSocket,"
         " xmpp:// or xmpps://HOST:PORT of XMPP over TCP",
     )
     add(
@@ -184,6 +188,7 @@ def make_parser() -> Parser:
     )
     add("--target-is-mine", action="store_true", help="permit the URL of another machine")
     add("--domain", type=_domain, default="localhost", help="XMPP domain (default: %(default)s)")
+    _add_tls(parser)
     _add_users(parser)
     _add_processes(parser)
     _add_bosh(parser)
@@ -197,6 +202,21 @@ def make_parser() -> Parser:
         help="write NAME.json and NAME.png (default: %(default)s)",
     )
     return parser
+
+
+def _add_tls(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("TLS").add_argument
+    add(
+        "--ca",
+        type=_file,
+        metavar="FILE",
+        help="authorities to trust, in PEM (default: those of this machine)",
+    )
+    add(
+        "--insecure",
+        action="store_true",
+        help="do not look at the server's certificate: whoever is there gets the passwords",
+    )
 
 
 def _add_users(parser: argparse.ArgumentParser) -> None:
@@ -285,7 +305,7 @@ def _add_phases(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("phases").add_argument
     add(
         "--rate",
-        type=_rate,
+        type=_rate_of_logins,
         default=100.0,
         metavar="N",
         help="logins a second, and users who leave; max is as fast as possible (default: 100)",
@@ -356,6 +376,19 @@ def _rate(text: str) -> float | None:
     if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})?", text):
         raise argparse.ArgumentTypeError(f"{text!r}: give a number a second, or max")
     return float(text)
+
+
+def _rate_of_logins(text: str) -> float | None:
+    rate = _rate(text)
+    if rate == 0:
+        raise argparse.ArgumentTypeError(f"{text!r}: nobody would ever log in; give more, or max")
+    return rate
+
+
+def _file(text: str) -> Path:
+    if not Path(text).is_file():
+        raise argparse.ArgumentTypeError(f"{text!r} is no file")
+    return Path(text).absolute()
 
 
 def _domain(text: str) -> str:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 from ecm.tools.stream.tcp import TcpWire
 from ecm.tools.stream.websocket import NONCE_SIZE, WebSocketWire
@@ -18,7 +19,11 @@ from ecm.tools.swarm.transport import Transport
 from ecm.websocket.frames import KEY_SIZE
 
 # The protocols over TLS (ALPN; XEP-0368) by transport and TLS.
-_PROTOCOLS = {(WEBSOCKET, DIRECT_TLS): [b"http/1.1"], (TLS, DIRECT_TLS): [b"xmpp-client"]}
+_PROTOCOLS = {
+    (BOSH, DIRECT_TLS): [b"http/1.1"],
+    (WEBSOCKET, DIRECT_TLS): [b"http/1.1"],
+    (TLS, DIRECT_TLS): [b"xmpp-client"],
+}
 
 
 def sockets(task: Task) -> Sockets[Any]:
@@ -29,9 +34,17 @@ def sockets(task: Task) -> Sockets[Any]:
     from ecm.tools.stream.tls import client_context
     from ecm.tools.swarm.tls_sockets import TlsSockets
 
-    context = client_context(*_PROTOCOLS.get((task.transport, task.tls), ()))
+    protocols = _PROTOCOLS.get((task.transport, task.tls), ())
+    context = client_context(*protocols, trusted=task.trusted)
     direct = task.tls == DIRECT_TLS
-    return TlsSockets(task.address, task.sources, context, task.domain, direct)
+    return TlsSockets(task.address, task.sources, context, _server(task), direct)
+
+
+def _server(task: Task) -> str:
+    """Return who the certificate is for: the host of the URL; over TCP the domain (RFC 6120)."""
+    if task.transport in (TCP, TLS):
+        return task.domain
+    return urlsplit(f"//{task.host}").hostname or ""
 
 
 def transport(

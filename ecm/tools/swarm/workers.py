@@ -103,6 +103,7 @@ def tasks(options: Options) -> list[Task]:
             patience=options.patience,
             login=options.login,
             storm=options.storm * (place + 1) // number - options.storm * place // number,
+            trusted=options.trusted,
         )
         for place in range(number)
     ]

@@ -43,6 +43,7 @@ class OptionsTests(TestCase):
             ["--users", str(MAX_USERS + 1)],
             ["--users"],
             ["--workers", "0"],
+            ["--workers", "1025"],
             ["--workers", "many"],
             ["--connections", "7"],
             ["--transport", "smtp"],

@@ -106,18 +106,23 @@ class LeanServerTests(TestCase):
 class OpenSslServerTests(TestCase):
     """The standard library's server is at the other end."""
 
+    def setUp(self) -> None:
+        self.folder = Path(self.enterContext(TemporaryDirectory()))
+
     def server(self, version: ssl.TLSVersion) -> ssl.SSLObject:
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.maximum_version = version
         context.set_alpn_protocols(["http/1.1", "xmpp-client"])
-        with TemporaryDirectory() as folder:
-            made = make_certificate(Path(folder))
-            context.load_cert_chain(made.certificate, made.key)
+        made = make_certificate(self.folder)
+        context.load_cert_chain(made.certificate, made.key)
+        self.folder.joinpath("ca.pem").write_bytes(made.ca)
         return context.wrap_bio(self.incoming, self.outgoing, server_side=True)
 
-    def shake(self, server: ssl.SSLObject) -> tuple[Records, bytes]:
-        client = Handshake(client_context(b"xmpp-client"), "localhost")
+    def shake(
+        self, server: ssl.SSLObject, trusted: str | None = None, name: str = "localhost"
+    ) -> tuple[Records, bytes]:
+        client = Handshake(client_context(b"xmpp-client", trusted=trusted), name)
         said = client.begin()
         while True:
             self.incoming.write(said)
@@ -132,6 +137,16 @@ class OpenSslServerTests(TestCase):
                 self.incoming.write(said)
                 server.do_handshake()
                 return records, rest
+
+    def test_a_certificate_that_is_looked_at(self) -> None:
+        ca = str(self.folder / "ca.pem")
+        for name in ("localhost", "127.0.0.1"):
+            self.shake(self.server(ssl.TLSVersion.TLSv1_3), ca, name)
+        for name in ("chat.example", "127.0.0.2"):
+            with self.assertRaisesRegex(TlsError, f"^the certificate is not for {name}$"):
+                self.shake(self.server(ssl.TLSVersion.TLSv1_3), ca, name)
+        with self.assertRaisesRegex(TlsError, "^certificate verify failed$"):
+            self.shake(self.server(ssl.TLSVersion.TLSv1_3), trusted="")
 
     def test_a_talk(self) -> None:
         server = self.server(ssl.TLSVersion.TLSv1_3)

@@ -16,6 +16,7 @@ class TargetTests(TestCase):
 
     def test_what_a_url_says_of_the_transport(self) -> None:
         for url, transport, tls, port in (
+            ("https://127.0.0.1/http-bind", "bosh", "direct", 443),
             ("ws://127.0.0.1/ws", "websocket", "", 80),
             ("wss://127.0.0.1/ws", "websocket", "direct", 443),
             ("xmpp://127.0.0.1", "tcp", "", 5222),
@@ -40,7 +41,7 @@ class TargetTests(TestCase):
         for url, transport in (
             ("ws://127.0.0.1/ws", "bosh"),
             ("http://127.0.0.1/", "tcp"),
-            ("https://127.0.0.1/", "bosh"),
+            ("https://127.0.0.1/", "tls"),
             ("xmpp://127.0.0.1", "websocket"),
             ("xmpps://127.0.0.1", "tcp"),
         ):

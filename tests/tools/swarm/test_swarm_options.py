@@ -36,6 +36,16 @@ class OptionTests(TestCase):
         self.assertEqual((options.target.transport, options.connections), ("websocket", 1))
         self.assertEqual(parse(["xmpp://127.0.0.1", "--transport", "tls"]).target.tls, "starttls")
 
+    def test_a_certificate_is_looked_at_unless_told_otherwise(self) -> None:
+        for arguments, trusted in (
+            ((), ""),
+            (("--ca", __file__), __file__),
+            (("--insecure",), None),
+        ):
+            options = parse(["https://127.0.0.1/", *arguments])
+            self.assertEqual(options.trusted, trusted)
+            self.assertEqual(workers.tasks(options)[0].trusted, trusted)
+
     def test_max(self) -> None:
         options = parse([URL, "--rate", "max", "--poll-rate", "max"])
         self.assertEqual((options.rate, options.poll_rate), (None, None))
@@ -45,7 +55,7 @@ class OptionTests(TestCase):
         for arguments, text in (
             ([], "URL"),
             (["ftp://127.0.0.1/"], "give the URL of a server"),
-            (["https://127.0.0.1/", "--transport", "bosh"], "that URL is for websocket"),
+            (["https://127.0.0.1/", "--transport", "tls"], "that URL is for bosh or websocket"),
             ([URL, "--transport", "smoke"], "--transport"),
             (["ws://127.0.0.1/", "--wait", "60"], "--wait is for BOSH"),
             (["ws://127.0.0.1/", "--hold", "1"], "--hold is for BOSH"),
@@ -53,6 +63,8 @@ class OptionTests(TestCase):
             (["xmpps://127.0.0.1/", "--poll-rate", "max"], "over tls"),
             ([URL, "--users", "0"], "number from 1"),
             ([URL, "--rate", "-1"], "--rate"),
+            ([URL, "--rate", "0"], "'0': nobody would ever log in; give more, or max"),
+            ([URL, "--ca", "/no/file"], "'/no/file' is no file"),
             ([URL, "--rate", "1e9"], "a number a second, or max"),
             ([URL, "--wait", "x"], "number from 1 to 3600"),
             ([URL, "--accounts", "user:secret"], "{} for the number"),

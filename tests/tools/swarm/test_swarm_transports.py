@@ -3,6 +3,7 @@
 import re
 import signal
 from functools import cache
+from typing import Any
 
 from testkit.certificates import Authority
 from testkit.ecm_process import start_ecm, temporary_folder
@@ -53,6 +54,40 @@ class WebSocketTests(SwarmTestCase):
         self.assertEqual(result["errors"], {"closed 1012": USERS})
 
 
+class HttpsTests(SwarmTestCase):
+    """BOSH over TLS, in ECM with a certificate for localhost of an authority that nobody knows."""
+
+    async def run_swarm(self, status: int, *arguments: str) -> Any:
+        """Run a swarm against it, and return what it wrote."""
+        folder = temporary_folder(self)
+        root = Authority.root()
+        folder.joinpath("cert.pem").write_bytes(b"".join(root.sign("localhost")))
+        self.ca = folder / "ca"
+        self.ca.write_bytes(root.issuers)
+        upstream = running_ejabberd().listeners.upstream("auto")
+        listen = ("--listen", f"tls:{folder}:port=0:interface=127.0.0.1", "--lean-tls")
+        ecm = start_ecm(self, *listen, "--upstream", upstream)
+        await ecm.printed("link up")
+        (port,) = re.findall("Factory.* starting on ([0-9]+)", ecm.output)
+        who = ("--anonymous", "--domain", ANONYMOUS_DOMAIN, "--message-rate", "max")
+        arguments = tuple(each.format(ca=self.ca) for each in arguments)
+        swarm = self.swarm(
+            f"https://localhost:{port}/http-bind", *who, "--messages", "100", *arguments
+        )
+        return await self.result(swarm, status)
+
+    async def test_the_certificate_is_looked_at(self) -> None:
+        self.all_was_well(await self.run_swarm(0, "--ca", "{ca}"))
+
+    async def test_one_that_nobody_knows_is_refused(self) -> None:
+        result = await self.run_swarm(1)
+        self.assertEqual(result["users"]["logins"], 0)
+        self.assertEqual({*result["errors"]}, {"TLS: certificate verify failed"})
+
+    async def test_without_a_look_at_it(self) -> None:
+        self.all_was_well(await self.run_swarm(0, "--insecure"))
+
+
 class TcpTests(SwarmTestCase):
     async def talk(self, scheme: str, endpoint: str) -> None:
         """Have a swarm talk through an ECM that listens so, with lean TLS where it has TLS."""
@@ -67,7 +102,7 @@ class TcpTests(SwarmTestCase):
         )
         await ecm.printed("link up")
         _, port = re.findall("Factory.* starting on ([0-9]+)", ecm.output)
-        who = ("--anonymous", "--domain", ANONYMOUS_DOMAIN, "--transport", "tls")
+        who = ("--anonymous", "--domain", ANONYMOUS_DOMAIN, "--transport", "tls", "--insecure")
         messages = ("--message-rate", "max", "--messages", "200")
         swarm = self.swarm(f"{scheme}://127.0.0.1:{port}", *who, *messages)
         self.all_was_well(await self.result(swarm, 0))
@@ -98,16 +133,16 @@ class StockTests(SwarmTestCase):
         await self.talk("ws")
 
     async def test_websocket_over_tls(self) -> None:
-        await self.talk("wss")
+        await self.talk("wss", "--insecure")
 
     async def test_tcp(self) -> None:
         await self.talk("xmpp")
 
     async def test_starttls(self) -> None:
-        await self.talk("xmpp", "--transport", "tls")
+        await self.talk("xmpp", "--transport", "tls", "--insecure")
 
     async def test_direct_tls(self) -> None:
-        await self.talk("xmpps")
+        await self.talk("xmpps", "--insecure")
 
     async def test_nobody_knows_them(self) -> None:
         for scheme in ("ws", "xmpp"):

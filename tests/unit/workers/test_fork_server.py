@@ -41,7 +41,7 @@ class ForkServerTests(TestCase):
         return self.supervisor.recv(1024, socket.MSG_DONTWAIT)
 
     def fork(self, number: int) -> None:
-        self.server._fork(SpawnOrder(number, self.settings), os.dup(0), os.dup(0))
+        self.server._fork(SpawnOrder(number, self.settings, number), os.dup(0), os.dup(0))
 
     def fork_children(self, *children: int) -> None:
         """Let forks have these process IDs, which name no processes."""
@@ -190,7 +190,7 @@ class ForkServerClientTests(TestCase):
 
     def spawn(self, number: int) -> Hearer:
         hearer = Hearer()
-        self.client.spawn(SpawnOrder(number, self.settings), 0, 1, hearer)
+        self.client.spawn(SpawnOrder(number, self.settings, number), 0, 1, hearer)
         return hearer
 
     def look(self, seconds: float) -> None:
@@ -205,7 +205,7 @@ class ForkServerClientTests(TestCase):
         first, second = self.spawn(1), self.spawn(2)
         for number in (1, 2):
             order, files = self.server.order()
-            self.assertEqual((order, len(files)), (SpawnOrder(number, self.settings), 2))
+            self.assertEqual((order, len(files)), (SpawnOrder(number, self.settings, number), 2))
             for file in files:
                 os.close(file)
         self.server.report(f"2 forked {NOBODY}", 0)

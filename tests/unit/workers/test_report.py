@@ -85,12 +85,11 @@ class ReportTests(TestCase):
     def test_without_a_word_there_is_none(self) -> None:
         self.assertIsNone(Report(1).snapshot)
 
-    def test_it_goes_with_its_worker(self) -> None:
+    def test_it_is_the_last_one(self) -> None:
         report = Report(1)
-        report.received(encode(Snapshot(held=2)))
-        self.assertEqual(report.snapshot, Snapshot(held=2))
-        report.ended()
-        self.assertIsNone(report.snapshot)
+        for held in (1, 2):
+            report.received(encode(Snapshot(held=held)))
+            self.assertEqual(report.snapshot, Snapshot(number=1, held=held))
 
     def test_what_cannot_be_read_is_none(self) -> None:
         report = Report(1)

@@ -1,5 +1,6 @@
 """The slot of a worker: spawned, in the balancer while it serves, respawned when it has ended."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -11,17 +12,26 @@ from twisted.internet.task import Clock
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import TestCase
 
-from ecm.limits import MIN_UPTIME, PULSE_CHECK, RESPAWN_DELAY_MAX, WORKER_TIMEOUT
+from ecm.limits import (
+    MAX_WORKERS,
+    MIN_UPTIME,
+    PULSE_CHECK,
+    READY_TIMEOUT,
+    RESPAWN_DELAY_MAX,
+    WORKER_TIMEOUT,
+)
 from ecm.log.entry import Entry
 from ecm.log.formats import as_json
 from ecm.operated import DRAINS, SERVES, STARTING, ProcessStatus
 from ecm.workers import control, process
 from ecm.workers.balancer import Balancer
 from ecm.workers.control import Load
+from ecm.workers.crew import Crew
 from ecm.workers.drain import Drain
 from ecm.workers.fork_order_book import Ordered
 from ecm.workers.orders import SpawnOrder
 from ecm.workers.process import Process
+from ecm.workers.running import RunningWorker
 from ecm.workers.slot import Backoff, WorkerSlot
 from ecm.workers.starvation import Glance
 from testkit.command_line import parse
@@ -58,19 +68,18 @@ class SlotTests(TestCase):
     def setUp(self) -> None:
         self.reactor = cast(Any, FakeReactor())
         self.fork_server = cast(Any, FakeForkServer())
-        self.balancer = Balancer(Random(1))
         settings = parse("--max-connections", "3").settings
         self.drain = Drain(self.reactor)
         self.told: list[tuple[int, bytes]] = []
-        self.slot = WorkerSlot(
-            7,
-            settings,
+        crew = Crew(
             self.fork_server,
-            self.balancer,
-            self.reactor,
             self.drain,
             lambda number, packet: self.told.append((number, packet)),
+            self.reactor,
+            balancer=Balancer(Random(1)),
         )
+        self.balancer = crew.balancer
+        self.slot = WorkerSlot(7, settings, crew)
         self.slot.spawn()
         self.addCleanup(self.close)
 
@@ -95,14 +104,7 @@ class SlotTests(TestCase):
 
     def heard(self) -> list[bytes]:
         """Return the messages that the worker was sent since it was last asked."""
-        messages = []
-        self.worker.control.setblocking(False)
-        try:
-            while message := self.worker.control.recv(64):
-                messages.append(message)
-        except BlockingIOError:
-            pass
-        return messages
+        return self.heard_by(self.worker)
 
     def serve(self) -> None:
         self.say(Load(0, 0, 0).encode())
@@ -114,30 +116,42 @@ class SlotTests(TestCase):
         self.worker.exited(how)
 
     @property
+    def running(self) -> RunningWorker:
+        """The worker in the slot."""
+        assert self.slot.worker is not None
+        return self.slot.worker
+
+    @property
     def serves(self) -> bool:
-        return self.slot in self.balancer.workers
+        return self.slot.worker in self.balancer.workers
 
     # What an operator sees and says.
 
+    @property
+    def status(self) -> ProcessStatus:
+        return self.slot.status[0]
+
     def test_its_status_says_what_it_does(self) -> None:
-        self.assertEqual(self.slot.status, ProcessStatus(7, 0, state=STARTING))
-        self.slot.forked(Process.of(os.getpid()))
+        self.assertEqual(self.slot.status, [ProcessStatus(7, 0, state=STARTING)])
+        self.running.forked(Process.of(os.getpid()))
         self.serve()
-        status = self.slot.status
+        status = self.status
         self.assertEqual((status.pid, status.state, status.restarts), (os.getpid(), SERVES, 0))
         self.assertGreater(status.rss, 2**20)
         self.assertGreater(status.cpu, 0)
         self.slot.restart()
-        self.assertEqual(self.slot.status.state, DRAINS)
-        self.assertEqual(self.heard(), [control.RETIRE])
-        self.exit("exited with status 0")
-        self.assertEqual(self.slot.status, ProcessStatus(7, 0, state=STARTING, restarts=1))
+        self.assertEqual([each.state for each in self.slot.status], [STARTING, SERVES])
+        self.serve()
+        self.assertEqual([each.state for each in self.slot.status], [SERVES, DRAINS])
+        self.exit()
+        self.fork_server.spawned[0].exited("exited with status 0")
+        self.assertEqual(self.slot.status, [ProcessStatus(7, 0, state=STARTING, restarts=2)])
 
     def test_it_is_told_of_a_drain_again_and_again_and_of_its_end(self) -> None:
         self.serve()
         self.assertEqual(self.heard(), [])
         self.drain.begin(600)
-        self.assertEqual(self.slot.status.state, DRAINS)
+        self.assertEqual(self.status.state, DRAINS)
         for left in (600, 590, 0):
             self.serve()
             [order] = self.heard()
@@ -146,7 +160,7 @@ class SlotTests(TestCase):
         self.drain.end()
         self.serve()
         self.assertEqual(self.heard(), [control.UNDRAIN])
-        self.assertEqual(self.slot.status.state, SERVES)
+        self.assertEqual(self.status.state, SERVES)
 
     def test_it_is_asked_while_it_lives(self) -> None:
         self.assertTrue(self.slot.ask(control.ASK))
@@ -163,7 +177,7 @@ class SlotTests(TestCase):
         self.serve()
         self.assertTrue(self.serves)
         self.serve()
-        self.assertEqual(self.balancer.workers, [self.slot])
+        self.assertEqual(self.balancer.workers, [self.slot.worker])
 
     def test_a_connection_goes_to_the_worker(self) -> None:
         self.serve()
@@ -174,15 +188,15 @@ class SlotTests(TestCase):
         self.serve()
         for _ in range(3):
             self.balancer.assign(0, socket.AF_INET, 0)
-        self.assertEqual(self.slot.load, 3)
+        self.assertEqual(self.running.load, 3)
         self.say(Load(assigned=1, open=0, idle=0).encode())
-        self.assertEqual(self.slot.load, 2)
+        self.assertEqual(self.running.load, 2)
 
     def test_in_a_full_worker_an_idle_connection_makes_way(self) -> None:
         self.say(Load(assigned=0, open=3, idle=1).encode())
         for load, idle in ((3, 0), (4, 0)):
             self.balancer.assign(0, socket.AF_INET, 0)
-            self.assertEqual((self.slot.load, self.slot.idle), (load, idle))
+            self.assertEqual((self.running.load, self.running.idle), (load, idle))
 
     # Its pulse.
 
@@ -287,7 +301,7 @@ class SlotTests(TestCase):
         ours, theirs = socket.socketpair()
         self.addCleanup(theirs.close)
         with ours:
-            self.assertTrue(self.slot.assign(3, socket.AF_UNIX, ours.fileno()))
+            self.assertTrue(self.running.assign(3, socket.AF_UNIX, ours.fileno()))
         return theirs
 
     def other_worker(self) -> list[tuple[int, int]]:
@@ -386,16 +400,87 @@ class SlotTests(TestCase):
             self.reactor.advance(delay / 2)
             self.assertEqual(len(self.fork_server.spawned), before + (delay > 0))
 
-    def test_a_worker_that_was_signalled_retires_and_is_respawned(self) -> None:
+    # Its replacement.
+
+    def replaced(self) -> Spawned:
+        """Let the worker be replaced; return it."""
+        self.serve()
+        before = self.worker
+        self.slot.restart()
+        self.assertEqual(len(self.fork_server.spawned), 2)
+        return before
+
+    def heard_by(self, worker: Spawned) -> list[bytes]:
+        worker.control.setblocking(False)
+        messages = []
+        with contextlib.suppress(BlockingIOError):
+            while message := worker.control.recv(64):
+                messages.append(message)
+        return messages
+
+    def test_it_serves_until_its_successor_has_a_link(self) -> None:
+        former = self.replaced()
+        self.assertEqual(len(self.balancer.workers), 1)
+        self.say(Load(0, 0, 0, is_linked=False).encode())
+        self.assertEqual(len(self.balancer.workers), 2)
+        self.assertEqual(self.heard_by(former), [])
+        self.serve()
+        self.assertEqual(self.balancer.workers, [self.slot.worker])
+        self.assertEqual(self.heard_by(former), [control.RETIRE])
+        former.control.send(Load(0, 0, 0).encode())
+        self.reactor.turn()
+        self.assertEqual(self.balancer.workers, [self.slot.worker])
+        former.control.close()
+        self.reactor.turn()
+        former.exited("exited with status 0")
+        self.reactor.advance(RESPAWN_DELAY_MAX)
+        self.assertEqual(len(self.fork_server.spawned), 2)
+
+    def test_or_until_its_successor_has_had_its_time(self) -> None:
+        former = self.replaced()
+        self.reactor.advance(READY_TIMEOUT - 1)
+        self.assertEqual(self.heard_by(former), [])
+        self.reactor.advance(1)
+        self.assertEqual(self.heard_by(former), [control.RETIRE])
+
+    def test_a_successor_that_ends_is_respawned(self) -> None:
+        former = self.replaced()
+        self.exit()
+        self.reactor.advance(0)
+        self.assertEqual(len(self.fork_server.spawned), 3)
+        self.assertEqual(self.heard_by(former), [])
+        self.serve()
+        self.assertEqual(self.heard_by(former), [control.RETIRE])
+
+    def test_its_processes_have_numbers_of_their_own(self) -> None:
+        self.replaced().control.close()
+        self.worker.control.close()
+        self.reactor.turn()
+        self.assertEqual(self.fork_server.expected, [7, 7 + MAX_WORKERS])
+
+    def test_one_that_is_being_replaced_is_replaced_once(self) -> None:
+        self.replaced()
+        self.slot.restart()
+        self.assertEqual(len(self.fork_server.spawned), 2)
+
+    def test_all_of_them_are_retired_at_the_end(self) -> None:
+        former = self.replaced()
+        done = self.slot.retire()
+        self.assertEqual(self.heard_by(former), [control.RETIRE])
+        self.exit("exited with status 0")
+        self.assertNoResult(done)
+        former.exited("exited with status 0")
+        self.successResultOf(done)
+        self.slot.restart()
+        self.assertEqual(len(self.fork_server.spawned), 2)
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_one_that_was_signalled_is_replaced(self) -> None:
         self.serve()
         self.say(control.RETIRING)
-        self.assertFalse(self.serves)
-        self.assertEqual(self.heard(), [control.RETIRE])
-        self.serve()  # it still tells its load
-        self.assertFalse(self.serves)
-        self.exit("exited with status 0")
-        self.reactor.advance(0)
         self.assertEqual(len(self.fork_server.spawned), 2)
+        self.serve()
+        self.assertEqual(self.balancer.workers, [self.slot.worker])
 
     def test_its_last_words_are_logged_before_its_end(self) -> None:
         last = as_json(Entry(0, "info", "ecm", "the last one"))
@@ -428,7 +513,7 @@ class SlotTests(TestCase):
 
     def test_a_worker_whose_queue_is_full_is_told_to_retire_when_it_reports_again(self) -> None:
         self.serve()
-        while self.slot.assign(0, socket.AF_INET, self.worker.stdout):
+        while self.running.assign(0, socket.AF_INET, self.worker.stdout):
             pass
         done = self.slot.retire()
         self.assertNotIn(control.RETIRE, self.heard())
@@ -468,7 +553,7 @@ class SlotTests(TestCase):
 
     def test_one_whose_queue_is_full_is_told_to_leave_when_it_reports_again(self) -> None:
         self.serve()
-        while self.slot.assign(0, socket.AF_INET, self.worker.stdout):
+        while self.running.assign(0, socket.AF_INET, self.worker.stdout):
             pass
         left = self.slot.leave()
         self.assertNotIn(control.LEAVE, self.heard())
@@ -488,7 +573,7 @@ class SlotTests(TestCase):
 
     def test_the_control_socket_tells_of_the_end(self) -> None:
         self.serve()
-        self.slot.orphan()
+        self.running.orphan()
         retired = self.slot.retire()
         self.assertEqual(self.heard(), [control.RETIRE])
         self.assertNoResult(retired)
@@ -501,12 +586,12 @@ class SlotTests(TestCase):
         self.worker.control.close()
         self.reactor.turn()
         self.assertNoResult(retired)
-        self.slot.orphan()
+        self.running.orphan()
         self.successResultOf(retired)
 
     def test_it_is_respawned_once_and_then_reported_again(self) -> None:
         self.serve()
-        self.slot.orphan()
+        self.running.orphan()
         self.assertTrue(self.serves)
         with capturedLogs() as events:
             self.worker.control.close()
@@ -521,15 +606,16 @@ class SlotTests(TestCase):
         self.assertEqual(len(self.fork_server.spawned), 2)
 
     def test_one_that_waits_for_its_respawn_is_respawned_by_the_next_one(self) -> None:
+        running = self.running
         self.exit()
-        self.slot.orphan()
+        running.orphan()
         self.reactor.advance(0)
         self.assertEqual(len(self.fork_server.spawned), 2)
 
     def test_one_that_hangs_then_is_killed_all_the_same(self) -> None:
         signals = self.start_process()
         self.serve()
-        self.slot.orphan()
+        self.running.orphan()
         self.look(WORKER_TIMEOUT)
         self.assertEqual(signals, [signal.SIGKILL])
 

@@ -1,0 +1,26 @@
+"""The things that workers of one generation share."""
+
+from collections.abc import Callable
+from random import Random
+
+import attrs
+
+from ecm.net.reactor import ReactorCore
+from ecm.workers.balancer import Balancer
+from ecm.workers.drain import Drain
+from ecm.workers.fork_client import ForkServerClient
+
+
+@attrs.frozen
+class Crew:
+    """The fork server of workers, their balancer, and the drain that concerns all of them.
+
+    ``told`` takes the number of a worker and its answer to a question.
+    """
+
+    fork_server: ForkServerClient
+    drain: Drain
+    told: Callable[[int, bytes], None]
+    loop: ReactorCore
+    generation: int = 1
+    balancer: Balancer = attrs.field(factory=lambda: Balancer(Random()))
