@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Final
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -23,6 +24,10 @@ from ecm.page.history import SAMPLE_SECONDS, History
 from ecm.page.person import mistake_page, user_page
 from ecm.page.view import View
 
+# Seconds for which a page is not drawn again: with 55 workers it takes 40 ms, in which nobody is
+# accepted.
+REDRAW: Final = 1
+
 _HTML = "text/html; charset=utf-8"
 _HEADERS = (("Content-Security-Policy", POLICY), ("Referrer-Policy", "no-referrer"))
 
@@ -38,6 +43,8 @@ class Pages:
         self._sampler = Sampler()
         self._sampling = LoopingCall(self._sample)
         self._sampling.clock = clock
+        self._page: Reply | None = None
+        self._drawn = 0.0
 
     def routes(self) -> Mapping[str, Route]:
         """Return the routes of the pages."""
@@ -58,10 +65,17 @@ class Pages:
             self._sampling.stop()
 
     def status(self, ecm: Operated, asked: Asked) -> Reply:
-        """Show how ECM is."""
+        """Show how ECM is; for a second the same to all who look."""
+        now = self._clock.seconds()
+        if self._page is None or now >= self._drawn + REDRAW:
+            self._page, self._drawn = _html(status_page(self._view())), now
+        return self._page
+
+    def _view(self) -> View:
+        ecm = self._ecm
         snapshots, processes = ecm.snapshots(), ecm.processes()
         now = time.time()
-        view = View(
+        return View(
             now=now,
             version=__version__,
             started=self._started,
@@ -72,7 +86,6 @@ class Pages:
             warnings=WARNINGS.recent(),
             options=ecm.options(),
         )
-        return _html(status_page(view))
 
     def _sample(self) -> None:
         ecm = self._ecm

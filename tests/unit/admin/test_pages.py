@@ -65,6 +65,14 @@ class StatusTests(PagesCase):
         self.assertIn("✗ Not ready", text)
         self.assertIn(DOWN.error, text)
 
+    def test_it_is_drawn_once_a_second_however_many_look(self) -> None:
+        first = self.get("/")
+        self.ecm.told_last = [snapshot(1, DOWN, refusal="no link")]
+        self.clock.advance(0.9)
+        self.assertIs(self.get("/status"), first)
+        self.clock.advance(0.1)
+        self.assertIn("✗ Not ready", self.seen("/status"))
+
     def test_nobody_but_who_sees_it_is_told(self) -> None:
         """Whoever can read persons in it must be asked under a name of this machine."""
         self.assertFalse(any(route.is_open for route in self.pages.routes().values()))
