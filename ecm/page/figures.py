@@ -82,8 +82,8 @@ class Sampler:
         nodes = nodes_of(snapshots)
         return Sample(
             online=sum(node.online for node in nodes) if nodes else None,
-            connections=sum(each.connections.open for each in snapshots),
-            held=sum(each.held for each in snapshots),
+            connections=sum(each.connections.open for each in snapshots) if snapshots else None,
+            held=sum(each.held for each in snapshots) if snapshots else None,
             requests=rates[0],
             unavailable=rates[1],
             round_trip=typical,

@@ -11,6 +11,7 @@ from twisted.internet.task import deferLater
 from ecm.tools.ctl import table
 from ecm.tools.ctl.client import Answer, Client
 from ecm.tools.ctl.options import Options
+from ecm.tools.ctl.user import user as text_of_user
 
 Command = Callable[[Client, Options, Any], Awaitable[int]]
 
@@ -51,6 +52,13 @@ async def metrics(client: Client, options: Options, reactor: Any) -> int:
     return show(await client.get("/metrics"))
 
 
+async def user(client: Client, options: Options, reactor: Any) -> int:
+    answer = await client.get("/user.json", who=options.who)
+    if answer.status == 200 and not options.json:
+        answer = Answer(200, text_of_user(json.loads(answer.text)))
+    return show(answer)
+
+
 async def reload(client: Client, options: Options, reactor: Any) -> int:
     return show(await client.post("/reload"))
 
@@ -77,6 +85,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "status": status,
     "ready": ready,
     "metrics": metrics,
+    "user": user,
     "reload": reload,
     "drain": drain,
     "undrain": undrain,

@@ -95,6 +95,9 @@ def _add_views(commands: "argparse._SubParsersAction[Parser]") -> None:
     )
     ready.add_argument("--all", dest="every", action="store_true", help="of all workers")
     commands.add_parser("metrics", help="print the metrics, as Prometheus reads them")
+    user = commands.add_parser("user", help="show the sessions and connections of one user")
+    user.add_argument("who", metavar="WHO", help="JID, address or SID of the user")
+    user.add_argument("--json", action="store_true", help="print all that is known, in JSON")
     commands.add_parser(
         "check",
         help="check the options of ECM that follow, or --config /etc/ecm/ecm.toml, and the files"

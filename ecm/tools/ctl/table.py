@@ -18,15 +18,15 @@ def _lines(told: Words, now: float) -> Iterator[str]:
     yield from (f"  {reason}" for reason in told["reasons"])
     snapshots = {each.get("number", 1): each for each in told["snapshots"]}
     yield ""
-    yield from _columns(_WORKERS, [_worker(each, snapshots, now) for each in told["processes"]])
+    yield from columns(_WORKERS, [_worker(each, snapshots, now) for each in told["processes"]])
     links = [(number, link) for number, each in snapshots.items() for link in each.get("links", ())]
     if links:
         yield ""
-        yield from _columns(_LINKS, [_link(number, link, now) for number, link in links])
+        yield from columns(_LINKS, [_link(number, link, now) for number, link in links])
     nodes = _nodes(snapshots.values())
     if nodes:
         yield ""
-        yield from _columns(_NODES, [_node(name, node) for name, node in nodes.items()])
+        yield from columns(_NODES, [_node(name, node) for name, node in nodes.items()])
     if warnings := _warnings(snapshots.values()):
         yield ""
         yield from warnings
@@ -107,7 +107,7 @@ def span(seconds: float) -> str:
     return f"{max(0.0, seconds):.0f} s"
 
 
-def _columns(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+def columns(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
     """Yield the lines of a table; the last column has no spaces behind it."""
     widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
     for row in (titles, *rows):

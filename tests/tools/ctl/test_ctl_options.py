@@ -35,6 +35,8 @@ class OptionsTests(TestCase):
             ("status --watch", Options(here, "status", watch=2)),
             ("status --watch 10", Options(here, "status", watch=10)),
             ("ready --all", Options(here, "ready", every=True)),
+            ("user a@b", Options(here, "user", who="a@b")),
+            ("user 192.0.2.7 --json", Options(here, "user", who="192.0.2.7", json=True)),
             ("drain", Options(here, "drain")),
             ("drain 10m", Options(here, "drain", seconds=600)),
             ("restart 3", Options(here, "restart", worker=3)),
