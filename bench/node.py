@@ -23,6 +23,10 @@ from testkit.servers.process import Process
 
 ERLANG = Path(__file__).parent / "erlang"
 
+# ejabberd with mod_ecm has the table of sessions that comes with it, as the README of mod_ecm
+# advises for many users.
+SESSIONS = {"sm_db_type": "ecm"}
+
 # What a small server has, but for what keeps every message (mod_mam) and for rooms and PubSub. No
 # shaper: what ejabberd can do is what is measured.
 MODULES = {
@@ -128,6 +132,7 @@ def node(
         MODULES,
         loglevel="error",
         auth_method=auth_method,
+        **(SESSIONS if kind is Kind.LINK else {}),
         **more,
     )
     with ejabberd.started(config, code=code, flags=FLAGS.split(), pipes=True) as process:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from secrets import token_hex
+from typing import Any
 
 import attrs
 from twisted.trial.unittest import TestCase
@@ -50,6 +51,7 @@ class Member:
         distribution_port: int,
         cookie: str,
         modules: Options = _MODULES,
+        **options: Any,
     ) -> "Member":
         """Write what a node needs into a folder of its own."""
         home = folder.path / address
@@ -64,23 +66,30 @@ class Member:
         )
         link_port = free_port()
         link = listener("mod_ecm", link_port, protocol="typed")
-        node.write(configuration([DOMAIN], [link], modules), cookie=cookie)
+        node.write(configuration([DOMAIN], [link], modules, **options), cookie=cookie)
         return cls(node, link_port, Process.of(node.process()))
 
 
 def start_cluster(
-    test: TestCase, first: Software | None = None, second: Software | None = None
+    test: TestCase,
+    first: Software | None = None,
+    second: Software | None = None,
+    **options: Any,
 ) -> tuple[Member, Member]:
     """Start two nodes, which do not know each other yet. They end with the test.
 
-    They run the chosen ejabberd with today's mod_ecm, unless something else is given.
+    They run the chosen ejabberd with today's mod_ecm, unless something else is given; ``options``
+    are those of ejabberd's top level.
     """
-    here, there = start_nodes(test, [first or Software(), second or Software()])
+    here, there = start_nodes(test, [first or Software(), second or Software()], **options)
     return here, there
 
 
 def start_nodes(
-    test: TestCase, software: int | Sequence[Software], modules: Options = _MODULES
+    test: TestCase,
+    software: int | Sequence[Software],
+    modules: Options = _MODULES,
+    **options: Any,
 ) -> list[Member]:
     """The same for any number of nodes, with these modules of ejabberd and their options."""
     if isinstance(software, int):
@@ -89,7 +98,7 @@ def start_nodes(
     folder = resources.enter_context(work_folder(None))
     port, cookie = free_port(), token_hex(16)
     members = [
-        Member.prepare(folder, each, _ADDRESS.format(number), port, cookie, modules)
+        Member.prepare(folder, each, _ADDRESS.format(number), port, cookie, modules, **options)
         for number, each in enumerate(software, 1)
     ]
     for member in members:

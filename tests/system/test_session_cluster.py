@@ -42,9 +42,10 @@ Wait()
 
 class SessionClusterTests(TestCase):
     timeout = 90
+    table = "mnesia"
 
     async def test_a_session_is_reached_over_another_node(self) -> None:
-        here, there = start_cluster(self)
+        here, there = start_cluster(self, sm_db_type=self.table)
         self.here = here.node.name
         self.shell = ErlangShell.start(self, there.node)
         joined = await self.shell.evaluate(f"ejabberd_cluster:join('{self.here}')")
@@ -116,3 +117,9 @@ class SessionClusterTests(TestCase):
         refused = await self.romeo.ask()
         self.assertEqual(attribute(refused.body, "condition"), "item-not-found")
         await self.juliet.ask(_SYNC)
+
+
+class OurTableTests(SessionClusterTests):
+    """The same with the table of sessions that comes with mod_ecm."""
+
+    table = "ecm"

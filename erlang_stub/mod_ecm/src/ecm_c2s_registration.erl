@@ -106,6 +106,8 @@ change(ejabberd_sm_mnesia, set_session, Row) ->
     ok = mnesia:activity(sync_dirty, fun mnesia:write/3, [session, Row, write], mnesia);
 change(ejabberd_sm_mnesia, delete_session, #session{sid = Sid}) ->
     ok = mnesia:activity(sync_dirty, fun mnesia:delete/3, [session, Sid, write], mnesia);
+change(ejabberd_sm_ecm, Function, Row) ->
+    ok = ejabberd_sm_ecm:Function(sync_dirty, Row);
 change(Backend, Function, #session{sid = {_, Process}, usr = {User, Host, _}} = Row) ->
     ok = erpc:call(node(Process), Backend, Function, [Row]),
     forget(is_cached(Backend, Host), Backend, User, Host).

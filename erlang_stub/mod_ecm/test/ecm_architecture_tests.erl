@@ -15,9 +15,10 @@
           supervision => [],
           command => [],
           sid => [],
+          sm => [],
           link => [peer, supervision],
           bosh => [xml, intern],
-          c2s => [bosh, link, sid, xml, peer, intern],
+          c2s => [bosh, link, sid, sm, xml, peer, intern],
           stream => [c2s, link, xml, peer, intern],
           router => [c2s, bosh, link, sid, peer],
           evacuation => [c2s, link, command],
@@ -54,6 +55,8 @@ may_know(Folder, Other) -> lists:member(Other, map_get(Folder, ?MAY_KNOW)).
 
 folder(mod_ecm) ->
     mod_ecm;
+folder(ejabberd_sm_ecm) ->
+    sm;
 folder(Module) ->
     [<<"ecm">>, Folder | _] = binary:split(atom_to_binary(Module), <<"_">>, [global]),
     binary_to_atom(Folder).
