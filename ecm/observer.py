@@ -2,7 +2,6 @@
 
 import os
 import resource
-from copy import deepcopy
 
 from ecm import __version__
 from ecm.frontend.census import census
@@ -15,6 +14,7 @@ from ecm.settings import Settings
 from ecm.status.snapshot import DoorReport, Snapshot
 from ecm.upstream.members import Members
 from ecm.upstream.pool import UpstreamPool
+from ecm.upstream.traffic import count_traffic
 
 
 class Observer:
@@ -58,9 +58,19 @@ class Observer:
             lag=round(clock.lag, 2),
             open_files=open_files(),
             open_files_limit=self._files_limit,
-            metrics=deepcopy(self._metrics),
+            metrics=self._counted(),
             links=links,
-            doors=tuple(DoorReport(endpoint) for endpoint in self._settings.endpoints),
+            doors=tuple(
+                DoorReport(endpoint, self._metrics.accepted[endpoint])
+                for endpoint in self._settings.endpoints
+            ),
             warnings=tuple(WARNINGS.recent()),
             node_stats={node: {**numbers} for node, numbers in pool.insight.node_stats.items()},
         )
+
+    def _counted(self) -> Metrics:
+        """Return the counters, with those of the links that are there."""
+        metrics = self._metrics.folded()
+        for link in self._pool.links:
+            count_traffic(link, metrics)
+        return metrics

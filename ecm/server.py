@@ -91,11 +91,16 @@ class Server:
 
     def factories(self) -> list[IProtocolFactory]:
         """Return a factory for each of the settings' endpoints, in their order."""
-        settings, streams = self._settings, TcpFactory(self.clients.admission, self._pool)
-        factories: list[IProtocolFactory] = [self.clients for _ in settings.listen]
-        factories += [ProxiedFactory(self.clients) for _ in settings.proxy_protocol]
-        factories += [streams for _ in settings.stream]
-        return factories + [ProxiedTcpFactory(streams) for _ in settings.stream_proxy_protocol]
+        settings, clients = self._settings, self.clients
+
+        def streams(door: str) -> TcpFactory:
+            return TcpFactory(clients.admission.at(door), self._pool)
+
+        factories: list[IProtocolFactory] = [clients.at(door) for door in settings.listen]
+        factories += [ProxiedFactory(clients.at(door)) for door in settings.proxy_protocol]
+        factories += [streams(door) for door in settings.stream]
+        proxied = settings.stream_proxy_protocol
+        return factories + [ProxiedTcpFactory(streams(door)) for door in proxied]
 
     def start(self) -> None:
         self._sockets.start()

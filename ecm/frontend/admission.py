@@ -1,6 +1,7 @@
 """Admission: whether there is a place for a new connection, and at whose expense."""
 
 from collections.abc import Callable
+from typing import Final
 
 from ecm.frontend.connection import ClientConnection
 from ecm.frontend.eviction import Eviction
@@ -12,13 +13,22 @@ from ecm.log.faults import Fault
 TOO_MANY = "There are too many connections"
 TOO_MANY_OF_YOURS = "There are too many connections from your address"
 
+_COUNTED_AS: Final = {TOO_MANY: "limit", TOO_MANY_OF_YOURS: "address"}
+
 
 class Admission:
-    """The limits of all connections together, whatever they speak."""
+    """The limits of all connections together, whatever they speak, at one door or at all."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(
+        self, registry: Registry, door: str = "", eviction: Eviction | None = None
+    ) -> None:
         self.registry = registry
-        self._eviction = Eviction(registry)
+        self._door = door
+        self._eviction = eviction or Eviction(registry)
+
+    def at(self, door: str) -> "Admission":
+        """Return the admission at an endpoint, for which connections are counted."""
+        return Admission(self.registry, door, self._eviction)
 
     def admit(
         self,
@@ -30,8 +40,10 @@ class Admission:
 
         It is what ``make`` makes, or one that says no with the bytes of ``rejection``.
         """
+        self.registry.metrics.accepted[self._door] += 1
         why = self._rejection_reason(address)
         if why is not None:
+            self.registry.metrics.refused[_COUNTED_AS[why]] += 1
             self.registry.faults.add(Fault.CONNECTION, why, address)
             return self._reject(rejection(why)) if self.can_reject else None
         connection = make()

@@ -9,13 +9,16 @@ from ecm.frontend.client import client_of
 from ecm.frontend.exchange import Exchange
 from ecm.frontend.ordering import OrderedConnection
 from ecm.frontend.registry import Registry
+from ecm.frontend.timed import TimedExchange
 from ecm.http.client_address import TrustedProxies
 from ecm.http.cors import Cors
-from ecm.http.request import Head, Request, require_whole
+from ecm.http.request import Head, Request
 from ecm.http.response import service_unavailable
 from ecm.link.message import full, request_line, truncated
 from ecm.link.settings import LinkMode
 from ecm.log.faults import Fault
+from ecm.metrics import SAMPLED
+from ecm.upstream.pending import COUNTED_AS, Pending
 from ecm.upstream.pool import Unavailable, UpstreamPool
 
 TOO_LONG: Final = "413 The body is too long"
@@ -27,8 +30,10 @@ _PLAIN_LINE: Final = b"request\n"
 STOPPING: Final = "This front end is stopping"
 SENDING_AWAY: Final = "This front end is draining"
 
-# A number: to look up a member of an Enum for each answer takes longer.
+# Numbers: to look up a member of an Enum for each answer takes longer.
+_OK: Final = int(HTTPStatus.OK)
 _UNAVAILABLE: Final = int(HTTPStatus.SERVICE_UNAVAILABLE)
+_STATUSES: Final = frozenset(HTTPStatus)
 
 
 class BoshExchange(Exchange):
@@ -57,19 +62,27 @@ class BoshExchange(Exchange):
 
     def answered(self, status: int, body: bytes, content_type: str | None) -> None:
         """Respond with the answer of the session; ``content_type`` is None for the default."""
-        if status == _UNAVAILABLE:
-            lines = self._headers_of_refusal()
-        else:
+        if status == _OK:
             lines = self.connection.common_headers(self, self.cors)
+        else:
+            lines = self._other_than_ok(status)
         self.response = answer(status, body, lines, content_type)
         self.connection.pump()
 
-    def _headers_of_refusal(self) -> bytes:
-        """Return the header lines for those whom ejabberd refuses: they come back one by one."""
+    def _other_than_ok(self, status: int) -> bytes:
+        """Count a status, and return the header lines.
+
+        Those whom ejabberd refuses come back one by one.
+        """
+        statuses = self.connection.registry.metrics.statuses
+        statuses[f"{status}" if status in _STATUSES else "other"] += 1
+        if status != _UNAVAILABLE:
+            return self.headers()
         return b"Retry-After: %d\r\n%b" % (retry_after(self.id), self.headers())
 
     def rejected(self, why: str) -> None:
         """Respond 503: the session could not be asked, nor could those of many others."""
+        self.connection.registry.metrics.unavailable[COUNTED_AS[why]] += 1
         self._take_new_id()
         response = service_unavailable(why, self.headers(), retry_after(self.id))
         self.respond(response)
@@ -125,7 +138,7 @@ class BoshHandler:
         if request.head.method == b"POST":
             self._send(exchange, request)
         else:
-            require_whole(request)
+            exchange.take_whole(request)
             self._look_at_page(exchange, request.head)
             why = self._refusal(exchange.connection.registry)
             exchange.respond(options_or_get(request.head, self._cors, exchange.headers(), why))
@@ -152,13 +165,19 @@ class BoshHandler:
         line = connection.link_line or self._shared_line
         if not line:
             line = self._request_line(connection, request.head)
-        if connection.registry.room.is_full:
+        registry = connection.registry
+        if registry.room.is_full:
             line = full(line)
         if request.truncated:
             line = truncated(line)
             blame(connection, Fault.HTTP, TOO_LONG, request.head.headers)
+        pending: Pending = exchange
+        metrics = registry.metrics
+        metrics.posts += 1
+        if not metrics.posts % SAMPLED:
+            pending = TimedExchange(exchange, request.head.size + len(request.body))
         try:
-            self.upstream.request(exchange, line, request.body)
+            self.upstream.request(pending, line, request.body)
         except Unavailable as why:
             exchange.rejected(str(why))
 

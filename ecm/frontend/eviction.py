@@ -28,6 +28,7 @@ class Eviction:
         connection = self._idle.pop(self._registry.timed, self._latest)
         if connection is None:
             return False
+        self._registry.metrics.ended["evicted"] += 1
         close_now(connection.transport)
         return True
 
@@ -39,6 +40,7 @@ class Eviction:
         connection = self._registry.closing.pop()
         if connection is None:
             return False
+        self._registry.metrics.ended["evicted"] += 1
         close_now(connection.transport)
         return True
 

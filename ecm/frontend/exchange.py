@@ -1,13 +1,15 @@
 """Exchanges: requests in flight, each with its response; and the handlers that respond."""
 
 from collections.abc import Generator
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from ecm.http.request import Request
+from ecm.http.request import Request, require_whole
 from ecm.http.response import service_unavailable
 
 if TYPE_CHECKING:
     from ecm.frontend.ordering import OrderedConnection
+
+_METHODS: Final = frozenset(("get", "head", "options", "post"))
 
 # A response in parts: each is asked for when the client has taken the one before.
 Parts = Generator[bytes, None, None]
@@ -37,8 +39,24 @@ class Exchange:
         """Return the header lines that every response has: Date and Connection."""
         return self.connection.common_headers(self)
 
+    def take_whole(self, request: Request) -> None:
+        """Count a request that does not go upstream, whose body must be all there.
+
+        Raises RequestError where the body is too long to be read.
+        """
+        method = request.head.method.lower().decode("latin-1")
+        methods = self.connection.registry.metrics.methods
+        methods[method if method in _METHODS else "other"] += 1
+        require_whole(request)
+
+    def count_status(self, status: str) -> None:
+        """Count a response that is not an answer of ejabberd."""
+        self.connection.registry.metrics.responses[status] += 1
+
     def respond(self, response: bytes | Parts) -> None:
-        """Give the response, as a whole or in parts."""
+        """Give the response, as a whole or in parts. Who gives parts counts it."""
+        if isinstance(response, bytes):
+            self.count_status(response[9:12].decode("latin-1"))  # HTTP/1.1 200 OK
         self.response = response
         self.connection.pump()
 

@@ -27,9 +27,13 @@ class FrontendFactory(ServerFactory):
 
     noisy = False
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, admission: Admission | None = None) -> None:
         self.registry = registry
-        self.admission = Admission(registry)
+        self.admission = admission or Admission(registry)
+
+    def at(self, door: str) -> "FrontendFactory":
+        """Return the factory of the connections at an endpoint."""
+        return FrontendFactory(self.registry, self.admission.at(door))
 
     def __len__(self) -> int:
         """The number of connections, but for those that are rejected."""

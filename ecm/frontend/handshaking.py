@@ -33,11 +33,14 @@ class TlsConnection(ClientConnection):
 
     def handshakeCompleted(self) -> None:
         """The TLS handshake is complete."""
+        self.registry.metrics.handshakes["ok"] += 1
         self._enter(Phase.HELD)
         self.registry.sockets.add(self.transport)
         self.registry.budget.update(self)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if self.phase == Phase.HANDSHAKE:
+            self._count_failure()
         super().connectionLost(reason)
         why = tls_error(reason)
         if why:
@@ -48,6 +51,11 @@ class TlsConnection(ClientConnection):
             self._give_time()
         else:
             super().timed_out()
+
+    def _count_failure(self) -> None:
+        is_late = self.registry.clock.now >= self.deadline
+        self.registry.metrics.handshakes["timeout" if is_late else "error"] += 1
+        self.registry.metrics.ended["handshake_timeout"] += is_late
 
     def _give_time(self) -> None:
         now = self.registry.clock.now

@@ -4,7 +4,7 @@ from http import HTTPStatus
 from typing import Final
 
 from ecm.frontend.exchange import Exchange
-from ecm.http.request import Request, require_whole
+from ecm.http.request import Request
 from ecm.http.response import TEXT, response
 
 # Pages of all origins may read it: it says nothing that is not for everybody.
@@ -22,7 +22,7 @@ class HostMetaHandler:
         self._document = document
 
     def handle(self, exchange: Exchange, request: Request) -> None:
-        require_whole(request)
+        exchange.take_whole(request)
         method, lines = request.head.method, exchange.headers()
         if method in (b"GET", b"HEAD"):
             head = method == b"HEAD"

@@ -42,7 +42,7 @@ class Probes:
         vanished = [each for each in due if each.probe(now)]
         for connection in vanished:
             connection.transport.abortConnection()
-        self._metrics.vanished += len(vanished)
+        self._metrics.ended["vanished"] += len(vanished)
         self._vanished += len(vanished)
         self._position -= len(vanished)
 

@@ -62,6 +62,7 @@ class ProxyHeaderStage(ClientConnection):
         try:
             header = parse(self._received)
         except ProxyHeaderError as error:
+            self.registry.metrics.proxy_headers += 1
             blame(self, Fault.PROXY, str(error))
             self.transport.abortConnection()
             return

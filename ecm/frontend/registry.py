@@ -3,7 +3,7 @@
 import sys
 from collections import Counter
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
@@ -27,6 +27,16 @@ if TYPE_CHECKING:
     from ecm.frontend.routes import Routes
 
 _log = Logger()
+
+
+# The reasons for which connections end that take too long in a phase.
+_TIMEOUTS: Final = {
+    Phase.IDLE: "idle",
+    Phase.HEAD: "header_timeout",
+    Phase.BODY: "body_timeout",
+    Phase.SENDING: "send_timeout",
+    Phase.HALF_CLOSED: "half_closed",
+}
 
 
 class Registry:
@@ -119,6 +129,7 @@ class Registry:
 
     def closed(self, connection: ClientConnection) -> None:
         """A connection has closed."""
+        self.metrics.closed += 1
         self.forget(connection)
         if not self.leaving and self._all_left is not None:
             all_left, self._all_left = self._all_left, None
@@ -138,14 +149,17 @@ class Registry:
         self.deadlines = _deadlines(self.settings, now)
         self.timed = {each: None for each in self.timed if each.deadline < inf}
         for connection in [each for each in self.timed if each.deadline <= now]:
+            if connection.phase in _TIMEOUTS:
+                self.metrics.ended[_TIMEOUTS[connection.phase]] += 1
             connection.timed_out()
-        self.ack_timeout.tick(now)
+        self.metrics.ended["send_timeout"] += self.ack_timeout.tick(now)
         self._probes.tick(now)
         self.faults.tick(now)
 
     def _log_shed(self, now: float) -> None:
         self.budget.now = now
         if self.budget.shed_count:
+            self.metrics.ended["shed"] += self.budget.shed_count
             _log.warn(
                 "clients held more than {maximum} bytes: {number} connections shed",
                 maximum=self.settings.max_buffered,

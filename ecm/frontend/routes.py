@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from http import HTTPStatus
+from typing import Final
 
 import attrs
 
@@ -17,11 +18,22 @@ from ecm.frontend.tcp import XMPP_CLIENT, take_over
 from ecm.frontend.websocket_handler import WebSocketHandler
 from ecm.http import host_meta
 from ecm.http.cors import Cors
-from ecm.http.request import Request, RequestError, require_whole
+from ecm.http.request import Request, RequestError
 from ecm.http.response import error_response, not_found
 from ecm.link.settings import LinkSettings
 from ecm.log.faults import Fault
 from ecm.upstream.pool import UpstreamPool
+
+_REJECTED: Final = {
+    HTTPStatus.BAD_REQUEST: "malformed",
+    HTTPStatus.REQUEST_TIMEOUT: "slow",
+    HTTPStatus.LENGTH_REQUIRED: "no_length",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "body_too_long",
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: "head_too_long",
+    HTTPStatus.NOT_IMPLEMENTED: "unsupported",
+    HTTPStatus.HTTP_VERSION_NOT_SUPPORTED: "unsupported",
+    HTTPStatus.SERVICE_UNAVAILABLE: "overload",
+}
 
 
 class NotFoundHandler:
@@ -30,7 +42,7 @@ class NotFoundHandler:
     exchange = Exchange
 
     def handle(self, exchange: Exchange, request: Request) -> None:
-        require_whole(request)
+        exchange.take_whole(request)
         blame_request(exchange, request.head, HTTPStatus.NOT_FOUND)
         exchange.respond(not_found(exchange.headers(), request.head.method == b"HEAD"))
 
@@ -48,6 +60,8 @@ class ErrorHandler:
     def handle(self, exchange: Exchange, error: RequestError) -> None:
         why = f"{error.status.value} {error.reason}"
         blame(exchange.connection, Fault.HTTP, why, error.headers)
+        rejected = exchange.connection.registry.metrics.rejected
+        rejected[_REJECTED.get(error.status, "other")] += 1
         cors = self._cors.lines(error.headers)
         lines = exchange.connection.common_headers(exchange, cors)
         exchange.respond(error_response(error, lines))

@@ -61,7 +61,7 @@ class StartTlsConnection(ClientConnection):
         if step.reply:
             self.transport.write(step.reply)
         if step.fault:
-            self.registry.metrics.tcp_refused += 1
+            self.registry.metrics.streams_refused["tcp"] += 1
             blame(self, Fault.XMPP, step.fault)
         if step.ends:
             self._half_close()

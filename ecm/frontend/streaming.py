@@ -7,6 +7,7 @@ from ecm.frontend.pausing import PausingConnection
 from ecm.frontend.registry import Registry
 from ecm.link.message import GAVE_UP, GONE
 from ecm.net.transport import send_at_once
+from ecm.upstream.pending import COUNTED_AS
 from ecm.upstream.pool import UpstreamPool
 from ecm.upstream.streams import Streams
 
@@ -67,6 +68,7 @@ class StreamConnection(PausingConnection):
 
     def rejected(self, why: str) -> None:
         """Close: the link is lost, or one end is wrong about the stream."""
+        self.registry.metrics.unavailable[COUNTED_AS[why]] += 1
         self._streams = None
         self._leave()
 

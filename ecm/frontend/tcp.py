@@ -17,6 +17,7 @@ from ecm.frontend.streaming import StreamConnection
 from ecm.link.message import REFUSED, TCP, open_line
 from ecm.log.faults import Fault
 from ecm.net.transport import channel_binding, drop_log_prefix, keep_alive, peer_of
+from ecm.upstream.pending import COUNTED_AS
 from ecm.upstream.pool import Unavailable, UpstreamPool
 from ecm.xmpp.errors import (
     CONNECTION_TIMEOUT,
@@ -117,10 +118,11 @@ class TcpConnection(StreamConnection):
         try:
             self.open(open_line(TCP, address, port, secure, binding))
         except Unavailable as unavailable:
+            self.registry.metrics.unavailable[COUNTED_AS[f"{unavailable}"]] += 1
             self._refuse(REMOTE_CONNECTION_FAILED, str(unavailable))
             return
         self.peer, self._binding = None, b""
-        self.registry.metrics.tcp += 1
+        self.registry.metrics.streams_accepted["tcp"] += 1
         self._update_phase()
 
     def closed(self, reason: str, status: int | None) -> None:
@@ -135,7 +137,7 @@ class TcpConnection(StreamConnection):
 
     def _say(self, condition: str, why: str) -> None:
         """Send a stream error. ejabberd must have said nothing yet."""
-        self.registry.metrics.tcp_refused += 1
+        self.registry.metrics.streams_refused["tcp"] += 1
         blame(self, Fault.XMPP, why)
         self._send(header(stream_id()) + error(condition))
 

@@ -79,7 +79,7 @@ class WebSocketConnection(ClosingWebSocket):
         try:
             self._take_from(decoder)
         except WebSocketError as error:
-            self.registry.metrics.faulty += 1
+            self.registry.metrics.streams_faulty["websocket"] += 1
             blame(self, Fault.WEBSOCKET, f"{error.code} {error}")
             self._fail(error.code, str(error))
         if decoder.idle or self._state == State.CLOSED:

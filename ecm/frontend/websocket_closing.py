@@ -8,7 +8,7 @@ from ecm.frontend.registry import Registry
 from ecm.frontend.streaming import StreamConnection
 from ecm.limits import DECODER_SIZE
 from ecm.link.message import END, GAVE_UP, REFUSED
-from ecm.upstream.pending import NOT_UNDERSTOOD
+from ecm.upstream.pending import COUNTED_AS, NOT_UNDERSTOOD
 from ecm.upstream.pool import UpstreamPool
 from ecm.websocket import codes
 from ecm.websocket.closing import TRANSITIONS, Input, State
@@ -40,6 +40,7 @@ class ClosingWebSocket(StreamConnection):
         self._close(status)
 
     def rejected(self, why: str) -> None:
+        self.registry.metrics.unavailable[COUNTED_AS[why]] += 1
         self._streams = None
         self._close(codes.INTERNAL_ERROR if why == NOT_UNDERSTOOD else codes.RESTART, why)
 

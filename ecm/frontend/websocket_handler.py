@@ -6,9 +6,10 @@ from ecm.frontend.exchange import Exchange
 from ecm.frontend.websocket import WebSocketConnection
 from ecm.http.client_address import TrustedProxies
 from ecm.http.cors import Cors
-from ecm.http.request import Head, Request, require_whole
+from ecm.http.request import Head, Request
 from ecm.link.message import WEBSOCKET, open_line
 from ecm.log.faults import Fault
+from ecm.upstream.pending import COUNTED_AS
 from ecm.upstream.pool import Unavailable, UpstreamPool
 from ecm.websocket.handshake import accept, is_attempt, refusal
 
@@ -28,7 +29,7 @@ class WebSocketHandler:
         self._proxies = proxies
 
     def handle(self, exchange: Exchange, request: Request) -> None:
-        require_whole(request)
+        exchange.take_whole(request)
         refused = refusal(request.head, self._cors)
         if refused is not None:
             self._refused(exchange, request.head, f"{refused.status.value} {refused.why}")
@@ -37,13 +38,16 @@ class WebSocketHandler:
         try:
             self._accept(exchange, request.head)
         except Unavailable as why:
+            counted = COUNTED_AS.get(f"{why}")  # others are not for want of ejabberd
+            if counted is not None:
+                exchange.connection.registry.metrics.unavailable[counted] += 1
             self._refused(exchange, request.head, f"503 {why}")
             exchange.reject(str(why))
 
     def _refused(self, exchange: Exchange, head: Head, why: str) -> None:
         registry = exchange.connection.registry
         if is_attempt(head):
-            registry.metrics.refused += 1
+            registry.metrics.streams_refused["websocket"] += 1
             blame(exchange.connection, Fault.HANDSHAKE, why, head.headers)
 
     def _accept(self, exchange: Exchange, head: Head) -> None:
@@ -59,5 +63,5 @@ class WebSocketHandler:
         successor = WebSocketConnection(registry, self._upstream)
         successor.open(open_line(WEBSOCKET, *client_of(connection, head, self._proxies)))
         behind = connection.hand_over(successor)
-        registry.metrics.websockets += 1
+        registry.metrics.streams_accepted["websocket"] += 1
         successor.begin(accept(head, registry.clock.date), behind)

@@ -151,7 +151,7 @@ class LinkConnection:
             is_final = self.is_typed and input is not Input.SILENT
         silent = self.state is State.PLAIN or input is Input.ERROR
         self.state = TRANSITIONS[self.state][input]
-        close = Close(reason, is_final)
+        close = Close(reason, is_final, text if input is Input.ERROR else input.value)
         return [close] if silent else [_error(input.value, text), close]
 
     def _handshake_due(self, now: float) -> list[Event]:
@@ -172,7 +172,7 @@ class LinkConnection:
             reason = f"ejabberd sent a malformed hello: {error.name}"
             return self._close(Input.MALFORMED, error.name, reason)
         if first.type == "error":
-            return self._close(Input.ERROR, "", said(first))
+            return self._close(Input.ERROR, first.args[0], said(first))
         return self._hello(first.fields, now)
 
     def _hello(self, hello: dict[str, str], now: float) -> list[Event]:
@@ -211,7 +211,7 @@ class LinkConnection:
                 return [Send(LINK_ID, message.encode("pong", received.args), droppable=True)]
             case "error":
                 is_final = self.is_typed and received.args[0] != Input.SILENT.value
-                return self._close(Input.ERROR, "", said(received), is_final)
+                return self._close(Input.ERROR, received.args[0], said(received), is_final)
         return self._about_state(received)
 
     def _about_state(self, received: Message) -> list[Event]:

@@ -139,11 +139,13 @@ class Inspected:
 class Close:
     """Close the connection once everything is sent. It is the last event.
 
-    With ``is_final`` the link must not resume: to go on would repeat a fault.
+    With ``is_final`` the link must not resume: to go on would repeat a fault. ``why`` is the
+    name of the input that has closed it, or what the peer calls its own reason.
     """
 
     reason: str
     is_final: bool = False
+    why: str = attrs.field(default="", eq=False)
 
 
 Event = (

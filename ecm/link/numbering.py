@@ -12,16 +12,16 @@ class Outbox:
 
     ``sent`` are with the transport of the present connection, ``waiting`` are not yet; the owner
     moves them by hand where each call counts. ``size`` is the bytes of both. ``acknowledged`` is
-    the number of the last packet that has left.
+    the number of the last packet that has left, ``left`` the bytes of all that have.
     """
 
-    __slots__ = ("_marks", "acknowledged", "sent", "size", "waiting")
+    __slots__ = ("_marks", "acknowledged", "left", "sent", "size", "waiting")
 
     def __init__(self) -> None:
         self.sent: deque[bytes] = deque()
         self.waiting: list[bytes] = []
         self.size = 0
-        self.acknowledged = 0
+        self.acknowledged = self.left = 0
         # The last packet at some moments, a second apart, of those that have not left since.
         self._marks: deque[tuple[int, float]] = deque()
 
@@ -34,8 +34,10 @@ class Outbox:
         """Forget packets up to a number. Returns whether the peer can have them, and no fewer."""
         if not self.acknowledged <= number <= self.last_sent:
             return False
+        self.left += self.size
         for _ in range(number - self.acknowledged):
             self.size -= len(self.sent.popleft())
+        self.left -= self.size
         self.acknowledged = number
         return True
 
@@ -46,6 +48,7 @@ class Outbox:
             self.sent.extend(packets)
         else:
             self.acknowledged += len(packets)
+            self.left += self.size
             self.size = 0
         return packets
 
@@ -72,16 +75,17 @@ class Receipts:
     """Packets that have come on a link, and what of that the peer has been told.
 
     ``number`` is that of the last one, and ``size`` the bytes since it was told; both are counted
-    by the owner, who tells the peer when they are enough.
+    by the owner, who tells the peer when they are enough. ``before`` is the bytes before that.
     """
 
-    __slots__ = ("number", "size", "told")
+    __slots__ = ("before", "number", "size", "told")
 
     def __init__(self) -> None:
         self.number = self.told = 0
-        self.size = 0
+        self.size = self.before = 0
 
     def tell(self) -> int:
         """Return the number to acknowledge."""
+        self.before += self.size
         self.told, self.size = self.number, 0
         return self.number

@@ -36,8 +36,12 @@ class AckTimeout:
         """A connection has closed."""
         self._watched.pop(transport, None)
 
-    def tick(self, now: float) -> None:
-        """Abort the connections past their deadlines; unwatch those with nothing outstanding."""
+    def tick(self, now: float) -> int:
+        """Abort the connections past their deadlines; unwatch those with nothing outstanding.
+
+        Returns the number of those that were aborted.
+        """
+        aborted = 0
         for transport, (due, deadline) in tuple(self._watched.items()):
             acknowledged, queued = kernel_queue(transport)
             if not queued:
@@ -47,3 +51,5 @@ class AckTimeout:
                 self._watched[transport] = (acknowledged + queued, now + time)
             elif now >= deadline:
                 transport.abortConnection()
+                aborted += 1
+        return aborted

@@ -49,7 +49,7 @@ def plain(value: Any) -> Any:
         kind: Any = type(value)
         fields = [(name, getattr(value, name), of) for name, of in _defaults(kind).items()]
         return {name: plain(of) for name, of, default in fields if of != default}
-    if isinstance(value, tuple):
+    if isinstance(value, tuple | list):
         return [plain(each) for each in value]
     if isinstance(value, dict):
         return {key: plain(each) for key, each in value.items()}
@@ -104,9 +104,9 @@ def _made(kind: Any, value: Any) -> Any:
     if attrs.has(kind):
         return _object(kind, value if isinstance(value, dict) else _refuse(kind, value))
     origin = get_origin(kind)
-    if origin is tuple:
+    if origin in (tuple, list):
         items = value if isinstance(value, list) else _refuse(kind, value)
-        return tuple(_made(get_args(kind)[0], each) for each in items)
+        return origin(_made(get_args(kind)[0], each) for each in items)
     if origin is dict:
         entries = value.items() if isinstance(value, dict) else _refuse(kind, value)
         return {key: _made(get_args(kind)[1], each) for key, each in entries}

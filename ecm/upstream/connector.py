@@ -1,6 +1,5 @@
 """Connects a link to ejabberd, and again with growing pauses, for as long as ECM runs."""
 
-import errno
 import os
 import random
 import re
@@ -10,11 +9,7 @@ from typing import Final
 
 from twisted.application.internet import ClientService
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.error import (
-    ConnectError,
-    ConnectingCancelledError,
-    ConnectionRefusedError,
-)
+from twisted.internet.error import ConnectingCancelledError
 from twisted.internet.interfaces import (
     IAddress,
     IProtocol,
@@ -35,20 +30,17 @@ from ecm.net.batch import BatchedIO
 from ecm.net.clock import CoarseClock
 from ecm.net.reconnecting import QuietClientService
 from ecm.upstream.brake import Brake
+from ecm.upstream.ends import why_none
 from ecm.upstream.keeper import LinkKeeper
 from ecm.upstream.link import LinkStatus
 from ecm.upstream.pool import UpstreamPool
-from ecm.upstream.protocol import LinkProtocol
+from ecm.upstream.protocol import LinkProtocol, LinkRefused
 from ecm.upstream.reasons import reason
 from ecm.upstream.watch import LinkWatch
 
 _log = Logger()
 
-# Errors of a connection that say that nobody listens there: by that machine, by the one before it,
-# or by the file system.
 _NUMBER: Final = re.compile(r"\d+")
-
-_NOBODY: Final = {errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENOENT}
 
 
 # Errors of an attempt that ECM has given up itself; the second comes while a name is looked up.
@@ -106,9 +98,12 @@ class LinkFactory(Factory):
     def failed(self, failure: Failure) -> None:
         """There is no connection, or none that can be used."""
         why = failure.value
-        self._keeper.outage.attempted(isinstance(why, ConnectError) and _number(why) in _NOBODY)
-        if not failure.check(*_CANCELLED):
-            self._keeper.error = reason(failure.value)
+        self._keeper.outage.attempted(why_none(why) == "refused")
+        if failure.check(*_CANCELLED):
+            return
+        self._keeper.error = reason(why)
+        if not failure.check(LinkRefused):  # otherwise there was one, which has ended
+            self._metrics.link_ends[why_none(why)] += 1
 
     def leave(self) -> None:
         """The node has gone, or will: it answers the requests that it has, and gets no more."""
@@ -136,10 +131,6 @@ class LinkFactory(Factory):
             self._link.tick(now)
         self._keeper.tick(now)
         self.watch.tick(now)
-
-
-def _number(error: ConnectError) -> int | None:
-    return errno.ECONNREFUSED if isinstance(error, ConnectionRefusedError) else error.osError
 
 
 def _instance() -> str:

@@ -101,6 +101,7 @@ class LinkKeeper:
         if self._is_up:
             link.queue.tick(now)
             link.tick(now)
+            self._metrics.full_seconds += link.queue.is_full
         elif link.is_final:
             self.link = None  # ECM stops, and has refused what was in flight
         elif self.outage.seconds >= self._settings.link_grace:

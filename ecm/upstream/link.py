@@ -55,6 +55,7 @@ class Link:
         slot: int = 0,
     ) -> None:
         self.slot = slot
+        self.metrics = metrics
         self.table = ConnectionTable(metrics, settings.max_content)
         self.queue = SendQueue(settings.max_queue, congestion, keeps=bool(token))
         self.receipts = Receipts()

@@ -32,6 +32,7 @@ class PartialAnswer:
             self._pending.answered(status, bytes(self._parts), content_type)
         else:
             self._answers.metrics.failed += 1
+            self._answers.metrics.answers -= 1  # it is none
             self._pending.rejected(NOT_UNDERSTOOD)
 
     def renamed(self, connection_id: int) -> None:

@@ -9,6 +9,15 @@ STOPPING: Final = "The chat server is stopping"
 NOT_UNDERSTOOD: Final = "The front end and the chat server do not understand each other"
 NO_STREAMS: Final = "The chat server takes requests only"
 
+# The same, in the words in which they are counted.
+COUNTED_AS: Final = {
+    NO_LINK: "no_link",
+    CONGESTED: "full",
+    STOPPING: "stops",
+    NOT_UNDERSTOOD: "misunderstood",
+    NO_STREAMS: "no_streams",
+}
+
 
 class Partner(Protocol):
     """Whoever has an ID on a link. ``id`` names it there."""

@@ -18,6 +18,7 @@ from ecm.upstream.refusals import Refusals
 from ecm.upstream.request_queue import RequestQueue
 from ecm.upstream.stream import Stream
 from ecm.upstream.streams import Streams
+from ecm.upstream.traffic import count_traffic
 
 # Why no node takes requests, by the status of the links that are best off; empty if one does. While
 # a link that is broken may go on, there is hope beside one that drains.
@@ -164,6 +165,7 @@ class UpstreamPool:
         """
         link.is_final = True
         self.update_link(link, LinkStatus.DOWN)
+        count_traffic(link, link.metrics)
         again = link.take_unacknowledged() if self.nodes.are_several else ()
         for exchange, line, body in again:
             _send_on(exchange, line, body, self)

@@ -29,10 +29,11 @@ from ecm.link.events import (
 from ecm.link.message import ANSWER_200, MESSAGE
 from ecm.link.packet import LINK_ID, PacketError, encode
 from ecm.link.settings import LinkMode, LinkSettings
-from ecm.link.state import State
-from ecm.metrics import Metrics
+from ecm.link.state import Input, State
+from ecm.metrics import ROUND_TRIP_BOUNDS, Metrics
 from ecm.net.clock import CoarseClock
 from ecm.upstream import reasons
+from ecm.upstream.ends import why_ended
 from ecm.upstream.framer import PacketReceiver
 from ecm.upstream.keeper import LinkKeeper
 from ecm.upstream.link import Link
@@ -79,6 +80,8 @@ class LinkProtocol(PacketReceiver):
         # When the connection was made, and whether the link protocol has started: after TLS.
         self._connected_at = 0.0
         self._started = False
+        # What has closed the connection, if the link protocol has.
+        self._why = ""
         # Why the link was not established, where ECM has closed the connection.
         self._refusal: LinkRefused | None = None
 
@@ -98,6 +101,7 @@ class LinkProtocol(PacketReceiver):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.connected = 0
+        self._metrics.link_ends[why_ended(self._why, self._connection.state, reason)] += 1
         if not self.ready.called:
             self.ready.errback(self._refusal or self._refused(reason))
         self._down(reason.getErrorMessage())
@@ -126,7 +130,6 @@ class LinkProtocol(PacketReceiver):
         self._do(self._connection.receive(connection_id, content, self._clock.seconds()))
 
     def packet_error(self, error: PacketError) -> None:
-        self._metrics.malformed += 1
         self._do(self._connection.malformed(error))
 
     # From the clock.
@@ -140,6 +143,7 @@ class LinkProtocol(PacketReceiver):
         elif self._started:
             self._do(self._connection.tick(now, self.incomplete_for(now)))
         elif now - self._connected_at >= HANDSHAKE_TIMEOUT:
+            self._why = Input.SILENT.value
             self._refusal = LinkRefused(f"no TLS handshake within {HANDSHAKE_TIMEOUT} seconds")
             self.transport.abortConnection()
 
@@ -158,7 +162,7 @@ class LinkProtocol(PacketReceiver):
                 case PeerDraining() if self._link is not None:
                     self._keeper.drains(self._link)
                 case RoundTrip(seconds, load, cluster):
-                    self._metrics.round_trip = seconds
+                    self._metrics.round_trips.observe(seconds, ROUND_TRIP_BOUNDS)
                     if self._link is not None:
                         self._link.round_trip = seconds
                         self._pool.nodes.heard(self._link, load, cluster)
@@ -168,7 +172,8 @@ class LinkProtocol(PacketReceiver):
                     self._pool.insight.inspected(event)
                 case Misdirected() if self._link is not None:
                     self._pool.redirect(self._link, event)
-                case Close(reason, is_final):
+                case Close(reason, is_final, why):
+                    self._why = why
                     self._close(reason, is_final)
                 case _ if self._link is not None:
                     self._link.handle([event])

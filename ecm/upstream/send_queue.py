@@ -67,6 +67,8 @@ class SendQueue:
         else:
             self._transport.write(packet)
             if not self._keeps:
+                outbox.acknowledged += 1
+                outbox.left += len(packet)
                 return
             outbox.sent.append(packet)
         outbox.size += len(packet)

@@ -74,5 +74,7 @@ class StopTests(EcmTestCase):
         ecm.signal(signal.SIGTERM)
         self.assertEqual(await code, codes.RESTART)
         self.assertEqual(await ecm.ended, -signal.SIGTERM)
-        self.assertRegex(ecm.output, "ECM stopped: .* streams=1 .* websockets=1 ")
+        self.assertRegex(
+            ecm.output, r"ECM stopped: .* streams=1 .* streams_accepted\.websocket=1\b"
+        )
         self.assertNotIn("Traceback", ecm.output)

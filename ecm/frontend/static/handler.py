@@ -20,7 +20,7 @@ from ecm.frontend.blame import blame_request
 from ecm.frontend.exchange import BrokenResponse, Exchange, Parts
 from ecm.frontend.static.files import WELL_KNOWN, MissingSlash, NotThere, OpenFile, find
 from ecm.http.byte_range import Unsatisfiable, part
-from ecm.http.request import Head, Request, require_whole
+from ecm.http.request import Head, Request
 from ecm.limits import FILE_CHUNK, MAX_OPEN_PAGES, RETRY_AFTER
 
 # Of files whose names say nothing of it: pages with short addresses; others; and a file that is
@@ -76,7 +76,7 @@ class StaticHandler:
         self._open = 0
 
     def handle(self, exchange: Exchange, request: Request) -> None:
-        require_whole(request)
+        exchange.take_whole(request)
         exchange.respond(self._parts(exchange, request.head))
 
     def _parts(self, exchange: Exchange, head: Head) -> Parts:
@@ -85,6 +85,7 @@ class StaticHandler:
         It is never more than was announced; a file may have become shorter.
         """
         with self._response(head) as response:
+            exchange.count_status(f"{response.status:d}")
             if response.status in _BLAMED:
                 blame_request(exchange, head, response.status)
             begin, end = response.begin, response.end

@@ -40,13 +40,18 @@ def condition(answer: bytes) -> str:
 
 
 class BeginningTests(TcpCase):
+    def counted(self) -> tuple[int, int]:
+        """The streams that were opened, and those that were refused."""
+        metrics = self.ecm.metrics
+        return metrics.streams_accepted["tcp"], metrics.streams_refused["tcp"]
+
     def test_the_first_bytes_open_a_stream(self) -> None:
         user = self.user()
         self.assertEqual(self.ecm.received(), [])
         self.assertEqual(user.open(), OPEN % False)
         self.assertEqual(user.send(b"<a>"), [b"message\n<a>"])
         self.assertEqual(user.hear(b"message\n<b/>"), b"<b/>")
-        self.assertEqual((self.ecm.metrics.tcp, self.ecm.metrics.tcp_refused), (1, 0))
+        self.assertEqual(self.counted(), (1, 0))
 
     def test_who_says_nothing_has_the_time_of_a_head(self) -> None:
         user = self.user()
@@ -72,7 +77,7 @@ class BeginningTests(TcpCase):
             answer = user.client.send(HEADER)
             self.assertEqual(condition(answer), REMOTE_CONNECTION_FAILED)
             self.assertTrue(user.ended)
-            self.assertEqual((len(ecm.pool), ecm.metrics.tcp_refused), (0, 1))
+            self.assertEqual((len(ecm.pool), ecm.metrics.streams_refused["tcp"]), (0, 1))
         self.assertIn("XMPP stream failed, refused: ", self.logged("ecm.log.faults")[0])
 
     def test_while_ecm_is_full_or_stops_there_is_an_error(self) -> None:
@@ -96,7 +101,7 @@ class BeginningTests(TcpCase):
         self.ecm.registry.room.set_memory(False)
         self.assertEqual(user.send(HEADER), [])
         self.assertEqual((condition(refused), user.got), (RESOURCE_CONSTRAINT, b""))
-        self.assertEqual((self.ecm.metrics.tcp, self.ecm.metrics.tcp_refused), (0, 1))
+        self.assertEqual(self.counted(), (0, 1))
 
     def test_one_too_many_is_told_so(self) -> None:
         ecm = joined(max_connections_per_address=1)
@@ -349,7 +354,7 @@ class StartTlsTests(TcpCase):
         self.assertEqual(user.client.send(STARTTLS), b"")
         garbage = TcpUser(self.ecm, self.secured(True))
         self.assertEqual(condition(garbage.client.send(GET)), NOT_WELL_FORMED)
-        self.assertEqual((self.ecm.received(), self.ecm.metrics.tcp_refused), ([], 2))
+        self.assertEqual((self.ecm.received(), self.ecm.metrics.streams_refused["tcp"]), ([], 2))
         self.assertEqual(
             self.logged("ecm.log.faults"),
             ["XMPP stream failed, refused: policy-violation, from 192.0.2.1"],

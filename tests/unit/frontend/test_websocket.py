@@ -36,7 +36,10 @@ class HandshakeTests(WebSocketCase):
         self.assertEqual(user.opened, OPEN)
         self.assertEqual(user.say(HELLO), [b"message\n" + HELLO])
         self.assertEqual(user.hear(b"message\n<open/>"), [Event(TEXT, b"<open/>")])
-        self.assertEqual((self.ecm.metrics.websockets, self.ecm.metrics.refused), (1, 0))
+        self.assertEqual(
+            (self.ecm.metrics.streams_accepted, self.ecm.metrics.streams_refused),
+            ({"websocket": 1}, {}),
+        )
 
     def test_all_paths_take_it_with_and_without_a_slash(self) -> None:
         for path in (b"/ws", b"/xmpp-websocket", b"/websocket", b"/ws/"):
@@ -62,7 +65,7 @@ class HandshakeTests(WebSocketCase):
         others = [
             request for request, *_ in REFUSED if b"-Key" not in request or b"POST" in request
         ]
-        self.assertEqual(ecm.metrics.refused, len(REFUSED) - len(others) + 1)
+        self.assertEqual(ecm.metrics.streams_refused["websocket"], len(REFUSED) - len(others) + 1)
 
     def test_the_log_says_who_is_refused_and_why(self) -> None:
         for request, why in (
@@ -191,7 +194,7 @@ class MessageTests(WebSocketCase):
             last = user.got[-1]
             self.assertEqual((last.opcode, int.from_bytes(last.payload[:2])), (CLOSE, code))
             self.assertTrue(user.client.ended)
-            self.assertEqual(user.ecm.metrics.faulty, 1)
+            self.assertEqual(user.ecm.metrics.streams_faulty["websocket"], 1)
             self.assertEqual(user.send(masked(TEXT, b"a") + masked(PING)), [])
             self.assertEqual(user.got, [])
         self.assertEqual(len(self.logged("ecm.log.faults")), len(FAULTS))
@@ -472,14 +475,14 @@ class VanishedTests(WebSocketCase):
         self.assertTrue(user.client.transport.aborted)
         self.assertEqual(user.told, [b"close gone"])
         self.assertEqual(len(self.logged("ecm.frontend.probes")), 1)
-        self.assertEqual(self.ecm.metrics.vanished, 1)
+        self.assertEqual(self.ecm.metrics.ended["vanished"], 1)
 
     def test_those_that_vanish_within_ten_seconds_are_in_one_line(self) -> None:
         users = [User(self.ecm) for _ in range(600)]
         self.ecm.pass_time(900)
         self.assertTrue(all(user.client.transport.aborted for user in users))
         self.assertLessEqual(len(self.logged("ecm.frontend.probes")), 60)
-        self.assertEqual(self.ecm.metrics.vanished, len(users))
+        self.assertEqual(self.ecm.metrics.ended["vanished"], len(users))
 
     def test_one_that_is_not_read_is_not_taken_for_vanished(self) -> None:
         user = User(self.ecm)

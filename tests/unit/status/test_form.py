@@ -27,7 +27,11 @@ def many(of: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[Any, ...]]:
     return few | st.tuples(of, st.integers(30, 500)).map(lambda pair: (pair[0],) * pair[1])
 
 
-METRICS = st.dictionaries(st.sampled_from(NAMES), NUMBERS).map(lambda given: Metrics(**given))
+def made_of_them(given: dict[str, Any]) -> Metrics:
+    return Metrics(**given)
+
+
+METRICS = st.dictionaries(st.sampled_from(NAMES), NUMBERS).map(made_of_them)
 LINKS = st.builds(LinkReport, node=TEXTS, endpoint=TEXTS, since=TIMES, queue_bytes=NUMBERS)
 DOORS = st.builds(
     DoorReport,

@@ -254,7 +254,7 @@ class TypedTests(TestCase):
         self.ecm.pass_time(10)
         self.ecm.reactor.advance(0.25)
         self.ecm.answer(0, b"pong 1")
-        self.assertEqual(self.ecm.metrics.round_trip, 0.25)
+        self.assertEqual(self.ecm.metrics.round_trips.sum, 0.25)
 
     def test_pongs_do_not_pile_up_while_the_link_is_stuck(self) -> None:
         self.ecm.queue.pauseProducing()

@@ -43,7 +43,7 @@ class PlainTests(TestCase):
         self.assertFalse(self.ecm.pool.links)
         self.assertEqual(self.ecm.received(), [])
         self.assertIn(b" 503 ", client.transport.written())
-        self.assertEqual(self.ecm.metrics.malformed, 1)
+        self.assertEqual(self.ecm.metrics.link_ends, {"malformed": 1})
         [line] = [
             line for line in lines(self.log, "ecm.upstream.keeper") if "malformed packet" in line
         ]
