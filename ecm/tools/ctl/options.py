@@ -8,7 +8,6 @@ from typing import Final
 
 import attrs
 
-from ecm import __version__
 from ecm.tools.cli import Parser, argument, whole_number
 from ecm.tools.ctl.address import DEFAULT, Address, read
 
@@ -63,7 +62,6 @@ def parse(
 
 def make_parser() -> Parser:
     parser = Parser(prog="ecmctl", description=_DESCRIPTION, epilog=_EPILOG)
-    parser.add_argument("--version", action="version", version=f"ecmctl {__version__}")
     parser.add_argument(
         "--admin",
         metavar="ENDPOINT",
