@@ -25,6 +25,7 @@ def read(file: str, options: Mapping[str, Option]) -> dict[str, Source]:
     Raises ValueError: the file, the line, and what is wrong there.
     """
     text = _content(file)
+    file = _shown(file)
     try:
         found = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -64,7 +65,7 @@ def _content(file: str) -> str:
             raise ValueError(f"{file}: has more than {MAX_CONFIG:,} bytes, and is no such file")
         return content.decode()
     except OSError as error:
-        raise ValueError(f"{file}: {error.strerror}") from None
+        raise ValueError(f"{_shown(file)}: {error.strerror}") from None
     except UnicodeDecodeError as error:
         line = 1 + content[: error.start].count(b"\n")
         raise ValueError(f"{file}:{line}: is not UTF-8") from None
@@ -89,7 +90,7 @@ def _source(file: str, text: str, options: Mapping[str, Option], name: str, valu
 
 
 def _unknown(name: str, value: Any, options: Mapping[str, Option]) -> str:
-    shown = name if name.isprintable() else ascii(name)
+    shown = _shown(name)
     if _is_table(value):
         return f"options stand outside of tables, there is none called {shown}"
     meant = nearest(name, options)
@@ -123,3 +124,8 @@ def _text(value: Any, more: str = "") -> str:
     if not isinstance(value, str):
         raise ValueError(f"give a text in quotes{more}")
     return value
+
+
+def _shown(text: str) -> str:
+    """Return a text for a message, which is one line."""
+    return text if text.isprintable() else ascii(text)

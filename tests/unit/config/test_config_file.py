@@ -94,6 +94,8 @@ class ConfigFileTests(TestCase):
     def test_files_that_cannot_be_read(self) -> None:
         self.assertEqual(self.refused(Path("/no/file")), ": No such file or directory")
         self.assertEqual(self.refused(self.file.parent), ": Is a directory")
+        why = self.assertRaises(ValueError, config_file.read, "/no\nfile", OPTIONS)
+        self.assertEqual(str(why), "'/no\\nfile': No such file or directory")
         self.file.write_bytes(b"# a\n# \xff\n")
         self.assertEqual(self.refused(self.file), ":2: is not UTF-8")
         self.file.write_bytes(b"#" * (MAX_CONFIG + 1))

@@ -8,6 +8,7 @@ from twisted.scripts._twistd_unix import ServerOptions
 from twisted.trial.unittest import TestCase
 
 from ecm import __version__
+from ecm.frontend.factory import FrontendFactory
 from ecm.frontend.proxied import ProxiedFactory
 from ecm.frontend.tcp_factory import ProxiedTcpFactory, TcpFactory
 from ecm.one_process import OneProcess
@@ -28,7 +29,11 @@ class MakeServiceTests(TestCase):
 
     def test_the_server_has_a_factory_for_each_port(self) -> None:
         server = self.server("--listen", "tcp:0", "--listen", "tcp:0")
-        self.assertEqual(server.factories(), [server.clients, server.clients])
+        factories = server.factories()
+        self.assertEqual(len(factories), 2)
+        for factory in factories:
+            assert isinstance(factory, FrontendFactory)
+            self.assertIs(factory.registry, server.clients.registry)
 
     def test_a_port_with_the_proxy_protocol_is_one_of_its_own(self) -> None:
         (factory,) = self.server("--proxy-protocol", "tcp:0").factories()
@@ -38,7 +43,7 @@ class MakeServiceTests(TestCase):
         arguments = ("--stream", "plain:tcp:0", "--stream-proxy-protocol", "plain:tcp:0")
         server = self.server(*arguments)
         http, stream, proxied = server.factories()
-        self.assertIs(http, server.clients)
+        self.assertIsInstance(http, FrontendFactory)
         self.assertIsInstance(stream, TcpFactory)
         self.assertIsInstance(proxied, ProxiedTcpFactory)
 
