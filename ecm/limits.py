@@ -482,6 +482,12 @@ MAX_ADMIN_CONNECTIONS: Final = 32
 ADMIN_TIMEOUT: Final = 90
 REPLY_TIMEOUT: Final = 60
 
+# Requests of a trace that wait in a process for the operator, who takes them once a second: a
+# client has a few at a time. Each has 200 bytes, 800 with a path of strange characters. And the
+# seconds of a trace, in which a client of BOSH asks once at least.
+MAX_TRACED: Final = 50
+TRACE_TIME: Final = 60
+
 # Seconds in which a drain sends all clients away: balancers have looked twice in 10, and 100,000
 # clients log in again within a minute.
 DRAIN_TIME: Final = 60

@@ -14,8 +14,9 @@ _log = Logger()
 # What JSON can say, with names in front. A question is {topic: {...}}.
 Words = dict[str, Any]
 
-# The topic of what sets the level of the log.
+# The topics of what sets the level of the log, and of what traces an address.
 LOG: Final = "log"
+TRACE: Final = "trace"
 
 # Gives the answer to a question of one topic, now or later, from what stands behind its topic.
 # Raises ValueError if the question is none.

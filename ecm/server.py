@@ -16,6 +16,7 @@ from ecm.frontend.proxied import ProxiedFactory
 from ecm.frontend.registry import Registry
 from ecm.frontend.routes import make_routes
 from ecm.frontend.tcp_factory import ProxiedTcpFactory, TcpFactory
+from ecm.frontend.tracing import Tracing
 from ecm.limits import CLOSE_TIMEOUT, LAST_DRAIN_TIMEOUT, MAX_NODES
 from ecm.log.level import set_level
 from ecm.memory import MemoryWatch
@@ -25,7 +26,7 @@ from ecm.net.reactor import ReactorCore
 from ecm.net.sockets import BatchedSockets
 from ecm.net.transport import read_sparingly, share_attributes
 from ecm.observer import Observer
-from ecm.questions import LOG, Answers, Words
+from ecm.questions import LOG, TRACE, Answers, Words
 from ecm.settings import Settings
 from ecm.upstream.connector import LinkFactory, link_service
 from ecm.upstream.link import LinkStatus
@@ -68,6 +69,7 @@ class Server:
         self._draining = Draining(self._registry)
         self.answers = Answers()
         self.answers.add(LOG, self._set_log_level)
+        self.answers.add(TRACE, Tracing(self._registry).answer)
         self.answers.add(ABOUT, About(self._registry, self._pool, reactor).answer)
         self.clock.listen(MemoryWatch(self._set_memory).tick)
         lookup = Lookup(reactor.nameResolver)

@@ -1,4 +1,4 @@
-"""A request to the admin endpoint, and the reply to it. Pure."""
+"""A request to the admin endpoint, and the reply to it."""
 
 import json
 import re
@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 import attrs
+from twisted.internet.defer import Deferred
 
 TEXT: Final = "text/plain; charset=utf-8"
 JSON: Final = "application/json"
@@ -33,18 +34,24 @@ class Asked:
         return int(text)
 
 
-# Writes a piece of a reply whose end is not known yet.
+# Writes a piece of a reply whose end is not known yet; and what writes them, until it fires. To
+# cancel it says that nobody reads them any more.
 Write = Callable[[bytes], None]
+Follow = Callable[[Write], Deferred[None]]
 
 
 @attrs.frozen
 class Reply:
-    """A reply; ``headers`` are those beside Content-Type and Content-Length."""
+    """A reply; ``headers`` are those beside Content-Type and Content-Length.
+
+    One with ``follow`` goes on behind its body.
+    """
 
     status: HTTPStatus
     body: bytes
     kind: str = TEXT
     headers: tuple[tuple[str, str], ...] = ()
+    follow: Follow | None = None
 
 
 def said(*lines: str, status: HTTPStatus = HTTPStatus.OK) -> Reply:

@@ -8,6 +8,7 @@ from twisted.logger import Logger
 from ecm.admin.pages import Pages
 from ecm.admin.routes import ROUTES
 from ecm.admin.site import AdminSite
+from ecm.admin.trace import Trace
 from ecm.errors import StartupError
 from ecm.net.endpoints import server_endpoint
 from ecm.net.listening import close_port
@@ -27,7 +28,8 @@ class AdminService(Service):
         self._endpoint = with_mode(endpoint)
         self._reactor = reactor
         self._pages = Pages(ecm, reactor)
-        self._site = AdminSite(ecm, reactor, {**ROUTES, **self._pages.routes()})
+        more = {**self._pages.routes(), **Trace(ecm, reactor).routes()}
+        self._site = AdminSite(ecm, reactor, {**ROUTES, **more})
         self._port: IListeningPort | None = None
 
     def startService(self) -> None:

@@ -14,7 +14,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel, HTTPFactory, Request
 
-from ecm.admin.asked import Asked, Reply, refused
+from ecm.admin.asked import Asked, Follow, Reply, refused
 from ecm.admin.guard import guarded
 from ecm.admin.routes import ROUTES, Route
 from ecm.limits import ADMIN_TIMEOUT, MAX_ADMIN_BODY, MAX_ADMIN_CONNECTIONS, REPLY_TIMEOUT
@@ -71,11 +71,21 @@ class AdminRequest(Request):
             return
         self.setResponseCode(reply.status.value, reply.status.phrase.encode())
         self.setHeader("Content-Type", reply.kind)
-        self.setHeader("Content-Length", f"{len(reply.body)}")
+        if reply.follow is None:
+            self.setHeader("Content-Length", f"{len(reply.body)}")
         for name, value in (*_HEADERS, *reply.headers):
             self.setHeader(name, value)
         self.write(reply.body)
-        self.finish()
+        if reply.follow is None:
+            self.finish()
+        else:
+            self._follow(reply.follow)
+
+    def _follow(self, follow: Follow) -> None:
+        following = follow(self.write)
+        following.addErrback(_broken_off)
+        self.notifyFinish().addErrback(lambda _: following.cancel())
+        following.addCallback(lambda _: self._disconnected or self.finish())
 
 
 class AdminChannel(HTTPChannel):
@@ -147,6 +157,11 @@ class AdminSite(HTTPFactory):
                 ("Allow", route.method if route.method == "POST" else "GET, HEAD"),
             )
         return route.handler(self._ecm, asked)
+
+
+def _broken_off(failure: Failure) -> None:
+    if failure.check(CancelledError) is None:
+        _log.failure("error in ECM; breaking off a reply to the operator", failure)
 
 
 def _reply_to_failure(failure: Failure) -> Reply:

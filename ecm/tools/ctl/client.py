@@ -1,6 +1,8 @@
 """Requests of ``ecmctl`` to an admin endpoint, over a UNIX socket or TCP."""
 
 import errno
+from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any, Final
 
 import attrs
@@ -70,11 +72,24 @@ class Client:
         """Change something. Raises NotReached."""
         return await self._ask("POST", path, query)
 
+    async def follow(self, path: str, line: Callable[[str], None], **query: str | int) -> Answer:
+        """Change something whose reply goes on, and take each line of it. Raises NotReached."""
+        rest = b""
+
+        def take(data: bytes) -> None:
+            nonlocal rest
+            *lines, rest = (rest + data).split(b"\n")
+            for each in lines:
+                line(each.decode(errors="replace"))
+
+        return await self._ask("POST", path, query, take)
+
     async def _ask(
         self,
         method: str,
         path: str,
         query: dict[str, str | int],
+        take: Callable[[bytes], None] | None = None,
     ) -> Answer:
         given = {name.rstrip("_"): str(value) for name, value in query.items()}
         asked = self._http.request(method, self._base + path, params=given)
@@ -82,7 +97,8 @@ class Client:
         parts: list[bytes] = []
         try:
             response = await asked
-            await collect(response, parts.append)
+            goes_on = take is not None and response.code == HTTPStatus.OK
+            await collect(response, take if take is not None and goes_on else parts.append)
         except (ConnectError, DNSLookupError, ResponseFailed, TimeoutError) as error:
             raise NotReached(f"{self._address}: {_cause(error)}") from None
         return Answer(response.code, b"".join(parts).decode(errors="replace"))

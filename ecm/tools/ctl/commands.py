@@ -1,9 +1,11 @@
 """The commands of ``ecmctl`` that ask a running ECM. Each prints, and returns the exit status."""
 
 import json
+import math
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
 from typing import Any, Final
 
 from twisted.internet.task import deferLater
@@ -21,7 +23,7 @@ _CLEAR: Final = "\x1b[H\x1b[J"
 
 def show(answer: Answer) -> int:
     """Print a reply: on stderr if it says no. Returns the exit status."""
-    done = answer.status == 200
+    done = answer.status == HTTPStatus.OK
     text = answer.text if answer.text.endswith("\n") else answer.text + "\n"
     print(text if done else f"ecmctl: {text}", end="", file=sys.stdout if done else sys.stderr)
     return 0 if done else 1
@@ -31,7 +33,7 @@ async def status(client: Client, options: Options, reactor: Any) -> int:
     """Show it, once or until Ctrl-C."""
     while True:
         answer = await client.get("/status.json")
-        if answer.status != 200:
+        if answer.status != HTTPStatus.OK:
             return show(answer)
         text = answer.text if options.json else table.status(json.loads(answer.text), time.time())
         clear = _CLEAR if options.watch and not options.json and sys.stdout.isatty() else ""
@@ -45,7 +47,7 @@ async def ready(client: Client, options: Options, reactor: Any) -> int:
     """Say on stdout whether it is ready, and why not."""
     answer = await (client.get("/readyz", all="") if options.every else client.get("/readyz"))
     print(answer.text, end="")
-    return 0 if answer.status == 200 else 1
+    return 0 if answer.status == HTTPStatus.OK else 1
 
 
 async def metrics(client: Client, options: Options, reactor: Any) -> int:
@@ -81,6 +83,29 @@ async def log(client: Client, options: Options, reactor: Any) -> int:
     return show(await client.post("/log", level=options.level, for_=options.seconds or 0))
 
 
+async def user(client: Client, options: Options, reactor: Any) -> int:
+    answer = await client.get("/user.json", who=options.who)
+    if answer.status != HTTPStatus.OK or options.json:
+        return show(answer)
+    print(table.user(json.loads(answer.text)), end="")
+    return 0
+
+
+async def trace(client: Client, options: Options, reactor: Any) -> int:
+    def line(text: str) -> None:
+        print(text if options.json else _request(json.loads(text)), flush=True)
+
+    seconds = options.seconds or 0
+    answer = await client.follow("/trace", line, address=options.who, for_=seconds)
+    return 0 if answer.status == HTTPStatus.OK else show(answer)
+
+
+def _request(told: Mapping[str, Any]) -> str:
+    fraction, seconds = math.modf(told.get("time", 0))
+    when = time.strftime("%H:%M:%S", time.localtime(seconds))
+    return table.request(told, f"{when}.{int(fraction * 1000):03}")
+
+
 COMMANDS: Final[Mapping[str, Command]] = {
     "status": status,
     "ready": ready,
@@ -91,4 +116,6 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "undrain": undrain,
     "restart": restart,
     "log": log,
+    "user": user,
+    "trace": trace,
 }

@@ -92,6 +92,9 @@ def _add_views(commands: "argparse._SubParsersAction[Parser]") -> None:
         "ready", help="say whether clients should come; exit with status 1 if not"
     )
     ready.add_argument("--all", dest="every", action="store_true", help="of all workers")
+    user = commands.add_parser("user", help="show the sessions and connections of one user")
+    user.add_argument("who", metavar="WHO", help="JID, address of the client, or SID")
+    user.add_argument("--json", action="store_true", help="print it in JSON")
     commands.add_parser("metrics", help="print the metrics, as Prometheus reads them")
     user = commands.add_parser("user", help="show the sessions and connections of one user")
     user.add_argument("who", metavar="WHO", help="JID, address or SID of the user")
@@ -114,6 +117,12 @@ def _add_orders(commands: "argparse._SubParsersAction[Parser]") -> None:
     commands.add_parser("undrain", help="end a drain: be ready, and keep the clients")
     restart = commands.add_parser("restart", help="replace a worker by a new one")
     restart.add_argument("worker", type=whole_number(1, 10_000), metavar="WORKER")
+    trace = commands.add_parser(
+        "trace", help="show the next requests of an address: time, sizes, status; never bodies"
+    )
+    trace.add_argument("who", metavar="ADDRESS", help="IP address of a client")
+    trace.add_argument("--json", action="store_true", help="print a line of JSON for each")
+    _add_for(trace, "for how long (default: a minute)", 60)
     log = commands.add_parser("log", help="log from a level on")
     log.add_argument("level", choices=_LEVELS)
     _add_for(log, "for how long (default: until ECM ends)")

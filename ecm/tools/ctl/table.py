@@ -113,3 +113,31 @@ def columns(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[st
     for row in (titles, *rows):
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
         yield "  ".join(cells).rstrip()
+
+
+def request(told: Words, when: str) -> str:
+    """Return the line of a request that was traced, and came at a time of day."""
+    if "missed" in told:
+        return f"{told['missed']} more, for which there was no room"
+    asked = f"{when}  {told['method']} {told['path']}  {told['size']:,} B"
+    if "status" in told:
+        response = f"{told['status']}  {told['response']:,} B"
+    else:
+        response = f"no response: {told['why']}" if "why" in told else "a file"
+    return f"{asked}  {response}  after {told['held']:.3f} s"
+
+
+def user(told: Words) -> str:
+    """Return the sessions and connections of a user, a field a line."""
+    blocks = [
+        *_blocks("session", told["sessions"], told["more_sessions"]),
+        *_blocks("connection", told["connections"], told["more_connections"]),
+    ]
+    why = [*told["why"], *told["errors"]]
+    return "\n".join([*blocks, *(f"{line}\n" for line in why)]) or "nothing is known of it\n"
+
+
+def _blocks(what: str, found: Sequence[Words], more: int) -> Iterator[str]:
+    for number, each in enumerate(found, 1):
+        fields = "".join(f"  {name}: {value}\n" for name, value in each.items())
+        yield f"{what} {number} of {len(found) + more}\n{fields}"

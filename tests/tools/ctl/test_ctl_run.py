@@ -5,6 +5,9 @@ import os
 import re
 from pathlib import Path
 
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
 from twisted.internet.utils import getProcessOutputAndValue
 
 from testkit.ecm_process import EcmTestCase, temporary_folder
@@ -59,6 +62,22 @@ class RunTests(EcmTestCase):
         refused = await self.ctl("restart", "9")
         self.assertEqual((refused[0], refused[1]), (1, ""))
         self.assertRegex(refused[2], r"\Aecmctl: there is no worker 9, .*\n\Z")
+
+    async def test_an_operator_looks_at_one_client(self) -> None:
+        await self.begin()
+        tracing = Deferred.fromCoroutine(self.ctl("trace", "127.0.0.1", "--for", "3"))
+        self.links.answers = True
+        while not tracing.called:
+            self.assertEqual(await self.post("/bosh", b"secret"), (200, b"secret"))
+            await deferLater(reactor, 0.1)
+        status, text, _ = await tracing
+        self.assertEqual(status, 0)
+        line = r"\d\d:\d\d:\d\d\.\d{3}  POST /bosh  6 B  200  \d+ B  after 0\.\d{3} s\n"
+        self.assertRegex(text, rf"\A({line})+\Z")
+        self.assertEqual((await self.ctl("trace", "chat.example"))[0], 1)
+        status, text, _ = await self.ctl("user", "127.0.0.1")
+        self.assertEqual((status, text), (0, "nothing is known of it\n"))
+        self.assertEqual((await self.ctl("user", ""))[0], 1)
 
     async def test_what_cannot_be_reached_is_said_in_one_line(self) -> None:
         folder = temporary_folder(self)

@@ -1,6 +1,7 @@
 """The admin endpoint over HTTP, in memory: its orders, its errors and its limits."""
 
 import json
+from http import HTTPStatus
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
@@ -9,7 +10,7 @@ from twisted.internet.testing import StringTransportWithDisconnection
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
-from ecm.admin.asked import Asked, Reply, as_json
+from ecm.admin.asked import Asked, Reply, Write, as_json
 from ecm.admin.routes import ROUTES, Route
 from ecm.admin.site import AdminSite
 from ecm.limits import (
@@ -38,14 +39,21 @@ class Transport(StringTransportWithDisconnection):
 class SiteTests(TestCase):
     def setUp(self) -> None:
         self.ecm = ToldEcm()
+        self.cancelled: list[str] = []
         self.clock = Clock()
         self.waiting: Deferred[Reply] = Deferred()
         more = {
             "/late": Route(lambda ecm, asked: self.waiting),
             "/fault": Route(self.fault),
+            "/long": Route(lambda ecm, asked: Reply(HTTPStatus.OK, b"", follow=self.follow)),
             "/query": Route(lambda ecm, asked: as_json(dict(asked.query))),
         }
         self.site = AdminSite(self.ecm, self.clock, {**ROUTES, **more})
+
+    def follow(self, write: Write) -> Deferred[None]:
+        self.write = write
+        self.following: Deferred[None] = Deferred(lambda _: self.cancelled.append("it"))
+        return self.following
 
     def fault(self, ecm: Operated, asked: Asked) -> Reply:
         raise KeyError("of ours")
@@ -167,6 +175,25 @@ class SiteTests(TestCase):
     def test_any_query_is_text(self) -> None:
         _, body = self.ask("GET", "/query?a=%FF%00&a=2&b")
         self.assertEqual(json.loads(body), {"a": "2"})
+
+    def test_a_reply_may_go_on(self) -> None:
+        transport = self.connect()
+        request = b"GET /long HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        transport.protocol.dataReceived(request)
+        self.write(b"one\n")
+        self.clock.advance(ADMIN_TIMEOUT + REPLY_TIMEOUT)
+        self.write(b"two\n")
+        self.following.callback(None)
+        _, body = self.replied(transport)
+        self.assertEqual(body, b"4\r\none\n\r\n4\r\ntwo\n\r\n0\r\n\r\n")
+        self.assertEqual(self.cancelled, [])
+
+    def test_nobody_writes_to_who_has_gone(self) -> None:
+        transport = self.connect()
+        transport.protocol.dataReceived(b"GET /long HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        transport.connected = False
+        transport.protocol.connectionLost(Failure(ConnectionDone()))
+        self.assertEqual(self.cancelled, ["it"])
 
     # Limits.
 
