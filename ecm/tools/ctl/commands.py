@@ -56,7 +56,7 @@ async def metrics(client: Client, options: Options, reactor: Any) -> int:
 
 async def user(client: Client, options: Options, reactor: Any) -> int:
     answer = await client.get("/user.json", who=options.who)
-    if answer.status == 200 and not options.json:
+    if answer.status == HTTPStatus.OK and not options.json:
         answer = Answer(200, text_of_user(json.loads(answer.text)))
     return show(answer)
 
@@ -81,14 +81,6 @@ async def restart(client: Client, options: Options, reactor: Any) -> int:
 
 async def log(client: Client, options: Options, reactor: Any) -> int:
     return show(await client.post("/log", level=options.level, for_=options.seconds or 0))
-
-
-async def user(client: Client, options: Options, reactor: Any) -> int:
-    answer = await client.get("/user.json", who=options.who)
-    if answer.status != HTTPStatus.OK or options.json:
-        return show(answer)
-    print(table.user(json.loads(answer.text)), end="")
-    return 0
 
 
 async def trace(client: Client, options: Options, reactor: Any) -> int:
@@ -116,6 +108,5 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "undrain": undrain,
     "restart": restart,
     "log": log,
-    "user": user,
     "trace": trace,
 }

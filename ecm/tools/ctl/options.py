@@ -92,9 +92,6 @@ def _add_views(commands: "argparse._SubParsersAction[Parser]") -> None:
         "ready", help="say whether clients should come; exit with status 1 if not"
     )
     ready.add_argument("--all", dest="every", action="store_true", help="of all workers")
-    user = commands.add_parser("user", help="show the sessions and connections of one user")
-    user.add_argument("who", metavar="WHO", help="JID, address of the client, or SID")
-    user.add_argument("--json", action="store_true", help="print it in JSON")
     commands.add_parser("metrics", help="print the metrics, as Prometheus reads them")
     user = commands.add_parser("user", help="show the sessions and connections of one user")
     user.add_argument("who", metavar="WHO", help="JID, address or SID of the user")

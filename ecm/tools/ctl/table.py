@@ -125,19 +125,3 @@ def request(told: Words, when: str) -> str:
     else:
         response = f"no response: {told['why']}" if "why" in told else "a file"
     return f"{asked}  {response}  after {told['held']:.3f} s"
-
-
-def user(told: Words) -> str:
-    """Return the sessions and connections of a user, a field a line."""
-    blocks = [
-        *_blocks("session", told["sessions"], told["more_sessions"]),
-        *_blocks("connection", told["connections"], told["more_connections"]),
-    ]
-    why = [*told["why"], *told["errors"]]
-    return "\n".join([*blocks, *(f"{line}\n" for line in why)]) or "nothing is known of it\n"
-
-
-def _blocks(what: str, found: Sequence[Words], more: int) -> Iterator[str]:
-    for number, each in enumerate(found, 1):
-        fields = "".join(f"  {name}: {value}\n" for name, value in each.items())
-        yield f"{what} {number} of {len(found) + more}\n{fields}"

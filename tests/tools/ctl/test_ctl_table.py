@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import TestCase
 
-from ecm.tools.ctl.table import request, span, status, user
+from ecm.tools.ctl.table import request, span, status
 
 PROCESS = {"number": 1, "pid": 812, "generation": 3, "state": "serves"}
 PROCESS |= {"restarts": 0, "rss": 93_400_000, "cpu": 61.4}
@@ -77,33 +77,3 @@ class RequestTests(TestCase):
             line = f"20:12:31.250  POST /bosh  1,034 B  {text}  after 29.980 s"
             self.assertEqual(request({**told, **more}, "20:12:31.250"), line)
         self.assertEqual(request({"missed": 3}, ""), "3 more, for which there was no room")
-
-
-class UserTests(TestCase):
-    def test_sessions_and_connections_have_a_field_a_line(self) -> None:
-        told = {
-            "sessions": [{"jid": "alice@a/web", "rid": "17"}],
-            "more_sessions": 1,
-            "connections": [{"process": 2, "state": "held"}],
-            "more_connections": 0,
-            "why": [],
-            "errors": ["worker 1: it has not answered within 1 s"],
-        }
-        self.assertEqual(
-            user(told),
-            """\
-session 1 of 2
-  jid: alice@a/web
-  rid: 17
-
-connection 1 of 1
-  process: 2
-  state: held
-
-worker 1: it has not answered within 1 s
-""",
-        )
-
-    def test_nobody(self) -> None:
-        nobody = {"sessions": [], "connections": [], "more_sessions": 0, "more_connections": 0}
-        self.assertEqual(user({**nobody, "why": [], "errors": []}), "nothing is known of it\n")
