@@ -6,16 +6,17 @@ import stat
 import treq
 from treq.client import HTTPClient
 from twisted.internet import reactor
-from twisted.internet.endpoints import UNIXClientEndpoint
+from twisted.internet.endpoints import TCP4ClientEndpoint, UNIXClientEndpoint, connectProtocol
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.task import deferLater
 from twisted.web.client import URI, Agent
 from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 
-from testkit.ecm_process import EcmTestCase, temporary_folder
+from testkit.ecm_process import LOOPBACK, EcmTestCase, temporary_folder
 from testkit.process import Process
-from testkit.workers_case import QUICK, Links
+from testkit.raw_client import RawClient
+from testkit.workers_case import POST, QUICK, Links
 
 
 @implementer(IAgentEndpointFactory)
@@ -98,6 +99,30 @@ class AdminTests(EcmTestCase):
         self.assertEqual(await self.until("/readyz?all", 200), "ready\n")
         while (await self.public())[0] != 200:
             await deferLater(reactor, 0.05)
+
+    async def test_the_connections_of_an_address_are_found(self) -> None:
+        """That of the client, where a proxy of bytes tells it; also if there is no ejabberd."""
+        ecm = await self.begin("--proxy-protocol", LOOPBACK)
+        port = int((await ecm.printed(r"(?s)starting on [0-9]+.*starting on ([0-9]+)"))[1])
+        self.links.answers = False
+        header = b"PROXY TCP4 203.0.113.9 192.0.2.1 50123 443\r\n"
+        endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", port)
+        client = RawClient(header + POST % (4, b"held"))
+        await connectProtocol(endpoint, client)
+        await self.links.until(held=1)
+        found = json.loads((await self.ask("GET", "/user.json?who=203.0.113.9"))[1])
+        [connection] = found["connections"]
+        shown = [connection[each] for each in ("address", "port", "kind", "phase", "requests")]
+        self.assertEqual(shown, ["203.0.113.9", 50123, "http", "held", 1])
+        self.assertLess(connection["came"], 30)
+        self.assertEqual(found["sessions"], [])
+        self.assertIn("update it", found["why"][0])
+        status, page = await self.ask("GET", "/user?who=203.0.113.9")
+        self.assertEqual(status, 200)
+        self.assertIn("203.0.113.9:50123", page)
+        self.assertEqual((await self.ask("GET", "/user?who="))[0], 400)
+        client.transport.loseConnection()
+        await client.closed
 
 
 class SupervisorAdminTests(AdminTests):
