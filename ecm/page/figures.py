@@ -14,6 +14,9 @@ from ecm.status.snapshot import Certificate, LinkReport, Snapshot
 _OF_SESSIONS: Final = "sessions."
 _PENDING: Final = "pending"
 
+# The status of the answer where ejabberd cannot be asked.
+UNAVAILABLE: Final = "503"
+
 
 @attrs.frozen
 class Node:
@@ -92,6 +95,7 @@ class Sampler:
         )
 
 
-def counted(snapshot: Snapshot) -> tuple[float, float]:
-    """Return how many requests a process has taken, and how many of these it has answered 503."""
-    return float(snapshot.metrics.requests), 0.0
+def counted(snapshot: Snapshot) -> tuple[int, int]:
+    """Return how many requests a process has taken, and how often it has answered 503."""
+    metrics = snapshot.metrics
+    return sum(metrics.methods.values()), metrics.responses.get(UNAVAILABLE, 0)

@@ -57,7 +57,7 @@ async def metrics(client: Client, options: Options, reactor: Any) -> int:
 async def user(client: Client, options: Options, reactor: Any) -> int:
     answer = await client.get("/user.json", who=options.who)
     if answer.status == HTTPStatus.OK and not options.json:
-        answer = Answer(200, text_of_user(json.loads(answer.text)))
+        answer = Answer(answer.status, text_of_user(json.loads(answer.text)))
     return show(answer)
 
 

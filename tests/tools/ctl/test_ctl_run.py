@@ -75,6 +75,10 @@ class RunTests(EcmTestCase):
         line = r"\d\d:\d\d:\d\d\.\d{3}  POST /bosh  6 B  200  \d+ B  after 0\.\d{3} s\n"
         self.assertRegex(text, rf"\A({line})+\Z")
         self.assertEqual((await self.ctl("trace", "chat.example"))[0], 1)
+        status, text, _ = await self.ctl("user", "127.0.0.1")
+        self.assertEqual(status, 0)
+        self.assertEqual(text, "127.0.0.1: 0 sessions of ejabberd, 0 connections here\n")
+        self.assertEqual((await self.ctl("user", ""))[0], 1)
 
     async def test_what_cannot_be_reached_is_said_in_one_line(self) -> None:
         folder = temporary_folder(self)

@@ -1,6 +1,7 @@
 """The pages of the admin endpoint: what is asked for them, and what they say then."""
 
 import json
+from collections import Counter
 from http import HTTPStatus
 from typing import Any
 
@@ -11,6 +12,7 @@ from twisted.trial.unittest import TestCase
 
 from ecm.admin.asked import Asked, Reply
 from ecm.admin.pages import Pages
+from ecm.metrics import Metrics
 from ecm.page.history import SAMPLE_SECONDS
 from ecm.questions import Words
 from testkit.operated import ToldEcm
@@ -80,7 +82,7 @@ class StatusTests(PagesCase):
     def test_figures_are_kept_every_ten_seconds(self) -> None:
         self.pages.start()
         for number in range(3):
-            requests = attrs.evolve(snapshot(1).metrics, requests=100 * number)
+            requests = Metrics(methods=Counter(post=100 * number))
             self.ecm.told_last = [attrs.evolve(snapshot(1), metrics=requests)]
             self.clock.advance(SAMPLE_SECONDS)
         self.assertIn("Requests 10 /s", self.seen("/"))

@@ -1,8 +1,11 @@
 """Figures of all processes together, and samples of them."""
 
+from collections import Counter
+
 import attrs
 from twisted.trial.unittest import TestCase
 
+from ecm.metrics import Metrics
 from ecm.operated import ProcessStatus
 from ecm.page.figures import Sampler, nodes_of, round_trips
 from ecm.page.history import Sample
@@ -38,9 +41,11 @@ class SamplerTests(TestCase):
         self.assertEqual((first.connections, first.held, first.memory), (14_424, 11_800, 7))
         self.assertEqual((first.online, first.round_trip), (13_900, 0.0011))
         self.assertEqual((first.requests, first.unavailable), (None, None))
-        metrics = attrs.evolve(snapshot(1).metrics, requests=50)
+        metrics = Metrics(
+            methods=Counter(post=40, get=10), responses=Counter({"503": 2, "200": 48})
+        )
         second = sampler.sample([attrs.evolve(snapshot(1), metrics=metrics)], PROCESSES, 110)
-        self.assertEqual(second.requests, 5)
+        self.assertEqual((second.requests, second.unavailable), (5, 0.2))
 
     def test_nobody_has_told_anything_yet(self) -> None:
         self.assertEqual(Sampler().sample([], [], 100), Sample(memory=0))
