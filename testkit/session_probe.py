@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from ecm.tools.demo.plan import DOMAIN
+
 # Begins with a function that tells whether a process is a session. One that sleeps has an empty
 # dictionary, which no other process of proc_lib has.
 IS_SESSION = """
@@ -130,6 +132,9 @@ def memory(found: str, wake_ups: int) -> list[int]:
     return [int(size) for size in seen]
 
 
+_TABLE = f'list_to_atom("ejabberd_sm_" ++ atom_to_list(ejabberd_option:sm_db_type(<<"{DOMAIN}">>)))'
+_ROWS = f"({_TABLE}):get_sessions()"
+
 # Comes to its end once all nodes of the cluster have the same process for a session: they are told
 # of it a moment after its client, and until then what is sent to it on them comes back.
 _IS_KNOWN = """
@@ -144,6 +149,11 @@ Known = fun Known() ->
 end,
 Known()
 """
+
+
+def of_all_rows(erlang: str) -> str:
+    """Return Erlang in which ``ROWS`` is what ejabberd_sm has of all sessions, in any table."""
+    return erlang.replace("ROWS", _ROWS)
 
 
 def is_known(jid: str) -> str:

@@ -14,6 +14,7 @@ from testkit.cluster import join, start_nodes
 from testkit.erlang_shell import ErlangShell
 from testkit.link_peer import EcmEnd
 from testkit.link_user import LinkUser, accounts
+from testkit.session_probe import of_all_rows
 from testkit.stanzas import message
 from testkit.talker import Talker
 from testkit.told_case import TestCase
@@ -24,8 +25,8 @@ _ONLINE = f"<presence xmlns='{CLIENT}'/>"
 _LOOK = 0.05
 
 # Begins to move the session of a user, in a process that can be killed; again while it is busy.
-_MOVE = """
-[Session] = [element(2, element(2, Row)) || Row <- ets:tab2list(session),
+_MOVE = of_all_rows("""
+[Session] = [element(2, element(2, Row)) || Row <- ROWS,
                                             element(1, element(3, Row)) =:= <<"{user}">>],
 Move = fun Move() ->
     case ecm_c2s_move:move(Session, '{node}') of
@@ -34,13 +35,13 @@ Move = fun Move() ->
     end
 end,
 spawn(fun() -> register(mover, self()), Move() end)
-"""
+""")
 
 # The nodes that the rows of a user's session name.
-_ROWS = """
-[node(element(2, element(2, Row))) || Row <- ets:tab2list(session),
+_ROWS = of_all_rows("""
+[node(element(2, element(2, Row))) || Row <- ROWS,
                                       element(1, element(3, Row)) =:= <<"{user}">>]
-"""
+""")
 
 # Whether the old process has told the new one to begin, and waits for its word.
 _IS_HANDED_OVER = """

@@ -15,6 +15,7 @@ from testkit.cluster import Member, join, start_nodes
 from testkit.erlang_shell import ErlangShell
 from testkit.link_peer import EcmEnd
 from testkit.link_user import RESOURCE, accounts
+from testkit.session_probe import of_all_rows
 from testkit.stanzas import message
 from testkit.talker import Talker
 from testkit.told_case import TestCase
@@ -43,38 +44,38 @@ rpc:call('{node}', erlang, spawn, [ejabberd_commands, execute_command2,
 """
 
 # How many sessions the nodes of the cluster have, each of them.
-_SESSIONS = """
-list_to_tuple([length([row || Row <- ets:tab2list(session),
+_SESSIONS = of_all_rows("""
+list_to_tuple([length([row || Row <- ROWS,
                               node(element(2, element(2, Row))) =:= Node])
                || Node <- [{nodes}]])
-"""
+""")
 
 # Goes on when a node has some of the sessions.
-_SOME = """
+_SOME = of_all_rows("""
 Some = fun Some() ->
-    case [row || Row <- ets:tab2list(session), node(element(2, element(2, Row))) =:= '{node}'] of
+    case [row || Row <- ROWS, node(element(2, element(2, Row))) =:= '{node}'] of
         [_, _, _, _, _ | _] -> ok;
         _ -> receive after 1 -> Some() end
     end
 end,
 Some(),
-"""
+""")
 
 # Kills the node that evaluates this, at once: the sessions go on moving, however long a test takes
 # to do so.
 _KILL = 'os:cmd("kill -KILL " ++ os:getpid())'
 
 # Once ejabberd has forgotten the sessions of other nodes, returns who has one here.
-_LEFT = """
+_LEFT = of_all_rows("""
 Left = fun Left() ->
-    Rows = ets:tab2list(session),
+    Rows = ROWS,
     case [row || Row <- Rows, node(element(2, element(2, Row))) =/= node()] of
         [] -> [element(1, element(3, Row)) || Row <- Rows];
         _ -> receive after 5 -> Left() end
     end
 end,
 Left()
-"""
+""")
 
 
 # Stops the process of a session of the node that evaluates this: it cannot move until it is let go.
