@@ -198,3 +198,8 @@ class Settings:
     def endpoints(self) -> tuple[str, ...]:
         """All endpoints for clients, in the order of ``Server.factories``."""
         return self.listen + self.proxy_protocol + self.stream + self.stream_proxy_protocol
+
+    @property
+    def ports(self) -> tuple[str, ...]:
+        """All endpoints that are listened on: those for clients, and that for operators."""
+        return self.endpoints + ((self.admin,) if self.admin else ())

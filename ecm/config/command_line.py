@@ -62,7 +62,7 @@ class Options(usage.Options):
             if self._instead is not None:
                 raise SystemExit(self._instead())
             self.settings, self.warnings = self._read()
-            endpoint.check_sockets(self.settings.endpoints)
+            endpoint.check_sockets(self.settings.ports)
         except ValueError as error:
             raise usage.UsageError(str(error)) from None
 

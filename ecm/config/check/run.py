@@ -43,8 +43,7 @@ def _of_settings(settings: Settings, warnings: Iterable[str]) -> Iterator[Findin
     else:
         yield ok(open_files.describe(files, settings.workers))
     yield from map(warning, said)
-    admin = [settings.admin] if settings.admin else []
-    yield from certificates.check([*settings.endpoints, *admin], datetime.now(UTC))
+    yield from certificates.check(settings.ports, datetime.now(UTC))
 
 
 def _asked(settings: Settings, reactor: ReactorCore) -> list[Finding]:

@@ -139,6 +139,9 @@ MISTAKES = {
     ("--listen", "systemd:domain=INET:index=0"): (
         "systemd:domain=INET:index=0: systemd has opened no such socket for this process"
     ),
+    ("--admin", "systemd:domain=UNIX:index=0"): (
+        "systemd:domain=UNIX:index=0: systemd has opened no such socket for this process"
+    ),
     ("--stream", "plain:systemd:domain=INET:name=a"): (
         "plain:systemd:domain=INET:name=a: systemd has opened no such socket for this process"
     ),
