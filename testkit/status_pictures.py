@@ -15,7 +15,7 @@ from ecm.page.found import Found
 from ecm.page.person import user_page
 from testkit.browser import Browser
 from testkit.pictures import FOLDER
-from testkit.status_view import DOWN, connection, session, snapshot, view
+from testkit.status_view import DOWN, NOW, connection, session, snapshot, view
 
 COLOURS: Final = 64
 
@@ -38,7 +38,7 @@ def pictures() -> dict[str, Picture]:
     return {
         "status.png": Picture(well, 1100, 694),
         "status-dark.png": Picture(ill, 390, 844, dark=True),
-        "status-user.png": Picture(user_page(user), 1100, 520),
+        "status-user.png": Picture(user_page(user, NOW), 1100, 626),
     }
 
 

@@ -99,16 +99,23 @@ def session() -> dict[str, str]:
     """A session, as mod_ecm tells of it."""
     return {
         "jid": "alice@chat.example/web",
-        "state": "held",
-        "transport": "bosh",
-        "peer": "203.0.113.7",
-        "secure": "1",
-        "client": "strophe",
-        "rid": "1573741820",
-        "waiting": "0",
-        "waiting-bytes": "0",
         "node": "ejabberd@chat1.example",
-        "ids": "17",
+        "tag": "AAAB3",
+        "transport": "bosh",
+        "client": "strophe",
+        "state": "held",
+        "peer": "203.0.113.7:50123",
+        "since": f"{NOW - 7_440:.0f}",
+        "id": "17",
+        "rid": "1573741820",
+        "open": "1",
+        "window": "2",
+        "held": "41",
+        "wait": "60",
+        "waiting": "2",
+        "waiting-bytes": "5120",
+        "sm": "active",
+        "errors": f"rid_gap@{NOW - 125:.0f},auth@{NOW - 7_450:.0f}",
     }
 
 

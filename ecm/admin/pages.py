@@ -100,7 +100,7 @@ def user(ecm: Operated, asked: Asked) -> Reply | Deferred[Reply]:
         found = find(ecm, who)
     except ValueError as why:
         return _html(mistake_page(who, str(why)), HTTPStatus.BAD_REQUEST)
-    return found.addCallback(lambda one: _html(user_page(one)))
+    return found.addCallback(lambda one: _html(user_page(one, time.time())))
 
 
 def user_json(ecm: Operated, asked: Asked) -> Deferred[Reply]:

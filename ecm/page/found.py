@@ -64,7 +64,7 @@ def with_sessions(found: Found, answers: Sequence[Words]) -> Found:
 
 def ids_of_sessions(found: Found) -> list[str]:
     """Return the numbers of the connections that the sessions have at the moment."""
-    listed = [session.get("ids", "") for session in found.sessions]
+    listed = [session.get("id", "") for session in found.sessions]
     return [each for ids in listed for each in ids.split(",") if each.isdecimal()]
 
 

@@ -5,6 +5,7 @@ from typing import Any, Final
 from ecm.page.document import bar, document
 from ecm.page.found import Found
 from ecm.page.html import Markup, join, tag
+from ecm.page.signs import ago
 from ecm.page.table import Column, table
 from ecm.page.who import ADDRESS, NAMES
 from ecm.page.words import NONE, count, plural, seconds, size, span
@@ -23,31 +24,38 @@ _CONNECTIONS: Final = (
 
 _TRANSPORTS: Final = {"http": "HTTP", "websocket": "WebSocket", "tcp": "TCP"}
 
-# Fields of a session, in their order; others follow as they are named.
+# Fields of a session that mod_ecm names, in their order; others follow as they are named.
 _FIELDS: Final = {
     "jid": "JID",
     "state": "State",
     "transport": "Transport",
-    "peer": "Client's address",
-    "secure": "Encrypted",
     "client": "Client library",
-    "since": "Since",
-    "held-since": "Request held since",
-    "rid": "Last RID",
-    "window": "Answers kept",
+    "peer": "Client's address",
+    "since": "Online for",
+    "held": "Request held for",
+    "expires": "Ends without it in",
     "waiting": "Stanzas that wait",
     "waiting-bytes": "Bytes that wait",
+    "rid": "Last RID",
+    "open": "Requests open",
+    "window": "Requests at most",
+    "wait": "Request held at most",
     "sm": "Stream management",
     "errors": "Last errors",
     "node": "Node",
-    "sid": "SID",
-    "ids": "Numbers on the link",
+    "tag": "Tag in the log",
+    "id": "Number on the link",
 }
 
-_SECURE: Final = {"1": "yes", "0": "no"}
+_STATES: Final = {
+    "away": "away, between requests",
+    "pending": "pending, has not logged in",
+}
 
-# Numbers that are names.
-_AS_IT_IS: Final = ("rid", "sid", "ids")
+# Spans of time, in seconds; sizes; and numbers that are names.
+_SPANS: Final = ("held", "expires", "wait")
+_SIZES: Final = ("waiting-bytes",)
+_NAMES: Final = ("rid", "tag", "id")
 
 _BEHIND_PROXIES: Final = (
     "Connections behind a proxy have the address of the proxy, unless it sends a PROXY header;"
@@ -55,11 +63,11 @@ _BEHIND_PROXIES: Final = (
 )
 
 
-def user_page(found: Found) -> str:
-    """Return the page of a user."""
+def user_page(found: Found, now: float) -> str:
+    """Return the page of a user; ``now`` is in seconds since 1970."""
     body = join(
         bar(found.who),
-        tag("main", _head(found), _sessions(found), _connections(found)),
+        tag("main", _head(found), _sessions(found, now), _connections(found)),
         tag("footer", _footer()),
     )
     return document(f"{found.who} – Megaphone", body)
@@ -82,22 +90,22 @@ def _head(found: Found) -> Markup:
     return tag("div", tag("h1", found.who), about, listed, class_="state person", role="status")
 
 
-def _sessions(found: Found) -> Markup:
-    cards = [_session(each) for each in found.sessions]
+def _sessions(found: Found, now: float) -> Markup:
+    cards = [_session(each, now) for each in found.sessions]
     if not cards:
         return join()
     more = f"{count(found.more_sessions)} more are left out." if found.more_sessions else ""
     return tag("div", *cards, tag("p", more, class_="empty") if more else "")
 
 
-def _session(session: dict[str, str]) -> Markup:
+def _session(session: dict[str, str], now: float) -> Markup:
     known = [name for name in _FIELDS if name in session and name != "jid"]
     others = sorted(set(session) - set(_FIELDS))
     facts = [
         tag(
             "div",
             tag("dt", _FIELDS.get(name, name)),
-            tag("dd", _said(name, session[name])),
+            tag("dd", _said(name, session[name], now)),
         )
         for name in (*known, *others)
     ]
@@ -105,15 +113,26 @@ def _session(session: dict[str, str]) -> Markup:
     return tag("section", title, tag("dl", *facts, class_="facts"), class_="card")
 
 
-def _said(name: str, value: str) -> str:
-    if name == "secure":
-        return _SECURE.get(value, value)
-    if not value.isdecimal():
+def _said(name: str, value: str, now: float) -> str:
+    """Return the value of a field as a person reads it."""
+    if name == "errors":
+        return ", ".join(_error(each, now) for each in value.split(","))
+    if name == "state":
+        return _STATES.get(value, value)
+    if not value.isdecimal() or name in _NAMES:
         return value or NONE
     number = int(value)
-    if name.endswith("bytes"):
-        return size(number)
-    return value if name in _AS_IT_IS else count(number)
+    if name == "since":
+        return ago(number, now)
+    if name in _SPANS:
+        return span(number)
+    return size(number) if name in _SIZES else count(number)
+
+
+def _error(text: str, now: float) -> str:
+    """Return an error, ``CAUSE@SECONDS``, with how long ago it was."""
+    cause, _, moment = text.partition("@")
+    return f"{cause} {span(now - int(moment))} ago" if moment.isdecimal() else text
 
 
 def _connections(found: Found) -> Markup:

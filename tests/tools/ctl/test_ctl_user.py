@@ -18,7 +18,10 @@ class UserTests(TestCase):
     def test_sessions_have_their_fields_and_connections_a_row(self) -> None:
         lines = said(sessions=[session()], connections=[connection(process=2)])
         self.assertEqual(lines[0], "alice@chat.example: 1 session of ejabberd, 1 connection here")
-        self.assertEqual(lines[2:4], ["session alice@chat.example/web", "  state          held"])
+        self.assertEqual(
+            lines[2:4],
+            ["session alice@chat.example/web", "  node           ejabberd@chat1.example"],
+        )
         self.assertEqual(
             re.split(" {2,}", lines[-2]),
             [

@@ -20,7 +20,7 @@ from testkit.seen_page import SeenPage
 from testkit.status_view import DOWN, connection, snapshot
 
 CONNECTION = connection()
-SESSION = {"jid": "alice@chat.example/web", "state": "held", "ids": "17,99"}
+SESSION = {"jid": "alice@chat.example/web", "state": "held", "id": "17,99"}
 TOLD = {"node": "ejabberd@chat", "sessions": [SESSION], "more": 0, "why": ""}
 
 

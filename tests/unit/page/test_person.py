@@ -14,14 +14,14 @@ from ecm.page.found import (
 from ecm.page.person import mistake_page, user_page
 from ecm.page.who import kind_of
 from testkit.seen_page import SeenPage
-from testkit.status_view import HOSTILE, connection
+from testkit.status_view import HOSTILE, NOW, connection, session
 
 WEB = {
     "jid": "alice@chat.example/web",
     "state": "held",
     "rid": "1573741820",
     "waiting": "2",
-    "ids": "17,18",
+    "id": "17,18",
 }
 PHONE = {"jid": "alice@chat.example/phone", "state": "away", "waiting-bytes": "5120", "x": "y"}
 
@@ -31,7 +31,7 @@ def told(*sessions: dict[str, str], more: int = 0, why: str = "") -> dict[str, A
 
 
 def seen(found: Found) -> SeenPage:
-    return SeenPage(user_page(found).removeprefix("<!doctype html>"))
+    return SeenPage(user_page(found, NOW).removeprefix("<!doctype html>"))
 
 
 class WhoTests(TestCase):
@@ -86,7 +86,7 @@ class FoundTests(TestCase):
         self.assertEqual(found.errors, ["worker 2: no answer"])
 
     def test_what_is_no_number_is_no_id(self) -> None:
-        found = with_sessions(self.found, [{"told": [told({"ids": "7,x,,-1"})]}])
+        found = with_sessions(self.found, [{"told": [told({"id": "7,x,,-1"})]}])
         self.assertEqual(ids_of_sessions(found), ["7"])
 
 
@@ -97,11 +97,20 @@ class PageTests(TestCase):
         )
         text = seen(found).text
         self.assertIn("alice@chat.example JID: 2 sessions of ejabberd, 1 connection here", text)
-        self.assertIn("Session alice@chat.example/web State held Last RID 1573741820", text)
-        self.assertIn("Stanzas that wait 2", text)
+        self.assertIn("Session alice@chat.example/web State held", text)
+        self.assertIn("Stanzas that wait 2 Last RID 1573741820", text)
         self.assertIn("Bytes that wait 5.1 kB x y", text)
         self.assertIn("203.0.113.7:50123 2 HTTP, TLS request held for 41 s 41 s ago", text)
         self.assertIn("43 s ago 5.1 kB 42.0 ms 17", text)
+
+    def test_fields_are_said_in_words(self) -> None:
+        text = seen(Found("x", "jid", [session()])).text
+        for said in (
+            *("State held", "Online for 2 h 4 min"),
+            *("Request held for 41 s", "Bytes that wait 5.1 kB", "Last RID 1573741820"),
+            "Last errors rid_gap 2 min 5 s ago, auth 2 h 4 min ago",
+        ):
+            self.assertIn(said, text)
 
     def test_a_stream_is_open_and_unix_sockets_have_no_address(self) -> None:
         unknown = {"came": None, "sent": None, "round_trip": None, "waits": None, "address": ""}
