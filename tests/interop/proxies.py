@@ -46,7 +46,8 @@ stream {
 """
 
 # In the document, ECM's addresses, the proxies' ports, and the file of a certificate and its key.
-ECM = re.compile(r"127\.0\.0\.1:52[0-9]+")
+ECM = re.compile(r"127\.0\.0\.1:(?:52[0-9]+|7080)")
+OTHER_ECM = "127.0.0.1:7081"
 PORT = r":?(80|5223)\b"
 CERTIFICATE = "/etc/ssl/chat.example.pem"
 
@@ -65,14 +66,17 @@ class Proxy:
     run: Callable[[Path, str, int], AbstractContextManager[object]]
     tls: str = ""
 
-    def start(self, test: TestCase, ecm: str, certificate: Path | None = None) -> str:
+    def start(
+        self, test: TestCase, ecm: str, certificate: Path | None = None, other: str = OTHER_ECM
+    ) -> str:
         """Start it before ECM, which is at host:port, until the test ends; return its URL.
 
-        With a certificate, a file that has its key, too, it speaks TLS with clients.
+        With a certificate, a file that has its key, too, it speaks TLS with clients. ``other`` is a
+        second ECM.
         """
         port = free_port()
         place = f"{HOST}:{port}{self.tls if certificate else ''}"
-        settings = ECM.sub(ecm, documented(self.name))
+        settings = ECM.sub(ecm, documented(self.name)).replace(OTHER_ECM, other)
         settings = re.sub(rf"({self.bind}) {PORT}", rf"\1 {place}", settings)
         settings = settings.replace(CERTIFICATE, str(certificate))
         test.enterContext(self.run(temporary_folder(test), settings, port))
@@ -92,6 +96,9 @@ _NGINX_TLS = f" ssl; ssl_certificate {CERTIFICATE}; ssl_certificate_key {CERTIFI
 NGINX = Proxy("nginx", "listen", _run_nginx, _NGINX_TLS)
 APACHE = Proxy("apache", "Listen", apache.started)
 HAPROXY = Proxy("haproxy", "bind", _run_haproxy, f" ssl crt {CERTIFICATE}")
+
+# In front of two ECMs.
+HAPROXY_CHECK = Proxy("haproxy check", "bind", _run_haproxy)
 
 # For XMPP over TCP, with TLS in the document.
 NGINX_STREAM = Proxy("nginx stream", "listen", partial(_run_nginx, frame=NGINX_STREAM_FRAME))

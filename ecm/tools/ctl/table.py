@@ -10,7 +10,7 @@ Words = Mapping[str, Any]
 
 def status(told: Words, now: float) -> str:
     """Return the status of an ECM; ``now`` is in seconds since 1970."""
-    return "\n".join(_lines(told, now)) + "\n"
+    return printable("\n".join(_lines(told, now)) + "\n")
 
 
 def _lines(told: Words, now: float) -> Iterator[str]:
@@ -99,6 +99,13 @@ def _warnings(snapshots: Any) -> list[str]:
     ]
 
 
+def printable(text: str) -> str:
+    """Return a text that does to a terminal nothing but show: names and paths are others' words."""
+    return "".join(
+        each if each.isprintable() or each == "\n" else "\N{REPLACEMENT CHARACTER}" for each in text
+    )
+
+
 def span(seconds: float) -> str:
     """Return a time in its largest unit, two digits if there are few."""
     for unit, length in (("d", 86_400), ("h", 3600), ("min", 60)):
@@ -124,4 +131,4 @@ def request(told: Words, when: str) -> str:
         response = f"{told['status']}  {told['response']:,} B"
     else:
         response = f"no response: {told['why']}" if "why" in told else "a file"
-    return f"{asked}  {response}  after {told['held']:.3f} s"
+    return printable(f"{asked}  {response}  after {told['held']:.3f} s")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from ecm.tools.ctl.table import columns, span
+from ecm.tools.ctl.table import columns, printable, span
 
 _NONE: Final = "-"
 
@@ -17,10 +17,7 @@ _CONNECTIONS: Final = (
 
 def user(told: Words) -> str:
     """Return the sessions and the connections of a user."""
-    text = "\n".join(_lines(told)) + "\n"
-    return "".join(
-        each if each.isprintable() or each == "\n" else "\N{REPLACEMENT CHARACTER}" for each in text
-    )
+    return printable("\n".join(_lines(told)) + "\n")
 
 
 def _lines(told: Words) -> Iterator[str]:

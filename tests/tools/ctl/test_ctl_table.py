@@ -67,6 +67,12 @@ worker  pid  generation  state     up  connections  held  rss   cpu   restarts
 
 
 class RequestTests(TestCase):
+    def test_a_path_does_nothing_to_the_terminal(self) -> None:
+        told = {"method": "GET", "path": "/\x1b[2J\x9b", "size": 0, "held": 0, "why": "gone"}
+        self.assertIn(
+            "GET /\N{REPLACEMENT CHARACTER}[2J\N{REPLACEMENT CHARACTER}", request(told, "")
+        )
+
     def test_a_request_is_a_line(self) -> None:
         told = {"method": "POST", "path": "/bosh", "size": 1034, "held": 29.98}
         for more, text in (
