@@ -33,7 +33,7 @@ def status_page(view: View) -> str:
         bar(),
         tag(
             "main",
-            tag("div", _state(view), id="state", data_live=True),
+            _state(view),
             tag("p", "ECM does not answer: what is below is old.", class_="stale", role="alert"),
             tag("div", tiles(view), id="figures", data_live=True, class_="live"),
             tag("div", sections(view), class_="live"),
@@ -94,8 +94,10 @@ def _state(view: View) -> Markup:
     if len(lines) > MOST_LINES:
         lines = [*lines[:MOST_LINES], f"and {len(lines) - MOST_LINES} more"]
     listed = tag("ul", *[tag("li", line) for line in lines]) if lines else ""
-    about = tag("p", _about(view), class_="quiet")
-    return tag("div", title, listed, about, class_=f"state {kind}".strip(), role="status")
+    # A screen reader says the state when it changes, but not for how long it has been so.
+    state = tag("div", title, listed, id="state", data_live=True, role="status")
+    about = tag("p", _about(view), class_="quiet", id="about", data_live=True)
+    return tag("div", state, about, class_=f"state {kind}".strip())
 
 
 def _about(view: View) -> str:

@@ -106,6 +106,7 @@ class StatusPageTests(EcmTestCase):
         self.ejabberd.terminate()
         await self.sees("document.querySelector('h1').innerText.includes('Not ready')")
         await self.sees("document.title.startsWith('not ready')")
+        self.assertTrue(self.browser.value("document.querySelector('.state.bad') !== null"))
         await self.sees(f"{WORDS}.includes('0 of 2 links up')")
         await self.save("status-not-ready")
         self.ejabberd.start_again()

@@ -11,6 +11,7 @@ const show = (text) => {
       fresh.getElementById(id)?.setAttribute("open", "");
     if (now.innerHTML !== old.innerHTML) old.replaceChildren(...now.childNodes);
   }
+  document.querySelector(".state").className = fresh.querySelector(".state").className;
   document.title = fresh.title;
   const icon = fresh.querySelector("link[rel=icon]");
   document.querySelector("link[rel=icon]").href = icon.href;
