@@ -47,7 +47,7 @@ SIDE_BY_SIDE = -n 3 --dist loadfile --no-loadscope-reorder
 # Apt-get runs once at a time, and before anything that needs what it installs.
 .NOTPARALLEL:
 .PHONY: help run test try unit trial interop fuzz fuzz-erlang check docs clean
-.PHONY: conformance dialyze ejabberd newer-ejabberds python lock deb try-deb
+.PHONY: conformance dialyze ejabberd newer-ejabberds python lock release deb try-deb
 .PHONY: bench bench-readme faults million
 .PHONY: debian-python debian-run debian-test debian-interop debian-bench debian-conformance debian-dialyzer
 .PHONY: debian-faults debian-deb
@@ -142,6 +142,9 @@ lock: $(VENV)/release.stamp  ## Lock the newest versions of what ECM needs, with
 	$(VENV)/bin/uv pip compile setup.cfg --quiet --upgrade --universal --python-version 3.11 \
 	    --extra websocket --generate-hashes --no-emit-find-links --no-annotate \
 	    --custom-compile-command 'make lock' --output-file packaging/requirements.lock
+
+release: $(VENV)/release.stamp  ## Build what is published: sdist, wheel, SBOM, and ask for known faults of what is locked
+	tools/release $(VENV)/bin/python build/release
 
 deb: $(VENV)/test.stamp debian-deb  ## Build the Debian packages ecm and ejabberd-mod-ecm, in build/deb
 	tools/build-deb $(VENV)/bin/python build/deb
