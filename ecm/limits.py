@@ -384,6 +384,14 @@ RELEASE_PAUSE: Final = 0.2
 # Seconds from the last answer to the end of its connection, in a shutdown.
 CLOSE_TIMEOUT: Final = 2
 
+# Seconds after which systemd is told that ECM is ready though it has no link: clients can wait for
+# that here, and who starts both may start ejabberd later. Between two looks whether there is
+# something new to tell it; and the part of the time of its watchdog after which it is told that ECM
+# lives, so that two may be late.
+READY_ANYWAY: Final = 10
+NOTIFY_INTERVAL: Final = 5
+WATCHDOG_PARTS: Final = 3
+
 # Workers.
 
 # Worker processes. It is more than any machine has cores, and each worker has a link of its own,

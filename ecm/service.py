@@ -9,13 +9,14 @@ from twisted.logger import ILogObserver, Logger
 from twisted.python.components import Componentized
 from twisted.python.logfile import LogFile
 
-from ecm import __version__, memory, open_files, signals
+from ecm import __version__, memory, open_files, signals, systemd
 from ecm.config.command_line import Options
 from ecm.errors import StartupError
 from ecm.kernel import raise_open_files
 from ecm.log.begin import of_twistd as log_of_twistd
 from ecm.log.file import reopen
 from ecm.net.reactor import ReactorCore, global_reactor, use_monotonic_time
+from ecm.notifier import Notifier
 from ecm.settings import Settings
 
 if TYPE_CHECKING:
@@ -133,5 +134,9 @@ def makeService(options: Options) -> MultiService:
         from ecm.admin.service import AdminService
 
         AdminService(settings.admin, ecm, reactor).setServiceParent(ecm)
+    if systemd.is_notified():
+        watchdog = systemd.watchdog_seconds()
+        notifier = Notifier(ecm, settings.drain_timeout, systemd.notify, watchdog, reactor)
+        notifier.setServiceParent(root)
     ecm.setServiceParent(root)
     return root

@@ -42,7 +42,7 @@ ORDER = (
     ("settings", "operated"),
     ("observer", "open_files", "memory", "page"),
     ("server",),
-    ("one_process", "workers", "admin"),
+    ("one_process", "workers", "admin", "notifier"),
     ("config",),
     ("service",),
 )

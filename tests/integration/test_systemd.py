@@ -6,11 +6,13 @@ import signal
 import socket
 import subprocess
 import tomllib
+from collections.abc import Mapping
 from configparser import RawConfigParser
 from unittest import SkipTest
 
 from twisted.internet import reactor
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
+from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from ecm.config.command_line import GROUPS
@@ -24,6 +26,7 @@ DEPLOY = CHECKOUT / "deploy"
 LISTENER = DEPLOY.parent / "erlang_stub" / "mod_ecm" / "conf" / "mod_ecm.yml"
 CONFIG = DEPLOY / "ecm.toml"
 CONFIGURED = "--config /etc/ecm/ecm.toml"
+ADMIN = "unix:/run/ecm/admin.sock"
 TWISTD = "/opt/megaphone/bin/twistd"
 UPSTREAM = "tcp:127.0.0.1:5290"
 
@@ -40,6 +43,27 @@ def settings(unit: str, section: str) -> dict[str, str]:
     return dict(parser[section])
 
 
+class Told:
+    """The socket on which systemd is told of its services."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self._end = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._end.bind(address)
+        self._end.setblocking(False)
+
+    async def next(self) -> list[str]:
+        """Return the states of the next message."""
+        while True:
+            try:
+                return self._end.recv(4096).decode().split("\n")
+            except BlockingIOError:
+                await deferLater(reactor, 0.01)
+
+    def close(self) -> None:
+        self._end.close()
+
+
 class UnitTests(TestCase):
     def test_systemd_finds_nothing_wrong_with_the_units(self) -> None:
         if shutil.which("systemd-analyze") is None:
@@ -52,7 +76,7 @@ class UnitTests(TestCase):
         dropped_in.mkdir()
         shutil.copy(DEPLOY / "unix-socket.conf", dropped_in)
         checked = subprocess.run(
-            ["systemd-analyze", "verify", *sorted(folder.glob("ecm.*[!d]"))],
+            ["systemd-analyze", "--man=no", "verify", *sorted(folder.glob("ecm.*[!d]"))],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -67,7 +91,25 @@ class UnitTests(TestCase):
         self.assertIn(f'secret_file: "{file}"', LISTENER.read_text())
 
     def test_the_file_of_options_is_at_its_place(self) -> None:
-        self.assertTrue(settings("ecm.service", "Service")["execstart"].endswith(CONFIGURED))
+        self.assertIn(CONFIGURED, settings("ecm.service", "Service")["execstart"])
+
+    def test_systemd_says_that_it_is_secure(self) -> None:
+        """At most 1.5 of 10. What is missing is what ECM needs: the network, and files of /proc."""
+        if shutil.which("systemd-analyze") is None:
+            raise SkipTest("systemd-analyze is missing: apt-get install systemd")
+        checked = subprocess.run(
+            ["systemd-analyze", "security", "--offline=true", "--threshold=15"]
+            + [str(DEPLOY / "ecm.service")],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.assertEqual(checked.returncode, 0, checked.stdout)
+
+    def test_operators_connect_where_the_service_has_its_folder(self) -> None:
+        unit = settings("ecm.service", "Service")
+        self.assertIn(f"{ADMIN}:mode=660", unit["execstart"])
+        self.assertIn(f"/run/{unit['runtimedirectory']}/", ADMIN)
 
     def test_what_stands_there_in_comments_are_options_too(self) -> None:
         examples = re.sub(
@@ -94,6 +136,9 @@ class UnitTests(TestCase):
 class SocketTests(TestCase):
     """The command of ecm.service, with a socket as ecm.socket opens it."""
 
+    # Further variables for ECM.
+    environment: Mapping[str, str] = {}
+
     def setUp(self) -> None:
         self.listening = socket.socket(socket.AF_INET6)
         self.addCleanup(self.listening.close)
@@ -107,13 +152,16 @@ class SocketTests(TestCase):
         command = settings("ecm.service", "Service")["execstart"]
         config = temporary_folder(self) / "ecm.toml"
         config.write_text(self.config())
-        command = command.replace(TWISTD, script("twistd")).replace(
-            CONFIGURED, f"--config {config}"
-        )
+        for name, here in {
+            TWISTD: script("twistd"),
+            CONFIGURED: f"--config {config}",
+            ADMIN: f"unix:{config.parent}/admin.sock",
+        }.items():
+            command = command.replace(name, here)
         ecm = start(
             self,
             *("/bin/sh", "-c", f"LISTEN_PID=$$ exec {command}"),
-            environment=HANDED_OVER,
+            environment={**HANDED_OVER, **self.environment},
             files={**PIPES, 3: self.listening.fileno()},
         )
         await ecm.printed("serves BOSH on")
@@ -142,6 +190,20 @@ class SocketTests(TestCase):
         await self.start()
         answer = await (await self.connect()).closed
         self.assertTrue(answer.startswith(b"HTTP/1.1 200 OK\r\n"), answer)
+
+    async def test_systemd_hears_that_it_is_ready_and_lives_and_stops(self) -> None:
+        self.ejabberd = await Ejabberd.start(self)
+        told = Told(str(temporary_folder(self) / "notify"))
+        self.addCleanup(told.close)
+        self.environment = {"NOTIFY_SOCKET": told.address, "WATCHDOG_USEC": "3000000"}
+        ecm = await self.start()
+        self.assertEqual((await told.next())[:2], ["READY=1", "STATUS=0 connections, 1 of 1 links"])
+        self.assertEqual([await told.next(), await told.next()], [["WATCHDOG=1"]] * 2)
+        ecm.signal(signal.SIGTERM)
+        while (last := await told.next()) == ["WATCHDOG=1"]:
+            pass
+        self.assertEqual(last, ["STOPPING=1", "EXTEND_TIMEOUT_USEC=29500000"])
+        await ecm.ended
 
     async def test_nobody_is_refused_while_it_restarts(self) -> None:
         self.ejabberd = await Ejabberd.start(self)
