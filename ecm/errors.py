@@ -10,3 +10,4 @@ class StartupError(SystemExit, Exception):
 
     def __init__(self, why: object) -> None:
         super().__init__(f"twistd ecm: {why}")
+        self.why = f"{why}"

@@ -428,6 +428,13 @@ WORKER_START_TIMEOUT: Final = 30
 # cannot be made at once is tried again after pauses of up to 5 seconds.
 READY_TIMEOUT: Final = 10
 
+# Seconds between two looks whether new workers have links, or old processes have ended.
+READY_STEP: Final = 0.1
+
+# Former generations of workers that still serve their clients, at most: each has the memory of all
+# workers once more, and lasts for up to two times --drain-timeout.
+MAX_FORMER: Final = 3
+
 # Seconds between two looks of the supervisor for workers that say nothing; and those that count at
 # a look, at most: while it was not running itself, it could not hear anybody.
 PULSE_CHECK: Final = 0.5

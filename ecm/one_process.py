@@ -1,28 +1,39 @@
 """ECM in one process: a server that accepts by itself."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, ensureDeferred, fail, maybeDeferred
+from twisted.logger import Logger
 
 from ecm.frontend.listen import Listening, listen, ports_of, stop_serving
 from ecm.kernel import usage
 from ecm.log.level import set_level
 from ecm.net.reactor import ReactorCore
-from ecm.operated import DRAINS, SERVES, OptionInForce, ProcessStatus, in_force
+from ecm.operated import DRAINS, SERVES, OptionInForce, ProcessStatus, Reloaded, in_force
 from ecm.questions import Words
 from ecm.server import Server
 from ecm.settings import Settings
 from ecm.shutdown import fast_shutdown_on_signal
 from ecm.status.snapshot import Snapshot
 
+_log = Logger()
+
 
 class OneProcess(MultiService):
-    """ECM in this process: a server, and the ports on which its clients connect."""
+    """ECM in this process: a server, and the ports on which its clients connect.
 
-    def __init__(self, settings: Settings, reactor: ReactorCore) -> None:
+    ``again`` reads the settings again.
+    """
+
+    def __init__(
+        self, settings: Settings, again: Callable[[], Settings], reactor: ReactorCore
+    ) -> None:
         super().__init__()
+        self.reloaded: Reloaded | None = None
+        self._again = again
         self._settings = settings
         self._endpoints = settings.endpoints
         self._reactor = reactor
@@ -63,7 +74,9 @@ class OneProcess(MultiService):
         return in_force(self._settings.texts, self._settings.origins)
 
     def reload(self) -> Deferred[list[str]]:
-        return fail(ValueError("an ECM in one process is restarted to change its settings"))
+        why = "an ECM in one process, without --config, is restarted to change its settings"
+        _log.error("reload: {why}; nothing has changed", why=why)
+        return fail(ValueError(why))
 
     def restart(self, number: int) -> None:
         raise ValueError("there are no workers: restart ECM itself")

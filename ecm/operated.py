@@ -59,6 +59,14 @@ def in_force(texts: Mapping[str, Sequence[str]], origins: Mapping[str, str]) -> 
     return [OptionInForce(name, given, origins.get(name, "")) for name, given in texts.items()]
 
 
+@attrs.frozen
+class Reloaded:
+    """The last reload: whether the settings were taken, and when that was (Unix time)."""
+
+    success: bool
+    at: float
+
+
 class Operated(Protocol):
     """An ECM, as an operator sees it. Nothing here waits for a process that may hang."""
 
@@ -77,6 +85,10 @@ class Operated(Protocol):
         Fires with what was done, a line each. Fails with ValueError, which names the mistake;
         nothing has changed then.
         """
+
+    @property
+    def reloaded(self) -> Reloaded | None:
+        """The last reload; None if there was none."""
 
     def restart(self, number: int) -> None:
         """Replace a process by a new one, gracefully. Raises ValueError if that cannot be."""

@@ -1,16 +1,17 @@
 """The service that ``twistd ecm`` starts: a server in this process, or a supervisor of workers."""
 
 import signal
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import MultiService, Service
+from twisted.internet.defer import Deferred
 from twisted.logger import ILogObserver, Logger
 from twisted.python.components import Componentized
 from twisted.python.logfile import LogFile
 
 from ecm import __version__, memory, open_files, signals, systemd
-from ecm.config.command_line import Options
+from ecm.config.command_line import Options, warnings
 from ecm.errors import StartupError
 from ecm.kernel import raise_open_files
 from ecm.log.begin import of_twistd as log_of_twistd
@@ -18,6 +19,7 @@ from ecm.log.file import reopen
 from ecm.net.reactor import ReactorCore, global_reactor, use_monotonic_time
 from ecm.notifier import Notifier
 from ecm.settings import Settings
+from ecm.workers.plan import Plan
 
 if TYPE_CHECKING:
     from ecm.one_process import OneProcess
@@ -61,9 +63,15 @@ class Announcement(Service):
 class Signalled(Service):
     """Does what the operator says by signals. SIGTERM and SIGINT are Twisted's."""
 
-    def __init__(self, log_file: LogFile | None, reactor: ReactorCore) -> None:
+    def __init__(
+        self,
+        log_file: LogFile | None,
+        reload: Callable[[], Deferred[list[str]]],
+        reactor: ReactorCore,
+    ) -> None:
         """The log goes to a file, or to none."""
         self._log_file = log_file
+        self._reload_again = reload
         self._reactor = reactor
 
     def privilegedStartService(self) -> None:
@@ -71,7 +79,8 @@ class Signalled(Service):
         signals.hear(self._reactor, meanings)
 
     def _reload(self) -> None:
-        _log.warn("SIGHUP: nothing can be reloaded; going on with the settings of the start")
+        _log.info("SIGHUP: reloading")
+        self._reload_again().addErrback(lambda _: None)  # the log has it
 
     def _reopen_log(self) -> None:
         if self._log_file is None:
@@ -103,13 +112,20 @@ def _shown(paths: Iterable[bytes]) -> str:
     return " ".join(sorted({path.decode().rstrip("/") or "/" for path in paths}))
 
 
+def _plan(settings: Settings, files: int) -> Plan:
+    """Return what each worker is to have of the settings, and of so many open files."""
+    split = memory.split(settings)
+    shares = [open_files.split(split, files, each) for each in range(1, settings.workers + 1)]
+    said = warnings(settings) + open_files.warnings(settings, files)
+    return Plan(settings, tuple(shares), tuple(said))
+
+
 def makeService(options: Options) -> MultiService:
     """Return the service that ``options`` describe; nothing of it has been started."""
     files = raise_open_files()
     if complaint := open_files.complaint(files):
         raise StartupError(complaint)
-    workers = options.settings.workers
-    settings = memory.split(options.settings)
+    settings = options.settings
     reactor = global_reactor()
     use_monotonic_time(reactor)
     observer, log_file = log_of_twistd(settings.log, options.parent or {}, reactor)
@@ -117,18 +133,18 @@ def makeService(options: Options) -> MultiService:
     ecm: Ecm
     # Each of the two is loaded where it is wanted: after the end of an ECM all clients wait for the
     # next one, and a supervisor without a server starts in three quarters of the time.
-    if workers == 1:
+    plan = _plan(settings, files)
+    if settings.workers == 1 and settings.config is None and settings.admin is None:
         from ecm.one_process import OneProcess
 
-        ecm = OneProcess(open_files.split(settings, files), reactor)
+        ecm = OneProcess(plan.shares[0], options.again, reactor)
     else:
         from ecm.workers.supervisor import Supervisor
 
-        shares = [open_files.split(settings, files, each) for each in range(1, workers + 1)]
-        ecm = Supervisor(settings, shares, reactor)
-    warnings = options.warnings + open_files.warnings(settings, files)
-    Announcement(settings, files, warnings).setServiceParent(ecm)
-    Signalled(log_file, reactor).setServiceParent(ecm)
+        ecm = Supervisor(plan, lambda: _plan(options.again(), files), reactor)
+    said = options.warnings + open_files.warnings(settings, files)
+    Announcement(settings, files, said).setServiceParent(ecm)
+    Signalled(log_file, ecm.reload, reactor).setServiceParent(ecm)
     if settings.admin is not None:
         # The same, with a server for HTTP of Twisted's.
         from ecm.admin.service import AdminService

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from twisted.internet.defer import Deferred, fail, succeed
 
-from ecm.operated import OptionInForce, ProcessStatus
+from ecm.operated import OptionInForce, ProcessStatus, Reloaded
 from ecm.questions import Words
 from ecm.status.snapshot import Snapshot
 
@@ -26,6 +26,10 @@ class ToldEcm:
 
     def processes(self) -> Sequence[ProcessStatus]:
         return [ProcessStatus(1, 4711, restarts=2, rss=40_000_000, cpu=1.5)]
+
+    @property
+    def reloaded(self) -> Reloaded | None:
+        return None
 
     def reload(self) -> Deferred[list[str]]:
         self.told.append("reload")

@@ -84,7 +84,7 @@ def walk() -> list[Entry]:
     with socket.create_server((HOST, 0)) as ejabberd:
         upstream = f"tcp:{HOST}:{ejabberd.getsockname()[1]}"
         settings = build({"listen": [f"tcp:0:interface={HOST}"], "upstream": [upstream]})
-        service = OneProcess(settings, reactor)
+        service = OneProcess(settings, lambda: settings, reactor)
         service.privilegedStartService()
         service.startService()
         port: Any = service.ports[0].result

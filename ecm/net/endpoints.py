@@ -33,6 +33,9 @@ _USAGE: Final = "give %s:FOLDER:port=PORT, and interface=ADDRESS where it is not
 PLAIN: Final = "plain:"
 STARTTLS: Final = "starttls:"
 
+# The kinds of endpoints that are TCP ports.
+_ON_TCP: Final = frozenset(("tcp", "tcp6", "ssl", "tls", "starttls"))
+
 
 class IHasOwnTls(Interface):
     """A factory of protocols that begin TLS by themselves."""
@@ -44,6 +47,23 @@ class IHasOwnTls(Interface):
 def is_from_systemd(description: str) -> bool:
     """Return whether systemd has opened the port of an endpoint."""
     return description.removeprefix(PLAIN).startswith("systemd:")
+
+
+def place_of(description: str) -> str:
+    """Return the place of the port of an endpoint: that of two of which only one can be open.
+
+    Endpoints of other kinds than ours and Twisted's have the place that they describe.
+    """
+    description = description.removeprefix(PLAIN)
+    kind, *parts = (re.sub(r"\\(.)", r"\1", part) for part in _PART.findall(description)[:-1])
+    named = dict(part.split("=", 1) for part in parts if "=" in part)
+    first = next((part for part in parts if "=" not in part), "")
+    if kind == "unix":
+        return f"unix:{named.get('address', first)}"
+    if kind not in _ON_TCP:
+        return description
+    port = named.get("port", first)
+    return f"{named.get('interface') or all_addresses() or '0.0.0.0'} port {port}"
 
 
 def server_endpoint(

@@ -28,6 +28,11 @@ class Acceptor(FileDescriptor):
         self._pending: socket.socket | None = None  # accepted, and taken by no worker yet
         self._retry: IDelayedCall | None = None
 
+    @property
+    def is_paused(self) -> bool:
+        """True while it waits, because nobody takes connections, or the kernel gives none."""
+        return self._retry is not None
+
     def fileno(self) -> int:
         return self._port.fileno()
 

@@ -10,12 +10,16 @@ from ecm.workers.balancer import Balancer
 from ecm.workers.drain import Drain
 from ecm.workers.fork_client import ForkServerClient
 
+# Takes the number of a listener, an address family, and a connection, a file descriptor.
+Assign = Callable[[int, int, int], bool]
 
-@attrs.frozen
+
+@attrs.define
 class Crew:
     """The fork server of workers, their balancer, and the drain that concerns all of them.
 
-    ``told`` takes the number of a worker and its answer to a question.
+    ``told`` takes the number of a worker and its answer to a question. Connections that a worker
+    had not taken when it ended are for ``reassign``, or for the balancer where there is none.
     """
 
     fork_server: ForkServerClient
@@ -24,3 +28,4 @@ class Crew:
     loop: ReactorCore
     generation: int = 1
     balancer: Balancer = attrs.field(factory=lambda: Balancer(Random()))
+    reassign: Assign | None = None

@@ -7,7 +7,10 @@ import subprocess
 import sys
 from collections.abc import Callable
 from itertools import count
+from typing import Final
 
+from twisted.internet.abstract import FileDescriptor
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
@@ -23,6 +26,46 @@ from ecm.workers.process import Process
 _log = Logger()
 
 
+# Bytes of the answer to a Preload, a line of text.
+_MAX_ANSWER: Final = 1024
+
+
+class Answer(FileDescriptor):
+    """Waits for the answer to a Preload: ``came`` fires with it; empty if the process exits."""
+
+    def __init__(self, end: socket.socket, reactor: ReactorCore) -> None:
+        super().__init__(reactor)
+        self._end = end
+        self.came: Deferred[bytes] = Deferred()
+        self._late = reactor.callLater(FORK_SERVER_TIMEOUT, self._finish, b"it takes too long")
+        self.startReading()
+
+    def fileno(self) -> int:
+        return self._end.fileno()
+
+    def doRead(self) -> None:
+        try:
+            self._finish(self._end.recv(_MAX_ANSWER))
+        except OSError as error:
+            self._finish(str(error).encode())
+
+    def give_up(self) -> None:
+        """Wait no longer."""
+        if not self.came.called:
+            self._finish(b"it is not waited for")
+
+    def _finish(self, answer: bytes) -> None:
+        self.stopReading()
+        if self._late.active():
+            self._late.cancel()
+        self.came.callback(answer)
+
+
+def _check(answer: bytes) -> None:
+    if answer != READY:
+        raise StartupError(f"worker fork server: {answer.decode() or 'exited'}")
+
+
 class ForkServerClient:
     """Starts the fork server, orders workers from it, and passes its reports on.
 
@@ -35,6 +78,9 @@ class ForkServerClient:
         self._lost = lost
         self._timeout = timeout
         self._reactor = reactor
+        self._process: subprocess.Popen[bytes] | None = None
+        self._socket: socket.socket | None = None  # until the process is listened to
+        self._answer: Answer | None = None
         self._active: ForkOrderBook | None = None
         self._spare: ForkOrderBook | None = None
         self._spare_numbers = count(0, -1)
@@ -42,6 +88,23 @@ class ForkServerClient:
 
     def start(self, settings: Settings) -> None:
         """Start the process and wait until it has loaded everything. Raises StartupError."""
+        try:
+            answer = self._launch(settings).recv(_MAX_ANSWER)
+        except OSError as error:
+            answer = str(error).encode()
+        _check(answer)
+
+    def start_meanwhile(self, settings: Settings) -> Deferred[None]:
+        """Do the same, and fire then; fails with StartupError."""
+        try:
+            end = self._launch(settings)
+        except OSError as error:
+            return fail(StartupError(f"worker fork server: {error}"))
+        self._answer = Answer(end, self._reactor)
+        return self._answer.came.addCallback(_check)
+
+    def _launch(self, settings: Settings) -> socket.socket:
+        """Start the process, and return our end of the socket to it. Raises OSError."""
         ours, theirs = control.pair()
         with theirs:
             # -P and the same path: no module may come from the working directory.
@@ -53,18 +116,15 @@ class ForkServerClient:
             )
         ours.settimeout(FORK_SERVER_TIMEOUT)
         self._socket = ours
-        try:
-            ours.send(pickle.dumps(Preload(settings, kind_of(self._reactor))))
-            answer = ours.recv(1024)
-        except OSError as error:
-            answer = str(error).encode()
-        if answer != READY:
-            raise StartupError(f"worker fork server: {answer.decode() or 'exited'}")
+        ours.send(Preload(settings, kind_of(self._reactor)).encode())
+        return ours
 
     def listen(self) -> None:
         """Give it the credentials of this process, and take its reports from now on."""
-        self._socket.send(pickle.dumps(Credentials.of_this_process()))
-        self._active = self._book(self._socket)
+        assert self._socket is not None and self._process is not None, "it is to be started before"
+        end, self._socket = self._socket, None
+        end.send(pickle.dumps(Credentials.of_this_process()))
+        self._active = self._book(end)
         self._active.forked(Process.of(self._process.pid))
         self._order_spare()
 
@@ -89,9 +149,18 @@ class ForkServerClient:
         """End the processes. They kill the workers that have not exited by then."""
         if self._retry is not None and self._retry.active():
             self._retry.cancel()
+        if self._answer is not None:
+            self._answer.give_up()
+        if self._socket is not None:
+            self._socket.close()
         for book in (self._active, self._spare):
             if book is not None:
                 book.close()
+
+    @property
+    def has_ended(self) -> bool:
+        """True once the first process has ended: nothing of it is left."""
+        return self._process is None or self._process.poll() is not None
 
     def _book(self, end: socket.socket) -> ForkOrderBook:
         return ForkOrderBook(end, self._timeout, self._ended, self._reactor)
@@ -106,7 +175,8 @@ class ForkServerClient:
 
     def _ended(self, book: ForkOrderBook) -> None:
         """A fork server has ended."""
-        self._process.poll()  # the first one is a child of this process
+        if self._process is not None:
+            self._process.poll()  # the first one is a child of this process
         if book is self._spare:
             _log.warn("the spare of the worker fork server has ended; forking another one")
             self._spare = None

@@ -59,7 +59,8 @@ class ForkServer:
 
     def serve(self) -> None:
         """Say that all is loaded, drop the privileges, and follow the supervisor's orders."""
-        self._control.send(READY)
+        with suppress(OSError):  # the supervisor has gone, or does not want it any more
+            self._control.send(READY)
         credentials = self._control.recv(MAX_MESSAGE)
         if credentials:
             pickle.loads(credentials).take()
@@ -165,7 +166,7 @@ def main() -> None:
     set_name("ecm: fork server")
     control = socket.socket(fileno=int(sys.argv[1]))
     try:
-        server = ForkServer(control, pickle.loads(control.recv(MAX_MESSAGE)))
+        server = ForkServer(control, Preload.decode(control.recv(MAX_MESSAGE)))
         server.preload()
     except Exception as error:
         control.send(f"{error}".encode() or b"unknown error")

@@ -1,6 +1,9 @@
 """Messages from the supervisor to the fork server. They are pickled: both are one program."""
 
 import os
+import pickle
+from collections.abc import Iterator
+from hashlib import sha256
 from typing import Final
 
 import attrs
@@ -26,6 +29,22 @@ class Preload:
 
     settings: Settings
     reactor_kind: str
+
+    def encode(self) -> bytes:
+        """Return the message. It begins with the form that it has in this program."""
+        return _form() + pickle.dumps(self)
+
+    @classmethod
+    def decode(cls, message: bytes) -> "Preload":
+        """Return what a message says. Raises ValueError if it has another form.
+
+        A supervisor may have been started before the program was replaced.
+        """
+        form = _form()
+        if not message.startswith(form):
+            raise ValueError("the program was replaced by one that only a restart of ECM can start")
+        preload: Preload = pickle.loads(message.removeprefix(form))
+        return preload
 
 
 @attrs.frozen
@@ -73,3 +92,20 @@ class SpareOrder:
     """
 
     number: int
+
+
+# Stands for the messages to a worker and from it. To be raised with each change of these.
+_MESSAGES: Final = 1
+
+
+def _form() -> bytes:
+    """Return a hash of all that supervisor and workers must understand alike."""
+    known = f"{_MESSAGES} {[*_fields(Settings)]} {[*_fields(SpawnOrder)]}"
+    return sha256(known.encode()).digest()
+
+
+def _fields(kind: type) -> Iterator[tuple[str, str]]:
+    for field in attrs.fields(kind):
+        yield kind.__name__, field.name
+        if isinstance(field.type, type) and attrs.has(field.type):
+            yield from _fields(field.type)

@@ -102,12 +102,12 @@ class WorkerSlot:
 
         It goes on to serve new ones, until it is retired, and is not respawned.
         """
-        self._stop()
+        self.stay_empty()
         return succeed(None) if self.worker is None else self.worker.leave()
 
     def retire(self) -> Deferred[list[tuple[bool, None]]]:
         """Shut the worker down gracefully. Fires once it has ended; it is not respawned."""
-        self._stop()
+        self.stay_empty()
         return DeferredList([each.retire() for each in self._all])
 
     def abort(self) -> None:
@@ -124,6 +124,14 @@ class WorkerSlot:
     def is_linked(self) -> bool:
         """True if the worker serves, and has a link."""
         return self.worker is not None and self.worker.is_linked
+
+    def stay_empty(self) -> None:
+        """Respawn nothing any more."""
+        self._stops = True
+        self._retire_former()
+        if self._respawn is not None:
+            self._respawn.cancel()
+            self._respawn = None
 
     # From its workers.
 
@@ -170,11 +178,3 @@ class WorkerSlot:
         for worker in self._former:
             if not worker.retires:
                 worker.retire()
-
-    def _stop(self) -> None:
-        """Respawn nothing any more."""
-        self._stops = True
-        self._retire_former()
-        if self._respawn is not None:
-            self._respawn.cancel()
-            self._respawn = None

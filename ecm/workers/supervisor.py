@@ -4,52 +4,41 @@ import atexit
 import os
 
 from twisted.application.service import MultiService
-from twisted.internet.defer import Deferred, DeferredList, ensureDeferred, fail
-from twisted.internet.protocol import ServerFactory
+from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from ecm.frontend.listen import is_kept, listen_at_once, ports_of
 from ecm.limits import PULSE_CHECK
 from ecm.log.level import set_level
-from ecm.net.listening import DetachedPort
 from ecm.net.reactor import ReactorCore
-from ecm.operated import OptionInForce, ProcessStatus, in_force
+from ecm.operated import OptionInForce, ProcessStatus, Reloaded, in_force
 from ecm.questions import LOG, Words
-from ecm.settings import Settings
 from ecm.shutdown import fast_shutdown_on_signal
 from ecm.status.snapshot import Snapshot
-from ecm.workers.acceptor import Acceptor
-from ecm.workers.crew import Crew
 from ecm.workers.drain import Drain
-from ecm.workers.fork_client import ForkServerClient
+from ecm.workers.generations import Generations
 from ecm.workers.inquiries import Inquiries
-from ecm.workers.slot import WorkerSlot
+from ecm.workers.plan import Plan
+from ecm.workers.ports import Ports
+from ecm.workers.reload import Again, Reload
 
 _log = Logger()
 
 
-class WorkersFactory(ServerFactory):
-    """Listens for the workers, whose own factories make the protocols."""
-
-    noisy = False
-
-
 class Supervisor(MultiService):
-    """ECM in several processes. ``shares`` are the settings of each worker."""
+    """ECM in several processes. ``again`` reads the plan again, for a reload."""
 
-    def __init__(self, settings: Settings, shares: list[Settings], reactor: ReactorCore) -> None:
+    def __init__(self, plan: Plan, again: Again, reactor: ReactorCore) -> None:
         super().__init__()
-        self._settings = settings
+        self._plan = plan
         self._reactor = reactor
-        timeout = settings.worker_timeout
-        self._fork_server = ForkServerClient(self._fork_server_lost, timeout, reactor)
         self._drain = Drain(reactor)
         self._inquiries = Inquiries(reactor)
-        crew = Crew(self._fork_server, self._drain, self._inquiries.told, reactor)
-        self._balancer = crew.balancer
-        self._slots = [WorkerSlot(number, share, crew) for number, share in enumerate(shares, 1)]
-        self._acceptors: list[Acceptor] = []
+        self._generations = Generations(
+            plan, self._drain, self._inquiries.told, self._workers_lost, reactor
+        )
+        self._ports = Ports(self._generations.assign, reactor)
+        self._reload = Reload(again, self._generations, self._ports, reactor)
         self._stops = False
         self._looked_at = 0.0
         self._watch = LoopingCall(self._look)
@@ -57,26 +46,15 @@ class Supervisor(MultiService):
 
     def privilegedStartService(self) -> None:
         super().privilegedStartService()
-        self._acceptors = [
-            self._acceptor(number, endpoint)
-            for number, endpoint in enumerate(self._settings.endpoints)
-        ]
-        self._fork_server.start(self._settings)
+        self._ports.open(self._plan.settings)
+        self._generations.current.start_at_once()
 
     def startService(self) -> None:
         super().startService()
-        self._fork_server.listen()
-        for slot in self._slots:
-            slot.spawn()
-        for acceptor in self._acceptors:
-            acceptor.startReading()
+        self._generations.current.serve()
+        self._ports.accept()
         self._looked_at = self._reactor.seconds()
         self._watch.start(PULSE_CHECK, now=False)
-
-    def snapshots(self) -> list[Snapshot]:
-        """Return the last snapshot of each worker that has told one, by number."""
-        told = (slot.snapshot for slot in self._slots)
-        return [each for each in told if each is not None]
 
     def stopService(self) -> Deferred[None]:
         """Shut down gracefully: serve clients until the last moment, then retire all workers."""
@@ -84,20 +62,29 @@ class Supervisor(MultiService):
 
     # What an operator sees of it (ecm.operated).
 
+    def snapshots(self) -> list[Snapshot]:
+        told = (slot.snapshot for slot in self._generations.current.slots)
+        return [each for each in told if each is not None]
+
     def processes(self) -> list[ProcessStatus]:
-        return [each for slot in self._slots for each in slot.status]
+        return self._generations.processes
 
     def options(self) -> list[OptionInForce]:
-        return in_force(self._settings.texts, self._settings.origins)
+        settings = self._generations.current.plan.settings
+        return in_force(settings.texts, settings.origins)
+
+    @property
+    def reloaded(self) -> Reloaded | None:
+        return self._reload.last
 
     def reload(self) -> Deferred[list[str]]:
-        return fail(ValueError("ECM has to be restarted to change its settings"))
+        return self._reload.request()
 
     def restart(self, number: int) -> None:
-        slot = next((slot for slot in self._slots if slot.number == number), None)
-        if slot is None:
-            raise ValueError(f"there is no worker {number}, they are 1 to {len(self._slots)}")
-        slot.restart()
+        slots = self._generations.current.slots
+        if not 0 < number <= len(slots):
+            raise ValueError(f"there is no worker {number}, they are 1 to {len(slots)}")
+        slots[number - 1].restart()
 
     def drain(self, seconds: float) -> None:
         self._drain.begin(seconds)
@@ -110,43 +97,27 @@ class Supervisor(MultiService):
         self.ask({LOG: {"level": level, "seconds": seconds}})
 
     def ask(self, question: Words) -> Deferred[list[Words]]:
-        return self._inquiries.ask(question, {slot.number: slot.ask for slot in self._slots})
+        slots = self._generations.current.slots
+        return self._inquiries.ask(question, {slot.number: slot.ask for slot in slots})
+
+    # Within.
 
     async def _stop(self) -> None:
         self._stops = True
-        with fast_shutdown_on_signal(self._reactor, self._abort):
-            await DeferredList([slot.leave() for slot in self._slots])
-            for endpoint, acceptor in zip(self._settings.endpoints, self._acceptors, strict=True):
-                if not is_kept(endpoint):
-                    acceptor.accept_waiting()
-                acceptor.close()
-            await DeferredList([slot.retire() for slot in self._slots])
+        self._reload.stop()
+        with fast_shutdown_on_signal(self._reactor, self._generations.abort):
+            await self._generations.current.leave()
+            self._ports.close()
+            await self._generations.retire()
         self._watch.stop()
-        self._fork_server.stop()
         await super().stopService()
 
     def _look(self) -> None:
         """Look for processes that hang."""
         before, self._looked_at = self._looked_at, self._reactor.seconds()
-        for slot in self._slots:
-            slot.look(self._looked_at - before)
-        self._fork_server.look(self._looked_at - before)
+        self._generations.look(self._looked_at - before)
 
-    def _abort(self) -> None:
-        for slot in self._slots:
-            slot.abort()
-
-    def _acceptor(self, listener: int, endpoint: str) -> Acceptor:
-        """Listen on an endpoint, and return what accepts its connections."""
-        ports = ports_of(self._reactor, self._settings.reuse_port)
-        port = listen_at_once(endpoint, WorkersFactory(), ports)
-
-        def assign(family: int, connection: int) -> bool:
-            return self._balancer.assign(listener, family, connection)
-
-        return Acceptor(DetachedPort(port), assign, self._reactor)
-
-    def _fork_server_lost(self) -> None:
+    def _workers_lost(self) -> None:
         """Shut down: a new one would lack the privileges to read keys, and workers need one."""
         if not self._stops:
             _log.critical("worker fork server exited, and its spare; shutting down")

@@ -15,7 +15,7 @@ from ecm.net.listening import socket_of
 from ecm.net.reactor import global_reactor
 from ecm.net.transport import kernel_queue
 from ecm.one_process import OneProcess
-from ecm.workers.supervisor import Supervisor
+from ecm.workers.ports import Ports
 from testkit.command_line import parse
 from testkit.in_memory import Joined
 from testkit.on_port import serve
@@ -81,7 +81,7 @@ class SendBufferTests(TestCase):
 
     async def test_ports_of_one_process_have_it(self) -> None:
         settings = parse("--listen", LOOPBACK, "--proxy-protocol", LOOPBACK).settings
-        service = OneProcess(settings, global_reactor())
+        service = OneProcess(settings, lambda: settings, global_reactor())
         service.privilegedStartService()
         for listening in service.ports:
             port: Any = await listening
@@ -89,8 +89,9 @@ class SendBufferTests(TestCase):
             self.assertEqual(self.buffer(socket_of(port)), self.BUFFER)
 
     async def test_ports_of_the_supervisor_have_it(self) -> None:
-        supervisor = Supervisor(parse().settings, [], global_reactor())
-        acceptor = supervisor._acceptor(0, LOOPBACK)
-        self.addCleanup(acceptor.close)
+        ports = Ports(lambda place, family, connection: False, global_reactor())
+        self.addCleanup(ports.close)
+        ports.open(parse("--listen", LOOPBACK).settings)
+        [(acceptor, _)] = ports._open.values()
         with socket.socket(fileno=os.dup(acceptor.fileno())) as listening:
             self.assertEqual(self.buffer(listening), self.BUFFER)
