@@ -61,6 +61,8 @@ class Options(usage.Options):
         try:
             if self._instead is not None:
                 raise SystemExit(self._instead())
+            if self.parent is not None:
+                daemon.check(self.parent)
             self.settings, self.warnings = self._read()
             endpoint.check_sockets(self.settings.ports)
         except ValueError as error:
@@ -68,8 +70,6 @@ class Options(usage.Options):
 
     def _read(self) -> tuple[Settings, list[str]]:
         """Return the settings, and what is to be warned of. Raises ValueError."""
-        if self.parent is not None:
-            daemon.check(self.parent)
         settings = self.again()
         said = environment.warnings(os.environ, OPTIONS)
         return settings, [*self._former, *said, *warnings(settings)]

@@ -28,7 +28,7 @@ def read(file: str, options: Mapping[str, Option]) -> dict[str, Source]:
     file = _shown(file)
     try:
         found = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # of tomllib, or of Python for a number with too many digits
         raise ValueError(_mistake(file, text, str(error))) from None
     except RecursionError:
         raise ValueError(f"{file}: lists in lists in lists, without an end") from None
@@ -52,7 +52,7 @@ def _is_whole(text: str) -> bool:
     """Return whether no list, and no text of several lines, is open at the end."""
     try:
         tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
+    except ValueError:
         return False
     return True
 
@@ -62,13 +62,13 @@ def _content(file: str) -> str:
         with Path(file).open("rb") as opened:
             content = opened.read(MAX_CONFIG + 1)
         if len(content) > MAX_CONFIG:
-            raise ValueError(f"{file}: has more than {MAX_CONFIG:,} bytes, and is no such file")
+            raise ValueError(f"{_shown(file)}: has more than {MAX_CONFIG:,} bytes")
         return content.decode()
     except OSError as error:
         raise ValueError(f"{_shown(file)}: {error.strerror}") from None
     except UnicodeDecodeError as error:
         line = 1 + content[: error.start].count(b"\n")
-        raise ValueError(f"{file}:{line}: is not UTF-8") from None
+        raise ValueError(f"{_shown(file)}:{line}: is not UTF-8") from None
 
 
 def _mistake(file: str, text: str, why: str) -> str:

@@ -156,14 +156,13 @@ def _tried(
     try:
         check(given)
         make(global_reactor(), text)
-    except TypeError:
-        usage = kinds.get(given.kind, "")
-        raise ValueError(f"not an endpoint (give {usage})") from None
     except Exception as error:  # whatever a plugin for endpoints raises
         raise ValueError(f"not an endpoint ({_why(error, given, kinds)})") from None
 
 
 def _why(error: Exception, given: Description, kinds: Mapping[str, str]) -> str:
+    if isinstance(error, TypeError):  # a part is missing, or there is no such part
+        return f"give {kinds.get(given.kind) or f'the parts that {given.kind}: has'}"
     if not str(error) and isinstance(error.__context__, OSError):
         error = error.__context__  # a folder of certificates that cannot be read
     if isinstance(error, OSError) and error.filename:
@@ -172,5 +171,5 @@ def _why(error: Exception, given: Description, kinds: Mapping[str, str]) -> str:
     if why.startswith("Unknown endpoint type"):
         return f"give {'; '.join(kinds.values())}"
     if why.startswith("invalid literal"):
-        return f"give {kinds.get(given.kind, given.kind)}"
+        return f"give {kinds.get(given.kind) or f'numbers where {given.kind}: has them'}"
     return why

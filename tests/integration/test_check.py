@@ -1,5 +1,8 @@
 """``twistd ecm --check``: a line for each finding, and the exit status."""
 
+import signal
+
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from ecm.config.check import upstream
@@ -66,6 +69,16 @@ class CheckTests(TestCase):
         self.assertIn(f"error: {upstream}: no link: Connection was refused", lines[-1])
         lines = await self.check(0, "--check-offline", "--upstream", upstream)
         self.assertEqual([each for each in lines if each.startswith("error")], [])
+
+    async def test_one_that_is_interrupted_is_not_good(self) -> None:
+        silent = await Ejabberd.start(self, reads=False)
+        connected: Deferred[None] = Deferred()
+        self.patch(silent, "connectionMade", lambda: connected.callback(None))
+        ecm = start_ecm(self, *LISTEN, "--check", "--upstream", silent.endpoint)
+        await connected
+        ecm.signal(signal.SIGTERM)
+        self.assertEqual(await ecm.ended, 1, ecm.output)
+        self.assertIn("error: the check was interrupted", ecm.output)
 
     async def test_a_mistake_is_the_only_line(self) -> None:
         file = temporary_folder(self) / "ecm.toml"

@@ -47,17 +47,25 @@ def _of_settings(settings: Settings, warnings: Iterable[str]) -> Iterator[Findin
 
 
 def _asked(settings: Settings, reactor: ReactorCore) -> list[Finding]:
-    """Ask each node, in a reactor that runs for it alone."""
+    """Ask each node, in a reactor that runs for it alone.
+
+    A signal ends that, and with it the connections: what they say then is not found.
+    """
     from ecm.config.check import upstream  # a start does without
 
-    found: list[Finding] = []
+    found = [error("the check was interrupted")]
+    ends: list[None] = []
 
     async def ask() -> None:
         try:
-            found.extend(await upstream.check(settings, reactor))
-        finally:
+            outcome = await upstream.check(settings, reactor)
+        except Exception as why:  # whoever checks must not take it for good
+            outcome = [error(f"the check itself has failed: {why!r}")]
+        if not ends:
+            found[:] = outcome
             reactor.stop()
 
+    reactor.addSystemEventTrigger("before", "shutdown", ends.append, None)
     reactor.callWhenRunning(lambda: ensureDeferred(ask()))
     reactor.run()
     return found

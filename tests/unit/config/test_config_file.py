@@ -50,6 +50,7 @@ MISTAKES = {
     "path = 1": ":1: path: give a text in quotes or a list of texts",
     "path = [1]": ":1: path: give a text in quotes",
     "cors-origin = []": ":1: cors-origin: the list is empty: leave it out",
+    f"max-body = 1{5000 * '0'}": ":1: Exceeds the limit (4300 digits)",
     "www =\n": ":1: Invalid value, column 6",
     "www": ":1: Expected '=' after a key in a key/value pair",
     "max-body = 1\nmax-body = 2\n": ":2: Cannot overwrite a value, column 13",

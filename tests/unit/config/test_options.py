@@ -112,6 +112,11 @@ MISTAKES = {
     ("--listen", "tcp:65536"): "--listen tcp:65536: not an endpoint (give tcp:PORT",
     ("--listen", "tcp:80:backlog=x"): "--listen tcp:80:backlog=x: not an endpoint (give tcp:PORT",
     ("--listen", "tcp:80:interfac=a"): "--listen tcp:80:interfac=a: not an endpoint (give tcp:PORT",
+    (
+        "--listen",
+        "haproxy:tcp",
+    ): "--listen haproxy:tcp: not an endpoint (give the parts that haproxy",
+    ("--listen", "haproxy:tcp:x"): "--listen haproxy:tcp:x: not an endpoint (give numbers where ha",
     ("--listen", "tcp6:x"): "--listen tcp6:x: not an endpoint (give tcp6:PORT",
     ("--listen", "ssl:x"): "--listen ssl:x: not an endpoint (give ssl:PORT:privateKey=FILE:certKey",
     ("--listen", "ssl:443:privateKey=/no/key"): (
