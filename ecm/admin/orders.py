@@ -47,7 +47,7 @@ def restart(ecm: Operated, asked: Asked) -> Reply:
     number = asked.number("worker", None, 10_000)
     ecm.restart(number)
     _log.info("operator: restart of worker {number}", number=number)
-    return said(f"worker {number} is replaced once its clients have their answers")
+    return said(f"worker {number} is replaced as soon as its successor has a link")
 
 
 def set_log_level(ecm: Operated, asked: Asked) -> Reply:

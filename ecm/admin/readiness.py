@@ -21,7 +21,11 @@ def reasons(
     ``now`` is in seconds since 1970.
     """
     told = {each.number: each for each in snapshots}
-    found = {each.number: [*_reasons(each, told.get(each.number), now)] for each in processes}
+    # The first of a number is the one that serves; behind it stand those that it replaces.
+    serving = {each.number: each for each in reversed(processes)}
+    found = {
+        number: [*_reasons(serving[number], told.get(number), now)] for number in sorted(serving)
+    }
     why = {number: lines for number, lines in found.items() if lines}
     if len(why) < len(found) and not every:
         return []

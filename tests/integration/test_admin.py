@@ -131,6 +131,6 @@ class SupervisorAdminTests(AdminTests):
     async def test_a_worker_is_replaced(self) -> None:
         ecm = await self.begin()
         self.assertEqual((await self.ask("POST", "/restart?worker=2"))[0], 200)
-        await ecm.printed("worker 2 exited with status 0; respawning")
+        await ecm.printed("worker 2 exited with status 0; another one serves")
         status, why = await self.ask("POST", "/restart?worker=3")
         self.assertEqual((status, why), (400, "there is no worker 3, they are 1 to 2\n"))

@@ -17,8 +17,9 @@ def _lines(told: Words, now: float) -> Iterator[str]:
     yield f"ECM {told['version']}: {'ready' if told['ready'] else 'NOT READY'}"
     yield from (f"  {reason}" for reason in told["reasons"])
     snapshots = {each.get("number", 1): each for each in told["snapshots"]}
+    by_process = {(each.get("number", 1), each.get("pid", 0)): each for each in told["snapshots"]}
     yield ""
-    yield from columns(_WORKERS, [_worker(each, snapshots, now) for each in told["processes"]])
+    yield from columns(_WORKERS, [_worker(each, by_process, now) for each in told["processes"]])
     links = [(number, link) for number, each in snapshots.items() for link in each.get("links", ())]
     if links:
         yield ""
@@ -38,8 +39,8 @@ _WORKERS: Final = ("worker", "pid", "generation", "state", "up", "connections", 
 )
 
 
-def _worker(process: Words, snapshots: Mapping[int, Words], now: float) -> Sequence[str]:
-    told = snapshots.get(process["number"], {})
+def _worker(process: Words, told_by: Mapping[Any, Words], now: float) -> Sequence[str]:
+    told = told_by.get((process["number"], process["pid"]), {})
     connections = told.get("connections", {})
     limit = connections.get("limit", 0)
     return (

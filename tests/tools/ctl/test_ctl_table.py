@@ -8,6 +8,7 @@ PROCESS = {"number": 1, "pid": 812, "generation": 3, "state": "serves"}
 PROCESS |= {"restarts": 0, "rss": 93_400_000, "cpu": 61.4}
 LINK = {"node": "ejabberd@a", "state": "writable", "protocol": "typed", "since": 820}
 SNAPSHOT = {
+    "pid": 812,
     "started": 400,
     "connections": {"open": 12_345, "limit": 20_000},
     "held": 12_000,
@@ -51,6 +52,14 @@ worker  pid  generation  state     up  connections  held  rss   cpu   restarts
 1       -    3           starting  -   0            0     0 MB  61 s  0
 """,
         )
+
+    def test_a_worker_and_the_one_that_it_replaces(self) -> None:
+        former = {**PROCESS, "pid": 700, "state": "drains", "generation": 2}
+        text = status({**TOLD, "processes": [PROCESS, former], "snapshots": [SNAPSHOT]}, 1000)
+        self.assertRegex(
+            text, "\n1       812  3           serves  10 min  12,345 of 20,000  12,000 "
+        )
+        self.assertRegex(text, "\n1       700  2           drains  -       0                 0 ")
 
     def test_a_link_that_is_down(self) -> None:
         links = [{"endpoint": "tcp:a:5290", "error": "Connection refused"}]

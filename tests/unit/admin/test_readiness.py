@@ -72,6 +72,10 @@ class ReadinessTests(TestCase):
         told = reasons(processes, [serves()], 1000, every=True)
         self.assertEqual(told, ["worker 2: starting"])
 
+    def test_one_that_is_replaced_does_not_count(self) -> None:
+        processes = [process(1), process(1, DRAINS), process(2)]
+        self.assertEqual(reasons(processes, [serves(1), serves(2)], 1000, every=True), [])
+
     def test_no_worker(self) -> None:
         self.assertEqual(self.why(), ["no worker"])
         self.assertEqual(self.why(processes=2), ["no worker"])
