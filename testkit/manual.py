@@ -34,12 +34,30 @@ _ECM_ENDS: Final = r"""
 is
 .BR "twistd \-n \-\-pidfile= ecm" :
 ECM in the foreground, as systemd runs it.
+.SH ENVIRONMENT
+Each option may be given by a variable: ECM_MAX_BODY for \-\-max\-body. It goes before the file of
+\-\-config, and the command line before both.
 .SH SIGNALS
 .TP
 .B SIGTERM, SIGINT
-Graceful shutdown: all clients are answered, then ECM exits.
+Graceful shutdown: all clients are answered, then ECM exits. A second one ends the wait.
+.TP
+.B SIGHUP
+The configuration and the certificates are read again, and nobody notices. After a mistake in them
+nothing has changed, and the log says so.
+.TP
+.B SIGUSR1
+The log is opened anew, if twistd has been given a file for it.
+.SH FILES
+.TP
+.I /etc/ecm/ecm.toml
+The options of the service ecm.service.
+.TP
+.I /run/ecm/admin.sock
+Its endpoint for operators, where ecmctl asks.
 .SH EXIT STATUS
-0 after a graceful shutdown, 1 for a wrong option or where ECM cannot start.
+1 for a wrong option, or where ECM cannot start. After a graceful shutdown ECM ends by the signal
+that asked for it, which systemd takes for success.
 """
 
 

@@ -50,7 +50,7 @@ class ContentTests(TestCase):
             source: f"/{target}/{Path(source).name}" for source, target in words("ecm.install")
         }
         unit = (DEPLOY / "ecm.service").read_text()
-        self.assertIn(f"--config {places['deploy/ecm.toml']}\n", unit)
+        self.assertRegex(unit, rf"--config {places['deploy/ecm.toml']}\s")
 
     def test_a_unit_of_the_package_names_nothing_of_an_installation_by_hand(self) -> None:
         self.assertIn(f"s,{BY_HAND},$(PLACE)/bin/,g", (DEBIAN / "rules").read_text())
