@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import TestCase
 
+from ecm.frontend.draining import Draining
 from ecm.frontend.settings import FrontendSettings
+from ecm.frontend.tracing import Tracing
 from ecm.frontend.websocket import NO_BINARY
 from ecm.frontend.websocket_closing import CROWDED, SLOW
 from ecm.http.client_address import X_FORWARDED_FOR, TrustedProxies
@@ -530,6 +532,28 @@ class DrainTests(WebSocketCase):
             self.assertTrue(user.client.transport.half_closed)
             user.client.leave()
         self.successResultOf(drained)
+
+    def test_a_drain_closes_them_one_after_the_other_and_lets_new_ones_in(self) -> None:
+        users = [User(self.ecm) for _ in range(3)]
+        Draining(self.ecm.registry).begin(4)
+        for closed in range(3):
+            self.ecm.pass_time(1)
+            found = [user.got for user in users]
+            expected = [[close(codes.RESTART)] if each == closed else [] for each in range(3)]
+            self.assertEqual(found, expected)
+            self.assertEqual(users[closed].told, [b"close gave-up"])
+            users[closed].client.leave()
+        self.assertEqual(User(self.ecm).got, [])
+
+    def test_a_trace_shows_the_handshake(self) -> None:
+        tracing = Tracing(self.ecm.registry)
+        question = {"address": "192.0.2.1", "seconds": 60}
+        tracing.answer(question)
+        user = User(self.ecm)
+        [told] = tracing.answer(question)["requests"]
+        self.assertEqual((told["method"], told["why"]), ("GET", "handed over"))
+        user.send(masked(TEXT, b"<a/>"))
+        self.assertEqual(tracing.answer(question)["requests"], [])
 
     def test_one_that_need_not_leave_is_not_released(self) -> None:
         user = User(self.ecm)
