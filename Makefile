@@ -73,7 +73,7 @@ trial: TESTS = tests
 trial: $(VENV)/test.stamp  ## Run the same tests with trial; or some: TESTS=tests.unit
 	$(VENV)/bin/trial --jobs=3 $(TESTS)
 
-interop: $(VENV)/test.stamp debian-interop build/interop/stamp  ## Run the tests with other people's clients and proxies
+interop: $(VENV)/test.stamp debian-interop build/interop/stamp  ## Run the tests with other people's clients and proxies, and systemd
 	$(VENV)/bin/pytest -o python_files='*_test.py' tests/interop
 
 conformance: $(if $(PEER),debian-conformance,python) $(if $(filter megaphone,$(PEER)),$(VENV)/run.stamp)  ## Run the conformance suite on a BOSH server: URL=http://host:port/path, or PEER=ejabberd|prosody
