@@ -134,6 +134,7 @@ dialyze: $(VENV)/check.stamp $(PLT)  ## Run Dialyzer on mod_ecm
 docs: $(VENV)/test.stamp  ## Write again what is made in docs: examples, diagrams, options, pictures
 	$(VENV)/bin/python -m testkit.protocol_text
 	$(VENV)/bin/python -m testkit.configuration_text
+	$(VENV)/bin/python -m testkit.metrics_text
 	$(VENV)/bin/python -m testkit.pictures
 	$(VENV)/bin/python -m testkit.status_pictures
 

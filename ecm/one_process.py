@@ -18,6 +18,7 @@ from ecm.server import Server
 from ecm.settings import Settings
 from ecm.shutdown import fast_shutdown_on_signal
 from ecm.status.snapshot import Snapshot
+from ecm.status.totals import Totals
 
 _log = Logger()
 
@@ -57,6 +58,9 @@ class OneProcess(MultiService):
     def snapshots(self) -> list[Snapshot]:
         """Return what this process tells of itself."""
         return [self.server.snapshot()]
+
+    def totals(self) -> Totals:
+        return Totals({1: self.server.snapshot().metrics})
 
     def stopService(self) -> Deferred[None]:
         """Shut down gracefully: serve clients until the last moment, then stop the server."""

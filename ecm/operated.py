@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred
 
 from ecm.questions import Words
 from ecm.status.snapshot import Snapshot
+from ecm.status.totals import Totals
 
 # The states of a process.
 STARTING: Final = "starting"
@@ -72,6 +73,9 @@ class Operated(Protocol):
 
     def snapshots(self) -> Sequence[Snapshot]:
         """Return the last snapshot of each process that has told one, by number."""
+
+    def totals(self) -> Totals:
+        """Return what all processes have counted, also those that have ended."""
 
     def processes(self) -> Sequence[ProcessStatus]:
         """Return the processes that serve clients, by number."""

@@ -149,7 +149,8 @@ def makeService(options: Options) -> MultiService:
         # The same, with a server for HTTP of Twisted's.
         from ecm.admin.service import AdminService
 
-        AdminService(settings.admin, ecm, reactor).setServiceParent(ecm)
+        admin = AdminService(settings.admin, ecm, reactor, settings.metrics_per_worker)
+        admin.setServiceParent(ecm)
     if systemd.is_notified():
         watchdog = systemd.watchdog_seconds()
         notifier = Notifier(ecm, settings.drain_timeout, systemd.notify, watchdog, reactor)

@@ -118,6 +118,12 @@ class Settings:
             " do all of that: unix:/run/ecm/admin.sock:mode=660, tcp:9461:interface=127.0.0.1.",
         ),
     )
+    metrics_per_worker: bool = attrs.field(
+        default=False,
+        metadata=option(
+            "", "Tell the metrics (GET /metrics of --admin) of each worker, with a label worker."
+        ),
+    )
     upstream: tuple[str, ...] = attrs.field(
         default=(UPSTREAM,),
         metadata=option(

@@ -7,6 +7,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 from ecm.operated import OptionInForce, ProcessStatus, Reloaded
 from ecm.questions import Words
 from ecm.status.snapshot import Snapshot
+from ecm.status.totals import Totals
 
 
 class ToldEcm:
@@ -17,19 +18,23 @@ class ToldEcm:
         self.fault = ""
         self.answers: list[Words] = []
         self.told_last: list[Snapshot] = []
+        self.last_reload: Reloaded | None = None
 
     def snapshots(self) -> Sequence[Snapshot]:
         return self.told_last
+
+    def totals(self) -> Totals:
+        return Totals({each.number: each.metrics for each in self.told_last}, {"exit": 2})
+
+    @property
+    def reloaded(self) -> Reloaded | None:
+        return self.last_reload
 
     def options(self) -> Sequence[OptionInForce]:
         return [OptionInForce("workers", ("2",), "flag")]
 
     def processes(self) -> Sequence[ProcessStatus]:
         return [ProcessStatus(1, 4711, restarts=2, rss=40_000_000, cpu=1.5)]
-
-    @property
-    def reloaded(self) -> Reloaded | None:
-        return None
 
     def reload(self) -> Deferred[list[str]]:
         self.told.append("reload")

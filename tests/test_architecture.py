@@ -40,7 +40,7 @@ ORDER = (
     ("upstream",),
     ("frontend",),
     ("settings", "operated"),
-    ("observer", "open_files", "memory", "page"),
+    ("observer", "open_files", "memory", "page", "exposition"),
     ("server",),
     ("one_process", "workers", "admin", "notifier"),
     ("config",),

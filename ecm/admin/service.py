@@ -5,6 +5,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 
+from ecm.admin.metrics import metrics
 from ecm.admin.pages import Pages
 from ecm.admin.routes import ROUTES
 from ecm.admin.site import AdminSite
@@ -24,11 +25,14 @@ _MODE = ":mode=660"
 class AdminService(Service):
     """Listens on an endpoint while ECM runs. The port is opened without privileges."""
 
-    def __init__(self, endpoint: str, ecm: Operated, reactor: ReactorCore) -> None:
+    def __init__(
+        self, endpoint: str, ecm: Operated, reactor: ReactorCore, per_worker: bool = False
+    ) -> None:
+        """``per_worker`` is --metrics-per-worker."""
         self._endpoint = with_mode(endpoint)
         self._reactor = reactor
         self._pages = Pages(ecm, reactor)
-        more = {**self._pages.routes(), **Trace(ecm, reactor).routes()}
+        more = {**self._pages.routes(), **Trace(ecm, reactor).routes(), **metrics(ecm, per_worker)}
         self._site = AdminSite(ecm, reactor, {**ROUTES, **more})
         self._port: IListeningPort | None = None
 

@@ -50,6 +50,10 @@ class LinkReport:
         """True if it takes requests, now or soon."""
         return self.state in ("writable", "congested")
 
+    def is_up_as(self, protocol: str) -> bool:
+        """Return whether it is up, and typed, or plain."""
+        return self.up and self.protocol == protocol
+
 
 @attrs.frozen
 class Certificate:

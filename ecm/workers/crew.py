@@ -6,6 +6,7 @@ from random import Random
 import attrs
 
 from ecm.net.reactor import ReactorCore
+from ecm.status.totals import Ledger
 from ecm.workers.balancer import Balancer
 from ecm.workers.drain import Drain
 from ecm.workers.fork_client import ForkServerClient
@@ -18,8 +19,9 @@ Assign = Callable[[int, int, int], bool]
 class Crew:
     """The fork server of workers, their balancer, and the drain that concerns all of them.
 
-    ``told`` takes the number of a worker and its answer to a question. Connections that a worker
-    had not taken when it ended are for ``reassign``, or for the balancer where there is none.
+    ``told`` takes the number of a worker and its answer to a question. ``ledger`` adds up what they
+    count, and is the same for all generations. Connections that a worker had not taken when it
+    ended are for ``reassign``, or for the balancer where there is none.
     """
 
     fork_server: ForkServerClient
@@ -27,5 +29,6 @@ class Crew:
     told: Callable[[int, bytes], None]
     loop: ReactorCore
     generation: int = 1
+    ledger: Ledger = attrs.field(factory=Ledger)
     balancer: Balancer = attrs.field(factory=lambda: Balancer(Random()))
     reassign: Assign | None = None

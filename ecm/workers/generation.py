@@ -10,6 +10,7 @@ from twisted.logger import Logger
 from ecm.limits import READY_STEP, READY_TIMEOUT
 from ecm.net.reactor import ReactorCore
 from ecm.operated import ProcessStatus
+from ecm.status.totals import Ledger
 from ecm.workers.crew import Crew
 from ecm.workers.drain import Drain
 from ecm.workers.fork_client import ForkServerClient
@@ -37,6 +38,7 @@ class Generation:
         plan: Plan,
         drain: Drain,
         told: Callable[[int, bytes], None],
+        ledger: Ledger,
         assign: AssignAt,
         lost: Callable[["Generation"], None],
         reactor: ReactorCore,
@@ -49,7 +51,7 @@ class Generation:
         timeout = plan.settings.worker_timeout
         self._fork_server = ForkServerClient(self._fork_server_lost, timeout, reactor)
         self._places = places(plan.settings.endpoints)
-        self._crew = Crew(self._fork_server, drain, told, reactor, number)
+        self._crew = Crew(self._fork_server, drain, told, reactor, number, ledger)
         self._crew.reassign = lambda at, *connection: assign(self._places[at], *connection)
         self.slots = [
             WorkerSlot(each, share, self._crew) for each, share in enumerate(plan.shares, 1)

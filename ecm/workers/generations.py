@@ -11,6 +11,7 @@ from ecm.errors import StartupError
 from ecm.limits import MAX_FORMER, READY_STEP, READY_TIMEOUT
 from ecm.net.reactor import ReactorCore
 from ecm.operated import ProcessStatus
+from ecm.status.totals import Ledger
 from ecm.workers.drain import Drain
 from ecm.workers.generation import Generation
 from ecm.workers.plan import Plan
@@ -39,6 +40,8 @@ class Generations:
         self._reactor = reactor
         self._number = 0
         self._stops = False
+        # What all workers have counted, of whatever generation.
+        self.ledger = Ledger()
         self._ending: list[Generation] = []
         self._starting: Generation | None = None
         self.current = self._make(plan)
@@ -109,6 +112,7 @@ class Generations:
             plan,
             self._drain,
             self._told,
+            self.ledger,
             self.assign,
             self._generation_lost,
             self._reactor,

@@ -10,7 +10,7 @@ class Report:
     """Keeps the snapshot of a worker as bytes, until somebody asks for it."""
 
     def __init__(self, number: int) -> None:
-        self._number = number
+        self.number = number
         self._data = b""
         self._snapshot: Snapshot | None = None
 
@@ -24,7 +24,7 @@ class Report:
         """The last one; None where nothing has come yet, or nothing that can be read."""
         if self._snapshot is None and self._data:
             try:
-                self._snapshot = attrs.evolve(decode(self._data), number=self._number)
+                self._snapshot = attrs.evolve(decode(self._data), number=self.number)
             except ValueError:
                 self._data = b""  # it is of another version
         return self._snapshot

@@ -52,6 +52,7 @@ class RunningWorker:
         self.is_linked = False
         self.retires = False
         self.report = Report(order.worker)
+        crew.ledger.began(self.report)
         self.started_at = crew.loop.seconds()
         self._crew = crew
         self._slot = slot
@@ -143,6 +144,7 @@ class RunningWorker:
         self._has_ended = True
         self._log_relay.drain()
         self._control.drain()
+        self._crew.ledger.ended(self.report)
         self._left()
         self._control.close()
         self._vitals.forget()

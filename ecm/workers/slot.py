@@ -150,11 +150,13 @@ class WorkerSlot:
         if worker in self._former:
             self._former.remove(worker)
             self.restarts += 1
+            self._crew.ledger.replaced()
             _log.info("worker {number} {how}; another one serves", number=self.number, how=how)
             return
         self.worker = None
         if not self._stops:
             self.restarts += 1
+            self._crew.ledger.restarted(how)
             delay = self._backoff.delay(self._reactor.seconds() - worker.started_at)
             self._respawn = self._reactor.callLater(delay, self.spawn)
             _log.warn(

@@ -15,6 +15,7 @@ from ecm.operated import OptionInForce, ProcessStatus, Reloaded, in_force
 from ecm.questions import LOG, Words
 from ecm.shutdown import fast_shutdown_on_signal
 from ecm.status.snapshot import Snapshot
+from ecm.status.totals import Totals
 from ecm.workers.drain import Drain
 from ecm.workers.generations import Generations
 from ecm.workers.inquiries import Inquiries
@@ -65,6 +66,9 @@ class Supervisor(MultiService):
     def snapshots(self) -> list[Snapshot]:
         told = (slot.snapshot for slot in self._generations.current.slots)
         return [each for each in told if each is not None]
+
+    def totals(self) -> Totals:
+        return self._generations.ledger.totals()
 
     def processes(self) -> list[ProcessStatus]:
         return self._generations.processes

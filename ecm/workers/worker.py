@@ -139,6 +139,7 @@ class Worker:
 
     async def _retire(self) -> None:
         await self._server.stop()
+        self._reporter.tick(0)  # its last word
         self._control.close()
         self._reactor.stop()
 

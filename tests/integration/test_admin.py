@@ -1,9 +1,12 @@
 """The admin endpoint of ``twistd ecm``, over real sockets, with and without workers."""
 
 import json
+import os
+import signal
 import stat
 
 import treq
+from prometheus_client.parser import text_string_to_metric_families
 from treq.client import HTTPClient
 from twisted.internet import reactor
 from twisted.internet.endpoints import TCP4ClientEndpoint, UNIXClientEndpoint, connectProtocol
@@ -124,9 +127,53 @@ class AdminTests(EcmTestCase):
         client.transport.loseConnection()
         await client.closed
 
+    async def test_metrics_are_those_of_all_processes(self) -> None:
+        await self.begin()
+        for _ in range(4):
+            self.assertEqual(await self.post("/bosh", b"a"), (200, b"a"))
+        await self.metric("ecm_answers_total", 4)
+        await self.metric("ecm_workers", self.workers)
+        await self.metric("ecm_link_up", self.workers, protocol="typed")
+        await self.metric("ecm_http_responses_total", 4, code="200")
+        await self.metric("ecm_connections_closed_total", 4)
+
+    async def metric(self, name: str, value: float, **labels: str) -> None:
+        """Scrape again and again until a metric has this value. It never has a greater one."""
+        while True:
+            status, text = await self.ask("GET", "/metrics")
+            self.assertEqual(status, 200)
+            families = text_string_to_metric_families(text)
+            found = {
+                sample.value
+                for family in families
+                for sample in family.samples
+                if sample.name == name and sample.labels.items() >= labels.items()
+            }
+            if found == {value}:
+                return
+            self.assertLessEqual(max(found, default=0), value)
+            await deferLater(reactor, 0.05)
+
 
 class SupervisorAdminTests(AdminTests):
     workers = 2
+
+    async def test_what_a_worker_has_counted_stays_when_it_is_killed(self) -> None:
+        ecm = await self.begin()
+        for _ in range(6):
+            await self.post("/bosh", b"a")
+        await self.metric("ecm_answers_total", 6)
+        victim = int((await ecm.printed("worker 1: serving as process ([0-9]+)"))[1])
+        os.kill(victim, signal.SIGKILL)
+        await ecm.printed("worker 1 was killed by SIGKILL; respawning")
+        await self.metric("ecm_worker_restarts_total", 1, how="signal")
+        status, text = await self.ask("GET", "/metrics")
+        self.assertIn("\necm_answers_total 6.0\n", text)
+
+    async def test_each_worker_has_metrics_of_its_own(self) -> None:
+        await self.begin("--metrics-per-worker")
+        for worker in ("1", "2"):
+            await self.metric("ecm_link_up", 1, protocol="typed", worker=worker)
 
     async def test_a_worker_is_replaced(self) -> None:
         ecm = await self.begin()

@@ -99,7 +99,7 @@ VALUES: dict[str, list[tuple[list[str], Any]]] = {
 }
 
 # These need something else: another option, a file.
-FLAGS = {"cors-credentials", "lean-tls", "reuse-port"}
+FLAGS = {"cors-credentials", "lean-tls", "metrics-per-worker", "reuse-port"}
 ELSEWHERE = {*FLAGS, "link-secret-file", "config"}
 
 MISTAKES = {
@@ -309,6 +309,7 @@ class OptionTests(CommandLineCase):
 
     def test_a_port_that_others_may_open(self) -> None:
         self.assertIs(value("reuse-port", "--reuse-port"), True)
+        self.assertIs(value("metrics-per-worker", "--metrics-per-worker"), True)
 
     def test_credentials(self) -> None:
         arguments = ("--cors-credentials", "--cors-origin", "https://a.example")

@@ -1,0 +1,1 @@
+"""The metrics of an ECM as Prometheus reads them."""
