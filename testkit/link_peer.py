@@ -1,6 +1,7 @@
 """Both ends of a typed link, each by hand: a test sees what comes over the link as it is."""
 
 from secrets import token_hex
+from typing import Any
 
 import attrs
 from twisted.internet import reactor
@@ -10,7 +11,7 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
-from ecm.link import message, requests
+from ecm.link import insight, message, requests
 from ecm.link.connection import LinkConnection
 from ecm.link.events import (
     Answered,
@@ -19,9 +20,11 @@ from ecm.link.events import (
     Established,
     Event,
     Failed,
+    Inspected,
     Part,
     PeerDraining,
     Send,
+    Statistics,
 )
 from ecm.link.message import ANSWER_200
 from ecm.link.packet import LINK_ID, PacketDecoder, encode
@@ -51,6 +54,8 @@ class EcmEnd(Protocol):
         self._parts: dict[int, bytes] = {}
         self.late: list[bytes] = []  # the answers to clients that had gone
         self.is_draining = False
+        self._questions: dict[str, Deferred[Inspected]] = {}
+        self._numbers: list[Deferred[dict[str, int]]] = []
         self.up: Deferred[None] = Deferred()
         self.down: Deferred[None] = Deferred()
 
@@ -74,6 +79,19 @@ class EcmEnd(Protocol):
         self._awaited[self._last_id] = answer
         self.transport.write(encode(self._last_id, _LINE + body))
         return self._last_id, answer
+
+    def inspect(self, **asked: Any) -> Deferred[Inspected]:
+        """Ask about sessions: by ``jid``, ``sid`` or ``id``."""
+        token = str(len(self._questions))
+        self._questions[token] = Deferred()
+        self.transport.write(encode(LINK_ID, insight.question(token, **asked)))
+        return self._questions[token]
+
+    def numbers(self) -> Deferred[dict[str, int]]:
+        """Ask for the numbers of the node."""
+        self._numbers.append(Deferred())
+        self.transport.write(encode(LINK_ID, message.encode("ping", ["n"], {"stats": "1"})))
+        return self._numbers[-1]
 
     def gone(self, connection_id: int) -> None:
         """Say that the client of a request has gone, before it has its answer."""
@@ -106,6 +124,10 @@ class EcmEnd(Protocol):
                     self.late.append(body)
                 case PeerDraining():
                     self.is_draining = True
+                case Statistics(numbers):
+                    self._numbers.pop(0).callback(numbers)
+                case Inspected(token):
+                    self._questions[token].callback(event)
                 case Dropped(connection_id) | Failed(connection_id):
                     self._awaited.pop(connection_id).errback(NotAnswered(str(event)))
                 case Close(why):

@@ -17,7 +17,7 @@
 
 -module(ecm_bosh).
 
--export([close/3, deadline/1, dehydrate/1, flush/2, freeze/2, gone/3, half_closed/3, last_word/1, limit/1,
+-export([cause/3, client/1, close/3, deadline/1, dehydrate/1, facts/2, flush/2, freeze/2, gone/3, half_closed/3, last_word/1, limit/1,
          logged_in/2, new/5, rehydrate/1, request/4, send/2, thaw/2, timeout/2, undelivered/1, violate/3]).
 -export_type([action/0, exchange/0, ms/0, options/0, session/0]).
 
@@ -80,6 +80,42 @@ create(#{rid := Rid} = Body, Exchange, Sid, Agreement, Now) ->
         expires = Now + ecm_bosh_terms:inactivity(Agreement),
         phase = {telling, ecm_bosh_terms:attributes(Sid, Body, Agreement)}
     }).
+
+%% @doc Returns the library of the client.
+-spec client(session()) -> ecm_bosh_client:client().
+client(#session{agreement = Agreement}) -> ecm_bosh_terms:client(Agreement).
+
+%% @doc Returns what was wrong with the request that has ended the session with this condition: one with this RID, or
+%% one that could not be read.
+-spec cause(Condition :: binary(), ecm_bosh_window:rid() | unknown, session()) ->
+    rid_gap | rid_old | overactive | bad_request | too_long.
+cause(<<"item-not-found">>, Rid, #session{requests = Requests}) ->
+    case Rid > ecm_bosh_window:last(Requests) of
+        true -> rid_gap;
+        false -> rid_old
+    end;
+cause(<<"policy-violation">>, unknown, _) -> too_long;
+cause(<<"policy-violation">>, _, _) -> overactive;
+cause(_, _, _) -> bad_request.
+
+%% @doc Returns what operators may want to know of the session. `held' are the milliseconds for which its oldest request has
+%% been held, `window' the number of requests that there may be at once.
+-spec facts(Now :: ms(), session()) ->
+    #{client := ecm_bosh_client:client(), rid := ecm_bosh_window:rid(), open := non_neg_integer(), held => ms(),
+      waiting := non_neg_integer(), waiting_bytes := non_neg_integer(), window := pos_integer(), wait := ms(),
+      expires => ms()}.
+facts(Now, #session{agreement = Agreement, requests = Requests, deliveries = Deliveries, expires = Expires}) ->
+    {Count, Bytes} = ecm_bosh_deliveries:waiting(Deliveries),
+    Facts = #{client => ecm_bosh_terms:client(Agreement), rid => ecm_bosh_window:last(Requests),
+              open => ecm_bosh_window:open(Requests), waiting => Count,
+              waiting_bytes => Bytes, window => ecm_bosh_terms:requests(Agreement),
+              wait => ecm_bosh_terms:wait(Agreement)},
+    case ecm_bosh_window:held(Requests) of
+        {[], []} -> Facts#{expires => Expires - Now};
+        {Open, Early} ->
+            Until = lists:min([Due || {_, Due} <- Open ++ Early]),
+            Facts#{held => max(0, ecm_bosh_terms:wait(Agreement) - (Until - Now))}
+    end.
 
 %% @doc Notes that the client has logged in: other limits hold from now on.
 -spec logged_in(options(), session()) -> session().

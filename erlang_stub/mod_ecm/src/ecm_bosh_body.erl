@@ -19,7 +19,7 @@
 -type xmlel() :: #xmlel{}.
 
 %% The attributes of the start tag, as far as they are there. `restart' and `version' are attributes of
-%% XEP-0206, `lang' is xml:lang; times are in seconds. A `fault' must end the session (XEP-0124, section
+%% XEP-0206, `lang' is xml:lang, and `secure' has any value; times are in seconds. A `fault' must end the session (XEP-0124, section
 %% 17.2): an attribute has a forbidden value, and then no key; or something stands before the tag.
 -type head() ::
     #{fault => fault(), rid => 1..16#1FFFFFFFFFFFFF,
@@ -27,7 +27,7 @@
       content => binary(), route => binary(), key => binary(), newkey => binary(),
       version => binary(), wait => non_neg_integer(), hold => non_neg_integer(),
       pause => non_neg_integer(), ack => non_neg_integer(), type => terminate | error,
-      restart => true}.
+      restart => true, secure => true}.
 
 %% A head without a fault, and the stanzas: as on a stream whose default namespace is jabber:client. Each
 %% declares the other namespaces that it needs.
@@ -41,7 +41,7 @@
     'text-between-stanzas' | 'bad-rid' | 'bad-ack' | 'bad-wait' | 'bad-hold' | 'bad-pause' |
     'bad-ver' | 'bad-type' | 'bad-restart'.
 
--type type() :: sid | text | number | rid | ver | type | boolean.
+-type type() :: sid | text | number | rid | ver | type | boolean | there.
 
 -define(NS_BODY, <<"http://jabber.org/protocol/httpbind">>).
 -define(NS_CLIENT, <<"jabber:client">>).
@@ -207,6 +207,7 @@ field(<<"type">>) -> {type, type};
 field(<<"pause">>) -> {pause, number};
 field(<<"content">>) -> {content, text};
 field(<<"route">>) -> {route, text};
+field(<<"secure">>) -> {secure, there};
 field(<<"xml:lang">>) -> {lang, text};
 field({xbosh, <<"version">>}) -> {version, text};
 field({xbosh, <<"restart">>}) -> {restart, boolean};
@@ -223,6 +224,7 @@ value(rid, Digits) -> number(Digits);
 value(ver, Text) -> ver(Text);
 value(type, <<"terminate">>) -> {ok, terminate};
 value(type, <<"error">>) -> {ok, error};
+value(there, _) -> {ok, true};
 value(boolean, <<"true">>) -> {ok, true};
 value(boolean, <<"1">>) -> {ok, true};
 value(boolean, <<"false">>) -> default;

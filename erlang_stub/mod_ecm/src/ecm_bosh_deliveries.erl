@@ -9,7 +9,8 @@
 -module(ecm_bosh_deliveries).
 
 -export([add/3, confirm/4, dehydrate/1, ending/2, errors/1, given/4, has_nothing/1, is_too_much/3,
-         left/1, new/0, postpone/2, rehydrate/1, report/3, take/4]).
+         left/1, new/0, postpone/2, rehydrate/1, report/3, take/4,
+         waiting/1]).
 -export_type([bounce/0, deliveries/0]).
 
 -record(deliveries, {outbox = ecm_bosh_outbox:new() :: ecm_bosh_outbox:outbox(),
@@ -99,6 +100,11 @@ is_too_much(Forgotten, Agreement, #deliveries{outbox = Outbox, unacked = Unacked
     {Count, Bytes} = ecm_bosh_unacked:up_to(Forgotten, Unacked),
     ecm_bosh_outbox:count(Outbox) + Count > ecm_bosh_terms:limit(max_waiting, Agreement)
         orelse ecm_bosh_outbox:bytes(Outbox) + Bytes > ecm_bosh_terms:limit(max_waiting_size, Agreement).
+
+%% @doc Returns how many elements wait for an answer, and their bytes.
+-spec waiting(deliveries()) -> {Count :: non_neg_integer(), Bytes :: non_neg_integer()}.
+waiting(#deliveries{outbox = Outbox}) ->
+    {ecm_bosh_outbox:count(Outbox), ecm_bosh_outbox:bytes(Outbox)}.
 
 %% @doc Returns what the client may not have received, the oldest first.
 -spec left(deliveries()) -> [ecm_bosh_outbox:el()].

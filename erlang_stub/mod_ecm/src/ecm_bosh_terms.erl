@@ -7,7 +7,7 @@
 
 -module(ecm_bosh_terms).
 
--export([acknowledges/1, addressed/1, attributes/3, first_wait/1, hold/1, inactivity/1, interned/1,
+-export([acknowledges/1, addressed/1, attributes/3, client/1, first_wait/1, hold/1, inactivity/1, interned/1,
          is_polling/1, knows_conditions/1, limit/2, limits/1, logged_in/2, new/2, permitted/2, remembered/1, requests/1,
          min_poll_interval/0, wait/1]).
 -export_type([agreement/0, limits/0, options/0]).
@@ -48,12 +48,15 @@
 %%
 %% The body of a request has at most `max_body' bytes and `max_stanzas' stanzas. It has at most
 %% `max_elements' elements at any depth, or each of its stanzas has, according to `counted'.
+%%
+%% The terms of a session have the library of its client here, so that releases without it go on with them.
 -type limits() :: #{
     max_body := pos_integer() | infinity, max_stanzas := pos_integer(),
     max_elements := pos_integer() | infinity, counted := ecm_xml_elements:scope(),
     max_concat := pos_integer(), max_answer := pos_integer(),
     max_stanza_to_client := pos_integer(),
-    max_waiting := pos_integer(), max_waiting_size := pos_integer()}.
+    max_waiting := pos_integer(), max_waiting_size := pos_integer(),
+    client => ecm_bosh_client:client()}.
 
 %% Times in seconds, as on the wire.
 -record(terms, {
@@ -106,7 +109,7 @@ terms(Body, Wait, #{max_hold := MaxHold, max_inactivity := MaxInactivity} = Max)
         requests = min(Asked, ?MAX_HOLD) + 1,
         inactivity = MaxInactivity + extra_inactivity(is_polling(Wait, Hold)),
         max_pause = maps:get(max_pause, Max),
-        limits = maps:get(newcomer_limits, Max),
+        limits = (maps:get(newcomer_limits, Max))#{client => ecm_bosh_client:client(Body)},
         knows_conditions = maps:is_key(ver, Body),
         acknowledges = maps:is_key(ack, Body)
     }.
@@ -164,7 +167,12 @@ permitted(Request, _) ->
 %% @doc Returns the terms of a client that has logged in.
 -spec logged_in(agreement(), options()) -> agreement().
 logged_in(#agreement{terms = Terms} = Agreement, #{limits := Limits}) ->
-    Agreement#agreement{terms = ecm_intern:term(Terms#terms{limits = Limits})}.
+    Known = Limits#{client => client(Agreement)},
+    Agreement#agreement{terms = ecm_intern:term(Terms#terms{limits = Known})}.
+
+%% @doc Returns the library of the client.
+-spec client(agreement()) -> ecm_bosh_client:client().
+client(#agreement{terms = #terms{limits = Limits}}) -> maps:get(client, Limits, other).
 
 %% @doc Returns all limits.
 -spec limits(agreement()) -> limits().

@@ -86,6 +86,8 @@ handle_info(State, {timeout, Timer, ecm}) ->
     {stop, State};
 handle_info(State, {ecm_c2s_transfer, Controller, Ref, Question}) ->
     {stop, ecm_c2s_transfer:handle({Controller, Ref, Question}, State)};
+handle_info(State, {ecm_inspect, From, Ref}) ->
+    inspected(ecm_c2s_process:is_session(), From, Ref, State);
 handle_info(State, {'EXIT', _, Reason}) ->
     signalled(ecm_c2s_process:is_session(), Reason, State);
 handle_info(State, ecm_fetch) ->
@@ -101,6 +103,17 @@ handle_info(State, _) ->
 -spec handled(Message :: term(), ecm_c2s_process:kind(), state()) -> {stop, state()}.
 handled(Message, Kind, State) ->
     Kind:handle(Message),
+    Kind:maybe_hibernate(State),
+    {stop, State}.
+
+%% Nobody else sends such a message, so that no other session of ejabberd should know it.
+-spec inspected(IsSession :: boolean(), pid(), reference(), state()) -> {stop, state()}.
+inspected(false, From, Ref, State) ->
+    From ! {Ref, none},
+    {stop, State};
+inspected(true, From, Ref, State) ->
+    Kind = ecm_c2s_process:kind(),
+    From ! {Ref, ecm_c2s_facts:of_session(Kind:facts(), State)},
     Kind:maybe_hibernate(State),
     {stop, State}.
 
@@ -134,11 +147,18 @@ auth_result(State, true, _) ->
     _ = ecm_c2s_process:is_session() andalso logged_in(),
     State;
 auth_result(State, _, _) ->
+    _ = ecm_c2s_process:is_session() andalso login_failed(),
     State.
+
+-spec login_failed() -> ok.
+login_failed() ->
+    ecm_stats:count(logins_failed),
+    ecm_stats:error(auth, (ecm_c2s_process:kind()):client()).
 
 -spec logged_in() -> ok.
 logged_in() ->
     (ecm_c2s_process:kind()):logged_in(),
+    ecm_stats:count(logins_ok),
     ecm_c2s_admission:leave().
 
 %% @private The client of any session of ejabberd has a resource: nothing of its login is left to do.
@@ -146,6 +166,7 @@ logged_in() ->
 opened(State) ->
     case ecm_c2s_process:is_session() of
         true ->
+            ecm_stats:count(online),
             ecm_c2s_logins:done(),
             (ecm_c2s_process:kind()):opened(State);
         false ->

@@ -6,7 +6,7 @@
 -module(ecm_c2s_admission).
 -behaviour(gen_server).
 
--export([enter/2, exceeded/1, leave/0, new_table/0, newcomers/0, start_link/0, stay/2]).
+-export([count/0, enter/2, exceeded/1, leave/0, new_table/0, newcomers/0, start_link/0, stay/2]).
 -export([handle_call/3, handle_cast/2, handle_info/2, init/1]).
 
 -include_lib("ejabberd/include/logger.hrl").
@@ -69,6 +69,14 @@ leave() ->
     catch error:badarg -> false  % the table has gone, with the supervisor
     end,
     gen_server:cast(?MODULE, {leave, self()}).
+
+%% @doc Returns the number of sessions whose clients have not logged in.
+-spec count() -> non_neg_integer().
+count() ->
+    case ets:info(?MODULE, size) of
+        undefined -> 0;
+        Size -> Size
+    end.
 
 %% @doc Returns the processes that have entered, and whose clients have not logged in.
 -spec newcomers() -> [pid()].

@@ -12,7 +12,7 @@
 
 -module(ecm_c2s_end).
 
--export([host_up/1]).
+-export([because/1, host_up/1, online/2]).
 -export([forgotten/3, leaving/2, received/3, terminated/2]).
 
 %% The state of ejabberd_c2s.
@@ -23,6 +23,9 @@
 %% The places of the hooks: before and after that of ejabberd_c2s, and after that of mod_stream_mgmt.
 -define(BEFORE, 95).
 -define(AFTER, 110).
+
+%% Why the session ends, in the dictionary of its process.
+-define(BECAUSE, ecm_c2s_end_because).
 
 %% @doc Adds the hooks of a host. Idempotent.
 -spec host_up(Host :: binary()) -> ok.
@@ -116,11 +119,47 @@ route_rest() ->
         ok
     end.
 
+%% @doc Notes why the session ends, for the numbers of the node. What is known first counts.
+-spec because(ecm_stats:reason() | unknown) -> ok.
+because(unknown) ->
+    ok;
+because(Reason) ->
+    _ = get(?BECAUSE) =:= undefined andalso put(?BECAUSE, Reason),
+    ok.
+
+%% What ejabberd says of a stream that has ended: this side has ended it, or the client, or its connection.
+-spec reason(term()) -> ecm_stats:reason().
+reason({stream, {out, Error}}) -> by_error(element(2, Error));
+reason({stream, {in, _}}) -> stream_error;
+reason({stream, _}) -> terminate;
+reason({socket, _}) -> closed;
+reason(_) -> other.
+
+-spec by_error(term()) -> ecm_stats:reason().
+by_error(conflict) -> replaced;
+by_error('system-shutdown') -> shutdown;
+by_error('policy-violation') -> policy;
+by_error(_) -> stream_error.
+
+%% @doc Counts a session that is on this node from now on, or not any more, if its client has logged in.
+-spec online(1 | -1, state()) -> ok.
+online(By, #{resource := _}) -> ecm_stats:count(online, By);
+online(_, _) -> ok.
+
+-spec count(state(), Reason :: term()) -> ok.
+count(State, Reason) ->
+    ok = online(-1, State),
+    case get(?BECAUSE) of
+        undefined -> ecm_stats:ended(reason(Reason));
+        Noted -> ecm_stats:ended(Noted)
+    end.
+
 %% @private The session is over for ejabberd.
 -spec terminated(state(), Reason :: term()) -> state().
-terminated(State, _Reason) ->
+terminated(State, Reason) ->
     case ecm_c2s_process:is_session() of
         true ->
+            count(State, Reason),
             ecm_c2s_stop:leave(State),
             route(erase(?MODULE)),
             route_rest(),

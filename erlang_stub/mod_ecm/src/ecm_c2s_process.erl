@@ -28,6 +28,10 @@
 -callback logged_in() -> ok.
 -callback opened(State) -> State when State :: map().
 
+%% The kind of the client, for statistics; and what operators may want to know of the session.
+-callback client() -> ecm_stats:client().
+-callback facts() -> #{atom() => term()}.
+
 %% What the login of the client may be bound to, if anything (`tls-exporter', RFC 9266).
 -callback binding() -> none | binary().
 

@@ -14,6 +14,7 @@
          opened/1, restart_stream/2, schedule_flush/0, timeout/1, undelivered/0]).
 -export([change_shaper/1, close/0, send/1]).
 -export([dehydrate/0, handle_pending/0, rehydrate/1, socket_module/0, wake/1]).
+-export([client/0, facts/0]).
 -export([flush_now/0, freeze/0, nonce/0, thaw/3]).
 -export_type([frozen/0, options/0, request/0]).
 
@@ -67,6 +68,18 @@ logged_in() ->
     put(?MODULE, Session#session{bosh = ecm_bosh:logged_in(Limits, Bosh)}),
     ok.
 
+%% @doc Returns the library of the client, for statistics.
+-spec client() -> ecm_stats:client().
+client() ->
+    #session{bosh = Bosh} = get(?MODULE),
+    ecm_bosh:client(Bosh).
+
+%% @doc Returns what operators may want to know of the session.
+-spec facts() -> #{atom() => term()}.
+facts() ->
+    #session{bosh = Bosh, nonce = Nonce} = get(?MODULE),
+    (ecm_bosh:facts(now_ms(), Bosh))#{tag => ecm_sid:tag(Nonce), transport => bosh}.
+
 %% @doc Returns what the login of the client may be bound to: nothing, as browsers do not show it to a page.
 -spec binding() -> none.
 binding() -> none.
@@ -106,6 +119,7 @@ open(Body, Exchange, Key, #{session := Limits, c2s := Opts} = Options) ->
             ok = ecm_c2s_process:newcomer(),
             put(?MODULE, #session{bosh = Bosh, nonce = Nonce, options = Options,
                                   content_type = ContentType}),
+            ecm_stats:created(ecm_bosh:client(Bosh)),
             ecm_c2s_stream:begun(Body, proplists:get_bool(allow_unencrypted_sasl2, Opts)),
             act(Actions),
             schedule_flush(),  % with what comes of the elements in this body
@@ -132,12 +146,25 @@ flush(_) -> ok.
 
 -spec request(ecm_sid:nonce(), #session{} | undefined, request(), ecm_link_writer:exchange()) -> ok.
 request(Nonce, #session{nonce = Nonce}, {violates, Condition}, Exchange) ->
-    run(fun(Bosh) -> ecm_bosh:violate(Condition, Exchange, Bosh) end);
+    run(fun(Bosh) -> noted(unknown, ecm_bosh:violate(Condition, Exchange, Bosh)) end);
 request(Nonce, #session{nonce = Nonce} = Session, {Head, Content, Bytes}, Exchange) ->
     Request = shape(Bytes, Head#{els => {unread, Content}, bytes => Bytes}, Session),
-    run(fun(Bosh) -> ecm_bosh:request(Request, Exchange, now_ms(), Bosh) end);
+    Rid = maps:get(rid, Head, unknown),
+    run(fun(Bosh) -> noted(Rid, ecm_bosh:request(Request, Exchange, now_ms(), Bosh)) end);
 request(Nonce, _, _, Exchange) ->
     ecm_c2s_farewell:answer(self(), Nonce, Exchange).  % of an earlier process with the same pid
+
+%% Counts a request that ends the session, because it is wrong.
+-spec noted(Rid :: pos_integer() | unknown, {[ecm_bosh:action()], ecm_bosh:session()}) ->
+    {[ecm_bosh:action()], ecm_bosh:session()}.
+noted(Rid, {Actions, Bosh} = Result) ->
+    case lists:keyfind(over, 1, Actions) of
+        {over, Condition} when is_binary(Condition) ->
+            ecm_stats:error(ecm_bosh:cause(Condition, Rid, Bosh), ecm_bosh:client(Bosh)),
+            ecm_c2s_end:because(policy);
+        _ -> ok
+    end,
+    Result.
 
 %% A shaper may limit what a client sends: what is too much waits in the session, which accepts no more
 %% requests than there may be at once.
@@ -191,9 +218,17 @@ action(restart) ->
     self() ! {ecm, restart},
     ok;
 action({over, terminated}) ->
+    ecm_c2s_end:because(terminate),
     ecm_c2s_stream:ended();
-action({over, _}) ->
+action({over, Reason}) ->
+    ecm_c2s_end:because(because(Reason)),
     ecm_c2s_stream:closed().
+
+%% What was wrong with a request has been noted before.
+-spec because(inactive | closed | Condition :: binary()) -> ecm_stats:reason() | unknown.
+because(inactive) -> inactivity;
+because(closed) -> unknown;
+because(_) -> max_waiting.
 
 -spec answer(ecm_link_writer:exchange(), ecm_bosh_answer:status(), iodata(),
              ContentType :: binary() | none) -> ok.
@@ -370,7 +405,10 @@ encode({xmlel, <<"success">>, _, []} = El) -> ecm_intern:term(ecm_xml_stanza:enc
 encode(El) -> ecm_xml_stanza:encode(El).
 
 -spec error_of(tuple(), #session{}) -> #session{}.
-error_of({xmlel, <<"stream:error">>, _, Els}, Session) -> Session#session{error = condition(Els)};
+error_of({xmlel, <<"stream:error">>, _, Els}, #session{bosh = Bosh} = Session) ->
+    Condition = condition(Els),
+    _ = Condition =:= <<"host-unknown">> andalso ecm_stats:error(unknown_host, ecm_bosh:client(Bosh)),
+    Session#session{error = Condition};
 error_of(_, Session) -> Session.
 
 %% A host that is not served here has a condition of its own (XEP-0124, section 17.2).

@@ -198,8 +198,9 @@ let_go({hand_over, {New, _} = To}, Asker, #{late := Late} = Held, State) ->
     Outcome = begun(New, All, erlang:monotonic_time(millisecond) + ?FIND),
     answer(Asker, Outcome),
     handed_over(Outcome, To, Held#{late := All}, State);
-let_go(finish, Asker, #{row := Row, late := Late}, _) ->
+let_go(finish, Asker, #{row := Row, late := Late}, State) ->
     ok = ecm_c2s_registration:remove(Row, self()),
+    ok = ecm_c2s_end:online(-1, State),
     answer(Asker, ok),
     ecm_c2s_forward:route(Late);
 let_go(_, Asker, Held, State) ->
@@ -234,7 +235,8 @@ tell_again(New, Late, Until) ->
     end.
 
 -spec handed_over(ok | {error, not_begun | unknown}, ecm_c2s_place:place(), held(), ecm_c2s_frozen:state()) -> next().
-handed_over(ok, {New, Nonce}, #{late := Late}, _) ->
+handed_over(ok, {New, Nonce}, #{late := Late}, State) ->
+    ok = ecm_c2s_end:online(-1, State),
     Own = (ecm_c2s_process:kind()):nonce(),
     _ = [ecm_c2s_forward:told(Message, New) || Message <- Late],
     ecm_c2s_forward:pass_on({New, Nonce}, Own, moved);
@@ -285,6 +287,7 @@ await_start(#{old := Old, controller := Controller} = Parties) ->
 -spec told(term(), ecm_c2s_frozen:frozen(), Old :: pid(), ecm_sid:nonce(), ecm_c2s_frozen:state()) -> next().
 told({start, Asker, Late}, #{session := #{nonce := Before} = Session, row := Row}, _, Nonce, State) ->
     ok = (ecm_c2s_process:kind(Session)):thaw(Session, Nonce, ecm_c2s_frozen:has_logged_in(State)),
+    ok = ecm_c2s_end:online(1, State),
     answer(Asker, ok),
     ok = ecm_c2s_registration:announce(Row),
     go_on(ecm_c2s_forward:for_session(Late, Before, Nonce), State);

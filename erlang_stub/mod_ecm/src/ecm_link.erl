@@ -15,7 +15,7 @@
 -module(ecm_link).
 -behaviour(gen_server).
 
--export([accept/1, info/1, start/2, start_link/2]).
+-export([accept/1, info/1, kick/1, start/2, start_link/2]).
 -export([format_status/1, handle_call/3, handle_cast/2, handle_info/2, init/1, terminate/2]).
 -export_type([departure/0, options/0]).
 
@@ -39,7 +39,8 @@
 %% (ecm_router:route/6), `status' is told to an ECM with several nodes, and `gone' takes clients that are gone
 %% (ecm_router:gone/3). `open' takes streams, if `connection' has a window. `substitutes' are for the writer. At most `max_waiting' bytes may wait for a peer that does
 %% not read. A link that resumes is kept for `link_grace' milliseconds. When one of the processes in `watched' is
-%% shut down, ejabberd stops. `services' starts the processes that a node has once, if they have ended. `tls' is
+%% shut down, ejabberd stops. `stats' returns the numbers of this node as a body, and `inspect' the content that answers a
+%% question about sessions; neither is waited for. `services' starts the processes that a node has once, if they have ended. `tls' is
 %% there for TLS, and returns the options of ssl, or a text for the log. `peer' is there if the connection does not
 %% tell it (the PROXY protocol).
 -type options() ::
@@ -49,6 +50,9 @@
       gone := fun((pid(), ecm_link_writer:exchange(), ecm_link:departure()) -> any()),
       open => ecm_link_streams:opener(),
       status := ecm_link_clients:status(),
+      stats => fun(() -> iodata()),
+      inspect => fun((Token :: binary(), ecm_link_connection:asked(), ecm_link_table:in_flight(),
+                      ecm_link_stream_table:streams()) -> iodata()),
       substitutes := ecm_link_replies:substitutes(),
       max_waiting := pos_integer(),
       link_grace := non_neg_integer(),
@@ -99,6 +103,11 @@ accept(Link) ->
 info(Link) ->
     gen_server:call(Link, info).
 
+%% @doc Breaks the connection. A link that resumes goes on over the next one, with the options that the listener has by then.
+-spec kick(pid()) -> ok.
+kick(Link) ->
+    gen_server:cast(Link, kick).
+
 %% @private Traps exits, so that terminate/2 is always called.
 -spec init({gen_tcp:socket(), options()}) -> {ok, #link{}} | ignore.
 init({Port, Options}) ->
@@ -117,7 +126,9 @@ peer(Socket, _) -> ecm_link_socket:peername(Socket).
 
 %% @private With `send_timeout_close', a write that takes too long would look as if the peer had closed.
 %% Without it, the writer reports the timeout.
--spec handle_cast(accept, #link{}) -> next().
+-spec handle_cast(accept | kick, #link{}) -> next().
+handle_cast(kick, Link) ->
+    stop(kicked, Link);
 handle_cast(accept, #link{socket = Socket, options = Options} = Link) ->
     _ = ecm_link_socket:tune(Socket, [{recbuf, ?BUFFER_SIZE}, {sndbuf, ?BUFFER_SIZE},
                                  {send_timeout_close, false}]),

@@ -11,7 +11,7 @@
 
 -module(ecm_link_message).
 
--export([comes/3, parse/1, parse_by_table/1, write/3, write/4]).
+-export([comes/3, parse/1, parse_by_table/1, write/3, write/4, write_fields/1]).
 -export_type([fault/0, line/0, result/0, side/0, type/0]).
 
 -define(MAX_LINE, 1024).
@@ -443,8 +443,16 @@ is_control(Character) ->
 -spec write(type(), Words :: [iodata()], Fields :: [{Key :: binary(), Value :: iodata()}]) ->
     iodata().
 write(Type, Words, Fields) ->
-    [atom_to_binary(Type), [[$\s, Word] || Word <- Words],
-     [[$\s, Key, $=, encode(iolist_to_binary(Value))] || {Key, Value} <- Fields]].
+    [atom_to_binary(Type), [[$\s, Word] || Word <- Words], [[$\s, Field] || Field <- encoded(Fields)]].
+
+%% @doc Returns fields as a line of their own.
+-spec write_fields([{Key :: binary(), Value :: iodata()}]) -> iodata().
+write_fields(Fields) ->
+    lists:join($\s, encoded(Fields)).
+
+-spec encoded([{Key :: binary(), Value :: iodata()}]) -> [iodata()].
+encoded(Fields) ->
+    [[Key, $=, encode(iolist_to_binary(Value))] || {Key, Value} <- Fields].
 
 %% @doc Returns the content of a message with a body.
 -spec write(type(), Words :: [iodata()], Fields :: [{Key :: binary(), Value :: iodata()}],

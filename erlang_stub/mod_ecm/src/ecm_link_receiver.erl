@@ -17,6 +17,9 @@
 %% Milliseconds for the peer to read the last messages and to close.
 -define(LINGER, 3000).
 
+%% Questions about sessions that are being answered, at most: an operator asks one at a time.
+-define(MAX_QUESTIONS, 16).
+
 %% `form' and `clients' are set once the link is up. Without `streams' it carries none, without a receipt it does not
 %% resume. With an `end_text',
 %% which says what was wrong, nothing more is taken.
@@ -35,6 +38,7 @@
                    instance = unknown :: binary() | unknown,
                    round_trip = unknown :: non_neg_integer() | unknown,
                    refused = ecm_link_tally:new() :: ecm_link_tally:tally(),
+                   answering = [] :: [pid()],  % questions about sessions
                    end_text = none :: ecm_link_ending:text()}).
 
 -opaque receiver() :: #receiver{}.
@@ -201,6 +205,11 @@ event({nodes, Names}, #receiver{clients = Clients} = Receiver) ->
     Receiver#receiver{clients = ecm_link_clients:reaches(Names, Clients)};
 event({pong, Token}, #receiver{clients = Clients} = Receiver) ->
     send(0, ecm_link_message:write(pong, [Token], ecm_link_clients:status(Clients)), Receiver);
+event(stats, #receiver{options = #{stats := Stats}} = Receiver) ->
+    _ = aside(fun() -> ecm_link_message:write(stats, [], [], Stats()) end, Receiver),
+    Receiver;
+event({inspect, Token, Asked}, #receiver{answering = Before} = Receiver) ->
+    inspect(Token, Asked, Receiver#receiver{answering = lists:filter(fun is_process_alive/1, Before)});
 event({up, Agreed}, #receiver{writer = Writer, peer = Peer, options = Options} = Receiver) ->
     begun(ecm_link_beginning:begins(Agreed, Writer, Peer, Options), Receiver);
 event({over, Token}, Receiver) ->
@@ -227,6 +236,22 @@ event({break, Text}, #receiver{writer = Writer} = Receiver) ->
 event({close, Text}, #receiver{writer = Writer} = Receiver) ->
     ecm_link_writer:finish(Writer),
     linger(Text, Receiver).
+
+-spec inspect(binary(), ecm_link_connection:asked(), receiver()) -> receiver().
+inspect(Token, _, #receiver{answering = Others} = Receiver) when length(Others) >= ?MAX_QUESTIONS ->
+    send(0, ecm_link_message:write(inspected, [Token], [{<<"why">>, <<"busy">>}], []), Receiver);
+inspect(Token, Asked, #receiver{answering = Others, writer = Writer, options = #{inspect := Inspect}} = Receiver) ->
+    Tables = {ecm_link_writer:in_flight(Writer), ecm_link_writer:streams(Writer)},
+    Answer = fun() -> Inspect(Token, Asked, element(1, Tables), element(2, Tables)) end,
+    Receiver#receiver{answering = aside(Answer, Receiver) ++ Others}.
+
+%% What is told of this node takes its time: a process says it. If there are too many, nobody does.
+-spec aside(fun(() -> Content :: iodata()), receiver()) -> [pid()].
+aside(Content, #receiver{writer = Writer}) ->
+    Say = fun() -> ecm_link_writer:say(Writer, iolist_to_binary(ecm_link_packet:encode(0, Content()))) end,
+    try [spawn(Say)]
+    catch error:system_limit -> []
+    end.
 
 %% Tells ECM that it is wrong about a stream, which has ended.
 -spec checked(ok | ecm_link_streams:fault(), ecm_link_packet:id(), receiver()) -> receiver().

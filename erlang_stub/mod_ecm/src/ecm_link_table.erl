@@ -5,7 +5,7 @@
 
 -module(ecm_link_table).
 
--export([add/3, all/0, all/1, delete/1, find/2, is_dead/1, leave_to/3, new/0, orphans/1, owners/0,
+-export([add/3, all/0, all/1, count/0, delete/1, find/2, is_dead/1, leave_to/3, new/0, orphans/1, owners/0,
          pass_on/3, remove/2, remove/3, replace/4, size/1, take/2]).
 -export_type([in_flight/0]).
 
@@ -34,6 +34,11 @@ owners() ->
 all() ->
     [{Owner, Id} || Table <- ets:all(), ets:info(Table, name) =:= ?MODULE,
                     Owner <- [ets:info(Table, owner)], is_pid(Owner), {Id, _} <- lists:sort(rows(Table))].
+
+%% @doc Returns the number of requests in flight on all links of this node. Looks at all tables.
+-spec count() -> non_neg_integer().
+count() ->
+    lists:sum([?MODULE:size(Table) || Table <- ets:all(), ets:info(Table, name) =:= ?MODULE]).
 
 -spec rows(in_flight()) -> [{ecm_link_packet:id(), pid()}].
 rows(Table) ->

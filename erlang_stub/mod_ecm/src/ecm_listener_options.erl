@@ -187,6 +187,8 @@ for_link(Opts) ->
                open => opener(Opts),
                gone => fun ecm_router:gone/3,
                status => fun() -> ecm_link_load:fields(ecm_sid:cluster(ecm_sid_key:get())) end,
+               stats => fun ecm_report:stats/0,
+               inspect => fun ecm_report:answer/4,
                substitutes => substitutes(),
                max_waiting => ?MAX_WAITING,
                link_grace => option(link_grace, Opts),
@@ -280,7 +282,7 @@ connection_options(Opts) ->
     Always = maps:from_list([{Option, option(Option, Opts)}
                              || Option <- [protocol, max_packet, max_content, ping_interval, link_timeout]]),
     Named = Always#{instance => atom_to_binary(node()), hello_timeout => ?HELLO_TIMEOUT,
-                    resume => option(link_grace, Opts) > 0, window => ?STREAM_WINDOW},
+                    resume => option(link_grace, Opts) > 0, window => ?STREAM_WINDOW, insight => true},
     Secret = [{secret, Read()} || {secret, Read} <- Opts],
     maps:merge(Named, maps:from_list(Secret)).
 

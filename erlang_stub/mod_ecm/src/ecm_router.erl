@@ -72,8 +72,13 @@ violation(Condition, Bytes, Exchange, InFlight, #{key := Key} = Options) ->
         {ok, Sid} ->
             to_session(ecm_sid:find(Key(), Sid), {violates, Condition}, Exchange, InFlight, Options);
         none ->
+            ecm_stats:count({error, stray(Condition), other}),
             refuse(Exchange, Condition)
     end.
+
+-spec stray(Condition :: binary()) -> too_long | bad_request.
+stray(<<"policy-violation">>) -> too_long;
+stray(_) -> bad_request.
 
 %% Finds the SID even in a start tag that is malformed or has no end: it is signed, so the sender has it from
 %% the session. Otherwise a session would live on after its client was told that it has ended.
@@ -100,6 +105,7 @@ to_session({ok, Session, Nonce}, Request, Exchange, InFlight, Options) ->
         false -> to_place(ecm_c2s_place:find(Session, Nonce), Request, Exchange, InFlight, Options)
     end;
 to_session(error, _, Exchange, _, _) ->
+    ecm_stats:count({error, unknown_sid, other}),
     refuse(Exchange, <<"item-not-found">>).
 
 %% The process of the SID is not one of this node that is alive. The session may have moved. ECM may reach a
@@ -130,6 +136,7 @@ pass(Session, Nonce, Request, {_, Id, _} = Exchange, InFlight) ->
 %% Each node has the farewells of its own sessions, as long as it runs.
 -spec ended(pid(), ecm_sid:nonce(), ecm_link_writer:exchange()) -> ok.
 ended(Session, Nonce, Exchange) when node(Session) =:= node() ->
+    ecm_stats:count({error, unknown_sid, other}),
     ecm_c2s_farewell:answer(Session, Nonce, Exchange);
 ended(_, _, Exchange) ->
     refuse(Exchange, <<"item-not-found">>).

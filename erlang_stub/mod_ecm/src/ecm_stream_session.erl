@@ -15,6 +15,7 @@
 -export([finish/0, handle/1, keep/1, logged_in/0, maybe_hibernate/1, opened/1, schedule_flush/0, timeout/1,
          undelivered/0]).
 -export([dehydrate/0, handle_pending/0, rehydrate/1, socket_module/0, wake/1]).
+-export([client/0, facts/0]).
 -export([flush_now/0, freeze/0, nonce/0, thaw/3]).
 -export_type([frozen/0, heard/0, limits/0, options/0, packet/0, wire/0]).
 
@@ -95,6 +96,7 @@
 new({Writer, Id, Longest}, Wire, #{secure := Secure, windows := Windows} = Open, Options) ->
     Terms = ecm_intern:term(#{wire => Wire, secure => Secure, longest => Longest, windows => Windows,
                               options => Options}),
+    ecm_stats:created(name(Wire)),
     keep_session(#?MODULE{writer = Writer, id = Id, terms = Terms, credit = ecm_link_credit:new(Windows),
                           binding = binding(Open), state = Wire:new()}).
 
@@ -335,6 +337,24 @@ change_shaper(Shaper) ->
 -spec binding() -> none | binary().
 binding() ->
     (get(?KEY))#?MODULE.binding.
+
+-spec name(wire()) -> websocket | tcp.
+name(ecm_stream_websocket) -> websocket;
+name(ecm_stream_tcp) -> tcp.
+
+%% @doc Returns the transport, for statistics: nothing on a stream tells libraries apart.
+-spec client() -> ecm_stats:client().
+client() ->
+    #?MODULE{terms = #{wire := Wire}} = get(?KEY),
+    name(Wire).
+
+%% @doc Returns what operators may want to know of the session. `id' is the connection on its link.
+-spec facts() -> #{atom() => term()}.
+facts() ->
+    #?MODULE{id = Id, outbox = Outbox, is_over = IsOver, terms = #{wire := Wire}} = get(?KEY),
+    Left = ecm_stream_outbox:all(Outbox),
+    #{tag => <<"c", (integer_to_binary(Id))/binary>>, client => name(Wire), transport => transport(), id => Id,
+      is_over => IsOver, waiting => length(Left), waiting_bytes => iolist_size(Left)}.
 
 %% @doc Returns how the client is connected.
 -spec transport() -> websocket | tcp | tls.

@@ -41,6 +41,7 @@ init([]) ->
     ecm_c2s_farewell:new_tables(),
     ecm_c2s_place:new_tables(),
     ecm_c2s_offline:new_table(),
+    ok = ecm_stats:new_table(),
     {ok, {#{intensity => ?INTENSITY, period => ?PERIOD},
           [#{id => Module, start => {Module, start_link, []}} || Module <- ?WORKERS]}}.
 

@@ -130,7 +130,9 @@ listen_opt_type(Option) ->
 -spec start_node() -> ok.
 start_node() ->
     ok = load(),
+    ok = ecm_stats:start(),
     ok = ecm_restart:register_commands(),
+    ok = ecm_report_command:register(),
     ok = ejabberd_hooks:add(ejabberd_started, ecm_restart, take_up, 50),
     ok = ecm_listener_reload:add_hook(),
     ok = ecm_c2s:add_hooks(),

@@ -18,14 +18,16 @@
           sm => [],
           link => [peer, supervision],
           bosh => [xml, intern],
-          c2s => [bosh, link, sid, sm, xml, peer, intern],
-          stream => [c2s, link, xml, peer, intern],
-          router => [c2s, bosh, link, sid, peer],
+          stats => [bosh],
+          c2s => [bosh, link, sid, sm, xml, peer, intern, stats],
+          stream => [c2s, link, xml, peer, intern, stats],
+          router => [c2s, bosh, link, sid, peer, stats],
           evacuation => [c2s, link, command],
-          listener => [sup, router, stream, c2s, bosh, link, sid, peer, intern],
-          sup => [router, evacuation, c2s, link, supervision],
+          report => [c2s, link, sid, stats, command, peer],
+          listener => [sup, router, stream, report, c2s, bosh, link, sid, peer, intern],
+          sup => [router, evacuation, c2s, link, supervision, stats],
           restart => [c2s, bosh, link, sid, xml, command],
-          mod_ecm => [restart, sup, listener, evacuation, router, c2s, link, sid]}).
+          mod_ecm => [restart, sup, listener, evacuation, report, router, c2s, link, sid, stats]}).
 
 %% The tests read the object code of all modules, which takes its time beside other work.
 modules_know_each_other_as_they_may_test_() ->

@@ -26,7 +26,7 @@ other_limits_hold_for_a_client_that_has_logged_in_test() ->
     New = agreed(#{hold => 2, wait => 10}),
     Known = ecm_bosh_terms:logged_in(New, ?OPTIONS),
     ?assertEqual([5, 6], [ecm_bosh_terms:limit(max_concat, Agreement) || Agreement <- [New, Known]]),
-    ?assertEqual(#{max_concat => 6}, ecm_bosh_terms:limits(Known)),
+    ?assertEqual(#{max_concat => 6, client => other}, ecm_bosh_terms:limits(Known)),
     ?assertEqual([{2, 3, 10000}, {2, 3, 10000}],
                  [{ecm_bosh_terms:hold(Agreement), ecm_bosh_terms:requests(Agreement),
                    ecm_bosh_terms:wait(Agreement)} || Agreement <- [New, Known]]).

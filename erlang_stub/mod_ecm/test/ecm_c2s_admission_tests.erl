@@ -6,6 +6,8 @@
 
 -include_lib("eunit/include/eunit.hrl").
 
+-export([client/0]).
+
 -define(LIMITS, #{max_newcomers => 2, newcomer_rate => 1000}).
 -define(PEER, {{192, 0, 2, 7}, 51234}).
 
@@ -134,9 +136,12 @@ tell(Session, Do) ->
     Session ! {self(), Do},
     receive {Session, Result} -> Result end.
 
+%% Of the session in the next one.
+client() -> other.
+
 %% The hook, in the process of a session.
 fail_to_log_in() ->
-    put(ecm_c2s_session, session),
+    put(ecm_c2s_session, {?MODULE}),
     #{} = ecm_c2s:auth_result(#{}, {false, <<"not-authorized">>}, <<"alice">>),
     ok.
 

@@ -487,3 +487,25 @@ after_all(Packets, Options) ->
 plain() -> after_first({0, <<>>}, #{}).
 typed() -> after_first(?HELLO, #{}).
 authenticating() -> after_first(?HELLO, #{secret => ?SECRET}).
+
+%% What ECM asks about this node and its sessions.
+
+-define(INSIGHT, {0, <<"hello version=1 role=ecm instance=web1:4711 max-packet=4096 "
+                       "nonce=000102030405060708090a0b0c0d0e0f features=insight">>}).
+
+who_has_the_feature_is_told_test_() ->
+    Asks = [{0, <<"ping 1 stats=1">>}, {0, <<"inspect 2 id=7">>}],
+    [?_assertEqual([{pong, <<"1">>}, stats, {inspect, <<"2">>, #{<<"id">> => 7}}],
+                   [Event || Event <- events([?INSIGHT | Asks], #{insight => true}), is_told(Event)]),
+     %% Others may ask for numbers without harm, and not for sessions.
+     ?_assertEqual([{pong, <<"1">>}],
+                   [Event || Event <- events([?HELLO, hd(Asks)], #{insight => true}), is_told(Event)]),
+     [?_assertMatch({close, <<"unexpected: ", _/binary>>}, lists:last(events([Hello, lists:last(Asks)], Options)))
+      || {Hello, Options} <- [{?HELLO, #{insight => true}}, {?INSIGHT, #{}}]]].
+
+is_told(Event) -> Event =:= stats orelse lists:member(element(1, Event), [pong, inspect]).
+
+%% Not before the link is up.
+nobody_asks_before_the_proof_test() ->
+    Events = events([?INSIGHT, {0, <<"inspect 2 id=7">>}], #{insight => true, secret => ?SECRET}),
+    ?assertMatch({close, <<"unexpected: ", _/binary>>}, lists:last(Events)).

@@ -14,7 +14,7 @@
 -define(OUR_NONCE, "f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff").
 -define(SECRET, <<"correct horse battery staple">>).
 -define(HELLO, <<"hello version=1 role=ecm instance=w max-packet=4096 nonce=", ?ECM_NONCE>>).
--define(STREAMS_HELLO, <<?HELLO/binary, " features=streams">>).
+-define(STREAMS_HELLO, <<?HELLO/binary, " features=streams,insight">>).
 -define(PROOF, <<"proof 893de573f2aa79d96fbabf04730afef26aa233d2db39eb5e537040c37a484f0d">>).
 
 -define(FAULTS, ['line-too-long', 'bad-type', 'body-missing', 'body-unwanted', 'bad-word',
@@ -57,7 +57,7 @@ with_body(Body, Line) -> Line#{body => Body}.
 keeps_rules({Options, Steps}) ->
     Connection = ecm_link_connection:new(options(Options), 0),
     {Events, _, _} = lists:foldl(fun play/2, {[], Connection, 0}, Steps),
-    closes_once(Events) andalso up_before_requests(Events) andalso plain_or_typed(Options, Events)
+    closes_once(Events) andalso up_before_requests(Events) andalso tells_who_asks(Steps, Events) andalso plain_or_typed(Options, Events)
         andalso proven(Options, Steps, Events) andalso lists:all(fun is_said/1, Events).
 
 play(Step, {Events, Connection, Now}) ->
@@ -89,6 +89,14 @@ up_before_requests(Events) ->
     Before = lists:takewhile(fun(Event) -> not is_up(Event) end, Events),
     length(lists:filter(fun is_up/1, Events)) =< 1
         andalso not lists:any(fun concerns_client/1, Before).
+
+%% Only an ECM that has named the feature, and has asked, is told of this node and of sessions.
+tells_who_asks(Steps, Events) ->
+    Has = lists:member({0, ?STREAMS_HELLO}, Steps),
+    Has orelse not lists:any(fun(Event) -> Event =:= stats orelse element(1, as_tuple(Event)) =:= inspect end, Events).
+
+as_tuple(Event) when is_tuple(Event) -> Event;
+as_tuple(Event) -> {Event}.
 
 is_up({up, _}) -> true;
 is_up(_) -> false.
@@ -279,6 +287,7 @@ packet() ->
 
 on_link() ->
     [?HELLO, ?PROOF, <<"drain">>, <<"ping 1">>, <<"pong 1">>, <<"error silent x">>, <<"opened">>,
+     <<"ping 1 stats=1">>, <<"inspect 1 id=7">>, <<"inspect 1 jid=a@b">>,
      <<?HELLO/binary, "x">>, binary:replace(?HELLO, <<"=1">>, <<"=9">>),
      binary:replace(?HELLO, <<"ecm">>, <<"ejabberd">>)].
 
@@ -289,7 +298,7 @@ on_connection() ->
 options({Protocol, Secret}) ->
     Options = #{protocol => Protocol, instance => <<"ejabberd@chat">>, max_packet => 1048576, max_content => 16777216,
                 nonce => <<?OUR_NONCE>>, ping_interval => 10000, link_timeout => 30000,
-                hello_timeout => 5000, resume => false, window => 1000},
+                hello_timeout => 5000, resume => false, window => 1000, insight => true},
     maps:merge(Options, maps:from_list([{secret, ?SECRET} || Secret])).
 
 stream() ->
