@@ -7,8 +7,9 @@ from http import HTTPStatus
 from io import BytesIO
 from typing import Any
 
+from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError, succeed
-from twisted.internet.interfaces import IAddress, IReactorTime, ITCPTransport
+from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -63,7 +64,7 @@ class AdminRequest(Request):
             self.path.decode("latin-1"),
             query,
             headers,
-            ITCPTransport.providedBy(self.channel.transport),
+            not isinstance(self.channel.getHost(), UNIXAddress),
         )
 
     def _reply(self, reply: Reply) -> None:
@@ -115,7 +116,8 @@ class AdminSite(HTTPFactory):
         self.clock = reactor
         self._ecm = ecm
         self._routes = routes
-        self._names = {socket.gethostname().lower(), socket.getfqdn().lower()}
+        # Its full name would be a question to the DNS, for which the start would wait.
+        self._names = {socket.gethostname().lower()}
         self._open: dict[AdminChannel, None] = {}
 
     def buildProtocol(self, addr: IAddress | None) -> Any:

@@ -13,10 +13,12 @@ from twisted.internet.endpoints import TCP4ClientEndpoint, UNIXClientEndpoint, c
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.task import deferLater
 from twisted.web.client import URI, Agent
+from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 
-from testkit.ecm_process import LOOPBACK, EcmTestCase, temporary_folder
+from ecm.tools.ports import free_port
+from testkit.ecm_process import LOOPBACK, EcmTestCase, start_ecm, temporary_folder
 from testkit.process import Process
 from testkit.raw_client import RawClient
 from testkit.workers_case import POST, QUICK, Links
@@ -47,11 +49,11 @@ class AdminTests(EcmTestCase):
         await self.links.until(greeted=self.workers)
         return ecm
 
-    async def ask(self, method: str, target: str) -> tuple[int, str]:
+    async def ask(self, method: str, target: str, host: str = "localhost") -> tuple[int, str]:
         """Return status and body of the reply over the UNIX socket."""
         endpoint = UNIXClientEndpoint(reactor, str(self.socket))
         agent = Agent.usingEndpointFactory(reactor, Always(endpoint))
-        url = f"http://localhost{target}"
+        url = f"http://{host}{target}"
         response = await HTTPClient(agent).request(method, url)
         return response.code, await response.text()
 
@@ -61,6 +63,27 @@ class AdminTests(EcmTestCase):
         self.assertEqual(await self.ask("GET", "/livez"), (200, "alive\n"))
         await ecm.stop()
         self.assertFalse(self.socket.exists())
+
+    async def test_over_a_unix_socket_it_has_any_name(self) -> None:
+        await self.begin()
+        status, _ = await self.ask("GET", "/status.json", "admin.example")
+        self.assertEqual(status, 200)
+
+    async def test_over_tcp_it_has_no_name_that_a_page_could_have(self) -> None:
+        port = free_port()
+        links = await Links.start(self)
+        admin = f"tcp:{port}:interface=127.0.0.1"
+        await self.start("--upstream", links.endpoint, *QUICK, "--admin", admin)
+        for host, status in ((f"127.0.0.1:{port}", 200), ("evil.example", 421)):
+            url = f"http://127.0.0.1:{port}/status.json"
+            response = await treq.get(url, headers=Headers({"Host": [host]}), persistent=False)
+            self.assertEqual(response.code, status)
+
+    async def test_an_endpoint_that_cannot_be_opened_is_said_in_a_line(self) -> None:
+        ecm = start_ecm(self, "--listen", LOOPBACK, *QUICK, "--admin", "unix:/nosuch/x")
+        self.assertEqual(await ecm.ended, 1)
+        self.assertRegex(ecm.output, "(?m)^twistd ecm: --admin unix:/nosuch/x.*$")
+        self.assertNotIn("Traceback", ecm.output)
 
     async def until(self, path: str, status: int) -> str:
         """Ask again and again until the status is this one, and return what is said then."""
