@@ -2,7 +2,6 @@
 
 import os
 import socket
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 
@@ -36,13 +35,3 @@ def watchdog_seconds(environment: Mapping[str, str] = os.environ) -> float:
         return 0
     microseconds = environment.get("WATCHDOG_USEC", "")
     return int(microseconds) / 1e6 if microseconds.isascii() and microseconds.isdigit() else 0
-
-
-def reloading() -> bool:
-    """Tell that ECM reads its settings again, until ``reloaded``. Returns as ``notify`` does."""
-    return notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
-
-
-def reloaded() -> bool:
-    """Tell that it has done so, whatever came of it."""
-    return notify("READY=1")

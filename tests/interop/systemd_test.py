@@ -85,6 +85,18 @@ class ServiceTests(TestCase):
         while await self.shown("MainPID") == main or await self.shown("SubState") != "running":
             await deferLater(reactor, 0.1)
 
+    async def reloads(self, line: str, logged: str) -> None:
+        """Reload ecm.toml with a line in it, until the log says what has come of it."""
+        await self.machine.run(
+            f'cp /srv/shared/ecm.toml /etc/ecm; echo "{line}" >>/etc/ecm/ecm.toml'
+        )
+        await self.machine.run("systemctl reload ecm.service")
+        while logged not in await self.machine.run("journalctl -u ecm.service -o cat"):
+            await deferLater(reactor, 0.1)
+        while await self.shown("SubState") != "running":
+            await deferLater(reactor, 0.1)
+        await self.answered()
+
     async def test_it_starts_reloads_restarts_and_stops(self) -> None:
         await self.boot()
         await self.machine.run("systemctl start ecm.service")  # it returns when ECM is ready
@@ -93,9 +105,10 @@ class ServiceTests(TestCase):
         main = await self.shown("MainPID")
 
         with self.subTest("reload"):
-            await self.machine.run("systemctl reload ecm.service")
+            await self.reloads("queue-timeout = 50", "generation 2 serves, 2 workers; changed:")
+            await self.reloads("queue-timeout = 'soon'", "; nothing has changed")
+            await self.machine.run("cp /srv/shared/ecm.toml /etc/ecm")
             self.assertEqual(await self.shown("MainPID"), main)
-            await self.answered()
 
         with self.subTest("restart: who comes meanwhile waits"):
             await self.machine.run("systemctl restart --no-block ecm.service")
