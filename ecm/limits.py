@@ -431,6 +431,9 @@ READY_TIMEOUT: Final = 10
 # Seconds between two looks whether new workers have links, or old processes have ended.
 READY_STEP: Final = 0.1
 
+# Seconds between two looks for new certificates: what renews them may tell nobody.
+CERTIFICATE_CHECK: Final = 60
+
 # Former generations of workers that still serve their clients, at most: each has the memory of all
 # workers once more, and lasts for up to two times --drain-timeout.
 MAX_FORMER: Final = 3

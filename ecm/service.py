@@ -11,6 +11,7 @@ from twisted.python.components import Componentized
 from twisted.python.logfile import LogFile
 
 from ecm import __version__, memory, open_files, signals, systemd
+from ecm.changes import Changes
 from ecm.config.command_line import Options, warnings
 from ecm.errors import StartupError
 from ecm.kernel import raise_open_files
@@ -137,7 +138,9 @@ def makeService(options: Options) -> MultiService:
     if settings.workers == 1 and settings.config is None and settings.admin is None:
         from ecm.one_process import OneProcess
 
-        ecm = OneProcess(plan.shares[0], options.again, reactor)
+        ecm = OneProcess(
+            plan.shares[0], lambda: Changes.between(settings, options.again()), reactor
+        )
     else:
         from ecm.workers.supervisor import Supervisor
 

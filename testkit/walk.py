@@ -17,6 +17,7 @@ from typing import Any
 import attrs
 
 import ecm
+from ecm.changes import Changes
 from ecm.config.build import build
 from ecm.net.reactor import ReactorCore, global_reactor
 from ecm.one_process import OneProcess
@@ -84,7 +85,7 @@ def walk() -> list[Entry]:
     with socket.create_server((HOST, 0)) as ejabberd:
         upstream = f"tcp:{HOST}:{ejabberd.getsockname()[1]}"
         settings = build({"listen": [f"tcp:0:interface={HOST}"], "upstream": [upstream]})
-        service = OneProcess(settings, lambda: settings, reactor)
+        service = OneProcess(settings, lambda: Changes((), ()), reactor)
         service.privilegedStartService()
         service.startService()
         port: Any = service.ports[0].result

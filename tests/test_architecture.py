@@ -40,7 +40,7 @@ ORDER = (
     ("upstream",),
     ("frontend",),
     ("settings", "operated"),
-    ("observer", "open_files", "memory", "page", "exposition"),
+    ("observer", "open_files", "memory", "page", "exposition", "changes", "certificates"),
     ("server",),
     ("one_process", "workers", "admin", "notifier"),
     ("config",),

@@ -4,7 +4,7 @@ from typing import cast
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IListeningPort, IProtocolFactory
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -35,11 +35,13 @@ def listen(
 
     Twisted's own endpoints have a port at once, or fail. A plugin's may take its time.
     """
-    listening: Listening = (
-        server_endpoint(reactor, endpoint, lean_tls, newest_tls)
-        .listen(factory)
-        .addCallback(bound_send_buffer)
-    )
+    made = server_endpoint(reactor, endpoint, lean_tls, newest_tls)
+    return listen_with(made, endpoint, factory)
+
+
+def listen_with(made: IStreamServerEndpoint, endpoint: str, factory: IProtocolFactory) -> Listening:
+    """Do the same with an endpoint that is ``made`` of its description."""
+    listening: Listening = made.listen(factory).addCallback(bound_send_buffer)
     if not listening.called:
         return listening.addErrback(_failed_late, endpoint)
     failures: list[Failure] = []

@@ -54,10 +54,18 @@ def read_folder(folder: Path) -> list[Identity]:
     """
     if not folder.is_dir():
         raise ValueError(f"there is no folder {folder}")
+    return identities({file: file.read_bytes() for file in folder.rglob("*.pem")}, folder)
+
+
+def identities(files: Mapping[Path, bytes], folder: Path) -> list[Identity]:
+    """Return the certificates with a key in the files of a folder, in the order of these.
+
+    Raises ValueError, which says what is wrong with which file.
+    """
     keys: dict[bytes, PrivateKeyTypes] = {}
     certificates: dict[x509.Certificate, None] = {}
-    for file in sorted(folder.rglob("*.pem")):
-        for kind, pem in _parts(file):
+    for file in sorted(files):
+        for kind, pem in _parts(files[file]):
             if kind == b"CERTIFICATE":
                 certificates[_read(file, "certificate", x509.load_pem_x509_certificate, pem)] = None
             elif kind.endswith(b"PRIVATE KEY"):
@@ -90,7 +98,7 @@ def read_pair(key: Path, certificate: Path, chain: Path | None = None) -> Identi
 def _found(file: Path, what: str, kind: bytes, load: Callable[[bytes], _Thing]) -> list[_Thing]:
     """Return all that a file has of a kind: at least one. Raises ValueError."""
     try:
-        parts = [pem for each, pem in _parts(file) if each.endswith(kind)]
+        parts = [pem for each, pem in _parts(file.read_bytes()) if each.endswith(kind)]
     except OSError as error:
         raise ValueError(f"{file}: {error.strerror}") from None
     if not parts:
@@ -113,8 +121,8 @@ def _end(identity: Identity) -> datetime:
     return identity.certificate.not_valid_after_utc
 
 
-def _parts(file: Path) -> Iterator[tuple[bytes, bytes]]:
-    for found in _PEM.finditer(file.read_bytes()):
+def _parts(content: bytes) -> Iterator[tuple[bytes, bytes]]:
+    for found in _PEM.finditer(content):
         yield found[1], found[0]
 
 

@@ -66,6 +66,12 @@ def place_of(description: str) -> str:
     return f"{named.get('interface') or all_addresses() or '0.0.0.0'} port {port}"
 
 
+def folder_of(description: str) -> Path:
+    """Return the folder of certificates of an endpoint ``tls:`` or ``starttls:``."""
+    _, folder, *_ = _PART.findall(description)
+    return Path(re.sub(r"\\(.)", r"\1", folder))
+
+
 def server_endpoint(
     reactor: Any, description: str, lean: bool, newest: bool = False
 ) -> IStreamServerEndpoint:

@@ -97,7 +97,11 @@ def one_certificate(options: CertificateOptions, lean: bool) -> Door:
 
 def folder_of_certificates(folder: Path, lean: bool) -> Door:
     """Return the door for the certificates of a folder. Raises ValueError and OSError."""
-    identities = read_folder(folder)
+    return Door(contexts_of(read_folder(folder), lean), lean)
+
+
+def contexts_of(identities: Sequence[Identity], lean: bool) -> Contexts:
+    """Return the contexts of certificates, the first of which is for names that none has."""
     made = {id(each): _context(each, lean) for each in identities}
     found = {name: made[id(each)] for name, each in by_name(identities).items()}
     default = made[id(identities[0])]
@@ -107,7 +111,7 @@ def folder_of_certificates(folder: Path, lean: bool) -> Door:
         _, _, above = asked.partition(".")
         return found.get(asked) or found.get(f"*.{above}", default)
 
-    return Door(context, lean)
+    return context
 
 
 def _context(identity: Identity, lean: bool) -> SSL.Context:

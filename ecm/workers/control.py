@@ -10,6 +10,7 @@ The first byte of a message is its tag:
                           DRAIN, with seconds: close all connections within that time, and serve
                           new ones still; again and again with the time that is left
                           UNDRAIN: close no more connections
+                          PEMS: a file goes along, a Bundle of certificates for new connections
                           ASK, with a number and a question (ecm.questions)
     worker to supervisor: TAKEN, with the number of connections that it has taken since its start:
                           it is about to serve the last of them, which nobody else may
@@ -44,6 +45,7 @@ RETIRE: Final = b"R"
 ABORT: Final = b"A"
 DRAIN: Final = b"D"
 UNDRAIN: Final = b"U"
+PEMS: Final = b"P"
 ASK: Final = b"Q"
 TAKEN: Final = b"t"
 LOAD: Final = b"l"

@@ -8,6 +8,7 @@ import attrs
 from ecm.net.reactor import ReactorCore
 from ecm.status.totals import Ledger
 from ecm.workers.balancer import Balancer
+from ecm.workers.bundle import Bundle
 from ecm.workers.drain import Drain
 from ecm.workers.fork_client import ForkServerClient
 
@@ -22,6 +23,7 @@ class Crew:
     ``told`` takes the number of a worker and its answer to a question. ``ledger`` adds up what they
     count, and is the same for all generations. Connections that a worker had not taken when it
     ended are for ``reassign``, or for the balancer where there is none.
+    ``bundle`` has certificates that are newer than those which the fork server has read.
     """
 
     fork_server: ForkServerClient
@@ -32,3 +34,4 @@ class Crew:
     ledger: Ledger = attrs.field(factory=Ledger)
     balancer: Balancer = attrs.field(factory=lambda: Balancer(Random()))
     reassign: Assign | None = None
+    bundle: Bundle | None = None

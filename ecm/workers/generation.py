@@ -11,6 +11,7 @@ from ecm.limits import READY_STEP, READY_TIMEOUT
 from ecm.net.reactor import ReactorCore
 from ecm.operated import ProcessStatus
 from ecm.status.totals import Ledger
+from ecm.workers.bundle import Bundle
 from ecm.workers.crew import Crew
 from ecm.workers.drain import Drain
 from ecm.workers.fork_client import ForkServerClient
@@ -109,6 +110,14 @@ class Generation:
     def processes(self) -> list[ProcessStatus]:
         """All workers, as an operator sees them."""
         return [each for slot in self.slots for each in slot.status]
+
+    def renew(self, bundle: Bundle) -> None:
+        """Let new connections have other certificates."""
+        former, self._crew.bundle = self._crew.bundle, bundle
+        for slot in self.slots:
+            slot.renew()
+        if former is not None:
+            former.close()
 
     # Its end.
 

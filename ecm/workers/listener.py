@@ -5,6 +5,7 @@ from twisted.python.failure import Failure
 
 from ecm.net.endpoints import is_from_systemd, server_endpoint
 from ecm.net.listening import FactoryRecorder
+from ecm.net.pems import Pems, renew
 
 
 class AdoptedListener:
@@ -15,12 +16,18 @@ class AdoptedListener:
     """
 
     def __init__(self, description: str, lean_tls: bool, newest_tls: bool = False) -> None:
+        self._description = description
+        self._lean = lean_tls
         self._recorder = FactoryRecorder()
         # An endpoint for a socket of systemd looks for it in the environment. It adds nothing.
         systemd = is_from_systemd(description)
         self._endpoint = (
             None if systemd else server_endpoint(self._recorder, description, lean_tls, newest_tls)
         )
+
+    def renew(self, pems: Pems) -> None:
+        """Let new connections have the certificates in these files (``ecm.net.pems``)."""
+        renew(self._endpoint, self._description, pems, self._lean)
 
     def factory(self, inner: IProtocolFactory) -> IProtocolFactory:
         """Return the factory for its connections, in which ``inner`` makes the inmost protocols."""

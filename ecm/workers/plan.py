@@ -1,15 +1,8 @@
 """The settings that an operator wants, as a supervisor of workers needs them. Pure."""
 
-from collections.abc import Iterator
-from typing import Any, Final
-
 import attrs
 
-from ecm.option import groups, options
 from ecm.settings import Settings
-
-# These are read once, by what lives as long as the supervisor.
-_FIXED: Final = ("admin", "config", "log-format")
 
 
 @attrs.frozen
@@ -22,30 +15,3 @@ class Plan:
     settings: Settings
     shares: tuple[Settings, ...]
     warnings: tuple[str, ...] = ()
-
-
-@attrs.frozen
-class Changes:
-    """The names of the options that differ between two settings.
-
-    The ``fixed`` ones need a restart.
-    """
-
-    names: tuple[str, ...]
-    fixed: tuple[str, ...]
-
-    @classmethod
-    def between(cls, before: Settings, after: Settings) -> "Changes":
-        """Return the changes from one to another."""
-        differ = tuple(_differ(before, after))
-        fixed = tuple(name for name in differ if name in _FIXED)
-        return cls(tuple(name for name in differ if name not in _FIXED), fixed)
-
-
-def _differ(before: Any, after: Any) -> Iterator[str]:
-    kind = type(before)
-    for field, option in options(kind):
-        if getattr(before, field.name) != getattr(after, field.name):
-            yield option.name
-    for field in groups(kind).values():
-        yield from _differ(getattr(before, field.name), getattr(after, field.name))

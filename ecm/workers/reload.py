@@ -6,14 +6,18 @@ from collections.abc import Callable
 from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
 
+from ecm.certificates import Certificates
+from ecm.changes import Changes
 from ecm.errors import StartupError
+from ecm.limits import CERTIFICATE_CHECK
 from ecm.log.level import set_level
 from ecm.net.reactor import ReactorCore
 from ecm.operated import Reloaded
 from ecm.systemd import notify
 from ecm.workers import program
+from ecm.workers.bundle import Bundle
 from ecm.workers.generations import Generations
-from ecm.workers.plan import Changes, Plan
+from ecm.workers.plan import Plan
 from ecm.workers.ports import Ports
 
 _log = Logger()
@@ -34,6 +38,8 @@ class Reload:
         self._ports = ports
         self._reactor = reactor
         self._program = program.stamp()
+        self._certificates = Certificates(generations.current.plan.settings)
+        self._unseen = 0.0  # seconds since the last look for new certificates
         self._asked: list[Deferred[list[str]]] = []
         self._runs = False
         self._stops = False
@@ -50,6 +56,18 @@ class Reload:
         if not self._runs:
             Deferred.fromCoroutine(self._run())
         return asked
+
+    def look(self, seconds: float) -> None:
+        """Look now and then for new certificates, so many seconds after the last look."""
+        self._unseen += seconds
+        if self._unseen < CERTIFICATE_CHECK or self._runs or self._stops:
+            return
+        self._unseen = 0.0
+        if self._certificates.have_just_changed():
+            try:
+                _log.info("{line}", line=self._renew())
+            except ValueError as error:
+                _refused(error)
 
     def stop(self) -> None:
         """Begin no more."""
@@ -87,11 +105,21 @@ class Reload:
         changes = Changes.between(before.settings, plan.settings)
         done = [f"--{name} has changed: that needs a restart of ECM" for name in changes.fixed]
         stamp = program.stamp()
-        if not changes.names and stamp == self._program:
-            return done or ["nothing has changed"]
-        done.append(await self._replace(plan, changes))
-        self._program = stamp
-        return done
+        if changes.names or stamp != self._program:
+            certificates = Certificates(plan.settings)
+            done.append(await self._replace(plan, changes))
+            self._program, self._certificates = stamp, certificates
+        elif self._certificates.have_changed():
+            done.append(self._renew())
+        return done or ["nothing has changed"]
+
+    def _renew(self) -> str:
+        """Let new connections have the certificates that are there now; return what was done.
+
+        Raises ValueError if one is not fit.
+        """
+        self._generations.current.renew(Bundle(self._certificates.read()))
+        return f"new connections get the certificates of {self._certificates.endpoints}"
 
     async def _replace(self, plan: Plan, changes: Changes) -> str:
         """Let new workers take the place of the present ones; return what was done."""
@@ -127,5 +155,7 @@ def _refused(error: Exception) -> ValueError:
     if not isinstance(error, ValueError):
         _log.failure("error in ECM; the reload is given up")
         error = ValueError("error in ECM, which the log has")
+    if "Permission denied" in str(error):
+        error = ValueError(f"{error}; is it for the user that ECM has become?")
     _log.error("reload: {why}; nothing has changed", why=error)
     return error

@@ -11,6 +11,7 @@ from ecm.kernel import Usage, usage
 from ecm.limits import MAX_ANSWER
 from ecm.operated import DRAINS, SERVES, STARTING, ProcessStatus
 from ecm.workers import control
+from ecm.workers.bundle import Bundle
 from ecm.workers.control import ControlSocket, Load
 from ecm.workers.crew import Crew
 from ecm.workers.handovers import Handovers
@@ -61,6 +62,7 @@ class RunningWorker:
         self._orphaned = False
         self._assigned = 0
         self._has_ended = False
+        self._bundle: Bundle | None = None  # the last one that it was sent
         self._leaving: Deferred[None] | None = None
         self._done: list[Deferred[None]] = []
         ours, theirs = control.pair()
@@ -72,6 +74,7 @@ class RunningWorker:
         crew.fork_server.spawn(order, theirs.fileno(), stdout, self)
         theirs.close()
         os.close(stdout)
+        self.renew()
 
     def assign(self, listener: int, family: int, connection: int) -> bool:
         """Give the worker a connection. Return False if it takes none at the moment."""
@@ -88,6 +91,14 @@ class RunningWorker:
     def send(self, order: bytes, *files: int) -> bool:
         """Have the worker follow an order. Return False if it takes none at the moment."""
         return self._control.send(order, *files)
+
+    def renew(self) -> None:
+        """Give the worker the newest certificates, before it gets further connections."""
+        bundle = self._crew.bundle
+        if bundle is None or bundle is self._bundle:
+            return
+        if self.send(control.PEMS, bundle.file):
+            self._bundle = bundle
 
     def leave(self) -> Deferred[None]:
         """Have the worker close the connections that it has. Fires then, or once it has ended.
@@ -188,6 +199,7 @@ class RunningWorker:
             return
         if self._leaving is not None and not self._leaving.called:
             self.send(control.LEAVE)  # the same
+        self.renew()
         if order := self._crew.drain.order:
             self.send(order)
         if self not in self._crew.balancer.workers:

@@ -76,6 +76,12 @@ class WorkerSlot:
         """The last that the worker has told of itself."""
         return None if self.worker is None else self.worker.report.snapshot
 
+    def renew(self) -> None:
+        """Give the newest certificates to the workers that get connections."""
+        for worker in self._all:
+            if not worker.retires:
+                worker.renew()
+
     def ask(self, question: bytes) -> bool:
         """Send a question to the worker. Return False if it takes none at the moment."""
         return self.worker is not None and self.worker.send(question)

@@ -117,9 +117,10 @@ class Supervisor(MultiService):
         await super().stopService()
 
     def _look(self) -> None:
-        """Look for processes that hang."""
+        """Look for processes that hang, and for new certificates."""
         before, self._looked_at = self._looked_at, self._reactor.seconds()
         self._generations.look(self._looked_at - before)
+        self._reload.look(self._looked_at - before)
 
     def _workers_lost(self) -> None:
         """Shut down: a new one would lack the privileges to read keys, and workers need one."""

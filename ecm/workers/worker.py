@@ -15,6 +15,7 @@ from ecm.questions import Words, decode, encode
 from ecm.server import Server
 from ecm.settings import Settings
 from ecm.workers import control
+from ecm.workers.bundle import Bundle
 from ecm.workers.control import ControlSocket, Load
 from ecm.workers.listener import AdoptedListener
 from ecm.workers.reporter import Reporter
@@ -46,6 +47,7 @@ class Worker:
     ) -> None:
         self._reactor = reactor
         self._server = Server(settings, reactor)
+        self._listeners = listeners
         self._factories = [
             listener.factory(factory)
             for listener, factory in zip(listeners, self._server.factories(), strict=True)
@@ -95,6 +97,8 @@ class Worker:
                 self._server.drain(control.decode_drain(message))
             case control.UNDRAIN:
                 self._server.undrain()
+            case control.PEMS:
+                self._renew(*files)
             case control.ASK:
                 number, question = decode(message)
                 self._server.answers.answer(question).addCallback(self._tell, number)
@@ -106,6 +110,16 @@ class Worker:
         except ValueError as error:
             packet = encode(control.TOLD, number, {"error": f"{error}"}, MAX_ANSWER)
         self._control.send(packet)
+
+    def _renew(self, file: int) -> None:
+        """Let new connections have other certificates. The supervisor has tried them."""
+        try:
+            for listener, pems in Bundle.read(file).items():
+                self._listeners[listener].renew(pems)
+        except Exception:
+            _log.failure("error in ECM; new connections get the certificates of before")
+        finally:
+            os.close(file)
 
     def _adopt(self, listener: int, family: int, connection: int) -> None:
         os.set_blocking(connection, False)

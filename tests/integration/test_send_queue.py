@@ -10,6 +10,7 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from ecm import limits
+from ecm.changes import Changes
 from ecm.frontend.listen import listen_at_once
 from ecm.net.listening import socket_of
 from ecm.net.reactor import global_reactor
@@ -81,7 +82,7 @@ class SendBufferTests(TestCase):
 
     async def test_ports_of_one_process_have_it(self) -> None:
         settings = parse("--listen", LOOPBACK, "--proxy-protocol", LOOPBACK).settings
-        service = OneProcess(settings, lambda: settings, global_reactor())
+        service = OneProcess(settings, lambda: Changes((), ()), global_reactor())
         service.privilegedStartService()
         for listening in service.ports:
             port: Any = await listening
