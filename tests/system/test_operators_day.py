@@ -40,7 +40,7 @@ class OperatorsDayTests(TestCase):
         await self.speech()
         await self.a_mistake_changes_nothing()
         await self.an_option_changes_and_nobody_notices()
-        # await self.a_certificate_is_new_and_nobody_notices()
+        await self.a_certificate_is_new_and_nobody_notices()
         await self.a_worker_is_replaced_and_nobody_notices()
         await self.speech()
         await self.all_was_well_for_users()
