@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 _NONE: Final = "-"
+_NEWEST: Final = 5  # warnings
 
 Words = Mapping[str, Any]
 
@@ -87,17 +88,14 @@ def _node(name: str, node: Words) -> Sequence[str]:
 
 
 def _warnings(snapshots: Any) -> list[str]:
-    """Return the last warnings, the newest first."""
-    found = {
-        (each.get("text", ""), each.get("last", 0)): each.get("count", 1)
-        for snapshot in snapshots
-        for each in snapshot.get("warnings", ())
-    }
-    newest = sorted(found, key=lambda each: each[1], reverse=True)[:5]
-    return [
-        f"{text}" + (f" (x{found[text, last]})" if found[text, last] > 1 else "")
-        for text, last in newest
-    ]
+    """Return the last warnings, the newest first, with how often all workers have had each."""
+    found: dict[str, tuple[float, int]] = {}
+    for warned in (each for snapshot in snapshots for each in snapshot.get("warnings", ())):
+        text = warned.get("text", "")
+        last, count = found.get(text, (0, 0))
+        found[text] = max(last, warned.get("last", 0)), count + warned.get("count", 1)
+    newest = sorted(found.items(), key=lambda each: each[1], reverse=True)[:_NEWEST]
+    return [text + (f" (x{count})" if count > 1 else "") for text, (_, count) in newest]
 
 
 def printable(text: str) -> str:

@@ -69,6 +69,15 @@ worker  pid  generation  state     up  connections  held  rss   cpu   restarts
             text,
         )
 
+    def test_warnings_of_all_workers_are_added_up(self) -> None:
+        def warned(text: str, count: int, last: int) -> dict[str, object]:
+            return {"text": text, "count": count, "last": last}
+
+        first = {"warnings": [warned("no link", 3, 900), warned("full", 1, 950)]}
+        second = {"number": 2, "warnings": [warned("no link", 2, 960)]}
+        text = status({**TOLD, "snapshots": [first, second]}, 1000)
+        self.assertTrue(text.endswith("\n\nno link (x5)\nfull\n"), text)
+
     def test_times(self) -> None:
         for seconds, text in ((-1, "0 s"), (119, "119 s"), (7199, "120 min"), (2e5, "2 d")):
             self.assertEqual(span(seconds), text)
