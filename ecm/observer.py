@@ -11,7 +11,7 @@ from ecm.log.warnings import WARNINGS
 from ecm.metrics import Metrics
 from ecm.operated import DRAINS, SERVES
 from ecm.settings import Settings
-from ecm.status.snapshot import DoorReport, Snapshot
+from ecm.status.snapshot import Certificate, DoorReport, Snapshot
 from ecm.upstream.members import Members
 from ecm.upstream.pool import UpstreamPool
 from ecm.upstream.traffic import count_traffic
@@ -60,13 +60,16 @@ class Observer:
             open_files_limit=self._files_limit,
             metrics=self._counted(),
             links=links,
-            doors=tuple(
-                DoorReport(endpoint, self._metrics.accepted[endpoint])
-                for endpoint in self._settings.endpoints
-            ),
+            doors=tuple(self._door(endpoint) for endpoint in self._settings.endpoints),
             warnings=tuple(WARNINGS.recent()),
             node_stats={node: {**numbers} for node, numbers in pool.insight.node_stats.items()},
         )
+
+    def _door(self, endpoint: str) -> DoorReport:
+        door = self._registry.doors.get(endpoint)
+        told = () if door is None else door.contexts.certificates
+        certificates = tuple(Certificate(name, not_after) for name, not_after in told)
+        return DoorReport(endpoint, self._metrics.accepted[endpoint], certificates)
 
     def _counted(self) -> Metrics:
         """Return the counters, with those of the links that are there."""

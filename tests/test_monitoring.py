@@ -16,7 +16,7 @@ BY = re.compile(r"\b(?:by|without) \(([a-z_, ]+)\)")
 
 def names() -> dict[str, set[str]]:
     """The labels of each name that is told."""
-    found = {}
+    found: dict[str, set[str]] = {}
     for family in FAMILIES:
         endings = ("_bucket", "_count", "_sum") if family.kind is Kind.HISTOGRAM else ("",)
         found |= {family.name + ending: {*family.labels} | OTHERS for ending in endings}

@@ -1,7 +1,7 @@
 """Admission: whether there is a place for a new connection, and at whose expense."""
 
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ecm.frontend.connection import ClientConnection
 from ecm.frontend.eviction import Eviction
@@ -9,6 +9,9 @@ from ecm.frontend.registry import Registry
 from ecm.frontend.rejected import RejectedConnection
 from ecm.limits import MAX_REJECTED
 from ecm.log.faults import Fault
+
+if TYPE_CHECKING:
+    from ecm.net.tls import Door
 
 TOO_MANY = "There are too many connections"
 TOO_MANY_OF_YOURS = "There are too many connections from your address"
@@ -29,6 +32,10 @@ class Admission:
     def at(self, door: str) -> "Admission":
         """Return the admission at an endpoint, for which connections are counted."""
         return Admission(self.registry, door, self._eviction)
+
+    def behind(self, door: "Door") -> None:
+        """The connections at this endpoint come through a door of TLS."""
+        self.registry.doors[self._door] = door
 
     def admit(
         self,

@@ -1,5 +1,7 @@
 """The factory of clients' connections for HTTP, and upstream's producer."""
 
+from typing import TYPE_CHECKING
+
 from twisted.internet.interfaces import (
     IAddress,
     IProtocol,
@@ -16,9 +18,13 @@ from ecm.frontend.ordering import ProxiedPeer
 from ecm.frontend.registry import Registry
 from ecm.http.cors import Cors
 from ecm.http.response import CLOSE, service_unavailable
+from ecm.net.endpoints import IKnowsItsDoor
+
+if TYPE_CHECKING:
+    from ecm.net.tls import Door
 
 
-@implementer(IProtocolNegotiationFactory, IPushProducer)
+@implementer(IKnowsItsDoor, IProtocolNegotiationFactory, IPushProducer)
 class FrontendFactory(ServerFactory):
     """Makes clients' connections, within their limits. To upstream it produces requests.
 
@@ -38,6 +44,10 @@ class FrontendFactory(ServerFactory):
     def __len__(self) -> int:
         """The number of connections, but for those that are rejected."""
         return len(self.registry)
+
+    def behind(self, door: "Door") -> None:
+        """Its connections come through a door of TLS."""
+        self.admission.behind(door)
 
     def acceptableProtocols(self) -> list[bytes]:
         """Return what is spoken over TLS (ALPN, RFC 7301).

@@ -1,9 +1,10 @@
 """The stage before a connection from a proxy of bytes: the PROXY header, which tells the client."""
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from twisted.internet.interfaces import IAddress, IProtocol
 from twisted.internet.protocol import ServerFactory
+from zope.interface import implementer
 
 from ecm.frontend.admission import Admission
 from ecm.frontend.blame import blame
@@ -12,7 +13,11 @@ from ecm.frontend.ordering import ProxiedPeer
 from ecm.frontend.registry import Registry
 from ecm.http.proxy_protocol import ProxyHeader, ProxyHeaderError, parse
 from ecm.log.faults import Fault
+from ecm.net.endpoints import IKnowsItsDoor
 from ecm.net.transport import peer_of, switch_protocol
+
+if TYPE_CHECKING:
+    from ecm.net.tls import Door
 
 
 class Admitting(Protocol):
@@ -87,6 +92,7 @@ class ProxyHeaderStage(ClientConnection):
             protocol.dataReceived(rest)
 
 
+@implementer(IKnowsItsDoor)
 class ProxiedFactory(ServerFactory):
     """Makes the connections of a port on which each begins with a PROXY header."""
 
@@ -94,6 +100,10 @@ class ProxiedFactory(ServerFactory):
 
     def __init__(self, factory: Admitting) -> None:
         self._factory = factory
+
+    def behind(self, door: "Door") -> None:
+        """Its connections come through a door of TLS."""
+        self._factory.admission.behind(door)
 
     def buildProtocol(self, addr: IAddress | None) -> ProxyHeaderStage | None:
         return ProxyHeaderStage(self._factory) if self._factory.admission.can_reject else None

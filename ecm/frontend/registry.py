@@ -25,6 +25,7 @@ from ecm.net.sockets import Sockets, Unbatched
 
 if TYPE_CHECKING:
     from ecm.frontend.routes import Routes
+    from ecm.net.tls import Door
 
 _log = Logger()
 
@@ -77,6 +78,8 @@ class Registry:
         self.open: dict[ClientConnection, None] = {}
         self.unproxied: dict[ClientConnection, None] = {}
         self.rejected: dict[ClientConnection, None] = {}
+        # The doors of TLS, by their endpoints.
+        self.doors: dict[str, Door] = {}
         self.speaking: Counter[str] = Counter()
         # Those of the open ones that wait for the client to close its end, too.
         self.closing = ClosingConnections()

@@ -14,7 +14,7 @@ from ecm.frontend.ordering import ProxiedPeer
 from ecm.frontend.proxied import ProxiedFactory
 from ecm.frontend.starttls import StartTlsConnection
 from ecm.frontend.tcp import XMPP_CLIENT, TcpConnection, stream_id
-from ecm.net.endpoints import IHasOwnTls
+from ecm.net.endpoints import IHasOwnTls, IKnowsItsDoor
 from ecm.upstream.pool import UpstreamPool
 from ecm.xmpp.errors import RESOURCE_CONSTRAINT, error, header
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ecm.net.tls import Door
 
 
-@implementer(IProtocolNegotiationFactory, IHasOwnTls)
+@implementer(IProtocolNegotiationFactory, IHasOwnTls, IKnowsItsDoor)
 class TcpFactory(ServerFactory):
     """Makes connections for XMPP, within the limits of all connections together."""
 
@@ -44,6 +44,10 @@ class TcpFactory(ServerFactory):
         self._tls: Callable[[IProtocol], IProtocol] | None = None
         if door is not None:
             self._tls = partial(door.over, door.factory(self))
+
+    def behind(self, door: "Door") -> None:
+        """Its connections come through a door of TLS."""
+        self.admission.behind(door)
 
     def secured(self, door: "Door", is_asked_for: bool) -> "TcpFactory":
         """Return the factory of connections with TLS: from the start, or with STARTTLS."""

@@ -37,14 +37,7 @@ class Identity:
     @property
     def names(self) -> frozenset[str]:
         """The names that it is for, in small letters: *.example is for each name right below."""
-        try:
-            extension = self.certificate.extensions.get_extension_for_class(
-                x509.SubjectAlternativeName
-            )
-        except x509.ExtensionNotFound:
-            common = self.certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-            return frozenset(str(each.value).lower() for each in common)
-        return frozenset(each.lower() for each in extension.value.get_values_for_type(x509.DNSName))
+        return frozenset(names_of(self.certificate))
 
 
 def read_folder(folder: Path) -> list[Identity]:
@@ -115,6 +108,21 @@ def by_name(identities: Sequence[Identity]) -> Mapping[str, Identity]:
             if before is None or _end(before) < _end(each):
                 found[name] = each
     return found
+
+
+def names_of(certificate: x509.Certificate) -> list[str]:
+    """Return the names that a certificate is for, in small letters and their order."""
+    try:
+        extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except x509.ExtensionNotFound:
+        common = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+        return [str(each.value).lower() for each in common]
+    return [each.lower() for each in extension.value.get_values_for_type(x509.DNSName)]
+
+
+def in_short(certificate: x509.Certificate) -> tuple[str, float]:
+    """Return the first name of a certificate, and when it expires, in seconds since 1970."""
+    return next(iter(names_of(certificate)), ""), certificate.not_valid_after_utc.timestamp()
 
 
 def _end(identity: Identity) -> datetime:

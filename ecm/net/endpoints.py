@@ -37,6 +37,13 @@ STARTTLS: Final = "starttls:"
 _ON_TCP: Final = frozenset(("tcp", "tcp6", "ssl", "tls", "starttls"))
 
 
+class IKnowsItsDoor(Interface):
+    """A factory of protocols that tells which certificates its connections have."""
+
+    def behind(door: "Door") -> None:
+        """Its connections come through a door."""
+
+
 class IHasOwnTls(Interface):
     """A factory of protocols that begin TLS by themselves."""
 
@@ -145,6 +152,9 @@ class TlsEndpoint:
     def listen(self, factory: IProtocolFactory) -> Deferred[IListeningPort]:
         port, backlog, interface = self._place
         interface = interface or all_addresses()
+        knowing = IKnowsItsDoor(factory, None)
+        if knowing is not None:
+            knowing.behind(self.door)
         own = IHasOwnTls(factory, None)
         if own is None:
             secure = self.door.factory(factory)

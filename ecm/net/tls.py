@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import attrs
 from OpenSSL import SSL
 from twisted.internet.interfaces import (
     IOpenSSLServerConnectionCreator,
@@ -22,7 +23,7 @@ from twisted.internet.ssl import CertificateOptions
 from twisted.protocols.tls import BufferingTLSTransport, TLSMemoryBIOFactory
 from zope.interface import implementer
 
-from ecm.net.certificates import Identity, by_name, read_folder
+from ecm.net.certificates import Identity, by_name, in_short, read_folder
 from ecm.net.handshake import Handshake, log_keys
 from ecm.net.lean_tls import LeanTls, LeanTlsFactory
 
@@ -30,8 +31,16 @@ from ecm.net.lean_tls import LeanTls, LeanTlsFactory
 # were made with. Twisted gives each context another one.
 _SESSIONS: Final = b"ecm"
 
-# The context for a name; for b"" where the client asks for none.
-Contexts = Callable[[bytes], SSL.Context]
+
+@attrs.frozen
+class Contexts:
+    """``choose`` returns the context for a name; for b"" where the client asks for none.
+
+    ``certificates`` has the first name of each certificate, and when it expires.
+    """
+
+    choose: Callable[[bytes], SSL.Context]
+    certificates: tuple[tuple[str, float], ...]
 
 
 @implementer(IOpenSSLServerConnectionCreator)
@@ -83,7 +92,7 @@ class Door:
 
     def _named(self, connection: SSL.Connection) -> None:
         """The client has said which name it asks for, if any, and which version both speak."""
-        connection.set_context(self.contexts(connection.get_servername() or b""))
+        connection.set_context(self.contexts.choose(connection.get_servername() or b""))
         if connection.get_protocol_version() != SSL.TLS1_3_VERSION:
             connection.set_options(SSL.OP_NO_TICKET)
 
@@ -92,7 +101,9 @@ def one_certificate(options: CertificateOptions, lean: bool) -> Door:
     """Return the door for a single certificate, which Twisted has read for an endpoint ``ssl:``."""
     context = _shared(options, lean)
     method = None if options.method == SSL.TLS_METHOD else options.method
-    return Door(lambda name: context, lean, method)
+    certificate: Any = options.certificate
+    told = (in_short(certificate.to_cryptography()),)
+    return Door(Contexts(lambda name: context, told), lean, method)
 
 
 def folder_of_certificates(folder: Path, lean: bool) -> Door:
@@ -111,7 +122,7 @@ def contexts_of(identities: Sequence[Identity], lean: bool) -> Contexts:
         _, _, above = asked.partition(".")
         return found.get(asked) or found.get(f"*.{above}", default)
 
-    return context
+    return Contexts(context, tuple(in_short(each.certificate) for each in identities))
 
 
 def _context(identity: Identity, lean: bool) -> SSL.Context:

@@ -6,6 +6,7 @@ import signal
 import stat
 
 import treq
+from cryptography.x509 import load_pem_x509_certificate
 from prometheus_client.parser import text_string_to_metric_families
 from treq.client import HTTPClient
 from twisted.internet import reactor
@@ -17,7 +18,9 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 
+from ecm.net.certificates import in_short
 from ecm.tools.ports import free_port
+from testkit.certificates import make_certificate
 from testkit.ecm_process import LOOPBACK, EcmTestCase, start_ecm, temporary_folder
 from testkit.process import Process
 from testkit.raw_client import RawClient
@@ -160,7 +163,14 @@ class AdminTests(EcmTestCase):
         await self.metric("ecm_http_responses_total", 4, code="200")
         await self.metric("ecm_connections_closed_total", 4)
 
-    async def metric(self, name: str, value: float, **labels: str) -> None:
+    async def test_certificates_are_told_with_their_end(self) -> None:
+        certificate = make_certificate(temporary_folder(self))
+        await self.begin("--listen", certificate.endpoint())
+        told = "ecm_tls_certificate_not_after_timestamp_seconds"
+        name, end = in_short(load_pem_x509_certificate(certificate.certificate.read_bytes()))
+        await self.metric(told, end, name=name)
+
+    async def metric(self, name: str, value: float, /, **labels: str) -> None:
         """Scrape again and again until a metric has this value. It never has a greater one."""
         while True:
             status, text = await self.ask("GET", "/metrics")
