@@ -48,7 +48,9 @@ class CertificatesTests(TestCase):
     def test_they_are_made_of_what_was_read_whatever_the_files_are_now(self) -> None:
         pems = read(self.endpoint)
         (self.folder / "a.pem").unlink()
-        self.assertIsNotNone(contexts(self.endpoint, pems, lean=True)(b"a.example"))
+        made = contexts(self.endpoint, pems, lean=True)
+        self.assertIsNotNone(made.choose(b"a.example"))
+        self.assertEqual([name for name, _ in made.certificates], ["a.example"])
 
     def test_an_endpoint_without_tls_has_none(self) -> None:
         self.assertFalse(has_pems("tcp:7080"))
