@@ -91,6 +91,7 @@ class LinkTests(InsightTestCase):
         one = await self.inspected(romeo.jid, state="held")
         self.assertEqual((one["transport"], one["client"]), ("bosh", "swarm"))
         self.assertEqual(one["peer"], "192.0.2.7:51234")
+        self.assertEqual(one["id"], str(self.link._last_id))
         self.assertEqual((int(one["rid"]), one["waiting"]), (romeo.session.rid, "0"))
         sid = romeo.session.sid.decode()
         self.assertTrue(sid.startswith(one["tag"]))

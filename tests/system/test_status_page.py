@@ -135,11 +135,24 @@ class StatusPageTests(EcmTestCase):
         self.browser.set_offline(False)
         await self.sees(f"!({shown})")
 
+    async def test_users_are_counted_and_found_by_their_names(self) -> None:
+        await self.begin()
+        await self.sees(f"{FIGURE} === '3'", "Users online")
+        self.browser.press("#who", self.users[0].jid, Keys.ENTER)
+        await self.sees(f"{WORDS}.includes('1 session of ejabberd, 1 connection here')")
+        words = str(self.browser.value(WORDS))
+        self.assertIn(f"Session {self.users[0].jid}", words)
+        self.assertIn("127.0.0.2:", words)
+        self.assertIn("request held for", words)
+        await self.save("user")
+        await self.open(f"{self.page}user?who=nobody@{DOMAIN}")
+        self.assertIn("there is no such session", str(self.browser.value(WORDS)))
+
     async def test_a_user_is_found_by_an_address(self) -> None:
         await self.begin()
         self.browser.press("#who", "127.0.0.2", Keys.ENTER)
-        await self.sees(f"{WORDS}.includes('3 connections here')")
-        self.assertIn("request held for", str(self.browser.value(WORDS)))
-        await self.save("user")
+        await self.sees(f"{WORDS}.includes('3 sessions of ejabberd, 3 connections here')")
+        words = str(self.browser.value(WORDS))
+        self.assertTrue(all(f"Session {user.jid}" in words for user in self.users), words)
         self.browser.press("#who", Keys.BACKSPACE * 20, "127.0.0.3", Keys.ENTER)
         await self.sees(f"{WORDS}.includes('0 connections here')")

@@ -78,7 +78,13 @@ client() ->
 -spec facts() -> #{atom() => term()}.
 facts() ->
     #session{bosh = Bosh, nonce = Nonce} = get(?MODULE),
-    (ecm_bosh:facts(now_ms(), Bosh))#{tag => ecm_sid:tag(Nonce), transport => bosh}.
+    Facts = ecm_bosh:facts(now_ms(), Bosh),
+    Facts#{tag => ecm_sid:tag(Nonce), transport => bosh, id => ids(maps:get(exchanges, Facts, []))}.
+
+%% The numbers on their links of the connections whose requests are held.
+-spec ids([ecm_link_writer:exchange()]) -> iodata() | none.
+ids([]) -> none;
+ids(Exchanges) -> lists:join($,, [integer_to_binary(Id) || {_, Id, _} <- Exchanges]).
 
 %% @doc Returns what the login of the client may be bound to: nothing, as browsers do not show it to a page.
 -spec binding() -> none.
