@@ -48,7 +48,7 @@ SIDE_BY_SIDE = -n 3 --dist loadfile --no-loadscope-reorder
 .NOTPARALLEL:
 .PHONY: help run test try unit trial interop fuzz fuzz-erlang check docs clean
 .PHONY: conformance dialyze ejabberd newer-ejabberds python lock release deb try-deb
-.PHONY: bench bench-readme faults million
+.PHONY: bench bench-readme bench-reload faults million
 .PHONY: debian-python debian-run debian-test debian-interop debian-bench debian-conformance debian-dialyzer
 .PHONY: debian-faults debian-deb
 
@@ -113,6 +113,11 @@ million:  ## A million users at once; TRANSPORT=websocket, websocket-tls or tls,
 faults: $(VENV)/bench.stamp debian-faults  ## Break the link, ECM, ejabberd …, and count what users notice: FAULT=name, USERS=, ROUNDS=, ARGS=--list
 	@$(VENV)/bin/python -m bench.faults $(FAULT) $(if $(USERS),--users $(USERS)) \
 	    $(if $(ROUNDS),--rounds $(ROUNDS)) $(ARGS)
+
+# Longest silences of chatting users, of ECM, HAProxy and nginx in one run, and of a restart of ECM.
+bench-reload: USERS ?= 1000
+bench-reload: faults  ## Reload ECM, and HAProxy and nginx in front of it, while users chat: USERS=1000, ROUNDS=
+bench-reload: FAULT = reload reload-haproxy reload-nginx ecm-restart
 
 bench-readme: $(VENV)/bench.stamp  ## Write the tables of README.md and docs/benchmarks.md again, from bench/results
 	$(VENV)/bin/python -m bench.report.readme

@@ -145,7 +145,7 @@ class OneProcess(MultiService):
             try:
                 _log.info("{line}", line=self._renew())
             except ValueError as error:
-                _log.error("new certificates: {why}; the present ones stay", why=error)
+                _log.error("reload: {why}; nothing has changed", why=error)
 
     async def _stop(self) -> None:
         self._watch.stop()

@@ -2,11 +2,19 @@
 
 from collections.abc import Iterator
 
-from bench.faults import of_clocks, of_clusters, of_ecm, of_ejabberd, of_load, of_the_link
+from bench.faults import (
+    of_clocks,
+    of_clusters,
+    of_ecm,
+    of_ejabberd,
+    of_load,
+    of_reloads,
+    of_the_link,
+)
 from bench.faults.lab import Fault, Size
 
 
 def faults(size: Size) -> Iterator[Fault]:
     """Give all of them, for runs of a size."""
-    for part in (of_the_link, of_ecm, of_ejabberd, of_clusters, of_load, of_clocks):
+    for part in (of_the_link, of_ecm, of_reloads, of_ejabberd, of_clusters, of_load, of_clocks):
         yield from part.faults(size)

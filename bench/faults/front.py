@@ -23,12 +23,13 @@ _LINK_UP = "link up"
 class EcmSetup:
     """The start of ECM. ``keeps_port``: systemd, or the lab in its place, holds the port open
     while ECM is down. ``before`` are words in front of its command. ``has_clock``: its system clock
-    can be set."""
+    can be set. ``has_file``: it has a file of options, which may change."""
 
     workers: int = 1
     keeps_port: bool = True
     before: Sequence[str] = ()
     has_clock: bool = False
+    has_file: bool = False
 
 
 def restart_pause() -> float:
@@ -45,6 +46,9 @@ class Ecm:
     def __init__(self, folder: Path, upstreams: Sequence[int], setup: EcmSetup) -> None:
         self._setup = setup
         self._upstreams = upstreams
+        self._file = folder / "ecm.toml" if setup.has_file else None
+        if self._file is not None:
+            self._file.touch()
         self._listening = _listen() if setup.keeps_port else None
         self.port = self._listening.getsockname()[1] if self._listening else free_port()
         self.process = command(*self._command(), log=folder / "ecm.log")
@@ -63,6 +67,8 @@ class Ecm:
             listen = "systemd:domain=INET:index=0"
         words = [*self._setup.before, *first, _TWISTD, "-n", "--pidfile=", "ecm"]
         words += ["--listen", listen, "--workers", str(self._setup.workers)]
+        if self._file is not None:
+            words += ["--config", self._file]
         for upstream in self._upstreams:
             words += ["--upstream", f"tcp:{_HOST}:{upstream}"]
         return words
@@ -87,12 +93,21 @@ class Ecm:
         if self._listening is not None:
             self._listening.close()
 
+    def write_options(self, text: str) -> None:
+        """Write its file of options; it reads them at a reload."""
+        assert self._file is not None
+        self._file.write_text(f"{text}\n")
+
+    @property
+    def logged(self) -> str:
+        """All that it has logged."""
+        assert self.process.log is not None
+        return self.process.log.read_text(errors="replace")
+
     @property
     def workers(self) -> list[int]:
         """The process IDs of the workers, which are as their log says: others are forked, too."""
-        log = self.process.log
-        assert log is not None
-        told = re.findall(r"serving as process ([0-9]+)", log.read_text(errors="replace"))
+        told = re.findall(r"serving as process ([0-9]+)", self.logged)
         return [pid for pid in self.process.pids if str(pid) in told]
 
     @property

@@ -115,7 +115,7 @@ def run(fault: Fault, size: Size, code: Sequence[Path], logs: Path | None = None
         try:
             with (
                 started(Path(name), code, fault.setup) as stack,
-                Crowd(Task(len(size.users_of(fault.more)), stack.ecm.port)) as crowd,
+                Crowd(Task(len(size.users_of(fault.more)), stack.port)) as crowd,
             ):
                 return _course(fault, Lab(stack, crowd, fault, size))
         finally:

@@ -4,8 +4,8 @@ import ctypes
 import os
 import signal
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import attrs
@@ -13,7 +13,7 @@ import attrs
 from bench.faults.back import Ejabberd, EjabberdSetup, Place
 from bench.faults.front import Ecm, EcmSetup
 from ecm.tools.ports import free_port
-from testkit.servers.process import Process, python
+from testkit.servers.process import Process, Running, python
 
 _SET_CHILD_SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of prctl(2)
 _SWEEP = 10.0  # seconds for all processes to be gone
@@ -36,22 +36,30 @@ class Network:
         self.process.line()
 
 
+# Starts a reverse proxy with files in a folder in front of a port.
+StartProxy = Callable[[Path, int], AbstractContextManager[Running]]
+
+
 @attrs.frozen
 class Setup:
-    """The parts that a fault needs. With several ``nodes`` there is a cluster, without a proxy."""
+    """The parts that a fault needs. With several ``nodes`` there is a cluster, and no network
+    between. With a ``proxy``, users come to ECM through that."""
 
     ecm: EcmSetup = EcmSetup()
     ejabberd: EjabberdSetup = EjabberdSetup()
     nodes: int = 1
+    proxy: StartProxy | None = None
 
 
 @attrs.frozen
 class Stack:
-    """One that runs."""
+    """One that runs. Users come to ``port``."""
 
     nodes: Sequence[Ejabberd]
     network: Network
     ecm: Ecm
+    port: int
+    proxy: Process | None = None
 
     @property
     def ejabberd(self) -> Ejabberd:
@@ -75,7 +83,11 @@ def started(folder: Path, code: Sequence[Path], setup: Setup) -> Iterator[Stack]
         network.start()
         stack.callback(ecm.close)
         ecm.start()
-        yield Stack(nodes, network, ecm)
+        if setup.proxy is None:
+            yield Stack(nodes, network, ecm, ecm.port)
+        else:
+            proxy, port = stack.enter_context(setup.proxy(folder, ecm.port))
+            yield Stack(nodes, network, ecm, port, proxy)
 
 
 def _cluster(folder: Path, code: Sequence[Path], setup: Setup) -> list[Ejabberd]:

@@ -33,6 +33,14 @@ def haproxy(folder: Path, behind: int) -> Iterator[Running]:
 
 
 @contextmanager
+def in_front(folder: Path, behind: int) -> Iterator[Running]:
+    """Start the same as a master with a worker, which it replaces at a SIGUSR2."""
+    port = free_port()
+    with started(folder, CONFIG.format(port=port, behind=behind), port, "-W") as process:
+        yield process, port
+
+
+@contextmanager
 def started(folder: Path, config: str, port: int, mode: str) -> Iterator[Process]:
     """Start it with this configuration, as one process (``-db``) or a master with a worker
     (``-W``), and give it when it listens on the port."""

@@ -39,5 +39,8 @@ class FaultsTests(SynchronousTestCase):
     def test_a_silence_of_the_link_is_not_noticed(self) -> None:
         self.tries("link-silent-5")
 
+    def test_a_reload_is_not_noticed(self) -> None:
+        self.tries("reload")
+
     def test_a_worker_that_is_killed_loses_nothing(self) -> None:
         self.tries("worker-kill")
