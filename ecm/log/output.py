@@ -11,6 +11,7 @@ from threading import RLock
 from typing import Final
 
 from twisted.internet.abstract import FileDescriptor
+from twisted.python.failure import Failure
 
 from ecm.limits import LOG_FLUSH_TIME, MAX_LOG_QUEUE
 from ecm.net.reactor import ReactorCore
@@ -68,6 +69,16 @@ class Output(FileDescriptor):
                 self._is_awaited = False
                 self.stopWriting()
             self._say_missed()
+
+    def connectionLost(self, reason: Failure) -> None:
+        """The reader has gone, or the reactor ends, and waits for it no more.
+
+        The next line tries again: of a named pipe another reader may have come.
+        """
+        super().connectionLost(reason)
+        with self._lock:
+            self._is_awaited = False
+            self.connected, self.disconnected = 1, 0
 
     def finish(self) -> None:
         """Write what waits, before this process ends, and whatever comes yet, as time allows."""

@@ -139,6 +139,26 @@ class ReaderTests(OutputTestCase):
         written.finish()
         self.assertEqual(self.missed, [])
 
+    async def test_the_next_reader_of_a_named_pipe_gets_the_next_line(self) -> None:
+        path = temporary_folder(self) / "pipe"
+        os.mkfifo(path)
+        reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        writer = os.open(path, os.O_WRONLY)
+        self.addCleanup(os.close, writer)
+        written = self.output(writer)
+        for _ in range(MAX_LOG_QUEUE // len(LINE)):
+            written.line(LINE)  # more than the pipe takes
+        await deferLater(reactor, 0)
+        os.close(reader)
+        while written._is_awaited:
+            await deferLater(reactor, 0.001)
+        reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        self.addCleanup(os.close, reader)
+        written.line(b"the next\n")
+        got = b""
+        while not got.endswith(b"\nthe next\n"):
+            got += await self.all_of(lambda: os.read(reader, 65536), 1)
+
     async def test_a_line_that_is_longer_than_the_queue_is_written(self) -> None:
         reader, writer = self.pipe()
         os.set_blocking(reader, False)
