@@ -67,6 +67,7 @@ class OneProcess(MultiService):
     def startService(self) -> None:
         super().startService()
         self.server.start()
+        self._certificates.know()  # as the user sees them that ECM has become
         self._watch.start(CERTIFICATE_CHECK, now=False)
 
     def snapshots(self) -> list[Snapshot]:

@@ -47,6 +47,7 @@ def read_folder(folder: Path) -> list[Identity]:
     """
     if not folder.is_dir():
         raise ValueError(f"there is no folder {folder}")
+    next(folder.iterdir(), None)  # rglob finds nothing where it may not look
     return identities({file: file.read_bytes() for file in folder.rglob("*.pem")}, folder)
 
 

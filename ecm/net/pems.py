@@ -31,6 +31,8 @@ def has_pems(description: str) -> bool:
 
 def read(description: str) -> Pems:
     """Return the files of an endpoint that has certificates. Raises OSError."""
+    if not description.startswith("ssl:"):
+        next(folder_of(description).iterdir(), None)  # rglob finds nothing where it may not look
     return {str(path): path.read_bytes() for path in _paths(description)}
 
 

@@ -44,6 +44,10 @@ class Reload:
         self._runs = False
         self._stops = False
 
+    def start(self) -> None:
+        """Know the certificates of the start, as the user sees them that ECM has become."""
+        self._certificates.know()
+
     def request(self) -> Deferred[list[str]]:
         """Reload. Fires with what was done, a line each.
 

@@ -54,6 +54,7 @@ class Supervisor(MultiService):
         super().startService()
         self._generations.current.serve()
         self._ports.accept()
+        self._reload.start()
         self._looked_at = self._reactor.seconds()
         self._watch.start(PULSE_CHECK, now=False)
 

@@ -199,6 +199,14 @@ class TlsTests(EndpointsTestCase):
         await self.answered_over_tls(port)
         while log.read_text().count(": link up") < 4:
             await deferLater(reactor, 0.05)
+        self.certificate.key.touch()  # and only root may read it
+        os.kill(supervisor, signal.SIGHUP)
+        while "Permission denied" not in log.read_text():
+            await deferLater(reactor, 0.05)
+        self.assertRegex(
+            log.read_text(), r"reload: .*/key\.pem.* ECM has become\?; nothing has changed"
+        )
+        await self.answered_over_tls(port)
 
     async def end(self, process: int) -> None:
         """End a daemon and wait for it."""

@@ -1,0 +1,27 @@
+"""The places of ports: two endpoints have the same where only one can be open."""
+
+from twisted.trial.unittest import TestCase
+
+from ecm.net.endpoints import all_addresses, place_of
+from ecm.workers.ports import places
+
+
+class PlaceTests(TestCase):
+    def test_the_place_is_the_address_and_the_port(self) -> None:
+        everywhere = all_addresses() or "0.0.0.0"
+        for description, place in (
+            ("tcp:7080", f"{everywhere} port 7080"),
+            ("tcp:port=7080:backlog=5", f"{everywhere} port 7080"),
+            ("plain:tcp:5222:interface=127.0.0.1", "127.0.0.1 port 5222"),
+            (r"ssl:443:interface=\:\:1:privateKey=a=b", "::1 port 443"),
+            ("tls:/etc/ecm:port=443", f"{everywhere} port 443"),
+            (r"starttls:/etc/a\:b:port=5222:interface=127.0.0.1", "127.0.0.1 port 5222"),
+            ("unix:/run/ecm.sock:mode=660", "unix:/run/ecm.sock"),
+            ("plain:systemd:domain=INET6:index=1", "systemd:domain=INET6:index=1"),
+            ("haproxy:tcp:1", "haproxy:tcp:1"),
+        ):
+            self.assertEqual(place_of(description), place)
+
+    def test_one_that_is_there_twice_has_two(self) -> None:
+        place = place_of("tcp:0:interface=::1")
+        self.assertEqual(places(["tcp:0:interface=::1"] * 2), [(place, 0), (place, 1)])
