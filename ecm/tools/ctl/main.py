@@ -41,13 +41,22 @@ def _ask(options: Options) -> int:
 
     found = [130]  # if Ctrl-C ends it before
 
+    def not_reached(error: Exception) -> None:
+        fail("ecmctl", error)
+        found[0] = 1 if options.command == "ready" else _NOT_REACHED
+
     async def run(reactor: Any) -> None:
         try:
             client = Client(options.admin, reactor)
             found[0] = await COMMANDS[options.command](client, options, reactor)
-        except NotReached as why:
-            fail("ecmctl", why)
-            found[0] = 1 if options.command == "ready" else _NOT_REACHED
+            sys.stdout.flush()
+        except NotReached as error:
+            not_reached(error)
+        except (ValueError, LookupError):
+            why = "the reply is not one of an ECM of this version"
+            not_reached(NotReached(f"{options.admin}: {why}"))
+        except BrokenPipeError:  # the reader has enough, as ``head`` has
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
     try:
         react(run)

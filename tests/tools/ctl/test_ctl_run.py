@@ -4,15 +4,28 @@ import json
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.task import deferLater
 from twisted.internet.utils import getProcessOutputAndValue
+from twisted.web.resource import Resource
+from twisted.web.server import Request, Site
 
 from testkit.ecm_process import EcmTestCase, temporary_folder
 from testkit.process import script
 from testkit.workers_case import QUICK, Links
+
+
+class Page(Resource):
+    """Another server's."""
+
+    isLeaf = True
+
+    def render_GET(self, request: Request) -> bytes:
+        return b"<html/>"
 
 
 class RunTests(EcmTestCase):
@@ -92,6 +105,25 @@ class RunTests(EcmTestCase):
             self.assertEqual((status, out), (3, ""))
             self.assertRegex(err, rf"\Aecmctl: {admin}: {why}.*\n\Z")
             self.assertEqual((await self.ctl("ready", admin=admin))[0], 1)
+
+    async def test_another_server_is_not_taken_for_an_ecm(self) -> None:
+        endpoint = TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")
+        port: Any = await endpoint.listen(Site(Page()))
+        self.addCleanup(port.stopListening)
+        status, _, err = await self.ctl("status", admin=f"tcp:127.0.0.1:{port.getHost().port}")
+        self.assertEqual(status, 3)
+        self.assertRegex(
+            err, r"\Aecmctl: tcp:127.*: the reply is not one of an ECM of this version\n\Z"
+        )
+
+    async def test_a_reader_may_have_enough(self) -> None:
+        await self.begin()
+        command = f"{script('ecmctl')} status --json --watch 1 | head -c 1"
+        environment = {**os.environ, "ECM_ADMIN": f"unix:{self.socket}"}
+        out, err, status = await getProcessOutputAndValue(
+            "/bin/sh", ["-c", command], env=environment
+        )
+        self.assertEqual((out, err, status), (b"{", b"", 0))
 
     async def test_options_are_checked_without_an_ecm(self) -> None:
         status, out, _ = await self.ctl("check", "--check-offline", "--listen", "tcp:0")
