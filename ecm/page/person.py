@@ -58,8 +58,8 @@ _SIZES: Final = ("waiting-bytes",)
 _NAMES: Final = ("rid", "tag", "id")
 
 _BEHIND_PROXIES: Final = (
-    "Connections behind a proxy have the address of the proxy, unless it sends a PROXY header;"
-    " then look for the JID."
+    "A connection behind a proxy has the address of the proxy; over BOSH the client's, if the proxy"
+    " sends a PROXY header. Otherwise look for the JID."
 )
 
 

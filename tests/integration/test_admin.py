@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import stat
 
@@ -128,6 +129,19 @@ class AdminTests(EcmTestCase):
         self.assertEqual(await self.until("/readyz?all", 200), "ready\n")
         while (await self.public())[0] != 200:
             await deferLater(reactor, 0.05)
+
+    async def test_the_page_shows_certificates_and_leads_on(self) -> None:
+        certificate = make_certificate(temporary_folder(self))
+        await self.begin("--listen", certificate.endpoint())
+        await self.until("/readyz?all", 200)
+        page = (await self.ask("GET", "/"))[1]
+        certificates = re.search('<section id="certificates".*?</section>', page)
+        assert certificates is not None
+        self.assertIn("localhost", certificates[0])
+        links = re.findall('<a href="([^"]+)"', page)
+        self.assertEqual(len(links), 4)
+        for link in links:
+            self.assertEqual((await self.ask("GET", f"/{link}"))[0], 200, link)
 
     async def test_the_connections_of_an_address_are_found(self) -> None:
         """That of the client, where a proxy of bytes tells it; also if there is no ejabberd."""
