@@ -51,6 +51,10 @@ class Output(FileDescriptor):
     def line(self, line: bytes) -> None:
         """Write a line, now or later; or drop it."""
         with self._lock:
+            if self._dropped and not self._is_awaited:  # by a reader that has gone
+                self._flush()
+                self._await_reader()
+                self._say_missed()
             if self._dropped or self._queue and len(self._queue) + len(line) > MAX_LOG_QUEUE:
                 self._dropped += 1
                 return

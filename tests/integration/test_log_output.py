@@ -146,8 +146,8 @@ class ReaderTests(OutputTestCase):
         writer = os.open(path, os.O_WRONLY)
         self.addCleanup(os.close, writer)
         written = self.output(writer)
-        for _ in range(MAX_LOG_QUEUE // len(LINE)):
-            written.line(LINE)  # more than the pipe takes
+        for _ in range(2 * MAX_LOG_QUEUE // len(LINE)):
+            written.line(LINE)  # more than pipe and queue take
         await deferLater(reactor, 0)
         os.close(reader)
         while written._is_awaited:
@@ -158,6 +158,8 @@ class ReaderTests(OutputTestCase):
         got = b""
         while not got.endswith(b"\nthe next\n"):
             got += await self.all_of(lambda: os.read(reader, 65536), 1)
+            written.line(b"the next\n")
+        self.assertEqual(len(self.missed), 1)
 
     async def test_a_line_that_is_longer_than_the_queue_is_written(self) -> None:
         reader, writer = self.pipe()
