@@ -93,9 +93,10 @@ class LinkTests(InsightTestCase):
         self.assertEqual(one["peer"], "192.0.2.7:51234")
         self.assertEqual(one["id"], str(self.link._last_id))
         self.assertEqual((int(one["rid"]), one["waiting"]), (romeo.session.rid, "0"))
-        sid = romeo.session.sid.decode()
-        self.assertTrue(sid.startswith(one["tag"]))
-        for asked in ({"sid": sid}, {"id": self.link._last_id}):
+        self.assertEqual(one["id"], str(self.link._last_id))
+        opened = f"(http_bind|{one['tag']}) Opened c2s session for {romeo.jid}"
+        await self.ejabberd.logged(opened)
+        for asked in ({"sid": romeo.session.sid.decode()}, {"id": self.link._last_id}):
             [again] = (await self.link.inspect(**asked)).sessions
             self.assertEqual(again["jid"], romeo.jid)
 

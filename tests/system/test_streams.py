@@ -118,6 +118,22 @@ class TalkTests(StreamTestCase):
         await user.terminate()
         await self.leave(self.friend)
 
+    async def test_an_operator_sees_a_session_that_rests_by_its_number_in_the_log(self) -> None:
+        await self.begin()
+        user = await self.user()
+        await self.asleep(user)
+        said = await self.ejabberd.control("ecm_session", user.jid)
+        jid, _, tag, transport, client, state, *_ = said.rstrip("\n").split("\t")
+        self.assertEqual(
+            (jid, transport, client, state), (user.jid, "websocket", "websocket", "held")
+        )
+        self.assertIn(
+            f"(websocket|{tag}) Opened c2s session for {user.jid}", self.ejabberd.log.read_text()
+        )
+        await self.asleep(user)
+        await user.terminate()
+        await self.leave(self.friend)
+
     async def test_long_stanzas_go_either_way(self) -> None:
         await self.begin()
         user, other = await self.user(), await self.user()

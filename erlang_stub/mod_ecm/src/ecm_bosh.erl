@@ -102,7 +102,8 @@ cause(_, _, _) -> bad_request.
 %% been held, `exchanges' those of all that are, `window' the number of requests that there may be at once.
 -spec facts(Now :: ms(), session()) ->
     #{client := ecm_bosh_client:client(), rid := ecm_bosh_window:rid(), open := non_neg_integer(), held => ms(),
-      exchanges => [exchange()], waiting := non_neg_integer(), waiting_bytes := non_neg_integer(), window := pos_integer(), wait := ms(),
+      exchanges => [exchange()],
+      waiting := non_neg_integer(), waiting_bytes := non_neg_integer(), window := pos_integer(), wait := ms(),
       expires => ms()}.
 facts(Now, #session{agreement = Agreement, requests = Requests, deliveries = Deliveries, expires = Expires}) ->
     {Count, Bytes} = ecm_bosh_deliveries:waiting(Deliveries),
@@ -113,8 +114,9 @@ facts(Now, #session{agreement = Agreement, requests = Requests, deliveries = Del
     case ecm_bosh_window:held(Requests) of
         {[], []} -> Facts#{expires => Expires - Now};
         {Open, Early} ->
-            {Exchanges, Dues} = lists:unzip(Open ++ Early),
-            Facts#{held => max(0, ecm_bosh_terms:wait(Agreement) - (lists:min(Dues) - Now)), exchanges => Exchanges}
+            {Exchanges, Due} = lists:unzip(Open ++ Early),
+            Facts#{exchanges => Exchanges,
+                   held => max(0, ecm_bosh_terms:wait(Agreement) - (lists:min(Due) - Now))}
     end.
 
 %% @doc Notes that the client has logged in: other limits hold from now on.

@@ -14,7 +14,7 @@
          opened/1, restart_stream/2, schedule_flush/0, timeout/1, undelivered/0]).
 -export([change_shaper/1, close/0, send/1]).
 -export([dehydrate/0, handle_pending/0, rehydrate/1, socket_module/0, wake/1]).
--export([client/0, facts/0]).
+-export([client/0, facts/0, tag/0]).
 -export([flush_now/0, freeze/0, nonce/0, thaw/3]).
 -export_type([frozen/0, options/0, request/0]).
 
@@ -79,12 +79,20 @@ client() ->
 facts() ->
     #session{bosh = Bosh, nonce = Nonce} = get(?MODULE),
     Facts = ecm_bosh:facts(now_ms(), Bosh),
-    Facts#{tag => ecm_sid:tag(Nonce), transport => bosh, id => ids(maps:get(exchanges, Facts, []))}.
+    Facts#{tag => Nonce, transport => bosh, id => ids(maps:get(exchanges, Facts, []))}.
 
 %% The numbers on their links of the connections whose requests are held.
 -spec ids([ecm_link_writer:exchange()]) -> iodata() | none.
 ids([]) -> none;
 ids(Exchanges) -> lists:join($,, [integer_to_binary(Id) || {_, Id, _} <- Exchanges]).
+
+%% @doc Returns the number by which the log names the session, once it has begun.
+-spec tag() -> ecm_sid:nonce() | none.
+tag() ->
+    case get(?MODULE) of
+        #session{nonce = Nonce} -> Nonce;
+        undefined -> none
+    end.
 
 %% @doc Returns what the login of the client may be bound to: nothing, as browsers do not show it to a page.
 -spec binding() -> none.

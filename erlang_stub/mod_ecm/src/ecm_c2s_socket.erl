@@ -30,9 +30,14 @@ close(_) -> ecm_c2s_session:close().
 change_shaper(_, Shaper) -> ecm_c2s_session:change_shaper(Shaper).
 
 %% Never the process itself, because ejabberd_c2s would give that an XML stream. This one lives as long as
-%% ejabberd.
--spec get_owner(socket()) -> pid().
-get_owner(_) -> whereis(ejabberd_sup).
+%% ejabberd, which monitors it when the process begins. Once there is a session, only the log asks, for what tells it from
+%% others.
+-spec get_owner(socket()) -> pid() | ecm_sid:nonce().
+get_owner(_) ->
+    case ecm_c2s_session:tag() of
+        none -> whereis(ejabberd_sup);
+        Tag -> Tag
+    end.
 
 -spec peername(socket()) -> {ok, ecm_peer:address()}.
 peername({?MODULE, Client}) -> {ok, Client}.

@@ -52,7 +52,7 @@ session() ->
        desc = "Sessions of a user of mod_ecm, on all nodes",
        longdesc = "ecm_session alice@chat.example: all sessions of the user, 20 at most.\n"
                   "ecm_session alice@chat.example/web: the one with this resource.\n"
-                  "One row for each, with these columns: jid, node, tag (the beginning of its SID), transport, client, state "
+                  "One row for each, with these columns: jid, node, tag (its number in the log), transport, client, state "
                   "(held, away, pending), peer, since (seconds since 1970), rid (the last one), held (seconds for which its "
                   "request has been held), waiting (stanzas for the client), waiting-bytes, sm (stream management), errors (the "
                   "last ones with their times). What does not apply is empty. Nothing of what the client has said is among it.",
@@ -60,7 +60,7 @@ session() ->
        args_desc = ["JID, bare or full"], args_example = [<<"alice@chat.example">>],
        result = {sessions, {list, {session, {tuple, [{Column, string} || Column <- ?COLUMNS]}}}},
        result_desc = "Sessions",
-       result_example = [{"alice@chat.example/web", "ejabberd@chat", "AAAB3", "bosh", "strophe", "held",
+       result_example = [{"alice@chat.example/web", "ejabberd@chat", "4711", "bosh", "strophe", "held",
                           "192.0.2.7:51234", "1795772400", "1023", "17", "0", "0", "active", ""}]}.
 
 -spec kick() -> #ejabberd_commands{}.

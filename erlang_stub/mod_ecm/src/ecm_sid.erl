@@ -16,7 +16,7 @@
 
 -module(ecm_sid).
 
--export([cluster/1, find/2, key/0, key/1, make/3, nonce/0, tag/1]).
+-export([cluster/1, find/2, key/0, key/1, make/3, nonce/0]).
 -export_type([key/0, nonce/0]).
 
 %% The key is half of the cost of a MAC, so both paddings of it are computed once (RFC 2104, section 4).
@@ -55,12 +55,6 @@ nonce() ->
 make(Key, Pid, Nonce) ->
     Address = encode(<<Nonce:32, (term_to_binary(Pid))/binary>>),
     <<Address/binary, (mac(Key, Address))/binary>>.
-
-%% @doc Returns the first five characters of the SIDs with this nonce: enough to find a session in the log, and not to be taken
-%% for its client.
--spec tag(nonce()) -> binary().
-tag(Nonce) ->
-    binary:part(encode(<<Nonce:32, 0>>), 0, 5).
 
 %% @doc Returns a name for the nodes that share this key: 16 hexadecimal digits, lower case. They say nothing of the
 %% key. No SID is signed with them: an address is longer.

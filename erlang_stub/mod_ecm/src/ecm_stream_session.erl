@@ -15,7 +15,7 @@
 -export([finish/0, handle/1, keep/1, logged_in/0, maybe_hibernate/1, opened/1, schedule_flush/0, timeout/1,
          undelivered/0]).
 -export([dehydrate/0, handle_pending/0, rehydrate/1, socket_module/0, wake/1]).
--export([client/0, facts/0]).
+-export([client/0, facts/0, tag/0]).
 -export([flush_now/0, freeze/0, nonce/0, thaw/3]).
 -export_type([frozen/0, heard/0, limits/0, options/0, packet/0, wire/0]).
 
@@ -353,8 +353,16 @@ client() ->
 facts() ->
     #?MODULE{id = Id, outbox = Outbox, is_over = IsOver, terms = #{wire := Wire}} = get(?KEY),
     Left = ecm_stream_outbox:all(Outbox),
-    #{tag => <<"c", (integer_to_binary(Id))/binary>>, client => name(Wire), transport => transport(), id => Id,
+    #{tag => Id, client => name(Wire), transport => transport(), id => Id,
       is_over => IsOver, waiting => length(Left), waiting_bytes => iolist_size(Left)}.
+
+%% @doc Returns the number by which the log names the session, once its stream has begun.
+-spec tag() -> ecm_link_packet:id() | none.
+tag() ->
+    case get(?KEY) of
+        #?MODULE{has_header = true, id = Id} -> Id;
+        _ -> none
+    end.
 
 %% @doc Returns how the client is connected.
 -spec transport() -> websocket | tcp | tls.

@@ -33,10 +33,13 @@ reset_stream(Socket) ->
 -spec get_transport(socket()) -> websocket | tcp | tls.
 get_transport(_) -> ecm_stream_session:transport().
 
-%% Never the process itself, because ejabberd_c2s would give that an XML stream. This one lives as long as
-%% ejabberd.
--spec get_owner(socket()) -> pid().
-get_owner(_) -> whereis(ejabberd_sup).
+%% See ecm_c2s_socket:get_owner/1.
+-spec get_owner(socket()) -> pid() | ecm_link_packet:id().
+get_owner(_) ->
+    case ecm_stream_session:tag() of
+        none -> whereis(ejabberd_sup);
+        Tag -> Tag
+    end.
 
 %% What a login is bound to (`SCRAM-SHA-1-PLUS' and the like). Versions of ejabberd that do not ask do not know this
 %% binding.
