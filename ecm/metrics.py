@@ -75,7 +75,7 @@ LINK_ENDS: Final = (
 # What is wrong with bytes that are no request, or none that is answered.
 REJECTED: Final = (
     *("malformed", "slow", "no_length", "body_too_long", "head_too_long", "unsupported"),
-    *("overload", "other"),
+    *("overload", "cors_origin", "other"),
 )
 
 
@@ -197,7 +197,7 @@ class Metrics:
     )
     rejected: dict[str, int] = _counters(
         "ecm_http_rejected_total",
-        "Bytes that were no request, or none that is answered.",
+        "Bytes that were no request, or none that is answered; and pages of other origins.",
         "reason",
         *REJECTED,
     )

@@ -154,6 +154,7 @@ class BoshHandler:
         if head.method == b"OPTIONS" and not self._cors.admits(head):
             origin = next(value for name, value in head.headers if name.lower() == b"origin")
             shown = origin.decode(errors="backslashreplace")
+            exchange.connection.registry.metrics.rejected["cors_origin"] += 1
             blame(exchange.connection, Fault.ORIGIN, shown, head.headers)
 
     def _send(self, exchange: BoshExchange, request: Request) -> None:
@@ -173,8 +174,8 @@ class BoshHandler:
             blame(connection, Fault.HTTP, TOO_LONG, request.head.headers)
         pending: Pending = exchange
         metrics = registry.metrics
-        metrics.posts += 1
-        if not metrics.posts % SAMPLED:
+        posts = metrics.posts = metrics.posts + 1
+        if not posts % SAMPLED:
             pending = TimedExchange(exchange, request.head.size + len(request.body))
         try:
             self.upstream.request(pending, line, request.body)

@@ -22,12 +22,15 @@ _Class = TypeVar("_Class")
 
 
 def encode(snapshot: Snapshot) -> bytes:
-    """Return a snapshot as JSON, of MAX_SNAPSHOT bytes at most; if need be, with less in it."""
+    """Return a snapshot as JSON, of MAX_SNAPSHOT bytes at most; if need be, with less in it.
+
+    Counters are always in it: a sum of them must not become less.
+    """
     most = 2 * _MOST
     while True:
         most //= 2
         data = json.dumps(plain(bounded(snapshot, most)), separators=(",", ":")).encode()
-        if len(data) <= MAX_SNAPSHOT:
+        if len(data) <= MAX_SNAPSHOT or not most:
             return data
 
 
@@ -64,7 +67,8 @@ def made(kind: type[_Class], value: Any) -> _Class:
 
 def _cut(value: Any, most: int, path: str, omitted: dict[str, int]) -> Any:
     if attrs.has(type(value)):
-        names = [each.name for each in attrs.fields(type(value)) if each.name != "omitted"]
+        kept = {"omitted", "metrics"}
+        names = [each.name for each in attrs.fields(type(value)) if each.name not in kept]
         cut = {name: _cut(getattr(value, name), most, _path(path, name), omitted) for name in names}
         return attrs.evolve(value, **cut)
     if isinstance(value, str):

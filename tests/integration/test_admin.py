@@ -217,6 +217,22 @@ class SupervisorAdminTests(AdminTests):
         status, text = await self.ask("GET", "/metrics")
         self.assertIn("\necm_answers_total 6.0\n", text)
 
+    async def test_what_workers_have_counted_stays_when_others_take_over(self) -> None:
+        file = temporary_folder(self) / "ecm.toml"
+        file.write_text("idle-timeout = 60\n")
+        ecm = await self.begin("--config", str(file))
+        for _ in range(6):
+            await self.post("/bosh", b"a")
+        await self.metric("ecm_answers_total", 6)
+        file.write_text("idle-timeout = 61\n")
+        self.assertEqual((await self.ask("POST", "/reload"))[0], 200)
+        await self.metric("ecm_answers_total", 6)
+        await ecm.printed("generation 1 of workers has ended")
+        await self.metric("ecm_answers_total", 6)
+        await self.post("/bosh", b"a")
+        await self.metric("ecm_answers_total", 7)
+        await self.metric("ecm_config_last_reload_success", 1)
+
     async def test_each_worker_has_metrics_of_its_own(self) -> None:
         await self.begin("--metrics-per-worker")
         for worker in ("1", "2"):

@@ -85,6 +85,7 @@ class OriginTests(BlameTestCase):
             line = b"Origin: %b\r\n" % origin
             client.send(b"OPTIONS /http-bind HTTP/1.1\r\nHost: a\r\n" + line + b"\r\n")
         self.assertEqual(self.noted, [(Fault.ORIGIN, "https://other.example", "192.0.2.1")])
+        self.assertEqual(self.ecm.metrics.rejected, {"cors_origin": 1})
 
 
 class ConnectionTests(BlameTestCase):

@@ -31,7 +31,12 @@ def made_of_them(given: dict[str, Any]) -> Metrics:
     return Metrics(**given)
 
 
-METRICS = st.dictionaries(st.sampled_from(NAMES), NUMBERS).map(made_of_them)
+KEYS = st.dictionaries(st.integers(0, 400).map(str), NUMBERS, max_size=400)
+METRICS = st.builds(
+    lambda numbers, keys: attrs.evolve(made_of_them(numbers), ended=keys),
+    st.dictionaries(st.sampled_from(NAMES), NUMBERS),
+    KEYS,
+)
 LINKS = st.builds(LinkReport, node=TEXTS, endpoint=TEXTS, since=TIMES, queue_bytes=NUMBERS)
 DOORS = st.builds(
     DoorReport,
