@@ -1,4 +1,4 @@
-"""HAProxy in front of two ECMs, as docs/interop.md has it: clients come to one that is ready."""
+"""nginx and HAProxy in front of two ECMs, as docs/interop.md has them."""
 
 from typing import Any
 
@@ -10,17 +10,18 @@ from ecm.tools.ports import HOST
 from testkit.ecm_process import EcmTestCase, temporary_folder
 from testkit.process import script, start
 from testkit.workers_case import QUICK, Links
-from tests.interop.proxies import HAPROXY_CHECK
+from tests.interop.proxies import HAPROXY_CHECK, NGINX_CHECK
 
 # Posts in a row that have all come to one ECM.
 ENOUGH = 10
 
 
-class BalancerTests(EcmTestCase):
+class NginxTests(EcmTestCase):
     timeout = 60
+    proxy = NGINX_CHECK
 
     async def begin(self) -> None:
-        """Start two ECMs, each with an ejabberd of its own, and HAProxy."""
+        """Start two ECMs, each with an ejabberd of its own, and the proxy."""
         self.links: list[Links] = []
         self.sockets = [temporary_folder(self) / f"{number}.sock" for number in range(2)]
         places = []
@@ -33,7 +34,7 @@ class BalancerTests(EcmTestCase):
             await links.until(greeted=1)
             self.links.append(links)
             places.append(f"{HOST}:{self.port}")
-        self.url = HAPROXY_CHECK.start(self, places[0], other=places[1])
+        self.url = self.proxy.start(self, places[0], other=places[1])
 
     def counts(self) -> list[int]:
         """Return how many requests each ejabberd has had."""
@@ -50,10 +51,6 @@ class BalancerTests(EcmTestCase):
                 return
             await deferLater(reactor, 0.1)
 
-    async def ctl(self, number: int, *arguments: str) -> None:
-        command: Any = (script("ecmctl"), "--admin", f"unix:{self.sockets[number]}", *arguments)
-        self.assertEqual(await start(self, *command).ended, 0)
-
     async def test_they_come_to_the_one_that_has_a_link(self) -> None:
         await self.begin()
         await self.until_all_come_to({0, 1})
@@ -61,6 +58,14 @@ class BalancerTests(EcmTestCase):
         await self.until_all_come_to({1})
         await self.links[0].open()
         await self.until_all_come_to({0, 1})
+
+
+class HaproxyTests(NginxTests):
+    proxy = HAPROXY_CHECK
+
+    async def ctl(self, number: int, *arguments: str) -> None:
+        command: Any = (script("ecmctl"), "--admin", f"unix:{self.sockets[number]}", *arguments)
+        self.assertEqual(await start(self, *command).ended, 0)
 
     async def test_they_come_to_the_one_that_does_not_drain(self) -> None:
         await self.begin()

@@ -99,6 +99,7 @@ HAPROXY = Proxy("haproxy", "bind", _run_haproxy, f" ssl crt {CERTIFICATE}")
 
 # In front of two ECMs.
 HAPROXY_CHECK = Proxy("haproxy check", "bind", _run_haproxy)
+NGINX_CHECK = Proxy("nginx check", "listen", _run_nginx)
 
 # For XMPP over TCP, with TLS in the document.
 NGINX_STREAM = Proxy("nginx stream", "listen", partial(_run_nginx, frame=NGINX_STREAM_FRAME))
