@@ -14,6 +14,7 @@ from testkit.chat_page import SCREENS, SCREENSHOTS
 from testkit.ecm_process import EcmTestCase
 from testkit.link_user import PASSWORD
 from testkit.own_ejabberd import OwnEjabberd
+from testkit.websocket_user import WebSocketUser
 
 USERS = ("alice", "bob", "carol")
 
@@ -147,6 +148,19 @@ class StatusPageTests(EcmTestCase):
         await self.save("user")
         await self.open(f"{self.page}user?who=nobody@{DOMAIN}")
         self.assertIn("there is no such session", str(self.browser.value(WORDS)))
+
+    async def test_a_user_is_found_over_each_transport(self) -> None:
+        await self.begin(1)
+        websocket = WebSocketUser(f"{self.url.replace('http', 'ws')}/ws", DOMAIN)
+        self.addCleanup(websocket.leave)
+        await deferToThread(websocket.log_in, USERS[1], PASSWORD)
+        await self.open(f"{self.page}user?who={USERS[1]}@{DOMAIN}")
+        words = str(self.browser.value(WORDS))
+        self.assertIn("2 sessions of ejabberd, 2 connections here", words)
+        transports = self.browser.value(COLUMN, "connections", "Transport")
+        assert isinstance(transports, list)
+        self.assertEqual(sorted(transports), ["HTTP", "WebSocket"])
+        self.assertIn(f"Session {websocket.jid}", words)
 
     async def test_a_user_is_found_by_an_address(self) -> None:
         await self.begin()
