@@ -192,14 +192,14 @@ def write_now(transport: IStreamTransport, data: bytes) -> int:
 
     Nothing that was written to this transport may wait there.
     """
-    if not has_plain_socket(transport):
-        tls: Any = transport
-        waiting: int = tls.write_now(data)
-        return waiting
-    rest = send_now(transport, data)
-    if rest:
-        transport.write(rest)
-    return len(rest)
+    if isinstance(transport, Connection):
+        rest = send_now(transport, data)
+        if rest:
+            transport.write(rest)
+        return len(rest)
+    tls: Any = transport
+    waiting: int = tls.write_now(data)
+    return waiting
 
 
 def send_now(transport: IStreamTransport, data: bytes) -> bytes:

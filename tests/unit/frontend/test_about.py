@@ -31,10 +31,8 @@ class ConnectionsTests(AboutCase):
     def test_those_of_an_address_are_found(self) -> None:
         for address in ("192.0.2.1", "192.0.2.7", "::ffff:192.0.2.7", "2001:db8::7"):
             self.ecm.client(address)
-        self.assertEqual(self.addresses(address="192.0.2.7"), ["192.0.2.7", "::ffff:192.0.2.7"])
-        self.assertEqual(
-            self.addresses(address="::ffff:192.0.2.7"), ["192.0.2.7", "::ffff:192.0.2.7"]
-        )
+        self.assertEqual(self.addresses(address="192.0.2.7"), ["192.0.2.7", "192.0.2.7"])
+        self.assertEqual(self.addresses(address="::ffff:192.0.2.7"), ["192.0.2.7", "192.0.2.7"])
         self.assertEqual(self.addresses(address="2001:DB8:0::7"), ["2001:db8::7"])
         self.assertEqual(self.addresses(address="192.0.2.8"), [])
 
