@@ -164,7 +164,7 @@ class Server:
         await stopped
         self.clock.stop()  # its last ticks abort what was closed before, and does not end
         self._sockets.stop()
-        _log.info("ECM stopped: {metrics}", metrics=self._metrics)
+        _log.info("ECM stopped: {metrics}", metrics=self._metrics.folded())
 
     def abort(self) -> None:
         """Turn a graceful shutdown into a fast one: wait no more for the requests in flight."""
