@@ -152,7 +152,7 @@ lock: $(VENV)/release.stamp  ## Lock the newest versions of what ECM needs, with
 release: $(VENV)/release.stamp  ## Build what is published: sdist, wheel, SBOM, and ask for known faults of what is locked
 	tools/release $(VENV)/bin/python build/release
 
-deb: $(VENV)/test.stamp debian-deb  ## Build the Debian packages ecm and ejabberd-mod-ecm, in build/deb
+deb: $(VENV)/deb.stamp debian-deb  ## Build the Debian packages ecm and ejabberd-mod-ecm, in build/deb
 	tools/build-deb $(VENV)/bin/python build/deb
 
 try-deb: deb  ## Install these packages in a fresh Debian, and have two users talk; as root
@@ -177,6 +177,10 @@ $(VENV)/check.stamp: setup.cfg pyproject.toml | debian-test $(VENV)/bin/python
 
 $(VENV)/fuzz.stamp: setup.cfg pyproject.toml | $(VENV)/bin/python
 	$(VENV)/bin/pip install -q -e '.[test,fuzz]'
+	@touch $@
+
+$(VENV)/deb.stamp: setup.cfg pyproject.toml | $(VENV)/bin/python
+	$(VENV)/bin/pip install -qq -e '.[deb]'
 	@touch $@
 
 $(VENV)/release.stamp: setup.cfg pyproject.toml | $(VENV)/bin/python
