@@ -51,7 +51,6 @@ def history(samples: int = 400) -> History:
                 unavailable=chance.uniform(10, 40) if 210 < each < 219 else 0,
                 round_trip=0.0011 + 0.0001 * chance.random(),
                 slow_round_trip=0.0014 + 0.0003 * chance.expovariate(1),
-                memory=2e8,
             )
         )
     return made

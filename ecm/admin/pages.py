@@ -88,8 +88,7 @@ class Pages:
         )
 
     def _sample(self) -> None:
-        ecm = self._ecm
-        sample = self._sampler.sample(ecm.snapshots(), ecm.processes(), self._clock.seconds())
+        sample = self._sampler.sample(self._ecm.snapshots(), self._clock.seconds())
         self._history.add(sample)
 
 

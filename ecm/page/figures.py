@@ -6,7 +6,6 @@ from typing import Final
 
 import attrs
 
-from ecm.operated import ProcessStatus
 from ecm.page.history import Rates, Sample
 from ecm.status.snapshot import Certificate, LinkReport, Snapshot
 
@@ -75,9 +74,7 @@ class Sampler:
     def __init__(self) -> None:
         self._rates = Rates()
 
-    def sample(
-        self, snapshots: Sequence[Snapshot], processes: Sequence[ProcessStatus], now: float
-    ) -> Sample:
+    def sample(self, snapshots: Sequence[Snapshot], now: float) -> Sample:
         """Return the figures at this time; ``now`` are seconds of any clock."""
         counts = {(each.number, each.pid): counted(each) for each in snapshots}
         rates = self._rates.of(counts, now) or [None, None]
@@ -91,7 +88,6 @@ class Sampler:
             unavailable=rates[1],
             round_trip=typical,
             slow_round_trip=slowest,
-            memory=sum(each.rss for each in processes),
         )
 
 

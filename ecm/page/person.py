@@ -15,9 +15,9 @@ _CONNECTIONS: Final = (
     Column("Worker", True),
     Column("Transport"),
     Column("State"),
-    Column("Client heard", True),
-    Column("Told", True),
-    Column("To be taken", True),
+    Column("Last heard", True),
+    Column("Last sent", True),
+    Column("Not taken", True),
     Column("Round trip", True),
     Column("Number on the link"),
 )

@@ -10,7 +10,7 @@ _NONE: Final = "-"
 Words = Mapping[str, Any]
 
 _CONNECTIONS: Final = (
-    *("from", "worker", "transport", "state", "client heard", "told", "to be taken", "round trip"),
+    *("from", "worker", "transport", "state", "last heard", "last sent", "not taken", "round trip"),
     "number on the link",
 )
 

@@ -6,12 +6,9 @@ import attrs
 from twisted.trial.unittest import TestCase
 
 from ecm.metrics import Metrics
-from ecm.operated import ProcessStatus
 from ecm.page.figures import Sampler, nodes_of, round_trips
 from ecm.page.history import Sample
 from testkit.status_view import DOWN, UP, snapshot
-
-PROCESSES = [ProcessStatus(1, 4101, rss=3), ProcessStatus(2, 4102, rss=4)]
 
 
 class FiguresTests(TestCase):
@@ -37,15 +34,15 @@ class FiguresTests(TestCase):
 class SamplerTests(TestCase):
     def test_it_is_of_all_processes_and_rates_are_since_the_last(self) -> None:
         sampler = Sampler()
-        first = sampler.sample([snapshot(1), snapshot(2)], PROCESSES, 100)
-        self.assertEqual((first.connections, first.held, first.memory), (14_424, 11_800, 7))
+        first = sampler.sample([snapshot(1), snapshot(2)], 100)
+        self.assertEqual((first.connections, first.held), (14_424, 11_800))
         self.assertEqual((first.online, first.round_trip), (13_900, 0.0011))
         self.assertEqual((first.requests, first.unavailable), (None, None))
         metrics = Metrics(
             methods=Counter(post=40, get=10), responses=Counter({"503": 2, "200": 48})
         )
-        second = sampler.sample([attrs.evolve(snapshot(1), metrics=metrics)], PROCESSES, 110)
+        second = sampler.sample([attrs.evolve(snapshot(1), metrics=metrics)], 110)
         self.assertEqual((second.requests, second.unavailable), (5, 0.2))
 
     def test_nobody_has_told_anything_yet(self) -> None:
-        self.assertEqual(Sampler().sample([], [], 100), Sample(memory=0))
+        self.assertEqual(Sampler().sample([], 100), Sample())
