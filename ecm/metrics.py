@@ -154,7 +154,7 @@ class Metrics:
     )
     closed: int = _counter("ecm_connections_closed_total", "Connections of clients that are over.")
     ended: dict[str, int] = _counters(
-        "ecm_connections_ended_total", "Connections of clients that ECM has ended.", "reason", *ENDED
+        "ecm_connections_ended_total", "Connections that ECM has ended.", "reason", *ENDED
     )
     streams_accepted: dict[str, int] = _counters(
         "ecm_streams_accepted_total",
