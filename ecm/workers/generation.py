@@ -5,7 +5,6 @@ from typing import Final
 
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.task import deferLater
-from twisted.logger import Logger
 
 from ecm.limits import READY_STEP, READY_TIMEOUT
 from ecm.net.reactor import ReactorCore
@@ -18,8 +17,6 @@ from ecm.workers.fork_client import ForkServerClient
 from ecm.workers.plan import Plan
 from ecm.workers.ports import AssignAt, places
 from ecm.workers.slot import WorkerSlot
-
-_log = Logger()
 
 # The part of --drain-timeout in which a former generation sends its clients away, one after the
 # other; those who are left then have the rest of it.

@@ -131,7 +131,7 @@ class Reload:
         try:
             self._ports.open(settings)
         except StartupError as error:
-            raise ValueError(f"{error.why}; ECM may no longer have the privileges for it") from None
+            raise ValueError(error.why) from None
         try:
             generation = await self._generations.prepare(plan)
             if self._stops:
