@@ -500,6 +500,10 @@ MAX_ADMIN_CONNECTIONS: Final = 32
 ADMIN_TIMEOUT: Final = 90
 REPLY_TIMEOUT: Final = 60
 
+# Bytes of a trace that wait for an operator who reads nothing any more, as in a terminal that is
+# stopped: those of some minutes.
+MAX_UNREAD: Final = 1024 * 1024
+
 # Requests of a trace that wait in a process for the operator, who takes them once a second: a
 # client has a few at a time. Each has 200 bytes, 800 with a path of strange characters. And the
 # seconds of a trace, in which a client of BOSH asks once at least.

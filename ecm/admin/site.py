@@ -9,22 +9,58 @@ from typing import Any
 
 from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError, succeed
-from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.internet.interfaces import IAddress, IPushProducer, IReactorTime
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel, HTTPFactory, Request
+from zope.interface import implementer
 
 from ecm.admin.asked import Asked, Follow, Reply, refused
 from ecm.admin.guard import guarded
 from ecm.admin.routes import ROUTES, Route
-from ecm.limits import ADMIN_TIMEOUT, MAX_ADMIN_BODY, MAX_ADMIN_CONNECTIONS, REPLY_TIMEOUT
+from ecm.limits import (
+    ADMIN_TIMEOUT,
+    MAX_ADMIN_BODY,
+    MAX_ADMIN_CONNECTIONS,
+    MAX_UNREAD,
+    REPLY_TIMEOUT,
+)
 from ecm.operated import Operated
 
 _log = Logger()
 
 # For all replies: nobody keeps them, nor takes them for another type.
 _HEADERS = (("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"))
+
+
+@implementer(IPushProducer)
+class Reader:
+    """The operator who reads a reply that goes on. One who reads nothing any more is let go of."""
+
+    def __init__(self, request: "AdminRequest") -> None:
+        self._request = request
+        self._stalled = False
+        self._unread = 0
+
+    def write(self, data: bytes) -> None:
+        """Send a piece of the reply."""
+        if self._stalled:
+            self._unread += len(data)
+        if self._unread > MAX_UNREAD:
+            self._request.channel.forceAbortClient()
+        else:
+            self._request.write(data)
+
+    def pauseProducing(self) -> None:
+        self._stalled = True
+
+    def resumeProducing(self) -> None:
+        self._stalled = False
+        self._unread = 0
+
+    def stopProducing(self) -> None:
+        """The connection has closed, which the request hears, too."""
 
 
 class AdminRequest(Request):
@@ -83,10 +119,17 @@ class AdminRequest(Request):
             self._follow(reply.follow)
 
     def _follow(self, follow: Follow) -> None:
-        following = follow(self.write)
+        reader = Reader(self)
+        self.registerProducer(reader, True)
+        following = follow(reader.write)
         following.addErrback(_broken_off)
         self.notifyFinish().addErrback(lambda _: following.cancel())
-        following.addCallback(lambda _: self._disconnected or self.finish())
+        following.addCallback(self._end)
+
+    def _end(self, _: None) -> None:
+        if not self._disconnected:
+            self.unregisterProducer()
+            self.finish()
 
 
 class AdminChannel(HTTPChannel):
@@ -132,7 +175,10 @@ class AdminSite(HTTPFactory):
         """A connection was made."""
         self._open[channel] = None
         if len(self._open) > MAX_ADMIN_CONNECTIONS:
-            next(iter(self._open)).forceAbortClient()
+            # It says later that it has closed, and more of them may come before.
+            oldest = next(iter(self._open))
+            self.closed(oldest)
+            oldest.forceAbortClient()
 
     def closed(self, channel: AdminChannel) -> None:
         """A connection has closed."""

@@ -1,6 +1,7 @@
 """The trace of an address: its next requests, a line of JSON each, as they are answered."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from ipaddress import ip_address
@@ -39,10 +40,7 @@ class Trace:
 
     def begin(self, ecm: Operated, asked: Asked) -> Reply:
         """Trace ?address= for so many seconds (?for=); the reply goes on until then."""
-        try:
-            address = f"{ip_address(asked.query.get('address', ''))}"
-        except ValueError:
-            raise ValueError("give ?address= with the IP address of a client") from None
+        address = _address(asked.query.get("address", ""))
         seconds = asked.number("for", TRACE_TIME, MAX_TIMEOUT)
         if self._is_busy:
             return refused(HTTPStatus.CONFLICT, "there is a trace already: wait for its end")
@@ -68,6 +66,18 @@ class Trace:
 
     def _ask(self, address: str, seconds: int) -> Deferred[list[Words]]:
         return self._ecm.ask({TRACE: {"address": address, "seconds": seconds}})
+
+
+def _address(text: str) -> str:
+    """Return an IP address as it is written. Raises ValueError."""
+    try:
+        address = f"{ip_address(text)}"
+    except ValueError:
+        address = ""
+    # The zone behind a % may be anything, and goes to the log.
+    if not re.fullmatch(r"[0-9A-Fa-f.:]+(%[\w.-]+)?", address, re.ASCII):
+        raise ValueError("give ?address= with the IP address of a client")
+    return address
 
 
 def _lines(answers: Sequence[Words]) -> bytes:

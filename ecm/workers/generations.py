@@ -69,7 +69,7 @@ class Generations:
             self._judge(generation, await generation.ready())
         except StartupError as error:
             self._give_up(generation)
-            raise ValueError(error.why) from None
+            raise ValueError("ECM stops" if self._stops else error.why) from None
         except ValueError:
             self._give_up(generation)
             raise

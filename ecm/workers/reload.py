@@ -3,11 +3,12 @@
 import time
 from collections.abc import Callable
 
+import attrs
 from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
 
 from ecm.certificates import Certificates
-from ecm.changes import Changes
+from ecm.changes import Changes, reloaded
 from ecm.errors import StartupError
 from ecm.limits import CERTIFICATE_CHECK
 from ecm.log.level import set_level
@@ -108,6 +109,11 @@ class Reload:
         before = self._generations.current.plan
         changes = Changes.between(before.settings, plan.settings)
         done = [f"--{name} has changed: that needs a restart of ECM" for name in changes.fixed]
+        plan = attrs.evolve(
+            plan,
+            settings=reloaded(before.settings, plan.settings),
+            shares=tuple(reloaded(before.settings, each) for each in plan.shares),
+        )
         stamp = program.stamp()
         if changes.names or stamp != self._program:
             certificates = Certificates(plan.settings)

@@ -118,6 +118,9 @@ class OptionTests(ReloadTestCase):
         ecm.signal(signal.SIGHUP)
         await ecm.printed("reload: --admin has changed: that needs a restart of ECM")
         self.assertEqual(self.links.greeted(), 2)
+        await self.reload(ecm, max_body=4096)
+        ecm.signal(signal.SIGHUP)
+        await ecm.printed("(?s)(--admin has changed.*){3}")
 
     async def test_an_upstream_that_nobody_listens_at_is_not_taken(self) -> None:
         ecm = await self.start_with_file()

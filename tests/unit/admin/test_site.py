@@ -2,6 +2,7 @@
 
 import json
 from http import HTTPStatus
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
@@ -18,6 +19,7 @@ from ecm.limits import (
     DRAIN_TIME,
     MAX_ADMIN_BODY,
     MAX_ADMIN_CONNECTIONS,
+    MAX_UNREAD,
     REPLY_TIMEOUT,
 )
 from ecm.operated import Operated
@@ -28,6 +30,9 @@ from testkit.operated import ToldEcm
 class Transport(StringTransportWithDisconnection):
     """One of a UNIX socket."""
 
+    aborted = False
+    producer: Any
+
     def loseConnection(self) -> None:
         self.disconnecting = True
         super().loseConnection()
@@ -36,7 +41,16 @@ class Transport(StringTransportWithDisconnection):
         self.loseConnection()
 
 
+class LateTransport(Transport):
+    """One that says later that it has closed, as the reactor's do."""
+
+    def abortConnection(self) -> None:
+        self.aborted = True
+
+
 class SiteTests(TestCase):
+    transport = Transport
+
     def setUp(self) -> None:
         self.ecm = ToldEcm()
         self.cancelled: list[str] = []
@@ -60,7 +74,7 @@ class SiteTests(TestCase):
 
     def connect(self) -> Transport:
         protocol = self.site.buildProtocol(None)
-        transport = Transport()
+        transport = self.transport()
         transport.protocol = protocol
         protocol.makeConnection(transport)
         return transport
@@ -218,6 +232,26 @@ class SiteTests(TestCase):
         self.assertEqual(self.ask("GET", "/livez")[0], 200)
         self.site.close()
         self.assertFalse(any(each.connected for each in connections))
+
+    def test_of_many_connections_at_once_each_makes_way(self) -> None:
+        self.transport = LateTransport
+        connections = [self.connect() for _ in range(2 * MAX_ADMIN_CONNECTIONS)]
+        self.assertEqual([each.aborted for each in connections], [True] * 32 + [False] * 32)
+
+    def test_who_does_not_read_a_long_reply_is_let_go_of(self) -> None:
+        transport = self.connect()
+        transport.protocol.dataReceived(b"GET /long HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        self.write(bytes(2 * MAX_UNREAD))  # all of which is read
+        transport.producer.pauseProducing()
+        self.write(bytes(MAX_UNREAD))
+        transport.producer.resumeProducing()
+        self.write(bytes(MAX_UNREAD))
+        transport.producer.pauseProducing()
+        self.write(bytes(MAX_UNREAD))
+        self.assertTrue(transport.connected)
+        self.write(b"1")
+        self.assertFalse(transport.connected)
+        self.assertEqual(self.cancelled, ["it"])
 
     def test_an_idle_connection_is_closed(self) -> None:
         transport = self.connect()

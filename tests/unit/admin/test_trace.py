@@ -59,6 +59,12 @@ class TraceTests(TestCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
         self.assertEqual(self.begin().status, 200)
 
+    def test_an_address_may_have_a_zone(self) -> None:
+        reply = self.begin(address="FE80::1%eth0.2")
+        assert reply.follow is not None
+        reply.follow(self.write).cancel()
+        self.assertEqual(self.ecm.told[0], {"trace": {"address": "fe80::1%eth0.2", "seconds": 61}})
+
     def test_there_is_one_at_a_time(self) -> None:
         reply = self.begin()
         assert reply.follow is not None
@@ -67,7 +73,7 @@ class TraceTests(TestCase):
         following.cancel()
 
     def test_what_is_no_address(self) -> None:
-        for address in ("", "chat.example", "192.0.2"):
+        for address in ("", "chat.example", "192.0.2", "fe80::1%\nevil", "fe80::1%\u2028"):
             with self.assertRaisesRegex(ValueError, r"give \?address="):
                 self.begin(address=address)
         self.assertEqual(self.ecm.told, [])
