@@ -59,6 +59,8 @@ def _is_whole(text: str) -> bool:
 
 def _content(file: str) -> str:
     try:
+        if Path(file).is_fifo():
+            raise ValueError(f"{_shown(file)}: is a pipe, which a reload cannot read again")
         with Path(file).open("rb") as opened:
             content = opened.read(MAX_CONFIG + 1)
         if len(content) > MAX_CONFIG:

@@ -1,5 +1,6 @@
 """The file of --config."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,11 @@ class ConfigFileTests(TestCase):
         self.assertEqual(self.refused(self.file), ":2: is not UTF-8")
         self.file.write_bytes(b"#" * (MAX_CONFIG + 1))
         self.assertIn("has more than 1,048,576 bytes", self.refused(self.file))
+
+    def test_a_pipe_is_read_once_only(self) -> None:
+        self.file.unlink(missing_ok=True)
+        os.mkfifo(self.file)
+        self.assertEqual(self.refused(self.file), ": is a pipe, which a reload cannot read again")
 
 
 class LineTests(TestCase):
