@@ -21,6 +21,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
+from ecm.net.pem_file import read_file
+
 _PEM: Final = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----.+?-----END \1-----", re.S)
 
 _Thing = TypeVar("_Thing")
@@ -48,7 +50,7 @@ def read_folder(folder: Path) -> list[Identity]:
     if not folder.is_dir():
         raise ValueError(f"there is no folder {folder}")
     next(folder.iterdir(), None)  # rglob finds nothing where it may not look
-    return identities({file: file.read_bytes() for file in folder.rglob("*.pem")}, folder)
+    return identities({file: read_file(file) for file in folder.rglob("*.pem")}, folder)
 
 
 def identities(files: Mapping[Path, bytes], folder: Path) -> list[Identity]:
@@ -92,7 +94,7 @@ def read_pair(key: Path, certificate: Path, chain: Path | None = None) -> Identi
 def _found(file: Path, what: str, kind: bytes, load: Callable[[bytes], _Thing]) -> list[_Thing]:
     """Return all that a file has of a kind: at least one. Raises ValueError."""
     try:
-        parts = [pem for each, pem in _parts(file.read_bytes()) if each.endswith(kind)]
+        parts = [pem for each, pem in _parts(read_file(file)) if each.endswith(kind)]
     except OSError as error:
         raise ValueError(f"{file}: {error.strerror}") from None
     if not parts:

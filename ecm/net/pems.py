@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ecm.net.endpoints import STARTTLS, TlsEndpoint, folder_of, server_endpoint
+from ecm.net.pem_file import read_file
 
 if TYPE_CHECKING:
     from ecm.net.tls import Contexts
@@ -33,7 +34,7 @@ def read(description: str) -> Pems:
     """Return the files of an endpoint that has certificates. Raises OSError."""
     if not description.startswith("ssl:"):
         next(folder_of(description).iterdir(), None)  # rglob finds nothing where it may not look
-    return {str(path): path.read_bytes() for path in _paths(description)}
+    return {str(path): read_file(path) for path in _paths(description)}
 
 
 def stamp(description: str) -> tuple[object, ...]:

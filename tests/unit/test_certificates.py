@@ -1,9 +1,12 @@
 """Certificates of endpoints: whether they have changed, and whether they are fit."""
 
+import os
+
 from twisted.trial.unittest import TestCase
 
 from ecm.certificates import Certificates
 from ecm.config.build import build
+from ecm.net.certificates import read_folder
 from ecm.net.pems import contexts, has_pems, read
 from testkit.certificates import Authority
 from testkit.ecm_process import temporary_folder
@@ -44,6 +47,13 @@ class CertificatesTests(TestCase):
         self.assertTrue(self.certificates.have_just_changed())
         self.certificates.read()
         self.assertFalse(self.certificates.have_changed())
+
+    def test_a_pipe_is_none_and_nobody_waits_for_it(self) -> None:
+        (self.folder / "a.pem").unlink()
+        os.mkfifo(self.folder / "a.pem")
+        for attempt in (self.certificates.read, lambda: read_folder(self.folder)):
+            with self.assertRaisesRegex((ValueError, OSError), "Is a pipe"):
+                attempt()
 
     def test_they_are_made_of_what_was_read_whatever_the_files_are_now(self) -> None:
         pems = read(self.endpoint)
