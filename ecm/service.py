@@ -145,8 +145,6 @@ def makeService(options: Options) -> MultiService:
         from ecm.workers.supervisor import Supervisor
 
         ecm = Supervisor(plan, lambda: _plan(options.again(), files), reactor)
-    said = options.warnings + open_files.warnings(settings, files)
-    Announcement(settings, files, said).setServiceParent(ecm)
     Signalled(log_file, ecm.reload, reactor).setServiceParent(ecm)
     if settings.admin is not None:
         # The same, with a server for HTTP of Twisted's.
@@ -154,6 +152,9 @@ def makeService(options: Options) -> MultiService:
 
         admin = AdminService(settings.admin, ecm, reactor, settings.metrics_per_worker)
         admin.setServiceParent(ecm)
+    # The last: what it says is so.
+    said = options.warnings + open_files.warnings(settings, files)
+    Announcement(settings, files, said).setServiceParent(ecm)
     if systemd.is_notified():
         watchdog = systemd.watchdog_seconds()
         notifier = Notifier(ecm, settings.drain_timeout, systemd.notify, watchdog, reactor)
