@@ -145,4 +145,4 @@ def versions(code: list[Path]) -> dict[str, str]:
     """Return the versions of what runs in a node."""
     with node(Kind.LINK, code) as subject:
         found: dict[str, str] = subject.ask("versions")
-        return found
+        return found | {"sessions with mod_ecm": f"sm_db_type: {SESSIONS['sm_db_type']}"}
