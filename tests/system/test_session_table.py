@@ -64,12 +64,13 @@ class SessionTableTests(TestCase):
         await user.ask(online(priority) + _SYNC)
         return user
 
-    def answer_with(self, user: LinkUser, part: bytes) -> Deferred[Answered]:
-        """Fires with the next answer that has this in it."""
+    def answer_with(self, user: LinkUser, part: bytes, payload: str = "") -> Deferred[Answered]:
+        """Ask, and fire with the next answer that has this in it."""
 
         async def ask() -> Answered:
-            while part not in (answer := await user.ask()).body:
-                pass
+            answer = await user.ask(payload)
+            while part not in answer.body:
+                answer = await user.ask()
             return answer
 
         return ensureDeferred(ask())
@@ -116,9 +117,7 @@ class SessionTableTests(TestCase):
         await self.romeo.ask(message(f"juliet@{DOMAIN}", "farewell") + _SYNC)
         juliet = LinkUser(self.link, "juliet", "heaven")
         await juliet.log_in()
-        held = self.answer_with(juliet, b"<body>farewell</body>")
-        await juliet.ask(online(0))
-        await held
+        await self.answer_with(juliet, b"<body>farewell</body>", online(0))
 
 
 class SessionTableClusterTests(TwoNodesCase):
