@@ -115,7 +115,7 @@ faults: $(VENV)/bench.stamp debian-faults  ## Break the link, ECM, ejabberd …,
 	    $(if $(ROUNDS),--rounds $(ROUNDS)) $(ARGS)
 
 # Longest silences of chatting users, of ECM, HAProxy and nginx in one run, and of a restart of ECM.
-bench-reload: USERS ?= 1000
+bench-reload: USERS := $(or $(USERS),1000)
 bench-reload: faults  ## Reload ECM, and HAProxy and nginx in front of it, while users chat: USERS=1000, ROUNDS=
 bench-reload: FAULT = reload reload-haproxy reload-nginx ecm-restart
 
