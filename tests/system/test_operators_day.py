@@ -229,7 +229,8 @@ class OperatorsDayTests(TestCase):
     async def it_drains(self) -> None:
         await self.ecmctl("drain", "5s")
         self.assertIn("drain", await self.until_ready(False))
-        self.assertEqual(await self.public_status(), 503)
+        while await self.public_status() != 503:  # each worker is told
+            await deferLater(reactor, _LOOK)
         await self.ecmctl("undrain")
         await self.until_ready(True)
 
