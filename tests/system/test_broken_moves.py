@@ -54,6 +54,14 @@ _HAS_ENDED = "[ended || {_, _, _, Due} <- ets:tab2list(ecm_c2s_place_names), Due
 _SUSPEND = "sys:suspend(ecm_c2s_place)"
 _RESUME = "sys:resume(ecm_c2s_place)"
 _KILL = "exit(whereis(mover), kill)"
+
+# A process that is told to begin while its node is lost may have begun, and the session ends.
+_UNTIL_LOST = """
+Wait = fun Wait() ->
+    case lists:member('{node}', nodes()) of true -> receive after 1 -> Wait() end; false -> ok end
+end,
+Wait()
+"""
 _CUT = "erlang:disconnect_node('{node}')"
 
 
@@ -122,6 +130,7 @@ class BrokenMoveTests(TestCase):
         await self.start()
         await self.begin_to_move()
         os.kill(self.there.process.pid, signal.SIGKILL)
+        await self.shell.evaluate(_UNTIL_LOST.format(node=self.there.node.name))
         await self.assert_it_is_here()
 
     async def test_the_nodes_lose_each_other(self) -> None:
