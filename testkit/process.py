@@ -6,6 +6,7 @@ import sys
 from codecs import getincrementaldecoder
 from collections.abc import Mapping
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -58,12 +59,15 @@ class Process(ProcessProtocol):
         self.output = ""
         self._text = {1: _decoder("replace"), 2: _decoder("replace")}
         self.ended: Deferred[int] = Deferred()
-        self._awaited: list[tuple[re.Pattern[str], Deferred[re.Match[str]]]] = []
+        self._awaited: list[tuple[re.Pattern[str], int, Deferred[re.Match[str]]]] = []
 
-    def printed(self, pattern: str) -> Deferred[re.Match[str]]:
-        """Fires once what was printed, on stdout or stderr, matches; fails if it ends before."""
+    def printed(self, pattern: str, times: int = 1) -> Deferred[re.Match[str]]:
+        """Fires once what was printed, on stdout or stderr, matches so many times, with the last.
+
+        Fails if the process ends before.
+        """
         awaited: Deferred[re.Match[str]] = Deferred()
-        self._awaited.append((re.compile(pattern), awaited))
+        self._awaited.append((re.compile(pattern), times, awaited))
         self._look()
         return awaited
 
@@ -81,15 +85,16 @@ class Process(ProcessProtocol):
         self._look()
 
     def _look(self) -> None:
-        for pattern, awaited in self._awaited[:]:
-            match = pattern.search(self.output)
+        for each in self._awaited[:]:
+            pattern, times, awaited = each
+            match = next(islice(pattern.finditer(self.output), times - 1, None), None)
             if match is not None:
-                self._awaited.remove((pattern, awaited))
+                self._awaited.remove(each)
                 awaited.callback(match)
 
     def processEnded(self, reason: Failure) -> None:
         ended: Any = reason.value
-        for _, awaited in self._awaited:
+        for _, _, awaited in self._awaited:
             awaited.errback(AssertionError(f"it ended, having printed: {self.output}"))
         self.ended.callback(-ended.signal if ended.signal else ended.exitCode)
 

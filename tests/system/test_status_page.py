@@ -57,7 +57,7 @@ class StatusPageTests(EcmTestCase):
         upstream = ("--upstream", f"tcp:127.0.0.1:{self.ejabberd.link_port}")
         admin = ("--admin", f"tcp:{port}:interface=127.0.0.1")
         ecm = await self.start("--workers", str(workers), *upstream, *admin)
-        await ecm.printed("link up")
+        await ecm.printed("link up", workers)
         self.page = f"http://127.0.0.1:{port}/"
         http = http_client(self, "127.0.0.2")
         self.users = [BoshClient(http, f"{self.url}/bosh", DOMAIN) for _ in USERS]

@@ -29,6 +29,7 @@ from testkit.ecm_process import EcmTestCase, Ejabberd, start_ecm, temporary_fold
 from testkit.process import Process
 from testkit.raw_client import RawClient
 from testkit.tls_program import talk
+from testkit.workers_case import Links
 
 POST = b"POST /bosh HTTP/1.1\r\nHost: localhost\r\n%bContent-Length: %d\r\n\r\n%b"
 CLOSE = b"Connection: close\r\n"
@@ -94,12 +95,16 @@ class TlsTestCase(EcmTestCase):
     async def start_tls(self, *arguments: str) -> Process:
         """Start ECM with a plain port and one for TLS, and something that answers behind it."""
         self.ejabberd = await Ejabberd.start(self)
-        listen = ("--listen", self.certificate.endpoint())
+        return await self.start_before(self.ejabberd.endpoint, *arguments)
+
+    async def start_before(self, upstream: str, *arguments: str, workers: int = 1) -> Process:
+        """Start ECM with a plain port and one for TLS, and wait until each worker has its link."""
         ecm = await self.start(
-            "--upstream", self.ejabberd.endpoint, *listen, *self.options, *arguments
+            *("--upstream", upstream, "--listen", self.certificate.endpoint()),
+            *("--workers", str(workers), *self.options, *arguments),
         )
         self.tls_port = int((await ecm.printed(r"TLS\) starting on ([0-9]+)"))[1])
-        await ecm.printed("link up")
+        await ecm.printed("link up", workers)
         return ecm
 
     async def connect(self, data: bytes) -> TalkingClient:
@@ -219,8 +224,10 @@ class LeanExchangeTests(ExchangeTests):
         self.assertTrue((await self.asked_with_tls_1_2()).endswith(b"last"))
 
     async def test_it_is_refused_where_clients_need_a_newer_one(self) -> None:
-        for workers in ("1", "2"):
-            await self.start_tls("--tls-minimum", "1.3", "--workers", workers)
+        links = await Links.start(self)
+        links.answers = True
+        for workers in (1, 2):
+            await self.start_before(links.endpoint, "--tls-minimum", "1.3", workers=workers)
             self.assertEqual(await self.asked_with_tls_1_2(), b"")
             url = f"https://localhost:{self.tls_port}/bosh"
             response = await self.http(self.authority).post(url, data=b"<body/>")
