@@ -20,6 +20,8 @@ ROUNDS =
 # A case of bench/cases: make bench CASE=front_cpu ARGS="--rounds 9"
 CASE =
 ARGS =
+# Passed on: make soak HOURS=0.25
+HOURS =
 # Passed on: make fuzz SECONDS=3600
 SECONDS =
 
@@ -48,7 +50,7 @@ SIDE_BY_SIDE = -n 3 --dist loadfile --no-loadscope-reorder
 .NOTPARALLEL:
 .PHONY: help run test try unit trial interop fuzz fuzz-erlang check docs clean
 .PHONY: conformance dialyze ejabberd newer-ejabberds python lock release deb try-deb
-.PHONY: bench bench-readme bench-reload faults million
+.PHONY: bench bench-readme bench-reload faults million soak
 .PHONY: debian-python debian-run debian-test debian-interop debian-bench debian-conformance debian-dialyzer
 .PHONY: debian-faults debian-deb
 
@@ -102,12 +104,17 @@ $(CASES:%=bench-%): bench-%: $(VENV)/bench.stamp
 	$(VENV)/bin/python -m bench $* $(if $(USERS),--users $(USERS)) $(ARGS)
 
 bench-front_cpu bench-memory bench-end_to_end bench-low_load: debian-bench
-bench-ejabberd bench-end_to_end bench-low_load bench-scaling bench-million bench-streams bench-versions: debian-run
+bench-ejabberd bench-end_to_end bench-low_load bench-scaling bench-million: debian-run
+bench-soak bench-streams bench-versions: debian-run
 bench-end_to_end: debian-conformance
 bench-versions: newer-ejabberds
 
 million:  ## A million users at once; TRANSPORT=websocket, websocket-tls or tls, USERS=100000
 	@$(MAKE) --no-print-directory bench-million ARGS="$(if $(TRANSPORT),--transport $(TRANSPORT)) $(ARGS)"
+
+# A piece is appended to those before; Ctrl-C ends it early. HOURS=0 judges what there is.
+soak:  ## Have 20,000 users come, chat, vanish and return, and look for growth: HOURS=8, USERS=
+	@$(MAKE) --no-print-directory bench-soak ARGS="$(if $(HOURS),--hours $(HOURS)) $(ARGS)"
 
 # ARGS=--list lists the faults, ARGS=--quick tries them with few users, ARGS=--help has the rest.
 faults: $(VENV)/bench.stamp debian-faults  ## Break the link, ECM, ejabberd …, and count what users notice: FAULT=name, USERS=, ROUNDS=, ARGS=--list

@@ -11,6 +11,8 @@ class FakeSockets(Sockets[User]):
         self.sent: list[bytes] = []
         self.opened: list[int] = []
         self.closed: list[int] = []
+        self.cuts: list[int] = []
+        self.abandoned: list[int] = []
         self.secured: list[int] = []
 
     def open(self, user: object, data: bytes) -> int:
@@ -26,3 +28,9 @@ class FakeSockets(Sockets[User]):
 
     def close(self, line: int) -> None:
         self.closed.append(line)
+
+    def cut(self, line: int) -> None:
+        self.cuts.append(line)
+
+    def abandon(self, line: int) -> None:
+        self.abandoned.append(line)

@@ -8,6 +8,8 @@
 %%                  table that is on disc alone is read by one process, at each login
 %% versions         of ejabberd and Erlang
 %% memory           bytes: erlang:memory/0, and all tables of ets, by name
+%% census           what a leak would add to: erlang:memory/0, bytes of all carriers of the allocators,
+%%                  how many processes, ports, atoms and tables, rows of each table of Mnesia
 %% processes        by what they were started with: how many, their bytes, how many hibernate
 %% sessions         how many users are online
 %% announce BYTES   sends everyone who is online a message with a body of so many bytes
@@ -64,6 +66,16 @@ run(["versions"]) ->
       'Erlang/OTP' => list_to_binary(erlang:system_info(otp_release))};
 run(["memory"]) ->
     #{memory => maps:from_list(erlang:memory()), tables => tables()};
+run(["census"]) ->
+    #{memory => maps:from_list(erlang:memory()),
+      carriers => lists:sum([carriers(Allocator) || Allocator <- erlang:system_info(alloc_util_allocators)]),
+      processes => erlang:system_info(process_count),
+      ports => erlang:system_info(port_count),
+      atoms => erlang:system_info(atom_count),
+      tables => length(ets:all()),
+      sessions => ejabberd_sm:get_vh_session_number(?HOST),
+      rows => maps:from_list([{Table, mnesia:table_info(Table, size)}
+                              || Table <- mnesia:system_info(tables)])};
 run(["processes"]) ->
     lists:foldl(fun count_process/2, #{}, processes());
 run(["sessions"]) ->
@@ -105,6 +117,17 @@ send({User, Resource}, Body) ->
     Decoded = xmpp:decode(Message, <<"jabber:client">>, []),
     From = jid:make(<<>>, ?HOST),
     ejabberd_router:route(xmpp:set_from_to(Decoded, From, jid:make(User, ?HOST, Resource))).
+
+%% Not of alloc_util where it is switched off.
+carriers(Allocator) ->
+    case erlang:system_info({allocator_sizes, Allocator}) of
+        Instances when is_list(Instances) ->
+            lists:sum([element(2, lists:keyfind(carriers_size, 1, Sizes))
+                       || {instance, _, Kinds} <- Instances, {Kind, Sizes} <- Kinds,
+                          Kind =:= mbcs orelse Kind =:= sbcs]);
+        _ ->
+            0
+    end.
 
 tables() ->
     Word = erlang:system_info(wordsize),

@@ -45,7 +45,7 @@ def start(
     return python(
         "ecm.tools.swarm.main",
         *(url, "--users", str(users), "--processes", str(count), "--output", str(output)),
-        *("--sources", f"{_source(first)}-{_source(last)}"),
+        *("--sources", f"{source(first)}-{source(last)}"),
         *of_bosh(url, "--connections", str(connections)),
         *(("--storm", str(storm)) if storm else ()),
         *(("--insecure",) if url.startswith(_OVER_TLS) else ()),
@@ -53,7 +53,7 @@ def start(
     )
 
 
-def _source(number: int) -> str:
+def source(number: int) -> str:
     return f"127.1.{number // 256}.{number % 256}"
 
 

@@ -22,11 +22,17 @@ PAUSE = 1.0  # seconds between two attempts
 U = TypeVar("U", bound=User)
 
 
+def _ignore(number: int) -> None: ...
+
+
 class Attendance(Generic[U]):
     """``users`` has those who are logging in or online, by place; None for all others.
 
     ``online`` counts those who are leaving, too; ``given_up`` is the number who could not log in.
     ``storm_began`` is when the last users began to log in all at once.
+
+    With an ``absence``, who has gone comes again after the seconds that it gives, and who fails
+    tries until it succeeds. ``gone`` is told the number of each whose session has ended.
     """
 
     def __init__(self, task: Task, counters: Counters, clock: Callable[[], float]) -> None:
@@ -34,6 +40,8 @@ class Attendance(Generic[U]):
         self.logging_in = self.online = self.leaving = self.given_up = 0
         self.failed: list[tuple[float, int]] = []  # a heap: when to retry, and whose place
         self.storm_began = inf
+        self.absence: Callable[[], float] | None = None
+        self.gone: Callable[[int], None] = _ignore
         self.identities = Identities(task)
         self.counters = counters
         self.clock = clock
@@ -76,6 +84,16 @@ class Attendance(Generic[U]):
     def has_left(self, user: U) -> None:
         self.counters.counts["left"] += 1
         self._remove(user)
+        self._may_return(user)
+
+    def has_vanished(self, user: U) -> None:
+        self.counters.counts["vanished"] += 1
+        self._remove(user)
+        self._may_return(user)
+
+    def _may_return(self, user: U) -> None:
+        if self.absence:
+            self._comes_again(user, self.absence())
 
     def has_failed(self, user: U, kind: str) -> None:
         """The session of a user has ended with an error of this kind."""
@@ -83,7 +101,9 @@ class Attendance(Generic[U]):
         self._remove(user)
         if user.phase >= Phase.ONLINE:
             self.counters.counts["lost"] += 1
-        elif self.may_try_again(user):
+            if self.absence:
+                self._comes_again(user, PAUSE)
+        elif self.absence or self.may_try_again(user):
             self._comes_again(user, PAUSE)
         else:
             self.counters.counts["given up"] += 1
@@ -105,6 +125,7 @@ class Attendance(Generic[U]):
         else:
             self.online -= 1
             self.leaving -= user.phase is Phase.LEAVING
+            self.gone(user.number)
 
     # Attempts.
 

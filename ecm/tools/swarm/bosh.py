@@ -69,6 +69,15 @@ class Bosh(BoshRequests):
         user.stanzas = ABSENCE
         self._next(user)
 
+    def vanish(self, user: BoshUser) -> list[int]:
+        lines = [line for line in (user.line, user.other) if line != NONE]
+        for line in lines:
+            self._partial.pop(line, None)
+        user.line = user.other = NONE
+        self._drop(user)
+        self._attendance.has_vanished(user)
+        return lines
+
     # Answers.
 
     def received(self, user: BoshUser, line: int, data: bytes) -> None:

@@ -41,5 +41,7 @@ class Talk(NamedTuple):
 
 
 # Commands to a worker are {"do": "log in"}, {"do": "talk", ...}, {"do": "storm"}, {"do": "hush"}
-# and {"do": "leave"}; each report names in "done" the command that is complete.
+# and {"do": "leave"}; each report names in "done" the command that is complete. From
+# {"do": "churn", "rate": ..., "absence": ...} on users go and come again (churn.py); ecm-swarm has
+# no option for it, since its result is of users who stay: make soak has.
 Report = dict[str, Any]

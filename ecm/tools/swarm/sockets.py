@@ -7,6 +7,7 @@ more CPU than everything else that a user does (docs/swarm.md).
 import os
 import select
 import socket
+import struct
 from collections.abc import Callable
 from errno import ECONNREFUSED, ECONNRESET, EINPROGRESS, EPIPE
 from typing import Generic, Protocol, TypeVar
@@ -14,6 +15,8 @@ from typing import Generic, Protocol, TypeVar
 # Linux, include/uapi/linux/in.h. Set before bind(), it delays the choice of a port until connect(),
 # so that connections to different destinations may share one.
 _IP_BIND_ADDRESS_NO_PORT = 24
+
+_RESET = struct.pack("ii", 1, 0)  # linger for no time (socket(7)): close() sends a reset
 
 _READ_AT_ONCE = 16 * 1024  # bytes; an answer of a swarm is seldom longer
 _EVENTS_AT_ONCE = 512
@@ -109,6 +112,19 @@ class Sockets(Generic[U]):
         self._users[line] = None
         self._unsent.pop(line, None)
         os.close(line)
+
+    def cut(self, line: int) -> None:
+        """End it with a reset, as if its client had been killed; nothing is said before."""
+        with socket.socket(fileno=line) as closing:
+            closing.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            closing.detach()
+        Sockets.close(self, line)
+
+    def abandon(self, line: int) -> None:
+        """Let it stay open, and neither read nor say anything more; it is still to be cut."""
+        self._epoll.unregister(line)
+        self._users[line] = None
+        self._unsent.pop(line, None)
 
     def wait(self, seconds: float, handler: Handler[U]) -> None:
         """Wait for events, at most so long, and handle them."""

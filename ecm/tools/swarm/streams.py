@@ -89,6 +89,12 @@ class Streams:
         user.asked = self._attendance.clock()
         self._say(user, self._wire.wrapped(ABSENCE) + self._wire.farewell)
 
+    def vanish(self, user: StreamUser) -> list[int]:
+        line = user.line
+        self._forget(user)
+        self._attendance.has_vanished(user)
+        return [line]
+
     def _say(self, user: StreamUser, data: bytes) -> None:
         self._attendance.counters.counts["requests"] += 1
         try:

@@ -51,12 +51,23 @@ class TlsSockets(Sockets[U]):
         super().send(line, data if records is None else records.send(data))
 
     def close(self, line: int) -> None:
-        self._handshakes.pop(line, None)
-        self._waiting.pop(line, None)
-        if records := self._records.pop(line, None):
+        if records := self._forget(line):
             with suppress(OSError):  # the server may have closed it
                 super().send(line, records.close())
         super().close(line)
+
+    def cut(self, line: int) -> None:
+        self._forget(line)
+        super().cut(line)
+
+    def abandon(self, line: int) -> None:
+        self._forget(line)
+        super().abandon(line)
+
+    def _forget(self, line: int) -> Records | None:
+        self._handshakes.pop(line, None)
+        self._waiting.pop(line, None)
+        return self._records.pop(line, None)
 
     def _pass_on(self, user: U, line: int, data: bytes, handler: Handler[U]) -> None:
         try:

@@ -31,6 +31,10 @@ class Transport(Handler[U], Protocol[U]):
     def leave(self, user: U) -> None:
         """Let a user who is online leave."""
 
+    def vanish(self, user: U) -> list[int]:
+        """Forget a user who is online and goes without a word; return the connections, which stay
+        open."""
+
     def repeat(self) -> None:
         """Do again what has failed, once its pause is over."""
 

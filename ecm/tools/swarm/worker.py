@@ -16,6 +16,7 @@ from typing import Any
 from ecm.kernel import raise_open_files
 from ecm.tools.swarm.attendance import Attendance
 from ecm.tools.swarm.chat import Chat
+from ecm.tools.swarm.churn import Churn
 from ecm.tools.swarm.counters import Counters
 from ecm.tools.swarm.delivery import Delivery
 from ecm.tools.swarm.messages import Talk, Task
@@ -37,6 +38,8 @@ class Worker:
         chat = Chat(self._attendance, self._delivery)
         self._transport = transport(task, self._sockets, self._attendance, chat)
         self._population = Population(task, self._transport, self._attendance, self._delivery)
+        self._churn: Churn[Any] | None = None
+        self._task = task
         self._sockets.watch(sys.stdin.fileno(), self._read)
         self._commands = b""
         self._reported = 0.0
@@ -48,6 +51,8 @@ class Worker:
         while not self._ends:
             self._sockets.wait(_TICK, self._transport)
             self._population.go_on()
+            if self._churn is not None:
+                self._churn.go_on(self._task.at_once)
             if time.monotonic() - self._reported > _REPORTS or self._population.done != self._done:
                 self._report()
 
@@ -64,12 +69,19 @@ class Worker:
                 self._population.log_in()
             case "talk":
                 self._population.talk(Talk(**details))
+            case "churn":
+                self._churn = self._made_churn(**details)
             case "storm":
                 self._population.storm()
             case "hush":
                 self._population.hush()
             case "leave":
                 self._population.leave()
+
+    def _made_churn(self, rate: float, absence: float) -> Churn[Any]:
+        return Churn(
+            rate, absence, self._sockets, self._transport, self._attendance, self._delivery
+        )
 
     def _report(self) -> None:
         self._reported = time.monotonic()
@@ -85,6 +97,8 @@ class Worker:
             "astray": self._delivery.astray,
             "late": self._delivery.late,
             "missing": self._delivery.missing,
+            "lost": self._delivery.missing_since(self._reported - self._task.patience),
+            "doubtful": self._delivery.doubtful,
             "resident": resident(),
             "cpu": used.ru_utime + used.ru_stime,
             **self._counters.taken(),

@@ -10,7 +10,7 @@ from bench.report import report
 
 CASES = {
     *("ejabberd", "end_to_end", "front_cpu", "low_load", "memory", "million", "scaling"),
-    *("slow_clients", "storm", "streams", "typed_link", "versions", "workers"),
+    *("slow_clients", "soak", "storm", "streams", "typed_link", "versions", "workers"),
 }
 
 

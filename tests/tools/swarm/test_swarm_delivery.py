@@ -49,6 +49,18 @@ class MailTests(TestCase):
         self.delivery.arrivals(message(self.delivery.text(1, 7, 2.0)), 7, 2.5)
         self.assertEqual((self.delivery.late, self.delivery._between), (2, {}))
 
+    def test_what_was_under_way_to_or_from_somebody_who_went_is_in_doubt(self) -> None:
+        texts = [message(self.delivery.text(*two, 1.0)) for two in ((1, 7), (7, 2), (1, 2), (1, 7))]
+        self.delivery.doubt(7)
+        self.assertEqual((self.delivery.missing, self.delivery.doubtful), (1, 3))
+        self.assertEqual(self.delivery.arrivals(texts[0], 7, 9.0), [])
+        self.assertEqual(self.delivery.arrivals(texts[2], 2, 9.0), [8.0])
+        told = self.delivery.arrived, self.delivery.missing, self.delivery.doubtful
+        self.assertEqual(told, (2, 0, 2))
+        self.assertEqual((self.delivery.twice, self.delivery.late), (0, 0))
+        self.delivery.arrivals(texts[0], 7, 9.5)
+        self.assertEqual((self.delivery.twice, self.delivery._between), (1, {}))
+
     def test_what_is_lost_is_not_out_of_order(self) -> None:
         self.delivery.text(1, 7, 1.0)
         for _ in range(2):
