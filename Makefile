@@ -126,7 +126,8 @@ bench-reload: USERS := $(or $(USERS),1000)
 bench-reload: faults  ## Reload ECM, and HAProxy and nginx in front of it, while users chat: USERS=1000, ROUNDS=
 bench-reload: FAULT = reload reload-haproxy reload-nginx ecm-restart
 
-bench-readme: $(VENV)/bench.stamp  ## Write the tables of README.md and docs/benchmarks.md again, from bench/results
+bench-readme: $(VENV)/bench.stamp  ## Write pages, pictures and the tables of README.md and docs again, from bench/results
+	$(VENV)/bin/python -m bench.report.pages
 	$(VENV)/bin/python -m bench.report.readme
 	$(VENV)/bin/python -m bench.report.benchmarks_text
 	$(VENV)/bin/python -m bench.faults.report

@@ -61,29 +61,32 @@ class Run:
 
 @attrs.frozen
 class Outcome:
-    """The result of a case: a table in Markdown, a verdict on the budget, all figures, a chart.
-
-    ``suffix`` goes into the names of the files of a run that was not the usual one; a run that is
-    not ``good`` ends with status 1.
-    """
+    """All that is shown of the rows of a case: a table in Markdown, a verdict on the goal, a chart. A
+    run that is not ``good`` ends with status 1."""
 
     text: str
     verdict: str
-    rows: Sequence[Any]
     figure: Figure | None = None
-    suffix: str = ""
     good: bool = True
 
 
 @attrs.frozen
 class Case:
     """A measurement. Its results have the name of its module; the module's docstring says what is
-    measured, and how. ``measure`` raises ToolError where a program fails."""
+    measured, and how.
+
+    ``measure`` returns rows of the class ``row``, and raises ToolError where a program fails.
+    ``show`` is given such rows, of this run or of an old one. ``suffix`` goes into the names of the
+    files of a run whose options were not the usual ones.
+    """
 
     title: str
-    measure: Callable[[Run], Outcome]
+    row: type
+    measure: Callable[[Run], Sequence[Any]]
+    show: Callable[[Sequence[Any]], Outcome]
     options: Sequence[Option] = ()
     note: str = ""
+    suffix: Callable[[argparse.Namespace], str] = lambda options: ""
 
 
 def run(name: str, case: Case, options: argparse.Namespace) -> int:
@@ -92,13 +95,16 @@ def run(name: str, case: Case, options: argparse.Namespace) -> int:
     about = machine() | _figures(options)
     with TemporaryDirectory() as folder:
         try:
-            outcome = case.measure(Run(options, Path(folder), about))
+            rows = case.measure(Run(options, Path(folder), about))
         except ToolError as error:
             sys.exit(f"bench {name}: {error}")
-    name += outcome.suffix
-    report.write(name, case.title, about, outcome.text, outcome.verdict, outcome.rows)
+    result = report.Result(name + case.suffix(options), about, rows)
+    outcome = case.show(rows)
+    page = report.page(case.title, about, outcome.text, outcome.verdict)
+    print(page)
+    report.write(result, page)
     if outcome.figure is not None:
-        chart.save(name, outcome.figure, about)
+        chart.save(result.name, outcome.figure, about)
     return 0 if outcome.good else 1
 
 

@@ -8,7 +8,7 @@ one, all chat as fast as it goes, then at half of that rate, which gives the lat
 at last they only poll (bench/load/message_load.py).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -22,14 +22,14 @@ from bench.load.ramp import online
 from bench.measure.machine import proxies
 from bench.measure.server_side import grown
 from bench.report import chart, report
-from bench.report.budget import judged
+from bench.report.goal import judged
 from bench.servers import MEGAPHONE, SERVERS, STOCK
 from ecm.kernel import raise_open_files
 from testkit.servers.process import version
 
 # How much of the CPU of stock ejabberd alone everything on Megaphone's side may take.
-BUDGETS = {"poll": 0.75, "message": 0.65}
-AIMS = {"poll": 0.5, "message": 0.45}
+GOALS = {"poll": 0.75, "message": 0.65}
+NEXT_GOALS = {"poll": 0.5, "message": 0.45}
 
 TITLE = "The whole: users who chat"
 
@@ -160,7 +160,7 @@ def verdict(rows: list[Row]) -> str:
     ratios = {"poll": ours.poll_ratio, "message": ours.message_ratio}
     return "\n\n".join(
         f"CPU of ECM and ejabberd for a {what}: {ratio:.3f} × that of stock ejabberd alone."
-        f" {judged(ratio, BUDGETS[what], AIMS[what], '×')}"
+        f" {judged(ratio, GOALS[what], NEXT_GOALS[what], '×')}"
         for what, ratio in ratios.items()
     )
 
@@ -177,11 +177,11 @@ def plot(rows: list[Row]) -> Figure:
     for axes, (what, cpu) in zip(panels, whats.items(), strict=True):
         bars = [(row.name, cpu(row)) for row in rows]
         unit = "µs of CPU of everything on the server's side"
-        chart.draw(axes, f"A {what}", unit, bars, round(BUDGETS[what] * cpu(stock)))
+        chart.draw(axes, f"A {what}", unit, bars, round(GOALS[what] * cpu(stock)))
     return figure
 
 
-def measure(run: Run) -> Outcome:
+def measure(run: Run) -> list[Result]:
     raise_open_files()
     run.about.update(proxies() | {"Prosody": version("prosody")})
     code, users, seconds = run.code(), run.options.users, run.options.seconds
@@ -190,14 +190,20 @@ def measure(run: Run) -> Outcome:
         lambda number: (measure_one(number, name, code, users, seconds) for name in SERVERS),
         tell,
     )
-    rows = rows_of(found)
-    text = f"{report.table(COLUMNS, rows)}\n\n{report.table(ROUND_COLUMNS, found)}"
-    return Outcome(text, verdict(rows), [Result(rows, found)], plot(rows))
+    return [Result(rows_of(found), found)]
+
+
+def show(results: Sequence[Result]) -> Outcome:
+    [found] = results
+    text = f"{report.table(COLUMNS, found.rows)}\n\n{report.table(ROUND_COLUMNS, found.rounds)}"
+    return Outcome(text, verdict(found.rows), plot(found.rows))
 
 
 CASE = Case(
     title=TITLE,
+    row=Result,
     measure=measure,
+    show=show,
     options=(
         Option("users", 5_000, "in all, 10 at least"),
         Option("seconds", 10, "of each load"),

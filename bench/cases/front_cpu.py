@@ -9,7 +9,7 @@ divided by that of the better proxy: the median of all rounds.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -24,15 +24,15 @@ from bench.frame import Case, Option, Outcome, Run, announce, rounds
 from bench.load.request import BODY, HEAD
 from bench.measure.interleave import Load, Subject, loads, middle, saturation, told
 from bench.measure.machine import proxies
-from bench.report import budget, chart, report
+from bench.report import chart, goal, report
 from testkit.servers.haproxy import haproxy
 from testkit.servers.megaphone import ecm
 from testkit.servers.nginx import nginx
 from testkit.servers.process import Process, Running
 
-# How much of the better proxy's CPU for each request ECM may take, and what one aims at.
-BUDGET = 0.9
-AIM = 0.6
+# How much of the better proxy's CPU for each request ECM may take, and the next goal.
+GOAL = 0.9
+NEXT_GOAL = 0.6
 
 CLIENTS = [100, 1_000]  # that ask at the same time
 START = 6  # seconds, about, to start everything and to stop it
@@ -88,7 +88,7 @@ COLUMNS: dict[str, Callable[[Row], str]] = {
 }
 
 
-def rows_of(rounds: list[Round]) -> list[Row]:
+def rows_of(rounds: Sequence[Round]) -> list[Row]:
     return [
         row([one for one in rounds if one.clients == clients], name)
         for clients in sorted({one.clients for one in rounds})
@@ -133,7 +133,7 @@ def tell(found: Round) -> str:
     return "\n".join([f"{found.clients} clients:", *lines])
 
 
-def verdict(found: list[Round]) -> str:
+def verdict(found: Sequence[Round]) -> str:
     ours = [row for row in rows_of(found) if row.name in OURS]
     return "\n\n".join(
         [*map(judged, ours), saturation(one.loads[name] for one in found for name in OURS)]
@@ -143,13 +143,13 @@ def verdict(found: list[Round]) -> str:
 def judged(row: Row) -> str:
     return (
         f"{row.name}, {row.clients:,} clients: {row.ratio:.2f} × the CPU of the better proxy."
-        f" {budget.judged(row.ratio, BUDGET, AIM, '×')}"
+        f" {goal.judged(row.ratio, GOAL, NEXT_GOAL, '×')}"
     )
 
 
 def plot(rows: list[Row]) -> Figure:
     bars = [(f"{row.name}, {row.clients:,} clients", row.ratio * 100) for row in rows]
-    return chart.bars(TITLE, "percent of the CPU of the better proxy", bars, BUDGET * 100)
+    return chart.bars(TITLE, "percent of the CPU of the better proxy", bars, GOAL * 100)
 
 
 def own_core() -> int:
@@ -159,23 +159,28 @@ def own_core() -> int:
     return core
 
 
-def measure(run: Run) -> Outcome:
+def measure(run: Run) -> list[Round]:
     run.about.update(proxies())
     native.build()
     seconds, count, core = run.options.seconds, run.options.rounds, own_core()
     announce(count * len(CLIENTS) * (len(FRONT_ENDS) * seconds + START))
-    found = rounds(
+    return rounds(
         count,
         lambda number: (measure_round(clients, seconds, core, number) for clients in CLIENTS),
         tell,
     )
+
+
+def show(found: Sequence[Round]) -> Outcome:
     rows = rows_of(found)
-    return Outcome(report.table(COLUMNS, rows), verdict(found), found, plot(rows))
+    return Outcome(report.table(COLUMNS, rows), verdict(found), plot(rows))
 
 
 CASE = Case(
     title=TITLE,
+    row=Round,
     measure=measure,
+    show=show,
     options=(
         Option("seconds", 3, "of each front end in a round"),
         Option("rounds", 5, "with all of them, started anew"),

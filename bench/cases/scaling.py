@@ -8,7 +8,7 @@ step memory is measured, and then the CPU of a whole ``wait``, in which every us
 import argparse
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -111,7 +111,7 @@ COLUMNS: dict[str, Callable[[Step], str]] = {
 }
 
 
-def verdict(found: list[Step]) -> str:
+def verdict(found: Sequence[Step]) -> str:
     """Compare the last step with the one before: what flat means is for the reader to say."""
     if len(found) < 2:
         return "One step says nothing of growth."
@@ -129,7 +129,7 @@ def times(before: dict[str, float], last: dict[str, float]) -> str:
     return f"{sum(last.values()) / small:.2f} ×" if small > 0 else "(too few users to say) ×"
 
 
-def plot(found: list[Step]) -> Figure:
+def plot(found: Sequence[Step]) -> Figure:
     """Draw the parts over the number of users; what the first ones found there is not drawn."""
     figure = Figure(figsize=(9, 4.5), layout="constrained")
     memory, cpu = figure.subplots(1, 2)
@@ -157,15 +157,20 @@ def numbers(text: str) -> list[int]:
     return found
 
 
-def measure(run: Run) -> Outcome:
+def measure(run: Run) -> list[Step]:
     raise_open_files()
-    found = list(steps(run.options, run.code(), run.folder))
-    return Outcome(report.table(COLUMNS, found), verdict(found), found, plot(found))
+    return list(steps(run.options, run.code(), run.folder))
+
+
+def show(found: Sequence[Step]) -> Outcome:
+    return Outcome(report.table(COLUMNS, found), verdict(found), plot(found))
 
 
 CASE = Case(
     title=TITLE,
+    row=Step,
     measure=measure,
+    show=show,
     options=(
         Option("steps", ",".join(map(str, STEPS)), "users, from 10", numbers),
         Option("seconds", WAIT, "of CPU at each step"),

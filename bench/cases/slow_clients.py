@@ -8,6 +8,7 @@ moment, and go on like that: it is the worst that they can do.
 
 import socket
 import time
+from collections.abc import Sequence
 
 import attrs
 
@@ -96,16 +97,19 @@ def measure_beside_slow_clients(front_end: Process, port: int) -> Figures:
         return attrs.evolve(figures, ended=after - before)
 
 
-def measure(run: Run) -> Outcome:
+def measure(run: Run) -> list[Figures]:
     with (
         python("testkit.servers.link_echo") as echo,
         ecm(run.folder, echo.number()) as (front_end, port),
     ):
-        rows = [
+        return [
             measure_chat(front_end, port, "nobody"),
             measure_beside_slow_clients(front_end, port),
         ]
-    return Outcome(report.table(COLUMNS, rows), "Each request of the chat was answered.", rows)
 
 
-CASE = Case(title=TITLE, measure=measure)
+def show(rows: Sequence[Figures]) -> Outcome:
+    return Outcome(report.table(COLUMNS, rows), "Each request of the chat was answered.")
+
+
+CASE = Case(title=TITLE, row=Figures, measure=measure, show=show)

@@ -8,7 +8,7 @@ servers, all of CLIENTS chat as fast as it goes, and at half of that rate, which
 """
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from statistics import median
@@ -24,7 +24,7 @@ from bench.load.ramp import online
 from bench.measure.memory import kernel_memory
 from bench.measure.server_side import Server, grown
 from bench.report import chart, report
-from bench.report.budget import judged
+from bench.report.goal import judged
 from bench.servers import BOSH, WAYS, stock, with_workers
 from ecm.kernel import raise_open_files
 from ecm.tools.errors import ToolError
@@ -35,7 +35,7 @@ OURS, STOCK = "Megaphone", "ejabberd"
 NAMES = {"websocket": "WebSocket", "websocket-tls": "WebSocket over TLS", "tls": "TCP over TLS"}
 
 # Bytes of ECM for a user who does nothing, and of ejabberd; CPU of everything on the server's side
-# for a message, divided by that of stock ejabberd alone. Each is the budget, and what one aims at.
+# for a message, divided by that of stock ejabberd alone. Each is the goal, and the next one.
 ECM_BYTES = {
     "websocket": (1_400, 1_200),
     "websocket-tls": (2_100, 1_800),
@@ -191,11 +191,11 @@ def of_memory(found: list[Memory]) -> Iterator[str]:
         if row.users < ENOUGH:
             yield f"With fewer than {ENOUGH:,} users the figures of memory mean nothing."
             return
-        for part, budget in (("ECM", ECM_BYTES[row.way]), ("ejabberd", EJABBERD_BYTES)):
+        for part, goal in (("ECM", ECM_BYTES[row.way]), ("ejabberd", EJABBERD_BYTES)):
             figure = row.parts[part]
             yield (
                 f"{NAMES[row.way]}: {part} takes {figure:,.0f} bytes for a user who does nothing."
-                f" {judged(figure, *budget, 'bytes')}"
+                f" {judged(figure, *goal, 'bytes')}"
             )
 
 
@@ -215,8 +215,8 @@ def plot(found: Results) -> Figure:
     panels = figure.subplots(len(ways), squeeze=False)[:, 0]
     for axes, way in zip(panels, ways, strict=True):
         bars = [(label, cpu_of(way, name, found.chats)) for label, name in LABELS.items()]
-        budget = round(CPU[way][0] * bars[1][1])
-        chart.draw(axes, NAMES[way], "µs of CPU of the server's side for a message", bars, budget)
+        goal = round(CPU[way][0] * bars[1][1])
+        chart.draw(axes, NAMES[way], "µs of CPU of the server's side for a message", bars, goal)
     return figure
 
 
@@ -234,7 +234,7 @@ def duration(options: argparse.Namespace) -> float:
     return float(len(options.ways) * (resting + options.rounds * len(SERVERS) * chatting))
 
 
-def measure(run: Run) -> Outcome:
+def measure(run: Run) -> list[Results]:
     if not kernel_memory():
         raise ToolError("run it as root, as only root may see what sockets take")
     raise_open_files()
@@ -248,10 +248,17 @@ def measure(run: Run) -> Outcome:
         ),
         tell_chat,
     )
-    found = Results(resting, chats)
-    text = f"{report.table(MEMORY_COLUMNS, resting)}\n\n{report.table(CHAT_COLUMNS, chats)}"
-    suffix = "" if len(options.ways) == len(NAMES) else f"-{'-'.join(options.ways)}"
-    return Outcome(text, verdict(found), [found], plot(found), suffix)
+    return [Results(resting, chats)]
+
+
+def show(results: Sequence[Results]) -> Outcome:
+    [found] = results
+    tables = report.table(MEMORY_COLUMNS, found.memory), report.table(CHAT_COLUMNS, found.chats)
+    return Outcome("\n\n".join(tables), verdict(found), plot(found))
+
+
+def suffix(options: argparse.Namespace) -> str:
+    return "" if len(options.ways) == len(NAMES) else f"-{'-'.join(options.ways)}"
 
 
 def ways(text: str) -> list[str]:
@@ -264,7 +271,10 @@ def ways(text: str) -> list[str]:
 
 CASE = Case(
     title=TITLE,
+    row=Results,
     measure=measure,
+    show=show,
+    suffix=suffix,
     options=(
         Option("ways", [*NAMES], "in which they come, with commas between", ways),
         Option("users", 15_000, "who do nothing"),

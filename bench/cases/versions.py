@@ -8,8 +8,9 @@ round. Then comes the CPU for an empty poll and for a message, mod_ecm beside th
 same ejabberd (bench/measure/node_cpu.py).
 """
 
+import argparse
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -19,14 +20,14 @@ import attrs
 from matplotlib.figure import Figure
 
 from bench import node
-from bench.cases.ejabberd import CPU_BUDGETS, ENOUGH, even
+from bench.cases.ejabberd import CPU_GOALS, ENOUGH, even
 from bench.frame import Case, Option, Outcome, Run, announce, rounds
 from bench.measure import node_cpu, node_memory
 from bench.measure.node_cpu import WHATS, Round
 from bench.measure.node_memory import Growth
 from bench.node import Kind
 from bench.report import chart, report
-from bench.report.budget import kept
+from bench.report.goal import reached
 from ecm.kernel import raise_open_files
 from ecm.tools.ejabberd import installation
 from testkit.paths import CHECKOUT
@@ -247,16 +248,16 @@ def of_memory(row: Summary, first: Summary) -> str:
     return (
         f"With ejabberd {row.version} a user who does nothing takes {row.rss:,.0f} bytes,"
         f" {row.ratio} × those with {first.version}. The goal of {GOAL} × is"
-        f" {kept(row.ratio.median, GOAL)}. Erlang has {row.used:,.0f} bytes in use for each,"
+        f" {reached(row.ratio.median, GOAL)}. Erlang has {row.used:,.0f} bytes in use for each,"
         f" {row.used_ratio} ×."
     )
 
 
 def of_cpu(row: Summary, what: str) -> str:
-    ratio, budget = row.cpu[what].ratio, CPU_BUDGETS[what]
+    ratio, goal = row.cpu[what].ratio, CPU_GOALS[what]
     return (
         f"{WHATS[what].capitalize()} with ejabberd {row.version}: {ratio} × the CPU of its own"
-        f" stock BOSH. The budget of {budget} × is {kept(ratio.median, budget)}."
+        f" stock BOSH. The goal of {goal} × is {reached(ratio.median, goal)}."
     )
 
 
@@ -270,11 +271,11 @@ def plot(found: list[Summary]) -> Figure:
     for axes, (what, title) in zip(panels, WHATS.items(), strict=True):
         bars = [(f"mod_ecm, {row.version}", 100 * row.cpu[what].ratio.median) for row in found]
         unit = "% of the CPU of the same ejabberd's stock BOSH"
-        chart.draw(axes, title.capitalize(), unit, bars, 100 * CPU_BUDGETS[what])
+        chart.draw(axes, title.capitalize(), unit, bars, 100 * CPU_GOALS[what])
     return figure
 
 
-def measure(run: Run) -> Outcome:
+def measure(run: Run) -> list[Results]:
     options = run.options
     raise_open_files()
     found = subjects(run)
@@ -282,14 +283,24 @@ def measure(run: Run) -> Outcome:
     announce(options.rounds * len(found) * each)
     one = partial(measure_round, found, options.users, options.clients, options.seconds)
     turns = rounds(options.rounds, one, tell)
-    results = Results(summaries(found, turns), turns)
-    suffix = "" if options.users == ENOUGH else f"-{options.users}"
-    return Outcome(text(results), verdict(results), [results], plot(results.summaries), suffix)
+    return [Results(summaries(found, turns), turns)]
+
+
+def show(rows: Sequence[Results]) -> Outcome:
+    [results] = rows
+    return Outcome(text(results), verdict(results), plot(results.summaries))
+
+
+def suffix(options: argparse.Namespace) -> str:
+    return "" if options.users == ENOUGH else f"-{options.users}"
 
 
 CASE = Case(
     title=TITLE,
+    row=Results,
     measure=measure,
+    show=show,
+    suffix=suffix,
     options=(
         Option("users", ENOUGH, "who do nothing"),
         Option("clients", 200, "that poll and send, an even number", even),

@@ -65,15 +65,18 @@ def connected(supervisor: Process, workers: list[int], port: int) -> list[Figure
     ]
 
 
-def measure(run: Run) -> Outcome:
+def measure(run: Run) -> list[Figure]:
     count = run.options.workers
     with python("testkit.servers.link_echo") as echo:
         behind, began = echo.number(), time.monotonic()
         with ecm(run.folder, behind, protocol="typed", workers=count) as (supervisor, port):
             seconds = time.monotonic() - began
             workers = processes(run.folder)
-            rows = [*idle(supervisor, workers, seconds), *connected(supervisor, workers, port)]
-    return Outcome(report.table(COLUMNS, rows), f"{CLIENTS:,} clients connected.", rows)
+            return [*idle(supervisor, workers, seconds), *connected(supervisor, workers, port)]
+
+
+def show(rows: Sequence[Figure]) -> Outcome:
+    return Outcome(report.table(COLUMNS, rows), f"{CLIENTS:,} clients connected.")
 
 
 def processes(folder: Path) -> list[int]:
@@ -84,6 +87,8 @@ def processes(folder: Path) -> list[int]:
 
 CASE = Case(
     title="Workers, and how connections spread",
+    row=Figure,
     measure=measure,
+    show=show,
     options=(Option("workers", 10, "of ECM"),),
 )

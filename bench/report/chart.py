@@ -12,26 +12,31 @@ OURS, OTHERS, LIMIT, TEXT = "#0b6e69", "#a9b4be", "#c2410c", "#27313a"
 Rows = Sequence[tuple[str, float]]
 
 
-def bars(title: str, what: str, rows: Rows, budget: float) -> Figure:
-    """Return bars of names and figures, and a line for the budget of what is ours."""
+def bars(title: str, what: str, rows: Rows, goal: float) -> Figure:
+    """Return bars of names and figures, and a line for the goal of what is ours."""
     figure = Figure(figsize=(9, 1.9 + 0.52 * len(rows)), layout="constrained")
-    draw(figure.add_subplot(), title, what, rows, budget)
+    draw(figure.add_subplot(), title, what, rows, goal)
     return figure
 
 
-def draw(axes: Axes, title: str, what: str, rows: Rows, budget: float) -> None:
-    """Draw such bars."""
+def draw(axes: Axes, title: str, what: str, rows: Rows, goal: float | None) -> None:
+    """Draw such bars; without a goal there is no line. Figures are right of all bars, and the line
+    ends below its own name, so that no line crosses a text."""
     names, values = [name for name, _ in rows], [value for _, value in rows]
     ours = "ECM" if any(name.startswith("ECM") for name in names) else "mod_ecm"
     colours = [OURS if name.startswith(ours) else OTHERS for name in names]
-    drawn = axes.barh(names, values, color=colours, height=0.62)
-    labels = axes.bar_label(drawn, [f"{value:.1f}" for value in values], padding=5, color=TEXT)
-    for label in labels:
-        label.set_bbox({"color": "white", "pad": 1})
-    axes.axvline(budget, color=LIMIT, linestyle="--", linewidth=1, zorder=0)
-    note = f"budget of {ours}, {budget:g}"
-    axes.annotate(note, (budget, -0.62), (4, 0), textcoords="offset points", color=LIMIT, size=9)
+    axes.barh(names, values, color=colours, height=0.62)
+    most = max([*values, goal or 0])
+    for row, value in enumerate(values):
+        axes.text(
+            most * 1.01, row, f"{value:,.{0 if value >= 1000 else 1}f}", va="center", color=TEXT
+        )
+    if goal is not None:
+        axes.vlines(goal, -0.5, len(rows) - 0.5, LIMIT, "dashed", linewidth=1, zorder=0)
+        side = "left" if goal < most / 2 else "right"
+        axes.text(goal, -0.58, f"goal of {ours}: {goal:,g}", color=LIMIT, size=9, ha=side)
     axes.set_xticks([])
+    axes.set_xlim(0, most * 1.12)
     axes.set_ylim(len(rows) - 0.5, -0.95)
     axes.tick_params(left=False, colors=TEXT, labelsize=11)
     axes.set_xlabel(what, color=TEXT)

@@ -1,4 +1,4 @@
-"""Writes what was measured: to stdout, and as JSON and Markdown into ``bench/results/``."""
+"""What was measured, as JSON and Markdown in ``bench/results/``."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import attrs
+
+from bench.report.structured import structured
 
 RESULTS = Path(__file__).parent.parent / "results"
 
@@ -26,14 +28,30 @@ def _line(row: Sequence[str], widths: Sequence[int]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def write(
-    name: str, title: str, about: Mapping[str, str], text: str, verdict: str, rows: Sequence[Any]
-) -> None:
-    """Print a result, and write it to ``name``.json and ``name``.md."""
+@attrs.frozen
+class Result:
+    """The rows of a measurement, what was noted about the machine, and the name of its files."""
+
+    name: str
+    about: Mapping[str, str]
+    rows: Sequence[Any]
+
+
+def page(title: str, about: Mapping[str, str], text: str, verdict: str) -> str:
+    """Return the page of a result in Markdown."""
     machine = "\n".join(f"* {key}: {value}" for key, value in about.items())
-    page = f"# {title}\n\n{text}\n\n{verdict}\n\n{machine}\n"
-    print(page)
+    return f"# {title}\n\n{text}\n\n{verdict}\n\n{machine}\n"
+
+
+def write(result: Result, page: str) -> None:
+    """Write it to ``name``.json, and its page to ``name``.md."""
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{name}.md").write_text(page)
-    data = {"machine": about, "results": [attrs.asdict(row) for row in rows]}
-    (RESULTS / f"{name}.json").write_text(json.dumps(data, indent=2) + "\n")
+    (RESULTS / f"{result.name}.md").write_text(page)
+    data = {"machine": result.about, "results": [attrs.asdict(row) for row in result.rows]}
+    (RESULTS / f"{result.name}.json").write_text(json.dumps(data, indent=2) + "\n")
+
+
+def read(name: str, row: type) -> Result:
+    """Return the result whose file has this name, with rows of a class."""
+    data = json.loads((RESULTS / f"{name}.json").read_text())
+    return Result(name, data["machine"], [structured(row, each) for each in data["results"]])

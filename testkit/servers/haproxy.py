@@ -19,16 +19,19 @@ defaults
   timeout server 1h
   http-reuse always
 listen chat
-  bind 127.0.0.1:{port} backlog 4096
+  bind 127.0.0.1:{port} backlog 4096{tls}
   server ejabberd 127.0.0.1:{behind}
 """
 
 
 @contextmanager
-def haproxy(folder: Path, behind: int) -> Iterator[Running]:
-    """Start a reverse proxy for the server on port ``behind``, as one process."""
+def haproxy(folder: Path, behind: int, pem: Path | None = None) -> Iterator[Running]:
+    """Start a reverse proxy for the server on port ``behind``, as one process; with a file that has
+    a certificate and its key it ends TLS."""
     port = free_port()
-    with started(folder, CONFIG.format(port=port, behind=behind), port, "-db") as process:
+    tls = "" if pem is None else f" ssl crt {pem}"
+    config = CONFIG.format(port=port, behind=behind, tls=tls)
+    with started(folder, config, port, "-db") as process:
         yield process, port
 
 
@@ -36,7 +39,7 @@ def haproxy(folder: Path, behind: int) -> Iterator[Running]:
 def in_front(folder: Path, behind: int) -> Iterator[Running]:
     """Start the same as a master with a worker, which it replaces at a SIGUSR2."""
     port = free_port()
-    with started(folder, CONFIG.format(port=port, behind=behind), port, "-W") as process:
+    with started(folder, CONFIG.format(port=port, behind=behind, tls=""), port, "-W") as process:
         yield process, port
 
 

@@ -30,7 +30,7 @@ http {{
     keepalive_requests 1000000000;
   }}
   server {{
-    listen 127.0.0.1:{port} backlog=4096;
+    listen 127.0.0.1:{port} backlog=4096{tls};
     location / {{
       proxy_pass http://chat;
       proxy_http_version 1.1;
@@ -43,11 +43,13 @@ http {{
 
 
 @contextmanager
-def nginx(folder: Path, behind: int) -> Iterator[Running]:
-    """Start a reverse proxy for the server on port ``behind``."""
+def nginx(folder: Path, behind: int, pem: Path | None = None) -> Iterator[Running]:
+    """Start a reverse proxy for the server on port ``behind``; with a file that has a certificate
+    and its key it ends TLS."""
     port = free_port()
+    tls = "" if pem is None else f" ssl; ssl_certificate {pem}; ssl_certificate_key {pem}"
     user = "user root;" if os.getuid() == 0 else ""
-    config = CONFIG.format(folder=folder, port=port, behind=behind, user=user)
+    config = CONFIG.format(folder=folder, port=port, behind=behind, user=user, tls=tls)
     with started(folder, config, port) as process:
         yield process, port
 

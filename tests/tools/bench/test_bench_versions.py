@@ -54,10 +54,10 @@ class VersionsTests(TestCase):
     def test_the_verdict_is_on_memory_of_the_newer_and_on_cpu_of_all(self) -> None:
         found = verdict(Results(summaries([FIRST, NEWER], TURNS), TURNS))
         self.assertIn(
-            "1.020 (1.000 to 1.100) × those with 23.01. The goal of 1.03 × is kept", found
+            "1.020 (1.000 to 1.100) × those with 23.01. The goal of 1.03 × is reached", found
         )
         self.assertIn("Message with ejabberd 24.12: 0.580 (0.560 to 0.600) ×", found)
-        self.assertIn("The budget of 0.5 × is NOT kept", found)
+        self.assertIn("The goal of 0.5 × is NOT reached", found)
         self.assertIn("Empty poll with ejabberd 23.01: 0.200", found)
 
     def test_the_table_is_made_of_what_is_written(self) -> None:
