@@ -6,8 +6,9 @@ VENV = .venv
 # Another ejabberd than that of the system, for whatever starts one: make test EJABBERD=24.12, or
 # 26.07, which tools/debian-ejabberd fetches once (some 60 MB); or a folder that it has made.
 EJABBERD ?=
-# Beside that of the system in make bench CASE=versions.
+# Beside that of the system in make bench CASE=versions, and in CASE=end_to_end PEERS=all.
 NEWER = 24.12 26.07
+NEWER_PROSODY = 13.0.1
 # Passed on: make run RUN_ARGS="--http 0"
 RUN_ARGS =
 # Tried again: make fuzz-erlang SEED=17
@@ -49,7 +50,7 @@ SIDE_BY_SIDE = -n 3 --dist loadfile --no-loadscope-reorder
 # Apt-get runs once at a time, and before anything that needs what it installs.
 .NOTPARALLEL:
 .PHONY: help run test try unit trial interop fuzz fuzz-erlang check docs clean
-.PHONY: conformance dialyze ejabberd newer-ejabberds python lock release deb try-deb
+.PHONY: conformance dialyze ejabberd newer-ejabberds newer-prosody python lock release deb try-deb
 .PHONY: bench bench-readme bench-reload faults million soak
 .PHONY: debian-python debian-run debian-test debian-interop debian-bench debian-conformance debian-dialyzer
 .PHONY: debian-faults debian-deb
@@ -93,7 +94,8 @@ fuzz-erlang: debian-test  ## Fuzz mod_ecm's XML parser against ejabberd's, for a
 	$(WITH_ERLANG) SECONDS=$(SECONDS) SEED=$(SEED) erl -noinput -pa build/fuzz-erlang -s ecm_fuzz main
 
 # Of these each can be run alone: make bench CASE=typed_link, or make bench-typed_link. What
-# `.venv/bin/python -m bench CASE --help` lists goes into ARGS; USERS=N is short for ARGS="--users N".
+# `.venv/bin/python -m bench CASE --help` lists goes into ARGS; USERS=N is short for ARGS="--users N", and
+# PEERS=all of end_to_end fetches the newer peers, too.
 CASES = $(patsubst bench/cases/%.py,%,$(filter-out %/__init__.py,$(wildcard bench/cases/*.py)))
 PROMISED = front_cpu memory end_to_end scaling
 .PHONY: $(CASES:%=bench-%)
@@ -101,13 +103,14 @@ PROMISED = front_cpu memory end_to_end scaling
 bench: $(if $(CASE),bench-$(CASE),$(PROMISED:%=bench-%) bench-readme)  ## Run the benchmarks of what is promised, and write README's table; or one: CASE=typed_link
 
 $(CASES:%=bench-%): bench-%: $(VENV)/bench.stamp
-	$(VENV)/bin/python -m bench $* $(if $(USERS),--users $(USERS)) $(ARGS)
+	$(VENV)/bin/python -m bench $* $(if $(USERS),--users $(USERS)) $(if $(PEERS),--peers $(PEERS)) $(ARGS)
 
 bench-front_cpu bench-memory bench-end_to_end bench-low_load: debian-bench
 bench-ejabberd bench-end_to_end bench-low_load bench-scaling bench-million: debian-run
 bench-soak bench-streams bench-versions: debian-run
 bench-end_to_end: debian-conformance
 bench-versions: newer-ejabberds
+bench-end_to_end: $(if $(PEERS),newer-ejabberds newer-prosody)
 
 million:  ## A million users at once; TRANSPORT=websocket, websocket-tls or tls, USERS=100000
 	@$(MAKE) --no-print-directory bench-million ARGS="$(if $(TRANSPORT),--transport $(TRANSPORT)) $(ARGS)"
@@ -128,6 +131,7 @@ bench-reload: FAULT = reload reload-haproxy reload-nginx ecm-restart
 
 bench-readme: $(VENV)/bench.stamp  ## Write pages, pictures and the tables of README.md and docs again, from bench/results
 	$(VENV)/bin/python -m bench.report.pages
+	$(VENV)/bin/python -m bench.report.growth
 	$(VENV)/bin/python -m bench.report.readme
 	$(VENV)/bin/python -m bench.report.benchmarks_text
 	$(VENV)/bin/python -m bench.faults.report
@@ -226,6 +230,9 @@ python:
 # A complete folder is left as it is.
 ejabberd:
 	@$(if $(EJABBERD),$(if $(IS_FOLDER),,tools/debian-ejabberd $(EJABBERD) $(ECM_EJABBERD)))
+
+newer-prosody:
+	@tools/debian-prosody $(NEWER_PROSODY) $(CURDIR)/build/prosody-$(NEWER_PROSODY)
 
 newer-ejabberds:
 	@for each in $(NEWER); do tools/debian-ejabberd $$each $(CURDIR)/build/ejabberd-$$each || exit; done

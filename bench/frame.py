@@ -61,7 +61,7 @@ class Run:
 
 @attrs.frozen
 class Outcome:
-    """All that is shown of the rows of a case: a table in Markdown, a verdict on the goal, a chart. A
+    """The rows of a case as they are shown: a table in Markdown, a verdict on the goal, a chart. A
     run that is not ``good`` ends with status 1."""
 
     text: str

@@ -5,6 +5,7 @@ What can be measured from within only, ``erlang/bench_node.erl`` measures.
 """
 
 import json
+import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -92,6 +93,17 @@ class Node:
                 raise ToolError(f"ejabberd has not done {command!r}: it {line}")
         answer: dict[str, Any] = json.loads(line)
         return answer
+
+
+@contextmanager
+def chosen(folder: Path | None) -> Iterator[None]:
+    """Have whatever starts ejabberd take the one in this folder, or that of the system."""
+    before = os.environ.get(installation.FOLDER, "")
+    os.environ[installation.FOLDER] = str(folder or "")
+    try:
+        yield
+    finally:
+        os.environ[installation.FOLDER] = before
 
 
 def compiled(folder: Path, mod_ecm: Path | None) -> list[Path]:

@@ -1,7 +1,7 @@
-"""Servers that are measured as a whole: Megaphone, and three ways to do without it."""
+"""Servers that are measured as a whole: Megaphone, and ways to do without it."""
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import attrs
@@ -17,7 +17,7 @@ from testkit.servers.prosody import prosody
 # message, and nothing is held back. Its accounts are those of lua/mod_auth_everyone.lua.
 PROSODY_MODULES = (
     *("blocklist", "carbons", "csi_simple", "disco", "lastactivity", "offline", "ping"),
-    *("private", "roster", "smacks", "vcard", "version"),
+    *("private", "roster", "smacks", "vcard", "version", "websocket"),
 )
 PROSODY_SETTINGS = f"""\
 plugin_paths = {{ "{Path(__file__).parent / "lua"}" }}
@@ -44,12 +44,18 @@ class Way:
         return f"{self.scheme}://127.0.0.1:{port}{self.path}"
 
 
-BOSH = "bosh"
+BOSH, WEBSOCKET = "bosh", "websocket"
 WAYS = {
     BOSH: Way("http", "/http-bind", Kind.BOSH),
-    "websocket": Way("ws", "/ws", Kind.WEBSOCKET),
+    WEBSOCKET: Way("ws", "/ws", Kind.WEBSOCKET),
     "websocket-tls": Way("wss", "/ws", Kind.WEBSOCKET, tls=True),
     "tls": Way("xmpps", "", Kind.TCP, tls=True),
+}
+
+# Of Prosody, which calls its WebSocket otherwise.
+PROSODY_WAYS = {
+    Kind.BOSH: WAYS[BOSH],
+    Kind.WEBSOCKET: Way("ws", "/xmpp-websocket", Kind.WEBSOCKET),
 }
 
 
@@ -75,10 +81,6 @@ def megaphone(
         yield Stack(subject, front_end, way.url(port))
 
 
-def ours(folder: Path, code: list[Path]) -> AbstractContextManager[Server]:
-    return with_workers(folder, code, 1)
-
-
 @contextmanager
 def with_workers(
     folder: Path, code: list[Path], workers: int, way: Way = WAYS[BOSH]
@@ -99,23 +101,12 @@ def stock(folder: Path, code: list[Path], way: Way = WAYS[BOSH]) -> Iterator[Ser
 @contextmanager
 def behind_nginx(folder: Path, code: list[Path]) -> Iterator[Server]:
     with node(Kind.BOSH, code) as behind, nginx(folder, behind.port) as (front, port):
-        yield _server(port, {"nginx": front, "ejabberd": behind.process})
+        yield Server(WAYS[BOSH].url(port), {"nginx": front, "ejabberd": behind.process})
 
 
 @contextmanager
-def other(folder: Path, code: list[Path]) -> Iterator[Server]:
-    with prosody(folder, PROSODY_MODULES, PROSODY_SETTINGS) as (process, port):
-        yield _server(port, {"Prosody": process})
-
-
-def _server(port: int, parts: dict[str, Process]) -> Server:
-    return Server(f"http://127.0.0.1:{port}/http-bind", parts)
-
-
-# Each is started with a folder, and with bench.node.compiled for nodes of ejabberd.
-SERVERS: dict[str, Callable[[Path, list[Path]], AbstractContextManager[Server]]] = {
-    MEGAPHONE: ours,
-    STOCK: stock,
-    "ejabberd behind nginx": behind_nginx,
-    "Prosody": other,
-}
+def prosody_alone(folder: Path, way: Way, where: Path | None = None) -> Iterator[Server]:
+    """Prosody: that of the system, or another one."""
+    own = PROSODY_WAYS[way.kind]
+    with prosody(folder, PROSODY_MODULES, PROSODY_SETTINGS, where=where) as (process, port):
+        yield Server(own.url(port), {"Prosody": process})

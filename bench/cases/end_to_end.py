@@ -1,13 +1,15 @@
-"""A chat of many users, everything on the server's side: Megaphone beside ejabberd, nginx, Prosody.
+"""A chat of many users, everything on the server's side: Megaphone beside ejabberd and other peers.
 
-The same users come to ejabberd with mod_ecm behind ECM, to stock ejabberd (BOSH, with nothing in
-front), to that behind nginx, and to Prosody. What is measured is that of everything on the server's
+The same users come, over BOSH or WebSocket, to ejabberd with mod_ecm behind ECM, to stock ejabberd
+with nothing in front, and to the peers that are chosen: stock ejabberd behind nginx, newer
+ejabberds, Prosody. What is measured is that of everything on the server's
 side. In each round each server is started anew, one after another: first users log in and rest, a
 tenth of them and then all, and the growth between is the memory of a user. Then, with another fresh
 one, all chat as fast as it goes, then at half of that rate, which gives the latencies, and
-at last they only poll (bench/load/message_load.py).
+at last those of BOSH only poll (bench/load/message_load.py).
 """
 
+import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
@@ -16,20 +18,26 @@ from tempfile import TemporaryDirectory
 import attrs
 from matplotlib.figure import Figure
 
+from bench import peers
 from bench.frame import EBIN, Case, Option, Outcome, Run, rounds
 from bench.load.message_load import Load, What, talk
 from bench.load.ramp import online
 from bench.measure.machine import proxies
 from bench.measure.server_side import grown
+from bench.peers import Start
 from bench.report import chart, report
 from bench.report.goal import judged
-from bench.servers import MEGAPHONE, SERVERS, STOCK
+from bench.servers import BOSH, MEGAPHONE, STOCK, WAYS, WEBSOCKET, stock, with_workers
 from ecm.kernel import raise_open_files
+from testkit.paths import CHECKOUT
 from testkit.servers.process import version
 
-# How much of the CPU of stock ejabberd alone everything on Megaphone's side may take.
-GOALS = {"poll": 0.75, "message": 0.65}
-NEXT_GOALS = {"poll": 0.5, "message": 0.45}
+# How much of the CPU of stock ejabberd alone everything on Megaphone's side may take: the goal, and
+# the next one. Only users of BOSH poll.
+GOALS = {
+    BOSH: {"poll": (0.75, 0.5), "message": (0.65, 0.45)},
+    WEBSOCKET: {"message": (0.65, 0.5)},
+}
 
 TITLE = "The whole: users who chat"
 
@@ -44,7 +52,7 @@ class Measured:
     memory: dict[str, float]
     full: Load
     half: Load
-    polls: Load
+    polls: Load | None
 
 
 @attrs.frozen
@@ -57,23 +65,25 @@ class Row:
     p50: float
     p99: float
     message_cpu: float
-    poll_cpu: float
+    poll_cpu: float | None
     memory: float
     message_ratio: float
-    poll_ratio: float
+    poll_ratio: float | None
 
 
 @attrs.frozen
 class Result:
     rows: list[Row]
     rounds: list[Measured]
+    transport: str = BOSH  # the first results were of no other
 
 
-def measure_one(number: int, name: str, code: list[Path], users: int, seconds: int) -> Measured:
-    start = SERVERS[name]
+def measure_one(
+    number: int, name: str, start: Start, users: int, seconds: int, polls: bool
+) -> Measured:
     with (
         TemporaryDirectory() as folder,
-        start(Path(folder), code) as server,
+        start(Path(folder)) as server,
         online(server.url, Path(folder)) as crowd,
     ):
         crowd.grow_to(users // 10)
@@ -81,39 +91,51 @@ def measure_one(number: int, name: str, code: list[Path], users: int, seconds: i
         crowd.grow_to(users)
         memory = grown(first, server.taken())
     each = {part: size / (users - users // 10) for part, size in memory.items()}
-    with TemporaryDirectory() as folder, start(Path(folder), code) as server:
+    with TemporaryDirectory() as folder, start(Path(folder)) as server:
         full = talk(server, Path(folder), What.MESSAGE, users, seconds)
         half = talk(server, Path(folder), What.MESSAGE, users, seconds, full.per_second / 2)
-        polls = talk(server, Path(folder), What.POLL, users, seconds)
-    return Measured(number, name, each, full, half, polls)
+        only = talk(server, Path(folder), What.POLL, users, seconds) if polls else None
+    return Measured(number, name, each, full, half, only)
 
 
 def tell(found: Measured) -> str:
     return (
         f"{found.name}:"
         f" {found.full.per_second:,.0f} messages/s at {found.full.cpu_each:.0f} µs;"
-        f" {found.polls.per_second:,.0f} polls/s at {found.polls.cpu_each:.0f} µs;"
+        f"{polls_of(found)}"
         f" {sum(found.memory.values()):,.0f} bytes for a user"
     )
 
 
+def polls_of(found: Measured) -> str:
+    polls = found.polls
+    return f" {polls.per_second:,.0f} polls/s at {polls.cpu_each:.0f} µs;" if polls else ""
+
+
 def rows_of(found: list[Measured]) -> list[Row]:
-    stock = [one for one in found if one.name == STOCK]
-    return [row(name, [one for one in found if one.name == name], stock) for name in SERVERS]
+    alone = [one for one in found if one.name == STOCK]
+    names = dict.fromkeys(one.name for one in found)
+    return [row(name, [one for one in found if one.name == name], alone) for name in names]
 
 
-def row(name: str, found: list[Measured], stock: list[Measured]) -> Row:
-    pairs = list(zip(found, stock, strict=True))
+def row(name: str, found: list[Measured], alone: list[Measured]) -> Row:
+    pairs = list(zip(found, alone, strict=True))
+    polls = [one.polls.cpu_each for one in found if one.polls]
+    poll_ratios = [
+        one.polls.cpu_each / other.polls.cpu_each
+        for one, other in pairs
+        if one.polls and other.polls
+    ]
     return Row(
         name=name,
         messages_per_second=median(one.full.per_second for one in found),
         p50=median(one.half.p50 for one in found),
         p99=median(one.half.p99 for one in found),
         message_cpu=median(one.full.cpu_each for one in found),
-        poll_cpu=median(one.polls.cpu_each for one in found),
+        poll_cpu=median(polls) if polls else None,
         memory=median(sum(one.memory.values()) for one in found),
         message_ratio=median(one.full.cpu_each / other.full.cpu_each for one, other in pairs),
-        poll_ratio=median(one.polls.cpu_each / other.polls.cpu_each for one, other in pairs),
+        poll_ratio=median(poll_ratios) if poll_ratios else None,
     )
 
 
@@ -124,8 +146,8 @@ COLUMNS: dict[str, Callable[[Row], str]] = {
     "p99 at half, ms": lambda row: f"{row.p99:.1f}",
     "µs a message": lambda row: f"{row.message_cpu:.0f}",
     "× stock alone": lambda row: f"{row.message_ratio:.2f}",
-    "µs a poll": lambda row: f"{row.poll_cpu:.0f}",
-    "× stock alone, poll": lambda row: f"{row.poll_ratio:.2f}",
+    "µs a poll": lambda row: "–" if row.poll_cpu is None else f"{row.poll_cpu:.0f}",
+    "× stock alone, poll": lambda row: "–" if row.poll_ratio is None else f"{row.poll_ratio:.2f}",
     "bytes a user": lambda row: f"{row.memory:,.0f}",
 }
 
@@ -133,7 +155,7 @@ ROUND_COLUMNS: dict[str, Callable[[Measured], str]] = {
     "round": lambda one: str(one.number),
     "server": lambda one: one.name,
     "µs a message": lambda one: parts(one.full.cpu),
-    "µs a poll": lambda one: parts(one.polls.cpu),
+    "µs a poll": lambda one: parts(one.polls.cpu) if one.polls else "–",
     "bytes a user": lambda one: parts(one.memory),
     "CPU at full load": lambda one: f"{one.full.busy:.0f} %",
     "at half": lambda one: f"{one.half.busy:.0f} %",
@@ -150,53 +172,78 @@ def troubles(one: Measured) -> str:
     found = [
         f"{times} × {kind}"
         for load in (one.full, one.half, one.polls)
+        if load
         for kind, times in load.troubles.items()
     ]
     return ", ".join(found) or "none"
 
 
-def verdict(rows: list[Row]) -> str:
-    ours = next(row for row in rows if row.name == MEGAPHONE)
+def verdict(found: Result) -> str:
+    ours = next(row for row in found.rows if row.name == MEGAPHONE)
     ratios = {"poll": ours.poll_ratio, "message": ours.message_ratio}
     return "\n\n".join(
         f"CPU of ECM and ejabberd for a {what}: {ratio:.3f} × that of stock ejabberd alone."
-        f" {judged(ratio, GOALS[what], NEXT_GOALS[what], '×')}"
+        f" {judged(ratio, *GOALS[found.transport][what], '×')}"
         for what, ratio in ratios.items()
+        if ratio is not None
     )
 
 
-def plot(rows: list[Row]) -> Figure:
+def plot(found: Result) -> Figure:
     """Draw the CPU of each server."""
-    figure = Figure(figsize=(9, 6), layout="constrained")
-    stock = next(row for row in rows if row.name == STOCK)
-    whats: dict[str, Callable[[Row], float]] = {
+    rows, goals = found.rows, GOALS[found.transport]
+    alone = next(row for row in rows if row.name == STOCK)
+    cpu: dict[str, Callable[[Row], float | None]] = {
         "message": lambda row: row.message_cpu,
         "poll": lambda row: row.poll_cpu,
     }
-    panels = figure.subplots(len(whats))
-    for axes, (what, cpu) in zip(panels, whats.items(), strict=True):
-        bars = [(row.name, cpu(row)) for row in rows]
-        unit = "µs of CPU of everything on the server's side"
-        chart.draw(axes, f"A {what}", unit, bars, round(GOALS[what] * cpu(stock)))
+    figure = Figure(figsize=(9, (1 + 0.5 * len(rows)) * len(goals)), layout="constrained")
+    panels = figure.subplots(len(goals), squeeze=False)[:, 0]
+    for axes, what in zip(panels, sorted(goals), strict=True):
+        bars = [(row.name, cpu[what](row) or 0) for row in rows]
+        goal = round(goals[what][0] * (cpu[what](alone) or 0))
+        chart.draw(axes, f"A {what}", "µs of CPU of everything on the server's side", bars, goal)
     return figure
 
 
 def measure(run: Run) -> list[Result]:
     raise_open_files()
+    options, code = run.options, run.code()
     run.about.update(proxies() | {"Prosody": version("prosody")})
-    code, users, seconds = run.code(), run.options.users, run.options.seconds
+    way = WAYS[options.transport]
+    chosen = options.peers or peers.usual(way)
+    starts: dict[str, Start] = {
+        MEGAPHONE: lambda folder: with_workers(folder, code, 1, way),
+        STOCK: lambda folder: stock(folder, code, way),
+        **peers.starts(chosen, way, options.roots, run.folder, code),
+    }
+    polls = options.transport == BOSH
     found = rounds(
-        run.options.rounds,
-        lambda number: (measure_one(number, name, code, users, seconds) for name in SERVERS),
+        options.rounds,
+        lambda number: (
+            measure_one(number, name, start, options.users, options.seconds, polls)
+            for name, start in starts.items()
+        ),
         tell,
     )
-    return [Result(rows_of(found), found)]
+    return [Result(rows_of(found), found, options.transport)]
 
 
 def show(results: Sequence[Result]) -> Outcome:
     [found] = results
     text = f"{report.table(COLUMNS, found.rows)}\n\n{report.table(ROUND_COLUMNS, found.rounds)}"
-    return Outcome(text, verdict(found.rows), plot(found.rows))
+    return Outcome(text, verdict(found), plot(found))
+
+
+def suffix(options: argparse.Namespace) -> str:
+    return "" if options.transport == BOSH else f"-{options.transport}"
+
+
+def transport(text: str) -> str:
+    """Read one of GOALS. Raises ValueError for what is none."""
+    if text not in GOALS:
+        raise ValueError
+    return text
 
 
 CASE = Case(
@@ -204,10 +251,20 @@ CASE = Case(
     row=Result,
     measure=measure,
     show=show,
+    suffix=suffix,
     options=(
         Option("users", 5_000, "in all, 10 at least"),
         Option("seconds", 10, "of each load"),
         Option("rounds", 3, "with servers started anew"),
+        Option("transport", BOSH, f"of the users: {' or '.join(GOALS)}", transport),
+        Option(
+            "peers",
+            None,
+            f"beside stock ejabberd, with commas between: {', '.join(peers.NAMES)}; or all."
+            " Otherwise those of the system",
+            peers.read,
+        ),
+        Option("roots", CHECKOUT / "build", "the folder with the newer peers", Path),
         EBIN,
     ),
 )

@@ -9,9 +9,7 @@ same ejabberd (bench/measure/node_cpu.py).
 """
 
 import argparse
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -110,22 +108,11 @@ class Results:
     turns: list[Turn]
 
 
-@contextmanager
-def chosen(folder: Path | None) -> Iterator[None]:
-    """Have whatever starts ejabberd take the one in this folder, or that of the system."""
-    before = os.environ.get(installation.FOLDER, "")
-    os.environ[installation.FOLDER] = str(folder or "")
-    try:
-        yield
-    finally:
-        os.environ[installation.FOLDER] = before
-
-
 def subjects(run: Run) -> list[Subject]:
     """Compile for each ejabberd, and note the versions. Raises ToolError where one is missing."""
     folders = [None, *(run.options.roots.absolute() / f"ejabberd-{name}" for name in NEWER)]
     for folder in folders:
-        with chosen(folder):
+        with node.chosen(folder):
             installation.find()  # before any of them is compiled for
     found = [subject(run.folder, folder) for folder in folders]
     run.about["ejabberd"] = ", ".join(each.version for each in found)
@@ -134,7 +121,7 @@ def subjects(run: Run) -> list[Subject]:
 
 
 def subject(place: Path, folder: Path | None) -> Subject:
-    with chosen(folder):
+    with node.chosen(folder):
         version = installation.find().version
         compiled = place / version
         compiled.mkdir()
@@ -146,7 +133,7 @@ def measure_round(
     found: list[Subject], users: int, clients: int, seconds: int, number: int
 ) -> Iterator[Turn]:
     for each in found:
-        with chosen(each.folder):
+        with node.chosen(each.folder):
             growth = node_memory.measure(Kind.LINK, each.code, max(users // 10, 1), users)
             cpu = list(node_cpu.measure_round(each.code, clients, seconds, number))
         yield Turn(number, each.version, growth, cpu)

@@ -53,18 +53,25 @@ def ejabberd(results: list[Any]) -> Iterator[Row]:
     yield row("bytes of ejabberd per idle user", found, "mod_ecm")
 
 
-def whole(results: list[Any]) -> Iterator[Row]:
-    """All that is on the server's side."""
+def whole(results: list[Any], transport: str = "") -> Iterator[Row]:
+    """All that is on the server's side. Only users of BOSH poll."""
+    way, of = (f" over {transport}", f" of {transport}") if transport else ("", "")
     figures = {
-        "messages per second, maximum on the test machine": ("messages_per_second", ",.0f"),
-        "ms of delivery latency at half that rate (p99)": ("p99", ".1f"),
-        "µs of server-side CPU per message": ("message_cpu", ".0f"),
+        f"messages per second{way}, maximum on the test machine": ("messages_per_second", ",.0f"),
+        f"ms of delivery latency{way} at half that rate (p99)": ("p99", ".1f"),
+        f"µs of server-side CPU per message{way}": ("message_cpu", ".0f"),
         "µs of server-side CPU per empty poll": ("poll_cpu", ".0f"),
-        "bytes of server-side memory per user, sockets included": ("memory", ",.0f"),
+        f"bytes of server-side memory per user{of}, sockets included": ("memory", ",.0f"),
     }
     for what, (key, form) in figures.items():
-        found = {each["name"]: format(each[key], form) for each in results[0]["rows"]}
-        yield row(what, found, "ECM and mod_ecm")
+        measured = [each for each in results[0]["rows"] if each[key] is not None]
+        found = {each["name"]: format(each[key], form) for each in measured}
+        if found:
+            yield row(what, found, "ECM and mod_ecm")
+
+
+def whole_over_websocket(results: list[Any]) -> Iterator[Row]:
+    yield from whole(results, "WebSocket")
 
 
 def million(results: list[Any], way: str = "") -> Iterator[Row]:
@@ -110,15 +117,20 @@ RESULTS = {
     "end_to_end": whole,
     "million": million,
     "streams": streams,
+    "end_to_end-websocket": whole_over_websocket,
     "million-websocket": over_websocket,
 }
 
 
 def rows() -> Iterator[Row]:
+    """Each figure once: where two cases have it, the later one of RESULTS."""
+    found: dict[str, Row] = {}
     for name, made in RESULTS.items():
         file = report.RESULTS / f"{name}.json"
         if file.exists():
-            yield from made(json.loads(file.read_text())["results"])
+            results = json.loads(file.read_text())["results"]
+            found |= {each.what: each for each in made(results)}
+    yield from found.values()
 
 
 def renewed(text: str) -> str:

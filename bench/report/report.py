@@ -1,4 +1,4 @@
-"""What was measured, as JSON and Markdown in ``bench/results/``."""
+"""Results, as JSON and Markdown in ``bench/results/``."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence

@@ -27,6 +27,7 @@ modules_disabled = {{ "s2s" }}
 allow_unencrypted_plain_auth = true
 c2s_require_encryption = false
 consider_bosh_secure = true
+consider_websocket_secure = true
 {settings}
 
 VirtualHost "{domain}"
@@ -35,10 +36,15 @@ VirtualHost "{domain}"
 
 @contextmanager
 def prosody(
-    folder: Path, modules: Sequence[str], settings: str, accounts: Mapping[str, str] = {}
+    folder: Path,
+    modules: Sequence[str],
+    settings: str,
+    accounts: Mapping[str, str] = {},
+    where: Path | None = None,
 ) -> Iterator[Running]:
-    """Start it, with BOSH at /http-bind, these modules beside what BOSH needs, and more lines of
-    settings. Raises ToolError."""
+    """Start it, with BOSH at /http-bind, WebSocket at /xmpp-websocket if ``websocket`` is one of
+    these modules beside what BOSH needs, and more lines of settings. ``where`` is another Prosody
+    than that of the system. Raises ToolError."""
     port, config = free_port(), folder / "prosody.cfg.lua"
     enabled = ", ".join(f'"{module}"' for module in ("bosh", "saslauth", *modules))
     config.write_text(
@@ -46,7 +52,8 @@ def prosody(
     )
     _write_accounts(folder / "data" / DOMAIN / "accounts", accounts)
     log = folder / "prosody.log"
-    with command(program("prosody"), "-F", "--config", config, log=log) as process:
+    words = program("prosody") if where is None else where / "bin" / "prosody"
+    with command(words, "-F", "--config", config, log=log) as process:
         process.wait_until_listening(port)
         yield process, port
 

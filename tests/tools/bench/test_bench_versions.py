@@ -9,10 +9,11 @@ from unittest import mock
 import attrs
 from twisted.trial.unittest import TestCase
 
-from bench.cases.versions import Results, Subject, Turn, chosen, subjects, summaries, verdict
+from bench.cases.versions import Results, Subject, Turn, subjects, summaries, verdict
 from bench.frame import Run
 from bench.measure.node_cpu import Cost, Round
 from bench.measure.node_memory import Growth
+from bench.node import chosen
 from bench.report.benchmarks_text import FILE, PARTS, version_table
 from ecm.tools.ejabberd.installation import FOLDER
 from ecm.tools.errors import ToolError
