@@ -24,6 +24,7 @@ FILES = {
     "sys/fs/cgroup/system.slice/ecm.service/memory.max": "8000000000\n",
     "sys/fs/cgroup/system.slice/pids.max": "500\n",
     "sys/fs/cgroup/system.slice/ecm.service/pids.max": "max\n",
+    "etc/ejabberd/ejabberd.yml": "hosts:\n  - localhost\nsm_db_type: ecm\n",
     "etc/default/ejabberd": "#ERL_PROCESSES=262144\nERL_PROCESSES=2000000\n",
 }
 

@@ -1,14 +1,15 @@
-"""``python -m bench.report.benchmarks_text``: the table of docs/benchmarks.md that compares the
-ejabberds, from what is in ``bench/results/``.
+"""``python -m bench.report.benchmarks_text``: the tables of docs/benchmarks.md, from what is in
+``bench/results/``.
 
-A test says when the table is not up to date.
+A test says when one is not up to date.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from bench.report import report
+from bench.report import growth, report
+from ecm.tools.doctor.plan import Tls, Transport
 from testkit.made_text import renewed
 from testkit.paths import CHECKOUT
 
@@ -55,7 +56,44 @@ def _spread(ratio: dict[str, float]) -> str:
     return f"**{ratio['median']:.3f} ×** ({ratio['least']:.3f} to {ratio['most']:.3f})"
 
 
-PARTS = {"versions": versions}
+def model() -> Iterator[str]:
+    """The growth model beside what it was made of."""
+    yield (
+        "| users | result | over | sessions | workers | GB measured | GB of the model"
+        " | cores measured | cores of the model |"
+    )
+    yield "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+    for point in [*growth.points(), *(one for one in growth.polling() if not one.parts)]:
+        one = point.deployment
+        cells = [
+            f"{one.users:,}",
+            f"`{point.source}`" + ("" if point.parts else ", polls without pause"),
+            TRANSPORTS[one.transport] + ("" if one.tls is Tls.NONE else f", {one.tls} TLS"),
+            one.sessions,
+            str(one.workers),
+            *_pair(point, bool(point.parts), growth.measured, growth.predicted),
+            *_pair(point, bool(point.cpu), growth.measured_cores, growth.predicted_cores),
+        ]
+        yield f"| {' | '.join(cells)} |"
+
+
+TRANSPORTS = {Transport.BOSH: "BOSH", Transport.WEBSOCKET: "WebSocket", Transport.TCP: "TCP"}
+
+
+def _pair(
+    point: growth.Point,
+    known: bool,
+    measured: Callable[[growth.Point], float],
+    predicted: Callable[[growth.Point], float],
+) -> tuple[str, str]:
+    if not known:
+        return "–", "–"
+    unit = 1e9 if measured is growth.measured else 1
+    found, told = measured(point) / unit, predicted(point) / unit
+    return f"{found:.3f}", f"{told:.3f} ({told / found - 1:+.1%})"
+
+
+PARTS = {"versions": versions, "growth": model}
 
 
 if __name__ == "__main__":

@@ -1,41 +1,18 @@
-"""The costs of users: every figure, with the command that measured it.
+"""The growth model: the costs of users who rest, of connections, and of processes that serve them.
 
-docs/benchmarks.md has those of `make ...`, with the machine. Memory is in bytes, for idle users.
+measured.py has the figures. docs/benchmarks.md says how far the model is from what was measured.
 """
 
+import math
 from typing import Final
 
 import attrs
 
-from ecm.tools.doctor.plan import Deployment, Tls, Transport
+from ecm.tools.doctor import measured
+from ecm.tools.doctor.plan import Deployment, Transport
 
-# Our end of a connection in the kernel, without data in flight. `make bench CASE=million`.
-KERNEL_PER_CONNECTION: Final = 4_073
-
-# A held request in ECM, of a million; with 10,000, just begun, it is less (CASE=memory). An idle
-# WebSocket takes no more (docs/decisions/0223-a-websocket-framer-of-our-own.md); the same is
-# assumed of XMPP over TCP.
-ECM_PER_CONNECTION: Final = 1_384
-
-# What TLS adds. `make bench CASE=memory`, as the difference to a held request without TLS.
-ECM_FOR_TLS: Final = {Tls.NONE: 0, Tls.OPENSSL: 25_400, Tls.LEAN: 600}
-
-# ECM without clients. `make bench CASE=memory` for one process: 53 MB with 2,000 held requests,
-# which are 2.5 MB. `make bench CASE=workers` for each of ten workers, for their supervisor and for
-# the fork server.
-ONE_PROCESS: Final = 51_000_000
-WORKER: Final = 8_200_000
-SUPERVISOR: Final = 37_000_000
-
-# A node of ejabberd without users, and a user of it over BOSH. `make bench CASE=million`. The same
-# is assumed of other transports, whose sessions have less to remember.
-EJABBERD: Final = 132_000_000
-EJABBERD_PER_USER: Final = 3_819
-
-# CPU of ECM and ejabberd for a user who polls every 60 seconds, as Strophe.js does, in µs a second.
-# `make bench CASE=scaling` with 200,000 users, rounded up. Polls that come one by one, as these do,
-# take several times the CPU of those that come at once. Only BOSH polls.
-CPU_PER_USER: Final = {Transport.BOSH: 5, Transport.WEBSOCKET: 0, Transport.TCP: 0}
+# Seconds between the polls of a client of BOSH, as Strophe.js has it.
+WAIT: Final = 60
 
 # Pages of TCP's memory (tcp_mem) for a connection with a small answer that is not acknowledged. The
 # kernel charges whole pages (sk_mem_pages), and none once all is acknowledged: `mem` of TCP in
@@ -75,24 +52,62 @@ class Memory:
 
 def memory(deployment: Deployment) -> Memory:
     return Memory(
-        kernel=deployment.connections * KERNEL_PER_CONNECTION,
-        clients=deployment.connections * (ECM_PER_CONNECTION + ECM_FOR_TLS[deployment.tls]),
+        kernel=deployment.connections * measured.KERNEL_PER_CONNECTION,
+        clients=deployment.connections * _per_connection(deployment),
         workers=_processes(deployment.workers),
-        ejabberd=EJABBERD + deployment.users * EJABBERD_PER_USER,
+        ejabberd=measured.EJABBERD + deployment.users * _per_user(deployment),
     )
 
 
+def _per_connection(deployment: Deployment) -> int:
+    plain = measured.ECM_PER_CONNECTION[deployment.transport]
+    return plain + measured.ECM_FOR_TLS[deployment.tls]
+
+
+def _per_user(deployment: Deployment) -> int:
+    return measured.EJABBERD_PER_USER[deployment.sessions, deployment.transport]
+
+
 def _processes(workers: int) -> int:
-    return ONE_PROCESS if workers == 1 else SUPERVISOR + workers * WORKER
+    if workers == 1:
+        return measured.ONE_PROCESS
+    return measured.SUPERVISOR + workers * measured.WORKER
 
 
 def tcp_pages(deployment: Deployment) -> int:
     return -(-deployment.connections * PAGES_IN_FLIGHT // ONE_IN)
 
 
+@attrs.frozen
+class Polls:
+    """Seconds of CPU: of a process each second, whatever comes; of each poll; and of each time that
+    the process wakes up for polls, which takes it so long that those of ``together`` seconds are
+    done at once. Polls that come one by one so take several times the CPU of those that come
+    together."""
+
+    background: float
+    each: float
+    waking: float
+    together: float
+
+    def cores(self, rate: float, processes: int) -> float:
+        """The cores that polls keep busy, so many a second, in processes that share them."""
+        wakings = rate / (1 + rate * self.together / processes)
+        return self.background * processes + self.each * rate + self.waking * wakings
+
+
+def busy(deployment: Deployment, wait: float = WAIT) -> float:
+    """The cores that users who rest keep busy. Only those of BOSH poll, every ``wait`` seconds."""
+    if deployment.transport is not Transport.BOSH:
+        return deployment.users * measured.STREAM_CPU / 1e6
+    rate = deployment.users / wait
+    ecm = Polls(*measured.ECM_POLLS).cores(rate, deployment.workers)
+    return ecm + Polls(*measured.EJABBERD_POLLS).cores(rate, 1)
+
+
 def cores(deployment: Deployment) -> int:
-    """The cores that the polls of idle users keep busy."""
-    return -(-deployment.users * CPU_PER_USER[deployment.transport] // 1_000_000)
+    """The same, whole."""
+    return math.ceil(busy(deployment))
 
 
 def tasks(deployment: Deployment, cores: int) -> int:

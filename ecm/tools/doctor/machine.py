@@ -31,3 +31,4 @@ class Machine:
     cgroup_tasks: int | None = None  # processes and threads
 
     erlang_processes: int | None = None  # in one ejabberd
+    own_sessions: int | None = None  # 1: it has the table of sessions of mod_ecm; 0: its own

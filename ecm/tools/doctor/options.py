@@ -9,7 +9,7 @@ from ecm.limits import MAX_WORKERS
 from ecm.tools.cli import Parser, argument, whole_number
 from ecm.tools.doctor.ask import endpoint
 from ecm.tools.doctor.diagnosis import MAX_USERS
-from ecm.tools.doctor.plan import Plan, Tls, Transport
+from ecm.tools.doctor.plan import Plan, Sessions, Tls, Transport
 
 # The most that browsers open to one server.
 _MAX_CONNECTIONS: Final = 6
@@ -39,7 +39,8 @@ class Options:
 def parse(arguments: Sequence[str] | None = None) -> Options:
     """Parse the command line; report a mistake and exit with status 2."""
     found = make_parser().parse_args(arguments)
-    plan = Plan(found.connections, found.workers, found.transport, found.tls)
+    how = (found.transport, found.tls, found.sessions)
+    plan = Plan(found.connections, found.workers, *how)
     return Options(found.users, plan, found.json, tuple(found.upstream))
 
 
@@ -96,6 +97,13 @@ def _add_transport(parser: Parser) -> None:
         default=Tls.NONE,
         help="what ends TLS in ECM: nothing, as behind a proxy; OpenSSL; or ECM with --lean-tls"
         " (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--sessions",
+        type=Sessions,
+        choices=list(Sessions),
+        help="the table of sessions in ejabberd: its own, or that of mod_ecm (sm_db_type: ecm)"
+        " (default: what ejabberd.yml on this machine says, else mnesia)",
     )
 
 

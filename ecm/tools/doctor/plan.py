@@ -22,6 +22,13 @@ class Tls(StrEnum):
     LEAN = "lean"
 
 
+class Sessions(StrEnum):
+    """The table of sessions in ejabberd: its own, or that of mod_ecm (``sm_db_type: ecm``)."""
+
+    MNESIA = "mnesia"
+    ECM = "ecm"
+
+
 @attrs.frozen
 class Deployment:
     """Users, their connections to ECM, and the workers that serve them."""
@@ -31,6 +38,7 @@ class Deployment:
     workers: int
     transport: Transport = Transport.BOSH
     tls: Tls = Tls.NONE
+    sessions: Sessions = Sessions.MNESIA
 
     @property
     def processes(self) -> int:
@@ -44,18 +52,22 @@ class Deployment:
 
 @attrs.frozen
 class Plan:
-    """``workers`` is None for one for each core, or as many as their open files need."""
+    """``workers`` is None for one for each core, or as many as their open files need; ``sessions``
+    for what the ejabberd of the machine has."""
 
     connections_per_user: int = 1
     workers: int | None = None
     transport: Transport = Transport.BOSH
     tls: Tls = Tls.NONE
+    sessions: Sessions | None = None
 
     def deploy(self, machine: Machine, users: int) -> Deployment:
         """Return the deployment for so many users."""
         connections = users * self.connections_per_user
         workers = self.workers or _workers(machine, connections)
-        return Deployment(users, connections, workers, self.transport, self.tls)
+        own = Sessions.ECM if machine.own_sessions else Sessions.MNESIA
+        sessions = self.sessions or own
+        return Deployment(users, connections, workers, self.transport, self.tls, sessions)
 
 
 def _workers(machine: Machine, connections: int) -> int:

@@ -11,6 +11,9 @@ from ecm.tools.doctor.machine import Machine
 # folder that not everyone may enter.
 _EJABBERDCTL: Final = ("etc/ejabberd/ejabberdctl.cfg", "etc/default/ejabberd")
 
+# The configuration of Debian's ejabberd, and of its installer. Not everyone may read it.
+_EJABBERD: Final = ("etc/ejabberd/ejabberd.yml", "opt/ejabberd/conf/ejabberd.yml")
+
 # ejabberdctl's default (ejabberd 23.01).
 _ERL_PROCESSES: Final = 250_000
 
@@ -37,6 +40,7 @@ def read(root: Path) -> Machine:
         cgroup_memory=cgroup_memory(root),
         cgroup_tasks=cgroup_tasks(root),
         erlang_processes=_erlang_processes(root),
+        own_sessions=_own_sessions(root),
     )
 
 
@@ -48,3 +52,9 @@ def _erlang_processes(root: Path) -> int | None:
     contents = [content(root / name) for name in _EJABBERDCTL]
     settings = next(filter(None, contents), None)
     return proc.setting(settings, "ERL_PROCESSES", _ERL_PROCESSES) if settings else None
+
+
+def _own_sessions(root: Path) -> int | None:
+    contents = [content(root / name) for name in _EJABBERD]
+    found = next(filter(None, contents), None)
+    return proc.has_own_sessions(found) if found else None

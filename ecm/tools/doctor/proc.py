@@ -55,6 +55,14 @@ def setting(content: bytes, name: str, default: int) -> int | None:
     return number(found[-1].strip(b"\"' \t\r")) if found else default
 
 
+def has_own_sessions(content: bytes) -> int:
+    """1 if ejabberd.yml chooses mod_ecm's table of sessions, 0 if not."""
+    chosen = re.search(
+        rb"^sm_db_type:[ \t]*[\"']?ecm[\"']?[ \t\r]*(?:#.*)?$", content, re.MULTILINE
+    )
+    return int(chosen is not None)
+
+
 def _span(part: bytes) -> int:
     """The number of numbers in ``8`` or ``0-3``; 0 for anything else."""
     found = re.fullmatch(rb"([0-9]{1,6})(?:-([0-9]{1,6}))?", part)

@@ -12,7 +12,7 @@ from ecm.tools.doctor.diagnosis import MAX_USERS, Diagnosis, Finding, Verdict
 from ecm.tools.doctor.fixes import LASTING
 from ecm.tools.doctor.machine import Machine
 from ecm.tools.doctor.node import Node
-from ecm.tools.doctor.plan import Tls, Transport
+from ecm.tools.doctor.plan import Sessions, Tls, Transport
 
 _TRANSPORTS: Final = {
     Transport.BOSH: "BOSH",
@@ -20,6 +20,11 @@ _TRANSPORTS: Final = {
     Transport.TCP: "TCP",
 }
 _TLS: Final = {Tls.NONE: " without TLS", Tls.OPENSSL: " with TLS", Tls.LEAN: " with lean TLS"}
+
+_SESSIONS: Final = {
+    Sessions.MNESIA: "its own table of sessions",
+    Sessions.ECM: "sm_db_type: ecm",
+}
 
 _ROW: Final = "{:<35}{:>12}{:>12}{:>12}  {}"
 
@@ -96,7 +101,7 @@ def _ledger(found: Diagnosis) -> str:
         f"The memory is {_gigabytes(memory.kernel)} of the kernel,"
         f" {_gigabytes(memory.clients)} of ECM for connections,\n"
         f"{_gigabytes(memory.workers)} for its processes, and"
-        f" {_gigabytes(memory.ejabberd)} of ejabberd."
+        f" {_gigabytes(memory.ejabberd)} of ejabberd,\nwith {_SESSIONS[found.deployment.sessions]}."
     )
 
 
@@ -136,6 +141,7 @@ def as_json(machine: Machine, found: Diagnosis, nodes: Sequence[Node]) -> str:
             "workers": found.deployment.workers,
             "transport": found.deployment.transport,
             "tls": found.deployment.tls,
+            "sessions": found.deployment.sessions,
             "fits": found.fits,
             "room": found.room,
             "first": found.bottleneck and found.bottleneck.rule.name,

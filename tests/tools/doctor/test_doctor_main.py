@@ -17,7 +17,7 @@ from twisted.trial.unittest import TestCase
 from ecm.tools.doctor.diagnosis import MAX_USERS
 from ecm.tools.doctor.main import main
 from ecm.tools.doctor.options import Options, parse
-from ecm.tools.doctor.plan import Plan, Tls, Transport
+from ecm.tools.doctor.plan import Plan, Sessions, Tls, Transport
 from testkit.fake_machines import FILES, write
 from testkit.paths import CHECKOUT
 
@@ -28,9 +28,9 @@ class OptionsTests(TestCase):
 
     def test_all_given(self) -> None:
         given = ["--users", "5", "--connections", "2", "--workers", "3", "--json"]
-        given += ["--transport", "websocket", "--tls", "lean"]
+        given += ["--transport", "websocket", "--tls", "lean", "--sessions", "ecm"]
         given += ["--upstream", "tcp:a:1", "--upstream", "unix:/b"]
-        plan = Plan(2, 3, Transport.WEBSOCKET, Tls.LEAN)
+        plan = Plan(2, 3, Transport.WEBSOCKET, Tls.LEAN, Sessions.ECM)
         self.assertEqual(parse(given), Options(5, plan, True, ("tcp:a:1", "unix:/b")))
         self.assertEqual(parse(["--workers", "auto"]), parse([]))
 
@@ -48,6 +48,7 @@ class OptionsTests(TestCase):
             ["--connections", "7"],
             ["--transport", "smtp"],
             ["--tls", "rustls"],
+            ["--sessions", "redis"],
             ["--upstream", "tls:a:1"],
             ["--unknown"],
             ["stray"],

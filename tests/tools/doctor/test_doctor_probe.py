@@ -44,6 +44,7 @@ class ReaderTests(MadeUpCase):
                 cgroup_memory=8_000_000_000,
                 cgroup_tasks=500,
                 erlang_processes=2_000_000,
+                own_sessions=1,
             ),
         )
 
@@ -58,7 +59,8 @@ class ReaderTests(MadeUpCase):
 
     def test_garbage(self) -> None:
         self.assertEqual(
-            self.read(dict.fromkeys(FILES, "\0 garbage /\n")), Machine(erlang_processes=250_000)
+            self.read(dict.fromkeys(FILES, "\0 garbage /\n")),
+            Machine(erlang_processes=250_000, own_sessions=0),
         )
 
     def test_default_of_ejabberdctl(self) -> None:

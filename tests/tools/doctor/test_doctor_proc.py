@@ -18,6 +18,7 @@ PARSERS: list[Callable[[bytes], Any]] = [
     proc.open_files,
     proc.cores,
     lambda content: proc.setting(content, "ERL_PROCESSES", 1),
+    proc.has_own_sessions,
 ]
 
 # Garbage that is nearly right finds more than bytes at random.
@@ -86,6 +87,12 @@ class ProcTests(TestCase):
             self.assertEqual(proc.cores(b"Cpus_allowed_list:\t%b\n" % listed), count)
         for listed in (b"", b",", b"2-0", b"1,,2", b"-1", b"1-2-3"):
             self.assertIsNone(proc.cores(b"Cpus_allowed_list:\t%b\n" % listed), listed)
+
+    def test_the_table_of_sessions_of_mod_ecm(self) -> None:
+        for line in (b"sm_db_type: ecm", b'sm_db_type: "ecm"  # small', b"sm_db_type:   'ecm'\r"):
+            self.assertEqual(proc.has_own_sessions(b"hosts:\n  - a\n" + line + b"\n"), 1, line)
+        for line in (b"sm_db_type: redis", b"#sm_db_type: ecm", b"  sm_db_type: ecm", b""):
+            self.assertEqual(proc.has_own_sessions(b"hosts:\n  - a\n" + line + b"\n"), 0, line)
 
     def test_a_setting_of_a_shell(self) -> None:
         for content, value in (

@@ -11,16 +11,22 @@ from ecm.frontend.room import for_newcomers
 from ecm.kernel import UNLIMITED
 from ecm.limits import BACKLOG, RESERVED_FILES
 from ecm.open_files import capacity
-from ecm.tools.doctor import costs, fixes
+from ecm.tools.doctor import costs, fixes, measured
 from ecm.tools.doctor.diagnosis import MAX_USERS, Diagnosis, Finding, Verdict, diagnose
 from ecm.tools.doctor.machine import Machine
-from ecm.tools.doctor.plan import Deployment, Plan, Tls, Transport, files_for
+from ecm.tools.doctor.plan import Deployment, Plan, Sessions, Tls, Transport, files_for
 from ecm.tools.doctor.rules import RULES
 
 # 1,000 users on one worker.
 ONE_WORKER = Plan(workers=1)
 THOUSAND = ONE_WORKER.deploy(Machine(), 1000)
 DEFAULT = Plan()
+# Bytes of a user of BOSH, with the table of sessions that ejabberd has.
+EACH = (
+    measured.KERNEL_PER_CONNECTION
+    + measured.ECM_PER_CONNECTION[Transport.BOSH]
+    + measured.EJABBERD_PER_USER[Sessions.MNESIA, Transport.BOSH]
+)
 
 
 def finding(name: str, found: Diagnosis) -> Finding:
@@ -55,14 +61,35 @@ class RuleTests(TestCase):
         self.assertEqual(fixes, ["sysctl -w fs.file-max=1300"])
 
     def test_memory(self) -> None:
-        need = costs.ONE_PROCESS + costs.EJABBERD + 1000 * (4_073 + 1_384 + 3_819)
+        need = measured.ONE_PROCESS + measured.EJABBERD + 1000 * EACH
         self.assertIn("fewer users", self.check("memory of the machine", need, "memory")[0])
 
     def test_memory_of_tls(self) -> None:
-        for tls, more in ((Tls.NONE, 0), (Tls.OPENSSL, 25_400), (Tls.LEAN, 600)):
-            with_tls = Plan(workers=1, transport=Transport.TCP, tls=tls).deploy(Machine(), 1000)
-            need = costs.memory(THOUSAND).total + 1000 * more
-            self.assertEqual(costs.memory(with_tls).total, need)
+        plain = Plan(workers=1, transport=Transport.TCP).deploy(Machine(), 1000)
+        for tls in Tls:
+            need = costs.memory(plain).total + 1000 * measured.ECM_FOR_TLS[tls]
+            self.assertEqual(costs.memory(attrs.evolve(plain, tls=tls)).total, need)
+
+    def test_memory_by_the_way_and_the_table_of_sessions(self) -> None:
+        for sessions in Sessions:
+            for transport in Transport:
+                plan = Plan(workers=1, transport=transport, sessions=sessions)
+                each = (
+                    measured.KERNEL_PER_CONNECTION
+                    + measured.ECM_PER_CONNECTION[transport]
+                    + measured.EJABBERD_PER_USER[sessions, transport]
+                )
+                found = costs.memory(plan.deploy(Machine(), 1000)).total
+                without = costs.memory(plan.deploy(Machine(), 0)).total
+                self.assertEqual(found - without, 1000 * each)
+
+    def test_a_table_of_sessions_that_is_not_planned_is_that_of_the_machine(self) -> None:
+        own, theirs = Sessions.ECM, Sessions.MNESIA
+        for known, expected in ((None, theirs), (0, theirs), (1, own)):
+            found = ONE_WORKER.deploy(Machine(own_sessions=known), 1)
+            self.assertEqual(found.sessions, expected)
+        planned = Plan(sessions=theirs).deploy(Machine(own_sessions=1), 1)
+        self.assertEqual(planned.sessions, theirs)
 
     def test_memory_of_the_cgroup(self) -> None:
         need = costs.memory(THOUSAND).total
@@ -113,17 +140,31 @@ class RuleTests(TestCase):
         self.assertIn("--workers", two.fixes[0])
 
     def test_polls(self) -> None:
-        """5 µs a second for each: a core for 200,000 users."""
+        """On one worker, a core does those of some 500,000 users."""
         one = Machine(cores=1)
-        fits = finding("cores for polls", diagnose(one, ONE_WORKER, 200_000))
-        advice = finding("cores for polls", diagnose(one, ONE_WORKER, 200_001))
+        most = max(users for users in range(1000, 1_000_000, 1000) if self.cores(users) <= 1)
+        self.assertTrue(300_000 < most < 900_000, most)
+        fits = finding("cores for polls", diagnose(one, ONE_WORKER, most))
+        advice = finding("cores for polls", diagnose(one, ONE_WORKER, most + 1000))
         self.assertEqual((fits.verdict, advice.verdict), (Verdict.FITS, Verdict.ADVICE))
         self.assertIn("cores", advice.fixes[0])
 
     def test_only_bosh_polls(self) -> None:
-        for transport, cores in ((Transport.BOSH, 5), (Transport.WEBSOCKET, 0), (Transport.TCP, 0)):
-            plan = Plan(transport=transport)
-            self.assertEqual(costs.cores(plan.deploy(Machine(), 1_000_000)), cores)
+        for transport in Transport:
+            found = Plan(transport=transport).deploy(Machine(), 1_000_000)
+            quiet = measured.STREAM_CPU if transport is not Transport.BOSH else None
+            self.assertEqual(quiet is None, costs.busy(found) > 1)
+            if quiet is not None:
+                self.assertAlmostEqual(costs.busy(found), quiet)
+
+    def test_polls_that_come_together_take_less(self) -> None:
+        polls = costs.Polls(background=0.5, each=0.01, waking=0.1, together=0.25)
+        self.assertAlmostEqual(polls.cores(0, 2), 1.0)
+        self.assertAlmostEqual(polls.cores(8, 1), 0.5 + 0.08 + 0.8 / 3)
+        self.assertAlmostEqual(polls.cores(8, 2), 1.0 + 0.08 + 0.8 / 2)
+
+    def cores(self, users: int) -> float:
+        return costs.busy(ONE_WORKER.deploy(Machine(), users))
 
     def test_nothing_known(self) -> None:
         found = diagnose(Machine(), Plan(), 1000)
@@ -222,9 +263,10 @@ class CostTests(TestCase):
     def test_parts(self) -> None:
         parts = attrs.asdict(costs.memory(Deployment(users=10, connections=20, workers=2)))
         expected = {
-            "kernel": 20 * 4_073,
-            "clients": 20 * 1_384,
-            "workers": 37_000_000 + 2 * 8_200_000,
-            "ejabberd": 132_000_000 + 10 * 3_819,
+            "kernel": 20 * measured.KERNEL_PER_CONNECTION,
+            "clients": 20 * measured.ECM_PER_CONNECTION[Transport.BOSH],
+            "workers": measured.SUPERVISOR + 2 * measured.WORKER,
+            "ejabberd": measured.EJABBERD
+            + 10 * measured.EJABBERD_PER_USER[Sessions.MNESIA, Transport.BOSH],
         }
         self.assertEqual(parts, expected)
