@@ -16,11 +16,10 @@ To begin anew, delete that file.
 import argparse
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import attrs
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -305,15 +304,7 @@ def suffix(users: int) -> str:
     return "" if users == USERS else f"-{users}"
 
 
-@attrs.frozen
-class Row:
-    """The result of a series."""
-
-    name: str
-    trend: Trend | None
-
-
-def measure(run: Run) -> Outcome:
+def measure(run: Run) -> list[Piece]:
     raise_open_files()
     options = run.options
     if options.users > 5 * PER_PROCESS:
@@ -327,14 +318,13 @@ def measure(run: Run) -> Outcome:
     found = [one for one in record.pieces(file.read_text()) if one.samples] if file.exists() else []
     if not found:
         raise ToolError("there is no sample yet")
-    return Outcome(
-        text(found),
-        verdict(found),
-        [Row(series.label, trend) for series, trend in judged(found)],
-        plot(found),
-        suffix(options.users),
-        good=not any(trend and trend.grows for _, trend in judged(found)),
-    )
+    return found
+
+
+def show(rows: Sequence[Piece]) -> Outcome:
+    found = [*rows]
+    flat = not any(trend and trend.grows for _, trend in judged(found))
+    return Outcome(text(found), verdict(found), plot(found), good=flat)
 
 
 def number_of(text: str) -> float:
@@ -347,7 +337,10 @@ def number_of(text: str) -> float:
 
 CASE = Case(
     title=TITLE,
+    row=Piece,
     measure=measure,
+    show=show,
+    suffix=lambda options: suffix(options.users),
     options=(
         Option("hours", 8.0, "of this piece; 0 judges the pieces that are there", number_of),
         Option("users", USERS, "who come and go"),

@@ -137,10 +137,11 @@ class InterruptTests(TestCase):
 
         self.enterContext(mock.patch.object(report, "RESULTS", folder))
         self.enterContext(mock.patch.object(soak, "piece", piece))
-        outcome = soak.measure(Run(Namespace(users=1000, hours=1.0), folder, {}))
+        options = Namespace(users=1000, hours=1.0)
+        outcome = soak.show(soak.measure(Run(options, folder, {})))
         self.assertTrue(outcome.good)
         self.assertIn("flat within 2%", outcome.verdict)
-        self.assertEqual(outcome.suffix, "-1000")
+        self.assertEqual(soak.CASE.suffix(options), "-1000")
 
 
 def judged_of(samples: list[Figures]) -> Any:
