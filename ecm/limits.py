@@ -450,6 +450,13 @@ FORK_SERVER_TIMEOUT: Final = 60
 # the buffer of its socket, which has 200.
 MAX_FORK_ORDERS: Final = 8
 
+# Connections that one worker gets before the next one is drawn, and the part of what it may have
+# that they are at most. Users who log in at the same time are with few workers then, each of which
+# does several things when it wakes up. As many handshakes of TLS take a worker a twentieth of a
+# second, and no worker has more of the capacity than another by a hundredth.
+BURST: Final = 64
+BURST_PART: Final = 1 / 100
+
 # Connections that are accepted at a time, before the supervisor serves its log and its workers.
 ACCEPT_BATCH: Final = 100
 

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from random import Random
 from typing import Protocol
 
+from ecm.limits import BURST, BURST_PART
+
 
 class Backend(Protocol):
     """A worker that serves, as the balancer sees it.
@@ -21,17 +23,20 @@ class Backend(Protocol):
 
 
 class Balancer:
-    """Assigns each connection to the less loaded of two workers that are drawn at random.
+    """Assigns connections to the less loaded of two workers that are drawn at random.
 
-    That balances nearly as well as to compare all of them (Mitzenmacher, "The Power of Two Choices
-    in Randomized Load Balancing", 2001), and does not flood a worker that was just respawned and
-    has no connections. A full worker gets none while another has room. If all are full, one is
-    chosen in which an idle connection makes way, otherwise one that answers 503.
+    It gets a burst of them, so that those who come at the same time wake up one process, and not
+    all. Two at random balance nearly as well as to compare all of them (Mitzenmacher, "The Power of
+    Two Choices in Randomized Load Balancing", 2001), and do not flood a worker that was just
+    respawned and has no connections. A full worker gets none while another has room. If all are
+    full, one is chosen in which an idle connection makes way, otherwise one that answers 503.
     """
 
     def __init__(self, random: Random) -> None:
         self.workers: list[Backend] = []
         self._random = random
+        self._drawn: Backend | None = None
+        self._left = 0  # of its burst
 
     def assign(self, listener: int, family: int, connection: int) -> bool:
         """Assign a connection. Return False if no worker takes it at the moment."""
@@ -40,10 +45,18 @@ class Balancer:
     def _candidates(self) -> Iterator[Backend]:
         if not self.workers:
             return
-        first = min(self._pick_two(), key=_utilisation)
+        first = self._draw()
         if first.load < first.capacity:
             yield first
         yield from sorted(self.workers, key=_rank)
+
+    def _draw(self) -> Backend:
+        """Return the worker that was drawn for this burst, or draw the next one."""
+        if self._left <= 0 or self._drawn not in self.workers:
+            self._drawn = min(self._pick_two(), key=_utilisation)
+            self._left = max(1, min(BURST, int(self._drawn.capacity * BURST_PART)))
+        self._left -= 1
+        return self._drawn
 
     def _pick_two(self) -> tuple[Backend, Backend]:
         """Draw two workers, which are the same one only if there is no other."""

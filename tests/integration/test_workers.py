@@ -25,9 +25,13 @@ def children(process: int) -> list[int]:
     return [int(child) for child in found if os.path.exists(f"/proc/{child}/exe")]
 
 
+# With these each of three workers has a burst of one connection.
+SPREAD = ("--max-connections", "240")
+
+
 class SpreadTests(WorkersTestCase):
     async def test_each_worker_gets_its_part(self) -> None:
-        ecm = await self.start_workers(3)
+        ecm = await self.start_workers(3, *SPREAD)
         clients = await self.crowd(60)
         self.assertEqual(len(self.links.all), 3)
         for link in self.links.all:
@@ -58,8 +62,13 @@ class SpreadTests(WorkersTestCase):
             for client in clients.values():
                 self.assertIn(b"200 OK", await client.closed)
 
-    async def test_first_ids_differ(self) -> None:
+    async def test_those_who_come_together_are_with_few_workers(self) -> None:
         await self.start_workers(3)
+        await self.crowd(60)
+        self.assertEqual(sorted(len(link.held) for link in self.links.all)[0], 0)
+
+    async def test_first_ids_differ(self) -> None:
+        await self.start_workers(3, *SPREAD)
         await self.crowd(30)
         first = [min(link.held.values()) for link in self.links.all]
         self.assertGreater(min(abs(a - b) for a in first for b in first if a != b), 1000)
@@ -68,7 +77,7 @@ class SpreadTests(WorkersTestCase):
 
 class DeathTests(WorkersTestCase):
     async def test_only_its_own_clients_notice_that_a_worker_is_killed(self) -> None:
-        ecm = await self.start_workers(3)
+        ecm = await self.start_workers(3, *SPREAD)
         clients = await self.crowd(60)
         victim = self.links.of(self.processes[1])
         lost, links = set(victim.held), [link for link in self.links.all if link is not victim]

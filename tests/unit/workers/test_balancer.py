@@ -5,10 +5,11 @@ from random import Random
 import attrs
 from twisted.trial.unittest import TestCase
 
+from ecm.limits import BURST
 from ecm.workers.balancer import Balancer
 
 
-@attrs.define
+@attrs.define(eq=False)
 class FakeWorker:
     capacity: int = 20_000
     load: int = 0
@@ -35,7 +36,31 @@ class BalancerTests(TestCase):
     def test_many_workers_get_nearly_the_same(self) -> None:
         workers = [FakeWorker() for _ in range(55)]
         assign(balancer(*workers), 55 * 1000)
-        self.assertTrue(all(990 <= worker.load <= 1010 for worker in workers))
+        loads = [worker.load for worker in workers]
+        self.assertLessEqual(max(loads) - min(loads), 4 * BURST)
+
+    def test_those_who_come_together_are_with_one_worker(self) -> None:
+        workers = [FakeWorker() for _ in range(55)]
+        assign(balancer(*workers), BURST)
+        self.assertEqual(sorted(worker.load for worker in workers)[-2:], [0, BURST])
+
+    def test_the_next_ones_are_with_a_worker_that_has_fewer(self) -> None:
+        workers = [FakeWorker(), FakeWorker()]
+        assign(balancer(*workers), 2 * BURST)
+        self.assertEqual([worker.load for worker in workers], [BURST, BURST])
+
+    def test_workers_that_may_have_few_get_one_at_a_time(self) -> None:
+        workers = [FakeWorker(capacity=100), FakeWorker(capacity=100)]
+        assign(balancer(*workers), 2)
+        self.assertEqual([worker.load for worker in workers], [1, 1])
+
+    def test_a_burst_ends_with_its_worker(self) -> None:
+        gone, other = FakeWorker(), FakeWorker(load=1)
+        under_test = balancer(gone)
+        assign(under_test, 1)
+        under_test.workers[:] = [other]
+        assign(under_test, 1)
+        self.assertEqual((gone.load, other.load), (1, 2))
 
     def test_a_new_one_catches_up_without_a_flood(self) -> None:
         old, new = [FakeWorker(load=1000) for _ in range(9)], FakeWorker()
