@@ -131,6 +131,7 @@ bench-reload: FAULT = reload reload-haproxy reload-nginx ecm-restart
 
 bench-readme: $(VENV)/bench.stamp  ## Write pages, pictures and the tables of README.md and docs again, from bench/results
 	$(VENV)/bin/python -m bench.report.pages
+	$(VENV)/bin/python -m bench.report.figures
 	$(VENV)/bin/python -m bench.report.growth
 	$(VENV)/bin/python -m bench.report.readme
 	$(VENV)/bin/python -m bench.report.benchmarks_text

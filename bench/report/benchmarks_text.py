@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from bench.report import growth, report
+from bench.report import figures, growth, report
 from ecm.tools.doctor.plan import Tls, Transport
 from testkit.made_text import renewed
 from testkit.paths import CHECKOUT
@@ -93,7 +93,12 @@ def _pair(
     return f"{found:.3f}", f"{told:.3f} ({told / found - 1:+.1%})"
 
 
-PARTS = {"versions": versions, "growth": model}
+PARTS = {
+    "figures": figures.figures,
+    "meaning": figures.meaning,
+    "versions": versions,
+    "growth": model,
+}
 
 
 if __name__ == "__main__":

@@ -1,21 +1,15 @@
 """Results of today and of long ago are shown in the same words and pictures."""
 
 import re
-from collections.abc import Iterator
 
 import attrs
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.collections import LineCollection
-from matplotlib.figure import Figure
-from matplotlib.text import Text
-from matplotlib.transforms import Bbox
 from twisted.trial.unittest import TestCase
 
 from bench.report import chart, report
 from bench.report.goal import judged
 from bench.report.pages import shown
 from bench.report.structured import structured
+from testkit.crossed import crossed
 from testkit.paths import CHECKOUT
 
 WORD = re.compile(r"\b(budget|aim)s?\b", re.IGNORECASE)
@@ -60,28 +54,3 @@ class PictureTests(TestCase):
         axes.text(1.5, 0, "on the line", ha="center")
         axes.text(1.5, 1, "on the bar", ha="center")
         self.assertEqual(set(crossed(figure)), {"on the line", "on the bar"})
-
-
-def crossed(figure: Figure) -> Iterator[str]:
-    """Give the texts in the panels of a figure that a line, a bar or another text touches."""
-    FigureCanvasAgg(figure).draw()
-    for axes in figure.axes:
-        texts = [(each.get_text(), each.get_window_extent()) for each in axes.texts + titles(axes)]
-        others = [*drawn(axes)]
-        for text, box in texts:
-            beside = [each for name, each in texts if name != text]
-            if any(box.overlaps(each) for each in (*others, *beside)):
-                yield text
-
-
-def titles(axes: Axes) -> list[Text]:
-    return [axes.title, axes.xaxis.label] if axes.title.get_text() else []
-
-
-def drawn(axes: Axes) -> Iterator[Bbox]:
-    """Give the boxes of bars and of straight lines."""
-    yield from (bar.get_window_extent() for bar in axes.patches)
-    for lines in axes.collections:
-        if isinstance(lines, LineCollection):
-            for segment in lines.get_segments():
-                yield Bbox(axes.transData.transform(segment))
