@@ -10,6 +10,7 @@ The CPU of polls is not so simple: a process that wakes up finds the more of the
 
 import itertools
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from statistics import median
 from typing import Any
@@ -50,9 +51,11 @@ WAYS = {
 @attrs.frozen
 class Point:
     """Users who rest: how they came, bytes of each part for each of them beyond the first ``few``,
-    and the cores that their polls keep busy, if they poll every ``wait`` seconds."""
+    and the cores that their polls keep busy, if they poll every ``wait`` seconds. ``on`` is what
+    CPU depends on: cores, Python, and the table of sessions."""
 
     source: str
+    on: tuple[str, ...]
     deployment: Deployment
     few: int
     parts: dict[str, float]
@@ -76,6 +79,10 @@ def sessions(machine: Mapping[str, str]) -> Sessions:
     return Sessions.ECM if own else Sessions.MNESIA
 
 
+def ground(machine: Mapping[str, str]) -> tuple[str, ...]:
+    return machine["CPU"], machine["Python"], sessions(machine)
+
+
 def deployment(users: int, workers: int, way: str, machine: Mapping[str, str]) -> Deployment:
     transport, tls = WAYS[way]
     return Deployment(users, users, workers, transport, tls, sessions(machine))
@@ -89,7 +96,7 @@ def points() -> Iterator[Point]:
             users, cpu = step["users"], step["cpu"]
             cores = {part: each * step["users"] / 1e6 for part, each in cpu.items()}
             one = deployment(users, workers, "bosh", machine)
-            yield Point(name, one, few, step["memory"], cores)
+            yield Point(name, ground(machine), one, few, step["memory"], cores)
     for name, machine, [result] in _results("million"):
         yield _million(name, machine, result)
     for name, machine, [result] in _results("streams"):
@@ -98,7 +105,7 @@ def points() -> Iterator[Point]:
                 users = row["users"]
                 few = users // 10 if machine["few"] == "None" else int(machine["few"])
                 one = deployment(users, processes(users), row["way"], machine)
-                yield Point(name, one, few, row["parts"])
+                yield Point(name, ground(machine), one, few, row["parts"])
 
 
 def _million(name: str, machine: Mapping[str, str], result: dict[str, Any]) -> Point:
@@ -116,7 +123,7 @@ def _million(name: str, machine: Mapping[str, str], result: dict[str, Any]) -> P
         "ejabberd": (last["ejabberd_cpu"] - first["ejabberd_cpu"]) / seconds,
     }
     one = deployment(users, result["workers"], result["transport"], machine)
-    return Point(name, one, 0, parts, cpu, float(machine["wait"]))
+    return Point(name, ground(machine), one, 0, parts, cpu, float(machine["wait"]))
 
 
 def predicted(point: Point) -> float:
@@ -141,11 +148,17 @@ def measured_cores(point: Point) -> float:
 
 
 def polling() -> list[Point]:
-    """Return those whose users poll: who rest, and who poll as fast as they can."""
+    """Return those whose users poll: who rest, and who poll as fast as they can. CPU of one machine
+    says nothing of that of another, so they are all of one ground, on which there are most."""
     resting = [
         point for point in points() if point.cpu and point.deployment.transport is Transport.BOSH
     ]
-    return [*resting, *_as_fast_as_they_can()]
+    return of_one_ground([*resting, *_as_fast_as_they_can()])
+
+
+def of_one_ground(found: list[Point]) -> list[Point]:
+    most, _ = Counter(point.on for point in found).most_common(1)[0]
+    return [point for point in found if point.on == most]
 
 
 def _as_fast_as_they_can() -> Iterator[Point]:
@@ -158,7 +171,8 @@ def _as_fast_as_they_can() -> Iterator[Point]:
                 for part in loads[0]["cpu"]
             }
             users = loads[0]["users"]
-            yield Point(name, deployment(users, 1, "bosh", machine), 0, {}, cpu, users / rate)
+            one = deployment(users, 1, "bosh", machine)
+            yield Point(name, ground(machine), one, 0, {}, cpu, users / rate)
 
 
 def _largest(part: str, which: Callable[[Deployment], bool]) -> int | None:

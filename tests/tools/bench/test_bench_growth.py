@@ -1,5 +1,6 @@
 """The growth model says what was measured, and ecm-doctor has its figures."""
 
+import attrs
 from twisted.trial.unittest import TestCase
 
 from bench.report import growth
@@ -26,6 +27,11 @@ class ModelTests(TestCase):
         for point in growth.polling():
             error = growth.predicted_cores(point) / growth.measured_cores(point) - 1
             self.assertLessEqual(abs(error), NEAR_CPU, point)
+
+    def test_cpu_of_different_machines_is_not_mixed(self) -> None:
+        first = growth.polling()[0]
+        other = attrs.evolve(first, on=("another", "3.14", "ecm"))
+        self.assertEqual(growth.of_one_ground([other, first, first]), [first, first])
 
     def test_costs_that_polls_were_made_of_are_found_again(self) -> None:
         made = costs.Polls(background=0.0004, each=2e-5, waking=3e-4, together=0.005)
