@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import TestCase
 
-from bench.report.readme import FILE, renewed, streams
+from bench.report.readme import FILE, memory, renewed, streams
 
 
 class ReadmeTests(TestCase):
@@ -11,6 +11,15 @@ class ReadmeTests(TestCase):
     def test_the_table_is_up_to_date(self) -> None:
         text = FILE.read_text()
         self.assertEqual(text, renewed(text), "run: make bench-readme")
+
+    def test_tls_stands_beside_tls(self) -> None:
+        names = ("ECM", "nginx, proxy", "ECM, TLS", "ECM, lean TLS", "nginx, TLS")
+        found = [{"name": name, "rss": 1000.0 * place} for place, name in enumerate(names)]
+        plain, over_tls = memory(found)
+        self.assertEqual((plain.ours, plain.others), ("**0**", "nginx, proxy 1,000"))
+        self.assertEqual(over_tls.ours, "**3,000**")
+        self.assertEqual(over_tls.others, "ECM, TLS 2,000; nginx, TLS 4,000")
+        self.assertEqual(len(list(memory(found[:3]))), 1)
 
     def test_rows_of_streams(self) -> None:
         result = {
