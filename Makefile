@@ -106,7 +106,7 @@ $(CASES:%=bench-%): bench-%: $(VENV)/bench.stamp
 	$(VENV)/bin/python -m bench $* $(if $(USERS),--users $(USERS)) $(if $(PEERS),--peers $(PEERS)) $(ARGS)
 
 bench-front_cpu bench-memory bench-end_to_end bench-low_load: debian-bench
-bench-ejabberd bench-end_to_end bench-low_load bench-scaling bench-million: debian-run
+bench-ejabberd bench-end_to_end bench-logins bench-low_load bench-scaling bench-million: debian-run
 bench-soak bench-streams bench-versions: debian-run
 bench-end_to_end: debian-conformance
 bench-versions: newer-ejabberds

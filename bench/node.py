@@ -1,6 +1,6 @@
 """The ejabberd of a measurement.
 
-Its accounts are those of ``erlang/ejabberd_auth_everyone.erl`` or ``ejabberd_auth_hashed.erl``.
+Its accounts are those of an ``erlang/ejabberd_auth_*.erl``.
 What can be measured from within only, ``erlang/bench_node.erl`` measures.
 """
 
@@ -21,6 +21,8 @@ from ecm.tools.errors import ToolError
 from ecm.tools.ports import free_port
 from testkit.servers import ejabberd
 from testkit.servers.process import Process
+
+EVERYONE = "everyone"  # the accounts that take no time
 
 ERLANG = Path(__file__).parent / "erlang"
 
@@ -126,13 +128,14 @@ def compiled(folder: Path, mod_ecm: Path | None) -> list[Path]:
 def node(
     kind: Kind,
     code: list[Path],
-    auth_method: str = "everyone",
+    auth_method: str = EVERYONE,
     certificate: Path | None = None,
     **options: Any,
 ) -> Iterator[Node]:
     """A fresh node, with a listener of this kind alone; ``options`` are more of the listener.
 
-    With the auth_method ``hashed`` logins take as long as in practice. With a certificate there is
+    With the auth_method ``hashed`` logins with PLAIN take as long as in practice; with ``salted``
+    there is SCRAM-SHA-1. With a certificate there is
     TLS from the first byte.
     """
     port = free_port()

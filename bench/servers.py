@@ -7,7 +7,8 @@ from pathlib import Path
 import attrs
 
 from bench.measure.server_side import Server
-from bench.node import Kind, Node, node
+from bench.node import EVERYONE, Kind, Node, node
+from ecm.tools.ports import free_port
 from testkit.servers.megaphone import certificate, ecm
 from testkit.servers.nginx import nginx
 from testkit.servers.process import Process
@@ -52,6 +53,9 @@ WAYS = {
     "tls": Way("xmpps", "", Kind.TCP, tls=True),
 }
 
+# XMPP over TCP without TLS, which is for measurements: what TLS takes is not a login.
+PLAIN_TCP = Way("xmpp", "", Kind.TCP)
+
 # Of Prosody, which calls its WebSocket otherwise.
 PROSODY_WAYS = {
     Kind.BOSH: WAYS[BOSH],
@@ -70,31 +74,44 @@ class Stack:
 
 @contextmanager
 def megaphone(
-    folder: Path, code: list[Path], workers: int, way: Way = WAYS[BOSH]
+    folder: Path,
+    code: list[Path],
+    workers: int,
+    way: Way = WAYS[BOSH],
+    accounts: str = EVERYONE,
 ) -> Iterator[Stack]:
-    """Start both; ``code`` is that of bench.node.compiled."""
-    more = ("--lean-tls",) if way.tls else ()
+    """Start both; ``code`` is that of bench.node.compiled, ``accounts`` one of bench/erlang."""
+    more: tuple[str, ...] = ("--lean-tls",) if way.tls else ()
+    stream_port = free_port() if way is PLAIN_TCP else None
+    if stream_port:
+        more += ("--stream", f"plain:tcp:{stream_port}:interface=127.0.0.1:backlog=4096")
     with (
-        node(Kind.LINK, code) as subject,
+        node(Kind.LINK, code, accounts) as subject,
         ecm(folder, subject.port, way.tls, "typed", workers, more) as (front_end, port),
     ):
-        yield Stack(subject, front_end, way.url(port))
+        yield Stack(subject, front_end, way.url(stream_port or port))
 
 
 @contextmanager
 def with_workers(
-    folder: Path, code: list[Path], workers: int, way: Way = WAYS[BOSH]
+    folder: Path,
+    code: list[Path],
+    workers: int,
+    way: Way = WAYS[BOSH],
+    accounts: str = EVERYONE,
 ) -> Iterator[Server]:
     """ECM with so many workers, in front of ejabberd with mod_ecm."""
-    with megaphone(folder, code, workers, way) as stack:
+    with megaphone(folder, code, workers, way, accounts) as stack:
         yield Server(stack.url, {"ECM": stack.ecm, "ejabberd": stack.node.process})
 
 
 @contextmanager
-def stock(folder: Path, code: list[Path], way: Way = WAYS[BOSH]) -> Iterator[Server]:
+def stock(
+    folder: Path, code: list[Path], way: Way = WAYS[BOSH], accounts: str = EVERYONE
+) -> Iterator[Server]:
     """ejabberd's own way, with nothing in front."""
     files = certificate(folder) if way.tls else None
-    with node(way.kind, code, certificate=files) as alone:
+    with node(way.kind, code, accounts, certificate=files) as alone:
         yield Server(way.url(alone.port), {"ejabberd": alone.process})
 
 

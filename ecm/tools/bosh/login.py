@@ -5,6 +5,7 @@ and presence sent (XEP-0206, RFC 6120, RFC 6121).
 """
 
 import re
+from base64 import b64decode
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
@@ -14,6 +15,7 @@ from ecm.tools.bosh.session import Client, Phase, Session
 
 FEATURES = re.compile(rb"</(?:stream:)?features>|<stream:features[^>]*/>")
 FAILURE = re.compile(rb"<failure[^>]*>\s*<([a-z-]+)")
+_CHALLENGE = re.compile(rb"<challenge[^>]*>([A-Za-z0-9+/=]+)<")
 _JID = re.compile(rb"<jid>([^<]+)</jid>")
 # RFC 6121 has dropped this step; a server that has it for older clients says that it is optional.
 _SESSION_REQUIRED = re.compile(rb"<session [^>]*>(?!\s*<optional)")
@@ -41,12 +43,12 @@ def has_features(session: Session, body: bytes) -> bool:
 class Steps(Generic[C]):
     """Makes what a client says next from the answer to what it has said before.
 
-    ``authenticate`` returns the one step of SASL for a client; ``restart`` has the attributes with
-    which the stream begins again; ``is_begun`` says whether an answer has the features of the
-    first stream.
+    ``authenticate`` returns the first step of SASL for a client, and ``respond`` the answer to a
+    challenge, where the mechanism has one; ``restart`` has the attributes with which the stream
+    begins again; ``is_begun`` says whether an answer has the features of the first stream.
     """
 
-    __slots__ = ("_restart", "_bind", "_mechanism", "_authenticate", "_is_begun")
+    __slots__ = ("_restart", "_bind", "_mechanism", "_authenticate", "_is_begun", "_respond")
 
     def __init__(
         self,
@@ -55,7 +57,9 @@ class Steps(Generic[C]):
         mechanism: str,
         restart: bytes,
         is_begun: Callable[[C, bytes], bool],
+        respond: Callable[[C, bytes], bytes] | None = None,
     ) -> None:
+        self._respond = respond
         self._bind = stanzas.bind(resource)
         self._authenticate = authenticate
         self._mechanism = mechanism
@@ -80,6 +84,8 @@ class Steps(Generic[C]):
             return b"", self._restart
         if failure := FAILURE.search(body):
             raise LoginError(f"SASL {failure[1].decode()}")
+        if self._respond is not None and (challenge := _CHALLENGE.search(body)):
+            return self._respond(session, b64decode(challenge[1])), b""
         return _NOTHING
 
     def _restarted(self, session: C, body: bytes) -> Content:
@@ -133,8 +139,10 @@ class Login(Steps[S]):
         resource: str,
         authenticate: Callable[[S], bytes],
         mechanism: str = "PLAIN",
+        respond: Callable[[S, bytes], bytes] | None = None,
     ) -> None:
-        super().__init__(resource, authenticate, mechanism, restart(domain), has_features)
+        begun_anew = restart(domain)
+        super().__init__(resource, authenticate, mechanism, begun_anew, has_features, respond)
         self.creation = creation
 
     def begin(self, session: S) -> bytes:

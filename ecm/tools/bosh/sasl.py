@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import secrets
 from base64 import b64decode, b64encode
+from functools import lru_cache
 from typing import Protocol
 
 
@@ -61,6 +62,13 @@ class Token(OneStep):
         return hmac.compare_digest(final, self._responder)
 
 
+@lru_cache(16)
+def _salted(algorithm: str, password: bytes, salt: bytes, iterations: int) -> bytes:
+    """Return the SaltedPassword, which takes long, and which clients may keep (RFC 5802, section
+    5.1)."""
+    return hashlib.pbkdf2_hmac(algorithm, password, salt, iterations)
+
+
 class Scram:
     """SCRAM (RFC 5802, RFC 7677) with the hash that ``mechanism`` names: SCRAM-SHA-1 and so on.
 
@@ -89,7 +97,7 @@ class Scram:
         fields = dict(field.split("=", 1) for field in server_first.split(","))
         without_proof = f"c={self._bound},r={fields['r']}"
         salt, iterations = b64decode(fields["s"]), int(fields["i"])
-        salted = hashlib.pbkdf2_hmac(self._hash, self._password, salt, iterations)
+        salted = _salted(self._hash, self._password, salt, iterations)
         said = f"{self._first_bare},{server_first},{without_proof}".encode()
         client_key = self._hmac(salted, b"Client Key")
         signature = self._hmac(hashlib.new(self._hash, client_key).digest(), said)

@@ -27,6 +27,17 @@ def plain(name: str, password: str) -> bytes:
     return f"<auth xmlns='{SASL}' mechanism='PLAIN'>{response}</auth>".encode()
 
 
+def auth(mechanism: str, initial: bytes) -> bytes:
+    """The first step of SASL (RFC 6120, section 6.4.2)."""
+    response = b64encode(initial).decode()
+    return f"<auth xmlns='{SASL}' mechanism='{mechanism}'>{response}</auth>".encode()
+
+
+def response(data: bytes) -> bytes:
+    """The answer to a challenge of SASL (RFC 6120, section 6.4.3)."""
+    return f"<response xmlns='{SASL}'>{b64encode(data).decode()}</response>".encode()
+
+
 def authenticate(mechanism: str, initial: bytes, *inline: str) -> str:
     """The first step of SASL2 (XEP-0388), with what is to be done at once after the login."""
     response = f"<initial-response>{b64encode(initial).decode()}</initial-response>"

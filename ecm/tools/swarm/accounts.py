@@ -3,7 +3,7 @@
 import re
 
 from ecm.tools.bosh import stanzas
-from ecm.tools.bosh.sasl import plain
+from ecm.tools.bosh.sasl import Scram, plain
 from ecm.tools.swarm.messages import Task
 from ecm.tools.swarm.user import User
 
@@ -11,7 +11,10 @@ RESOURCE = "swarm"
 
 # The ways to log in.
 SASL = "sasl"
+SCRAM = "scram"
 SASL2 = "sasl2"
+
+_MECHANISMS = {SASL: "PLAIN", SCRAM: "SCRAM-SHA-1", SASL2: "PLAIN"}
 
 _PLACE = re.compile(r"\{(0?)([0-9]?)\}")
 # Characters that need no escape in XML, in a JID (RFC 7622) or in PLAIN (RFC 4616).
@@ -56,18 +59,26 @@ class Identities:
     ``mechanism`` is the one of SASL.
     """
 
-    __slots__ = ("_accounts", "_domain", "mechanism")
+    __slots__ = ("_accounts", "_domain", "_proofs", "mechanism")
 
     def __init__(self, task: Task) -> None:
         self._accounts = None if task.accounts is None else Accounts(task.accounts)
         self._domain = task.domain
-        self.mechanism = "ANONYMOUS" if self._accounts is None else "PLAIN"
+        self._proofs: dict[int, Scram] = {}  # of those who are logging in, by their numbers
+        self.mechanism = _MECHANISMS[task.login] if self._accounts else "ANONYMOUS"
 
     def authenticate(self, user: User) -> bytes:
-        """Return the one step of SASL."""
+        """Return the first step of SASL."""
         if self._accounts is None:
             return stanzas.ANONYMOUS
+        if self.mechanism == _MECHANISMS[SCRAM]:
+            proof = self._proofs[user.number] = Scram(*self._credentials(user), self.mechanism)
+            return stanzas.auth(self.mechanism, proof.first())
         return stanzas.plain(*self._credentials(user))
+
+    def respond(self, user: User, challenge: bytes) -> bytes:
+        """Return the answer to a challenge of SCRAM. What the server proves is not looked at."""
+        return stanzas.response(self._proofs.pop(user.number).respond(challenge))
 
     def authenticate2(self, user: User) -> str:
         """Return the one step of SASL2, which asks for a resource, too."""

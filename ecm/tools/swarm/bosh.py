@@ -20,8 +20,8 @@ def login(task: Task, identities: Identities) -> Login[BoshUser] | Sasl2Login[Bo
     created = creation(task.domain, task.wait, task.hold)
     if task.login == SASL2:
         return Sasl2Login(created, identities.bare_jid, identities.authenticate2)
-    mechanism = identities.mechanism
-    return Login(task.domain, created, RESOURCE, identities.authenticate, mechanism)
+    authenticate, respond = identities.authenticate, identities.respond
+    return Login(task.domain, created, RESOURCE, authenticate, identities.mechanism, respond)
 
 
 class Bosh(BoshRequests):

@@ -11,7 +11,7 @@ import attrs
 
 from ecm.tools.cli import Parser, argument, whole_number
 from ecm.tools.swarm import addresses
-from ecm.tools.swarm.accounts import SASL, SASL2, Accounts
+from ecm.tools.swarm.accounts import SASL, SASL2, SCRAM, Accounts
 from ecm.tools.swarm.addresses import BOSH, CONNECTIONS_PER_SOURCE, TRANSPORTS, Target
 
 # Open files of a worker beside connections: its pipes, and some to spare. Second connections of
@@ -122,8 +122,8 @@ def _check(found: argparse.Namespace, target: Target) -> None:
         raise ValueError("--messages and --duration both say when it ends: give one of them")
     if found.storm and found.messages is not None:
         raise ValueError("--storm needs users who talk meanwhile: give --duration, not --messages")
-    if found.anonymous and found.login == SASL2:
-        raise ValueError("--login sasl2 names the user first: give --accounts, not --anonymous")
+    if found.anonymous and found.login != SASL:
+        raise ValueError(f"--login {found.login} names the user: give --accounts, not --anonymous")
 
 
 def _check_bosh(found: argparse.Namespace, target: Target) -> None:
@@ -245,9 +245,10 @@ def _add_users(parser: argparse.ArgumentParser) -> None:
     add("--anonymous", action="store_true", help="log in with SASL ANONYMOUS, without accounts")
     add(
         "--login",
-        choices=(SASL, SASL2),
+        choices=(SASL, SCRAM, SASL2),
         default=SASL,
-        help="sasl2: with XEP-0388 and XEP-0386, if the server offers it (default: %(default)s)",
+        help="scram: with SCRAM-SHA-1 in place of PLAIN; sasl2: with XEP-0388 and XEP-0386, if the"
+        " server offers it (default: %(default)s)",
     )
 
 

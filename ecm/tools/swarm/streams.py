@@ -32,7 +32,8 @@ def steps(task: Task, identities: Identities) -> Steps[StreamUser] | Sasl2Steps[
     if task.login == SASL2:
         return Sasl2Steps(identities.authenticate2, _has_features)
     mechanism = identities.mechanism
-    return Steps(RESOURCE, identities.authenticate, mechanism, _RESTART, _has_features)
+    authenticate, respond = identities.authenticate, identities.respond
+    return Steps(RESOURCE, authenticate, mechanism, _RESTART, _has_features, respond)
 
 
 def _has_features(user: Client, text: bytes) -> bool:

@@ -9,7 +9,7 @@ from bench.__main__ import all_cases, parser
 from bench.report import report
 
 CASES = {
-    *("ejabberd", "end_to_end", "front_cpu", "low_load", "memory", "million", "scaling"),
+    *("ejabberd", "end_to_end", "front_cpu", "logins", "low_load", "memory", "million", "scaling"),
     *("slow_clients", "soak", "storm", "streams", "typed_link", "versions", "workers"),
 }
 

@@ -1,11 +1,16 @@
 """Accounts from a pattern."""
 
+import re
+from base64 import b64decode, b64encode
+
 from twisted.trial.unittest import TestCase
 
 from ecm.tools.swarm import bosh
 from ecm.tools.swarm.accounts import Accounts, Identities
 from ecm.tools.swarm.user import BoshUser
 from testkit.samples.swarm_task import TASK
+
+TEXT = re.compile(rb">([^<]+)<")
 
 
 class AccountTests(TestCase):
@@ -62,6 +67,21 @@ class IdentityTests(TestCase):
         stanzas, _ = login.advance(self.user, offered)
         self.assertIn(b"<initial-response>AHVzZXI1AHNlY3JldA==</initial-response>", stanzas)
         self.assertIn(b"<tag>swarm</tag>", stanzas)
+
+    def test_scram(self) -> None:
+        task = TASK._replace(login="scram")
+        login = bosh.login(task, Identities(task))
+        offered = b"<body sid='s'><features><mechanism>SCRAM-SHA-1</mechanism></features></body>"
+        first, _ = login.advance(self.user, offered)
+        nonce = b64decode(TEXT.findall(first)[0]).partition(b",r=")[2]
+        server = b"r=%b.server,s=c2FsdA==,i=4096" % nonce
+        second, _ = login.advance(self.user, b"<challenge>%b</challenge>" % b64encode(server))
+        answer = b64decode(TEXT.findall(second)[0])
+        self.assertIn(b"mechanism='SCRAM-SHA-1'", first)
+        self.assertTrue(second.startswith(b"<response "))
+        self.assertTrue(answer.startswith(b"c=biws,r=%b.server,p=" % nonce))
+        _, restart = login.advance(self.user, b"<body><success/></body>")
+        self.assertIn(b"restart", restart)
 
     def test_the_mechanism(self) -> None:
         offered = b"<body sid='s'><features><mechanism>%b</mechanism></features></body>"

@@ -87,6 +87,7 @@ class OptionTests(TestCase):
             ),
             ([URL, "--storm", "14001"], "2 addresses"),
             ([URL, "--login", "sasl2", "--anonymous"], "--login sasl2 names the user"),
+            ([URL, "--login", "scram", "--anonymous"], "--login scram names the user"),
         ):
             self.assertIn(text, self.refused(*arguments))
 
