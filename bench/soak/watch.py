@@ -71,6 +71,7 @@ class Subject:
             "sessions": within["sessions"],
             "offline messages": rows.get("offline_msg", 0),
             "rows of Mnesia": sum(rows.values()) - rows.get("offline_msg", 0),
+            "tables of Mnesia": rows,
             "CPU of ECM": round(front.cpu_seconds(children=True), 1),
             "CPU of ejabberd": round(beam.cpu_seconds(children=True), 1),
         }
