@@ -12,8 +12,6 @@ USERS = 50
 
 
 class SwarmTestCase(EcmTestCase):
-    timeout = 40
-
     def setUp(self) -> None:
         self.output = temporary_folder(self) / "result"
 

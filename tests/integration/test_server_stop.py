@@ -17,8 +17,6 @@ from testkit.ecm_process import LOOPBACK, Ejabberd
 
 
 class StopTests(TestCase):
-    timeout = 30
-
     def logged(self, text: str) -> Deferred[None]:
         """Fires with the line that begins so."""
         found: Deferred[None] = Deferred()

@@ -86,8 +86,6 @@ class ServedFactory(ServerFactory):
 
 
 class TransportTests(TestCase):
-    timeout = 30
-
     async def listen(self, endpoint: str) -> IListeningPort:
         self.factory = ServedFactory()
         port: IListeningPort = await serverFromString(reactor, endpoint).listen(self.factory)

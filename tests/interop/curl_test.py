@@ -21,8 +21,6 @@ TOO_LARGE = r"<body [^>]*\bcondition='policy-violation'"
 
 
 class CurlTests(TestCase):
-    timeout = 20
-
     def setUp(self) -> None:
         self.url = running_stack().bosh
 

@@ -76,7 +76,6 @@ class BrowserTests(TalkTestCase):
 class NginxTests(TestCase):
     """The proxy in front of ECM, seen from ECM."""
 
-    timeout = 20
     proxy = NGINX
 
     async def start(self) -> None:

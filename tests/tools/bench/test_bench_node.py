@@ -5,9 +5,11 @@ from tempfile import TemporaryDirectory
 
 from twisted.trial.unittest import TestCase
 
-from bench.node import Kind, compiled, node
+from bench import node as bench_node
+from bench.node import Kind, node
 from ecm.tools.ejabberd import installation
 from ecm.tools.errors import ToolError
+from testkit.compiled import compiled
 
 
 class NodeTest(TestCase):
@@ -15,7 +17,7 @@ class NodeTest(TestCase):
 
     def test_it_answers_or_says_that_it_failed(self) -> None:
         folder = Path(self.enterContext(TemporaryDirectory()))
-        with node(Kind.LINK, compiled(folder, None)) as subject:
+        with node(Kind.LINK, bench_node.compiled(folder, compiled(installation.find()))) as subject:
             self.assertRaisesRegex(
                 ToolError, "'nonsense'.*failed.*function_clause", subject.ask, "nonsense"
             )
