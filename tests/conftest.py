@@ -20,10 +20,11 @@ LONGEST = (
     "test_browser_ways",
     "test_demo_run",
     "test_mod_ecm_installer",
-    "test_workers",
+    "test_workers_hang",
+    "test_reload",
     "test_session_crowd",
     "test_link_liveness",
-    "test_live_limits",
+    "test_admin",
     "test_packaging",
 )
 
