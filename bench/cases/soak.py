@@ -42,7 +42,6 @@ TITLE = "Users who come and go for hours"
 USERS = 20_000
 WORKERS = 2
 
-ABSENCE = 60.0  # seconds until a user comes again, on average
 RELOADS = 4  # parts of a piece, between which ECM is reloaded
 
 LOGIN_TIMEOUT = 1800.0  # seconds for all to log in
@@ -87,7 +86,8 @@ class Course:
         self._users = users
         self._total: int = options.users
         self._messages = options.users / options.pause
-        self._departures = options.users / options.stay
+        self._absence: float = options.absence
+        self._departures = options.users / (options.stay + options.absence)  # as many come
         self._seconds = options.hours * 3600
         self._every = options.every
         self._tell = tell
@@ -99,7 +99,7 @@ class Course:
         self._log_in()
         self._settled = time.monotonic()
         self._users.talk(self._messages)
-        self._users.churn(self._departures, ABSENCE)
+        self._users.churn(self._departures, self._absence)
         reloads = [self._seconds * part / RELOADS for part in range(1, RELOADS)]
         due = 0.0
         while (now := self._elapsed) < self._seconds:
@@ -345,6 +345,7 @@ CASE = Case(
         Option("hours", 8.0, "of this piece; 0 judges the pieces that are there", number_of),
         Option("users", USERS, "who come and go"),
         Option("stay", 600.0, "seconds that a user stays, on average", number_of),
+        Option("absence", 60.0, "seconds until it comes again, on average", number_of),
         Option("pause", 200.0, "seconds between two messages of a user, on average", number_of),
         Option("every", 60.0, "seconds between two samples", number_of),
         EBIN,

@@ -168,7 +168,10 @@ a_peer_that_does_not_close_at_the_end() ->
     close(Opened).
 
 %% Long before its write has failed.
-what_waits_for_a_peer_is_bounded_test() ->
+what_waits_for_a_peer_is_bounded_test_() ->
+    {timeout, 60, fun what_waits_for_a_peer_is_bounded/0}.
+
+what_waits_for_a_peer_is_bounded() ->
     {{_, Ours}, Link} = Opened = open((answers_much())#{max_waiting => 5000000},
                                       [{send_timeout, 60000}]),
     ask_much(Opened),

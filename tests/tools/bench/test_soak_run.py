@@ -12,7 +12,7 @@ from bench.soak.record import pieces
 from ecm.tools.ejabberd import installation
 from testkit.compiled import compiled
 
-LOAD = {"users": 25, "hours": 8 / 3600, "stay": 5.0, "pause": 2.0, "every": 0.5}
+LOAD = {"users": 25, "hours": 8 / 3600, "stay": 3.0, "absence": 2.0, "pause": 2.0, "every": 0.5}
 
 
 class SoakTests(TestCase):
