@@ -276,6 +276,11 @@ FULL_LOG_PAUSE: Final = 10
 # queue, an answer in parts and its copies, and what the allocator takes at a time.
 SHORT_MEMORY: Final = 48 * 1024 * 1024
 
+# Bytes of memory a second that all programs together may take, and the seconds between two looks at
+# what is left, at most: a look takes as long as eight polls. The kernel clears a few GB a second.
+MEMORY_RATE: Final = 2 * 1024**3
+MAX_MEMORY_PAUSE: Final = 5.0
+
 # Bytes that a connection reads at a time while memory is short: a request of BOSH with a message,
 # and few enough for the allocator to have them.
 SPARING_READ: Final = 4096
@@ -456,6 +461,22 @@ MAX_FORK_ORDERS: Final = 8
 # second, and no worker has more of the capacity than another by a hundredth.
 BURST: Final = 64
 BURST_PART: Final = 1 / 100
+
+# New connections go to one worker while it has little to do, so that others need not wake up for
+# the same requests. It has had enough at half of a core, until it takes a third.
+BUSY: Final = 1 / 2
+CALM: Final = 1 / 3
+
+# Connections up to which a worker may have the new ones to itself: 1,250 users of BOSH have two
+# each, and if each of them wrote five messages a second, which take 115 microseconds of CPU, that
+# would be less than a core. Where fewer may be open, it is a part of these: so memory is divided.
+FEW_CONNECTIONS: Final = 2_500
+FEW_PART: Final = 1 / 4
+
+# Seconds between two words of a worker on its CPU, at least, while connections come. Until the next
+# one it gets BURST connections, whatever they cost. In a shorter time a collection of garbage would
+# look like work.
+LEAST_WINDOW: Final = 0.05
 
 # Connections that are accepted at a time, before the supervisor serves its log and its workers.
 ACCEPT_BATCH: Final = 100

@@ -6,7 +6,14 @@ from pathlib import Path
 import attrs
 
 from ecm.kernel import available_memory, cgroup_free_memory, cgroup_memory, free_addresses
-from ecm.limits import BUFFERED_PART, BUFFERED_WITHOUT_MEMINFO, MIN_BUFFERED, SHORT_MEMORY
+from ecm.limits import (
+    BUFFERED_PART,
+    BUFFERED_WITHOUT_MEMINFO,
+    MAX_MEMORY_PAUSE,
+    MEMORY_RATE,
+    MIN_BUFFERED,
+    SHORT_MEMORY,
+)
 from ecm.settings import Settings
 
 
@@ -37,16 +44,30 @@ def free(root: Path) -> int | None:
 
 
 class MemoryWatch:
-    """Looks every second whether memory is short, and tells when that changes."""
+    """Looks whether memory is short, and tells when that changes.
+
+    It looks every second, and less often while so much is left that it cannot be short before.
+    """
 
     def __init__(self, tell: Callable[[bool], None], root: Path = Path("/")) -> None:
         self._tell = tell
         self._root = root
         self._is_short = False
+        self._next = 0.0  # the time of the next look
 
     def tick(self, now: float) -> None:
+        if now < self._next:
+            return
         left = free(self._root)
+        self._next = now + _pause(left)
         is_short = left is not None and left < SHORT_MEMORY
         if is_short is not self._is_short:
             self._is_short = is_short
             self._tell(is_short)
+
+
+def _pause(left: int | None) -> float:
+    """Return the seconds in which nothing can have become of so many bytes."""
+    if left is None:
+        return MAX_MEMORY_PAUSE
+    return min(MAX_MEMORY_PAUSE, max(0, left - SHORT_MEMORY) / MEMORY_RATE)

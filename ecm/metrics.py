@@ -48,6 +48,8 @@ class Histogram:
 
     def add(self, other: "Histogram") -> None:
         """Add what another one has counted, with the same bounds."""
+        if not other.counts:
+            return
         longer, shorter = sorted((self.counts, other.counts), key=len, reverse=True)
         self.counts = [*map(sum, zip(longer, shorter, strict=False)), *longer[len(shorter) :]]
         self.sum += other.sum
@@ -234,7 +236,7 @@ class Metrics:
                 setattr(self, name, value + more)
             elif isinstance(value, Histogram):
                 value.add(more)
-            else:
+            elif more:  # most have counted nothing
                 setattr(self, name, Counter(value) + Counter(more))
 
     def __str__(self) -> str:

@@ -6,7 +6,7 @@ from xml.etree.ElementTree import Element
 
 from ecm.tools.demo.plan import DOMAIN
 from testkit.bosh_client import CLIENT, SM, Refused
-from testkit.stream_client import End, StreamClient
+from testkit.stream_client import Denied, End, StreamClient
 
 _STANZAS = {f"{{{CLIENT}}}{kind}" for kind in ("message", "iq", "presence")}
 
@@ -74,15 +74,17 @@ class ManagedClient:
         self._acknowledged = acknowledged
 
     async def _resume(self) -> None:
-        """Go on over a new connection, as often as it takes. Raises Refused if it cannot go on."""
+        """Go on over a new connection, as often as it takes. Raises Denied if it cannot go on."""
         while True:
             client = StreamClient(self._connect(), DOMAIN)
             try:
                 await client.create()
                 await client.authenticate(self._account, self._password)
-            except Refused:  # the connection, not yet what has to go on
+                acknowledged = await client.resume(self._id, self._received)
+            except Denied:
+                raise
+            except Refused:  # the connection, not what has to go on
                 continue
-            acknowledged = await client.resume(self._id, self._received)
             break
         self._forget(acknowledged)
         self._client = client

@@ -17,6 +17,10 @@ from testkit.streaming_end import Received, cost
 _CLOSED = "closed"  # in the queue of elements, the end of the stream
 
 
+class Denied(Refused):
+    """The server knows no stream that could go on."""
+
+
 class End(Protocol):
     """Carries the messages of a stream, as StreamingEnd does."""
 
@@ -110,14 +114,15 @@ class StreamClient:
         return step
 
     async def resume(self, stream: str, received: int) -> int:
-        """Go on with an earlier stream (XEP-0198, section 5) of this user. Raises Refused.
+        """Go on with an earlier stream (XEP-0198, section 5) of this user.
 
-        Returns the number of stanzas that the server has.
+        Returns the number of stanzas that the server has. Raises Denied if it knows none, and
+        Refused where the connection ends.
         """
         self.send(f"<resume xmlns='{SM}' previd='{stream}' h='{received}'/>")
         answer = await self.receive(lambda element: True)
         if answer.tag != f"{{{SM}}}resumed":
-            raise Refused(answer.tag)
+            raise Denied(answer.tag)
         return int(answer.get("h", ""))
 
     def send(self, *elements: str) -> None:

@@ -18,6 +18,12 @@ _MOST: Final = 32
 _NUMBERS: Final = 8
 _TEXT: Final = 300
 
+# What has no parts.
+_LEAVES: Final = (int, float, bool, str)
+
+# What is not cut.
+_KEPT: Final = ("omitted", "metrics")
+
 _Class = TypeVar("_Class")
 
 
@@ -48,6 +54,8 @@ def bounded(snapshot: Snapshot, most: int = _MOST) -> Snapshot:
 
 def plain(value: Any) -> Any:
     """Return what json takes, for an object of the classes here, or a part of one."""
+    if type(value) in _LEAVES:
+        return value
     if attrs.has(type(value)):
         kind: Any = type(value)
         fields = [(name, getattr(value, name), of) for name, of in _defaults(kind).items()]
@@ -55,7 +63,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, tuple | list):
         return [plain(each) for each in value]
     if isinstance(value, dict):
-        return {key: plain(each) for key, each in value.items()}
+        return {key: each if type(each) is int else plain(each) for key, each in value.items()}
     return value
 
 
@@ -66,22 +74,36 @@ def made(kind: type[_Class], value: Any) -> _Class:
 
 
 def _cut(value: Any, most: int, path: str, omitted: dict[str, int]) -> Any:
-    if attrs.has(type(value)):
-        kept = {"omitted", "metrics"}
-        names = [each.name for each in attrs.fields(type(value)) if each.name not in kept]
-        cut = {name: _cut(getattr(value, name), most, _path(path, name), omitted) for name in names}
-        return attrs.evolve(value, **cut)
+    """Return a value with less in it; the same object where nothing is left out."""
     if isinstance(value, str):
         return value if len(value) <= _TEXT else value[: _TEXT - 1] + "…"
-    if not isinstance(value, tuple | dict):
+    if type(value) in _LEAVES:
         return value
+    kind: Any = type(value)
+    if attrs.has(kind):
+        fields = {name: getattr(value, name) for name in _defaults(kind)}
+        cut = {
+            name: less
+            for name, field in fields.items()
+            if name not in _KEPT
+            and (less := _cut(field, most, _path(path, name), omitted)) is not field
+        }
+        return attrs.evolve(value, **cut) if cut else value
+    return _cut_all(value, most, path, omitted)
+
+
+def _cut_all(value: Any, most: int, path: str, omitted: dict[str, int]) -> Any:
+    """Return a tuple or a dict with fewer entries, and less in these."""
     most_of_it = _NUMBERS * most if isinstance(value, dict) else most
     if len(value) > most_of_it:
         omitted[path] = omitted.get(path, 0) + len(value) - most_of_it
         value = dict([*value.items()][:most_of_it]) if isinstance(value, dict) else value[:most]
     if isinstance(value, dict):
-        return {key[:_TEXT]: _cut(each, most, path, omitted) for key, each in value.items()}
-    return tuple(_cut(each, most, path, omitted) for each in value)
+        return {
+            key[:_TEXT]: each if type(each) is int else _cut(each, most, path, omitted)
+            for key, each in value.items()
+        }
+    return tuple(_cut(each, most, path, omitted) for each in value) if value else value
 
 
 def _path(path: str, name: str) -> str:

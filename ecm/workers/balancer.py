@@ -11,25 +11,33 @@ class Backend(Protocol):
     """A worker that serves, as the balancer sees it.
 
     ``load`` is its number of connections, ``capacity`` its limit for them; ``idle`` is how many
-    would make way for new ones, if it is full.
+    would make way for new ones, if it is full. ``suffices`` is whether it has so little to do that
+    no other one is needed.
     """
 
     load: int
     capacity: int
     idle: int
 
+    @property
+    def suffices(self) -> bool:
+        """Return whether it may have new connections to itself."""
+
     def assign(self, listener: int, family: int, connection: int) -> bool:
         """Give it a connection, a file descriptor. Return False if it takes none at the moment."""
 
 
 class Balancer:
-    """Assigns connections to the less loaded of two workers that are drawn at random.
+    """Assigns each connection to a worker that has little to do, as long as there is one.
 
-    It gets a burst of them, so that those who come at the same time wake up one process, and not
-    all. Two at random balance nearly as well as to compare all of them (Mitzenmacher, "The Power of
-    Two Choices in Randomized Load Balancing", 2001), and do not flood a worker that was just
-    respawned and has no connections. A full worker gets none while another has room. If all are
-    full, one is chosen in which an idle connection makes way, otherwise one that answers 503.
+    Of several it is the one with the most connections: it wakes up anyway, and others sleep on.
+
+    While there is none, it is the less loaded of two workers that are drawn at random. It gets a
+    burst of them, so that those who come at the same time wake up one process, and not all. Two at
+    random balance nearly as well as to compare all of them (Mitzenmacher, "The Power of Two Choices
+    in Randomized Load Balancing", 2001), and do not flood a worker that was just respawned and has
+    no connections. A full worker gets none while another has room. If all are full, one is chosen
+    in which an idle connection makes way, otherwise one that answers 503.
     """
 
     def __init__(self, random: Random) -> None:
@@ -37,6 +45,23 @@ class Balancer:
         self._random = random
         self._drawn: Backend | None = None
         self._left = 0  # of its burst
+        # The one that suffices; None if there is none, until one tells something else.
+        self._sufficing: Backend | None = None
+
+    def told(self, worker: Backend) -> None:
+        """A worker has told how it is: it serves, if it did not before."""
+        if worker not in self.workers:
+            self.workers.append(worker)
+        present = self._sufficient()
+        if worker.suffices and (present is None or worker.load > present.load):
+            self._sufficing = worker
+
+    def remove(self, worker: Backend) -> None:
+        """Assign a worker nothing more."""
+        if worker in self.workers:
+            self.workers.remove(worker)
+        if worker is self._sufficing:
+            self._sufficing = self._most_loaded()
 
     def assign(self, listener: int, family: int, connection: int) -> bool:
         """Assign a connection. Return False if no worker takes it at the moment."""
@@ -45,6 +70,9 @@ class Balancer:
     def _candidates(self) -> Iterator[Backend]:
         if not self.workers:
             return
+        sufficient = self._sufficient()
+        if sufficient is not None:
+            yield sufficient
         first = self._draw()
         if first.load < first.capacity:
             yield first
@@ -58,12 +86,26 @@ class Balancer:
         self._left -= 1
         return self._drawn
 
+    def _sufficient(self) -> Backend | None:
+        """Return the worker that suffices. All are looked at only when one does no more."""
+        if self._sufficing is not None and not self._sufficing.suffices:
+            self._sufficing = self._most_loaded()
+        return self._sufficing
+
+    def _most_loaded(self) -> Backend | None:
+        few = [worker for worker in self.workers if worker.suffices]
+        return max(few, key=_load, default=None)
+
     def _pick_two(self) -> tuple[Backend, Backend]:
         """Draw two workers, which are the same one only if there is no other."""
         number = len(self.workers)
         first = int(self._random.random() * number)
         second = first + 1 + int(self._random.random() * (number - 1))
         return self.workers[first], self.workers[second % number]
+
+
+def _load(worker: Backend) -> int:
+    return worker.load
 
 
 def _rank(worker: Backend) -> tuple[bool, float]:

@@ -14,7 +14,7 @@ The first byte of a message is its tag:
                           ASK, with a number and a question (ecm.questions)
     worker to supervisor: TAKEN, with the number of connections that it has taken since its start:
                           it is about to serve the last of them, which nobody else may
-                          LOAD, with what a Load has, once a second
+                          LOAD, with what a Load has, once a second; and in place of some TAKEN
                           SNAPSHOT, with what ecm.status.form makes of one, if it is another one
                           LEFT: all connections are closed that were there at the LEAVE
                           RETIRING: the worker was signalled to end, and is to get a RETIRE
@@ -56,7 +56,7 @@ SNAPSHOT: Final = b"s"
 
 _CONNECTION: Final = struct.Struct("=cHB")
 _TAKEN: Final = struct.Struct("=cQ")
-_LOAD: Final = struct.Struct("=cQII?")
+_LOAD: Final = struct.Struct("=cQII?d")
 _DRAIN: Final = struct.Struct("=cd")
 _INT: Final = struct.Struct("i")
 
@@ -71,17 +71,19 @@ class Load:
     """Connections that a worker was assigned since its start, those open, those that are idle.
 
     ``idle`` ones make way for new ones. It is 0 while there is room without that. ``is_linked`` is
-    whether ejabberd can be asked.
+    whether ejabberd can be asked, ``cpu`` the seconds of CPU that the worker has had.
     """
 
     assigned: int
     open: int
     idle: int
     is_linked: bool = True
+    cpu: float = 0.0
 
     def encode(self) -> bytes:
         """Return the message LOAD."""
-        return _LOAD.pack(LOAD, self.assigned, self.open, self.idle, self.is_linked)
+        fields = (self.assigned, self.open, self.idle, self.is_linked, self.cpu)
+        return _LOAD.pack(LOAD, *fields)
 
     @classmethod
     def decode(cls, message: bytes) -> "Load":

@@ -95,7 +95,7 @@ class SpareOrder:
 
 
 # Stands for the messages to a worker and from it. To be raised with each change of these.
-_MESSAGES: Final = 1
+_MESSAGES: Final = 2
 
 
 def _form() -> bytes:

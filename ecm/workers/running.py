@@ -15,6 +15,7 @@ from ecm.workers.bundle import Bundle
 from ecm.workers.control import ControlSocket, Load
 from ecm.workers.crew import Crew
 from ecm.workers.handovers import Handovers
+from ecm.workers.leisure import Leisure
 from ecm.workers.log_relay import LogRelay
 from ecm.workers.orders import SpawnOrder
 from ecm.workers.process import Process
@@ -59,6 +60,7 @@ class RunningWorker:
         self._slot = slot
         self._vitals = Vitals(order.settings.worker_timeout)
         self._handovers = Handovers()
+        self._leisure = Leisure(self.started_at)
         self._orphaned = False
         self._assigned = 0
         self._has_ended = False
@@ -82,11 +84,17 @@ class RunningWorker:
             return False
         self._handovers.add(listener, family, connection)
         self._assigned += 1
+        self._leisure.given()
         if self.load >= self.capacity and self.idle:
             self.idle -= 1  # which makes way
         else:
             self.load += 1
         return True
+
+    @property
+    def suffices(self) -> bool:
+        """True while it has so little to do that it may have new connections to itself."""
+        return self._leisure.suffices(self.load, self.capacity)
 
     def send(self, order: bytes, *files: int) -> bool:
         """Have the worker follow an order. Return False if it takes none at the moment."""
@@ -115,7 +123,7 @@ class RunningWorker:
             return succeed(None)
         if not self.retires:
             self.retires = True
-            self._leave_balancer()
+            self._crew.balancer.remove(self)
             self.send(control.RETIRE)
         done: Deferred[None] = Deferred()
         self._done.append(done)
@@ -138,7 +146,7 @@ class RunningWorker:
         health = self._vitals.look(seconds)
         if health is Health.WEAK and self in self._crew.balancer.workers:
             self._say_silent(LogLevel.warn, "; it gets no new connections")
-            self._leave_balancer()
+            self._crew.balancer.remove(self)
         elif health is Health.HANGS:
             # Its clients see that at once, and come to another one.
             self._say_silent(LogLevel.error, ", it hangs; killing it")
@@ -191,6 +199,7 @@ class RunningWorker:
     def _loaded(self, load: Load) -> None:
         """Take the worker's own figures, and add what was assigned since it sent them."""
         self._handovers.taken(load.assigned)
+        self._leisure.told(load.cpu, self._crew.loop.seconds())
         self.load = self._assigned - load.assigned + load.open
         self.idle = load.idle
         self.is_linked = load.is_linked
@@ -202,8 +211,7 @@ class RunningWorker:
         self.renew()
         if order := self._crew.drain.order:
             self.send(order)
-        if self not in self._crew.balancer.workers:
-            self._crew.balancer.workers.append(self)
+        self._crew.balancer.told(self)
         self._slot.told(self)
 
     def _disconnected(self) -> None:
@@ -216,7 +224,7 @@ class RunningWorker:
 
     def _left(self) -> None:
         """The worker takes no connection any more: others get those that it has not taken."""
-        self._leave_balancer()
+        self._crew.balancer.remove(self)
         reassign = self._crew.reassign or self._crew.balancer.assign
         for listener, family, connection in self._handovers.take_back():
             reassign(listener, family, connection)
@@ -224,10 +232,6 @@ class RunningWorker:
     def _has_left(self) -> None:
         if self._leaving is not None and not self._leaving.called:
             self._leaving.callback(None)
-
-    def _leave_balancer(self) -> None:
-        if self in self._crew.balancer.workers:
-            self._crew.balancer.workers.remove(self)
 
     def _say_silent(self, level: Any, consequence: str) -> None:
         _log.emit(

@@ -3,12 +3,13 @@
 import os
 import signal
 import socket
+import time
 
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.logger import Logger
 
 from ecm import signals
-from ecm.limits import MAX_ANSWER
+from ecm.limits import LEAST_WINDOW, MAX_ANSWER
 from ecm.log.begin import of_worker
 from ecm.net.reactor import ReactorCore, adopt, install, run_without_signals
 from ecm.questions import Words, decode, encode
@@ -53,6 +54,7 @@ class Worker:
             for listener, factory in zip(listeners, self._server.factories(), strict=True)
         ]
         self._assigned = 0
+        self._reported_at = 0.0
         self._leaving: Deferred[None] | None = None
         self._retiring = False
         self._control = ControlSocket(end, self._received, self._supervisor_lost, reactor)
@@ -83,7 +85,7 @@ class Worker:
                 listener, family = control.decode_connection(message)
                 self._assigned += 1
                 # First: after it, nobody else may serve the connection.
-                self._control.send(control.encode_taken(self._assigned))
+                self._say_taken()
                 for connection in files:
                     self._adopt(listener, family, connection)
             case control.LEAVE:
@@ -132,12 +134,33 @@ class Worker:
         finally:
             os.close(connection)
 
-    def _report_load(self, now: float) -> None:
-        """Tell the load, which also says that this worker does not hang."""
+    def _say_taken(self) -> None:
+        """Say that this worker has one more connection, which is about to be open.
+
+        While they come, what they cost is told many times a second.
+        """
+        now = self._reactor.seconds()
+        if now - self._reported_at < LEAST_WINDOW:
+            self._control.send(control.encode_taken(self._assigned))
+        else:
+            self._send_load(now, coming=1)
+
+    def _send_load(self, now: float, coming: int = 0) -> None:
         clients = self._server.clients
         evictable = clients.admission.evictable if clients.admission.is_full else 0
-        load = Load(self._assigned, len(clients), evictable, self._server.is_linked)
+        load = Load(
+            assigned=self._assigned,
+            open=len(clients) + coming,
+            idle=evictable,
+            is_linked=self._server.is_linked,
+            cpu=time.process_time(),
+        )
         self._control.send(load.encode())
+        self._reported_at = now
+
+    def _report_load(self, now: float) -> None:
+        """Tell the load, which also says that this worker does not hang."""
+        self._send_load(now)
         if self._leaving is not None and self._leaving.called:
             self._control.send(control.LEFT)  # again, in case it could not be sent before
 

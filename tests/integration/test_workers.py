@@ -4,12 +4,18 @@ import os
 import signal
 import socket
 from pathlib import Path
+from threading import Event
 
 from twisted.internet import reactor
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThread
 
+from ecm.limits import ACCEPT_BATCH, BURST
 from testkit.ecm_process import EcmTestCase, start_ecm, temporary_folder
 from testkit.process import open_files, parent, script, start
+from testkit.raw_client import RawClient
 from testkit.workers_case import WorkersTestCase
 
 
@@ -25,17 +31,64 @@ def children(process: int) -> list[int]:
     return [int(child) for child in found if os.path.exists(f"/proc/{child}/exe")]
 
 
-# With these each of three workers has a burst of one connection.
+# With these each of three workers has enough with 20 connections, and the next one gets some.
 SPREAD = ("--max-connections", "240")
+
+# Requests for what is not there, which a worker answers by itself.
+NOTHING = b"GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n" * 50
+
+
+def keep_busy(port: int, until: Event) -> None:
+    """Ask a worker as much as it can answer."""
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        while not until.is_set():
+            connection.sendall(NOTHING)
+            answers = b""
+            while answers.count(b"HTTP/1.1 404 ") < 50:
+                answers += connection.recv(2**16)
 
 
 class SpreadTests(WorkersTestCase):
+    def spread(self) -> list[int]:
+        """Return the requests that are held on the links of all workers, by their numbers."""
+        return [len(self.links.of(process).held) for process in self.processes]
+
+    async def test_when_few_come_one_worker_has_them_all(self) -> None:
+        await self.start_workers(3)
+        await self.crowd(40)
+        self.assertEqual(sorted(self.spread()), [0, 0, 40])
+
+    async def test_when_it_is_busy_others_get_connections(self) -> None:
+        await self.start_workers(2)
+        done = Event()
+        thread = deferToThread(keep_busy, self.port, done)
+        while not all(self.spread()):
+            await self.ask(b"%d" % self.links.held())
+            await deferLater(reactor, 0.01)
+        done.set()
+        await thread
+
+    async def test_a_storm_goes_to_all(self) -> None:
+        ecm = await self.start_workers(2)
+        ecm.signal(signal.SIGSTOP)
+        coming = Deferred.fromCoroutine(self.crowd(2 * ACCEPT_BATCH))
+        waiting = DeferredList([Deferred.fromCoroutine(self.connect()) for _ in range(10)])
+        await waiting  # and so do those before them
+        ecm.signal(signal.SIGCONT)
+        await coming
+        self.assertGreaterEqual(min(self.spread()), ACCEPT_BATCH - BURST - 10)
+
+    async def connect(self) -> None:
+        """Connect, and ask nothing."""
+        endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", self.port)
+        await connectProtocol(endpoint, RawClient(b""))
+
     async def test_each_worker_gets_its_part(self) -> None:
         ecm = await self.start_workers(3, *SPREAD)
         clients = await self.crowd(60)
         self.assertEqual(len(self.links.all), 3)
+        self.assertEqual(self.spread(), [20, 20, 20])
         for link in self.links.all:
-            self.assertTrue(12 <= len(link.held) <= 28, [len(each.held) for each in self.links.all])
             link.answer()
         for name, client in clients.items():
             answer = await client.closed
@@ -69,7 +122,7 @@ class SpreadTests(WorkersTestCase):
 
     async def test_first_ids_differ(self) -> None:
         await self.start_workers(3, *SPREAD)
-        await self.crowd(30)
+        await self.crowd(60)
         first = [min(link.held.values()) for link in self.links.all]
         self.assertGreater(min(abs(a - b) for a in first for b in first if a != b), 1000)
         self.assertEqual(len(set(first)), 3)

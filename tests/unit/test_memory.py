@@ -52,12 +52,14 @@ class ShortMemoryTests(TestCase):
     def setUp(self) -> None:
         self.root = temporary_folder(self)
         self.told: list[bool] = []
+        self.now = 0.0
         self.watch = memory.MemoryWatch(self.told.append, self.root)
 
     def look(self, files: dict[str, str]) -> list[bool]:
         write(self.root, files)
-        self.watch.tick(0.0)
-        self.watch.tick(1.0)
+        for _ in range(2):
+            self.now += limits.MAX_MEMORY_PAUSE
+            self.watch.tick(self.now)
         told, self.told[:] = [*self.told], []
         return told
 
@@ -65,6 +67,26 @@ class ShortMemoryTests(TestCase):
         enough, short = limits.SHORT_MEMORY // 1024, limits.SHORT_MEMORY // 1024 - 1
         for left, told in ((enough, []), (short, [True]), (short, []), (enough, [False])):
             self.assertEqual(self.look({"proc/meminfo": f"MemAvailable: {left} kB\n"}), told)
+
+    def test_while_much_is_left_it_looks_again_when_that_may_have_gone(self) -> None:
+        much = limits.SHORT_MEMORY + 3 * limits.MEMORY_RATE
+        self.assertEqual(self.look({"proc/meminfo": f"MemAvailable: {much // 1024} kB\n"}), [])
+        write(self.root, {"proc/meminfo": "MemAvailable: 0 kB\n"})
+        for seconds, told in ((2.9, []), (3.0, [True])):
+            self.watch.tick(self.now + seconds)
+            self.assertEqual(self.told, told)
+
+    def test_nor_does_it_look_away_for_long_when_nothing_is_known(self) -> None:
+        for files in ({"proc/meminfo": ""}, {"proc/meminfo": f"MemAvailable: {2**40} kB\n"}):
+            watch = memory.MemoryWatch(self.told.append, self.root)
+            write(self.root, files)
+            watch.tick(0.0)
+            write(self.root, {"proc/meminfo": "MemAvailable: 0 kB\n"})
+            watch.tick(limits.MAX_MEMORY_PAUSE - 0.1)
+            self.assertEqual(self.told, [])
+            watch.tick(limits.MAX_MEMORY_PAUSE)
+            self.assertEqual(self.told, [True])
+            self.told.clear()
 
     def test_what_is_left_in_the_cgroup(self) -> None:
         machine = {

@@ -15,6 +15,7 @@ class FakeWorker:
     load: int = 0
     takes: bool = True
     idle: int = 0
+    suffices: bool = False
 
     def assign(self, listener: int, family: int, connection: int) -> bool:
         self.load += self.takes
@@ -23,7 +24,8 @@ class FakeWorker:
 
 def balancer(*workers: FakeWorker) -> Balancer:
     made = Balancer(Random(7))
-    made.workers.extend(workers)
+    for worker in workers:
+        made.told(worker)
     return made
 
 
@@ -58,7 +60,8 @@ class BalancerTests(TestCase):
         gone, other = FakeWorker(), FakeWorker(load=1)
         under_test = balancer(gone)
         assign(under_test, 1)
-        under_test.workers[:] = [other]
+        under_test.remove(gone)
+        under_test.told(other)
         assign(under_test, 1)
         self.assertEqual((gone.load, other.load), (1, 2))
 
@@ -99,3 +102,50 @@ class BalancerTests(TestCase):
     def test_without_workers_nobody_takes_it(self) -> None:
         self.assertEqual(assign(balancer(), 1), 0)
         self.assertEqual(assign(balancer(FakeWorker(takes=False)), 1), 0)
+
+    def test_one_that_suffices_gets_all_whatever_others_have(self) -> None:
+        free, busy = FakeWorker(load=100, suffices=True), FakeWorker()
+        self.assertEqual(assign(balancer(busy, free), 50), 50)
+        self.assertEqual((free.load, busy.load), (150, 0))
+
+    def test_of_several_that_suffice_it_is_the_one_that_has_the_most(self) -> None:
+        workers = [FakeWorker(load=each, suffices=True) for each in (0, 7, 3)]
+        assign(balancer(*workers), 20)
+        self.assertEqual([worker.load for worker in workers], [0, 27, 3])
+
+    def test_of_those_that_have_none_it_is_the_first(self) -> None:
+        workers = [FakeWorker(suffices=True) for _ in range(3)]
+        assign(balancer(*workers), 20)
+        self.assertEqual([worker.load for worker in workers], [20, 0, 0])
+
+    def test_one_that_suffices_and_takes_nothing_at_the_moment_is_passed_over(self) -> None:
+        stuck, well = FakeWorker(load=9, takes=False, suffices=True), FakeWorker()
+        self.assertEqual(assign(balancer(stuck, well), 10), 10)
+        self.assertEqual(well.load, 10)
+
+    def test_one_that_suffices_no_more_is_followed_by_another_one(self) -> None:
+        workers = [FakeWorker(load=each, suffices=True) for each in (2, 3, 1)]
+        to = balancer(*workers)
+        workers[1].suffices = False
+        assign(to, 10)
+        self.assertEqual([worker.load for worker in workers], [12, 3, 1])
+
+    def test_one_that_suffices_again_says_so(self) -> None:
+        busy, other = FakeWorker(load=9), FakeWorker(load=10)
+        to = balancer(busy, other)
+        busy.suffices = True
+        to.told(busy)
+        assign(to, 20)
+        self.assertEqual((busy.load, other.load), (29, 10))
+
+    def test_one_that_is_removed_gets_nothing(self) -> None:
+        gone, other = FakeWorker(load=9, suffices=True), FakeWorker(suffices=True)
+        full = FakeWorker()
+        to = balancer(gone, other, full)
+        to.remove(gone)
+        to.remove(gone)
+        assign(to, 20)
+        self.assertEqual((gone.load, other.load, full.load), (9, 20, 0))
+        to.remove(other)
+        assign(to, 5)
+        self.assertEqual((other.load, full.load), (20, 5))

@@ -18,7 +18,7 @@ class MessageTests(TestCase):
             self.assertEqual(control.decode_connection(message), (listener, family))
 
     def test_a_load_comes_out_as_it_went_in(self) -> None:
-        for load in (Load(0, 0, 0), Load(2**40, 20_000, 3)):
+        for load in (Load(0, 0, 0), Load(2**40, 20_000, 3), Load(1, 1, 0, False, 12.5)):
             self.assertEqual(Load.decode(load.encode()), load)
 
     def test_the_number_of_those_taken_comes_out_as_it_went_in(self) -> None:

@@ -13,6 +13,7 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import TestCase
 
 from ecm.limits import (
+    BURST,
     MAX_WORKERS,
     MIN_UPTIME,
     PULSE_CHECK,
@@ -192,6 +193,19 @@ class SlotTests(TestCase):
         self.say(Load(assigned=1, open=0, idle=0).encode())
         self.assertEqual(self.running.load, 2)
 
+    def test_it_suffices_until_it_has_what_nobody_knows_the_cost_of_or_is_busy(self) -> None:
+        self.running.capacity = 20_000
+        self.serve()
+        for _ in range(BURST):
+            self.assertTrue(self.running.suffices)
+            self.running.assign(0, socket.AF_INET, 0)
+            self.heard()
+        self.assertFalse(self.running.suffices)
+        for cpu, suffices in ((0.1, True), (1.0, False), (1.1, True)):
+            self.reactor.advance(1)
+            self.say(Load(assigned=BURST, open=BURST, idle=0, cpu=cpu).encode())
+            self.assertIs(self.running.suffices, suffices)
+
     def test_in_a_full_worker_an_idle_connection_makes_way(self) -> None:
         self.say(Load(assigned=0, open=3, idle=1).encode())
         for load, idle in ((3, 0), (4, 0)):
@@ -310,13 +324,14 @@ class SlotTests(TestCase):
 
         class Other:
             load, capacity, idle = 0, 9, 0
+            suffices = True
 
             def assign(self, listener: int, family: int, connection: int) -> bool:
                 assigned.append((listener, family))
                 os.write(connection, b"served")
                 return True
 
-        self.balancer.workers.append(Other())
+        self.balancer.told(Other())
         return assigned
 
     def test_when_it_ends_they_go_to_another_worker(self) -> None:
