@@ -51,7 +51,7 @@ SIDE_BY_SIDE = -n 3 --dist loadfile --no-loadscope-reorder
 .NOTPARALLEL:
 .PHONY: help run test try unit trial interop fuzz fuzz-erlang check docs clean
 .PHONY: conformance dialyze ejabberd newer-ejabberds newer-prosody python lock release deb try-deb
-.PHONY: bench bench-readme bench-reload faults million soak
+.PHONY: bench bench-readme bench-reload faults stream-faults million soak
 .PHONY: debian-python debian-run debian-test debian-interop debian-bench debian-conformance debian-dialyzer
 .PHONY: debian-faults debian-deb
 
@@ -123,6 +123,11 @@ soak:  ## Have 20,000 users come, chat, vanish and return, and look for growth: 
 faults: $(VENV)/bench.stamp debian-faults  ## Break the link, ECM, ejabberd …, and count what users notice: FAULT=name, USERS=, ROUNDS=, ARGS=--list
 	@$(VENV)/bin/python -m bench.faults $(FAULT) $(if $(USERS),--users $(USERS)) \
 	    $(if $(ROUNDS),--rounds $(ROUNDS)) $(ARGS)
+	@$(if $(FAULT)$(ARGS),,$(MAKE) --no-print-directory stream-faults)
+
+stream-faults: $(VENV)/test.stamp  ## The part of it for streams: cut the link, kill workers, do not read, over each transport with and without TLS
+	ECM_CUTS=60 $(VENV)/bin/pytest -o python_files='*_test.py' tests/faults \
+	    tests/system/test_stream_cuts.py tests/system/test_stream_workers.py tests/system/test_slow_readers.py
 
 # Longest silences of chatting users, of ECM, HAProxy and nginx in one run, and of a restart of ECM.
 bench-reload: USERS := $(or $(USERS),1000)

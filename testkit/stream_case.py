@@ -7,8 +7,9 @@ from twisted.internet.defer import ensureDeferred
 
 from ecm.tools.demo.plan import DOMAIN
 from testkit.bosh_client import CLIENT
+from testkit.certificates import make_certificate
 from testkit.cut_talk import gather
-from testkit.ecm_process import LOOPBACK
+from testkit.ecm_process import temporary_folder
 from testkit.link_case import ONLINE, PASSWORD, Front
 from testkit.process import Process
 from testkit.proxied_link import ProxiedLinkTestCase
@@ -19,21 +20,26 @@ _AT_ONCE = 10  # users who log in at the same time
 
 
 class StreamUserCase(ProxiedLinkTestCase):
-    """A test with real ejabberds and ECMs, for a transport: WebSocket, or TCP without TLS."""
+    """A test with real ejabberds and ECMs, for a transport; with further options of ECM."""
 
     end: type[ClientEnd] = WebSocketEnd
+    options: tuple[str, ...] = ()
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.certificate = make_certificate(temporary_folder(self))
 
     async def start(self, *arguments: str) -> Process:
-        """Start ECM with a port for TCP, too."""
-        ecm = await super().start(*arguments, "--stream", f"plain:{LOOPBACK}")
-        ports = re.findall(r"Factory starting on ([0-9]+)", ecm.output)
-        self.stream_port = int(ports[1])
+        """Start ECM with a port for the transport, too."""
+        offered = self.end.offered(self.certificate)
+        ecm = await super().start(*arguments, *offered, *self.options)
+        ports = re.findall(r"Factory.* starting on ([0-9]+)", ecm.output)
+        self.stream_port = int(ports[-1])
         return ecm
 
     def make_end(self, narrow: bool = False) -> ClientEnd:
         """Return the end of a connection that is not made yet, to the last ECM."""
-        port = self.port if self.end is WebSocketEnd else self.stream_port
-        return self.end(self, port, narrow)
+        return self.end(self, self.stream_port, self.certificate, narrow)
 
     async def account(self, front: Front) -> str:
         """Make an account, over BOSH."""

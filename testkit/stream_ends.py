@@ -1,7 +1,10 @@
-"""The client's ends of real connections, with what StreamClient needs of a stream at a link."""
+"""The client's ends of real connections, with what StreamClient needs of a stream at a link.
+
+There is a class for each transport, which knows how ECM offers it.
+"""
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import inf
 from typing import Any, cast
 from xml.etree.ElementTree import Element, XMLPullParser, fromstring, tostring
@@ -9,12 +12,16 @@ from xml.etree.ElementTree import Element, XMLPullParser, fromstring, tostring
 from twisted.internet import reactor
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.ssl import Certificate, optionsForClientTLS
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
 from ecm.net.transport import IStreamTransport
 from ecm.websocket.frames import CLOSE, PING, PONG, TEXT
+from testkit.certificates import ServerCertificate
 from testkit.cutting_proxy import HOST
+from testkit.ecm_process import LOOPBACK
+from testkit.samples.before_tls import HEADER, STARTTLS
 from testkit.samples.websocket_handshakes import handshake
 from testkit.stream_framing import FRAMING
 from testkit.streaming_end import Received
@@ -27,25 +34,38 @@ _HEADER = (
 _END = b"</stream:stream>"
 _OPEN, _CLOSE = (f"<{name} xmlns='{FRAMING}'/>".encode() for name in ("open", "close"))
 
+_PROCEED = b"<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"
+
+_PLACE = "port=0:interface=127.0.0.1"
+
 _SMALL = 64 * 1024  # bytes in the kernel for a client that is not to read
 
 
 class ClientEnd(Protocol):
     """A connection to a port on this machine, until the test ends.
 
-    One that is ``narrow`` lets the kernel take little of what is not read.
+    One that is ``narrow`` lets the kernel take little of what is not read. With TLS it trusts who
+    has signed the ``certificate``.
     """
 
     window = inf  # TCP has its own
     transport: IStreamTransport
 
-    def __init__(self, test: TestCase, port: int, narrow: bool = False) -> None:
+    def __init__(
+        self, test: TestCase, port: int, certificate: ServerCertificate, narrow: bool = False
+    ) -> None:
         self._test = test
         self._port = port
+        self._certificate = certificate
         self._narrow = narrow
         self._early: list[bytes] = []
         self._is_open = self._is_over = False
         self._received: Received
+
+    @staticmethod
+    def offered(certificate: ServerCertificate) -> Sequence[str]:
+        """Return the options with which ECM offers this transport at its last port."""
+        raise NotImplementedError
 
     def open(self, line: str, received: Received) -> int:
         """Connect. The line is for those at a link."""
@@ -84,6 +104,12 @@ class ClientEnd(Protocol):
             own: Any = self.transport
             own.getHandle().setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SMALL)
 
+    def _secure(self) -> None:
+        """Begin TLS."""
+        own: Any = self.transport
+        authority = Certificate.loadPEM(self._certificate.ca)
+        own.startTLS(optionsForClientTLS("localhost", authority))
+
     def _write(self, data: bytes) -> None:
         if self._is_open:
             self.transport.write(data)
@@ -107,15 +133,24 @@ class ClientEnd(Protocol):
 class WebSocketEnd(ClientEnd):
     """A WebSocket (RFC 6455)."""
 
-    def __init__(self, test: TestCase, port: int, narrow: bool = False) -> None:
-        super().__init__(test, port, narrow)
+    def __init__(
+        self, test: TestCase, port: int, certificate: ServerCertificate, narrow: bool = False
+    ) -> None:
+        super().__init__(test, port, certificate, narrow)
         self._data = bytearray()
+
+    @staticmethod
+    def offered(certificate: ServerCertificate) -> Sequence[str]:
+        return "--listen", LOOPBACK
 
     def _wrapped(self, body: bytes) -> bytes:
         return masked(TEXT, body)
 
     def connectionMade(self) -> None:
         super().connectionMade()
+        self._shake_hands()
+
+    def _shake_hands(self) -> None:
         self.transport.write(handshake())
 
     def dataReceived(self, data: bytes) -> None:
@@ -162,6 +197,18 @@ class WebSocketEnd(ClientEnd):
             self._over(str(int.from_bytes(payload[:2])))
 
 
+class SecureWebSocketEnd(WebSocketEnd):
+    """A WebSocket over TLS."""
+
+    @staticmethod
+    def offered(certificate: ServerCertificate) -> Sequence[str]:
+        return "--listen", certificate.endpoint()
+
+    def _shake_hands(self) -> None:
+        self._secure()
+        super()._shake_hands()
+
+
 class TcpEnd(ClientEnd):
     """An XMPP stream over TCP (RFC 6120) without TLS. Its user speaks as over WebSocket.
 
@@ -172,6 +219,10 @@ class TcpEnd(ClientEnd):
     _parser: "XMLPullParser[Element]"
     _stream: Element
     _depth: int
+
+    @staticmethod
+    def offered(certificate: ServerCertificate) -> Sequence[str]:
+        return "--stream", f"plain:{LOOPBACK}"
 
     def _wrapped(self, body: bytes) -> bytes:
         if body.startswith(b"<open "):
@@ -199,3 +250,40 @@ class TcpEnd(ClientEnd):
                 self._received("message", tostring(element))
             elif (kind, self._depth) == ("end", 0):
                 self._received("message", _CLOSE)
+
+
+class TlsEnd(TcpEnd):
+    """The same with TLS at once (XEP-0368)."""
+
+    @staticmethod
+    def offered(certificate: ServerCertificate) -> Sequence[str]:
+        return "--stream", f"tls:{certificate.in_one_file().parent}:{_PLACE}"
+
+    def _begin(self) -> None:
+        self._secure()
+        super()._begin()
+
+
+class StartTlsEnd(TcpEnd):
+    """The same with STARTTLS (RFC 6120, section 5)."""
+
+    _is_secure = False
+    _before = b""  # what has come before TLS
+
+    @staticmethod
+    def offered(certificate: ServerCertificate) -> Sequence[str]:
+        return "--stream", f"starttls:{certificate.in_one_file().parent}:{_PLACE}"
+
+    def connectionMade(self) -> None:
+        ClientEnd.connectionMade(self)
+        self.transport.write(HEADER + STARTTLS)
+
+    def dataReceived(self, data: bytes) -> None:
+        if self._is_secure:
+            super().dataReceived(data)
+            return
+        self._before += data
+        if self._before.endswith(_PROCEED):
+            self._is_secure = True
+            self._secure()
+            self._begin()

@@ -1,4 +1,4 @@
-"""A client that runs in Chromium, on a page of its own."""
+"""A client that runs in Chromium, or in Firefox, on a page of its own."""
 
 import sys
 from typing import Any
@@ -9,6 +9,7 @@ from twisted.trial.unittest import TestCase
 from testkit import browser
 from testkit.browser import Browser, shared_browser
 from testkit.certificates import ServerCertificate
+from tests.interop.firefox import Firefox
 
 
 def trust(test: TestCase, certificate: ServerCertificate) -> None:
@@ -17,7 +18,12 @@ def trust(test: TestCase, certificate: ServerCertificate) -> None:
     test.patch(browser, "FLAGS", (*browser.FLAGS, known))
     chromium = Browser()
     test.addCleanup(chromium.stop)
-    test.patch(sys.modules[__name__], "shared_browser", lambda _: chromium)
+    browse_with(test, chromium)
+
+
+def browse_with(test: TestCase, browser: Browser | Firefox) -> None:
+    """Have the clients of this test in this browser."""
+    test.patch(sys.modules[__name__], "shared_browser", lambda _: browser)
 
 
 class BrowserClient:
@@ -25,7 +31,6 @@ class BrowserClient:
 
     def __init__(self, test: TestCase) -> None:
         self.browser = shared_browser("interop")
-        test.addCleanup(self.browser.errors)
         test.addCleanup(self.browser.open, "about:blank")
 
     async def open(self, url: str) -> None:

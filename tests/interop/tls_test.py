@@ -1,16 +1,22 @@
-"""Clients of other libraries over --lean-tls, with each cipher; new keys from either side."""
+"""Clients of other libraries over --lean-tls, with each cipher; new keys from either side.
+
+Of these, curl makes no new keys. Rtls, which has rustls, cannot be told to, nor which cipher.
+"""
 
 import socket
 from pathlib import Path
 
+import rtls
 from tlslite.api import HandshakeSettings, TLSConnection
 from twisted.internet.threads import deferToThread
 
 from testkit.certificates import make_certificate
 from testkit.ecm_process import EcmTestCase, Ejabberd, temporary_folder
+from testkit.process import start
 from testkit.tls_program import talk
 
 REQUEST = b"POST /bosh HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%b"
+CIPHERS = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256")
 SIZES = (1, 7, 1000, 16_384, 16_385, 100_000)
 
 
@@ -56,6 +62,43 @@ class LeanTlsTests(EcmTestCase):
                 while not answer.endswith(body):
                     answer += client.read(min=1)
             client.close()
+
+    def converse_with_rustls(self) -> None:
+        """Ask with rustls, by the interface of Python's ssl; both sides end with a goodbye."""
+        context = rtls.create_default_context(cafile=str(self.authority))
+        with socket.create_connection(("127.0.0.1", self.port), self.timeout) as connection:
+            client = context.wrap_socket(connection, server_hostname="localhost")
+            self.assertEqual(client.version(), "TLSv1.3")
+            for size in SIZES:
+                body = b"<%b/>" % (b"x" * size)
+                client.sendall(REQUEST % (len(body), body))
+                answer = b""
+                while not answer.endswith(body):
+                    some = client.recv(65536)
+                    self.assertTrue(some)
+                    answer += some
+            client.unwrap()
+
+    async def test_rustls(self) -> None:
+        await self.start_tls()
+        await deferToThread(self.converse_with_rustls)
+
+    async def test_curl(self) -> None:
+        """It asks twice over one connection, with much, and says what TLS it has."""
+        await self.start_tls()
+        folder = temporary_folder(self)
+        body, answer = folder / "body", folder / "answer"
+        body.write_bytes(b"x" * 100_000)
+        url = f"https://localhost:{self.port}/bosh"
+        for cipher in CIPHERS:
+            options = f"--disable -s -v --cacert {self.authority} --tls13-ciphers {cipher}"
+            asked = ("--data-binary", f"@{body}", "-o", str(answer), url, "-o", "/dev/null", url)
+            process = start(self, "curl", *options.split(), *asked)
+            self.assertEqual(await process.ended, 0, process.output)
+            self.assertIn(f"SSL connection using TLSv1.3 / {cipher}", process.output)
+            self.assertEqual(process.output.count("< HTTP/1.1 200 OK"), 2, process.output)
+            self.assertIn("Re-using existing connection", process.output)
+            self.assertTrue(answer.read_bytes() == body.read_bytes())
 
     async def test_tlslite(self) -> None:
         await self.start_tls()
