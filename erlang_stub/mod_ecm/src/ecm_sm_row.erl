@@ -7,7 +7,7 @@
 
 -module(ecm_sm_row).
 
--export([attributes/0, host_of/1, is_of_node/2, key/2, key_of/1, pack/1, same/2, unpack/1]).
+-export([attributes/0, host_of/1, is_of_node/2, key/2, key_of/1, pack/1, same/2, unpack/1, unpack/3]).
 -export_type([key/0, row/0]).
 
 -include_lib("ejabberd/include/ejabberd_sm.hrl").
@@ -60,12 +60,21 @@ take(Name, Info) ->
 
 %% @doc Returns the session of a row. What ejabberd keeps of it has an order of its own.
 -spec unpack(row()) -> #session{}.
-unpack(#ecm_session{key = Key, process = Process, at = At, resource = Resource, priority = Priority, ip = Ip,
-                    conn = Conn, auth_module = Auth, more = More}) ->
+unpack(#ecm_session{key = Key} = Row) ->
     [User, Host] = binary:split(Key, <<"@">>),
-    Known = [{ip, unpack_ip(Ip)}, {conn, Conn}, {auth_module, Auth}],
-    #session{sid = {unpack_time(At), Process}, usr = {User, Host, Resource}, us = {User, Host},
-             priority = Priority, info = [Each || {_, Value} = Each <- Known, Value =/= ?NONE] ++ More}.
+    unpack(User, Host, Row).
+
+%% @doc The same, of a row whose user is known: each stanza looks for the sessions of its user several times.
+-spec unpack(User :: binary(), Host :: binary(), row()) -> #session{}.
+unpack(User, Host, #ecm_session{process = Process, at = At, resource = Resource, priority = Priority, ip = Ip,
+                                conn = Conn, auth_module = Auth, more = More}) ->
+    Info = add(ip, unpack_ip(Ip), add(conn, Conn, add(auth_module, Auth, More))),
+    #session{sid = {unpack_time(At), Process}, usr = {User, Host, Resource}, us = {User, Host}, priority = Priority,
+             info = Info}.
+
+-spec add(Name :: atom(), Value :: term(), info()) -> info().
+add(_, ?NONE, Info) -> Info;
+add(Name, Value, Info) -> [{Name, Value} | Info].
 
 -spec pack_time(term()) -> non_neg_integer() | {term()}.
 pack_time({Mega, Seconds, Micro}) when is_integer(Mega), Mega >= 0, Mega < ?MICRO, is_integer(Seconds), Seconds >= 0,

@@ -60,7 +60,7 @@ of_host(Host, Row, Found) ->
 
 -spec get_sessions(User :: binary(), Host :: binary()) -> {ok, [#session{}]}.
 get_sessions(User, Host) ->
-    {ok, [ecm_sm_row:unpack(Row) || Row <- ets:lookup(?TABLE, ecm_sm_row:key(User, Host))]}.
+    {ok, [ecm_sm_row:unpack(User, Host, Row) || Row <- ets:lookup(?TABLE, ecm_sm_row:key(User, Host))]}.
 
 %% Called by mod_ecm, too.
 

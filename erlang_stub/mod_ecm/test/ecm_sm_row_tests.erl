@@ -15,9 +15,10 @@
 session_is_the_same_test_() ->
     {timeout, 60, fun() -> ecm_property:holds(session(), fun is_same/1, ?COUNT, 41) end}.
 
-is_same(#session{info = Info} = Session) ->
-    #session{info = Found} = Unpacked = ecm_sm_row:unpack(ecm_sm_row:pack(Session)),
-    Unpacked#session{info = []} =:= Session#session{info = []} andalso lists:sort(Found) =:= lists:sort(Info).
+is_same(#session{us = {User, Host}, info = Info} = Session) ->
+    Row = ecm_sm_row:pack(Session),
+    #session{info = Found} = Unpacked = ecm_sm_row:unpack(Row),
+    Unpacked =:= ecm_sm_row:unpack(User, Host, Row) andalso Unpacked#session{info = []} =:= Session#session{info = []} andalso lists:sort(Found) =:= lists:sort(Info).
 
 key_and_host_test_() ->
     {timeout, 60, fun() -> ecm_property:holds(session(), fun is_found/1, ?COUNT, 42) end}.
