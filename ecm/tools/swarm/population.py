@@ -78,8 +78,8 @@ class Population(Generic[U]):
     def done(self) -> str:
         return self._does if self._does and _DONE[self._does](self) else ""
 
-    def go_on(self) -> None:
-        """Begin what is due now."""
+    def go_on(self) -> float:
+        """Begin what is due now, and return the seconds until more is."""
         now = self._clock()
         self._transport.repeat()
         if now - self._swept > _SWEEP:
@@ -88,6 +88,7 @@ class Population(Generic[U]):
             self._stale = self._delivery.missing_since(now - self._task.patience)
         if self._does:
             _GO_ON[self._does](self, now)
+        return min(rate.wait(now) for rate in (self._users, self._messages, self._polls))
 
     # Logins.
 

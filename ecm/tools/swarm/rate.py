@@ -1,6 +1,7 @@
 """A rate limiter: how many operations may begin now. Pure: time is an argument."""
 
 import sys
+from math import inf
 
 # Seconds of delay that are caught up. After a longer stall the backlog is dropped: a burst would
 # measure the stall and not the server.
@@ -27,6 +28,14 @@ class Rate:
             self._since += late / self._rate
             due -= late
         return int(due + 1e-6)  # so that a rounding error delays nothing
+
+    def wait(self, now: float) -> float:
+        """Return the seconds until one more is due. Infinite if none will be, or if one is due
+        already: then something else holds it up."""
+        if not self._rate:
+            return inf
+        left = (self._begun + 1) / self._rate - (now - self._since)
+        return left if left > 0 else inf
 
     def begin(self) -> None:
         """Count one that begins."""

@@ -48,9 +48,10 @@ class Worker:
 
     def run(self) -> None:
         """Run until the end of stdin."""
+        pause = _TICK
         while not self._ends:
-            self._sockets.wait(_TICK, self._transport)
-            self._population.go_on()
+            self._sockets.wait(min(_TICK, pause), self._transport)
+            pause = self._population.go_on()
             if self._churn is not None:
                 self._churn.go_on(self._task.at_once)
             if time.monotonic() - self._reported > _REPORTS or self._population.done != self._done:

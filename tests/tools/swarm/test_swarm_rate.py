@@ -1,5 +1,7 @@
 """So many a second."""
 
+from math import inf
+
 from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
@@ -43,3 +45,21 @@ class RateTests(TestCase):
 
     def test_without_a_limit(self) -> None:
         self.assertGreater(Rate(None, 0.0).due(0.0), 10**9)
+
+    def test_the_time_until_the_next_one(self) -> None:
+        rate = Rate(10.0, 5.0)
+        self.assertAlmostEqual(rate.wait(5.0), 0.1)
+        self.assertAlmostEqual(rate.wait(5.04), 0.06)
+
+    def test_what_waits_for_the_next_one_is_in_time_for_each(self) -> None:
+        rate = Rate(1900.0, 0.0)
+        for _ in range(1000):
+            self.clock.advance(rate.wait(self.clock.seconds()))
+            self.assertEqual(rate.due(self.clock.seconds()), 1)
+            rate.begin()
+        self.assertAlmostEqual(self.clock.seconds(), 1000 / 1900)
+
+    def test_nothing_to_wait_for(self) -> None:
+        self.assertEqual(Rate(10.0, 0.0).wait(0.2), inf)  # two are due already
+        self.assertEqual(Rate(0.0, 0.0).wait(7.0), inf)
+        self.assertEqual(Rate(None, 0.0).wait(7.0), inf)
