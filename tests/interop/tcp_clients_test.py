@@ -1,5 +1,6 @@
 """Other people's clients over TCP, with STARTTLS and with TLS at once, and over --lean-tls."""
 
+from tests.interop.finch import FinchClient
 from tests.interop.go_sendxmpp import GoSendxmppClient
 from tests.interop.profanity import ProfanityClient
 from tests.interop.program import SLIXMPP, XMPP_JS, ProgramClient
@@ -25,6 +26,14 @@ class StartTlsTests(StreamTestCase):
         """It would take long to type what is long."""
         await self.serve_tcp()
         await self.assert_resumes(ProfanityClient(self, self.authority), answer=LINE)
+
+    async def test_finch(self) -> None:
+        """Its log, in which it is observed, has lost each character that came in two pieces."""
+        await self.serve_tcp()
+        client = FinchClient(self, self.certificate.certificate)
+        conversation = await self.meet(client, self.url)
+        await conversation.chat(["word <&>"] * len(self.texts), self.texts)
+        await conversation.end()
 
     async def test_go_sendxmpp(self) -> None:
         """It has no stream management, ends with its connection, and reads lines of 64 kB."""
