@@ -34,7 +34,7 @@ class ToldEcm:
         return [OptionInForce("workers", ("2",), "flag")]
 
     def processes(self) -> Sequence[ProcessStatus]:
-        return [ProcessStatus(1, 4711, restarts=2, rss=40_000_000, cpu=1.5)]
+        return [ProcessStatus(1, 4101, restarts=2, rss=40_000_000, cpu=1.5)]
 
     def reload(self) -> Deferred[list[str]]:
         self.told.append("reload")

@@ -20,11 +20,12 @@ def reasons(
 
     ``now`` is in seconds since 1970.
     """
-    told = {each.number: each for each in snapshots}
+    told = {(each.number, each.pid): each for each in snapshots}
     # The first of a number is the one that serves; behind it stand those that it replaces.
     serving = {each.number: each for each in reversed(processes)}
     found = {
-        number: [*_reasons(serving[number], told.get(number), now)] for number in sorted(serving)
+        number: [*_reasons(process, told.get((number, process.pid)), now)]
+        for number, process in sorted(serving.items())
     }
     why = {number: lines for number, lines in found.items() if lines}
     if len(why) < len(found) and not every:

@@ -16,7 +16,7 @@ from ecm.frontend.probes import Probes
 from ecm.frontend.room import Room
 from ecm.frontend.settings import FrontendSettings
 from ecm.http.head_cache import HeadCache
-from ecm.limits import HALF_CLOSE_TIMEOUT
+from ecm.limits import FAULT_INTERVAL, HALF_CLOSE_TIMEOUT
 from ecm.log.faults import ClientFaults
 from ecm.metrics import Metrics
 from ecm.net.ack_timeout import AckTimeout
@@ -68,6 +68,7 @@ class Registry:
         self.leaving: dict[ClientConnection, None] = {}
         self.head_cache = HeadCache()
         self.budget = MemoryBudget(settings.max_buffered or sys.maxsize, clock.now)
+        self._shed, self._shed_due = 0, 0.0
         self.ack_timeout = AckTimeout(settings.send_timeout)
         self.deadlines = _deadlines(settings, clock.now)
         # The connections that have a deadline, and those that have had one since the last tick: few
@@ -160,15 +161,19 @@ class Registry:
         self.faults.tick(now)
 
     def _log_shed(self, now: float) -> None:
+        """Log how many were shed: the first at once, all others by the minute."""
         self.budget.now = now
         if self.budget.shed_count:
             self.metrics.ended["shed"] += self.budget.shed_count
+            self._shed += self.budget.shed_count
+            self.budget.shed_count = 0
+        if self._shed and now >= self._shed_due:
             _log.warn(
                 "clients held more than {maximum} bytes: {number} connections shed",
                 maximum=self.settings.max_buffered,
-                number=self.budget.shed_count,
+                number=self._shed,
             )
-            self.budget.shed_count = 0
+            self._shed, self._shed_due = 0, now + FAULT_INTERVAL
 
     # Called for all connections.
 

@@ -12,7 +12,7 @@ from ecm.errors import StartupError
 from ecm.log import settings as names
 from ecm.log.file import opened
 from ecm.log.formats import Format, as_journal, as_json, as_text
-from ecm.log.level import THRESHOLD
+from ecm.log.level import THRESHOLD, Levels
 from ecm.log.observer import Observer, say_missed
 from ecm.log.output import Output
 from ecm.log.settings import LogSettings
@@ -45,9 +45,12 @@ def of_twistd(
     return Observer(form, _output(stdout, reactor).line), None
 
 
-def of_worker(settings: LogSettings, reactor: ReactorCore) -> Output:
-    """Begin the log of a worker: the supervisor reads it from its stdout. Returns the output."""
-    THRESHOLD.set(settings.level)
+def of_worker(levels: Levels, reactor: ReactorCore) -> Output:
+    """Begin the log of a worker: the supervisor reads it from its stdout. Returns the output.
+
+    The levels are those that the supervisor has at the moment.
+    """
+    THRESHOLD.take(levels, reactor)
     output = Output(_STDOUT, say_missed, reactor)
     observer = Observer(as_json, output.line)
     globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False, discardBuffer=True)

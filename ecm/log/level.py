@@ -2,6 +2,7 @@
 
 from typing import Final
 
+import attrs
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 # The priority of each level for syslog and journald (sd-daemon(3)).
@@ -15,6 +16,18 @@ def read_level(text: str) -> str:
     if text not in PRIORITIES:
         raise ValueError(f"give {', '.join(PRIORITIES)}")
     return text
+
+
+@attrs.frozen
+class Levels:
+    """The lowest level that is written: ``passing`` for so many seconds, and then ``lasting``.
+
+    ``seconds`` is 0 where nothing passes.
+    """
+
+    lasting: str
+    passing: str = ""
+    seconds: float = 0.0
 
 
 class Threshold:
@@ -38,6 +51,19 @@ class Threshold:
         self.level = read_level(level)
         self._cancel_return()
         self._return = clock.callLater(seconds, self._go_back)
+
+    def levels(self, clock: IReactorTime) -> Levels:
+        """Return what another process needs to write the same. ``clock`` is that of ``set_for``."""
+        if self._return is None:
+            return Levels(self._lasting)
+        left = max(0.0, self._return.getTime() - clock.seconds())
+        return Levels(self._lasting, self.level, left)
+
+    def take(self, levels: Levels, clock: IReactorTime) -> None:
+        """Write what another process does. Raises ValueError if there is no such level."""
+        self.set(levels.lasting)
+        if levels.seconds:
+            self.set_for(levels.seconds, levels.passing, clock)
 
     def _go_back(self) -> None:
         self._return = None

@@ -36,6 +36,9 @@ STARTTLS: Final = "starttls:"
 # The kinds of endpoints that are TCP ports.
 _ON_TCP: Final = frozenset(("tcp", "tcp6", "ssl", "tls", "starttls"))
 
+# What Twisted gives a UNIX socket whose endpoint does not say.
+_OF_UNIX: Final = {"mode": "666", "lockfile": "1"}
+
 
 class IKnowsItsDoor(Interface):
     """A factory of protocols that tells which certificates its connections have."""
@@ -61,16 +64,30 @@ def place_of(description: str) -> str:
 
     Endpoints of other kinds than ours and Twisted's have the place that they describe.
     """
-    description = description.removeprefix(PLAIN)
-    kind, *parts = (re.sub(r"\\(.)", r"\1", part) for part in _PART.findall(description)[:-1])
-    named = dict(part.split("=", 1) for part in parts if "=" in part)
-    first = next((part for part in parts if "=" not in part), "")
+    kind, first, named = _parts(description)
     if kind == "unix":
         return f"unix:{named.get('address', first)}"
     if kind not in _ON_TCP:
-        return description
+        return description.removeprefix(PLAIN)
     port = named.get("port", first)
     return f"{named.get('interface') or all_addresses() or '0.0.0.0'} port {port}"
+
+
+def options_of(description: str) -> dict[str, str]:
+    """Return what the port of an endpoint has beside its place, by the names of the parts."""
+    kind, _, named = _parts(description)
+    if kind not in _ON_TCP and kind != "unix":
+        return {}
+    defaults = {"backlog": f"{BACKLOG}"} | (_OF_UNIX if kind == "unix" else {})
+    return {name: named.get(name, default) for name, default in defaults.items()}
+
+
+def _parts(description: str) -> tuple[str, str, dict[str, str]]:
+    """Return the kind of an endpoint, its first part without a name, and those with one."""
+    found = _PART.findall(description.removeprefix(PLAIN))[:-1]
+    kind, *parts = (re.sub(r"\\(.)", r"\1", part) for part in found)
+    first = next((part for part in parts if "=" not in part), "")
+    return kind, first, dict(part.split("=", 1) for part in parts if "=" in part)
 
 
 def folder_of(description: str) -> Path:

@@ -1,5 +1,6 @@
 """Listening ports and endpoints: what Twisted's interfaces do not offer of them."""
 
+import os
 import select
 import socket
 from collections.abc import Callable
@@ -85,6 +86,14 @@ class DetachedPort:
         """Return the socket of the next connection. Raises OSError, as socket.accept does."""
         connection, _ = socket_of(self._port).accept()
         return connection
+
+    def set_backlog(self, backlog: int) -> None:
+        """Let so many connections wait from now on (listen(2), again). Raises OSError."""
+        socket_of(self._port).listen(backlog)
+
+    def set_mode(self, mode: int) -> None:
+        """Give the file of a UNIX socket other rights. Raises OSError."""
+        os.chmod(socket_of(self._port).getsockname(), mode)
 
     def close(self) -> None:
         """Close the port."""

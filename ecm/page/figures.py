@@ -31,10 +31,13 @@ class Node:
 
 
 def nodes_of(snapshots: Iterable[Snapshot]) -> list[Node]:
-    """Return the nodes that have told their numbers; each tells them to all of our processes."""
+    """Return the nodes that have told their numbers; each tells them to all of our processes.
+
+    Those count that the first of the processes has.
+    """
     told: dict[str, dict[str, int]] = {}
     for snapshot in snapshots:
-        told |= snapshot.node_stats
+        told = snapshot.node_stats | told
     return [Node(name, _sessions(numbers)) for name, numbers in sorted(told.items())]
 
 

@@ -63,8 +63,9 @@ class View:
     @property
     def limit(self) -> int:
         """The number of connections that there may be; 0 if nothing limits it."""
-        limits = [each.connections.limit for each in self.snapshots]
-        return sum(limits) if all(limits) else 0
+        each = self.snapshots
+        is_limited = all(one.connections.limit for one in each if not one.is_former)
+        return sum(one.connections.limit for one in each) if is_limited else 0
 
     def days_left(self, certificate: Certificate) -> int:
         """Return the days that a certificate is still valid."""

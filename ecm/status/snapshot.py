@@ -80,7 +80,7 @@ class Snapshot:
     a link. ``refusal`` is why no node takes requests, as clients are told, or nothing.
     ``lag`` is how many seconds late the reactor came to the last tick. ``node_stats`` is what
     mod_ecm tells of each node, by name. ``omitted`` says of what there is more than is told here,
-    and how much.
+    and how much. One that ``is_former`` gets no new connections.
     """
 
     number: int = 1
@@ -104,3 +104,13 @@ class Snapshot:
     warnings: tuple[Warned, ...] = ()
     node_stats: dict[str, dict[str, int]] = attrs.field(factory=dict)
     omitted: dict[str, int] = attrs.field(factory=dict)
+    is_former: bool = False
+
+    def as_former(self) -> "Snapshot":
+        """Return it as that of a process which only serves the clients that it has.
+
+        There may be no more connections than there are, and its doors are those of others.
+        """
+        there = self.connections
+        closed = attrs.evolve(there, limit=min(there.open, there.limit))
+        return attrs.evolve(self, connections=closed, is_full=False, doors=(), is_former=True)

@@ -23,7 +23,7 @@ class Acceptor(FileDescriptor):
     def __init__(self, port: DetachedPort, assign: Assign, reactor: ReactorCore) -> None:
         super().__init__(reactor)
         self._reactor = reactor
-        self._port = port
+        self.port = port
         self._assign = assign
         self._pending: socket.socket | None = None  # accepted, and taken by no worker yet
         self._retry: IDelayedCall | None = None
@@ -34,12 +34,12 @@ class Acceptor(FileDescriptor):
         return self._retry is not None
 
     def fileno(self) -> int:
-        return self._port.fileno()
+        return self.port.fileno()
 
     def doRead(self) -> None:
         for _ in range(ACCEPT_BATCH):
             try:
-                connection = self._port.accept()
+                connection = self.port.accept()
             except (BlockingIOError, ConnectionAbortedError):
                 return
             except OSError as error:
@@ -50,7 +50,7 @@ class Acceptor(FileDescriptor):
                 )
                 self._pause()
                 return
-            if not self._assign(self._port.family, connection.fileno()):
+            if not self._assign(self.port.family, connection.fileno()):
                 self._pending = connection
                 self._pause()
                 return
@@ -70,7 +70,7 @@ class Acceptor(FileDescriptor):
             self._retry.cancel()
         if self._pending is not None:
             self._pending.close()
-        self._port.close()
+        self.port.close()
 
     def _pause(self) -> None:
         self.stopReading()
@@ -79,7 +79,7 @@ class Acceptor(FileDescriptor):
     def _resume(self) -> None:
         self._retry = None
         if self._pending is not None:
-            if not self._assign(self._port.family, self._pending.fileno()):
+            if not self._assign(self.port.family, self._pending.fileno()):
                 self._pause()
                 return
             self._pending.close()

@@ -113,7 +113,7 @@ class ForkServer:
         os.dup2(stdout, 1)
         os.dup2(stdout, 2)
         os.close(stdout)
-        worker.run(end, order.settings, self._listeners, self._preload.reactor_kind)
+        worker.run(end, order, self._listeners, self._preload.reactor_kind)
 
     def _be_spare(self, end: socket.socket) -> None:
         set_name("ecm: fork spare")

@@ -9,13 +9,16 @@ from twisted.internet.task import deferLater
 from ecm.limits import READY_STEP, READY_TIMEOUT
 from ecm.net.reactor import ReactorCore
 from ecm.operated import ProcessStatus
+from ecm.status.snapshot import Snapshot
 from ecm.status.totals import Ledger
 from ecm.workers.bundle import Bundle
 from ecm.workers.crew import Crew
 from ecm.workers.drain import Drain
 from ecm.workers.fork_client import ForkServerClient
+from ecm.workers.inquiries import Questioned
 from ecm.workers.plan import Plan
 from ecm.workers.ports import AssignAt, places
+from ecm.workers.running import RunningWorker
 from ecm.workers.slot import WorkerSlot
 
 # The part of --drain-timeout in which a former generation sends its clients away, one after the
@@ -35,7 +38,7 @@ class Generation:
         number: int,
         plan: Plan,
         drain: Drain,
-        told: Callable[[int, bytes], None],
+        told: Callable[[Questioned, bytes], None],
         ledger: Ledger,
         assign: AssignAt,
         lost: Callable[["Generation"], None],
@@ -108,6 +111,16 @@ class Generation:
         """All workers, as an operator sees them."""
         return [each for slot in self.slots for each in slot.status]
 
+    @property
+    def workers(self) -> list[RunningWorker]:
+        """All workers that run."""
+        return [each for slot in self.slots for each in slot.workers]
+
+    @property
+    def snapshots(self) -> list[Snapshot]:
+        """The last that each of them has told of itself."""
+        return [each for slot in self.slots for each in slot.snapshots]
+
     def renew(self, bundle: Bundle) -> None:
         """Let new connections have other certificates."""
         former, self._crew.bundle = self._crew.bundle, bundle
@@ -132,6 +145,7 @@ class Generation:
         seconds = _SPREAD * self.plan.settings.drain_timeout
         for slot in self.slots:
             slot.stay_empty()
+        self._crew.makes_way = True
         self._crew.drain = Drain(self._reactor)
         self._crew.drain.begin(seconds)
         if seconds:

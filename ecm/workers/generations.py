@@ -11,10 +11,13 @@ from ecm.errors import StartupError
 from ecm.limits import MAX_FORMER, READY_STEP, READY_TIMEOUT
 from ecm.net.reactor import ReactorCore
 from ecm.operated import ProcessStatus
+from ecm.status.snapshot import Snapshot
 from ecm.status.totals import Ledger
 from ecm.workers.drain import Drain
 from ecm.workers.generation import Generation
+from ecm.workers.inquiries import Questioned
 from ecm.workers.plan import Plan
+from ecm.workers.running import RunningWorker
 
 _log = Logger()
 
@@ -30,7 +33,7 @@ class Generations:
         self,
         plan: Plan,
         drain: Drain,
-        told: Callable[[int, bytes], None],
+        told: Callable[[Questioned, bytes], None],
         lost: Callable[[], None],
         reactor: ReactorCore,
     ) -> None:
@@ -90,6 +93,21 @@ class Generations:
         """All workers, as an operator sees them, and those of the current generation first."""
         return [each for generation in self._all for each in generation.processes]
 
+    @property
+    def snapshots(self) -> list[Snapshot]:
+        """The last snapshots of workers that may have clients, the current generation first."""
+        return [each for generation in self._with_clients for each in generation.snapshots]
+
+    @property
+    def workers(self) -> list[RunningWorker]:
+        """These workers, in the same order."""
+        return [each for generation in self._with_clients for each in generation.workers]
+
+    @property
+    def newcomers(self) -> list[RunningWorker]:
+        """The workers of a generation that starts, and has no clients yet."""
+        return [] if self._starting is None else self._starting.workers
+
     async def retire(self) -> None:
         """Shut all workers down gracefully."""
         self._stops = True
@@ -104,6 +122,10 @@ class Generations:
     def _all(self) -> list[Generation]:
         starting = [] if self._starting is None else [self._starting]
         return [self.current, *starting, *self._ending]
+
+    @property
+    def _with_clients(self) -> list[Generation]:
+        return [self.current, *self._ending]
 
     def _make(self, plan: Plan) -> Generation:
         self._number += 1

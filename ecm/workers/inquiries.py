@@ -1,7 +1,8 @@
 """Questions of the supervisor that wait for the answers of workers."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Sequence
 from itertools import count
+from typing import Protocol
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -11,18 +12,28 @@ from ecm.limits import ANSWER_TIMEOUT, MAX_QUESTION
 from ecm.questions import Words, decode, encode
 from ecm.workers import control
 
-# Sends a packet to a worker. Returns False if it takes none.
-Send = Callable[[bytes], bool]
+
+class Questioned(Protocol):
+    """A worker that can be asked. Others may have the same ``number``, which it replaces."""
+
+    number: int
+
+    def send(self, order: bytes, *files: int) -> bool:
+        """Send a packet to it. Return False if it takes none at the moment."""
 
 
 @attrs.define(eq=False)
 class Inquiry:
-    """A question that some workers have not answered yet, by their numbers."""
+    """A question to some workers, with their answers as far as these have come."""
 
-    waits_for: set[int]
-    answers: dict[int, Words]
+    answers: dict[Questioned, Words | None]
     done: Deferred[list[Words]]
     timer: IDelayedCall | None = None
+
+    @property
+    def waits_for(self) -> list[Questioned]:
+        """Those that have not answered."""
+        return [worker for worker, answer in self.answers.items() if answer is None]
 
 
 class Inquiries:
@@ -33,43 +44,42 @@ class Inquiries:
         self._numbers = count(1)
         self._open: dict[int, Inquiry] = {}
 
-    def ask(self, question: Words, workers: Mapping[int, Send]) -> Deferred[list[Words]]:
-        """Ask workers, by their numbers. Fires with an answer of each, in their order.
+    def ask(self, question: Words, workers: Sequence[Questioned]) -> Deferred[list[Words]]:
+        """Ask workers. Fires with an answer of each, in their order.
 
         Raises ValueError if the question is too long.
         """
         number = next(self._numbers)
         packet = encode(control.ASK, number, question, MAX_QUESTION)
-        inquiry = self._open[number] = Inquiry({*workers}, {}, Deferred())
+        inquiry = self._open[number] = Inquiry(dict.fromkeys(workers), Deferred())
         inquiry.timer = self._clock.callLater(ANSWER_TIMEOUT, self._give_up, number)
-        for worker, send in workers.items():
-            if not send(packet):
+        for worker in workers:
+            if not worker.send(packet):
                 self._answered(number, worker, {"error": "it takes no question"})
         if not workers:
             self._finish(number)
         return inquiry.done
 
-    def told(self, worker: int, packet: bytes) -> None:
+    def told(self, worker: Questioned, packet: bytes) -> None:
         """Take an answer of a worker; it may be too late."""
         number, answer = decode(packet)
         self._answered(number, worker, answer)
 
-    def _answered(self, number: int, worker: int, answer: Words) -> None:
+    def _answered(self, number: int, worker: Questioned, answer: Words) -> None:
         inquiry = self._open.get(number)
         if inquiry is None or worker not in inquiry.waits_for:
             return
-        inquiry.waits_for.discard(worker)
-        inquiry.answers[worker] = {"process": worker, **answer}
+        inquiry.answers[worker] = {"process": worker.number, **answer}
         if not inquiry.waits_for:
             self._finish(number)
 
     def _give_up(self, number: int) -> None:
         error = {"error": f"it has not answered within {ANSWER_TIMEOUT} s"}
-        for worker in sorted(self._open[number].waits_for):
+        for worker in self._open[number].waits_for:
             self._answered(number, worker, error)
 
     def _finish(self, number: int) -> None:
         inquiry = self._open.pop(number)
         if inquiry.timer is not None and inquiry.timer.active():
             inquiry.timer.cancel()
-        inquiry.done.callback([answer for _, answer in sorted(inquiry.answers.items())])
+        inquiry.done.callback([answer for answer in inquiry.answers.values() if answer is not None])

@@ -8,6 +8,7 @@ from typing import Final
 
 import attrs
 
+from ecm.log.level import Levels
 from ecm.settings import Settings
 
 # The answer to a Preload that has succeeded; any other text says why it has not.
@@ -77,11 +78,13 @@ class SpawnOrder:
 
     Two file descriptors go along: the worker's end of its control socket, and its stdout. The
     number is that of the process, which no other one has had; ``worker`` is that of its slot.
+    ``levels`` are those of the log, which may be others than in the settings.
     """
 
     number: int
     settings: Settings
     worker: int
+    levels: Levels
 
 
 @attrs.frozen

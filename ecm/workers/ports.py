@@ -1,13 +1,14 @@
 """The ports that the supervisor accepts on, each known by its place."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
+import attrs
 from twisted.internet.protocol import ServerFactory
 
 from ecm.errors import StartupError
 from ecm.frontend.listen import is_kept, listen_at_once, ports_of
-from ecm.net.endpoints import place_of
+from ecm.net.endpoints import options_of, place_of
 from ecm.net.listening import DetachedPort
 from ecm.net.reactor import ReactorCore
 from ecm.settings import Settings
@@ -38,13 +39,44 @@ def places(endpoints: Iterable[str]) -> list[Place]:
     return found
 
 
+@attrs.define
+class _OpenPort:
+    """A port, and the options that it has (``options_of``). One that ``is_kept`` outlives ECM."""
+
+    acceptor: Acceptor
+    is_kept: bool
+    options: dict[str, str]
+
+    def adapt(self, endpoint: str) -> Iterator[str]:
+        """Have it be as an endpoint says. Yields a line for each option that cannot be changed."""
+        for name, value in options_of(endpoint).items():
+            if self.options.get(name) == value:
+                continue
+            try:
+                self._set(name, value)
+            except (OSError, ValueError) as error:
+                why = (isinstance(error, OSError) and error.strerror) or error
+                yield f"{endpoint}: {name}={value} needs a restart of ECM: {why}"
+            else:
+                self.options[name] = value
+
+    def _set(self, name: str, value: str) -> None:
+        match name:
+            case "backlog":
+                self.acceptor.port.set_backlog(int(value))
+            case "mode":
+                self.acceptor.port.set_mode(int(value, 8))
+            case _:
+                raise ValueError("the port is open already")
+
+
 class Ports:
     """Listens on endpoints, and accepts there. Ports stay open as long as their place is wanted."""
 
     def __init__(self, assign: AssignAt, reactor: ReactorCore) -> None:
         self._assign = assign
         self._reactor = reactor
-        self._open: dict[Place, tuple[Acceptor, bool]] = {}  # and whether it outlives ECM
+        self._open: dict[Place, _OpenPort] = {}
 
     def open(self, settings: Settings) -> None:
         """Listen where nobody does so far. Raises StartupError; then no port has been opened."""
@@ -58,14 +90,19 @@ class Ports:
             except StartupError:
                 self._close(opened)
                 raise
-            self._open[place] = acceptor, is_kept(endpoint)
+            self._open[place] = _OpenPort(acceptor, is_kept(endpoint), options_of(endpoint))
             opened.append(place)
 
     def accept(self) -> None:
         """Accept on all ports."""
-        for acceptor, _ in self._open.values():
-            if not acceptor.is_paused:
-                acceptor.startReading()
+        for port in self._open.values():
+            if not port.acceptor.is_paused:
+                port.acceptor.startReading()
+
+    def adapt(self, endpoints: Sequence[str]) -> list[str]:
+        """Have the ports be as endpoints say. Return a line for each option that cannot be."""
+        wanted = zip(places(endpoints), endpoints, strict=True)
+        return [line for place, endpoint in wanted for line in self._open[place].adapt(endpoint)]
 
     def close_others(self, endpoints: Iterable[str]) -> list[str]:
         """Close the ports that are none of these. Return their places."""
@@ -83,10 +120,10 @@ class Ports:
         At a port that outlives ECM they are for the next ECM.
         """
         for place in wanted:
-            acceptor, kept = self._open.pop(place)
-            if not kept:
-                acceptor.accept_waiting()
-            acceptor.close()
+            port = self._open.pop(place)
+            if not port.is_kept:
+                port.acceptor.accept_waiting()
+            port.acceptor.close()
 
     def _listen(self, place: Place, endpoint: str, shared: bool) -> Acceptor:
         port = listen_at_once(endpoint, WorkersFactory(), ports_of(self._reactor, shared))

@@ -11,8 +11,6 @@ from ecm.certificates import Certificates
 from ecm.changes import Changes, reloaded
 from ecm.errors import StartupError
 from ecm.limits import CERTIFICATE_CHECK
-from ecm.log.level import set_level
-from ecm.net.reactor import ReactorCore
 from ecm.operated import Reloaded
 from ecm.systemd import notify
 from ecm.workers import program
@@ -31,13 +29,17 @@ class Reload:
     """Does one reload at a time. All that are asked for meanwhile are one more, behind it."""
 
     def __init__(
-        self, again: Again, generations: Generations, ports: Ports, reactor: ReactorCore
+        self,
+        again: Again,
+        generations: Generations,
+        ports: Ports,
+        set_log_level: Callable[[str, float], None],
     ) -> None:
         self.last: Reloaded | None = None
         self._again = again
         self._generations = generations
         self._ports = ports
-        self._reactor = reactor
+        self._set_log_level = set_log_level
         self._program = program.stamp()
         self._certificates = Certificates(generations.current.plan.settings)
         self._unseen = 0.0  # seconds since the last look for new certificates
@@ -121,6 +123,7 @@ class Reload:
             self._program, self._certificates = stamp, certificates
         elif self._certificates.have_changed():
             done.append(self._renew())
+        done.extend(self._ports.adapt(plan.settings.endpoints))
         return done or ["nothing has changed"]
 
     def _renew(self) -> str:
@@ -149,7 +152,7 @@ class Reload:
             _log.warn("{text}", text=warning)
         self._generations.switch(generation)
         if "log-level" in changes.names:
-            set_level(settings.log.level, 0, self._reactor)
+            self._set_log_level(settings.log.level, 0)
         closed = self._ports.close_others(settings.endpoints)
         self._ports.accept()
         return _done(generation.number, len(plan.shares), changes.names, closed)

@@ -51,6 +51,7 @@ class RunningWorker:
         self.load = self.idle = 0
         self.capacity = order.settings.clients.max_connections
         self.order = order
+        self.number = order.worker
         self.is_linked = False
         self.retires = False
         self.report = Report(order.worker)
@@ -192,7 +193,7 @@ class RunningWorker:
             case control.LOAD:
                 self._loaded(Load.decode(message))
             case control.TOLD:
-                self._crew.told(self.order.worker, message)
+                self._crew.told(self, message)
             case control.SNAPSHOT:
                 self.report.received(message[1:])
 

@@ -14,6 +14,7 @@ from ecm.limits import (
     RESPAWN_DELAY_MAX,
     RESPAWN_DELAY_MIN,
 )
+from ecm.log.level import THRESHOLD
 from ecm.operated import STARTING, ProcessStatus
 from ecm.settings import Settings
 from ecm.status.snapshot import Snapshot
@@ -65,31 +66,38 @@ class WorkerSlot:
     @property
     def status(self) -> list[ProcessStatus]:
         """The worker and those that it replaces, as an operator sees them, and it first."""
-        found = [each.status for each in reversed(self._all)]
+        found = [each.status for each in self.workers]
         if self.worker is None:
             generation = self._crew.generation
             found.insert(0, ProcessStatus(self.number, 0, generation, STARTING))
         return [attrs.evolve(each, restarts=self.restarts) for each in found]
 
     @property
-    def snapshot(self) -> Snapshot | None:
-        """The last that the worker has told of itself."""
-        return None if self.worker is None else self.worker.report.snapshot
+    def workers(self) -> list[RunningWorker]:
+        """The worker, and those that it replaces; it first, where there is one."""
+        return self._former if self.worker is None else [self.worker, *self._former]
+
+    @property
+    def snapshots(self) -> list[Snapshot]:
+        """The last that each of them has told of itself."""
+        told = [(each, each.report.snapshot) for each in self.workers]
+        return [
+            snapshot.as_former() if worker.retires or self._crew.makes_way else snapshot
+            for worker, snapshot in told
+            if snapshot is not None
+        ]
 
     def renew(self) -> None:
         """Give the newest certificates to the workers that get connections."""
-        for worker in self._all:
+        for worker in self.workers:
             if not worker.retires:
                 worker.renew()
-
-    def ask(self, question: bytes) -> bool:
-        """Send a question to the worker. Return False if it takes none at the moment."""
-        return self.worker is not None and self.worker.send(question)
 
     def spawn(self) -> None:
         """Start a worker. It is assigned connections once it has reported its load."""
         self._respawn = None
-        order = SpawnOrder(next(self._numbers), self._settings, self.number)
+        levels = THRESHOLD.levels(self._reactor)
+        order = SpawnOrder(next(self._numbers), self._settings, self.number, levels)
         self.worker = RunningWorker(order, self._crew, self)
 
     def restart(self) -> None:
@@ -114,16 +122,16 @@ class WorkerSlot:
     def retire(self) -> Deferred[list[tuple[bool, None]]]:
         """Shut the worker down gracefully. Fires once it has ended; it is not respawned."""
         self.stay_empty()
-        return DeferredList([each.retire() for each in self._all])
+        return DeferredList([each.retire() for each in self.workers])
 
     def abort(self) -> None:
         """Turn the worker's graceful shutdown into a fast one."""
-        for worker in self._all:
+        for worker in self.workers:
             worker.send(control.ABORT)
 
     def look(self, seconds: float) -> None:
         """Look whether the worker lives, so many seconds after the last look."""
-        for worker in self._all:
+        for worker in self.workers:
             worker.look(seconds)
 
     @property
@@ -173,10 +181,6 @@ class WorkerSlot:
             )
 
     # Within.
-
-    @property
-    def _all(self) -> list[RunningWorker]:
-        return self._former if self.worker is None else [*self._former, self.worker]
 
     def _retire_former(self) -> None:
         """Shut down the worker that has a successor."""

@@ -39,7 +39,7 @@ class Supervisor(MultiService):
             plan, self._drain, self._inquiries.told, self._workers_lost, reactor
         )
         self._ports = Ports(self._generations.assign, reactor)
-        self._reload = Reload(again, self._generations, self._ports, reactor)
+        self._reload = Reload(again, self._generations, self._ports, self.set_log_level)
         self._stops = False
         self._looked_at = 0.0
         self._watch = LoopingCall(self._look)
@@ -65,8 +65,7 @@ class Supervisor(MultiService):
     # What an operator sees of it (ecm.operated).
 
     def snapshots(self) -> list[Snapshot]:
-        told = (slot.snapshot for slot in self._generations.current.slots)
-        return [each for each in told if each is not None]
+        return self._generations.snapshots
 
     def totals(self) -> Totals:
         return self._generations.ledger.totals()
@@ -98,12 +97,12 @@ class Supervisor(MultiService):
         self._drain.end()
 
     def set_log_level(self, level: str, seconds: float) -> None:
-        set_level(level, seconds, self._reactor)
-        self.ask({LOG: {"level": level, "seconds": seconds}})
+        set_level(level, seconds, self._reactor)  # workers that start from now on have it, too
+        there = [*self._generations.workers, *self._generations.newcomers]
+        self._inquiries.ask({LOG: {"level": level, "seconds": seconds}}, there)
 
     def ask(self, question: Words) -> Deferred[list[Words]]:
-        slots = self._generations.current.slots
-        return self._inquiries.ask(question, {slot.number: slot.ask for slot in slots})
+        return self._inquiries.ask(question, self._generations.workers)
 
     # Within.
 

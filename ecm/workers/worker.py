@@ -19,18 +19,19 @@ from ecm.workers import control
 from ecm.workers.bundle import Bundle
 from ecm.workers.control import ControlSocket, Load
 from ecm.workers.listener import AdoptedListener
+from ecm.workers.orders import SpawnOrder
 from ecm.workers.reporter import Reporter
 
 _log = Logger()
 
 
 def run(
-    end: socket.socket, settings: Settings, listeners: list[AdoptedListener], reactor_kind: str
+    end: socket.socket, order: SpawnOrder, listeners: list[AdoptedListener], reactor_kind: str
 ) -> None:
     """Be a worker, until the supervisor retires it or exits."""
     reactor = install(reactor_kind)
-    log = of_worker(settings.log, reactor)
-    worker = Worker(end, settings, listeners, reactor)
+    log = of_worker(order.levels, reactor)
+    worker = Worker(end, order.settings, listeners, reactor)
     reactor.callWhenRunning(worker.start)
     run_without_signals(reactor)
     log.finish()

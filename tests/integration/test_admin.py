@@ -187,19 +187,26 @@ class AdminTests(EcmTestCase):
     async def metric(self, name: str, value: float, /, **labels: str) -> None:
         """Scrape again and again until a metric has this value. It never has a greater one."""
         while True:
-            status, text = await self.ask("GET", "/metrics")
-            self.assertEqual(status, 200)
-            families = text_string_to_metric_families(text)
-            found = {
-                sample.value
-                for family in families
-                for sample in family.samples
-                if sample.name == name and sample.labels.items() >= labels.items()
-            }
+            found = await self.scraped(name, **labels)
             if found == {value}:
                 return
             self.assertLessEqual(max(found, default=0), value)
             await deferLater(reactor, 0.05)
+
+    async def value(self, name: str) -> float:
+        """Return the value that a metric has."""
+        [found] = await self.scraped(name)
+        return found
+
+    async def scraped(self, name: str, /, **labels: str) -> set[float]:
+        status, text = await self.ask("GET", "/metrics")
+        self.assertEqual(status, 200)
+        return {
+            sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+            if sample.name == name and sample.labels.items() >= labels.items()
+        }
 
 
 class SupervisorAdminTests(AdminTests):
@@ -232,6 +239,56 @@ class SupervisorAdminTests(AdminTests):
         await self.post("/bosh", b"a")
         await self.metric("ecm_answers_total", 7)
         await self.metric("ecm_config_last_reload_success", 1)
+
+    async def test_clients_of_a_former_generation_are_found_and_counted(self) -> None:
+        file = temporary_folder(self) / "ecm.toml"
+        file.write_text("idle-timeout = 60\n")
+        await self.begin("--config", str(file), "--drain-timeout", "20")
+        self.links.answers = False
+        client = RawClient(POST % (4, b"held"))
+        await connectProtocol(TCP4ClientEndpoint(reactor, "127.0.0.1", self.port), client)
+        await self.links.until(held=1)
+        await self.metric("ecm_connections", 1)
+        await self.metric("ecm_links_wanted", 2)
+        limit = await self.value("ecm_connections_limit")
+        file.write_text("idle-timeout = 61\n")
+        self.assertEqual((await self.ask("POST", "/reload"))[0], 200)
+        await self.metric("ecm_connections_limit", limit + 1)  # that is there, and no more there
+        for name in ("ecm_connections", "ecm_requests_held"):
+            self.assertEqual(await self.value(name), 1, name)
+        await self.metric("ecm_links_wanted", 4)
+        found = json.loads((await self.ask("GET", "/user.json?who=127.0.0.1"))[1])
+        self.assertEqual([each["phase"] for each in found["connections"]], ["held"])
+        snapshots = json.loads((await self.ask("GET", "/status.json"))[1])["snapshots"]
+        former = [each.get("connections", {}) for each in snapshots if each.get("is_former")]
+        self.assertEqual(sum(each.get("open", 0) for each in former), 1)
+        self.assertEqual((await self.ask("GET", "/readyz?all"))[0], 200)
+        for link in self.links.all:
+            link.answer()
+        await client.closed
+        while await self.value("ecm_connections"):
+            await deferLater(reactor, 0.05)
+
+    async def test_a_level_of_the_log_holds_in_workers_that_start_later(self) -> None:
+        file = temporary_folder(self) / "ecm.toml"
+        file.write_text("idle-timeout = 60\n")
+        ecm = await self.begin("--config", str(file))
+        await ecm.printed("serving as process", times=2)
+
+        async def replace_one() -> None:
+            os.kill(self.links.all[-1].process, signal.SIGKILL)
+            await self.links.until(greeted=len(self.links.all) + 1)
+
+        self.assertEqual((await self.ask("POST", "/log?level=warn"))[0], 200)
+        await replace_one()
+        file.write_text("idle-timeout = 61\n")
+        self.assertEqual((await self.ask("POST", "/reload"))[0], 200)
+        await replace_one()  # of the new generation
+        file.write_text("idle-timeout = 61\nlog-level = 'debug'\n")
+        self.assertEqual((await self.ask("POST", "/reload"))[0], 200)
+        await replace_one()
+        await ecm.printed("serving as process", times=3)
+        self.assertEqual(ecm.output.count("serving as process"), 3, ecm.output)
 
     async def test_each_worker_has_metrics_of_its_own(self) -> None:
         await self.begin("--metrics-per-worker")

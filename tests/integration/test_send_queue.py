@@ -93,6 +93,6 @@ class SendBufferTests(TestCase):
         ports = Ports(lambda place, family, connection: False, global_reactor())
         self.addCleanup(ports.close)
         ports.open(parse("--listen", LOOPBACK).settings)
-        [(acceptor, _)] = ports._open.values()
-        with socket.socket(fileno=os.dup(acceptor.fileno())) as listening:
+        [port] = ports._open.values()
+        with socket.socket(fileno=os.dup(port.acceptor.fileno())) as listening:
             self.assertEqual(self.buffer(listening), self.BUFFER)

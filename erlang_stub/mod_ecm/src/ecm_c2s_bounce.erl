@@ -4,37 +4,27 @@
 
 -module(ecm_c2s_bounce).
 
--export([envelope/2, log_and_route/3]).
-
--include_lib("ejabberd/include/logger.hrl").
+-export([envelope/2, note_and_route/3]).
 
 -define(TEXT, <<"The stanza is too long for its client">>).
 
-%% Bytes of an envelope in the log: two addresses and an ID, as they usually are.
--define(LOGGED, 512).
-
-%% @doc Returns what a client gets in place of a stanza that is longer than this, which is logged and goes back.
+%% @doc Returns what a client gets in place of a stanza that is longer than this, which is noted and goes back.
 -spec envelope(Stanza, Limit :: integer()) -> Stanza when Stanza :: ecm_bosh_outbox:el().
 envelope(Stanza, Limit) ->
     Envelope = ecm_bosh_bounce:envelope(Stanza, Limit),
-    log_and_route(Envelope, byte_size(Stanza), Limit),
+    note_and_route(Envelope, byte_size(Stanza), Limit),
     Envelope.
 
-%% @doc Logs that a stanza of so many bytes was too long for its client, and routes an error to its sender, if
+%% @doc Notes that a stanza of so many bytes was too long for its client, and routes an error to its sender, if
 %% that waits for an answer. `Envelope' is the result of ecm_bosh_bounce:envelope/2.
--spec log_and_route(Envelope :: ecm_bosh_outbox:el(), Bytes :: pos_integer(), Limit :: integer()) -> ok.
-log_and_route(Envelope, Bytes, Limit) ->
-    ?WARNING_MSG("ECM session: a stanza of ~B bytes is too long for its client, which gets ~ts in its "
-                 "place. The limit is ~B bytes: raise max_packet here and in ECM, or max_stanza_to_client",
-                 [Bytes, ecm_peer:escape(logged(Envelope)), Limit]),
+-spec note_and_route(Envelope :: ecm_bosh_outbox:el(), Bytes :: pos_integer(), Limit :: integer()) -> ok.
+note_and_route(Envelope, Bytes, Limit) ->
+    ecm_c2s_too_long:note(Envelope, Bytes, Limit),
     try xmpp:decode(fxml_stream:parse_element(Envelope), <<"jabber:client">>, [ignore_els]) of
         Stanza -> route(Stanza, is_bounced(Stanza))
     catch
         error:{xmpp_codec, _} -> ok  % something of the stream
     end.
-
--spec logged(ecm_bosh_outbox:el()) -> binary().
-logged(Envelope) -> binary:part(Envelope, 0, min(?LOGGED, byte_size(Envelope))).
 
 -spec route(tuple(), IsBounced :: boolean()) -> ok.
 route(Stanza, true) ->

@@ -221,7 +221,7 @@ action({answer, Exchange, Status, Body}) ->
     #session{content_type = ContentType} = get(?MODULE),
     answer(Exchange, Status, Body, ContentType);
 action({bounce, Envelope, Bytes, Limit}) ->
-    ecm_c2s_bounce:log_and_route(Envelope, Bytes, Limit);
+    ecm_c2s_bounce:note_and_route(Envelope, Bytes, Limit);
 action({deliver, Elements}) ->
     lists:foreach(fun ecm_c2s_stream:element/1, Elements),
     schedule_flush();

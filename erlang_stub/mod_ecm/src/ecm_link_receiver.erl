@@ -17,6 +17,9 @@
 %% Milliseconds for the peer to read the last messages and to close.
 -define(LINGER, 3000).
 
+%% Seconds for which further requests that were refused are counted, until the log says so.
+-define(TALLY, 10).
+
 %% Questions about sessions that are being answered, at most: an operator asks one at a time.
 -define(MAX_QUESTIONS, 16).
 
@@ -37,7 +40,7 @@
                    incomplete = none :: {Packet :: pos_integer(), Since :: integer()} | none,
                    instance = unknown :: binary() | unknown,
                    round_trip = unknown :: non_neg_integer() | unknown,
-                   refused = ecm_link_tally:new() :: ecm_link_tally:tally(),
+                   refused = ecm_tally:new() :: ecm_tally:tally(),
                    answering = [] :: [pid()],  % questions about sessions
                    end_text = none :: ecm_link_ending:text()}).
 
@@ -147,9 +150,9 @@ tick(Now, #receiver{connection = Connection} = Receiver) ->
 
 -spec log_refused(Now :: integer(), receiver()) -> receiver().
 log_refused(Now, #receiver{refused = Before} = Receiver) ->
-    {Report, Tally} = ecm_link_tally:tick(Now, Before),
+    {Report, Tally} = ecm_tally:tick(Now, ?TALLY, Before),
     _ = [?WARNING_MSG("ECM link from ~ts: ~B more like this in ~B seconds, the last one on connection ~B: ~ts",
-                      [name(Receiver), Times, ecm_link_tally:interval(), Id, Text])
+                      [name(Receiver), Times, ?TALLY, Id, Text])
          || {Times, {Id, Text}} <- [Report]],
     Receiver#receiver{refused = Tally}.
 
@@ -227,7 +230,7 @@ event(peer_draining, Receiver) ->
     Receiver;
 event({refused, Id, Text}, #receiver{refused = Before} = Receiver) ->
     _ = close_stream(Id, failed, Receiver),
-    {IsFirst, Tally} = ecm_link_tally:add({Id, Text}, Before),
+    {IsFirst, Tally} = ecm_tally:add({Id, Text}, Before),
     _ = IsFirst andalso ?WARNING_MSG("ECM link from ~ts: connection ~B: ~ts", [name(Receiver), Id, Text]),
     Receiver#receiver{refused = Tally};
 event({break, Text}, #receiver{writer = Writer} = Receiver) ->

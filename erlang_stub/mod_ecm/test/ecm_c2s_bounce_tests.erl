@@ -28,9 +28,6 @@ senders_are_told_test_() ->
               {"<nonsense/>", []}]]}.
 
 routed(Envelope) ->
-    ecm_log:start(),
     persistent_term:put(ecm_user, self()),
-    ok = ecm_c2s_bounce:log_and_route(list_to_binary(Envelope), 2000, 1000),
-    [{warning, "ECM session: a stanza of 2000 bytes " ++ _}] =
-        [Line || {warning, _} = Line <- ecm_log:lines()],
+    ok = ecm_c2s_bounce:note_and_route(list_to_binary(Envelope), 2000, 1000),
     [error || _ <- ecm_user:routed()].

@@ -1,5 +1,6 @@
 """Readiness: one process that takes clients is enough, unless all are asked for."""
 
+import attrs
 from twisted.trial.unittest import TestCase
 
 from ecm.admin.readiness import reasons
@@ -23,10 +24,16 @@ def cut_off(number: int = 1, *links: LinkReport) -> Snapshot:
     return Snapshot(number, refusal=NO_LINK, links=links or (REFUSED,))
 
 
+def why(processes: list[ProcessStatus], *told: Snapshot, every: bool = False) -> list[str]:
+    """Return why an ECM is not ready whose processes have told this, each the one of its number."""
+    snapshots = [attrs.evolve(each, pid=each.pid or process(each.number).pid) for each in told]
+    return reasons(processes, snapshots, 1000, every)
+
+
 class ReadinessTests(TestCase):
     def why(self, *told: Snapshot, every: bool = False, processes: int = 0) -> list[str]:
         number = processes or len(told)
-        return reasons([process(each + 1) for each in range(number)], told, 1000, every)
+        return why([process(each + 1) for each in range(number)], *told, every=every)
 
     def test_one_that_serves(self) -> None:
         self.assertEqual(self.why(serves()), [])
@@ -59,7 +66,7 @@ class ReadinessTests(TestCase):
         two = [Snapshot(each, state=DRAINS, refusal=NO_LINK, links=(REFUSED,)) for each in (1, 2)]
         self.assertEqual(self.why(*two), ["draining"])
         for told in ([serves()], []):
-            self.assertEqual(reasons([process(1, DRAINS)], told, 1000), ["draining"])
+            self.assertEqual(why([process(1, DRAINS)], *told), ["draining"])
 
     def test_one_worker_is_enough_unless_all_are_asked_for(self) -> None:
         self.assertEqual(self.why(cut_off(1), serves(2)), [])
@@ -69,12 +76,19 @@ class ReadinessTests(TestCase):
     def test_a_worker_that_says_nothing_yet(self) -> None:
         self.assertEqual(self.why(serves(1), processes=2), [])
         processes = [process(1), process(2, STARTING)]
-        told = reasons(processes, [serves()], 1000, every=True)
-        self.assertEqual(told, ["worker 2: starting"])
+        self.assertEqual(why(processes, serves(), every=True), ["worker 2: starting"])
 
     def test_one_that_is_replaced_does_not_count(self) -> None:
         processes = [process(1), process(1, DRAINS), process(2)]
-        self.assertEqual(reasons(processes, [serves(1), serves(2)], 1000, every=True), [])
+        self.assertEqual(why(processes, serves(1), serves(2), every=True), [])
+
+    def test_nor_does_one_of_a_former_generation(self) -> None:
+        present, former = process(1), ProcessStatus(1, 4600, state=DRAINS)
+        cut = attrs.evolve(cut_off(), pid=former.pid)
+        self.assertEqual(why([present, former], serves(), cut), [])
+        link = "link: down since 12 s: Connection refused"
+        served = attrs.evolve(serves(), pid=former.pid)
+        self.assertEqual(why([present, former], cut_off(), served), [link])
 
     def test_no_worker(self) -> None:
         self.assertEqual(self.why(), ["no worker"])

@@ -101,19 +101,19 @@ class SiteTests(TestCase):
         self.assertIn(b"Content-Length: 6", self.head)
 
     def test_it_is_ready_or_says_why_not(self) -> None:
-        self.ecm.told_last = [Snapshot()]
+        self.ecm.told_last = [Snapshot(pid=4101)]
         self.assertEqual(self.ask("GET", "/readyz"), (200, b"ready\n"))
-        self.ecm.told_last = [Snapshot(refusal="none there"), Snapshot(2)]
+        self.ecm.told_last = [Snapshot(pid=4101, refusal="none there"), Snapshot(2)]
         self.assertEqual(self.ask("GET", "/readyz"), (503, b"none there\n"))
         self.assertEqual(self.ask("GET", "/readyz?all"), (503, b"none there\n"))
 
     def test_its_status_for_programs(self) -> None:
-        self.ecm.told_last = [Snapshot(refusal="none there", held=3)]
+        self.ecm.told_last = [Snapshot(pid=4101, refusal="none there", held=3)]
         status, body = self.ask("GET", "/status.json")
         told = json.loads(body)
         self.assertEqual((status, told["ready"], told["reasons"]), (200, False, ["none there"]))
-        self.assertEqual(told["processes"][0]["pid"], 4711)
-        self.assertEqual(told["snapshots"], [{"held": 3, "refusal": "none there"}])
+        self.assertEqual(told["processes"][0]["pid"], 4101)
+        self.assertEqual(told["snapshots"], [{"held": 3, "pid": 4101, "refusal": "none there"}])
         self.assertEqual(told["options"][0]["where"], "flag")
 
     # Orders.

@@ -36,6 +36,18 @@ class ThresholdTests(TestCase):
         self.clock.advance(60)
         self.assertEqual(self.threshold.level, "critical")
 
+    def test_another_process_goes_on_with_the_same(self) -> None:
+        other = Threshold()
+        self.threshold.set("warn")
+        other.take(self.threshold.levels(self.clock), self.clock)
+        self.assertEqual(other.level, "warn")
+        self.threshold.set_for(60, "debug", self.clock)
+        self.clock.advance(20)
+        other.take(self.threshold.levels(self.clock), self.clock)
+        for left, level in ((39, "debug"), (1, "warn")):
+            self.clock.advance(left)
+            self.assertEqual((self.threshold.level, other.level), (level, level))
+
     def test_a_level_that_is_none_changes_nothing(self) -> None:
         self.assertRaises(ValueError, self.threshold.set, "loud")
         self.assertRaises(ValueError, self.threshold.set_for, 1, "", self.clock)

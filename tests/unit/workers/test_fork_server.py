@@ -10,6 +10,7 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import TestCase
 
 from ecm.limits import MAX_FORK_ORDERS, PULSE_CHECK, RESPAWN_DELAY_MIN, WORKER_TIMEOUT
+from ecm.log.level import Levels
 from ecm.workers import control, fork_server, process
 from ecm.workers.fork_client import ForkServerClient
 from ecm.workers.fork_server import ForkServer
@@ -28,6 +29,8 @@ from testkit.fake_reactor import FakeReactor
 # No process has this ID: it is above the highest that Linux allows.
 NOBODY = 2**23
 
+LEVELS = Levels("info")
+
 
 class ForkServerTests(TestCase):
     def setUp(self) -> None:
@@ -41,7 +44,7 @@ class ForkServerTests(TestCase):
         return self.supervisor.recv(1024, socket.MSG_DONTWAIT)
 
     def fork(self, number: int) -> None:
-        self.server._fork(SpawnOrder(number, self.settings, number), os.dup(0), os.dup(0))
+        self.server._fork(SpawnOrder(number, self.settings, number, LEVELS), os.dup(0), os.dup(0))
 
     def fork_children(self, *children: int) -> None:
         """Let forks have these process IDs, which name no processes."""
@@ -190,7 +193,7 @@ class ForkServerClientTests(TestCase):
 
     def spawn(self, number: int) -> Hearer:
         hearer = Hearer()
-        self.client.spawn(SpawnOrder(number, self.settings, number), 0, 1, hearer)
+        self.client.spawn(SpawnOrder(number, self.settings, number, LEVELS), 0, 1, hearer)
         return hearer
 
     def look(self, seconds: float) -> None:
@@ -205,7 +208,9 @@ class ForkServerClientTests(TestCase):
         first, second = self.spawn(1), self.spawn(2)
         for number in (1, 2):
             order, files = self.server.order()
-            self.assertEqual((order, len(files)), (SpawnOrder(number, self.settings, number), 2))
+            self.assertEqual(
+                (order, len(files)), (SpawnOrder(number, self.settings, number, LEVELS), 2)
+            )
             for file in files:
                 os.close(file)
         self.server.report(f"2 forked {NOBODY}", 0)

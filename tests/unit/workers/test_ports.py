@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import TestCase
 
-from ecm.net.endpoints import all_addresses, place_of
+from ecm.net.endpoints import all_addresses, options_of, place_of
 from ecm.workers.ports import places
 
 
@@ -25,3 +25,13 @@ class PlaceTests(TestCase):
     def test_one_that_is_there_twice_has_two(self) -> None:
         place = place_of("tcp:0:interface=::1")
         self.assertEqual(places(["tcp:0:interface=::1"] * 2), [(place, 0), (place, 1)])
+
+    def test_a_port_has_options_beside_its_place(self) -> None:
+        for description, options in (
+            ("tcp:7080", {"backlog": "4096"}),
+            ("tls:/etc/ecm:port=443:backlog=7", {"backlog": "7"}),
+            ("unix:/a", {"backlog": "4096", "mode": "666", "lockfile": "1"}),
+            ("plain:unix:/a:mode=660:lockfile=0", {"mode": "660", "lockfile": "0"}),
+            ("systemd:domain=INET6:index=0", {}),
+        ):
+            self.assertLessEqual(options.items(), options_of(description).items())

@@ -3,7 +3,6 @@
 from typing import Any, cast
 
 from twisted.internet.defer import Deferred
-from twisted.internet.task import Clock
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import TestCase
 
@@ -58,6 +57,10 @@ class ToldPorts:
         self.fault: StartupError | None = None
         self.open_for: list[tuple[str, ...]] = []
         self.closed_but: list[tuple[str, ...]] = []
+        self.not_so: list[str] = []
+
+    def adapt(self, endpoints: tuple[str, ...]) -> list[str]:
+        return self.not_so
 
     def open(self, settings: Any) -> None:
         if self.fault is not None:
@@ -78,9 +81,13 @@ class ReloadTests(TestCase):
         self.wanted: Plan | ValueError = self.first
         self.read = 0
         self.generations, self.ports = ToldGenerations(self.first), ToldPorts()
-        told: tuple[Any, ...] = self.generations, self.ports, Clock()
+        self.levels: list[tuple[str, float]] = []
+        told: tuple[Any, ...] = self.generations, self.ports, self.set_log_level
         self.reload = Reload(self.again, *told)
         self.reload.start()
+
+    def set_log_level(self, level: str, seconds: float) -> None:
+        self.levels.append((level, seconds))
 
     def again(self) -> Plan:
         self.read += 1
@@ -149,6 +156,18 @@ class ReloadTests(TestCase):
             ["--admin has changed: that needs a restart of ECM"],
         )
 
+    def test_what_an_open_port_cannot_become_is_said_again_and_again(self) -> None:
+        self.ports.not_so = ["unix:a:lockfile=0: lockfile=0 needs a restart of ECM"]
+        for _ in range(2):
+            self.assertEqual(self.successResultOf(self.reload.request()), self.ports.not_so)
+
+    def test_another_level_of_the_log_is_set_once_the_new_workers_serve(self) -> None:
+        self.wanted = plan("--workers", "2", "--log-level", "warn")
+        self.reload.request()
+        self.assertEqual(self.levels, [])
+        self.generations.prepares[0].callback(None)
+        self.assertEqual(self.levels, [("warn", 0)])
+
     def test_an_error_of_ours_is_no_end(self) -> None:
         self.wanted = cast(Any, None)
         self.failureResultOf(self.reload.request(), ValueError)
@@ -172,7 +191,7 @@ class ReloadTests(TestCase):
         (folder / "a.pem").write_bytes(certificate + key)
         stream = plan("--stream", f"starttls:{folder}:port=5222")
         current = self.generations.current = ToldGeneration(1, stream)
-        told: tuple[Any, ...] = self.generations, self.ports, Clock()
+        told: tuple[Any, ...] = self.generations, self.ports, self.set_log_level
         reload = Reload(self.again, *told)
         (folder / "b.pem").write_text("none of it is a key")
         reload.look(CERTIFICATE_CHECK - 1)

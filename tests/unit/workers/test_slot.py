@@ -23,13 +23,17 @@ from ecm.limits import (
 )
 from ecm.log.entry import Entry
 from ecm.log.formats import as_json
+from ecm.log.level import THRESHOLD, Levels, set_level
 from ecm.operated import DRAINS, SERVES, STARTING, ProcessStatus
+from ecm.status.form import encode
+from ecm.status.snapshot import Connections, DoorReport, Snapshot
 from ecm.workers import control, process
 from ecm.workers.balancer import Balancer
 from ecm.workers.control import Load
 from ecm.workers.crew import Crew
 from ecm.workers.drain import Drain
 from ecm.workers.fork_order_book import Ordered
+from ecm.workers.inquiries import Questioned
 from ecm.workers.orders import SpawnOrder
 from ecm.workers.process import Process
 from ecm.workers.running import RunningWorker
@@ -71,11 +75,11 @@ class SlotTests(TestCase):
         self.fork_server = cast(Any, FakeForkServer())
         settings = parse("--max-connections", "3").settings
         self.drain = Drain(self.reactor)
-        self.told: list[tuple[int, bytes]] = []
-        crew = Crew(
+        self.told: list[tuple[Questioned, bytes]] = []
+        crew = self.crew = Crew(
             self.fork_server,
             self.drain,
-            lambda number, packet: self.told.append((number, packet)),
+            lambda worker, packet: self.told.append((worker, packet)),
             self.reactor,
             balancer=Balancer(Random(1)),
         )
@@ -109,6 +113,12 @@ class SlotTests(TestCase):
 
     def serve(self) -> None:
         self.say(Load(0, 0, 0).encode())
+
+    def say_open(self, number: int) -> None:
+        """Let the worker tell how many connections it has, of 5."""
+        there = Connections(open=number, limit=5)
+        snapshot = Snapshot(connections=there, doors=(DoorReport("tcp:1"),))
+        self.say(control.SNAPSHOT + encode(snapshot))
 
     def exit(self, how: str = "was killed by SIGKILL") -> None:
         """Let the process end: its control socket closes, and the fork server reports it."""
@@ -164,12 +174,46 @@ class SlotTests(TestCase):
         self.assertEqual(self.status.state, SERVES)
 
     def test_it_is_asked_while_it_lives(self) -> None:
-        self.assertTrue(self.slot.ask(control.ASK))
+        [worker] = self.slot.workers
+        self.assertTrue(worker.send(control.ASK))
         self.assertEqual(self.heard(), [control.ASK])
         self.say(control.TOLD + b"answer")
-        self.assertEqual(self.told, [(7, control.TOLD + b"answer")])
+        self.assertEqual(self.told, [(worker, control.TOLD + b"answer")])
+        self.assertEqual(worker.number, 7)
         self.exit()
-        self.assertFalse(self.slot.ask(control.ASK))
+        self.assertEqual(self.slot.workers, [])
+
+    def test_one_that_is_replaced_is_asked_and_counts_until_it_has_ended(self) -> None:
+        self.say_open(3)
+        [former] = self.slot.workers
+        self.slot.restart()
+        self.serve()
+        self.say_open(1)
+        self.assertEqual(self.slot.workers[1:], [former])
+        present, told = self.slot.snapshots
+        self.assertEqual((present.connections.limit, present.connections.open), (5, 1))
+        self.assertEqual((told.connections.limit, told.connections.open), (3, 3))
+        self.assertEqual((present.is_former, told.is_former), (False, True))
+        self.fork_server.spawned[0].control.close()
+        self.reactor.turn()
+        self.fork_server.spawned[0].exited("exited with status 0")
+        self.assertEqual(self.slot.snapshots, [present])
+
+    def test_all_of_a_crew_that_makes_way_are_former_ones(self) -> None:
+        self.say_open(2)
+        self.crew.makes_way = True
+        [told] = self.slot.snapshots
+        self.assertTrue(told.is_former)
+        self.assertEqual(told.doors, ())
+
+    def test_the_levels_of_the_log_go_with_each_order(self) -> None:
+        self.addCleanup(THRESHOLD.set, THRESHOLD.level)
+        set_level("error", 0, self.reactor)
+        set_level("debug", 60, self.reactor)
+        self.reactor.advance(20)
+        self.slot.restart()
+        order = self.running.order
+        self.assertEqual(order.levels, Levels("error", "debug", 40))
 
     # What it is assigned.
 
