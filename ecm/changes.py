@@ -9,7 +9,7 @@ from ecm.option import groups, options
 from ecm.settings import Settings
 
 # These are read once, by what lives as long as the process that twistd has started.
-_FIXED: Final = ("admin", "config", "log-format", "metrics-per-worker", "reuse-port")
+_FIXED: Final = ("admin", "config", "log-format", "metrics-per-worker", "reuse-port", "user")
 
 
 @attrs.frozen

@@ -1,10 +1,12 @@
 """The service that ``twistd ecm`` starts: a server in this process, or a supervisor of workers."""
 
+import os
+import pwd
 import signal
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from twisted.application.service import MultiService, Service
+from twisted.application.service import IProcess, MultiService, Service
 from twisted.internet.defer import Deferred
 from twisted.logger import ILogObserver, Logger
 from twisted.python.components import Componentized
@@ -96,16 +98,28 @@ class Signalled(Service):
 
 
 class Root(MultiService):
-    """All that twistd starts; twistd asks its application for the observer of the log."""
+    """All that twistd starts.
 
-    def __init__(self, observer: ILogObserver | None) -> None:
+    twistd asks its application for the observer of the log, and for the user that it is to become
+    when the ports are open, unless it was told another one (--uid).
+    """
+
+    def __init__(self, observer: ILogObserver | None, user: str | None) -> None:
         super().__init__()
         self._observer = observer
+        self._user = user
 
     def setServiceParent(self, parent: Any) -> None:
-        if self._observer is not None and isinstance(parent, Componentized):
-            parent.setComponent(ILogObserver, self._observer)
+        if isinstance(parent, Componentized):
+            if self._observer is not None:
+                parent.setComponent(ILogObserver, self._observer)
+            if self._user is not None:
+                self._be(pwd.getpwnam(self._user), IProcess(parent))
         super().setServiceParent(parent)
+
+    def _be(self, user: pwd.struct_passwd, process: Any) -> None:
+        if user.pw_uid != os.getuid():
+            process.uid, process.gid = user.pw_uid, user.pw_gid
 
 
 def _shown(paths: Iterable[bytes]) -> str:
@@ -130,7 +144,7 @@ def makeService(options: Options) -> MultiService:
     reactor = global_reactor()
     use_monotonic_time(reactor)
     observer, log_file = log_of_twistd(settings.log, options.parent or {}, reactor)
-    root = Root(observer)
+    root = Root(observer, settings.user)
     ecm: Ecm
     # Each of the two is loaded where it is wanted: after the end of an ECM all clients wait for the
     # next one, and a supervisor without a server starts in three quarters of the time.

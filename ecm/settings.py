@@ -32,8 +32,9 @@ def _tls_version(text: str) -> str:
 class Settings:
     """The settings of an ECM, and of its workers. Endpoints are strings as Twisted has them.
 
-    ``www`` is the folder of the static files. ``admin`` is the endpoint for operators, None if
-    there is none, and ``config`` the file that was read. Times are in seconds.
+    ``user`` is the name of one of this machine. ``www`` is the folder of the static files.
+    ``admin`` is the endpoint for operators, None if there is none, and ``config`` the file that was
+    read. Times are in seconds.
 
     ``texts`` are the values of all options by name, as they were given, and ``origins`` where:
     ``flag``, ``ECM_X``, ``FILE:LINE``, or ``default``. They show no secret, and do not count when
@@ -51,6 +52,14 @@ class Settings:
         ),
     )
 
+    user: str | None = attrs.field(
+        default=None,
+        metadata=option(
+            "name",
+            "User that ECM becomes, with the groups of that user, once it has opened its ports and"
+            " read its keys; whoever starts it must be root.",
+        ),
+    )
     listen: tuple[str, ...] = attrs.field(
         default=(LISTEN,),
         metadata=option(

@@ -1,6 +1,7 @@
 """Settings from the texts that an operator gave, with all checks."""
 
 import os
+import pwd
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -120,6 +121,16 @@ def _folder(text: str) -> str:
     return text
 
 
+def _user(text: str) -> str:
+    try:
+        user = pwd.getpwnam(text)
+    except KeyError:
+        raise ValueError("there is no such user") from None
+    if os.geteuid() not in (0, user.pw_uid):
+        raise ValueError("only root may become another user")
+    return text
+
+
 def _workers(text: str) -> int:
     if text == "auto":
         return len(os.sched_getaffinity(0))
@@ -137,6 +148,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "stream": endpoint.stream,
     "stream-proxy-protocol": endpoint.stream,
     "upstream": endpoint.client,
+    "user": _user,
     "www": _folder,
     "workers": _workers,
     "link-secret-file": secret.read,

@@ -50,6 +50,19 @@ class BadStartTests(TestCase):
                 "--pidfile twistd.pid: this user may not write in /; give --pidfile=", line
             )
 
+    async def test_a_user_that_ecm_cannot_become(self) -> None:
+        twistd = ("-n", "--pidfile=", "ecm", *LISTEN, "--user")
+        line = await self.refused(script("twistd"), *twistd, "nosuch")
+        self.assertIn("twistd ecm: --user nosuch: there is no such user", line)
+        file = temporary_folder(self) / "ecm.toml"
+        file.write_text("workers = 1\nuser = 'nosuch'\n")
+        line = await self.refused(script("twistd"), *twistd[:-1], "--config", str(file))
+        self.assertIn("ecm.toml:2: ", line)
+        self.assertIn("there is no such user", line)
+        if os.getuid() == 0:
+            line = await self.refused(*self.as_nobody(*twistd, "root"))
+            self.assertIn("--user root: only root may become another user", line)
+
     def as_nobody(self, *arguments: str) -> tuple[str, ...]:
         twistd = ("cd /; exec setpriv --reuid=65534 --clear-groups --regid=65534 " + '"$@"', "sh")
         return ("/bin/sh", "-c", *twistd, script("twistd"), *arguments)

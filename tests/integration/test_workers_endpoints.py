@@ -208,6 +208,21 @@ class TlsTests(EndpointsTestCase):
         )
         await self.answered_over_tls(port)
 
+    async def test_ecm_becomes_the_user_that_its_own_option_names(self) -> None:
+        if os.getuid() != 0:
+            raise SkipTest("only root has privileges to give up")
+        self.certificate.key.chmod(0o644)
+        self.folder.chmod(0o755)
+        ecm = await self.start_ecm("--listen", self.certificate.endpoint(), "--user", "nobody")
+        await self.links.until(greeted=2)
+        workers = [link.process for link in self.links.all]
+        nobody = pwd.getpwnam("nobody")
+        for process in (parent(parent(workers[0])), *workers):
+            found = os.stat(f"/proc/{process}")
+            self.assertEqual((found.st_uid, found.st_gid), (nobody.pw_uid, nobody.pw_gid))
+        ecm.signal(signal.SIGHUP)  # whoever has become it may say it again
+        await ecm.printed("reload: nothing has changed")
+
     async def end(self, process: int) -> None:
         """End a daemon and wait for it."""
         os.kill(process, signal.SIGTERM)
