@@ -116,8 +116,9 @@ def _conflicts_of_cors(cors: Cors) -> Iterator[tuple[bool, str]]:
 
 
 def _folder(text: str) -> str:
-    if not Path(text).is_dir():
-        raise ValueError("there is no such folder")
+    if not os.path.isdir(text):
+        hidden = not os.access(Path(text).absolute().parent, os.X_OK)
+        raise ValueError("Permission denied" if hidden else "there is no such folder")
     return text
 
 

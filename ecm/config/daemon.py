@@ -17,7 +17,7 @@ def check(given: Mapping[str, Any]) -> None:
     if given["chroot"]:
         return  # paths are those within
     folder = Path(given["rundir"])
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise ValueError(f"--rundir {folder}: there is no such folder")
     for name, advice in _FILES.items():
         if given[name] and given[name] != "-":
@@ -28,12 +28,11 @@ def check(given: Mapping[str, Any]) -> None:
 
 def _why_not_written(file: Path) -> str:
     """Return why a file cannot be written; "" if it can."""
-    if not file.parent.is_dir():
+    if not os.path.isdir(file.parent):
         return f"there is no folder {file.parent}"
-    if file.is_dir():
+    if os.path.isdir(file):
         return "it is a folder"
-    if not os.access(file if file.exists() else file.parent, os.W_OK):
-        return (
-            f"this user may not write {'it' if file.exists() else f'in {file.parent.absolute()}'}"
-        )
+    is_there = os.path.exists(file)
+    if not os.access(file if is_there else file.parent, os.W_OK):
+        return f"this user may not write {'it' if is_there else f'in {file.parent.absolute()}'}"
     return ""

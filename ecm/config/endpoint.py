@@ -109,7 +109,7 @@ def _checked_server(given: Description) -> None:
         case "unix":
             path = given.value("address", 0)
             _need(path != "")
-            if not Path(path).parent.is_dir():
+            if not os.path.isdir(Path(path).parent):
                 raise ValueError(f"there is no folder {Path(path).parent}")
         case "systemd":
             _need(given.named.get("domain") in ("INET", "INET6", "UNIX"))

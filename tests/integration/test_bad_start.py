@@ -3,6 +3,7 @@
 import os
 import socket
 from pathlib import Path
+from unittest import SkipTest
 
 from twisted.trial.unittest import TestCase
 
@@ -62,6 +63,27 @@ class BadStartTests(TestCase):
         if os.getuid() == 0:
             line = await self.refused(*self.as_nobody(*twistd, "root"))
             self.assertIn("--user root: only root may become another user", line)
+
+    async def test_files_that_this_user_may_not_see(self) -> None:
+        if os.getuid() != 0:
+            raise SkipTest("root makes what others may not see")
+        hidden = temporary_folder(self)  # of root, mode 700
+        for options, expected in (
+            (("--www", f"{hidden}/www"), f"--www {hidden}/www: Permission denied"),
+            (("--config", f"{hidden}/a.toml"), f"{hidden}/a.toml: Permission denied"),
+            (("--link-secret-file", f"{hidden}/a"), f"{hidden}/a: Permission denied"),
+            (("--listen", f"unix:{hidden}/below/a"), f"there is no folder {hidden}/below"),
+        ):
+            twistd = ("-n", "--pidfile=", "ecm", *LISTEN, *options)
+            self.assertIn(expected, await self.refused(*self.as_nobody(*twistd)))
+        for option in ("--listen", "--admin", "--stream"):
+            plain = "plain:" if option == "--stream" else ""
+            said = f"error: {plain}unix:{hidden}/a:backlog=4096: this user may not make a socket"
+            endpoint = f"{plain}unix:{hidden}/a"
+            check = ("-n", "--pidfile=", "ecm", option, endpoint, "--check-offline")
+            ecm = start(self, *self.as_nobody(*check))
+            self.assertEqual(await ecm.ended, 1, ecm.output)
+            self.assertIn(f"{said} in {hidden}\n", ecm.output)
 
     def as_nobody(self, *arguments: str) -> tuple[str, ...]:
         twistd = ("cd /; exec setpriv --reuid=65534 --clear-groups --regid=65534 " + '"$@"', "sh")

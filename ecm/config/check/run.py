@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from twisted.internet.defer import ensureDeferred
 
 from ecm import open_files
-from ecm.config.check import certificates
+from ecm.config.check import certificates, sockets
 from ecm.config.check.finding import Finding, error, fails, ok, warning
 from ecm.kernel import raise_open_files
 from ecm.net.reactor import ReactorCore, global_reactor
@@ -43,6 +43,7 @@ def _of_settings(settings: Settings, warnings: Iterable[str]) -> Iterator[Findin
     else:
         yield ok(open_files.describe(files, settings.workers))
     yield from map(warning, said)
+    yield from sockets.check(settings.ports)
     yield from certificates.check(settings.ports, datetime.now(UTC))
 
 
