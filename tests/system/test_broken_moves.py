@@ -62,7 +62,13 @@ Wait = fun Wait() ->
 end,
 Wait()
 """
-_CUT = "erlang:disconnect_node('{node}')"
+
+# The nodes lose each other. What waits for the other one has been told that when this returns.
+_CUT = """
+monitor_node('{node}', true),
+erlang:disconnect_node('{node}'),
+receive {{nodedown, '{node}'}} -> ok end
+"""
 
 
 class BrokenMoveTests(TestCase):

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from ecm.config.check import upstream
+from ecm.link import connection
 from ecm.net.reactor import global_reactor
 from testkit.command_line import parse
 from testkit.ecm_process import temporary_folder
@@ -10,6 +11,12 @@ from testkit.link_case import LinkTestCase
 
 
 class CheckTests(LinkTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        # What is said of a link must not depend on how busy the machine is.
+        self.patch(upstream, "CHECK_TIMEOUT", 50)
+        self.patch(connection, "HELLO_TIMEOUT", 40)
+
     async def check(self, listener: str, secret: Path | None = None) -> str:
         """Return the finding about a listener, behind its address."""
         endpoint = self.ejabberd.listeners.upstream(listener)

@@ -12,8 +12,8 @@ from testkit.paths import CHECKOUT, VECTORS
 
 MOD_ECM = CHECKOUT / "erlang_stub" / "mod_ecm"
 
-# Passes on how EUnit ended; 'verbose' names each test in the output.
-RUN = "halt(case eunit:test([{modules}], [verbose]) of ok -> 0; _ -> 1 end)."
+# Passes on how EUnit ended.
+RUN = "halt(case ecm_patience:test([{modules}]) of ok -> 0; _ -> 1 end)."
 
 # What needs a runtime of its own: one that has no room for another process.
 FULL = ("-noinput", "+P", "1024", "-run", "ecm_c2s_logins_tests", "in_a_full_runtime")
