@@ -116,9 +116,12 @@ def _conflicts_of_cors(cors: Cors) -> Iterator[tuple[bool, str]]:
 
 
 def _folder(text: str) -> str:
-    if not os.path.isdir(text):
-        hidden = not os.access(Path(text).absolute().parent, os.X_OK)
-        raise ValueError("Permission denied" if hidden else "there is no such folder")
+    try:
+        is_folder = Path(text).is_dir()
+    except PermissionError as error:
+        raise ValueError(error.strerror) from None
+    if not is_folder:
+        raise ValueError("there is no such folder")
     return text
 
 

@@ -17,19 +17,19 @@ def status(told: Words, now: float) -> str:
 def _lines(told: Words, now: float) -> Iterator[str]:
     yield f"ECM {told['version']}: {'ready' if told['ready'] else 'NOT READY'}"
     yield from (f"  {reason}" for reason in told["reasons"])
-    snapshots = {each.get("number", 1): each for each in told["snapshots"]}
+    snapshots = told["snapshots"]
     by_process = {(each.get("number", 1), each.get("pid", 0)): each for each in told["snapshots"]}
     yield ""
     yield from columns(_WORKERS, [_worker(each, by_process, now) for each in told["processes"]])
-    links = [(number, link) for number, each in snapshots.items() for link in each.get("links", ())]
+    links = [(each.get("number", 1), link) for each in snapshots for link in each.get("links", ())]
     if links:
         yield ""
         yield from columns(_LINKS, [_link(number, link, now) for number, link in links])
-    nodes = _nodes(snapshots.values())
+    nodes = _nodes(snapshots)
     if nodes:
         yield ""
         yield from columns(_NODES, [_node(name, node) for name, node in nodes.items()])
-    if warnings := _warnings(snapshots.values()):
+    if warnings := _warnings(snapshots):
         yield ""
         yield from warnings
 
@@ -79,8 +79,9 @@ _NODES: Final = ("node", "held", "away", "pending", "streams")
 
 
 def _nodes(snapshots: Any) -> dict[str, Words]:
-    """Return the statistics of each node, of whichever worker told them."""
-    return {name: node for each in snapshots for name, node in each.get("node_stats", {}).items()}
+    """Return the statistics of each node, of the first worker that told them."""
+    last_first = reversed(snapshots)
+    return {name: node for each in last_first for name, node in each.get("node_stats", {}).items()}
 
 
 def _node(name: str, node: Words) -> Sequence[str]:

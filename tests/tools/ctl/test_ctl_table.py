@@ -61,6 +61,18 @@ worker  pid  generation  state     up  connections  held  rss   cpu   restarts
         )
         self.assertRegex(text, "\n1       700  2           drains  -       0                 0 ")
 
+    def test_one_of_a_former_generation_has_clients_and_a_link_still(self) -> None:
+        process = {**PROCESS, "pid": 700, "state": "drains", "generation": 2}
+        link = {**LINK, "node": "ejabberd@b"}
+        stats = {"ejabberd@a": {"sessions.held": 1}}
+        former = {"pid": 700, "connections": {"open": 7, "limit": 7}, "links": [link]}
+        snapshots = [SNAPSHOT, {**former, "node_stats": stats, "is_former": True}]
+        text = status({**TOLD, "processes": [PROCESS, process], "snapshots": snapshots}, 1000)
+        self.assertRegex(text, "\n1       700  2           drains  -       7 of 7            0 ")
+        for node in ("a", "b"):
+            self.assertIn(f"\n1       ejabberd@{node}  writable ", text)
+        self.assertIn("\nejabberd@a  12,000  300 ", text)
+
     def test_a_link_that_is_down(self) -> None:
         links = [{"endpoint": "tcp:a:5290", "error": "Connection refused"}]
         text = status({**TOLD, "snapshots": [{"links": links}]}, 1000)

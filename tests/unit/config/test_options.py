@@ -1,6 +1,7 @@
 """The options of ``twistd ecm``: values, ranges, defaults, mistakes, former names, help."""
 
 import os
+import pwd
 from collections.abc import Iterator
 from contextlib import redirect_stdout
 from io import StringIO
@@ -17,6 +18,8 @@ from ecm.option import Option, groups, options
 from ecm.settings import Settings
 from testkit.command_line import parse
 from testkit.ecm_process import temporary_folder
+
+USER = pwd.getpwuid(os.getuid()).pw_name
 
 # For each option texts, each with the value that they give. Of several texts of an option that has
 # only one value, the last counts.
@@ -46,6 +49,7 @@ VALUES: dict[str, list[tuple[list[str], Any]]] = {
             ("dns:tcp:chat.example:5290", "srv:tls:_ecm._tcp.chat.example:timeout=3"),
         ),
     ],
+    "user": [([USER], USER)],
     "www": [(["/"], "/")],
     "workers": [(["55"], 55), (["1024"], 1024), (["auto"], len(os.sched_getaffinity(0)))],
     "worker-timeout": [(["3"], 3)],
@@ -179,6 +183,7 @@ MISTAKES = {
     ("--stream-proxy-protocol", "tcp:1"): (
         "--stream-proxy-protocol tcp:1: say how it is protected: starttls:FOLDER:port=5222"
     ),
+    ("--user", "nosuch"): "--user nosuch: there is no such user",
     ("--tls-minimum", "1.1"): "--tls-minimum 1.1: give 1.2 or 1.3",
     ("--log-format", "xml"): "--log-format xml: give auto, text, journal, json",
     ("--log-level", "warning"): "--log-level warning: give debug, info, warn, error, critical",
