@@ -89,7 +89,7 @@ class WebSocketReloadTests(StreamUserCase):
     async def test_without_stream_management_nothing_comes_twice_and_what_follows_is_stored(
         self,
     ) -> None:
-        """What is on its way in the moment of the end is lost, as at any end of a connection."""
+        """A message on its way in the moment of the end is lost, as at any end of a connection."""
         front = await self.begin(1)
         shell = ErlangShell.start(self, self.ejabberd.node)
         account = await self.account(front)
