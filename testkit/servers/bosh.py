@@ -75,7 +75,7 @@ def _megaphone(users: Mapping[str, str]) -> Iterator[BoshServer]:
         folder = Path(name)
         ready = folder / "ready"
         demo = str(Path(sys.executable).parent / "ecm-demo")
-        words = [demo, "--http", "0", "--ready-file", str(ready)]
+        words = [demo, "--http", "0", "--xmpp", "0", "--ready-file", str(ready)]
         with command(*words, log=folder / "log") as process:
             process.wait_until(ready.exists)
             told = json.loads(ready.read_text())
