@@ -200,6 +200,10 @@ DECODER_SIZE: Final = 512
 # from it: its next requests would only add to them.
 MAX_UNSENT: Final = 64 * 1024
 
+# Bytes of packets that are gathered for ejabberd within a turn before they are sent in one piece. A
+# larger piece would gain nothing.
+MAX_GATHERED: Final = 64 * 1024
+
 # Bytes that all connections of a worker hold: partial requests and messages, those that wait,
 # answers that wait, and whatever clients have not read. 0 is a quarter of the memory that is
 # available at start-up, divided among the workers; ejabberd and the kernel need memory, too. With
@@ -327,6 +331,10 @@ KEEP_ALIVES: Final = 3
 # client that has gone, and ejabberd must soon hear of that: otherwise it answers a request whose
 # client cannot read the answer.
 HALF_CLOSE_TIMEOUT: Final = 2
+
+# Sockets that are read before the reactor looks at all else again: at timers, new connections and
+# handshakes. To do so takes about half the CPU of a request, and so many requests a millisecond.
+READ_AT_ONCE: Final = 64
 
 # Reads of sockets that shake hands over TLS, in an iteration of the reactor. A handshake takes some
 # millisecond of CPU, nearly all of it at one read; so those who are connected wait for about 4 ms

@@ -133,11 +133,11 @@ class BoshHandler:
 
     def handle(self, exchange: BoshExchange, request: Request) -> None:
         exchange.handler = self
-        exchange.id = 0
         exchange.cors = self._cors.lines(request.head.headers)
         if request.head.method == b"POST":
             self._send(exchange, request)
         else:
+            exchange.id = 0
             exchange.take_whole(request)
             self._look_at_page(exchange, request.head)
             why = self._refusal(exchange.connection.registry)

@@ -152,4 +152,4 @@ class HTTPConnection(ReadingConnection):
 
     def _all_sent(self) -> None:
         self.pump()
-        self.registry.budget.update(self)
+        self._look_at_held()

@@ -104,14 +104,16 @@ class OrderedConnection(SendingConnection):
             exchange.cancel(GONE)
 
     def _write_ready(self) -> None:
-        while self.exchanges and (response := self.exchanges[0].response) is not None:
-            first = self.exchanges[0]
+        for exchange in self.exchanges:
+            response = exchange.response
+            if response is None:
+                return
             if isinstance(response, bytes):
                 self._send(response)
             elif not self._write_part(response):
                 return
             self.exchanges = self.exchanges[1:]
-            if first.connection_header is CLOSE:
+            if exchange.connection_header is CLOSE:
                 self._no_more_requests = True
                 self._half_close()
 

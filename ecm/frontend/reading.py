@@ -60,25 +60,34 @@ class ReadingConnection(OrderedConnection):
         """
         if self._pumping:
             return
-        was_held = self._write_blocked or self._incoming is not None or len(self.exchanges) > 1
+        has_held = self._write_blocked or self._incoming is not None or len(self.exchanges) > 1
         self._pumping = True
         try:
-            while True:
-                if arrived is not None:
-                    self._dispatch(arrived)
-                if self.exchanges and self.exchanges[0].response is not None:
-                    self._write_ready()
-                arrived = self._next() if self._incoming is not None else None
-                if arrived is None:
-                    break
+            if arrived is not None:
+                self._dispatch(arrived)
+            self._write_ready()
+            while self._incoming is not None and (arrived := self._next()) is not None:
+                self._dispatch(arrived)
+                self._write_ready()
         finally:
             self._pumping = False
+        if has_held or self._write_blocked or self._incoming is not None or len(self.exchanges) > 1:
+            self._look_at_held()
+        else:
+            self._update_phase()
+
+    def _look_at_held(self) -> None:
+        """See what follows from what is held, or was: whether to read on, and whether to shed.
+
+        Requests that must wait are kept. The client gets a 100 where one of them needs it.
+        """
         if self._incoming is not None:
-            self._keep_incoming(self._incoming)
+            if self._no_more_requests or self._incoming.empty:
+                self._drop_incoming()
+            elif not self.exchanges and self._incoming.needs_continue():
+                self._send(CONTINUE)  # while others are in flight, their responses come first
         self.update_reading()
-        holds = self._write_blocked or self._incoming is not None or len(self.exchanges) > 1
-        if was_held or holds:
-            self.registry.budget.update(self)
+        self.registry.budget.update(self)
 
     def _next(self) -> Request | RequestError | None:
         """Return the next request, or the error in its place. None if it has to wait."""
@@ -93,13 +102,6 @@ class ReadingConnection(OrderedConnection):
     def _dispatch(self, arrived: Request | RequestError) -> None:
         """Begin the exchange of a request, or of an error in its place."""
 
-    def _keep_incoming(self, incoming: Incoming) -> None:
-        """Keep the requests that must wait, if there are any; send a 100 where it is needed."""
-        if self._no_more_requests or incoming.empty:
-            self._drop_incoming()
-        elif not self.exchanges and incoming.needs_continue():  # otherwise others are due before
-            self._send(CONTINUE)
-
     def _drop_incoming(self) -> None:
         if self._incoming is not None:
             self._incoming.close()
@@ -109,7 +111,7 @@ class ReadingConnection(OrderedConnection):
         """Respond with an error, behind what is in flight, to what cannot become a request."""
         self._drop_incoming()
         self.pump(error)
-        self.registry.budget.update(self)
+        self._look_at_held()
 
     def hand_over(self, successor: ClientConnection) -> bytes:
         behind = self._incoming.close() if self._incoming is not None else b""
@@ -119,8 +121,8 @@ class ReadingConnection(OrderedConnection):
         return super().hand_over(successor) + behind
 
     def update_reading(self) -> None:
-        if self._pumping or self.phase == Phase.HANDED_OVER:
-            return  # it will be done then, or by others
+        if self.phase == Phase.HANDED_OVER:
+            return  # others do that
         wanted = (
             self.registry.reading
             and len(self.exchanges) < MAX_PIPELINED
@@ -130,7 +132,8 @@ class ReadingConnection(OrderedConnection):
         if wanted is self._paused:
             self._paused = not wanted
             (self.transport.resumeProducing if wanted else self.transport.pauseProducing)()
-        self._update_phase()
+        if not self._pumping:  # otherwise at the end of that
+            self._update_phase()
 
     def _update_phase(self) -> None:
         """Enter the phase of what the connection waits for."""

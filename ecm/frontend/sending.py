@@ -14,19 +14,19 @@ from ecm.frontend.connection import Phase
 from ecm.frontend.handshaking import TlsConnection
 from ecm.frontend.registry import Registry
 from ecm.limits import LOOK_AFTER, MAX_UNSENT, SEND_SIZE
-from ecm.net.transport import underlying, unsent, write_now, writes_now
+from ecm.net.transport import WriteNow, underlying, unsent, write_now_of
 
 
 @implementer(IPullProducer)
 class SendingConnection(TlsConnection):
     """A connection that sends past the transport's buffer, as long as nothing waits there."""
 
-    __slots__ = ("_bypass_buffer", "_sent", "_write_blocked")
+    __slots__ = ("_sent", "_write_blocked", "_write_now")
 
     def __init__(self, registry: Registry) -> None:
         super().__init__(registry)
-        # Whether what is sent may go to the kernel at once.
-        self._bypass_buffer = False
+        # How what is sent goes to the kernel at once, if it may.
+        self._write_now: WriteNow | None = None
         # Units of 256 bytes sent since the acknowledgements of the client were last watched. Python
         # has one object for each number that is so small.
         self._sent = 0
@@ -35,11 +35,11 @@ class SendingConnection(TlsConnection):
 
     def connectionMade(self) -> None:
         super().connectionMade()
-        self._bypass_buffer = writes_now(self.transport)
+        self._write_now = write_now_of(self.transport)
 
     def handshakeCompleted(self) -> None:
         super().handshakeCompleted()
-        self._bypass_buffer = writes_now(self.transport)
+        self._write_now = write_now_of(self.transport)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         super().connectionLost(reason)
@@ -63,8 +63,8 @@ class SendingConnection(TlsConnection):
         if self._sent > LOOK_AFTER:
             self._sent = 0
             self.registry.ack_timeout.watch(self.transport)
-        if self._bypass_buffer and not self._write_blocked:
-            waiting = write_now(self.transport, data)
+        if self._write_now is not None and not self._write_blocked:
+            waiting = self._write_now(self.transport, data)
         else:
             self.transport.write(data)
             waiting = len(data)

@@ -1,14 +1,14 @@
-"""Batched I/O: one nested epoll for all sockets, served once per reactor iteration.
+"""Batched I/O: one nested epoll for all sockets, served in turns.
 
 Twisted's reactor makes a dozen calls for each readable socket, and waits until a socket is writable
-before it sends anything. Here all readable sockets are read one after the other; then whatever was
-written meanwhile, to the link above all, is sent in one piece. Only a socket that does not take
-everything is left to the reactor.
+before it sends anything. Here all readable sockets are read one after the other; then what was
+written meanwhile is sent, and what was left for the end of the turn is done: all requests go over
+the link in one piece. Only a socket that does not take everything is left to the reactor.
 """
 
 from collections.abc import Callable
 from select import EPOLLIN, epoll
-from typing import Any
+from typing import Any, Final, Protocol
 
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IReadDescriptor
@@ -16,23 +16,43 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from ecm.limits import READ_AT_ONCE
 from ecm.net.reactor import ReactorCore
 from ecm.net.transport import IStreamTransport, has_plain_socket, underlying
 
 _log = Logger()
 
 
+class Turns(Protocol):
+    """The turns in which sockets are read: what comes of all of them may be done at the end."""
+
+    def at_end(self, act: Callable[[], None]) -> None:
+        """Call ``act`` at the end of the turn, or at once outside of one."""
+
+
+class NoTurns:
+    """Nothing is read in turns."""
+
+    def at_end(self, act: Callable[[], None]) -> None:
+        act()
+
+
+NO_TURNS: Final = NoTurns()
+
+
 class Readers:
     """The sockets to read. They have an epoll of their own, which tells the ``events`` of each.
 
-    It becomes readable when one of them does (epoll(7)).
+    It becomes readable when one of them does (epoll(7)). Once so many as are ``enough`` are read,
+    all else has its turn.
     """
 
-    def __init__(self, events: int = EPOLLIN) -> None:
+    def __init__(self, events: int = EPOLLIN, enough: int = READ_AT_ONCE) -> None:
         self.epoll = epoll()
         # By file descriptor: small numbers, for which a dict would take eight times as much.
         self.by_number: list[Any] = []
         self._events = events
+        self.enough = enough
 
     def __contains__(self, reader: Any) -> bool:
         number = reader.fileno()
@@ -70,6 +90,8 @@ class BatchedIO:
         self.readers = readers or Readers()
         # The transports that were written to during an iteration.
         self.writers: dict[Any, None] = {}
+        # What is to be done at the end of the iteration.
+        self._at_end: list[Callable[[], None]] = []
         self._in_iteration = False
         self.callLater = reactor.callLater
 
@@ -101,6 +123,13 @@ class BatchedIO:
         if is_written:
             before.removeWriter(wire)
             self.addWriter(wire)
+
+    def at_end(self, act: Callable[[], None]) -> None:
+        """Call ``act`` once all sockets are read, or at once outside of an iteration."""
+        if self._in_iteration:
+            self._at_end.append(act)
+        else:
+            act()
 
     # Called by transports, as of their reactor.
 
@@ -134,27 +163,51 @@ class BatchedIO:
             reader.connectionLost(reason)
 
     def doRead(self) -> None:
+        """Read until nothing is readable, or enough is read.
+
+        After a single one it is not worth to ask: what comes of it is not there yet.
+        """
         self._in_iteration = True
+        left = self.readers.enough
         try:
-            self._iteration()
+            while left > 0:
+                read = self._iteration()
+                left = left - read if read > 1 else 0
         finally:
             self._in_iteration = False
-            self._leave_to_reactor()
+            writers, self.writers = self.writers, {}
+            for writer in writers:
+                self._reactor.addWriter(writer)  # the rest is sent when the socket is writable
 
-    def _iteration(self) -> None:
-        """Read all readable sockets, then send what was written meanwhile."""
+    def _iteration(self) -> int:
+        """Read all readable sockets, then send what was written meanwhile; return how many were.
+
+        What is left for the end comes last, since a client that is sent its responses may go on.
+        """
         by_number = self.readers.by_number
-        for number, _ in self.readers.ready():
+        ready = self.readers.ready()
+        for number, _ in ready:
             reader = by_number[number]
-            if reader is not None:  # otherwise one before it has closed or paused it
-                why = _do(reader.doRead)
-                if why is not None:
-                    self._read_ended(reader, why)
+            if reader is None:
+                continue  # one before it has closed or paused it
+            try:
+                why = reader.doRead()
+            except Exception as error:
+                why = _failed(error)
+            if why is not None:
+                self._read_ended(reader, why)
         for writer in tuple(self.writers):
             if writer in self.writers:
-                why = _do(writer.doWrite)
+                try:
+                    why = writer.doWrite()
+                except Exception as error:
+                    why = _failed(error)
                 if why is not None:
                     writer.connectionLost(Failure(why))
+        for act in self._at_end:
+            _end(act)
+        self._at_end.clear()
+        return len(ready)
 
     def _read_ended(self, reader: Any, why: BaseException) -> None:
         """Report an end of file, which may be a half-close, or the loss of the connection."""
@@ -164,17 +217,16 @@ class BatchedIO:
         else:
             reader.connectionLost(Failure(why))
 
-    def _leave_to_reactor(self) -> None:
-        """Let the reactor send the rest when the sockets are writable."""
-        writers, self.writers = self.writers, {}
-        for writer in writers:
-            self._reactor.addWriter(writer)
 
-
-def _do(act: Callable[[], BaseException | None]) -> BaseException | None:
-    """Read or write. Return the error that ends the connection, one of ECM included, or None."""
+def _end(act: Callable[[], None]) -> None:
+    """Do what the end of an iteration was left for."""
     try:
-        return act()
-    except Exception as error:
-        _log.failure("error in ECM; closing the connection on which it happened")
-        return error
+        act()
+    except Exception:
+        _log.failure("error in ECM; going on with the end of the turn")
+
+
+def _failed(error: Exception) -> Exception:
+    """Log an error of ECM, and return it, since it ends the connection."""
+    _log.failure("error in ECM; closing the connection on which it happened")
+    return error

@@ -20,7 +20,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ecm.net.handshake import Handshake, Step
-from ecm.net.transport import unsent, write_now
+from ecm.net.transport import send_now, unsent
 from ecm.tls.alerts import Alert
 from ecm.tls.records import End, Records
 
@@ -53,12 +53,12 @@ class LeanTransport:
         return self._records is not None
 
     def write_now(self, data: bytes) -> int:
-        """Do as ecm.net.transport.write_now says. What TLS itself has written may wait."""
+        """Do as WriteNow of ecm.net.transport says. What TLS itself has written may wait."""
         if self._records is None:
             return 0  # it is over
         sealed = self._records.send(data)
         if sealed and not unsent(self.transport):
-            return write_now(self.transport, sealed)
+            return send_now(self.transport, sealed)
         self.transport.write(sealed)
         return len(sealed)
 

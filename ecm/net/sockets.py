@@ -93,7 +93,7 @@ class Turns(Readers):
     """
 
     def __init__(self) -> None:
-        super().__init__(EPOLLIN | EPOLLRDHUP)
+        super().__init__(EPOLLIN | EPOLLRDHUP, enough=1)
         # Those that have had no turn, with what to call at the first.
         self.waiting: dict[Any, Callable[[], object]] = {}
 

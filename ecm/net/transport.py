@@ -4,6 +4,7 @@ import fcntl
 import socket
 import struct
 import termios
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final, cast
 
@@ -50,6 +51,11 @@ _MAPPED: Final = "::ffff:"
 
 # The label for channel bindings (RFC 9266, section 4.2).
 _BINDING: Final = b"EXPORTER-Channel-Binding"
+
+
+# Writes data to a transport in which nothing waits that was written to it. Returns how many bytes
+# wait there then: 0 if the kernel took all.
+WriteNow = Callable[[Any, bytes], int]
 
 
 class IStreamTransport(ITCPTransport, IPushProducer, IConsumer, ISystemHandle):
@@ -179,41 +185,45 @@ def has_plain_socket(transport: IStreamTransport) -> bool:
     return isinstance(transport, Connection)
 
 
-def writes_now(transport: IStreamTransport) -> bool:
-    """Return whether ``write_now`` may be used: where there is TLS, it must be lean and stand."""
+def write_now_of(transport: IStreamTransport) -> WriteNow | None:
+    """Return how data is written past the buffer of a transport, or None if it cannot be.
+
+    Where there is TLS, it must be lean and stand.
+    """
     if has_plain_socket(transport):
-        return True
-    stands: bool = getattr(transport, "has_records", False)
-    return stands and has_plain_socket(underlying(transport))
+        return send_now
+    if getattr(transport, "has_records", False) and has_plain_socket(underlying(transport)):
+        write_now: WriteNow = type(transport).write_now  # type: ignore[attr-defined]
+        return write_now
+    return None
 
 
-def write_now(transport: IStreamTransport, data: bytes) -> int:
-    """Write data, and return how many bytes wait in the transport: 0 if the kernel took all.
+def write_through(transport: IStreamTransport, data: bytes) -> None:
+    """Write data: to the kernel at once if it can be and nothing waits before it.
 
-    Nothing that was written to this transport may wait there.
+    To a connection that has closed nothing is written.
     """
-    if isinstance(transport, Connection):
-        rest = send_now(transport, data)
-        if rest:
-            transport.write(rest)
-        return len(rest)
-    tls: Any = transport
-    waiting: int = tls.write_now(data)
-    return waiting
+    wire: Any = transport
+    if has_plain_socket(transport) and wire.connected and not unsent(transport):
+        send_now(transport, data)
+    else:
+        transport.write(data)
 
 
-def send_now(transport: IStreamTransport, data: bytes) -> bytes:
-    """Send data at once, and return the part that the kernel did not take.
+def send_now(transport: Any, data: bytes) -> int:
+    """Write data to the socket at once, as WriteNow says. There must be a plain one.
 
-    Nothing may wait in the transport. Twisted's ``write`` first waits until the socket is writable,
-    which costs more than the sending. Errors are not raised: the transport meets them when it is
-    given the rest.
+    Twisted's ``write`` first waits until the socket is writable, which costs more than the sending.
+    Errors are not raised: the transport meets them when it is given the rest.
     """
-    handle: Any = transport.getHandle()
     try:
-        return data[handle.send(data) :]
+        sent: int = transport.socket.send(data)
     except OSError:
-        return data
+        sent = 0
+    if sent == len(data):
+        return 0
+    transport.write(data[sent:])
+    return len(data) - sent
 
 
 def unsent(transport: IStreamTransport) -> int:

@@ -7,6 +7,7 @@ from ecm.link.agreement import Previous
 from ecm.link.events import Established
 from ecm.link.settings import LinkSettings
 from ecm.metrics import Metrics
+from ecm.net.batch import NO_TURNS, Turns
 from ecm.net.transport import IStreamTransport
 from ecm.upstream.link import Link, LinkStatus
 from ecm.upstream.outage import Outage
@@ -21,12 +22,19 @@ class LinkKeeper:
     The pool hears of it all. The log has one line for each break and one for its end.
     """
 
-    def __init__(self, pool: UpstreamPool, settings: LinkSettings, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        pool: UpstreamPool,
+        settings: LinkSettings,
+        metrics: Metrics,
+        turns: Turns = NO_TURNS,
+    ) -> None:
         """Raises IndexError if the pool has no room for another node."""
         self.slot = pool.nodes.join()
         self._pool = pool
         self._settings = settings
         self._metrics = metrics
+        self._turns = turns
         self.link: Link | None = None
         # The token of the link that was given up last, until ejabberd has been told.
         self.given_up = ""
@@ -132,6 +140,7 @@ class LinkKeeper:
             self._metrics,
             self._congestion,
             self.slot,
+            self._turns,
         )
         if self._pool.nodes.are_several:
             link.to = f" to {link.node or 'a plain peer'}"

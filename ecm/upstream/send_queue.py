@@ -5,15 +5,16 @@ from collections.abc import Callable
 from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
-from ecm.limits import ACK_BYTES, MAX_QUEUE_AGE
+from ecm.limits import ACK_BYTES, MAX_GATHERED, MAX_QUEUE_AGE
 from ecm.link.numbering import Outbox
 from ecm.link.packet import LINK_ID, encode
-from ecm.net.transport import IStreamTransport
+from ecm.net.batch import NO_TURNS, Turns
+from ecm.net.transport import IStreamTransport, write_through
 
 
 @implementer(IPushProducer)
 class SendQueue:
-    """Sends at once, or keeps what the transport cannot take.
+    """Gathers the packets of a turn and sends them in one piece, or keeps what must wait.
 
     With ``keeps`` it also keeps what ejabberd has not acknowledged. It is full above its high-water
     mark, ``max_queue`` bytes, or once its oldest packet is some seconds old. ``congestion`` is
@@ -23,9 +24,18 @@ class SendQueue:
 
     _transport: IStreamTransport
 
-    def __init__(self, max_queue: int, congestion: Callable[[bool], None], keeps: bool) -> None:
+    def __init__(
+        self,
+        max_queue: int,
+        congestion: Callable[[bool], None],
+        keeps: bool,
+        turns: Turns = NO_TURNS,
+    ) -> None:
         self.outbox = Outbox()
         self._keeps = keeps
+        self._turns = turns
+        # While packets are gathered, the size of the outbox above which they go; 0 otherwise.
+        self._enough = 0
         # ejabberd leaves a little unacknowledged that it has read.
         self._high_water = max_queue + 2 * ACK_BYTES if keeps else max_queue
         self._low_water = self._high_water // 2
@@ -55,25 +65,23 @@ class SendQueue:
     def detach(self) -> None:
         """The connection ends: everything waits for the next one."""
         if self._is_attached:
+            self._send()
             self._is_attached = False
             self.is_paused = True
             self._transport.unregisterProducer()  # otherwise it would not close while it is full
 
     def write(self, packet: bytes) -> None:
-        """Send a packet, or keep it."""
+        """Send a packet with the others of its turn, or keep it."""
         outbox = self.outbox
-        if self.is_paused:
-            outbox.waiting.append(packet)
-        else:
-            self._transport.write(packet)
-            if not self._keeps:
-                outbox.acknowledged += 1
-                outbox.left += len(packet)
-                return
-            outbox.sent.append(packet)
+        outbox.waiting.append(packet)
         outbox.size += len(packet)
-        if outbox.size > self._high_water and not self.is_full:
-            self._set_full(True)
+        if outbox.size <= self._enough:
+            return
+        if self._enough:
+            self._send()
+        else:
+            self._enough = outbox.size + MAX_GATHERED
+            self._turns.at_end(self._send)
 
     def say(self, content: bytes) -> None:
         """Send a message about the link itself, before what waits; none without a connection."""
@@ -111,6 +119,16 @@ class SendQueue:
         self.is_full = full
         self._congestion(full)
 
+    def _send(self) -> None:
+        """The turn ends, or enough is gathered: give it to the transport, or let it wait."""
+        self._enough = 0
+        if not self.is_paused:
+            packets = self.outbox.take_waiting(self._keeps)
+            if packets:
+                write_through(self._transport, b"".join(packets))
+        if self.outbox.size > self._high_water and not self.is_full:
+            self._set_full(True)
+
     # From the transport.
 
     def pauseProducing(self) -> None:
@@ -120,9 +138,7 @@ class SendQueue:
         if not self._is_attached:
             return
         self.is_paused = False
-        packets = self.outbox.take_waiting(self._keeps)
-        if packets:
-            self._transport.writeSequence(packets)
+        self._send()
         self._relieve()
 
     def stopProducing(self) -> None:

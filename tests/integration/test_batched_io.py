@@ -123,6 +123,84 @@ class BatchedIOTests(TestCase):
         self.assertEqual(sorted(b"".join(sent)), sorted(b"abc"))
         self.assertEqual(len(sent), 1)
 
+    async def test_what_is_left_for_the_end_is_done_once_all_were_read(self) -> None:
+        clients = await self.connected(3)
+        order: list[str] = []
+
+        def act(_: Served, data: bytes) -> None:
+            order.append(data.decode())
+            self.batch.at_end(lambda: order.append("end"))
+
+        self.act = act
+        for client, text in zip(clients, (b"a", b"b", b"c"), strict=True):
+            send_at_once(client, text)
+        await self.until(lambda: order.count("end") == 3)
+        self.assertEqual(sorted(order[:3]), ["a", "b", "c"])
+
+    async def test_what_is_left_while_something_is_sent_is_done_too(self) -> None:
+        """As the next request of a client that has taken its response."""
+        (client,) = await self.connected()
+        wire = self.served[0].transport
+        done: list[str] = []
+
+        def send(data: bytes) -> int:
+            self.batch.at_end(lambda: done.append("end"))
+            return len(data)
+
+        self.patch(wire, "writeSomeData", send)
+        send_at_once(client, b"x")
+        await self.until(self.batch.readers.epoll.poll)
+        self.batch.doRead()
+        self.assertEqual(done, ["end"])
+
+    async def test_outside_of_an_iteration_it_is_done_at_once(self) -> None:
+        done: list[str] = []
+        self.batch.at_end(lambda: done.append("end"))
+        self.assertEqual(done, ["end"])
+
+    async def test_an_error_at_the_end_keeps_nothing_else_from_its_end(self) -> None:
+        def fail() -> None:
+            raise Bug
+
+        clients = await self.connected(2)
+        done: list[bytes] = []
+
+        def act(_: Served, data: bytes) -> None:
+            self.batch.at_end(fail)
+            self.batch.at_end(lambda: done.append(data))
+
+        self.act = act
+        for client in clients:
+            send_at_once(client, b"x")
+        await self.until(lambda: len(done) == 2)
+        self.assertEqual(len(self.flushLoggedErrors(Bug)), 2)
+
+    async def read_by_one_iteration(self, enough: int) -> list[bytes]:
+        """Return what is read where two have sent, and the first has the third send at once."""
+        self.batch.readers.enough = enough
+        *clients, third = await self.connected(3)
+        read: list[bytes] = []
+
+        def act(_: Served, data: bytes) -> None:
+            if not read:
+                send_at_once(third, b"third")
+            read.append(data)
+
+        self.act = act
+        for client in clients:
+            send_at_once(client, b"both")
+        self.batch.doRead()
+        found = read.copy()
+        await self.until(lambda: len(read) == 3)
+        return found
+
+    async def test_what_comes_while_others_are_read_is_read_with_them(self) -> None:
+        read = await self.read_by_one_iteration(enough=3)
+        self.assertEqual(read, [b"both", b"both", b"third"])
+
+    async def test_the_reactor_has_its_turn_once_enough_is_read(self) -> None:
+        self.assertEqual(await self.read_by_one_iteration(enough=2), [b"both", b"both"])
+
     async def test_one_that_is_paused_is_not_read(self) -> None:
         first, second = await self.connected(2)
         self.served[0].transport.pauseProducing()

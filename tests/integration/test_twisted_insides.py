@@ -41,6 +41,7 @@ from ecm.net.transport import (
     underlying,
     unsent,
     wire_of,
+    write_through,
 )
 from testkit.certificates import ServerCertificate, make_certificate
 from testkit.ecm_process import temporary_folder
@@ -129,6 +130,14 @@ class TransportTests(TestCase):
         self.assertFalse(has_plain_socket(served.transport))
         self.assertTrue(has_plain_socket(underlying(served.transport)))
         self.assertFalse(has_plain_socket(cast(Any, Joined().client().transport)))
+
+    async def test_nothing_is_written_to_a_connection_that_has_closed(self) -> None:
+        client, served = await self.connected()
+        write_through(served.transport, b"before")
+        self.assertEqual(client.recv(10), b"before")
+        client.close()
+        await served.lost
+        write_through(served.transport, b"after")
 
     async def test_bytes_are_in_the_transport_in_the_kernel_or_acknowledged(self) -> None:
         client, served = await self.connected()
