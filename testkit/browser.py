@@ -88,6 +88,10 @@ class Browser:
         self.errors()  # of other pages
         self._driver.get(url)
 
+    def back(self) -> None:
+        """Go back to the page before, which the browser may have kept."""
+        self._driver.back()
+
     def value(self, script: str, *values: object) -> object:
         return self._driver.execute_script(f"return ({script})", *values)
 

@@ -15,9 +15,12 @@ from testkit.ecm_process import temporary_folder
 # Loads what the fork server loads, then is a worker for a moment; prints what that has imported.
 WORKER = """
 import os, pickle, sys
+from ecm.log.level import Levels
 from ecm.workers import control, fork_server, worker
+from ecm.workers.orders import SpawnOrder
 
 preload = pickle.load(sys.stdin.buffer)
+order = SpawnOrder(1, preload.settings, 1, Levels("info"))
 ours, theirs = control.pair()
 server = fork_server.ForkServer(ours, preload)
 server.preload()
@@ -33,7 +36,7 @@ def stop():
     os._exit(0)
 
 worker.Worker.start = start_and_stop
-worker.run(theirs, preload.settings, server._listeners, preload.reactor_kind)
+worker.run(theirs, order, server._listeners, preload.reactor_kind)
 """
 
 

@@ -98,6 +98,16 @@ class ConversationTests(ChatPageCase):
         self.assertIn("You have logged out", bob.await_state("left"))
         alice.await_presence("offline")
 
+    def test_who_comes_back_to_the_page_is_online_again(self) -> None:
+        """Browsers keep a page for that, with an open WebSocket, too."""
+        alice, bob = self.alice_and_bob()
+        bob.browser.open("about:blank")
+        alice.await_presence("offline")
+        bob.browser.back()
+        alice.await_presence("online")
+        alice.say("Hello again")
+        bob.await_messages("[data-direction=in]", 1)
+
     def test_enter_sends_and_shift_enter_breaks_the_line(self) -> None:
         alice, bob = self.alice_and_bob()
         alice.browser.press("#text", "one", Keys.SHIFT, Keys.ENTER, Keys.SHIFT, "two", Keys.ENTER)

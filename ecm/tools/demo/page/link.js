@@ -126,10 +126,11 @@ export class Link {
   }
 
   /**
-   * Ends the session of a page that goes away. The browser closes a WebSocket by itself; over BOSH a goodbye of
-   * Strophe's would be cut off.
+   * Ends the session of a page that goes away. A browser may keep the page, and with it a WebSocket, for somebody
+   * who comes back; over BOSH a goodbye of Strophe's would be cut off.
    */
   leave() {
+    if (this.ways.current === "websocket") return this.close();
     if (!this.newest?.sid) return;
     const { sid, rid } = this.newest;
     const goodbye = $build("body", { xmlns: NS.HTTPBIND, sid, rid: rid + 1, type: "terminate" });
@@ -137,6 +138,12 @@ export class Link {
     const headers = { "Content-Type": "text/xml; charset=utf-8" };
     const request = { method: "POST", headers, body: goodbye.toString(), keepalive: true };
     fetch(this.ways.bosh, request).catch(() => {}); // nobody is left to tell
+  }
+
+  /** Logs in again: a page that had gone away, and was kept by the browser, is shown again. */
+  comeBack() {
+    this.listener.lost();
+    this.open();
   }
 
   send(stanza) {

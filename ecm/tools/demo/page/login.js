@@ -82,6 +82,7 @@ function watchWindow() {
   window.addEventListener("offline", () => chat?.link.failed());
   window.addEventListener("online", () => chat?.link.retryNow());
   window.addEventListener("pagehide", () => chat?.link.leave());
+  window.addEventListener("pageshow", (event) => event.persisted && chat?.link.comeBack());
   window.addEventListener("beforeunload", (event) => {
     if (chat?.outbox.unsent) event.preventDefault();
   });
