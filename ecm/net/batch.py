@@ -163,14 +163,14 @@ class BatchedIO:
             reader.connectionLost(reason)
 
     def doRead(self) -> None:
-        """Read until nothing is readable, or enough is read.
+        """Read until nothing is readable, or enough is read, or what was read has stopped this.
 
         After a single one it is not worth to ask: what comes of it is not there yet.
         """
         self._in_iteration = True
         left = self.readers.enough
         try:
-            while left > 0:
+            while left > 0 and not self.readers.epoll.closed:
                 read = self._iteration()
                 left = left - read if read > 1 else 0
         finally:

@@ -76,7 +76,7 @@ class BatchedIOTests(TestCase):
         self.act: Callable[[Served, bytes], object] = lambda served, data: served.write(data)
         self.batch = BatchedIO(global_reactor())
         self.batch.start()
-        self.addCleanup(self.batch.stop)
+        self.addCleanup(lambda: self.batch.stop())
         self.port = await serve(self, ServedFactory(self))
 
     async def connected(self, number: int = 1) -> list[RawClient]:
@@ -200,6 +200,23 @@ class BatchedIOTests(TestCase):
 
     async def test_the_reactor_has_its_turn_once_enough_is_read(self) -> None:
         self.assertEqual(await self.read_by_one_iteration(enough=2), [b"both", b"both"])
+
+    async def test_what_is_read_may_stop_it(self) -> None:
+        """As the last answers do while ECM stops."""
+        stopped = self.batch
+        for client in await self.connected(2):
+            send_at_once(client, b"x")
+
+        def act(served: Served, _: bytes) -> None:
+            served.transport.abortConnection()
+            self.served.remove(served)
+            if not self.served:
+                stopped.stop()
+
+        self.act = act
+        self.batch = BatchedIO(global_reactor())  # for the end of the test
+        self.batch.start()
+        await self.until(lambda: stopped.readers.epoll.closed)
 
     async def test_one_that_is_paused_is_not_read(self) -> None:
         first, second = await self.connected(2)

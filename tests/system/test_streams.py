@@ -144,6 +144,7 @@ class TalkTests(StreamTestCase):
             self.assertEqual(await other.message(), (bare(user), "behind"))
         for client in (user, other):
             await client.terminate()
+        await self.leave(self.friend)
 
     async def test_they_meet_in_a_room(self) -> None:
         await self.begin()
