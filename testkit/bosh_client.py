@@ -17,6 +17,7 @@ from ecm.tools.bosh.body import creation, named, restart
 from ecm.tools.bosh.sasl import Mechanism, OneStep, Scram, plain
 from ecm.tools.bosh.session import Session
 from ecm.tools.bosh.stanzas import BIND2, SASL, SASL2, authenticate
+from testkit.settling import SettlingEndpoints
 
 BIND = "urn:ietf:params:xml:ns:xmpp-bind"
 CLIENT = "jabber:client"
@@ -45,8 +46,10 @@ def http_client(test: TestCase, address: str = "127.0.0.1") -> HTTPClient:
     """
     pool = HTTPConnectionPool(reactor)
     pool.maxPersistentPerHost = 1000
+    endpoints = SettlingEndpoints(address)
     test.addCleanup(pool.closeCachedConnections)
-    return HTTPClient(Agent(reactor, bindAddress=(address, 0), pool=pool))
+    test.addCleanup(lambda: ensureDeferred(endpoints.settled()))
+    return HTTPClient(Agent.usingEndpointFactory(reactor, endpoints, pool))
 
 
 def _condition(answer: Element) -> str:

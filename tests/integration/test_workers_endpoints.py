@@ -5,6 +5,7 @@ import pwd
 import signal
 import socket
 import ssl
+from contextlib import ExitStack
 from pathlib import Path
 from unittest import SkipTest
 
@@ -26,15 +27,21 @@ REQUEST = POST % (7, b"<body/>")
 
 class EndpointsTestCase(TestCase):
     async def start_ecm(self, *arguments: str, twistd: tuple[str, ...] = ("-n",)) -> Process:
-        """Start ECM with two workers, and the ports that the arguments name."""
+        """Start ECM with two workers, and the ports that the arguments name.
+
+        Each has three connections to itself, as long as it has little to do.
+        """
         self.links = await Links.start(self)
         self.links.answers = True
-        ecm = ("ecm", "--workers", "2", "--upstream", self.links.endpoint, *arguments)
+        workers = ("--workers", "2", "--max-connections", "24")
+        ecm = ("ecm", *workers, "--upstream", self.links.endpoint, *arguments)
         return start(self, script("twistd"), "--pidfile=", *twistd, *ecm)
 
     async def answered(self, endpoint: IStreamClientEndpoint, before: bytes = b"") -> None:
-        """Ask often enough to reach both workers."""
+        """Ask while more and more are silent, often enough to reach both workers."""
         for _ in range(8):
+            silent: RawClient = await connectProtocol(endpoint, RawClient(b""))
+            self.addCleanup(silent.transport.abortConnection)
             client: RawClient = await connectProtocol(endpoint, RawClient(before + REQUEST))
             answer = await client.closed
             self.assertTrue(answer.startswith(b"HTTP/1.1 200 OK\r\n"), answer)
@@ -134,13 +141,18 @@ class TlsTests(EndpointsTestCase):
         return f"tls:{self.folder}:port=0:interface=127.0.0.1"
 
     async def resumed_at_all(self, processes: set[int]) -> None:
-        """Resume a session, each with the ticket of the last, until each worker has served."""
+        """Resume a session, each with the ticket of the last, until each worker has served.
+
+        One after the other has all it may have to itself, as clients stay that say nothing.
+        """
         before = {link: link.requests for link in self.links.all}
-        while True:
-            await deferToThread(self.ask, self.port, resumes=True)
-            after = {link for link in self.links.all if link.requests > before.get(link, 0)}
-            if processes <= {link.process for link in after}:
-                return
+        served: set[int] = set()
+        with ExitStack() as silent:
+            while not processes <= served:
+                silent.enter_context(socket.create_connection(("127.0.0.1", self.port)))
+                await deferToThread(self.ask, self.port, resumes=True)
+                after = [link for link in self.links.all if link.requests > before.get(link, 0)]
+                served = {link.process for link in after}
 
     async def resumed(self, listen: str, *more: str) -> None:
         ecm = await self.start_ecm("--listen", listen, *more)
