@@ -13,7 +13,7 @@ from zope.interface import implementer
 
 @implementer(IAgentEndpointFactory)
 class SettlingEndpoints:
-    """Where connections come from. The end of a test waits for those that are about to be open."""
+    """Connects from an address. The end of a test waits for what is about to be open."""
 
     def __init__(self, address: str) -> None:
         self._address = address
@@ -27,8 +27,8 @@ class SettlingEndpoints:
 
     async def settled(self) -> None:
         """Wait until each connection is open, or has failed."""
-        for connecting in self.connecting.copy():
-            await connecting
+        while self.connecting:
+            await self.connecting[0]
 
 
 @implementer(IStreamClientEndpoint)
