@@ -8,7 +8,7 @@ the link in one piece. Only a socket that does not take everything is left to th
 
 from collections.abc import Callable
 from select import EPOLLIN, epoll
-from typing import Any, Final, Protocol
+from typing import Any
 
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IReadDescriptor
@@ -23,21 +23,13 @@ from ecm.net.transport import IStreamTransport, has_plain_socket, underlying
 _log = Logger()
 
 
-class Turns(Protocol):
-    """The turns in which sockets are read: what comes of all of them may be done at the end."""
-
-    def at_end(self, act: Callable[[], None]) -> None:
-        """Call ``act`` at the end of the turn, or at once outside of one."""
+# Has something done at the end of the turn in which sockets are read, or at once outside of one.
+AtEnd = Callable[[Callable[[], None]], None]
 
 
-class NoTurns:
-    """Nothing is read in turns."""
-
-    def at_end(self, act: Callable[[], None]) -> None:
-        act()
-
-
-NO_TURNS: Final = NoTurns()
+def at_once(act: Callable[[], None]) -> None:
+    """Do it where nothing is read in turns: an AtEnd."""
+    act()
 
 
 class Readers:
@@ -125,7 +117,7 @@ class BatchedIO:
             self.addWriter(wire)
 
     def at_end(self, act: Callable[[], None]) -> None:
-        """Call ``act`` once all sockets are read, or at once outside of an iteration."""
+        """Call ``act`` once all sockets are read, or at once outside of an iteration: an AtEnd."""
         if self._in_iteration:
             self._at_end.append(act)
         else:

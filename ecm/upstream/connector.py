@@ -26,7 +26,7 @@ from ecm import limits
 from ecm.link.connection import PERHAPS_PLAIN, LinkConnection
 from ecm.link.settings import LinkSettings
 from ecm.metrics import Metrics
-from ecm.net.batch import NO_TURNS, BatchedIO
+from ecm.net.batch import BatchedIO, at_once
 from ecm.net.clock import CoarseClock
 from ecm.net.reconnecting import QuietClientService
 from ecm.upstream.brake import Brake
@@ -70,7 +70,7 @@ class LinkFactory(Factory):
         self._clock = clock
         self._settings = settings
         self._metrics = metrics
-        self._keeper = LinkKeeper(pool, settings, metrics, batch or NO_TURNS)
+        self._keeper = LinkKeeper(pool, settings, metrics, batch.at_end if batch else at_once)
         self.watch = LinkWatch(self._keeper, pool, endpoint, clock.now)
         self._link: LinkProtocol | None = None
         self._is_leaving = False

@@ -7,7 +7,7 @@ from ecm.link.agreement import Previous
 from ecm.link.events import Established
 from ecm.link.settings import LinkSettings
 from ecm.metrics import Metrics
-from ecm.net.batch import NO_TURNS, Turns
+from ecm.net.batch import AtEnd, at_once
 from ecm.net.transport import IStreamTransport
 from ecm.upstream.link import Link, LinkStatus
 from ecm.upstream.outage import Outage
@@ -27,14 +27,14 @@ class LinkKeeper:
         pool: UpstreamPool,
         settings: LinkSettings,
         metrics: Metrics,
-        turns: Turns = NO_TURNS,
+        at_end: AtEnd = at_once,
     ) -> None:
         """Raises IndexError if the pool has no room for another node."""
         self.slot = pool.nodes.join()
         self._pool = pool
         self._settings = settings
         self._metrics = metrics
-        self._turns = turns
+        self._at_end = at_end
         self.link: Link | None = None
         # The token of the link that was given up last, until ejabberd has been told.
         self.given_up = ""
@@ -140,7 +140,7 @@ class LinkKeeper:
             self._metrics,
             self._congestion,
             self.slot,
-            self._turns,
+            self._at_end,
         )
         if self._pool.nodes.are_several:
             link.to = f" to {link.node or 'a plain peer'}"

@@ -18,7 +18,7 @@ from ecm.link.numbering import Receipts
 from ecm.link.packet import HEADER_SIZE, decode, encode
 from ecm.link.settings import LinkSettings
 from ecm.metrics import Metrics
-from ecm.net.batch import NO_TURNS, Turns
+from ecm.net.batch import AtEnd, at_once
 from ecm.upstream.failures import Failures
 from ecm.upstream.pending import Pending
 from ecm.upstream.send_queue import SendQueue
@@ -54,12 +54,12 @@ class Link:
         metrics: Metrics,
         congestion: Callable[[bool], None],
         slot: int = 0,
-        turns: Turns = NO_TURNS,
+        at_end: AtEnd = at_once,
     ) -> None:
         self.slot = slot
         self.metrics = metrics
         self.table = ConnectionTable(metrics, settings.max_content)
-        self.queue = SendQueue(settings.max_queue, congestion, bool(token), turns)
+        self.queue = SendQueue(settings.max_queue, congestion, bool(token), at_end)
         self.receipts = Receipts()
         self.max_body = _max_body(agreement, settings.max_packet)
         self.streams = _streams(agreement, settings, self.queue, metrics)

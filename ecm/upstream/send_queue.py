@@ -8,7 +8,7 @@ from zope.interface import implementer
 from ecm.limits import ACK_BYTES, MAX_GATHERED, MAX_QUEUE_AGE
 from ecm.link.numbering import Outbox
 from ecm.link.packet import LINK_ID, encode
-from ecm.net.batch import NO_TURNS, Turns
+from ecm.net.batch import AtEnd, at_once
 from ecm.net.transport import IStreamTransport, write_through
 
 
@@ -29,11 +29,11 @@ class SendQueue:
         max_queue: int,
         congestion: Callable[[bool], None],
         keeps: bool,
-        turns: Turns = NO_TURNS,
+        at_end: AtEnd = at_once,
     ) -> None:
         self.outbox = Outbox()
         self._keeps = keeps
-        self._turns = turns
+        self._at_end = at_end
         # While packets are gathered, the size of the outbox above which they go; 0 otherwise.
         self._enough = 0
         # ejabberd leaves a little unacknowledged that it has read.
@@ -81,7 +81,7 @@ class SendQueue:
             self._send()
         else:
             self._enough = outbox.size + MAX_GATHERED
-            self._turns.at_end(self._send)
+            self._at_end(self._send)
 
     def say(self, content: bytes) -> None:
         """Send a message about the link itself, before what waits; none without a connection."""

@@ -37,7 +37,7 @@ class GatheringTests(TestCase):
         self.queue = self.attached(keeps=False)
 
     def attached(self, keeps: bool) -> SendQueue:
-        queue = SendQueue(HIGH_WATER, self.congested.append, keeps, self.turn)
+        queue = SendQueue(HIGH_WATER, self.congested.append, keeps, self.turn.at_end)
         queue.attach(self.transport)
         return queue
 
