@@ -257,9 +257,13 @@ class BoshClient:
         sender = stanza.get("from", "").partition("/")[0]
         return sender, stanza.findtext(f"{{{CLIENT}}}body") or ""
 
+    def rest(self) -> None:
+        """Ask no more, as somebody whose test ends."""
+        self._polls = False
+
     async def terminate(self) -> None:
         """End the session. All its requests have been answered then."""
-        self._polls = False
+        self.rest()
         await self._until_at_most(REQUESTS - 1)
         try:
             await self.ask(f"<presence xmlns='{CLIENT}' type='unavailable'/>", type="terminate")

@@ -55,7 +55,9 @@ class LinkTestCase(EcmTestCase):
     ) -> BoshClient:
         """Somebody at an address, perhaps behind a proxy there that says for whom it asks."""
         headers = {"X-Forwarded-For": forwarded_for} if forwarded_for else {}
-        return BoshClient(http_client(self, address), front.bosh, domain, headers)
+        client = BoshClient(http_client(self, address), front.bosh, domain, headers)
+        self.addCleanup(client.rest)  # before ECM answers what is held, and is stopped
+        return client
 
     async def register(self, client: BoshClient) -> str:
         """Begin a session and create an account, whose name is returned."""

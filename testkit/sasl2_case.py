@@ -36,7 +36,9 @@ class Sasl2TestCase(ServiceTestCase):
     def secure(self, front: Front | None = None) -> BoshClient:
         """A client that has TLS."""
         entrance = front or self.entrance
-        return BoshClient(http_client(self), entrance.bosh, DOMAIN, HTTPS)
+        client = BoshClient(http_client(self), entrance.bosh, DOMAIN, HTTPS)
+        self.addCleanup(client.rest)
+        return client
 
     async def account(self) -> str:
         """Return the name of a new user, who is not online."""
