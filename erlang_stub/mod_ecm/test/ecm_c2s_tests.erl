@@ -486,6 +486,7 @@ a_stanza_that_is_too_long_comes_back() ->
     ask(User, 3, []),
     deliver(User, <<"short">>),
     ?assertEqual([<<"short">>], texts(answer(3))),
+    _ = sys:get_state(ecm_c2s_too_long),
     ?assertMatch(["ECM session: a stanza of 1" ++ _],
                  [Line || {warning, Line} <- ecm_log:lines()]),
     ended(Session),
