@@ -143,8 +143,10 @@ decoded(Xml) ->
 await_sleep(Opened) ->
     ecm_link_pair:await(fun() -> is_asleep(Opened) end).
 
+%% It still seems to sleep with a message that has come just now.
 is_asleep({Session, _}) ->
-    process_info(Session, current_function) =:= {current_function, {erlang, hibernate, 3}}.
+    process_info(Session, [current_function, message_queue_len]) =:=
+        [{current_function, {erlang, hibernate, 3}}, {message_queue_len, 0}].
 
 key() ->
     case persistent_term:get({?MODULE, key}, none) of
