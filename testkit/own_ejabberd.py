@@ -111,7 +111,11 @@ class OwnEjabberd:
         await _until(lambda: self.log.count(text) >= times, f"it does not log: {text}")
 
     def start_again(self) -> None:
-        """Start it, and wait until it does its work."""
+        """Start it once its last process has ended, and wait until it does its work.
+
+        A node that has said that it stops still listens for a moment.
+        """
+        self._process.wait_until_ended()
         self._process.start()
         self._process.wait_until_ready()
 

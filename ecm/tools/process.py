@@ -116,6 +116,15 @@ class Process:
                 raise self._failed("does not answer")
             time.sleep(POLL_INTERVAL)
 
+    def wait_until_ended(self) -> None:
+        """Wait until it has ended by itself. Raises ProcessFailed if it does not in time."""
+        if self._process is None:
+            return
+        try:
+            self._process.wait(self.stop_timeout)
+        except subprocess.TimeoutExpired:
+            raise self._failed("does not end") from None
+
     def check(self) -> None:
         """Raises ProcessFailed if it has exited."""
         if ending := self.ending():

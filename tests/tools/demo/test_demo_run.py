@@ -177,7 +177,8 @@ class RunTest(TestCase):
         held = self.enterContext(contextlib.closing(first.begin_hold()))
         first.mechanisms()  # is asked for later, so that the other is held by now
         self.assertEqual(await first.end(signal.SIGTERM), 0)
-        self.assertEqual(held.getresponse().status, 503, "ECM has not ended by itself")
+        # Its session is asked to answer now, and may just do so before ECM answers by itself.
+        self.assertIn(held.getresponse().status, (200, 503), "ECM has not ended by itself")
         self.assertEqual(first.processes(), [])
         self.assertFalse(first.ready_file.exists())
         self.assertTrue(serves(second.page_port))
