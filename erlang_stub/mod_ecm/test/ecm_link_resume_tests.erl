@@ -335,7 +335,8 @@ a_kept_link_has_the_new_heir_test() ->
     Exchange = ask(7, First),
     Writer = writer_of(First),
     ok = cut(First),
-    _ = ecm_services:kill(ecm_link_heir),
+    Heir = ecm_services:kill(ecm_link_heir),
+    ecm_link_pair:await(fun() -> heirs(Writer) =:= [Heir] end),
     exit(Writer, kill),
     is_gone(Exchange),
     Second = hello(#{}),
@@ -437,6 +438,10 @@ over({_, Link} = Opened) ->
     close(Opened).
 
 peer({{Peer, _}, _}) -> Peer.
+
+%% Those of its tables, which it names when it is asked to.
+heirs(Writer) ->
+    lists:usort([ets:info(Table, heir) || Table <- ets:all(), ets:info(Table, owner) =:= Writer]).
 
 writer_of({_, Link}) ->
     {monitors, [{process, Writer}]} = process_info(Link, monitors),
