@@ -29,7 +29,10 @@ class NotedExchange(Pending):
 
 
 class NotedStream(Stream):
-    """``got`` has messages as they are, None for more credit, an end as a tuple, or a refusal."""
+    """``got`` has messages as they are, None for more credit, an end as a tuple, or a refusal.
+
+    An empty tuple stands for the last word of ejabberd.
+    """
 
     def __init__(self, id: int) -> None:
         self.id = id
@@ -42,6 +45,9 @@ class NotedStream(Stream):
 
     def more(self) -> None:
         self.got.append(None)
+
+    def left(self) -> None:
+        self.got.append(())
 
     def closed(self, reason: str, status: int | None) -> None:
         self.got.append((reason, status))

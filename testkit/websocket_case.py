@@ -24,7 +24,7 @@ LINK = attrs.evolve(
 )
 HELLO = (
     b"hello version=1 role=ejabberd instance=ejabberd@a max-packet=%d window=%d"
-    b" nonce=00000000000000000000000000000000 features=streams"
+    b" nonce=00000000000000000000000000000000 features=%b"
 )
 MAX_PACKET = 2**20
 OPEN = b"open websocket peer=192.0.2.1:51234 secure=0"
@@ -34,12 +34,16 @@ def joined(
     settings: FrontendSettings | None = None,
     window: int = WINDOW,
     max_packet: int = MAX_PACKET,
+    features: bytes = b"streams",
     **limits: Any,
 ) -> Joined:
-    """Return an ECM whose link carries streams; windows, and packets to ejabberd, are of a size."""
+    """Return an ECM whose link carries streams; windows, and packets to ejabberd, are of a size.
+
+    ``features`` are those of ejabberd.
+    """
     link = attrs.evolve(LINK, stream_window=window)
     ecm = Joined(settings=settings, link=link, **limits)
-    ecm.answer(0, HELLO % (max_packet, window))
+    ecm.answer(0, HELLO % (max_packet, window, features))
     ecm.received()
     return ecm
 

@@ -61,6 +61,10 @@ class StreamConnection(PausingConnection):
     def more(self) -> None:
         """Go on with what has waited for credit."""
 
+    def left(self) -> None:
+        """Close our end. What the client sends until it has closed its own goes to ejabberd."""
+        self._half_close()
+
     def closed(self, reason: str, status: int | None) -> None:
         """Close behind what waits for the client: ejabberd has ended the stream."""
         self._streams = None
@@ -73,14 +77,16 @@ class StreamConnection(PausingConnection):
         self._leave()
 
     def release(self) -> None:
-        """Send the client to another ECM, or the next one, if this connection is to close."""
-        if self in self.registry.leaving:
+        """Send the client to another ECM, or the next one, if this connection is to close.
+
+        ejabberd is asked to say its last word before, so that nothing is on its way then.
+        """
+        if self not in self.registry.leaving:
+            return
+        if self._streams is None or not self._streams.leave(self):
             self.reject_pending()
 
     # Called on all connections.
-
-    def drain(self) -> None:
-        """It is released in its turn: its client has to log in again."""
 
     def reject_pending(self) -> None:
         """Close: ECM stops."""
@@ -100,5 +106,5 @@ class StreamConnection(PausingConnection):
         return message
 
     def _leave(self) -> None:
-        """Close behind what waits for the client."""
+        """Close behind what waits for the client, which may send no more that counts."""
         self._half_close()

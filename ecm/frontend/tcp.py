@@ -161,7 +161,7 @@ class TcpConnection(StreamConnection):
         self.registry.budget.update(self)
 
     def _may_read(self) -> bool:
-        if self.phase == Phase.CLOSING:
+        if self._streams is None and self.phase == Phase.CLOSING:
             return True
         return super()._may_read() and not self._waiting
 

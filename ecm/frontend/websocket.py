@@ -134,6 +134,6 @@ class WebSocketConnection(ClosingWebSocket):
         return False
 
     def _may_read(self) -> bool:
-        if self._state != State.OPEN:
+        if self._streams is None and self._state != State.OPEN:
             return True
         return super()._may_read() and (self._decoder is None or self._may_take())

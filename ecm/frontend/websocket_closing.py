@@ -33,6 +33,9 @@ class ClosingWebSocket(StreamConnection):
         # A message that is not whole, and what waits for credit.
         self._decoder: Decoder | None = None
 
+    def left(self) -> None:
+        self._close(codes.RESTART)
+
     def closed(self, reason: str, status: int | None) -> None:
         self._streams = None
         if status is None or not codes.may_be_sent(status):
@@ -43,6 +46,9 @@ class ClosingWebSocket(StreamConnection):
         self.registry.metrics.unavailable[COUNTED_AS[why]] += 1
         self._streams = None
         self._close(codes.INTERNAL_ERROR if why == NOT_UNDERSTOOD else codes.RESTART, why)
+
+    def drain(self) -> None:
+        """It is released in its turn: its client has to log in again."""
 
     def reject_pending(self) -> None:
         self._end(GAVE_UP)

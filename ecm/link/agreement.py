@@ -9,8 +9,9 @@ class Agreement:
 
     ``instance`` is its name, ``max_packet`` the bytes of the longest packet that it takes. It sends
     answers in parts, and its links resume, or not. ``window`` is that of its end of each stream, in
-    bytes; 0 if the link carries no streams. With ``insight`` it tells of its node and of sessions:
-    that concerns a connection alone, so a link may go on with and without.
+    bytes; 0 if the link carries no streams. With ``insight`` it tells of its node and of sessions,
+    and with ``leave`` it can be asked to end its part of a stream: that concerns a connection
+    alone, so a link may go on with and without.
     """
 
     instance: str = attrs.field(eq=False)
@@ -19,6 +20,7 @@ class Agreement:
     resumes: bool
     window: int = 0
     insight: bool = attrs.field(default=False, eq=False)
+    leave: bool = attrs.field(default=False, eq=False)
 
 
 @attrs.frozen

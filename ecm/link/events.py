@@ -81,6 +81,13 @@ class Credited:
 
 
 @attrs.frozen
+class Left:
+    """ejabberd sends no more messages on a stream, and still takes some, until ECM closes it."""
+
+    id: int
+
+
+@attrs.frozen
 class Failed:
     """A request gets no answer, because one end did not understand the other."""
 
@@ -157,6 +164,7 @@ Event = (
     | Dropped
     | Received
     | Credited
+    | Left
     | Failed
     | Misdirected
     | PeerDraining

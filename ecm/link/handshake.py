@@ -20,6 +20,9 @@ RESUME: Final = "resume"
 STREAMS: Final = "streams"
 INSIGHT: Final = "insight"
 
+# What ejabberd has beside: it ends its part of a stream when it is asked to.
+LEAVE: Final = "leave"
+
 
 @attrs.frozen
 class Refusal:
@@ -70,6 +73,7 @@ class Handshake:
             RESUME in common,
             int(fields.get("window", DEFAULT_WINDOW)) if STREAMS in common else 0,
             INSIGHT in common,
+            LEAVE in features and STREAMS in common,
         )
 
     def refusal(self, fields: dict[str, str]) -> Refusal | None:

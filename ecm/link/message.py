@@ -183,6 +183,8 @@ _GRAMMARS: Final = {
     "open": _Grammar(args=(_CODE,), fields={"peer": _is_peer, "secure": _FLAG, "cb": _BINDING}),
     "message": _Grammar(body=True),
     "more": _Grammar(args=(_is_number,)),
+    "leave": _Grammar(),
+    "left": _Grammar(),
     "close": _Grammar(args=(_WORD,), fields={"status": _CLOSE_CODE}),
     "error": _Grammar(args=(_CODE, _TEXT), text=True),
 }

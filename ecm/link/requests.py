@@ -10,6 +10,7 @@ from ecm.link.events import (
     Dropped,
     Event,
     Failed,
+    Left,
     Misdirected,
     Part,
     Received,
@@ -61,6 +62,8 @@ def _about_client(connection_id: int, received: Message, agreement: Agreement) -
             return [Received(connection_id, received.body or b"")]
         case "more" if agreement.window:
             return [Credited(connection_id, int(received.args[0]))]
+        case "left" if agreement.leave:
+            return [Left(connection_id)]
         case "close":
             code = received.fields.get("status")
             return [Dropped(connection_id, received.args[0], int(code) if code else None)]

@@ -12,7 +12,17 @@ from ecm.limits import REQUEST_OVERHEAD
 from ecm.link import message, requests
 from ecm.link.agreement import Agreement, Previous
 from ecm.link.credit import Windows
-from ecm.link.events import Answered, Credited, Dropped, Event, Failed, Part, Received, Send
+from ecm.link.events import (
+    Answered,
+    Credited,
+    Dropped,
+    Event,
+    Failed,
+    Left,
+    Part,
+    Received,
+    Send,
+)
 from ecm.link.message import HALF_CLOSED, REQUEST, beginning
 from ecm.link.numbering import Receipts
 from ecm.link.packet import HEADER_SIZE, decode, encode
@@ -20,7 +30,7 @@ from ecm.link.settings import LinkSettings
 from ecm.metrics import Metrics
 from ecm.net.batch import AtEnd, at_once
 from ecm.upstream.failures import Failures
-from ecm.upstream.pending import Pending
+from ecm.upstream.pending import NOT_UNDERSTOOD, Pending
 from ecm.upstream.send_queue import SendQueue
 from ecm.upstream.streams import Streams
 from ecm.upstream.table import ConnectionTable
@@ -175,7 +185,9 @@ class Link:
                     if fault := self.table.part(connection_id, body):
                         self.handle(requests.reject(connection_id, fault))
                 case Dropped(connection_id, reason, status):
-                    if not self.streams.close(connection_id, reason, status):
+                    if (stream := self.streams.take(connection_id)) is not None:
+                        stream.closed(reason, status)
+                    else:
                         self.table.drop(connection_id)
                 case Received(connection_id, body):
                     if fault := self.streams.received(connection_id, body):
@@ -183,9 +195,13 @@ class Link:
                 case Credited(connection_id, size):
                     if fault := self.streams.credited(connection_id, size):
                         self.handle(requests.give_up(connection_id, fault))
+                case Left(connection_id):
+                    self.streams.left(connection_id)
                 case Failed(connection_id, reason):
-                    if self.streams.fail(connection_id):
+                    if (stream := self.streams.take(connection_id)) is not None:
                         self._failed_streams.add(reason)
+                        self.metrics.failed += 1
+                        stream.rejected(NOT_UNDERSTOOD)
                     else:
                         self._failed_requests.add(reason)
                         self.table.fail(connection_id)
@@ -226,4 +242,5 @@ def _streams(
     if agreement is None:
         return Streams(queue, Windows(0, 0), settings.max_packet, metrics)
     windows = Windows(settings.stream_window, agreement.window)
-    return Streams(queue, windows, min(settings.max_packet, agreement.max_packet), metrics)
+    max_packet = min(settings.max_packet, agreement.max_packet)
+    return Streams(queue, windows, max_packet, metrics, agreement.leave)

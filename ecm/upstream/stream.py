@@ -19,6 +19,12 @@ class Stream(Partner, Counts, Protocol):
     def more(self) -> None:
         """Ask again whether a message may be sent, where it has been denied before."""
 
+    def left(self) -> None:
+        """Close ECM's end of the client's connection behind all messages: no more will come.
+
+        What the client sends until it has closed its own still counts.
+        """
+
     def closed(self, reason: str, status: int | None) -> None:
         """Close the client's connection behind what waits for it: ejabberd has ended the stream.
 

@@ -12,7 +12,6 @@ from ecm.link.credit import OVERHEAD, Windows
 from ecm.link.message import MESSAGE
 from ecm.link.packet import encode
 from ecm.metrics import Metrics
-from ecm.upstream.pending import NOT_UNDERSTOOD
 from ecm.upstream.send_queue import SendQueue
 from ecm.upstream.stream import Stream
 
@@ -29,14 +28,23 @@ class Streams:
     """
 
     def __init__(
-        self, queue: SendQueue, windows: Windows, max_packet: int, metrics: Metrics
+        self,
+        queue: SendQueue,
+        windows: Windows,
+        max_packet: int,
+        metrics: Metrics,
+        can_leave: bool = False,
     ) -> None:
-        """``max_packet`` is the bytes of the longest packet that both ends take."""
+        """``max_packet`` is the bytes of the longest packet that both ends take.
+
+        With ``can_leave`` ejabberd can be asked to end its part of a stream.
+        """
         self.are_carried = windows.own > 0 and windows.peer > 0
         self.max_message = max_packet - OVERHEAD
         self._queue = queue
         self._windows = windows
         self._metrics = metrics
+        self._can_leave = can_leave
         self._streams: dict[int, Stream] = {}
         # Those that may send as soon as the queue is not full any more.
         self._blocked: dict[int, Stream] = {}
@@ -72,6 +80,16 @@ class Streams:
         size = self._windows.give_back(stream)
         if size and stream.id in self._streams:
             self._queue.write(encode(stream.id, message.encode("more", [str(size)])))
+
+    def leave(self, stream: Stream) -> bool:
+        """Have ejabberd send the last message of a stream: it is told ``left`` behind that.
+
+        Returns False if the stream cannot end so.
+        """
+        if not self._can_leave or stream.id not in self._streams:
+            return False
+        self._queue.write(encode(stream.id, message.encode("leave")))
+        return True
 
     # From the pool and the link.
 
@@ -134,17 +152,8 @@ class Streams:
             stream.more()
         return ""
 
-    def close(self, connection_id: int, reason: str, status: int | None) -> bool:
-        """End a stream as ejabberd says. Returns whether there was one."""
-        stream = self.take(connection_id)
+    def left(self, connection_id: int) -> None:
+        """Note that ejabberd has sent the last message of a stream."""
+        stream = self._streams.get(connection_id)
         if stream is not None:
-            stream.closed(reason, status)
-        return stream is not None
-
-    def fail(self, connection_id: int) -> bool:
-        """End a stream on which one end is wrong. Returns whether there was one."""
-        stream = self.take(connection_id)
-        if stream is not None:
-            self._metrics.failed += 1
-            stream.rejected(NOT_UNDERSTOOD)
-        return stream is not None
+            stream.left()

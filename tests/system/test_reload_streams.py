@@ -17,12 +17,14 @@ from testkit.process import Process
 from testkit.stanzas import message
 from testkit.stream_case import StreamUserCase
 from testkit.stream_client import StreamClient
-from testkit.stream_ends import ClientEnd, TcpEnd
+from testkit.stream_ends import ClientEnd, TcpEnd, TlsEnd
+from testkit.streaming_end import StreamingEnd
 
 WORKERS = 2
 PAIRS = 4
-STORED = 20  # messages for one who is not there
-DRAIN = 8  # seconds of --drain-timeout, in half of which clients are sent away
+PAUSE = 0.02  # seconds between two messages
+LAST = "all of it"
+DRAIN = 4  # seconds of --drain-timeout, in half of which clients are sent away
 
 # The resources of a user.
 _ONLINE = 'ejabberd_sm:get_user_resources(<<"{account}">>, <<"{domain}">>)'
@@ -86,43 +88,59 @@ class WebSocketReloadTests(StreamUserCase):
         ends = await gather(ensureDeferred(user.told()) for user in users)
         self.assertEqual(ends, [self.told] * len(users))
 
-    async def test_without_stream_management_nothing_comes_twice_and_what_follows_is_stored(
-        self,
-    ) -> None:
-        """A message on its way in the moment of the end is lost, as at any end of a connection."""
+    async def test_without_stream_management_nothing_is_lost_either(self) -> None:
         front = await self.begin(1)
         shell = ErlangShell.start(self, self.ejabberd.node)
-        account = await self.account(front)
+        accounts = [await self.account(front) for _ in range(PAIRS)]
+        link = await StreamingEnd.connect(self, self.ejabberd.listeners.port("typed"))
+        friends = [StreamClient(link, DOMAIN) for _ in accounts]
+        talking = [
+            ensureDeferred(self.talk(front, shell, account, friend))
+            for account, friend in zip(accounts, friends, strict=True)
+        ]
+        await self.reload_and_wait(front.process)
+        for said in await gather(talking):
+            self.assertGreater(said, 20)
+
+    async def talk(
+        self, front: Front, shell: ErlangShell, account: str, friend: StreamClient
+    ) -> int:
+        """Talk until the stream is closed, log in again, and miss nothing. How much was heard."""
         user = await self.user(front, account)
-        friend = await self.managed(front)
-        going_on = ensureDeferred(friend.message())
+        await friend.create()
+        await friend.login(await self.account(front), PASSWORD)
+        told: list[str] = []
+        hearing = ensureDeferred(self.hear(friend, told))
         heard: list[str] = []
         listening = ensureDeferred(self.listen(user, heard))
-        reloading = ensureDeferred(self.reload_and_wait(front.process))
-        said = 0
+        number = 0
         while not listening.called:
-            friend.send(message(user.jid.partition("/")[0], str(said)))
-            said += 1
-            await deferLater(reactor, 0.1)
+            friend.send(message(user.jid.partition("/")[0], str(number)))
+            user.send(message(friend.jid, str(number)))
+            number += 1
+            await deferLater(reactor, PAUSE)
         self.assertEqual(await listening, self.told[1])
-        self.assertGreater(len(heard), 0)
-        self.assertEqual(heard, [str(number) for number in range(len(heard))])
         while await shell.evaluate(_ONLINE.format(account=account, domain=DOMAIN)) != "[]":
             await deferLater(reactor, 0.05)
-        await reloading
-        for number in range(STORED):
-            friend.send(message(user.jid.partition("/")[0], f"stored {number}"))
+        friend.send(message(user.jid.partition("/")[0], LAST))
         again = await self.logged_in(account)
         again.send(ONLINE)
-        late: list[str] = []
-        while f"stored {STORED - 1}" not in late:
-            late.append((await again.message())[1])
-        self.assertEqual([each for each in late if each in heard], [])
-        self.assertEqual(late[-STORED:], [f"stored {number}" for number in range(STORED)])
-        again.send(message(friend.jid, "all of it"))
-        self.assertEqual((await going_on)[1], "all of it")
-        await again.terminate()
-        await friend.terminate()
+        while LAST not in heard:
+            heard.append((await again.message())[1])
+        everything = [*map(str, range(number)), LAST]
+        self.assertEqual(heard, everything)
+        again.send(message(friend.jid, LAST))
+        await hearing
+        # The last message of the client may still have been with it when its connection ended.
+        self.assertIn(told, (everything, everything[:-2] + [LAST]))
+        for client in (again, friend):
+            await client.terminate()
+        return number
+
+    async def hear(self, friend: StreamClient, told: list[str]) -> None:
+        """Note all that comes for a friend."""
+        while LAST not in told:
+            told.append((await friend.message())[1])
 
     async def listen(self, user: StreamClient, heard: list[str]) -> str:
         """Note all that comes for somebody until the stream ends, and return how it ends."""
@@ -136,3 +154,7 @@ class WebSocketReloadTests(StreamUserCase):
 class TcpReloadTests(WebSocketReloadTests):
     end: type[ClientEnd] = TcpEnd
     told = ("", "close lost")
+
+
+class TlsReloadTests(TcpReloadTests):
+    end: type[ClientEnd] = TlsEnd

@@ -28,7 +28,7 @@
 %% the longest packet that is accepted, and `max_content' of the longest answer that is sent in parts;
 %% `nonce' is 32 hexadecimal digits, lower case, for this link alone. With `resume', a link may outlive its
 %% connection. With `window', the bytes that may have come on a stream and not been taken, it may carry streams.
-%% With `insight', this end tells of its node and of sessions.
+%% With `insight', this end tells of its node and of sessions; with `leave', ECM may ask for the last message of a stream.
 %% The rest are milliseconds.
 -type options() :: #{protocol := auto | typed | plain,
                      secret => binary(),
@@ -39,6 +39,7 @@
                      resume := boolean(),
                      window => pos_integer(),
                      insight => boolean(),
+                     leave => boolean(),
                      ping_interval := pos_integer(),
                      link_timeout := pos_integer(),
                      hello_timeout := pos_integer()}.
@@ -59,6 +60,7 @@
     {open, ecm_link_packet:id(), opened()} |
     {message, ecm_link_packet:id(), Body :: binary()} |
     {more, ecm_link_packet:id(), Bytes :: non_neg_integer()} |
+    {leave, ecm_link_packet:id()} |
     {nodes, [Name :: binary()]} |
     {pong, Token :: binary()} |
     stats |
@@ -88,7 +90,7 @@
     {hello | hello_to_resume | challenge | resume, Fields :: map()} | {ack, ecm_link_ring:count()} |
     {request, ecm_link_packet:id(), ecm_link_message:line()} |
     {open, ecm_link_packet:id(), opened()} | {message, ecm_link_packet:id(), Body :: binary()} |
-    {more, ecm_link_packet:id(), Bytes :: non_neg_integer()} | {unwanted, ecm_link_packet:id()} |
+    {more, ecm_link_packet:id(), Bytes :: non_neg_integer()} | {leave | unwanted, ecm_link_packet:id()} |
     {gone, ecm_link_packet:id(), Reason :: binary()} |
     {refused, ecm_link_packet:id(), Code :: atom(), Text :: iodata()} |
     {complaint, ecm_link_packet:id(), Text :: iodata()} | {pong, Token :: binary()} |
@@ -265,7 +267,7 @@ fault_on(Id, Code, Text) -> {refused, Id, Code, Text}.
 known_message(Id, #{type := request} = Line, _, _) -> {request, Id, Line};
 known_message(Id, #{type := close, words := [Reason]}, _, _) -> {gone, Id, Reason};
 known_message(Id, #{type := message, body := Body}, _, #connection{streams = true}) -> {message, Id, Body};
-known_message(Id, #{type := Type} = Line, _, Connection) when Type =:= open; Type =:= message; Type =:= more ->
+known_message(Id, #{type := Type} = Line, _, Connection) when Type =:= open; Type =:= message; Type =:= more; Type =:= leave ->
     about_stream(Id, Line, Connection);
 known_message(0, #{type := error, words := [<<"silent">>, Text]}, _, #connection{outlived = true}) ->
     {lost, says(<<"silent">>, Text)};
@@ -294,7 +296,9 @@ about_stream(Id, #{type := open, words := [Kind], fields := Fields}, _) ->
     {open, Id, {Kind, maps:get(<<"peer">>, Fields, unknown), maps:get(<<"secure">>, Fields, false),
                 maps:without(Known, Fields)}};
 about_stream(Id, #{type := more, words := [Bytes]}, _) ->
-    {more, Id, Bytes}.
+    {more, Id, Bytes};
+about_stream(Id, #{type := leave}, _) ->
+    {leave, Id}.
 
 -spec says(Code :: binary(), Text :: binary()) -> iodata().
 says(Code, Text) ->
@@ -401,6 +405,8 @@ act({request, Id, #{fields := Fields, body := Body}}, _, Connection) ->
     {[{request, Id, Client, maps:get(<<"secure">>, Fields, false), body(Fields, Body)}], Connection};
 act({Event, _, _} = Passed, _, Connection)
   when Event =:= message; Event =:= more; Event =:= open; Event =:= gone ->
+    {[Passed], Connection};
+act({leave, _} = Passed, _, Connection) ->
     {[Passed], Connection};
 act({unwanted, Id}, _, Connection) ->
     {[{send, Id, ecm_link_message:write(close, [<<"refused">>], [])}], Connection};

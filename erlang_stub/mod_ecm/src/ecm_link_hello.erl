@@ -10,10 +10,12 @@
 -define(VERSION, 1).
 
 %% What this end supports beyond the version: it sends a long answer in parts, if ECM accepts them; and a
-%% link may outlive its connection, and carry streams; and it tells of its node and of sessions.
+%% link may outlive its connection, and carry streams, of which this end sends the last message when it is asked to; and
+%% it tells of its node and of sessions.
 -define(PARTS, <<"parts">>).
 -define(RESUME, <<"resume">>).
 -define(STREAMS, <<"streams">>).
+-define(LEAVE, <<"leave">>).
 -define(INSIGHT, <<"insight">>).
 
 %% The fields of ECM's hello, decoded by ecm_link_message.
@@ -90,7 +92,7 @@ own(Hello, #{instance := Instance, max_packet := MaxPacket, nonce := Nonce} = Op
 -spec features(ecm_link_connection:options()) -> iodata().
 features(Options) ->
     lists:join($,, [?PARTS] ++ [?RESUME || map_get(resume, Options)] ++ [?STREAMS || is_map_key(window, Options)]
-                   ++ [?INSIGHT || maps:get(insight, Options, false)]).
+                   ++ [?LEAVE || maps:get(leave, Options, false)] ++ [?INSIGHT || maps:get(insight, Options, false)]).
 
 %% @doc Verifies the proof of ECM.
 -spec is_proven(Proof :: binary(), hello(), ecm_link_connection:options()) -> boolean().

@@ -30,7 +30,7 @@
 -type side() :: ecm | ejabberd.
 -type type() ::
     hello | proof | ping | pong | stats | inspect | inspected | drain | nodes | resume | ack | request |
-    misdirected | part | answer | open | message | more | close | error.
+    misdirected | part | answer | open | message | more | leave | left | close | error.
 
 %% Words in order and fields by key, both decoded: a status is a number, a peer an address with its port.
 %% Other values and unknown fields are binaries.
@@ -84,6 +84,8 @@ types() ->
                           optional = [<<"peer">>, <<"secure">>, <<"cb">>]},
       <<"message">> => #type{from = both, on = connection, body = true},
       <<"more">> => #type{from = both, on = connection, words = [number]},
+      <<"leave">> => #type{from = ecm, on = connection},
+      <<"left">> => #type{from = ejabberd, on = connection},
       <<"close">> => #type{from = both, on = connection, words = [reason], optional = [<<"status">>]},
       <<"error">> => #type{from = both, on = both, words = [code, text]}}.
 

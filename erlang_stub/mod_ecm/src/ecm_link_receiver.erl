@@ -196,6 +196,9 @@ event({message, Id, Body}, #receiver{streams = Streams} = Receiver) ->
 event({more, Id, Bytes}, #receiver{streams = Streams} = Receiver) ->
     ok = ecm_link_streams:more(Id, Bytes, Streams),
     Receiver;
+event({leave, Id}, #receiver{streams = Streams} = Receiver) ->
+    ok = ecm_link_streams:leave(Id, Streams),
+    Receiver;
 event({open, Id, Opened}, #receiver{streams = Streams} = Receiver) ->
     checked(ecm_link_streams:open(Id, Opened, Streams), Id, Receiver);
 event({send, Id, Content}, Receiver) ->

@@ -7,7 +7,7 @@
 
 -module(ecm_link_stream).
 
--export([close/3, leave/1, message/2, more/2, tell/2, wrong/1]).
+-export([close/3, leave/1, left/1, message/2, more/2, tell/2, wrong/1]).
 -export_type([closed/0, end_status/0, ended/0, event/0, open/0, said/0, stream/0]).
 
 %% The writer of the link, and a body of at most so many bytes in one message.
@@ -18,8 +18,9 @@
 -type open() :: #{kind := binary(), peer := ecm_peer:peer(), secure := boolean(),
                   windows := ecm_link_credit:windows(), fields := #{binary() => term()}}.
 
-%% Nothing comes after `closed', and nothing is sent. On `leave', a session closes its stream.
--type event() :: {message, binary()} | {more, Bytes :: non_neg_integer()} | {closed, closed()} | leave.
+%% Nothing comes after `closed', and nothing is sent. On `leave', a session closes its stream; on `half_close', it
+%% sends its last message, and hears its client out.
+-type event() :: {message, binary()} | {more, Bytes :: non_neg_integer()} | {closed, closed()} | leave | half_close.
 
 %% The client or the link has gone; or one end of the link was wrong about the stream.
 -type closed() :: gone | failed.
@@ -28,8 +29,8 @@
 -type ended() :: 'end' | refused | failed.
 
 %% What a session says, as the message `{stream, Connection, Said}' to the writer.
--type said() :: {message, binary()} | {more, Bytes :: pos_integer()} | {close, ended(), end_status()} |
-                {wrong, Text :: binary()}.
+-type said() :: {message, binary()} | {more, Bytes :: pos_integer()} | left |
+                {close, ended(), end_status()} | {wrong, Text :: binary()}.
 
 %% The status with which ECM closes a WebSocket.
 -type end_status() :: none | 1000..4999.
@@ -43,6 +44,12 @@ message(Body, Stream) ->
 -spec more(Bytes :: pos_integer(), stream()) -> ok.
 more(Bytes, Stream) ->
     pass({more, Bytes}, Stream).
+
+%% @doc Says that no message comes behind those before. ECM closes its end of the client's connection, and the stream
+%% when the client has closed its own.
+-spec left(stream()) -> ok.
+left(Stream) ->
+    pass(left, Stream).
 
 %% @doc Ends the stream, behind all messages before.
 -spec close(ended(), end_status(), stream()) -> ok.

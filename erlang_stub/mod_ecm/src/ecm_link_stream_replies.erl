@@ -31,6 +31,8 @@ add(Id, {message, Body}, Table, _, Backlog) ->
 add(Id, {more, Bytes}, Table, _, Backlog) ->
     _ = ecm_link_stream_table:given_back(Id, Bytes, Table),
     packet(Id, ecm_link_message:write(more, [integer_to_binary(Bytes)], []), Backlog);
+add(Id, left, _, _, Backlog) ->
+    packet(Id, ecm_link_message:write(left, [], []), Backlog);
 add(Id, {close, Reason, Status}, Table, _, Backlog) ->
     _ = ecm_link_stream_table:take(Id, Table),
     packet(Id, close(Reason, Status), Backlog);

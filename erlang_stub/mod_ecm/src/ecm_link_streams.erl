@@ -4,7 +4,7 @@
 
 -module(ecm_link_streams).
 
--export([close/3, message/3, more/3, new/4, open/3, terms/2]).
+-export([close/3, leave/2, message/3, more/3, new/4, open/3, terms/2]).
 -export_type([fault/0, opener/0, streams/0, terms/0]).
 
 -include_lib("ejabberd/include/logger.hrl").
@@ -99,6 +99,14 @@ message(Id, Body, #streams{writer = Writer, terms = #{windows := #{own := Window
 more(Id, Bytes, #streams{writer = Writer}) ->
     case ecm_link_stream_table:find(Id, ecm_link_writer:streams(Writer)) of
         {ok, Session} -> ecm_link_stream:tell({more, Bytes}, Session);
+        error -> ok
+    end.
+
+%% @doc Has a session send its last message on a stream.
+-spec leave(ecm_link_packet:id(), streams()) -> ok.
+leave(Id, #streams{writer = Writer}) ->
+    case ecm_link_stream_table:find(Id, ecm_link_writer:streams(Writer)) of
+        {ok, Session} -> ecm_link_stream:tell(half_close, Session);
         error -> ok
     end.
 

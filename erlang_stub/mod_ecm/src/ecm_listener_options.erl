@@ -282,7 +282,7 @@ connection_options(Opts) ->
     Always = maps:from_list([{Option, option(Option, Opts)}
                              || Option <- [protocol, max_packet, max_content, ping_interval, link_timeout]]),
     Named = Always#{instance => atom_to_binary(node()), hello_timeout => ?HELLO_TIMEOUT,
-                    resume => option(link_grace, Opts) > 0, window => ?STREAM_WINDOW, insight => true},
+                    resume => option(link_grace, Opts) > 0, window => ?STREAM_WINDOW, leave => true, insight => true},
     Secret = [{secret, Read()} || {secret, Read} <- Opts],
     maps:merge(Named, maps:from_list(Secret)).
 

@@ -49,9 +49,9 @@
 %% The name tells the kind of the session (ecm_c2s_process). Messages of `held' bytes are handled, and are taken at the
 %% time `due' at the latest. With `flush_scheduled', a message is under way after which they are taken; since the one
 %% before, `heard' things have come. `has_header' says that this side has begun its stream and not said its end,
-%% `is_over' that nothing is sent to ECM any more. `binding' is what the login
-%% may be bound to: `tls-exporter' of the client's TLS connection (RFC 9266). `nonce' is not 0 where the session has come
-%% from another process.
+%% `is_over' that nothing is sent to ECM any more; while it is `half_closed', what the client says still counts, and what
+%% is for it waits. `binding' is what the login may be bound to: `tls-exporter' of the client's TLS connection
+%% (RFC 9266). `nonce' is not 0 where the session has come from another process.
 -record(?MODULE, {writer :: pid(),
                   id :: ecm_link_packet:id(),
                   terms :: terms(),
@@ -68,7 +68,7 @@
                   timer = none :: ecm_c2s_timer:timer(),
                   idle = none :: ecm_c2s_idle:idle(),
                   flush_scheduled = false :: boolean(),
-                  is_over = false :: boolean(),
+                  is_over = false :: boolean() | half_closed,
                   nonce = 0 :: non_neg_integer()}).
 
 -type session() :: #?MODULE{}.
@@ -78,7 +78,7 @@
                     state := term(), undelivered := [binary()]}.
 
 %% What the process sends to itself.
--type own() :: flush | hibernate | leave_now.
+-type own() :: flush | hibernate | leave_now | half_close_now.
 
 %% The key of any session in the dictionary of its process.
 -define(KEY, ecm_c2s_session).
@@ -142,7 +142,15 @@ handle(leave, _) ->
     self() ! {ecm, leave_now},  % behind what has come before, which counts
     ok;
 handle(leave_now, Session) ->
-    leave(Session).
+    leave(Session);
+handle(half_close, _) ->
+    self() ! {ecm, half_close_now},  % behind what has come for the client, which is on its way
+    ok;
+handle(half_close_now, #?MODULE{is_over = half_closed}) ->
+    ok;
+handle(half_close_now, Session) ->
+    ecm_link_stream:left(stream(Session)),
+    keep_session(Session#?MODULE{is_over = half_closed}).
 
 %% The client gets no error: with one, stream management (XEP-0198) would not let it come back to this session, from
 %% another node.
@@ -214,7 +222,7 @@ take(#?MODULE{due = Due, timer = Timer} = Session) ->
 -spec give_back(session()) -> ok.
 give_back(#?MODULE{held = Held, credit = Credit, is_over = IsOver} = Session) ->
     {Bytes, Next} = ecm_link_credit:taken(Held, Credit),
-    _ = Bytes > 0 andalso not IsOver andalso ecm_link_stream:more(Bytes, stream(Session)),
+    _ = Bytes > 0 andalso IsOver =/= true andalso ecm_link_stream:more(Bytes, stream(Session)),
     keep_session(Session#?MODULE{held = 0, due = none, credit = Next}).
 
 %% @doc Handles the message of a timer.
@@ -238,11 +246,15 @@ more(error, Session) ->
 
 %% Sends what waits, as far as there is credit.
 -spec drain(session()) -> session().
-drain(#?MODULE{credit = Credit, outbox = Outbox} = Session) ->
-    case ecm_link_credit:may_send(Credit) andalso ecm_stream_outbox:take(Outbox) of
+drain(#?MODULE{outbox = Outbox} = Session) ->
+    case may_send(Session) andalso ecm_stream_outbox:take(Outbox) of
         {Message, Rest} -> drain(pass(Message, Session#?MODULE{outbox = Rest}));
         _ -> Session
     end.
+
+-spec may_send(session()) -> boolean().
+may_send(#?MODULE{is_over = IsOver, credit = Credit}) ->
+    IsOver =:= false andalso ecm_link_credit:may_send(Credit).
 
 -spec pass(binary(), session()) -> session().
 pass(Message, #?MODULE{credit = Credit} = Session) ->
@@ -279,13 +291,13 @@ fitting(Message, #?MODULE{terms = #{longest := Longest}} = Session) ->
     end.
 
 -spec deliver(binary(), session()) -> ok.
-deliver(Message, #?MODULE{is_over = false, credit = Credit, outbox = Outbox} = Session) ->
-    case ecm_stream_outbox:is_empty(Outbox) andalso ecm_link_credit:may_send(Credit) of
+deliver(Message, #?MODULE{is_over = true, outbox = Outbox} = Session) ->
+    keep_session(Session#?MODULE{outbox = ecm_stream_outbox:add(Message, Outbox)});
+deliver(Message, #?MODULE{outbox = Outbox} = Session) ->
+    case ecm_stream_outbox:is_empty(Outbox) andalso may_send(Session) of
         true -> keep_session(pass(Message, Session));
         false -> limit(Session#?MODULE{outbox = ecm_stream_outbox:add(Message, Outbox)})
-    end;
-deliver(Message, #?MODULE{outbox = Outbox} = Session) ->
-    keep_session(Session#?MODULE{outbox = ecm_stream_outbox:add(Message, Outbox)}).
+    end.
 
 %% Ends a session whose client does not read. An error would wait behind all the rest.
 -spec limit(session()) -> ok.
@@ -314,8 +326,8 @@ close(Session) ->
 
 %% Where something waits, the end of the stream has no credit either.
 -spec say_end(session()) -> session().
-say_end(#?MODULE{has_header = true, outbox = Outbox, credit = Credit, terms = #{wire := Wire}} = Session) ->
-    case ecm_stream_outbox:is_empty(Outbox) andalso ecm_link_credit:may_send(Credit) of
+say_end(#?MODULE{has_header = true, outbox = Outbox, terms = #{wire := Wire}} = Session) ->
+    case ecm_stream_outbox:is_empty(Outbox) andalso may_send(Session) of
         true -> pass(Wire:write({xmlstreamend, <<"stream:stream">>}), Session);
         false -> Session
     end;
@@ -354,7 +366,7 @@ facts() ->
     #?MODULE{id = Id, outbox = Outbox, is_over = IsOver, terms = #{wire := Wire}} = get(?KEY),
     Left = ecm_stream_outbox:all(Outbox),
     #{tag => Id, client => name(Wire), transport => transport(), id => Id,
-      is_over => IsOver, waiting => length(Left), waiting_bytes => iolist_size(Left)}.
+      is_over => IsOver =:= true, waiting => length(Left), waiting_bytes => iolist_size(Left)}.
 
 %% @doc Returns the number by which the log names the session, once its stream has begun.
 -spec tag() -> ecm_link_packet:id() | none.

@@ -21,7 +21,8 @@ replay(#{<<"steps">> := [EcmHello, OwnHello | Steps]} = Conversation) ->
     #{<<"content">> := Own} = OwnHello,
     {match, [Window]} = re:run(Own, " window=([0-9]+)", [{capture, all_but_first, binary}]),
     Reads = maps:get(<<"reads">>, Conversation, true),
-    {{Peer, _}, _} = Opened = ecm_link_pair:open(options(binary_to_integer(Window), Reads)),
+    Leaves = string:find(Own, ",leave") =/= nomatch,
+    {{Peer, _}, _} = Opened = ecm_link_pair:open(options(binary_to_integer(Window), Leaves, Reads)),
     tell(EcmHello, Opened),
     {0, Hello} = receive_content(Peer),
     ?assertEqual(without_nonce(Own), without_nonce(Hello)),
@@ -30,8 +31,8 @@ replay(#{<<"steps">> := [EcmHello, OwnHello | Steps]} = Conversation) ->
     ?assertEqual({0, <<"pong 1">>}, receive_content(Peer)),
     stop(Opened).
 
-options(Window, Reads) ->
-    #{open => opener(Reads), connection => #{max_packet => 1048576, window => Window},
+options(Window, Leaves, Reads) ->
+    #{open => opener(Reads), connection => #{max_packet => 1048576, window => Window, leave => Leaves},
       request => ecm_link_pair:answers(fun(_, _) ->
                                                {200, <<"<body xmlns='http://jabber.org/protocol/httpbind'/>">>}
                                        end)}.
@@ -63,12 +64,15 @@ heard(<<"message\n", Body/binary>>, Session) when is_pid(Session) ->
         {Session, {message, Bytes}} -> Session;
         {Session, {closed, failed}} -> closed
     end;
+heard(<<"leave">>, Session) ->
+    receive {Session, half_close} -> Session end;
 heard(<<"close gone">>, Session) ->
     receive {Session, {closed, gone}} -> closed end;
 heard(_, Session) ->
     Session.
 
 said(<<"message\n", Body/binary>>, Session) -> Session ! {say, ecm_vectors:bytes(Body)};
+said(<<"left">>, Session) -> Session ! leaves;
 said(<<"close end">>, Session) -> Session ! stop;
 said(_, _) -> ok.
 
@@ -97,6 +101,9 @@ session(Test, Stream, Reads, Credit) ->
         {say, Body} ->
             ecm_link_stream:message(Body, Stream),
             session(Test, Stream, Reads, ecm_link_credit:sent(Body, Credit));
+        leaves ->
+            ecm_link_stream:left(Stream),
+            session(Test, Stream, Reads, Credit);
         stop ->
             ecm_link_stream:close('end', none, Stream)
     end.
@@ -112,6 +119,8 @@ event({more, Bytes}, Stream, _, Credit) ->
         {ok, Returned} -> Returned;
         error -> ecm_link_stream:wrong(Stream), closed
     end;
+event(half_close, _, _, Credit) ->
+    Credit;
 event({closed, _}, _, _, _) ->
     closed.
 
@@ -121,7 +130,7 @@ hello(Opened, More) ->
     send(Opened, 0, [ecm_link_pair:hello(10000), " window=1000 features=streams", More]).
 
 typed(Changes) ->
-    {{Peer, _}, _} = Opened = ecm_link_pair:open(maps:merge(options(1000, true), Changes)),
+    {{Peer, _}, _} = Opened = ecm_link_pair:open(maps:merge(options(1000, true, true), Changes)),
     hello(Opened, ""),
     {0, <<"hello ", _/binary>>} = receive_content(Peer),
     Opened.
@@ -358,7 +367,7 @@ resuming(Changes) ->
     {Opened, Token}.
 
 greeted(Open, Changes) ->
-    Options = maps:merge(options(1000, true), Changes),
+    Options = maps:merge(options(1000, true, true), Changes),
     #{connection := Connection} = Options,
     {{Peer, _}, _} = Opened = Open(Options#{connection => Connection#{resume => true}}),
     hello(Opened, ",resume"),

@@ -34,6 +34,10 @@ session_test_() ->
               {"managed, gone", fun a_managed_session_stays_when_its_client_goes/0},
               {"leaves", fun who_is_to_leave_is_closed_and_nothing_is_lost/0},
               {"leaves, managed", fun a_managed_session_stays_for_who_is_to_leave/0},
+              {"half-closed", fun who_is_half_closed_is_heard_and_what_waits_is_routed/0},
+              {"half-closed, managed", fun a_managed_session_is_half_closed_too/0},
+              {"half-closed, ended", fun a_client_that_is_half_closed_may_end_its_stream/0},
+              {"half-closed, slow", fun too_much_that_waits_ends_a_session_that_is_half_closed/0},
               {"moves", fun a_session_without_its_stream_moves/0},
               {"asleep", fun a_session_sleeps_and_is_as_before/0},
               {"asleep, credit", fun credit_is_counted_in_sleep/0},
@@ -189,6 +193,63 @@ a_managed_session_stays_for_who_is_to_leave() ->
     ecm_link_pair:await(fun() -> map_get(mgmt_state, sys:get_state(Session)) =:= pending end),
     ok = ejabberd_hooks:delete(c2s_closed, <<"chat.example">>, ?MODULE, closed, 50),
     stop(User).
+
+%% What has come for the client before is sent, and what comes later is routed once the client has gone.
+who_is_half_closed_is_heard_and_what_waits_is_routed() ->
+    {Session, _} = User = open(#{own => 500}),
+    Monitor = monitor(process, Session),
+    await_sleep(User),
+    ok = sys:suspend(Session),
+    tell(User, half_close),
+    deliver(User, "before"),
+    ok = sys:resume(Session),
+    ?assertEqual(<<"before">>, receive_text()),
+    ?assertEqual(left, receive_said()),
+    await_sleep(User),
+    [deliver(User, [N]) || N <- "ab"],
+    tell(User, half_close),
+    [tell(User, {message, text(Text)}) || Text <- ["one", "two"]],
+    ?assertEqual([<<"one">>, <<"two">>], [receive_routed(), receive_routed()]),
+    ?assertMatch({more, _}, receive_said()),
+    tell(User, {more, 1}),
+    await_sleep(User),
+    ?assertEqual(none, receive_said(0)),
+    tell(User, {closed, gone}),
+    ?assertEqual(normal, receive {'DOWN', Monitor, process, _, Reason} -> Reason end),
+    ?assertEqual([<<"a">>, <<"b">>], routed()),
+    ?assertEqual(none, receive_said(0)).
+
+a_managed_session_is_half_closed_too() ->
+    {Session, _} = User = open(#{}, #{mgmt_state => active}),
+    ok = ejabberd_hooks:add(c2s_closed, <<"chat.example">>, ?MODULE, closed, 50),
+    tell(User, half_close),
+    ?assertEqual(left, receive_said()),
+    tell(User, {closed, gone}),
+    ecm_link_pair:await(fun() -> map_get(mgmt_state, sys:get_state(Session)) =:= pending end),
+    ?assertEqual(none, receive_said(0)),
+    ok = ejabberd_hooks:delete(c2s_closed, <<"chat.example">>, ?MODULE, closed, 50),
+    stop(User).
+
+%% There is no answer to its end, as nothing is said any more.
+a_client_that_is_half_closed_may_end_its_stream() ->
+    {Session, _} = User = open(#{}),
+    Monitor = monitor(process, Session),
+    tell(User, half_close),
+    ?assertEqual(left, receive_said()),
+    tell(User, {message, <<"<close xmlns='urn:ietf:params:xml:ns:xmpp-framing'/>">>}),
+    ?assertEqual({close, 'end', none}, receive_said()),
+    ?assertEqual(normal, receive {'DOWN', Monitor, process, _, Reason} -> Reason end),
+    ?assertEqual(none, receive_said(0)).
+
+too_much_that_waits_ends_a_session_that_is_half_closed() ->
+    {Session, _} = User = open(#{limits => #{max_waiting => 3}}),
+    Monitor = monitor(process, Session),
+    tell(User, half_close),
+    ?assertEqual(left, receive_said()),
+    [deliver(User, [N]) || N <- "abcd"],
+    ?assertEqual({close, failed, 1008}, receive_said()),
+    ?assertEqual(normal, receive {'DOWN', Monitor, process, _, Reason} -> Reason end),
+    ?assertEqual([<<"a">>, <<"b">>, <<"c">>, <<"d">>], routed()).
 
 %% What has waited for the client is still known. The next process begins as any of ejabberd_c2s.
 a_session_without_its_stream_moves() ->

@@ -29,6 +29,7 @@ STREAMING = attrs.evolve(TYPED, link_grace=0, stream_window=1000)
 HELLO = packet(
     {"id": "0", "content": named("hello of mod_ecm that carries streams")["content"]}
 ).replace(b"65536", b"01000")
+HELLO_LEAVE = STREAMS["a client is sent to another ECM"]["steps"][1]["content"]
 OPEN = open_line(WEBSOCKET, "192.0.2.7", 51234, secure=True)
 
 
@@ -92,6 +93,8 @@ class ConversationTests(TestCase):
                 streams[number] = ecm.pool.open(stream, said), stream
             elif said.startswith(MESSAGE):
                 streams[number][0].message(streams[number][1], said.removeprefix(MESSAGE))
+            elif said == b"leave":
+                self.assertTrue(streams[number][0].leave(streams[number][1]))
             elif said.startswith(b"close "):
                 ecm.pool.cancel(number, said.decode().removeprefix("close "))
             elif said.startswith(b"request "):
@@ -112,6 +115,45 @@ class ConversationTests(TestCase):
             ("stream of a client whose address is not known", open_line(WEBSOCKET, "", 0, False)),
         ):
             self.assertEqual(line, content(named(name)))
+
+
+class LeaveTests(TestCase):
+    """A client is to connect elsewhere, and nothing shall be on its way to it then."""
+
+    def setUp(self) -> None:
+        self.ecm = Joined(link=STREAMING)
+        self.ecm.link.dataReceived(packet({"id": "0", "content": HELLO_LEAVE}))
+        self.ecm.received()
+        self.one = Opened(self.ecm)
+        self.assertEqual(self.one.told, [OPEN])
+
+    def test_ejabberd_says_its_last_word_and_hears_the_client_out(self) -> None:
+        self.assertTrue(self.one.link.leave(self.one.stream))
+        self.assertEqual(self.one.told, [b"leave"])
+        self.assertEqual(self.one.hear(b"message\none"), [b"one"])
+        self.assertEqual(self.one.hear(b"left"), [()])
+        self.one.send(b"two")
+        self.ecm.pool.cancel(self.one.id, GONE)
+        self.assertEqual(self.one.told, [b"message\ntwo", b"close gone"])
+
+    def test_it_may_end_the_stream_all_the_same(self) -> None:
+        self.one.link.leave(self.one.stream)
+        self.assertEqual(self.one.hear(b"left"), [()])
+        self.assertEqual(self.one.hear(b"close end"), [("end", None)])
+        self.assertEqual(self.one.hear(b"left"), [])
+        self.assertEqual(self.ecm.metrics.failed, 0)
+
+    def test_a_stream_that_is_over_does_not_leave(self) -> None:
+        self.one.hear(b"close end")
+        self.assertFalse(self.one.link.leave(self.one.stream))
+        self.assertEqual(self.one.told, [])
+
+    def test_an_older_mod_ecm_is_not_asked(self) -> None:
+        one = Opened(joined())
+        self.assertFalse(one.link.leave(one.stream))
+        self.assertEqual(one.told, [OPEN])
+        self.assertEqual(one.hear(b"left"), [NOT_UNDERSTOOD])
+        self.assertEqual(one.told, [b"error unexpected left"])
 
 
 class StreamTests(TestCase):
