@@ -107,7 +107,7 @@ $(CASES:%=bench-%): bench-%: $(VENV)/bench.stamp
 
 bench-front_cpu bench-memory bench-end_to_end bench-low_load: debian-bench
 bench-ejabberd bench-end_to_end bench-logins bench-low_load bench-scaling bench-million: debian-run
-bench-soak bench-streams bench-versions: debian-run
+bench-slow_reader bench-soak bench-streams bench-versions: debian-run
 bench-end_to_end: debian-conformance
 bench-versions: newer-ejabberds
 bench-end_to_end: $(if $(PEERS),newer-ejabberds newer-prosody)

@@ -5,6 +5,7 @@ moment in which they begin until nothing new is sent; logins and leaving are not
 under way then, AT_ONCE messages or polls at most, is counted, though not all of its CPU is.
 """
 
+from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -54,21 +55,30 @@ class Load:
 
 
 def talk(
-    server: Server, folder: Path, what: What, users: int, seconds: float, rate: float | None = None
+    server: Server,
+    folder: Path,
+    what: What,
+    users: int,
+    seconds: float,
+    rate: float | None = None,
+    begin: Callable[[], None] = lambda: None,
 ) -> Load:
-    """Let so many users talk, at most ``rate`` a second in all, or as fast as it goes. Raises
-    ToolError where nothing comes of it."""
+    """Let so many users talk, at most ``rate`` a second in all, or as fast as it goes.
+
+    ``begin`` is called when they begin. Raises ToolError where nothing comes of it.
+    """
     output = folder / f"{what.value}-{rate or 'max'}".replace(".", "-")
     connections = CONNECTIONS if swarm.of_bosh(server.url, "--connections") else 1
     course = (*_course(what, seconds, rate), *swarm.of_bosh(server.url, "--wait", str(WAIT)))
     with swarm.start(server.url, output, users, *course, connections=connections) as crowd:
         swarm.await_phase(crowd, "talk")
-        begin, begin_crowd = server.cpu_seconds(), crowd.cpu_seconds(children=True)
+        first, first_crowd = server.cpu_seconds(), crowd.cpu_seconds(children=True)
+        begin()
         swarm.await_phase(crowd, "settle")
-        end, end_crowd = server.cpu_seconds(), crowd.cpu_seconds(children=True)
+        last, last_crowd = server.cpu_seconds(), crowd.cpu_seconds(children=True)
         _end(crowd)
-    taken = {name: end[name] - begin[name] for name in begin}
-    return _load(what, swarm.result(output), taken, end_crowd - begin_crowd)
+    taken = {name: last[name] - first[name] for name in first}
+    return _load(what, swarm.result(output), taken, last_crowd - first_crowd)
 
 
 def _end(crowd: Process) -> None:

@@ -10,7 +10,8 @@ from bench.report import report
 
 CASES = {
     *("ejabberd", "end_to_end", "front_cpu", "logins", "low_load", "memory", "million", "scaling"),
-    *("slow_clients", "soak", "storm", "streams", "typed_link", "versions", "workers"),
+    *("slow_clients", "slow_reader", "soak", "storm", "streams", "typed_link", "versions"),
+    "workers",
 }
 
 
