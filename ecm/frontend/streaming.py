@@ -64,6 +64,8 @@ class StreamConnection(PausingConnection):
     def left(self) -> None:
         """Close our end. What the client sends until it has closed its own goes to ejabberd."""
         self._half_close()
+        self.registry.closing.discard(self)  # it waits for more than the client's end
+        self.update_reading()
 
     def closed(self, reason: str, status: int | None) -> None:
         """Close behind what waits for the client: ejabberd has ended the stream."""

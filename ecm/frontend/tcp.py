@@ -161,8 +161,9 @@ class TcpConnection(StreamConnection):
         self.registry.budget.update(self)
 
     def _may_read(self) -> bool:
-        if self._streams is None and self.phase == Phase.CLOSING:
-            return True
+        if self.phase == Phase.CLOSING:
+            # Nothing is sent any more for which the client would have to read.
+            return self._streams is None or (self.registry.reading and not self._waiting)
         return super()._may_read() and not self._waiting
 
     def _update_phase(self) -> None:

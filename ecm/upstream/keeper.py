@@ -60,6 +60,7 @@ class LinkKeeper:
         link = self.link
         if link is not None and event.got is not None:
             link.tells = event.agreement is not None and event.agreement.insight
+            link.streams.can_leave = event.agreement is not None and event.agreement.leave
             self._resume(link, event.got, transport)
             return link
         if link is not None and not link.is_final:

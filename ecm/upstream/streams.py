@@ -18,12 +18,14 @@ from ecm.upstream.stream import Stream
 # Faults of ejabberd.
 TOO_MUCH: Final = "a message beyond the window"
 TOO_MUCH_BACK: Final = "credit for more than was sent"
+TOO_LATE: Final = "a message behind left"
 
 
 class Streams:
     """The streams of one link, by ID.
 
-    ``are_carried`` says whether the link carries any: without, nothing else is called.
+    ``are_carried`` says whether the link carries any: without, nothing else is called. With
+    ``can_leave`` ejabberd can be asked for its last message on a stream.
     ``max_message`` is the bytes of the longest message that ejabberd takes.
     """
 
@@ -35,19 +37,18 @@ class Streams:
         metrics: Metrics,
         can_leave: bool = False,
     ) -> None:
-        """``max_packet`` is the bytes of the longest packet that both ends take.
-
-        With ``can_leave`` ejabberd can be asked to end its part of a stream.
-        """
+        """``max_packet`` is the bytes of the longest packet that both ends take."""
         self.are_carried = windows.own > 0 and windows.peer > 0
         self.max_message = max_packet - OVERHEAD
         self._queue = queue
         self._windows = windows
         self._metrics = metrics
-        self._can_leave = can_leave
+        self.can_leave = can_leave
         self._streams: dict[int, Stream] = {}
         # Those that may send as soon as the queue is not full any more.
         self._blocked: dict[int, Stream] = {}
+        # Those on which ejabberd has said its last word.
+        self._left: set[int] = set()
         self._hasten: Callable[[int], None] | None = None
 
     def __len__(self) -> int:
@@ -86,7 +87,7 @@ class Streams:
 
         Returns False if the stream cannot end so.
         """
-        if not self._can_leave or stream.id not in self._streams:
+        if not self.can_leave or stream.id not in self._streams:
             return False
         self._queue.write(encode(stream.id, message.encode("leave")))
         return True
@@ -109,6 +110,7 @@ class Streams:
     def take(self, connection_id: int) -> Stream | None:
         """Let a stream go, if there is one with this ID, and return it."""
         self._blocked.pop(connection_id, None)
+        self._left.discard(connection_id)
         return self._streams.pop(connection_id, None)
 
     def take_all(self, hasten: Callable[[int], None]) -> list[Stream]:
@@ -120,6 +122,7 @@ class Streams:
         lost = sorted(self._streams.values(), key=self._is_free)
         self._streams.clear()
         self._blocked.clear()
+        self._left.clear()
         self._metrics.streams_lost += len(lost)
         return lost
 
@@ -137,6 +140,8 @@ class Streams:
             return ""
         if not self._windows.receive(stream, body):
             return TOO_MUCH
+        if self._left and connection_id in self._left:
+            return TOO_LATE
         stream.received(body)
         return ""
 
@@ -156,4 +161,5 @@ class Streams:
         """Note that ejabberd has sent the last message of a stream."""
         stream = self._streams.get(connection_id)
         if stream is not None:
+            self._left.add(connection_id)
             stream.left()

@@ -7,7 +7,7 @@
 
 -module(ecm_link_stream).
 
--export([close/3, leave/1, left/1, message/2, more/2, tell/2, wrong/1]).
+-export([close/3, leave/1, left/1, message/2, more/2, send_away/1, tell/2, wrong/1]).
 -export_type([closed/0, end_status/0, ended/0, event/0, open/0, said/0, stream/0]).
 
 %% The writer of the link, and a body of at most so many bytes in one message.
@@ -35,6 +35,9 @@
 %% The status with which ECM closes a WebSocket.
 -type end_status() :: none | 1000..4999.
 
+%% The status for a client that is to connect again, elsewhere (RFC 6455, section 7.4.1, and IANA's registry).
+-define(SERVICE_RESTART, 1012).
+
 %% @doc Sends a message to the client.
 -spec message(Body :: binary(), stream()) -> ok.
 message(Body, Stream) ->
@@ -55,6 +58,11 @@ left(Stream) ->
 -spec close(ended(), end_status(), stream()) -> ok.
 close(Reason, Status, Stream) ->
     pass({close, Reason, Status}, Stream).
+
+%% @doc Ends the stream of a client that is to connect again, elsewhere.
+-spec send_away(stream()) -> ok.
+send_away(Stream) ->
+    close('end', ?SERVICE_RESTART, Stream).
 
 %% @doc Ends the stream, because ECM has given back more than it has got.
 -spec wrong(stream()) -> ok.

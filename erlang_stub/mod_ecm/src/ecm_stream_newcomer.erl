@@ -61,7 +61,7 @@ await({Writer, Id, _} = Stream, Wire, Open, Options, Kept) ->
         {?MODULE, refused} -> refuse(Stream);
         {ecm_stream, {message, Message}} -> keep([binary:copy(Message) | Kept], Stream, Wire, Open, Options);
         {ecm_stream, {closed, _}} -> ecm_c2s_logins:gone({Writer, Id});
-        {ecm_stream, Leaves} when Leaves =:= leave; Leaves =:= half_close -> give_up(Stream)
+        {ecm_stream, Leaves} when Leaves =:= leave; Leaves =:= half_close -> leave(Stream)
     end.
 
 -spec keep(Kept :: [binary()], ecm_link_stream:stream(), ecm_stream_session:wire(), ecm_link_stream:open(), chosen()) ->
@@ -76,6 +76,12 @@ keep(Kept, Stream, Wire, Open, Options) ->
 give_up({Writer, Id, _} = Stream) ->
     ecm_c2s_logins:gone({Writer, Id}),
     refuse(Stream).
+
+%% The client is to connect again, elsewhere.
+-spec leave(ecm_link_stream:stream()) -> ok.
+leave({Writer, Id, _} = Stream) ->
+    ecm_c2s_logins:gone({Writer, Id}),
+    ecm_link_stream:send_away(Stream).
 
 -spec refuse(ecm_link_stream:stream()) -> ok.
 refuse(Stream) ->

@@ -88,9 +88,6 @@
 %% The status with which ECM closes the WebSocket of a client that does not read (RFC 6455, section 7.4.1).
 -define(POLICY_VIOLATION, 1008).
 
-%% The same for one that is to connect again, to another node.
--define(SERVICE_RESTART, 1012).
-
 %% @doc Gives the calling process the session of a stream.
 -spec new(ecm_link_stream:stream(), wire(), ecm_link_stream:open(), options()) -> ok.
 new({Writer, Id, Longest}, Wire, #{secure := Secure, windows := Windows} = Open, Options) ->
@@ -156,7 +153,7 @@ handle(half_close_now, Session) ->
 %% another node.
 -spec leave(session()) -> ok.
 leave(Session) ->
-    ecm_link_stream:close('end', ?SERVICE_RESTART, stream(Session)),
+    ecm_link_stream:send_away(stream(Session)),
     ended(Session).
 
 -spec message(binary(), session()) -> ok.

@@ -85,13 +85,15 @@ who_waits_too_long_is_refused() ->
     ?assertEqual(normal, receive {'DOWN', Monitor, process, _, Reason} -> Reason end).
 
 who_is_to_leave_does_not_wait() ->
-    {ok, Session} = open(1),
-    Monitor = monitor(process, Session),
-    await_waiting(1),
-    ecm_link_stream:leave(Session),
-    ?assertEqual({1, {close, refused, none}}, said(1000)),
-    ?assertEqual(normal, receive {'DOWN', Monitor, process, _, Reason} -> Reason end),
-    await_waiting(0).
+    [begin
+         {ok, Session} = open(1),
+         Monitor = monitor(process, Session),
+         await_waiting(1),
+         ecm_link_stream:tell(Leaves, Session),
+         ?assertEqual({1, {close, 'end', 1012}}, said(1000)),
+         ?assertEqual(normal, receive {'DOWN', Monitor, process, _, Reason} -> Reason end),
+         await_waiting(0)
+     end || Leaves <- [leave, half_close]].
 
 %% Another one from the same address has its place.
 who_goes_does_not_wait() ->

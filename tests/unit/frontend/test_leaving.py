@@ -1,7 +1,7 @@
 """Streams whose clients are to connect elsewhere: ejabberd has its last word, then the client."""
 
 from ecm.frontend.draining import Draining
-from ecm.limits import SEND_TIMEOUT
+from ecm.limits import MAX_UNSENT, SEND_TIMEOUT
 from ecm.upstream.pending import NO_LINK
 from ecm.websocket import codes
 from ecm.websocket.decoder import Event
@@ -127,6 +127,31 @@ class TcpTests(TcpCase):
         for _ in range(3):
             user.send(b"x" * WINDOW)
         self.assertEqual(user.client.transport.producerState, "paused")
+
+    def test_a_client_that_was_behind_is_read_again(self) -> None:
+        user = self.user()
+        user.open()
+        self.ecm.registry.drain()
+        user.inmost.release()
+        user.client.transport.stuck = True
+        self.ecm.answer(user.id, b"message\n" + b"x" * (MAX_UNSENT + 1))
+        self.ecm.registry.set_reading(False)
+        self.ecm.registry.set_reading(True)
+        self.assertTrue(user.client.transport.paused)
+        self.ecm.answer(user.id, b"left")
+        self.assertFalse(user.client.transport.paused)
+        self.ecm.received()
+        self.assertEqual(user.send(b"<b/>"), [b"message\n<b/>"])
+
+    def test_it_does_not_make_way_for_others(self) -> None:
+        user = self.user()
+        user.open()
+        self.ecm.registry.drain()
+        user.inmost.release()
+        user.hear(b"left")
+        self.assertIsNone(self.ecm.registry.closing.pop())
+        user.hear(b"close end")
+        self.assertIs(self.ecm.registry.closing.pop(), user.inmost)
 
     def test_a_link_that_cannot_is_not_asked(self) -> None:
         self.ecm: Joined = joined()

@@ -18,7 +18,7 @@ from ecm.upstream.pending import (
     STOPPING,
 )
 from ecm.upstream.pool import Unavailable
-from ecm.upstream.streams import Streams
+from ecm.upstream.streams import TOO_LATE, Streams
 from testkit.in_memory import FIRST_ID, PEER_LINE, TYPED, Joined
 from testkit.logs import lines
 from testkit.pending import NotedExchange, NotedStream
@@ -147,6 +147,12 @@ class LeaveTests(TestCase):
         self.one.hear(b"close end")
         self.assertFalse(self.one.link.leave(self.one.stream))
         self.assertEqual(self.one.told, [])
+
+    def test_a_message_behind_the_last_word_is_a_fault(self) -> None:
+        self.one.link.leave(self.one.stream)
+        self.one.hear(b"left")
+        self.assertEqual(self.one.hear(b"message\nlate"), [NOT_UNDERSTOOD])
+        self.assertEqual(self.one.told, [b"leave", b"error credit " + TOO_LATE.encode()])
 
     def test_an_older_mod_ecm_is_not_asked(self) -> None:
         one = Opened(joined())
