@@ -15,6 +15,7 @@ _FILES: Final = {
 def check(given: Mapping[str, Any]) -> None:
     """Raise ValueError where twistd cannot work as it was told to."""
     if given["chroot"]:
+        _check_chroot(given["chroot"])
         return  # paths are those within
     folder = Path(given["rundir"])
     if not os.path.isdir(folder):
@@ -24,6 +25,13 @@ def check(given: Mapping[str, Any]) -> None:
             file = folder / given[name]
             if why := _why_not_written(file):
                 raise ValueError(f"--{name} {given[name]}: {why}; {advice}")
+
+
+def _check_chroot(folder: str) -> None:
+    if not os.path.isdir(folder):
+        raise ValueError(f"--chroot {folder}: there is no such folder")
+    if os.geteuid() != 0:
+        raise ValueError(f"--chroot {folder}: only root may; leave it out, before ecm")
 
 
 def _why_not_written(file: Path) -> str:

@@ -23,6 +23,7 @@ OF_TWISTD = {
         "--logfile=/no/log",
     ): "twistd ecm: --logfile /no/log: there is no folder /no; give",
     ("--pidfile=", "--rundir=/no"): "twistd ecm: --rundir /no: there is no such folder",
+    ("--pidfile=", "--chroot=/no"): "twistd ecm: --chroot /no: there is no such folder",
 }
 
 
@@ -50,6 +51,8 @@ class BadStartTests(TestCase):
             self.assertIn(
                 "--pidfile twistd.pid: this user may not write in /; give --pidfile=", line
             )
+            line = await self.refused(*self.as_nobody("-n", "--chroot=/tmp", "ecm", *LISTEN))
+            self.assertIn("twistd ecm: --chroot /tmp: only root may; leave it out", line)
 
     async def test_a_user_that_ecm_cannot_become(self) -> None:
         twistd = ("-n", "--pidfile=", "ecm", *LISTEN, "--user")
