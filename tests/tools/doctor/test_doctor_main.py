@@ -135,7 +135,7 @@ class MainTests(TestCase):
         found: dict[str, Any] = json.loads(said)
         self.assertEqual((status, found["fits"], found["room"]), (1, False, 262_127))
         self.assertEqual(found["first"], "connections tracked (conntrack)")
-        self.assertEqual(found["memory"]["kernel"], 4_073_000_000)
+        self.assertEqual(found["memory"]["kernel"], 4_078_000_000)
         self.assertEqual((found["transport"], found["tls"]), ("bosh", "none"))
         self.assertEqual(found["machine"]["soft_files"], 1024)
         self.assertEqual(found["machine"]["file_max"], "unlimited")
