@@ -8,7 +8,7 @@ from collections.abc import Callable
 from bench.load.bosh_user import BoshUser
 from bench.load.fail import fail
 from ecm.link.connection import LinkConnection
-from ecm.link.events import Established, Event, RoundTrip, Send
+from ecm.link.events import Established, Event, RoundTrip, Send, Statistics
 from ecm.link.message import ANSWER_200
 from ecm.link.packet import PacketDecoder, encode
 from ecm.link.settings import LinkMode, LinkSettings
@@ -71,7 +71,7 @@ class Link(asyncio.Protocol):
                     self._send(event.id, event.content)
                 case Established():
                     self.up.set_result(None)
-                case RoundTrip():
+                case RoundTrip() | Statistics():
                     pass
                 case _:
                     fail(f"mod_ecm has not answered as it should: {event}")
