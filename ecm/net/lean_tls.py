@@ -173,6 +173,8 @@ class LeanTls(LeanTransport):
         came = records.receive(data)
         if came.data:
             self.wrappedProtocol.dataReceived(came.data)
+            if self._records is None:
+                return  # it has been aborted
         if had_part or records.held:
             self.wrappedProtocol.held_changed()
         if came.end is not None:
@@ -181,6 +183,8 @@ class LeanTls(LeanTransport):
     def connectionLost(self, reason: Failure) -> None:
         self._forget()
         self.wrappedProtocol.connectionLost(reason)
+        # It refers to this, as its transport: without the cycle nothing waits for the collector.
+        self.wrappedProtocol = None
 
     # The handshake.
 

@@ -20,7 +20,7 @@ from zope.interface import implementer
 from ecm.net import handshake as module
 from ecm.net.lean_tls import LeanTls
 from ecm.net.tls import folder_of_certificates
-from ecm.net.transport import underlying
+from ecm.net.transport import close_now, underlying
 from testkit.certificates import Authority
 from testkit.ecm_process import temporary_folder
 from testkit.in_memory import Transport
@@ -237,6 +237,22 @@ class EndTests(LeanTestCase):
         self.served.transport.loseConnection()
         self.wire.protocol.dataReceived(client.write(b"late"))
         self.assertEqual((self.wire.written(), self.served.received), (b"", b""))
+
+    def test_a_protocol_may_abort_what_it_reads(self) -> None:
+        """Eviction closes the socket before it returns."""
+        client = self.begin()
+        self.served.dataReceived = lambda data: close_now(self.served.transport)  # type: ignore[method-assign]
+        self.send(client.write(b"some") + client.write(b"more")[:7])
+        self.assertEqual((self.served.lost, self.served.held), (1, []))
+
+    def test_a_closed_connection_leaves_nothing_to_the_collector(self) -> None:
+        gc.disable()
+        self.addCleanup(gc.enable)
+        self.begin()
+        served = weakref.ref(self.served)
+        self.wire.connectionLost(connectionDone)
+        del self.served.transport.factory.wrappedFactory.made, self.wire, self.served
+        self.assertIsNone(served())
 
     def test_to_close_before_the_handshake_is_an_abort(self) -> None:
         self.connect(lambda transport: transport.loseConnection())
