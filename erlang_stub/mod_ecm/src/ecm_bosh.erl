@@ -246,8 +246,8 @@ rehydrate([Session]) -> Session.
 freeze(_, #session{phase = {telling, _}}) ->
     busy;
 freeze(Now, Session) ->
-    {Actions, Released} = done(release(Now, Session)),
-    {ok, Actions, postpone(-Now, Released)}.
+    {Actions, #session{requests = Requests} = Released} = done(release(Now, Session)),
+    {ok, Actions, postpone(-Now, Released#session{requests = ecm_bosh_window:whole(Requests)})}.
 
 %% @doc Returns a session that was frozen, from `Now' on.
 -spec thaw(Now :: ms(), session()) -> session().

@@ -4,13 +4,13 @@
 %%
 %% Most answers are the empty body. Answers are kept for a client that repeats its request, so an atom
 %% stands for the empty one: an idle session keeps its answers in next to no memory. Elements are kept as
-%% they are, because others refer to them, too.
+%% they are, because others refer to them, too; but a short one alone as an integer.
 
 -module(ecm_bosh_answer).
 
--export([bytes/1, content/1, fits/2, payload/2, recoverable/0, refusal/1,
-         refusal/2, room/2, room_at_end/1, terminate/3]).
--export_type([answer/0, condition/0, status/0]).
+-export([bytes/1, content/1, fits/2, kept/1, payload/2, recoverable/0, refusal/1,
+         refusal/2, room/2, room_at_end/1, terminate/3, whole/1]).
+-export_type([answer/0, condition/0, kept/0, status/0]).
 
 -define(EMPTY, <<"<body xmlns='http://jabber.org/protocol/httpbind'/>">>).
 
@@ -21,9 +21,17 @@
 %% of `/>'.
 -define(MORE, (byte_size(<<" xmlns:stream='http://etherx.jabber.org/streams'></body>">>) - 2)).
 
+%% A binary of up to so many bytes is on the heap of a process. A longer one is elsewhere, and takes some 120 bytes beside
+%% its own; an integer takes eight. But a heap is copied each time that the process wakes up, so a long one stays.
+-define(MAX_ON_HEAP, 64).
+-define(MAX_INTEGER, 256).
+
 -type status() :: 200 | 400 | 403 | 404.
 -type answer() :: empty | El :: binary() | {els, [El :: binary()], Bytes :: pos_integer()} |
                   {status(), Body :: binary()}.
+
+%% An answer as it is kept: the integer is an element.
+-type kept() :: answer() | pos_integer().
 
 %% A terminal binding condition (XEP-0124, section 17.2); `undefined' if a session ends without an error.
 -type condition() :: binary() | undefined.
@@ -42,11 +50,23 @@ payload([], [El]) -> El;
 payload([], Els) -> {els, Els, iolist_size(Els)};
 payload(Attrs, Els) -> {200, body(Attrs, Els)}.
 
-%% @doc Returns the bytes of memory that a kept answer takes.
--spec bytes(answer()) -> non_neg_integer().
+%% @doc Returns the answer in less memory, for a client that repeats its request.
+-spec kept(answer()) -> kept().
+kept(El) when byte_size(El) > ?MAX_ON_HEAP, byte_size(El) =< ?MAX_INTEGER -> binary:decode_unsigned(El);
+kept(Answer) -> Answer.
+
+%% @doc Returns the answer as it was before it was kept. An element begins with `<', and so has no first byte 0, which would
+%% be lost.
+-spec whole(kept()) -> answer().
+whole(Kept) when is_integer(Kept) -> binary:encode_unsigned(Kept);
+whole(Answer) -> Answer.
+
+%% @doc Returns the bytes that a kept answer has.
+-spec bytes(kept()) -> non_neg_integer().
 bytes(empty) -> 0;
 bytes({els, _, Bytes}) -> Bytes;
 bytes({_, Body}) -> byte_size(Body);
+bytes(Kept) when is_integer(Kept) -> bytes(whole(Kept));
 bytes(El) -> byte_size(El).
 
 %% @doc Returns whether the answer fits in a body of at most `Limit' bytes.

@@ -14,7 +14,7 @@
 -module(ecm_bosh_window).
 
 -export([add/3, answer/3, dehydrate/1, due/2, find/2, forgotten/1, gone/2, held/1, held_before/2,
-         hold/3, last/1, new/3, next/2, next_due/1, oldest/1, open/1, postpone/2, rehydrate/1]).
+         hold/3, last/1, new/3, next/2, next_due/1, oldest/1, open/1, postpone/2, rehydrate/1, whole/1]).
 -export_type([exchange/0, holder/0, request/0, requests/0, rid/0]).
 
 -type rid() :: non_neg_integer().
@@ -40,7 +40,7 @@
     last :: rid(),
     early = [] :: [{rid(), holder(), request()}],
     open :: [holder()],
-    answers = [] :: [{rid(), ecm_bosh_answer:answer()}],
+    answers = [] :: [{rid(), ecm_bosh_answer:kept()}],
     remembered :: pos_integer()
 }).
 
@@ -87,7 +87,7 @@ find(#{rid := Rid} = Body, #requests{last = Last, early = Early}) when Rid > Las
 find(#{rid := Rid}, #requests{last = Last, open = Open, answers = Answers} = Requests) ->
     case Rid > forgotten(Requests) of
         true when Rid > Last - length(Open) -> open;
-        true -> {answered, proplists:get_value(Rid, Answers, empty)};
+        true -> {answered, ecm_bosh_answer:whole(proplists:get_value(Rid, Answers, empty))};
         false -> forgotten
     end.
 
@@ -160,6 +160,11 @@ due(Now, #requests{early = Early} = Requests) ->
     {[Holder || {_, Holder, _} <- Due],
      Requests#requests{early = [{Rid, gone, Body} || {Rid, _, Body} <- Due] ++ Rest}}.
 
+%% @doc Returns the window with answers that all releases know.
+-spec whole(requests()) -> requests().
+whole(#requests{answers = Answers} = Requests) ->
+    Requests#requests{answers = [{Rid, ecm_bosh_answer:whole(Answer)} || {Rid, Answer} <- Answers]}.
+
 %% @doc Moves all times by so many milliseconds.
 -spec postpone(Milliseconds :: integer(), requests()) -> requests().
 postpone(By, #requests{early = Early, open = Open} = Requests) ->
@@ -183,7 +188,7 @@ answer(Answer, MaxBytes, #requests{last = Last, open = [_ | Left] = Open} = Requ
     Answered = Requests#requests{open = Left},
     Forgotten = forgotten(Answered),
     Kept = [Kept || {Rid, _} = Kept <- Requests#requests.answers, Rid > Forgotten],
-    All = [{Last + 1 - length(Open), Answer} || Answer =/= empty] ++ Kept,
+    All = [{Last + 1 - length(Open), ecm_bosh_answer:kept(Answer)} || Answer =/= empty] ++ Kept,
     case fitting(All, MaxBytes) of
         {_, []} -> Answered#requests{answers = All};
         {Fitting, [{Rid, _} | _]} -> Answered#requests{answers = Fitting, first = Rid + 1}
@@ -191,7 +196,7 @@ answer(Answer, MaxBytes, #requests{last = Last, open = [_ | Left] = Open} = Requ
 
 %% Returns the newest answers that fit, at least one, and the others.
 -spec fitting([Entry], Room :: integer()) -> {[Entry], [Entry]} when
-      Entry :: {rid(), ecm_bosh_answer:answer()}.
+      Entry :: {rid(), ecm_bosh_answer:kept()}.
 fitting([], _) ->
     {[], []};
 fitting([{_, Answer} = Newest | Older], Room) ->
@@ -199,7 +204,7 @@ fitting([{_, Answer} = Newest | Older], Room) ->
     {[Newest | Fitting], Rest}.
 
 -spec fitting_older([Entry], Room :: integer()) -> {[Entry], [Entry]} when
-      Entry :: {rid(), ecm_bosh_answer:answer()}.
+      Entry :: {rid(), ecm_bosh_answer:kept()}.
 fitting_older([{_, Answer} = Entry | Older] = All, Room) ->
     case Room - ecm_bosh_answer:bytes(Answer) of
         Left when Left >= 0 ->
@@ -211,18 +216,28 @@ fitting_older([{_, Answer} = Entry | Older] = All, Room) ->
 fitting_older([], _) ->
     {[], []}.
 
-%% @doc Returns the window in fewer words of memory, as a list.
+%% @doc Returns the window in fewer words of memory, as a list. Each answer takes two of its elements.
 -spec dehydrate(requests()) -> [term()].
 dehydrate(#requests{early = [], open = [{Exchange, Until}], first = First, last = Last,
                  answers = Answers, remembered = Remembered}) ->
-    [Exchange, Until, First, Last, Answers, Remembered];
+    [Exchange, Until, First, Last, Remembered | flat(Answers)];
 dehydrate(Requests) ->
     [Requests].
 
-%% @doc Returns it as it was.
+-spec flat([{rid(), ecm_bosh_answer:kept()}]) -> [rid() | ecm_bosh_answer:kept()].
+flat([{Rid, Answer} | Answers]) -> [Rid, Answer | flat(Answers)];
+flat([]) -> [].
+
+%% @doc Returns it as it was. Release 1 had the answers in a list of their own.
 -spec rehydrate(Dehydrated :: [term()]) -> requests().
-rehydrate([Exchange, Until, First, Last, Answers, Remembered]) ->
-    #requests{open = [{Exchange, Until}], first = First, last = Last, answers = Answers,
-              remembered = Remembered};
 rehydrate([Requests]) ->
-    Requests.
+    Requests;
+rehydrate([Exchange, Until, First, Last, Answers, Remembered]) when is_list(Answers) ->
+    rehydrate([Exchange, Until, First, Last, Remembered | flat(Answers)]);
+rehydrate([Exchange, Until, First, Last, Remembered | Flat]) ->
+    #requests{open = [{Exchange, Until}], first = First, last = Last, answers = paired(Flat),
+              remembered = Remembered}.
+
+-spec paired([rid() | ecm_bosh_answer:kept()]) -> [{rid(), ecm_bosh_answer:kept()}].
+paired([Rid, Answer | Flat]) -> [{Rid, Answer} | paired(Flat)];
+paired([]) -> [].

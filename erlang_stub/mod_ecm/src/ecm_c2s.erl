@@ -168,6 +168,7 @@ opened(State) ->
         true ->
             ecm_stats:count(online),
             ecm_c2s_logins:done(),
+            ok = ecm_c2s_socket:unwatch(State),
             (ecm_c2s_process:kind()):opened(State);
         false ->
             State

@@ -151,6 +151,7 @@ is_portable(Term) ->
 -spec thaw(frozen(), Fresh :: state()) -> state().
 thaw(#{state := Frozen, timers := Timers, time := Time, dictionary := Pairs}, Fresh) ->
     lists:foreach(fun({Key, Value}) -> put(Key, Value) end, Pairs),
+    ok = ecm_c2s_socket:unwatch(Fresh),
     Own = maps:with([owner | [socket_monitor || is_map_key(socket, Frozen)]], Fresh),
     Started = [{Key, start(Key, Left)} || {Key, Left} <- Timers],
     Changed = maps:from_list([{sid, {Time, self()}} || Time =/= none] ++ Started),

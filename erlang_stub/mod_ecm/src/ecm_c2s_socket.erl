@@ -4,7 +4,7 @@
 
 -module(ecm_c2s_socket).
 
--export([new/1, start/2]).
+-export([new/1, start/2, unwatch/1]).
 -export([change_shaper/2, close/1, controlling_process/2, get_owner/1, get_transport/1, peername/1,
          reset_stream/1, send_xml/2, setopts/2, sockname/1]).
 
@@ -19,6 +19,14 @@ start(Client, Opts) ->
     {ok, Session} = ejabberd_c2s:start(?MODULE, new(Client), [{xml_socket, true} | Opts]),
     Session.
 
+%% @doc Has the calling process, with this state of ejabberd_c2s, monitor the socket's owner no more. That is ejabberd itself
+%% (get_owner/1), of whose end a session need not be told; and a monitor takes 136 bytes.
+-spec unwatch(State :: map()) -> ok.
+unwatch(#{socket_monitor := Monitor}) when is_reference(Monitor) ->
+    true = demonitor(Monitor),
+    ok;
+unwatch(_) -> ok.
+
 -spec send_xml(socket(), tuple()) -> ok | {error, closed}.
 send_xml(_, {xmlstreamelement, Element}) -> ecm_c2s_session:send(Element);
 send_xml(_, _) -> ok.  % a BOSH session has no header and no end
@@ -30,7 +38,7 @@ close(_) -> ecm_c2s_session:close().
 change_shaper(_, Shaper) -> ecm_c2s_session:change_shaper(Shaper).
 
 %% Never the process itself, because ejabberd_c2s would give that an XML stream. This one lives as long as
-%% ejabberd, which monitors it when the process begins. Once there is a session, only the log asks, for what tells it from
+%% ejabberd, and is monitored when the process begins. Once there is a session, only the log asks, for what tells it from
 %% others.
 -spec get_owner(socket()) -> pid() | ecm_sid:nonce().
 get_owner(_) ->

@@ -19,6 +19,20 @@ elements_and_attributes_test() ->
     ?assertEqual({200, {#{ack => <<"5">>}, []}},
                  content(ecm_bosh_answer:payload([{<<"ack">>, <<"5">>}], []))).
 
+%% Also at the lengths at which it is kept in another form.
+a_kept_answer_is_what_it_was_test() ->
+    Answers = [empty, {els, [<<"<a/>">>, <<"<b/>">>], 8}, {200, <<"<body/>">>}, {404, binary:copy(<<"x">>, 100)}
+               | [<<$<, (binary:copy(<<0>>, Length - 3))/binary, "/>">> || Length <- lists:seq(3, 300)]],
+    [begin
+         Kept = ecm_bosh_answer:kept(Answer),
+         ?assertEqual(Answer, ecm_bosh_answer:whole(Kept)),
+         ?assertEqual(ecm_bosh_answer:bytes(Answer), ecm_bosh_answer:bytes(Kept))
+     end || Answer <- Answers].
+
+a_short_element_is_kept_on_the_heap_test() ->
+    [?assertEqual(Expected, is_integer(ecm_bosh_answer:kept(binary:copy(<<"<">>, Length))))
+     || {Length, Expected} <- [{64, false}, {65, true}, {256, true}, {257, false}]].
+
 recoverable_test() ->
     ?assertEqual({200, {#{type => <<"error">>}, []}}, content(ecm_bosh_answer:recoverable())).
 

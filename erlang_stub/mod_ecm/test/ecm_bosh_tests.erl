@@ -163,6 +163,15 @@ a_repeated_request_gets_the_same_answer_test() ->
                {5, {asks, 2, #{els => [x]}, once_more}, [{once_more, [a]}]},
                {6, {says, [b]}, [{3, [b]}]}]).
 
+%% Another node, with another release, may have the session next.
+a_frozen_session_has_its_answers_as_all_releases_know_them_test() ->
+    Element = <<"<message>", (binary:copy(<<"a">>, 100))/binary, "</message>">>,
+    Window = ecm_bosh_window:new(1, {{writer, 1, 1000}, 60}, 4),
+    Answered = ecm_bosh_window:answer(Element, 1000, Window),
+    ?assertEqual({answered, Element}, ecm_bosh_window:find(#{rid => 1}, Answered)),
+    ?assertEqual(nomatch, binary:match(term_to_binary(Answered), Element)),
+    ?assertNotEqual(nomatch, binary:match(term_to_binary(ecm_bosh_window:whole(Answered)), Element)).
+
 more_answers_are_remembered_than_requests_may_be_made_at_once_test() ->
     talk(#{}, [{1, {asks, 2}, []},
                {2, {says, [a]}, [{2, [a]}]},
@@ -343,8 +352,18 @@ an_idle_session_is_small_test() ->
     Exchange = {self(), 1 bsl 50, 1000000},
     {[], Held} = ecm_bosh:request(#{rid => 10, els => []}, Exchange, 12000, Vanished),
     [_Agreement | Own] = ecm_bosh:dehydrate(Held),
-    ?assertEqual(14, erts_debug:flat_size(list_to_tuple(Own))),
+    ?assertEqual(13, erts_debug:flat_size(list_to_tuple(Own))),
     ?assertEqual(Held, ecm_bosh:rehydrate(ecm_bosh:dehydrate(Held))).
+
+%% 100 bytes are an integer of 14 words, and two words are those of the answer in the tuple.
+an_answer_that_is_kept_takes_little_more_than_its_bytes_test() ->
+    {[], Told} = ecm_bosh:send(binary:copy(<<"<">>, 100), idle(10)),
+    {[_], Answered} = ecm_bosh:flush(10500, Told),
+    {[], Held} = ecm_bosh:request(#{rid => 11, els => []}, exchange(11), 11000, Answered),
+    {[_], Empty} = ecm_bosh:request(#{rid => 11, els => []}, exchange(11), 11000, idle(10)),
+    Size = fun(Session) -> erts_debug:flat_size(list_to_tuple(ecm_bosh:dehydrate(Session))) end,
+    ?assertEqual(Held, ecm_bosh:rehydrate(ecm_bosh:dehydrate(Held))),
+    ?assertEqual(14 + 2, Size(Held) - Size(Empty)).
 
 %% Four answers after the one that created it.
 soon_after_its_creation_it_is_as_small_test() ->

@@ -592,7 +592,9 @@ who_has_a_resource_makes_room_for_another_login() ->
     #{} = ecm_c2s:opened(#{}),
     _ = sys:get_state(ecm_c2s_logins),
     ?assertEqual(waits, receive {turn, Turn} -> Turn after 100 -> waits end),
+    ?assertMatch({monitors, [_]}, process_info(Session, monitors)),
     _ = sys:replace_state(Session, fun ecm_c2s:opened/1),
+    ?assertEqual({monitors, []}, process_info(Session, monitors)),
     ?assertEqual(begins, receive {turn, Turn} -> Turn after 1000 -> waits end),
     ecm_user:stop(Session).
 

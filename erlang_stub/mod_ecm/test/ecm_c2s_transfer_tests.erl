@@ -54,6 +54,7 @@ it_is_the_same() ->
     New = moved(Old),
     ?assertEqual(without_process(Before), without_process(sys:get_state(New))),
     ?assertMatch(#{owner := New, socket_monitor := _}, sys:get_state(New)),
+    ?assertEqual({monitors, []}, process_info(New, monitors)),
     Moved = {New, Sid},
     await_sleep(Moved),
     forwarded(Old, Sid, 2),
