@@ -53,17 +53,31 @@ COLUMNS: dict[str, Callable[[Row], str]] = {
 }
 
 
-class Pair:
+class Nobody:
+    """Who is beside the crowd; ``written`` is of the pair that may be there in its place."""
+
+    written = 0
+
+    def begin(self) -> None:
+        """Go on while the crowd talks."""
+
+    def end(self) -> None:
+        """Wait until all is written, and read."""
+
+    def leave(self) -> None:
+        """Go, with what is not read."""
+
+
+class Pair(Nobody):
     """Somebody who writes what another one gets."""
 
-    def __init__(self, url: str, name: str, reads: bool) -> None:
+    def __init__(self, url: str, reads: bool) -> None:
         self._reader, self._writer = (WebSocketUser(url, DOMAIN) for _ in range(2))
-        self._reader.log_in(f"{name}-reader", PASSWORD)
-        self._writer.log_in(f"{name}-writer", PASSWORD)
+        self._reader.log_in("reader", PASSWORD)
+        self._writer.log_in("writer", PASSWORD)
         self._threads = [Thread(target=self._write)]
         if reads:
             self._threads.append(Thread(target=self._read))
-        self.written = 0
 
     def begin(self) -> None:
         for thread in self._threads:
@@ -90,19 +104,15 @@ class Pair:
 def beside(name: str, server: Server, run: Run) -> Row:
     options, folder = run.options, run.folder / name.replace(" ", "-")
     folder.mkdir()
-    crowd = (server, folder, What.MESSAGE, options.clients, options.seconds, options.rate)
     before = server.taken().parts
-    if name == NOBODY:
-        load, written = talk(*crowd), 0
-    else:
-        pair = Pair(server.url, "read" if name == READS else "unread", name == READS)
-        load = talk(*crowd, begin=pair.begin)
-        pair.end()
-        written = pair.written
+    other = Nobody() if name == NOBODY else Pair(server.url, reads=name == READS)
+    talking = (What.MESSAGE, options.clients, options.seconds, options.rate)
+    load = talk(server, folder, *talking, begin=other.begin)
+    other.end()
     after = server.taken().parts
-    if name != NOBODY:
-        pair.leave()
-    return Row(name, load, {part: after[part] - before[part] for part in after}, written)
+    other.leave()
+    grown = {part: after[part] - before[part] for part in after}
+    return Row(name, load, grown, other.written)
 
 
 def measure(run: Run) -> list[Row]:
