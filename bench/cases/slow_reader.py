@@ -54,7 +54,7 @@ COLUMNS: dict[str, Callable[[Row], str]] = {
 
 
 class Nobody:
-    """Who is beside the crowd; ``written`` is of the pair that may be there in its place."""
+    """Stands for the pair where there is none. ``written`` counts its messages."""
 
     written = 0
 

@@ -19,7 +19,9 @@ start() ->
     spawn(fun() -> ecm_stats:new_table(), receive stop -> ok end end).
 
 stop(Table) ->
+    Monitor = monitor(process, Table),
     Table ! stop,
+    receive {'DOWN', Monitor, process, Table, _} -> ok end,
     persistent_term:erase(ecm_stats).
 
 counts() ->
