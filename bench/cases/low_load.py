@@ -2,10 +2,12 @@
 
 Users rest, and so many of them a second poll: each time, all that is on the server's side wakes up,
 does one thing, and sleeps again. That is what a server does at night, and what it does with people
-who are only there. In each round each server is started anew, one after another; the ratio is to
-stock ejabberd (BOSH, with nothing in front) in the same round.
+who are only there. A user's first poll opens its second connection, so some seconds of polls come
+before those that count. In each round each server is started anew, one after another; the ratio is
+to stock ejabberd (BOSH, with nothing in front) in the same round.
 """
 
+import argparse
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
@@ -77,11 +79,12 @@ COLUMNS: dict[str, Callable[[Row], str]] = {
 
 
 def measure_one(
-    number: int, name: str, code: list[Path], users: int, seconds: int
+    number: int, name: str, code: list[Path], options: argparse.Namespace
 ) -> Iterator[Measured]:
     with TemporaryDirectory() as folder, SERVERS[name](Path(folder), code) as server:
         for rate in RATES:
-            load = talk(server, Path(folder), What.POLL, users, seconds, rate)
+            course = (What.POLL, options.users, options.seconds, rate)
+            load = talk(server, Path(folder), *course, warm_up=options.warm_up)
             yield Measured(number, rate, name, load)
 
 
@@ -137,11 +140,11 @@ def plot(rows: Sequence[Row]) -> Figure:
 def measure(run: Run) -> list[Row]:
     raise_open_files()
     run.about.update(proxies())
-    code, users, seconds = run.code(), run.options.users, run.options.seconds
+    code, options = run.code(), run.options
     found = rounds(
-        run.options.rounds,
+        options.rounds,
         lambda number: (
-            one for name in SERVERS for one in measure_one(number, name, code, users, seconds)
+            one for name in SERVERS for one in measure_one(number, name, code, options)
         ),
         tell,
     )
@@ -160,6 +163,7 @@ CASE = Case(
     options=(
         Option("users", 1_000, "who are online"),
         Option("seconds", 10, "at each rate"),
+        Option("warm-up", 20, "seconds before each, in which most users poll once"),
         Option("rounds", 3, "with servers started anew"),
         EBIN,
     ),

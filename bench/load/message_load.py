@@ -1,10 +1,12 @@
 """The cost of messages, or polls, of a whole crowd to everything on the server's side.
 
 A swarm logs in, rests, and talks: each user sends to any other, or polls. CPU is counted from the
-moment in which they begin until nothing new is sent; logins and leaving are not in it. What is
-under way then, AT_ONCE messages or polls at most, is counted, though not all of its CPU is.
+moment in which they begin, or have warmed up, until nothing new is sent; logins and leaving are not
+in it. What is under way then, AT_ONCE messages or polls at most, is counted, though not all of its
+CPU is.
 """
 
+import time
 from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
@@ -62,23 +64,30 @@ def talk(
     seconds: float,
     rate: float | None = None,
     begin: Callable[[], None] = lambda: None,
+    warm_up: float = 0.0,
 ) -> Load:
     """Let so many users talk, at most ``rate`` a second in all, or as fast as it goes.
 
-    ``begin`` is called when they begin. Raises ToolError where nothing comes of it.
+    ``begin`` is called when they begin. They talk for ``warm_up`` seconds more, in which no CPU is
+    counted, at the same rate. Raises ToolError where nothing comes of it.
     """
     output = folder / f"{what.value}-{rate or 'max'}".replace(".", "-")
     connections = CONNECTIONS if swarm.of_bosh(server.url, "--connections") else 1
-    course = (*_course(what, seconds, rate), *swarm.of_bosh(server.url, "--wait", str(WAIT)))
+    course = (
+        *_course(what, warm_up + seconds, rate),
+        *swarm.of_bosh(server.url, "--wait", str(WAIT)),
+    )
     with swarm.start(server.url, output, users, *course, connections=connections) as crowd:
         swarm.await_phase(crowd, "talk")
+        time.sleep(warm_up)
         first, first_crowd = server.cpu_seconds(), crowd.cpu_seconds(children=True)
         begin()
         swarm.await_phase(crowd, "settle")
         last, last_crowd = server.cpu_seconds(), crowd.cpu_seconds(children=True)
         _end(crowd)
     taken = {name: last[name] - first[name] for name in first}
-    return _load(what, swarm.result(output), taken, last_crowd - first_crowd)
+    part = seconds / (warm_up + seconds)
+    return _load(what, swarm.result(output), taken, last_crowd - first_crowd, part)
 
 
 def _end(crowd: Process) -> None:
@@ -102,20 +111,24 @@ def _course(what: What, seconds: float, rate: float | None) -> list[str]:
     return [str(word) for option in options.items() for word in option]
 
 
-def _load(what: What, told: dict[str, Any], taken: dict[str, float], crowd: float) -> Load:
+def _load(
+    what: What, told: dict[str, Any], taken: dict[str, float], crowd: float, part: float
+) -> Load:
+    """``taken`` and ``crowd`` are seconds of CPU in a part of the time."""
     count = told["messages"]["arrived"] if what is What.MESSAGE else told["polls"]
     if not count:
         raise ToolError(f"not one {what.value}: {told['errors'] or 'nobody has logged in'}")
     seconds = told["seconds"]["talk"]
+    counted = count * part
     milliseconds = told["milliseconds"][what.value]
     lost = {"message lost": missing} if (missing := told["messages"]["lost"]) else {}
     return Load(
         users=told["users"]["logins"],
         count=count,
         per_second=count / seconds,
-        cpu={name: cpu / count * 1e6 for name, cpu in taken.items()},
-        busy=sum(taken.values()) / seconds * 100,
-        swarm=crowd / seconds * 100,
+        cpu={name: cpu / counted * 1e6 for name, cpu in taken.items()},
+        busy=sum(taken.values()) / (seconds * part) * 100,
+        swarm=crowd / (seconds * part) * 100,
         p50=milliseconds["p50"],
         p99=milliseconds["p99"],
         troubles=told["errors"] | lost,
