@@ -338,7 +338,7 @@ paused(Body, Now, Session) ->
     pause(Body, Now, respond([], Now, trim(1, Now, Session))).
 
 %% Tells the client at once of an answer that it has missed.
--spec report(ecm_bosh_body:body(), ms(), session()) -> session().
+-spec report(ecm_bosh_window:request(), ms(), session()) -> session().
 report(Body, Now, #session{deliveries = Deliveries} = Session) ->
     case ecm_bosh_deliveries:report(Body, Now, Deliveries) of
         [] -> Session;
@@ -354,7 +354,7 @@ deliver(#{els := [_ | _] = Els}, #session{agreement = Agreement} = Session) ->
 deliver(_, Session) -> Session.
 
 %% Sets how long the client may be silent until the next answer.
--spec pause(ecm_bosh_body:body(), ms(), session()) -> session().
+-spec pause(ecm_bosh_window:request(), ms(), session()) -> session().
 pause(#{pause := Pause}, Now, Session) -> Session#session{expires = Now + Pause * 1000};
 pause(_, _, Session) -> Session.
 

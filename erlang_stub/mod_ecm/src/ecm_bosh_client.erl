@@ -16,7 +16,7 @@ all() -> [strophe, stanza, converse, libpurple, smack, gloox, swarm, other].
 
 %% @doc Returns the library. Strophe holds one request and leaves all else out; Converse waits 59 seconds where Strophe waits
 %% 60; gloox and jbosh, which is that of Smack, speak of acknowledgements, and libpurple of encryption.
--spec client(ecm_bosh_body:head()) -> client().
+-spec client(ecm_bosh_body:body()) -> client().
 client(#{ver := <<"1.6">>, ack := 0}) -> gloox;
 client(#{ver := <<"1.6">>, ack := _}) -> other;
 client(#{ver := <<"1.8">>, ack := 1}) -> smack;

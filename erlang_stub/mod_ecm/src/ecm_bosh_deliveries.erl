@@ -69,11 +69,11 @@ given(Rid, Els, Now, #deliveries{unacked = Unacked} = Deliveries) ->
 %% acknowledges answers explicitly (XEP-0124, section 9.2). But it makes one with stanzas also beside a request
 %% that is held, and the answer to that may cross it on the way. What the client has not received stays, even if
 %% the answer cannot be repeated any more.
--spec confirm(ecm_bosh_body:body(), Now :: integer(), ecm_bosh_terms:agreement(), deliveries()) -> deliveries().
+-spec confirm(ecm_bosh_window:request(), Now :: integer(), ecm_bosh_terms:agreement(), deliveries()) -> deliveries().
 confirm(Body, Now, Agreement, #deliveries{unacked = Unacked} = Deliveries) ->
     Deliveries#deliveries{unacked = confirmed(Body, Now, Agreement, Unacked)}.
 
--spec confirmed(ecm_bosh_body:body(), Now :: integer(), ecm_bosh_terms:agreement(), ecm_bosh_unacked:unacked()) ->
+-spec confirmed(ecm_bosh_window:request(), Now :: integer(), ecm_bosh_terms:agreement(), ecm_bosh_unacked:unacked()) ->
     ecm_bosh_unacked:unacked().
 confirmed(#{ack := Ack}, _, _, Unacked) ->
     ecm_bosh_unacked:confirm(Ack, Unacked);
@@ -86,7 +86,7 @@ confirmed(#{rid := Rid}, _, _, Unacked) ->
     ecm_bosh_unacked:confirm(Rid, Unacked).
 
 %% @doc See ecm_bosh_unacked:report/3.
--spec report(ecm_bosh_body:body(), Now :: integer(), deliveries()) -> [{binary(), binary()}].
+-spec report(ecm_bosh_window:request(), Now :: integer(), deliveries()) -> [{binary(), binary()}].
 report(Body, Now, #deliveries{unacked = Unacked}) ->
     ecm_bosh_unacked:report(Body, Now, Unacked).
 

@@ -34,7 +34,7 @@ fault(#{rid := Rid} = Body, Now, Poll, Requests, Agreement) ->
     end.
 
 %% A request that pauses or ends the session may be one more than usual.
--spec extra(ecm_bosh_body:body()) -> 0 | 1.
+-spec extra(ecm_bosh_window:request()) -> 0 | 1.
 extra(#{type := terminate}) -> 1;
 extra(#{pause := _}) -> 1;
 extra(_) -> 0.

@@ -55,7 +55,7 @@ els(Unacked) ->
 
 %% @doc Returns the attributes that report the answer which the client has not received, according to what
 %% it acknowledges, and should have by now (section 9.2); or none.
--spec report(ecm_bosh_body:body(), Now :: integer(), unacked()) -> [{binary(), binary()}].
+-spec report(ecm_bosh_window:request(), Now :: integer(), unacked()) -> [{binary(), binary()}].
 report(#{ack := Ack}, Now, Unacked) ->
     case lists:keyfind(Ack + 1, 1, Unacked) of
         {Rid, _, _, Sent} when Now - Sent >= ?LATE ->

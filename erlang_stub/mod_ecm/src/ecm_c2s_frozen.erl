@@ -121,11 +121,7 @@ postponed(_, State) -> State.
 
 %% What stream management waits to be acknowledged may be in a file (`queue_type').
 -spec in_memory(state()) -> state().
-in_memory(#{mgmt_queue := Queue} = State) ->
-    case p1_queue:type(Queue) of
-        ram -> State;
-        {file, _} -> State#{mgmt_queue := p1_queue:file_to_ram(Queue)}
-    end;
+in_memory(#{mgmt_queue := Queue} = State) -> State#{mgmt_queue := p1_queue:file_to_ram(Queue)};
 in_memory(State) -> State.
 
 -spec timers(state()) -> [{atom(), non_neg_integer()}].

@@ -43,6 +43,7 @@
 %% The rest has what else differs from the template, the keys that only the template has, the dictionary, and
 %% the values of the session's own keys.
 -opaque packed() :: nonempty_improper_list(template(), non_neg_integer() | binary()) | release_1().
+-dialyzer({no_improper_lists, pack/3}).
 
 %% What release 1 has packed, for whose sessions new code is loaded: the template was a map, and the binary had the
 %% values of the own keys, what else differs, and the keys that only the template has.

@@ -75,6 +75,7 @@ taken(Cost, #credit{taken = Before, own = Own} = Credit) ->
 
 %% What differs between streams with the same windows: what was sent, and what was taken. Improper, as that takes less.
 -type dehydrated() :: nonempty_improper_list(non_neg_integer(), non_neg_integer()).
+-dialyzer({no_improper_lists, dehydrate/1}).
 
 %% @doc Returns the credit without its windows, in few words of memory.
 -spec dehydrate(credit()) -> dehydrated().

@@ -7,7 +7,7 @@
 
 -module(ecm_link_stream).
 
--export([close/3, leave/1, left/1, message/2, more/2, send_away/1, tell/2, wrong/1]).
+-export([close/3, leave/1, left/1, message/2, more/2, orphaned/2, send_away/1, tell/2, wrong/1]).
 -export_type([closed/0, end_status/0, ended/0, event/0, open/0, said/0, stream/0]).
 
 %% The writer of the link, and a body of at most so many bytes in one message.
@@ -69,7 +69,12 @@ send_away(Stream) ->
 wrong(Stream) ->
     pass({wrong, <<"credit for more than was sent">>}, Stream).
 
--spec pass(said(), stream()) -> ok.
+%% @doc Ends a stream in place of its session, which has been killed. The link calls this.
+-spec orphaned(Writer :: pid(), ecm_link_packet:id()) -> ok.
+orphaned(Writer, Id) ->
+    pass({close, failed, none}, {Writer, Id, none}).
+
+-spec pass(said(), stream() | {Writer :: pid(), ecm_link_packet:id(), none}) -> ok.
 pass(Said, {Writer, Id, _}) ->
     Writer ! {stream, Id, Said},
     ok.

@@ -149,7 +149,7 @@ drop(#writer{pid = Pid}, Requests) ->
 drop_orphans(#writer{pid = Pid, in_flight = InFlight, streams = Streams} = Writer) ->
     Look = fun() ->
                    drop(Writer, ecm_link_table:orphans(InFlight)),
-                   [ecm_link_stream:close(failed, none, {Pid, Id, 0}) || Id <- ecm_link_stream_table:orphans(Streams)]
+                   [ecm_link_stream:orphaned(Pid, Id) || Id <- ecm_link_stream_table:orphans(Streams)]
            end,
     try spawn(Look)
     catch error:system_limit -> none  % there are too many processes

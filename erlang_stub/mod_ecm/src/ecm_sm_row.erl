@@ -32,7 +32,9 @@
                       conn :: atom(),
                       auth_module :: atom(),
                       more :: info()}).
--opaque row() :: #ecm_session{}.
+
+%% Not opaque, since Mnesia and ETS take and return tuples.
+-type row() :: #ecm_session{}.
 
 %% @doc Returns the names of the attributes, as Mnesia wants them.
 -spec attributes() -> [atom()].

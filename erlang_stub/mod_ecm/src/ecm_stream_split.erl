@@ -15,9 +15,9 @@
 %% The end tag of the stream; the header with all before it; an element with all inside.
 -type part() :: {header | element | ending, binary()}.
 
-%% Where a part is at the last byte. `depth' is that of open elements; before the header is complete, there is none.
+%% Where a part is at the last byte.
 -record(split, {lex = space :: lex(),
-                depth = none :: none | non_neg_integer(),
+                depth = none :: depth(),
                 chunks = [] :: [binary()],  % of a part that is not complete, the last one first
                 size = 0 :: non_neg_integer()}).
 
@@ -28,6 +28,10 @@
 %% `<![CDATA[' which is expected. `bracket' is behind `]', `brackets' behind more of these.
 -type lex() :: space | text | opened | tag | slash | end_tag | {value, Quote :: byte()} | {section, Rest :: binary()} |
                cdata | bracket | brackets | instruction | mark.
+
+%% The number of elements that are open inside of the stream. Before the header is complete there is none; -1 is in the
+%% end tag of the stream.
+-type depth() :: none | -1 | non_neg_integer().
 
 -type fault() :: 'not-xml' | 'forbidden-markup' | 'too-deep'.
 
@@ -75,7 +79,7 @@ begun(Piece, _) -> Piece.
 
 -spec scanned({part, Kind, Size :: pos_integer()} | {more, lex(), Depth} | {fault, fault()}, binary(), #split{}) ->
     {part(), Rest :: binary(), state()} | {more, state()} | {fault, fault()} when
-      Kind :: header | element | ending, Depth :: none | non_neg_integer().
+      Kind :: header | element | ending, Depth :: depth().
 scanned({part, Kind, Size}, Piece, #split{chunks = Chunks}) ->
     <<Last:Size/binary, Rest/binary>> = Piece,
     {{Kind, whole(Last, Chunks)}, Rest, between};
@@ -94,8 +98,8 @@ add(New, [Last | Chunks]) when byte_size(Last) < 2 * byte_size(New) -> add(<<Las
 add(New, Chunks) -> [New | Chunks].
 
 %% Looks for the end of a part. `N' bytes are before `Bytes'.
--spec scan(binary(), N :: non_neg_integer(), lex(), none | non_neg_integer()) ->
-    {part, header | element | ending, pos_integer()} | {more, lex(), none | non_neg_integer()} | {fault, fault()}.
+-spec scan(binary(), N :: non_neg_integer(), lex(), depth()) ->
+    {part, header | element | ending, pos_integer()} | {more, lex(), depth()} | {fault, fault()}.
 scan(<<>>, _, Lex, Depth) -> {more, Lex, Depth};
 scan(<<Byte, Bytes/binary>>, N, text, Depth) when Byte =/= $< -> text(Byte, Bytes, N, Depth);
 scan(<<_, Bytes/binary>>, N, text, Depth) -> scan(Bytes, N + 1, opened, Depth);
@@ -115,11 +119,11 @@ scan(<<Byte, Bytes/binary>>, N, opened, Depth) -> opened(Byte, <<Byte, Bytes/bin
 scan(Bytes, N, Lex, Depth) -> rare(Bytes, N, Lex, Depth).
 
 %% Before the header, there is white space at most.
--spec text(byte(), binary(), non_neg_integer(), none | non_neg_integer()) -> term().
+-spec text(byte(), binary(), non_neg_integer(), depth()) -> term().
 text(Byte, _, _, none) when not ?IS_SPACE(Byte) -> {fault, 'not-xml'};
 text(_, Bytes, N, Depth) -> scan(Bytes, N + 1, text, Depth).
 
--spec opened(byte(), binary(), non_neg_integer(), none | non_neg_integer()) -> term().
+-spec opened(byte(), binary(), non_neg_integer(), depth()) -> term().
 opened($/, _, _, none) -> {fault, 'not-xml'};
 opened($/, <<_, Bytes/binary>>, N, 0) -> scan(Bytes, N + 1, end_tag, -1);
 opened($/, <<_, Bytes/binary>>, N, Depth) -> scan(Bytes, N + 1, end_tag, Depth - 1);
@@ -130,20 +134,20 @@ opened(Byte, _, _, _) when Byte =:= $!; Byte =:= $? -> {fault, 'forbidden-markup
 opened(_, Bytes, N, Depth) -> scan(Bytes, N, tag, Depth).
 
 %% Behind the `>' of a start tag.
--spec started(binary(), pos_integer(), none | non_neg_integer()) -> term().
+-spec started(binary(), pos_integer(), depth()) -> term().
 started(_, N, none) -> {part, header, N};
 started(_, _, ?MAX_DEPTH) -> {fault, 'too-deep'};
 started(Bytes, N, Depth) -> scan(Bytes, N, text, Depth + 1).
 
 %% Behind the end of an element.
--spec ended(binary(), pos_integer(), none | integer()) -> term().
+-spec ended(binary(), pos_integer(), depth()) -> term().
 ended(_, _, none) -> {fault, 'not-xml'};
 ended(_, N, -1) -> {part, ending, N};
 ended(_, N, 0) -> {part, element, N};
 ended(Bytes, N, Depth) -> scan(Bytes, N, text, Depth).
 
 %% CDATA sections, and the XML declaration.
--spec rare(binary(), non_neg_integer(), lex(), none | non_neg_integer()) -> term().
+-spec rare(binary(), non_neg_integer(), lex(), depth()) -> term().
 rare(<<Byte, Bytes/binary>>, N, {section, <<Byte>>}, Depth) -> scan(Bytes, N + 1, cdata, Depth);
 rare(<<Byte, Bytes/binary>>, N, {section, <<Byte, Rest/binary>>}, Depth) -> scan(Bytes, N + 1, {section, Rest}, Depth);
 rare(_, _, {section, _}, _) -> {fault, 'forbidden-markup'};
