@@ -38,7 +38,8 @@ transfer_test_() ->
               {'a session of ejabberd itself', fun not_ours/0},
               {'its end in this process', fun finished/0},
               {'requests at that end', fun asked_at_the_end/0},
-              {'timers of stream management', fun timers/0}]]}.
+              {'timers of stream management', fun timers/0},
+              {'a queue of stream management in a file', fun queue_in_a_file/0}]]}.
 
 prepare() ->
     Prepared = ecm_user:prepare(),
@@ -387,3 +388,23 @@ timers() ->
     ?assert(erlang:monotonic_time(millisecond) - Since < 30000),
     ?assert(Since >= Now),
     stop([Old, New]).
+
+%% Only the process whose file it is may read it: it is another file, with the same in it.
+queue_in_a_file() ->
+    ecm_scratch:with_folder(
+      fun(Folder) ->
+              ok = p1_queue:start(Folder),
+              {Old, _} = open(#{}),
+              InFile = fun(State) -> State#{mgmt_queue => p1_queue:from_list([first, second], file),
+                                            mgmt_queue_type => file} end,
+              #{mgmt_queue := Before} = sys:replace_state(Old, InFile),
+              New = moved(Old),
+              Test = self(),
+              Read = fun(#{mgmt_queue := Queue} = State) -> Test ! {queued, p1_queue:to_list(Queue)}, State end,
+              #{mgmt_queue := After} = sys:replace_state(New, Read),
+              receive {queued, Queued} -> ?assertEqual([first, second], Queued) end,
+              [{file, One}, {file, Other}] = [p1_queue:type(Queue) || Queue <- [Before, After]],
+              ?assertNotEqual(One, Other),
+              stop([Old, New]),
+              ok = p1_queue:stop()
+      end).
