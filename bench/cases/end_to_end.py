@@ -155,6 +155,7 @@ ROUND_COLUMNS: dict[str, Callable[[Measured], str]] = {
     "round": lambda one: str(one.number),
     "server": lambda one: one.name,
     "µs a message": lambda one: parts(one.full.cpu),
+    "at half the rate": lambda one: parts(one.half.cpu),
     "µs a poll": lambda one: parts(one.polls.cpu) if one.polls else "–",
     "bytes a user": lambda one: parts(one.memory),
     "CPU at full load": lambda one: f"{one.full.busy:.0f} %",

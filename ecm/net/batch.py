@@ -17,6 +17,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ecm.limits import READ_AT_ONCE
+from ecm.net.pace import Pace
 from ecm.net.reactor import ReactorCore
 from ecm.net.transport import IStreamTransport, has_plain_socket, underlying
 
@@ -77,9 +78,12 @@ class BatchedIO:
     Twisted cannot move a transport to another reactor: ``add`` replaces its attribute ``reactor``.
     """
 
-    def __init__(self, reactor: ReactorCore, readers: Readers | None = None) -> None:
+    def __init__(
+        self, reactor: ReactorCore, readers: Readers | None = None, pace: Pace | None = None
+    ) -> None:
         self._reactor = reactor
         self.readers = readers or Readers()
+        self._pace = pace
         # The transports that were written to during an iteration.
         self.writers: dict[Any, None] = {}
         # What is to be done at the end of the iteration.
@@ -157,19 +161,25 @@ class BatchedIO:
     def doRead(self) -> None:
         """Read until nothing is readable, or enough is read, or what was read has stopped this.
 
-        After a single one it is not worth to ask: what comes of it is not there yet.
+        After a single one it is not worth to ask: what comes of it is not there yet. Nor is it
+        worth to rest behind it, or while more is readable.
         """
         self._in_iteration = True
-        left = self.readers.enough
+        enough = self.readers.enough
+        total = 0
         try:
-            while left > 0 and not self.readers.epoll.closed:
+            while total < enough and not self.readers.epoll.closed:
                 read = self._iteration()
-                left = left - read if read > 1 else 0
+                total += read
+                if read < 2:
+                    break
         finally:
             self._in_iteration = False
             writers, self.writers = self.writers, {}
             for writer in writers:
                 self._reactor.addWriter(writer)  # the rest is sent when the socket is writable
+        if self._pace and 1 < total < enough:
+            self._pace.keep()
 
     def _iteration(self) -> int:
         """Read all readable sockets, then send what was written meanwhile; return how many were.

@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 
 from ecm.limits import HANDSHAKES_AT_ONCE
 from ecm.net.batch import BatchedIO, Readers
+from ecm.net.pace import Pace
 from ecm.net.reactor import ReactorCore
 from ecm.net.transport import IStreamTransport, underlying
 
@@ -54,7 +55,7 @@ class BatchedSockets:
     """Reads the connected ones in a batch; the link is in the same one."""
 
     def __init__(self, reactor: ReactorCore) -> None:
-        self.batch = BatchedIO(reactor)
+        self.batch = BatchedIO(reactor, pace=Pace(reactor))
         self._turns = Turns()
         self._in_turns = BatchedIO(reactor, self._turns)
 

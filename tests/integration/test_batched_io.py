@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
 from ecm.net.batch import BatchedIO
+from ecm.net.pace import Pace
 from ecm.net.reactor import global_reactor
 from testkit.on_port import serve
 from testkit.raw_client import RawClient
@@ -68,13 +69,25 @@ def send_at_once(client: RawClient, data: bytes) -> None:
     handle.send(data)
 
 
+class Rests(Pace):
+    """Counts the turns behind which a rest may be due."""
+
+    def __init__(self) -> None:
+        super().__init__(global_reactor())
+        self.count = 0
+
+    def keep(self) -> None:
+        self.count += 1
+
+
 class BatchedIOTests(TestCase):
     timeout = 60
 
     async def setUp(self) -> None:  # type: ignore[override]
         self.served: list[Served] = []
         self.act: Callable[[Served, bytes], object] = lambda served, data: served.write(data)
-        self.batch = BatchedIO(global_reactor())
+        self.rests = Rests()
+        self.batch = BatchedIO(global_reactor(), pace=self.rests)
         self.batch.start()
         self.addCleanup(lambda: self.batch.stop())
         self.port = await serve(self, ServedFactory(self))
@@ -200,6 +213,20 @@ class BatchedIOTests(TestCase):
 
     async def test_the_reactor_has_its_turn_once_enough_is_read(self) -> None:
         self.assertEqual(await self.read_by_one_iteration(enough=2), [b"both", b"both"])
+
+    async def test_a_turn_that_has_read_several_may_be_followed_by_a_rest(self) -> None:
+        await self.read_by_one_iteration(enough=4)
+        self.assertEqual(self.rests.count, 1)
+
+    async def test_there_is_no_rest_while_more_may_be_readable(self) -> None:
+        await self.read_by_one_iteration(enough=3)
+        self.assertEqual(self.rests.count, 0)
+
+    async def test_there_is_no_rest_behind_a_single_one(self) -> None:
+        (client,) = await self.connected()
+        send_at_once(client, b"x")
+        await self.until(lambda: client.received)
+        self.assertEqual(self.rests.count, 0)
 
     async def test_what_is_read_may_stop_it(self) -> None:
         """As the last answers do while ECM stops."""
