@@ -16,6 +16,10 @@
 %% Milliseconds between two looks at those who wait.
 -define(TICK, 100).
 
+%% Milliseconds in which a login is quick, from its turn on: all that was in progress beside it has not had more of the
+%% schedulers.
+-define(QUICK, 50).
+
 %% The body of its request has so many bytes. `start' is called with `begins', in a process of its own, when it is the
 %% newcomer's turn. If it is not to wait any longer, it is called with `refused', which must not take any time.
 -type newcomer() :: #{key := ecm_c2s_waiting:key(), from := ecm_peer:peer(), bytes := non_neg_integer(),
@@ -24,8 +28,11 @@
 %% So many logins may be in progress, so many newcomers from one address may wait, and a body of so many bytes.
 -type limits() :: #{max_logins := pos_integer(), max_waiting := pos_integer(), max_body := pos_integer() | infinity}.
 
-%% `load' tells whether the cores have something to do.
--record(logins, {load = fun schedulers/0 :: fun(() -> busy | idle),
+%% Milliseconds after which a login has ended; `infinity' if it is too slow to be waited for.
+-type took() :: non_neg_integer() | infinity.
+
+%% `load' tells what the schedulers have to do beside logins that take so long.
+-record(logins, {load = fun schedulers/1 :: fun((took()) -> busy | idle),
                  pace = ecm_c2s_pace:new() :: ecm_c2s_pace:pace(),
                  waiting = ecm_c2s_waiting:new() :: ecm_c2s_waiting:waiting(),
                  monitors = #{} :: #{pid() => reference()},
@@ -158,18 +165,21 @@ forget(Pid, #logins{monitors = Monitors} = Logins) ->
 
 -spec ended(pid(), #logins{}) -> #logins{}.
 ended(Pid, #logins{pace = Pace} = Logins) ->
-    forget(Pid, Logins#logins{pace = ecm_c2s_pace:ended(Pid, load(Logins), Pace)}).
+    Load = load(ecm_c2s_pace:age(Pid, now_ms(), Pace), Logins),
+    forget(Pid, Logins#logins{pace = ecm_c2s_pace:ended(Pid, Load, Pace)}).
 
--spec load(#logins{}) -> ecm_c2s_pace:load().
-load(#logins{load = Load, waiting = Waiting}) ->
+-spec load(took(), #logins{}) -> ecm_c2s_pace:load().
+load(Took, #logins{load = Load, waiting = Waiting}) ->
     case ecm_c2s_waiting:size(Waiting) of
         0 -> unwanted;
-        _ -> Load()
+        _ -> Load(Took)
     end.
 
-%% They are busy if a process waits for each scheduler, of a login or for anything else.
--spec schedulers() -> busy | idle.
-schedulers() ->
+%% They are busy if logins are slow, and a process waits for each scheduler, of a login or for anything else.
+-spec schedulers(took()) -> busy | idle.
+schedulers(Took) when Took =< ?QUICK ->
+    idle;
+schedulers(_) ->
     case erlang:statistics(total_run_queue_lengths_all) < erlang:system_info(schedulers_online) of
         true -> idle;
         false -> busy
@@ -193,7 +203,7 @@ refuse(Newcomers, #logins{storm = Storm} = Logins) ->
 %% Ends what has taken too long: logins, and the patience of those who wait.
 -spec expire(#logins{}) -> #logins{}.
 expire(#logins{pace = Pace} = Logins) ->
-    {Overdue, Others} = ecm_c2s_pace:overdue(now_ms(), load(Logins), Pace),
+    {Overdue, Others} = ecm_c2s_pace:overdue(now_ms(), load(infinity, Logins), Pace),
     Next = let_in(lists:foldl(fun forget/2, Logins#logins{pace = Others}, Overdue)),
     {Newcomers, Waiting} = ecm_c2s_waiting:expired(now_ms(), Next#logins.waiting),
     refuse(Newcomers, Next#logins{waiting = Waiting}).

@@ -3,25 +3,26 @@
 %% @doc The pace of logins: how many may be in progress at a time. Pure.
 %%
 %% A login is in progress from its turn until its session is opened, and for two seconds at most. `max_logins' of
-%% them may be. While newcomers wait, and no process waits for a scheduler, there may be more: the clients take their
-%% time between two requests, and the cores have nothing to do. Each login that ends makes room for one more then,
-%% so that their number doubles within the time of a login; and for one less if the schedulers are busy. So the
-%% cores give the rate, however far the clients are.
+%% them may be. While newcomers wait, and the schedulers have little to do, there may be more: the clients take their
+%% time between two requests, or logins are so quick that nobody waits long behind them. Each login that ends makes room
+%% for one more then, so that their number doubles within the time of a login; and for one less if the schedulers are
+%% busy. So the cores give the rate, however far the clients are, and whatever a login costs.
 
 -module(ecm_c2s_pace).
 
--export([begun/3, calmed/1, ended/3, has_room/1, is_in_progress/2, limit/2, new/0, overdue/3, passed_on/3, size/1]).
+-export([age/3, begun/3, calmed/1, ended/3, has_room/1, is_in_progress/2, limit/2, new/0, overdue/3, passed_on/3,
+         size/1]).
 -export_type([load/0, pace/0]).
 
 %% Milliseconds for which a login is in progress, at most. Whoever takes longer waits for the network, or is no client:
 %% it must not keep others out, and takes no core.
 -define(LOGIN_TIME, 2000).
 
-%% Logins in progress while the cores have nothing to do, for each of `max_logins'. With two cores that is 256: in two
-%% seconds twice as many as these can do.
+%% Logins in progress while the schedulers have little to do, for each of `max_logins'. With two cores that is 256: in
+%% two seconds twice as many as these can do if each computes the hash of a password.
 -define(MOST, 32).
 
-%% What a login leaves behind that ends: schedulers with work to do, with none, or nobody who waits for its turn.
+%% What a login leaves behind that ends: schedulers with much to do, with little, or nobody who waits for its turn.
 -type load() :: busy | idle | unwanted.
 
 %% `logins' has the processes, and since when. `extra' is how many there may be above `limit'.
@@ -52,6 +53,10 @@ has_room(#pace{logins = Logins, limit = Limit, extra = Extra}) ->
 
 -spec is_in_progress(pid(), pace()) -> boolean().
 is_in_progress(Pid, #pace{logins = Logins}) -> is_map_key(Pid, Logins).
+
+%% @doc Returns for how many milliseconds the login of this process has been in progress; 0 if it is not.
+-spec age(pid(), Now :: integer(), pace()) -> non_neg_integer().
+age(Pid, Now, #pace{logins = Logins}) -> Now - maps:get(Pid, Logins, Now).
 
 %% @doc The login of this process begins.
 -spec begun(pid(), Now :: integer(), pace()) -> pace().

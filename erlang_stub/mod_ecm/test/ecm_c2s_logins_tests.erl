@@ -23,6 +23,8 @@ logins_test_() ->
                           {"fair", fun others_are_not_kept_waiting/0},
                           {"silent", fun who_never_logs_in_makes_room/0},
                           {"idle cores", fun idle_cores_let_more_in/0},
+                          {"quick", fun quick_logins_let_more_in/0},
+                          {"slow", fun slow_logins_keep_others_out_while_schedulers_are_busy/0},
                           {"attack", {timeout, 30, fun many_who_never_log_in_do_not_keep_others_out/0}},
                           {"priority", fun others_come_first/0},
                           {"calm", {timeout, 30, fun what_a_storm_has_left_is_forgotten/0}},
@@ -56,7 +58,7 @@ start() ->
     set_load(busy).
 
 set_load(Load) ->
-    _ = sys:replace_state(ecm_c2s_logins, fun(State) -> setelement(2, State, fun() -> Load end) end),
+    _ = sys:replace_state(ecm_c2s_logins, fun(State) -> setelement(2, State, fun(_) -> Load end) end),
     ok.
 
 those_beyond_the_limit_wait() ->
@@ -146,6 +148,29 @@ idle_cores_let_more_in() ->
     set_load(busy),
     ok = call(Three, fun ecm_c2s_logins:done/0),
     ?assertEqual(waits, now(5)).
+
+%% However many processes wait for a scheduler.
+quick_logins_let_more_in() ->
+    Load = load(),
+    with_busy_schedulers(fun() -> ?assertEqual([idle, idle], [Load(Took) || Took <- [0, 50]]) end).
+
+slow_logins_keep_others_out_while_schedulers_are_busy() ->
+    Load = load(),
+    with_busy_schedulers(fun() -> ?assertEqual([busy, busy], [Load(Took) || Took <- [51, infinity]]) end).
+
+%% What the process asks when nobody has set it.
+load() ->
+    ecm_services:stop(),
+    ecm_services:start(),
+    element(2, sys:get_state(ecm_c2s_logins)).
+
+with_busy_schedulers(Do) ->
+    Pids = [spawn_link(fun spin/0) || _ <- lists:seq(1, 4 * erlang:system_info(schedulers_online))],
+    try Do()
+    after [begin unlink(Pid), exit(Pid, kill) end || Pid <- Pids]
+    end.
+
+spin() -> spin().
 
 %% Sessions of a hundred addresses begin, and say nothing more. The cores are idle, so the room for others doubles each
 %% two seconds.

@@ -52,6 +52,11 @@ another_process_goes_on_test() ->
     ?assertEqual([false, true], [ecm_c2s_pace:is_in_progress(Pid, Pace) || Pid <- [Opener, Session]]),
     ?assertMatch({[Session], _}, ecm_c2s_pace:overdue(2000, busy, Pace)).
 
+the_age_is_that_of_a_login_in_progress_test() ->
+    [Opener, Session, Stranger] = pids(3),
+    Pace = ecm_c2s_pace:passed_on(Opener, Session, ecm_c2s_pace:begun(Opener, 100, new())),
+    ?assertEqual([0, 30, 0], [ecm_c2s_pace:age(Pid, 130, Pace) || Pid <- [Opener, Session, Stranger]]).
+
 who_is_not_in_progress_cannot_end_test() ->
     ?assertEqual(new(), ecm_c2s_pace:ended(self(), idle, new())).
 
