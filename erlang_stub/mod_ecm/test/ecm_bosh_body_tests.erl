@@ -58,6 +58,8 @@ same_test_() ->
              "<body" ?XMLNS " sid='a' rid='7'></body >",
              "<body" ?XMLNS " sid='a' rid='7'> \r\n\t</body>",
              "<body" ?XMLNS " sid='&#x61;' rid='&#55;'/>",
+             "<?xml version='1.0'?>" ?POLL,
+             "<?xml version=\"1.0\"?>\n" ?POLL,
              "<?xml version='1.0' encoding='utf-8'?>" ?POLL,
              [16#EF, 16#BB, 16#BF | ?POLL],
              [16#EF, 16#BB, 16#BF | "<?xml version = \"1.1\" standalone='no' ?>\r\n" ?POLL],
