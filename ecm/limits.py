@@ -339,7 +339,7 @@ READ_AT_ONCE: Final = 64
 # Seconds from the end of a turn that has read several sockets to the end of the next, at least: what
 # comes meanwhile is read in one. Twice as long would save more CPU, but a message waits for up to
 # two of them.
-TURN_INTERVAL: Final = 0.001
+TURN_INTERVAL: Final = 0.0007
 
 # Reads of sockets that shake hands over TLS, in an iteration of the reactor. A handshake takes some
 # millisecond of CPU, nearly all of it at one read; so those who are connected wait for about 4 ms
