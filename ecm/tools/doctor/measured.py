@@ -35,6 +35,6 @@ EJABBERD_PER_USER: Final = {
 }
 
 # Seconds of CPU for polls, as costs.Polls has them; µs a second for a quiet stream.
-ECM_POLLS: Final = (0.001409, 2.331e-05, 4.305e-05, 0.0004636)
-EJABBERD_POLLS: Final = (0.0005975, 7.306e-07, 0.0001821, 0.0002153)
+ECM_POLLS: Final = (0.0008075, 1.923e-05, 5.915e-05, 0.001953)
+EJABBERD_POLLS: Final = (0.0001777, 2.89e-07, 0.0001354, 0.0001333)
 STREAM_CPU: Final = 0.192
