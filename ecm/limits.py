@@ -336,9 +336,9 @@ HALF_CLOSE_TIMEOUT: Final = 2
 # handshakes. To do so takes about half the CPU of a request, and so many requests a millisecond.
 READ_AT_ONCE: Final = 64
 
-# Seconds from the end of a turn that has read several sockets to the end of the next, at least: what
-# comes meanwhile is read in one. Twice as long would save more CPU, but a message waits for up to
-# two of them.
+# Seconds from the end of a turn that has read several sockets to the end of the next one, at least:
+# what comes meanwhile is read in one. Twice as long would save more CPU, but a message waits for up
+# to two of them.
 TURN_INTERVAL: Final = 0.0007
 
 # Reads of sockets that shake hands over TLS, in an iteration of the reactor. A handshake takes some
