@@ -4,13 +4,18 @@ To wake up, and to wake ejabberd, costs more CPU than to read one more socket. S
 is followed by a rest, in which others become readable: network cards moderate interrupts likewise.
 """
 
-import time
 from collections.abc import Callable
 from math import inf
+from select import select
 
 from twisted.internet.interfaces import IReactorTime
 
 from ecm.limits import TURN_INTERVAL
+
+
+def sleep(seconds: float) -> None:
+    """Sleep for less than a second. time.sleep fails where libfaketime sets the clock."""
+    select((), (), (), seconds)
 
 
 class Pace:
@@ -19,7 +24,7 @@ class Pace:
     A turn that takes longer, or has others of its worker's work before it, is followed by no rest.
     """
 
-    def __init__(self, reactor: IReactorTime, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(self, reactor: IReactorTime, sleep: Callable[[float], None] = sleep) -> None:
         self._reactor = reactor
         self._sleep = sleep
         self._ended = -inf

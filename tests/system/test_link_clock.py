@@ -1,5 +1,8 @@
 """The system's clock is set by an hour, on either side of a link: no timer moves."""
 
+import os
+import subprocess
+import sys
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -61,6 +64,21 @@ class EcmClockTests(ProxiedLinkTestCase):
             await front.process.printed(f"(?s){found}")
             await self.assert_chat(one, other)
         self.assert_nobody_noticed(front)
+
+
+class RestTests(TestCase):
+    """That of a worker which rests between two turns."""
+
+    def test_it_sleeps(self) -> None:
+        code = (
+            "from twisted.internet.task import Clock\n"
+            "from ecm.net.pace import Pace\n"
+            "pace = Pace(Clock())\n"
+            "pace.keep()\n"
+            "pace.keep()\n"
+        )
+        environment = os.environ | clock(self).environment
+        subprocess.run([sys.executable, "-c", code], env=environment, check=True)
 
 
 class EjabberdClockTests(TestCase):
