@@ -29,7 +29,7 @@ skip(<<16#EF, 16#BB, 16#BF, Bytes/binary>>) -> declaration(Bytes);
 skip(Bytes) -> declaration(Bytes).
 
 -spec declaration(binary()) -> {Rest :: binary(), fault() | none}.
-declaration(<<"<?xml version='1.0'?>", Rest/binary>>) ->  % as all libraries have it: no pattern is compiled for it
+declaration(<<"<?xml version='1.0'?>", Rest/binary>>) ->  % a usual one: no pattern is compiled for it
     misc(Rest, none);
 declaration(<<"<?xml version=\"1.0\"?>", Rest/binary>>) ->
     misc(Rest, none);
