@@ -53,7 +53,7 @@ SIDE_BY_SIDE = -n 3 --dist loadfile --no-loadscope-reorder
 .PHONY: conformance dialyze ejabberd newer-ejabberds newer-prosody python lock release deb try-deb
 .PHONY: bench bench-readme bench-reload faults stream-faults million soak
 .PHONY: debian-python debian-run debian-test debian-interop debian-bench debian-conformance debian-dialyzer
-.PHONY: debian-faults debian-deb
+.PHONY: debian-faults debian-profile debian-deb
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile | expand -t 20
@@ -109,6 +109,7 @@ bench-front_cpu bench-memory bench-end_to_end bench-low_load: debian-bench
 bench-ejabberd bench-end_to_end bench-logins bench-low_load bench-scaling bench-million: debian-run
 bench-slow_reader bench-soak bench-streams bench-versions: debian-run
 bench-end_to_end: debian-conformance
+bench-profile: debian-profile
 bench-versions: newer-ejabberds
 bench-end_to_end: $(if $(PEERS),newer-ejabberds newer-prosody)
 
@@ -244,7 +245,7 @@ newer-prosody:
 newer-ejabberds:
 	@for each in $(NEWER); do tools/debian-ejabberd $$each $(CURDIR)/build/ejabberd-$$each || exit; done
 
-debian-run debian-test debian-interop debian-conformance debian-dialyzer debian-faults: ejabberd
+debian-run debian-test debian-interop debian-conformance debian-dialyzer debian-profile debian-faults: ejabberd
 
-debian-python debian-run debian-test debian-interop debian-bench debian-conformance debian-dialyzer debian-faults debian-deb: debian-%: python
+debian-python debian-run debian-test debian-interop debian-bench debian-conformance debian-dialyzer debian-profile debian-faults debian-deb: debian-%: python
 	@tools/setup-debian $*

@@ -100,12 +100,25 @@ class Node:
 @contextmanager
 def chosen(folder: Path | None) -> Iterator[None]:
     """Have whatever starts ejabberd take the one in this folder, or that of the system."""
-    before = os.environ.get(installation.FOLDER, "")
-    os.environ[installation.FOLDER] = str(folder or "")
+    with _variable(installation.FOLDER, str(folder or "")):
+        yield
+
+
+@contextmanager
+def more_flags(flags: str) -> Iterator[None]:
+    """Have each node start with these flags of the emulator, too."""
+    with _variable("ERL_ZFLAGS", flags):
+        yield
+
+
+@contextmanager
+def _variable(name: str, value: str) -> Iterator[None]:
+    before = os.environ.get(name, "")
+    os.environ[name] = value
     try:
         yield
     finally:
-        os.environ[installation.FOLDER] = before
+        os.environ[name] = before
 
 
 def compiled(folder: Path, mod_ecm: Path | None) -> list[Path]:

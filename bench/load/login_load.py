@@ -4,6 +4,7 @@ A few log in first and leave again, so that all programs are there in memory. Th
 CPU is counted from the moment in which it begins until the last user is online.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +42,15 @@ class Logins:
         return sum(self.cpu.values())
 
 
-def log_in(server: Server, folder: Path, users: int, login: str) -> Logins:
-    """Let so many users log in; ``login`` is that of ecm-swarm. Raises ToolError where not all of
-    them come in."""
+def log_in(
+    server: Server,
+    folder: Path,
+    users: int,
+    login: str,
+    begin: Callable[[], None] = lambda: None,
+) -> Logins:
+    """Let so many users log in; ``login`` is that of ecm-swarm. ``begin`` is called when they
+    begin. Raises ToolError where not all of them come in."""
     course = _course(server.url, login)
     with swarm.start(server.url, folder / "warming", WARMING, *course) as crowd:
         for _ in crowd.lines():
@@ -51,13 +58,14 @@ def log_in(server: Server, folder: Path, users: int, login: str) -> Logins:
     output = folder / "logins"
     with swarm.start(server.url, output, users, "--first", str(WARMING), *course) as crowd:
         swarm.await_phase(crowd, "log in")
-        begin, begin_crowd = server.cpu_seconds(), crowd.cpu_seconds(children=True)
+        first, first_crowd = server.cpu_seconds(), crowd.cpu_seconds(children=True)
+        begin()
         swarm.await_phase(crowd, "rest")
-        end, end_crowd = server.cpu_seconds(), crowd.cpu_seconds(children=True)
+        last, last_crowd = server.cpu_seconds(), crowd.cpu_seconds(children=True)
         for _ in crowd.lines():
             pass
-    taken = {name: end[name] - begin[name] for name in begin}
-    return _logins(swarm.result(output), users, taken, end_crowd - begin_crowd)
+    taken = {name: last[name] - first[name] for name in first}
+    return _logins(swarm.result(output), users, taken, last_crowd - first_crowd)
 
 
 def _course(url: str, login: str) -> list[str]:

@@ -9,6 +9,12 @@ from bench.report.report import RESULTS
 
 OURS, OTHERS, LIMIT, TEXT = "#0b6e69", "#a9b4be", "#c2410c", "#27313a"
 
+# Of the parts of a bar, in their order.
+PARTS = (
+    *("#1d4e89", "#3c78b4", "#7ba7d7", "#b9d2ec", "#0b6e69"),
+    *("#3fa79f", "#d9a441", "#eac883", "#8a939b", "#c9cfd5"),
+)
+
 Rows = Sequence[tuple[str, float]]
 
 
@@ -40,13 +46,33 @@ def plain(
     axes.barh(names, values, color=[OURS if one in ours else OTHERS for one in names], height=0.62)
     for row, value in enumerate(values):
         axes.text(most * 1.01, row, number(value), va="center", color=TEXT)
+    frame(axes, title, what, len(rows), most)
+
+
+def frame(axes: Axes, title: str, what: str, rows: int, most: float) -> None:
+    """Title a panel of bars, the first at the top, and draw no lines around it."""
     axes.set_xticks([])
     axes.set_xlim(0, most * 1.12)
-    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_ylim(rows - 0.5, -0.5)
     axes.tick_params(left=False, colors=TEXT, labelsize=11)
     axes.set_xlabel(what, color=TEXT)
     axes.spines[["top", "right", "bottom", "left"]].set_visible(False)
     axes.set_title(title, loc="left", weight="bold", size=14, color=TEXT)
+
+
+def stacked(axes: Axes, title: str, what: str, rows: Mapping[str, Mapping[str, float]]) -> None:
+    """Draw bars of names, each of its parts, and the sum right of it. The names of the parts are
+    for a legend."""
+    names = list(rows)
+    left = [0.0] * len(names)
+    for part, color in zip(rows[names[0]], PARTS, strict=False):
+        widths = [rows[name][part] for name in names]
+        axes.barh(names, widths, left=left, color=color, height=0.62, label=part)
+        left = [sum(pair) for pair in zip(left, widths, strict=True)]
+    most = max(left)
+    for row, value in enumerate(left):
+        axes.text(value + most * 0.01, row, number(value), va="center", color=TEXT)
+    frame(axes, title, what, len(names), most)
 
 
 def number(value: float) -> str:

@@ -119,11 +119,12 @@ def python(module: str, *arguments: str) -> Process:
     return found
 
 
-def program(name: str) -> str:
-    """Return where a Debian package has put a program. Raises ToolError where it is not."""
+def program(name: str, package: str = "") -> str:
+    """Return where a Debian package, with the same name if none is given, has put a program.
+    Raises ToolError where it is not."""
     found = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin")
     if found is None:
-        raise ToolError(f"{name} is missing; as root: apt-get install {name}")
+        raise ToolError(f"{name} is missing; as root: apt-get install {package or name}")
     return found
 
 

@@ -9,9 +9,9 @@ from bench.__main__ import all_cases, parser
 from bench.report import report
 
 CASES = {
-    *("ejabberd", "end_to_end", "front_cpu", "logins", "low_load", "memory", "million", "scaling"),
-    *("slow_clients", "slow_reader", "soak", "storm", "streams", "typed_link", "versions"),
-    "workers",
+    *("ejabberd", "end_to_end", "front_cpu", "logins", "low_load", "memory", "million", "profile"),
+    *("scaling", "slow_clients", "slow_reader", "soak", "storm", "streams", "typed_link"),
+    *("versions", "workers"),
 }
 
 
