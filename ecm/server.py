@@ -23,8 +23,9 @@ from ecm.memory import MemoryWatch
 from ecm.metrics import Metrics
 from ecm.net.clock import CoarseClock
 from ecm.net.reactor import ReactorCore
+from ecm.net.served import share_attributes
 from ecm.net.sockets import BatchedSockets
-from ecm.net.transport import read_sparingly, share_attributes
+from ecm.net.transport import read_sparingly
 from ecm.observer import Observer
 from ecm.questions import LOG, TRACE, Answers, Words
 from ecm.settings import Settings

@@ -16,7 +16,7 @@ from ecm.frontend.reading import ReadingConnection
 from ecm.http.request import Request, RequestError
 from ecm.http.response import CLOSE, KEEP, KEEP_HTTP10
 from ecm.link.message import GONE
-from ecm.net.transport import drop_log_prefix, negotiated
+from ecm.net.transport import negotiated
 
 LEFT = "The client has closed its end of the connection"
 CROWDED = "This front end has too much to do"
@@ -31,7 +31,6 @@ class HTTPConnection(ReadingConnection):
 
     def connectionMade(self) -> None:
         super().connectionMade()
-        drop_log_prefix(self.transport)
         if ISSLTransport.providedBy(self.transport):
             self.shake_hands()
         self.update_reading()

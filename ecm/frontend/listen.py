@@ -12,6 +12,7 @@ from ecm.errors import StartupError
 from ecm.net.endpoints import is_from_systemd, server_endpoint
 from ecm.net.listening import SharedPorts, bound_send_buffer, close_behind_waiting, close_port
 from ecm.net.reactor import ReactorCore
+from ecm.net.served import serving
 
 _log = Logger()
 
@@ -41,7 +42,7 @@ def listen(
 
 def listen_with(made: IStreamServerEndpoint, endpoint: str, factory: IProtocolFactory) -> Listening:
     """Do the same with an endpoint that is ``made`` of its description."""
-    listening: Listening = made.listen(factory).addCallback(bound_send_buffer)
+    listening: Listening = made.listen(factory).addCallback(bound_send_buffer).addCallback(serving)
     if not listening.called:
         return listening.addErrback(_failed_late, endpoint)
     failures: list[Failure] = []

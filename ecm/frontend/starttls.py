@@ -10,7 +10,7 @@ from ecm.frontend.ordering import ProxiedPeer
 from ecm.frontend.registry import Registry
 from ecm.frontend.tcp import TcpConnection, refusal_of, stream_id
 from ecm.log.faults import Fault
-from ecm.net.transport import drop_log_prefix, switch_protocol
+from ecm.net.transport import switch_protocol
 from ecm.upstream.pool import UpstreamPool
 from ecm.xmpp.errors import CONNECTION_TIMEOUT
 from ecm.xmpp.starttls import StartTls, Step
@@ -41,7 +41,6 @@ class StartTlsConnection(ClientConnection):
 
     def connectionMade(self) -> None:
         super().connectionMade()
-        drop_log_prefix(self.transport)
         self._enter(Phase.HEAD)
         if self.registry.draining:
             self.drain()

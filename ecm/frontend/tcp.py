@@ -16,7 +16,7 @@ from ecm.frontend.registry import Registry
 from ecm.frontend.streaming import StreamConnection
 from ecm.link.message import REFUSED, TCP, open_line
 from ecm.log.faults import Fault
-from ecm.net.transport import channel_binding, drop_log_prefix, keep_alive, peer_of
+from ecm.net.transport import channel_binding, keep_alive, peer_of
 from ecm.upstream.pending import COUNTED_AS
 from ecm.upstream.pool import Unavailable, UpstreamPool
 from ecm.xmpp.errors import (
@@ -66,7 +66,6 @@ class TcpConnection(StreamConnection):
 
     def connectionMade(self) -> None:
         super().connectionMade()
-        drop_log_prefix(self.transport)
         keep_alive(self.transport)
         if ISSLTransport.providedBy(self.transport):
             self.shake_hands()

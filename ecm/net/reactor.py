@@ -7,7 +7,6 @@ from importlib import import_module
 from typing import Any, cast
 
 from twisted.internet.interfaces import (
-    IProtocolFactory,
     IReactorCore,
     IReactorFDSet,
     IReactorPluggableNameResolver,
@@ -78,15 +77,6 @@ def run_without_signals(reactor: ReactorCore) -> None:
     """Run a reactor that handles no signals. IReactorCore.run has no such option; reactors do."""
     run: Callable[..., object] = reactor.run
     run(installSignalHandlers=False)
-
-
-def adopt(reactor: ReactorCore, connection: int, family: int, factory: IProtocolFactory) -> None:
-    """Serve a connection, a file descriptor, which is duplicated. Raises OSError if it has closed.
-
-    IReactorSocket says that it takes ServerFactory alone; it takes factories of TLS, too.
-    """
-    adopted: Callable[..., object] = reactor.adoptStreamConnection
-    adopted(connection, family, factory)
 
 
 def is_installed() -> bool:

@@ -19,7 +19,7 @@ from twisted.internet.interfaces import (
     ITCPTransport,
 )
 from twisted.internet.main import CONNECTION_DONE
-from twisted.internet.tcp import Connection, Server
+from twisted.internet.tcp import Connection
 from twisted.python.failure import Failure
 
 from ecm.limits import KEEP_ALIVES, PING_AFTER, PONG_TIMEOUT, SPARING_READ
@@ -36,14 +36,6 @@ _KEEP_ALIVE: Final = (
     (socket.TCP_KEEPIDLE, PING_AFTER),
     (socket.TCP_KEEPINTVL, PONG_TIMEOUT // KEEP_ALIVES),
     (socket.TCP_KEEPCNT, KEEP_ALIVES),
-)
-
-# What a connection's transport has from its start, and what it gets when the kernel does not take
-# all at once, or a producer is registered.
-_ATTRIBUTES: Final = (
-    *("reactor", "_tempDataBuffer", "_tempDataLen", "socket", "fileno", "protocol", "server"),
-    *("client", "sessionno", "hostname", "logstr", "repstr", "connected"),
-    *("dataBuffer", "offset", "producer", "streamingProducer", "producerPaused"),
 )
 
 # The beginning of an IPv6 address that is one of IPv4 (RFC 4291, section 2.5.5.2).
@@ -86,17 +78,6 @@ def underlying(transport: IStreamTransport) -> IStreamTransport:
 def negotiated(transport: IStreamTransport) -> bytes:
     """Return the protocol that was agreed on in the TLS handshake (ALPN, RFC 7301), or b""."""
     return getattr(transport, "negotiatedProtocol", None) or b""
-
-
-def share_attributes() -> None:
-    """Tell Python which attributes the transports of clients may get. Before there is the first.
-
-    The instances of a class share one table of names. CPython closes it after the first of them,
-    and one that then gets a further attribute has a table of its own: 600 bytes more, for good.
-    """
-    first = Server.__new__(Server)
-    for name in _ATTRIBUTES:
-        setattr(first, name, None)
 
 
 def read_sparingly(sparingly: bool) -> None:
@@ -300,13 +281,3 @@ def switch_protocol(transport: IStreamTransport, protocol: IProtocol) -> None:
     name = "wrappedProtocol" if ISSLTransport.providedBy(transport) else "protocol"
     setattr(transport, name, protocol)
     protocol.makeConnection(transport)
-
-
-def drop_log_prefix(transport: IStreamTransport) -> None:
-    """Free the names that Twisted gives each connection for its log: 200 bytes each.
-
-    Twisted has no option to do without them.
-    """
-    wire: Any = underlying(transport)
-    if isinstance(wire, Server):
-        wire.logstr = wire.repstr = "client"

@@ -11,7 +11,8 @@ from twisted.logger import Logger
 from ecm import signals
 from ecm.limits import LEAST_WINDOW, MAX_ANSWER
 from ecm.log.begin import of_worker
-from ecm.net.reactor import ReactorCore, adopt, install, run_without_signals
+from ecm.net.reactor import ReactorCore, install, run_without_signals
+from ecm.net.served import adopt
 from ecm.questions import Words, decode, encode
 from ecm.server import Server
 from ecm.settings import Settings

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from twisted.application.internet import ClientService
 from twisted.internet import reactor
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IListeningPort, ISSLTransport
@@ -31,9 +32,9 @@ from ecm.net.listening import (
 )
 from ecm.net.reactor import global_reactor
 from ecm.net.reconnecting import QuietClientService
+from ecm.net.served import ServedConnection, ServedLocally, adopt, serving
 from ecm.net.transport import (
     close_now,
-    drop_log_prefix,
     has_plain_socket,
     kernel_queue,
     read_sparingly,
@@ -91,7 +92,8 @@ class TransportTests(TestCase):
         self.factory = ServedFactory()
         port: IListeningPort = await serverFromString(reactor, endpoint).listen(self.factory)
         self.addCleanup(close_port, port)
-        return port
+        self.port = serving(port)
+        return self.port
 
     async def connected(self, endpoint: str = TCP) -> tuple[socket.socket, Served]:
         """Return a client's socket, and ECM's end of its connection."""
@@ -205,13 +207,62 @@ class TransportTests(TestCase):
         await until(lambda: len(served.received) == 10 * SPARING_READ)
         self.assertGreater(served.most, SPARING_READ)
 
-    async def test_the_names_for_the_log_are_dropped(self) -> None:
-        _, served = await self.connected()
-        names = {"logstr", "repstr"}
-        self.assertLessEqual(names, set(vars(served.transport)))
-        drop_log_prefix(served.transport)
-        self.assertEqual({served.transport.logPrefix(), repr(served.transport)}, {"client"})
-        self.assertEqual(len({id(vars(served.transport)[name]) for name in names}), 1)
+    async def test_a_connection_tells_its_peer_and_its_file_and_keeps_neither(self) -> None:
+        client, served = await self.connected()
+        own, peer = socket_of(self.port).getsockname(), client.getsockname()
+        transport: Any = served.transport
+        self.assertIsInstance(transport, ServedConnection)
+        self.assertEqual(transport.getPeer(), IPv4Address("TCP", *peer))
+        self.assertEqual(transport.getHost(), IPv4Address("TCP", *own))
+        self.assertEqual(transport.hostname, "127.0.0.1")
+        self.assertEqual({transport.logPrefix(), repr(transport)}, {"client"})
+        self.assertEqual(transport.fileno(), transport.getHandle().fileno())
+        self.assertFalse({"client", "fileno", "hostname", "logstr"} & set(vars(transport)))
+        client.close()
+        await served.lost
+        self.assertEqual(transport.fileno(), -1)
+        self.assertEqual(transport.getPeer(), IPv4Address("TCP", *peer))
+
+    async def test_over_ipv6_it_does_so_too(self) -> None:
+        port = await self.listen(r"tcp6:0:interface=\:\:1")
+        client = socket.create_connection(socket_of(port).getsockname()[:2])
+        transport: Any = (await self.served(client)).transport
+        self.assertEqual(transport.getPeer(), IPv6Address("TCP", *client.getsockname()))
+        self.assertEqual(transport.getHost(), IPv6Address("TCP", *socket_of(port).getsockname()))
+
+    async def test_on_a_unix_socket_there_is_no_address(self) -> None:
+        client, served = await self.connected(f"unix:{temporary_folder(self)}/socket")
+        transport: Any = served.transport
+        self.assertIsInstance(transport, ServedLocally)
+        self.assertEqual(transport.getPeer(), UNIXAddress(None))
+        served.transport.write(b"data")
+        self.assertEqual(await deferToThread(client.recv, 10), b"data")
+
+    async def test_a_list_is_there_while_something_waits_that_was_written(self) -> None:
+        client, served = await self.connected()
+        transport: Any = served.transport
+        transport.write(b"one, ")
+        transport.write(b"two")
+        self.assertEqual(transport._pieces, [b"one, ", b"two"])
+        self.assertEqual(await deferToThread(client.recv, 100), b"one, two")
+        self.assertIsNone(transport._pieces)
+
+    async def test_adopted_connections_are_such_too(self) -> None:
+        folder = temporary_folder(self)
+        for endpoint in (TCP, r"tcp6:0:interface=\:\:1", f"unix:{folder}/socket"):
+            port: Any = await serverFromString(reactor, endpoint).listen(ServedFactory())
+            detached = DetachedPort(port)
+            client = socket.socket(detached.family)
+            client.connect(socket_of(port).getsockname())
+            self.factory = ServedFactory()
+            with detached.accept() as accepted:
+                adopt(global_reactor(), accepted.fileno(), detached.family, self.factory)
+            served = await self.served(client)
+            kind = ServedLocally if detached.family == socket.AF_UNIX else ServedConnection
+            self.assertIsInstance(served.transport, kind)
+            client.sendall(b"data")
+            await until(lambda: served.received == b"data")  # noqa: B023
+            detached.close()
 
     async def test_another_reactor_reads_a_transport(self) -> None:
         batch = BatchedIO(global_reactor())

@@ -1,0 +1,150 @@
+"""The transports of clients' connections: Twisted's, in less memory.
+
+Nearly all connections wait, a million of them at once. Of each Twisted keeps names for the log, the
+method that tells the file descriptor, the address as text, an empty list for what is to be sent,
+and a socket that counts who has made a file of it. Here all that is made when it is asked for.
+"""
+
+import _socket
+import socket
+from collections.abc import Callable
+from typing import Any, Final
+
+from twisted.internet import tcp, unix
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory
+
+from ecm.net.reactor import ReactorCore
+
+# What a connection has from its start, and what it gets when the kernel does not take all at once,
+# or a producer is registered.
+_ATTRIBUTES: Final = (
+    *("reactor", "_tempDataLen", "socket", "protocol", "server", "_peer", "connected"),
+    *("dataBuffer", "offset", "producer", "streamingProducer", "producerPaused", "_pieces"),
+)
+
+# Above all addresses of IPv6 with their ports.
+_IS_IPV6: Final = 1 << 144
+
+
+def _made(make: Callable[[Any], Any]) -> Any:
+    """Return an attribute that is made whenever it is asked for. What Twisted sets is not kept."""
+
+    def ignore(*_: object) -> None:
+        pass
+
+    return property(make, ignore, ignore)
+
+
+def _fileno(transport: Any) -> Callable[[], int]:
+    """Return what tells the file descriptor: -1 once the connection has closed, as Twisted does."""
+    own = getattr(transport, "socket", None)
+    tells: Callable[[], int] = own.fileno if own is not None else lambda: -1
+    return tells
+
+
+class _Lean:
+    """Replaces what Twisted's transports keep of a connection. What they set here is not kept."""
+
+    _pieces: list[bytes] | None = None
+    _peer: int | tuple[Any, ...]
+
+    fileno: Any = _made(_fileno)
+    hostname: Any = _made(lambda self: self.client[0])
+    logstr: Any = _made(lambda self: "client")
+    repstr: Any = _made(lambda self: "client")
+    sessionno: Any = _made(lambda self: 0)
+
+    @property
+    def client(self) -> Any:
+        """The address of the client, as a socket tells it."""
+        return unpacked(self._peer) if isinstance(self._peer, int) else self._peer
+
+    @client.setter
+    def client(self, address: tuple[Any, ...]) -> None:
+        self._peer = packed(address)
+
+    @property
+    def _tempDataBuffer(self) -> Any:
+        """Pieces that were written and not sent yet: a list while there are any."""
+        if self._pieces is None:
+            self._pieces = []
+        return self._pieces
+
+    @_tempDataBuffer.setter
+    def _tempDataBuffer(self, pieces: list[bytes]) -> None:
+        self._pieces = pieces or None
+
+
+class ServedConnection(_Lean, tcp.Server):
+    """A TCP connection that was accepted."""
+
+    def __init__(self, sock: socket.socket, *arguments: Any) -> None:
+        plain: Any = _socket.socket(fileno=sock.detach())
+        super().__init__(plain, *arguments)
+
+    _addressType: Any = _made(lambda self: IPv4Address if len(self.client) == 2 else IPv6Address)
+
+
+class ServedLocally(_Lean, unix.Server):
+    """A connection to a UNIX socket that was accepted."""
+
+
+def packed(address: tuple[Any, ...]) -> int | tuple[Any, ...]:
+    """Return an address as a number, which takes a third of the memory.
+
+    One of IPv6 that has more than host and port stays as it is, and so does what is no address.
+    """
+    host, port, *more = address
+    if any(more):
+        return address
+    try:
+        raw = socket.inet_pton(socket.AF_INET6 if more else socket.AF_INET, host)
+    except OSError:  # a UNIX socket
+        return address
+    number: int = int.from_bytes(raw, "big") << 16 | port
+    return number | _IS_IPV6 if more else number
+
+
+def unpacked(number: int) -> tuple[Any, ...]:
+    """Return the address of which ``packed`` has made a number."""
+    port = number & 0xFFFF
+    if number < _IS_IPV6:
+        return socket.inet_ntop(socket.AF_INET, (number >> 16).to_bytes(4, "big")), port
+    raw = (number - _IS_IPV6 >> 16).to_bytes(16, "big")
+    return socket.inet_ntop(socket.AF_INET6, raw), port, 0, 0
+
+
+def share_attributes() -> None:
+    """Tell Python which attributes the transports of clients may get. Before there is the first.
+
+    The instances of a class share one table of names. CPython closes it after the first of them,
+    and one that then gets a further attribute has a table of its own: 600 bytes more, for good.
+    """
+    first = ServedConnection.__new__(ServedConnection)
+    for name in _ATTRIBUTES:
+        setattr(first, name, None)
+
+
+def serving(port: IListeningPort) -> IListeningPort:
+    """Have the connections of a port be such; return the port."""
+    listening: Any = port
+    if (lean := _LEAN.get(getattr(listening, "transport", None))) is not None:
+        listening.transport = lean
+    return port
+
+
+_LEAN: Final[dict[Any, Any]] = {tcp.Server: ServedConnection, unix.Server: ServedLocally}
+
+
+def adopt(reactor: ReactorCore, connection: int, family: int, factory: IProtocolFactory) -> None:
+    """Serve a connection, a file descriptor, which is duplicated. Raises OSError if it has closed.
+
+    The reactor's own method makes Twisted's transports.
+    """
+    if family == socket.AF_UNIX:
+        made: Any = ServedLocally
+        made._fromConnectedSocket(connection, factory, reactor)
+    else:
+        made = ServedConnection
+        made._fromConnectedSocket(connection, family, factory, reactor)
