@@ -107,8 +107,8 @@ class Settings:
         default=False,
         metadata=option(
             "",
-            "Have OpenSSL shake hands with clients of TLS 1.3, and go on without it: 2 kB for each"
-            " connection instead of 26. It is new, and nobody else has reviewed it yet.",
+            "Have OpenSSL shake hands with clients of TLS 1.3, and go on without it: 1.3 kB for"
+            " each connection instead of 26. It is new, and nobody else has reviewed it yet.",
         ),
     )
     tls_minimum: str = attrs.field(

@@ -80,7 +80,8 @@ class ServedConnection(_Lean, tcp.Server):
     """A TCP connection that was accepted."""
 
     def __init__(self, sock: socket.socket, *arguments: Any) -> None:
-        plain: Any = _socket.socket(fileno=sock.detach())
+        plain: Any = _socket.socket(sock.family, sock.type, sock.proto, sock.fileno())
+        sock.detach()  # behind that: where memory is short, its file would stay open
         super().__init__(plain, *arguments)
 
     _addressType: Any = _made(lambda self: IPv4Address if len(self.client) == 2 else IPv6Address)
@@ -93,14 +94,15 @@ class ServedLocally(_Lean, unix.Server):
 def packed(address: tuple[Any, ...]) -> int | tuple[Any, ...]:
     """Return an address as a number, which takes a third of the memory.
 
-    One of IPv6 that has more than host and port stays as it is, and so does what is no address.
+    One of IPv6 that has more than host and port stays as it is, and so does the name of a UNIX
+    socket, which is with no port.
     """
     host, port, *more = address
-    if any(more):
+    if port is None or any(more):
         return address
     try:
         raw = socket.inet_pton(socket.AF_INET6 if more else socket.AF_INET, host)
-    except OSError:  # a UNIX socket
+    except OSError:  # there is a zone behind it
         return address
     number: int = int.from_bytes(raw, "big") << 16 | port
     return number | _IS_IPV6 if more else number

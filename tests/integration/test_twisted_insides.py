@@ -4,6 +4,7 @@ import os
 import socket
 import ssl
 from typing import Any, cast
+from unittest import mock
 
 from twisted.application.internet import ClientService
 from twisted.internet import reactor
@@ -237,6 +238,25 @@ class TransportTests(TestCase):
         self.assertEqual(transport.getPeer(), UNIXAddress(None))
         served.transport.write(b"data")
         self.assertEqual(await deferToThread(client.recv, 10), b"data")
+
+    async def test_a_client_on_a_unix_socket_may_have_a_name(self) -> None:
+        folder = temporary_folder(self)
+        path = f"{folder}/socket"
+        await self.listen(f"unix:{path}")
+        for name in (f"\0{folder}", os.fsencode(folder) + b"/na\xffme"):
+            client = socket.socket(socket.AF_UNIX)
+            client.bind(name)
+            client.connect(path)
+            self.factory.made.clear()
+            served = await self.served(client)
+            served.transport.write(b"data")
+            self.assertEqual(await deferToThread(client.recv, 10), b"data")
+
+    async def test_a_socket_that_is_not_taken_over_stays_whole(self) -> None:
+        """Its file is closed with it then, as where there is no memory for another one."""
+        with socket.socket() as own, mock.patch("_socket.socket", side_effect=MemoryError):
+            self.assertRaises(MemoryError, ServedConnection, own, None, ("127.0.0.1", 1))
+            self.assertGreaterEqual(own.fileno(), 0)
 
     async def test_a_list_is_there_while_something_waits_that_was_written(self) -> None:
         client, served = await self.connected()

@@ -35,5 +35,10 @@ class PackedTests(SynchronousTestCase):
         self.assertNotEqual(packed(("0.0.0.1", 80)), packed(("::1", 80, 0, 0)))
 
     def test_what_has_more_stays_as_it_is(self) -> None:
-        for address in (("fe80::1%eth0", 80, 0, 2), ("::1", 80, 7, 0), ("", None)):
+        for address in (("fe80::1%eth0", 80, 0, 2), ("fe80::1%lo", 80, 0, 0), ("::1", 80, 7, 0)):
+            self.assertIs(packed(address), address)
+
+    def test_the_name_of_a_unix_socket_stays_as_it_is(self) -> None:
+        for name in ("", b"\0abstract", "\udcff", "127.0.0.1"):
+            address = (name, None)
             self.assertIs(packed(address), address)
