@@ -2,8 +2,7 @@
 
 A swarm logs in, rests, and talks: each user sends to any other, or polls. CPU is counted from the
 moment in which they begin, or have warmed up, until nothing new is sent; logins and leaving are not
-in it. What is under way then, AT_ONCE messages or polls at most, is counted, though not all of its
-CPU is.
+in it. What is under way then is counted, though not all of its CPU is.
 """
 
 import time
@@ -65,16 +64,18 @@ def talk(
     rate: float | None = None,
     begin: Callable[[], None] = lambda: None,
     warm_up: float = 0.0,
+    at_once: int = AT_ONCE,
 ) -> Load:
-    """Let so many users talk, at most ``rate`` a second in all, or as fast as it goes.
+    """Let so many users talk, at most ``rate`` a second in all, or as fast as it goes, with as many
+    messages or polls under way as ``at_once`` says.
 
     ``begin`` is called when they begin. They talk for ``warm_up`` seconds more, in which no CPU is
     counted, at the same rate. Raises ToolError where nothing comes of it.
     """
-    output = folder / f"{what.value}-{rate or 'max'}".replace(".", "-")
+    output = folder / f"{what.value}-{rate or 'max'}-{at_once}".replace(".", "-")
     connections = CONNECTIONS if swarm.of_bosh(server.url, "--connections") else 1
     course = (
-        *_course(what, warm_up + seconds, rate),
+        *_course(what, warm_up + seconds, rate, at_once),
         *swarm.of_bosh(server.url, "--wait", str(WAIT)),
     )
     with swarm.start(server.url, output, users, *course, connections=connections) as crowd:
@@ -99,10 +100,10 @@ def _end(crowd: Process) -> None:
             crowd.interrupt()  # the second time it ends at once
 
 
-def _course(what: What, seconds: float, rate: float | None) -> list[str]:
+def _course(what: What, seconds: float, rate: float | None, at_once: int) -> list[str]:
     options = {
         "--rate": "max",
-        "--at-once": AT_ONCE,
+        "--at-once": at_once,
         "--patience": PATIENCE,
         "--rest": REST,
         "--duration": seconds,

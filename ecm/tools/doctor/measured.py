@@ -7,7 +7,7 @@ from ecm.tools.doctor.plan import Sessions, Tls, Transport
 # Bytes: our end of a connection in the kernel; ECM without clients, as one process,
 # or for each worker beside the supervisor; a node of ejabberd without users.
 KERNEL_PER_CONNECTION: Final = 4_078
-ONE_PROCESS: Final = 54_900_000
+ONE_PROCESS: Final = 54_700_000
 WORKER: Final = 9_000_000
 SUPERVISOR: Final = 37_000_000
 EJABBERD: Final = 127_400_000
@@ -20,7 +20,7 @@ ECM_PER_CONNECTION: Final = {
 }
 ECM_FOR_TLS: Final = {
     Tls.NONE: 0,
-    Tls.OPENSSL: 25_113,
+    Tls.OPENSSL: 25_077,
     Tls.LEAN: 383,
 }
 

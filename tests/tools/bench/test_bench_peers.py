@@ -70,3 +70,15 @@ class ResultTests(TestCase):
         self.assertNotIn("a poll", shown.verdict)
         self.assertIn("The goal of 0.65 × is reached; the next goal, 0.5 ×", shown.verdict)
         self.assertIn("| –  ", shown.text)
+
+    def test_messages_a_second_are_compared_with_few_and_with_more_under_way(self) -> None:
+        ours, alone = measured(MEGAPHONE, 60, 80), measured(STOCK, 100, 100)
+        full = attrs.evolve(ours.full, per_second=1.5)
+        more = attrs.evolve(ours.full, per_second=3.0)
+        first = [attrs.evolve(ours, full=full), alone]
+        verdict = CASE.show([Result(rows_of(first), first)]).verdict
+        self.assertIn("ejabberd alone: 1.50 × with 64 of them under way. The goal of 2 ×", verdict)
+        self.assertIn("is NOT reached with 64", verdict)
+        both = [attrs.evolve(ours, full=full, more=more), attrs.evolve(alone, more=alone.full)]
+        verdict = CASE.show([Result(rows_of(both), both)]).verdict
+        self.assertIn("1.50 × with 64 of them under way, 3.00 × with 256", verdict)
