@@ -9,6 +9,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,9 @@ FLAGS = (
 )
 
 
+_more_flags: ContextVar[str] = ContextVar("more_flags", default="")
+
+
 @attrs.frozen
 class Node:
     """One that runs, and listens for users on ``port``."""
@@ -100,25 +104,22 @@ class Node:
 @contextmanager
 def chosen(folder: Path | None) -> Iterator[None]:
     """Have whatever starts ejabberd take the one in this folder, or that of the system."""
-    with _variable(installation.FOLDER, str(folder or "")):
+    before = os.environ.get(installation.FOLDER, "")
+    os.environ[installation.FOLDER] = str(folder or "")
+    try:
         yield
+    finally:
+        os.environ[installation.FOLDER] = before
 
 
 @contextmanager
 def more_flags(flags: str) -> Iterator[None]:
     """Have each node start with these flags of the emulator, too."""
-    with _variable("ERL_ZFLAGS", flags):
-        yield
-
-
-@contextmanager
-def _variable(name: str, value: str) -> Iterator[None]:
-    before = os.environ.get(name, "")
-    os.environ[name] = value
+    before = _more_flags.set(flags)
     try:
         yield
     finally:
-        os.environ[name] = before
+        _more_flags.reset(before)
 
 
 def compiled(folder: Path, mod_ecm: Path | None) -> list[Path]:
@@ -163,7 +164,8 @@ def node(
         **(SESSIONS if kind is Kind.LINK else {}),
         **more,
     )
-    with ejabberd.started(config, code=code, flags=FLAGS.split(), pipes=True) as process:
+    flags = f"{_more_flags.get()} {FLAGS}".split()
+    with ejabberd.started(config, code=code, flags=flags, pipes=True) as process:
         started = Node(process, port)
         started.ask("prepare")
         yield started

@@ -51,7 +51,8 @@ SYSTEM_CALLS = {
 }
 
 _FRAME = re.compile(r"\s+[0-9a-f]+ (.*) \((.*)\)$")
-_SYSTEM_CALL = re.compile(r"__(?:x64|arm64)_sys_(\w+)")
+# The kernel's compiler leaves out some functions: writev(2) may be do_writev alone.
+_SYSTEM_CALL = re.compile(r"(?:__(?:x64_|arm64_)?sys_|ksys_|do_)(\w+)")
 _ERLANG = re.compile(r"\$?('[^']+'|[a-z]\w*):")
 
 
@@ -111,8 +112,9 @@ def _kernel_kind(sample: Sample) -> Kind | None:
     if not _of_kernel(sample.frames[0][1]):
         return None
     for function, file in sample.frames:
-        if (call := _SYSTEM_CALL.match(function)) and _of_kernel(file):
-            return SYSTEM_CALLS.get(call[1], Kind.KERNEL)
+        call = _SYSTEM_CALL.match(function) if _of_kernel(file) else None
+        if call and call[1] in SYSTEM_CALLS:
+            return SYSTEM_CALLS[call[1]]
     return Kind.KERNEL
 
 

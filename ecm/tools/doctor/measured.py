@@ -6,22 +6,22 @@ from ecm.tools.doctor.plan import Sessions, Tls, Transport
 
 # Bytes: our end of a connection in the kernel; ECM without clients, as one process,
 # or for each worker beside the supervisor; a node of ejabberd without users.
-KERNEL_PER_CONNECTION: Final = 4_078
+KERNEL_PER_CONNECTION: Final = 4_071
 ONE_PROCESS: Final = 54_700_000
-WORKER: Final = 9_000_000
+WORKER: Final = 8_900_000
 SUPERVISOR: Final = 37_000_000
-EJABBERD: Final = 127_400_000
+EJABBERD: Final = 131_600_000
 
 # Bytes of ECM for a connection, and what TLS adds.
 ECM_PER_CONNECTION: Final = {
     Transport.BOSH: 1_408,
-    Transport.WEBSOCKET: 1_252,
-    Transport.TCP: 1_252,
+    Transport.WEBSOCKET: 889,
+    Transport.TCP: 889,
 }
 ECM_FOR_TLS: Final = {
     Tls.NONE: 0,
     Tls.OPENSSL: 25_077,
-    Tls.LEAN: 383,
+    Tls.LEAN: 746,
 }
 
 # Bytes of ejabberd for a user, by its table of sessions.
@@ -30,11 +30,11 @@ EJABBERD_PER_USER: Final = {
     (Sessions.MNESIA, Transport.WEBSOCKET): 3_079,
     (Sessions.MNESIA, Transport.TCP): 3_320,
     (Sessions.ECM, Transport.BOSH): 2_590,
-    (Sessions.ECM, Transport.WEBSOCKET): 1_951,
+    (Sessions.ECM, Transport.WEBSOCKET): 1_756,
     (Sessions.ECM, Transport.TCP): 1_973,
 }
 
 # Seconds of CPU for polls, as costs.Polls has them; µs a second for a quiet stream.
 ECM_POLLS: Final = (0.0008075, 1.923e-05, 5.915e-05, 0.001953)
 EJABBERD_POLLS: Final = (0.0001777, 2.89e-07, 0.0001354, 0.0001333)
-STREAM_CPU: Final = 0.192
+STREAM_CPU: Final = 0.183

@@ -62,6 +62,11 @@ class KindTests(TestCase):
             self.assertEqual(kind(*frames), expected, call)
             self.assertEqual(python_kind(Sample(7, frames)), expected, call)
 
+    def test_some_system_calls_have_another_name_in_the_kernel(self) -> None:
+        for name, expected in {"do_writev": Kind.SEND, "ksys_read": Kind.RECEIVE}.items():
+            frames = (("tcp_ack", KERNEL), (name, KERNEL), ("do_syscall_64", KERNEL))
+            self.assertEqual(kind(*frames), expected, name)
+
     def test_an_interrupt_is_of_the_kernel(self) -> None:
         self.assertEqual(kind(("asm_sysvec_apic_timer_interrupt", KERNEL)), Kind.KERNEL)
 
