@@ -14,6 +14,7 @@ from typing import Any
 
 from twisted.trial.unittest import TestCase
 
+from ecm.tools.doctor import measured
 from ecm.tools.doctor.diagnosis import MAX_USERS
 from ecm.tools.doctor.main import main
 from ecm.tools.doctor.options import Options, parse
@@ -135,7 +136,8 @@ class MainTests(TestCase):
         found: dict[str, Any] = json.loads(said)
         self.assertEqual((status, found["fits"], found["room"]), (1, False, 262_127))
         self.assertEqual(found["first"], "connections tracked (conntrack)")
-        self.assertEqual(found["memory"]["kernel"], 4_078_000_000)
+        kernel = 1_000_000 * measured.KERNEL_PER_CONNECTION
+        self.assertEqual(found["memory"]["kernel"], kernel)
         self.assertEqual((found["transport"], found["tls"]), ("bosh", "none"))
         self.assertEqual(found["machine"]["soft_files"], 1024)
         self.assertEqual(found["machine"]["file_max"], "unlimited")
