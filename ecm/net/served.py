@@ -22,6 +22,7 @@ _ATTRIBUTES: Final = (
     *("reactor", "_tempDataLen", "socket", "protocol", "server", "_peer", "connected"),
     *("dataBuffer", "offset", "producer", "streamingProducer", "producerPaused", "_pieces"),
 )
+_LOCAL_ATTRIBUTES: Final = (*_ATTRIBUTES, "_sendmsgQueue")
 
 # Above all addresses of IPv6 with their ports.
 _IS_IPV6: Final = 1 << 144
@@ -123,9 +124,14 @@ def share_attributes() -> None:
     The instances of a class share one table of names. CPython closes it after the first of them,
     and one that then gets a further attribute has a table of its own: 600 bytes more, for good.
     """
-    first = ServedConnection.__new__(ServedConnection)
-    for name in _ATTRIBUTES:
-        setattr(first, name, None)
+    kinds: dict[Any, tuple[str, ...]] = {
+        ServedConnection: _ATTRIBUTES,
+        ServedLocally: _LOCAL_ATTRIBUTES,
+    }
+    for kind, names in kinds.items():
+        first = kind.__new__(kind)
+        for name in names:
+            setattr(first, name, None)
 
 
 def serving(port: IListeningPort) -> IListeningPort:

@@ -5,6 +5,8 @@ import sys
 
 from twisted.trial.unittest import TestCase
 
+from testkit.ecm_process import temporary_folder
+
 # Clients connect, and get more than the kernel takes, from a producer. Then all is as before, but
 # for what Twisted leaves at the transport.
 SCRIPT = """
@@ -38,9 +40,19 @@ def take():
     else:
         reactor.callLater(0, take)
 
-port = serving(reactor.listenTCP(0, Factory.forProtocol(Served), interface=sys.argv[1]))
-address = (sys.argv[1], port.getHost().port)
-clients = [socket.create_connection(address) for _ in range(CLIENTS)]
+def connected():
+    if sys.argv[1].startswith("/"):
+        client = socket.socket(socket.AF_UNIX)
+        client.connect(sys.argv[1])
+        return client
+    return socket.create_connection((sys.argv[1], port.getHost().port))
+
+factory = Factory.forProtocol(Served)
+if sys.argv[1].startswith("/"):
+    port = serving(reactor.listenUNIX(sys.argv[1], factory))
+else:
+    port = serving(reactor.listenTCP(0, factory, interface=sys.argv[1]))
+clients = [connected() for _ in range(CLIENTS)]
 received = {client: 0 for client in clients}
 for client in clients:
     client.setblocking(False)
@@ -51,7 +63,7 @@ reactor.run()
 
 class ShareAttributesTest(TestCase):
     def test_further_attributes_take_no_table_of_their_own(self) -> None:
-        for interface in ("127.0.0.1", "::1"):
-            command = [sys.executable, "-c", SCRIPT, interface]
+        for place in ("127.0.0.1", "::1", f"{temporary_folder(self)}/socket"):
+            command = [sys.executable, "-c", SCRIPT, place]
             size = int(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
             self.assertLess(size, 200)  # a table of its own would make it 832, with CPython 3.11
