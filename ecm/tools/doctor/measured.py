@@ -14,7 +14,7 @@ EJABBERD: Final = 131_600_000
 
 # Bytes of ECM for a connection, and what TLS adds.
 ECM_PER_CONNECTION: Final = {
-    Transport.BOSH: 1_408,
+    Transport.BOSH: 1_039,
     Transport.WEBSOCKET: 889,
     Transport.TCP: 889,
 }
@@ -29,12 +29,12 @@ EJABBERD_PER_USER: Final = {
     (Sessions.MNESIA, Transport.BOSH): 3_477,
     (Sessions.MNESIA, Transport.WEBSOCKET): 3_079,
     (Sessions.MNESIA, Transport.TCP): 3_320,
-    (Sessions.ECM, Transport.BOSH): 2_590,
+    (Sessions.ECM, Transport.BOSH): 2_564,
     (Sessions.ECM, Transport.WEBSOCKET): 1_756,
     (Sessions.ECM, Transport.TCP): 1_973,
 }
 
 # Seconds of CPU for polls, as costs.Polls has them; µs a second for a quiet stream.
-ECM_POLLS: Final = (0.0008075, 1.923e-05, 5.915e-05, 0.001953)
-EJABBERD_POLLS: Final = (0.0001777, 2.89e-07, 0.0001354, 0.0001333)
+ECM_POLLS: Final = (0.0009063, 2.415e-05, 2.941e-05, 0.0007486)
+EJABBERD_POLLS: Final = (0.0006573, 1.13e-06, 0.0001108, 0.0001155)
 STREAM_CPU: Final = 0.183
