@@ -35,6 +35,6 @@ EJABBERD_PER_USER: Final = {
 }
 
 # Seconds of CPU for polls, as costs.Polls has them; µs a second for a quiet stream.
-ECM_POLLS: Final = (0.0009063, 2.415e-05, 2.941e-05, 0.0007486)
-EJABBERD_POLLS: Final = (0.0006573, 1.13e-06, 0.0001108, 0.0001155)
+ECM_POLLS: Final = (0.0009064, 2.086e-05, 3.268e-05, 0.0006484)
+EJABBERD_POLLS: Final = (0.0006316, 7.483e-07, 0.0001118, 0.0001271)
 STREAM_CPU: Final = 0.183
