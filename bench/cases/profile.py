@@ -18,7 +18,7 @@ import attrs
 from matplotlib.figure import Figure
 
 from bench import node
-from bench.frame import EBIN, Case, Option, Outcome, Run, announce
+from bench.frame import EBIN, Case, Option, Outcome, Run, announce, rounds
 from bench.load.login_load import log_in
 from bench.load.message_load import What, talk
 from bench.measure import profile
@@ -31,6 +31,8 @@ from ecm.tools.swarm.accounts import SASL
 
 LOGIN = "login"
 LOADS = (What.MESSAGE.value, What.POLL.value, LOGIN)
+
+KERNEL = (Kind.SEND, Kind.RECEIVE, Kind.WAIT, Kind.KERNEL)
 
 Start = Callable[[Path, list[Path]], AbstractContextManager[Server]]
 
@@ -143,9 +145,6 @@ def of_floor(load: str, rows: Sequence[Spent]) -> str:
     )
 
 
-KERNEL = (Kind.SEND, Kind.RECEIVE, Kind.WAIT, Kind.KERNEL)
-
-
 def plot(rows: Sequence[Spent]) -> Figure:
     names = loads(rows)
     figure = Figure(figsize=(9, 2.2 * len(names) + 1.6), layout="constrained")
@@ -168,12 +167,16 @@ def measure(run: Run) -> list[Spent]:
     otp = profile.otp_modules()
     announce(len(LOADS) * len(SERVERS) * (START + 2 * options.seconds))
     with node.more_flags(profile.FLAGS):
-        return [
-            one
-            for load in LOADS
-            for name in SERVERS
-            for one in measure_one(load, name, code, otp, options)
-        ]
+        return rounds(
+            1,
+            lambda _: (
+                one
+                for load in LOADS
+                for name in SERVERS
+                for one in measure_one(load, name, code, otp, options)
+            ),
+            tell,
+        )
 
 
 def show(rows: Sequence[Spent]) -> Outcome:

@@ -93,7 +93,7 @@ class ServedLocally(_Lean, unix.Server):
 
 
 def packed(address: tuple[Any, ...]) -> int | tuple[Any, ...]:
-    """Return an address as a number, which takes a third of the memory.
+    """Return an address as a number, which takes less memory.
 
     One of IPv6 that has more than host and port stays as it is, and so does the name of a UNIX
     socket, which is with no port.
