@@ -42,7 +42,7 @@ spawn(fun() ->
     register(test_sender, self()),
     receive test_go -> ok end,
     Older = fxml_stream:parse_element(<<"{older}">>),
-    ejabberd_router:route(xmpp:decode(Older, <<"jabber:client">>, [])),
+    ecm_c2s_offline:route(xmpp:decode(Older, <<"jabber:client">>, [])),
     ecm_c2s_offline:ended(Juliet)
 end)
 """
@@ -165,14 +165,29 @@ class OfflineRaceTests(TestCase):
         await self.juliet.ask(_ONLINE)
         await self.assert_comes(b"newer")
 
+    async def test_the_next_session_waits_for_one_that_ends(self) -> None:
+        await self.log_in()
+        await self.romeo.ask(message(f"juliet@{DOMAIN}", "stored") + _SYNC)
+        await self.begin_to_end()
+        online = self.juliet.ask(_ONLINE)
+        await self.shell.evaluate(_UNTIL_WAITING.format(user="juliet", host=DOMAIN))
+        await self.romeo.ask(message(f"juliet@{DOMAIN}", "newer") + _SYNC)
+        await self.shell.evaluate(_GO)
+        await online
+        await self.assert_comes(b"stored", b"older", b"newer")
+
     async def end(self) -> None:
         """A session of Juliet's ends, has something for her, and Romeo writes to her meanwhile."""
         await self.log_in()
+        await self.begin_to_end()
+        self.romeo.ask(message(f"juliet@{DOMAIN}", "newer")).addErrback(lambda _: None)
+        await self.shell.evaluate(_UNTIL_WAITING.format(user="romeo", host=DOMAIN))
+
+    async def begin_to_end(self) -> None:
+        """A session of Juliet's ends, and has something for her."""
         older = message(f"juliet@{DOMAIN}", "older").replace(">", f" from='nurse@{DOMAIN}'>", 1)
         await self.shell.evaluate(_END.format(host=DOMAIN, older=older))
         await self.shell.evaluate(_UNTIL_STOPPED)
-        self.romeo.ask(message(f"juliet@{DOMAIN}", "newer")).addErrback(lambda _: None)
-        await self.shell.evaluate(_UNTIL_WAITING.format(user="romeo", host=DOMAIN))
 
     async def test_a_session_fetches_again_what_it_could_not_wait_for(self) -> None:
         """As with senders on other nodes of a cluster, which it does not see."""

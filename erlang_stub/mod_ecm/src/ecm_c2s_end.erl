@@ -6,9 +6,9 @@
 %% 1. What the client has sent is sent, since it may have been told that it has arrived: a request may be
 %%    answered before the process has handled its stanzas, which go through the mailbox (received/3, leaving/2).
 %% 2. ejabberd_sm forgets the session. In this moment, what the client may not have received is routed, and
-%%    then what is in the mailbox (forgotten/3): a moment later others would overtake it. Those who come in this moment
-%%    wait (ecm_c2s_offline).
-%% 3. What has come late is routed, and clients are told (terminated/2).
+%%    then what is in the mailbox (forgotten/3): a moment later others would overtake it.
+%% 3. What has come late is routed, and clients are told (terminated/2). Until then those who store messages for the user
+%%    wait, and the user's next session (ecm_c2s_offline).
 
 -module(ecm_c2s_end).
 
@@ -96,9 +96,8 @@ addressed(Message, Jid) ->
 
 %% @private ejabberd_sm has forgotten a session of the calling process, or another one.
 -spec forgotten({erlang:timestamp(), pid()}, jid:jid(), Info :: list()) -> ok.
-forgotten({_, Process}, Jid, _) when Process =:= self() ->
-    route(erase(?MODULE)),
-    ecm_c2s_offline:ended(Jid);
+forgotten({_, Process}, _, _) when Process =:= self() ->
+    route(erase(?MODULE));
 forgotten(_, _, _) ->
     ok.
 
@@ -113,7 +112,7 @@ route(Elements) ->
 route_rest() ->
     receive
         {route, Stanza} ->
-            ejabberd_router:route(Stanza),
+            ecm_c2s_offline:route(Stanza),
             route_rest()
     after 0 ->
         ok

@@ -18,13 +18,14 @@
 %% What comes to the session after it has said that it is online, and before it has fetched, waits until what was
 %% stored has had its turn (after_fetching/1).
 %%
-%% A session that ends says so as well (ends/1), since it sends on what its client has not received: that is older than
-%% what anybody else stores for the user meanwhile, and they wait for it.
+%% A session that ends says so as well (ends/1), since it sends on what its client has not received (route/1): that is
+%% older than what others store for the user meanwhile, or send to the user's next session. Those who store wait for it;
+%% so does the next session before it fetches, and hands it out behind what was stored, and before the rest.
 
 -module(ecm_c2s_offline).
 -behaviour(gen_server).
 
--export([ended/1, ends/1, fetch/1, host_up/1, new_table/0, start_link/0]).
+-export([ended/1, ends/1, fetch/1, host_up/1, new_table/0, route/1, start_link/0]).
 -export([after_fetching/1, after_storing/1, before_fetching/1, storing/1]).
 -export([handle_call/3, handle_cast/2, handle_info/2, init/1]).
 
@@ -32,6 +33,9 @@
 -define(BEFORE, 49).
 -define(AFTER, 51).
 -define(FIRST, -1000).
+
+%% What a session that ends sends on has this in its metadata.
+-define(LEFT_BEHIND, ecm_left_behind).
 
 %% Milliseconds for which a session waits for senders at most, or a sender for a session that ends, and between two
 %% looks at them.
@@ -153,16 +157,25 @@ ends(Jid) ->
     _ = note({ends, user(Jid)}),
     ok.
 
+%% @doc Sends on a stanza that the client of the calling process, whose session ends, may not have received.
+-spec route(Stanza :: tuple()) -> ok.
+route(Stanza) ->
+    ejabberd_router:route(xmpp:put_meta(Stanza, ?LEFT_BEHIND, true)).
+
 %% @doc The calling process has sent on what it had.
 -spec ended(jid:jid()) -> ok.
 ended(Jid) ->
     _ = forget({ends, user(Jid)}),
     ok.
 
-%% @private The session of the calling process has said that it is online, and is about to fetch.
+%% @private The session of the calling process has said that it is online, and is about to fetch. Former ones of the user
+%% come first: those who store wait for them, too.
 -spec before_fetching({Presence, State}) -> {Presence, State} when Presence :: tuple(), State :: map().
 before_fetching({_, #{jid := Jid}} = Result) ->
-    await(user(Jid), now_ms() + ?PATIENCE),
+    User = user(Jid),
+    Until = now_ms() + ?PATIENCE,
+    await({ends, User}, Until),
+    await(User, Until),
     Result;
 before_fetching(Result) ->
     Result.
@@ -195,46 +208,39 @@ now_ms() ->
     erlang:monotonic_time(millisecond).
 
 %% @private The session has fetched what was stored, into its mailbox. There may be newer messages before that:
-%% the session is online already. If so, all have their turn now, in their order.
+%% the session is online already. If so, all have their turn now, by their age.
 -spec after_fetching({Presence, State}) -> {Presence, State} when Presence :: tuple(), State :: map().
 after_fetching({Presence, State} = Result) ->
     {messages, Waiting} = process_info(self(), messages),
-    case lists:dropwhile(fun(Message) -> not is_newer(Message) end, Waiting) of
-        [_ | Rest] ->
-            case lists:any(fun is_fetched/1, Rest) of
-                true -> {Presence, deliver(lists:partition(fun is_fetched/1, take()), State)};
-                false -> Result
-            end;
-        [] ->
-            Result
+    Ages = [age(Stanza) || {route, Stanza} <- Waiting, element(1, Stanza) =:= message],
+    case lists:sort(Ages) of
+        Ages -> Result;
+        _ -> {Presence, deliver(take(), State)}
     end.
 
--spec is_newer(term()) -> boolean().
-is_newer({route, Stanza}) -> element(1, Stanza) =:= message andalso not is_stored(Stanza);
-is_newer(_) -> false.
-
--spec is_fetched(term()) -> boolean().
-is_fetched({route, Stanza}) -> element(1, Stanza) =:= message andalso is_stored(Stanza);
-is_fetched(_) -> false.
-
-%% mod_offline marks its messages.
--spec is_stored(message()) -> boolean().
-is_stored(Message) -> xmpp:get_meta(Message, from_offline, false).
+%% mod_offline marks its messages. The oldest have the lowest number.
+-spec age(message()) -> 1..3.
+age(Message) ->
+    case {xmpp:get_meta(Message, from_offline, false), xmpp:get_meta(Message, ?LEFT_BEHIND, false)} of
+        {true, _} -> 1;
+        {_, true} -> 2;
+        _ -> 3
+    end.
 
 %% Takes all messages for the client.
--spec take() -> [{route, message()}].
+-spec take() -> [{Age :: 1..3, message()}].
 take() ->
     receive
-        {route, Stanza} = Message when element(1, Stanza) =:= message -> [Message | take()]
+        {route, Stanza} when element(1, Stanza) =:= message -> [{age(Stanza), Stanza} | take()]
     after 0 ->
         []
     end.
 
--spec deliver({Fetched :: [Route], Newer :: [Route]}, State) -> State when
-      Route :: {route, message()}, State :: map().
-deliver({Fetched, Newer}, #{lserver := Host} = State) ->
-    lists:foldl(fun(Message, Next) -> ejabberd_hooks:run_fold(c2s_handle_info, Host, Next, [Message]) end,
-                State, Fetched ++ Newer).
+-spec deliver([{Age :: 1..3, message()}], State) -> State when State :: map().
+deliver(Messages, #{lserver := Host} = State) ->
+    lists:foldl(fun({_, Message}, Next) ->
+                        ejabberd_hooks:run_fold(c2s_handle_info, Host, Next, [{route, Message}])
+                end, State, lists:keysort(1, Messages)).
 
 %% @doc Fetches what is stored, as mod_offline does when the session of the calling process comes online.
 -spec fetch(State) -> State when State :: map().

@@ -69,7 +69,7 @@ route_parsed(Element) ->
 route_stanza(Stanza, true) ->
     case xmpp:get_to(Stanza) =:= undefined orelse is_copy(Stanza) orelse is_found(Stanza) of
         true -> ok;
-        false -> ejabberd_router:route(Stanza)
+        false -> ecm_c2s_offline:route(Stanza)
     end;
 route_stanza(_, false) ->
     ok.

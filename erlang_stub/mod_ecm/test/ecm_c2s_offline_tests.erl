@@ -1,7 +1,7 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc A session that comes online waits for those who store messages for its user, and for nobody else. What
-%% it takes in ejabberd is in tests/system/test_offline_race.py.
+%% @doc A session that comes online waits for those who store messages for its user, for former sessions that end, and
+%% for nobody else. What it takes in ejabberd is in tests/system/test_offline_race.py.
 
 -module(ecm_c2s_offline_tests).
 
@@ -15,6 +15,7 @@ waiting_test_() ->
       fun somebody_stores_for_another_user/0,
       fun who_has_ended_stores_nothing/0,
       fun a_session_waits_until_all_is_stored/0,
+      fun a_session_waits_until_a_former_one_has_ended/0,
       fun a_session_waits_two_seconds_at_most/0,
       fun what_is_old_is_forgotten/0]}.
 
@@ -38,16 +39,23 @@ who_has_ended_stores_nothing() ->
     ?assert(comes_online_at_once()).
 
 a_session_waits_until_all_is_stored() ->
-    Senders = [sender(fun() -> receive never -> ok end end) || _ <- [1, 2]],
-    [note(?USER, Sender) || Sender <- Senders],
+    waits_for([?USER, ?USER]).
+
+a_session_waits_until_a_former_one_has_ended() ->
+    waits_for([?USER, {ends, ?USER}]).
+
+%% A session waits until each of as many processes has done what it does.
+waits_for(Deeds) ->
+    Rows = [{Deed, sender(fun() -> receive never -> ok end end)} || Deed <- Deeds],
+    [note(Deed, Sender) || {Deed, Sender} <- Rows],
     Test = self(),
     Session = spawn(fun() -> come_online(), Test ! online end),
     [begin
          ecm_link_pair:await(fun() -> is_waiting(Session) end),
-         ets:delete(ecm_c2s_offline, {?USER, Sender})
-     end || Sender <- Senders],
+         ets:delete(ecm_c2s_offline, Row)
+     end || Row <- Rows],
     receive online -> ok end,
-    [stop(Sender) || Sender <- Senders].
+    [stop(Sender) || {_, Sender} <- Rows].
 
 is_waiting(Session) ->
     {_, Stack} = process_info(Session, current_stacktrace),
@@ -81,8 +89,8 @@ come_online() ->
     {User, Host} = ?USER,
     {presence, _} = ecm_c2s_offline:before_fetching({presence, #{jid => jid:make(User, Host)}}).
 
-note(User, Sender) ->
-    ets:insert(ecm_c2s_offline, {{User, Sender}, erlang:monotonic_time(millisecond)}).
+note(Deed, Sender) ->
+    ets:insert(ecm_c2s_offline, {{Deed, Sender}, erlang:monotonic_time(millisecond)}).
 
 sender(Does) ->
     spawn(Does).
