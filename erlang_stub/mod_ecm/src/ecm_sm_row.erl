@@ -50,8 +50,13 @@ pack(#session{sid = {At, Process}, usr = {User, Host, Resource}, priority = Prio
     {Ip, Rest1} = take(ip, Info),
     {Conn, Rest2} = take(conn, Rest1),
     {Auth, More} = take(auth_module, Rest2),
-    #ecm_session{key = key(User, Host), process = Process, at = pack_time(At), resource = Resource,
+    #ecm_session{key = whole(key(User, Host)), process = Process, at = pack_time(At), resource = whole(Resource),
                  priority = Priority, ip = pack_ip(Ip), conn = Conn, auth_module = Auth, more = More}.
+
+%% A short binary in the row itself. As a part of another one, such as the stanza that it was read from, or with room for
+%% more, it would take a binary beside the row.
+-spec whole(binary()) -> binary().
+whole(Binary) -> binary:copy(Binary).
 
 -spec take(Name :: atom(), info()) -> {term(), info()}.
 take(Name, Info) ->
