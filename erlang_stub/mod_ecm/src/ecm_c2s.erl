@@ -79,9 +79,9 @@ handle_info(State, {ecm, Message}) ->
     handled(Message, ecm_c2s_process:kind(), State);
 handle_info(State, {ecm_stream, Event}) ->
     handled(Event, ecm_c2s_process:kind(), State);
-handle_info(State, {timeout, Timer, ecm}) ->
+handle_info(State, {timeout, Key, ecm}) ->
     Kind = ecm_c2s_process:kind(),
-    Kind:timeout(Timer),
+    Kind:timeout(Key),
     Kind:maybe_hibernate(State),
     {stop, State};
 handle_info(State, {ecm_c2s_transfer, Controller, Ref, Question}) ->

@@ -16,7 +16,7 @@
 
 %% A message that the hooks know as one for a session, and one of its timer.
 -callback handle(term()) -> ok.
--callback timeout(reference()) -> ok.
+-callback timeout(ecm_c2s_timer:key()) -> ok.
 
 %% Hibernates if the session has been idle for long enough. Returns if it has not, or cannot now.
 -callback maybe_hibernate(State :: map()) -> ok.

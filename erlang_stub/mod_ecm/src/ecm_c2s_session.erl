@@ -192,13 +192,14 @@ shape(Bytes, Request, #session{shaper = Shaper} = Session) ->
     Request#{due => now_ms() + Pause}.
 
 %% @doc Handles the message of a timer.
--spec timeout(reference()) -> ok.
-timeout(Timer) ->
-    case get(?MODULE) of
-        #session{timer = {Timer, _}} = Session ->
+-spec timeout(ecm_c2s_timer:key()) -> ok.
+timeout(Key) ->
+    #session{timer = Timer} = Session = get(?MODULE),
+    case ecm_c2s_timer:is_over(Key, Timer) of
+        true ->
             put(?MODULE, Session#session{timer = none}),
             run(fun(Bosh) -> ecm_bosh:timeout(now_ms(), Bosh) end);
-        _ ->
+        false ->
             ok
     end.
 
@@ -341,8 +342,8 @@ handle_pending() ->
         {ecm, Message} when is_tuple(Message) ->
             handle(Message),
             handle_pending();
-        {timeout, Timer, ecm} ->
-            timeout(Timer),
+        {timeout, Key, ecm} ->
+            timeout(Key),
             handle_pending()
     after 0 ->
         ok

@@ -223,11 +223,12 @@ give_back(#?MODULE{held = Held, credit = Credit, is_over = IsOver} = Session) ->
     keep_session(Session#?MODULE{held = 0, due = none, credit = Next}).
 
 %% @doc Handles the message of a timer.
--spec timeout(reference()) -> ok.
-timeout(Timer) ->
-    case get(?KEY) of
-        #?MODULE{timer = {Timer, _}} = Session -> take(Session#?MODULE{timer = none});
-        _ -> ok
+-spec timeout(ecm_c2s_timer:key()) -> ok.
+timeout(Key) ->
+    #?MODULE{timer = Timer} = Session = get(?KEY),
+    case ecm_c2s_timer:is_over(Key, Timer) of
+        true -> take(Session#?MODULE{timer = none});
+        false -> ok
     end.
 
 -spec now_ms() -> integer().
@@ -477,7 +478,7 @@ rehydrate([Session]) ->
 handle_pending() ->
     receive
         {ecm_stream, Event} -> handle(Event), handle_pending();
-        {timeout, Timer, ecm} -> timeout(Timer), handle_pending()
+        {timeout, Key, ecm} -> timeout(Key), handle_pending()
     after 0 ->
         ok
     end.

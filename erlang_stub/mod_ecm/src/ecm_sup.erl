@@ -19,7 +19,7 @@
 -define(PERIOD, 1).
 
 -define(WORKERS, [ecm_link_heir, ecm_router_proxy, ecm_c2s_admission, ecm_c2s_logins, ecm_c2s_farewell,
-                  ecm_c2s_place, ecm_c2s_offline, ecm_c2s_too_long, ecm_evacuation]).
+                  ecm_c2s_place, ecm_c2s_offline, ecm_c2s_timeouts, ecm_c2s_too_long, ecm_evacuation]).
 
 %% @doc Starts the supervisor unless it runs. Whoever needs it first calls this: a host with the module
 %% mod_ecm, or a listener. Its parent is the supervisor of ejabberd's modules, because those start while
@@ -41,6 +41,7 @@ init([]) ->
     ecm_c2s_farewell:new_tables(),
     ecm_c2s_place:new_tables(),
     ecm_c2s_offline:new_table(),
+    ecm_c2s_timeouts:new_table(),
     ok = ecm_stats:new_table(),
     {ok, {#{intensity => ?INTENSITY, period => ?PERIOD},
           [#{id => Module, start => {Module, start_link, []}} || Module <- ?WORKERS]}}.
