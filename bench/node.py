@@ -74,9 +74,11 @@ NAMES = {
 # +P: processes, of which each user has up to three. +sbwt: a scheduler with nothing to do sleeps at
 # once; otherwise it burns CPU, the more the less there is to do, and that is nobody's work.
 # +M: carriers of memory as small as there are; after a burst more of them are empty and given back.
+# memsup: nobody asks each process for its memory, once a minute.
 FLAGS = (
     "+P 2000000 +sbwt none +sbwtdcpu none +sbwtdio none"
-    " +MHsmbcs 256 +MHlmbcs 256 +MBsmbcs 256 +MBlmbcs 256 -s bench_node"
+    " +MHsmbcs 256 +MHlmbcs 256 +MBsmbcs 256 +MBlmbcs 256"
+    " -os_mon memsup_system_only true -s bench_node"
 )
 
 
