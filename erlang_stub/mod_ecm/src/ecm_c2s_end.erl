@@ -6,9 +6,10 @@
 %% 1. What the client has sent is sent, since it may have been told that it has arrived: a request may be
 %%    answered before the process has handled its stanzas, which go through the mailbox (received/3, leaving/2).
 %% 2. ejabberd_sm forgets the session. In this moment, what the client may not have received is routed, and
-%%    then what is in the mailbox (forgotten/3): a moment later others would overtake it.
-%% 3. What has come late is routed, and clients are told (terminated/2). Until then those who store messages for the user
-%%    wait, and the user's next session (ecm_c2s_offline).
+%%    then what is in the mailbox (forgotten/3): a moment later others would overtake it. Meanwhile those who store
+%%    messages for the user wait, and the user's next session (ecm_c2s_offline).
+%% 3. What has come late is routed, and clients are told (terminated/2). Nobody waits for it: ejabberd waits a tenth of a
+%%    second for more in between.
 
 -module(ecm_c2s_end).
 
@@ -96,8 +97,9 @@ addressed(Message, Jid) ->
 
 %% @private ejabberd_sm has forgotten a session of the calling process, or another one.
 -spec forgotten({erlang:timestamp(), pid()}, jid:jid(), Info :: list()) -> ok.
-forgotten({_, Process}, _, _) when Process =:= self() ->
-    route(erase(?MODULE));
+forgotten({_, Process}, Jid, _) when Process =:= self() ->
+    route(erase(?MODULE)),
+    ecm_c2s_offline:ended(Jid);
 forgotten(_, _, _) ->
     ok.
 

@@ -194,7 +194,13 @@ shape(Bytes, Request, #session{shaper = Shaper} = Session) ->
 %% @doc Handles the message of a timer.
 -spec timeout(ecm_c2s_timer:key()) -> ok.
 timeout(Key) ->
-    #session{timer = Timer} = Session = get(?MODULE),
+    timeout(Key, get(?MODULE)).
+
+%% The deadline of a process that is gone may reach another one with the same ID.
+-spec timeout(ecm_c2s_timer:key(), #session{} | undefined) -> ok.
+timeout(_, undefined) ->
+    ok;
+timeout(Key, #session{timer = Timer} = Session) ->
     case ecm_c2s_timer:is_over(Key, Timer) of
         true ->
             put(?MODULE, Session#session{timer = none}),

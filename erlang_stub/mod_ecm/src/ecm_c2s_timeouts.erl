@@ -16,7 +16,7 @@
 -export([keep/0, own_table/0]).
 -export_type([slot/0]).
 
-%% The number of a slot, which begins with the deadlines that end in it.
+%% The number of a slot. It is that of deadlines in the 128 milliseconds before its beginning, and at it.
 -type slot() :: integer().
 
 %% The length of a slot, as a power of two of milliseconds.
@@ -75,7 +75,7 @@ remove(Due) ->
     catch error:badarg -> ok
     end.
 
-%% @doc Returns the slot at whose beginning this time has come.
+%% @doc Returns the first slot at whose beginning this time has come.
 -spec slot(Due :: integer()) -> slot().
 slot(Due) ->
     (Due + (1 bsl ?SLOT_BITS) - 1) bsr ?SLOT_BITS.
@@ -114,8 +114,8 @@ handle_info(_, none) ->
 tell(Now) ->
     case ets:first(?MODULE) of
         {Slot, Process} = Key when Slot =< Now ->
-            ets:delete(?MODULE, Key),
             Process ! {timeout, Slot, ecm},
+            ets:delete(?MODULE, Key),
             tell(Now);
         _ ->
             ok

@@ -5,7 +5,7 @@
 %% Its name is not mod_ecm_sup: under that name ejabberd_listener starts the supervisor of the links.
 %%
 %% A process that is killed is started again, and goes on: what must outlive it is in tables that this
-%% supervisor owns.
+%% supervisor owns, or that have an owner of their own (ecm_c2s_timeouts).
 
 -module(ecm_sup).
 -behaviour(supervisor).

@@ -16,6 +16,7 @@ waiting_test_() ->
       fun who_has_ended_stores_nothing/0,
       fun a_session_waits_until_all_is_stored/0,
       fun a_session_waits_until_a_former_one_has_ended/0,
+      fun a_session_that_is_online_waits_for_no_other_one/0,
       fun a_session_waits_two_seconds_at_most/0,
       fun what_is_old_is_forgotten/0]}.
 
@@ -43,6 +44,17 @@ a_session_waits_until_all_is_stored() ->
 
 a_session_waits_until_a_former_one_has_ended() ->
     waits_for([?USER, {ends, ?USER}]).
+
+%% As that of another device, which changes its status.
+a_session_that_is_online_waits_for_no_other_one() ->
+    Other = sender(fun() -> receive never -> ok end end),
+    note({ends, ?USER}, Other),
+    State = #{jid => jid(), pres_last => before},
+    {Microseconds, Result} = timer:tc(fun() -> ecm_c2s_offline:before_fetching({presence, State}) end),
+    ?assertEqual({presence, State}, Result),
+    ?assert(Microseconds < 1500000),
+    ets:delete(ecm_c2s_offline, {{ends, ?USER}, Other}),
+    stop(Other).
 
 %% A session waits until each of as many processes has done what it does.
 waits_for(Deeds) ->
@@ -86,8 +98,11 @@ waited() ->
     Microseconds div 1000.
 
 come_online() ->
+    {presence, _} = ecm_c2s_offline:before_fetching({presence, #{jid => jid()}}).
+
+jid() ->
     {User, Host} = ?USER,
-    {presence, _} = ecm_c2s_offline:before_fetching({presence, #{jid => jid:make(User, Host)}}).
+    jid:make(User, Host).
 
 note(Deed, Sender) ->
     ets:insert(ecm_c2s_offline, {{Deed, Sender}, erlang:monotonic_time(millisecond)}).

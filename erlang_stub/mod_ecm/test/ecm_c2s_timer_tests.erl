@@ -11,7 +11,11 @@ timer_test_() ->
     [{foreach, Start, fun(_) -> ecm_services:stop() end,
       [fun(_) -> Test end
        || Test <- [fun kept_if_a_little_early/0, fun moved_if_much_too_early/0, fun never_late/0, fun stopped/0]]}
-     || Start <- [fun ecm_services:start/0, fun ecm_services:stop/0]].
+     || Start <- [fun ecm_services:start/0, fun without_table/0]].
+
+without_table() ->
+    ecm_services:stop(),
+    _ = [ets:delete(?TABLE) || ets:whereis(?TABLE) =/= undefined].
 
 kept_if_a_little_early() ->
     Timer = ecm_c2s_timer:set(due(100000), none),
