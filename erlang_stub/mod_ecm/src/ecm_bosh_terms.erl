@@ -69,7 +69,8 @@
     acknowledges :: boolean()
 }).
 
-%% Few different terms occur, so all sessions share them; but many different wait times.
+%% Few different terms occur, so all sessions share them; but many different wait times. Those of full minutes up to an hour,
+%% as usual ones are, are shared with their terms.
 -record(agreement, {wait :: non_neg_integer(), terms :: #terms{}}).
 
 -opaque agreement() :: #agreement{}.
@@ -98,7 +99,11 @@ new(_, _) ->
 -spec agree(ecm_bosh_body:body(), options()) -> agreement().
 agree(Body, #{max_wait := MaxWait} = Max) ->
     Wait = min(maps:get(wait, Body, ?DEFAULT_WAIT), MaxWait),
-    #agreement{wait = Wait, terms = ecm_intern:term(terms(Body, Wait, Max))}.
+    shared(#agreement{wait = Wait, terms = ecm_intern:term(terms(Body, Wait, Max))}).
+
+-spec shared(agreement()) -> agreement().
+shared(#agreement{wait = Wait} = Agreement) when Wait rem 60 =:= 0, Wait =< 3600 -> ecm_intern:term(Agreement);
+shared(Agreement) -> Agreement.
 
 -spec terms(ecm_bosh_body:body(), Wait :: non_neg_integer(), options()) -> #terms{}.
 terms(Body, Wait, #{max_hold := MaxHold, max_inactivity := MaxInactivity} = Max) ->
@@ -122,7 +127,7 @@ extra_inactivity(false) -> 0.
 %% elsewhere.
 -spec interned(agreement()) -> agreement().
 interned(#agreement{terms = Terms} = Agreement) ->
-    Agreement#agreement{terms = ecm_intern:term(Terms)}.
+    shared(Agreement#agreement{terms = ecm_intern:term(Terms)}).
 
 %% @doc Returns the milliseconds that a request may be held.
 -spec wait(agreement()) -> non_neg_integer().
@@ -168,7 +173,7 @@ permitted(Request, _) ->
 -spec logged_in(agreement(), options()) -> agreement().
 logged_in(#agreement{terms = Terms} = Agreement, #{limits := Limits}) ->
     Known = Limits#{client => client(Agreement)},
-    Agreement#agreement{terms = ecm_intern:term(Terms#terms{limits = Known})}.
+    shared(Agreement#agreement{terms = ecm_intern:term(Terms#terms{limits = Known})}).
 
 %% @doc Returns the library of the client.
 -spec client(agreement()) -> ecm_bosh_client:client().

@@ -31,6 +31,21 @@ other_limits_hold_for_a_client_that_has_logged_in_test() ->
                  [{ecm_bosh_terms:hold(Agreement), ecm_bosh_terms:requests(Agreement),
                    ecm_bosh_terms:wait(Agreement)} || Agreement <- [New, Known]]).
 
+%% Those of usual wait times take no memory of a session.
+usual_agreements_are_shared_test() ->
+    Options = ?OPTIONS#{max_wait => 7200},
+    ?assertEqual([{60, 0, 0, 0}, {3600, 0, 0, 0}, {61, 4, 4, 4}, {7200, 4, 4, 4}],
+                 [begin
+                      {ok, New} = ecm_bosh_terms:new(body(#{wait => Wait}), Options),
+                      Known = ecm_bosh_terms:logged_in(New, Options),
+                      Elsewhere = binary_to_term(term_to_binary(New)),
+                      {Wait, own_words(New), own_words(Known), own_words(ecm_bosh_terms:interned(Elsewhere))}
+                  end || Wait <- [60, 3600, 61, 7200]]).
+
+%% Without those that are shared.
+own_words(Agreement) ->
+    erts_debug:size_shared(Agreement).
+
 %% Names of hosts are compared as they are prepared.
 addressed_test_() ->
     {setup, fun() -> {ok, _} = application:ensure_all_started(xmpp) end,
