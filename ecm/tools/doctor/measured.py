@@ -14,7 +14,7 @@ EJABBERD: Final = 131_600_000
 
 # Bytes of ECM for a connection, and what TLS adds.
 ECM_PER_CONNECTION: Final = {
-    Transport.BOSH: 1_039,
+    Transport.BOSH: 1_043,
     Transport.WEBSOCKET: 889,
     Transport.TCP: 889,
 }
@@ -29,12 +29,12 @@ EJABBERD_PER_USER: Final = {
     (Sessions.MNESIA, Transport.BOSH): 3_477,
     (Sessions.MNESIA, Transport.WEBSOCKET): 3_079,
     (Sessions.MNESIA, Transport.TCP): 3_320,
-    (Sessions.ECM, Transport.BOSH): 2_564,
+    (Sessions.ECM, Transport.BOSH): 2_176,
     (Sessions.ECM, Transport.WEBSOCKET): 1_756,
     (Sessions.ECM, Transport.TCP): 1_973,
 }
 
 # Seconds of CPU for polls, as costs.Polls has them; µs a second for a quiet stream.
-ECM_POLLS: Final = (0.0009064, 2.086e-05, 3.268e-05, 0.0006484)
-EJABBERD_POLLS: Final = (0.0006316, 7.483e-07, 0.0001118, 0.0001271)
+ECM_POLLS: Final = (0.001161, 2.015e-05, 3.79e-06, 0.0001)
+EJABBERD_POLLS: Final = (0.001235, 1.442e-05, 3.853e-05, 0.0001)
 STREAM_CPU: Final = 0.183
