@@ -33,7 +33,7 @@ other_limits_hold_for_a_client_that_has_logged_in_test() ->
 
 %% Those of usual wait times take no memory of a session.
 usual_agreements_are_shared_test() ->
-    Options = ?OPTIONS#{max_wait => 7200},
+    Options = maps:put(max_wait, 7200, ?OPTIONS),
     ?assertEqual([{60, 0, 0, 0}, {3600, 0, 0, 0}, {61, 4, 4, 4}, {7200, 4, 4, 4}],
                  [begin
                       {ok, New} = ecm_bosh_terms:new(body(#{wait => Wait}), Options),
