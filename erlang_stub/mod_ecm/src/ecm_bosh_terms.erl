@@ -99,11 +99,7 @@ new(_, _) ->
 -spec agree(ecm_bosh_body:body(), options()) -> agreement().
 agree(Body, #{max_wait := MaxWait} = Max) ->
     Wait = min(maps:get(wait, Body, ?DEFAULT_WAIT), MaxWait),
-    shared(#agreement{wait = Wait, terms = ecm_intern:term(terms(Body, Wait, Max))}).
-
--spec shared(agreement()) -> agreement().
-shared(#agreement{wait = Wait} = Agreement) when Wait rem 60 =:= 0, Wait =< 3600 -> ecm_intern:term(Agreement);
-shared(Agreement) -> Agreement.
+    interned(#agreement{wait = Wait, terms = terms(Body, Wait, Max)}).
 
 -spec terms(ecm_bosh_body:body(), Wait :: non_neg_integer(), options()) -> #terms{}.
 terms(Body, Wait, #{max_hold := MaxHold, max_inactivity := MaxInactivity} = Max) ->
@@ -123,11 +119,13 @@ terms(Body, Wait, #{max_hold := MaxHold, max_inactivity := MaxInactivity} = Max)
 extra_inactivity(true) -> ?POLLING_INACTIVITY;
 extra_inactivity(false) -> 0.
 
-%% @doc Returns the same terms in the memory that the sessions of this node share: for an agreement from
-%% elsewhere.
+%% @doc Returns the same agreement in the memory that the sessions of this node share: for one that is new here, or
+%% from elsewhere.
 -spec interned(agreement()) -> agreement().
+interned(#agreement{wait = Wait} = Agreement) when Wait rem 60 =:= 0, Wait =< 3600 ->
+    ecm_intern:term(Agreement);
 interned(#agreement{terms = Terms} = Agreement) ->
-    shared(Agreement#agreement{terms = ecm_intern:term(Terms)}).
+    Agreement#agreement{terms = ecm_intern:term(Terms)}.
 
 %% @doc Returns the milliseconds that a request may be held.
 -spec wait(agreement()) -> non_neg_integer().
@@ -173,7 +171,7 @@ permitted(Request, _) ->
 -spec logged_in(agreement(), options()) -> agreement().
 logged_in(#agreement{terms = Terms} = Agreement, #{limits := Limits}) ->
     Known = Limits#{client => client(Agreement)},
-    shared(Agreement#agreement{terms = ecm_intern:term(Terms#terms{limits = Known})}).
+    interned(Agreement#agreement{terms = Terms#terms{limits = Known}}).
 
 %% @doc Returns the library of the client.
 -spec client(agreement()) -> ecm_bosh_client:client().

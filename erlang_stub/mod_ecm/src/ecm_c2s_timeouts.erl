@@ -4,7 +4,7 @@
 %% first, and one process that looks after it. A row takes 90 bytes, and a timer of Erlang's 315.
 %%
 %% A session that has added its deadline gets `{timeout, Slot, ecm}' up to 130 milliseconds after it. Slots are 128
-%% milliseconds long, and a million sessions do not wake up at once.
+%% milliseconds long, so that few of a million sessions wake up at once.
 %%
 %% The table outlives this process and its supervisor, since sessions rely on their rows.
 

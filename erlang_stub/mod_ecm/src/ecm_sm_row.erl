@@ -40,23 +40,19 @@
 -spec attributes() -> [atom()].
 attributes() -> record_info(fields, ecm_session).
 
-%% @doc Returns the key of a user, both parts as ejabberd has them prepared. A user has no `@', so it is unambiguous.
+%% @doc Returns the key of a user, both parts as ejabberd has them prepared. A user has no `@', so it is unambiguous. To write
+%% `<<User/binary, $@, Host/binary>>' takes longer, and leaves room for more behind it.
 -spec key(User :: binary(), Host :: binary()) -> key().
-key(User, Host) -> <<User/binary, $@, Host/binary>>.
+key(User, Host) -> iolist_to_binary([User, $@, Host]).
 
-%% @doc Returns the row of a session.
+%% @doc Returns the row of a session. The resource may be a part of the stanza that it was read from, which is not kept.
 -spec pack(#session{}) -> row().
 pack(#session{sid = {At, Process}, usr = {User, Host, Resource}, priority = Priority, info = Info}) ->
     {Ip, Rest1} = take(ip, Info),
     {Conn, Rest2} = take(conn, Rest1),
     {Auth, More} = take(auth_module, Rest2),
-    #ecm_session{key = whole(key(User, Host)), process = Process, at = pack_time(At), resource = whole(Resource),
-                 priority = Priority, ip = pack_ip(Ip), conn = Conn, auth_module = Auth, more = More}.
-
-%% A short binary in the row itself. As a part of another one, such as the stanza that it was read from, or with room for
-%% more, it would take a binary beside the row.
--spec whole(binary()) -> binary().
-whole(Binary) -> binary:copy(Binary).
+    #ecm_session{key = key(User, Host), process = Process, at = pack_time(At),
+                 resource = binary:copy(Resource), priority = Priority, ip = pack_ip(Ip), conn = Conn, auth_module = Auth, more = More}.
 
 -spec take(Name :: atom(), info()) -> {term(), info()}.
 take(Name, Info) ->
