@@ -19,20 +19,27 @@ class Served(Factory):
 
     def __init__(self, factory: Factory) -> None:
         self._factory = factory
+        self._watched: dict[type, type] = {}
         self._open = 0
         self._all_closed: Deferred[None] | None = None
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         protocol: Any = self._factory.buildProtocol(addr)
-        connection_lost = protocol.connectionLost
-
-        def lost(reason: Failure) -> None:
-            connection_lost(reason)
-            self._closed()
-
-        protocol.connectionLost = lost
+        kind = type(protocol)
+        if kind not in self._watched:
+            self._watched[kind] = self._watch(kind)
+        protocol.__class__ = self._watched[kind]
         self._open += 1
         return protocol
+
+    def _watch(self, kind: Any) -> type:
+        """Return the class of protocols of a kind that say when they have lost the connection."""
+
+        def lost(protocol: Any, reason: Failure) -> None:
+            kind.connectionLost(protocol, reason)
+            self._closed()
+
+        return type(kind.__name__, (kind,), {"__slots__": (), "connectionLost": lost})
 
     def _closed(self) -> None:
         self._open -= 1

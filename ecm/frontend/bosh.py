@@ -5,16 +5,15 @@ from typing import Final
 
 from ecm.frontend.blame import blame
 from ecm.frontend.bosh_response import answer, options_or_get, retry_after
-from ecm.frontend.client import client_of
+from ecm.frontend.client import line_of
 from ecm.frontend.exchange import Exchange
-from ecm.frontend.ordering import OrderedConnection
 from ecm.frontend.registry import Registry
 from ecm.frontend.timed import TimedExchange
 from ecm.http.client_address import TrustedProxies
 from ecm.http.cors import Cors
 from ecm.http.request import Head, Request
 from ecm.http.response import service_unavailable
-from ecm.link.message import full, request_line, truncated
+from ecm.link.message import full, truncated
 from ecm.link.settings import LinkMode
 from ecm.log.faults import Fault
 from ecm.metrics import SAMPLED
@@ -23,8 +22,7 @@ from ecm.upstream.pool import Unavailable, UpstreamPool
 
 TOO_LONG: Final = "413 The body is too long"
 
-# Stands for the request line on a plain link, which does not carry it: a line of its own would cost
-# each connection 80 bytes.
+# Stands for the request line on a plain link, which does not carry it.
 _PLAIN_LINE: Final = b"request\n"
 
 STOPPING: Final = "This front end is stopping"
@@ -159,13 +157,11 @@ class BoshHandler:
 
     def _send(self, exchange: BoshExchange, request: Request) -> None:
         connection = exchange.connection
-        if len(connection.exchanges) > 1:
+        if connection.behind:
             exchange.id = self.upstream.new_id(connection.link_id)
         else:
             exchange.id = connection.link_id = connection.link_id or self.upstream.new_id()
-        line = connection.link_line or self._shared_line
-        if not line:
-            line = self._request_line(connection, request.head)
+        line = self._shared_line or line_of(connection, request.head, self._proxies)
         registry = connection.registry
         if registry.room.is_full:
             line = full(line)
@@ -181,13 +177,3 @@ class BoshHandler:
             self.upstream.request(pending, line, request.body)
         except Unavailable as why:
             exchange.rejected(str(why))
-
-    def _request_line(self, connection: OrderedConnection, head: Head) -> bytes:
-        """Return the line that tells ejabberd the client's address, and whether it is encrypted.
-
-        It is kept, unless proxies on the way tell another address with each request.
-        """
-        line = request_line(*client_of(connection, head, self._proxies))
-        if not self._proxies.trusted:
-            connection.link_line = line
-        return line

@@ -1,11 +1,14 @@
 """The client that ejabberd is told of: its address, and whether it is encrypted."""
 
+from typing import Any
+
 from twisted.internet.interfaces import ISSLTransport
 
 from ecm.frontend.ordering import OrderedConnection
 from ecm.http.client_address import TrustedProxies
 from ecm.http.request import Head
-from ecm.net.transport import peer_of
+from ecm.link.message import request_line, request_line_of
+from ecm.net.transport import has_plain_socket, peer_of
 
 
 def client_of(
@@ -22,3 +25,16 @@ def client_of(
     if secure is None:
         secure = ISSLTransport.providedBy(connection.transport)
     return address, port, secure
+
+
+def line_of(connection: OrderedConnection, head: Head, proxies: TrustedProxies) -> bytes:
+    """Return the line of a request, which tells ejabberd the client.
+
+    To make it takes less than to keep it would: a transport has the address as the line does.
+    """
+    transport: Any = connection.transport
+    if connection.peer is None and not proxies.trusted:
+        peer = getattr(transport, "peer_text", None)
+        if isinstance(peer, bytes):
+            return request_line_of(peer, not has_plain_socket(transport))
+    return request_line(*client_of(connection, head, proxies))

@@ -4,10 +4,11 @@ from math import inf
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from twisted.internet.interfaces import ISSLTransport
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
-from ecm.net.transport import IStreamTransport, underlying
+from ecm.net.slotted import SlottedProtocol
+from ecm.net.transport import underlying
 
 if TYPE_CHECKING:
     from ecm.frontend.registry import Registry
@@ -31,12 +32,11 @@ class Phase:
     HANDED_OVER: Final = 9  # nothing: another protocol has the transport
 
 
-class ClientConnection(Protocol):
+class ClientConnection(SlottedProtocol):
     """A connection with a deadline, at which ``timed_out`` is called."""
 
-    __slots__ = ("connected", "deadline", "phase", "registry", "transport")
+    __slots__ = ("deadline", "phase", "registry")
 
-    transport: IStreamTransport
     # What is spoken over it.
     speaks: ClassVar[str] = "http"
 

@@ -58,7 +58,9 @@ class FrontendFactory(ServerFactory):
 
     # New connections.
 
-    def buildProtocol(self, addr: IAddress | None) -> ClientConnection | None:
+    def buildProtocol(  # type: ignore[override]  # it has no attribute ``factory``
+        self, addr: IAddress | None
+    ) -> ClientConnection | None:
         return self.connection_of(getattr(addr, "host", ""))
 
     def connection_of(

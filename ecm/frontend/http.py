@@ -56,11 +56,11 @@ class HTTPConnection(ReadingConnection):
         self._enter(Phase.HALF_CLOSED)
         if self._write_blocked:
             self.deadline = max(self.registry.deadlines[Phase.SENDING], before)
-        if not self.exchanges:
+        if not (exchanges := self.exchanges):
             self._half_close()
             return
-        self.exchanges[-1].connection_header = CLOSE
-        for exchange in self.exchanges:
+        exchanges[-1].connection_header = CLOSE
+        for exchange in exchanges:
             exchange.half_closed()
 
     def writeConnectionLost(self) -> None:
@@ -82,7 +82,7 @@ class HTTPConnection(ReadingConnection):
         elif self.phase == Phase.IDLE:
             self._no_more_requests = True
             self._half_close()
-        elif self.phase == Phase.HALF_CLOSED and not self._write_blocked and self.exchanges:
+        elif self.phase == Phase.HALF_CLOSED and not self._write_blocked and self.exchange:
             self._reject_all(GONE, LEFT)
         else:
             super().timed_out()
@@ -110,12 +110,12 @@ class HTTPConnection(ReadingConnection):
         if isinstance(arrived, RequestError):
             self._no_more_requests = True
             exchange = Exchange(self, CLOSE)
-            self.exchanges += (exchange,)
+            self._begin(exchange)
             routes.errors.handle(exchange, arrived)
             return
         handler = routes.by_path.get(arrived.head.path, routes.otherwise)
         exchange = handler.exchange(self, self._connection_header(arrived))
-        self.exchanges += (exchange,)
+        self._begin(exchange)
         try:
             handler.handle(exchange, arrived)
         except RequestError as error:
@@ -137,7 +137,7 @@ class HTTPConnection(ReadingConnection):
             self._enter(Phase.SENDING)
         elif self._incoming is not None and not self._paused:
             self._enter(Phase.BODY if self._incoming.in_body else Phase.HEAD)
-        elif self.exchanges or self._paused:
+        elif self.exchange is not None or self._paused:
             if self.phase != Phase.HELD:
                 self._enter(Phase.HELD)
         elif not (self.registry.keeps_no_idle and self.registry.is_leaving(self)):

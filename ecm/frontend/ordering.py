@@ -24,21 +24,20 @@ ProxiedPeer = tuple[str, int, bool | None]
 class OrderedConnection(SendingConnection):
     """A connection that writes responses in the order of their requests (RFC 9112, section 9.3.2).
 
-    ``peer`` is the client, where a PROXY header has told which it is. ``link_id`` and ``link_line``
-    are kept for the handler that asks upstream: the ID under which this connection asks while it
-    does not pipeline, 0 before it has asked; and the line of its requests, where that is the same
-    for all.
+    ``peer`` is the client, where a PROXY header has told which it is. ``link_id`` is kept for the
+    handler that asks upstream: the ID under which this connection asks while it does not pipeline,
+    0 before it has asked. ``exchange`` is that whose response is due, ``behind`` those that are in
+    flight behind it: nearly all connections have one, which needs no tuple.
     """
 
-    __slots__ = ("_no_more_requests", "_pumping", "exchanges", "link_id", "link_line", "peer")
+    __slots__ = ("_no_more_requests", "_pumping", "behind", "exchange", "link_id", "peer")
 
     def __init__(self, registry: Registry, peer: ProxiedPeer | None) -> None:
         super().__init__(registry)
         self.peer = peer
         self.link_id = 0
-        self.link_line = b""
-        # The requests in flight, in their order.
-        self.exchanges: tuple[Exchange, ...] = ()
+        self.exchange: Exchange | None = None
+        self.behind: tuple[Exchange, ...] = ()
         # Whether the last request has been begun: nothing counts that comes behind it.
         self._no_more_requests = False
         # Whether responses are written, and requests begun, at this moment.
@@ -48,6 +47,11 @@ class OrderedConnection(SendingConnection):
         super().connectionLost(reason)
         self._no_more_requests = True
         self._cancel_all()
+
+    @property
+    def exchanges(self) -> tuple[Exchange, ...]:
+        """The requests in flight, in their order."""
+        return () if self.exchange is None else (self.exchange, *self.behind)
 
     def common_headers(self, exchange: Exchange, more: bytes = b"") -> bytes:
         """Return the header lines that every response has, with ``more`` between them.
@@ -70,14 +74,14 @@ class OrderedConnection(SendingConnection):
 
     def is_busy_beside(self, exchange: Exchange) -> bool:
         """Return whether other requests are in flight, or other responses not sent."""
-        return self.exchanges != (exchange,) or self._write_blocked
+        return exchange is not self.exchange or bool(self.behind) or self._write_blocked
 
     def hand_over(self, successor: ClientConnection) -> bytes:
         """Let another protocol have the transport, and return the bytes that have come for it.
 
         It writes the response to the one request in flight; the connection must not be busy beside.
         """
-        self.exchanges = ()
+        self.exchange = None
         self._no_more_requests = True
         self.phase = Phase.HANDED_OVER
         self.registry.replace(self, successor)
@@ -99,12 +103,20 @@ class OrderedConnection(SendingConnection):
                 exchange.reject(why)
 
     def _cancel_all(self) -> None:
-        exchanges, self.exchanges = self.exchanges, ()
+        exchanges = self.exchanges
+        self.exchange, self.behind = None, ()
         for exchange in exchanges:
             exchange.cancel(GONE)
 
+    def _begin(self, exchange: Exchange) -> None:
+        """Have a request in flight, behind those that are."""
+        if self.exchange is None:
+            self.exchange = exchange
+        else:
+            self.behind += (exchange,)
+
     def _write_ready(self) -> None:
-        for exchange in self.exchanges:
+        while (exchange := self.exchange) is not None:
             response = exchange.response
             if response is None:
                 return
@@ -112,7 +124,11 @@ class OrderedConnection(SendingConnection):
                 self._send(response)
             elif not self._write_part(response):
                 return
-            self.exchanges = self.exchanges[1:]
+            if self.behind:
+                self.exchange, *rest = self.behind
+                self.behind = tuple(rest)
+            else:
+                self.exchange = None
             if exchange.connection_header is CLOSE:
                 self._no_more_requests = True
                 self._half_close()

@@ -105,5 +105,7 @@ class ProxiedFactory(ServerFactory):
         """Its connections come through a door of TLS."""
         self._factory.admission.behind(door)
 
-    def buildProtocol(self, addr: IAddress | None) -> ProxyHeaderStage | None:
+    def buildProtocol(  # type: ignore[override]  # it has no attribute ``factory``
+        self, addr: IAddress | None
+    ) -> ProxyHeaderStage | None:
         return ProxyHeaderStage(self._factory) if self._factory.admission.can_reject else None

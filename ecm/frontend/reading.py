@@ -49,7 +49,7 @@ class ReadingConnection(OrderedConnection):
 
     def _has_room(self) -> bool:
         """Return whether one more request may be in flight, or has to wait."""
-        if len(self.exchanges) >= MAX_PIPELINED:
+        if 1 + len(self.behind) >= MAX_PIPELINED:
             return False
         return not (self._write_blocked and self._is_behind())
 
@@ -60,7 +60,7 @@ class ReadingConnection(OrderedConnection):
         """
         if self._pumping:
             return
-        has_held = self._write_blocked or self._incoming is not None or len(self.exchanges) > 1
+        has_held = self._write_blocked or self._incoming is not None or self.behind
         self._pumping = True
         try:
             if arrived is not None:
@@ -71,7 +71,7 @@ class ReadingConnection(OrderedConnection):
                 self._write_ready()
         finally:
             self._pumping = False
-        if has_held or self._write_blocked or self._incoming is not None or len(self.exchanges) > 1:
+        if has_held or self._write_blocked or self._incoming is not None or self.behind:
             self._look_at_held()
         else:
             self._update_phase()
@@ -84,7 +84,7 @@ class ReadingConnection(OrderedConnection):
         if self._incoming is not None:
             if self._no_more_requests or self._incoming.empty:
                 self._drop_incoming()
-            elif not self.exchanges and self._incoming.needs_continue():
+            elif self.exchange is None and self._incoming.needs_continue():
                 self._send(CONTINUE)  # while others are in flight, their responses come first
         self.update_reading()
         self.registry.budget.update(self)
@@ -125,7 +125,7 @@ class ReadingConnection(OrderedConnection):
             return  # others do that
         wanted = (
             self.registry.reading
-            and len(self.exchanges) < MAX_PIPELINED
+            and 1 + len(self.behind) < MAX_PIPELINED
             and (self._incoming is None or not self._incoming.waits)
             and not (self._write_blocked and self.phase != Phase.CLOSING and self._is_behind())
         )

@@ -255,10 +255,14 @@ def request_line(address: str, port: int, secure: bool) -> bytes:
     """Return the line of a client's requests, LF included: the content is the line and the body.
 
     ``address`` is empty where it is not known, as on a UNIX socket; ``secure`` is set where the
-    request came over TLS. The line is the same for all requests of most connections, so that it
-    can be made once for each.
+    request came over TLS.
     """
     return b"request %b\n" % _origin(address, port, secure)
+
+
+def request_line_of(peer: bytes, secure: bool) -> bytes:
+    """Return the same where address and port are there as text: in most requests."""
+    return b"request peer=%b secure=%d\n" % (peer, secure)
 
 
 def open_line(kind: str, address: str, port: int, secure: bool, binding: bytes = b"") -> bytes:

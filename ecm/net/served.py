@@ -15,17 +15,15 @@ from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 
 from ecm.net.reactor import ReactorCore
+from ecm.net.transport import MAPPED
 
 # What a connection has from its start, and what it gets when the kernel does not take all at once,
 # or a producer is registered.
 _ATTRIBUTES: Final = (
-    *("reactor", "_tempDataLen", "socket", "protocol", "server", "_peer", "connected"),
+    *("reactor", "_tempDataLen", "socket", "protocol", "server", "peer_text", "connected"),
     *("dataBuffer", "offset", "producer", "streamingProducer", "producerPaused", "_pieces"),
 )
 _LOCAL_ATTRIBUTES: Final = (*_ATTRIBUTES, "_sendmsgQueue")
-
-# Above all addresses of IPv6 with their ports.
-_IS_IPV6: Final = 1 << 144
 
 
 def _made(make: Callable[[Any], Any]) -> Any:
@@ -44,11 +42,16 @@ def _fileno(transport: Any) -> Callable[[], int]:
     return tells
 
 
+def _address(kind: Any, *address: Any) -> IPv4Address | IPv6Address:
+    return IPv4Address(kind, *address) if len(address) == 2 else IPv6Address(kind, *address)
+
+
 class _Lean:
     """Replaces what Twisted's transports keep of a connection. What they set here is not kept."""
 
     _pieces: list[bytes] | None = None
-    _peer: int | tuple[Any, ...]
+    # As ``text_of`` says.
+    peer_text: bytes | tuple[Any, ...]
 
     fileno: Any = _made(_fileno)
     hostname: Any = _made(lambda self: self.client[0])
@@ -59,11 +62,12 @@ class _Lean:
     @property
     def client(self) -> Any:
         """The address of the client, as a socket tells it."""
-        return unpacked(self._peer) if isinstance(self._peer, int) else self._peer
+        text = self.peer_text
+        return address_in(text) if isinstance(text, bytes) else text
 
     @client.setter
     def client(self, address: tuple[Any, ...]) -> None:
-        self._peer = packed(address)
+        self.peer_text = text_of(address)
 
     @property
     def _tempDataBuffer(self) -> Any:
@@ -85,37 +89,34 @@ class ServedConnection(_Lean, tcp.Server):
         sock.detach()  # behind that: where memory is short, its file would stay open
         super().__init__(plain, *arguments)
 
-    _addressType: Any = _made(lambda self: IPv4Address if len(self.client) == 2 else IPv6Address)
+    _addressType: Any = _made(lambda self: _address)
 
 
 class ServedLocally(_Lean, unix.Server):
     """A connection to a UNIX socket that was accepted."""
 
 
-def packed(address: tuple[Any, ...]) -> int | tuple[Any, ...]:
-    """Return an address as a number, which takes less memory.
+def text_of(address: tuple[Any, ...]) -> bytes | tuple[Any, ...]:
+    """Return an address as ejabberd is told of it, which takes less memory: 192.0.2.7:51234, or
+    [2001:db8::7]:51234. One of IPv4 is one, also on a port for both families.
 
     One of IPv6 that has more than host and port stays as it is, and so does the name of a UNIX
     socket, which is with no port.
     """
     host, port, *more = address
-    if port is None or any(more):
+    if port is None or any(more) or "%" in host:
         return address
-    try:
-        raw = socket.inet_pton(socket.AF_INET6 if more else socket.AF_INET, host)
-    except OSError:  # there is a zone behind it
-        return address
-    number: int = int.from_bytes(raw, "big") << 16 | port
-    return number | _IS_IPV6 if more else number
+    if "." in (of_ipv4 := host.removeprefix(MAPPED)):
+        host = of_ipv4
+    return f"[{host}]:{port}".encode() if ":" in host else f"{host}:{port}".encode()
 
 
-def unpacked(number: int) -> tuple[Any, ...]:
-    """Return the address of which ``packed`` has made a number."""
-    port = number & 0xFFFF
-    if number < _IS_IPV6:
-        return socket.inet_ntop(socket.AF_INET, (number >> 16).to_bytes(4, "big")), port
-    raw = (number - _IS_IPV6 >> 16).to_bytes(16, "big")
-    return socket.inet_ntop(socket.AF_INET6, raw), port, 0, 0
+def address_in(text: bytes) -> tuple[Any, ...]:
+    """Return the address of which ``text_of`` has made a text."""
+    host, _, port = text.decode().rpartition(":")
+    if host.startswith("["):
+        return host[1:-1], int(port), 0, 0
+    return host, int(port)
 
 
 def share_attributes() -> None:

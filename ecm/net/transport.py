@@ -39,7 +39,7 @@ _KEEP_ALIVE: Final = (
 )
 
 # The beginning of an IPv6 address that is one of IPv4 (RFC 4291, section 2.5.5.2).
-_MAPPED: Final = "::ffff:"
+MAPPED: Final = "::ffff:"
 
 # The label for channel bindings (RFC 9266, section 4.2).
 _BINDING: Final = b"EXPORTER-Channel-Binding"
@@ -61,7 +61,7 @@ def peer_of(transport: IStreamTransport) -> tuple[str, int]:
     """
     address = transport.getPeer()
     host: str = getattr(address, "host", "")
-    return host.removeprefix(_MAPPED), getattr(address, "port", 0)
+    return host.removeprefix(MAPPED), getattr(address, "port", 0)
 
 
 def underlying(transport: IStreamTransport) -> IStreamTransport:

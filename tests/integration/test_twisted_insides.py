@@ -3,6 +3,7 @@
 import os
 import socket
 import ssl
+from types import SimpleNamespace
 from typing import Any, cast
 from unittest import mock
 
@@ -20,10 +21,13 @@ from twisted.logger import globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
+from ecm.frontend.client import line_of
+from ecm.http.client_address import TrustedProxies
 from ecm.limits import SPARING_READ
 from ecm.net import reactor as reactors
 from ecm.net.batch import BatchedIO
 from ecm.net.endpoints import server_endpoint
+from ecm.net.lean_tls import LeanTransport
 from ecm.net.listening import (
     DetachedPort,
     FactoryRecorder,
@@ -231,11 +235,33 @@ class TransportTests(TestCase):
         self.assertEqual(transport.getPeer(), IPv6Address("TCP", *client.getsockname()))
         self.assertEqual(transport.getHost(), IPv6Address("TCP", *socket_of(port).getsockname()))
 
+    async def test_of_each_request_it_tells_ejabberd_the_client(self) -> None:
+        for (client, served), secure in ((await self.connected(), 0), (await self.over_tls(), 1)):
+            line = b"request peer=127.0.0.1:%d secure=%d\n" % (client.getsockname()[1], secure)
+            self.assertEqual(self.line_of(served.transport), line)
+        lean: Any = LeanTransport()
+        lean.transport = underlying(served.transport)
+        self.assertEqual(self.line_of(lean), line)
+
+    def line_of(self, transport: Any) -> bytes:
+        connection: Any = SimpleNamespace(transport=transport, peer=None)
+        return line_of(connection, cast(Any, SimpleNamespace(headers=[])), TrustedProxies())
+
+    async def test_a_client_of_ipv4_is_one_on_a_port_for_both_families(self) -> None:
+        port = await self.listen(r"tcp6:0:interface=\:\:")
+        client = socket.create_connection(("127.0.0.1", socket_of(port).getsockname()[1]))
+        transport: Any = (await self.served(client)).transport
+        own = client.getsockname()
+        self.assertEqual(transport.getPeer(), IPv4Address("TCP", *own))
+        self.assertEqual(transport.getHost().host, "::ffff:127.0.0.1")
+        self.assertEqual(self.line_of(transport), b"request peer=127.0.0.1:%d secure=0\n" % own[1])
+
     async def test_on_a_unix_socket_there_is_no_address(self) -> None:
         client, served = await self.connected(f"unix:{temporary_folder(self)}/socket")
         transport: Any = served.transport
         self.assertIsInstance(transport, ServedLocally)
         self.assertEqual(transport.getPeer(), UNIXAddress(None))
+        self.assertEqual(self.line_of(transport), b"request secure=0\n")
         served.transport.write(b"data")
         self.assertEqual(await deferToThread(client.recv, 10), b"data")
 

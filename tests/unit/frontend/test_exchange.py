@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from typing import Any
 
 from twisted.trial.unittest import TestCase
 
@@ -65,6 +66,19 @@ class OrderTests(TestCase):
         self.assertEqual(client.send(GET % b"first" + GET % b"second"), b"first")
         handler.exchanges[1].respond(b"second")
         self.assertEqual(client.transport.written(), b"second")
+
+    def test_a_request_that_is_alone_takes_no_tuple_and_its_connection_no_dict(self) -> None:
+        handler = Handler()
+        client = Joined(handler).client()
+        protocol: Any = client.protocol
+        client.send(GET % b"" * 3)
+        self.assertEqual([*protocol.exchanges], handler.exchanges)
+        self.assertEqual(len(protocol.behind), 2)
+        for exchange in handler.exchanges[:2]:
+            exchange.respond(b"")
+        self.assertIs(protocol.exchange, handler.exchanges[2])
+        self.assertIs(protocol.behind, ())
+        self.assertFalse(hasattr(protocol, "__dict__"))
 
     def test_a_handler_may_drop_the_client(self) -> None:
         client = Joined(Handler(lambda exchange, path: exchange.drop())).client()

@@ -443,7 +443,7 @@ class MemoryTests(TcpCase):
     def test_it_has_no_dict(self) -> None:
         for factory in (self.factory(), self.secured(True)):
             protocol = TcpUser(self.ecm, factory).client.transport.protocol
-            self.assertEqual(getattr(protocol, "__dict__", {}), {})
+            self.assertFalse(hasattr(protocol, "__dict__"))
 
 
 class ProxiedTests(TcpCase):

@@ -597,4 +597,4 @@ class MemoryTests(TestCase):
 
     def test_it_has_no_dict(self) -> None:
         user = User(joined())
-        self.assertEqual(getattr(user.protocol, "__dict__", {}), {})
+        self.assertFalse(hasattr(user.protocol, "__dict__"))

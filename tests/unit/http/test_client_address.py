@@ -1,7 +1,6 @@
 """The client's address, behind proxies."""
 
 from ipaddress import ip_address, ip_network
-from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +12,7 @@ from ecm.frontend.settings import FrontendSettings
 from ecm.http.client_address import FORWARDED, TrustedProxies
 from ecm.http.client_address import X_FORWARDED_FOR as X_FORWARDED
 from ecm.link.settings import LinkSettings
-from testkit.in_memory import FIRST_ID, PATHS, Joined
+from testkit.in_memory import PATHS, Joined
 from testkit.samples.forwarded import (
     FORWARDED_FOR,
     FORWARDED_PROTO,
@@ -122,9 +121,3 @@ class SourceTests(TestCase):
             client.post(b"", more=header)
             line = b"request peer=192.0.2.1:51234 secure=%d\n" % secure
             self.assertEqual(told, [line], (proxies, tls, header))
-
-    def test_no_connection_keeps_a_line_that_its_link_does_not_carry(self) -> None:
-        client = Joined().client()
-        client.post(b"")
-        protocol: Any = client.protocol
-        self.assertEqual((protocol.link_line, protocol.link_id), (b"", FIRST_ID))
