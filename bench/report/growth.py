@@ -281,11 +281,10 @@ def _least_worst(matrix: Any) -> Any:
 
 
 def polls(part: str) -> costs.Polls:
-    """ECM's workers share the polls; ejabberd is one process."""
-    workers = part == "ECM"
+    """The workers of ECM share the polls, and so do the processes of their links in ejabberd."""
     return fitted(
         [
-            (point.rate, point.deployment.workers if workers else 1, point.cpu[part])
+            (point.rate, point.deployment.workers, point.cpu[part])
             for point in polling()
             if point.cpu
         ]

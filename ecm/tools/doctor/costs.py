@@ -101,8 +101,8 @@ def busy(deployment: Deployment, wait: float = WAIT) -> float:
     if deployment.transport is not Transport.BOSH:
         return deployment.users * measured.STREAM_CPU / 1e6
     rate = deployment.users / wait
-    ecm = Polls(*measured.ECM_POLLS).cores(rate, deployment.workers)
-    return ecm + Polls(*measured.EJABBERD_POLLS).cores(rate, 1)
+    both = (Polls(*measured.ECM_POLLS), Polls(*measured.EJABBERD_POLLS))
+    return sum(each.cores(rate, deployment.workers) for each in both)
 
 
 def cores(deployment: Deployment) -> int:

@@ -113,7 +113,7 @@ inherit(Table) ->
 %% @doc Returns the streams whose sessions have been killed. Any process may call this, because it takes its time.
 -spec orphans(streams()) -> [ecm_link_packet:id()].
 orphans(Table) ->
-    with(fun() -> ets:foldl(fun orphan/2, [], Table) end, []).
+    with(fun() -> ecm_ets:fold(fun orphan/2, [], Table) end, []).
 
 -spec orphan(tuple(), [ecm_link_packet:id()]) -> [ecm_link_packet:id()].
 orphan({Id, Session, _}, Found) ->

@@ -106,7 +106,7 @@ all(Table) ->
 -spec orphans(in_flight()) -> [{ecm_link_packet:id(), pid()}].
 orphans(Table) ->
     try
-        ets:foldl(fun orphan/2, [], Table)
+        ecm_ets:fold(fun orphan/2, [], Table)
     catch
         error:badarg -> []  % the link has gone meanwhile
     end.

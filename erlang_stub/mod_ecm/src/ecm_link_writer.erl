@@ -144,7 +144,7 @@ drop(#writer{pid = Pid}, Requests) ->
     ok.
 
 %% @doc Drops those requests and streams of the link whose processes have ended. Returns at once, because a look at a
-%% million takes a second.
+%% million takes tenths of a second.
 -spec drop_orphans(writer()) -> any().
 drop_orphans(#writer{pid = Pid, in_flight = InFlight, streams = Streams} = Writer) ->
     Look = fun() ->

@@ -49,7 +49,7 @@ get_sessions() -> [ecm_sm_row:unpack(Row) || Row <- ets:tab2list(?TABLE)].
 
 -spec get_sessions(Host :: binary()) -> [#session{}].
 get_sessions(Host) ->
-    ets:foldl(fun(Row, Found) -> of_host(Host, Row, Found) end, [], ?TABLE).
+    ecm_ets:fold(fun(Row, Found) -> of_host(Host, Row, Found) end, [], ?TABLE).
 
 -spec of_host(binary(), ecm_sm_row:row(), [#session{}]) -> [#session{}].
 of_host(Host, Row, Found) ->
@@ -115,5 +115,5 @@ handle_info(_, none) ->
 
 -spec forget(node()) -> ok.
 forget(Node) ->
-    Rows = ets:foldl(fun(Row, Found) -> [Row || ecm_sm_row:is_of_node(Node, Row)] ++ Found end, [], ?TABLE),
+    Rows = ecm_ets:fold(fun(Row, Found) -> [Row || ecm_sm_row:is_of_node(Node, Row)] ++ Found end, [], ?TABLE),
     lists:foreach(fun(Row) -> mnesia:dirty_delete_object(Row) end, Rows).
