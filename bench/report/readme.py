@@ -55,8 +55,9 @@ def front(results: list[Any]) -> Iterator[Row]:
 
 
 def ejabberd(results: list[Any]) -> Iterator[Row]:
-    found = {each["name"]: f"{each['rss']:,.0f}" for each in results[0]["growths"]}
-    yield row("bytes of ejabberd per idle user", found, "mod_ecm")
+    growths = results[0]["growths"]
+    found = {each["name"]: f"{each['rss']:,.0f}" for each in growths}
+    yield row(f"bytes of ejabberd per idle user, of {growths[0]['users']:,}", found, "mod_ecm")
 
 
 def whole(results: list[Any], transport: str = "") -> Iterator[Row]:

@@ -8,7 +8,8 @@ from ecm.frontend.ordering import OrderedConnection
 from ecm.http.client_address import TrustedProxies
 from ecm.http.request import Head
 from ecm.link.message import request_line, request_line_of
-from ecm.net.transport import has_plain_socket, peer_of
+from ecm.net.served import ServedConnection
+from ecm.net.transport import has_plain_socket, peer_of, underlying
 
 
 def client_of(
@@ -30,11 +31,13 @@ def client_of(
 def line_of(connection: OrderedConnection, head: Head, proxies: TrustedProxies) -> bytes:
     """Return the line of a request, which tells ejabberd the client.
 
-    To make it takes less than to keep it would: a transport has the address as the line does.
+    It is made for each: to keep it would take 80 bytes of each connection, and the transport that
+    has the socket has the address as text. Where others stand before that, they may know better.
     """
     transport: Any = connection.transport
-    if connection.peer is None and not proxies.trusted:
-        peer = getattr(transport, "peer_text", None)
+    wire: Any = transport if has_plain_socket(transport) else underlying(transport)
+    if isinstance(wire, ServedConnection) and connection.peer is None and not proxies.trusted:
+        peer = wire.peer_text
         if isinstance(peer, bytes):
-            return request_line_of(peer, not has_plain_socket(transport))
+            return request_line_of(peer, wire is not transport)
     return request_line(*client_of(connection, head, proxies))

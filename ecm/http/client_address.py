@@ -71,7 +71,7 @@ class TrustedProxies:
         An entry that is not an address ends the search: the proxy that wrote it is the last one of
         which anything is known.
         """
-        known = _parsed(peer) if self.trusted or ":" in peer else None
+        known = _parsed(peer) if self.trusted else None
         if known is None:  # a UNIX socket has no address
             return peer, None
         scheme = ""

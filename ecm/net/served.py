@@ -1,8 +1,9 @@
 """The transports of clients' connections: Twisted's, in less memory.
 
 Nearly all connections wait, a million of them at once. Of each Twisted keeps names for the log, the
-method that tells the file descriptor, the address as text, an empty list for what is to be sent,
-and a socket that counts who has made a file of it. Here all that is made when it is asked for.
+method that tells the file descriptor, the address as a tuple and as text, an empty list for what is
+to be sent, and a socket that counts who has made a file of it. Here the address is kept once, as
+the text that ejabberd gets, and all else is made when it is asked for.
 """
 
 import _socket
@@ -15,7 +16,7 @@ from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 
 from ecm.net.reactor import ReactorCore
-from ecm.net.transport import MAPPED
+from ecm.net.transport import unmapped
 
 # What a connection has from its start, and what it gets when the kernel does not take all at once,
 # or a producer is registered.
@@ -106,8 +107,7 @@ def text_of(address: tuple[Any, ...]) -> bytes | tuple[Any, ...]:
     host, port, *more = address
     if port is None or any(more) or "%" in host:
         return address
-    if "." in (of_ipv4 := host.removeprefix(MAPPED)):
-        host = of_ipv4
+    host = unmapped(host)
     return f"[{host}]:{port}".encode() if ":" in host else f"{host}:{port}".encode()
 
 

@@ -39,7 +39,7 @@ _KEEP_ALIVE: Final = (
 )
 
 # The beginning of an IPv6 address that is one of IPv4 (RFC 4291, section 2.5.5.2).
-MAPPED: Final = "::ffff:"
+_MAPPED: Final = "::ffff:"
 
 # The label for channel bindings (RFC 9266, section 4.2).
 _BINDING: Final = b"EXPORTER-Channel-Binding"
@@ -60,8 +60,14 @@ def peer_of(transport: IStreamTransport) -> tuple[str, int]:
     An address of IPv4 is one, also on a port for both families.
     """
     address = transport.getPeer()
-    host: str = getattr(address, "host", "")
-    return host.removeprefix(MAPPED), getattr(address, "port", 0)
+    return unmapped(getattr(address, "host", "")), getattr(address, "port", 0)
+
+
+def unmapped(host: str) -> str:
+    """Return an address as it is meant: what the kernel tells on a port for both families may be
+    one of IPv4."""
+    of_ipv4 = host.removeprefix(_MAPPED)
+    return of_ipv4 if "." in of_ipv4 else host
 
 
 def underlying(transport: IStreamTransport) -> IStreamTransport:

@@ -14,6 +14,7 @@ def version2(command: int, family: int, addresses: bytes) -> bytes:
 
 IPV4 = socket.inet_pton(socket.AF_INET, "192.0.2.7") + bytes(4) + struct.pack(">HH", 51234, 80)
 IPV6 = socket.inet_pton(socket.AF_INET6, "2001:db8::7") + bytes(16) + struct.pack(">HH", 51234, 80)
+MAPPED = bytes(10) + b"\xff\xff" + IPV4[:4] + IPV6[16:]
 
 
 def tls(flags: int) -> bytes:
@@ -26,10 +27,12 @@ def tls(flags: int) -> bytes:
 HEADERS = {
     b"PROXY TCP4 192.0.2.7 192.0.2.1 51234 80\r\n": ("192.0.2.7", 51234, None),
     b"PROXY TCP6 2001:db8::7 2001:db8::1 51234 80\r\n": ("2001:db8::7", 51234, None),
+    b"PROXY TCP6 ::ffff:192.0.2.7 ::ffff:192.0.2.1 51234 80\r\n": ("192.0.2.7", 51234, None),
     b"PROXY UNKNOWN\r\n": None,
     b"PROXY UNKNOWN ffff::1 ffff::2 1 2\r\n": None,
     version2(0x21, 0x11, IPV4): ("192.0.2.7", 51234, None),
     version2(0x21, 0x21, IPV6): ("2001:db8::7", 51234, None),
+    version2(0x21, 0x21, MAPPED): ("192.0.2.7", 51234, None),
     version2(0x21, 0x11, IPV4 + b"\x04\x00\x03abc"): ("192.0.2.7", 51234, None),  # an extension
     version2(0x21, 0x11, IPV4 + tls(1)): ("192.0.2.7", 51234, True),
     version2(0x21, 0x21, IPV6 + b"\x04\x00\x03abc" + tls(7)): ("2001:db8::7", 51234, True),

@@ -247,6 +247,15 @@ class TransportTests(TestCase):
         connection: Any = SimpleNamespace(transport=transport, peer=None)
         return line_of(connection, cast(Any, SimpleNamespace(headers=[])), TrustedProxies())
 
+    async def test_behind_what_knows_better_it_tells_what_that_knows(self) -> None:
+        """Twisted's own endpoint for a PROXY header stands between the socket and the protocol."""
+        port = await self.listen(f"haproxy:{TCP}")
+        client = socket.create_connection(socket_of(port).getsockname())
+        client.sendall(b"PROXY TCP4 192.0.2.9 127.0.0.1 4242 80\r\nrequest")
+        served = await self.served(client)
+        await until(lambda: served.received)
+        self.assertEqual(self.line_of(served.transport), b"request peer=192.0.2.9:4242 secure=0\n")
+
     async def test_a_client_of_ipv4_is_one_on_a_port_for_both_families(self) -> None:
         port = await self.listen(r"tcp6:0:interface=\:\:")
         client = socket.create_connection(("127.0.0.1", socket_of(port).getsockname()[1]))

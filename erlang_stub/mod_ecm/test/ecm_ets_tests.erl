@@ -13,6 +13,12 @@ each_row_comes_once_test() ->
                   end,
                   [0, 1, 499, 500, 501, 1700]).
 
+rows_of_one_key_come_once_too_test() ->
+    Table = ets:new(?MODULE, [bag, public]),
+    Rows = [{Number rem 7, Number} || Number <- lists:seq(1, 1700)],
+    true = ets:insert(Table, Rows),
+    ?assertEqual(lists:sort(Rows), lists:sort(ecm_ets:fold(fun keep/2, [], Table))).
+
 rows_may_go_meanwhile_test() ->
     Rows = [{Number, value} || Number <- lists:seq(1, 1700)],
     Table = table(Rows),
