@@ -123,7 +123,8 @@ class SessionAskedTests(TestCase):
     async def pings(self) -> None:
         ask = f'mod_ping:start_ping(<<"{DOMAIN}">>, Jid)'
         asked = self.evaluate(_SEND_PINGS.format(send="true") + "," + each(self.jids(), ask))
-        await self.assert_hibernate_again("pings", asked, ALL, STANZAS)
+        # On a busy machine a second one comes before they are looked at.
+        await self.assert_hibernate_again("pings", asked, ALL, 2 * STANZAS)
         end = f'mod_ping:stop_ping(<<"{DOMAIN}">>, Jid)'
         await self.shell.evaluate(_SEND_PINGS.format(send="false") + "," + each(self.jids(), end))
         await self.settle()
