@@ -17,6 +17,7 @@ from ecm.frontend.connection import ClientConnection
 from ecm.frontend.ordering import OrderedConnection
 from ecm.frontend.registry import Registry
 from ecm.frontend.streaming import StreamConnection
+from ecm.http.client_address import as_meant
 from ecm.limits import MAX_ASKED, MAX_FOUND, MAX_SOUGHT
 from ecm.net.transport import Wire, peer_of, wire_of
 from ecm.questions import Words
@@ -140,6 +141,5 @@ def _matching(question: Words) -> Callable[[ClientConnection], bool]:
 
 def _spellings(address: str) -> Collection[str]:
     """Return the texts that name an address: IPv4 may be carried by IPv6. Raises ValueError."""
-    parsed = ip_address(address)
-    parsed = getattr(parsed, "ipv4_mapped", None) or parsed
+    parsed = as_meant(ip_address(address))
     return {str(parsed), f"::ffff:{parsed}"}

@@ -149,11 +149,14 @@ def _address(entry: str) -> IPv4Address | IPv6Address | None:
 
 
 def _parsed(text: str) -> IPv4Address | IPv6Address | None:
-    """Return IPv4 as such where IPv6 carries it."""
     try:
-        address = ip_address(text)
+        return as_meant(ip_address(text))
     except ValueError:
         return None
+
+
+def as_meant(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    """Return IPv4 as such where IPv6 carries it (RFC 4291, section 2.5.5.2)."""
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return mapped or address
 

@@ -10,6 +10,7 @@ from typing import Final
 
 import attrs
 
+from ecm.http.client_address import as_meant
 from ecm.limits import MAX_PROXY_HEADER
 
 # Section 2.1: the longest line of version 1, its CRLF included.
@@ -83,7 +84,7 @@ def _v1_source(match: re.Match[bytes]) -> tuple[str, int, None] | None:
         address = IPv6Address(address6.decode()) if address6 else IPv4Address(address4.decode())
     except AddressValueError:
         raise ProxyHeaderError("there is no such address") from None
-    return _plain(address), port, None
+    return str(as_meant(address)), port, None
 
 
 def _parse_v2(data: bytes) -> ProxyHeader | None:
@@ -110,13 +111,7 @@ def _v2_source(command: int, family: int, addresses: bytes) -> tuple[str, int, b
     address = IPv4Address(source) if width == 4 else IPv6Address(source)
     ports = 2 * width
     over_tls = _is_over_tls(addresses[ports + 4 :])
-    return _plain(address), int.from_bytes(addresses[ports : ports + 2]), over_tls
-
-
-def _plain(address: IPv4Address | IPv6Address) -> str:
-    """Return an address as text: one of IPv4 is one, also where the header has it as one of IPv6
-    (RFC 4291, section 2.5.5.2)."""
-    return str(getattr(address, "ipv4_mapped", None) or address)
+    return str(as_meant(address)), int.from_bytes(addresses[ports : ports + 2]), over_tls
 
 
 def _is_over_tls(extensions: bytes) -> bool | None:

@@ -47,6 +47,10 @@ _PEER: Final = re.compile(r"(?:([0-9.]+)|\[([0-9A-Fa-f:.]+)\]):([0-9]{1,5})")
 
 _TRUNCATED: Final = b" truncated=1\n"
 
+# The client, and whether its connection is encrypted; and the line of requests with that.
+_ORIGIN: Final = b"peer=%b secure=%d"
+_REQUEST: Final = b"request %b\n" % _ORIGIN
+
 # The bytes that a value has unencoded: all visible ASCII except the percent sign.
 _UNENCODED: Final = "".join(chr(sign) for sign in range(0x21, 0x7F) if sign != 0x25)
 
@@ -261,8 +265,16 @@ def request_line(address: str, port: int, secure: bool) -> bytes:
 
 
 def request_line_of(peer: bytes, secure: bool) -> bytes:
-    """Return the same where address and port are there as text: in most requests."""
-    return b"request peer=%b secure=%d\n" % (peer, secure)
+    """Return the same for what ``peer_text`` makes, which is there before in most requests."""
+    return _REQUEST % (peer, secure)
+
+
+def peer_text(address: str, port: int) -> bytes:
+    """Return an address that is known and its port as lines have them: 192.0.2.7:51234, or
+    [2001:db8::7]:51234."""
+    if ":" in address:
+        address = f"[{address.partition('%')[0]}]"  # a zone means something on this host only
+    return f"{address}:{port}".encode()
 
 
 def open_line(kind: str, address: str, port: int, secure: bool, binding: bytes = b"") -> bytes:
@@ -276,11 +288,7 @@ def open_line(kind: str, address: str, port: int, secure: bool, binding: bytes =
 
 
 def _origin(address: str, port: int, secure: bool) -> bytes:
-    if not address:
-        return b"secure=%d" % secure
-    if ":" in address:
-        address = f"[{address.partition('%')[0]}]"  # a zone means something on this host only
-    return f"peer={address}:{port} secure={secure:d}".encode()
+    return _ORIGIN % (peer_text(address, port), secure) if address else b"secure=%d" % secure
 
 
 def full(line: bytes) -> bytes:

@@ -15,6 +15,7 @@ from twisted.internet import tcp, unix
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 
+from ecm.link.message import peer_text
 from ecm.net.reactor import ReactorCore
 from ecm.net.transport import unmapped
 
@@ -98,8 +99,8 @@ class ServedLocally(_Lean, unix.Server):
 
 
 def text_of(address: tuple[Any, ...]) -> bytes | tuple[Any, ...]:
-    """Return an address as ejabberd is told of it, which takes less memory: 192.0.2.7:51234, or
-    [2001:db8::7]:51234. One of IPv4 is one, also on a port for both families.
+    """Return an address as ejabberd is told of it, which takes less memory. One of IPv4 is one,
+    also on a port for both families.
 
     One of IPv6 that has more than host and port stays as it is, and so does the name of a UNIX
     socket, which is with no port.
@@ -107,8 +108,7 @@ def text_of(address: tuple[Any, ...]) -> bytes | tuple[Any, ...]:
     host, port, *more = address
     if port is None or any(more) or "%" in host:
         return address
-    host = unmapped(host)
-    return f"[{host}]:{port}".encode() if ":" in host else f"{host}:{port}".encode()
+    return peer_text(unmapped(host), port)
 
 
 def address_in(text: bytes) -> tuple[Any, ...]:
