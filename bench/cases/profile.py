@@ -157,7 +157,7 @@ def plot(rows: Sequence[Spent]) -> Figure:
         }
         chart.stacked(axes, f"A {load}", "µs of CPU of the server's side", bars)
     handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False, fontsize=9)
+    figure.legend(handles, labels, loc="outside upper center", ncols=2, frameon=False, fontsize=9)
     return figure
 
 

@@ -268,11 +268,11 @@ def plot(found: list[Piece]) -> Figure:
     columns = 3
     lines = -(-len(SERIES) // columns)
     figure = Figure(figsize=(12, 1.9 * lines), layout="constrained")
-    for axes, (series, trend) in zip(
-        figure.subplots(lines, columns, sharex=True).flat, judged(found), strict=True
-    ):
+    panels = figure.subplots(lines, columns, sharex=True)
+    for axes, (series, trend) in zip(panels.flat, judged(found), strict=True):
         _draw(axes, found, series, trend)
-    figure.supxlabel("hours")
+    for axes in panels[-1]:
+        axes.set_xlabel("hours", size=8)
     return figure
 
 
