@@ -22,20 +22,26 @@ NGINX, PROSODY = "nginx", "prosody"
 # The folders of newer ones, which begin with the name of the program.
 NEWER = ("prosody-13.0.1", "ejabberd-24.12", "ejabberd-26.07")
 
-NAMES = (NGINX, PROSODY, *NEWER)
+# Those that need no folder, and all.
+USUAL = (NGINX, PROSODY)
+NAMES = (*USUAL, *NEWER)
+ALL = "all"
 
 
 def read(text: str) -> list[str]:
     """Read names with commas between, or ``all``. Raises ValueError for what is none."""
-    found = [*NAMES] if text == "all" else text.split(",")
-    if not {*found} <= {*NAMES}:
+    found = text.split(",")
+    if text != ALL and not {*found} <= {*NAMES}:
         raise ValueError
     return found
 
 
-def usual(way: Way) -> list[str]:
-    """Those that are there without a folder; nginx is no more than a proxy of HTTP here."""
-    return [NGINX, PROSODY] if way.kind is Kind.BOSH else [PROSODY]
+def chosen(found: list[str] | None, way: Way) -> list[str]:
+    """Return the peers over this way: those that ``read`` has found, or those that need no folder.
+    nginx is no more than a proxy of HTTP here."""
+    if found not in (None, [ALL]):
+        return found
+    return [name for name in (NAMES if found else USUAL) if name != NGINX or way.kind is Kind.BOSH]
 
 
 def starts(

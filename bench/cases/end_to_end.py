@@ -244,7 +244,7 @@ def measure(run: Run) -> list[Result]:
     options, code = run.options, run.code()
     run.about.update(proxies() | {"Prosody": version("prosody")})
     way = WAYS[options.transport]
-    chosen = options.peers or peers.usual(way)
+    chosen = peers.chosen(options.peers, way)
     starts: dict[str, Start] = {
         MEGAPHONE: lambda folder: with_workers(folder, code, 1, way),
         STOCK: lambda folder: stock(folder, code, way),

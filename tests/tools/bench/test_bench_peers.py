@@ -25,12 +25,14 @@ class ChoiceTests(TestCase):
 
     def test_names(self) -> None:
         self.assertEqual(peers.read("prosody,ejabberd-26.07"), ["prosody", "ejabberd-26.07"])
-        self.assertEqual(peers.read("all"), [*peers.NAMES])
         self.assertRaises(ValueError, peers.read, "prosody,ircd")
+        self.assertRaises(ValueError, peers.read, "all,prosody")
 
-    def test_the_usual_ones_need_no_folder(self) -> None:
-        for way in (BOSH_WAY, WEBSOCKET_WAY):
-            self.assertFalse({*peers.usual(way)} & {*peers.NEWER})
+    def test_those_of_a_way(self) -> None:
+        for given, newer in ((None, ()), (peers.read("all"), peers.NEWER)):
+            self.assertEqual(peers.chosen(given, BOSH_WAY), ["nginx", "prosody", *newer])
+            self.assertEqual(peers.chosen(given, WEBSOCKET_WAY), ["prosody", *newer])
+        self.assertEqual(peers.chosen(peers.read("prosody"), BOSH_WAY), ["prosody"])
 
     def test_those_of_the_system(self) -> None:
         self.assertEqual(self.starts("nginx"), ["ejabberd behind nginx"])
