@@ -19,7 +19,7 @@
 -define(PERIOD, 1).
 
 -define(WORKERS, [ecm_link_heir, ecm_router_proxy, ecm_c2s_admission, ecm_c2s_logins, ecm_c2s_farewell,
-                  ecm_c2s_place, ecm_c2s_offline, ecm_c2s_timeouts, ecm_c2s_too_long, ecm_evacuation]).
+                  ecm_c2s_place, ecm_c2s_offline, ecm_c2s_timeouts, ecm_c2s_too_long, ecm_evacuation, ecm_routes]).
 
 %% @doc Starts the supervisor unless it runs. Whoever needs it first calls this: a host with the module
 %% mod_ecm, or a listener. Its parent is the supervisor of ejabberd's modules, because those start while

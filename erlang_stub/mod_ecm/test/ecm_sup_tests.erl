@@ -7,7 +7,7 @@
 -include_lib("eunit/include/eunit.hrl").
 
 -define(WORKERS, [ecm_link_heir, ecm_router_proxy, ecm_c2s_admission, ecm_c2s_logins, ecm_c2s_farewell,
-                  ecm_c2s_place, ecm_c2s_offline, ecm_c2s_timeouts, ecm_c2s_too_long, ecm_evacuation]).
+                  ecm_c2s_place, ecm_c2s_offline, ecm_c2s_timeouts, ecm_c2s_too_long, ecm_evacuation, ecm_routes]).
 -define(PEER, {{192, 0, 2, 7}, 51234}).
 
 %% As several hosts and listeners do.
