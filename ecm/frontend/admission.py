@@ -9,6 +9,7 @@ from ecm.frontend.registry import Registry
 from ecm.frontend.rejected import RejectedConnection
 from ecm.limits import MAX_REJECTED
 from ecm.log.faults import Fault
+from ecm.net.transport import unmapped
 
 if TYPE_CHECKING:
     from ecm.net.tls import Door
@@ -45,8 +46,10 @@ class Admission:
     ) -> ClientConnection | None:
         """Return the protocol for a connection from an address; None where it must be cut.
 
-        It is what ``make`` makes, or one that says no with the bytes of ``rejection``.
+        An address of IPv4 counts as one, also on a port for both families. The protocol is what
+        ``make`` makes, or one that says no with the bytes of ``rejection``.
         """
+        address = unmapped(address)
         self.registry.metrics.accepted[self._door] += 1
         why = self._rejection_reason(address)
         if why is not None:

@@ -29,14 +29,14 @@ class TlsConnection(ClientConnection):
     def _handshake_begins(self) -> None:
         if self.phase == Phase.HANDSHAKE:
             self._give_time()
-        self.registry.budget.update(self)
+        self.registry.count_held(self)
 
     def handshakeCompleted(self) -> None:
         """The TLS handshake is complete."""
         self.registry.metrics.handshakes["ok"] += 1
         self._enter(Phase.HELD)
         self.registry.sockets.add(self.transport)
-        self.registry.budget.update(self)
+        self.registry.count_held(self)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if self.phase == Phase.HANDSHAKE:
@@ -65,7 +65,8 @@ class TlsConnection(ClientConnection):
     @property
     def held(self) -> int:
         if self.phase == Phase.HANDSHAKE:
-            return HANDSHAKE_SIZE + held_by_tls(self.transport)
+            early = self.registry.sockets.early(self.transport)
+            return early or HANDSHAKE_SIZE + held_by_tls(self.transport)
         return held_by_tls(self.transport) + super().held
 
     @property
@@ -77,7 +78,7 @@ class TlsConnection(ClientConnection):
 
     def held_changed(self) -> None:
         """The bytes that TLS holds for this connection are others than before."""
-        self.registry.budget.update(self)
+        self.registry.count_held(self)
 
     def tls_failed(self, why: str) -> None:
         """TLS ends the connection, for a fault of the client."""

@@ -47,7 +47,7 @@ class HTTPConnection(ReadingConnection):
     def readConnectionLost(self) -> None:
         """The client has closed its end; its requests are answered, if that is soon."""
         self._drop_incoming()
-        self.registry.budget.update(self)
+        self.registry.count_held(self)
         self._no_more_requests = True
         if self.phase == Phase.CLOSING:
             self.transport.loseConnection()

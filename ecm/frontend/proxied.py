@@ -2,7 +2,12 @@
 
 from typing import TYPE_CHECKING, Protocol
 
-from twisted.internet.interfaces import IAddress, IProtocol
+from twisted.internet.interfaces import (
+    IAddress,
+    IHandshakeListener,
+    IProtocol,
+    ISSLTransport,
+)
 from twisted.internet.protocol import ServerFactory
 from zope.interface import implementer
 
@@ -72,7 +77,7 @@ class ProxyHeaderStage(ClientConnection):
             self.transport.abortConnection()
             return
         if header is None:
-            self.registry.budget.update(self)
+            self.registry.count_held(self)
         else:
             self._hand_over(header)
 
@@ -88,8 +93,12 @@ class ProxyHeaderStage(ClientConnection):
             self.registry.leaving[connection] = None
         protocol = self._factory.outermost(connection)
         switch_protocol(self.transport, protocol)
-        if rest := self._received[header.size :]:
+        if ISSLTransport.providedBy(self.transport) and IHandshakeListener.providedBy(connection):
+            connection.handshakeCompleted()  # the proxy's, in which the header has come
+        rest = self._received[header.size :]
+        if rest and not self.registry.sockets.put_back(self.transport, rest):
             protocol.dataReceived(rest)
+        self.registry.count_held(connection)
 
 
 @implementer(IKnowsItsDoor)

@@ -87,7 +87,7 @@ class ReadingConnection(OrderedConnection):
             elif self.exchange is None and self._incoming.needs_continue():
                 self._send(CONTINUE)  # while others are in flight, their responses come first
         self.update_reading()
-        self.registry.budget.update(self)
+        self.registry.count_held(self)
 
     def _next(self) -> Request | RequestError | None:
         """Return the next request, or the error in its place. None if it has to wait."""

@@ -6,7 +6,6 @@ from math import inf
 from typing import TYPE_CHECKING, Final
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.logger import Logger
 
 from ecm.frontend.addresses import Addresses
 from ecm.frontend.budget import MemoryBudget
@@ -15,8 +14,9 @@ from ecm.frontend.connection import ClientConnection, Phase
 from ecm.frontend.probes import Probes
 from ecm.frontend.room import Room
 from ecm.frontend.settings import FrontendSettings
+from ecm.frontend.shed import ShedLog
 from ecm.http.head_cache import HeadCache
-from ecm.limits import FAULT_INTERVAL, HALF_CLOSE_TIMEOUT
+from ecm.limits import HALF_CLOSE_TIMEOUT
 from ecm.log.faults import ClientFaults
 from ecm.metrics import Metrics
 from ecm.net.ack_timeout import AckTimeout
@@ -26,8 +26,6 @@ from ecm.net.sockets import Sockets, Unbatched
 if TYPE_CHECKING:
     from ecm.frontend.routes import Routes
     from ecm.net.tls import Door
-
-_log = Logger()
 
 
 # The reasons for which connections end that take too long in a phase.
@@ -68,7 +66,7 @@ class Registry:
         self.leaving: dict[ClientConnection, None] = {}
         self.head_cache = HeadCache()
         self.budget = MemoryBudget(settings.max_buffered or sys.maxsize, clock.now)
-        self._shed, self._shed_due = 0, 0.0
+        self._shed = ShedLog(self.budget, settings.max_buffered)
         self.ack_timeout = AckTimeout(settings.send_timeout)
         self.deadlines = _deadlines(settings, clock.now)
         # The connections that have a deadline, and those that have had one since the last tick: few
@@ -104,6 +102,12 @@ class Registry:
             self.speaking[connection.speaks] += 1
             self._count()
             self.sockets.add(connection.transport)
+
+    def count_held(self, connection: ClientConnection) -> None:
+        """Count what a connection holds now, unless it is forgotten: what it sees of the transport
+        then is another one's."""
+        if connection in self.open or connection in self.unproxied or connection in self.rejected:
+            self.budget.update(connection)
 
     def is_leaving(self, connection: ClientConnection) -> bool:
         """Return whether the next response of a connection is its last."""
@@ -148,7 +152,8 @@ class Registry:
 
     def _tick(self, now: float) -> None:
         """End what has taken too long."""
-        self._log_shed(now)
+        self.budget.now = now
+        self.metrics.ended["shed"] += self._shed.tick(now)
         self.room.tick(now)
         self.deadlines = _deadlines(self.settings, now)
         self.timed = {each: None for each in self.timed if each.deadline < inf}
@@ -159,21 +164,6 @@ class Registry:
         self.metrics.ended["send_timeout"] += self.ack_timeout.tick(now)
         self._probes.tick(now)
         self.faults.tick(now)
-
-    def _log_shed(self, now: float) -> None:
-        """Log how many were shed: the first at once, all others by the minute."""
-        self.budget.now = now
-        if self.budget.shed_count:
-            self.metrics.ended["shed"] += self.budget.shed_count
-            self._shed += self.budget.shed_count
-            self.budget.shed_count = 0
-        if self._shed and now >= self._shed_due:
-            _log.warn(
-                "clients held more than {maximum} bytes: {number} connections shed",
-                maximum=self.settings.max_buffered,
-                number=self._shed,
-            )
-            self._shed, self._shed_due = 0, now + FAULT_INTERVAL
 
     # Called for all connections.
 

@@ -54,7 +54,7 @@ class StartTlsConnection(ClientConnection):
         if step.begins:
             self._begin_tls()
         else:
-            self.registry.budget.update(self)
+            self.registry.count_held(self)
 
     def _follow(self, step: Step) -> None:
         if step.reply:

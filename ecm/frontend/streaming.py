@@ -54,7 +54,7 @@ class StreamConnection(PausingConnection):
         """Pass a message on to the client."""
         self._send(self._framed(message))
         if self._write_blocked:
-            self.registry.budget.update(self)
+            self.registry.count_held(self)
         elif self._streams is not None:
             self._streams.taken(self)
 
@@ -98,7 +98,7 @@ class StreamConnection(PausingConnection):
     def _all_sent(self) -> None:
         if self._streams is not None:
             self._streams.taken(self)
-        self.registry.budget.update(self)
+        self.registry.count_held(self)
         self.update_reading()
 
     # What a transport of streams has of its own.

@@ -103,7 +103,7 @@ class TcpConnection(StreamConnection):
             message, self._waiting = self._waiting[:size], self._waiting[size:]
             streams.message(self, message)
         self.update_reading()
-        self.registry.budget.update(self)
+        self.registry.count_held(self)
 
     def _begin(self) -> None:
         """Open the stream, or say why there is none."""
@@ -157,7 +157,7 @@ class TcpConnection(StreamConnection):
         self._waiting = b""
         super()._leave()
         self.update_reading()
-        self.registry.budget.update(self)
+        self.registry.count_held(self)
 
     def _may_read(self) -> bool:
         if self.phase == Phase.CLOSING:

@@ -85,7 +85,7 @@ class WebSocketConnection(ClosingWebSocket):
         if decoder.idle or self._state == State.CLOSED:
             self._decoder = None
         self.update_reading()
-        self.registry.budget.update(self)
+        self.registry.count_held(self)
 
     def _take_from(self, decoder: Decoder) -> None:
         """Deal with what is whole. Pings that have come together are answered together."""

@@ -4,10 +4,13 @@ from typing import Any
 
 from twisted.internet.interfaces import IProtocol
 from twisted.internet.protocol import connectionDone
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ecm.net.transport import IStreamTransport
+from ecm.net.transport import IStreamTransport, underlying
+
+_log = Logger()
 
 
 @implementer(IProtocol)
@@ -15,7 +18,8 @@ class SlottedProtocol:
     """Does what Twisted's Protocol does, in 48 bytes less for each connection.
 
     Subclasses name their attributes in ``__slots__``. ``transport`` is set before
-    ``connectionMade``.
+    ``connectionMade``; where that fails, the connection is closed. Twisted would read it, and
+    nobody know of it.
     """
 
     __slots__ = ("transport",)
@@ -24,7 +28,11 @@ class SlottedProtocol:
 
     def makeConnection(self, transport: Any) -> None:
         self.transport = transport
-        self.connectionMade()
+        try:
+            self.connectionMade()
+        except Exception:
+            _log.failure("error in ECM; closing the connection on which it happened")
+            underlying(self.transport).abortConnection()
 
     def connectionMade(self) -> None:
         """The transport is there."""

@@ -6,7 +6,7 @@ reactor has a few of them go on; the others wait, with their bytes in the kernel
 """
 
 from collections.abc import Callable
-from select import EPOLLIN, EPOLLRDHUP, POLLIN, poll
+from select import EPOLLIN, EPOLLOUT, EPOLLRDHUP, POLLIN, poll
 from typing import Any, Protocol
 
 from twisted.internet.main import CONNECTION_DONE
@@ -28,6 +28,13 @@ class Sockets(Protocol):
     def shake_hands(self, transport: IStreamTransport, begins: Callable[[], object]) -> None:
         """Read one in its turns, and call ``begins`` at the first, until it is added."""
 
+    def put_back(self, transport: IStreamTransport, data: bytes) -> bool:
+        """Have one that waits for its first turn receive then what was read before. Return whether
+        it waits."""
+
+    def early(self, transport: IStreamTransport) -> int:
+        """Return the number of bytes that it is to receive in its first turn."""
+
     def is_late(self, transport: IStreamTransport) -> bool:
         """Return whether it has waited for its first turn though its client has sent something."""
 
@@ -43,6 +50,12 @@ class Unbatched:
 
     def shake_hands(self, transport: IStreamTransport, begins: Callable[[], object]) -> None:
         begins()
+
+    def put_back(self, transport: IStreamTransport, data: bytes) -> bool:
+        return False
+
+    def early(self, transport: IStreamTransport) -> int:
+        return 0
 
     def is_late(self, transport: IStreamTransport) -> bool:
         return False
@@ -76,9 +89,20 @@ class BatchedSockets:
         self._turns.waiting[underlying(transport)] = begins
         self._in_turns.add(transport)
 
+    def put_back(self, transport: IStreamTransport, data: bytes) -> bool:
+        wire = underlying(transport)
+        if wire not in self._turns.waiting:
+            return False
+        self._turns.put_back(wire, data)
+        return True
+
+    def early(self, transport: IStreamTransport) -> int:
+        wire = underlying(transport)
+        return len(_put_back(wire)) if wire in self._turns.waiting else 0
+
     def is_late(self, transport: IStreamTransport) -> bool:
         wire = underlying(transport)
-        return wire in self._turns.waiting and _has_unread(wire)
+        return wire in self._turns.waiting and (bool(_put_back(wire)) or _has_unread(wire))
 
     def forget(self, transport: IStreamTransport) -> None:
         if self._turns.waiting:
@@ -90,13 +114,25 @@ class Turns(Readers):
 
     That order is the kernel's: an epoll gives those first that have had something to read for the
     longest, and one that has had its turn comes behind all others. So a client that sends nothing
-    holds up nobody, however many there are of its kind.
+    holds up nobody, however many there are of its kind. One with bytes that were put back counts as
+    readable: it is polled for being writable, which it is, until its first turn.
     """
 
     def __init__(self) -> None:
         super().__init__(EPOLLIN | EPOLLRDHUP, enough=1)
         # Those that have had no turn, with what to call at the first.
         self.waiting: dict[Any, Callable[[], object]] = {}
+
+    def put_back(self, reader: Any, data: bytes) -> None:
+        """Have one that waits read these bytes first, which were read before."""
+        reader.socket = PutBack(reader, data)
+        if reader in self:
+            self.epoll.modify(reader.fileno(), self._events | EPOLLOUT)
+
+    def add(self, reader: Any) -> None:
+        super().add(reader)
+        if _put_back(reader):
+            self.epoll.modify(reader.fileno(), self._events | EPOLLOUT)
 
     def ready(self) -> list[tuple[int, int]]:
         ready = self.epoll.poll(0, HANDSHAKES_AT_ONCE)
@@ -111,8 +147,34 @@ class Turns(Readers):
         if events & EPOLLRDHUP:
             reader.connectionLost(Failure(CONNECTION_DONE))
             return False
+        if _put_back(reader):
+            self.epoll.modify(number, self._events)
         begins()
         return True
+
+
+class PutBack:
+    """Stands for the socket of a transport until what was read of it is read again. Twisted's
+    transports have no method to put something back."""
+
+    def __init__(self, transport: Any, data: bytes) -> None:
+        self.data = data
+        self._transport = transport
+        self._socket = transport.socket
+
+    def recv(self, size: int) -> bytes:
+        """Return all of it, and let the socket have its place again."""
+        self._transport.socket = self._socket
+        return self.data
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._socket, name)
+
+
+def _put_back(wire: Any) -> bytes:
+    """Return what a transport is to read first."""
+    own = getattr(wire, "socket", None)
+    return own.data if isinstance(own, PutBack) else b""
 
 
 def _has_unread(wire: Any) -> bool:

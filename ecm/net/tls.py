@@ -14,6 +14,7 @@ from typing import Any, Final
 import attrs
 from OpenSSL import SSL
 from twisted.internet.interfaces import (
+    IAddress,
     IOpenSSLServerConnectionCreator,
     IProtocol,
     IProtocolFactory,
@@ -71,7 +72,7 @@ class Door:
 
     def factory(self, inner: IProtocolFactory) -> IProtocolFactory:
         """Return the factory of connections over TLS, in which ``inner`` makes the protocols."""
-        made = LeanTlsFactory if self._lean else TLSMemoryBIOFactory
+        made = LeanTlsFactory if self._lean else TlsFactory
         return made(self, False, inner)
 
     def over(self, factory: Any, protocol: IProtocol) -> IProtocol:
@@ -95,6 +96,15 @@ class Door:
         connection.set_context(self.contexts.choose(connection.get_servername() or b""))
         if connection.get_protocol_version() != SSL.TLS1_3_VERSION:
             connection.set_options(SSL.OP_NO_TICKET)
+
+
+class TlsFactory(TLSMemoryBIOFactory):
+    """Makes the TLS of connections that are OpenSSL's. Where ``inner`` has no protocol for one, it
+    is to be cut: Twisted's factory would make TLS of None, and nobody would close the socket."""
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        inner = self.wrappedFactory.buildProtocol(addr)
+        return None if inner is None else self.protocol(self, inner)
 
 
 def one_certificate(options: CertificateOptions, lean: bool) -> Door:

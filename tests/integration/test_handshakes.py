@@ -1,18 +1,24 @@
 """Handshakes over TLS take turns, on real sockets; the test is the reactor that gives them."""
 
 import contextlib
-from socket import MSG_DONTWAIT, SHUT_WR, create_connection, socket
+from collections.abc import Callable
+from select import select
+from socket import SHUT_WR, create_connection, socket
 from typing import Any
 
 from twisted.internet import reactor
+from twisted.internet.interfaces import IProtocolFactory
 from twisted.internet.task import deferLater
 from twisted.internet.testing import EventLoggingObserver
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import TestCase
 
+from ecm.frontend import admission
 from ecm.frontend.connection import ClientConnection, Phase
 from ecm.frontend.handshaking import TlsConnection
 from ecm.frontend.http import HTTPConnection
+from ecm.frontend.proxied import ProxiedFactory
+from ecm.frontend.tcp_factory import ProxiedTcpFactory, TcpFactory
 from ecm.limits import HANDSHAKE_SIZE, HANDSHAKES_AT_ONCE, HEADER_TIMEOUT
 from ecm.net.endpoints import server_endpoint
 from ecm.net.reactor import global_reactor
@@ -22,10 +28,13 @@ from testkit.certificates import make_certificate
 from testkit.ecm_process import temporary_folder
 from testkit.in_memory import Joined
 from testkit.logs import lines
+from testkit.samples.websocket_handshakes import handshake
 from testkit.tls_client import TlsClient, client_context
+from testkit.websocket_case import joined
 
 POST = b"POST /http-bind HTTP/1.1\r\nHost: a\r\nContent-Length: 7\r\n\r\n<body/>"
 GET = b"GET /none HTTP/1.1\r\nHost: a\r\n\r\n"
+HEADER = b"PROXY TCP4 192.0.2.7 192.0.2.1 51234 5223\r\n"
 
 
 class Client:
@@ -46,12 +55,34 @@ class Client:
             self.tls.feed(self.socket.recv(2**16))
         self.socket.sendall(last)
 
+    @property
+    def is_told(self) -> bool:
+        """True if something has come that was not read."""
+        return bool(select([self.socket], [], [], 0)[0])
+
     def has(self, beginning: bytes) -> bool:
         """Return whether an answer has come that begins so."""
-        with contextlib.suppress(BlockingIOError):
-            self.tls.feed(self.socket.recv(2**16, MSG_DONTWAIT))
+        if self.is_told:
+            self.tls.feed(self.socket.recv(2**16))
         self.received += self.tls.read()
         return self.received.startswith(beginning)
+
+
+MakeFactory = Callable[[Joined], IProtocolFactory]
+
+
+def web(ecm: Joined) -> IProtocolFactory:
+    return ecm.clients
+
+
+def streams_behind_a_proxy(ecm: Joined) -> IProtocolFactory:
+    """Connections begin with a PROXY header, and TLS comes behind it."""
+    return ProxiedTcpFactory(TcpFactory(ecm.clients.admission, ecm.pool))
+
+
+def web_behind_a_proxy(ecm: Joined) -> IProtocolFactory:
+    """Connections begin with TLS, and a PROXY header comes in it."""
+    return ProxiedFactory(ecm.clients)
 
 
 class HandshakesTestCase(TestCase):
@@ -60,8 +91,9 @@ class HandshakesTestCase(TestCase):
     lean = True
     timeout = 60
 
-    async def serve(self, **limits: Any) -> None:
-        self.ecm = Joined(**limits)
+    async def serve(self, make: MakeFactory = web, **limits: Any) -> None:
+        """``make`` returns the factory of the connections."""
+        self.ecm = joined(**limits)
         self.sockets = BatchedSockets(global_reactor())
         self.ecm.registry.sockets = self.sockets
         self.addCleanup(self.sockets.stop)
@@ -69,7 +101,7 @@ class HandshakesTestCase(TestCase):
         global_reactor().removeReader(self.sockets._in_turns)
         certificate = make_certificate(temporary_folder(self))
         endpoint = server_endpoint(global_reactor(), certificate.endpoint(), self.lean)
-        port: Any = await endpoint.listen(self.ecm.clients)
+        port: Any = await endpoint.listen(make(self.ecm))
         self.addCleanup(self.all_closed)
         self.addCleanup(port.stopListening)
         self.port, self.ca = port.getHost().port, certificate.ca
@@ -208,7 +240,8 @@ class EndTests(HandshakesTestCase):
         client.socket.sendall(client.tls.write(POST))
         client.socket.shutdown(SHUT_WR)
         self.turn()
-        self.assertEqual([body for _, body in self.ecm.received()], [b"<body/>"])
+        ((_, request),) = self.ecm.received()
+        self.assertTrue(request.endswith(b"\n<body/>"))
 
     async def test_who_is_closed_at_the_end_of_a_handshake_leaves_nothing_behind(self) -> None:
         await self.serve()
@@ -265,6 +298,104 @@ class TimeTests(HandshakesTestCase):
         self.clients.clear()
 
 
+class ProxiedTests(HandshakesTestCase):
+    """The header of a proxy before TLS, in one piece with the beginning of the handshake."""
+
+    async def come_together(self, number: int) -> list[bytes]:
+        """So many clients come; return what each has sent behind its header."""
+        await self.serve(streams_behind_a_proxy)
+        clients = await self.come(number, silent=True)
+        hellos = [client.tls.shake_hands() for client in clients]
+        for at, (client, hello) in enumerate(zip(clients, hellos, strict=True)):
+            client.socket.sendall(HEADER + hello)
+            await self.until(lambda at=at: len(self.connections) > at)
+        return hellos
+
+    async def test_a_few_go_on_at_once_in_the_order_in_which_they_came(self) -> None:
+        await self.come_together(3 * HANDSHAKES_AT_ONCE)
+        for turn in range(4):
+            expected = self.firsts(turn * HANDSHAKES_AT_ONCE, of=3 * HANDSHAKES_AT_ONCE)
+            self.assertEqual(self.begun(), expected)
+            self.turn()
+
+    async def test_what_waits_counts(self) -> None:
+        (hello,) = await self.come_together(1)
+        self.assertEqual(self.ecm.registry.budget.total, len(hello))
+        self.turn()
+        self.assertGreater(self.ecm.registry.budget.total, HANDSHAKE_SIZE - 1)
+
+    async def test_the_handshake_goes_on(self) -> None:
+        await self.come_together(1)
+        (client,) = self.clients
+        self.turn()
+        client.answer()
+        self.turn()
+        client.socket.sendall(client.tls.write(b"<stream:stream>"))
+        await self.until(lambda: self.ecm.received())
+
+    async def test_who_is_not_read_meanwhile_has_a_turn_afterwards(self) -> None:
+        await self.come_together(1)
+        self.ecm.registry.set_reading(False)
+        self.turn()
+        self.assertEqual(self.begun(), [False])
+        self.ecm.registry.set_reading(True)
+        self.turn()
+        self.assertEqual(self.begun(), [True])
+
+    async def test_who_waits_has_more_time(self) -> None:
+        await self.come_together(1)
+        self.ecm.pass_time(5 * HEADER_TIMEOUT)
+        self.assertEqual(len(self.ecm.registry), 1)
+
+    async def test_who_has_given_up_costs_no_handshake(self) -> None:
+        await self.come_together(1)
+        self.clients[0].socket.shutdown(SHUT_WR)
+        self.turn()
+        self.assertEqual((len(self.ecm.registry), self.ecm.registry.budget.total), (0, 0))
+        self.clients.clear()
+
+
+class OpensslProxiedTests(ProxiedTests):
+    lean = False
+
+
+class HeaderInTlsTests(HandshakesTestCase):
+    async def test_the_handshake_was_the_proxys(self) -> None:
+        """The request comes in one piece with the header, or behind it."""
+        await self.serve(web_behind_a_proxy)
+        for pieces in ([HEADER + GET], [HEADER, GET]):
+            (client,) = await self.come()
+            await self.until(lambda client=client: client.is_told)
+            client.answer()
+            for piece in pieces:
+                client.socket.sendall(client.tls.write(piece))
+            await self.until(lambda client=client: client.has(b"HTTP/1.1 404 "))
+        for connection in self.connections:
+            self.assertEqual(connection.phase, Phase.IDLE)
+            self.assertIn(underlying(connection.transport), self.sockets.batch.readers)
+
+
+class OpensslHeaderInTlsTests(HeaderInTlsTests):
+    lean = False
+
+
+class TooManyTests(HandshakesTestCase):
+    async def test_who_is_one_too_many_even_to_be_told_so_is_cut(self) -> None:
+        self.patch(admission, "MAX_REJECTED", 1)
+        await self.serve(max_connections=1)
+        await self.come()
+        told, cut = (Client(self.port, self.ca) for _ in range(2))
+        self.addCleanup(told.socket.close)
+        self.addCleanup(cut.socket.close)
+        await self.until(lambda: self.ecm.metrics.refused["limit"] == 2)
+        with contextlib.suppress(ConnectionResetError):
+            self.assertEqual(cut.socket.recv(100), b"")
+
+
+class OpensslTooManyTests(TooManyTests):
+    lean = False
+
+
 class MemoryTests(HandshakesTestCase):
     async def test_handshakes_that_are_not_complete_are_shed(self) -> None:
         await self.serve(max_buffered=4 * HANDSHAKE_SIZE)
@@ -297,6 +428,23 @@ class MemoryTests(HandshakesTestCase):
             client.socket.sendall(client.tls.write(bytes(2**14))[:-1])
         await self.until(lambda: self.ecm.registry.budget.shed_count == 1)
         await self.until(lambda: [each.held for each in self.connections] == [16_405] * 3)
+
+    async def test_a_websocket_leaves_nothing_of_its_handshake_behind(self) -> None:
+        """The head of its request comes in two pieces, and half a record behind it."""
+        await self.serve()
+        (client,) = await self.come()
+        self.turn()
+        client.answer()
+        self.turn()
+        head, rest = handshake()[:50], handshake()[50:]
+        client.socket.sendall(client.tls.write(head))
+        await self.until(lambda: self.connections[0].held)
+        client.socket.sendall(client.tls.write(rest) + client.tls.write(bytes(1000))[:-1])
+        await self.until(lambda: client.has(b"HTTP/1.1 101 "))
+        client.socket.close()
+        await self.until(lambda: not len(self.ecm.registry))
+        self.assertEqual((self.ecm.registry.budget.total, len(self.ecm.registry.budget)), (0, 0))
+        self.clients.clear()
 
     async def test_who_waits_holds_nothing(self) -> None:
         await self.serve()

@@ -6,7 +6,7 @@ from twisted.internet.testing import EventLoggingObserver
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import TestCase
 
-from ecm.frontend import registry
+from ecm.frontend import shed
 from ecm.frontend.budget import MemoryBudget
 from ecm.limits import PARTIAL_SIZE
 from testkit.in_memory import Client, Joined
@@ -232,20 +232,20 @@ class ConnectionTests(TestCase):
         self.assertEqual((client.protocol.held, len(self.ecm.registry.budget)), (0, 1))
 
     def test_the_log_has_a_line_at_once_and_then_one_a_minute(self) -> None:
-        self.patch(registry, "FAULT_INTERVAL", 5)  # or the slow one would be too slow
+        self.patch(shed, "FAULT_INTERVAL", 5)  # or the slow one would be too slow
         log = EventLoggingObserver.createWithCleanup(self, globalLogPublisher)
         for client in self.clients(10):
             client.send((POST % (100_000, b"x" * 100_000))[:-1])
-        self.assertEqual(lines(log, "ecm.frontend.registry"), [])
+        self.assertEqual(lines(log, "ecm.frontend.shed"), [])
         self.ecm.pass_time(2)
         told = ["clients held more than 150000 bytes: 9 connections shed"]
-        self.assertEqual(lines(log, "ecm.frontend.registry"), told)
+        self.assertEqual(lines(log, "ecm.frontend.shed"), told)
         for _ in range(2):
             for client in self.clients(10):
                 client.send((POST % (100_000, b"x" * 100_000))[:-1])
             self.ecm.pass_time(1)
-            self.assertEqual(lines(log, "ecm.frontend.registry"), told)
+            self.assertEqual(lines(log, "ecm.frontend.shed"), told)
         self.ecm.pass_time(3)
-        *first, then = lines(log, "ecm.frontend.registry")
+        *first, then = lines(log, "ecm.frontend.shed")
         self.assertEqual(first, told)
         self.assertRegex(then, r"bytes: (1[0-9]|20) connections shed")

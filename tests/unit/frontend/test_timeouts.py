@@ -248,6 +248,19 @@ class ConnectionLimitTests(TestCase):
         again.leave()
         self.assertEqual(list(ecm.registry.addresses._numbers), ["192.0.2.2"])
 
+    def test_an_address_of_ipv4_is_one_on_a_port_for_both_families(self) -> None:
+        ecm = Joined(max_connections_per_address=1)
+        ecm.client("192.0.2.1")
+        again = ecm.client("::ffff:192.0.2.1")
+        self.assertIn(b"from your address", again.transport.written())
+
+    def test_one_that_cannot_begin_is_closed(self) -> None:
+        ecm = Joined()
+        self.patch(ecm.registry.sockets, "add", lambda transport: 1 / 0)
+        self.assertTrue(ecm.client().transport.aborted)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertEqual(len(ecm.registry), 0)
+
     def test_the_one_that_has_been_idle_longest_makes_way_for_a_newcomer(self) -> None:
         ecm = Joined(max_connections=4)
         clients = []
