@@ -92,13 +92,15 @@ class ProxyHeaderStage(ClientConnection):
         if is_leaving:
             self.registry.leaving[connection] = None
         protocol = self._factory.outermost(connection)
+        is_within_tls = ISSLTransport.providedBy(self.transport)
         switch_protocol(self.transport, protocol)
-        if ISSLTransport.providedBy(self.transport) and IHandshakeListener.providedBy(connection):
-            connection.handshakeCompleted()  # the proxy's, in which the header has come
-        rest = self._received[header.size :]
-        if rest and not self.registry.sockets.put_back(self.transport, rest):
-            protocol.dataReceived(rest)
-        self.registry.count_held(connection)
+        if is_within_tls and IHandshakeListener.providedBy(connection):
+            connection.handshakeCompleted()  # it was the proxy's
+        if rest := self._received[header.size :]:
+            if not is_within_tls and self.registry.sockets.put_back(self.transport, rest):
+                self.registry.count_held(connection)
+            else:
+                protocol.dataReceived(rest)
 
 
 @implementer(IKnowsItsDoor)

@@ -104,8 +104,8 @@ class Registry:
             self.sockets.add(connection.transport)
 
     def count_held(self, connection: ClientConnection) -> None:
-        """Count what a connection holds now, unless it is forgotten: what it sees of the transport
-        then is another one's."""
+        """Count what a connection holds now, unless it is forgotten: its transport is another
+        one's then."""
         if connection in self.open or connection in self.unproxied or connection in self.rejected:
             self.budget.update(connection)
 

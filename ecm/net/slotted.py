@@ -8,7 +8,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ecm.net.transport import IStreamTransport, underlying
+from ecm.net.transport import IStreamTransport
 
 _log = Logger()
 
@@ -32,7 +32,7 @@ class SlottedProtocol:
             self.connectionMade()
         except Exception:
             _log.failure("error in ECM; closing the connection on which it happened")
-            underlying(self.transport).abortConnection()
+            self.transport.abortConnection()
 
     def connectionMade(self) -> None:
         """The transport is there."""

@@ -141,14 +141,14 @@ class Turns(Readers):
     def _may_go_on(self, number: int, events: int) -> bool:
         """Begin a handshake; return False for one whose client has given up before it."""
         reader = self.by_number[number]
+        if _put_back(reader):
+            self.epoll.modify(number, self._events)
         begins = self.waiting.pop(reader, None)
         if begins is None:
             return True
         if events & EPOLLRDHUP:
             reader.connectionLost(Failure(CONNECTION_DONE))
             return False
-        if _put_back(reader):
-            self.epoll.modify(number, self._events)
         begins()
         return True
 

@@ -342,6 +342,21 @@ class ProxiedTests(HandshakesTestCase):
         self.turn()
         self.assertEqual(self.begun(), [True])
 
+    async def test_who_is_paused_in_the_first_turn_is_not_polled_for_ever(self) -> None:
+        await self.come_together(1)
+        self.sockets._turns.ready()  # the turn begins, and another one in it stops reading
+        self.ecm.registry.set_reading(False)
+        self.ecm.registry.set_reading(True)
+        self.turn()
+        self.assertEqual(self.sockets._turns.ready(), [])
+
+    async def test_who_says_nothing_behind_the_header_holds_nothing(self) -> None:
+        await self.serve(streams_behind_a_proxy)
+        (client,) = await self.come(silent=True)
+        client.socket.sendall(HEADER)
+        await self.until(lambda: self.connections)
+        self.assertEqual(self.ecm.registry.budget.total, 0)
+
     async def test_who_waits_has_more_time(self) -> None:
         await self.come_together(1)
         self.ecm.pass_time(5 * HEADER_TIMEOUT)
@@ -369,10 +384,25 @@ class HeaderInTlsTests(HandshakesTestCase):
             client.answer()
             for piece in pieces:
                 client.socket.sendall(client.tls.write(piece))
+                await self.until(lambda: len(self.connections) == len(self.clients))
             await self.until(lambda client=client: client.has(b"HTTP/1.1 404 "))
         for connection in self.connections:
             self.assertEqual(connection.phase, Phase.IDLE)
             self.assertIn(underlying(connection.transport), self.sockets.batch.readers)
+
+    async def test_who_is_rejected_is_told_so(self) -> None:
+        await self.serve(web_behind_a_proxy, max_connections=1)
+        await self.come(silent=True)
+        rejected = Client(self.port, self.ca)
+        self.addCleanup(rejected.socket.close)
+        rejected.say_hello()
+        await self.until(lambda: rejected.is_told)
+        rejected.answer()
+        rejected.socket.sendall(rejected.tls.write(HEADER + GET))
+        await self.until(lambda: self.ecm.registry.rejected)
+        self.turn()
+        await self.until(lambda: rejected.has(b"HTTP/1.1 503 "))
+        self.assertEqual(self.ecm.metrics.tls_faults, 0)
 
 
 class OpensslHeaderInTlsTests(HeaderInTlsTests):

@@ -25,6 +25,9 @@ ok
 # How many routes there are to processes of a node, as the node has them.
 _OWN = "length([Route || Route <- ets:tab2list(route), node(element(4, Route)) =:= node()])"
 
+# How many there are to those of other nodes.
+_OF_OTHERS = _OWN.replace("=:=", "=/=")
+
 # Seconds between two looks.
 _LOOK = 0.02
 
@@ -47,6 +50,8 @@ class LostRouteTests(TestCase):
         await far.evaluate(_LOSE.format(node=here.node.name))
         while "has deleted the route of localhost here" not in here.node.console_log.read_text():
             await deferLater(reactor, _LOOK)
-        self.assertEqual(await shell.evaluate(_OWN), routes)
+        while await shell.evaluate(_OWN) != routes:
+            await deferLater(reactor, _LOOK)
+        self.assertEqual(await far.evaluate(_OF_OTHERS), routes)
         tybalt.say(message(romeo.jid, "still there?"))
         await romeo.gets("still there?")

@@ -28,7 +28,10 @@ start_link() ->
 -spec init([]) -> {ok, none}.
 init([]) ->
     _ = process_flag(priority, high),
-    _ = mnesia:subscribe({table, route, simple}),
+    case mnesia:subscribe({table, route, simple}) of
+        {ok, _} -> ok;
+        {error, Reason} -> ?INFO_MSG("The routes of this node are not in Mnesia (~p), and are not watched", [Reason])
+    end,
     {ok, none}.
 
 %% @private
@@ -55,10 +58,19 @@ by({tid, _, Pid}) when is_pid(Pid) -> node(Pid);
 by({_, Pid}) when is_pid(Pid) -> node(Pid);
 by(_) -> node().
 
-%% A component that shares its host with others has a number (`domain_balancing'), under which ejabberd leaves a row without a
-%% process.
+%% Mnesia tells of a deletion before it deletes. So the route is written at once, for what is routed meanwhile, and once more in
+%% a transaction, which comes behind the deletion on all nodes. A component that shares its host with others has a number
+%% (`domain_balancing'), under which ejabberd leaves a row without a process.
 -spec restore(#route{}, node()) -> ok.
 restore(#route{domain = Domain, local_hint = Hint} = Route, By) ->
-    ok = mnesia:dirty_write(Route),
-    _ = is_integer(Hint) andalso mnesia:dirty_delete_object(Route#route{pid = undefined}),
-    ?WARNING_MSG("Node ~ts had lost this one, and has deleted the route of ~ts here: it is restored", [By, Domain]).
+    ok = mnesia:ets(fun() -> mnesia:write(Route) end),
+    Write = fun() ->
+                    ok = mnesia:write(Route),
+                    is_integer(Hint) andalso mnesia:delete_object(Route#route{pid = undefined})
+            end,
+    case mnesia:transaction(Write) of
+        {atomic, _} ->
+            ?WARNING_MSG("Node ~ts had lost this one, and has deleted the route of ~ts here: it is restored", [By, Domain]);
+        {aborted, Reason} ->
+            ?ERROR_MSG("Node ~ts has deleted the route of ~ts here, and it cannot be restored: ~p", [By, Domain, Reason])
+    end.

@@ -33,8 +33,11 @@ restore({Tables, Process}) ->
 
 restored() ->
     Route = route(self(), {apply, ejabberd_local, route}),
-    told(Route, {tid, 7, elsewhere()}),
-    ?assertEqual([Route], routes()).
+    [begin
+         ok = mnesia:dirty_delete(route, ?HOST),
+         told(Route, Activity),
+         ?assertEqual([Route], routes())
+     end || Activity <- [{tid, 7, elsewhere()}, {dirty, elsewhere()}]].
 
 %% ejabberd leaves a row for the next one with this number.
 renumbered() ->
