@@ -27,6 +27,7 @@ class ReadmeTests(TestCase):
                 {
                     "way": "websocket",
                     "server": "Megaphone",
+                    "users": 15_000,
                     "parts": {"ECM": 1300, "sockets": 4000},
                 },
                 {"way": "websocket", "server": "ejabberd", "parts": {"ejabberd": 75_000}},
@@ -39,4 +40,5 @@ class ReadmeTests(TestCase):
         }
         memory, cpu = streams([result])
         self.assertEqual((memory.ours, memory.others), ("**5,300**", "ejabberd 75,000"))
+        self.assertTrue(memory.what.endswith(", of 15,000"))
         self.assertEqual((cpu.ours, cpu.others), ("**105**", "ejabberd 200"))

@@ -79,17 +79,18 @@ def memory() -> Figure:
     each = {name: row["memory"] for name, row in rows.items()}
     ours, stock = each[MEGAPHONE], each[STOCK]
     users, most = _million()
+    of_million = f"{MEGAPHONE}, of {users:,}"
     return Figure(
         "figure-memory",
-        f"{ours:,.0f} bytes for a user who is online",
-        "That is all memory of the server's side, the kernel's for sockets included, of"
-        f" {int(about['users']):,} users; stock ejabberd takes {stock / ours:.0f} times as much."
-        f" {users:,} users took {most / 1e9:.1f} GB at most, with what is there without them:"
-        f" {most / users:,.0f} bytes each. [How it was measured](#the-whole-users-who-chat), and"
-        " [the million](#a-million-users-online).",
+        f"{most / users:,.0f} bytes for a user who is online, of {users:,}",
+        "That is the most that the server's side took, the kernel's memory for sockets and what is"
+        f" there without users included: {most / 1e9:.1f} GB. Of {int(about['users']):,} users each"
+        f" took {ours:,.0f} in addition to what is there without them, and {stock / ours:.0f} times"
+        " as much of stock ejabberd. How it was measured [with few](#the-whole-users-who-chat), and"
+        " [with a million](#a-million-users-online).",
         "bytes of memory of everything on the server's side, over BOSH",
-        [*each.items()],
-        [MEGAPHONE],
+        [(of_million, most / users), *each.items()],
+        [of_million, MEGAPHONE],
         about,
     )
 
@@ -104,34 +105,20 @@ def _million() -> tuple[int, float]:
 
 def message() -> Figure:
     _, rows = _rows("end_to_end")
-    about, each = _over_websocket()
+    about, over_websocket = _rows("end_to_end-websocket")
+    each = {name: row["message_cpu"] for name, row in over_websocket.items()}
     ours, stock, bosh = each[MEGAPHONE], each[STOCK], rows[MEGAPHONE]
     return Figure(
         "figure-message",
         f"{ours:.0f} µs of CPU for a message over WebSocket",
         f"That is all CPU of the server's side, {ours / stock:.2f} × what stock ejabberd takes."
         f" Over BOSH it is {bosh['message_cpu']:.0f} µs, {bosh['message_ratio']:.2f} ×, in"
-        " another run. How it was measured over [BOSH](#the-whole-users-who-chat), and over"
-        " [WebSocket](#users-of-websocket-and-tcp).",
+        " another run. [How it was measured](#the-whole-users-who-chat).",
         "µs of CPU of everything on the server's side, over WebSocket",
         [*each.items()],
         [MEGAPHONE],
         about,
     )
-
-
-def _over_websocket() -> tuple[dict[str, str], dict[str, float]]:
-    """Return µs of a message over WebSocket, by server: with all peers where that was measured."""
-    if (report.RESULTS / "end_to_end-websocket.json").exists():
-        about, rows = _rows("end_to_end-websocket")
-        return about, {name: row["message_cpu"] for name, row in rows.items()}
-    about, [result] = _result("streams")
-    names = {"Megaphone": MEGAPHONE, "ejabberd": STOCK}
-    chats = [one for one in result["chats"] if one["way"] == "websocket"]
-    return about, {
-        shown: median(sum(one["full"]["cpu"].values()) for one in chats if one["server"] == name)
-        for name, shown in names.items()
-    }
 
 
 def front() -> Figure:
@@ -231,9 +218,9 @@ def meanings() -> Iterator[Meaning]:
     }
     each = resting["Megaphone"], resting["ejabberd"]
     yield _per("users online in each GB, WebSocket", 1e9, *each, streams)
-    _, cpu = _over_websocket()
-    each = cpu[MEGAPHONE], cpu[STOCK]
-    yield _per("messages/s for each core, WebSocket", 1e6, *each, streams)
+    _, rows = _rows("end_to_end-websocket")
+    each = rows[MEGAPHONE]["message_cpu"], rows[STOCK]["message_cpu"]
+    yield _per("messages/s for each core, WebSocket", 1e6, *each, whole)
     yield _logins()
     _, rounds = _result("front_cpu")
     clients = min(one["clients"] for one in rounds)

@@ -62,13 +62,14 @@ def ejabberd(results: list[Any]) -> Iterator[Row]:
 
 def whole(results: list[Any], transport: str = "") -> Iterator[Row]:
     """All that is on the server's side. Only users of BOSH poll."""
-    way, of = (f" over {transport}", f" of {transport}") if transport else ("", "")
+    way, kind = (f" over {transport}", f" of {transport}") if transport else ("", "")
+    users = f"{results[0]['rounds'][0]['full']['users']:,}"
     figures = {
         f"messages per second{way}, maximum on the test machine": ("messages_per_second", ",.0f"),
         f"ms of delivery latency{way} at half that rate (p99)": ("p99", ".1f"),
         f"µs of server-side CPU per message{way}": ("message_cpu", ".0f"),
         "µs of server-side CPU per empty poll": ("poll_cpu", ".0f"),
-        f"bytes of server-side memory per user{of}, sockets included": ("memory", ",.0f"),
+        f"bytes of server-side memory per user{kind}, of {users}": ("memory", ",.0f"),
     }
     for what, (key, form) in figures.items():
         measured = [each for each in results[0]["rows"] if each[key] is not None]
@@ -100,9 +101,9 @@ def streams(results: list[Any]) -> Iterator[Row]:
         [one for one in results[0][key] if one["way"] == "websocket"] for key in ("memory", "chats")
     )
     memory = {one["server"]: f"{sum(one['parts'].values()):,.0f}" for one in resting}
-    yield row(
-        "bytes of server-side memory per user of WebSocket, sockets included", memory, "Megaphone"
-    )
+    users = f"{resting[0]['users']:,}"
+    what = f"bytes of server-side memory per user of WebSocket, of {users}"
+    yield row(what, memory, "Megaphone")
     cpu = {
         name: median(sum(one["full"]["cpu"].values()) for one in chats if one["server"] == name)
         for name in memory

@@ -35,6 +35,6 @@ EJABBERD_PER_USER: Final = {
 }
 
 # Seconds of CPU for polls, as costs.Polls has them; µs a second for a quiet stream.
-ECM_POLLS: Final = (0.000943, 1.84e-05, 2.137e-05, 0.004854)
+ECM_POLLS: Final = (0.0009431, 1.77e-05, 2.205e-05, 0.004627)
 EJABBERD_POLLS: Final = (0.0001138, 1.551e-05, 3.862e-05, 0.001209)
 STREAM_CPU: Final = 0.183
