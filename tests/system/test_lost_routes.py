@@ -1,4 +1,4 @@
-"""A node that is cut off from another one keeps the routes to its own hosts."""
+"""A node that is cut off from another one keeps its own sessions, and the routes to its own hosts."""
 
 from random import Random
 
@@ -13,12 +13,14 @@ from testkit.stanzas import message
 from testkit.talker import Talker
 from testkit.told_case import TestCase
 
-# What ejabberd's table of routes does on a node that loses another one, before Mnesia has noticed
-# the loss there. Returns when it is done.
+# What the tables of routes and of sessions do on a node that loses another one, before Mnesia has
+# noticed the loss there. Returns when it is done.
 _LOSE = """
 Lost = rpc:call('{node}', erlang, whereis, [ejabberd_local]),
 ejabberd_router_mnesia ! {{'DOWN', make_ref(), process, Lost, noconnection}},
 _ = sys:get_state(ejabberd_router_mnesia),
+ejabberd_sm_ecm ! {{mnesia_system_event, {{mnesia_down, '{node}'}}}},
+_ = sys:get_state(ejabberd_sm_ecm),
 ok
 """
 
@@ -35,9 +37,9 @@ _LOOK = 0.02
 class LostRouteTests(TestCase):
     timeout = 60
 
-    async def test_another_node_deletes_the_routes_of_this_one(self) -> None:
+    async def test_another_node_deletes_what_is_of_this_one(self) -> None:
         """Its users write to each other all the same."""
-        here, there = members = start_cluster(self)
+        here, there = members = start_cluster(self, sm_db_type="ecm")
         await join(self, members)
         shell, far = [ErlangShell.start(self, member.node) for member in members]
         await shell.evaluate(accounts("romeo", "tybalt"))
