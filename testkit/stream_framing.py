@@ -37,19 +37,25 @@ class WebSocketFraming:
 
 
 class TcpFraming:
-    """All messages are one document (RFC 6120, section 4)."""
+    """All messages are one document (RFC 6120, section 4). The server may begin a new one, too,
+    with an error behind a login."""
 
     end = "</stream:stream>"
 
     def begin(self, domain: str, jid: str) -> str:
-        self._parents: list[Element] = []
-        self._parser: XMLPullParser[Any] = XMLPullParser(("start", "end"))
+        self._begin_document()
         return (
             f"<?xml version='1.0'?><stream:stream xmlns='jabber:client'"
             f" xmlns:stream='{_STREAMS}'{_addresses(domain, jid)} version='1.0'>"
         )
 
+    def _begin_document(self) -> None:
+        self._parents: list[Element] = []
+        self._parser: XMLPullParser[Any] = XMLPullParser(("start", "end"))
+
     def read(self, body: bytes) -> list[Element]:
+        if body.startswith(b"<?xml") and self._parents:
+            self._begin_document()
         self._parser.feed(body)
         events: Iterator[Any] = self._parser.read_events()
         found = [self._element(event, parsed) for event, parsed in events]

@@ -1,4 +1,4 @@
-"""A node that is cut off from another one keeps its own sessions, and the routes to its own hosts."""
+"""A node that is cut off from another one keeps its sessions, and the routes to its hosts."""
 
 from random import Random
 

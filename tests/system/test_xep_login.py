@@ -1,8 +1,11 @@
 """Authentication: the ways to log in, accounts, and what ends a login."""
 
+from base64 import b64encode
+from typing import Any
+
 from ecm.tools.bosh.stanzas import SASL
 from ecm.tools.demo.plan import DOMAIN
-from testkit.bosh_client import CLIENT, REGISTER, Refused
+from testkit.bosh_client import CLIENT, REGISTER, BoshClient, Refused
 from testkit.link_case import PASSWORD, ServiceTestCase, bare, is_presence, name
 from testkit.listeners import ANONYMOUS_DOMAIN
 from testkit.stanzas import message
@@ -10,6 +13,9 @@ from testkit.stream_services import OverTcp, OverWebSocket
 
 COMMANDS = "http://jabber.org/protocol/commands"
 DISCO = "http://jabber.org/protocol/disco#info"
+
+AUTH = f"<auth xmlns='{SASL}' mechanism='PLAIN'>{{login}}</auth>"
+AGAIN = "<presence xmlns='jabber:client'><status>{login}</status></presence>"
 
 # Of the first host; the second one has ANONYMOUS, too.
 MECHANISMS = {"PLAIN", "SCRAM-SHA-1", "X-OAUTH2"}
@@ -57,6 +63,59 @@ class MechanismTests(ServiceTestCase):
         features = await client.create()
         await client.terminate()
         return {element.text for element in features.iter(f"{{{SASL}}}mechanism")}
+
+
+class OrderTests(ServiceTestCase):
+    """A client does not wait for the answer to its login, or does not begin its stream anew."""
+
+    timeout = 60
+
+    async def test_what_comes_with_a_login_ends_the_session(self) -> None:
+        await self.assert_refused(f"{AUTH}{AGAIN}")
+
+    async def test_what_comes_behind_a_login_ends_the_session(self) -> None:
+        await self.assert_refused(AUTH, AGAIN)
+        await self.assert_refused(AUTH, f"<x xmlns='urn:example'>{'<a/>' * 10_000}</x>")
+
+    async def assert_refused(self, *payloads: str) -> None:
+        """And nothing of it is in the log of ejabberd."""
+        [user] = await self.people(1)
+        login = b64encode(f"\0{name(user)}\0{PASSWORD}".encode()).decode()
+        before = len(self.ejabberd_log)
+        client = await self.unbound()
+        with self.assertRaises(Refused):
+            for payload in payloads:
+                await self.say(client, payload.format(login=login))
+            await self.say(client, "")
+        await self.leave(user)
+        said = self.ejabberd_log[before:]
+        self.assertNotIn("unexpected event", said)
+        self.assertNotIn(login, said)
+
+    @property
+    def ejabberd_log(self) -> str:
+        return self.ejabberd.node.console_log.read_text()
+
+    async def say(self, client: BoshClient, payload: str) -> None:
+        await client.ask(payload)
+
+
+class SaysAtOnce:
+    """A client of a stream, which does not wait for answers."""
+
+    async def say(self, client: Any, payload: str) -> None:
+        if payload:
+            client.send(payload)
+        else:
+            await client.receive(lambda element: False)
+
+
+class OrderOverWebSocketTests(SaysAtOnce, OverWebSocket, OrderTests):
+    pass
+
+
+class OrderOverTcpTests(SaysAtOnce, OverTcp, OrderTests):
+    pass
 
 
 class MechanismOverWebSocketTests(OverWebSocket, MechanismTests):

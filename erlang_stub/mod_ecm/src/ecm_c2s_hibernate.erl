@@ -9,7 +9,7 @@
 
 -module(ecm_c2s_hibernate).
 
--export([hibernate/3, wake/2]).
+-export([hibernate/3, rest/0, wake/2]).
 -export_type([dehydrated/0]).
 
 -include_lib("ejabberd/include/logger.hrl").
@@ -33,6 +33,9 @@
 
 %% What proc_lib notes of the start of each session's process.
 -define(INITIAL_CALL, {xmpp_stream_in, init, 1}).
+
+%% Bytes of a packed state that are packed and unpacked in less than a millisecond.
+-define(SMALL, 65536).
 
 %% In this order: the packed state, the maximum of messages that may wait, the dictionary, and the session
 %% as the callback module returns it. A tuple takes half the memory of a list.
@@ -101,6 +104,15 @@ put_all(Pairs) ->
 packed(State, Dictionary, {State, Dictionary, Packed}, _) -> Packed;
 packed(State, Dictionary, _, Callback) ->
     ecm_c2s_pack:pack(State, Dictionary, Callback:socket_module()).
+
+%% @doc Returns the milliseconds for which a session is to do nothing before it hibernates again: to pack and unpack
+%% takes time in proportion to the state, which its client can make long (directed presences), and each message would.
+-spec rest() -> non_neg_integer().
+rest() ->
+    case get(?MODULE) of
+        {_, _, [_ | Packed]} when is_binary(Packed), byte_size(Packed) > ?SMALL -> byte_size(Packed) div 1024;
+        _ -> 0
+    end.
 
 %% @doc Wakes up. The limits are in a record of p1_server.
 -spec wake(dehydrated(), Callback :: module()) -> no_return().

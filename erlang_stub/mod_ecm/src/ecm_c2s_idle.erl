@@ -13,13 +13,17 @@
 %% @doc Returns what is to be done now that a session has nothing to do. `After' is in milliseconds. The timer sends
 %% `{ecm, hibernate}'.
 -spec next(idle(), After :: non_neg_integer() | infinity) -> {hibernate | wait, idle()}.
-next(_, 0) ->
-    {hibernate, none};
-next(due, _) ->
-    {hibernate, none};
-next(Idle, infinity) ->
-    {wait, Idle};
 next(Idle, After) ->
+    after_rest(Idle, max(After, ecm_c2s_hibernate:rest())).
+
+-spec after_rest(idle(), After :: non_neg_integer() | infinity) -> {hibernate | wait, idle()}.
+after_rest(_, 0) ->
+    {hibernate, none};
+after_rest(due, _) ->
+    {hibernate, none};
+after_rest(Idle, infinity) ->
+    {wait, Idle};
+after_rest(Idle, After) ->
     _ = is_reference(Idle) andalso erlang:cancel_timer(Idle, [{async, true}, {info, false}]),
     {wait, erlang:send_after(After, self(), {ecm, hibernate})}.
 

@@ -28,7 +28,9 @@ unwatch(#{socket_monitor := Monitor}) when is_reference(Monitor) ->
 unwatch(_) -> ok.
 
 -spec send_xml(socket(), tuple()) -> ok | {error, closed}.
-send_xml(_, {xmlstreamelement, Element}) -> ecm_c2s_session:send(Element);
+send_xml(_, {xmlstreamelement, Element} = Packet) ->
+    ecm_c2s_stream:answered(Packet),
+    ecm_c2s_session:send(Element);
 send_xml(_, _) -> ok.  % a BOSH session has no header and no end
 
 -spec close(socket()) -> ok.
@@ -57,7 +59,9 @@ sockname({?MODULE, Client}) -> {ok, Client}.
 get_transport(_) -> http_bind.
 
 -spec reset_stream(socket()) -> socket().
-reset_stream(Socket) -> Socket.
+reset_stream(Socket) ->
+    ecm_c2s_stream:restarts(),
+    Socket.
 
 -spec setopts(socket(), list()) -> ok.
 setopts(_, _) -> ok.

@@ -5,10 +5,21 @@
 
 -module(ecm_c2s_stream).
 
--export([begun/1, begun/2, begun_anew/2, closed/0, element/1, ended/0, exceeded/1, fail/1, fail_before_header/1,
-         has_failed/0]).
+-export([answered/1, begun/1, begun/2, begun_anew/2, closed/0, element/1, ended/0, exceeded/1, fail/1,
+         fail_before_header/1, has_failed/0, restarts/0]).
 
 -define(STANZAS, [<<"message">>, <<"presence">>, <<"iq">>]).
+-define(SASL, <<"urn:ietf:params:xml:ns:xmpp-sasl">>).
+-define(STEPS, [<<"challenge">>, <<"success">>, <<"failure">>]).
+
+%% In the dictionary while no element may come: `asked' until the server has answered a step of the login (RFC 6120,
+%% section 6.4), `restart' from then until the client has begun its stream anew. ejabberd would write what comes then into its
+%% log as it is, with passwords; to format 230 kB takes it gigabytes.
+-define(LOGIN, ecm_c2s_stream_login).
+
+%% expat's code of a syntax error, and a text that nobody reads.
+-define(NOT_IN_TURN, {2, <<"The stream must begin anew">>}).
+
 -define(STREAMS, <<"http://etherx.jabber.org/streams">>).
 
 %% @doc The client begins the stream, with the body that begins its session. ejabberd offers SASL2 to a
@@ -29,6 +40,7 @@ begun(Server, Lang, More) ->
 %% @doc The client begins the stream, with these attributes.
 -spec begun([ecm_xml:attribute()]) -> ok.
 begun(Attributes) ->
+    _ = erase(?LOGIN),
     event({xmlstreamstart, <<"stream:stream">>, Attributes}).
 
 %% The client's address, without a resource. One that is none, or of another host, would end the stream;
@@ -46,11 +58,40 @@ from(_) -> [].
 %% @doc An element has come. One in the namespace of stanzas that is not a stanza ends the stream (RFC 6120,
 %% section 4.9.3.24). ejabberd would drop it.
 -spec element(ecm_bosh_body:xmlel()) -> ok.
-element({xmlel, Name, Attrs, _} = Element) ->
-    case lists:member(Name, ?STANZAS) orelse lists:keymember(<<"xmlns">>, 1, Attrs) of
-        true -> event({xmlstreamelement, Element});
-        false -> fail(xmpp:serr_unsupported_stanza_type())
+element(Element) ->
+    case get(?LOGIN) of
+        undefined -> in_turn(Element);
+        _ -> not_in_turn(has_failed())
     end.
+
+-spec not_in_turn(HasFailed :: boolean()) -> ok.
+not_in_turn(true) -> ok;
+not_in_turn(false) -> fail_before_header(?NOT_IN_TURN).
+
+-spec in_turn(ecm_bosh_body:xmlel()) -> ok.
+in_turn({xmlel, Name, Attrs, _} = Element) ->
+    case lists:member(Name, ?STANZAS) orelse lists:keyfind(<<"xmlns">>, 1, Attrs) of
+        {_, ?SASL} ->
+            _ = put(?LOGIN, asked),
+            event({xmlstreamelement, Element});
+        false ->
+            fail(xmpp:serr_unsupported_stanza_type());
+        _ ->
+            event({xmlstreamelement, Element})
+    end.
+
+%% @doc The client is sent this: its login may go on if that is what it has waited for.
+-spec answered(Packet :: tuple()) -> ok.
+answered({xmlstreamelement, {xmlel, Name, _, _}}) ->
+    _ = get(?LOGIN) =:= asked andalso lists:member(Name, ?STEPS) andalso erase(?LOGIN),
+    ok;
+answered(_) -> ok.
+
+%% @doc The client has logged in, and is to begin its stream anew.
+-spec restarts() -> ok.
+restarts() ->
+    _ = put(?LOGIN, restart),
+    ok.
 
 %% @doc A body exceeds a limit, which ends the stream (RFC 6120, section 4.9.3.14).
 -spec exceeded(ecm_bosh_oversize:excess()) -> ok.

@@ -269,6 +269,7 @@ send({xmlstreamstart, _, _} = Header) ->
     keep_session((get(?KEY))#?MODULE{has_header = true}),
     write(Header);
 send(Packet) ->
+    ecm_c2s_stream:answered(Packet),
     write(Packet).
 
 -spec write(packet()) -> ok.
@@ -335,6 +336,7 @@ say_end(Session) ->
 %% @doc Has the client begin its stream anew.
 -spec reset() -> ok.
 reset() ->
+    ecm_c2s_stream:restarts(),
     #?MODULE{terms = #{wire := Wire}, state = State} = Session = get(?KEY),
     keep_session(Session#?MODULE{state = Wire:reset(State)}).
 
