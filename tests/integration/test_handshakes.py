@@ -127,6 +127,12 @@ class HandshakesTestCase(TestCase):
             client.say_hello()
         return came
 
+    def one_too_many(self) -> Client:
+        """Return a client that connects where there is no place any more."""
+        client = Client(self.port, self.ca)
+        self.addCleanup(client.socket.close)
+        return client
+
     def turn(self) -> None:
         self.sockets._in_turns.doRead()
 
@@ -221,8 +227,7 @@ class TurnsTests(HandshakesTestCase):
     async def test_who_is_rejected_is_told_so_in_his_turn(self) -> None:
         await self.serve(max_connections=1)
         await self.come()
-        rejected = Client(self.port, self.ca)
-        self.addCleanup(rejected.socket.close)
+        rejected = self.one_too_many()
         rejected.say_hello()
         await self.until(lambda: self.ecm.registry.rejected)
         self.turn()
@@ -393,8 +398,7 @@ class HeaderInTlsTests(HandshakesTestCase):
     async def test_who_is_rejected_is_told_so(self) -> None:
         await self.serve(web_behind_a_proxy, max_connections=1)
         await self.come(silent=True)
-        rejected = Client(self.port, self.ca)
-        self.addCleanup(rejected.socket.close)
+        rejected = self.one_too_many()
         rejected.say_hello()
         await self.until(lambda: rejected.is_told)
         rejected.answer()
@@ -414,9 +418,7 @@ class TooManyTests(HandshakesTestCase):
         self.patch(admission, "MAX_REJECTED", 1)
         await self.serve(max_connections=1)
         await self.come()
-        told, cut = (Client(self.port, self.ca) for _ in range(2))
-        self.addCleanup(told.socket.close)
-        self.addCleanup(cut.socket.close)
+        _, cut = self.one_too_many(), self.one_too_many()
         await self.until(lambda: self.ecm.metrics.refused["limit"] == 2)
         with contextlib.suppress(ConnectionResetError):
             self.assertEqual(cut.socket.recv(100), b"")
