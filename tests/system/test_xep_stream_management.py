@@ -4,8 +4,13 @@ from xml.etree.ElementTree import Element
 
 from testkit.bosh_client import CLIENT, SM, BoshClient, Refused
 from testkit.link_case import ONLINE, PASSWORD, ServiceTestCase, bare, is_presence, name
+from testkit.listeners import MAX_WAITING_SIZE
 from testkit.stanzas import message
 from testkit.stream_services import OverTcp, OverWebSocket
+
+# Bytes of memory, at least, of an element with nothing in it.
+ELEMENT = 80
+FULL = "<a/>" * (MAX_WAITING_SIZE // ELEMENT // 10)
 
 
 class ManagementCase(ServiceTestCase):
@@ -55,6 +60,16 @@ class StreamManagementTests(ManagementCase):
         await self.enable(romeo)
         romeo.send(f"<a xmlns='{SM}' h='5'/>")
         self.assertIn("remote-stream-error undefined-condition", await self.told(romeo))
+
+    async def test_for_whom_more_waits_than_there_may_is_out_and_the_senders_know(self) -> None:
+        romeo, juliet = await self.people(2, "tight")
+        await self.enable(romeo)
+        for _ in range(20):
+            juliet.send(f"<message xmlns='{CLIENT}' to='{romeo.jid}'>{FULL}</message>")
+        self.assertIn("remote-stream-error policy-violation", await self.told(romeo))
+        error = await juliet.receive(lambda stanza: stanza.get("type") == "error")
+        self.assertEqual(error.get("from"), romeo.jid)
+        await self.leave(juliet)
 
     async def test_what_is_not_acknowledged_comes_once_after_a_goodbye(self) -> None:
         romeo, juliet = await self.unacknowledged("false")

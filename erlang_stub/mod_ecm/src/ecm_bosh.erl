@@ -18,7 +18,7 @@
 -module(ecm_bosh).
 
 -export([cause/3, client/1, close/3, deadline/1, dehydrate/1, facts/2, flush/2, freeze/2, gone/3, half_closed/3, last_word/1, limit/1,
-         logged_in/2, new/5, rehydrate/1, request/4, send/2, thaw/2, timeout/2, undelivered/1, violate/3]).
+         logged_in/2, max_waiting_size/1, new/5, rehydrate/1, request/4, send/2, thaw/2, timeout/2, undelivered/1, violate/3]).
 -export_type([action/0, exchange/0, ms/0, options/0, session/0]).
 
 -type exchange() :: ecm_bosh_window:exchange().
@@ -84,6 +84,10 @@ create(#{rid := Rid} = Body, Exchange, Sid, Agreement, Now) ->
 %% @doc Returns the library of the client.
 -spec client(session()) -> ecm_bosh_client:client().
 client(#session{agreement = Agreement}) -> ecm_bosh_terms:client(Agreement).
+
+%% @doc Returns the bytes of stanzas that may wait for the client.
+-spec max_waiting_size(session()) -> pos_integer().
+max_waiting_size(#session{agreement = Agreement}) -> ecm_bosh_terms:limit(max_waiting_size, Agreement).
 
 %% @doc Returns what was wrong with the request that has ended the session with this condition: one with this RID, or
 %% one that could not be read.
@@ -427,9 +431,9 @@ attributes(#session{agreement = Agreement, requests = Requests}) ->
 
 %% Answers the oldest open request.
 -spec answer(ecm_bosh_answer:answer(), session()) -> session().
-answer(Answer, #session{requests = Requests, agreement = Agreement} = Session) ->
+answer(Answer, #session{requests = Requests} = Session) ->
     {_, Holder} = ecm_bosh_window:oldest(Requests),
-    Max = ecm_bosh_terms:limit(max_waiting_size, Agreement),
+    Max = max_waiting_size(Session),
     tell(Holder, Answer, Session#session{requests = ecm_bosh_window:answer(Answer, Max, Requests)}).
 
 -spec tell(ecm_bosh_window:holder(), ecm_bosh_answer:answer(), session()) -> session().

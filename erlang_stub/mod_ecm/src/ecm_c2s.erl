@@ -68,6 +68,7 @@ host_up(Host) ->
     ejabberd_hooks:add(c2s_session_resumed, Host, ?MODULE, opened, 95),
     ecm_c2s_end:host_up(Host),
     ecm_c2s_offline:host_up(Host),
+    ecm_c2s_unacked:host_up(Host),
     ecm_c2s_sasl2:host_up(Host).
 
 %% @private The messages to the process of any session of ejabberd. This takes those of ours.

@@ -35,6 +35,9 @@
 %% What the login of the client may be bound to, if anything (`tls-exporter', RFC 9266).
 -callback binding() -> none | binary().
 
+%% Bytes of stanzas that may wait for the client.
+-callback max_waiting_size() -> pos_integer().
+
 %% A stanza came too late for the client, and is routed with what is undelivered: what the client may not have
 %% received, the oldest first. Then the session is over, and tells its client.
 -callback keep(Packet :: tuple()) -> ok.

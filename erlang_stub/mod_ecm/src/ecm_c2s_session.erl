@@ -14,7 +14,7 @@
          opened/1, restart_stream/2, schedule_flush/0, timeout/1, undelivered/0]).
 -export([change_shaper/1, close/0, send/1]).
 -export([dehydrate/0, handle_pending/0, rehydrate/1, socket_module/0, wake/1]).
--export([client/0, facts/0, tag/0]).
+-export([client/0, facts/0, max_waiting_size/0, tag/0]).
 -export([flush_now/0, freeze/0, nonce/0, thaw/3]).
 -export_type([frozen/0, options/0, request/0]).
 
@@ -93,6 +93,12 @@ tag() ->
         #session{nonce = Nonce} -> Nonce;
         undefined -> none
     end.
+
+%% @doc Returns the bytes of stanzas that may wait for the client.
+-spec max_waiting_size() -> pos_integer().
+max_waiting_size() ->
+    #session{bosh = Bosh} = get(?MODULE),
+    ecm_bosh:max_waiting_size(Bosh).
 
 %% @doc Returns what the login of the client may be bound to: nothing, as browsers do not show it to a page.
 -spec binding() -> none.

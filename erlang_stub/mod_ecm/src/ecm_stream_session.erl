@@ -15,7 +15,7 @@
 -export([finish/0, handle/1, keep/1, logged_in/0, maybe_hibernate/1, opened/1, schedule_flush/0, timeout/1,
          undelivered/0]).
 -export([dehydrate/0, handle_pending/0, rehydrate/1, socket_module/0, wake/1]).
--export([client/0, facts/0, tag/0]).
+-export([client/0, facts/0, max_waiting_size/0, tag/0]).
 -export([flush_now/0, freeze/0, nonce/0, thaw/3]).
 -export_type([frozen/0, heard/0, limits/0, options/0, packet/0, wire/0]).
 
@@ -367,6 +367,11 @@ facts() ->
     Left = ecm_stream_outbox:all(Outbox),
     #{tag => Id, client => name(Wire), transport => transport(), id => Id,
       is_over => IsOver =:= true, waiting => length(Left), waiting_bytes => iolist_size(Left)}.
+
+%% @doc Returns the bytes of stanzas that may wait for the client.
+-spec max_waiting_size() -> pos_integer().
+max_waiting_size() ->
+    map_get(max_waiting_size, limits(get(?KEY))).
 
 %% @doc Returns the number by which the log names the session, once its stream has begun.
 -spec tag() -> ecm_link_packet:id() | none.
