@@ -59,7 +59,8 @@ class Client:
     def __init__(self, address: Address, reactor: Any) -> None:
         self._address = address
         self._reactor = reactor
-        host = f"[{address.host}]" if ":" in address.host else address.host
+        # ECM answers under this name, too, and treq takes no address of IPv6.
+        host = "localhost" if ":" in address.host else address.host
         self._base = f"http://{host}:{address.port}" if host else "http://localhost"
         agent = Agent.usingEndpointFactory(reactor, _Always(_endpoint(address, reactor)))
         self._http = HTTPClient(agent)

@@ -14,6 +14,7 @@ from twisted.internet.utils import getProcessOutputAndValue
 from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
 
+from ecm.tools.ports import free_port
 from testkit.ecm_process import EcmTestCase, temporary_folder
 from testkit.process import script
 from testkit.workers_case import QUICK, Links
@@ -62,6 +63,13 @@ class RunTests(EcmTestCase):
         self.assertEqual(len(re.findall(r"^[12] .* writable +typed ", text, re.M)), 2)
         told = json.loads((await self.ctl("status", "--json"))[1])
         self.assertTrue(told["ready"])
+
+    async def test_an_operator_looks_over_ipv6(self) -> None:
+        admin = rf"tcp6:{free_port()}:interface=\:\:1"
+        await self.begin("--admin", admin)
+        status, text, err = await self.ctl("status", admin=admin)
+        self.assertEqual((status, err), (0, ""))
+        self.assertRegex(text, r"\AECM \S+: ")
 
     async def test_an_operator_gives_orders(self) -> None:
         await self.begin()
