@@ -5,12 +5,14 @@ import re
 import signal
 import sys
 from collections.abc import Callable
+from enum import StrEnum
 from types import FrameType
 from typing import Any, NoReturn, TypeVar
 
 from ecm import __version__
 
 T = TypeVar("T")
+E = TypeVar("E", bound=StrEnum)
 
 # SIGHUP comes when the terminal is closed.
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -42,6 +44,17 @@ def argument(parse: Callable[[str], T]) -> Callable[[str], T]:
             raise argparse.ArgumentTypeError(str(error)) from None
 
     return parsed
+
+
+def one_of(names: type[E]) -> Callable[[str], E]:
+    """A type for argparse: one of these names."""
+
+    def parsed(text: str) -> E:
+        if text not in list(names):
+            raise ValueError(f"{text!r}: give one of {', '.join(names)}")
+        return names(text)
+
+    return argument(parsed)
 
 
 def whole_number(minimum: int, maximum: int) -> Callable[[str], int]:

@@ -11,9 +11,10 @@ from io import StringIO
 from twisted.trial.unittest import TestCase
 
 from ecm import __version__
-from ecm.tools.cli import argument, whole_number
+from ecm.tools.cli import argument, one_of, whole_number
 from ecm.tools.demo import options as demo
 from ecm.tools.doctor import options as doctor
+from ecm.tools.doctor.plan import Transport
 from ecm.tools.swarm import options as swarm
 
 
@@ -34,6 +35,13 @@ class NumberTests(TestCase):
 
         error = self.assertRaises(argparse.ArgumentTypeError, argument(parse), "all")
         self.assertEqual(str(error), "all is wrong")
+
+
+class NameTests(TestCase):
+    def test_names_are_said_to_who_gives_another(self) -> None:
+        self.assertIs(one_of(Transport)("tcp"), Transport.TCP)
+        error = self.assertRaises(argparse.ArgumentTypeError, one_of(Transport), "tls")
+        self.assertEqual(str(error), "'tls': give one of bosh, websocket, tcp")
 
 
 class VersionTests(TestCase):

@@ -6,7 +6,7 @@ from typing import Final
 import attrs
 
 from ecm.limits import MAX_WORKERS
-from ecm.tools.cli import Parser, argument, whole_number
+from ecm.tools.cli import Parser, argument, one_of, whole_number
 from ecm.tools.doctor.ask import endpoint
 from ecm.tools.doctor.diagnosis import MAX_USERS
 from ecm.tools.doctor.plan import Plan, Sessions, Tls, Transport
@@ -85,14 +85,14 @@ def _add_transport(parser: Parser) -> None:
     )
     parser.add_argument(
         "--transport",
-        type=Transport,
+        type=one_of(Transport),
         choices=list(Transport),
         default=Transport.BOSH,
         help="how users come: BOSH, WebSocket, or XMPP over TCP (default: %(default)s)",
     )
     parser.add_argument(
         "--tls",
-        type=Tls,
+        type=one_of(Tls),
         choices=list(Tls),
         default=Tls.NONE,
         help="what ends TLS in ECM: nothing, as behind a proxy; OpenSSL; or ECM with --lean-tls"
@@ -100,7 +100,7 @@ def _add_transport(parser: Parser) -> None:
     )
     parser.add_argument(
         "--sessions",
-        type=Sessions,
+        type=one_of(Sessions),
         choices=list(Sessions),
         help="the table of sessions in ejabberd: its own, or that of mod_ecm (sm_db_type: ecm)"
         " (default: what ejabberd.yml on this machine says, else mnesia)",
