@@ -24,9 +24,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _check(arguments: Sequence[str]) -> int:
     """Become ``twistd ecm --check``, which needs no ECM that runs."""
     twistd = str(Path(sys.executable).parent / "twistd")
-    how = () if any(each.startswith("--check") for each in arguments) else ("--check",)
+    how = [each for each in arguments if each.startswith("--check")] or ["--check"]
+    options = [each for each in arguments if each not in how] or _CONFIG
     try:
-        os.execv(twistd, [twistd, "-n", "--pidfile=", "ecm", *how, *(arguments or _CONFIG)])
+        os.execv(twistd, [twistd, "-n", "--pidfile=", "ecm", *how, *options])
     except OSError as error:
         return fail("ecmctl", OSError(f"{twistd}: {error.strerror}"))
 

@@ -23,7 +23,7 @@ Ask a running ECM how it is, and tell it what to do, at its admin endpoint (--ad
 
 _EPILOG: Final = """\
 Exit status: 0 if it is so, or done; 1 if ECM says no, or is not ready; 2 for a wrong option;
-3 if ECM is not reached.
+3 if ECM is not reached, but 1 of ready.
 """
 
 
@@ -104,16 +104,25 @@ def _add_views(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 
 def _add_orders(commands: "argparse._SubParsersAction[Parser]") -> None:
-    commands.add_parser("reload", help="read the configuration again; nobody notices")
+    commands.add_parser("reload", help="read the configuration again")
     drain = commands.add_parser(
         "drain", help="be not ready, and send all clients to another ECM, spread over a time"
     )
     drain.add_argument(
-        "seconds", type=_time, metavar="TIME", help="such as 90, 90s, 10m or 1h", nargs="?"
+        "seconds",
+        type=_time,
+        metavar="TIME",
+        nargs="?",
+        help="such as 90, 90s, 10m or 1h (default: a minute)",
     )
     commands.add_parser("undrain", help="end a drain: be ready, and keep the clients")
     restart = commands.add_parser("restart", help="replace a worker by a new one")
-    restart.add_argument("worker", type=whole_number(1, 10_000), metavar="WORKER")
+    restart.add_argument(
+        "worker",
+        type=whole_number(1, 10_000),
+        metavar="WORKER",
+        help="its number, as status shows it",
+    )
     trace = commands.add_parser(
         "trace", help="show the next requests of an address: time, sizes, status; never bodies"
     )
@@ -122,7 +131,7 @@ def _add_orders(commands: "argparse._SubParsersAction[Parser]") -> None:
     _add_for(trace, "for how long (default: a minute)", 60)
     log = commands.add_parser("log", help="log from a level on")
     log.add_argument("level", choices=_LEVELS)
-    _add_for(log, "for how long (default: until ECM ends)")
+    _add_for(log, "for how long (default: until ECM ends, or a reload has another --log-level)")
 
 
 def _add_for(parser: Parser, help: str, default: int = 0) -> None:

@@ -136,6 +136,9 @@ class RunTests(EcmTestCase):
     async def test_options_are_checked_without_an_ecm(self) -> None:
         status, out, _ = await self.ctl("check", "--check-offline", "--listen", "tcp:0")
         self.assertEqual(status, 0, out)
+        named = ("--config", "/etc/ecm/ecm.toml")
+        offline = await self.ctl("check", "--check-offline")
+        self.assertEqual(offline, await self.ctl("check", "--check-offline", *named))
         status, out, err = await self.ctl("check", "--max-body", "x")
         self.assertEqual(status, 1)
         self.assertIn("--max-body", out + err)
