@@ -146,6 +146,7 @@ class CommandTests(InsightTestCase):
         self.assertEqual((link[0], link[2], link[4:]), ("test", "typed", ["1", "0"]))
         [session] = await self.said("ecm_session", f"romeo@{DOMAIN}")
         self.assertEqual((session[0], session[3], session[5]), (romeo.jid, "bosh", "held"))
+        self.assertEqual(session[-1], "")  # errors: there were none
         self.assertEqual(await self.said("ecm_session", f"juliet@{DOMAIN}"), [])
 
     async def test_they_answer_in_json(self) -> None:
@@ -172,6 +173,7 @@ class CommandTests(InsightTestCase):
         self.assertEqual((link["name"], link["protocol"], link["requests"]), ("test", "typed", 0))
         [session] = await deferToThread(ask, "ecm_session", jid=romeo.jid)
         self.assertEqual((session["jid"], session["state"]), (romeo.jid, "away"))
+        self.assertEqual(session["errors"], "")
 
     async def test_a_link_that_is_kicked_goes_on_with_new_options(self) -> None:
         await self.start()

@@ -119,13 +119,18 @@ number(Number) -> Number.
 -spec ecm_session(Jid :: binary()) -> [tuple()].
 ecm_session(Jid) ->
     case ecm_report:of_user(Jid) of
-        {ok, Sessions, _} -> [list_to_tuple([text(column(Column, Facts)) || Column <- ?COLUMNS]) || Facts <- Sessions];
+        {ok, Sessions, _} -> [list_to_tuple([cell(column(Column, Facts)) || Column <- ?COLUMNS]) || Facts <- Sessions];
         {error, _} -> []
     end.
 
 -spec column(atom(), ecm_c2s_facts:facts()) -> binary().
 column(waiting_bytes, Facts) -> proplists:get_value(<<"waiting-bytes">>, Facts, <<>>);
 column(Column, Facts) -> proplists:get_value(atom_to_binary(Column), Facts, <<>>).
+
+%% ejabberdctl shows an empty string as [], and an empty binary as nothing.
+-spec cell(binary()) -> string() | binary().
+cell(<<>>) -> <<>>;
+cell(Text) -> text(Text).
 
 %% @private
 -spec ecm_kick_link(Name :: binary()) -> {ok | error, string()}.
