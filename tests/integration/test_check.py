@@ -16,9 +16,10 @@ LISTEN = ("--listen", "tcp:0:interface=127.0.0.1")
 
 
 class UpstreamTests(TestCase):
-    async def check(self, *upstreams: str) -> list[str]:
+    async def check(self, *upstreams: str, mode: str = "typed") -> list[str]:
         arguments = [f"--upstream={each}" for each in upstreams]
-        found = await upstream.check(parse(*arguments).settings, global_reactor())
+        settings = parse(*arguments, f"--link-mode={mode}").settings
+        found = await upstream.check(settings, global_reactor())
         return [str(each) for each in found]
 
     async def test_each_node_is_asked(self) -> None:
@@ -39,6 +40,11 @@ class UpstreamTests(TestCase):
         silent = await Ejabberd.start(self, reads=False)
         (said,) = await self.check(silent.endpoint)
         self.assertEqual(said, f"error: {silent.endpoint}: there is no link within 0.2 seconds")
+
+    async def test_nobody_says_anything_on_a_plain_link(self) -> None:
+        anybody = await Ejabberd.start(self, reads=False)
+        (said,) = await self.check(anybody.endpoint, mode="plain")
+        self.assertRegex(said, f"ok: {anybody.endpoint}: somebody listens; who, .*, is not known")
 
     async def test_a_name_without_nodes(self) -> None:
         (said,) = await self.check("dns:tcp:nosuch.invalid:1")
