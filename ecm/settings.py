@@ -56,8 +56,8 @@ class Settings:
         default=None,
         metadata=option(
             "name",
-            "User that ECM becomes, with the groups of that user, once it has opened its ports and"
-            " read its keys; whoever starts it must be root.",
+            "User that ECM becomes, with the groups of that user, once it has opened its ports for"
+            " clients and read its keys; whoever starts it must be root.",
         ),
     )
     listen: tuple[str, ...] = attrs.field(

@@ -18,6 +18,9 @@ from ecm.operated import Operated
 
 _log = Logger()
 
+# Of a UNIX socket, which has a lock beside it.
+_NOT_WRITTEN = "the user that ECM is may not write in its folder"
+
 # A UNIX socket is for its owner and the group, where its endpoint does not say otherwise.
 _MODE = ":mode=660"
 
@@ -43,7 +46,8 @@ class AdminService(Service):
         listening = server_endpoint(self._reactor, self._endpoint, False).listen(self._site)
         listening.addCallbacks(self._listens, lambda failure: failures.append(failure.value))
         for why in failures:
-            raise StartupError(f"--admin {self._endpoint}: {why}") from None
+            said = _NOT_WRITTEN if isinstance(why, PermissionError) else why
+            raise StartupError(f"--admin {self._endpoint}: {said}") from None
         self._pages.start()
 
     def _listens(self, port: IListeningPort) -> None:

@@ -1,6 +1,7 @@
 """Starts that cannot succeed: one line, and status 1."""
 
 import os
+import pwd
 import socket
 from pathlib import Path
 from unittest import SkipTest
@@ -87,6 +88,22 @@ class BadStartTests(TestCase):
             ecm = start(self, *self.as_nobody(*check))
             self.assertEqual(await ecm.ended, 1, ecm.output)
             self.assertIn(f"{said} in {hidden}\n", ecm.output)
+
+    async def test_the_user_that_ecm_becomes_makes_the_socket_of_operators(self) -> None:
+        if os.getuid() != 0:
+            raise SkipTest("only root may become another user")
+        folder = temporary_folder(self)
+        folder.chmod(0o755)
+        admin = ("--admin", f"unix:{folder}/a", "--user", "nobody", *LISTEN)
+        twistd = (script("twistd"), "-n", "--pidfile=", "ecm", *admin)
+        line = await self.refused(*twistd)
+        self.assertRegex(line, "--admin unix:.*: the user that ECM is may not write in its folder")
+        check = start(self, *twistd, "--check-offline")
+        self.assertEqual(await check.ended, 1, check.output)
+        self.assertRegex(check.output, f"error: unix:.*: the user nobody may not .* in {folder}\n")
+        os.chown(folder, pwd.getpwnam("nobody").pw_uid, -1)
+        check = start(self, *twistd, "--check-offline")
+        self.assertEqual(await check.ended, 0, check.output)
 
     def as_nobody(self, *arguments: str) -> tuple[str, ...]:
         twistd = ("cd /; exec setpriv --reuid=65534 --clear-groups --regid=65534 " + '"$@"', "sh")

@@ -43,7 +43,7 @@ def _of_settings(settings: Settings, warnings: Iterable[str]) -> Iterator[Findin
     else:
         yield ok(open_files.describe(files, settings.workers))
     yield from map(warning, said)
-    yield from sockets.check(settings.ports)
+    yield from sockets.check(settings)
     yield from certificates.check(settings.ports, datetime.now(UTC))
 
 
