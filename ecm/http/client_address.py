@@ -40,6 +40,18 @@ def _header(text: str) -> str:
     return text.lower()
 
 
+def _network(text: str) -> IPv4Network | IPv6Network:
+    try:
+        return ip_network(text)
+    except ValueError:
+        pass
+    try:
+        meant = str(ip_network(text, strict=False))
+    except ValueError:
+        meant = "an address or a network, as 192.0.2.7 or 192.0.2.0/24"
+    raise ValueError(f"give {meant}")
+
+
 @attrs.frozen
 class TrustedProxies:
     """The proxies that are trusted to tell a client's address, and the header that they set."""
@@ -50,7 +62,7 @@ class TrustedProxies:
             "network",
             "Network (192.0.2.0/24) of proxies that may name the address of a client.",
             name="trusted-proxy",
-            read=ip_network,
+            read=_network,
             collect=tuple,
         ),
     )
