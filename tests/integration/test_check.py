@@ -1,11 +1,14 @@
 """``twistd ecm --check``: a line for each finding, and the exit status."""
 
+import os
 import signal
+import sys
 
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from ecm.config.check import upstream
+from ecm.config.check.run import run
 from ecm.net.reactor import global_reactor
 from ecm.tools.ports import free_port
 from testkit.certificates import make_certificate
@@ -85,6 +88,13 @@ class CheckTests(TestCase):
         ecm.signal(signal.SIGTERM)
         self.assertEqual(await ecm.ended, 1, ecm.output)
         self.assertIn("error: the check was interrupted", ecm.output)
+
+    def test_a_reader_may_have_enough(self) -> None:
+        reader, writer = os.pipe()
+        os.close(reader)
+        with os.fdopen(writer, "w") as stdout:
+            self.patch(sys, "stdout", stdout)
+            self.assertEqual(run(lambda: (parse(*LISTEN).settings, []), asks=False), 0)
 
     async def test_a_mistake_is_the_only_line(self) -> None:
         file = temporary_folder(self) / "ecm.toml"

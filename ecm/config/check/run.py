@@ -1,5 +1,7 @@
 """The order of a check, and its output."""
 
+import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
@@ -73,5 +75,8 @@ def _asked(settings: Settings, reactor: ReactorCore) -> list[Finding]:
 
 
 def _print(findings: Iterable[Finding]) -> None:
-    for each in findings:
-        print(each, flush=True)
+    try:
+        for each in findings:
+            print(each, flush=True)
+    except BrokenPipeError:  # the reader has enough, as ``head`` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
