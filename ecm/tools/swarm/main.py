@@ -85,7 +85,7 @@ def _draw(result: report.Result, path: Path) -> None:
     try:
         from ecm.tools.swarm import chart
     except ImportError:
-        print(f"no {path}: for the picture, pip install megaphone-ecm[swarm]", file=sys.stderr)
+        print(f"no {path}: for the picture, pip install matplotlib", file=sys.stderr)
         return
     chart.draw(result, path)
     print(f"written: {path}")

@@ -90,6 +90,6 @@ def progress() -> Progress:
     try:
         from tqdm import tqdm
     except ImportError:
-        print("ecm-swarm: for a progress bar, pip install megaphone-ecm[swarm]", file=sys.stderr)
+        print("ecm-swarm: for a progress bar, pip install tqdm", file=sys.stderr)
         return Lines()
     return Bar(tqdm)
