@@ -33,6 +33,12 @@ class ContentTests(TestCase):
         first = (DEBIAN / "changelog").read_text().splitlines()[0]
         self.assertTrue(first.startswith(f"megaphone ({__version__}) "), first)
 
+    def test_the_restart_that_is_advised_is_one_for_systemd(self) -> None:
+        """ecm_restart refuses there, where Debian's ejabberd runs."""
+        said = (DEBIAN / "ejabberd-mod-ecm.postinst").read_text()
+        self.assertIn("ejabberdctl ecm_stop; ejabberdctl stopped; systemctl start ejabberd", said)
+        self.assertNotIn("ecm_restart", said)
+
     def test_each_program_is_in_the_path(self) -> None:
         linked = {target: source for source, target in words("ecm.links")}
         expected = {f"usr/bin/{name}": f"{PACKAGED[1:]}{name}" for name, _ in entry_points()}
