@@ -32,7 +32,10 @@ def options(arguments: Sequence[str]) -> Options:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="conformance", description="Plays conversations with a BOSH server."
+        prog="python -m conformance",
+        description="Plays conversations with a BOSH server.",
+        epilog="Exit status: 0 if no script of the levels must and should has failed, 1 if one has,"
+        " 2 if the run could not be played.",
     )
     add = parser.add_argument
     add("url", nargs="?", default="", help="where BOSH is served: http://host:7080/http-bind")
