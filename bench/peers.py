@@ -4,6 +4,7 @@ Those of the system need no more than their packages; the others are in folders 
 tools/debian-ejabberd and tools/debian-prosody make.
 """
 
+from argparse import ArgumentTypeError
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
@@ -29,10 +30,10 @@ ALL = "all"
 
 
 def read(text: str) -> list[str]:
-    """Read names with commas between, or ``all``. Raises ValueError for what is none."""
+    """Read names with commas between, or ``all``. Raises ArgumentTypeError for what is none."""
     found = text.split(",")
     if text != ALL and not {*found} <= {*NAMES}:
-        raise ValueError
+        raise ArgumentTypeError(f"{text!r}: give some of {', '.join(NAMES)}, or {ALL}")
     return found
 
 

@@ -98,7 +98,9 @@ def parse_users(text: str) -> dict[str, str]:
     """Parse ``alice:secret,bob:secret`` to passwords by name; a password may contain a colon."""
     users: dict[str, str] = {}
     for user in text.split(","):
-        name, _, password = user.partition(":")
+        name, colon, password = user.partition(":")
+        if not colon:
+            raise argparse.ArgumentTypeError(f"{user!r} has no password: give NAME:PASSWORD")
         _check_name(name)
         _check_password(name, password)
         if name in users:

@@ -77,9 +77,12 @@ to_named(Names) ->
         [] ->
             to([Node || {Name, Node} <- Known, lists:member(Name, Names)]);
         Unknown ->
-            {error, text(["No other nodes of this cluster: ", lists:join(", ", Unknown), ". There are: ",
-                          lists:join(", ", [Name || {Name, _} <- Known]), "."])}
+            {error, text(["No other nodes of this cluster: ", lists:join(", ", Unknown), ". " | others(Known)])}
     end.
+
+-spec others([{Name :: binary(), node()}]) -> iolist().
+others([]) -> ["There is none."];
+others(Known) -> ["There are: ", lists:join(", ", [Name || {Name, _} <- Known]), "."].
 
 -spec to([node()]) -> answer().
 to(Nodes) ->

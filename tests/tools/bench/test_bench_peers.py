@@ -1,5 +1,6 @@
 """Peers are chosen by name, and one that cannot be measured is refused before anything starts."""
 
+from argparse import ArgumentTypeError
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -25,8 +26,9 @@ class ChoiceTests(TestCase):
 
     def test_names(self) -> None:
         self.assertEqual(peers.read("prosody,ejabberd-26.07"), ["prosody", "ejabberd-26.07"])
-        self.assertRaises(ValueError, peers.read, "prosody,ircd")
-        self.assertRaises(ValueError, peers.read, "all,prosody")
+        self.assertRaises(ArgumentTypeError, peers.read, "prosody,ircd")
+        error = self.assertRaises(ArgumentTypeError, peers.read, "all,prosody")
+        self.assertIn("'all,prosody': give some of ", str(error))
 
     def test_those_of_a_way(self) -> None:
         for given, newer in ((None, ()), (peers.read("all"), peers.NEWER)):

@@ -88,6 +88,10 @@ class UsersTest(TestCase):
         for users in ("alice", "alice:", "alice:ä", "alice:a\tb"):
             self.assertRaises(ArgumentTypeError, parse_users, users)
 
+    def test_who_gives_no_password_is_told_how(self) -> None:
+        error = self.assertRaises(ArgumentTypeError, parse_users, "alice,bob:1")
+        self.assertEqual(str(error), "'alice' has no password: give NAME:PASSWORD")
+
     def test_same_name_twice(self) -> None:
         self.assertRaises(ArgumentTypeError, parse_users, "alice:1,alice:2")
 
