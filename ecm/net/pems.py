@@ -38,8 +38,15 @@ def read(description: str) -> Pems:
 
 
 def stamp(description: str) -> tuple[object, ...]:
-    """Return what differs once one of the files does, without reading them."""
-    return tuple(each for path in _paths(description) for each in (str(path), *_state(path)))
+    """Return what differs once one of the files does, without reading them.
+
+    That is nothing where this process may not look for them, or cannot.
+    """
+    try:
+        paths = [*_paths(description)]
+    except OSError:
+        return ()
+    return tuple(each for path in paths for each in (str(path), *_state(path)))
 
 
 def contexts(description: str, pems: Pems, lean: bool) -> "Contexts":

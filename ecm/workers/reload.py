@@ -73,7 +73,7 @@ class Reload:
         if self._certificates.have_just_changed():
             try:
                 _log.info("{line}", line=self._renew())
-            except ValueError as error:
+            except Exception as error:  # or nobody would look any more, for hung workers neither
                 _refused(error)
 
     def stop(self) -> None:

@@ -235,6 +235,21 @@ class TlsTests(EndpointsTestCase):
         ecm.signal(signal.SIGHUP)  # whoever has become it may say it again
         await ecm.printed("reload: nothing has changed")
 
+    async def test_certificates_that_this_user_may_not_even_look_for_are_those_of_the_start(
+        self,
+    ) -> None:
+        if os.getuid() != 0:
+            raise SkipTest("only root has privileges to give up")
+        hidden = self.certificate.in_one_file().parent.parent  # as /etc/letsencrypt/live is
+        hidden.chmod(0o700)
+        endpoint = f"tls:{hidden}/both:port=0:interface=127.0.0.1"
+        ecm = await self.start_ecm("--listen", endpoint, "--user", "nobody")
+        port = await self.port_of(ecm)
+        await self.answered_over_tls(port)
+        ecm.signal(signal.SIGHUP)
+        await ecm.printed("Permission denied.* ECM has become.; nothing has changed")
+        await self.answered_over_tls(port)
+
     async def end(self, process: int) -> None:
         """End a daemon and wait for it."""
         os.kill(process, signal.SIGTERM)

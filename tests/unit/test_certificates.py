@@ -7,7 +7,7 @@ from twisted.trial.unittest import TestCase
 from ecm.certificates import Certificates
 from ecm.config.build import build
 from ecm.net.certificates import read_folder
-from ecm.net.pems import contexts, has_pems, read
+from ecm.net.pems import contexts, has_pems, read, stamp
 from testkit.certificates import Authority
 from testkit.ecm_process import temporary_folder
 
@@ -61,6 +61,9 @@ class CertificatesTests(TestCase):
         made = contexts(self.endpoint, pems, lean=True)
         self.assertIsNotNone(made.choose(b"a.example"))
         self.assertEqual([name for name, _ in made.certificates], ["a.example"])
+
+    def test_where_they_cannot_be_looked_for_there_is_nothing_new(self) -> None:
+        self.assertEqual(stamp(f"tls:{300 * 'a'}:port=1"), ())
 
     def test_an_endpoint_without_tls_has_none(self) -> None:
         self.assertFalse(has_pems("tcp:7080"))

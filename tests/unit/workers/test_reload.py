@@ -210,6 +210,13 @@ class ReloadTests(TestCase):
         self.assertEqual(current.bundles, [bundle])
         self.assertEqual(self.read, 0)
 
+    def test_an_error_of_ours_in_a_look_is_no_end_of_the_looks(self) -> None:
+        self.patch(Reload, "_renew", lambda _: 1 / 0)
+        self.patch(self.reload._certificates, "have_just_changed", lambda: True)
+        self.reload.look(CERTIFICATE_CHECK)
+        self.reload.look(CERTIFICATE_CHECK)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)
+
 
 class ProgramTests(TestCase):
     def test_it_differs_once_a_module_was_replaced(self) -> None:
