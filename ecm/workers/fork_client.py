@@ -129,7 +129,7 @@ class ForkServerClient:
         self._order_spare()
 
     def spawn(self, order: SpawnOrder, control: int, stdout: int, ordered: Ordered) -> None:
-        """Order a worker that has these two file descriptors."""
+        """Order a worker that has these two file descriptors. Raises OSError."""
         if self._active is None:
             ordered.orphan()
         else:
@@ -166,12 +166,28 @@ class ForkServerClient:
         return ForkOrderBook(end, self._timeout, self._ended, self._reactor)
 
     def _order_spare(self) -> None:
-        if self._active is not None and self._spare is None:
-            ours, theirs = control.pair()
-            with theirs:
-                self._spare = self._book(ours)
-                order = SpareOrder(next(self._spare_numbers))
-                self._active.order(order, (theirs.fileno(),), self._spare)
+        if self._active is None or self._spare is not None:
+            return
+        try:
+            self._spare = self._ordered_spare(self._active)
+        except OSError as error:  # too many open files
+            _log.warn("no spare of the worker fork server: {why}", why=error.strerror)
+            self._retry_spare()
+
+    def _ordered_spare(self, active: ForkOrderBook) -> ForkOrderBook:
+        """Order a spare, and return the book of orders to it. Raises OSError."""
+        ours, theirs = control.pair()
+        with theirs:
+            spare = self._book(ours)
+            try:
+                active.order(SpareOrder(next(self._spare_numbers)), (theirs.fileno(),), spare)
+            except OSError:
+                spare.close()
+                raise
+        return spare
+
+    def _retry_spare(self) -> None:
+        self._retry = self._reactor.callLater(RESPAWN_DELAY_MIN, self._order_spare)
 
     def _ended(self, book: ForkOrderBook) -> None:
         """A fork server has ended."""
@@ -180,7 +196,7 @@ class ForkServerClient:
         if book is self._spare:
             _log.warn("the spare of the worker fork server has ended; forking another one")
             self._spare = None
-            self._retry = self._reactor.callLater(RESPAWN_DELAY_MIN, self._order_spare)
+            self._retry_spare()
             return
         self._active, self._spare = self._spare, None
         if self._active is not None and not self._active.runs:

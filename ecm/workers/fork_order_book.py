@@ -5,6 +5,7 @@ import pickle
 import socket
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import Protocol
 
 from twisted.logger import Logger
@@ -59,9 +60,9 @@ class ForkOrderBook:
         self._control = ControlSocket(end, self._received, self._disconnected, reactor)
 
     def order(self, order: SpawnOrder | SpareOrder, files: Sequence[int], ordered: Ordered) -> None:
-        """Order a process that has these file descriptors."""
+        """Order a process that has these file descriptors. Raises OSError if there are too many."""
+        self._waiting.append((order, _duplicates(files)))
         self._ordered[order.number] = ordered
-        self._waiting.append((order, [os.dup(file) for file in files]))
         self._send()
 
     def expect(self, number: int) -> None:
@@ -140,3 +141,14 @@ class ForkOrderBook:
         if self._process is not None:
             self._process.close()
             self._process = None
+
+
+def _duplicates(files: Sequence[int]) -> list[int]:
+    """Return duplicates of file descriptors. Raises OSError; then there is none of them."""
+    with ExitStack() as made:
+        found = []
+        for file in files:
+            found.append(os.dup(file))
+            made.callback(os.close, found[-1])
+        made.pop_all()
+    return found

@@ -73,7 +73,7 @@ class Generations:
         except StartupError as error:
             self._give_up(generation)
             raise ValueError("ECM stops" if self._stops else error.why) from None
-        except ValueError:
+        except Exception:  # also what the kernel refuses
             self._give_up(generation)
             raise
         return generation

@@ -1,6 +1,7 @@
 """A worker that runs: its process, as the supervisor has it, from the order to its end."""
 
 import os
+import socket
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -48,6 +49,7 @@ class RunningWorker:
     """
 
     def __init__(self, order: SpawnOrder, crew: Crew, slot: Slot) -> None:
+        """Order it. Raises OSError if there are too many open files, and nothing of it is then."""
         self.load = self.idle = 0
         self.capacity = order.settings.clients.max_connections
         self.order = order
@@ -55,7 +57,6 @@ class RunningWorker:
         self.is_linked = False
         self.retires = False
         self.report = Report(order.worker)
-        crew.ledger.began(self.report)
         self.started_at = crew.loop.seconds()
         self._crew = crew
         self._slot = slot
@@ -68,15 +69,20 @@ class RunningWorker:
         self._bundle: Bundle | None = None  # the last one that it was sent
         self._leaving: Deferred[None] | None = None
         self._done: list[Deferred[None]] = []
-        ours, theirs = control.pair()
-        log, stdout = os.pipe()
+        ours, theirs, log, stdout = _ends()
         self._log_relay = LogRelay(log, order.worker, crew.loop)
         self._control = ControlSocket(
             ours, self._received, self._disconnected, crew.loop, MAX_ANSWER
         )
-        crew.fork_server.spawn(order, theirs.fileno(), stdout, self)
-        theirs.close()
-        os.close(stdout)
+        try:
+            crew.fork_server.spawn(order, theirs.fileno(), stdout, self)
+        except OSError:
+            self._control.close()
+            raise
+        finally:
+            theirs.close()
+            os.close(stdout)
+        crew.ledger.began(self.report)
         self.renew()
 
     def assign(self, listener: int, family: int, connection: int) -> bool:
@@ -242,3 +248,14 @@ class RunningWorker:
             seconds=self._vitals.silence,
             consequence=consequence,
         )
+
+
+def _ends() -> tuple[socket.socket, socket.socket, int, int]:
+    """Return both ends of a control socket, and both of a pipe. Raises OSError."""
+    ours, theirs = control.pair()
+    try:
+        return ours, theirs, *os.pipe()
+    except OSError:
+        ours.close()
+        theirs.close()
+        raise

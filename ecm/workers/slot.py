@@ -95,10 +95,13 @@ class WorkerSlot:
 
     def spawn(self) -> None:
         """Start a worker. It is assigned connections once it has reported its load."""
-        self._respawn = None
+        self.worker = self._respawn = None
         levels = THRESHOLD.levels(self._reactor)
         order = SpawnOrder(next(self._numbers), self._settings, self.number, levels)
-        self.worker = RunningWorker(order, self._crew, self)
+        try:
+            self.worker = RunningWorker(order, self._crew, self)
+        except OSError as error:  # too many open files
+            self._spawn_again(f"could not be started: {error.strerror}", uptime=0)
 
     def restart(self) -> None:
         """Replace the worker: it shuts down gracefully as soon as its successor has a link.
@@ -171,16 +174,20 @@ class WorkerSlot:
         if not self._stops:
             self.restarts += 1
             self._crew.ledger.restarted(how)
-            delay = self._backoff.delay(self._reactor.seconds() - worker.started_at)
-            self._respawn = self._reactor.callLater(delay, self.spawn)
-            _log.warn(
-                "worker {number} {how}; respawning in {delay} s",
-                number=self.number,
-                how=how,
-                delay=delay,
-            )
+            self._spawn_again(how, self._reactor.seconds() - worker.started_at)
 
     # Within.
+
+    def _spawn_again(self, how: str, uptime: float) -> None:
+        """Start a worker in the place of one that has ended after so many seconds."""
+        delay = self._backoff.delay(uptime)
+        self._respawn = self._reactor.callLater(delay, self.spawn)
+        _log.warn(
+            "worker {number} {how}; respawning in {delay} s",
+            number=self.number,
+            how=how,
+            delay=delay,
+        )
 
     def _retire_former(self) -> None:
         """Shut down the worker that has a successor."""

@@ -1,5 +1,6 @@
 """The fork server and its client: orders, and reports of how workers have ended."""
 
+import errno
 import os
 import pickle
 import signal
@@ -261,6 +262,24 @@ class ForkServerClientTests(TestCase):
         self.reactor.advance(RESPAWN_DELAY_MIN)
         self.spare = self.fork_spare(self.server)
         self.assertEqual(self.lost, 0)
+
+    def test_one_that_cannot_be_ordered_is_ordered_later(self) -> None:
+        def refuse(*_: object) -> None:
+            raise OSError(errno.EMFILE, "Too many open files")
+
+        worker = self.spawn(1)
+        for owner, name in ((control, "pair"), (os, "dup")):
+            refused = self.patch(owner, name, refuse)
+            with capturedLogs() as events:
+                self.server.exit()
+                self.reactor.turn()
+            refused.restore()
+            said = "no spare of the worker fork server: Too many open files"
+            self.assertIn(said, [formatEvent(event) for event in events])
+            self.assertEqual((self.lost, worker.heard), (0, ["orphan"]))
+            self.assertEqual(len(self.reactor.readers), 1)
+            self.reactor.advance(RESPAWN_DELAY_MIN)
+            self.server, self.spare = self.spare, self.fork_spare(self.spare)
 
     def test_the_end_of_an_earlier_spare_may_be_reported_late(self) -> None:
         first = self.server.spare_number

@@ -1,5 +1,6 @@
 """Generations in memory: which one is fit to serve, and how many may still be ending."""
 
+import os
 from typing import Any, cast
 
 from twisted.internet.defer import Deferred
@@ -95,6 +96,15 @@ class GenerationsTests(TestCase):
         prepared, second = self.prepare()
         second.begun.errback(StartupError("no key"))
         self.assert_given_up(prepared, "no key")
+
+    def test_one_that_the_kernel_refuses_is_given_up(self) -> None:
+        prepared, second = self.prepare()
+        self.patch(second, "serve", lambda: os.stat("/no/such/file"))
+        second.begun.callback(None)
+        self.failureResultOf(prepared, OSError)
+        self.assertEqual(self.generations._ending, [second])
+        second.ended.callback(None)
+        self.assertEqual(self.generations._all, [self.generations.current])
 
     def test_one_without_links_is_given_up_where_the_present_one_has_one(self) -> None:
         prepared, second = self.prepare()

@@ -1,6 +1,7 @@
 """The slot of a worker: spawned, in the balancer while it serves, respawned when it has ended."""
 
 import contextlib
+import errno
 import os
 import signal
 import socket
@@ -205,6 +206,25 @@ class SlotTests(TestCase):
         [told] = self.slot.snapshots
         self.assertTrue(told.is_former)
         self.assertEqual(told.doors, ())
+
+    def test_while_there_are_too_many_open_files_it_is_spawned_later(self) -> None:
+        def refuse(*_: object) -> None:
+            raise OSError(errno.EMFILE, "Too many open files")
+
+        for owner, name in ((control, "pair"), (os, "pipe"), (self.fork_server, "spawn")):
+            self.exit()
+            readers = [*self.reactor.readers]
+            refused = self.patch(owner, name, refuse)
+            with capturedLogs() as events:
+                self.reactor.advance(RESPAWN_DELAY_MAX)
+            refused.restore()
+            [event] = events
+            self.assertIn("worker 7 could not be started: Too many open", formatEvent(event))
+            self.reactor.turn()
+            self.assertEqual(self.reactor.readers, readers, name)
+            self.reactor.advance(RESPAWN_DELAY_MAX)
+            self.serve()
+            self.assertTrue(self.serves)
 
     def test_the_levels_of_the_log_go_with_each_order(self) -> None:
         self.addCleanup(THRESHOLD.set, THRESHOLD.level)
