@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ecm.limits import MIN_SECRET
+from ecm.net.pem_file import read_file
 
 _OPEN_FILE = (
     "other users of this machine can get at the secret in {file}, its mode is {mode:04o}:"
@@ -24,7 +25,7 @@ def read(file: str) -> bytes:
     Raises ValueError, which says why there is none.
     """
     try:
-        secret = Path(file).read_bytes().rstrip()
+        secret = read_file(Path(file)).rstrip()
     except OSError as error:
         raise ValueError(error.strerror) from None
     if len(secret) < MIN_SECRET:

@@ -1,4 +1,4 @@
-"""The content of a file of certificates or keys."""
+"""The content of a file of certificates, keys, or a secret."""
 
 from errno import ESPIPE
 from pathlib import Path

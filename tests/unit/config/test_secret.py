@@ -1,5 +1,7 @@
 """The file with the secret of the link, and what is not safe about it."""
 
+import os
+
 from twisted.trial.unittest import TestCase
 
 from ecm.config import secret
@@ -27,6 +29,12 @@ class SecretTests(TestCase):
             stopped = self.assertRaises(SystemExit, parse, "--link-secret-file", file)
             start = f"twistd ecm: --link-secret-file {file}: {message}"
             self.assertTrue(str(stopped).startswith(start), str(stopped))
+
+    def test_a_pipe_is_none_and_nobody_waits_for_it(self) -> None:
+        self.file.unlink()
+        os.mkfifo(self.file)
+        stopped = self.assertRaises(SystemExit, parse, "--link-secret-file", str(self.file))
+        self.assertIn(f"--link-secret-file {self.file}: Is a pipe", str(stopped))
 
     def test_a_file_that_others_can_read_or_change(self) -> None:
         for mode, is_open in ((0o600, False), (0o640, False), (0o644, True), (0o602, True)):
