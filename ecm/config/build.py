@@ -117,8 +117,8 @@ def _conflicts_of_cors(cors: Cors) -> Iterator[tuple[bool, str]]:
 
 def _folder(text: str) -> str:
     try:
-        is_folder = Path(text).is_dir()
-    except PermissionError as error:
+        is_folder = text != "" and Path(text).is_dir()  # or it would be the working directory
+    except OSError as error:
         raise ValueError(error.strerror) from None
     if not is_folder:
         raise ValueError("there is no such folder")

@@ -4,7 +4,7 @@ Parts stand between colons, and a backslash quotes a colon. A part with ``=`` is
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import attrs
@@ -35,6 +35,16 @@ def described(text: str) -> Description:
     words = tuple(_unquoted(pair[0]) for pair in pairs if len(pair) == 1)
     named = {pair[0]: _unquoted(pair[1]) for pair in pairs if len(pair) == 2}
     return Description(kind, words, named)
+
+
+def with_names(text: str, names: Sequence[str]) -> str:
+    """Return a description whose words have the names of their places: "" leaves one as it is."""
+    kind, *parts = _COLON.split(text)
+    words = [each for each, part in enumerate(parts) if _EQUALS.search(part) is None]
+    for word, name in zip(words, names, strict=False):
+        if name:
+            parts[word] = f"{name}={parts[word]}"
+    return ":".join([kind, *parts])
 
 
 def is_port(text: str) -> bool:

@@ -5,13 +5,14 @@ name Python's functions and arguments, are replaced by what to give.
 """
 
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet.endpoints import clientFromString
 
-from ecm.config.description import Description, described, is_port
+from ecm.config.description import Description, described, is_port, with_names
 from ecm.limits import BACKLOG
 from ecm.net.endpoints import PLAIN, STARTTLS, is_from_systemd, server_endpoint
 from ecm.net.reactor import global_reactor
@@ -40,6 +41,17 @@ _NO_TLS: Final = (
 
 # Kinds whose backlog is Twisted's where none is given.
 _HAVE_BACKLOG: Final = ("tcp:", "tcp6:", "ssl:", "unix:")
+
+# What Twisted takes the words of an endpoint for that have no names. Nobody else has to know.
+_PLACES: Final = {
+    "tcp": ("", "interface", "backlog"),
+    "tcp6": ("", "backlog", "interface"),
+    "ssl": ("", "privateKey", "certKey", "sslmethod", "interface", "backlog", "extraCertChain"),
+    "unix": ("", "mode", "backlog", "lockfile"),
+}
+
+# Bytes of the path of a socket (unix(7)).
+_MAX_PATH: Final = 107
 
 
 def server(text: str) -> str:
@@ -91,10 +103,12 @@ def check_sockets(endpoints: Sequence[str]) -> None:
 
 def _with_backlog(text: str) -> str:
     endpoint = text.removeprefix(PLAIN)
+    plain = text.removesuffix(endpoint)
+    endpoint = with_names(endpoint, _PLACES.get(endpoint.partition(":")[0], ()))
     _tried(_checked_server, _made_server, endpoint, _SERVERS)
-    if not endpoint.startswith(_HAVE_BACKLOG) or ":backlog=" in text:
-        return text
-    return f"{text}:backlog={BACKLOG}"
+    if not endpoint.startswith(_HAVE_BACKLOG) or ":backlog=" in endpoint:
+        return plain + endpoint
+    return f"{plain}{endpoint}:backlog={BACKLOG}"
 
 
 def _made_server(reactor: Any, text: str) -> None:
@@ -103,12 +117,14 @@ def _made_server(reactor: Any, text: str) -> None:
 
 
 def _checked_server(given: Description) -> None:
+    _need(re.fullmatch("[0-9]{1,9}", given.named.get("backlog", "0")) is not None)
     match given.kind:
         case "tcp" | "tcp6" | "ssl":
             _need(is_port(given.value("port", 0)))
         case "unix":
             path = given.value("address", 0)
-            _need(path != "")
+            _check_path(path)
+            _need(re.fullmatch("[0-7]{1,4}", given.named.get("mode", "0")) is not None)
             if not os.path.isdir(Path(path).parent):
                 raise ValueError(f"there is no folder {Path(path).parent}")
         case "systemd":
@@ -136,7 +152,14 @@ def _checked_client(given: Description) -> None:
         port = given.value("port", 1)
         _need(is_port(port) and int(port) > 0)
     elif given.kind == "unix":
-        _need(given.value("path", 0) != "")
+        _check_path(given.value("path", 0))
+
+
+def _check_path(path: str) -> None:
+    """Raise ValueError for the path of a socket that the kernel does not take."""
+    _need(path != "" and "\0" not in path)
+    if len(os.fsencode(path)) > _MAX_PATH:
+        raise ValueError(f"the path of a socket has at most {_MAX_PATH} bytes")
 
 
 def _need(is_there: bool) -> None:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 # A part of a description, up to its end or a colon that is not quoted (Twisted's syntax).
 _PART: Final = re.compile(r"((?:\\.|[^:\\])*)(?::|\Z)", re.S)
+_NUMBER: Final = re.compile("[0-9]{1,9}")
+_MAX_PORT: Final = 65_535
 _USAGE: Final = "give %s:FOLDER:port=PORT, and interface=ADDRESS where it is not for all"
 
 # Stands before an endpoint without TLS, of a service that otherwise has it.
@@ -211,7 +213,9 @@ def _tls(reactor: Any, description: str, lean: bool) -> TlsEndpoint:
     given = {"backlog": str(BACKLOG), "interface": ""}
     given |= {name: value for name, _, value in (each.partition("=") for each in more)}
     numbers = given.get("port", ""), given["backlog"]
-    if not folder or len(given) != 3 or not all(each.isdecimal() for each in numbers):
+    if not folder or len(given) != 3 or not all(map(_NUMBER.fullmatch, numbers)):
+        raise ValueError(_USAGE % kind)
+    if int(given["port"]) > _MAX_PORT:
         raise ValueError(_USAGE % kind)
     return TlsEndpoint(
         reactor,

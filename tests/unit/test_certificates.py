@@ -65,6 +65,13 @@ class CertificatesTests(TestCase):
     def test_where_they_cannot_be_looked_for_there_is_nothing_new(self) -> None:
         self.assertEqual(stamp(f"tls:{300 * 'a'}:port=1"), ())
 
+    def test_those_of_an_endpoint_whose_parts_have_no_names_are_known(self) -> None:
+        endpoint = f"ssl:5223:{self.folder}/a.pem:{self.folder}/a.pem"
+        certificates = Certificates(build({"stream": [endpoint]}))
+        self.sign("a")
+        self.assertTrue(certificates.have_changed())
+        self.assertEqual([*certificates.read()[1]], [f"{self.folder}/a.pem"])
+
     def test_an_endpoint_without_tls_has_none(self) -> None:
         self.assertFalse(has_pems("tcp:7080"))
         self.assertFalse(Certificates(build({"listen": ["tcp:7080"]})).have_changed())

@@ -27,6 +27,11 @@ VALUES: dict[str, list[tuple[list[str], Any]]] = {
     "listen": [
         (["tcp:80:backlog=7", "unix:/a"], ("tcp:80:backlog=7", "unix:/a:backlog=4096")),
         (["tcp6:7080"], ("tcp6:7080:backlog=4096",)),
+        # Parts that stand at their places, as Twisted has them.
+        (["tcp:80:127.0.0.1:7"], ("tcp:80:interface=127.0.0.1:backlog=7",)),
+        ([r"tcp6:80:7:\:\:1"], (r"tcp6:80:backlog=7:interface=\:\:1",)),
+        (["unix:/a:600"], ("unix:/a:mode=600:backlog=4096",)),
+        (["tcp:port=80:backlog=7"], ("tcp:port=80:backlog=7",)),
     ],
     "admin": [
         (["unix:/a:mode=660"], "unix:/a:mode=660:backlog=4096"),
@@ -35,6 +40,7 @@ VALUES: dict[str, list[tuple[list[str], Any]]] = {
     "proxy-protocol": [(["tcp:80", "unix:/a"], ("tcp:80:backlog=4096", "unix:/a:backlog=4096"))],
     "stream": [
         (["plain:tcp:1"], ("plain:tcp:1:backlog=4096",)),
+        (["plain:unix:/a:600:7"], ("plain:unix:/a:mode=600:backlog=7",)),
         (
             ["plain:unix:/a", "plain:tcp6:1"],
             ("plain:unix:/a:backlog=4096", "plain:tcp6:1:backlog=4096"),
@@ -115,6 +121,10 @@ MISTAKES = {
     ("--listen", "tcp:x"): "--listen tcp:x: not an endpoint (give tcp:PORT",
     ("--listen", "tcp:65536"): "--listen tcp:65536: not an endpoint (give tcp:PORT",
     ("--listen", "tcp:80:backlog=x"): "--listen tcp:80:backlog=x: not an endpoint (give tcp:PORT",
+    ("--listen", "tcp:80:backlog=9999999999"): (
+        "--listen tcp:80:backlog=9999999999: not an endpoint (give tcp:PORT"
+    ),
+    ("--listen", "tcp:80:127.0.0.1:1:1"): "--listen tcp:80:127.0.0.1:1:1: not an endpoint (give tc",
     ("--listen", "tcp:80:interfac=a"): "--listen tcp:80:interfac=a: not an endpoint (give tcp:PORT",
     (
         "--listen",
@@ -134,6 +144,11 @@ MISTAKES = {
         "unix:",
     ): "--listen unix:: not an endpoint (give unix:PATH, or unix:PATH:mode=660)",
     ("--listen", "unix:/no/x"): "--listen unix:/no/x: not an endpoint (there is no folder /no)",
+    ("--listen", "unix:/a\0b"): r"--listen 'unix:/a\x00b': not an endpoint (give unix:PATH",
+    ("--listen", f"unix:/{107 * 'a'}"): (
+        f"--listen unix:/{107 * 'a'}: not an endpoint (the path of a socket has at most 107 bytes)"
+    ),
+    ("--listen", "unix:/a:mode=77777"): "--listen unix:/a:mode=77777: not an endpoint (give unix:P",
     ("--listen", "unix:/a:mode=9"): "--listen unix:/a:mode=9: not an endpoint (give unix:PATH",
     (
         "--listen",
@@ -156,6 +171,9 @@ MISTAKES = {
     ),
     ("--listen", "tls:/nosuch:port=1"): (
         "--listen tls:/nosuch:port=1: not an endpoint (there is no folder /nosuch)"
+    ),
+    ("--listen", "tls:/etc:port=65536"): (
+        "--listen tls:/etc:port=65536: not an endpoint (give tls:FOLDER:port=PORT"
     ),
     ("--listen", "tls:/etc"): "--listen tls:/etc: not an endpoint (give tls:FOLDER:port=PORT",
     ("--admin", "nonsense"): "--admin nonsense: not an endpoint",
@@ -195,6 +213,9 @@ MISTAKES = {
     ("--upstream", "tcp:a:65536"): "--upstream tcp:a:65536: not an endpoint (give tcp:HOST:PORT)",
     ("--upstream", "tcp:a:1:b=c"): "--upstream tcp:a:1:b=c: not an endpoint (give tcp:HOST:PORT)",
     ("--upstream", "tls:a"): "--upstream tls:a: not an endpoint (give tls:HOST:PORT, or tls:HOST:",
+    ("--upstream", f"unix:/{107 * 'a'}"): (
+        f"--upstream unix:/{107 * 'a'}: not an endpoint (the path of a socket has at most 107 bytes"
+    ),
     ("--upstream", "unix:"): "--upstream unix:: not an endpoint (give unix:PATH)",
     ("--upstream", "nonsense:a"): "--upstream nonsense:a: not an endpoint (give tcp:HOST:PORT; ",
     ("--upstream", ""): "--upstream : not an endpoint (give tcp:HOST:PORT; ",
@@ -214,6 +235,8 @@ MISTAKES = {
     ("--host-meta", "wss://chat.example"): "--host-meta wss://chat.example: give http:// or",
     ("--host-meta", "*"): "--host-meta *: give http:// or https:// and a host, as in",
     ("--www", "/no/such/folder"): "--www /no/such/folder: there is no such folder",
+    ("--www", ""): "--www : there is no such folder",
+    ("--www", 256 * "a"): f"--www {256 * 'a'}: File name too long",
     ("--max-packet", "1k"): "--max-packet 1k: give a number of bytes from 4096 to 9999999999",
     ("--max-packet", "٣٣٣٣٣"): "--max-packet ٣٣٣٣٣: give a number",
     ("--workers", "0"): "--workers 0: give auto, or a number from 1 to 1024",
