@@ -18,6 +18,8 @@ import attrs
 # greatest number of whole pages in 63 bits.
 UNLIMITED: Final = 2**62
 
+_STDERR: Final = 2
+
 # The mount point of cgroups: in version 2 of one tree, in version 1 of a tree for each controller.
 _CGROUPS: Final = "sys/fs/cgroup"
 
@@ -49,6 +51,16 @@ def open_files() -> int:
     lowest = os.dup(2)
     os.close(lowest)
     return lowest
+
+
+def open_standard_files() -> None:
+    """Open /dev/null for stdin, stdout and stderr, where they are closed.
+
+    The next file that this process opens would be taken for them otherwise, also by its children.
+    """
+    while (file := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
+        os.set_inheritable(file, True)
+    os.close(file)
 
 
 def raise_open_files() -> int:

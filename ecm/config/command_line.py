@@ -14,6 +14,7 @@ from ecm.config.check.run import run
 from ecm.config.gathered import gathered
 from ecm.config.printed import toml
 from ecm.config.sources import FLAG, Source
+from ecm.kernel import open_standard_files
 from ecm.option import Option, titled
 from ecm.settings import Settings
 
@@ -32,6 +33,7 @@ class Options(usage.Options):
     synopsis = "[options]"
 
     def __init__(self) -> None:
+        open_standard_files()  # before there is a reactor, which opens the first of our own
         super().__init__()
         self.warnings: list[str] = []
         self._former: list[str] = []

@@ -60,6 +60,16 @@ class EndpointTests(EndpointsTestCase):
         port = await self.port_of(ecm)
         await self.answered(clientFromString(reactor, rf"tcp:\:\:1:{port}"))
 
+    async def test_stdin_stdout_and_stderr_may_be_closed(self) -> None:
+        self.links = await Links.start(self)
+        self.links.answers = True
+        path = temporary_folder(self) / "ecm.sock"
+        ecm = ("ecm", "--workers", "2", "--max-connections", "24", "--listen", f"unix:{path}")
+        twistd = (script("twistd"), "-n", "--pidfile=", *ecm, "--upstream", self.links.endpoint)
+        start(self, "/bin/sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *twistd)
+        await self.links.until(greeted=2)
+        await self.answered(UNIXClientEndpoint(reactor, str(path)))
+
     async def test_a_unix_socket_is_there_and_goes(self) -> None:
         path = temporary_folder(self) / "ecm.sock"
         ecm = await self.start_ecm("--listen", f"unix:{path}:mode=600")
