@@ -7,7 +7,7 @@ from twisted.internet.abstract import FileDescriptor
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
-from ecm.limits import ACCEPT_BATCH, ACCEPT_RETRY, BACKLOG
+from ecm.limits import ACCEPT_BATCH, ACCEPT_RETRY, BACKLOG, LOG_INTERVAL
 from ecm.net.listening import DetachedPort
 from ecm.net.reactor import ReactorCore
 
@@ -27,6 +27,7 @@ class Acceptor(FileDescriptor):
         self._assign = assign
         self._pending: socket.socket | None = None  # accepted, and taken by no worker yet
         self._retry: IDelayedCall | None = None
+        self._silent_until = 0.0
 
     @property
     def is_paused(self) -> bool:
@@ -43,11 +44,7 @@ class Acceptor(FileDescriptor):
             except (BlockingIOError, ConnectionAbortedError):
                 return
             except OSError as error:
-                _log.warn(
-                    "accept() failed: {error}; retrying in {pause:.0f} ms",
-                    error=error,
-                    pause=ACCEPT_RETRY * 1000,
-                )
+                self._say(error)
                 self._pause()
                 return
             if not self._assign(self.port.family, connection.fileno()):
@@ -71,6 +68,18 @@ class Acceptor(FileDescriptor):
         if self._pending is not None:
             self._pending.close()
         self.port.close()
+
+    def _say(self, error: OSError) -> None:
+        """Log why nobody is accepted: once in a while, since that may go on for hours."""
+        now = self._reactor.seconds()
+        if now < self._silent_until:
+            return
+        self._silent_until = now + LOG_INTERVAL
+        _log.warn(
+            "accept() failed: {error}; retrying in {pause:.0f} ms",
+            error=error,
+            pause=ACCEPT_RETRY * 1000,
+        )
 
     def _pause(self) -> None:
         self.stopReading()

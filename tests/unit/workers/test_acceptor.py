@@ -7,7 +7,7 @@ from typing import Any, cast
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import TestCase
 
-from ecm.limits import ACCEPT_BATCH, ACCEPT_RETRY
+from ecm.limits import ACCEPT_BATCH, ACCEPT_RETRY, LOG_INTERVAL
 from ecm.workers.acceptor import Acceptor
 from testkit.fake_reactor import FakeReactor
 
@@ -98,6 +98,15 @@ class AcceptorTests(TestCase):
         self.reactor.advance(ACCEPT_RETRY)
         self.reactor.turn()
         self.assertEqual(len(self.assigned), 1)
+
+    def test_that_it_fails_is_said_once_in_a_while(self) -> None:
+        with capturedLogs() as events:
+            for _ in range(round(1.5 * LOG_INTERVAL / ACCEPT_RETRY)):
+                self.port.waiting.append(OSError(errno.ENFILE, "Too many open files in system"))
+                self.reactor.turn()
+                self.reactor.advance(ACCEPT_RETRY)
+        self.assertEqual(len(events), 2)
+        self.assertEqual(self.port.waiting, [])
 
     def test_one_that_has_gone_before_it_is_accepted_is_no_error(self) -> None:
         self.port.waiting.append(ConnectionAbortedError())
