@@ -598,6 +598,9 @@ EXPIRY_WARNING: Final = 14
 # Bytes of the file of --config. One with each option, and with a hundred ports, has 10 kB.
 MAX_CONFIG: Final = 1024 * 1024
 
+# Bytes of the path of a UNIX socket: what the kernel takes (unix(7)).
+MAX_SOCKET_PATH: Final = 107
+
 # Questions of an operator about one user.
 
 # Connections that a process tells of, of some 250 bytes each: what a person reads. Of more it tells

@@ -13,8 +13,14 @@ from typing import TYPE_CHECKING, Any, Final
 from twisted.internet.endpoints import clientFromString
 
 from ecm.config.description import Description, described, is_port, with_names
-from ecm.limits import BACKLOG
-from ecm.net.endpoints import PLAIN, STARTTLS, is_from_systemd, server_endpoint
+from ecm.limits import BACKLOG, MAX_SOCKET_PATH
+from ecm.net.endpoints import (
+    PLAIN,
+    STARTTLS,
+    is_from_systemd,
+    is_of_its_domain,
+    server_endpoint,
+)
 from ecm.net.reactor import global_reactor
 from ecm.upstream import names
 
@@ -49,9 +55,6 @@ _PLACES: Final = {
     "ssl": ("", "privateKey", "certKey", "sslmethod", "interface", "backlog", "extraCertChain"),
     "unix": ("", "mode", "backlog", "lockfile"),
 }
-
-# Bytes of the path of a socket (unix(7)).
-_MAX_PATH: Final = 107
 
 
 def server(text: str) -> str:
@@ -93,12 +96,17 @@ def check_sockets(endpoints: Sequence[str]) -> None:
     """
     for text in filter(is_from_systemd, endpoints):
         try:
-            server_endpoint(global_reactor(), text.removeprefix(PLAIN), lean=False)
+            is_fit = is_of_its_domain(server_endpoint(global_reactor(), text, lean=False))
         except LookupError:
             raise ValueError(
                 f"{text}: systemd has opened no such socket for this process; it does where the"
                 " socket unit belongs to the service, as deploy/ecm.socket"
             ) from None
+        except OSError as error:
+            raise ValueError(f"{text}: {error.strerror}") from None
+        if not is_fit:
+            domain = "INET6" if "domain=UNIX" in text else "UNIX"
+            raise ValueError(f"{text}: this socket of systemd is another one, give domain={domain}")
 
 
 def _with_backlog(text: str) -> str:
@@ -158,8 +166,8 @@ def _checked_client(given: Description) -> None:
 def _check_path(path: str) -> None:
     """Raise ValueError for the path of a socket that the kernel does not take."""
     _need(path != "" and "\0" not in path)
-    if len(os.fsencode(path)) > _MAX_PATH:
-        raise ValueError(f"the path of a socket has at most {_MAX_PATH} bytes")
+    if len(os.fsencode(path)) > MAX_SOCKET_PATH:
+        raise ValueError(f"the path of a socket has at most {MAX_SOCKET_PATH} bytes")
 
 
 def _need(is_there: bool) -> None:

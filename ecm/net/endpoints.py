@@ -10,6 +10,7 @@ Twisted's ``ssl:`` and ``tls:`` end each session with its connection, and read a
 certificates anew when a client asks for a name that is not there.
 """
 
+import os
 import re
 import socket
 from pathlib import Path
@@ -59,6 +60,16 @@ class IHasOwnTls(Interface):
 def is_from_systemd(description: str) -> bool:
     """Return whether systemd has opened the port of an endpoint."""
     return description.removeprefix(PLAIN).startswith("systemd:")
+
+
+def is_of_its_domain(made: IStreamServerEndpoint) -> bool:
+    """Return whether the socket of systemd's that an endpoint has is one of UNIX where it says so.
+
+    Raises OSError, also for what is no socket.
+    """
+    adopted: Any = made
+    with socket.socket(fileno=os.dup(adopted.fileno)) as found:
+        return (found.family == socket.AF_UNIX) is (adopted.addressFamily == socket.AF_UNIX)
 
 
 def place_of(description: str) -> str:

@@ -9,7 +9,7 @@ from unittest import SkipTest
 from twisted.trial.unittest import TestCase
 
 from testkit.ecm_process import temporary_folder
-from testkit.process import script, start
+from testkit.process import PIPES, script, start
 
 LISTEN = ("--listen", "tcp:0:interface=127.0.0.1")
 
@@ -121,6 +121,23 @@ class BadStartTests(TestCase):
         twistd = (script("twistd"), "-n", "--pidfile=", "ecm", "--listen", f"unix:{path}")
         line = await self.refused(*twistd)
         self.assertIn(f"twistd ecm: cannot listen on unix:{path}", line)
+
+    async def test_a_socket_of_systemd_of_another_domain(self) -> None:
+        for family, domain, right in (
+            (socket.AF_INET, "UNIX", "INET6"),
+            (socket.AF_UNIX, "INET", "UNIX"),
+        ):
+            with socket.socket(family) as handed_over:
+                ecm = start(
+                    self,
+                    *("/bin/sh", "-c", 'LISTEN_PID=$$ exec "$@"', "sh", script("twistd")),
+                    *("-n", "--pidfile=", "ecm", "--listen", f"systemd:domain={domain}:index=0"),
+                    environment={"LISTEN_FDS": "1", "LISTEN_FDNAMES": "ecm.socket"},
+                    files={**PIPES, 3: handed_over.fileno()},
+                )
+            self.assertEqual(await ecm.ended, 1, ecm.output)
+            said = f"this socket of systemd is another one, give domain={right}"
+            self.assertIn(said, ecm.output)
 
     async def test_a_busy_socket(self) -> None:
         path = str(temporary_folder(self) / "socket")

@@ -5,6 +5,8 @@ from typing import Final
 
 import attrs
 
+from ecm.limits import MAX_SOCKET_PATH
+
 DEFAULT: Final = "unix:/run/ecm/admin.sock"
 
 _USAGE: Final = "give unix:/run/ecm/admin.sock, tcp:9461 or tcp:HOST:9461"
@@ -35,6 +37,8 @@ def read(text: str) -> Address:
     names = dict(word.partition("=")[::2] for word in words if "=" in word)
     plain = [word for word in words if "=" not in word]
     if kind == "unix" and len(plain) == 1 and plain[0]:
+        if len(plain[0].encode(errors="surrogateescape")) > MAX_SOCKET_PATH:
+            raise ValueError(f"the path of a socket has at most {MAX_SOCKET_PATH} bytes")
         return Address(path=plain[0])
     if kind in ("tcp", "tcp6") and 1 <= len(plain) <= 2:
         host = plain[0] if len(plain) == 2 else names.get("interface", "")

@@ -33,6 +33,11 @@ class AddressTests(TestCase):
             with self.assertRaisesRegex(ValueError, "is no admin endpoint: give unix:"):
                 read(text)
 
+    def test_a_path_that_no_socket_can_have(self) -> None:
+        self.assertEqual(read(f"unix:/{106 * 'a'}").path, f"/{106 * 'a'}")
+        with self.assertRaisesRegex(ValueError, "has at most 107 bytes"):
+            read(f"unix:/{107 * 'a'}")
+
     def test_it_is_shown_as_it_is_given(self) -> None:
         for text in ("unix:/run/ecm/admin.sock", r"tcp:\:\:1:9461", "tcp:a:1"):
             self.assertEqual(str(read(text)), text)
