@@ -61,6 +61,8 @@ class Options(usage.Options):
 
     def postOptions(self) -> None:
         try:
+            if self.parent is not None:
+                daemon.enter(self.parent)
             if self._instead is not None:
                 raise SystemExit(self._instead())
             if self.parent is not None:

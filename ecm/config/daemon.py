@@ -1,7 +1,7 @@
 """The options of twistd itself, which stand before ``ecm``: those that Twisted does not check."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,17 +12,31 @@ _FILES: Final = {
 }
 
 
+def enter(given: MutableMapping[str, Any]) -> None:
+    """Go to --rundir before twistd does: paths are the same ones at a start and at a reload then.
+
+    Raises ValueError if there is none.
+    """
+    folder = given["rundir"]
+    if given["chroot"]:
+        return  # it is within
+    if not os.path.isdir(folder):
+        raise ValueError(f"--rundir {folder}: there is no such folder")
+    try:
+        os.chdir(folder)
+    except OSError as error:
+        raise ValueError(f"--rundir {folder}: {error.strerror}") from None
+    given["rundir"] = "."
+
+
 def check(given: Mapping[str, Any]) -> None:
     """Raise ValueError where twistd cannot work as it was told to."""
     if given["chroot"]:
         _check_chroot(given["chroot"])
         return  # paths are those within
-    folder = Path(given["rundir"])
-    if not os.path.isdir(folder):
-        raise ValueError(f"--rundir {folder}: there is no such folder")
     for name, advice in _FILES.items():
         if given[name] and given[name] != "-":
-            file = folder / given[name]
+            file = Path(given[name])
             if why := _why_not_written(file):
                 raise ValueError(f"--{name} {given[name]}: {why}; {advice}")
 

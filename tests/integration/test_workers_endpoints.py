@@ -147,6 +147,14 @@ class TlsTests(EndpointsTestCase):
         ecm = await self.start_ecm("--listen", self.folder_endpoint())
         await self.answered_over_tls(await self.port_of(ecm))
 
+    async def test_paths_begin_in_rundir_at_the_start_and_at_a_reload(self) -> None:
+        endpoint = f"tls:{self.folder.name}:port=0:interface=127.0.0.1"
+        twistd = ("-n", f"--rundir={self.folder.parent}")
+        ecm = await self.start_ecm("--listen", endpoint, twistd=twistd)
+        await self.answered_over_tls(await self.port_of(ecm))
+        ecm.signal(signal.SIGHUP)
+        await ecm.printed("reload: nothing has changed")
+
     def folder_endpoint(self) -> str:
         return f"tls:{self.folder}:port=0:interface=127.0.0.1"
 
