@@ -79,11 +79,16 @@ class SiteTests(TestCase):
         protocol.makeConnection(transport)
         return transport
 
+    def send(self, transport: Transport, data: bytes) -> None:
+        """Let something come from the client, and the reactor turn."""
+        transport.protocol.dataReceived(data)
+        self.clock.advance(0)
+
     def ask(self, method: str, target: str, more: str = "") -> tuple[int, bytes]:
         """Return status and body of the reply to a request."""
         transport = self.connect()
         text = f"{method} {target} HTTP/1.1\r\nHost: localhost\r\n{more}\r\n"
-        transport.protocol.dataReceived(text.encode())
+        self.send(transport, text.encode())
         return self.replied(transport)
 
     def replied(self, transport: Transport) -> tuple[int, bytes]:
@@ -95,6 +100,14 @@ class SiteTests(TestCase):
         self.assertEqual(self.ask("GET", "/livez"), (200, b"alive\n"))
         self.assertIn(b"\r\nContent-Type: text/plain; charset=utf-8\r\n", self.head)
         self.assertIn(b"\r\nCache-Control: no-store\r\n", self.head)
+
+    def test_requests_that_come_in_one_piece_have_turns_of_their_own(self) -> None:
+        """Or others would wait until all are answered, and a client need not read the replies."""
+        transport = self.connect()
+        transport.protocol.dataReceived(3 * b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        self.assertEqual(transport.value(), b"")
+        self.clock.advance(0)
+        self.assertEqual(transport.value().count(b"alive\n"), 3)
 
     def test_head_is_get_without_a_body(self) -> None:
         self.assertEqual(self.ask("HEAD", "/livez"), (200, b""))
@@ -182,7 +195,7 @@ class SiteTests(TestCase):
 
     def test_bytes_that_are_no_request(self) -> None:
         transport = self.connect()
-        transport.protocol.dataReceived(b"\x16\x03\x01\r\n\r\n")
+        self.send(transport, b"\x16\x03\x01\r\n\r\n")
         self.assertTrue(transport.value().startswith(b"HTTP/1.1 400 "))
         self.assertFalse(transport.connected)
 
@@ -193,7 +206,7 @@ class SiteTests(TestCase):
     def test_a_reply_may_go_on(self) -> None:
         transport = self.connect()
         request = b"GET /long HTTP/1.1\r\nHost: localhost\r\n\r\n"
-        transport.protocol.dataReceived(request)
+        self.send(transport, request)
         self.write(b"one\n")
         self.clock.advance(ADMIN_TIMEOUT + REPLY_TIMEOUT)
         self.write(b"two\n")
@@ -204,7 +217,7 @@ class SiteTests(TestCase):
 
     def test_nobody_writes_to_who_has_gone(self) -> None:
         transport = self.connect()
-        transport.protocol.dataReceived(b"GET /long HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        self.send(transport, b"GET /long HTTP/1.1\r\nHost: localhost\r\n\r\n")
         transport.connected = False
         transport.protocol.connectionLost(Failure(ConnectionDone()))
         self.assertEqual(self.cancelled, ["it"])
@@ -215,14 +228,14 @@ class SiteTests(TestCase):
         size = MAX_ADMIN_BODY
         transport = self.connect()
         head = f"POST /undrain HTTP/1.1\r\nHost: localhost\r\nContent-Length: {size}\r\n\r\n"
-        transport.protocol.dataReceived(head.encode() + bytes(size))
+        self.send(transport, head.encode() + bytes(size))
         self.assertEqual(self.replied(transport)[0], 200)
         for length in ("Content-Length: 9999999", "Transfer-Encoding: chunked"):
             transport = self.connect()
             head = f"POST /drain HTTP/1.1\r\nHost: localhost\r\n{length}\r\n\r\n"
-            transport.protocol.dataReceived(head.encode())
+            self.send(transport, head.encode())
             self.assertTrue(transport.connected)
-            transport.protocol.dataReceived(b"2000\r\n" + bytes(0x2000))
+            self.send(transport, b"2000\r\n" + bytes(0x2000))
             self.assertFalse(transport.connected)
         self.assertEqual(self.ecm.told, ["undrain"])
 
@@ -240,7 +253,7 @@ class SiteTests(TestCase):
 
     def test_who_does_not_read_a_long_reply_is_let_go_of(self) -> None:
         transport = self.connect()
-        transport.protocol.dataReceived(b"GET /long HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        self.send(transport, b"GET /long HTTP/1.1\r\nHost: localhost\r\n\r\n")
         self.write(bytes(2 * MAX_UNREAD))  # all of which is read
         transport.producer.pauseProducing()
         self.write(bytes(MAX_UNREAD))
@@ -260,7 +273,7 @@ class SiteTests(TestCase):
 
     def test_a_reply_that_does_not_come(self) -> None:
         transport = self.connect()
-        transport.protocol.dataReceived(b"GET /late HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        self.send(transport, b"GET /late HTTP/1.1\r\nHost: localhost\r\n\r\n")
         self.clock.advance(REPLY_TIMEOUT)
         self.assertEqual(
             self.replied(transport), (504, b"it takes too long; the log may say why\n")
@@ -270,7 +283,7 @@ class SiteTests(TestCase):
         cancelled: list[object] = []
         self.waiting = Deferred(cancelled.append)
         transport = self.connect()
-        transport.protocol.dataReceived(b"GET /late HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        self.send(transport, b"GET /late HTTP/1.1\r\nHost: localhost\r\n\r\n")
         transport.connected = False
         transport.protocol.connectionLost(Failure(ConnectionDone()))
         self.assertEqual(cancelled, [self.waiting])
