@@ -15,6 +15,7 @@ from twisted.trial.unittest import TestCase
 
 from testkit import told_case
 from testkit.link_peer import EjabberdEnd, answer
+from testkit.on_port import Served
 from testkit.process import Process, script, start
 
 LOOPBACK = "tcp:0:interface=127.0.0.1"
@@ -45,11 +46,12 @@ class Ejabberd(EjabberdEnd):
     async def start(cls, test: TestCase, reads: bool = True) -> "Ejabberd":
         """Listen on a free port of 127.0.0.1 until the test ends."""
         ejabberd = cls(reads)
-        factory = Factory.forProtocol(lambda: ejabberd)
-        factory.noisy = False
+        factory = Served(Factory.forProtocol(lambda: ejabberd))
         server: Any = await TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1").listen(factory)
+        test.addCleanup(factory.all_closed)
         if not reads:  # or the kernel would read many megabytes in its place
             server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            test.addCleanup(ejabberd.hang_up)
         test.addCleanup(server.stopListening)
         ejabberd.endpoint = f"tcp:127.0.0.1:{server.getHost().port}"
         return ejabberd
@@ -76,7 +78,8 @@ class Ejabberd(EjabberdEnd):
         self.transport.write(held)
 
     def hang_up(self) -> None:
-        self.transport.abortConnection()
+        if self.transport is not None:
+            self.transport.abortConnection()
 
 
 class EcmTestCase(told_case.TestCase):

@@ -26,9 +26,10 @@ class Served(Factory):
     def buildProtocol(self, addr: IAddress | None) -> Any:
         protocol: Any = self._factory.buildProtocol(addr)
         kind = type(protocol)
-        if kind not in self._watched:
-            self._watched[kind] = self._watch(kind)
-        protocol.__class__ = self._watched[kind]
+        if kind not in self._watched.values():  # it is, where a factory has one for all
+            if kind not in self._watched:
+                self._watched[kind] = self._watch(kind)
+            protocol.__class__ = self._watched[kind]
         self._open += 1
         return protocol
 

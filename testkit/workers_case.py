@@ -11,6 +11,7 @@ from twisted.trial.unittest import TestCase
 
 from testkit.ecm_process import EcmTestCase
 from testkit.link_peer import EjabberdEnd, answer
+from testkit.on_port import Served
 from testkit.process import Process
 from testkit.raw_client import RawClient
 
@@ -56,12 +57,14 @@ class Links(Factory):
     def __init__(self) -> None:
         self.all: list[Link] = []
         self.answers = False
+        self._served = Served(self)
         self._awaited: list[tuple[int, int, Deferred[None]]] = []
 
     @classmethod
     async def start(cls, test: TestCase) -> "Links":
         links = cls()
         await links.open()
+        test.addCleanup(links._served.all_closed)
         test.addCleanup(lambda: links._server.stopListening())
         links.endpoint = f"tcp:127.0.0.1:{links._port}"
         return links
@@ -72,7 +75,7 @@ class Links(Factory):
     async def open(self) -> None:
         """Listen; on the same port as before."""
         endpoint = TCP4ServerEndpoint(reactor, self._port, interface="127.0.0.1")
-        self._server: Any = await endpoint.listen(self)
+        self._server: Any = await endpoint.listen(self._served)
         self._port = self._server.getHost().port
 
     async def close(self) -> None:
