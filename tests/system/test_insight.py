@@ -17,6 +17,8 @@ from testkit.link_peer import EcmEnd
 from testkit.link_user import PASSWORD, LinkUser
 from testkit.own_ejabberd import MODULES, OwnEjabberd
 from testkit.resuming_end import ResumingEnd
+from testkit.stream_client import StreamClient
+from testkit.streaming_end import StreamingEnd
 
 _MESSAGE = f"<message to='romeo@{DOMAIN}' xmlns='jabber:client'><body>my secret</body></message>"
 _LOOK = 0.02  # seconds between two questions: more than a hundred pings in a second are a flood
@@ -51,6 +53,36 @@ class InsightTestCase(TestCase):
             await deferLater(reactor, _LOOK)
             [fields] = (await self.link.inspect(jid=jid)).sessions
         return fields
+
+
+class StreamTests(InsightTestCase):
+    async def stream(self, link: StreamingEnd) -> StreamClient:
+        client = StreamClient(link, DOMAIN)
+        await client.create()
+        await client.login("romeo", PASSWORD, resource="test")
+        return client
+
+    async def ended(self, number: int) -> dict[str, int]:
+        """Return how sessions have ended, once so many have."""
+        reasons: dict[str, int] = {}
+        while sum(reasons.values()) < number:
+            await deferLater(reactor, _LOOK)
+            numbers = await self.link.numbers()
+            reasons = {name: numbers[name] for name in numbers if name.startswith("ended.")}
+        return {name: times for name, times in reasons.items() if times}
+
+    async def test_how_their_sessions_end(self) -> None:
+        await self.start()
+        link = await StreamingEnd.connect(self, self.ejabberd.link_port)
+        await (await self.stream(link)).terminate()
+        (await self.stream(link)).vanish()
+        await self.ended(2)
+        replaced, faulty = await self.stream(link), await self.stream(link)
+        self.assertEqual((await replaced.told())[0], "conflict")
+        faulty.send("<")
+        self.assertEqual((await faulty.told())[0], "not-well-formed")
+        wanted = ("terminate", "closed", "replaced", "stream_error")
+        self.assertEqual(await self.ended(4), {f"ended.{each}": 1 for each in wanted})
 
 
 class LinkTests(InsightTestCase):

@@ -128,7 +128,12 @@ because(Reason) ->
     _ = get(?BECAUSE) =:= undefined andalso put(?BECAUSE, Reason),
     ok.
 
-%% What ejabberd says of a stream that has ended: this side has ended it, or the client, or its connection.
+%% What ejabberd says of a stream that has ended: this side has ended it, or the client, or its connection. It notes
+%% that in the state; the process itself stops for no reason of its own then.
+-spec reason(state(), Stopped :: term()) -> ecm_stats:reason().
+reason(State, Stopped) ->
+    reason(maps:get(stop_reason, State, Stopped)).
+
 -spec reason(term()) -> ecm_stats:reason().
 reason({stream, {out, Error}}) -> by_error(element(2, Error));
 reason({stream, {in, _}}) -> stream_error;
@@ -151,7 +156,7 @@ online(_, _) -> ok.
 count(State, Reason) ->
     ok = online(-1, State),
     case get(?BECAUSE) of
-        undefined -> ecm_stats:ended(reason(Reason));
+        undefined -> ecm_stats:ended(reason(State, Reason));
         Noted -> ecm_stats:ended(Noted)
     end.
 
