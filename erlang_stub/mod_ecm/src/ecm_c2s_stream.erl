@@ -74,11 +74,18 @@ in_turn({xmlel, Name, Attrs, _} = Element) ->
         {_, ?SASL} ->
             _ = put(?LOGIN, asked),
             event({xmlstreamelement, Element});
+        {_, ?STREAMS} = Declaration ->
+            event({xmlstreamelement, of_stream(Element, Declaration)});
         false ->
             fail(xmpp:serr_unsupported_stanza_type());
         _ ->
             event({xmlstreamelement, Element})
     end.
+
+%% ejabberd knows what is of the stream itself, as an error that the client reports, by its usual prefix.
+-spec of_stream(ecm_bosh_body:xmlel(), Declaration :: {binary(), binary()}) -> ecm_bosh_body:xmlel().
+of_stream({xmlel, Name, Attrs, Children}, Declaration) ->
+    {xmlel, <<"stream:", Name/binary>>, lists:delete(Declaration, Attrs), Children}.
 
 %% @doc The client is sent this: its login may go on if that is what it has waited for.
 -spec answered(Packet :: tuple()) -> ok.

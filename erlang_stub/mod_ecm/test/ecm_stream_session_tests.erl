@@ -51,6 +51,7 @@ session_test_() ->
               {"binding", fun a_login_may_be_bound_until_it_has_succeeded/0},
               {"too long", fun a_stanza_that_is_too_long_comes_back/0},
               {"conflict", fun an_error_of_the_stream_ends_it/0},
+              {"client's error", fun an_error_that_the_client_reports_ends_the_stream/0},
               {"close", fun a_client_that_closes_is_answered/0},
               {"killed", fun whoever_ends_the_process_leaves_it_time/0},
               {"transport", fun the_kind_and_encryption_are_known/0}]]}.
@@ -439,6 +440,18 @@ an_error_of_the_stream_ends_it() ->
     ?assertMatch(<<"<close ", _/binary>>, receive_message()),
     ?assertEqual({close, 'end', none}, receive_said()),
     ?assertEqual(normal, receive {'DOWN', Monitor, process, _, Reason} -> Reason end).
+
+an_error_that_the_client_reports_ends_the_stream() ->
+    Streams = <<"http://etherx.jabber.org/streams">>,
+    [begin
+         User = open(#{}),
+         Monitor = monitor(process, element(1, User)),
+         tell(User, {message, <<Tag/binary, "='", Streams/binary, "'><undefined-condition xmlns='urn:ietf:params:xml:ns:"
+                                "xmpp-streams'/></", Name/binary, ">">>}),
+         ?assertMatch(<<"<close ", _/binary>>, receive_message()),
+         ?assertEqual({close, 'end', none}, receive_said()),
+         ?assertEqual(normal, receive {'DOWN', Monitor, process, _, Reason} -> Reason end)
+     end || {Tag, Name} <- [{<<"<stream:error xmlns:stream">>, <<"stream:error">>}, {<<"<error xmlns">>, <<"error">>}]].
 
 a_client_that_closes_is_answered() ->
     {Session, _} = User = open(#{}),
