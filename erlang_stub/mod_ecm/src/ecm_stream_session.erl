@@ -4,8 +4,8 @@
 %% that sends goes to the client, as far as there is credit (ecm_link_credit). The rest waits. If too much waits, the
 %% session ends.
 %%
-%% What a client sends is taken once the process has handled it. If a shaper says so, it is taken later; then ECM does
-%% not read on, and nothing has to wait here. A session in which nothing happens hibernates.
+%% What a client sends is taken once the process has handled it. If a shaper says so, or if much waits for the client, it
+%% is taken later; then ECM does not read on, and nothing has to wait here. A session in which nothing happens hibernates.
 %%
 %% The process of the session calls all functions.
 
@@ -88,6 +88,10 @@
 %% The status with which ECM closes the WebSocket of a client that does not read (RFC 6455, section 7.4.1).
 -define(POLICY_VIOLATION, 1008).
 
+%% ECM does not read on while more than such a part waits of what may wait for the client at most: a window of short
+%% stanzas may have 4,000 answers.
+-define(MUCH, 16).
+
 %% @doc Gives the calling process the session of a stream.
 -spec new(ecm_link_stream:stream(), wire(), ecm_link_stream:open(), options()) -> ok.
 new({Writer, Id, Longest}, Wire, #{secure := Secure, windows := Windows} = Open, Options) ->
@@ -147,7 +151,8 @@ handle(half_close_now, #?MODULE{is_over = half_closed}) ->
     ok;
 handle(half_close_now, Session) ->
     ecm_link_stream:left(stream(Session)),
-    keep_session(Session#?MODULE{is_over = half_closed}).
+    keep_session(Session#?MODULE{is_over = half_closed}),
+    schedule_flush().  % what waits does not keep the client from being heard any more
 
 %% The client gets no error: with one, stream management (XEP-0198) would not let it come back to this session, from
 %% another node.
@@ -204,13 +209,28 @@ shape(Bytes, #?MODULE{shaper = Shaper, held = Held} = Session) ->
     {Next, Pause} = ejabberd_shaper:update(Shaper, Bytes),
     Session#?MODULE{shaper = Next, held = Held + Bytes, due = now_ms() + Pause}.
 
-%% Takes what is handled, now or when it is due.
+%% Takes what is handled, now, when it is due, or when less waits for the client.
 -spec take(session()) -> ok.
 take(#?MODULE{held = 0} = Session) ->
     keep_session(Session);
-take(#?MODULE{due = none} = Session) ->
+take(Session) ->
+    case has_much(Session) of
+        true -> keep_session(Session);
+        false -> take_in_time(Session)
+    end.
+
+%% Answers may be far longer than what asks for them: a client that reads is not to be put out for what it asks.
+-spec has_much(session()) -> boolean().
+has_much(#?MODULE{is_over = false, outbox = Outbox} = Session) ->
+    #{max_waiting := Count, max_waiting_size := Bytes} = limits(Session),
+    ecm_stream_outbox:exceeds(Count div ?MUCH, Bytes div ?MUCH, Outbox);
+has_much(_) ->
+    false.
+
+-spec take_in_time(session()) -> ok.
+take_in_time(#?MODULE{due = none} = Session) ->
     give_back(Session);
-take(#?MODULE{due = Due, timer = Timer} = Session) ->
+take_in_time(#?MODULE{due = Due, timer = Timer} = Session) ->
     case now_ms() >= Due of
         true -> give_back(Session#?MODULE{timer = ecm_c2s_timer:set(infinity, Timer)});
         false -> keep_session(Session#?MODULE{timer = ecm_c2s_timer:set(Due, Timer)})
@@ -236,8 +256,12 @@ now_ms() ->
     erlang:monotonic_time(millisecond).
 
 -spec more({ok, ecm_link_credit:credit()} | error, session()) -> ok.
-more({ok, Credit}, Session) ->
-    keep_session(drain(Session#?MODULE{credit = Credit}));
+more({ok, Credit}, #?MODULE{flush_scheduled = IsScheduled} = Session) ->
+    Drained = drain(Session#?MODULE{credit = Credit}),
+    case IsScheduled of
+        true -> keep_session(Drained);
+        false -> take(Drained)
+    end;
 more(error, Session) ->
     ecm_link_stream:wrong(stream(Session)),
     ended(Session).

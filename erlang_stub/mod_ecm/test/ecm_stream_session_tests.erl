@@ -27,6 +27,8 @@ session_test_() ->
               {"credit", fun what_is_beyond_the_credit_waits/0},
               {"given back", fun what_is_handled_is_given_back/0},
               {"shaper", fun a_shaper_gives_back_later/0},
+              {"much that waits", fun who_has_much_to_read_is_not_heard_on/0},
+              {"much that waits, half-closed", fun who_has_much_to_read_and_is_half_closed_is_heard_on/0},
               {"too much credit", fun who_gives_back_too_much_is_told/0},
               {"slow reader", fun too_much_that_waits_ends_the_session_and_is_routed/0},
               {"gone", fun what_waits_for_who_has_gone_is_routed_once/0},
@@ -114,6 +116,30 @@ a_shaper_gives_back_later() ->
     [tell(User, {message, text(Text)}) || Text <- ["one", "two"]],
     ?assertEqual(none, receive_said(200)),
     stop(User).
+
+who_has_much_to_read_is_not_heard_on() ->
+    User = with_much_to_read(),
+    tell(User, {more, ecm_link_credit:cost(message_for("a"))}),
+    ?assertEqual(<<"c">>, receive_text()),
+    ?assertMatch({more, _}, receive_said()),
+    stop(User).
+
+who_has_much_to_read_and_is_half_closed_is_heard_on() ->
+    User = with_much_to_read(),
+    tell(User, half_close),
+    ?assertEqual([left, more], lists:sort([case receive_said() of {more, _} -> more; Said -> Said end || _ <- [1, 2]])),
+    stop(User).
+
+%% One who has sent something, while two stanzas wait of the sixteen that may.
+with_much_to_read() ->
+    User = open(#{own => 500, theirs => ?SMALL, limits => #{max_waiting => 16}}),
+    [deliver(User, [N]) || N <- "abcd"],
+    _ = [receive_message(), receive_message()],
+    [tell(User, {message, text(Text)}) || Text <- ["one", "two"]],
+    ?assertEqual([<<"one">>, <<"two">>], [receive_routed(), receive_routed()]),
+    await_sleep(User),
+    ?assertEqual(none, receive_said(0)),
+    User.
 
 who_gives_back_too_much_is_told() ->
     User = open(#{}),
