@@ -59,10 +59,18 @@ await({Writer, Id, _} = Stream, Wire, Open, Options, Kept) ->
     receive
         {?MODULE, begins} -> enter(Stream, Wire, Open, Options, Kept);
         {?MODULE, refused} -> refuse(Stream);
-        {ecm_stream, {message, Message}} -> keep([binary:copy(Message) | Kept], Stream, Wire, Open, Options);
+        {ecm_stream, {message, Message}} -> keep(added(Message, Wire, Kept, Stream), Stream, Wire, Open, Options);
         {ecm_stream, {closed, _}} -> ecm_c2s_logins:gone({Writer, Id});
         {ecm_stream, Leaves} when Leaves =:= leave; Leaves =:= half_close -> leave(Stream)
     end.
+
+%% Small pieces of TCP count for more than they have bytes: they become one, and ECM has the difference back.
+-spec added(binary(), ecm_stream_session:wire(), Kept :: [binary()], ecm_link_stream:stream()) -> Kept :: [binary()].
+added(Piece, ecm_stream_tcp, [Before], Stream) ->
+    ecm_link_stream:more(ecm_link_credit:cost(<<>>), Stream),
+    [<<Before/binary, Piece/binary>>];
+added(Message, _, Kept, _) ->
+    [binary:copy(Message) | Kept].
 
 -spec keep(Kept :: [binary()], ecm_link_stream:stream(), ecm_stream_session:wire(), ecm_link_stream:open(), chosen()) ->
     any().

@@ -21,6 +21,7 @@ newcomer_test_() ->
                           {"gone", fun who_goes_does_not_wait/0},
                           {"leaves", fun who_is_to_leave_does_not_wait/0},
                           {"too much", fun who_sends_too_much_is_refused/0},
+                          {"byte by byte", fun who_sends_bytes_of_tcp_one_by_one_waits/0},
                           {"too many", fun too_many_of_an_address_are_refused/0},
                           {"admission", fun who_may_not_enter_is_refused/0}]]}.
 
@@ -119,6 +120,17 @@ who_sends_too_much_is_refused() ->
     ?assertEqual({1, {close, refused, none}}, said(1000)),
     ?assertEqual(normal, receive {'DOWN', Monitor, process, _, Reason} -> Reason end),
     await_waiting(0).
+
+%% Each byte counts once, and what it counts for else is given back.
+who_sends_bytes_of_tcp_one_by_one_waits() ->
+    {ok, Session} = open(1, <<"tcp">>, #{}),
+    await_waiting(1),
+    [ecm_link_stream:tell({message, <<" ">>}, Session) || _ <- lists:seq(1, 4000)],
+    [?assertEqual({1, {more, ecm_link_credit:cost(<<>>)}}, said(1000)) || _ <- lists:seq(2, 4000)],
+    ?assertEqual(none, said(0)),
+    ecm_link_stream:tell({message, binary:copy(<<" ">>, 100)}, Session),
+    ?assertMatch({1, {more, _}}, said(1000)),
+    ?assertEqual({1, {close, refused, none}}, said(1000)).
 
 too_many_of_an_address_are_refused() ->
     [{ok, _} = open(Id) || Id <- [1, 2]],
