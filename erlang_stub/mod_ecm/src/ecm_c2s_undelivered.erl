@@ -5,7 +5,7 @@
 
 -module(ecm_c2s_undelivered).
 
--export([route/1, stanzas/2]).
+-export([kept/2, route/1, stanzas/2]).
 
 -include_lib("ejabberd/include/logger.hrl").
 
@@ -22,6 +22,16 @@ stanzas(Elements, #{mgmt_state := State}) when State =/= inactive ->
         {_, []} -> []  % the client has got the beginning
     end;
 stanzas(Elements, _) ->
+    Elements.
+
+%% @doc Returns those of these elements without which `stanzas/2' would return others.
+-spec kept([ecm_bosh_outbox:el()], State :: map()) -> [ecm_bosh_outbox:el()].
+kept(Elements, #{mgmt_state := State}) when State =/= inactive ->
+    case lists:splitwith(fun(Element) -> not begins_management(Element) end, Elements) of
+        {Before, [Beginning | _]} -> Before ++ [Beginning];
+        {_, []} -> []
+    end;
+kept(Elements, _) ->
     Elements.
 
 -spec begins_management(ecm_bosh_outbox:el()) -> boolean().

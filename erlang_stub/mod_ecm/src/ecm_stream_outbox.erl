@@ -4,7 +4,7 @@
 
 -module(ecm_stream_outbox).
 
--export([add/2, all/1, exceeds/3, is_empty/1, new/0, take/1]).
+-export([add/2, all/1, exceeds/3, is_empty/1, new/0, of_all/1, take/1]).
 -export_type([outbox/0]).
 
 -record(outbox, {queue = queue:new() :: queue:queue(binary()), count = 0 :: non_neg_integer(),
@@ -15,6 +15,10 @@
 
 -spec new() -> outbox().
 new() -> none.
+
+%% @doc Returns the outbox of these messages, the oldest first.
+-spec of_all([binary()]) -> outbox().
+of_all(Messages) -> lists:foldl(fun add/2, none, Messages).
 
 -spec is_empty(outbox()) -> boolean().
 is_empty(Outbox) -> Outbox =:= none.

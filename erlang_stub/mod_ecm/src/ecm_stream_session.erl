@@ -466,9 +466,17 @@ maybe_hibernate(#?MODULE{flush_scheduled = true}, _) ->
 maybe_hibernate(#?MODULE{idle = Idle, terms = #{options := Options}} = Session, State) ->
     #{hibernate_after := After, c2s := Opts} = Options,
     {What, Next} = ecm_c2s_idle:next(Idle, After),
-    keep_session(Session#?MODULE{idle = Next}),
+    keep_session(lightened(Session#?MODULE{idle = Next}, State)),
     What =:= hibernate andalso ecm_c2s_idle:hibernate(State, Opts, ?MODULE),
     ok.
+
+%% A session without its stream waits for its client with what stream management has of it, once.
+-spec lightened(session(), map()) -> session().
+lightened(#?MODULE{is_over = true, outbox = Outbox} = Session, State) ->
+    Kept = ecm_c2s_undelivered:kept(ecm_stream_outbox:all(Outbox), State),
+    Session#?MODULE{outbox = ecm_stream_outbox:of_all(Kept)};
+lightened(Session, _) ->
+    Session.
 
 %% @private Wakes up. The runtime calls this. What ecm_c2s_session:wake/1 says of releases holds here, too.
 -spec wake(ecm_c2s_hibernate:dehydrated()) -> no_return().
@@ -546,7 +554,7 @@ nonce() ->
 thaw(#{options := Options, terms := #{windows := Windows} = Terms, state := State, undelivered := Undelivered}, Nonce,
      HasLoggedIn) ->
     ok = ecm_c2s_process:taken_over(HasLoggedIn),
-    Outbox = lists:foldl(fun ecm_stream_outbox:add/2, ecm_stream_outbox:new(), Undelivered),
+    Outbox = ecm_stream_outbox:of_all(Undelivered),
     keep_session(#?MODULE{writer = self(), id = 1, terms = ecm_intern:term(Terms#{options => Options}),
                           credit = ecm_link_credit:new(Windows), state = State, has_header = true, outbox = Outbox,
                           limits = limits, is_over = true, nonce = Nonce}).

@@ -34,6 +34,7 @@ session_test_() ->
               {"gone", fun what_waits_for_who_has_gone_is_routed_once/0},
               {"managed", fun what_is_managed_is_not_routed/0},
               {"managed, gone", fun a_managed_session_stays_when_its_client_goes/0},
+              {"managed, once", fun what_is_managed_is_not_kept_twice_once_the_client_is_gone/0},
               {"leaves", fun who_is_to_leave_is_closed_and_nothing_is_lost/0},
               {"leaves, managed", fun a_managed_session_stays_for_who_is_to_leave/0},
               {"half-closed", fun who_is_half_closed_is_heard_and_what_waits_is_routed/0},
@@ -194,6 +195,33 @@ a_managed_session_stays_when_its_client_goes() ->
     ok = ejabberd_hooks:delete(c2s_closed, <<"chat.example">>, ?MODULE, closed, 50),
     stop(User).
 
+%% What was sent before the management began is routed when the session ends.
+what_is_managed_is_not_kept_twice_once_the_client_is_gone() ->
+    {Session, _} = User = open(#{theirs => 1}, #{mgmt_state => active}),
+    ok = ejabberd_hooks:add(c2s_closed, <<"chat.example">>, ?MODULE, closed, 50),
+    await_sleep(User),
+    deliver(User, "a"),
+    begin_management(User),
+    [deliver(User, [N]) || N <- "bc"],
+    ?assertMatch(#{waiting := 4}, in_session(User, fun ecm_stream_session:facts/0)),
+    tell(User, {closed, gone}),
+    ecm_link_pair:await(fun() -> map_get(waiting, in_session(User, fun ecm_stream_session:facts/0)) =:= 2 end),
+    ok = ejabberd_hooks:delete(c2s_closed, <<"chat.example">>, ?MODULE, closed, 50),
+    Monitor = monitor(process, Session),
+    ejabberd_c2s:stop_async(Session),
+    ?assertEqual(normal, receive {'DOWN', Monitor, process, _, Reason} -> Reason end),
+    ?assertEqual([<<"a">>], routed()).
+
+begin_management(User) ->
+    Enabled = {xmlstreamelement, {xmlel, <<"enabled">>, [{<<"xmlns">>, <<"urn:xmpp:sm:3">>}], []}},
+    in_session(User, fun() -> ecm_stream_socket:send_xml(socket, Enabled) end).
+
+%% In its process.
+in_session({Session, _}, Ask) ->
+    Self = self(),
+    _ = sys:replace_state(Session, fun(State) -> Self ! {asked, Ask()}, State end),
+    receive {asked, Answer} -> Answer end.
+
 %% What has come before the end counts, and what waits is routed.
 who_is_to_leave_is_closed_and_nothing_is_lost() ->
     {Session, _} = User = open(#{theirs => ?SMALL}),
@@ -286,15 +314,16 @@ a_session_without_its_stream_moves() ->
     {Old, _} = User = open(#{theirs => ?SMALL}, #{mgmt_state => active}),
     [deliver(User, [N]) || N <- "abc"],
     _ = [receive_message(), receive_message()],
+    begin_management(User),
     await_sleep(User),
     ?assertEqual({error, busy}, ecm_c2s_transfer:freeze(Old)),
     ok = ejabberd_hooks:add(c2s_closed, <<"chat.example">>, ?MODULE, closed, 50),
     tell(User, leave),
     ?assertEqual({close, 'end', 1012}, receive_said()),
-    {ok, #{session := #{undelivered := [_]}} = Frozen} = frozen(Old),
+    {ok, #{session := #{undelivered := [_, _]}} = Frozen} = frozen(Old),
     {ok, {New, _} = Place} = ecm_c2s_transfer:prepare(Frozen, #{old => Old, controller => self()}),
     ok = ecm_c2s_transfer:hand_over(Old, Place),
-    ?assertMatch({ok, #{session := #{undelivered := [_]}}}, frozen(New)),
+    ?assertMatch({ok, #{session := #{undelivered := [_, _]}}}, frozen(New)),
     ok = ecm_c2s_transfer:resume(New),
     ?assertMatch(#{mgmt_state := pending}, sys:get_state(New)),
     ?assertEqual(none, receive_said(0)),
