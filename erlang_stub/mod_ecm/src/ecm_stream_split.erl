@@ -58,9 +58,13 @@ waiting(#split{size = Size}) -> Size.
 -spec next(Piece :: binary(), state()) -> {part(), Rest :: binary(), state()} | {more, state()} | {fault, fault()}.
 next(Piece, between) ->
     next(Piece, #split{depth = 0});
-next(Piece, #split{lex = space, chunks = []} = Split) ->
+next(Piece, #split{lex = space, chunks = [Mark]} = Split) ->  % the beginning of a byte order mark
+    next(<<Mark/binary, Piece/binary>>, Split#split{chunks = [], size = 0});
+next(Piece, #split{lex = space, depth = Depth} = Split) ->
     case begun(Piece, Split) of
         <<>> -> {more, unless_begun(Split)};
+        Rest when Depth =:= none, Rest =:= <<16#EF>> orelse Rest =:= <<16#EF, 16#BB>> ->
+            {more, Split#split{chunks = [binary:copy(Rest)], size = byte_size(Rest)}};
         <<$<, _/binary>> = Rest -> scanned(scan(Rest, 0, text, Split#split.depth), Rest, Split);
         _ -> {fault, 'not-xml'}
     end;
