@@ -3,7 +3,10 @@
 The link and the WebSockets are by hand, without ECM's.
 """
 
+import re
 from base64 import b64encode
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from secrets import token_hex
 from unittest import SkipTest
 
@@ -253,6 +256,37 @@ class EndTests(StreamTestCase):
         await self.ejabberd.control("kick_user", name(user), DOMAIN)
         self.assertEqual((await user.told())[1], "close end")
         await self.leave(self.friend)
+
+    async def test_the_reasons_for_which_streams_end_are_counted(self) -> None:
+        await self.begin("narrow")
+        async with self.ends_by("terminate"):  # the session that makes the account
+            user = await self.user(resource="here")
+        async with self.ends_by("replaced"):
+            other = await self.user(name(user), "here")
+        async with self.ends_by("max_waiting"):
+            other.reads = False
+            for _ in range(32 + MAX_WAITING):
+                self.friend.send(message(other.jid, "x" * 2_000))
+        async with self.ends_by("terminate"):
+            await (await self.logged_in(name(user))).terminate()
+        async with self.ends_by("closed"):
+            (await self.logged_in(name(user))).vanish()
+        await self.leave(self.friend)
+
+    @asynccontextmanager
+    async def ends_by(self, reason: str) -> AsyncIterator[None]:
+        """Assert that a session ends meanwhile, and is counted with this reason."""
+        before = await self.ended()
+        yield
+        while (now := await self.ended()) == before:
+            pass
+        self.assertEqual(now, before | {reason: before[reason] + 1})
+
+    async def ended(self) -> dict[str, int]:
+        """Return the numbers of sessions that have ended, by reason."""
+        asked = "[{R, N} || {{ended, R}, N} <- maps:to_list(ecm_stats:numbers())]"
+        found = re.findall(r"\{(\w+),(\d+)\}", await self.shell.evaluate(asked))
+        return {reason: int(number) for reason, number in found}
 
     async def test_what_is_no_xml_ends_the_stream(self) -> None:
         await self.begin()

@@ -145,6 +145,7 @@ reason(_) -> other.
 by_error(conflict) -> replaced;
 by_error('system-shutdown') -> shutdown;
 by_error('policy-violation') -> policy;
+by_error('connection-timeout') -> inactivity;  % to resume its stream, or to log in
 by_error(_) -> stream_error.
 
 %% @doc Counts a session that is on this node from now on, or not any more, if its client has logged in.

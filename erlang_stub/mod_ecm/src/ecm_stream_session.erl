@@ -328,6 +328,7 @@ limit(#?MODULE{outbox = Outbox} = Session) ->
     #{max_waiting := Count, max_waiting_size := Bytes} = limits(Session),
     case ecm_stream_outbox:exceeds(Count, Bytes, Outbox) of
         true ->
+            ecm_c2s_end:because(max_waiting),
             ecm_link_stream:close(failed, ?POLICY_VIOLATION, stream(Session)),
             ended(Session);
         false ->
