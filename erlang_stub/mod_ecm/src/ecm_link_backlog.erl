@@ -7,7 +7,7 @@
 
 -module(ecm_link_backlog).
 
--export([acknowledge/2, add/2, add_long/5, again/3, bytes/1, forget/2, is_empty/1, keep/1, new/0, next/1,
+-export([acknowledge/2, add/2, add_long/5, again/3, bytes/1, forget/2, is_empty/1, keep/1, new/0, next/1, numbered/1,
          written/2]).
 -export_type([backlog/0, packet/0]).
 
@@ -132,6 +132,12 @@ pieces(#backlog{parts = Parts, bytes = Bytes} = Backlog) ->
 -spec written(Bytes :: non_neg_integer(), backlog()) -> backlog().
 written(Written, #backlog{bytes = Bytes} = Backlog) ->
     Backlog#backlog{bytes = Bytes - Written}.
+
+%% @doc Returns the packets that the peer has not acknowledged, the oldest first, also those that were never written. What
+%% waits of long answers is missing.
+-spec numbered(backlog()) -> [iodata()].
+numbered(#backlog{ring = Ring, packets = Packets}) ->
+    ecm_link_ring:all(Ring) ++ [Packet || Packet <- queue:to_list(Packets), is_binary(Packet)].
 
 %% @doc Drops what the peer has acknowledged. An error if that cannot be, see ecm_link_ring:acknowledge/2.
 -spec acknowledge(ecm_link_ring:count(), backlog()) -> {ok, backlog()} | error.

@@ -46,7 +46,7 @@ give_up(Token) ->
     case ecm_link_tokens:find(Token) of
         {ok, {Writer, _}, Reader} ->
             stop(Reader),
-            ecm_link_writer:over(Writer);
+            ecm_link_writer:give_up(Writer);
         error ->
             ok
     end.

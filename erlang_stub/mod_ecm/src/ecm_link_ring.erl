@@ -8,7 +8,7 @@
 
 -module(ecm_link_ring).
 
--export([acknowledge/2, add/3, behind/2, new/0]).
+-export([acknowledge/2, add/3, all/1, behind/2, new/0]).
 -export_type([count/0, ring/0]).
 
 %% The number of a packet, which is how many there were up to it.
@@ -63,11 +63,16 @@ drop(Number, Batches, Dropped) ->
     {ok, Again :: [iodata()], Bytes :: non_neg_integer(), ring()} | error.
 behind(Number, Ring) ->
     case acknowledge(Number, Ring) of
-        {ok, Bytes, #ring{batches = Batches} = Left} ->
-            {ok, lists:append([rest(Number, Batch) || Batch <- queue:to_list(Batches)]), Bytes, Left};
+        {ok, Bytes, Left} ->
+            {ok, all(Left), Bytes, Left};
         error ->
             error
     end.
+
+%% @doc Returns all packets that are kept, the oldest first.
+-spec all(ring()) -> [iodata()].
+all(#ring{acknowledged = Number, batches = Batches}) ->
+    lists:append([rest(Number, Batch) || Batch <- queue:to_list(Batches)]).
 
 -spec rest(count(), batch()) -> [iodata()].
 rest(Number, {Last, _, Packets}) ->

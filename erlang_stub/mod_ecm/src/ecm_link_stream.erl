@@ -18,9 +18,10 @@
 -type open() :: #{kind := binary(), peer := ecm_peer:peer(), secure := boolean(),
                   windows := ecm_link_credit:windows(), fields := #{binary() => term()}}.
 
-%% Nothing comes after `closed', and nothing is sent. On `leave', a session closes its stream; on `half_close', it
-%% sends its last message, and hears its client out.
--type event() :: {message, binary()} | {more, Bytes :: non_neg_integer()} | {closed, closed()} | leave | half_close.
+%% Nothing comes after `closed', and nothing is sent. `unsent' is what ECM has not acknowledged of a link that is over. On
+%% `leave', a session closes its stream; on `half_close', it sends its last message, and hears its client out.
+-type event() :: {message, binary()} | {more, Bytes :: non_neg_integer()} | {unsent, [Body :: binary()]} |
+                 {closed, closed()} | leave | half_close.
 
 %% The client or the link has gone; or one end of the link was wrong about the stream.
 -type closed() :: gone | failed.

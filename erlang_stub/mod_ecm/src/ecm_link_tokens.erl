@@ -7,7 +7,7 @@
 
 -module(ecm_link_tokens).
 
--export([attached/2, broken/1, delete/1, find/1, insert/4, new/0, new_table/0]).
+-export([attached/2, broken/1, delete/1, find/1, insert/4, is_broken/1, new/0, new_table/0]).
 -export_type([token/0]).
 
 %% Links that are kept without a connection, at most: an ECM has one for each worker, and a peer could make
@@ -46,6 +46,13 @@ find(Token) ->
         [#entry{link = Link, reader = Reader}] when is_pid(Reader) -> {ok, Link, Reader};
         [#entry{link = Link}] -> {ok, Link, none};
         [] -> error
+    end.
+
+%% @doc Returns whether the link of this writer has no connection.
+-spec is_broken(pid()) -> boolean().
+is_broken(Writer) ->
+    try ets:select(?MODULE, [{#entry{pid = Writer, reader = '$1', _ = '_'}, [{is_integer, '$1'}], [true]}]) =/= []
+    catch error:badarg -> false  % there are no links
     end.
 
 %% @doc Notes that a link has this connection now.

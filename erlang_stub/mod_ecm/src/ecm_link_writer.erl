@@ -6,8 +6,8 @@
 -module(ecm_link_writer).
 
 -export([acknowledge/2, answer/4, answer_soon/2, attach/4, begin_one/1, count/1, counted/1, drop/2,
-         drop_orphans/1, finish/1, flush/1, forget/2, in_flight/1, interrupt/2, moved/4, new/3, over/1, pid/1,
-         release/1, say/2, send/2, start/1, streams/1, up/2, waiting/1]).
+         drop_orphans/1, finish/1, flush/1, forget/2, give_up/1, in_flight/1, interrupt/2, moved/4, new/3, over/1, pid/1,
+         release/1, say/2, send/2, start/1, streams/1, unsent/2, up/2, waiting/1]).
 -export_type([event/0, exchange/0, link/0, writer/0]).
 
 -record(writer, {pid :: pid(), counters :: ecm_link_counters:counters(),
@@ -180,6 +180,12 @@ over(#writer{pid = Pid}) ->
     true = exit(Pid, {shutdown, over}),
     ok.
 
+%% @doc Ends the link of a writer, whose reader has ended. Its sessions get back what ECM has not got.
+-spec give_up(writer()) -> ok.
+give_up(#writer{pid = Pid}) ->
+    ended = ask(Pid, over),
+    ok.
+
 %% @doc Has the writer know at once that the socket is closed.
 -spec interrupt(writer(), ecm_link_socket:socket()) -> ok.
 interrupt(#writer{pid = Pid}, Socket) ->
@@ -216,3 +222,13 @@ answer_soon(Pid, Id) ->
 moved(Pid, Id, From, To) ->
     Pid ! {moved, Id, From, To},
     ok.
+
+%% @doc Returns the messages on a stream that ECM has not acknowledged, if the link has no connection. If it is over, the
+%% session has been told.
+-spec unsent(pid(), ecm_link_packet:id()) -> [Body :: binary()] | over.
+unsent(Pid, Id) ->
+    case ecm_link_tokens:is_broken(Pid) andalso ask(Pid, {unsent, Id}) of
+        {ok, Bodies} -> Bodies;
+        ended -> over;
+        false -> over
+    end.

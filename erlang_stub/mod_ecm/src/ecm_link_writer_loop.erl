@@ -30,6 +30,7 @@
                 link = none :: ecm_link_writer:link() | none,
                 keeper = none :: ecm_link_keeper:keeper() | none,
                 backlog = ecm_link_backlog:new() :: ecm_link_backlog:backlog(),
+                unsent = none :: ecm_link_unsent:unsent() | none,  % once a session has asked, without a reader
                 last = none :: last() | none}).
 
 -spec start_link(Reader :: pid(), ecm_link_socket:socket()) ->
@@ -128,6 +129,8 @@ take({{attach, Socket, Peer, Got}, From, Ref}, State) ->
     attach(Socket, Peer, Got, From, Ref, State);
 take(new_heir, State) ->
     name_heir(State);
+take({over, _, _}, State) ->  % the reader has ended, which may not have been reported yet
+    quit({shutdown, over}, State#state{reader = none});
 take(_, #state{last = finish} = State) ->
     State;
 take({write, Packet}, #state{counters = Counters, backlog = Backlog} = State) ->
@@ -137,7 +140,8 @@ take({answer, Id, Head, Body}, #state{backlog = Backlog, link = Link, in_flight 
     ecm_link_table:remove(Id, InFlight),
     bounded(State#state{backlog = ecm_link_replies:answer(Id, Head, Body, Link, Backlog)});
 take({stream, Id, Said}, #state{backlog = Backlog, link = Link, streams = Streams} = State) ->
-    bounded(State#state{backlog = ecm_link_stream_replies:say(Id, Said, Streams, Link, Backlog)});
+    Next = ecm_link_stream_replies:say(Id, Said, Streams, Link, Backlog),
+    bounded(note_unsent(Id, Said, State#state{backlog = Next}));
 take({acknowledge, Number}, State) ->
     acknowledged(Number, State);
 take({forget, Id}, #state{backlog = Backlog} = State) ->
@@ -154,6 +158,10 @@ change({last, Last}, State) ->
 change({drop, Requests}, #state{backlog = Backlog, link = Link, in_flight = InFlight} = State) ->
     Dropped = [Id || {Id, Session} <- Requests, ecm_link_table:remove(Id, Session, InFlight)],
     State#state{backlog = ecm_link_replies:drop(Dropped, Link, Backlog)};
+change({{unsent, Id}, From, Ref}, State) ->
+    {Unsent, Next} = unsent(State),
+    From ! {Ref, ecm_link_unsent:messages(Id, Unsent)},
+    Next;
 change({flush, From, Ref}, State) ->
     State#state{last = {flush, From, Ref}};
 change({timeout, Timer, grace}, #state{keeper = Keeper} = State) when Keeper =/= none ->
@@ -273,12 +281,41 @@ attach(Socket, Peer, Got, From, Ref, #state{reader = none, backlog = Backlog} = 
 -spec attached(ecm_link_socket:socket(), ecm_peer:peer(), pid(), #state{}) -> #state{}.
 attached(Socket, Peer, Reader, #state{link = Link, keeper = Keeper} = State) ->
     State#state{socket = Socket, reader = {Reader, monitor(process, Reader)}, link = Link#{peer := Peer},
-                last = none, keeper = ecm_link_keeper:attached(Reader, Keeper)}.
+                last = none, unsent = none, keeper = ecm_link_keeper:attached(Reader, Keeper)}.
 
 -spec quit(term(), #state{}) -> no_return().
-quit(Reason, #state{keeper = Keeper}) ->
-    _ = Keeper =:= none orelse ecm_link_keeper:forget(Keeper),
+quit(Reason, #state{keeper = none}) ->
+    exit(Reason);
+quit(Reason, #state{keeper = Keeper} = State) ->
+    give_back(State),
+    ecm_link_keeper:forget(Keeper),
     exit(Reason).
+
+%% The heir tells the sessions that their streams have ended, behind this.
+-spec give_back(#state{}) -> ok.
+give_back(#state{streams = Streams} = State) ->
+    {Unsent, _} = unsent(State),
+    Tell = fun(Id, Bodies) ->
+                   [ecm_link_stream:tell({unsent, Bodies}, Session)
+                    || {ok, Session} <- [ecm_link_stream_table:find(Id, Streams)]]
+           end,
+    ecm_link_unsent:foreach(Tell, Unsent).
+
+%% A link with a connection sends what it has.
+-spec unsent(#state{}) -> {ecm_link_unsent:unsent(), #state{}}.
+unsent(#state{unsent = none, reader = none, keeper = Keeper, backlog = Backlog} = State) when Keeper =/= none ->
+    Unsent = ecm_link_unsent:new(ecm_link_backlog:numbered(Backlog)),
+    {Unsent, State#state{unsent = Unsent}};
+unsent(#state{unsent = none} = State) ->
+    {ecm_link_unsent:new([]), State};
+unsent(#state{unsent = Unsent} = State) ->
+    {Unsent, State}.
+
+-spec note_unsent(ecm_link_packet:id(), ecm_link_stream:said(), #state{}) -> #state{}.
+note_unsent(Id, {message, Body}, #state{unsent = Unsent} = State) when Unsent =/= none ->
+    State#state{unsent = ecm_link_unsent:add(Id, Body, Unsent)};
+note_unsent(_, _, State) ->
+    State.
 
 %% A link whose reader has ended has nobody else who would look.
 -spec bounded(#state{}) -> #state{}.

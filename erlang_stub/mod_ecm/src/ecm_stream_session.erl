@@ -131,6 +131,8 @@ handle(flush, Session) ->
     take(Session#?MODULE{flush_scheduled = false, heard = 0});
 handle(hibernate, Session) ->
     keep_session(Session#?MODULE{idle = due});
+handle({unsent, Messages}, Session) ->
+    given_back(Messages, Session);
 handle(_, #?MODULE{is_over = true}) ->
     ok;
 handle({message, Message}, Session) ->
@@ -447,7 +449,33 @@ keep(Packet) ->
 %% @doc Returns what was not sent, the oldest first.
 -spec undelivered() -> [binary()].
 undelivered() ->
-    ecm_stream_outbox:all((get(?KEY))#?MODULE.outbox).
+    #?MODULE{outbox = Outbox} = Session = get(?KEY),
+    [Message || Message <- unsent(Session), is_for_client(Message)] ++ ecm_stream_outbox:all(Outbox).
+
+%% What is on a link without a connection, or comes back from one that is over.
+-spec unsent(session()) -> [binary()].
+unsent(#?MODULE{writer = Writer}) when Writer =:= self() ->
+    [];
+unsent(#?MODULE{writer = Writer, id = Id}) ->
+    case ecm_link_writer:unsent(Writer, Id) of
+        over -> receive {ecm_stream, {unsent, Messages}} -> Messages after 0 -> [] end;
+        Messages -> Messages
+    end.
+
+%% The link of the stream is over, and its end comes next.
+-spec given_back([binary()], session()) -> ok.
+given_back(Messages, #?MODULE{outbox = Outbox} = Session) ->
+    All = [Message || Message <- Messages, is_for_client(Message)] ++ ecm_stream_outbox:all(Outbox),
+    keep_session(Session#?MODULE{outbox = lists:foldl(fun ecm_stream_outbox:add/2, ecm_stream_outbox:new(), All)}).
+
+%% Not what begins and ends streams. What begins stream management says what that has (ecm_c2s_undelivered).
+-spec is_for_client(binary()) -> boolean().
+is_for_client(<<"<message", _/binary>>) -> true;
+is_for_client(<<"<presence", _/binary>>) -> true;
+is_for_client(<<"<iq", _/binary>>) -> true;
+is_for_client(<<"<enabled ", _/binary>>) -> true;
+is_for_client(<<"<resumed ", _/binary>>) -> true;
+is_for_client(_) -> false.
 
 %% @doc Ends what is left of the stream.
 -spec finish() -> ok.

@@ -121,6 +121,8 @@ event({more, Bytes}, Stream, _, Credit) ->
     end;
 event(half_close, _, _, Credit) ->
     Credit;
+event({unsent, _}, _, _, Credit) ->
+    Credit;
 event({closed, _}, _, _, _) ->
     closed.
 
@@ -345,6 +347,55 @@ what_waits_for_an_ecm_that_is_not_there_is_bounded_test() ->
     receive {Session, {closed, gone}} -> ok end,
     ?assertMatch({warning, "is over: 27" ++ _}, lists:last(lines())),
     close(First).
+
+%% Not what it has acknowledged.
+what_an_ecm_that_does_not_come_back_has_not_got_is_given_back_test_() ->
+    [{Name, fun() -> is_given_back(Changes, Resume) end}
+     || {Name, Changes, Resume} <-
+            [{"over", #{}, fun(Token) -> ["resume over=", Token] end},
+             {"other limits", #{connection => #{max_packet => 1048576, window => 999}},
+              fun(Token) -> ["resume got=0 link=", Token] end}]].
+
+is_given_back(Changes, Resume) ->
+    {First, Token} = resuming(#{}),
+    [Session, Other] = [opened(Id, First) || Id <- [7, 8]],
+    _ = unacknowledged(Session, First),
+    Session ! {say, <<"three">>},
+    {{Again, _}, _} = Second = greeted(fun ecm_link_pair:beside/1, Changes),
+    send(Second, 0, Resume(Token)),
+    {0, <<"resume link=", _/binary>>} = receive_content(Again),
+    ?assertEqual([{unsent, [<<"two">>, <<"three">>]}, {closed, gone}], [told(Session), told(Session)]),
+    ?assertEqual({closed, gone}, told(Other)),
+    stop(Second).
+
+%% It ends while nobody knows whether ECM comes back. If it does, it gets all of it.
+a_session_asks_for_what_ecm_has_not_got_test() ->
+    {First, Token} = resuming(#{}),
+    Session = opened(7, First),
+    Writer = unacknowledged(Session, First),
+    ?assertEqual([<<"two">>], ecm_link_writer:unsent(Writer, 7)),
+    Session ! {say, <<"three">>},
+    ecm_link_pair:await(fun() -> ecm_link_writer:unsent(Writer, 7) =:= [<<"two">>, <<"three">>] end),
+    ?assertEqual([], ecm_link_writer:unsent(Writer, 8)),
+    {{Again, _}, _} = Second = greeted(fun ecm_link_pair:beside/1, #{}),
+    send(Second, 0, ["resume got=1 link=", Token]),
+    {0, _} = receive_content(Again),
+    ?assertEqual([{7, <<"message\ntwo">>}, {7, <<"message\nthree">>}], [receive_content(Again), receive_content(Again)]),
+    ?assertEqual(over, ecm_link_writer:unsent(Writer, 7)),
+    stop(Second).
+
+%% Has a session say two things, of which ECM acknowledges the first, and breaks the link. Returns its writer.
+unacknowledged(Session, {{Peer, _}, Link} = Opened) ->
+    Writer = writer(Opened),
+    [begin Session ! {say, Text}, {7, _} = receive_content(Peer) end || Text <- [<<"one">>, <<"two">>]],
+    send(Opened, 0, "ack 1"),
+    ok = gen_tcp:close(Peer),
+    {shutdown, closed} = reason_of_exit(Link),
+    ecm_link_pair:await(fun() -> ecm_link_tokens:is_broken(Writer) end),
+    Writer.
+
+told(Session) ->
+    receive {Session, Event} -> Event end.
 
 another_window_is_another_link_test() ->
     {First, Token} = resuming(#{}),

@@ -32,6 +32,7 @@ session_test_() ->
               {"too much credit", fun who_gives_back_too_much_is_told/0},
               {"slow reader", fun too_much_that_waits_ends_the_session_and_is_routed/0},
               {"gone", fun what_waits_for_who_has_gone_is_routed_once/0},
+              {"of a link that is over", fun what_ecm_has_not_got_is_routed_first/0},
               {"managed", fun what_is_managed_is_not_routed/0},
               {"managed, gone", fun a_managed_session_stays_when_its_client_goes/0},
               {"managed, once", fun what_is_managed_is_not_kept_twice_once_the_client_is_gone/0},
@@ -174,6 +175,17 @@ what_waits_for_who_has_gone_is_routed_once() ->
     ?assertEqual(normal, receive {'DOWN', Monitor, process, _, Reason} -> Reason end),
     ?assertEqual([<<"c">>, <<"d">>], routed()),
     ?assertEqual(none, receive_said(0)).
+
+%% By a link that is over, with what begins and ends streams.
+what_ecm_has_not_got_is_routed_first() ->
+    User = open(#{theirs => ?SMALL}),
+    [deliver(User, [N]) || N <- "abc"],
+    Sent = [receive_message(), receive_message()],
+    tell(User, {unsent, [?OPEN | Sent]}),
+    tell(User, {closed, gone}),
+    ?assertEqual([<<"a">>, <<"b">>, <<"c">>], [receive_routed() || _ <- "abc"]),
+    ?assertEqual([], routed()),
+    stop(User).
 
 what_is_managed_is_not_routed() ->
     {Session, _} = User = open(#{theirs => ?SMALL}, #{mgmt_state => active}),
