@@ -156,7 +156,7 @@ def _ending(status: int) -> str:
     """Say how a process has ended; ``status`` is that of waitpid(2)."""
     code = os.waitstatus_to_exitcode(status)
     if code < 0:
-        return f"was killed by {signal.Signals(-code).name}"
+        return f"was killed by {signals.name(-code)}"
     return f"exited with status {code}"
 
 

@@ -89,6 +89,15 @@ class ForkServerTests(TestCase):
         self.assertEqual(self.reported(), b"1 exited with status 0")
         self.assertRaises(BlockingIOError, self.reported)
 
+    def test_a_worker_may_be_killed_by_a_signal_without_a_name(self) -> None:
+        self.fork_children(1001)
+        self.fork(1)
+        ended = iter(((1001, 32), (0, 0)))
+        self.patch(os, "waitpid", lambda *_: next(ended))
+        self.server._reap()
+        self.assertEqual(self.reported(), f"1 {FORKED}1001".encode())
+        self.assertEqual(self.reported(), b"1 was killed by signal 32")
+
     def test_when_the_supervisor_has_gone_those_that_are_left_are_killed(self) -> None:
         self.fork_children(1001)
         self.fork(1)
