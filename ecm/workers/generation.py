@@ -123,11 +123,10 @@ class Generation:
 
     def renew(self, bundle: Bundle) -> None:
         """Let new connections have other certificates."""
-        former, self._crew.bundle = self._crew.bundle, bundle
+        self._let_go_of_bundle()
+        self._crew.bundle = bundle
         for slot in self.slots:
             slot.renew()
-        if former is not None:
-            former.close()
 
     # Its end.
 
@@ -139,6 +138,7 @@ class Generation:
         """Shut all workers down gracefully, and end the fork server."""
         await DeferredList([slot.retire() for slot in self.slots])
         self._fork_server.stop()
+        self._let_go_of_bundle()
 
     async def make_way(self) -> None:
         """Do the same for a successor: send clients away one after the other before."""
@@ -161,6 +161,11 @@ class Generation:
         """Turn the graceful shutdown of the workers into a fast one."""
         for slot in self.slots:
             slot.abort()
+
+    def _let_go_of_bundle(self) -> None:
+        if self._crew.bundle is not None:
+            self._crew.bundle.close()
+            self._crew.bundle = None
 
     def _fork_server_lost(self) -> None:
         self.is_lost = True
