@@ -21,19 +21,19 @@ Assign = Callable[[int, int, int], bool]
 class Crew:
     """The fork server of workers, their balancer, and the drain that concerns all of them.
 
-    ``told`` takes a worker and its answer to a question. ``ledger`` adds up what they count, and is
-    the same for all generations. Connections that a worker had not taken when it ended are for
-    ``reassign``, or for the balancer where there is none. ``bundle`` has certificates that are
-    newer than those which the fork server has read. A crew that ``makes_way`` gets no more clients.
+    ``told`` takes a worker and its answer to a question. Connections that a worker had not taken
+    when it ended are for ``reassign``. ``ledger`` adds up what workers count, and is the same for
+    all generations. ``bundle`` has certificates that are newer than those which the fork server has
+    read. A crew that ``makes_way`` gets no more clients.
     """
 
     fork_server: ForkServerClient
     drain: Drain
     told: Callable[[Questioned, bytes], None]
+    reassign: Assign
     loop: ReactorCore
     generation: int = 1
     ledger: Ledger = attrs.field(factory=Ledger)
     balancer: Balancer = attrs.field(factory=lambda: Balancer(Random()))
-    reassign: Assign | None = None
     bundle: Bundle | None = None
     makes_way: bool = False

@@ -52,8 +52,15 @@ class Generation:
         timeout = plan.settings.worker_timeout
         self._fork_server = ForkServerClient(self._fork_server_lost, timeout, reactor)
         self._places = places(plan.settings.endpoints)
-        self._crew = Crew(self._fork_server, drain, told, reactor, number, ledger)
-        self._crew.reassign = lambda at, *connection: assign(self._places[at], *connection)
+        self._crew = Crew(
+            self._fork_server,
+            drain,
+            told,
+            lambda at, *connection: assign(self._places[at], *connection),
+            reactor,
+            number,
+            ledger,
+        )
         self.slots = [
             WorkerSlot(each, share, self._crew) for each, share in enumerate(plan.shares, 1)
         ]

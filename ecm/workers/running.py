@@ -232,9 +232,8 @@ class RunningWorker:
     def _left(self) -> None:
         """The worker takes no connection any more: others get those that it has not taken."""
         self._crew.balancer.remove(self)
-        reassign = self._crew.reassign or self._crew.balancer.assign
         for listener, family, connection in self._handovers.take_back():
-            reassign(listener, family, connection)
+            self._crew.reassign(listener, family, connection)
 
     def _has_left(self) -> None:
         if self._leaving is not None and not self._leaving.called:

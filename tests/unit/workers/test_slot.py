@@ -77,14 +77,15 @@ class SlotTests(TestCase):
         settings = parse("--max-connections", "3").settings
         self.drain = Drain(self.reactor)
         self.told: list[tuple[Questioned, bytes]] = []
+        self.balancer = Balancer(Random(1))
         crew = self.crew = Crew(
             self.fork_server,
             self.drain,
             lambda worker, packet: self.told.append((worker, packet)),
+            self.balancer.assign,
             self.reactor,
-            balancer=Balancer(Random(1)),
+            balancer=self.balancer,
         )
-        self.balancer = crew.balancer
         self.slot = WorkerSlot(7, settings, crew)
         self.slot.spawn()
         self.addCleanup(self.close)
