@@ -25,19 +25,12 @@ def ports_of(reactor: ReactorCore, shared: bool) -> ReactorCore:
     return cast(ReactorCore, SharedPorts(reactor)) if shared else reactor
 
 
-def listen(
-    endpoint: str,
-    factory: IProtocolFactory,
-    reactor: ReactorCore,
-    lean_tls: bool = False,
-    newest_tls: bool = False,
-) -> Listening:
+def listen(endpoint: str, factory: IProtocolFactory, reactor: ReactorCore) -> Listening:
     """Listen on an endpoint for clients. Raises StartupError if that fails at once.
 
     Twisted's own endpoints have a port at once, or fail. A plugin's may take its time.
     """
-    made = server_endpoint(reactor, endpoint, lean_tls, newest_tls)
-    return listen_with(made, endpoint, factory)
+    return listen_with(server_endpoint(reactor, endpoint, False), endpoint, factory)
 
 
 def listen_with(made: IStreamServerEndpoint, endpoint: str, factory: IProtocolFactory) -> Listening:
