@@ -30,7 +30,6 @@ from ecm.observer import Observer
 from ecm.questions import LOG, TRACE, Answers, Words
 from ecm.settings import Settings
 from ecm.upstream.connector import LinkFactory, link_service
-from ecm.upstream.link import LinkStatus
 from ecm.upstream.lookup import Lookup
 from ecm.upstream.members import Member, Members
 from ecm.upstream.pool import UpstreamPool
@@ -125,7 +124,7 @@ class Server:
     @property
     def is_linked(self) -> bool:
         """True while ejabberd can be asked, or will take requests soon."""
-        return self._pool.nodes.best in (LinkStatus.WRITABLE, LinkStatus.CONGESTED)
+        return self._pool.nodes.best.is_up
 
     async def leave(self) -> None:
         """Begin a graceful shutdown: have all clients answered, and their connections closed.

@@ -127,7 +127,7 @@ class LinkKeeper:
     @property
     def _others_are_up(self) -> bool:
         """True if clients of this node, whose link is broken, can do better than to wait for it."""
-        return self._pool.nodes.best in (LinkStatus.WRITABLE, LinkStatus.CONGESTED)
+        return self._pool.nodes.best.is_up
 
     def _begin(self, event: Established, transport: IStreamTransport) -> Link:
         if event.agreement is None:

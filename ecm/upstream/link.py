@@ -47,6 +47,11 @@ class LinkStatus(Enum):
     DRAINING = "draining"  # ejabberd answers those that it has, and takes no more
     DOWN = "down"
 
+    @property
+    def is_up(self) -> bool:
+        """True if ejabberd takes requests over it, now or soon."""
+        return self in (LinkStatus.WRITABLE, LinkStatus.CONGESTED)
+
 
 class Link:
     """One link, from when it is established, on one connection after another.

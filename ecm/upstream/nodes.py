@@ -6,7 +6,6 @@ node needs no byte to remember it.
 """
 
 from random import sample
-from typing import Final
 
 from twisted.logger import Logger
 
@@ -15,9 +14,6 @@ from ecm.upstream.link import Link, LinkStatus
 from ecm.upstream.pending import Pending
 
 _log = Logger()
-
-# A link that is up can be asked, now or soon.
-_UP: Final = (LinkStatus.WRITABLE, LinkStatus.CONGESTED)
 
 
 class Nodes:
@@ -103,7 +99,7 @@ class Nodes:
         """Tell each node which others can be reached, if that has changed."""
         if not self.are_several:
             return
-        up = [link for link, status in self.links.items() if status in _UP]
+        up = [link for link, status in self.links.items() if status.is_up]
         if up == self._introduced:
             return
         self._introduced = up

@@ -7,8 +7,6 @@ from ecm.upstream.keeper import LinkKeeper
 from ecm.upstream.link import LinkStatus
 from ecm.upstream.pool import UpstreamPool
 
-_UP = (LinkStatus.WRITABLE, LinkStatus.CONGESTED)
-
 
 class LinkWatch:
     """Looks at every tick how the link of a keeper is. ``endpoint`` is where ECM connects."""
@@ -28,7 +26,7 @@ class LinkWatch:
         before, self._status = self._status, status
         if status is before:
             return
-        if not (status in _UP and before in _UP):
+        if not (status.is_up and before.is_up):
             self._since = now
         self._full_since = now if status is LinkStatus.CONGESTED else None
 
