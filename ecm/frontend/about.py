@@ -77,9 +77,11 @@ class About:
 
 def _in_flight(pool: UpstreamPool, ids: set[int]) -> list[int]:
     """Return those of the numbers that have a request in flight, or a stream."""
-    asking = {each for link in pool.links for each in ids if each in link.table}
-    streams = {stream.id for link in pool.links for stream in link.streams if stream.id in ids}
-    return sorted(asking | streams)
+
+    def is_here(number: int) -> bool:
+        return any(number in link.table or number in link.streams for link in pool.links)
+
+    return sorted(filter(is_here, ids))
 
 
 def described(connection: ClientConnection) -> Words:

@@ -54,6 +54,9 @@ class Streams:
     def __len__(self) -> int:
         return len(self._streams)
 
+    def __contains__(self, connection_id: int) -> bool:
+        return connection_id in self._streams
+
     def __iter__(self) -> Iterator[Stream]:
         return iter(self._streams.values())
 
@@ -118,17 +121,17 @@ class Streams:
 
         ``hasten`` is called with the ID of each of the others whose client sends something.
         """
+
+        def is_free(stream: Stream) -> bool:  # nothing that its client has sent can wait here
+            return stream.id not in self._blocked and self._windows.may_send(stream)
+
         self._hasten = hasten
-        lost = sorted(self._streams.values(), key=self._is_free)
+        lost = sorted(self._streams.values(), key=is_free)
         self._streams.clear()
         self._blocked.clear()
         self._left.clear()
         self._metrics.streams_lost += len(lost)
         return lost
-
-    def _is_free(self, stream: Stream) -> bool:
-        """Return whether nothing that its client has sent can wait here."""
-        return stream.id not in self._blocked and self._windows.may_send(stream)
 
     # From ejabberd.
 

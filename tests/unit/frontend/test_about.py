@@ -10,6 +10,7 @@ from ecm.link.packet import LINK_ID
 from ecm.questions import Words
 from testkit.in_memory import FIRST_ID, TYPED, Joined
 from testkit.typed_vectors import HELLO
+from testkit.websocket_case import User, joined
 
 
 class AboutCase(TestCase):
@@ -121,6 +122,17 @@ class SessionsTests(AboutCase):
         self.assertEqual(self.ecm.received(), [(0, b"inspect 1 id=%d" % FIRST_ID)])
         self.ecm.answer(LINK_ID, b"inspected 1\njid=a@b/c\n")
         self.assertEqual(len(self.successResultOf(answered)["told"]), 1)
+
+    def test_a_stream_is_in_flight_as_long_as_it_is_open(self) -> None:
+        ecm = joined(features=b"streams,insight")
+        about = About(ecm.registry, ecm.pool, ecm.reactor)
+        user = User(ecm)
+        about.answer({"in_flight": [str(user.id), str(user.id + 1)]})
+        self.assertEqual(ecm.received(), [(0, b"inspect 1 id=%d" % user.id)])
+        user.client.leave()
+        ecm.received()
+        about.answer({"in_flight": [str(user.id)]})
+        self.assertEqual(ecm.received(), [])
 
     def test_it_is_not_asked_for_all_of_a_crowd(self) -> None:
         for _ in range(MAX_ASKED + 3):
