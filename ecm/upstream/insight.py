@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 import attrs
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 
 from ecm.limits import INSPECT_TIMEOUT, MAX_QUESTIONS
 from ecm.link import insight
@@ -67,14 +67,14 @@ class Insight:
         link = self._link(id)
         if link is None or not link.tells:
             there = link or self._link(0)
-            return _now(_none(NO_LINK if there is None else UNKNOWN, there))
+            return succeed(_none(NO_LINK if there is None else UNKNOWN, there))
         if len(self._questions) >= MAX_QUESTIONS:
-            return _now(_none(TOO_MANY, link))
+            return succeed(_none(TOO_MANY, link))
         token = str(self._number + 1)
         try:
             content = insight.question(token, jid, sid, id)
         except ContentError:
-            return _now(_none(MALFORMED, link))
+            return succeed(_none(MALFORMED, link))
         self._number += 1
         answered: Deferred[dict[str, Any]] = Deferred()
         self._questions[token] = _Question(link.node, self._now + INSPECT_TIMEOUT, answered)
@@ -113,9 +113,3 @@ class Insight:
 
 def _none(why: str, link: Link | None, node: str = "") -> dict[str, Any]:
     return {"node": link.node if link else node, "sessions": [], "more": 0, "why": why}
-
-
-def _now(answer: dict[str, Any]) -> Deferred[dict[str, Any]]:
-    answered: Deferred[dict[str, Any]] = Deferred()
-    answered.callback(answer)
-    return answered
