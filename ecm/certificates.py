@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from ecm.net.pems import Pems, contexts, has_pems, read, stamp
+from ecm.net.endpoints import has_tls
+from ecm.net.pems import Pems, contexts, read, stamp
 from ecm.settings import Settings
 
 
@@ -11,7 +12,7 @@ class Certificates:
 
     def __init__(self, settings: Settings) -> None:
         self._endpoints = {
-            number: each for number, each in enumerate(settings.endpoints) if has_pems(each)
+            number: each for number, each in enumerate(settings.endpoints) if has_tls(each)
         }
         self._lean = settings.lean_tls
         self._good = self._seen = self._stamp()

@@ -22,6 +22,7 @@ DOCUMENT = CHECKOUT / "docs" / "architecture.md"
 # above it; parts in one line know nothing of each other.
 ORDER = (
     (
+        "description",
         "limits",
         "errors",
         "kernel",
@@ -49,7 +50,7 @@ ORDER = (
 
 # Bytes and time in, events and bytes out: no I/O, and no clock.
 PURE = (
-    *("limits", "option", "metrics", "http", "link", "tls", "websocket", "xmpp"),
+    *("description", "limits", "option", "metrics", "http", "link", "tls", "websocket", "xmpp"),
     *("settings", "status", "workers/report"),
     *("frontend/bosh_response", "frontend/budget"),
     *(
@@ -88,9 +89,9 @@ INSIDES_OF_TWISTED = {
     *("socket", "streamingProducer"),
 }
 
-# Of the server, what the programs beside it may use: the wire formats, the limits, and what reads
-# those of this machine.
-FOR_TOOLS = {"limits", "kernel", "http", "link", "tls", "websocket", "tools"}
+# Of the server, what the programs beside it may use: the wire formats, the limits, what reads those
+# of this machine, and what takes the descriptions of endpoints apart.
+FOR_TOOLS = {"description", "limits", "kernel", "http", "link", "tls", "websocket", "tools"}
 
 # What stands beside the server, and the names of the modules there that are tests.
 BESIDE = ("bench", "conformance", "testkit", "tests")

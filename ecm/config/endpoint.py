@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet.endpoints import clientFromString
 
-from ecm.config.description import Description, described, is_port, with_names
+from ecm.description import Description, described, is_port, with_names
 from ecm.limits import BACKLOG, MAX_SOCKET_PATH
 from ecm.net.endpoints import (
     PLAIN,
     STARTTLS,
+    has_tls,
     is_from_systemd,
     is_of_its_domain,
     server_endpoint,
@@ -76,7 +77,7 @@ def stream(text: str) -> str:
     kind, _, rest = text.partition(":")
     if kind not in ("starttls", "ssl", "tls", "plain"):
         raise ValueError(_NO_TLS)
-    if kind == "plain" and rest.startswith(("ssl:", "tls:", STARTTLS, PLAIN)):
+    if kind == "plain" and (has_tls(rest) or rest.startswith(PLAIN)):
         raise ValueError("plain: stands before an endpoint without TLS")
     return _with_backlog(text)
 

@@ -21,23 +21,22 @@ from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
 from zope.interface import Interface, implementer
 
+from ecm.description import Description, described, is_port
 from ecm.limits import BACKLOG
 
 if TYPE_CHECKING:
     from ecm.net.tls import Door
 
-# A part of a description, up to its end or a colon that is not quoted (Twisted's syntax).
-_PART: Final = re.compile(r"((?:\\.|[^:\\])*)(?::|\Z)", re.S)
+# What a backlog may be.
 _NUMBER: Final = re.compile("[0-9]{1,9}")
-_MAX_PORT: Final = 65_535
 _USAGE: Final = "give %s:FOLDER:port=PORT, and interface=ADDRESS where it is not for all"
 
 # Stands before an endpoint without TLS, of a service that otherwise has it.
 PLAIN: Final = "plain:"
 STARTTLS: Final = "starttls:"
 
-# The kinds of endpoints that are TCP ports.
-_ON_TCP: Final = frozenset(("tcp", "tcp6", "ssl", "tls", "starttls"))
+# The kinds of endpoints that are TCP ports, and where their interface stands if it is not named.
+_ON_TCP: Final = {"tcp": 1, "tcp6": 2, "ssl": 4, "tls": 1, "starttls": 1}
 
 # What Twisted gives a UNIX socket whose endpoint does not say.
 _OF_UNIX: Final = {"mode": "666", "lockfile": "1"}
@@ -77,36 +76,36 @@ def place_of(description: str) -> str:
 
     Endpoints of other kinds than ours and Twisted's have the place that they describe.
     """
-    kind, first, named = _parts(description)
-    if kind == "unix":
-        return f"unix:{named.get('address', first)}"
-    if kind not in _ON_TCP:
+    given = _given(description)
+    if given.kind == "unix":
+        return f"unix:{given.value('address', 0)}"
+    if given.kind not in _ON_TCP:
         return description.removeprefix(PLAIN)
-    port = named.get("port", first)
-    return f"{named.get('interface') or all_addresses() or '0.0.0.0'} port {port}"
+    interface = given.value("interface", _ON_TCP[given.kind])
+    return f"{interface or all_addresses() or '0.0.0.0'} port {given.value('port', 0)}"
 
 
 def options_of(description: str) -> dict[str, str]:
     """Return what the port of an endpoint has beside its place, by the names of the parts."""
-    kind, _, named = _parts(description)
-    if kind not in _ON_TCP and kind != "unix":
+    given = _given(description)
+    if given.kind not in _ON_TCP and given.kind != "unix":
         return {}
-    defaults = {"backlog": f"{BACKLOG}"} | (_OF_UNIX if kind == "unix" else {})
-    return {name: named.get(name, default) for name, default in defaults.items()}
+    defaults = {"backlog": f"{BACKLOG}"} | (_OF_UNIX if given.kind == "unix" else {})
+    return {name: given.named.get(name, default) for name, default in defaults.items()}
 
 
-def _parts(description: str) -> tuple[str, str, dict[str, str]]:
-    """Return the kind of an endpoint, its first part without a name, and those with one."""
-    found = _PART.findall(description.removeprefix(PLAIN))[:-1]
-    kind, *parts = (re.sub(r"\\(.)", r"\1", part) for part in found)
-    first = next((part for part in parts if "=" not in part), "")
-    return kind, first, dict(part.split("=", 1) for part in parts if "=" in part)
+def _given(description: str) -> Description:
+    return described(description.removeprefix(PLAIN))
 
 
 def folder_of(description: str) -> Path:
     """Return the folder of certificates of an endpoint ``tls:`` or ``starttls:``."""
-    _, folder, *_ = _PART.findall(description)
-    return Path(re.sub(r"\\(.)", r"\1", folder))
+    return Path(described(description).words[0])
+
+
+def has_tls(description: str) -> bool:
+    """Return whether an endpoint has TLS, and so certificates, of its own."""
+    return description.startswith(("ssl:", "tls:", STARTTLS))
 
 
 def server_endpoint(
@@ -117,7 +116,7 @@ def server_endpoint(
     Certificates and keys are read at once. ``lean`` is --lean-tls; with ``newest`` clients need TLS
     1.3.
     """
-    if not description.startswith(("ssl:", "tls:", STARTTLS)):
+    if not has_tls(description):
         endpoint: IStreamServerEndpoint = serverFromString(
             _Everywhere(reactor), description.removeprefix(PLAIN)
         )
@@ -218,21 +217,16 @@ def _ssl(reactor: Any, description: str, lean: bool) -> TlsEndpoint:
 def _tls(reactor: Any, description: str, lean: bool) -> TlsEndpoint:
     from ecm.net.tls import folder_of_certificates  # the same
 
-    kind, _, _ = description.partition(":")
-    parts = [re.sub(r"\\(.)", r"\1", part) for part in _PART.findall(description)]
-    folder, *more = parts[1:-1] or [""]
-    given = {"backlog": str(BACKLOG), "interface": ""}
-    given |= {name: value for name, _, value in (each.partition("=") for each in more)}
-    numbers = given.get("port", ""), given["backlog"]
-    if not folder or len(given) != 3 or not all(map(_NUMBER.fullmatch, numbers)):
-        raise ValueError(_USAGE % kind)
-    if int(given["port"]) > _MAX_PORT:
-        raise ValueError(_USAGE % kind)
+    given = described(description)
+    named = {"port": "", "backlog": str(BACKLOG), "interface": "", **given.named}
+    is_whole = len(given.words) == 1 and given.words[0] and len(named) == 3
+    if not is_whole or not is_port(named["port"]) or not _NUMBER.fullmatch(named["backlog"]):
+        raise ValueError(_USAGE % given.kind)
     return TlsEndpoint(
         reactor,
-        folder_of_certificates(Path(folder), lean),
-        int(given["port"]),
-        int(given["backlog"]),
-        given["interface"],
-        is_asked_for=f"{kind}:" == STARTTLS,
+        folder_of_certificates(Path(given.words[0]), lean),
+        int(named["port"]),
+        int(named["backlog"]),
+        named["interface"],
+        is_asked_for=f"{given.kind}:" == STARTTLS,
     )

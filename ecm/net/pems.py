@@ -10,7 +10,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ecm.net.endpoints import STARTTLS, TlsEndpoint, folder_of, server_endpoint
+from ecm.description import unquoted
+from ecm.net.endpoints import TlsEndpoint, folder_of, server_endpoint
 from ecm.net.pem_file import read_file
 
 if TYPE_CHECKING:
@@ -23,11 +24,6 @@ Pems = Mapping[str, bytes]
 _FILES: Final = re.compile(
     r"(?<=:)(privateKey|certKey|extraCertChain|dhParameters)=((?:\\.|[^:\\])*)"
 )
-
-
-def has_pems(description: str) -> bool:
-    """Return whether an endpoint has certificates."""
-    return description.startswith(("ssl:", "tls:", STARTTLS))
 
 
 def read(description: str) -> Pems:
@@ -62,7 +58,7 @@ def contexts(description: str, pems: Pems, lean: bool) -> "Contexts":
         def in_memory(found: re.Match[str]) -> str:
             file = os.memfd_create("pem")
             files_in_memory.callback(os.close, file)
-            os.pwrite(file, pems[_unquoted(found[2])], 0)
+            os.pwrite(file, pems[unquoted(found[2])], 0)
             return f"{found[1]}=/proc/self/fd/{file}"
 
         endpoint: Any = server_endpoint(None, _FILES.sub(in_memory, description), lean)
@@ -81,7 +77,7 @@ def renew(endpoint: object, description: str, pems: Pems, lean: bool) -> None:
 
 def _paths(description: str) -> Iterator[Path]:
     if description.startswith("ssl:"):
-        yield from {Path(_unquoted(found[2])): None for found in _FILES.finditer(description)}
+        yield from {Path(unquoted(found[2])): None for found in _FILES.finditer(description)}
     else:
         yield from sorted(folder_of(description).rglob("*.pem"))
 
@@ -92,7 +88,3 @@ def _state(path: Path) -> tuple[int, ...]:
     except OSError:
         return ()
     return found.st_ino, found.st_size, found.st_mtime_ns
-
-
-def _unquoted(text: str) -> str:
-    return re.sub(r"\\(.)", r"\1", text)

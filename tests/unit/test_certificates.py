@@ -7,7 +7,8 @@ from twisted.trial.unittest import TestCase
 from ecm.certificates import Certificates
 from ecm.config.build import build
 from ecm.net.certificates import read_folder
-from ecm.net.pems import contexts, has_pems, read, stamp
+from ecm.net.endpoints import has_tls
+from ecm.net.pems import contexts, read, stamp
 from testkit.certificates import Authority
 from testkit.ecm_process import temporary_folder
 
@@ -73,5 +74,5 @@ class CertificatesTests(TestCase):
         self.assertEqual([*certificates.read()[1]], [f"{self.folder}/a.pem"])
 
     def test_an_endpoint_without_tls_has_none(self) -> None:
-        self.assertFalse(has_pems("tcp:7080"))
+        self.assertFalse(has_tls("tcp:7080"))
         self.assertFalse(Certificates(build({"listen": ["tcp:7080"]})).have_changed())

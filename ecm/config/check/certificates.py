@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ecm.config.check.finding import Finding, error, ok, warning
-from ecm.config.description import described
+from ecm.description import described
 from ecm.limits import EXPIRY_WARNING
+from ecm.net.endpoints import has_tls
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -20,7 +21,7 @@ _WARN_BEFORE: Final = timedelta(days=EXPIRY_WARNING)
 def check(endpoints: Iterable[str], now: datetime) -> Iterator[Finding]:
     """Yield what is to be said of the certificates of endpoints, as they are now in their files."""
     for text in endpoints:
-        if text.startswith(("ssl:", "tls:", "starttls:")):
+        if has_tls(text):
             try:
                 found = _identities(text)
             except (ValueError, OSError) as why:

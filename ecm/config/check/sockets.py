@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ecm.config.check.finding import Finding, error
-from ecm.config.description import described
+from ecm.description import described
 from ecm.net.endpoints import PLAIN
 from ecm.settings import Settings
 

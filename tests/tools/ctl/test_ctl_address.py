@@ -22,6 +22,7 @@ class AddressTests(TestCase):
             (r"tcp6:9461:interface=\:\:1", Address(host="::1", port=9461)),
             (r"tcp:9461:interface=\:\:", Address(host="localhost", port=9461)),
             (r"unix:/run/a\:b.sock", Address(path="/run/a:b.sock")),
+            (r"unix:/run/a\=b.sock", Address(path="/run/a=b.sock")),
         ):
             self.assertEqual(read(text), address)
 

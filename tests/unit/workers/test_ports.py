@@ -13,6 +13,8 @@ class PlaceTests(TestCase):
             ("tcp:7080", f"{everywhere} port 7080"),
             ("tcp:port=7080:backlog=5", f"{everywhere} port 7080"),
             ("plain:tcp:5222:interface=127.0.0.1", "127.0.0.1 port 5222"),
+            ("tcp:7080:192.0.2.1", "192.0.2.1 port 7080"),
+            (r"unix:/run/a\=b", "unix:/run/a=b"),
             (r"ssl:443:interface=\:\:1:privateKey=a=b", "::1 port 443"),
             ("tls:/etc/ecm:port=443", f"{everywhere} port 443"),
             (r"starttls:/etc/a\:b:port=5222:interface=127.0.0.1", "127.0.0.1 port 5222"),

@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import TestCase
 
-from ecm.config.description import Description, described, is_port
+from ecm.description import Description, described, is_port
 
 PARTS = {
     "": Description("", (), {}),
@@ -11,6 +11,7 @@ PARTS = {
     "tcp:80:interface=127.0.0.1": Description("tcp", ("80",), {"interface": "127.0.0.1"}),
     r"tcp6:80:interface=\:\:1": Description("tcp6", ("80",), {"interface": "::1"}),
     r"unix:/a\:b\=c": Description("unix", ("/a:b=c",), {}),
+    r"unix:/a\\:mode=660": Description("unix", ("/a\\",), {"mode": "660"}),
     "a:b=c=d": Description("a", (), {"b": "c=d"}),
 }
 

@@ -1,6 +1,6 @@
 """Descriptions of endpoints, as Twisted has them: ``tcp:7080:interface=127.0.0.1``. Pure.
 
-Parts stand between colons, and a backslash quotes a colon. A part with ``=`` is named.
+Parts stand between colons. A part with ``=`` is named. A backslash quotes the character behind it.
 """
 
 import re
@@ -9,8 +9,8 @@ from typing import Final
 
 import attrs
 
-_COLON: Final = re.compile(r"(?<!\\):")
-_EQUALS: Final = re.compile(r"(?<!\\)=")
+_PARTS: Final = re.compile(r"(?:\A|:)((?:\\.|[^:\\])*)", re.DOTALL)
+_NAMED: Final = re.compile(r"((?:\\.|[^=\\])*)=(.*)", re.DOTALL)
 
 _MAX_PORT: Final = 65_535
 
@@ -30,17 +30,22 @@ class Description:
 
 def described(text: str) -> Description:
     """Return a description in its parts."""
-    kind, *parts = _COLON.split(text)
-    pairs = [_EQUALS.split(part, maxsplit=1) for part in parts]
-    words = tuple(_unquoted(pair[0]) for pair in pairs if len(pair) == 1)
-    named = {pair[0]: _unquoted(pair[1]) for pair in pairs if len(pair) == 2}
-    return Description(kind, words, named)
+    kind, *parts = _PARTS.findall(text)
+    pairs = [_NAMED.fullmatch(part) for part in parts]
+    words = tuple(unquoted(part) for part, pair in zip(parts, pairs, strict=True) if pair is None)
+    named = {unquoted(pair[1]): unquoted(pair[2]) for pair in pairs if pair is not None}
+    return Description(unquoted(kind), words, named)
+
+
+def unquoted(text: str) -> str:
+    """Return a part without its backslashes."""
+    return re.sub(r"\\(.)", r"\1", text, flags=re.DOTALL)
 
 
 def with_names(text: str, names: Sequence[str]) -> str:
     """Return a description whose words have the names of their places: "" leaves one as it is."""
-    kind, *parts = _COLON.split(text)
-    words = [each for each, part in enumerate(parts) if _EQUALS.search(part) is None]
+    kind, *parts = _PARTS.findall(text)
+    words = [each for each, part in enumerate(parts) if _NAMED.fullmatch(part) is None]
     for word, name in zip(words, names, strict=False):
         if name:
             parts[word] = f"{name}={parts[word]}"
@@ -50,7 +55,3 @@ def with_names(text: str, names: Sequence[str]) -> str:
 def is_port(text: str) -> bool:
     """Return whether a text is the number of a port, or 0 for any that is free."""
     return re.fullmatch("[0-9]{1,5}", text) is not None and int(text) <= _MAX_PORT
-
-
-def _unquoted(text: str) -> str:
-    return re.sub(r"\\(.)", r"\1", text, flags=re.DOTALL)
