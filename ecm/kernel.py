@@ -134,10 +134,17 @@ class Usage:
     cpu: float = 0.0
 
 
+def stat(file: Path) -> list[bytes]:
+    """Return the words of a file /proc/PID/stat from the state on; none if the process has ended.
+
+    The name of the program, in parentheses before, may contain anything (proc(5)).
+    """
+    return content(file).rpartition(b") ")[2].split()
+
+
 def usage(root: Path, pid: int) -> Usage:
-    """Return what a process takes (proc(5)); nothing if it has ended."""
-    # The name of the program, in parentheses, may contain anything.
-    words = content(root / f"proc/{pid}/stat").rpartition(b") ")[2].split()
+    """Return what a process takes; nothing if it has ended."""
+    words = stat(root / f"proc/{pid}/stat")
     if len(words) < 22 or not all(words[each].isdigit() for each in (11, 12, 21)):
         return Usage()
     cpu = (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")

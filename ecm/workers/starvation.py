@@ -6,7 +6,7 @@ from pathlib import Path
 
 import attrs
 
-from ecm.kernel import content
+from ecm.kernel import content, stat
 from ecm.limits import STARVED_CPU
 from ecm.workers.process import Process
 
@@ -15,7 +15,7 @@ _TICKS = os.sysconf("SC_CLK_TCK")  # a second of CPU in /proc
 
 @attrs.frozen
 class Glance:
-    """A look at a process: its state, a letter, and the seconds of CPU that it has had (proc(5)).
+    """A look at a process: its state, a letter, and the seconds of CPU that it has had.
 
     The state is empty if it is not known.
     """
@@ -31,9 +31,7 @@ class Glance:
             info = content(proc / f"self/fdinfo/{process.file}")
             found = re.search(rb"^Pid:\s*([0-9]+)$", info, re.M)
             pid = found[1].decode() if found is not None else "none"
-        # The name of the program, in parentheses, may contain anything.
-        _, _, fields = content(proc / pid / "stat").rpartition(b") ")
-        words = fields.split()
+        words = stat(proc / pid / "stat")
         if len(words) < 13:
             return cls()
         return cls(words[0].decode(), (int(words[11]) + int(words[12])) / _TICKS)
