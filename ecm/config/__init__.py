@@ -1,1 +1,1 @@
-"""Settings from the command line."""
+"""Settings from the command line, the environment, and a file."""
