@@ -14,7 +14,8 @@ _log = Logger()
 # What JSON can say, with names in front. A question is {topic: {...}}.
 Words = dict[str, Any]
 
-# The topics of what sets the level of the log, and of what traces an address.
+# The topics of what finds clients, of what sets the level of the log, and of what traces one.
+ABOUT: Final = "about"
 LOG: Final = "log"
 TRACE: Final = "trace"
 

@@ -8,7 +8,7 @@ from twisted.internet.endpoints import clientFromString
 from twisted.internet.interfaces import IProtocolFactory
 from twisted.logger import Logger
 
-from ecm.frontend.about import ABOUT, About
+from ecm.frontend.about import About
 from ecm.frontend.cut_off import CutOff
 from ecm.frontend.draining import Draining
 from ecm.frontend.factory import FrontendFactory
@@ -27,7 +27,7 @@ from ecm.net.served import share_attributes
 from ecm.net.sockets import BatchedSockets
 from ecm.net.transport import read_sparingly
 from ecm.observer import Observer
-from ecm.questions import LOG, TRACE, Answers, Words
+from ecm.questions import ABOUT, LOG, TRACE, Answers, Words
 from ecm.settings import Settings
 from ecm.upstream.connector import LinkFactory, link_service
 from ecm.upstream.lookup import Lookup

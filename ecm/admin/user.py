@@ -12,9 +12,7 @@ from ecm.page.found import (
     with_sessions,
 )
 from ecm.page.who import ADDRESS, kind_of
-
-# The topic of these questions (ecm.frontend.about).
-_ABOUT = "about"
+from ecm.questions import ABOUT
 
 
 def find(ecm: Operated, who: str) -> Deferred[Found]:
@@ -29,14 +27,14 @@ def find(ecm: Operated, who: str) -> Deferred[Found]:
 
 
 async def _from_session(ecm: Operated, found: Found) -> Found:
-    answers = await ecm.ask({_ABOUT: {found.kind: found.who}})
+    answers = await ecm.ask({ABOUT: {found.kind: found.who}})
     found = with_sessions(found, answers)
     ids = ids_of_sessions(found)[:MAX_SOUGHT]
-    return with_connections(found, await ecm.ask({_ABOUT: {"ids": ids}})) if ids else found
+    return with_connections(found, await ecm.ask({ABOUT: {"ids": ids}})) if ids else found
 
 
 async def _from_address(ecm: Operated, found: Found) -> Found:
-    answers = await ecm.ask({_ABOUT: {"address": found.who.strip("[]")}})
+    answers = await ecm.ask({ABOUT: {"address": found.who.strip("[]")}})
     found = with_connections(found, answers)
     ids = ids_of_connections(found)[:MAX_SOUGHT]
-    return with_sessions(found, await ecm.ask({_ABOUT: {"in_flight": ids}})) if ids else found
+    return with_sessions(found, await ecm.ask({ABOUT: {"in_flight": ids}})) if ids else found

@@ -6,7 +6,6 @@ and a client behind a proxy of HTTP has the address of the proxy.
 
 from collections.abc import Callable, Collection, Iterator
 from ipaddress import ip_address
-from typing import Final
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IReactorTime, ISSLTransport
@@ -22,9 +21,6 @@ from ecm.limits import MAX_ASKED, MAX_FOUND, MAX_SOUGHT
 from ecm.net.transport import Wire, peer_of, wire_of
 from ecm.questions import Words
 from ecm.upstream.pool import UpstreamPool
-
-# The topic of these questions.
-ABOUT: Final = "about"
 
 
 class About:
