@@ -44,7 +44,6 @@
 -type type() :: sid | text | number | rid | ver | type | boolean | there.
 
 -define(NS_BODY, <<"http://jabber.org/protocol/httpbind">>).
--define(NS_CLIENT, <<"jabber:client">>).
 -define(NS_STREAM, "http://etherx.jabber.org/streams").
 -define(NS_XBOSH, "urn:xmpp:xbosh").
 

@@ -25,9 +25,8 @@
 %% Of this format. What a session consists of has a version of its own (ecm_c2s_transfer).
 -define(VERSION, 1).
 
-%% Bytes of what is before the first record, and of what is before a payload.
+%% Bytes of what is before the first record.
 -define(MAGIC_SIZE, 15).
--define(FRAME_SIZE, 12).
 
 %% Bytes of a payload. A session keeps up to `max_waiting_size' twice, as stanzas and as answers, some 40 MB; an
 %% operator may have raised that. A reader takes as much memory as the longest payload.
