@@ -34,9 +34,10 @@ wait({Writer, Id, _} = Stream, Wire, #{peer := Client} = Open, #{logins := Limit
     Session = self(),
     Newcomer = #{key => {Writer, Id}, from => Client, bytes => bytes(Limits),
                  start => fun(Turn) -> turn(Turn, Session) end},
+    Logins = monitor(process, ecm_c2s_logins),
     case ecm_c2s_logins:await_turn(Newcomer, Limits, fun(_) -> ok end) of
-        ok -> await(Stream, Wire, Open, Options, []);
-        error -> enter(Stream, Wire, Open, Options, [])
+        ok -> await(Logins, Stream, Wire, Open, Options, []);
+        error -> enter(Logins, Stream, Wire, Open, Options, [])
     end.
 
 %% What is more than a body may have need not wait.
@@ -52,14 +53,17 @@ turn(begins, Session) ->
 turn(refused, Session) ->
     Session ! {?MODULE, refused}.
 
-%% `Kept' is what has come, the last message first.
--spec await(ecm_link_stream:stream(), ecm_stream_session:wire(), ecm_link_stream:open(), chosen(), Kept :: [binary()]) ->
-    any().
-await({Writer, Id, _} = Stream, Wire, Open, Options, Kept) ->
+%% `Kept' is what has come, the last message first. `Logins' monitors the process that knows of the newcomer: the next
+%% one does not.
+-spec await(Logins :: reference(), ecm_link_stream:stream(), ecm_stream_session:wire(), ecm_link_stream:open(),
+            chosen(), Kept :: [binary()]) -> any().
+await(Logins, {Writer, Id, _} = Stream, Wire, Open, Options, Kept) ->
     receive
-        {?MODULE, begins} -> enter(Stream, Wire, Open, Options, Kept);
+        {?MODULE, begins} -> enter(Logins, Stream, Wire, Open, Options, Kept);
         {?MODULE, refused} -> refuse(Stream);
-        {ecm_stream, {message, Message}} -> keep(added(Message, Wire, Kept, Stream), Stream, Wire, Open, Options);
+        {'DOWN', Logins, process, _, _} -> give_up(Stream);
+        {ecm_stream, {message, Message}} ->
+            keep(Logins, added(Message, Wire, Kept, Stream), Stream, Wire, Open, Options);
         {ecm_stream, {closed, _}} -> ecm_c2s_logins:gone({Writer, Id});
         {ecm_stream, Leaves} when Leaves =:= leave; Leaves =:= half_close -> leave(Stream)
     end.
@@ -72,12 +76,12 @@ added(Piece, ecm_stream_tcp, [Before], Stream) ->
 added(Message, _, Kept, _) ->
     [binary:copy(Message) | Kept].
 
--spec keep(Kept :: [binary()], ecm_link_stream:stream(), ecm_stream_session:wire(), ecm_link_stream:open(), chosen()) ->
-    any().
-keep(Kept, Stream, Wire, Open, Options) ->
+-spec keep(Logins :: reference(), Kept :: [binary()], ecm_link_stream:stream(), ecm_stream_session:wire(),
+           ecm_link_stream:open(), chosen()) -> any().
+keep(Logins, Kept, Stream, Wire, Open, Options) ->
     case lists:sum([ecm_link_credit:cost(Message) || Message <- Kept]) > ?MOST_KEPT of
         true -> give_up(Stream);
-        false -> await(Stream, Wire, Open, Options, Kept)
+        false -> await(Logins, Stream, Wire, Open, Options, Kept)
     end.
 
 -spec give_up(ecm_link_stream:stream()) -> ok.
@@ -95,9 +99,10 @@ leave({Writer, Id, _} = Stream) ->
 refuse(Stream) ->
     ecm_link_stream:close(refused, none, Stream).
 
--spec enter(ecm_link_stream:stream(), ecm_stream_session:wire(), ecm_link_stream:open(), chosen(), Kept :: [binary()]) ->
-    any().
-enter(Stream, Wire, #{peer := Client} = Open, #{newcomers := Limits, c2s := Options}, Kept) ->
+-spec enter(Logins :: reference(), ecm_link_stream:stream(), ecm_stream_session:wire(), ecm_link_stream:open(),
+            chosen(), Kept :: [binary()]) -> any().
+enter(Logins, Stream, Wire, #{peer := Client} = Open, #{newcomers := Limits, c2s := Options}, Kept) ->
+    demonitor(Logins, [flush]),
     case ecm_c2s_admission:enter(Client, Limits) of
         ok ->
             try begun(Stream, Wire, Open, Options) of

@@ -20,6 +20,7 @@ newcomer_test_() ->
                           {"waits", fun who_waits_too_long_is_refused/0},
                           {"gone", fun who_goes_does_not_wait/0},
                           {"leaves", fun who_is_to_leave_does_not_wait/0},
+                          {"killed", fun who_has_lost_its_turn_is_refused/0},
                           {"too much", fun who_sends_too_much_is_refused/0},
                           {"byte by byte", fun who_sends_bytes_of_tcp_one_by_one_waits/0},
                           {"too many", fun too_many_of_an_address_are_refused/0},
@@ -66,7 +67,7 @@ becomes() ->
 %% The cores are busy, and one login is in progress.
 start() ->
     ecm_services:start(),
-    _ = sys:replace_state(ecm_c2s_logins, fun(State) -> setelement(2, State, fun() -> busy end) end),
+    _ = sys:replace_state(ecm_c2s_logins, fun(State) -> setelement(2, State, fun(_) -> busy end) end),
     Busy = #{key => busy, from => ?CLIENT, bytes => 1, start => fun(_) -> receive never -> ok end end},
     ok = ecm_c2s_logins:await_turn(Busy, limits(1), fun(_) -> ok end).
 
@@ -95,6 +96,15 @@ who_is_to_leave_does_not_wait() ->
          ?assertEqual(normal, receive {'DOWN', Monitor, process, _, Reason} -> Reason end),
          await_waiting(0)
      end || Leaves <- [leave, half_close]].
+
+%% With the process that lets newcomers in, the turns of all who wait are gone.
+who_has_lost_its_turn_is_refused() ->
+    {ok, Session} = open(1),
+    Monitor = monitor(process, Session),
+    await_waiting(1),
+    _ = ecm_services:kill(ecm_c2s_logins),
+    ?assertEqual({1, {close, refused, none}}, said(1000)),
+    ?assertEqual(normal, receive {'DOWN', Monitor, process, _, Reason} -> Reason end).
 
 %% Another one from the same address has its place.
 who_goes_does_not_wait() ->
