@@ -35,9 +35,7 @@ class ManagedClient:
     async def begin(self, client: StreamClient) -> None:
         """Go on with a stream that is online, and enable stream management."""
         self._client, self.jid = client, client.jid
-        client.send(f"<enable xmlns='{SM}' resume='true'/>")
-        enabled = await client.receive(lambda element: element.tag == f"{{{SM}}}enabled")
-        self._id = enabled.get("id", "")
+        self._id = await client.manage()
 
     def send(self, *stanzas: str) -> None:
         self._unacknowledged += stanzas

@@ -11,6 +11,7 @@ from testkit.certificates import make_certificate
 from testkit.cut_talk import gather
 from testkit.ecm_process import temporary_folder
 from testkit.link_case import ONLINE, PASSWORD, Front
+from testkit.managed_client import ManagedClient
 from testkit.process import Process
 from testkit.proxied_link import ProxiedLinkTestCase
 from testkit.stream_client import StreamClient
@@ -68,6 +69,13 @@ class StreamUserCase(ProxiedLinkTestCase):
         client.send(ONLINE)
         tag = f"{{{CLIENT}}}presence"
         await client.receive(lambda el: el.tag == tag and el.get("from") == client.jid)
+
+    async def managed(self, front: Front) -> ManagedClient:
+        """Return somebody who is online, and goes on over one connection after another."""
+        account = await self.account(front)
+        client = ManagedClient(lambda: self.make_end(), account, PASSWORD)
+        await client.begin(await self.user(front, account))
+        return client
 
     async def users(self, front: Front, number: int) -> list[StreamClient]:
         """Return so many who are online."""

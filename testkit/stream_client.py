@@ -113,6 +113,12 @@ class StreamClient:
         self.jid = step.findtext(f"{{{SASL2}}}authorization-identifier") or ""
         return step
 
+    async def manage(self) -> str:
+        """Enable stream management (XEP-0198, section 3), and return the name of the stream."""
+        self.send(f"<enable xmlns='{SM}' resume='true'/>")
+        enabled = await self.receive(lambda element: element.tag == f"{{{SM}}}enabled")
+        return enabled.get("id", "")
+
     async def resume(self, stream: str, received: int) -> int:
         """Go on with an earlier stream (XEP-0198, section 5) of this user.
 

@@ -8,8 +8,7 @@ from twisted.internet.defer import ensureDeferred
 from twisted.internet.task import deferLater
 
 from testkit.cut_talk import talk
-from testkit.link_case import PASSWORD, Front
-from testkit.managed_client import ManagedClient
+from testkit.link_case import Front
 from testkit.stream_case import StreamUserCase
 
 WORKERS = 2
@@ -18,12 +17,6 @@ TALK = 0.5  # seconds before each worker is killed, and after that
 
 
 class WorkerCase(StreamUserCase):
-    async def managed(self, front: Front) -> ManagedClient:
-        account = await self.account(front)
-        client = ManagedClient(lambda: self.make_end(), account, PASSWORD)
-        await client.begin(await self.user(front, account))
-        return client
-
     async def kill(self, front: Front) -> None:
         """Kill each worker, and wait for those that take their places."""
         for number in range(1, WORKERS + 1):

@@ -2,7 +2,7 @@
 
 from ecm.tools.demo.plan import DOMAIN
 from ecm.tools.ejabberd.configuration import without_options
-from testkit.bosh_client import CLIENT, ROSTER, SM
+from testkit.bosh_client import CLIENT, ROSTER
 from testkit.link_peer import EcmEnd
 from testkit.link_user import PASSWORD, LinkUser
 from testkit.own_ejabberd import MODULES, OwnEjabberd
@@ -32,12 +32,6 @@ class RestartTests(TestCase):
         client.send(_ONLINE)
         return client
 
-    async def managed(self, client: StreamClient) -> str:
-        """Enable stream management, and return the name of the stream."""
-        client.send(f"<enable xmlns='{SM}' resume='true'/>")
-        enabled = await client.receive(lambda element: element.tag == f"{{{SM}}}enabled")
-        return enabled.get("id", "")
-
     async def resumed(self, client: StreamClient, stream: str, got: int) -> StreamClient:
         again = StreamClient(self.link, DOMAIN)
         await again.create()
@@ -61,7 +55,7 @@ class RestartTests(TestCase):
     async def test_managed_streams_go_on_and_nobody_sees_it(self) -> None:
         await self.start()
         await self.friend_is_online()
-        streams = [await self.managed(client) for client in (self.romeo, self.juliet)]
+        streams = [await client.manage() for client in (self.romeo, self.juliet)]
         self.juliet.reads = False
         texts = [f"{number} {'x' * 10_000}" for number in range(20)]
         self.romeo.send(*(message(self.juliet.jid, text) for text in texts))
@@ -107,7 +101,7 @@ class RestartTests(TestCase):
     async def test_what_is_kept_for_who_may_not_go_on_is_stored(self) -> None:
         """Stream management is not there any more."""
         await self.start()
-        await self.managed(self.juliet)
+        await self.juliet.manage()
         self.romeo.send(message(self.juliet.jid, "kept"))
         self.assertEqual((await self.juliet.message())[1], "kept")
         await self.ejabberd.control("ecm_stop")

@@ -4,7 +4,7 @@ from xml.etree.ElementTree import tostring
 
 from ecm.tools.demo.plan import DOMAIN
 from ecm.tools.ejabberd.configuration import without_options
-from testkit.bosh_client import CLIENT, ROSTER, SM
+from testkit.bosh_client import CLIENT, ROSTER
 from testkit.cluster import join, start_nodes
 from testkit.erlang_shell import ErlangShell
 from testkit.link_user import PASSWORD, accounts
@@ -51,12 +51,6 @@ class EvacuationTests(TestCase):
         client.send(_ONLINE)
         return client
 
-    async def managed(self, client: StreamClient) -> str:
-        """Enable stream management, and return the name of the stream."""
-        client.send(f"<enable xmlns='{SM}' resume='true'/>")
-        enabled = await client.receive(lambda element: element.tag == f"{{{SM}}}enabled")
-        return enabled.get("id", "")
-
     async def resumed(self, client: StreamClient, stream: str, got: int) -> StreamClient:
         again = self.stream(1)
         await again.create()
@@ -73,7 +67,7 @@ class EvacuationTests(TestCase):
         romeo, juliet = self.clients
         contact = await self.online("plain", 1)
         await contact.receive(lambda element: element.get("from") == contact.jid)
-        streams = [await self.managed(client) for client in (romeo, juliet)]
+        streams = [await client.manage() for client in (romeo, juliet)]
         juliet.send(f"<presence to='{contact.jid}' xmlns='{CLIENT}'/>", message(contact.jid, "one"))
         self.assertEqual((await contact.message())[1], "one")
         self.assertIn("Closed in the end: 2 streams of ECM", await self.evacuate("list"))

@@ -12,7 +12,6 @@ from testkit.cut_talk import gather, talk
 from testkit.ecm_process import temporary_folder
 from testkit.erlang_shell import ErlangShell
 from testkit.link_case import ONLINE, PASSWORD, Front
-from testkit.managed_client import ManagedClient
 from testkit.process import Process
 from testkit.stanzas import message
 from testkit.stream_case import StreamUserCase
@@ -49,12 +48,6 @@ class WebSocketReloadTests(StreamUserCase):
         self.file.write_text(f"idle-timeout = {60 + generation}\n")
         ecm.signal(signal.SIGHUP)
         await ecm.printed(f"reload: generation {generation} serves")
-
-    async def managed(self, front: Front) -> ManagedClient:
-        account = await self.account(front)
-        client = ManagedClient(lambda: self.make_end(), account, PASSWORD)
-        await client.begin(await self.user(front, account))
-        return client
 
     async def test_all_go_on_at_the_new_workers_and_nothing_is_lost(self) -> None:
         front = await self.begin()

@@ -3,7 +3,6 @@
 from twisted.internet.defer import ensureDeferred
 
 from ecm.tools.demo.plan import DOMAIN
-from testkit.bosh_client import SM
 from testkit.erlang_shell import ErlangShell
 from testkit.link_case import LAST, PASSWORD
 from testkit.session_probe import session
@@ -35,8 +34,7 @@ class WebSocketResumptionTests(StreamUserCase):
         shell = ErlangShell.start(self, self.ejabberd.node)
         account = await self.account(front)
         user, friend = await self.user(front, account), await self.user(front)
-        user.send(f"<enable xmlns='{SM}' resume='true'/>")
-        enabled = await user.receive(lambda element: element.tag == f"{{{SM}}}enabled")
+        stream = await user.manage()
         process = session(user.jid)
 
         await shell.evaluate(_HOLD.format(session=process))
@@ -45,7 +43,7 @@ class WebSocketResumptionTests(StreamUserCase):
         again = StreamClient(self.make_end(), DOMAIN)
         await again.create()
         await again.authenticate(account, PASSWORD)
-        resuming = ensureDeferred(again.resume(enabled.get("id", ""), 0))
+        resuming = ensureDeferred(again.resume(stream, 0))
         await shell.evaluate(_WAITING.format(session=process, number=2))
         await shell.evaluate("holder ! go_on")
 

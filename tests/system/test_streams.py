@@ -15,7 +15,7 @@ from twisted.internet.defer import ensureDeferred
 from ecm.tools.bosh.sasl import Scram, Token, plain
 from ecm.tools.bosh.stanzas import FAST, SASL2, bind2, user_agent
 from ecm.tools.demo.plan import DOMAIN
-from testkit.bosh_client import CLIENT, ROSTER, SM, BoshClient, Refused
+from testkit.bosh_client import CLIENT, ROSTER, BoshClient, Refused
 from testkit.erlang_shell import ErlangShell
 from testkit.link_case import LAST, ONLINE, PASSWORD, ServiceTestCase
 from testkit.listeners import BARRED_ADDRESS, MAX_WAITING
@@ -311,15 +311,10 @@ class EndTests(StreamTestCase):
 
 
 class ManagedTests(StreamTestCase):
-    async def enable(self, client: StreamClient) -> str:
-        client.send(f"<enable xmlns='{SM}' resume='true'/>")
-        enabled = await client.receive(lambda element: element.tag == f"{{{SM}}}enabled")
-        return enabled.get("id", "")
-
     async def test_a_stream_goes_on_where_it_was(self) -> None:
         await self.begin()
         user = await self.user()
-        stream = await self.enable(user)
+        stream = await user.manage()
         self.friend.send(message(user.jid, "one"))
         self.assertEqual(await user.message(), (bare(self.friend), "one"))
         await self.asleep(user)
@@ -344,7 +339,7 @@ class ManagedTests(StreamTestCase):
     async def test_what_waited_for_credit_comes_once(self) -> None:
         await self.begin()
         user, sender = await self.user(), await self.user()
-        stream = await self.enable(user)
+        stream = await user.manage()
         user.reads = False
         texts = [f"{number} " + "x" * 10_000 for number in range(20)]
         for text in texts:
