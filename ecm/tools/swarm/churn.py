@@ -4,18 +4,16 @@ from collections import deque
 from collections.abc import Callable
 from heapq import heappop
 from itertools import cycle
-from random import choice, uniform
+from random import uniform
 from typing import Generic, TypeVar
 
-from ecm.tools.bosh.session import Phase
 from ecm.tools.swarm.attendance import Attendance
 from ecm.tools.swarm.delivery import Delivery
+from ecm.tools.swarm.draw import draw, is_online
 from ecm.tools.swarm.rate import Rate
 from ecm.tools.swarm.sockets import Sockets
 from ecm.tools.swarm.transport import Transport
 from ecm.tools.swarm.user import User
-
-_DRAWS = 10  # attempts to draw a user who is online
 
 # Seconds for which a connection stays open that nobody reads: longer than a server waits for whom
 # it hears no more.
@@ -55,18 +53,11 @@ class Churn(Generic[U]):
             self._sockets.cut(self._silent.popleft()[1])
         for _ in range(self._goes.due(now)):
             self._goes.begin()
-            if (user := self._somebody()) is not None:
+            if (user := draw(self._attendance.users, is_online)) is not None:
                 next(self._ways)(user)
         failed = self._attendance.failed
         while failed and failed[0][0] <= now and self._attendance.logging_in < room:
             self._transport.log_in(heappop(failed)[1])
-
-    def _somebody(self) -> U | None:
-        for _ in range(_DRAWS):
-            user = choice(self._attendance.users)
-            if user is not None and user.phase is Phase.ONLINE:
-                return user
-        return None
 
     def _break(self, user: U) -> None:
         for line in self._transport.vanish(user):

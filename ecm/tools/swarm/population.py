@@ -1,13 +1,12 @@
 """The users of a process: decides who logs in, talks and leaves, and when."""
 
-import random
 from collections.abc import Callable
 from heapq import heappop
 from typing import Any, Generic, TypeVar
 
-from ecm.tools.bosh.session import Phase
 from ecm.tools.swarm.attendance import Attendance
 from ecm.tools.swarm.delivery import Delivery
+from ecm.tools.swarm.draw import draw, is_online
 from ecm.tools.swarm.messages import Talk, Task
 from ecm.tools.swarm.rate import Rate
 from ecm.tools.swarm.transport import Transport
@@ -16,8 +15,6 @@ from ecm.tools.swarm.user import User
 # No more users begin once so many are given up while none is online: the server is not there, or
 # does not know them.
 HOPELESS = 20
-
-_DRAWS = 10  # attempts to draw a free user; if all fail, the population is busy enough
 
 _SWEEP = 5.0  # seconds between two searches for requests without an answer
 
@@ -133,7 +130,7 @@ class Population(Generic[U]):
 
     def _say(self, now: float) -> None:
         for _ in range(min(self._messages_due(now), self._room())):
-            sender, receiver = self._free(), self._somebody()
+            sender, receiver = self._free(), draw(self._attendance.users, is_online)
             if sender is None or receiver is None:
                 break
             self._messages.begin()
@@ -157,18 +154,7 @@ class Population(Generic[U]):
         return self._task.at_once - self._transport.speaking
 
     def _free(self) -> U | None:
-        for _ in range(_DRAWS):
-            user = random.choice(self._attendance.users)
-            if user is not None and self._transport.is_free(user):
-                return user
-        return None
-
-    def _somebody(self) -> U | None:
-        for _ in range(_DRAWS):
-            user = random.choice(self._attendance.users)
-            if user is not None and user.phase is Phase.ONLINE:
-                return user
-        return None
+        return draw(self._attendance.users, self._transport.is_free)
 
     def _said(self) -> bool:
         return self._talk.messages is not None and self._delivery.sent >= self._talk.messages
@@ -195,7 +181,7 @@ class Population(Generic[U]):
         while self._next < len(users):
             user = users[self._next]
             self._next += 1
-            if user is not None and user.phase is Phase.ONLINE:
+            if user is not None and is_online(user):
                 return user
         if self._attendance.online > self._attendance.leaving:
             self._next = 0
