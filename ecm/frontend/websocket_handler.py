@@ -33,7 +33,8 @@ class WebSocketHandler:
         refused = refusal(request.head, self._cors)
         if refused is not None:
             self._refused(exchange, request.head, f"{refused.status.value} {refused.why}")
-            exchange.respond(refused.response(exchange.headers()))
+            is_head = request.head.method == b"HEAD"
+            exchange.respond(refused.response(exchange.headers(), is_head))
             return
         try:
             self._accept(exchange, request.head)

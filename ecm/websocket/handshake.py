@@ -40,10 +40,13 @@ class Refusal:
     lines: bytes = b""
     page: str = ""
 
-    def response(self, lines: bytes) -> bytes:
-        """Return the whole response; ``lines`` are the header lines that each response has."""
+    def response(self, lines: bytes, head: bool = False) -> bytes:
+        """Return the whole response; ``lines`` are the header lines that each response has.
+
+        With ``head`` the text is announced and not sent.
+        """
         text = self.page or f"{self.why}.\n"
-        return response(self.status, TEXT + self.lines + lines, text.encode())
+        return response(self.status, TEXT + self.lines + lines, text.encode(), head)
 
 
 def _values(head: Head, name: bytes) -> list[bytes]:

@@ -69,6 +69,13 @@ class HandshakeTests(WebSocketCase):
         ]
         self.assertEqual(ecm.metrics.streams_refused["websocket"], len(REFUSED) - len(others) + 1)
 
+    def test_the_answer_to_head_has_no_text_that_would_stand_before_the_next(self) -> None:
+        client = self.ecm.client()
+        answer = client.send(b"HEAD /ws HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        self.assertTrue(answer.startswith(b"HTTP/1.1 405 "))
+        self.assertTrue(answer.endswith(b"\r\n\r\n"), answer)
+        self.assertTrue(client.send(handshake()).startswith(b"HTTP/1.1 101 "))
+
     def test_the_log_says_who_is_refused_and_why(self) -> None:
         for request, why in (
             (handshake(connection=b""), "426 There is no Upgrade: a proxy on the way may not pass"),
