@@ -11,9 +11,10 @@
 -export([new/0, next/2, repeated/3]).
 -export_type([keys/0]).
 
-%% More than the requests that can be repeated (ecm_bosh_terms:remembered/1). With 2 requests held these are
-%% 8, and the next request has one more digest.
--define(REMEMBERED, 10).
+%% One for each request that can be repeated: those that are held, and those whose answers are kept
+%% (ecm_bosh_terms:remembered/1). A client may have asked for so many that these are 12, and the next request has
+%% one more digest.
+-define(REMEMBERED, 13).
 
 %% The expected SHA-1 of the keys, the newest first: of the next request, of the last one, of the one
 %% before. A session without keys has none.

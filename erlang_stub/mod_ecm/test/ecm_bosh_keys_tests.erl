@@ -70,6 +70,16 @@ a_repeated_request_shows_its_key_again_test() ->
      || Back <- [0, 1, 2], N <- [6, 7, 8, 9, 10]],
     ?assertNot(ecm_bosh_keys:repeated(0, #{}, Keys)).
 
+%% Also with the most that a client may ask for.
+all_that_can_be_repeated_need_their_keys_test() ->
+    Options = #{max_wait => 60, max_hold => 2, max_inactivity => 90, max_pause => 120,
+                newcomer_limits => #{}, limits => #{}},
+    {ok, Agreement} = ecm_bosh_terms:new(#{rid => 1, to => <<"localhost">>, els => [], hold => 99}, Options),
+    First = ecm_bosh_terms:remembered(Agreement) + ecm_bosh_terms:hold(Agreement) - 1,
+    {ok, Keys} = keys(keys_of(lists:seq(30, 1, -1))),
+    ?assert(ecm_bosh_keys:repeated(First, #{key => k(<<"seed">>, 1 + First)}, Keys)),
+    ?assertNot(ecm_bosh_keys:repeated(First, #{key => k(<<"seed">>, First)}, Keys)).
+
 few_keys_are_remembered_test() ->
     First = k(<<"seed">>, 1),
     Sequence = lists:foldl(fun(_, [Key | _] = Later) -> [following(Key) | Later] end, [First],
