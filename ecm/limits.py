@@ -336,6 +336,11 @@ HALF_CLOSE_TIMEOUT: Final = 2
 # handshakes. To do so takes about half the CPU of a request, and so many requests a millisecond.
 READ_AT_ONCE: Final = 64
 
+# Bytes that the connection of a client reads at a time. What makes most of them, as requests of 30
+# bytes or chunks of one, takes some 10 ms of CPU, for which all others wait; and READ_AT_ONCE may
+# have sent the like. It is a request of a browser ten times, or a record of TLS.
+READ_SIZE: Final = 16 * 1024
+
 # Seconds from the end of a turn that has read several sockets to the end of the next one, at least:
 # what comes meanwhile is read in one. Twice as long would save more CPU, but a message waits for up
 # to two of them.
@@ -425,7 +430,7 @@ MIN_UPTIME: Final = 60.0
 
 # Seconds without a word from a worker after which it is killed and replaced. Workers say one each
 # second, so one that hangs is found after 3 to 4.5 seconds, and its clients are served again within
-# 5. A busy worker says its word in time: it serves at most a thousand sockets in between. A false
+# 5. A busy worker says its word in time: it serves at most a hundred sockets in between. A false
 # alarm costs its clients a reconnect of a fraction of a second, a late one all their patience.
 WORKER_TIMEOUT: Final = 4
 MIN_WORKER_TIMEOUT: Final = 3

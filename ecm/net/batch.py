@@ -37,7 +37,7 @@ class Readers:
     """The sockets to read. They have an epoll of their own, which tells the ``events`` of each.
 
     It becomes readable when one of them does (epoll(7)). Once so many as are ``enough`` are read,
-    all else has its turn.
+    all else has its turn; those that are left come first in the next one.
     """
 
     def __init__(self, events: int = EPOLLIN, enough: int = READ_AT_ONCE) -> None:
@@ -68,7 +68,7 @@ class Readers:
 
     def ready(self) -> list[tuple[int, int]]:
         """Return the file descriptors of those to read now, with the events of each."""
-        return self.epoll.poll(0)
+        return self.epoll.poll(0, self.enough)
 
 
 @implementer(IReadDescriptor)

@@ -9,12 +9,15 @@ the text that ejabberd gets, and all else is made when it is asked for.
 import _socket
 import socket
 from collections.abc import Callable
+from errno import EWOULDBLOCK
 from typing import Any, Final
 
 from twisted.internet import tcp, unix
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
+from twisted.internet.main import CONNECTION_LOST
 
+from ecm.limits import READ_SIZE
 from ecm.link.message import peer_text
 from ecm.net.reactor import ReactorCore
 from ecm.net.transport import unmapped
@@ -90,6 +93,14 @@ class ServedConnection(_Lean, tcp.Server):
         plain: Any = _socket.socket(sock.family, sock.type, sock.proto, sock.fileno())
         sock.detach()  # behind that: where memory is short, its file would stay open
         super().__init__(plain, *arguments)
+
+    def doRead(self) -> Any:
+        """Read as Twisted does, but not as much at a time."""
+        try:
+            data = self.socket.recv(min(self.bufferSize, READ_SIZE))
+        except OSError as error:
+            return None if error.errno == EWOULDBLOCK else CONNECTION_LOST
+        return self._dataReceived(data)
 
     _addressType: Any = _made(lambda self: _address)
 

@@ -214,6 +214,17 @@ class BatchedIOTests(TestCase):
     async def test_the_reactor_has_its_turn_once_enough_is_read(self) -> None:
         self.assertEqual(await self.read_by_one_iteration(enough=2), [b"both", b"both"])
 
+    async def test_it_has_its_turn_though_all_others_could_be_read_at_once(self) -> None:
+        self.batch.readers.enough = 2
+        clients = await self.connected(5)
+        for client in clients:
+            send_at_once(client, b"x")
+        turns: list[int] = []
+        for _ in range(3):
+            self.batch.doRead()
+            turns.append(sum(len(served.received) for served in self.served))
+        self.assertEqual(turns, [2, 4, 5])
+
     async def test_a_turn_that_has_read_several_may_be_followed_by_a_rest(self) -> None:
         await self.read_by_one_iteration(enough=4)
         self.assertEqual(self.rests.count, 1)

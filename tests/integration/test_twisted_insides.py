@@ -23,7 +23,7 @@ from twisted.trial.unittest import TestCase
 
 from ecm.frontend.client import line_of
 from ecm.http.client_address import TrustedProxies
-from ecm.limits import SPARING_READ
+from ecm.limits import READ_SIZE, SPARING_READ
 from ecm.net import reactor as reactors
 from ecm.net.batch import BatchedIO
 from ecm.net.endpoints import server_endpoint
@@ -211,6 +211,12 @@ class TransportTests(TestCase):
         client.sendall(bytes(5 * SPARING_READ))
         await until(lambda: len(served.received) == 10 * SPARING_READ)
         self.assertGreater(served.most, SPARING_READ)
+
+    async def test_no_connection_is_read_for_long_while_others_wait(self) -> None:
+        client, served = await self.connected()
+        client.sendall(bytes(3 * READ_SIZE))
+        await until(lambda: len(served.received) == 3 * READ_SIZE)
+        self.assertLessEqual(served.most, READ_SIZE)
 
     async def test_a_connection_tells_its_peer_and_its_file_and_keeps_neither(self) -> None:
         client, served = await self.connected()
