@@ -150,6 +150,10 @@ class WebTests(TestCase):
         for other in ("Thu, 01 Jan 1970 00:00:00 GMT", "99999999999", "\xff"):
             response, sent = await self.ask("/old.bin", If_Modified_Since=other)
             self.assertEqual((response.code, sent), (200, LARGE), other)
+        response, sent = await self.ask(
+            "/old.bin", If_Modified_Since=date, If_None_Match='"of another server"'
+        )
+        self.assertEqual((response.code, sent), (200, LARGE))
         response, sent = await self.ask("/old.bin", Range="bytes=0-0", If_Range=date)
         self.assertEqual((response.code, sent), (206, LARGE[:1]))
         response, sent = await self.ask("/old.bin", Range="bytes=0-0", If_Range='"etag"')
