@@ -53,6 +53,7 @@ session_test_() ->
             fun a_host_that_is_not_served_is_unknown/0,
             fun who_has_held_nothing_is_told_why_it_has_ended/0,
             fun what_is_no_stanza_ends_the_stream/0,
+            fun an_error_of_the_client_ends_the_stream/0,
             fun what_is_too_much_before_the_login_ends_the_stream/0,
             fun nothing_is_too_much_after_the_login/0,
             fun a_session_has_little_memory_before_the_login/0,
@@ -528,6 +529,16 @@ what_is_no_stanza_ends_the_stream() ->
     ask(User, 2, ["<a xmlns='urn:xmpp:sm:3' h='0'/>", text("one"), "<nonsense/>", text("two")]),
     {200, Answer} = answer(2),
     ?assertMatch({match, _}, re:run(Answer, "<stream:error.*<unsupported-stanza-type ")),
+    receive {'DOWN', Monitor, process, _, _} -> ok end,
+    ?assertEqual([<<"one">>], routed()).
+
+an_error_of_the_client_ends_the_stream() ->
+    {Session, _} = User = open(#{}),
+    Monitor = monitor(process, Session),
+    ask(User, 2, [text("one"),
+                  "<s:error xmlns:s='http://etherx.jabber.org/streams'>"
+                  "<undefined-condition xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></s:error>"]),
+    ?assertMatch({200, #{<<"type">> := <<"terminate">>}}, attributes(answer(2))),
     receive {'DOWN', Monitor, process, _, _} -> ok end,
     ?assertEqual([<<"one">>], routed()).
 
