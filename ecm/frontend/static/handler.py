@@ -176,8 +176,8 @@ def _set_part(response: _Response, head: Head, file: OpenFile) -> None:
     changed = formatdate(file.changed, usegmt=True).encode()
     response.fields[b"Accept-Ranges"] = b"bytes"
     response.fields[b"Last-Modified"] = changed
-    # The time is compared as what it was given as (RFC 9110, section 13.1.3, allows it). It does not
-    # count beside tags, which another server has given: there are none here.
+    # The time is compared as what it was given as (RFC 9110, section 13.1.3, allows it). Beside
+    # tags, which another server has given, it does not count: there are none here.
     since = _values(head, b"if-modified-since")
     if since[-1:] == [changed] and not _values(head, b"if-none-match"):
         response.status = HTTPStatus.NOT_MODIFIED
