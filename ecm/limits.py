@@ -341,6 +341,15 @@ READ_AT_ONCE: Final = 64
 # have sent the like. It is a request of a browser ten times, or a record of TLS.
 READ_SIZE: Final = 16 * 1024
 
+# Requests that one connection begins at a time, where they are answered at once, as those of files
+# are: it goes on in a later turn. A read may have 600 of them, which take 60 ms; so do READ_AT_ONCE
+# connections that begin so many.
+REQUESTS_AT_ONCE: Final = 8
+
+# Such connections that go on in a turn of the reactor: few beside READ_AT_ONCE sockets, so that who
+# sends one request at a time waits no longer for them.
+LATER_AT_ONCE: Final = 8
+
 # Seconds from the end of a turn that has read several sockets to the end of the next one, at least:
 # what comes meanwhile is read in one. Twice as long would save more CPU, but a message waits for up
 # to two of them.

@@ -9,7 +9,7 @@ from ecm.frontend.registry import Registry
 from ecm.http.incoming import Incoming
 from ecm.http.request import Request, RequestError
 from ecm.http.response import CONTINUE
-from ecm.limits import MAX_PIPELINED
+from ecm.limits import MAX_PIPELINED, REQUESTS_AT_ONCE
 
 
 class ReadingConnection(OrderedConnection):
@@ -56,12 +56,14 @@ class ReadingConnection(OrderedConnection):
     def pump(self, arrived: Request | RequestError | None = None) -> None:
         """Begin ``arrived``, write responses that are ready, and begin the requests that waited.
 
-        A response that is given meanwhile is only marked: this loop is never entered twice.
+        A response that is given meanwhile is only marked: this loop is never entered twice. It
+        begins a few at a time, and goes on later: meanwhile others have their turn.
         """
         if self._pumping:
             return
         has_held = self._write_blocked or self._incoming is not None or self.behind
         self._pumping = True
+        begun = 0
         try:
             if arrived is not None:
                 self._dispatch(arrived)
@@ -69,6 +71,9 @@ class ReadingConnection(OrderedConnection):
             while self._incoming is not None and (arrived := self._next()) is not None:
                 self._dispatch(arrived)
                 self._write_ready()
+                begun += 1
+                if begun == REQUESTS_AT_ONCE:
+                    self.registry.sockets.go_on_later(self.pump)
         finally:
             self._pumping = False
         if has_held or self._write_blocked or self._incoming is not None or self.behind:
@@ -93,6 +98,8 @@ class ReadingConnection(OrderedConnection):
         """Return the next request, or the error in its place. None if it has to wait."""
         incoming = self._incoming
         if incoming is None or self._no_more_requests or not self._has_room():
+            return None
+        if self.registry.sockets.is_for_later(self.pump):
             return None
         arrived = incoming.peek()
         if arrived is not None:

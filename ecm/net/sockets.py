@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 
 from ecm.limits import HANDSHAKES_AT_ONCE
 from ecm.net.batch import BatchedIO, Readers
+from ecm.net.later import Later
 from ecm.net.pace import Pace
 from ecm.net.reactor import ReactorCore
 from ecm.net.transport import IStreamTransport, underlying
@@ -41,6 +42,12 @@ class Sockets(Protocol):
     def forget(self, transport: IStreamTransport) -> None:
         """One has closed, or is never to be read again."""
 
+    def go_on_later(self, act: Callable[[], object]) -> None:
+        """Have something done in a later turn, if there are turns."""
+
+    def is_for_later(self, act: Callable[[], object]) -> bool:
+        """Return whether that is to be done in a later turn."""
+
 
 class Unbatched:
     """The reactor itself reads each as it likes."""
@@ -63,6 +70,12 @@ class Unbatched:
     def forget(self, transport: IStreamTransport) -> None:
         """Nothing is known of it."""
 
+    def go_on_later(self, act: Callable[[], object]) -> None:
+        """It goes on now."""
+
+    def is_for_later(self, act: Callable[[], object]) -> bool:
+        return False
+
 
 class BatchedSockets:
     """Reads the connected ones in a batch; the link is in the same one."""
@@ -71,6 +84,7 @@ class BatchedSockets:
         self.batch = BatchedIO(reactor, pace=Pace(reactor))
         self._turns = Turns()
         self._in_turns = BatchedIO(reactor, self._turns)
+        self._later = Later(reactor)
 
     def start(self) -> None:
         self.batch.start()
@@ -107,6 +121,12 @@ class BatchedSockets:
     def forget(self, transport: IStreamTransport) -> None:
         if self._turns.waiting:
             self._turns.waiting.pop(underlying(transport), None)
+
+    def go_on_later(self, act: Callable[[], object]) -> None:
+        self._later.add(act)
+
+    def is_for_later(self, act: Callable[[], object]) -> bool:
+        return act in self._later
 
 
 class Turns(Readers):

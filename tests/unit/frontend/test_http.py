@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Callable
 from typing import Any, cast
 
 from hypothesis import given
@@ -16,6 +17,7 @@ from ecm.frontend.http import HTTPConnection
 from ecm.http.request import Request
 from ecm.http.response import CONTINUE, INERT
 from ecm.limits import FULL_FOR, NO_LINK_FOR, RETRY_AFTER_MAX, RETRY_AFTER_MIN, TRUNCATED_BODY
+from ecm.net.sockets import Unbatched
 from ecm.upstream.pending import CONGESTED, NO_LINK
 from testkit.in_memory import DATE, FIRST_ID, MAX_BODY, QUEUE_TIMEOUT, Joined
 from testkit.splits import cut, cuts
@@ -200,6 +202,57 @@ class PipeliningTests(TestCase):
     def test_a_thousand_pipelined_requests_are_answered(self) -> None:
         written = self.client.send(b"GET /none HTTP/1.1\r\nHost: a\r\n\r\n" * 1000)
         self.assertEqual(written.count(b"HTTP/1.1 404 Not Found\r\n"), 1000)
+
+
+class Turns(Unbatched):
+    """Sockets in turns, of which the test has the next one begin."""
+
+    def __init__(self) -> None:
+        self.next: list[Callable[[], object]] = []
+
+    def go_on_later(self, act: Callable[[], object]) -> None:
+        self.next.append(act)
+
+    def is_for_later(self, act: Callable[[], object]) -> bool:
+        return act in self.next
+
+    def turn(self) -> None:
+        acts, self.next = self.next, []
+        for act in acts:
+            act()
+
+
+class LaterTests(TestCase):
+    """Requests that are answered at once, as those of files are."""
+
+    def setUp(self) -> None:
+        self.ecm = Joined()
+        self.ecm.registry.sockets = self.turns = Turns()
+        self.client = self.ecm.client()
+
+    def answers(self, written: bytes = b"") -> int:
+        return (written + self.client.transport.written()).count(b"HTTP/1.1 404 Not Found\r\n")
+
+    def send(self, requests: int) -> int:
+        """Send so many in one piece, and return how many are answered at once."""
+        return self.answers(self.client.send(b"GET /none HTTP/1.1\r\nHost: a\r\n\r\n" * requests))
+
+    def test_a_few_are_begun_in_each_turn(self) -> None:
+        few = limits.REQUESTS_AT_ONCE
+        self.assertEqual(self.send(2 * few + 1), few)
+        self.assertTrue(self.client.transport.paused)
+        for begun in (few, 1):
+            self.turns.turn()
+            self.assertEqual(self.answers(), begun)
+        self.assertEqual(self.turns.next, [])
+        self.assertFalse(self.client.transport.paused)
+
+    def test_who_leaves_meanwhile_has_nothing_to_go_on_with(self) -> None:
+        self.send(2 * limits.REQUESTS_AT_ONCE)
+        self.client.leave()
+        self.turns.turn()
+        self.assertEqual((self.turns.next, self.answers()), ([], 0))
+        self.assertEqual([*self.ecm.registry.timed], [])
 
 
 EXPECTING = (

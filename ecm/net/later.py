@@ -1,0 +1,35 @@
+"""Work that goes on in later turns of the reactor, so that others have theirs in between."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+
+from ecm.limits import LATER_AT_ONCE
+from ecm.net.reactor import ReactorCore
+
+# A bound method is the same one each time that it is asked for.
+Act = Callable[[], object]
+
+
+class Later:
+    """Calls what it is given in a later turn, in its order, a few in each: each once."""
+
+    def __init__(self, reactor: ReactorCore) -> None:
+        self._reactor = reactor
+        self._acts: OrderedDict[Act, None] = OrderedDict()
+
+    def __contains__(self, act: object) -> bool:
+        return act in self._acts
+
+    def add(self, act: Act) -> None:
+        """Have something done in a later turn."""
+        if not self._acts:
+            self._reactor.callLater(0, self._turn)
+        self._acts[act] = None
+
+    def _turn(self) -> None:
+        few = min(len(self._acts), LATER_AT_ONCE)
+        acts = [self._acts.popitem(last=False)[0] for _ in range(few)]
+        if self._acts:
+            self._reactor.callLater(0, self._turn)
+        for act in acts:
+            act()
