@@ -51,7 +51,8 @@ find(Token) ->
 %% @doc Returns whether the link of this writer has no connection.
 -spec is_broken(pid()) -> boolean().
 is_broken(Writer) ->
-    try ets:select(?MODULE, [{#entry{pid = Writer, reader = '$1', _ = '_'}, [{is_integer, '$1'}], [true]}]) =/= []
+    Head = erlang:make_tuple(record_info(size, entry), '_', [{1, entry}, {#entry.pid, Writer}, {#entry.reader, '$1'}]),
+    try ets:select(?MODULE, [{Head, [{is_integer, '$1'}], [true]}]) =/= []
     catch error:badarg -> false  % there are no links
     end.
 
