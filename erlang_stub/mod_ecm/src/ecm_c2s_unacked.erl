@@ -30,15 +30,18 @@ host_up(Host) ->
 %% @private Any session of ejabberd has sent something to its client.
 -spec sent(state(), Element :: tuple(), Result :: term()) -> state().
 sent(#{mgmt_queue := Queue, mgmt_max_queue := Max} = State, Element, _) when Max =/= exceeded ->
-    case ecm_c2s_process:is_session() andalso xmpp:is_stanza(Element) of
+    case ecm_c2s_process:is_session() andalso xmpp:is_stanza(Element) andalso not is_resent(Element) of
         true -> counted(bytes(Element), p1_queue:is_empty(Queue), State);
         false -> State
     end;
 sent(State, _, _) ->
     State.
 
-%% What the session sends again after its stream was resumed is in the queue already, and counts twice until the queue
-%% is counted again.
+%% What the session sends again after its stream was resumed is in the queue already, and mod_stream_mgmt adds it not.
+-spec is_resent(tuple()) -> boolean().
+is_resent(Element) ->
+    xmpp:get_meta(Element, mgmt_is_resent, false).
+
 -spec counted(pos_integer(), IsEmpty :: boolean(), state()) -> state().
 counted(Bytes, true, State) ->
     State#{?KEY => Bytes};

@@ -22,6 +22,7 @@ unacked_test_() ->
                   fun a_client_that_acknowledges_gets_any_number/0,
                   fun a_single_stanza_may_be_longer/0,
                   fun what_waits_when_a_stream_is_resumed_counts/0,
+                  fun what_is_sent_again_to_a_client_that_is_back_does_not_count/0,
                   fun what_waits_in_other_sessions_of_ejabberd_does_not_count/0,
                   fun what_is_no_stanza_does_not_count/0]]}.
 
@@ -109,6 +110,18 @@ what_waits_when_a_stream_is_resumed_counts() ->
     Monitor = monitor(process, Session),
     deliver(User, <<"one more">>),
     ?assertEqual(normal, receive {'DOWN', Monitor, process, _, Reason} -> Reason end).
+
+%% The queue is longer than the limit, and not so long that it would have ended the session before.
+what_is_sent_again_to_a_client_that_is_back_does_not_count() ->
+    Kept = [full(100) || _ <- lists:seq(1, 12)],
+    Queue = p1_queue:from_list([{Number, erlang:timestamp(), Each} || {Number, Each} <- lists:enumerate(Kept)]),
+    {Session, _} = User = open(#{mgmt_queue => Queue, mgmt_stanzas_out => 12}),
+    Again = [xmpp:put_meta(Each, mgmt_is_resent, true) || Each <- Kept],
+    [ejabberd_c2s:send(Session, Each) || Each <- Again],
+    ?assertMatch(#{mgmt_max_queue := 5000}, sys:get_state(Session)),
+    deliver(User, <<"one more">>),
+    ?assertEqual(13, waits(Session)),
+    ecm_user:stop(Session).
 
 what_waits_in_other_sessions_of_ejabberd_does_not_count() ->
     Queue = p1_queue:from_list([{1, erlang:timestamp(), full(10000)}]),
