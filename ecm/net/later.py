@@ -3,8 +3,12 @@
 from collections import OrderedDict
 from collections.abc import Callable
 
+from twisted.logger import Logger
+
 from ecm.limits import LATER_AT_ONCE
 from ecm.net.reactor import ReactorCore
+
+_log = Logger()
 
 # A bound method is the same one each time that it is asked for.
 Act = Callable[[], object]
@@ -32,4 +36,7 @@ class Later:
         if self._acts:
             self._reactor.callLater(0, self._turn)
         for act in acts:
-            act()
+            try:
+                act()
+            except Exception:
+                _log.failure("error in ECM; going on with what else was left for this turn")

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 from typing import Any
-from unittest import TestCase
+
+from twisted.trial.unittest import SynchronousTestCase
 
 from ecm.limits import LATER_AT_ONCE
 from ecm.net.later import Later
@@ -24,7 +25,7 @@ class Reactor:
             act()
 
 
-class LaterTests(TestCase):
+class LaterTests(SynchronousTestCase):
     def setUp(self) -> None:
         reactor: Any = Reactor()
         self.reactor: Reactor = reactor
@@ -66,3 +67,9 @@ class LaterTests(TestCase):
             self.assertIn(self.done.clear, self.later)
         self.assertEqual(self.turns(), [0])
         self.assertNotIn(self.done.clear, self.later)
+
+    def test_an_error_leaves_what_is_behind_it(self) -> None:
+        self.later.add(lambda: 1 // 0)
+        self.add(1)
+        self.assertEqual(self.turns(), [1])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
