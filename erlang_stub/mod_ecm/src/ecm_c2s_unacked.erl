@@ -39,8 +39,8 @@ sent(State, _, _) ->
 
 %% What the session sends again after its stream was resumed is in the queue already, and mod_stream_mgmt adds it not.
 -spec is_resent(tuple()) -> boolean().
-is_resent(Element) ->
-    xmpp:get_meta(Element, mgmt_is_resent, false).
+is_resent({xmlel, _, _, _}) -> false;  % one that could not be decoded has no such note
+is_resent(Stanza) -> xmpp:get_meta(Stanza, mgmt_is_resent, false).
 
 -spec counted(pos_integer(), IsEmpty :: boolean(), state()) -> state().
 counted(Bytes, true, State) ->

@@ -24,6 +24,7 @@ unacked_test_() ->
                   fun what_waits_when_a_stream_is_resumed_counts/0,
                   fun what_is_sent_again_to_a_client_that_is_back_does_not_count/0,
                   fun what_waits_in_other_sessions_of_ejabberd_does_not_count/0,
+                  fun what_could_not_be_decoded_counts/0,
                   fun what_is_no_stanza_does_not_count/0]]}.
 
 prepare() ->
@@ -127,6 +128,13 @@ what_waits_in_other_sessions_of_ejabberd_does_not_count() ->
     Queue = p1_queue:from_list([{1, erlang:timestamp(), full(10000)}]),
     State = (managed())#{mgmt_queue := Queue},
     ?assertEqual(State, ecm_c2s_unacked:sent(State, full(1), ok)).
+
+what_could_not_be_decoded_counts() ->
+    {Session, _} = open(#{}),
+    Raw = {xmlel, <<"message">>, [], []},
+    After = sys:replace_state(Session, fun(State) -> ecm_c2s_unacked:sent(State, Raw, ok) end),
+    ?assert(map_get(ecm_unacked, After) > 0),
+    ecm_user:stop(Session).
 
 what_is_no_stanza_does_not_count() ->
     Request = ecm_user:decoded(["<r xmlns='", ?SM, "'/>"]),
