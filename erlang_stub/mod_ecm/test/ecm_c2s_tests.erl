@@ -415,8 +415,10 @@ whoever_ends_the_process_leaves_it_time() ->
      end || Reason <- [shutdown, failed],
             Then <- [fun ecm_user:await_sleep/1, fun(_) -> ok end]].
 
+%% The test is the parent of the process, whose end is that of p1_server, too, until the session has slept once.
 a_process_that_was_linked_and_ends_well_ends_nothing() ->
     {Session, _} = User = open(#{}),
+    await_sleep(User),
     exit(Session, normal),
     Session ! {'EXIT', self(), normal},
     deliver(User, <<"hello">>),
