@@ -59,6 +59,10 @@ INSPECT_TIMEOUT: Final = 2
 # and each link takes an open file of the reserve.
 MAX_NODES: Final = 32
 
+# Times that ejabberd may give back a request whose session is on another node. It does so once, and
+# passes on what it gets then. A mod_ecm with a fault would have it travel for ever.
+MAX_REDIRECTS: Final = 3
+
 # Seconds between look-ups of names that stand for nodes (--upstream dns: or srv:); and look-ups in
 # a row that do not find a node any more, after which it is taken for gone. Name servers answer with
 # some of many addresses, or with old ones.

@@ -37,6 +37,11 @@ def give_up(connection_id: int, reason: str) -> list[Event]:
     return _failed(connection_id, "credit", reason)
 
 
+def give_up_returned(connection_id: int) -> list[Event]:
+    """Give up a request that ejabberd gives back again and again."""
+    return _failed(connection_id, "unexpected", "misdirected, though redirected")
+
+
 def receive(connection_id: int, content: bytes, agreement: Agreement) -> list[Event]:
     """Return what ejabberd says of a request or a stream."""
     try:

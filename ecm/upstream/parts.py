@@ -12,11 +12,11 @@ TOO_MANY: Final = f"more than {MAX_PARTIAL_ANSWERS} answers in parts at a time"
 class PartialAnswer:
     """Stands in for a pending request, from the first part of its answer to the last."""
 
-    __slots__ = ("_answers", "_parts", "_pending", "id")
+    __slots__ = ("_answers", "_parts", "id", "pending")
 
     def __init__(self, pending: Pending, answers: "PartialAnswers") -> None:
         self.id = pending.id
-        self._pending = pending
+        self.pending = pending
         self._answers = answers
         self._parts = bytearray()
 
@@ -29,26 +29,26 @@ class PartialAnswer:
         """Pass on all parts. Together they may be longer than each of them."""
         self._answers.forget(self.id)
         if self.add(body):
-            self._pending.answered(status, bytes(self._parts), content_type)
+            self.pending.answered(status, bytes(self._parts), content_type)
         else:
             self._answers.metrics.failed += 1
             self._answers.metrics.answers -= 1  # it is none
-            self._pending.rejected(NOT_UNDERSTOOD)
+            self.pending.rejected(NOT_UNDERSTOOD)
 
     def renamed(self, connection_id: int) -> None:
         """Begin again: there will be another answer, and what has come of this one is void."""
         self._answers.forget(self.id)
         self._parts.clear()
         self.id = connection_id
-        self._pending.renamed(connection_id)
+        self.pending.renamed(connection_id)
 
     def rejected(self, why: str) -> None:
         self._answers.forget(self.id)
-        self._pending.rejected(why)
+        self.pending.rejected(why)
 
     def dropped(self) -> None:
         self._answers.forget(self.id)
-        self._pending.dropped()
+        self.pending.dropped()
 
     def release(self) -> None:
         """The answer is coming already."""
@@ -78,6 +78,7 @@ class PartialAnswers:
         fits = answer.add(part)
         return answer, "" if fits else f"an answer of more than {self.max_content} bytes"
 
-    def forget(self, connection_id: int) -> None:
-        """Drop the parts of an answer, if there are any."""
-        self._answers.pop(connection_id, None)
+    def forget(self, connection_id: int) -> Pending | None:
+        """Drop the parts of an answer, if there are any, and return who waits for it."""
+        answer = self._answers.pop(connection_id, None)
+        return None if answer is None else answer.pending

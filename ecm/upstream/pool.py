@@ -7,13 +7,27 @@ from typing import Final
 
 from twisted.internet.interfaces import IPushProducer
 
-from ecm.limits import REFUSAL_TIME, REFUSALS, STREAM_REFUSAL_TIME, STREAM_REFUSALS
+from ecm.limits import (
+    MAX_REDIRECTS,
+    REFUSAL_TIME,
+    REFUSALS,
+    STREAM_REFUSAL_TIME,
+    STREAM_REFUSALS,
+)
+from ecm.link import requests
 from ecm.link.events import Misdirected
 from ecm.upstream.back_pressure import BackPressure
 from ecm.upstream.insight import Insight
 from ecm.upstream.link import Link, LinkStatus
 from ecm.upstream.nodes import Nodes
-from ecm.upstream.pending import CONGESTED, NO_LINK, NO_STREAMS, STOPPING, Pending
+from ecm.upstream.pending import (
+    CONGESTED,
+    NO_LINK,
+    NO_STREAMS,
+    NOT_UNDERSTOOD,
+    STOPPING,
+    Pending,
+)
 from ecm.upstream.refusals import Refusals
 from ecm.upstream.request_queue import RequestQueue
 from ecm.upstream.stream import Stream
@@ -145,11 +159,17 @@ class UpstreamPool:
     def redirect(self, link: Link, misdirected: Misdirected) -> None:
         """Send a request on to the node of its session, with which its connection stays then.
 
-        Without a link to that node, any may take it, and ask that node itself.
+        Without a link to that node, any may take it, and ask that node itself. One that comes back
+        again and again is refused: it would travel for ever.
         """
         exchange = link.table.redirect(misdirected.id)
         if exchange is None:
             return
+        if exchange.times > MAX_REDIRECTS:
+            link.handle(requests.give_up_returned(misdirected.id))
+            exchange.rejected(NOT_UNDERSTOOD)
+            return
+        link.metrics.redirected += 1
         home = self.nodes.named(misdirected.node)
         exchange.renamed(exchange.id if home is None else self.nodes.new_id(home.slot))
         _send_on(exchange, misdirected.line, misdirected.body, self)

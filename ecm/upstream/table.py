@@ -14,6 +14,7 @@ from ecm.limits import MAX_CONTENT
 from ecm.metrics import Metrics
 from ecm.upstream.parts import PartialAnswers
 from ecm.upstream.pending import NOT_UNDERSTOOD, Pending
+from ecm.upstream.returned import Returned, returned
 
 
 class ConnectionTable:
@@ -73,17 +74,21 @@ class ConnectionTable:
             exchange.dropped()
 
     def take(self, connection_id: int) -> Pending | None:
-        """Let an exchange go whose answer will come over another link. It may have gone before."""
-        return self._exchanges.pop(connection_id, None)
+        """Let an exchange go whose answer will come over another link. It may have gone before.
 
-    def redirect(self, connection_id: int) -> Pending | None:
+        What has come of an answer is void.
+        """
+        exchange = self._exchanges.pop(connection_id, None)
+        whole = self._partial.forget(connection_id)
+        return exchange if whole is None else whole
+
+    def redirect(self, connection_id: int) -> Returned | None:
         """The same, as ejabberd says."""
         exchange = self.take(connection_id)
         if exchange is None:
             self._metrics.orphaned += 1
-        else:
-            self._metrics.redirected += 1
-        return exchange
+            return None
+        return returned(exchange)
 
     def fail(self, connection_id: int) -> None:
         """Refuse a request that was not understood, or whose answer was not."""

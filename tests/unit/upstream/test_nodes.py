@@ -6,14 +6,14 @@ from twisted.internet.testing import EventLoggingObserver
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import TestCase
 
-from ecm.limits import MAX_QUEUED_BYTES
+from ecm.limits import MAX_QUEUED_BYTES, MAX_REDIRECTS
 from ecm.link.events import Misdirected
 from ecm.link.message import GONE
 from ecm.metrics import Metrics
 from ecm.upstream import request_queue
 from ecm.upstream.link import LinkStatus
 from ecm.upstream.nodes import Nodes
-from ecm.upstream.pending import CONGESTED, NO_LINK, STOPPING
+from ecm.upstream.pending import CONGESTED, NO_LINK, NOT_UNDERSTOOD, STOPPING
 from ecm.upstream.pool import Unavailable, UpstreamPool
 from testkit.logs import lines
 from testkit.pending import NotedExchange
@@ -262,6 +262,45 @@ class RedirectTests(NodesTestCase):
         self.pool.cancel(self.first_id, GONE)
         self.give_back()
         self.assertEqual((self.there.sent(), self.metrics.orphaned), ([], 1))
+
+    def bounce(self, times: int, part: bytes = b"") -> list[LinkEnd]:
+        """Have whichever node has it give it back, so often at most. Returns these nodes."""
+        carriers: list[LinkEnd] = []
+        while len(carriers) < times and (found := self.carriers(self.exchange)):
+            carriers += found
+            if part:
+                found[0].link.table.part(self.exchange.id, part)
+            node = "node@0" if found[0] is self.there else "node@1"
+            self.pool.redirect(found[0].link, Misdirected(self.exchange.id, node, LINE, b"x"))
+        return carriers
+
+    def test_one_that_comes_back_again_and_again_is_refused(self) -> None:
+        log = EventLoggingObserver.createWithCleanup(self, globalLogPublisher)
+        here, there = self.here, self.there
+        self.assertEqual(self.bounce(10), [here, there] * ((MAX_REDIRECTS + 1) // 2))
+        self.assertEqual(self.exchange.got, [NOT_UNDERSTOOD])
+        why = "unexpected misdirected, though redirected"
+        self.assertEqual(there.sent()[-1], (self.exchange.id, f"error {why}".encode()))
+        self.assertEqual((self.metrics.redirected, self.metrics.failed), (MAX_REDIRECTS, 1))
+        [line] = lines(log, "ecm.upstream.failures")
+        self.assertIn("request failed, answered 503", line)
+        self.assertIn("misdirected, though redirected", line)
+
+    def test_so_is_one_that_has_a_part_of_an_answer_each_time(self) -> None:
+        self.bounce(10, b"of this node")
+        self.assertEqual(self.exchange.got, [NOT_UNDERSTOOD])
+
+    def test_one_that_comes_back_as_often_as_it_may_is_answered(self) -> None:
+        self.bounce(MAX_REDIRECTS)
+        self.answered(self.exchange)
+        self.assertEqual(self.exchange.got, [(200, b"y", None)])
+
+    def test_many_of_these_are_one_line_of_the_log(self) -> None:
+        log = EventLoggingObserver.createWithCleanup(self, globalLogPublisher)
+        for _ in range(10):
+            self.exchange = self.ask(self.pool.nodes.new_id(self.here.slot))
+            self.bounce(10)
+        self.assertEqual(len(lines(log, "ecm.upstream.failures")), 1)
 
     def test_parts_of_an_answer_are_void(self) -> None:
         self.here.link.table.part(self.first_id, b"of this node")
