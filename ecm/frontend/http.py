@@ -14,7 +14,7 @@ from ecm.frontend.connection import Phase
 from ecm.frontend.exchange import Exchange
 from ecm.frontend.reading import ReadingConnection
 from ecm.http.request import Request, RequestError
-from ecm.http.response import CLOSE, KEEP, KEEP_HTTP10
+from ecm.http.response import CLOSE, KEEP, KEEP_HTTP10, has_body
 from ecm.link.message import GONE
 from ecm.net.transport import negotiated
 
@@ -88,7 +88,7 @@ class HTTPConnection(ReadingConnection):
             super().timed_out()
 
     def shed(self) -> None:
-        """Respond 408 to a request that is not complete, and 503 to what waits.
+        """Respond 408 to a request that is not complete, and 503 to what waits and has a body.
 
         A client that does not read would not read that either: its connection is closed.
         """
@@ -97,7 +97,7 @@ class HTTPConnection(ReadingConnection):
             self.transport.abortConnection()
             return
         for exchange in self.exchanges:
-            if isinstance(exchange.response, bytes):
+            if isinstance(exchange.response, bytes) and has_body(exchange.response):
                 exchange.reject(CROWDED)
         if self._incoming is not None:
             self._reject_incoming(self._incoming.overload_error(CROWDED))

@@ -88,8 +88,16 @@ class Incoming:
     def overload_error(self, why: str) -> RequestError:
         """Return the error of a request for which there is no room."""
         if self.waits:
-            return RequestError(HTTPStatus.SERVICE_UNAVAILABLE, f"{why}. Please try again")
+            text = f"{why}. Please try again"
+            return RequestError(HTTPStatus.SERVICE_UNAVAILABLE, text, method=self._method)
         return self._parser.timeout_error()
+
+    @property
+    def _method(self) -> bytes:
+        """The method of the next request, or of the error in its place, if it is known."""
+        if self._next is None:
+            return self._parser.came()[0]
+        return self._next.head.method if isinstance(self._next, Request) else self._next.method
 
     def close(self) -> bytes:
         """Let go of everything. Returns the bytes behind the requests that were found."""

@@ -81,20 +81,26 @@ class RequestError(Exception):
     """The client sent what can only be answered with ``status``.
 
     Where a next request would start is not known: the connection must be closed. ``headers`` are
-    those that had come by then.
+    those that had come by then; ``method`` is empty where it had not come.
     """
 
     def __init__(
-        self, status: HTTPStatus, reason: str, headers: Sequence[tuple[bytes, bytes]] = ()
+        self,
+        status: HTTPStatus,
+        reason: str,
+        headers: Sequence[tuple[bytes, bytes]] = (),
+        method: bytes = b"",
     ) -> None:
         super().__init__(reason)
         self.status = status
         self.reason = reason
         self.headers = headers
+        self.method = method
 
 
 def require_whole(request: Request) -> None:
     """Raise RequestError where the body is too long to be read."""
     if request.truncated:
         status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-        raise RequestError(status, "The body is too long", request.head.headers)
+        head = request.head
+        raise RequestError(status, "The body is too long", head.headers, head.method)

@@ -85,7 +85,7 @@ class RequestParser:
             if self._head is not None and self._read_body(self._head):
                 return self._complete(self._head)
         except RequestError as error:
-            error.headers = self._headers()
+            error.method, error.headers = self.came()
             raise
         return None
 
@@ -98,13 +98,19 @@ class RequestParser:
     def timeout_error(self) -> RequestError:
         """Return the error of a request that was not complete in time."""
         why = "The request came too slowly"
-        return RequestError(HTTPStatus.REQUEST_TIMEOUT, why, self._headers())
+        method, headers = self.came()
+        return RequestError(HTTPStatus.REQUEST_TIMEOUT, why, headers, method)
 
-    def _headers(self) -> list[tuple[bytes, bytes]]:
-        """Return the headers that have come of a request that is not complete."""
+    def came(self) -> tuple[bytes, list[tuple[bytes, bytes]]]:
+        """Return the method and the headers that have come of a request that is not complete.
+
+        The method is empty where it has not come.
+        """
         if self._head is not None:
-            return self._head.headers
-        return fields(bytes(self._received[: self._limits.max_header_size]))
+            return self._head.method, self._head.headers
+        data = bytes(self._received[: self._limits.max_header_size])
+        method, space, _ = data.lstrip(b"\r\n").partition(b" ")
+        return method if space else b"", fields(data)
 
     def _read_head(self) -> None:
         received = self._received

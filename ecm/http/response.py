@@ -47,6 +47,11 @@ def response(status: HTTPStatus, lines: bytes, body: bytes, head: bool = False) 
     )
 
 
+def has_body(whole: bytes) -> bool:
+    """Return whether a response has a body. One to HEAD has none, whatever it announces."""
+    return whole.find(b"\r\n\r\n") + 4 < len(whole)
+
+
 def not_found(lines: bytes, head: bool = False) -> bytes:
     """Return the response for a path where nothing is."""
     return response(HTTPStatus.NOT_FOUND, TEXT + lines, b"There is nothing here.\n", head)
@@ -69,4 +74,5 @@ def error_response(error: RequestError, lines: bytes) -> bytes:
     """Return the response to bytes that are not a request, or not one to be answered."""
     if error.status == HTTPStatus.SERVICE_UNAVAILABLE:
         lines = RETRY + lines
-    return response(error.status, TEXT + lines, error.reason.encode() + b".\n")
+    text = error.reason.encode() + b".\n"
+    return response(error.status, TEXT + lines, text, head=error.method == b"HEAD")

@@ -20,6 +20,7 @@ from ecm.limits import FULL_FOR, NO_LINK_FOR, RETRY_AFTER_MAX, RETRY_AFTER_MIN, 
 from ecm.net.sockets import Unbatched
 from ecm.upstream.pending import CONGESTED, NO_LINK
 from testkit.in_memory import DATE, FIRST_ID, MAX_BODY, QUEUE_TIMEOUT, Joined
+from testkit.samples.http_requests import ERRORS
 from testkit.splits import cut, cuts
 
 POST = b"POST /http-bind HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%b"
@@ -523,6 +524,66 @@ class TooLongTests(TestCase):
             client.send(head + b"x" * TRUNCATED_BODY)
             self.ecm.answer(self.ecm.received()[0][0], b"")
             self.assertTrue(client.ended)
+
+
+class HeadTests(TestCase):
+    """Responses to HEAD have no body, errors included (RFC 9110, section 9.3.2)."""
+
+    def setUp(self) -> None:
+        self.ecm = Joined()
+
+    def assert_is_head(self, written: bytes, status: int) -> None:
+        self.assertTrue(written.startswith(b"HTTP/1.1 %d " % status), written)
+        self.assertNotIn(b"\r\nContent-Length: 0\r\n", written)
+        self.assertEqual(written.partition(b"\r\n\r\n")[2], b"")
+
+    def test_what_the_parser_refuses(self) -> None:
+        self.ecm = Joined(max_header_size=600, max_headers=8)
+        of_get = [(data, status) for data, status in ERRORS if data.startswith(b"GET ")]
+        of_post = [(data, status) for data, status in ERRORS if data.startswith(b"POST ")]
+        for data, status in of_get + [each for each in of_post if each[1] != 411]:
+            with self.subTest(data=data[:80]):
+                head = b"HEAD " + data.partition(b" ")[2]
+                self.assert_is_head(self.ecm.client().send(head), status)
+
+    def test_a_body_that_is_too_long(self) -> None:
+        line = b"HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % (MAX_BODY + 1)
+        for path in (b"/http-bind", b"/ws", b"/none"):
+            client = self.ecm.client()
+            written = client.send(b"HEAD %b %b%b" % (path, line, b"x" * MAX_BODY))
+            self.assert_is_head(written, 413)
+
+    def test_one_that_comes_too_slowly(self) -> None:
+        for data in (
+            b"HEAD / HT",
+            b"\r\nHEAD /",
+            b"HEAD / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nx",
+        ):
+            client = self.ecm.client()
+            client.send(data)
+            self.ecm.pass_time(3600)
+            self.assert_is_head(client.transport.written(), 408)
+
+    def test_another_method_that_begins_so_and_one_that_has_not_come(self) -> None:
+        for data in (b"HEAD", b"HEADER / HTTP/1.1\r\nHo"):
+            client = self.ecm.client()
+            client.send(data)
+            self.ecm.pass_time(3600)
+            self.assertTrue(client.transport.written().endswith(b" too slowly.\n"))
+
+    def test_one_that_is_shed_behind_another(self) -> None:
+        for behind in range(5):
+            client = self.ecm.client()
+            client.post(b"first")
+            head = b"HEAD /none HTTP/1.1\r\nHost: a\r\n\r\n"
+            client.send(head * (1 + behind))
+            client.protocol.shed()
+            self.ecm.answer(self.ecm.received()[-1][0], b"first")
+            written = client.transport.written().removeprefix(answer(b"first"))
+            self.assertEqual(written.count(b"\r\n\r\n"), 1 + min(behind, 3))
+            self.assertTrue(written.endswith(b"\r\n\r\n"))
+            self.assertNotIn(b"again", written)
+            self.assertNotIn(b"nothing", written)
 
 
 class PropertyTests(TestCase):
