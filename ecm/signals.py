@@ -6,7 +6,8 @@ was. SIGKILL cannot be heard.
 
 import faulthandler
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from signal import Signals
 from typing import Final
 
@@ -27,6 +28,15 @@ _OF_FAULTS: Final = {
     *(Signals.SIGTRAP, Signals.SIGSYS),
 }
 
+# The signals that have come since ``keep``, each once.
+_kept: dict[int, None] = {}
+
+
+def keep() -> None:
+    """Keep what comes for ``hear``: a process that starts ends by it no more than another one."""
+    for number in _without_meaning():
+        signal.signal(number, _keep)
+
 
 def hear(reactor: IReactorFromThreads, meanings: Mapping[Signals, Callable[[], None]]) -> None:
     """Call in the reactor what a signal means; have those without a meaning logged, and no more.
@@ -42,6 +52,8 @@ def hear(reactor: IReactorFromThreads, meanings: Mapping[Signals, Callable[[], N
 
     for number in (*_without_meaning(), *by_number):
         signal.signal(number, heard)
+    while _kept:
+        heard(_kept.popitem()[0], None)
 
 
 def ignore() -> None:
@@ -49,6 +61,17 @@ def ignore() -> None:
     faulthandler.enable(_STDERR)
     for number in (*_without_meaning(), signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+@contextmanager
+def held_back() -> Iterator[None]:
+    """Have processes that are started meanwhile get no signal before they ``ignore`` them."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals() - _OF_FAULTS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def name(number: int) -> str:
@@ -66,7 +89,11 @@ def _without_meaning() -> list[int]:
     """
     ending = {Signals.SIGKILL, Signals.SIGTERM, Signals.SIGINT}
     others = signal.valid_signals() - _HARMLESS - _OF_FAULTS - ending
-    return [each for each in others if signal.getsignal(each) is signal.SIG_DFL]
+    return [each for each in others if signal.getsignal(each) in (signal.SIG_DFL, _keep)]
+
+
+def _keep(number: int, _: object) -> None:
+    _kept[number] = None
 
 
 def _means_nothing(number: int) -> None:

@@ -18,6 +18,7 @@ from ecm.errors import StartupError
 from ecm.limits import FORK_SERVER_TIMEOUT, RESPAWN_DELAY_MIN
 from ecm.net.reactor import ReactorCore, kind_of
 from ecm.settings import Settings
+from ecm.signals import held_back
 from ecm.workers import control
 from ecm.workers.fork_order_book import ForkOrderBook, Ordered
 from ecm.workers.orders import READY, Credentials, Preload, SpareOrder, SpawnOrder
@@ -106,7 +107,7 @@ class ForkServerClient:
     def _launch(self, settings: Settings) -> socket.socket:
         """Start the process, and return our end of the socket to it. Raises OSError."""
         ours, theirs = control.pair()
-        with theirs:
+        with theirs, held_back():
             # -P and the same path: no module may come from the working directory.
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "ecm.workers.fork_server", str(theirs.fileno())],

@@ -9,7 +9,7 @@ from pathlib import Path
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
 
-from testkit.ecm_process import LOOPBACK, EcmTestCase, Ejabberd, temporary_folder
+from testkit.ecm_process import LOOPBACK, EcmTestCase, Ejabberd, start_ecm, temporary_folder
 from testkit.process import Process, parent, script, start
 from testkit.workers_case import WorkersTestCase
 
@@ -57,6 +57,84 @@ class OneProcessTests(EcmTestCase):
         ecm = await self.start("--upstream", "tcp:127.0.0.1:1")
         ecm.signal(signal.SIGUSR1)
         await ecm.printed("SIGUSR1: the log goes to no file, so there is none to open anew")
+
+
+# Python runs it at its own start. It sends the process a signal at the first event of this kind.
+AT_EVENT = """
+import os, sys
+
+def see(event, arguments, sent=[]):
+    if not sent and event == {event!r} and {argument!r} in arguments[:1]:
+        sent.append(event)
+        os.kill(os.getpid(), {number})
+
+if {program!r} in sys.orig_argv:
+    sys.addaudithook(see)
+"""
+
+
+class StartTests(WorkersTestCase):
+    """Signals that come while ECM starts."""
+
+    def signal_at(
+        self,
+        event: str,
+        argument: str | None = None,
+        number: int = signal.SIGHUP,
+        program: str = "ecm",
+    ) -> None:
+        """Have ECM get a signal; an event without an argument has none."""
+        folder = temporary_folder(self)
+        code = AT_EVENT.format(event=event, argument=argument, number=int(number), program=program)
+        if argument is None:
+            code = code.replace(" and None in arguments[:1]", "")
+        (folder / "sitecustomize.py").write_text(code)
+        self.environment = {"PYTHONPATH": f"{folder}"}
+
+    async def test_sighup_reloads_once_ecm_has_started(self) -> None:
+        for module in ("ecm.service", "ecm.one_process"):
+            self.signal_at("import", module)
+            ecm = await self.start("--upstream", "tcp:127.0.0.1:1")
+            await ecm.printed("SIGHUP: reloading")
+            await ecm.printed("reload: nothing has changed")
+
+    async def test_so_it_does_with_workers(self) -> None:
+        self.signal_at("import", "ecm.workers.supervisor")
+        ecm = await self.start_workers(2)
+        await ecm.printed("reload: nothing has changed")
+
+    async def test_others_are_logged_then(self) -> None:
+        for number, said in (
+            (signal.SIGUSR1, "SIGUSR1: the log goes to no file"),
+            (signal.SIGALRM, "SIGALRM means nothing to this process; going on"),
+        ):
+            self.signal_at("import", "ecm.service", number)
+            ecm = await self.start("--upstream", "tcp:127.0.0.1:1")
+            await ecm.printed(said)
+
+    async def test_sigterm_ends_the_start(self) -> None:
+        self.signal_at("import", "ecm.service", signal.SIGTERM)
+        ecm = start_ecm(self, "--listen", LOOPBACK, environment=self.environment)
+        self.assertEqual(await ecm.ended, -signal.SIGTERM)
+
+    async def test_one_for_the_fork_server_means_nothing(self) -> None:
+        for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGUSR2):
+            self.signal_at("import", "ecm.workers", number, "ecm.workers.fork_server")
+            ecm = await self.start_workers(2)
+            self.assertNotIn(number.name, ecm.output)
+
+    async def test_a_daemon_reloads_too(self) -> None:
+        folder = temporary_folder(self)
+        self.signal_at("os.fork")
+        log, pid = folder / "log", folder / "pid"
+        command = (script("twistd"), f"--logfile={log}", f"--pidfile={pid}", "ecm")
+        options = ("--listen", LOOPBACK, "--upstream", "tcp:127.0.0.1:1")
+        ecm = start(self, *command, *options, environment=self.environment)
+        self.assertEqual(await ecm.ended, 0)
+        daemon = int(pid.read_text())
+        self.addCleanup(until, lambda: not os.path.exists(f"/proc/{daemon}/exe"))
+        self.addCleanup(os.kill, daemon, signal.SIGTERM)
+        await until(lambda: "reload: nothing has changed" in log.read_text())
 
 
 class LogFileTests(EcmTestCase):
