@@ -141,6 +141,8 @@ def _checked_server(given: Description) -> None:
             _need(len({"index", "name"} & given.named.keys()) == 1)
             _need(given.named.get("index", "0").isdecimal())
     if given.kind == "ssl":
+        # Twisted would take a server.pem, which nobody has named: it would never be renewed.
+        _need(given.value("privateKey", 1) != "")
         identity_of(given)
 
 
@@ -148,7 +150,7 @@ def identity_of(given: Description) -> "Identity":
     """Return the certificate of an endpoint ``ssl:``. Raises ValueError."""
     from ecm.net.certificates import read_pair  # few need it, and it takes its time
 
-    key = given.value("privateKey", 1) or "server.pem"
+    key = given.value("privateKey", 1)
     chain = given.named.get("extraCertChain")
     return read_pair(
         Path(key), Path(given.value("certKey", 2) or key), Path(chain) if chain else None

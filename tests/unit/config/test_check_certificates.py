@@ -1,11 +1,13 @@
 """The findings of a check about certificates."""
 
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from twisted.trial.unittest import TestCase
 
 from ecm.config.check import certificates
+from ecm.config.endpoint import server
 from testkit.certificates import Authority
 from testkit.ecm_process import temporary_folder
 
@@ -64,6 +66,14 @@ class CertificateTests(TestCase):
             "for a.example names no host in its subjectAltName",
             self.said(f"tls:{self.folder}:port=1")[1],
         )
+
+    def test_a_file_that_nobody_has_named_is_none(self) -> None:
+        self.write("server.pem", *self.root.sign("a.example"))
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(self.folder)
+        error = self.assertRaises(ValueError, server, "ssl:1")
+        self.assertIn("give ssl:PORT:privateKey=FILE:certKey=FILE", str(error))
+        self.assertIn("backlog", server("ssl:1:server.pem"))
 
     def test_what_cannot_be_read_is_an_error(self) -> None:
         (said,) = self.said("tls:/nosuch:port=1")

@@ -133,6 +133,10 @@ MISTAKES = {
     ("--listen", "haproxy:tcp:x"): "--listen haproxy:tcp:x: not an endpoint (give numbers where ha",
     ("--listen", "tcp6:x"): "--listen tcp6:x: not an endpoint (give tcp6:PORT",
     ("--listen", "ssl:x"): "--listen ssl:x: not an endpoint (give ssl:PORT:privateKey=FILE:certKey",
+    ("--listen", "ssl:443"): "--listen ssl:443: not an endpoint (give ssl:PORT:privateKey=FILE:cer",
+    ("--stream", "ssl:443:certKey=/no/cert"): (
+        "--stream ssl:443:certKey=/no/cert: not an endpoint (give ssl:PORT:privateKey=FILE:certKey"
+    ),
     ("--listen", "ssl:443:privateKey=/no/key"): (
         "--listen ssl:443:privateKey=/no/key: not an endpoint (/no/key: No such file or directory)"
     ),
