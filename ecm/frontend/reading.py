@@ -73,7 +73,8 @@ class ReadingConnection(OrderedConnection):
                 self._write_ready()
                 begun += 1
                 if begun == REQUESTS_AT_ONCE:
-                    self.registry.sockets.go_on_later(self.pump)
+                    abort = self.transport.abortConnection
+                    self.registry.sockets.go_on_later(self.pump, abort)
         finally:
             self._pumping = False
         if has_held or self._write_blocked or self._incoming is not None or self.behind:

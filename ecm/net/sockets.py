@@ -42,8 +42,8 @@ class Sockets(Protocol):
     def forget(self, transport: IStreamTransport) -> None:
         """One has closed, or is never to be read again."""
 
-    def go_on_later(self, act: Callable[[], object]) -> None:
-        """Have something done in a later turn, if there are turns."""
+    def go_on_later(self, act: Callable[[], object], failed: Callable[[], object]) -> None:
+        """Have something done in a later turn, if there are turns; ``failed`` behind an error."""
 
     def is_for_later(self, act: Callable[[], object]) -> bool:
         """Return whether that is to be done in a later turn."""
@@ -70,7 +70,7 @@ class Unbatched:
     def forget(self, transport: IStreamTransport) -> None:
         """Nothing is known of it."""
 
-    def go_on_later(self, act: Callable[[], object]) -> None:
+    def go_on_later(self, act: Callable[[], object], failed: Callable[[], object]) -> None:
         """It goes on now."""
 
     def is_for_later(self, act: Callable[[], object]) -> bool:
@@ -122,8 +122,8 @@ class BatchedSockets:
         if self._turns.waiting:
             self._turns.waiting.pop(underlying(transport), None)
 
-    def go_on_later(self, act: Callable[[], object]) -> None:
-        self._later.add(act)
+    def go_on_later(self, act: Callable[[], object], failed: Callable[[], object]) -> None:
+        self._later.add(act, failed)
 
     def is_for_later(self, act: Callable[[], object]) -> bool:
         return act in self._later

@@ -17,6 +17,7 @@ from ecm.frontend.http import HTTPConnection
 from ecm.http.request import Request
 from ecm.http.response import CONTINUE, INERT
 from ecm.limits import FULL_FOR, NO_LINK_FOR, RETRY_AFTER_MAX, RETRY_AFTER_MIN, TRUNCATED_BODY
+from ecm.net.later import Later
 from ecm.net.sockets import Unbatched
 from ecm.upstream.pending import CONGESTED, NO_LINK
 from testkit.in_memory import DATE, FIRST_ID, MAX_BODY, QUEUE_TIMEOUT, Joined
@@ -209,16 +210,21 @@ class Turns(Unbatched):
     """Sockets in turns, of which the test has the next one begin."""
 
     def __init__(self) -> None:
-        self.next: list[Callable[[], object]] = []
+        reactor: Any = self
+        self.later = Later(reactor)
+        self._next: list[Callable[[], object]] = []
 
-    def go_on_later(self, act: Callable[[], object]) -> None:
-        self.next.append(act)
+    def callLater(self, delay: float, act: Callable[[], object]) -> None:
+        self._next.append(act)
+
+    def go_on_later(self, act: Callable[[], object], failed: Callable[[], object]) -> None:
+        self.later.add(act, failed)
 
     def is_for_later(self, act: Callable[[], object]) -> bool:
-        return act in self.next
+        return act in self.later
 
     def turn(self) -> None:
-        acts, self.next = self.next, []
+        acts, self._next = self._next, []
         for act in acts:
             act()
 
@@ -245,15 +251,24 @@ class LaterTests(TestCase):
         for begun in (few, 1):
             self.turns.turn()
             self.assertEqual(self.answers(), begun)
-        self.assertEqual(self.turns.next, [])
         self.assertFalse(self.client.transport.paused)
 
     def test_who_leaves_meanwhile_has_nothing_to_go_on_with(self) -> None:
         self.send(2 * limits.REQUESTS_AT_ONCE)
         self.client.leave()
         self.turns.turn()
-        self.assertEqual((self.turns.next, self.answers()), ([], 0))
+        self.assertEqual(self.answers(), 0)
+        protocol: Any = self.client.protocol
+        self.assertNotIn(protocol.pump, self.turns.later)
         self.assertEqual([*self.ecm.registry.timed], [])
+
+    def test_an_error_closes_the_connection_on_which_it_happens(self) -> None:
+        self.send(2 * limits.REQUESTS_AT_ONCE)
+        self.patch(self.ecm.registry.routes.otherwise, "handle", None)
+        self.turns.turn()
+        self.assertEqual(len(self.flushLoggedErrors(TypeError)), 1)
+        self.assertTrue(self.client.transport.aborted)
+        self.assertEqual(len(self.ecm.clients), 0)
 
 
 EXPECTING = (

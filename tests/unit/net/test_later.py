@@ -33,7 +33,7 @@ class LaterTests(SynchronousTestCase):
         self.done: list[int] = []
 
     def add(self, number: int) -> None:
-        self.later.add(lambda: self.done.append(number))
+        self.later.add(lambda: self.done.append(number), self.fail)
 
     def turns(self) -> list[int]:
         """Return how much was done in each turn until nothing is left."""
@@ -53,7 +53,7 @@ class LaterTests(SynchronousTestCase):
         self.assertEqual(self.done, [*range(2 * LATER_AT_ONCE + 1)])
 
     def test_what_goes_on_again_comes_behind_all_others(self) -> None:
-        self.later.add(lambda: self.add(99))
+        self.later.add(lambda: self.add(99), self.fail)
         for number in range(LATER_AT_ONCE):
             self.add(number)
         self.assertEqual(self.turns(), [LATER_AT_ONCE - 1, 2])
@@ -63,13 +63,14 @@ class LaterTests(SynchronousTestCase):
 
     def test_what_waits_already_is_done_once(self) -> None:
         for _ in range(2):
-            self.later.add(self.done.clear)
+            self.later.add(self.done.clear, self.fail)
             self.assertIn(self.done.clear, self.later)
         self.assertEqual(self.turns(), [0])
         self.assertNotIn(self.done.clear, self.later)
 
-    def test_an_error_leaves_what_is_behind_it(self) -> None:
-        self.later.add(lambda: 1 // 0)
+    def test_an_error_ends_its_connection_and_leaves_what_is_behind_it(self) -> None:
+        self.later.add(lambda: 1 // 0, lambda: self.done.append(0))
         self.add(1)
-        self.assertEqual(self.turns(), [1])
+        self.turns()
+        self.assertEqual(self.done, [0, 1])
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
