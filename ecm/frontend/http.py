@@ -46,16 +46,32 @@ class HTTPConnection(ReadingConnection):
 
     def readConnectionLost(self) -> None:
         """The client has closed its end; its requests are answered, if that is soon."""
-        self._drop_incoming()
-        self.registry.count_held(self)
-        self._no_more_requests = True
         if self.phase == Phase.CLOSING:
+            self._drop_incoming()
+            self.registry.count_held(self)
             self.transport.loseConnection()
             return
         before = self.deadline if self.phase == Phase.SENDING else 0
         self._enter(Phase.HALF_CLOSED)
         if self._write_blocked:
             self.deadline = max(self.registry.deadlines[Phase.SENDING], before)
+        if self._incoming is None or not self._incoming.waits:
+            self._end_requests()
+
+    def _look_at_held(self) -> None:
+        super()._look_at_held()
+        begins = self._incoming is not None and self._incoming.waits
+        if self.phase == Phase.HALF_CLOSED and not begins and not self._no_more_requests:
+            self._end_requests()
+
+    def _end_requests(self) -> None:
+        """Close behind the last response that is due to a client that has closed its end.
+
+        Requests that came before, as a whole, have been begun: TLS tells the end while they wait.
+        """
+        self._drop_incoming()
+        self.registry.count_held(self)
+        self._no_more_requests = True
         if not (exchanges := self.exchanges):
             self._half_close()
             return
@@ -83,6 +99,9 @@ class HTTPConnection(ReadingConnection):
             self._no_more_requests = True
             self._half_close()
         elif self.phase == Phase.HALF_CLOSED and not self._write_blocked and self.exchange:
+            self._no_more_requests = True
+            self._drop_incoming()
+            self.exchanges[-1].connection_header = CLOSE
             self._reject_all(GONE, LEFT)
         else:
             super().timed_out()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet.interfaces import (
     IAddress,
+    IHalfCloseableProtocol,
     IHandshakeListener,
     INegotiated,
     IProtocol,
@@ -110,7 +111,9 @@ class LeanTransport:
     def _close(self) -> None:
         if self._records is not None:
             self.transport.write(self._records.close())
-            self.transport.loseWriteConnection()
+            # Behind the client's own end nothing comes that could make a reset of it.
+            ended = self._records.has_ended
+            (self.transport.loseConnection if ended else self.transport.loseWriteConnection)()
 
     def _forget(self) -> None:
         """Let go of all: nothing more comes or goes."""
@@ -228,7 +231,15 @@ class LeanTls(LeanTransport):
     # The end.
 
     def _ended(self, end: End, reply: bytes) -> None:
-        """Nothing more comes from the client: close, as Twisted's TLS does."""
+        """Nothing more comes from the client: close, as Twisted's TLS does.
+
+        A protocol that knows clients which close their end, and read on, closes once it has
+        answered.
+        """
+        protocol = self.wrappedProtocol
+        if end.is_orderly and not self._closes and IHalfCloseableProtocol.providedBy(protocol):
+            protocol.readConnectionLost()
+            return
         self._closes = True
         self.transport.write(reply)
         if not end.by_client:

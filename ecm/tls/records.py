@@ -48,6 +48,11 @@ class End(NamedTuple):
     alert: int
     by_client: bool
 
+    @property
+    def is_orderly(self) -> bool:
+        """True if the client has closed its end, and may still read (RFC 8446, section 6.1)."""
+        return self.by_client and self.alert == Alert.CLOSE_NOTIFY
+
 
 class Received(NamedTuple):
     """Data that has come; if it was the last, the end, and the alert that is to be sent."""
@@ -113,6 +118,11 @@ class Records:
     def held(self) -> int:
         """The bytes of a record that is not complete."""
         return len(self._rest)
+
+    @property
+    def has_ended(self) -> bool:
+        """True once nothing more comes from the client."""
+        return not self._reads
 
     # Receiving.
 

@@ -27,6 +27,8 @@ class LiveTests(EcmTestCase):
             answer = await deferToThread(ask, self.port, data)
             self.assertEqual(answer.count(OK), data.count(b"POST"), answer)
             self.assertTrue(answer.endswith(b"ping"), answer)
+        answers = await deferToThread(ask, self.port, b"GET /no HTTP/1.1\r\nHost: a\r\n\r\n" * 100)
+        self.assertEqual(answers.count(b"HTTP/1.1 404 "), 100)
         refusal = await deferToThread(ask, self.port, b"nonsense\r\n\r\n")
         self.assertTrue(refusal.startswith(b"HTTP/1.1 400 "), refusal)
         self.assertEqual(await deferToThread(ask, self.port, b"POST"), b"")

@@ -4,7 +4,8 @@ from twisted.trial.unittest import TestCase
 
 from ecm import limits
 from ecm.http.response import CONTINUE
-from testkit.in_memory import FIRST_ID, Joined
+from testkit.in_memory import FIRST_ID, TYPED, Joined
+from testkit.typed_vectors import HELLO_PACKET
 
 POST = b"POST /http-bind HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n%b"
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -36,6 +37,37 @@ class HalfCloseTests(TestCase):
         self.ecm.answer(FIRST_ID, b"1")
         self.assertEqual(self.client.transport.written().count(OK), 2)
         self.assertFalse(self.client.transport.connected)
+
+    def test_so_are_those_that_could_not_begin_yet(self) -> None:
+        """TLS tells the end with what has come before it."""
+        many = 2 * limits.MAX_PIPELINED + 1
+        self.client.send(POST % b"ping" * many + b"POST /")
+        self.client.close_end()
+        for number in range(many):
+            self.assertTrue(self.client.transport.connected)
+            begun = min(number + limits.MAX_PIPELINED, many)
+            self.assertEqual(self.ecm.metrics.requests, begun)
+            self.ecm.answer(FIRST_ID + number, b"pong")
+        written = self.client.transport.written()
+        self.assertEqual((written.count(OK), written.count(CLOSE)), (many, 1))
+        self.assertFalse(self.client.transport.connected)
+        self.assertEqual(len(self.ecm.clients), 0)
+
+    def test_what_cannot_begin_in_time_is_given_up(self) -> None:
+        self.client.send(POST % b"ping" * 10)
+        self.client.close_end()
+        self.ecm.pass_time(limits.HALF_CLOSE_TIMEOUT)
+        self.assertEqual(self.ecm.metrics.requests, limits.MAX_PIPELINED)
+        self.assertFalse(self.client.transport.connected)
+        self.assertEqual((len(self.ecm.pool), len(self.ecm.clients)), (0, 0))
+
+    def test_a_last_request_is_told_that_its_client_has_closed(self) -> None:
+        self.ecm = Joined(link=TYPED)
+        self.ecm.link.dataReceived(HELLO_PACKET)
+        self.client = self.ecm.client()
+        self.client.post(b"ping", more=b"Connection: close\r\n")
+        self.client.close_end()
+        self.assertEqual(self.ecm.received()[-1], (FIRST_ID, b"close half-closed"))
 
     def test_a_held_request_is_given_up_after_a_while(self) -> None:
         """ECM cannot see whether the client has gone, and tells ejabberd that it has."""

@@ -253,6 +253,16 @@ class LaterTests(TestCase):
             self.assertEqual(self.answers(), begun)
         self.assertFalse(self.client.transport.paused)
 
+    def test_who_has_closed_its_end_gets_all_answers(self) -> None:
+        few = limits.REQUESTS_AT_ONCE
+        self.assertEqual(self.send(2 * few + 1), few)
+        self.client.close_end()
+        for begun in (few, 1):
+            self.assertFalse(self.client.ended)
+            self.turns.turn()
+            self.assertEqual(self.answers(), begun)
+        self.assertFalse(self.client.transport.connected)
+
     def test_who_leaves_meanwhile_has_nothing_to_go_on_with(self) -> None:
         self.send(2 * limits.REQUESTS_AT_ONCE)
         self.client.leave()

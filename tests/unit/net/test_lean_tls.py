@@ -7,6 +7,7 @@ from typing import Any
 
 from OpenSSL import SSL
 from twisted.internet.interfaces import (
+    IHalfCloseableProtocol,
     IHandshakeListener,
     IProtocolNegotiationFactory,
     ISSLTransport,
@@ -60,6 +61,17 @@ class Served(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.lost += 1
+
+
+@implementer(IHalfCloseableProtocol)
+class HalfClosed(Served):
+    """One whose client may close its end, and read on."""
+
+    def readConnectionLost(self) -> None:
+        """It closes later."""
+
+    def writeConnectionLost(self) -> None:
+        """It knows."""
 
 
 @implementer(IProtocolNegotiationFactory)
@@ -217,6 +229,29 @@ class EndTests(LeanTestCase):
         self.served.transport.loseConnection()
         self.served.transport.write(b"late")
         self.assertEqual(self.wire.written(), b"")
+
+    def test_a_protocol_that_answers_behind_that_closes_itself(self) -> None:
+        client = self.begin()
+        self.served.__class__ = HalfClosed
+        with self.assertRaises(ssl.SSLWantReadError):
+            client.tls.unwrap()
+        self.assertEqual(self.send(client.sent()), b"")
+        self.assertEqual((self.served.lost, self.wire.connected), (0, True))
+        self.served.transport.write(b"last")
+        self.served.transport.loseConnection()
+        client.feed(self.wire.written())
+        self.assertEqual(client.tls.read(4), b"last")
+        client.tls.unwrap()
+        self.assertEqual((self.wire.half_closed, self.served.lost), (False, 1))
+
+    def test_it_is_not_asked_once_it_has_closed(self) -> None:
+        client = self.begin()
+        self.served.__class__ = HalfClosed
+        self.served.transport.loseConnection()
+        client.feed(self.wire.written())
+        client.tls.unwrap()
+        self.send(client.sent())
+        self.assertEqual((self.served.lost, self.wire.connected), (1, False))
 
     def test_a_forged_record_ends_it(self) -> None:
         client = self.begin()
