@@ -346,9 +346,13 @@ READ_AT_ONCE: Final = 64
 READ_SIZE: Final = 16 * 1024
 
 # Requests that one connection begins at a time, where they are answered at once, as those of files
-# are: it goes on in a later turn. A read may have 600 of them, which take 60 ms; so do READ_AT_ONCE
-# connections that begin so many.
-REQUESTS_AT_ONCE: Final = 8
+# are, or parts of a body that it parses: it goes on in a later turn. A read may have 600 of such
+# requests, which take 60 ms; so do READ_AT_ONCE connections that begin so many.
+STEPS_AT_ONCE: Final = 8
+
+# Chunks that are parsed of a body in such a step, or lines around them. A read may have 2,700, which
+# take up to 6 ms; a client that is no attacker sends a few of some kB.
+CHUNKS_AT_ONCE: Final = 16
 
 # Such connections that go on in a turn of the reactor: few beside READ_AT_ONCE sockets, so that who
 # sends one request at a time waits no longer for them.

@@ -11,8 +11,9 @@ from testkit.splits import feed_all
 def feed(parser: RequestParser, data: bytes) -> Iterator[Request]:
     """Yield the requests that are complete with these bytes."""
     parser.add(data)
-    while (found := parser.next()) is not None:
-        yield found
+    while (found := parser.next()) is not None or parser.is_behind:
+        if found is not None:
+            yield found
 
 
 def parse(parser: RequestParser, pieces: Iterable[bytes]) -> list[Request]:

@@ -9,7 +9,7 @@ from ecm.frontend.registry import Registry
 from ecm.http.incoming import Incoming
 from ecm.http.request import Request, RequestError
 from ecm.http.response import CONTINUE
-from ecm.limits import MAX_PIPELINED, REQUESTS_AT_ONCE
+from ecm.limits import MAX_PIPELINED, STEPS_AT_ONCE
 
 
 class ReadingConnection(OrderedConnection):
@@ -57,22 +57,21 @@ class ReadingConnection(OrderedConnection):
         """Begin ``arrived``, write responses that are ready, and begin the requests that waited.
 
         A response that is given meanwhile is only marked: this loop is never entered twice. It
-        begins a few at a time, and goes on later: meanwhile others have their turn.
+        takes a few steps at a time, and goes on later: meanwhile others have their turn.
         """
         if self._pumping:
             return
         has_held = self._write_blocked or self._incoming is not None or self.behind
         self._pumping = True
-        begun = 0
+        steps = 0
         try:
             if arrived is not None:
                 self._dispatch(arrived)
             self._write_ready()
-            while self._incoming is not None and (arrived := self._next()) is not None:
-                self._dispatch(arrived)
+            while self._go_on():
                 self._write_ready()
-                begun += 1
-                if begun == REQUESTS_AT_ONCE:
+                steps += 1
+                if steps == STEPS_AT_ONCE:
                     abort = self.transport.abortConnection
                     self.registry.sockets.go_on_later(self.pump, abort)
         finally:
@@ -95,17 +94,19 @@ class ReadingConnection(OrderedConnection):
         self.update_reading()
         self.registry.count_held(self)
 
-    def _next(self) -> Request | RequestError | None:
-        """Return the next request, or the error in its place. None if it has to wait."""
+    def _go_on(self) -> bool:
+        """Begin the next request, or parse a part of it; return whether there was one."""
         incoming = self._incoming
         if incoming is None or self._no_more_requests or not self._has_room():
-            return None
+            return False
         if self.registry.sockets.is_for_later(self.pump):
-            return None
+            return False
         arrived = incoming.peek()
-        if arrived is not None:
-            incoming.pop()
-        return arrived
+        if arrived is None:
+            return incoming.waits
+        incoming.pop()
+        self._dispatch(arrived)
+        return True
 
     def _dispatch(self, arrived: Request | RequestError) -> None:
         """Begin the exchange of a request, or of an error in its place."""

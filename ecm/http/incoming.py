@@ -28,14 +28,15 @@ class Incoming:
         self._looked = False
 
     def peek(self) -> Request | RequestError | None:
-        """Return the next request, or the error that stands in its place; None if neither is whole.
+        """Return the next request, or the error that stands in its place; None if neither is whole,
+        or if it ``waits`` still: a body in small chunks is parsed a part at a time.
 
         Behind an error there is nothing.
         """
         if self._next is None and not self._looked:
-            self._looked = True
             try:
                 self._next = self._parser.next()
+                self._looked = not self._parser.is_behind
             except RequestError as error:
                 self.close()
                 self._next = error.with_traceback(None)  # which refers to us

@@ -62,6 +62,11 @@ class RequestParser:
         return self._head is not None
 
     @property
+    def is_behind(self) -> bool:
+        """True while more has come of a body than ``next`` has taken at once."""
+        return self._chunks is not None and self._chunks.is_behind
+
+    @property
     def held(self) -> int:
         """The number of bytes that are held."""
         head = self._head.size if self._head is not None else 0
@@ -72,7 +77,7 @@ class RequestParser:
         self._received += data
 
     def next(self) -> Request | None:
-        """Return the next request, or None where that is not complete.
+        """Return the next request, or None where that is not complete, or ``is_behind``.
 
         Raises RequestError on anything that is not a request; the parser is useless after that.
         """

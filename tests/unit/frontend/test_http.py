@@ -245,7 +245,7 @@ class LaterTests(TestCase):
         return self.answers(self.client.send(b"GET /none HTTP/1.1\r\nHost: a\r\n\r\n" * requests))
 
     def test_a_few_are_begun_in_each_turn(self) -> None:
-        few = limits.REQUESTS_AT_ONCE
+        few = limits.STEPS_AT_ONCE
         self.assertEqual(self.send(2 * few + 1), few)
         self.assertTrue(self.client.transport.paused)
         for begun in (few, 1):
@@ -254,7 +254,7 @@ class LaterTests(TestCase):
         self.assertFalse(self.client.transport.paused)
 
     def test_who_has_closed_its_end_gets_all_answers(self) -> None:
-        few = limits.REQUESTS_AT_ONCE
+        few = limits.STEPS_AT_ONCE
         self.assertEqual(self.send(2 * few + 1), few)
         self.client.close_end()
         for begun in (few, 1):
@@ -263,8 +263,22 @@ class LaterTests(TestCase):
             self.assertEqual(self.answers(), begun)
         self.assertFalse(self.client.transport.connected)
 
+    def test_small_chunks_are_parsed_a_few_at_a_time(self) -> None:
+        for chunk in (b"1\r\nx\r\n", b"1;a=b\r\nx\r\n"):
+            with self.subTest(chunk=chunk):
+                few = limits.STEPS_AT_ONCE * limits.CHUNKS_AT_ONCE
+                body = chunk * 3 * few + b"0\r\n\r\n"
+                head = b"GET /none HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+                turns = 0
+                self.assertEqual(self.answers(self.client.send(head + body)), 0)
+                while self.client.transport.paused:
+                    self.turns.turn()
+                    turns += 1
+                self.assertEqual(self.answers(), 1)
+                self.assertGreaterEqual(turns, 2)
+
     def test_who_leaves_meanwhile_has_nothing_to_go_on_with(self) -> None:
-        self.send(2 * limits.REQUESTS_AT_ONCE)
+        self.send(2 * limits.STEPS_AT_ONCE)
         self.client.leave()
         self.turns.turn()
         self.assertEqual(self.answers(), 0)
@@ -273,7 +287,7 @@ class LaterTests(TestCase):
         self.assertEqual([*self.ecm.registry.timed], [])
 
     def test_an_error_closes_the_connection_on_which_it_happens(self) -> None:
-        self.send(2 * limits.REQUESTS_AT_ONCE)
+        self.send(2 * limits.STEPS_AT_ONCE)
         self.patch(self.ecm.registry.routes.otherwise, "handle", None)
         self.turns.turn()
         self.assertEqual(len(self.flushLoggedErrors(TypeError)), 1)

@@ -20,7 +20,9 @@ LIMITS = RequestLimits(max_body=2000)
 def taken(incoming: Incoming) -> list[Request | str]:
     """Take all that there is; errors by what they say."""
     found: list[Request | str] = []
-    while (arrived := incoming.peek()) is not None:
+    while (arrived := incoming.peek()) is not None or incoming.waits:
+        if arrived is None:
+            continue
         incoming.pop()
         found.append(arrived if isinstance(arrived, Request) else arrived.reason)
         if isinstance(arrived, RequestError):
