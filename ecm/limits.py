@@ -350,9 +350,13 @@ READ_SIZE: Final = 16 * 1024
 # requests, which take 60 ms; so do READ_AT_ONCE connections that begin so many.
 STEPS_AT_ONCE: Final = 8
 
-# Chunks that are parsed of a body in such a step, or lines around them. A read may have 2,700, which
-# take up to 6 ms; a client that is no attacker sends a few of some kB.
+# Chunks that are parsed of a body in such a step, or lines around them. A read may have 2,700
+# chunks, which take up to 6 ms. A client that is no attacker sends a few of some kB.
 CHUNKS_AT_ONCE: Final = 16
+
+# Frames of WebSocket that are dealt with at a time on a connection, with pings and fragments, which
+# cost no credit: a read may have 2,700, which take 7 ms.
+FRAMES_AT_ONCE: Final = 128
 
 # Such connections that go on in a turn of the reactor: few beside READ_AT_ONCE sockets, so that who
 # sends one request at a time waits no longer for them.

@@ -7,7 +7,7 @@ from ecm.frontend.blame import blame
 from ecm.frontend.connection import Phase
 from ecm.frontend.registry import Registry
 from ecm.frontend.websocket_closing import ClosingWebSocket
-from ecm.limits import PING_AFTER, PONG_TIMEOUT
+from ecm.limits import FRAMES_AT_ONCE, PING_AFTER, PONG_TIMEOUT
 from ecm.link.message import GONE
 from ecm.log.faults import Fault
 from ecm.upstream.pool import UpstreamPool
@@ -88,9 +88,20 @@ class WebSocketConnection(ClosingWebSocket):
         self.registry.count_held(self)
 
     def _take_from(self, decoder: Decoder) -> None:
-        """Deal with what is whole. Pings that have come together are answered together."""
+        """Deal with what is whole, some frames at most: with more in a later turn.
+
+        Pings that have come together are answered together.
+        """
         pongs: list[bytes] = []
-        while self._may_take() and (event := decoder.next()) is not None:
+        decoder.left = FRAMES_AT_ONCE
+        while self._may_take():
+            event = decoder.next()
+            if event is None:
+                if decoder.left:
+                    break
+                decoder.left = FRAMES_AT_ONCE
+                self.registry.sockets.go_on_later(self.more, self.transport.abortConnection)
+                continue
             if not decoder.is_within:
                 decoder.due = inf  # the next message has a time of its own
                 if self.phase == Phase.BODY:
@@ -104,6 +115,8 @@ class WebSocketConnection(ClosingWebSocket):
 
     def _may_take(self) -> bool:
         """Return whether what comes next may be dealt with. Behind a Close frame nothing counts."""
+        if self.registry.sockets.is_for_later(self.more):
+            return False
         if self._streams is None:
             return self._state == State.CLOSING
         return self._streams.may_send(self)
@@ -134,6 +147,8 @@ class WebSocketConnection(ClosingWebSocket):
         return False
 
     def _may_read(self) -> bool:
+        if self._decoder is not None and self.registry.sockets.is_for_later(self.more):
+            return False
         if self._streams is None and self._state != State.OPEN:
             return True
         return super()._may_read() and (self._decoder is None or self._may_take())

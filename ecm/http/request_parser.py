@@ -22,7 +22,8 @@ class RequestParser:
     It holds what is not a request yet: a head and a body within their limits, and the bytes
     received behind them. While ``idle`` it holds nothing, and may be thrown away; otherwise
     ``in_body`` says how far it has come. ``expects_continue`` says that the client waits for a 100
-    before it sends a body; whoever sends that sets it to False.
+    before it sends a body; whoever sends that sets it to False. ``is_behind`` says that of a body in
+    chunks more has come than ``next`` takes at once.
     """
 
     __slots__ = (
@@ -34,6 +35,7 @@ class RequestParser:
         "_looked",
         "_received",
         "expects_continue",
+        "is_behind",
     )
 
     def __init__(self, limits: RequestLimits) -> None:
@@ -50,6 +52,7 @@ class RequestParser:
         self._body = bytearray()
         self._chunks: ChunkedBody | None = None
         self.expects_continue = False
+        self.is_behind = False
 
     @property
     def idle(self) -> bool:
@@ -60,11 +63,6 @@ class RequestParser:
     def in_body(self) -> bool:
         """True once the head is complete, until the request is."""
         return self._head is not None
-
-    @property
-    def is_behind(self) -> bool:
-        """True while more has come of a body than ``next`` has taken at once."""
-        return self._chunks is not None and self._chunks.is_behind
 
     @property
     def held(self) -> int:
@@ -143,6 +141,7 @@ class RequestParser:
             self.expects_continue = False
         if self._chunks is not None:
             complete = self._chunks.move(self._received, self._body, self._limits.max_body)
+            self.is_behind = self._chunks.is_behind
         else:
             missing = min(self._length(head), self._limits.max_body) - len(self._body)
             self._body += self._received[:missing]

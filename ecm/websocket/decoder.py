@@ -68,7 +68,8 @@ class Decoder:
     It joins the fragments of a message, of at most ``max_message`` bytes. While ``idle`` it holds
     nothing, and may be thrown away. It looks at each byte once, and finds what is not UTF-8 with
     the first byte that is wrong, also within a fragment. ``due`` is the time, in seconds, at which
-    a message must be whole; it is that of its owner, and as short-lived as the message.
+    a message must be whole; it is that of its owner, and as short-lived as the message. ``left`` is
+    how many frames may begin: its owner says how many do at once.
     """
 
     __slots__ = (
@@ -80,10 +81,12 @@ class Decoder:
         "_received",
         "_utf8",
         "due",
+        "left",
     )
 
     def __init__(self, max_message: int) -> None:
         self.due = inf
+        self.left: float = inf
         self._max_message = max_message
         self._received = bytearray()
         # The frame whose payload comes, and how many bytes of that are still to come.
@@ -114,7 +117,7 @@ class Decoder:
         self._received += data
 
     def next(self) -> Event | None:
-        """Return the next event, or None where none is whole.
+        """Return the next event, or None where none is whole, or no frame is ``left`` to begin.
 
         Raises WebSocketError on what no client may send; the decoder is useless after that.
         """
@@ -131,9 +134,10 @@ class Decoder:
 
     def _begin_frame(self) -> bool:
         """Read a header, and return whether it is whole."""
-        found = header(self._received)
+        found = header(self._received) if self.left else None
         if found is None:
             return False
+        self.left -= 1
         if found.opcode < CLOSE:
             self._check_order(found)
         del self._received[: found.size]

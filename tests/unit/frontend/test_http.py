@@ -2,7 +2,6 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable
 from typing import Any, cast
 
 from hypothesis import given
@@ -17,12 +16,11 @@ from ecm.frontend.http import HTTPConnection
 from ecm.http.request import Request
 from ecm.http.response import CONTINUE, INERT
 from ecm.limits import FULL_FOR, NO_LINK_FOR, RETRY_AFTER_MAX, RETRY_AFTER_MIN, TRUNCATED_BODY
-from ecm.net.later import Later
-from ecm.net.sockets import Unbatched
 from ecm.upstream.pending import CONGESTED, NO_LINK
 from testkit.in_memory import DATE, FIRST_ID, MAX_BODY, QUEUE_TIMEOUT, Joined
 from testkit.samples.http_requests import ERRORS
 from testkit.splits import cut, cuts
+from testkit.turns import Turns
 
 POST = b"POST /http-bind HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%b"
 ORIGIN = b"Access-Control-Allow-Origin: *\r\n"
@@ -204,29 +202,6 @@ class PipeliningTests(TestCase):
     def test_a_thousand_pipelined_requests_are_answered(self) -> None:
         written = self.client.send(b"GET /none HTTP/1.1\r\nHost: a\r\n\r\n" * 1000)
         self.assertEqual(written.count(b"HTTP/1.1 404 Not Found\r\n"), 1000)
-
-
-class Turns(Unbatched):
-    """Sockets in turns, of which the test has the next one begin."""
-
-    def __init__(self) -> None:
-        reactor: Any = self
-        self.later = Later(reactor)
-        self._next: list[Callable[[], object]] = []
-
-    def callLater(self, delay: float, act: Callable[[], object]) -> None:
-        self._next.append(act)
-
-    def go_on_later(self, act: Callable[[], object], failed: Callable[[], object]) -> None:
-        self.later.add(act, failed)
-
-    def is_for_later(self, act: Callable[[], object]) -> bool:
-        return act in self.later
-
-    def turn(self) -> None:
-        acts, self._next = self._next, []
-        for act in acts:
-            act()
 
 
 class LaterTests(TestCase):
