@@ -67,7 +67,18 @@ hibernate(#{stream_state := established, stream_timeout := infinity} = State, Li
             busy
     end;
 hibernate(_, _, _) ->
+    forget_packed(),
     unfit.
+
+%% A session that waits for its client without a stream (XEP-0198) does not hibernate any more. Of its packed state, which
+%% may be long, only the rest counts.
+-spec forget_packed() -> ok.
+forget_packed() ->
+    _ = case rest() of
+            0 -> erase(?MODULE);
+            Milliseconds -> put(?MODULE, Milliseconds)
+        end,
+    ok.
 
 -spec has_no_message() -> boolean().
 has_no_message() ->
@@ -100,7 +111,7 @@ put_all(Pairs) ->
 %% What has not changed since the session woke up is not packed again.
 -spec packed(map(), ecm_c2s_pack:dictionary(), Unpacked, Callback :: module()) ->
     ecm_c2s_pack:packed() when
-      Unpacked :: {map(), ecm_c2s_pack:dictionary(), ecm_c2s_pack:packed()} | undefined.
+      Unpacked :: {map(), ecm_c2s_pack:dictionary(), ecm_c2s_pack:packed()} | Rest :: pos_integer() | undefined.
 packed(State, Dictionary, {State, Dictionary, Packed}, _) -> Packed;
 packed(State, Dictionary, _, Callback) ->
     ecm_c2s_pack:pack(State, Dictionary, Callback:socket_module()).
@@ -111,6 +122,7 @@ packed(State, Dictionary, _, Callback) ->
 rest() ->
     case get(?MODULE) of
         {_, _, [_ | Packed]} when is_binary(Packed), byte_size(Packed) > ?SMALL -> byte_size(Packed) div 1024;
+        Milliseconds when is_integer(Milliseconds) -> Milliseconds;
         _ -> 0
     end.
 

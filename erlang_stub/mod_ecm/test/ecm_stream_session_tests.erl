@@ -35,6 +35,7 @@ session_test_() ->
               {"of a link that is over", fun what_ecm_has_not_got_is_routed_first/0},
               {"managed", fun what_is_managed_is_not_routed/0},
               {"managed, gone", fun a_managed_session_stays_when_its_client_goes/0},
+              {"managed, long", fun a_managed_session_without_its_client_has_its_state_once/0},
               {"managed, once", fun what_is_managed_is_not_kept_twice_once_the_client_is_gone/0},
               {"leaves", fun who_is_to_leave_is_closed_and_nothing_is_lost/0},
               {"leaves, managed", fun a_managed_session_stays_for_who_is_to_leave/0},
@@ -206,6 +207,23 @@ a_managed_session_stays_when_its_client_goes() ->
     ?assertEqual(none, receive_said(0)),
     ok = ejabberd_hooks:delete(c2s_closed, <<"chat.example">>, ?MODULE, closed, 50),
     stop(User).
+
+%% It does not hibernate any more, and has no use for the packed state with which it has woken up. It still does nothing for
+%% a while behind each message.
+a_managed_session_without_its_client_has_its_state_once() ->
+    {Session, _} = User = open(#{}, #{mgmt_state => active, long => rand:bytes(200 * 1024)}),
+    await_sleep(User),
+    ok = ejabberd_hooks:add(c2s_closed, <<"chat.example">>, ?MODULE, closed, 50),
+    tell(User, {closed, gone}),
+    ecm_link_pair:await(fun() -> is_integer(woken_with(Session)) end),
+    ?assertMatch(Rest when Rest >= 200 andalso Rest < 210, woken_with(Session)),
+    ?assertMatch(#{mgmt_state := pending, long := <<_:(8 * 200 * 1024)>>}, sys:get_state(Session)),
+    ok = ejabberd_hooks:delete(c2s_closed, <<"chat.example">>, ?MODULE, closed, 50),
+    stop(User).
+
+woken_with(Session) ->
+    {dictionary, Dictionary} = process_info(Session, dictionary),
+    proplists:get_value(ecm_c2s_hibernate, Dictionary).
 
 %% What was sent before the management began is routed when the session ends.
 what_is_managed_is_not_kept_twice_once_the_client_is_gone() ->
