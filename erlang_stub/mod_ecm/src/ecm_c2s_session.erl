@@ -28,8 +28,8 @@
                      c2s := [{atom(), term()}],
                      hibernate_after := non_neg_integer() | infinity}.
 
-%% With `flush_scheduled', a message is under way after which what waits is sent. ecm_c2s_process tells by the name
-%% of the record that this is a session of BOSH.
+%% With `flush_scheduled', a message is under way after which what waits is sent. An `error' of the stream waits here for the
+%% end. ecm_c2s_process tells by the name of the record that this is a session of BOSH.
 -record(session, {bosh :: ecm_bosh:session(),
                   nonce :: ecm_sid:nonce(),
                   options :: options(),
@@ -38,7 +38,7 @@
                   hibernation = none :: ecm_c2s_idle:idle(),
                   flush_scheduled = false :: boolean(),
                   shaper = none :: term(),
-                  error = undefined :: binary() | undefined}).
+                  error = undefined :: undefined | {Condition :: binary(), ecm_bosh_outbox:el()} | Told :: binary()}).
 
 %% A session for another process, without pids and with times that begin at 0.
 -type frozen() :: #{bosh := ecm_bosh:session(), nonce := ecm_sid:nonce(), options := options(),
@@ -153,7 +153,7 @@ client_gone(_, _, undefined) ->
 client_gone(How, Exchange, _) ->
     run(fun(Bosh) -> How(Exchange, now_ms(), Bosh) end).
 
-%% After an error of the stream comes its end. The error must go to the client together with that.
+%% After an error of the stream comes its end. What waits must go to the client together with both.
 -spec flush(#session{}) -> ok.
 flush(#session{error = undefined} = Session) ->
     put(?MODULE, Session#session{flush_scheduled = false}),
@@ -410,9 +410,18 @@ send(Element) ->
 -spec send(tuple(), #session{} | undefined) -> ok | {error, closed}.
 send(_, undefined) ->
     {error, closed};
+send({xmlel, <<"stream:error">>, _, Els} = Element, Session) ->
+    fail(condition(Els), encode(Element), Session);
 send(Element, Session) ->
-    queue(encode(Element), error_of(Element, Session)),
+    queue(encode(Element), Session),
     schedule_flush().
+
+%% A request may have its turn before the end. It must not be answered with the error alone.
+-spec fail(Condition :: binary(), ecm_bosh_outbox:el(), #session{}) -> ok.
+fail(Condition, Error, #session{bosh = Bosh} = Session) ->
+    _ = Condition =:= <<"host-unknown">> andalso ecm_stats:error(unknown_host, ecm_bosh:client(Bosh)),
+    put(?MODULE, Session#session{error = {Condition, Error}}),
+    ok.
 
 %% @doc Queues a stanza that came too late for the client, so that it is routed with the others.
 -spec keep(tuple()) -> ok.
@@ -431,13 +440,6 @@ encode({xmlel, <<"stream:features">>, _, _} = El) -> ecm_intern:term(ecm_xml_sta
 encode({xmlel, <<"success">>, _, []} = El) -> ecm_intern:term(ecm_xml_stanza:encode(El));
 encode(El) -> ecm_xml_stanza:encode(El).
 
--spec error_of(tuple(), #session{}) -> #session{}.
-error_of({xmlel, <<"stream:error">>, _, Els}, #session{bosh = Bosh} = Session) ->
-    Condition = condition(Els),
-    _ = Condition =:= <<"host-unknown">> andalso ecm_stats:error(unknown_host, ecm_bosh:client(Bosh)),
-    Session#session{error = Condition};
-error_of(_, Session) -> Session.
-
 %% A host that is not served here has a condition of its own (XEP-0124, section 17.2).
 -spec condition([tuple()]) -> binary().
 condition([{xmlel, <<"host-unknown">>, _, _} | _]) -> <<"host-unknown">>;
@@ -451,6 +453,9 @@ close() ->
 -spec close(#session{} | undefined) -> ok.
 close(undefined) ->
     ok;
+close(#session{error = {Condition, Error}} = Session) ->
+    queue(Error, Session#session{error = Condition}),
+    close(get(?MODULE));
 close(#session{bosh = Bosh, error = Error, timer = Timer, content_type = ContentType} = Session) ->
     {Actions, Next} = ecm_bosh:close(Error, now_ms(), Bosh),
     put(?MODULE, Session#session{bosh = Next, timer = ecm_c2s_timer:set(infinity, Timer)}),

@@ -50,6 +50,7 @@ session_test_() ->
             fun a_session_that_fails_loses_nothing/0,
             fun a_client_that_terminates_is_answered/0,
             fun an_error_of_the_stream_ends_the_session/0,
+            fun who_asks_behind_an_error_is_told_of_the_end/0,
             fun a_host_that_is_not_served_is_unknown/0,
             fun who_has_held_nothing_is_told_why_it_has_ended/0,
             fun what_is_no_stanza_ends_the_stream/0,
@@ -457,6 +458,18 @@ an_error_of_the_stream_ends_the_session() ->
                  attributes(Answer)),
     ?assertMatch({match, _}, re:run(Answer, "<stream:error.*<conflict ")),
     ?assertEqual(normal, receive {'DOWN', Monitor, process, _, Reason} -> Reason end).
+
+%% Its request comes before the process has ended.
+who_asks_behind_an_error_is_told_of_the_end() ->
+    {Session, _} = User = open(#{}),
+    ok = sys:suspend(Session),
+    send_conflict(Session),
+    ask(User, 2, []),
+    ok = sys:resume(Session),
+    {200, Answer} = answer(2),
+    ?assertMatch(#{<<"type">> := <<"terminate">>, <<"condition">> := <<"remote-stream-error">>},
+                 attributes(Answer)),
+    ?assertMatch({match, _}, re:run(Answer, "<stream:error.*<conflict ")).
 
 a_host_that_is_not_served_is_unknown() ->
     {Session, _} = User = open(#{}),
