@@ -163,6 +163,9 @@ HOT = ("http", "link", "tls", "websocket", "xmpp", "net", "upstream", "frontend"
 MAX_METHODS = 15
 MAX_CLASS_LINES = 250
 
+# The columns of a line of mod_ecm, in modules and tests.
+MAX_COLUMNS = 120
+
 # A docstring begins with the noun, or the verb, and not with a question.
 QUESTION = re.compile(r"(What|Whose|Whether|How|Which|Who|Where|When|Why)\b")
 
@@ -207,6 +210,12 @@ class FormTests(TestCase):
                     methods = [each for each in node.body if isinstance(each, Function)]
                     self.assertLessEqual(len(methods), MAX_METHODS, node.name)
                     self.assertLessEqual(length(node), MAX_CLASS_LINES, node.name)
+
+    def test_lines_of_mod_ecm_are_short(self) -> None:
+        for file in (CHECKOUT / "erlang_stub" / "mod_ecm").rglob("*.erl"):
+            lines = enumerate(file.read_text().splitlines(), 1)
+            longer = [number for number, line in lines if len(line) > MAX_COLUMNS]
+            self.assertEqual(longer, [], str(file))
 
     def test_docstrings_are_no_questions(self) -> None:
         for file in (file for part in ("ecm", *BESIDE) for file in (CHECKOUT / part).rglob("*.py")):

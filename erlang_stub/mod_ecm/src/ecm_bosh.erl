@@ -17,8 +17,9 @@
 
 -module(ecm_bosh).
 
--export([cause/3, client/1, close/3, deadline/1, dehydrate/1, facts/2, flush/2, freeze/2, gone/3, half_closed/3, last_word/1, limit/1,
-         logged_in/2, max_waiting_size/1, new/5, rehydrate/1, request/4, send/2, thaw/2, timeout/2, undelivered/1, violate/3]).
+-export([cause/3, client/1, close/3, deadline/1, dehydrate/1, facts/2, flush/2, freeze/2, gone/3, half_closed/3,
+         last_word/1, limit/1, logged_in/2, max_waiting_size/1, new/5, rehydrate/1, request/4, send/2, thaw/2,
+         timeout/2, undelivered/1, violate/3]).
 -export_type([action/0, exchange/0, ms/0, options/0, session/0]).
 
 -type exchange() :: ecm_bosh_window:exchange().
@@ -102,8 +103,8 @@ cause(<<"policy-violation">>, unknown, _) -> too_long;
 cause(<<"policy-violation">>, _, _) -> overactive;
 cause(_, _, _) -> bad_request.
 
-%% @doc Returns what operators may want to know of the session. `held' are the milliseconds for which its oldest request has
-%% been held, `exchanges' those of all that are, `window' the number of requests that there may be at once.
+%% @doc Returns what operators may want to know of the session. `held' are the milliseconds for which its oldest request
+%% has been held, `exchanges' those of all that are, `window' the number of requests that there may be at once.
 -spec facts(Now :: ms(), session()) ->
     #{client := ecm_bosh_client:client(), rid := ecm_bosh_window:rid(), open := non_neg_integer(), held => ms(),
       exchanges => [exchange()],

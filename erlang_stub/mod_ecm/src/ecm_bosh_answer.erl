@@ -21,8 +21,9 @@
 %% of `/>'.
 -define(MORE, (byte_size(<<" xmlns:stream='http://etherx.jabber.org/streams'></body>">>) - 2)).
 
-%% A binary of up to so many bytes is on the heap of a process. A longer one is elsewhere, and takes some 120 bytes beside
-%% its own; an integer takes eight. But a heap is copied each time that the process wakes up, so a long one stays.
+%% A binary of up to so many bytes is on the heap of a process. A longer one is elsewhere, and takes some
+%% 120 bytes beside its own; an integer takes eight. But a heap is copied each time that the process
+%% wakes up, so a long one stays.
 -define(MAX_ON_HEAP, 64).
 -define(MAX_INTEGER, 256).
 
@@ -55,14 +56,14 @@ payload(Attrs, Els) -> {200, body(Attrs, Els)}.
 kept(El) when byte_size(El) > ?MAX_ON_HEAP, byte_size(El) =< ?MAX_INTEGER -> binary:decode_unsigned(El);
 kept(Answer) -> Answer.
 
-%% @doc Returns the answer as it was before it was kept. An element begins with `<', and so has no first byte 0, which would
-%% be lost.
+%% @doc Returns the answer as it was before it was kept. An element begins with `<', and so has no
+%% first byte 0, which would be lost.
 -spec whole(kept()) -> answer().
 whole(Kept) when is_integer(Kept) -> binary:encode_unsigned(Kept);
 whole(Answer) -> Answer.
 
-%% @doc Returns the bytes that a kept answer has, at most: an integer counts as the longest, because its bytes are unknown
-%% until it is converted.
+%% @doc Returns the bytes that a kept answer has, at most: an integer counts as the longest, because its bytes are
+%% unknown until it is converted.
 -spec bytes(kept()) -> non_neg_integer().
 bytes(empty) -> 0;
 bytes({els, _, Bytes}) -> Bytes;

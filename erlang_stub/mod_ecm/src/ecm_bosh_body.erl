@@ -19,8 +19,8 @@
 -type xmlel() :: #xmlel{}.
 
 %% The attributes of the start tag, as far as they are there. `restart' and `version' are attributes of
-%% XEP-0206, `lang' is xml:lang, and `secure' has any value; times are in seconds. A `fault' must end the session (XEP-0124, section
-%% 17.2): an attribute has a forbidden value, and then no key; or something stands before the tag.
+%% XEP-0206, `lang' is xml:lang, and `secure' has any value; times are in seconds. A `fault' must end the session
+%% (XEP-0124, section 17.2): an attribute has a forbidden value, and then no key; or something stands before the tag.
 -type head() ::
     #{fault => fault(), rid => 1..16#1FFFFFFFFFFFFF,
       sid => binary(), to => binary(), from => binary(), lang => binary(), ver => binary(),

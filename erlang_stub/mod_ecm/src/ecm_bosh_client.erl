@@ -1,7 +1,7 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc The library of a BOSH client, by the request with which it begins a session: what each asks for is its habit. A guess,
-%% for statistics: nothing else depends on it. Pure.
+%% @doc The library of a BOSH client, by the request with which it begins a session: what each asks for is its habit. A
+%% guess, for statistics: nothing else depends on it. Pure.
 
 -module(ecm_bosh_client).
 
@@ -14,8 +14,8 @@
 -spec all() -> [client()].
 all() -> [strophe, stanza, converse, libpurple, smack, gloox, swarm, other].
 
-%% @doc Returns the library. Strophe holds one request and leaves all else out; Converse waits 59 seconds where Strophe waits
-%% 60; gloox and jbosh, which is that of Smack, speak of acknowledgements, and libpurple of encryption.
+%% @doc Returns the library. Strophe holds one request and leaves all else out; Converse waits 59 seconds where Strophe
+%% waits 60; gloox and jbosh, which is that of Smack, speak of acknowledgements, and libpurple of encryption.
 -spec client(ecm_bosh_body:body()) -> client().
 client(#{ver := <<"1.6">>, ack := 0}) -> gloox;
 client(#{ver := <<"1.6">>, ack := _}) -> other;

@@ -34,8 +34,8 @@ find(_, _, _, _) ->
 available(true, Answer) -> {answered, Answer};
 available(false, _) -> {fault, <<"item-not-found">>}.
 
-%% @doc Returns the next request in order, with its stanzas or the limit that it exceeds, and the window and keys after it, if it has come and is due.
-%% With a fault, its holder is told of it, and holds nothing any more.
+%% @doc Returns the next request in order, with its stanzas or the limit that it exceeds, and the window and keys after
+%% it, if it has come and is due. With a fault, its holder is told of it, and holds nothing any more.
 -spec next(Now :: integer(), ecm_bosh_window:requests(), ecm_bosh_keys:keys()) ->
     {ok, ecm_bosh_window:request(), ecm_bosh_window:requests(), ecm_bosh_keys:keys()} |
     {fault, Condition :: binary(), ecm_bosh_window:holder(), ecm_bosh_window:requests()} | none.

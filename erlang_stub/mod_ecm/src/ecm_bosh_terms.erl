@@ -69,8 +69,8 @@
     acknowledges :: boolean()
 }).
 
-%% Few different terms occur, so all sessions share them; but many different wait times. Those of full minutes up to an hour,
-%% as usual ones are, are shared with their terms.
+%% Few different terms occur, so all sessions share them; but many different wait times. Those of full minutes up to an
+%% hour, as usual ones are, are shared with their terms.
 -record(agreement, {wait :: non_neg_integer(), terms :: #terms{}}).
 
 -opaque agreement() :: #agreement{}.

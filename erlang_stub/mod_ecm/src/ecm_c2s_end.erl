@@ -8,8 +8,8 @@
 %% 2. ejabberd_sm forgets the session. In this moment, what the client may not have received is routed, and
 %%    then what is in the mailbox (forgotten/3): a moment later others would overtake it. Meanwhile those who store
 %%    messages for the user wait, and the user's next session (ecm_c2s_offline).
-%% 3. What has come late is routed, and clients are told (terminated/2). Nobody waits for it: ejabberd waits a tenth of a
-%%    second for more in between.
+%% 3. What has come late is routed, and clients are told (terminated/2). Nobody waits for it: ejabberd waits a tenth
+%%    of a second for more in between.
 
 -module(ecm_c2s_end).
 

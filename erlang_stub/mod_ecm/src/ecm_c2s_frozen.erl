@@ -17,10 +17,10 @@
 -define(FORMAT, 3).
 
 %% The time is that of the session's SID in ejabberd_sm, which belongs to the session and not to its process. `name' is
-%% an ecm_c2s_place:name() in the external term format, which keeps a pid of a node that has ended; `moves' is the number
-%% of its place.
--type frozen() :: #{format := ?FORMAT, ejabberd := binary(), name := binary(), moves := non_neg_integer(), state := state(),
-                    timers := [{Key :: atom(), Milliseconds :: non_neg_integer()}],
+%% an ecm_c2s_place:name() in the external term format, which keeps a pid of a node that has ended;
+%% `moves' is the number of its place.
+-type frozen() :: #{format := ?FORMAT, ejabberd := binary(), name := binary(), moves := non_neg_integer(),
+                    state := state(), timers := [{Key :: atom(), Milliseconds :: non_neg_integer()}],
                     time := erlang:timestamp() | none, dictionary := [{term(), term()}],
                     row := ecm_c2s_registration:row(), session := ecm_c2s_session:frozen()}.
 

@@ -70,8 +70,8 @@ hibernate(_, _, _) ->
     forget_packed(),
     unfit.
 
-%% A session that waits for its client without a stream (XEP-0198) does not hibernate any more. Of its packed state, which
-%% may be long, only the rest counts.
+%% A session that waits for its client without a stream (XEP-0198) does not hibernate any more. Of its packed state,
+%% which may be long, only the rest counts.
 -spec forget_packed() -> ok.
 forget_packed() ->
     _ = case rest() of

@@ -222,8 +222,8 @@ log(none, _) ->
 log({begins, Waiting}, InProgress) ->
     ?INFO_MSG("Login storm: ~B new sessions wait for their turn, ~B logins are in progress", [Waiting, InProgress]);
 log({goes_on, Waiting, Entered, Refused}, InProgress) ->
-    ?INFO_MSG("Login storm: ~B new sessions wait for their turn, ~B logins are in progress; since the last such line ~B "
-              "have begun, ~B were refused", [Waiting, InProgress, Entered, Refused]);
+    ?INFO_MSG("Login storm: ~B new sessions wait for their turn, ~B logins are in progress; since the last such "
+              "line ~B have begun, ~B were refused", [Waiting, InProgress, Entered, Refused]);
 log({over, Seconds, Entered, Refused}, _) ->
     ?INFO_MSG("Login storm: over after ~B seconds; ~B new sessions have begun, ~B were refused",
               [Seconds, Entered, Refused]).

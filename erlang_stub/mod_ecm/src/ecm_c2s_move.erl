@@ -45,9 +45,9 @@ take(Frozen, Parties) ->
         _ -> ecm_c2s_transfer:prepare(Frozen, Parties)
     end.
 
-%% @doc Moves a session. If that fails, it goes on where it is. `busy' if it has something to do now; `lost' if the other
-%% node has failed, or its new process. With `{lost, unknown}' the session has ended, because the node was lost in the
-%% moment in which it was to begin there.
+%% @doc Moves a session. If that fails, it goes on where it is. `busy' if it has something to do now; `lost' if the
+%% other node has failed, or its new process. With `{lost, unknown}' the session has ended, because the node was lost in
+%% the moment in which it was to begin there.
 -spec move(pid(), node()) -> ok | {error, error()}.
 move(Session, Node) ->
     case ecm_c2s_transfer:freeze(Session) of
@@ -79,8 +79,8 @@ prepared({error, Reason}, _, Old) ->
 handed_over({error, ended}, New) -> ecm_c2s_transfer:start(New, []);
 handed_over(Outcome, _) -> Outcome.
 
-%% The session is under its place before, or its name if it had not moved. When nobody sends to the new process any more,
-%% the old one gets what that has got.
+%% The session is under its place before, or its name if it had not moved. When nobody sends to the new process any
+%% more, the old one gets what that has got.
 -spec undo(ecm_c2s_frozen:frozen(), pid(), pid()) -> {error, error()}.
 undo(#{row := Row, session := #{nonce := Nonce}} = Frozen, Old, New) ->
     ok = ecm_c2s_registration:move(Row, New, Old),

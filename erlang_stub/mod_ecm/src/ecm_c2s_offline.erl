@@ -37,8 +37,8 @@
 %% What a session that ends sends on has this in its metadata.
 -define(LEFT_BEHIND, ecm_left_behind).
 
-%% Milliseconds for which a session waits for senders and former sessions at most, or a sender for a session that ends, and
-%% between two looks at them.
+%% Milliseconds for which a session waits for senders and former sessions at most, or a sender for a session that ends,
+%% and between two looks at them.
 -define(PATIENCE, 2000).
 -define(LOOK, 2).
 
@@ -168,8 +168,8 @@ ended(Jid) ->
     _ = forget({ends, user(Jid)}),
     ok.
 
-%% @private The session of the calling process has said that it is online, and may be about to fetch. One that comes online
-%% waits for former ones of the user first, since those who store wait for them, too.
+%% @private The session of the calling process has said that it is online, and may be about to fetch. One that comes
+%% online waits for former ones of the user first, since those who store wait for them, too.
 -spec before_fetching({Presence, State}) -> {Presence, State} when Presence :: tuple(), State :: map().
 before_fetching({_, #{jid := Jid} = State} = Result) ->
     User = user(Jid),

@@ -44,8 +44,9 @@
 -callback undelivered() -> [ecm_bosh_outbox:el()].
 -callback finish() -> ok.
 
-%% Another process takes the session (ecm_c2s_transfer): handles what has waited, if the process has told itself to as its last
-%% message; returns the session as a term, which names its module as `kind' if that is not ecm_c2s_session; and its nonce.
+%% Another process takes the session (ecm_c2s_transfer): handles what has waited, if the process has told itself to
+%% as its last message; returns the session as a term, which names its module as `kind' if that is not
+%% ecm_c2s_session; and its nonce.
 -callback flush_now() -> ok.
 -callback freeze() -> {ok, map()} | busy.
 -callback nonce() -> non_neg_integer().

@@ -28,8 +28,8 @@
                      c2s := [{atom(), term()}],
                      hibernate_after := non_neg_integer() | infinity}.
 
-%% With `flush_scheduled', a message is under way after which what waits is sent. An `error' of the stream waits here for the
-%% end. ecm_c2s_process tells by the name of the record that this is a session of BOSH.
+%% With `flush_scheduled', a message is under way after which what waits is sent. An `error' of the stream waits here
+%% for the end. ecm_c2s_process tells by the name of the record that this is a session of BOSH.
 -record(session, {bosh :: ecm_bosh:session(),
                   nonce :: ecm_sid:nonce(),
                   options :: options(),

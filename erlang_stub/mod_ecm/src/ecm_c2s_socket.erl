@@ -19,8 +19,8 @@ start(Client, Opts) ->
     {ok, Session} = ejabberd_c2s:start(?MODULE, new(Client), [{xml_socket, true} | Opts]),
     Session.
 
-%% @doc Has the calling process, with this state of ejabberd_c2s, monitor the socket's owner no more. That is ejabberd itself
-%% (get_owner/1), of whose end a session need not be told; and a monitor takes 136 bytes.
+%% @doc Has the calling process, with this state of ejabberd_c2s, monitor the socket's owner no more. That is ejabberd
+%% itself (get_owner/1), of whose end a session need not be told; and a monitor takes 136 bytes.
 -spec unwatch(State :: map()) -> ok.
 unwatch(#{socket_monitor := Monitor}) when is_reference(Monitor) ->
     true = demonitor(Monitor),
@@ -40,8 +40,8 @@ close(_) -> ecm_c2s_session:close().
 change_shaper(_, Shaper) -> ecm_c2s_session:change_shaper(Shaper).
 
 %% Never the process itself, because ejabberd_c2s would give that an XML stream. This one lives as long as
-%% ejabberd, and is monitored when the process begins. Once there is a session, only the log asks, for what tells it from
-%% others.
+%% ejabberd, and is monitored when the process begins. Once there is a session, only the log asks,
+%% for what tells it from others.
 -spec get_owner(socket()) -> pid() | ecm_sid:nonce().
 get_owner(_) ->
     case ecm_c2s_session:tag() of

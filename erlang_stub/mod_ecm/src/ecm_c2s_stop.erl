@@ -11,8 +11,8 @@
 -include_lib("ejabberd/include/logger.hrl").
 -include_lib("ejabberd/include/ejabberd_sm.hrl").
 
-%% Milliseconds in which ECMs learn that their links drain. Nobody sends any more then, and stanzas are stored in the order
-%% in which they came.
+%% Milliseconds in which ECMs learn that their links drain. Nobody sends any more then, and stanzas are stored
+%% in the order in which they came.
 -define(DRAIN, 500).
 
 %% Sessions that end at the same time: each is awake then, and waits 100 ms for stanzas that are on their way to it.
@@ -41,8 +41,8 @@ end_all() ->
                                log_at = Now + ?PROGRESS}))
     end.
 
-%% ejabberd_admin:stop/0, if somebody calls it by hand, has stopped ejabberd_sm, and with it the sessions, before anybody
-%% could be told.
+%% ejabberd_admin:stop/0, if somebody calls it by hand, has stopped ejabberd_sm, and with it the
+%% sessions, before anybody could be told.
 -spec drain(pid() | undefined) -> ok.
 drain(undefined) -> ok;
 drain(_) -> timer:sleep(?DRAIN).

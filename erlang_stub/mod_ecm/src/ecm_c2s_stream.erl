@@ -13,8 +13,8 @@
 -define(STEPS, [<<"challenge">>, <<"success">>, <<"failure">>]).
 
 %% In the dictionary while no element may come: `asked' until the server has answered a step of the login (RFC 6120,
-%% section 6.4), `restart' from then until the client has begun its stream anew. ejabberd would write what comes then into its
-%% log as it is, with passwords; to format 230 kB takes it gigabytes.
+%% section 6.4), `restart' from then until the client has begun its stream anew. ejabberd would write what comes then
+%% into its log as it is, with passwords; to format 230 kB takes it gigabytes.
 -define(LOGIN, ecm_c2s_stream_login).
 
 %% expat's code of a syntax error, and a text that nobody reads.

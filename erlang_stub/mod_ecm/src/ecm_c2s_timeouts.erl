@@ -25,7 +25,8 @@
 %% Milliseconds that a deadline must be away. Nearer ones are for exact timers.
 -define(FAR, 10000).
 
-%% Milliseconds between two looks at the table, at most: fewer than ?FAR, so that no new row comes too late for its look.
+%% Milliseconds between two looks at the table, at most: fewer than ?FAR, so that no new
+%% row comes too late for its look.
 -define(LOOK, 5000).
 
 %% @doc Makes the table, unless there is one. It belongs to a process that does nothing else, and does not end.

@@ -1,7 +1,7 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc The one timer of a process, for its next deadline. It sends `{timeout, Key, ecm}', and may do so too early. Then it
-%% must be set again.
+%% @doc The one timer of a process, for its next deadline. It sends `{timeout, Key, ecm}', and may do so too
+%% early. Then it must be set again.
 %%
 %% A deadline that is far away is a row of a table (ecm_c2s_timeouts), and a near one a timer of Erlang's.
 

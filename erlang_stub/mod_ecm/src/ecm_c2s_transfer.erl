@@ -84,8 +84,8 @@ prepare(Frozen, Parties) ->
         {error, Reason} -> {error, Reason}
     end.
 
-%% @doc Has a new process that has not begun return what it has got, for the old one. It passes on for a while what still
-%% comes, and ends.
+%% @doc Has a new process that has not begun return what it has got, for the old one. It passes on for a
+%% while what still comes, and ends.
 -spec give_back(pid()) -> {ok, ecm_c2s_forward:late()} | {error, error()}.
 give_back(Session) -> ask(Session, give_back, ?TIMEOUT).
 
@@ -207,8 +207,9 @@ let_go(_, Asker, Held, State) ->
     answer(Asker, {error, busy}),
     resumed(Held, State).
 
-%% Tells the new process to begin, unless its node has been lost before. If it is lost now, it may have begun: it is told
-%% again, in case the node comes back, and says what it has done. A node without its process has nothing that lives.
+%% Tells the new process to begin, unless its node has been lost before. If it is lost now, it may have
+%% begun: it is told again, in case the node comes back, and says what it has done. A node without its
+%% process has nothing that lives.
 -spec begun(pid(), ecm_c2s_forward:late(), Until :: integer()) -> ok | {error, not_begun | unknown}.
 begun(New, Late, Until) ->
     case lists:member(node(New), [node() | nodes()]) of
@@ -283,7 +284,8 @@ await_start(#{old := Old, controller := Controller} = Parties) ->
         {'DOWN', _, process, Old, _} -> await_start(Parties)
     end.
 
-%% The controller, if it is there, takes the row back itself. Behind a cut, the old process goes on without what has come.
+%% The controller, if it is there, takes the row back itself. Behind a cut, the old process
+%% goes on without what has come.
 -spec told(term(), ecm_c2s_frozen:frozen(), Old :: pid(), ecm_sid:nonce(), ecm_c2s_frozen:state()) -> next().
 told({start, Asker, Late}, #{session := #{nonce := Before} = Session, row := Row}, _, Nonce, State) ->
     ok = (ecm_c2s_process:kind(Session)):thaw(Session, Nonce, ecm_c2s_frozen:has_logged_in(State)),

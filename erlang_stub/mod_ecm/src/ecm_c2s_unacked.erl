@@ -1,10 +1,11 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc What stream management (XEP-0198) keeps until the client acknowledges it, bounded in bytes. mod_stream_mgmt counts
-%% stanzas alone (`max_ack_queue'), and a stanza takes many times its length: one full of empty elements 40 times.
+%% @doc What stream management (XEP-0198) keeps until the client acknowledges it, bounded in bytes.
+%% mod_stream_mgmt counts stanzas alone (`max_ack_queue'), and a stanza takes many times its length: one
+%% full of empty elements 40 times.
 %%
-%% If more than `max_waiting_size' bytes of memory wait, mod_stream_mgmt is told that too much does, and ends the session as
-%% it would for too many stanzas. A stanza on its way does not count: a single one may be longer.
+%% If more than `max_waiting_size' bytes of memory wait, mod_stream_mgmt is told that too much does, and ends the
+%% session as it would for too many stanzas. A stanza on its way does not count: a single one may be longer.
 
 -module(ecm_c2s_unacked).
 

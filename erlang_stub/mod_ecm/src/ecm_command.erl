@@ -8,8 +8,8 @@
 
 -include_lib("ejabberd/include/ejabberd_commands.hrl").
 
-%% @doc Defines those of these commands that are not there yet: from 26.07 on, ejabberd logs an error for a command that is
-%% defined twice. Any listener or module may call this, two of them at the same time.
+%% @doc Defines those of these commands that are not there yet: from 26.07 on, ejabberd logs an error for a command that
+%% is defined twice. Any listener or module may call this, two of them at the same time.
 -spec define([#ejabberd_commands{}]) -> ok.
 define(Commands) ->
     case whereis(ejabberd_commands) of

@@ -9,8 +9,8 @@
 
 -define(ROWS, 500).
 
-%% @doc Folds over the rows of a table of type set or bag, in any order. Rows that come or go meanwhile may be among them.
-%% Raises badarg if there is no such table, or none any more.
+%% @doc Folds over the rows of a table of type set or bag, in any order. Rows that come or go meanwhile may be among
+%% them. Raises badarg if there is no such table, or none any more.
 -spec fold(fun((tuple(), Acc) -> Acc), Acc, ets:table()) -> Acc.
 fold(Do, Acc, Table) ->
     true = ets:safe_fixtable(Table, true),

@@ -42,7 +42,8 @@
                   {over, result(), ecm_evacuation_run:counts(), Report :: map()}.
 
 %% The workers, each with the session that it moves; and in the end the process that has the requests answered which are
-%% held on links of this node, for sessions of other nodes, and streams closed. `closed' of these are. `patient' is the time until which the last sessions are waited for.
+%% held on links of this node, for sessions of other nodes, and streams closed. `closed' of these are. `patient' is the
+%% time until which the last sessions are waited for.
 -record(state, {run = none :: none | ecm_evacuation_run:run(),
                 result = none :: none | running | result(),
                 then = runs :: runs | stops,
@@ -207,7 +208,8 @@ release() ->
 answer_soon({Writer, Id}) ->
     ecm_link_writer:answer_soon(Writer, Id).
 
-%% Until there are only such as have been told to go: a stream may have been opened before ECM knew that its link drains.
+%% Until there are only such as have been told to go: a stream may have been opened before
+%% ECM knew that its link drains.
 -spec close_streams(Told :: [pid()]) -> Told :: [pid()].
 close_streams(Told) ->
     case ecm_link_stream_table:sessions() -- Told of

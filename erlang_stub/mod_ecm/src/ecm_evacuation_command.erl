@@ -30,8 +30,8 @@ command() ->
        name = ecm_evacuate, tags = [ecm, cluster], policy = restricted,
        desc = "Move the sessions of mod_ecm from this node to others: all, NODE,NODE, list, status or stop",
        longdesc = "ecm_evacuate all: to all other nodes of the cluster, the one with the fewest sessions first. Users "
-                  "stay logged in and notice nothing. Streams (WebSocket, TCP) are closed in the end, and resumed there "
-                  "(XEP-0198). Returns when it is done; then this node takes no new sessions.\n"
+                  "stay logged in and notice nothing. Streams (WebSocket, TCP) are closed in the end, and resumed "
+                  "there (XEP-0198). Returns when it is done; then this node takes no new sessions.\n"
                   "ecm_evacuate NODE,NODE: only to these nodes, as list_cluster names them.\n"
                   "ecm_evacuate list: what would move, and what cannot. Nothing moves.\n"
                   "ecm_evacuate status: how far it is, and when it will be done.\n"
@@ -119,9 +119,9 @@ say(Text) ->
 text(Text) ->
     lists:flatten(io_lib:format("~ts", [Text])).
 
-%% @private Somebody calls a command, with ejabberdctl, over HTTP or otherwise. Those that stop ejabberd end all sessions
-%% before any hook of that: so they move or end before, in their order. What is logged for a group leader at another
-%% node, as ejabberdctl is, would be dropped.
+%% @private Somebody calls a command, with ejabberdctl, over HTTP or otherwise. Those that stop ejabberd end all
+%% sessions before any hook of that: so they move or end before, in their order. What is logged for a group leader at
+%% another node, as ejabberdctl is, would be dropped.
 -spec called(module(), Function :: atom(), Arguments :: list()) -> any().
 called(ejabberd_admin, Function, _) when Function =:= stop; Function =:= restart ->
     Caller = group_leader(),

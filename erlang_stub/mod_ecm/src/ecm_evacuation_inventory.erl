@@ -1,7 +1,7 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc What is on this node: the sessions of mod_ecm, which can move to other nodes; its streams, without which a session can
-%% move; and what cannot.
+%% @doc What is on this node: the sessions of mod_ecm, which can move to other nodes; its streams, without which a
+%% session can move; and what cannot.
 
 -module(ecm_evacuation_inventory).
 
@@ -15,8 +15,8 @@
 -type rest() :: #{rooms := non_neg_integer(), streams := non_neg_integer(),
                   sessions := [{Kind :: atom(), pos_integer()}]}.
 
-%% @doc Returns the sessions of mod_ecm on this node that have no stream: over BOSH, also those whose clients have not logged
-%% in yet; and those whose clients may come back to them (XEP-0198).
+%% @doc Returns the sessions of mod_ecm on this node that have no stream: over BOSH, also those whose clients have not
+%% logged in yet; and those whose clients may come back to them (XEP-0198).
 -spec sessions() -> [pid()].
 sessions() ->
     Streams = maps:from_keys(ecm_link_stream_table:sessions(), stream),

@@ -10,8 +10,8 @@
 -export([begun/3, is_idle/1, is_moving/1, launch/2, lost_node/2, new/3, outcome/3, progress/3, report/1, targets/1]).
 -export_type([counts/0, run/0]).
 
-%% Sessions that move in a second, and at a time, for each scheduler of the runtime. Each client that held a request makes
-%% another one, so this is also the pace of these.
+%% Sessions that move in a second, and at a time, for each scheduler of the runtime. Each client that held a request
+%% makes another one, so this is also the pace of these.
 -define(RATE, 50).
 -define(AT_ONCE, 10).
 
@@ -51,8 +51,9 @@ launch(Now, #run{credit = Credit, rate = Rate, most = Most, at = At} = Run) ->
     launch([], Run#run{credit = Grown, at = Now}, Now).
 
 -spec launch([{pid(), node()}], run(), integer()) -> {[{pid(), node()}], run()}.
-launch(Launched, #run{credit = Credit, queue = [Session | Queue], moving = Moving, most = Most, targets = Targets} = Run,
-       Now) when Credit >= 1000, map_size(Moving) < Most, map_size(Targets) > 0 ->
+launch(Launched, #run{credit = Credit, queue = [Session | Queue], moving = Moving, most = Most,
+                      targets = Targets} = Run, Now)
+  when Credit >= 1000, map_size(Moving) < Most, map_size(Targets) > 0 ->
     {_, Node} = lists:min([{Sessions, Target} || {Target, Sessions} <- maps:to_list(Targets)]),
     launch([{Session, Node} | Launched],
            Run#run{credit = Credit - 1000, queue = Queue, moving = Moving#{Session => Node},

@@ -30,7 +30,8 @@ status({over, Result, Counts, #{moved := Moved, left := Left, closed := Closed}}
 over(emptied, #{to_go := 0, left := 0, moved := Moved, seconds := Seconds}) ->
     ["This node is empty: ", have(Moved), io_lib:format(" moved in ~B seconds. ", [Seconds]), until()];
 over(emptied, #{to_go := ToGo, left := Left, moved := Moved}) ->
-    [have(Moved), " moved, and ", number(ToGo + Left, "session"), " could not: these log in anew when this node stops. ", until()];
+    [have(Moved), " moved, and ", number(ToGo + Left, "session"),
+     " could not: these log in anew when this node stops. ", until()];
 over({failed, no_node}, #{to_go := ToGo, moved := Moved}) ->
     ["No node is left that takes sessions: ", have(Moved), " moved, ", number(ToGo, "session"),
      " stay here, and this node takes new ones."];
@@ -50,8 +51,8 @@ number(Number, Noun) -> io_lib:format("~B ~ss", [Number, Noun]).
 
 -spec reason(term()) -> iolist().
 reason({unknown, Key}) ->
-    io_lib:format("a module of ejabberd that mod_ecm does not know keeps something in `~p' that cannot leave its process",
-                  [Key]).
+    io_lib:format("a module of ejabberd that mod_ecm does not know keeps something in `~p' that cannot leave its "
+                  "process", [Key]).
 
 %% @doc Returns why a node takes no sessions of this one.
 -spec refusal(node(), ecm_c2s_move:error()) -> iolist().
@@ -68,12 +69,12 @@ refusal(Node, {version, _, _}) ->
 -spec rest({Sessions :: non_neg_integer(), ecm_evacuation_inventory:rest()}) -> iolist().
 rest({Sessions, #{rooms := Rooms, streams := Streams, sessions := Others}}) ->
     [number(Sessions, "session"), " of mod_ecm can move.",
-     [["\nClosed in the end: ", number(Streams, "stream"), " of ECM (WebSocket, TCP). Their clients connect to other nodes, "
-       "where they resume (XEP-0198) or log in."] || Streams > 0],
+     [["\nClosed in the end: ", number(Streams, "stream"), " of ECM (WebSocket, TCP). Their clients connect to other "
+       "nodes, where they resume (XEP-0198) or log in."] || Streams > 0],
      [["\nCannot move: ", number(Number, "session"), " over ", atom_to_list(Kind),
        ", whose clients connect to this node themselves."] || {Kind, Number} <- Others],
-     [["\nCannot move: ", number(Rooms, "room"), " of mod_muc, which end with this node. Those that are persistent open "
-       "on another node when somebody enters."] || Rooms > 0]].
+     [["\nCannot move: ", number(Rooms, "room"), " of mod_muc, which end with this node. Those that are persistent "
+       "open on another node when somebody enters."] || Rooms > 0]].
 
 -spec names([node()]) -> iolist().
 names(Nodes) -> lists:join(", ", lists:map(fun name/1, lists:sort(Nodes))).

@@ -37,12 +37,12 @@
 
 %% `connection' are the options of ecm_link_connection:new/2, without the nonce. `request' takes requests
 %% (ecm_router:route/6), `status' is told to an ECM with several nodes, and `gone' takes clients that are gone
-%% (ecm_router:gone/3). `open' takes streams, if `connection' has a window. `substitutes' are for the writer. At most `max_waiting' bytes may wait for a peer that does
-%% not read. A link that resumes is kept for `link_grace' milliseconds. When one of the processes in `watched' is
-%% shut down, ejabberd stops. `stats' returns the numbers of this node as a body, and `inspect' the content that answers a
-%% question about sessions; neither is waited for. `services' starts the processes that a node has once, if they have ended. `tls' is
-%% there for TLS, and returns the options of ssl, or a text for the log. `peer' is there if the connection does not
-%% tell it (the PROXY protocol).
+%% (ecm_router:gone/3). `open' takes streams, if `connection' has a window. `substitutes' are for the writer. At most
+%% `max_waiting' bytes may wait for a peer that does not read. A link that resumes is kept for `link_grace'
+%% milliseconds. When one of the processes in `watched' is shut down, ejabberd stops. `stats' returns the numbers of
+%% this node as a body, and `inspect' the content that answers a question about sessions; neither is waited for.
+%% `services' starts the processes that a node has once, if they have ended. `tls' is there for TLS, and returns the
+%% options of ssl, or a text for the log. `peer' is there if the connection does not tell it (the PROXY protocol).
 -type options() ::
     #{connection := map(),
       request := fun((ecm_link_clients:body(), ecm_link_writer:exchange(), ecm_peer:peer(),
@@ -103,7 +103,8 @@ accept(Link) ->
 info(Link) ->
     gen_server:call(Link, info).
 
-%% @doc Breaks the connection. A link that resumes goes on over the next one, with the options that the listener has by then.
+%% @doc Breaks the connection. A link that resumes goes on over the next one, with the options
+%% that the listener has by then.
 -spec kick(pid()) -> ok.
 kick(Link) ->
     gen_server:cast(Link, kick).

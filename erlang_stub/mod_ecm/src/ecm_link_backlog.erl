@@ -133,8 +133,8 @@ pieces(#backlog{parts = Parts, bytes = Bytes} = Backlog) ->
 written(Written, #backlog{bytes = Bytes} = Backlog) ->
     Backlog#backlog{bytes = Bytes - Written}.
 
-%% @doc Returns the packets that the peer has not acknowledged, the oldest first, also those that were never written. What
-%% waits of long answers is missing.
+%% @doc Returns the packets that the peer has not acknowledged, the oldest first, also those that were never written.
+%% What waits of long answers is missing.
 -spec numbered(backlog()) -> [iodata()].
 numbered(#backlog{ring = Ring, packets = Packets}) ->
     ecm_link_ring:all(Ring) ++ [Packet || Packet <- queue:to_list(Packets), is_binary(Packet)].

@@ -28,8 +28,8 @@
 %% the longest packet that is accepted, and `max_content' of the longest answer that is sent in parts;
 %% `nonce' is 32 hexadecimal digits, lower case, for this link alone. With `resume', a link may outlive its
 %% connection. With `window', the bytes that may have come on a stream and not been taken, it may carry streams.
-%% With `insight', this end tells of its node and of sessions; with `leave', ECM may ask for the last message of a stream.
-%% The rest are milliseconds.
+%% With `insight', this end tells of its node and of sessions; with `leave', ECM may ask for the last message of a
+%% stream. The rest are milliseconds.
 -type options() :: #{protocol := auto | typed | plain,
                      secret => binary(),
                      instance := binary(),
@@ -47,9 +47,9 @@
 %% What the owner does, in this order. After `resume' the link is up as after `up', on behalf of the link that
 %% the token names, of whose packets ECM has so many; or of a new one. ECM has given up the link of the token of
 %% `over', which ends before. `nodes' are the other nodes that ECM
-%% reaches, `pong' is to be sent, and so are `stats', the numbers of this node, and the answer to `inspect'. `refused' is for the log: this end or
-%% ECM did not understand something on a connection. `close' has a text for the log as well, and is the last
-%% event; and so is `break', which closes only the connection.
+%% reaches, `pong' is to be sent, and so are `stats', the numbers of this node, and the answer to `inspect'. `refused'
+%% is for the log: this end or ECM did not understand something on a connection. `close' has a text for the log as well,
+%% and is the last event; and so is `break', which closes only the connection.
 -type event() ::
     {send, ecm_link_packet:id(), Content :: iodata()} |
     {up, plain | ecm_link_hello:agreement()} |
@@ -267,7 +267,8 @@ fault_on(Id, Code, Text) -> {refused, Id, Code, Text}.
 known_message(Id, #{type := request} = Line, _, _) -> {request, Id, Line};
 known_message(Id, #{type := close, words := [Reason]}, _, _) -> {gone, Id, Reason};
 known_message(Id, #{type := message, body := Body}, _, #connection{streams = true}) -> {message, Id, Body};
-known_message(Id, #{type := Type} = Line, _, Connection) when Type =:= open; Type =:= message; Type =:= more; Type =:= leave ->
+known_message(Id, #{type := Type} = Line, _, Connection)
+  when Type =:= open; Type =:= message; Type =:= more; Type =:= leave ->
     about_stream(Id, Line, Connection);
 known_message(0, #{type := error, words := [<<"silent">>, Text]}, _, #connection{outlived = true}) ->
     {lost, says(<<"silent">>, Text)};

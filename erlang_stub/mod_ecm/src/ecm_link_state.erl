@@ -41,8 +41,8 @@ transitions() ->
 %% Events that do not change the state of a link that is open for requests.
 -spec open() -> [atom()].
 open() ->
-    [request, open, message, more, leave, unwanted, gone, refused, complaint, ping, pong, inspect, drain, nodes, ack, ignored,
-     due].
+    [request, open, message, more, leave, unwanted, gone, refused, complaint, ping, pong, inspect, drain, nodes, ack,
+     ignored, due].
 
 -spec ends() -> [{state(), [atom()]}].
 ends() ->

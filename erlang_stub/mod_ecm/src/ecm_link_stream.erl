@@ -13,13 +13,13 @@
 %% The writer of the link, and a body of at most so many bytes in one message.
 -type stream() :: {Writer :: pid(), ecm_link_packet:id(), Longest :: pos_integer()}.
 
-%% What ECM says of a stream that it opens, with all other fields, of which `cb' has bytes; the peer is the link's if ECM
-%% does not say it.
+%% What ECM says of a stream that it opens, with all other fields, of which `cb' has bytes; the peer is the
+%% link's if ECM does not say it.
 -type open() :: #{kind := binary(), peer := ecm_peer:peer(), secure := boolean(),
                   windows := ecm_link_credit:windows(), fields := #{binary() => term()}}.
 
-%% Nothing comes after `closed', and nothing is sent. `unsent' is what ECM has not acknowledged of a link that is over. On
-%% `leave', a session closes its stream; on `half_close', it sends its last message, and hears its client out.
+%% Nothing comes after `closed', and nothing is sent. `unsent' is what ECM has not acknowledged of a link that is over.
+%% On `leave', a session closes its stream; on `half_close', it sends its last message, and hears its client out.
 -type event() :: {message, binary()} | {more, Bytes :: non_neg_integer()} | {unsent, [Body :: binary()]} |
                  {closed, closed()} | leave | half_close.
 

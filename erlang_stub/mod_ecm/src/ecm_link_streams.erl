@@ -77,8 +77,8 @@ begun(failed, Id, Table, Writer) ->
     end_at_once(<<"failed">>, Id, Table, Writer).
 
 %% Ends a stream without a session.
--spec end_at_once(Reason :: binary(), ecm_link_packet:id(), ecm_link_stream_table:streams(), ecm_link_writer:writer()) ->
-    ok.
+-spec end_at_once(Reason :: binary(), ecm_link_packet:id(), ecm_link_stream_table:streams(),
+                  ecm_link_writer:writer()) -> ok.
 end_at_once(Reason, Id, Table, Writer) ->
     _ = ecm_link_stream_table:take(Id, Table),
     Content = ecm_link_message:write(close, [Reason], []),

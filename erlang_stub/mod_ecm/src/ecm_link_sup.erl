@@ -24,8 +24,8 @@ start() ->
 start_link() ->
     supervisor:start_link({local, ?MODULE}, ?MODULE, []).
 
-%% @doc Starts a writer: calls ecm_link_writer_loop:start_link with these arguments. A listener of release 1, under which
-%% new code is loaded, has not started this supervisor.
+%% @doc Starts a writer: calls ecm_link_writer_loop:start_link with these arguments. A listener of release 1, under
+%% which new code is loaded, has not started this supervisor.
 -spec start_writer(Arguments :: [term()]) -> {ok, pid(), Info :: term()} | {error, term()}.
 start_writer(Arguments) ->
     ok = start(),

@@ -6,8 +6,9 @@
 -module(ecm_link_writer).
 
 -export([acknowledge/2, answer/4, answer_soon/2, attach/4, begin_one/1, count/1, counted/1, drop/2,
-         drop_orphans/1, end_soon/1, finish/1, flush/1, forget/2, give_up/1, in_flight/1, interrupt/2, make_way/1, moved/4, new/3, over/1, pid/1,
-         release/1, say/2, send/2, start/1, streams/1, unsent/2, up/2, waiting/1]).
+         drop_orphans/1, end_soon/1, finish/1, flush/1, forget/2, give_up/1, in_flight/1, interrupt/2,
+         make_way/1, moved/4, new/3, over/1, pid/1, release/1, say/2, send/2, start/1, streams/1, unsent/2, up/2,
+         waiting/1]).
 -export_type([event/0, exchange/0, link/0, writer/0]).
 
 -record(writer, {pid :: pid(), counters :: ecm_link_counters:counters(),
@@ -180,8 +181,8 @@ over(#writer{pid = Pid}) ->
     true = exit(Pid, {shutdown, over}),
     ok.
 
-%% @doc Ends the link of a writer, whose reader is about to end, and does not wait for that. Its sessions get back what ECM has
-%% not got. A writer in the middle of a write must be told that its socket is closed (interrupt/2).
+%% @doc Ends the link of a writer, whose reader is about to end, and does not wait for that. Its sessions get back what
+%% ECM has not got. A writer in the middle of a write must be told that its socket is closed (interrupt/2).
 -spec end_soon(writer()) -> ok.
 end_soon(#writer{pid = Pid}) ->
     Pid ! end_soon,
@@ -236,8 +237,8 @@ moved(Pid, Id, From, To) ->
     Pid ! {moved, Id, From, To},
     ok.
 
-%% @doc Returns the messages on a stream that ECM has not acknowledged, if the link has no connection. If it is over, the
-%% session has been told.
+%% @doc Returns the messages on a stream that ECM has not acknowledged, if the link has no connection. If it is
+%% over, the session has been told.
 -spec unsent(pid(), ecm_link_packet:id()) -> [Body :: binary()] | over.
 unsent(Pid, Id) ->
     case ecm_link_tokens:is_broken(Pid) andalso ask(Pid, {unsent, Id}) of

@@ -30,7 +30,7 @@
                 link = none :: ecm_link_writer:link() | none,
                 keeper = none :: ecm_link_keeper:keeper() | none,
                 backlog = ecm_link_backlog:new() :: ecm_link_backlog:backlog(),
-                unsent = none :: ecm_link_unsent:unsent() | none,  % once it is asked for, without a reader or at the end
+                unsent = none :: ecm_link_unsent:unsent() | none,  % once it is asked for
                 last = none :: last() | none}).
 
 -spec start_link(Reader :: pid(), ecm_link_socket:socket()) ->

@@ -35,8 +35,8 @@
 -define(MAX_STANZAS_BEFORE_LOGIN, 16).
 -define(MAX_STANZAS, 1000).
 
-%% The same of a stream, in all messages of which the process has not had its turn with one. A window may have 13,000 of the
-%% shortest on TCP, and 2,500 requests for an acknowledgement (XEP-0198).
+%% The same of a stream, in all messages of which the process has not had its turn with one. A window may have 13,000 of
+%% the shortest on TCP, and 2,500 requests for an acknowledgement (XEP-0198).
 -define(MAX_STREAM_STANZAS, 5000).
 
 %% Stanzas that may wait for a client before its login, and their bytes: features, challenges, perhaps the
@@ -56,8 +56,8 @@
 %% requests.
 -define(STOPPED_FIRST, [ecm_link_gate, ejabberd_sm]).
 
-%% Seconds that a session may be away, at least: to come again takes a client a round trip or two. And of any time, at most:
-%% whoever gives more than a day has mistaken the unit.
+%% Seconds that a session may be away, at least: to come again takes a client a round trip or two. And of any time, at
+%% most: whoever gives more than a day has mistaken the unit.
 -define(MIN_INACTIVITY, 2).
 -define(MAX_SECONDS, 86400).
 

@@ -4,9 +4,9 @@
 %% refuses as a whole, and goes on as it is. What a listener finds wrong at its start, it can only log, and its
 %% predecessor has been closed by then.
 %%
-%% ejabberd validates one option after the other, in the order of ejabberd.yml, and shows none of them the others. So each
-%% is noted, in the process that validates, and compared with those before it. An option that is not written conflicts
-%% with none (ecm_listener_options:option/2).
+%% ejabberd validates one option after the other, in the order of ejabberd.yml, and shows none of them the others. So
+%% each is noted, in the process that validates, and compared with those before it. An option that is not written
+%% conflicts with none (ecm_listener_options:option/2).
 
 -module(ecm_listener_validation).
 

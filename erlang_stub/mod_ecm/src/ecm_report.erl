@@ -22,8 +22,8 @@
 stats() ->
     [[Name, $\s, integer_to_binary(Number), $\n] || {Name, Number} <- numbers()].
 
-%% @doc Returns the numbers of this node by name. Sessions are as they are now: a client is held if a request of it is, or if
-%% it has a stream.
+%% @doc Returns the numbers of this node by name. Sessions are as they are now: a client is held if a request
+%% of it is, or if it has a stream.
 -spec numbers() -> [{Name :: binary(), non_neg_integer()}].
 numbers() ->
     stats_of(#{in_flight => ecm_link_table:count(), streams => ecm_link_stream_table:count(),
@@ -52,7 +52,8 @@ joined(Parts) ->
 %% Sessions.
 
 %% @doc Returns the content of `inspected', about a question over the link with these tables.
--spec answer(Token :: binary(), ecm_link_connection:asked(), ecm_link_table:in_flight(), ecm_link_stream_table:streams()) -> iodata().
+-spec answer(Token :: binary(), ecm_link_connection:asked(), ecm_link_table:in_flight(),
+             ecm_link_stream_table:streams()) -> iodata().
 answer(Token, Asked, InFlight, Streams) ->
     case find(maps:to_list(Asked), InFlight, Streams) of
         {ok, Sessions, 0} -> inspected(Token, [], Sessions);
@@ -62,7 +63,8 @@ answer(Token, Asked, InFlight, Streams) ->
 
 -spec inspected(binary(), [{binary(), binary()}], [ecm_c2s_facts:facts()]) -> iodata().
 inspected(Token, Fields, Sessions) ->
-    ecm_link_message:write(inspected, [Token], Fields, [[ecm_link_message:write_fields(Facts), $\n] || Facts <- Sessions]).
+    Lines = [[ecm_link_message:write_fields(Facts), $\n] || Facts <- Sessions],
+    ecm_link_message:write(inspected, [Token], Fields, Lines).
 
 -spec find([{binary(), term()}], ecm_link_table:in_flight(), ecm_link_stream_table:streams()) -> found().
 find([{<<"jid">>, Jid}], _, _) -> of_user(Jid);

@@ -1,7 +1,7 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc Commands of ejabberdctl, and of ejabberd's HTTP API, for operators: the numbers of this node, its links, and the sessions
-%% of a user; and one that breaks links, so that they begin anew with the options that their listener has now.
+%% @doc Commands of ejabberdctl, and of ejabberd's HTTP API, for operators: the numbers of this node, its links, and the
+%% sessions of a user; and one that breaks links, so that they begin anew with the options that their listener has now.
 
 -module(ecm_report_command).
 
@@ -13,7 +13,8 @@
 -define(LINKS, mod_ecm_sup).
 
 %% Of a session.
--define(COLUMNS, [jid, node, tag, transport, client, state, peer, since, rid, held, waiting, waiting_bytes, sm, errors]).
+-define(COLUMNS, [jid, node, tag, transport, client, state, peer, since, rid, held, waiting, waiting_bytes, sm,
+                  errors]).
 
 %% @doc Registers the commands with ejabberd. Idempotent.
 -spec register() -> ok.
@@ -26,7 +27,8 @@ stats() ->
     #ejabberd_commands{
        name = ecm_stats, tags = [ecm, statistics], policy = restricted,
        desc = "Numbers of mod_ecm on this node",
-       longdesc = "A gauge is as it is now; a counter counts from the start of the node, and is left out while it is 0.",
+       longdesc = "A gauge is as it is now; a counter counts from the start of the node, and is left out while it "
+                  "is 0.",
        module = ?MODULE, function = ecm_stats, args = [],
        result = {stats, {list, {stat, {tuple, [{name, string}, {value, integer}, {kind, string}]}}}},
        result_desc = "Names and numbers",
@@ -37,8 +39,8 @@ links() ->
     #ejabberd_commands{
        name = ecm_links, tags = [ecm], policy = restricted,
        desc = "Links from ECMs to this node",
-       longdesc = "One row for each: the name of its ECM, its address, how it speaks, the milliseconds of the last round trip, "
-                  "the requests in flight, and the streams.",
+       longdesc = "One row for each: the name of its ECM, its address, how it speaks, the milliseconds of the last "
+                  "round trip, the requests in flight, and the streams.",
        module = ?MODULE, function = ecm_links, args = [],
        result = {links, {list, {link, {tuple, [{name, string}, {address, string}, {protocol, string},
                                                {round_trip, integer}, {requests, integer}, {streams, integer}]}}}},
@@ -52,10 +54,11 @@ session() ->
        desc = "Sessions of a user of mod_ecm, on all nodes",
        longdesc = "ecm_session alice@chat.example: all sessions of the user, 20 at most.\n"
                   "ecm_session alice@chat.example/web: the one with this resource.\n"
-                  "One row for each, with these columns: jid, node, tag (its number in the log), transport, client, state "
-                  "(held, away, pending), peer, since (seconds since 1970), rid (the last one), held (seconds for which its "
-                  "request has been held), waiting (stanzas for the client), waiting-bytes, sm (stream management), errors (the "
-                  "last ones with their times). What does not apply is empty. Nothing of what the client has said is among it.",
+                  "One row for each, with these columns: jid, node, tag (its number in the log), transport, client, "
+                  "state (held, away, pending), peer, since (seconds since 1970), rid (the last one), held (seconds "
+                  "for which its request has been held), waiting (stanzas for the client), waiting-bytes, sm (stream "
+                  "management), errors (the last ones with their times). What does not apply is empty. Nothing of what "
+                  "the client has said is among it.",
        module = ?MODULE, function = ecm_session, args = [{jid, binary}],
        args_desc = ["JID, bare or full"], args_example = [<<"alice@chat.example">>],
        result = {sessions, {list, {session, {tuple, [{Column, string} || Column <- ?COLUMNS]}}}},
@@ -68,8 +71,8 @@ kick() ->
     #ejabberd_commands{
        name = ecm_kick_link, tags = [ecm], policy = restricted,
        desc = "Break links from ECMs, which come back at once: all, or those of a name in ecm_links",
-       longdesc = "A link goes on over another connection, with the options that its listener has now, and nobody notices. "
-                  "Without link_grace, requests in flight are answered 503 and streams end.",
+       longdesc = "A link goes on over another connection, with the options that its listener has now, and nobody "
+                  "notices. Without link_grace, requests in flight are answered 503 and streams end.",
        module = ?MODULE, function = ecm_kick_link, args = [{name, binary}],
        args_desc = ["The name of an ECM, or all"], args_example = [<<"all">>],
        result = {res, restuple}, result_desc = "Result tuple",

@@ -13,8 +13,8 @@
 %% In the folder of Mnesia, which belongs to this node and is ejabberd's alone.
 -define(NAME, "ecm-sessions").
 
-%% Milliseconds in which an ECM learns that its link drains, and what it has sent before reaches the sessions. What comes
-%% later gets a 503.
+%% Milliseconds in which an ECM learns that its link drains, and what it has sent before reaches the
+%% sessions. What comes later gets a 503.
 -define(DRAIN, 500).
 
 %% Streams that are closed at a time, milliseconds between two such times, and for their sessions to end, or to wait for

@@ -13,9 +13,9 @@
 
 -include_lib("kernel/include/file.hrl").
 
-%% The owner reads and writes. Nobody else may have written it: its terms are decoded without further ado. A new file has
-%% the mode that the umask gives it for a moment, in which others could open it, and read it later: so it is made in a
-%% folder of its owner's.
+%% The owner reads and writes. Nobody else may have written it: its terms are decoded without further ado. A new
+%% file has the mode that the umask gives it for a moment, in which others could open it, and read it later: so it
+%% is made in a folder of its owner's.
 -define(MODE, 8#600).
 -define(FOLDER_MODE, 8#700).
 -define(OTHERS_WRITE, 8#022).

@@ -1,7 +1,7 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc Takes up the sessions of a file, after a restart. While it does, no listener accepts anybody: so nobody asks for a
-%% session that is not there yet, and no message comes for one.
+%% @doc Takes up the sessions of a file, after a restart. While it does, no listener accepts anybody: so nobody asks for
+%% a session that is not there yet, and no message comes for one.
 
 -module(ecm_restart_load).
 

@@ -5,8 +5,8 @@
 %%     calling process: append <-- sessions --+-- freezer: freeze, then wait; finish or resume
 %%                                            +-- freezer: ...
 %%
-%% A session stops when it is frozen, and is written. Once the file is complete and on disc, all sessions end, unnoticed.
-%% If anything fails before, they go on. A freezer that ends with its sessions frozen has them go on, too.
+%% A session stops when it is frozen, and is written. Once the file is complete and on disc, all sessions end,
+%% unnoticed. If anything fails before, they go on. A freezer that ends with its sessions frozen has them go on, too.
 
 -module(ecm_restart_save).
 
@@ -31,7 +31,8 @@
 -type say() :: fun((iolist()) -> any()).
 
 %% `sample' is the first session that was written.
--record(save, {draft :: ecm_restart_file:draft(), sample = none :: ecm_restart_deflate:sample(), freezers :: #{pid() => reference()}, working :: non_neg_integer(),
+-record(save, {draft :: ecm_restart_file:draft(), sample = none :: ecm_restart_deflate:sample(),
+               freezers :: #{pid() => reference()}, working :: non_neg_integer(),
                skipped = #{} :: #{term() => pos_integer()}, done = 0 :: non_neg_integer(),
                progress :: ecm_restart_progress:progress(), say :: say()}).
 

@@ -9,12 +9,12 @@
 
 -type outcome() :: taken | twice | {ended, ecm_restart_check:reason() | expired | version | {failed, term()}}.
 
-%% The salt of the file; whether too much time has passed; and the names of the sessions that have been read, so that none
-%% is taken up twice.
+%% The salt of the file; whether too much time has passed; and the names of the sessions that have been read,
+%% so that none is taken up twice.
 -type context() :: #{salt := binary(), is_expired := boolean(), names := ets:tid()}.
 
-%% What every release can read: the session's name, and what its client may not have received. The rest is for the form of
-%% its version (ecm_c2s_frozen).
+%% What every release can read: the session's name, and what its client may not have received. The rest is for the form
+%% of its version (ecm_c2s_frozen).
 -type packed() :: #{name := binary(), undelivered := [binary()],
                     mark := ecm_restart_check:mark(), frozen := ecm_c2s_frozen:frozen()}.
 
@@ -76,8 +76,8 @@ taken({Told, #{state := State} = Frozen}, Packed) ->
             ended({failed, Reason}, Packed)
     end.
 
-%% One whose host is served, and of this version, is taken up to end: contacts see its user leave, and ejabberd's modules
-%% do what they do at the end of a session. Otherwise, its stanzas are routed from here.
+%% One whose host is served, and of this version, is taken up to end: contacts see its user leave, and ejabberd's
+%% modules do what they do at the end of a session. Otherwise, its stanzas are routed from here.
 -spec ended(ecm_restart_check:reason() | expired | version | {failed, term()}, packed()) -> outcome().
 ended(Reason, Packed) when Reason =:= host; Reason =:= version; Reason =:= conflict; element(1, Reason) =:= failed ->
     route(Reason, Packed),

@@ -2,11 +2,11 @@
 
 %% @doc Keeps the routes of this node in ejabberd's table of routes (`router_db_type: mnesia').
 %%
-%% When a node loses another one, its ejabberd_router_mnesia deletes the routes of the processes there, in a transaction on
-%% all nodes that Mnesia has. The first message of it connects the two nodes again, if the network lets it. If Mnesia has not
-%% noticed the loss by then, the routes are deleted on the node that was lost as well, where their processes live. From then
-%% on that node knows not even its own hosts: what its users write to each other is dropped, with `unregistered_route' in the
-%% log, until it is started again.
+%% When a node loses another one, its ejabberd_router_mnesia deletes the routes of the processes there, in a transaction
+%% on all nodes that Mnesia has. The first message of it connects the two nodes again, if the network lets it. If Mnesia
+%% has not noticed the loss by then, the routes are deleted on the node that was lost as well, where their processes
+%% live. From then on that node knows not even its own hosts: what its users write to each other is dropped, with
+%% `unregistered_route' in the log, until it is started again.
 %%
 %% No other node has a reason to delete the route of a process that lives here, so it is written again.
 
@@ -23,8 +23,8 @@
 start_link() ->
     gen_server:start_link({local, ?MODULE}, ?MODULE, [], []).
 
-%% @private Its priority is high, because a stanza that comes before the route is there again is lost. Where routes are not
-%% in Mnesia, there is no such table, and nothing to do.
+%% @private Its priority is high, because a stanza that comes before the route is there again is lost. Where routes are
+%% not in Mnesia, there is no such table, and nothing to do.
 -spec init([]) -> {ok, none}.
 init([]) ->
     _ = process_flag(priority, high),
@@ -58,9 +58,9 @@ by({tid, _, Pid}) when is_pid(Pid) -> node(Pid);
 by({_, Pid}) when is_pid(Pid) -> node(Pid);
 by(_) -> node().
 
-%% Mnesia tells of a deletion before it deletes. So the route is written at once, for what is routed meanwhile, and once more in
-%% a transaction, which comes behind the deletion on all nodes. A component that shares its host with others has a number
-%% (`domain_balancing'), under which ejabberd leaves a row without a process.
+%% Mnesia tells of a deletion before it deletes. So the route is written at once, for what is routed meanwhile, and once
+%% more in a transaction, which comes behind the deletion on all nodes. A component that shares its host with others has
+%% a number (`domain_balancing'), under which ejabberd leaves a row without a process.
 -spec restore(#route{}, node()) -> ok.
 restore(#route{domain = Domain, local_hint = Hint} = Route, By) ->
     ok = mnesia:ets(fun() -> mnesia:write(Route) end),
@@ -70,7 +70,9 @@ restore(#route{domain = Domain, local_hint = Hint} = Route, By) ->
             end,
     case mnesia:transaction(Write) of
         {atomic, _} ->
-            ?WARNING_MSG("Node ~ts had lost this one, and has deleted the route of ~ts here: it is restored", [By, Domain]);
+            ?WARNING_MSG("Node ~ts had lost this one, and has deleted the route of ~ts here: it is restored",
+                         [By, Domain]);
         {aborted, Reason} ->
-            ?ERROR_MSG("Node ~ts has deleted the route of ~ts here, and it cannot be restored: ~p", [By, Domain, Reason])
+            ?ERROR_MSG("Node ~ts has deleted the route of ~ts here, and it cannot be restored: ~p",
+                       [By, Domain, Reason])
     end.

@@ -40,8 +40,8 @@
 -spec attributes() -> [atom()].
 attributes() -> record_info(fields, ecm_session).
 
-%% @doc Returns the key of a user, both parts as ejabberd has them prepared. A user has no `@', so it is unambiguous. To write
-%% `<<User/binary, $@, Host/binary>>' takes longer, and leaves room for more behind it.
+%% @doc Returns the key of a user, both parts as ejabberd has them prepared. A user has no `@', so it is unambiguous. To
+%% write `<<User/binary, $@, Host/binary>>' takes longer, and leaves room for more behind it.
 -spec key(User :: binary(), Host :: binary()) -> key().
 key(User, Host) -> iolist_to_binary([User, $@, Host]).
 
@@ -52,7 +52,8 @@ pack(#session{sid = {At, Process}, usr = {User, Host, Resource}, priority = Prio
     {Conn, Rest2} = take(conn, Rest1),
     {Auth, More} = take(auth_module, Rest2),
     #ecm_session{key = key(User, Host), process = Process, at = pack_time(At),
-                 resource = binary:copy(Resource), priority = Priority, ip = pack_ip(Ip), conn = Conn, auth_module = Auth, more = More}.
+                 resource = binary:copy(Resource), priority = Priority, ip = pack_ip(Ip), conn = Conn,
+                 auth_module = Auth, more = More}.
 
 -spec take(Name :: atom(), info()) -> {term(), info()}.
 take(Name, Info) ->

@@ -12,8 +12,8 @@
 %% Bytes of a process that waits, with its closure, and with the header that its client has sent.
 -define(BYTES, 4096).
 
-%% Bytes that a client may send while it waits: the header of its stream, and perhaps a login behind it, for which it does
-%% not wait for an answer (XEP-0388, section 2.6).
+%% Bytes that a client may send while it waits: the header of its stream, and perhaps a login behind it, for which it
+%% does not wait for an answer (XEP-0388, section 2.6).
 -define(MOST_KEPT, 4096).
 
 %% Options of ecm_stream, those of the session by the client's connection.
@@ -119,7 +119,8 @@ enter(Logins, Stream, Wire, #{peer := Client} = Open, #{newcomers := Limits, c2s
 
 %% The process of ejabberd_c2s begins as ejabberd_c2s:start/3 starts it and ejabberd_c2s:accept/1 has it begin. Here it
 %% accepts before it looks into its mailbox.
--spec begun(ecm_link_stream:stream(), ecm_stream_session:wire(), ecm_link_stream:open(), ecm_stream_session:options()) ->
+-spec begun(ecm_link_stream:stream(), ecm_stream_session:wire(), ecm_link_stream:open(),
+            ecm_stream_session:options()) ->
     {noreply, State :: map(), timeout()} | {stop, Reason :: term(), State :: map()}.
 begun(Stream, Wire, #{peer := Client} = Open, #{c2s := Opts} = Options) ->
     ok = ecm_c2s_process:newcomer(),

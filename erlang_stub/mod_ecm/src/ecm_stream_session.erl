@@ -4,8 +4,9 @@
 %% that sends goes to the client, as far as there is credit (ecm_link_credit). The rest waits. If too much waits, the
 %% session ends.
 %%
-%% What a client sends is taken once the process has handled it. If a shaper says so, or if much waits for the client, it
-%% is taken later; then ECM does not read on, and nothing has to wait here. A session in which nothing happens hibernates.
+%% What a client sends is taken once the process has handled it. If a shaper says so, or if much waits for
+%% the client, it is taken later; then ECM does not read on, and nothing has to wait here. A session in
+%% which nothing happens hibernates.
 %%
 %% The process of the session calls all functions.
 
@@ -31,8 +32,8 @@
                   {xmlstreamend, Name :: binary()} | {xmlstreamraw, binary()}.
 
 %% A stanza of the client has at most `max_body' bytes, and `max_elements' elements, and at most `max_stanzas' of them
-%% wait in the mailbox. One for the client has at most `max_stanza_to_client' bytes, and at most `max_waiting' wait, with
-%% `max_waiting_size' bytes.
+%% wait in the mailbox. One for the client has at most `max_stanza_to_client' bytes, and at most `max_waiting' wait,
+%% with `max_waiting_size' bytes.
 -type limits() :: #{max_body := pos_integer() | infinity, max_elements := pos_integer() | infinity,
                     max_stanzas := pos_integer(), max_stanza_to_client := pos_integer(), max_waiting := pos_integer(),
                     max_waiting_size := pos_integer(), atom() => term()}.
@@ -49,9 +50,9 @@
 %% The name tells the kind of the session (ecm_c2s_process). Messages of `held' bytes are handled, and are taken at the
 %% time `due' at the latest. With `flush_scheduled', a message is under way after which they are taken; since the one
 %% before, `heard' things have come. `has_header' says that this side has begun its stream and not said its end,
-%% `is_over' that nothing is sent to ECM any more; while it is `half_closed', what the client says still counts, and what
-%% is for it waits. `binding' is what the login may be bound to: `tls-exporter' of the client's TLS connection
-%% (RFC 9266). `nonce' is not 0 where the session has come from another process.
+%% `is_over' that nothing is sent to ECM any more; while it is `half_closed', what the client says still counts, and
+%% what is for it waits. `binding' is what the login may be bound to: `tls-exporter' of the client's TLS connection (RFC
+%% 9266). `nonce' is not 0 where the session has come from another process.
 -record(?MODULE, {writer :: pid(),
                   id :: ecm_link_packet:id(),
                   terms :: terms(),

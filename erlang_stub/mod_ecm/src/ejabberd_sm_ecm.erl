@@ -113,8 +113,8 @@ handle_info({mnesia_system_event, {mnesia_down, Node}}, none) ->
 handle_info(_, none) ->
     {noreply, none}.
 
-%% Each node forgets for itself. Where two nodes lose each other and a third one loses neither, Mnesia would delete there what
-%% is still needed.
+%% Each node forgets for itself. Where two nodes lose each other and a third one loses neither, Mnesia would
+%% delete there what is still needed.
 -spec forget(node()) -> ok.
 forget(Node) ->
     Rows = ecm_ets:fold(fun(Row, Found) -> [Row || ecm_sm_row:is_of_node(Node, Row)] ++ Found end, [], ?TABLE),

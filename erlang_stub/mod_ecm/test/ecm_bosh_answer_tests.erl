@@ -26,7 +26,8 @@ a_kept_answer_is_what_it_was_test() ->
     [begin
          Kept = ecm_bosh_answer:kept(Answer),
          ?assertEqual(Answer, ecm_bosh_answer:whole(Kept)),
-         ?assertEqual(if is_integer(Kept) -> 256; true -> ecm_bosh_answer:bytes(Answer) end, ecm_bosh_answer:bytes(Kept))
+         ?assertEqual(if is_integer(Kept) -> 256; true -> ecm_bosh_answer:bytes(Answer) end,
+                      ecm_bosh_answer:bytes(Kept))
      end || Answer <- Answers].
 
 a_short_element_is_kept_on_the_heap_test() ->

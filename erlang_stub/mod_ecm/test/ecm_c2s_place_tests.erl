@@ -177,8 +177,8 @@ changes() ->
         []
     end.
 
-%% What is sent to the user goes to all resources of the highest priority. This one is one of them while it moves, and no
-%% more, whichever process is the greater one.
+%% What is sent to the user goes to all resources of the highest priority. This one is one of them while it moves, and
+%% no more, whichever process is the greater one.
 both_rows_are_one_resource() ->
     Window = #session{sid = {{1, 2, 2}, self()}, usr = {<<"juliet">>, ?HOST, <<"window">>}, us = {<<"juliet">>, ?HOST},
                       priority = 5, info = []},

@@ -48,8 +48,9 @@ late_messages_test() ->
     Slot = ecm_c2s_timeouts:slot(1000),
     ?assertEqual([true, true, false, false, false, false],
                  [ecm_c2s_timer:is_over(Key, Timer)
-                  || {Key, Timer} <- [{Reference, {Reference, 1000}}, {Slot, {far, 1000}}, {Reference, {make_ref(), 1000}},
-                                      {Slot, {far, 2000}}, {Slot, {Reference, 1000}}, {Reference, none}]]).
+                  || {Key, Timer} <- [{Reference, {Reference, 1000}}, {Slot, {far, 1000}},
+                                      {Reference, {make_ref(), 1000}}, {Slot, {far, 2000}},
+                                      {Slot, {Reference, 1000}}, {Reference, none}]]).
 
 is_set({far, Due}) -> ets:member(?TABLE, {ecm_c2s_timeouts:slot(Due), self()});
 is_set({Reference, _}) -> erlang:read_timer(Reference) =/= false.

@@ -1,6 +1,7 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc What stream management keeps, in a session in ejabberd's own process (ecm_user) with the hooks of mod_stream_mgmt.
+%% @doc What stream management keeps, in a session in ejabberd's own process (ecm_user)
+%% with the hooks of mod_stream_mgmt.
 
 -module(ecm_c2s_unacked_tests).
 
@@ -46,7 +47,8 @@ forget() ->
 
 managed() ->
     #{mgmt_state => active, mgmt_queue => p1_queue:new(), mgmt_max_queue => 5000, mgmt_xmlns => ?SM, mgmt_timeout => 0,
-      mgmt_ack_timeout => infinity, mgmt_resend => true, mgmt_stanzas_in => 0, mgmt_stanzas_out => 0, mgmt_stanzas_req => 0}.
+      mgmt_ack_timeout => infinity, mgmt_resend => true, mgmt_stanzas_in => 0, mgmt_stanzas_out => 0,
+      mgmt_stanzas_req => 0}.
 
 open(Changes) ->
     open(#{limits => #{max_waiting_size => ?LIMIT}}, maps:merge(managed(), Changes)).

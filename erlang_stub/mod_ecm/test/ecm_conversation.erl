@@ -10,7 +10,8 @@
 
 %% What happens. A request has a RID and perhaps attributes and the name of an exchange, or that and
 %% its limit; the RID if none is named. `says' lets elements with these names wait, and flushes;
-%% `keeps' only lets them wait. `logs_in' changes the limits to those of options/0. `time' is only allowed when something is due. `left' is what remains undelivered.
+%% `keeps' only lets them wait. `logs_in' changes the limits to those of options/0. `time' is only allowed when
+%% something is due. `left' is what remains undelivered.
 %%
 %% What comes of it are actions, but answers are shorter: {Exchange, Elements}, or
 %% {Exchange, Attributes, Elements}, or with another status than 200 {Exchange, Status, Attributes,

@@ -87,7 +87,8 @@ texts_test_() ->
              {"1 session has moved, 0 are to go, in some 1 seconds; 7 streams to close",
               ecm_evacuation_text:progress(Counts#{streams := 7})},
              {"This node is empty: 1 session has moved in 3 seconds. It takes no sessions until it is started again, "
-              "or until `ecm_evacuate stop'. 7 streams closed: their clients connect to other nodes. To a@h: 1 session.",
+              "or until `ecm_evacuate stop'. 7 streams closed: their clients connect to other nodes. "
+              "To a@h: 1 session.",
               ecm_evacuation_text:status({over, emptied, Counts, #{moved => #{a@h => 1}, left => [], closed => 7}})},
              {"This node is empty: 1 session has moved in 3 seconds. It takes no sessions until it is started again, "
               "or until `ecm_evacuate stop'. To a@h: 1 session.",
@@ -105,8 +106,10 @@ texts_test_() ->
               ecm_evacuation_text:refusal(a@h, draining)},
              {"a@h does not run a mod_ecm that takes sessions: start or update mod_ecm there",
               ecm_evacuation_text:refusal(a@h, no_mod_ecm)},
-             {"2 sessions of mod_ecm can move.\nClosed in the end: 5 streams of ECM (WebSocket, TCP). Their clients connect to "
-              "other nodes, where they resume (XEP-0198) or log in.\nCannot move: 1 session over c2s_tls, whose clients connect to this "
-              "node themselves.\nCannot move: 3 rooms of mod_muc, which end with this node. Those that are persistent "
-              "open on another node when somebody enters.",
+             {"2 sessions of mod_ecm can move.\n"
+              "Closed in the end: 5 streams of ECM (WebSocket, TCP). Their clients connect to other nodes, where they "
+              "resume (XEP-0198) or log in.\n"
+              "Cannot move: 1 session over c2s_tls, whose clients connect to this node themselves.\n"
+              "Cannot move: 3 rooms of mod_muc, which end with this node. Those that are persistent open on another "
+              "node when somebody enters.",
               ecm_evacuation_text:rest({2, #{rooms => 3, streams => 5, sessions => [{c2s_tls, 1}]}})}]].

@@ -22,7 +22,8 @@ reads(#{<<"content">> := Text, <<"type">> := Type, <<"words">> := Words, <<"fiel
 body(#{<<"body">> := Body}, Line) -> Line#{body => ecm_vectors:bytes(Body)};
 body(_, Line) -> Line.
 
-words(Type, [Number]) when Type =:= <<"answer">>; Type =:= <<"ack">>; Type =:= <<"more">> -> [binary_to_integer(Number)];
+words(Type, [Number]) when Type =:= <<"answer">>; Type =:= <<"ack">>; Type =:= <<"more">> ->
+    [binary_to_integer(Number)];
 words(_, Words) -> Words.
 
 %% Numbers and addresses as Erlang's own functions read them: those here are beyond doubt.

@@ -4,8 +4,8 @@
 
 -module(ecm_link_pair).
 
--export([answers/1, await/1, beside/1, close/1, gives/1, hello/1, hello_for_parts/2, log_since_up/0, lines/0, look/1, open/1,
-         open/2, options/1, over/2, receive_content/1, reason_of_exit/1, refusal/0, send/2, send/3,
+-export([answers/1, await/1, beside/1, close/1, gives/1, hello/1, hello_for_parts/2, log_since_up/0, lines/0,
+         look/1, open/1, open/2, options/1, over/2, receive_content/1, reason_of_exit/1, refusal/0, send/2, send/3,
          stop/1, substitutes/0, typed/1]).
 
 -define(MAX_PACKET, 10000).

@@ -168,7 +168,8 @@ nothing_is_read_of_a_link_that_is_given_up_test_() ->
     [{Name, fun() -> is_given_up(Changes, Resume) end}
      || {Name, Changes, Resume} <-
             [{"over", #{}, fun(Token) -> ["resume over=", Token] end},
-             {"other limits", #{connection => #{max_packet => 9999}}, fun(Token) -> ["resume got=0 link=", Token] end}]].
+             {"other limits", #{connection => #{max_packet => 9999}},
+              fun(Token) -> ["resume got=0 link=", Token] end}]].
 
 is_given_up(Changes, Resume) ->
     {{_, Link} = First, Token} = first(#{}),
@@ -268,8 +269,8 @@ a_link_goes_on_whose_writer_waits_test_() ->
                               {"hangs", fun(Link) -> true = erlang:suspend_process(Link) end, 4500},
                               {"killed", fun(Link) -> exit(Link, kill), reason_of_exit(Link) end, 20000}]].
 
-%% Within so many milliseconds: gen_tcp itself needs five seconds to see that a socket is gone. A reader that hangs has two
-%% before it is killed.
+%% Within so many milliseconds: gen_tcp itself needs five seconds to see that a socket is gone. A reader that
+%% hangs has two before it is killed.
 goes_on(End, Most) ->
     {{{_, Ours}, Link} = First, Token} = first(#{max_waiting => 100000000}),
     Exchanges = [ask(Id, First) || Id <- lists:seq(1, 20)],

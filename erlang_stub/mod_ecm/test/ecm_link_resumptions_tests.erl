@@ -58,7 +58,8 @@ of_link(Token, IsKnown) ->
                 false -> ecm_link_tokens:new()
             end,
     #{form => typed, in_packet => 10000, longest => 10000, peer => ?PEER,
-      substitutes => ecm_link_pair:substitutes(), max_waiting => 1000000, gone => fun(_, _, _) -> ok end, status => fun() -> [] end,
+      substitutes => ecm_link_pair:substitutes(), max_waiting => 1000000, gone => fun(_, _, _) -> ok end,
+      status => fun() -> [] end,
       resumption => #{token => Named, terms => Terms, grace => 30000}}.
 
 send(#{<<"id">> := Id, <<"content">> := <<"answer 200\n", Body/binary>> = Content}, Writer, Peer) ->

@@ -380,7 +380,8 @@ a_session_asks_for_what_ecm_has_not_got_test() ->
     {{Again, _}, _} = Second = greeted(fun ecm_link_pair:beside/1, #{}),
     send(Second, 0, ["resume got=1 link=", Token]),
     {0, _} = receive_content(Again),
-    ?assertEqual([{7, <<"message\ntwo">>}, {7, <<"message\nthree">>}], [receive_content(Again), receive_content(Again)]),
+    ?assertEqual([{7, <<"message\ntwo">>}, {7, <<"message\nthree">>}],
+                 [receive_content(Again), receive_content(Again)]),
     ?assertEqual(over, ecm_link_writer:unsent(Writer, 7)),
     stop(Second).
 

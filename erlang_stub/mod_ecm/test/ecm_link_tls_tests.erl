@@ -91,7 +91,8 @@ without_a_certificate_there_is_no_link_test() ->
 refused(Tls, Text) ->
     {ok, _} = application:ensure_all_started(ssl),
     {{Peer, _}, Link} = Opened = ecm_link_pair:open(#{tls => Tls}),
-    _ = gen_tcp:send(Peer, ecm_link_packet:encode(1, <<"<body/>">>)),  % a link without a certificate may be closed already
+    %% A link without a certificate may be closed already.
+    _ = gen_tcp:send(Peer, ecm_link_packet:encode(1, <<"<body/>">>)),
     ?assertEqual({shutdown, no_tls}, reason_of_exit(Link)),
     [{warning, Logged}] = lines(),
     ?assertEqual(Text, string:slice(Logged, 0, length(Text))),

@@ -57,8 +57,9 @@ with_body(Body, Line) -> Line#{body => Body}.
 keeps_rules({Options, Steps}) ->
     Connection = ecm_link_connection:new(options(Options), 0),
     {Events, _, _} = lists:foldl(fun play/2, {[], Connection, 0}, Steps),
-    closes_once(Events) andalso up_before_requests(Events) andalso tells_who_asks(Steps, Events) andalso plain_or_typed(Options, Events)
-        andalso proven(Options, Steps, Events) andalso lists:all(fun is_said/1, Events).
+    closes_once(Events) andalso up_before_requests(Events) andalso tells_who_asks(Steps, Events)
+        andalso plain_or_typed(Options, Events) andalso proven(Options, Steps, Events)
+        andalso lists:all(fun is_said/1, Events).
 
 play(Step, {Events, Connection, Now}) ->
     {New, Next, Later} = step(Step, Connection, Now),

@@ -55,8 +55,8 @@ facts_of_a_session_test() ->
     Facts = #{tag => 4711, transport => bosh, client => strophe, rid => 7, open => 1, window => 2, held => 2500,
               wait => 60000, waiting => 0, waiting_bytes => 0, id => [<<"17">>, $,, <<"18">>]},
     ?assertEqual(<<"jid=alice@chat.example/at%20home node=nonode@nohost tag=4711 transport=bosh client=strophe "
-                   "state=held peer=192.0.2.7:51234 since=1700000005 id=17,18 rid=7 open=1 window=2 held=2 wait=60 waiting=0 "
-                   "waiting-bytes=0 sm=active">>,
+                   "state=held peer=192.0.2.7:51234 since=1700000005 id=17,18 rid=7 open=1 window=2 held=2 wait=60 "
+                   "waiting=0 waiting-bytes=0 sm=active">>,
                  iolist_to_binary(ecm_link_message:write_fields(ecm_c2s_facts:of_session(Facts, State)))).
 
 jids() ->

@@ -18,7 +18,9 @@ session_is_the_same_test_() ->
 is_same(#session{us = {User, Host}, info = Info} = Session) ->
     Row = ecm_sm_row:pack(Session),
     #session{info = Found} = Unpacked = ecm_sm_row:unpack(Row),
-    Unpacked =:= ecm_sm_row:unpack(User, Host, Row) andalso Unpacked#session{info = []} =:= Session#session{info = []} andalso lists:sort(Found) =:= lists:sort(Info).
+    Unpacked =:= ecm_sm_row:unpack(User, Host, Row)
+        andalso Unpacked#session{info = []} =:= Session#session{info = []}
+        andalso lists:sort(Found) =:= lists:sort(Info).
 
 key_and_host_test_() ->
     {timeout, 60, fun() -> ecm_property:holds(session(), fun is_found/1, ?COUNT, 42) end}.
@@ -27,8 +29,8 @@ is_found(#session{us = {User, Host}} = Session) ->
     Row = ecm_sm_row:pack(Session),
     ecm_sm_row:key_of(Row) =:= ecm_sm_row:key(User, Host) andalso ecm_sm_row:host_of(Row) =:= Host.
 
-%% The resource comes out of a stanza, which may be long, and would stay as long as the row. Erlang/OTP 27 tells the bits of
-%% a short binary.
+%% The resource comes out of a stanza, which may be long, and would stay as long as the row. Erlang/OTP 27
+%% tells the bits of a short binary.
 a_row_keeps_no_more_than_its_own_bytes_test() ->
     Stanza = binary:copy(<<"resource">>, 1000),
     #session{usr = {User, Host, _}} = Session = example(),

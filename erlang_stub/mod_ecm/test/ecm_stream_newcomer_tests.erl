@@ -11,7 +11,8 @@
 
 %% What ejabberd's process asks for before it knows the host of its client.
 -define(CONFIG, [{negotiation_timeout, global, 60000}, {hosts, global, [<<"chat.example">>]},
-                 {language, global, <<"en">>}, {host, global, <<"chat.example">>}, {c2s_protocol_options, global, undefined}]).
+                 {language, global, <<"en">>}, {host, global, <<"chat.example">>},
+                 {c2s_protocol_options, global, undefined}]).
 
 newcomer_test_() ->
     {foreach, fun start/0, fun(_) -> ecm_services:stop() end,
@@ -49,8 +50,8 @@ become_test_() ->
 
 becomes() ->
     Limits = #{max_newcomers => 10, newcomer_rate => 10},
-    Session = #{max_body => 1000, max_elements => 10, max_stanzas => 10, max_stanza_to_client => 10000, max_waiting => 10,
-                max_waiting_size => 10000},
+    Session = #{max_body => 1000, max_elements => 10, max_stanzas => 10, max_stanza_to_client => 10000,
+                max_waiting => 10, max_waiting_size => 10000},
     Options = #{limits => Session, newcomer_limits => Session, c2s => [{access, all}, {max_fsm_queue, 1000}],
                 hibernate_after => 0},
     {ok, Process} = open(1, <<"websocket">>, #{logins => limits(10), newcomers => Limits, c2s => #{true => Options}}),

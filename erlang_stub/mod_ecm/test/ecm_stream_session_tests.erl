@@ -208,8 +208,8 @@ a_managed_session_stays_when_its_client_goes() ->
     ok = ejabberd_hooks:delete(c2s_closed, <<"chat.example">>, ?MODULE, closed, 50),
     stop(User).
 
-%% It does not hibernate any more, and has no use for the packed state with which it has woken up. It still does nothing for
-%% a while behind each message.
+%% It does not hibernate any more, and has no use for the packed state with which it has woken up. It still does nothing
+%% for a while behind each message.
 a_managed_session_without_its_client_has_its_state_once() ->
     {Session, _} = User = open(#{}, #{mgmt_state => active, long => rand:bytes(200 * 1024)}),
     await_sleep(User),
@@ -339,8 +339,9 @@ too_much_that_waits_ends_a_session_that_is_half_closed() ->
 %% What has waited for the client is still known. The next process begins as any of ejabberd_c2s.
 a_session_without_its_stream_moves() ->
     true = ets:insert(ejabberd_options,
-                      [{{Option, Host}, Value} || {Option, Value} <- [{negotiation_timeout, 30000}, {language, <<"en">>}],
-                                                  Host <- [global, <<"chat.example">>]]),
+                      [{{Option, Host}, Value}
+                       || {Option, Value} <- [{negotiation_timeout, 30000}, {language, <<"en">>}],
+                          Host <- [global, <<"chat.example">>]]),
     {Old, _} = User = open(#{theirs => ?SMALL}, #{mgmt_state => active}),
     [deliver(User, [N]) || N <- "abc"],
     _ = [receive_message(), receive_message()],
@@ -531,8 +532,8 @@ an_error_that_the_client_reports_ends_the_stream() ->
     [begin
          User = open(#{}),
          Monitor = monitor(process, element(1, User)),
-         tell(User, {message, <<Tag/binary, "='", Streams/binary, "'><undefined-condition xmlns='urn:ietf:params:xml:ns:"
-                                "xmpp-streams'/></", Name/binary, ">">>}),
+         tell(User, {message, <<Tag/binary, "='", Streams/binary, "'><undefined-condition "
+                                "xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></", Name/binary, ">">>}),
          ?assertMatch(<<"<close ", _/binary>>, receive_message()),
          ?assertEqual({close, 'end', none}, receive_said()),
          ?assertEqual(normal, receive {'DOWN', Monitor, process, _, Reason} -> Reason end)
@@ -599,12 +600,13 @@ newcomer(Options) ->
                      stream_id => <<"1">>}, fun() -> ok end).
 
 start(Options, Changes, Begin) ->
-    Limits = maps:merge(#{max_body => infinity, max_elements => infinity, max_stanzas => 1000, max_stanza_to_client => 1000000,
-                          max_waiting => 5000, max_waiting_size => 1000000}, maps:get(limits, Options, #{})),
+    Limits = maps:merge(#{max_body => infinity, max_elements => infinity, max_stanzas => 1000,
+                          max_stanza_to_client => 1000000, max_waiting => 5000, max_waiting_size => 1000000},
+                        maps:get(limits, Options, #{})),
     All = #{limits => Limits, newcomer_limits => maps:merge(Limits, maps:get(newcomer_limits, Options, #{})),
             c2s => [{max_fsm_queue, 10000}], hibernate_after => maps:get(hibernate_after, Options, 0)},
-    Open = #{secure => maps:get(secure, Options, true), fields => maps:get(fields, Options, #{}), windows => #{own => maps:get(own, Options, ?OWN),
-                                                           theirs => maps:get(theirs, Options, ?THEIRS)}},
+    Windows = #{own => maps:get(own, Options, ?OWN), theirs => maps:get(theirs, Options, ?THEIRS)},
+    Open = #{secure => maps:get(secure, Options, true), fields => maps:get(fields, Options, #{}), windows => Windows},
     Stream = {self(), ?ID, 1000000},
     New = fun() ->
                   ok = ecm_c2s_process:newcomer(),

@@ -163,5 +163,5 @@ read(Text, State) ->
     ecm_stream_tcp:read(iolist_to_binary(Text), ?LIMITS, State).
 
 element(Name, Attributes, Children) ->
-    {element, {xmlel, list_to_binary(Name), [{list_to_binary(Key), list_to_binary(Value)} || {Key, Value} <- Attributes],
-               Children}}.
+    {element, {xmlel, list_to_binary(Name),
+               [{list_to_binary(Key), list_to_binary(Value)} || {Key, Value} <- Attributes], Children}}.

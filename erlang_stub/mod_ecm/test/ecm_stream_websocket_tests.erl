@@ -33,7 +33,8 @@ read_test_() ->
               {"<message><!-- a --></message>", [{fault, 'forbidden-markup'}]},
               {"<!-- a --><message/>", [{fault, 'forbidden-markup'}]},
               {"<?xml version='1.0' encoding='utf-16'?><message/>", [{fault, 'other-encoding'}]},
-              {"<a><b/><b/><b/><b/></a>", [{element, {xmlel, <<"a">>, [], lists:duplicate(4, {xmlel, <<"b">>, [], []})}}]},
+              {"<a><b/><b/><b/><b/></a>",
+               [{element, {xmlel, <<"a">>, [], lists:duplicate(4, {xmlel, <<"b">>, [], []})}}]},
               {"<a><b/><b/><b/><b/><b/></a>", [{fault, {exceeds, elements}}]},
               {"<a>" ++ lists:duplicate(194, $x) ++ "</a>", [{fault, {exceeds, bytes}}]}]]}.
 

@@ -105,8 +105,9 @@ a_certfile_is_validated_test() ->
       end).
 
 %% The options of a listener, with their defaults in the spelling of ejabberd.yml.
--define(WRITTEN, [{protocol, <<"typed">>}, {socket_mode, <<"0660">>}, {max_packet, 1048576}, {max_content, 16777216}, {ping_interval, 3},
-                  {link_timeout, 10}, {link_grace, 30}, {evacuation_timeout, 60}, {tls, false}, {access, <<"all">>}, {shaper, <<"none">>},
+-define(WRITTEN, [{protocol, <<"typed">>}, {socket_mode, <<"0660">>}, {max_packet, 1048576},
+                  {max_content, 16777216}, {ping_interval, 3}, {link_timeout, 10}, {link_grace, 30},
+                  {evacuation_timeout, 60}, {tls, false}, {access, <<"all">>}, {shaper, <<"none">>},
                   {allow_unencrypted_sasl2, false}, {pre_auth_max_stanza_size, 8192},
                   {pre_auth_max_stanza_elements, 32}, {max_stanza_elements, <<"infinity">>},
                   {max_stanza_size, <<"infinity">>}, {max_fsm_queue, 10000}, {max_wait, 300},
@@ -128,8 +129,8 @@ an_option_that_is_none_is_refused_test_() ->
     configured(?_assertError({badmatch, {error, {unknown_option, _, max_polling}, _}},
                              listener([{max_polling, 1}]))).
 
-%% Options that each may be, and not together: ejabberd refuses the listener before it closes anything, in whichever order
-%% they are written.
+%% Options that each may be, and not together: ejabberd refuses the listener before it closes anything, in
+%% whichever order they are written.
 options_that_conflict_are_refused_test_() ->
     configured([?_assertEqual({Written, Text}, {Written, refusal(Written)})
                 || {Options, Text} <-
