@@ -22,8 +22,8 @@ class RequestParser:
     It holds what is not a request yet: a head and a body within their limits, and the bytes
     received behind them. While ``idle`` it holds nothing, and may be thrown away; otherwise
     ``in_body`` says how far it has come. ``expects_continue`` says that the client waits for a 100
-    before it sends a body; whoever sends that sets it to False. ``is_behind`` says that of a body in
-    chunks more has come than ``next`` takes at once.
+    before it sends a body; whoever sends that sets it to False. ``is_behind`` says that more chunks
+    of a body have come than ``next`` takes at once.
     """
 
     __slots__ = (
