@@ -154,7 +154,7 @@ class HTTPConnection(ReadingConnection):
             return
         if self._write_blocked:
             self._enter(Phase.SENDING)
-        elif self._incoming is not None and not self._paused:
+        elif self._incoming is not None and (not self._paused or self._parses_later):
             self._enter(Phase.BODY if self._incoming.in_body else Phase.HEAD)
         elif self.exchange is not None or self._paused:
             if self.phase != Phase.HELD:
@@ -167,6 +167,12 @@ class HTTPConnection(ReadingConnection):
         else:
             self._enter(Phase.IDLE)
             self.deadline = min(self.deadline, self.registry.clock.now + 1)
+
+    @property
+    def _parses_later(self) -> bool:
+        """True while a part of a body waits for a later turn: its client gets no time by that."""
+        in_body = self._incoming is not None and self._incoming.in_body
+        return in_body and self.registry.sockets.is_for_later(self.pump)
 
     def _all_sent(self) -> None:
         self.pump()

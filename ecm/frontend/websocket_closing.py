@@ -102,7 +102,8 @@ class ClosingWebSocket(StreamConnection):
         elif self._decoder is not None and not self._paused:
             self._await_rest(self._decoder)
         else:
-            if self._decoder is not None:
+            later = self.registry.sockets.is_for_later(self.more)
+            if self._decoder is not None and not later:
                 self._decoder.due = inf  # it waits for others, and has all its time after that
             self._enter(Phase.HELD)
 

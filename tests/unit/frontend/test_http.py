@@ -252,6 +252,17 @@ class LaterTests(TestCase):
                 self.assertEqual(self.answers(), 1)
                 self.assertGreaterEqual(turns, 2)
 
+    def test_a_body_in_small_chunks_has_no_more_time_than_others(self) -> None:
+        head = b"GET /none HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+        chunks = b"1\r\nx\r\n" * (limits.STEPS_AT_ONCE + 2) * limits.CHUNKS_AT_ONCE
+        for data in (head + chunks, chunks):
+            self.assertEqual(self.client.send(data), b"")
+            self.assertTrue(self.client.transport.paused)
+            self.turns.turn()
+            self.assertFalse(self.client.transport.paused)
+            self.ecm.pass_time(limits.BODY_TIMEOUT // 2 + 1)
+        self.assertTrue(self.client.transport.written().startswith(b"HTTP/1.1 408 "))
+
     def test_who_leaves_meanwhile_has_nothing_to_go_on_with(self) -> None:
         self.send(2 * limits.STEPS_AT_ONCE)
         self.client.leave()

@@ -15,7 +15,7 @@ from ecm.frontend.tracing import Tracing
 from ecm.frontend.websocket import NO_BINARY
 from ecm.frontend.websocket_closing import CROWDED, SLOW
 from ecm.http.client_address import X_FORWARDED_FOR, TrustedProxies
-from ecm.limits import FRAMES_AT_ONCE
+from ecm.limits import BODY_TIMEOUT, FRAMES_AT_ONCE
 from ecm.link.credit import OVERHEAD
 from ecm.upstream.pending import NO_LINK, NOT_UNDERSTOOD
 from ecm.websocket import codes
@@ -651,6 +651,16 @@ class LaterTests(WebSocketCase):
         for _ in range(2):
             self.turns.turn()
         self.assertTrue(self.user.client.ended)
+
+    def test_a_message_between_many_pings_has_no_more_time_than_others(self) -> None:
+        begun = masked(TEXT, b"<a>", is_final=False)
+        for data in (begun, b""):
+            self.user.send(data + masked(PING) * (FRAMES_AT_ONCE + 1))
+            self.assertTrue(self.is_paused)
+            self.turns.turn()
+            self.assertFalse(self.is_paused)
+            self.ecm.pass_time(BODY_TIMEOUT // 2 + 1)
+        self.assertIn(close(codes.POLICY, SLOW), self.user.got)
 
     def test_who_leaves_meanwhile_has_nothing_to_go_on_with(self) -> None:
         self.user.send(masked(PING) * 2 * FRAMES_AT_ONCE)
