@@ -293,6 +293,8 @@ stop(Reason, Link) ->
 -spec terminate(term(), #link{}) -> ok.
 terminate({shutdown, Reason}, Link) ->
     ended(Reason, Reason, Link);
+terminate(shutdown, Link) ->
+    ended(shutdown, shutdown, Link);
 terminate(Reason, Link) ->
     ended(Reason, crash, Link).
 
