@@ -53,7 +53,8 @@ def hear(reactor: IReactorFromThreads, meanings: Mapping[Signals, Callable[[], N
     for number in (*_without_meaning(), *by_number):
         signal.signal(number, heard)
     while _kept:
-        heard(_kept.popitem()[0], None)
+        heard(first := next(iter(_kept)), None)
+        del _kept[first]
 
 
 def ignore() -> None:

@@ -112,6 +112,18 @@ class StartTests(WorkersTestCase):
             ecm = await self.start("--upstream", "tcp:127.0.0.1:1")
             await ecm.printed(said)
 
+    async def test_they_are_followed_in_their_order(self) -> None:
+        code = (
+            "import signal; from types import SimpleNamespace; from ecm import signals\n"
+            "numbers = signal.SIGUSR2, signal.SIGHUP, signal.SIGALRM\n"
+            "signals.keep(); [signal.raise_signal(each) for each in numbers]\n"
+            "at_once = SimpleNamespace(callFromThread=lambda act: act())\n"
+            "signals.hear(at_once, {each: lambda each=each: print(each.name) for each in numbers})"
+        )
+        ended = start(self, sys.executable, "-c", code)
+        self.assertEqual(await ended.ended, 0)
+        self.assertEqual(ended.output.split(), ["SIGUSR2", "SIGHUP", "SIGALRM"])
+
     async def test_sigterm_ends_the_start(self) -> None:
         self.signal_at("import", "ecm.service", signal.SIGTERM)
         ecm = start_ecm(self, "--listen", LOOPBACK, environment=self.environment)
