@@ -293,8 +293,6 @@ stop(Reason, Link) ->
 -spec terminate(term(), #link{}) -> ok.
 terminate({shutdown, Reason}, Link) ->
     ended(Reason, Reason, Link);
-terminate(shutdown, Link) ->
-    ended(shutdown, shutdown, Link);
 terminate(Reason, Link) ->
     ended(Reason, crash, Link).
 
