@@ -300,21 +300,9 @@ attached(Socket, Peer, Reader, #state{link = Link, keeper = Keeper} = State) ->
 quit(Reason, #state{keeper = none}) ->
     exit(Reason);
 quit(Reason, #state{keeper = Keeper} = State) ->
-    {_, Ended} = unsent(State),
-    give_back(said_meanwhile(Ended)),
+    give_back(State),
     ecm_link_keeper:forget(Keeper),
     exit(Reason).
-
-%% What sessions have said behind the message that ends the link. All else that waits has lost its meaning, and is taken
-%% so that nothing is passed over again and again.
--spec said_meanwhile(#state{}) -> #state{}.
-said_meanwhile(State) ->
-    receive
-        {stream, Id, Said} -> said_meanwhile(note_unsent(Id, Said, State));
-        _ -> said_meanwhile(State)
-    after 0 ->
-        State
-    end.
 
 %% The heir tells the sessions that their streams have ended, behind this.
 -spec give_back(#state{}) -> ok.
