@@ -165,16 +165,10 @@ change({last, Last}, State) ->
 change({drop, Requests}, #state{backlog = Backlog, link = Link, in_flight = InFlight} = State) ->
     Dropped = [Id || {Id, Session} <- Requests, ecm_link_table:remove(Id, Session, InFlight)],
     State#state{backlog = ecm_link_replies:drop(Dropped, Link, Backlog)};
-change({{unsent, Id}, From, Ref}, #state{reader = Reader} = State) ->
-    case is_about_to_be_told(Reader) of
-        true ->
-            self() ! {{unsent, Id}, From, Ref},  % behind what the reader has said last
-            State;
-        false ->
-            {Unsent, Next} = unsent(State),
-            From ! {Ref, ecm_link_unsent:messages(Id, Unsent)},
-            Next
-    end;
+change({{unsent, Id}, From, Ref}, State) ->
+    {Unsent, Next} = unsent(State),
+    From ! {Ref, ecm_link_unsent:messages(Id, Unsent)},
+    Next;
 change({flush, From, Ref}, State) ->
     State#state{last = {flush, From, Ref}};
 change({timeout, Timer, grace}, #state{keeper = Keeper} = State) when Keeper =/= none ->
@@ -324,11 +318,6 @@ unsent(#state{unsent = none} = State) ->
     {ecm_link_unsent:new([]), State};
 unsent(#state{unsent = Unsent} = State) ->
     {Unsent, State}.
-
-%% Whether the reader has ended, and the message that says so is under way.
--spec is_about_to_be_told(none | {pid(), reference()}) -> boolean().
-is_about_to_be_told(none) -> false;
-is_about_to_be_told({Reader, _}) -> not is_process_alive(Reader).
 
 -spec note_unsent(ecm_link_packet:id(), ecm_link_stream:said(), #state{}) -> #state{}.
 note_unsent(Id, {message, Body}, #state{unsent = Unsent} = State) when Unsent =/= none ->

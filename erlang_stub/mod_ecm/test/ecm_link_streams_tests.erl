@@ -425,27 +425,6 @@ broken() ->
     ok = gen_tcp:close(Peer),
     {shutdown, closed} = reason_of_exit(Link).
 
-%% Its connection has ended, and the writer has not been told of it: it is told before or behind the question.
-a_session_asks_a_writer_that_knows_less_test_() ->
-    [{Name, fun() -> asks_a_writer_that_knows_less(Break) end}
-     || {Name, Break} <- [{"before", fun(Break, Ask) -> Break(), Ask() end},
-                          {"behind", fun(Break, Ask) -> Ask(), Break() end}]].
-
-asks_a_writer_that_knows_less(InOrder) ->
-    {{{Peer, _}, Link} = First, _} = resuming(#{}),
-    Session = opened(7, First),
-    Writer = writer(First),
-    partly_acknowledged(Session, First),
-    true = erlang:suspend_process(Writer),
-    InOrder(fun() -> ok = gen_tcp:close(Peer), {shutdown, closed} = reason_of_exit(Link) end,
-            fun() -> Writer ! {{unsent, 7}, self(), asked} end),
-    ?assert(ecm_link_tokens:is_broken(Writer)),
-    true = erlang:resume_process(Writer),
-    ?assertEqual([<<"two">>], receive {asked, Unsent} -> Unsent end),
-    exit(Writer, {shutdown, over}),
-    receive {Session, {closed, gone}} -> ok end,
-    close(First).
-
 %% Has a session say two things, of which ECM acknowledges the first, and breaks the link. Returns its writer.
 unacknowledged(Session, {{Peer, _}, Link} = Opened) ->
     Writer = writer(Opened),
