@@ -30,7 +30,7 @@
                 link = none :: ecm_link_writer:link() | none,
                 keeper = none :: ecm_link_keeper:keeper() | none,
                 backlog = ecm_link_backlog:new() :: ecm_link_backlog:backlog(),
-                unsent = none :: ecm_link_unsent:unsent() | none,  % once it is asked for
+                unsent = none :: ecm_link_unsent:unsent() | none,  % once a session has asked, without a reader
                 last = none :: last() | none}).
 
 -spec start_link(Reader :: pid(), ecm_link_socket:socket()) ->
@@ -131,11 +131,6 @@ take(new_heir, State) ->
     name_heir(State);
 take({over, _, _}, State) ->  % the reader has ended, which may not have been reported yet
     quit({shutdown, over}, State#state{reader = none});
-take(end_soon, State) ->
-    quit({shutdown, over}, State#state{reader = none});
-take({stream, Id, Said}, #state{last = finish} = State) ->
-    {_, Next} = unsent(State),
-    note_unsent(Id, Said, Next);
 take(_, #state{last = finish} = State) ->
     State;
 take({write, Packet}, #state{counters = Counters, backlog = Backlog} = State) ->
@@ -156,8 +151,6 @@ take(Message, State) ->
 
 %% Messages that come rarely.
 -spec change(term(), #state{}) -> #state{}.
-change(make_way, #state{reader = none} = State) ->
-    quit({shutdown, over}, State);
 change({up, Link}, #state{link = none} = State) ->
     keep(name_heir(State#state{link = Link}));
 change({last, Last}, State) ->
@@ -308,10 +301,9 @@ give_back(#state{streams = Streams} = State) ->
            end,
     ecm_link_unsent:foreach(Tell, Unsent).
 
-%% A link with a connection sends what it has. At its end, ECM may have got what it does not acknowledge any more.
+%% A link with a connection sends what it has.
 -spec unsent(#state{}) -> {ecm_link_unsent:unsent(), #state{}}.
-unsent(#state{unsent = none, reader = Reader, last = Last, keeper = Keeper, backlog = Backlog} = State)
-  when Keeper =/= none, Reader =:= none orelse Last =:= finish ->
+unsent(#state{unsent = none, reader = none, keeper = Keeper, backlog = Backlog} = State) when Keeper =/= none ->
     Unsent = ecm_link_unsent:new(ecm_link_backlog:numbered(Backlog)),
     {Unsent, State#state{unsent = Unsent}};
 unsent(#state{unsent = none} = State) ->

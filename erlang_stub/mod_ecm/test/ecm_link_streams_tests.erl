@@ -385,60 +385,15 @@ a_session_asks_for_what_ecm_has_not_got_test() ->
     ?assertEqual(over, ecm_link_writer:unsent(Writer, 7)),
     stop(Second).
 
-%% What ECM has got, and not acknowledged by then, comes twice.
-what_is_on_a_link_that_ends_is_given_back_test_() ->
-    [{Name, fun() -> is_given_back_by(End) end}
-     || {Name, End} <- [{"malformed", fun(Opened) -> ecm_link_pair:send(Opened, binary:copy(<<"x">>, 32)) end},
-                        {"error", fun(Opened) -> send(Opened, 0, "error malformed bad-word") end},
-                        {"too many", fun(Opened) -> send(Opened, 0, "ack 9") end},
-                        {"drains", fun({{Peer, _}, _} = Opened) ->
-                                           send(Opened, 0, "drain"),
-                                           ok = gen_tcp:close(Peer)
-                                   end},
-                        {"unread", fun({_, Link}) -> ok = gen_server:stop(Link, {shutdown, unread}, infinity) end}]].
-
-is_given_back_by(End) ->
-    {Opened, _} = resuming(#{}),
-    [Session, Other] = [opened(Id, Opened) || Id <- [7, 8]],
-    partly_acknowledged(Session, Opened),
-    End(Opened),
-    ?assertEqual([{unsent, [<<"two">>]}, {closed, gone}], [told(Session), told(Session)]),
-    ?assertEqual({closed, gone}, told(Other)),
-    close(Opened).
-
-what_is_on_a_link_that_makes_way_for_others_is_given_back_test_() ->
-    {timeout, 60,
-     fun() ->
-             {First, _} = resuming(#{}),
-             Session = opened(7, First),
-             _ = unacknowledged(Session, First),
-             [broken() || _ <- lists:seq(1, 256)],
-             ?assertEqual([{unsent, [<<"two">>]}, {closed, gone}], [told(Session), told(Session)]),
-             ok = ecm_services:start()
-     end}.
-
-%% Makes a link without a connection.
-broken() ->
-    {{Peer, _}, Link} = Opened = greeted(fun ecm_link_pair:beside/1, #{}),
-    send(Opened, 0, "resume"),
-    {0, <<"resume link=", _/binary>>} = receive_content(Peer),
-    ok = gen_tcp:close(Peer),
-    {shutdown, closed} = reason_of_exit(Link).
-
 %% Has a session say two things, of which ECM acknowledges the first, and breaks the link. Returns its writer.
 unacknowledged(Session, {{Peer, _}, Link} = Opened) ->
     Writer = writer(Opened),
-    partly_acknowledged(Session, Opened),
+    [begin Session ! {say, Text}, {7, _} = receive_content(Peer) end || Text <- [<<"one">>, <<"two">>]],
+    send(Opened, 0, "ack 1"),
     ok = gen_tcp:close(Peer),
     {shutdown, closed} = reason_of_exit(Link),
     ecm_link_pair:await(fun() -> ecm_link_tokens:is_broken(Writer) end),
     Writer.
-
-partly_acknowledged(Session, {{Peer, _}, _} = Opened) ->
-    [begin Session ! {say, Text}, {7, _} = receive_content(Peer) end || Text <- [<<"one">>, <<"two">>]],
-    send(Opened, 0, "ack 1"),
-    send(Opened, 0, "ping 1"),
-    {0, <<"pong 1">>} = receive_content(Peer).
 
 told(Session) ->
     receive {Session, Event} -> Event end.
