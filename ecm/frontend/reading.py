@@ -68,7 +68,7 @@ class ReadingConnection(OrderedConnection):
             if arrived is not None:
                 self._dispatch(arrived)
             self._write_ready()
-            while self._go_on():
+            while self._incoming is not None and self._go_on():
                 self._write_ready()
                 steps += 1
                 if steps == STEPS_AT_ONCE:
