@@ -102,8 +102,7 @@ class ClosingWebSocket(StreamConnection):
         elif self._decoder is not None and not self._paused:
             self._await_rest(self._decoder)
         else:
-            later = self.registry.sockets.is_for_later(self.more)
-            if self._decoder is not None and not later:
+            if self._decoder is not None and not self.registry.sockets.is_for_later(self.more):
                 self._decoder.due = inf  # it waits for others, and has all its time after that
             self._enter(Phase.HELD)
 

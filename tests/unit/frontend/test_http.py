@@ -20,7 +20,6 @@ from ecm.upstream.pending import CONGESTED, NO_LINK
 from testkit.in_memory import DATE, FIRST_ID, MAX_BODY, QUEUE_TIMEOUT, Joined
 from testkit.samples.http_requests import ERRORS
 from testkit.splits import cut, cuts
-from testkit.turns import Turns
 
 POST = b"POST /http-bind HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%b"
 ORIGIN = b"Access-Control-Allow-Origin: *\r\n"
@@ -202,83 +201,6 @@ class PipeliningTests(TestCase):
     def test_a_thousand_pipelined_requests_are_answered(self) -> None:
         written = self.client.send(b"GET /none HTTP/1.1\r\nHost: a\r\n\r\n" * 1000)
         self.assertEqual(written.count(b"HTTP/1.1 404 Not Found\r\n"), 1000)
-
-
-class LaterTests(TestCase):
-    """Requests that are answered at once, as those of files are."""
-
-    def setUp(self) -> None:
-        self.ecm = Joined()
-        self.ecm.registry.sockets = self.turns = Turns()
-        self.client = self.ecm.client()
-
-    def answers(self, written: bytes = b"") -> int:
-        return (written + self.client.transport.written()).count(b"HTTP/1.1 404 Not Found\r\n")
-
-    def send(self, requests: int) -> int:
-        """Send so many in one piece, and return how many are answered at once."""
-        return self.answers(self.client.send(b"GET /none HTTP/1.1\r\nHost: a\r\n\r\n" * requests))
-
-    def test_a_few_are_begun_in_each_turn(self) -> None:
-        few = limits.STEPS_AT_ONCE
-        self.assertEqual(self.send(2 * few + 1), few)
-        self.assertTrue(self.client.transport.paused)
-        for begun in (few, 1):
-            self.turns.turn()
-            self.assertEqual(self.answers(), begun)
-        self.assertFalse(self.client.transport.paused)
-
-    def test_who_has_closed_its_end_gets_all_answers(self) -> None:
-        few = limits.STEPS_AT_ONCE
-        self.assertEqual(self.send(2 * few + 1), few)
-        self.client.close_end()
-        for begun in (few, 1):
-            self.assertFalse(self.client.ended)
-            self.turns.turn()
-            self.assertEqual(self.answers(), begun)
-        self.assertFalse(self.client.transport.connected)
-
-    def test_small_chunks_are_parsed_a_few_at_a_time(self) -> None:
-        for chunk in (b"1\r\nx\r\n", b"1;a=b\r\nx\r\n"):
-            with self.subTest(chunk=chunk):
-                few = limits.STEPS_AT_ONCE * limits.CHUNKS_AT_ONCE
-                body = chunk * 3 * few + b"0\r\n\r\n"
-                head = b"GET /none HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-                turns = 0
-                self.assertEqual(self.answers(self.client.send(head + body)), 0)
-                while self.client.transport.paused:
-                    self.turns.turn()
-                    turns += 1
-                self.assertEqual(self.answers(), 1)
-                self.assertGreaterEqual(turns, 2)
-
-    def test_a_body_in_small_chunks_has_no_more_time_than_others(self) -> None:
-        head = b"GET /none HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-        chunks = b"1\r\nx\r\n" * (limits.STEPS_AT_ONCE + 2) * limits.CHUNKS_AT_ONCE
-        for data in (head + chunks, chunks):
-            self.assertEqual(self.client.send(data), b"")
-            self.assertTrue(self.client.transport.paused)
-            self.turns.turn()
-            self.assertFalse(self.client.transport.paused)
-            self.ecm.pass_time(limits.BODY_TIMEOUT // 2 + 1)
-        self.assertTrue(self.client.transport.written().startswith(b"HTTP/1.1 408 "))
-
-    def test_who_leaves_meanwhile_has_nothing_to_go_on_with(self) -> None:
-        self.send(2 * limits.STEPS_AT_ONCE)
-        self.client.leave()
-        self.turns.turn()
-        self.assertEqual(self.answers(), 0)
-        protocol: Any = self.client.protocol
-        self.assertNotIn(protocol.pump, self.turns.later)
-        self.assertEqual([*self.ecm.registry.timed], [])
-
-    def test_an_error_closes_the_connection_on_which_it_happens(self) -> None:
-        self.send(2 * limits.STEPS_AT_ONCE)
-        self.patch(self.ecm.registry.routes.otherwise, "handle", None)
-        self.turns.turn()
-        self.assertEqual(len(self.flushLoggedErrors(TypeError)), 1)
-        self.assertTrue(self.client.transport.aborted)
-        self.assertEqual(len(self.ecm.clients), 0)
 
 
 EXPECTING = (

@@ -15,7 +15,6 @@ from ecm.frontend.tracing import Tracing
 from ecm.frontend.websocket import NO_BINARY
 from ecm.frontend.websocket_closing import CROWDED, SLOW
 from ecm.http.client_address import X_FORWARDED_FOR, TrustedProxies
-from ecm.limits import BODY_TIMEOUT, FRAMES_AT_ONCE
 from ecm.link.credit import OVERHEAD
 from ecm.upstream.pending import NO_LINK, NOT_UNDERSTOOD
 from ecm.websocket import codes
@@ -26,7 +25,6 @@ from testkit.samples.websocket import FAULTS, MESSAGES
 from testkit.samples.websocket_handshakes import ACCEPT, CORS, REFUSED, handshake
 from testkit.splits import cut, cuts
 from testkit.traced_memory import traced
-from testkit.turns import Turns
 from testkit.websocket_case import OPEN, WINDOW, User, WebSocketCase, close, joined
 from testkit.websocket_frames import fragments, masked
 
@@ -607,65 +605,3 @@ class MemoryTests(TestCase):
     def test_it_has_no_dict(self) -> None:
         user = User(joined())
         self.assertFalse(hasattr(user.protocol, "__dict__"))
-
-
-class LaterTests(WebSocketCase):
-    """Frames in one piece, of which some are dealt with in each turn."""
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.ecm.registry.sockets = self.turns = Turns()
-        self.user = User(self.ecm)
-
-    @property
-    def is_paused(self) -> bool:
-        return self.user.client.transport.paused
-
-    def test_pings_are_answered_some_at_a_time(self) -> None:
-        self.user.send(masked(PING) * (2 * FRAMES_AT_ONCE + 1))
-        for answered in (FRAMES_AT_ONCE, FRAMES_AT_ONCE, 1):
-            self.assertEqual(self.user.got, [Event(PONG, b"")] * answered)
-            self.assertEqual(self.is_paused, answered > 1)
-            self.turns.turn()
-        self.assertEqual(self.user.got, [])
-
-    def test_fragments_are_joined_some_at_a_time(self) -> None:
-        texts = [b"<a/>", *[b" "] * 2 * FRAMES_AT_ONCE]
-        self.assertEqual(self.user.send(fragments(TEXT, *texts) + masked(TEXT, b"<b/>")), [])
-        self.turns.turn()
-        self.assertEqual(self.user.told, [])
-        self.turns.turn()
-        self.assertEqual(self.user.told, [b"message\n" + b"".join(texts), b"message\n<b/>"])
-        self.assertFalse(self.is_paused)
-
-    def test_what_comes_meanwhile_is_not_taken_before(self) -> None:
-        self.user.send(masked(PING) * FRAMES_AT_ONCE + masked(TEXT, b"<a/>"))
-        self.assertEqual(self.user.say(b"<b/>"), [])
-        self.turns.turn()
-        self.assertEqual(self.user.told, [b"message\n<a/>", b"message\n<b/>"])
-
-    def test_one_that_closes_is_not_read_meanwhile(self) -> None:
-        self.user.hear(b"close end")
-        self.user.send(masked(PING) * 2 * FRAMES_AT_ONCE + masked(CLOSE, b"\x03\xe8"))
-        self.assertTrue(self.is_paused)
-        for _ in range(2):
-            self.turns.turn()
-        self.assertTrue(self.user.client.ended)
-
-    def test_a_message_between_many_pings_has_no_more_time_than_others(self) -> None:
-        begun = masked(TEXT, b"<a>", is_final=False)
-        for data in (begun, b""):
-            self.user.send(data + masked(PING) * (FRAMES_AT_ONCE + 1))
-            self.assertTrue(self.is_paused)
-            self.turns.turn()
-            self.assertFalse(self.is_paused)
-            self.ecm.pass_time(BODY_TIMEOUT // 2 + 1)
-        self.assertIn(close(codes.POLICY, SLOW), self.user.got)
-
-    def test_who_leaves_meanwhile_has_nothing_to_go_on_with(self) -> None:
-        self.user.send(masked(PING) * 2 * FRAMES_AT_ONCE)
-        self.user.client.leave()
-        self.user.client.transport.written()
-        self.turns.turn()
-        self.assertEqual(self.user.got, [])
-        self.assertNotIn(self.user.protocol.more, self.turns.later)
