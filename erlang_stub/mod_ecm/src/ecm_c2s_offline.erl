@@ -37,13 +37,13 @@
 %% What a session that ends sends on has this in its metadata.
 -define(LEFT_BEHIND, ecm_left_behind).
 
-%% Milliseconds for which a session waits for senders and former sessions at most, or a sender for a session that ends,
-%% and between two looks at them.
+%% Milliseconds in which a sender has stored its message, or a session that ends has sent on one more: nobody waits
+%% longer for one that does not get on. Then those for which anybody waits at most, and those between two looks.
 -define(PATIENCE, 2000).
+-define(LONGEST, 10000).
 -define(LOOK, 2).
 
-%% Milliseconds after which nobody waits for a sender or a session any more, and between two removals of these: of those
-%% that were killed.
+%% Milliseconds after which the row of a process is removed, and between two removals: of those that were killed.
 -define(SWEEP, 10000).
 
 %% A record of the xmpp library.
@@ -51,7 +51,8 @@
 
 -type user() :: {User :: binary(), Host :: binary()}.
 
-%% Rows: {{Deed, Process}, Since}. It stores a message for the user; or it is the session of a client, and ends.
+%% Rows: {{Deed, Process}, Since}. It stores a message for the user; or it is the session of a client, and ends. `Since'
+%% is when it has begun, or has sent on a stanza last.
 -type deed() :: user() | {ends, user()}.
 
 %% @doc Makes the table of those who store. It belongs to the caller, the supervisor.
@@ -106,7 +107,8 @@ store({_, Host} = User, Message) ->
 reached(User) ->
     case {online(User), others({ends, User})} of
         {[], [_ | _]} ->
-            await({ends, User}, now_ms() + ?PATIENCE),
+            await({ends, User}, now_ms() + ?LONGEST),
+            note(User),  % it begins only now
             online(User);
         {Sessions, _} ->
             Sessions
@@ -118,7 +120,7 @@ after_storing({Outcome, Message} = Result) ->
     _ = [Session ! ecm_fetch || Outcome =:= offlined, {_, _, Session} <- online(receiver(Message))],
     Result.
 
--spec receiver(message()) -> user().
+-spec receiver(Stanza :: tuple()) -> user().
 receiver(Message) ->
     user(xmpp:get_to(Message)).
 
@@ -160,7 +162,16 @@ ends(Jid) ->
 %% @doc Sends on a stanza that the client of the calling process, whose session ends, may not have received.
 -spec route(Stanza :: tuple()) -> ok.
 route(Stanza) ->
-    ejabberd_router:route(xmpp:put_meta(Stanza, ?LEFT_BEHIND, true)).
+    ejabberd_router:route(xmpp:put_meta(Stanza, ?LEFT_BEHIND, true)),
+    gets_on({ends, receiver(Stanza)}).
+
+-spec gets_on(deed()) -> ok.
+gets_on(Deed) ->
+    try ets:update_element(?MODULE, {Deed, self()}, {2, now_ms()}) of
+        _ -> ok
+    catch
+        error:badarg -> ok
+    end.
 
 %% @doc The calling process has sent on what it had.
 -spec ended(jid:jid()) -> ok.
@@ -173,7 +184,7 @@ ended(Jid) ->
 -spec before_fetching({Presence, State}) -> {Presence, State} when Presence :: tuple(), State :: map().
 before_fetching({_, #{jid := Jid} = State} = Result) ->
     User = user(Jid),
-    Until = now_ms() + ?PATIENCE,
+    Until = now_ms() + ?LONGEST,
     _ = is_map_key(pres_last, State) orelse await({ends, User}, Until),
     await(User, Until),
     Result;
@@ -187,8 +198,8 @@ await(Deed, Until) ->
         false -> ok
     end.
 
-%% The processes that do this, unless the calling one does. So two sessions of one user that end do not wait for each
-%% other.
+%% The processes that do this and get on, unless the calling one does. So two sessions of one user that end do not wait
+%% for each other.
 -spec others(deed()) -> [pid()].
 others(Deed) ->
     Processes = [Process || Process <- processes(Deed), is_process_alive(Process)],
@@ -199,7 +210,7 @@ others(Deed) ->
 
 -spec processes(deed()) -> [pid()].
 processes(Deed) ->
-    try ets:select(?MODULE, [{{{Deed, '$1'}, '_'}, [], ['$1']}])
+    try ets:select(?MODULE, [{{{Deed, '$1'}, '$2'}, [{'>', '$2', now_ms() - ?PATIENCE}], ['$1']}])
     catch error:badarg -> []
     end.
 

@@ -17,7 +17,10 @@ waiting_test_() ->
       fun a_session_waits_until_all_is_stored/0,
       fun a_session_waits_until_a_former_one_has_ended/0,
       fun a_session_that_is_online_waits_for_no_other_one/0,
-      fun a_session_waits_two_seconds_at_most/0,
+      {inparallel,
+       [fun a_session_waits_two_seconds_for_one_that_does_not_get_on/0,
+        fun a_session_waits_for_one_that_gets_on/0,
+        {timeout, 60, fun a_session_waits_ten_seconds_at_most/0}]},
       fun what_is_old_is_forgotten/0]}.
 
 prepare() ->
@@ -58,7 +61,7 @@ waits_for(Deeds) ->
     Rows = [{Deed, sender(fun() -> receive never -> ok end end)} || Deed <- Deeds],
     [note(Deed, Sender) || {Deed, Sender} <- Rows],
     Test = self(),
-    Session = spawn(fun() -> come_online(#{}), Test ! online end),
+    Session = spawn(fun() -> come_online(<<"juliet">>, #{}), Test ! online end),
     [begin
          ecm_link_pair:await(fun() -> is_waiting(Session) end),
          ets:delete(ecm_c2s_offline, Row)
@@ -70,11 +73,46 @@ is_waiting(Session) ->
     {_, Stack} = process_info(Session, current_stacktrace),
     lists:keymember(ecm_c2s_offline, 1, Stack).
 
-a_session_waits_two_seconds_at_most() ->
+a_session_waits_two_seconds_for_one_that_does_not_get_on() ->
     Sender = sender(fun() -> receive never -> ok end end),
     note(?USER, Sender),
-    ?assert(waited(#{}) >= 1900),  % in milliseconds of another clock
+    Waited = waited(#{}),
+    ?assert(Waited >= 1900),  % in milliseconds of another clock
+    ?assert(Waited < 8000),
     stop(Sender).
+
+%% It sends on a stanza a second, three times, and ends.
+a_session_waits_for_one_that_gets_on() ->
+    Former = sends_on(<<"romeo">>, 3),
+    Waited = waited(<<"romeo">>, #{}),
+    ?assert(Waited >= 2900),
+    ?assert(Waited < 8000),
+    stop(Former).
+
+a_session_waits_ten_seconds_at_most() ->
+    Former = sends_on(<<"nurse">>, 1000),
+    Waited = waited(<<"nurse">>, #{}),
+    ?assert(Waited >= 9900),
+    stop(Former).
+
+%% Returns a session of the user that ends, and sends on so many stanzas.
+sends_on(User, Stanzas) ->
+    Test = self(),
+    Former = spawn(fun() ->
+                       Jid = jid:make(User, <<"chat.example">>, <<"balcony">>),
+                       ecm_c2s_offline:ends(Jid),
+                       Test ! self(),
+                       send_on(Stanzas, Jid),
+                       ecm_c2s_offline:ended(Jid)
+                   end),
+    receive Former -> Former end.
+
+send_on(0, _) ->
+    ok;
+send_on(Stanzas, Jid) ->
+    receive after 1000 -> ok end,
+    ecm_c2s_offline:route(xmpp:decode({xmlel, <<"message">>, [{<<"to">>, jid:encode(Jid)}], []})),
+    send_on(Stanzas - 1, Jid).
 
 what_is_old_is_forgotten() ->
     Now = erlang:monotonic_time(millisecond),
@@ -91,12 +129,14 @@ comes_online_at_once() ->
 
 %% Milliseconds.
 waited(State) ->
-    {Microseconds, _} = timer:tc(fun() -> come_online(State) end),
+    waited(<<"juliet">>, State).
+
+waited(User, State) ->
+    {Microseconds, _} = timer:tc(fun() -> come_online(User, State) end),
     Microseconds div 1000.
 
-come_online(State) ->
-    {User, Host} = ?USER,
-    Known = State#{jid => jid:make(User, Host)},
+come_online(User, State) ->
+    Known = State#{jid => jid:make(User, <<"chat.example">>)},
     {presence, Known} = ecm_c2s_offline:before_fetching({presence, Known}).
 
 note(Deed, Sender) ->
