@@ -180,7 +180,14 @@ class Server:
 
     async def _end(self, drained: Deferred[None]) -> None:
         """Answer 503 to what is still in flight, and reset what does not close then."""
+        before = len(self._pool)
         self._registry.reject_pending()
+        if len(self._pool) < before and not self._aborted.called:
+            _log.warn(
+                "the time is over: {number} requests and streams are cut off, and what is on its"
+                " way to them may be lost",
+                number=before - len(self._pool),
+            )
         await self._wait_for(drained, seconds=CLOSE_TIMEOUT)
         self._registry.abort_leaving()
 

@@ -44,6 +44,7 @@ class StopTests(EcmTestCase):
             self.assertTrue(answer.startswith(b"HTTP/1.1 200 OK\r\n"), answer)
             self.assertIn(b"\r\nConnection: close\r\n", answer)
         self.assertEqual(await ecm.ended, -signal.SIGTERM)
+        self.assertNotIn("cut off", ecm.output)
         with self.assertRaises(ConnectionRefusedError):
             await self.connect()
         self.assertIn("ECM stopped: requests=2 answers=2 ", ecm.output)
@@ -53,6 +54,7 @@ class StopTests(EcmTestCase):
         ecm, client = await self.held("0")
         ecm.signal(signal.SIGINT)
         self.assertTrue((await client.closed).startswith(b"HTTP/1.1 503 "))
+        await ecm.printed("the time is over: 1 requests and streams are cut off")
         self.assertEqual(await ecm.ended, -signal.SIGINT)
 
     async def test_a_second_sigterm_ends_it_at_once(self) -> None:
