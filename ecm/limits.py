@@ -284,6 +284,11 @@ FULL_LOG_PAUSE: Final = 10
 # queue, an answer in parts and its copies, and what the allocator takes at a time.
 SHORT_MEMORY: Final = 48 * 1024 * 1024
 
+# Seconds between two times at which the heap is trimmed. It takes 20 ms where 200 MB are in pieces
+# of some kB and most of them are free, and 2 ms the next time; what is used again must be zeroed by
+# the kernel.
+TRIM_PAUSE: Final = 60
+
 # Bytes of memory a second that all programs together may take, and the seconds between two looks at
 # what is left, at most: a look takes as long as eight polls. The kernel clears a few GB a second.
 MEMORY_RATE: Final = 2 * 1024**3

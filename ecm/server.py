@@ -17,6 +17,7 @@ from ecm.frontend.registry import Registry
 from ecm.frontend.routes import make_routes
 from ecm.frontend.tcp_factory import ProxiedTcpFactory, TcpFactory
 from ecm.frontend.tracing import Tracing
+from ecm.heap import Trimming
 from ecm.limits import CLOSE_TIMEOUT, LAST_DRAIN_TIMEOUT, MAX_NODES
 from ecm.log.level import set_level
 from ecm.memory import MemoryWatch
@@ -72,6 +73,7 @@ class Server:
         self.answers.add(TRACE, Tracing(self._registry).answer)
         self.answers.add(ABOUT, About(self._registry, self._pool, reactor).answer)
         self.clock.listen(MemoryWatch(self._set_memory).tick)
+        self.clock.listen(Trimming().tick)
         lookup = Lookup(reactor.nameResolver)
         self._links = Members(settings.upstream, self._member, lookup, reactor)
         observer = Observer(settings, self._registry, self._pool, self._links, self._metrics)

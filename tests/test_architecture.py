@@ -41,7 +41,7 @@ ORDER = (
     ("upstream",),
     ("frontend",),
     ("settings", "operated"),
-    ("observer", "open_files", "memory", "page", "exposition", "changes", "certificates"),
+    ("observer", "open_files", "memory", "heap", "page", "exposition", "changes", "certificates"),
     ("server",),
     ("one_process", "workers", "admin", "notifier"),
     ("config",),
