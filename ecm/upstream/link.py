@@ -213,14 +213,13 @@ class Link:
 
     def tick(self, now: float) -> None:
         """Acknowledge what has come within the last second, and log what has failed more often."""
-        if self.receipts.number > self.receipts.told:
-            self.acknowledge()
+        self.acknowledge()
         self._failed_requests.tick(now)
         self._failed_streams.tick(now)
 
     def acknowledge(self) -> None:
-        """Tell ejabberd what has come from it; later, if it does not read at the moment."""
-        if self.queue.is_paused:
+        """Tell ejabberd what has come since; later, if it does not read at the moment."""
+        if self.queue.is_paused or self.receipts.number == self.receipts.told:
             return
         number = self.receipts.tell()
         if self.token:

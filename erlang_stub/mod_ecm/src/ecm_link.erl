@@ -292,8 +292,9 @@ stop(Reason, Link) ->
 %% @private
 -spec terminate(term(), #link{}) -> ok.
 terminate({shutdown, Reason}, Link) ->
-    ended(Reason, Reason, Link),
-    interrupt(Link);
+    ended(Reason, Reason, Link);
+terminate(shutdown, Link) ->
+    ended(shutdown, shutdown, Link);
 terminate(Reason, Link) ->
     ended(Reason, crash, Link).
 
@@ -302,7 +303,8 @@ terminate(Reason, Link) ->
 ended(Reason, Left, #link{socket = Socket, peer = Peer, receiver = Receiver} = Link) ->
     _ = ecm_link_ending:log(Reason, end_text(Link), Peer),
     _ = Receiver =:= undefined orelse ecm_link_receiver:leave(Left, Receiver),
-    ecm_link_ending:close(Reason, Socket).
+    ecm_link_ending:close(Reason, Socket),
+    interrupt(Link).
 
 -spec end_text(#link{}) -> ecm_link_ending:text().
 end_text(#link{receiver = undefined, end_text = Text}) ->
@@ -313,7 +315,7 @@ end_text(#link{receiver = Receiver, end_text = Text}) ->
         Told -> Told
     end.
 
-%% The writer of a link that resumes may wait for this socket.
+%% The writer may wait for this socket.
 -spec interrupt(#link{}) -> ok.
 interrupt(#link{receiver = undefined}) ->
     ok;

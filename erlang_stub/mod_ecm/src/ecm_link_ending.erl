@@ -19,12 +19,14 @@ log(_, Text, Peer) ->
     ?WARNING_MSG("ECM link from ~ts is down: ~ts", [ecm_peer:name(Peer), Text]).
 
 %% @doc Leaves a link that resumes to its writer, and ends any other. One whose packet has crashed the reader (the
-%% reason is `crash') ends, too: it would crash the next one as well.
+%% reason is `crash') ends, too: it would crash the next one as well. When ejabberd stops, no session is left that could
+%% get something back, and nothing waits for a write.
 -spec leave(Reason :: term(), ecm_link_connection:connection(), ecm_link_writer:writer()) -> ok.
 leave(Reason, Connection, Writer) ->
     case ecm_link_connection:outlived(Connection) of
         true when Reason =/= crash, Reason =/= shutdown, Reason =/= unread -> ok;
-        _ -> ecm_link_writer:over(Writer)
+        _ when Reason =:= shutdown -> ecm_link_writer:over(Writer);
+        _ -> ecm_link_writer:end_soon(Writer)
     end.
 
 %% @doc Closes the socket. When ejabberd stops, written bytes may still leave, until the supervisor loses

@@ -38,7 +38,7 @@ resume(Got, #keeper{token = Token}) ->
 broken(Peer, Clients, #keeper{token = Token, grace = Grace} = Keeper) ->
     ?INFO_MSG("ECM link from ~ts is kept for ~B seconds, with ~ts in flight",
               [ecm_peer:name(Peer), Grace div 1000, Clients]),
-    lists:foreach(fun(Pid) -> exit(Pid, {shutdown, over}) end, ecm_link_tokens:broken(Token)),
+    lists:foreach(fun ecm_link_writer:make_way/1, ecm_link_tokens:broken(Token)),
     Keeper#keeper{timer = erlang:start_timer(Grace, self(), grace)}.
 
 %% @doc Returns whether the time is over for which the link is kept, as the message `{timeout, Timer, grace}'

@@ -30,7 +30,7 @@ terms(Agreed, Options) ->
 take(Token, Terms, Got, Own, Socket, Peer) ->
     case ecm_link_tokens:find(Token) of
         {ok, {Writer, Terms}, Reader} ->
-            stop(Reader),
+            stop(Reader, Writer),
             _ = ecm_link_writer:flush(Own),
             taken(ecm_link_writer:attach(Writer, Socket, Peer, Got), Writer, Own, Socket, Peer, Got);
         _ ->
@@ -45,7 +45,7 @@ take(Token, Terms, Got, Own, Socket, Peer) ->
 give_up(Token) ->
     case ecm_link_tokens:find(Token) of
         {ok, {Writer, _}, Reader} ->
-            stop(Reader),
+            stop(Reader, Writer),
             ecm_link_writer:give_up(Writer);
         error ->
             ok
@@ -58,22 +58,29 @@ taken({ok, Again}, Writer, Own, _, _, _) ->
     ecm_link_writer:over(Own),
     {ok, Writer, Again};
 taken({busy, Reader}, Writer, Own, Socket, Peer, Got) ->
-    stop(Reader),
+    stop(Reader, Writer),
     taken(ecm_link_writer:attach(Writer, Socket, Peer, Got), Writer, Own, Socket, Peer, Got);
 taken(wrong, _, _, _, _, _) ->
     wrong;
 taken(over, _, _, _, _, _) ->
     unknown.
 
--spec stop(pid() | none) -> ok.
-stop(none) ->
+-spec stop(pid() | none, ecm_link_writer:writer()) -> ok.
+stop(none, _) ->
     ok;
-stop(Reader) ->
+stop(Reader, Writer) ->
     Monitor = monitor(process, Reader),
     true = exit(Reader, replaced),
     receive
         {'DOWN', Monitor, process, _, _} -> ok
     after ?PATIENCE ->
+        Sockets = sockets(process_info(Reader, links)),
         true = exit(Reader, kill),
-        receive {'DOWN', Monitor, process, _, _} -> ok end
+        receive {'DOWN', Monitor, process, _, _} -> ok end,
+        lists:foreach(fun(Socket) -> ecm_link_writer:interrupt(Writer, Socket) end, Sockets)
     end.
+
+%% A reader that is killed cannot tell the writer that their socket is closed.
+-spec sockets({links, [pid() | port()]} | undefined) -> [ecm_link_socket:socket()].
+sockets({links, Links}) -> [ecm_link_socket:tcp(Port) || Port <- Links, is_port(Port)];
+sockets(undefined) -> [].

@@ -48,12 +48,15 @@ find(Token) ->
         [] -> error
     end.
 
-%% @doc Returns whether the link of this writer has no connection.
+%% @doc Returns whether the link of this writer has no connection, also if the writer does not know that yet.
 -spec is_broken(pid()) -> boolean().
 is_broken(Writer) ->
     Head = erlang:make_tuple(record_info(size, entry), '_', [{1, entry}, {#entry.pid, Writer}, {#entry.reader, '$1'}]),
-    try ets:select(?MODULE, [{Head, [{is_integer, '$1'}], [true]}]) =/= []
-    catch error:badarg -> false  % there are no links
+    try ets:select(?MODULE, [{Head, [], ['$1']}]) of
+        [Reader] when is_pid(Reader) -> not is_process_alive(Reader);
+        Found -> Found =/= []
+    catch
+        error:badarg -> false  % there are no links
     end.
 
 %% @doc Notes that a link has this connection now.

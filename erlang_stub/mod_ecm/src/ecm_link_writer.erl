@@ -6,8 +6,8 @@
 -module(ecm_link_writer).
 
 -export([acknowledge/2, answer/4, answer_soon/2, attach/4, begin_one/1, count/1, counted/1, drop/2,
-         drop_orphans/1, finish/1, flush/1, forget/2, give_up/1, in_flight/1, interrupt/2, moved/4, new/3, over/1,
-         pid/1, release/1, say/2, send/2, start/1, streams/1, unsent/2, up/2, waiting/1]).
+         drop_orphans/1, end_soon/1, finish/1, flush/1, forget/2, give_up/1, in_flight/1, interrupt/2, make_way/1,
+         moved/4, new/3, over/1, pid/1, release/1, say/2, send/2, start/1, streams/1, unsent/2, up/2, waiting/1]).
 -export_type([event/0, exchange/0, link/0, writer/0]).
 
 -record(writer, {pid :: pid(), counters :: ecm_link_counters:counters(),
@@ -174,10 +174,23 @@ release(#writer{pid = Pid}) ->
     Pid ! {last, release},
     ok.
 
-%% @doc Ends the writer at once, also in the middle of a write, and with it the link.
+%% @doc Ends the writer at once, also in the middle of a write, and with it the link. What is on it is lost.
 -spec over(writer()) -> ok.
 over(#writer{pid = Pid}) ->
     true = exit(Pid, {shutdown, over}),
+    ok.
+
+%% @doc Ends the link of a writer, whose reader is about to end, and does not wait for that. Its sessions get back what
+%% ECM has not got. A writer in the middle of a write must be told that its socket is closed (interrupt/2).
+-spec end_soon(writer()) -> ok.
+end_soon(#writer{pid = Pid}) ->
+    Pid ! end_soon,
+    ok.
+
+%% @doc The same for a link that has no connection, unless it has got one meanwhile.
+-spec make_way(pid()) -> ok.
+make_way(Pid) ->
+    Pid ! make_way,
     ok.
 
 %% @doc Ends the link of a writer, whose reader has ended. Its sessions get back what ECM has not got.

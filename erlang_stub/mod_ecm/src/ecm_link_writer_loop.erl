@@ -30,7 +30,7 @@
                 link = none :: ecm_link_writer:link() | none,
                 keeper = none :: ecm_link_keeper:keeper() | none,
                 backlog = ecm_link_backlog:new() :: ecm_link_backlog:backlog(),
-                unsent = none :: ecm_link_unsent:unsent() | none,  % once a session has asked, without a reader
+                unsent = none :: ecm_link_unsent:unsent() | none,  % once asked for, without a reader or at the end
                 last = none :: last() | none}).
 
 -spec start_link(Reader :: pid(), ecm_link_socket:socket()) ->
@@ -131,6 +131,11 @@ take(new_heir, State) ->
     name_heir(State);
 take({over, _, _}, State) ->  % the reader has ended, which may not have been reported yet
     quit({shutdown, over}, State#state{reader = none});
+take(end_soon, State) ->
+    quit({shutdown, over}, State#state{reader = none});
+take({stream, Id, Said}, #state{last = finish} = State) ->
+    {_, Next} = unsent(State),
+    note_unsent(Id, Said, Next);
 take(_, #state{last = finish} = State) ->
     State;
 take({write, Packet}, #state{counters = Counters, backlog = Backlog} = State) ->
@@ -151,6 +156,8 @@ take(Message, State) ->
 
 %% Messages that come rarely.
 -spec change(term(), #state{}) -> #state{}.
+change(make_way, #state{reader = none} = State) ->
+    quit({shutdown, over}, State);
 change({up, Link}, #state{link = none} = State) ->
     keep(name_heir(State#state{link = Link}));
 change({last, Last}, State) ->
@@ -158,10 +165,16 @@ change({last, Last}, State) ->
 change({drop, Requests}, #state{backlog = Backlog, link = Link, in_flight = InFlight} = State) ->
     Dropped = [Id || {Id, Session} <- Requests, ecm_link_table:remove(Id, Session, InFlight)],
     State#state{backlog = ecm_link_replies:drop(Dropped, Link, Backlog)};
-change({{unsent, Id}, From, Ref}, State) ->
-    {Unsent, Next} = unsent(State),
-    From ! {Ref, ecm_link_unsent:messages(Id, Unsent)},
-    Next;
+change({{unsent, Id}, From, Ref}, #state{reader = Reader} = State) ->
+    case is_about_to_be_told(Reader) of
+        true ->
+            self() ! {{unsent, Id}, From, Ref},  % behind what the reader has said last
+            State;
+        false ->
+            {Unsent, Next} = unsent(State),
+            From ! {Ref, ecm_link_unsent:messages(Id, Unsent)},
+            Next
+    end;
 change({flush, From, Ref}, State) ->
     State#state{last = {flush, From, Ref}};
 change({timeout, Timer, grace}, #state{keeper = Keeper} = State) when Keeper =/= none ->
@@ -287,9 +300,21 @@ attached(Socket, Peer, Reader, #state{link = Link, keeper = Keeper} = State) ->
 quit(Reason, #state{keeper = none}) ->
     exit(Reason);
 quit(Reason, #state{keeper = Keeper} = State) ->
-    give_back(State),
+    {_, Ended} = unsent(State),
+    give_back(said_meanwhile(Ended)),
     ecm_link_keeper:forget(Keeper),
     exit(Reason).
+
+%% What sessions have said behind the message that ends the link. All else that waits has lost its meaning, and is taken
+%% so that nothing is passed over again and again.
+-spec said_meanwhile(#state{}) -> #state{}.
+said_meanwhile(State) ->
+    receive
+        {stream, Id, Said} -> said_meanwhile(note_unsent(Id, Said, State));
+        _ -> said_meanwhile(State)
+    after 0 ->
+        State
+    end.
 
 %% The heir tells the sessions that their streams have ended, behind this.
 -spec give_back(#state{}) -> ok.
@@ -301,15 +326,21 @@ give_back(#state{streams = Streams} = State) ->
            end,
     ecm_link_unsent:foreach(Tell, Unsent).
 
-%% A link with a connection sends what it has.
+%% A link with a connection sends what it has. At its end, ECM may have got what it does not acknowledge any more.
 -spec unsent(#state{}) -> {ecm_link_unsent:unsent(), #state{}}.
-unsent(#state{unsent = none, reader = none, keeper = Keeper, backlog = Backlog} = State) when Keeper =/= none ->
+unsent(#state{unsent = none, reader = Reader, last = Last, keeper = Keeper, backlog = Backlog} = State)
+  when Keeper =/= none, Reader =:= none orelse Last =:= finish ->
     Unsent = ecm_link_unsent:new(ecm_link_backlog:numbered(Backlog)),
     {Unsent, State#state{unsent = Unsent}};
 unsent(#state{unsent = none} = State) ->
     {ecm_link_unsent:new([]), State};
 unsent(#state{unsent = Unsent} = State) ->
     {Unsent, State}.
+
+%% Whether the reader has ended, and the message that says so is under way.
+-spec is_about_to_be_told(none | {pid(), reference()}) -> boolean().
+is_about_to_be_told(none) -> false;
+is_about_to_be_told({Reader, _}) -> not is_process_alive(Reader).
 
 -spec note_unsent(ecm_link_packet:id(), ecm_link_stream:said(), #state{}) -> #state{}.
 note_unsent(Id, {message, Body}, #state{unsent = Unsent} = State) when Unsent =/= none ->

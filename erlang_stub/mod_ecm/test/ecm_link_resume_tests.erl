@@ -266,9 +266,11 @@ last(Opened) ->
 a_link_goes_on_whose_writer_waits_test_() ->
     [{Name, {timeout, 30, fun() -> goes_on(End, Most) end}}
      || {Name, End, Most} <- [{"replaced", fun(_) -> ok end, 2000},
+                              {"hangs", fun(Link) -> true = erlang:suspend_process(Link) end, 4500},
                               {"killed", fun(Link) -> exit(Link, kill), reason_of_exit(Link) end, 20000}]].
 
-%% Within so many milliseconds: gen_tcp itself needs five seconds to see that a socket is gone.
+%% Within so many milliseconds: gen_tcp itself needs five seconds to see that a socket is gone. A reader that hangs has
+%% two before it is killed.
 goes_on(End, Most) ->
     {{{_, Ours}, Link} = First, Token} = first(#{max_waiting => 100000000}),
     Exchanges = [ask(Id, First) || Id <- lists:seq(1, 20)],

@@ -385,15 +385,81 @@ a_session_asks_for_what_ecm_has_not_got_test() ->
     ?assertEqual(over, ecm_link_writer:unsent(Writer, 7)),
     stop(Second).
 
+%% What ECM has got, and not acknowledged by then, comes twice.
+what_is_on_a_link_that_ends_is_given_back_test_() ->
+    [{Name, fun() -> is_given_back_by(End) end}
+     || {Name, End} <- [{"malformed", fun(Opened) -> ecm_link_pair:send(Opened, binary:copy(<<"x">>, 32)) end},
+                        {"error", fun(Opened) -> send(Opened, 0, "error malformed bad-word") end},
+                        {"too many", fun(Opened) -> send(Opened, 0, "ack 9") end},
+                        {"drains", fun({{Peer, _}, _} = Opened) ->
+                                           send(Opened, 0, "drain"),
+                                           ok = gen_tcp:close(Peer)
+                                   end},
+                        {"unread", fun({_, Link}) -> ok = gen_server:stop(Link, {shutdown, unread}, infinity) end}]].
+
+is_given_back_by(End) ->
+    {Opened, _} = resuming(#{}),
+    [Session, Other] = [opened(Id, Opened) || Id <- [7, 8]],
+    partly_acknowledged(Session, Opened),
+    End(Opened),
+    ?assertEqual([{unsent, [<<"two">>]}, {closed, gone}], [told(Session), told(Session)]),
+    ?assertEqual({closed, gone}, told(Other)),
+    close(Opened).
+
+what_is_on_a_link_that_makes_way_for_others_is_given_back_test_() ->
+    {timeout, 60,
+     fun() ->
+             {First, _} = resuming(#{}),
+             Session = opened(7, First),
+             _ = unacknowledged(Session, First),
+             [broken() || _ <- lists:seq(1, 256)],
+             ?assertEqual([{unsent, [<<"two">>]}, {closed, gone}], [told(Session), told(Session)]),
+             ok = ecm_services:start()
+     end}.
+
+%% Makes a link without a connection.
+broken() ->
+    {{Peer, _}, Link} = Opened = greeted(fun ecm_link_pair:beside/1, #{}),
+    send(Opened, 0, "resume"),
+    {0, <<"resume link=", _/binary>>} = receive_content(Peer),
+    ok = gen_tcp:close(Peer),
+    {shutdown, closed} = reason_of_exit(Link).
+
+%% Its connection has ended, and the writer has not been told of it: it is told before or behind the question.
+a_session_asks_a_writer_that_knows_less_test_() ->
+    [{Name, fun() -> asks_a_writer_that_knows_less(Break) end}
+     || {Name, Break} <- [{"before", fun(Break, Ask) -> Break(), Ask() end},
+                          {"behind", fun(Break, Ask) -> Ask(), Break() end}]].
+
+asks_a_writer_that_knows_less(InOrder) ->
+    {{{Peer, _}, Link} = First, _} = resuming(#{}),
+    Session = opened(7, First),
+    Writer = writer(First),
+    partly_acknowledged(Session, First),
+    true = erlang:suspend_process(Writer),
+    InOrder(fun() -> ok = gen_tcp:close(Peer), {shutdown, closed} = reason_of_exit(Link) end,
+            fun() -> Writer ! {{unsent, 7}, self(), asked} end),
+    ?assert(ecm_link_tokens:is_broken(Writer)),
+    true = erlang:resume_process(Writer),
+    ?assertEqual([<<"two">>], receive {asked, Unsent} -> Unsent end),
+    exit(Writer, {shutdown, over}),
+    receive {Session, {closed, gone}} -> ok end,
+    close(First).
+
 %% Has a session say two things, of which ECM acknowledges the first, and breaks the link. Returns its writer.
 unacknowledged(Session, {{Peer, _}, Link} = Opened) ->
     Writer = writer(Opened),
-    [begin Session ! {say, Text}, {7, _} = receive_content(Peer) end || Text <- [<<"one">>, <<"two">>]],
-    send(Opened, 0, "ack 1"),
+    partly_acknowledged(Session, Opened),
     ok = gen_tcp:close(Peer),
     {shutdown, closed} = reason_of_exit(Link),
     ecm_link_pair:await(fun() -> ecm_link_tokens:is_broken(Writer) end),
     Writer.
+
+partly_acknowledged(Session, {{Peer, _}, _} = Opened) ->
+    [begin Session ! {say, Text}, {7, _} = receive_content(Peer) end || Text <- [<<"one">>, <<"two">>]],
+    send(Opened, 0, "ack 1"),
+    send(Opened, 0, "ping 1"),
+    {0, <<"pong 1">>} = receive_content(Peer).
 
 told(Session) ->
     receive {Session, Event} -> Event end.

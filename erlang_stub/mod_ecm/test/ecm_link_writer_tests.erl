@@ -62,6 +62,45 @@ a_failed_write_does_not_end_a_link_that_resumes_test() ->
     ?assertEqual(ok, await_none_waiting(Writer)),
     stop(Pair, Writer).
 
+%% Nothing is written behind the end, and nobody else knows of it.
+what_a_session_says_behind_the_end_is_given_back_test() ->
+    {{Peer, _} = Pair, Writer} = start([]),
+    up(Writer, #{resumption => #{token => ecm_link_tokens:new(), terms => none, grace => 1000}, in_message => 10000}),
+    true = ecm_link_stream_table:begin_one(7, ecm_link_writer:streams(Writer)),
+    at_once(Writer, fun() ->
+                            say_on_stream(Writer, <<"before">>),
+                            ecm_link_writer:finish(Writer),
+                            say_on_stream(Writer, <<"behind">>)
+                    end),
+    ?assertEqual(normal, reason_of_exit(Writer)),
+    ?assertEqual({ecm_stream, {unsent, [<<"before">>, <<"behind">>]}}, receive {ecm_stream, _} = Event -> Event end),
+    {0, <<"resume ", _/binary>>} = ecm_link_pair:receive_content(Peer),
+    ?assertEqual({7, <<"message\nbefore">>}, ecm_link_pair:receive_content(Peer)),
+    ?assertEqual({error, timeout}, gen_tcp:recv(Peer, 1, 0)),
+    ecm_socket_pair:close(Pair).
+
+%% The writer has been told to end, and others do not know that yet.
+what_a_session_says_before_the_writer_ends_is_given_back_test_() ->
+    [{Name, fun() -> is_given_back_behind(End) end}
+     || {Name, End} <- [{"fault", fun ecm_link_writer:end_soon/1},
+                        {"given up", fun(Writer) -> ecm_link_writer:pid(Writer) ! {over, self(), make_ref()} end}]].
+
+is_given_back_behind(End) ->
+    {Pair, Writer} = start([]),
+    up(Writer, #{resumption => #{token => ecm_link_tokens:new(), terms => none, grace => 1000}, in_message => 10000}),
+    true = ecm_link_stream_table:begin_one(7, ecm_link_writer:streams(Writer)),
+    at_once(Writer, fun() ->
+                            say_on_stream(Writer, <<"before">>),
+                            End(Writer),
+                            say_on_stream(Writer, <<"behind">>)
+                    end),
+    ?assertEqual({shutdown, over}, reason_of_exit(Writer)),
+    ?assertEqual([<<"before">>, <<"behind">>], receive {ecm_stream, {unsent, Messages}} -> Messages end),
+    ecm_socket_pair:close(Pair).
+
+say_on_stream(Writer, Text) ->
+    ecm_link_stream:message(Text, {ecm_link_writer:pid(Writer), 7, 10000}).
+
 a_peer_that_does_not_read_ends_the_writer_test() ->
     {Pair, Writer} = start([{send_timeout, 50}, {sndbuf, 4096}]),
     send_at_once(Writer, [binary:copy(<<"x">>, 1000000) || _ <- lists:seq(1, 20)]),

@@ -321,6 +321,13 @@ class AcknowledgeTests(ResumeTestCase):
         self.answer(1, b"x" * ACK_BYTES)
         self.assertEqual(self.acks(), [b"ack %d" % (ACK_PACKETS + 1)])
 
+    def test_at_once_when_ecm_stops(self) -> None:
+        self.answer(self.asked())
+        self.ecm.pool.acknowledge()
+        self.assertEqual(self.acks(), [b"ack 1"])
+        self.ecm.pool.acknowledge()
+        self.assertEqual(self.acks(), [])
+
     def test_not_while_ejabberd_does_not_read(self) -> None:
         self.ecm.queue.pauseProducing()
         for _ in range(3):
