@@ -160,7 +160,8 @@ class Server:
         await self._release(drained, seconds=seconds)
         await self._end(drained)
         self._registry.abort_all()
-        self._pool.acknowledge()
+        for link in self._pool.links:
+            link.acknowledge()  # what it has not got, ejabberd gives back to its sessions
         stopped = maybeDeferred(self._links.stopService)
         await self._wait_for(stopped, seconds=CLOSE_TIMEOUT)
         self._pool.abort()  # if ejabberd takes nothing any more

@@ -4,7 +4,7 @@ import socket
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Self
 
 from treq import content, post
 from twisted.internet import reactor
@@ -43,7 +43,7 @@ class Ejabberd(EjabberdEnd):
         self._held = b""
 
     @classmethod
-    async def start(cls, test: TestCase, reads: bool = True) -> "Ejabberd":
+    async def start(cls, test: TestCase, reads: bool = True) -> Self:
         """Listen on a free port of 127.0.0.1 until the test ends."""
         ejabberd = cls(reads)
         factory = Served(Factory.forProtocol(lambda: ejabberd))

@@ -211,11 +211,6 @@ class UpstreamPool:
         self._refusals.tick(all=True)
         self.tick(self._now)
 
-    def acknowledge(self) -> None:
-        """Tell ejabberd what has come. All else it gives back when a link is over."""
-        for link in self.links:
-            link.acknowledge()
-
     def abort(self) -> None:
         """Close all links at once, whatever waits."""
         for link in tuple(self.links):

@@ -14,9 +14,23 @@ from ecm.link.packet import encode
 from ecm.net.reactor import ReactorCore
 from ecm.server import Server
 from testkit.ecm_process import LOOPBACK, Ejabberd
+from testkit.resuming_peer import ResumingPeer
+
+
+class KeepingEjabberd(Ejabberd):
+    """One that keeps what ECM has not acknowledged."""
+
+    def __init__(self, reads: bool) -> None:
+        super().__init__(reads)
+        self.peer = ResumingPeer()
+
+    def dataReceived(self, data: bytes) -> None:
+        self.transport.write(self.peer.receive(data))
 
 
 class StopTests(TestCase):
+    timeout = 30
+
     def logged(self, text: str) -> Deferred[None]:
         """Fires with the line that begins so."""
         found: Deferred[None] = Deferred()
@@ -29,6 +43,23 @@ class StopTests(TestCase):
         globalLogPublisher.addObserver(observe)
         self.addCleanup(globalLogPublisher.removeObserver, observe)
         return found
+
+    async def test_all_that_has_come_is_acknowledged(self) -> None:
+        ejabberd = await KeepingEjabberd.start(self)
+        options = {"listen": [LOOPBACK], "upstream": [ejabberd.endpoint]}
+        server = Server(build(options), cast(ReactorCore, reactor))
+        up = self.logged("link up")
+        server.start()
+        await up
+        await deferLater(reactor, 0)
+        ejabberd.transport.write(ejabberd.peer.send(1, b"answer 200\n<body/>"))
+        pool: Any = server._pool
+        [link] = pool.links
+        while not link.receipts.number:
+            await deferLater(reactor, 0.01)
+        await server.stop()
+        while ejabberd.peer.outbox.sent:
+            await deferLater(reactor, 0.01)
 
     async def test_a_link_that_has_just_been_closed_does_not_keep_it(self) -> None:
         """More waits there than the kernel takes, and nobody reads it."""

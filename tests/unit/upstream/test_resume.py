@@ -323,9 +323,10 @@ class AcknowledgeTests(ResumeTestCase):
 
     def test_at_once_when_ecm_stops(self) -> None:
         self.answer(self.asked())
-        self.ecm.pool.acknowledge()
+        [link] = self.ecm.pool.links
+        link.acknowledge()
         self.assertEqual(self.acks(), [b"ack 1"])
-        self.ecm.pool.acknowledge()
+        link.acknowledge()
         self.assertEqual(self.acks(), [])
 
     def test_not_while_ejabberd_does_not_read(self) -> None:
