@@ -350,6 +350,13 @@ READ_AT_ONCE: Final = 64
 # have sent the like. It is a request of a browser ten times, or a record of TLS.
 READ_SIZE: Final = 16 * 1024
 
+# Bytes of a read that are what TLS adds to data, 22 for each record and its padding, and the bytes
+# that a connection reads at a time once it has had more: 16 kB of records of a byte take 3 ms, for
+# which all others wait, and READ_AT_ONCE may have sent the like. Browsers and libraries write a
+# record for each request or stanza, which is far longer.
+MUCH_OF_TLS: Final = 64 * 22
+READ_OF_RECORDS: Final = 1024
+
 # Requests that one connection begins at a time, where they are answered at once, as those of files
 # are, or parts of a body that it parses: it goes on in a later turn. A read may have 600 of such
 # requests, which take 60 ms; so do READ_AT_ONCE connections that begin so many.

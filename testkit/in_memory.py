@@ -3,6 +3,7 @@
 from typing import Any
 
 import attrs
+from twisted.internet.abstract import FileDescriptor
 from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IPullProducer
@@ -49,6 +50,8 @@ class Transport(StringTransportWithDisconnection):
     # Where Twisted's transports have what waits to be sent.
     dataBuffer = b""
     offset = 0
+    # The bytes that they read at a time, at most.
+    bufferSize = FileDescriptor.bufferSize
 
     def __init__(self, reactor: Clock, address: str = "192.0.2.1") -> None:
         super().__init__(peerAddress=IPv4Address("TCP", address, 51234))

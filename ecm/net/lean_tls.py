@@ -20,6 +20,7 @@ from twisted.protocols.tls import BufferingTLSTransport, TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from ecm.limits import MUCH_OF_TLS, READ_OF_RECORDS
 from ecm.net.handshake import Handshake, Step
 from ecm.net.transport import send_now, unsent
 from ecm.tls.alerts import Alert
@@ -174,6 +175,8 @@ class LeanTls(LeanTransport):
             return
         had_part = records.held
         came = records.receive(data)
+        if had_part + len(data) - records.held - len(came.data) > MUCH_OF_TLS:
+            self.transport.bufferSize = READ_OF_RECORDS
         if came.data:
             self.wrappedProtocol.dataReceived(came.data)
             if self._records is None:

@@ -23,7 +23,7 @@ from twisted.trial.unittest import TestCase
 
 from ecm.frontend.client import line_of
 from ecm.http.client_address import TrustedProxies
-from ecm.limits import READ_SIZE, SPARING_READ
+from ecm.limits import READ_OF_RECORDS, READ_SIZE, SPARING_READ
 from ecm.net import reactor as reactors
 from ecm.net.batch import BatchedIO
 from ecm.net.endpoints import server_endpoint
@@ -217,6 +217,14 @@ class TransportTests(TestCase):
         client.sendall(bytes(3 * READ_SIZE))
         await until(lambda: len(served.received) == 3 * READ_SIZE)
         self.assertLessEqual(served.most, READ_SIZE)
+
+    async def test_one_may_read_less_at_a_time_than_others(self) -> None:
+        client, served = await self.connected()
+        transport: Any = served.transport
+        transport.bufferSize = READ_OF_RECORDS
+        client.sendall(bytes(3 * READ_OF_RECORDS))
+        await until(lambda: len(served.received) == 3 * READ_OF_RECORDS)
+        self.assertEqual(served.most, READ_OF_RECORDS)
 
     async def test_a_connection_tells_its_peer_and_its_file_and_keeps_neither(self) -> None:
         client, served = await self.connected()

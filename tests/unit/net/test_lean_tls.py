@@ -18,10 +18,12 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 from zope.interface import implementer
 
+from ecm.limits import READ_OF_RECORDS
 from ecm.net import handshake as module
 from ecm.net.lean_tls import LeanTls
 from ecm.net.tls import folder_of_certificates
 from ecm.net.transport import close_now, underlying
+from ecm.tls.records import MAX_CONTENT
 from testkit.certificates import Authority
 from testkit.ecm_process import temporary_folder
 from testkit.in_memory import Transport
@@ -161,6 +163,19 @@ class ServingTests(LeanTestCase):
         client = self.begin()
         self.send(client.write(b"x" * 1000) + client.write(b"y"))
         self.assertEqual(self.served.held, [])
+
+    def test_who_sends_many_short_records_is_read_less_at_a_time(self) -> None:
+        client = self.begin()
+        before = self.wire.bufferSize
+        long = client.write(b"x" * MAX_CONTENT)
+        few = b"".join(client.write(b"y") for _ in range(64))
+        many = b"".join(client.write(b"z") for _ in range(65))
+        for sent in (long[:-1], long[-1:], few):
+            self.send(sent)
+            self.assertEqual(self.wire.bufferSize, before)
+        self.send(many)
+        self.assertEqual(self.wire.bufferSize, READ_OF_RECORDS)
+        self.assertEqual(self.served.received, b"x" * MAX_CONTENT + b"y" * 64 + b"z" * 65)
 
     def test_a_connection_has_no_object_of_openssl(self) -> None:
         made: list[Any] = []
