@@ -4,7 +4,6 @@ import select
 import socket
 import ssl
 import time
-from typing import cast
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, DeferredList, gatherResults
@@ -98,7 +97,7 @@ class LiveTestCase(EcmTestCase):
 class SlowReaderTests(LiveTestCase):
     async def start_large(self, *arguments: str) -> Process:
         """Start ECM with a short time to take answers, which are large."""
-        self.answers = cast(LargeAnswers, await LargeAnswers.start(self))
+        self.answers = await LargeAnswers.start(self)
         times = ("--send-timeout", "1", "--idle-timeout", "86400")
         return await self.start_before(self.answers, *times, *arguments)
 
