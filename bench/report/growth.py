@@ -247,14 +247,14 @@ def _rounded(figure: float) -> int:
     return round(figure / 100_000) * 100_000
 
 
-def fitted(found: list[tuple[float, int, float]]) -> costs.Polls:
+def fitted(found: list[tuple[float, int, int, float]]) -> costs.Polls:
     """Return the costs of polls that are nearest to what was measured: rates, processes that share
-    them, and the cores that were busy. The largest error, as a share, is the least."""
-    rates, shares, cores = (np.array(column, dtype=float) for column in zip(*found, strict=True))
+    them, users, and the cores that were busy. The largest error, as a share, is the least."""
+    rates, shares, users, cores = np.array(found, dtype=float).T
     best: tuple[float, costs.Polls] | None = None
     for together in np.geomspace(1e-4, 3e-2, 120):
-        columns = [shares, rates, rates / (1 + rates * together / shares)]
-        for used in (used for n in (3, 2, 1) for used in itertools.combinations(range(3), n)):
+        columns = [shares, users, rates, rates / (1 + rates * together / shares)]
+        for used in (used for n in (4, 3, 2, 1) for used in itertools.combinations(range(4), n)):
             matrix = np.stack([columns[each] / cores for each in used], axis=1)
             solved = _least_worst(matrix)
             if solved.min() < 0:
@@ -262,8 +262,8 @@ def fitted(found: list[tuple[float, int, float]]) -> costs.Polls:
             worst = float(np.abs(matrix @ solved - 1).max())
             if best is None or worst < best[0]:
                 found_here = dict(zip(used, map(float, solved), strict=True))
-                background, each, waking = (found_here.get(place, 0.0) for place in range(3))
-                best = worst, costs.Polls(background, each, waking, float(together))
+                of = (found_here.get(place, 0.0) for place in range(4))
+                best = worst, costs.Polls(*of, float(together))
     assert best is not None
     return best[1]
 
@@ -284,7 +284,7 @@ def polls(part: str) -> costs.Polls:
     """The workers of ECM share the polls, and so do the processes of their links in ejabberd."""
     return fitted(
         [
-            (point.rate, point.deployment.workers, point.cpu[part])
+            (point.rate, point.deployment.workers, point.deployment.users, point.cpu[part])
             for point in polling()
             if point.cpu
         ]
@@ -336,8 +336,8 @@ def text() -> str:
         "}",
         "",
         "# Seconds of CPU for polls, as costs.Polls has them; µs a second for a quiet stream.",
-        f"ECM_POLLS: Final = {_four(polls('ECM'))}",
-        f"EJABBERD_POLLS: Final = {_four(polls('ejabberd'))}",
+        f"ECM_POLLS: Final = {_digits(polls('ECM'))}",
+        f"EJABBERD_POLLS: Final = {_digits(polls('ejabberd'))}",
         f"STREAM_CPU: Final = {stream_cpu():.3g}",
     ]
     return "\n".join(lines) + "\n"
@@ -350,7 +350,7 @@ def _table(name: str, keys: Any, figure: Callable[[Any], int]) -> Iterator[str]:
     yield "}"
 
 
-def _four(found: costs.Polls) -> str:
+def _digits(found: costs.Polls) -> str:
     return f"({', '.join(format(each, '.4g') for each in attrs.astuple(found))})"
 
 

@@ -80,20 +80,22 @@ def tcp_pages(deployment: Deployment) -> int:
 
 @attrs.frozen
 class Polls:
-    """Seconds of CPU: of a process each second, whatever comes; of each poll; and of each time that
-    the process wakes up for polls, which takes it so long that those of ``together`` seconds are
-    done at once. Polls that come one by one so take several times the CPU of those that come
-    together."""
+    """Seconds of CPU: of a process each second, whatever comes; of each user each second, who takes
+    caches from the others; of each poll; and of each time that the process wakes up for polls,
+    which takes it so long that those of ``together`` seconds are done at once. Polls that come one
+    by one so take several times the CPU of those that come together."""
 
     background: float
+    user: float
     each: float
     waking: float
     together: float
 
-    def cores(self, rate: float, processes: int) -> float:
+    def cores(self, rate: float, processes: int, users: int) -> float:
         """The cores that polls keep busy, so many a second, in processes that share them."""
         wakings = rate / (1 + rate * self.together / processes)
-        return self.background * processes + self.each * rate + self.waking * wakings
+        quiet = self.background * processes + self.user * users
+        return quiet + self.each * rate + self.waking * wakings
 
 
 def busy(deployment: Deployment, wait: float = WAIT) -> float:
@@ -102,7 +104,7 @@ def busy(deployment: Deployment, wait: float = WAIT) -> float:
         return deployment.users * measured.STREAM_CPU / 1e6
     rate = deployment.users / wait
     both = (Polls(*measured.ECM_POLLS), Polls(*measured.EJABBERD_POLLS))
-    return sum(each.cores(rate, deployment.workers) for each in both)
+    return sum(each.cores(rate, deployment.workers, deployment.users) for each in both)
 
 
 def cores(deployment: Deployment) -> int:

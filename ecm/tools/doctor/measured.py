@@ -35,6 +35,6 @@ EJABBERD_PER_USER: Final = {
 }
 
 # Seconds of CPU for polls, as costs.Polls has them; µs a second for a quiet stream.
-ECM_POLLS: Final = (0.0009431, 1.77e-05, 2.205e-05, 0.004627)
-EJABBERD_POLLS: Final = (0.0001138, 1.551e-05, 3.862e-05, 0.001209)
+ECM_POLLS: Final = (0.00104, 2.767e-08, 1.811e-05, 6.067e-06, 0.0001)
+EJABBERD_POLLS: Final = (0.0002197, 6.472e-08, 1.552e-05, 1.561e-05, 0.0001)
 STREAM_CPU: Final = 0.183

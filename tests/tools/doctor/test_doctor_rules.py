@@ -159,10 +159,11 @@ class RuleTests(TestCase):
                 self.assertAlmostEqual(costs.busy(found), quiet)
 
     def test_polls_that_come_together_take_less(self) -> None:
-        polls = costs.Polls(background=0.5, each=0.01, waking=0.1, together=0.25)
-        self.assertAlmostEqual(polls.cores(0, 2), 1.0)
-        self.assertAlmostEqual(polls.cores(8, 1), 0.5 + 0.08 + 0.8 / 3)
-        self.assertAlmostEqual(polls.cores(8, 2), 1.0 + 0.08 + 0.8 / 2)
+        polls = costs.Polls(background=0.5, user=0.02, each=0.01, waking=0.1, together=0.25)
+        self.assertAlmostEqual(polls.cores(0, 2, 0), 1.0)
+        self.assertAlmostEqual(polls.cores(0, 2, 100), 3.0)
+        self.assertAlmostEqual(polls.cores(8, 1, 0), 0.5 + 0.08 + 0.8 / 3)
+        self.assertAlmostEqual(polls.cores(8, 2, 0), 1.0 + 0.08 + 0.8 / 2)
 
     def cores(self, users: int) -> float:
         return costs.busy(ONE_WORKER.deploy(Machine(), users))
