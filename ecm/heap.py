@@ -2,17 +2,18 @@
 
 import ctypes
 from collections.abc import Callable
+from typing import Final
 
 from ecm.limits import TRIM_PAUSE
 
+# Only glibc has it. By itself it gives back what is free at the end of the heap alone.
+_MALLOC_TRIM: Final = getattr(ctypes.CDLL(None), "malloc_trim", None)
+
 
 def trim() -> None:
-    """Give back all whole pages that are free (malloc_trim(3)); nothing with another libc than
-    glibc, which gives back those at the end of the heap alone.
-    """
-    act = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if act is not None:
-        act(0)
+    """Give back all whole pages that are free (malloc_trim(3)), where libc can do that."""
+    if _MALLOC_TRIM is not None:
+        _MALLOC_TRIM(0)
 
 
 class Trimming:

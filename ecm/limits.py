@@ -284,9 +284,8 @@ FULL_LOG_PAUSE: Final = 10
 # queue, an answer in parts and its copies, and what the allocator takes at a time.
 SHORT_MEMORY: Final = 48 * 1024 * 1024
 
-# Seconds between two times at which the heap is trimmed. It takes 20 ms where 200 MB are in pieces
-# of some kB and most of them are free, and 2 ms the next time; what is used again must be zeroed by
-# the kernel.
+# Seconds between two times at which the heap is trimmed. It takes tens of milliseconds where 200 MB
+# are free in pieces of some kB; what is used again must be zeroed by the kernel.
 TRIM_PAUSE: Final = 60
 
 # Bytes of memory a second that all programs together may take, and the seconds between two looks at

@@ -262,8 +262,8 @@ def fitted(found: list[tuple[float, int, int, float]]) -> costs.Polls:
             worst = float(np.abs(matrix @ solved - 1).max())
             if best is None or worst < best[0]:
                 found_here = dict(zip(used, map(float, solved), strict=True))
-                of = (found_here.get(place, 0.0) for place in range(4))
-                best = worst, costs.Polls(*of, float(together))
+                background, user, each, waking = (found_here.get(at, 0.0) for at in range(4))
+                best = worst, costs.Polls(background, user, each, waking, float(together))
     assert best is not None
     return best[1]
 

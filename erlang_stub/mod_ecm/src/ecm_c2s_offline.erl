@@ -37,10 +37,14 @@
 %% What a session that ends sends on has this in its metadata.
 -define(LEFT_BEHIND, ecm_left_behind).
 
-%% Milliseconds in which a sender has stored its message, or a session that ends has sent on one more: nobody waits
-%% longer for one that does not get on. Then those for which anybody waits at most, and those between two looks.
+%% Milliseconds for which a session waits for senders, and in which a session that ends sends on one stanza more: nobody
+%% waits for one that does not get on.
 -define(PATIENCE, 2000).
+
+%% Milliseconds from the beginning of the end of a session until nobody waits for it any more.
 -define(LONGEST, 10000).
+
+%% Milliseconds between two looks.
 -define(LOOK, 2).
 
 %% Milliseconds after which the row of a process is removed, and between two removals: of those that were killed.
@@ -51,8 +55,8 @@
 
 -type user() :: {User :: binary(), Host :: binary()}.
 
-%% Rows: {{Deed, Process}, Since}. It stores a message for the user; or it is the session of a client, and ends. `Since'
-%% is when it has begun, or has sent on a stanza last.
+%% Rows: {{Deed, Process}, Since, Began}. It stores a message for the user; or it is the session of a client, and ends.
+%% Such a session has sent on a stanza at the time `Since' last.
 -type deed() :: user() | {ends, user()}.
 
 %% @doc Makes the table of those who store. It belongs to the caller, the supervisor.
@@ -107,8 +111,7 @@ store({_, Host} = User, Message) ->
 reached(User) ->
     case {online(User), others({ends, User})} of
         {[], [_ | _]} ->
-            await({ends, User}, now_ms() + ?LONGEST),
-            note(User),  % it begins only now
+            await({ends, User}, infinity),
             online(User);
         {Sessions, _} ->
             Sessions
@@ -120,7 +123,7 @@ after_storing({Outcome, Message} = Result) ->
     _ = [Session ! ecm_fetch || Outcome =:= offlined, {_, _, Session} <- online(receiver(Message))],
     Result.
 
--spec receiver(Stanza :: tuple()) -> user().
+-spec receiver(message()) -> user().
 receiver(Message) ->
     user(xmpp:get_to(Message)).
 
@@ -142,7 +145,8 @@ online({User, Host}) ->
 %% Without the table, which goes with its supervisor, ejabberd works as it does without this.
 -spec note(deed()) -> any().
 note(Deed) ->
-    try ets:insert(?MODULE, {{Deed, self()}, now_ms()})
+    Now = now_ms(),
+    try ets:insert(?MODULE, {{Deed, self()}, Now, Now})
     catch error:badarg -> ok
     end.
 
@@ -156,18 +160,20 @@ forget(Deed) ->
 %% ended/1 is stored before what others store for this user.
 -spec ends(jid:jid()) -> ok.
 ends(Jid) ->
-    _ = note({ends, user(Jid)}),
+    User = user(Jid),
+    _ = note({ends, User}),
+    _ = put(?MODULE, User),
     ok.
 
 %% @doc Sends on a stanza that the client of the calling process, whose session ends, may not have received.
 -spec route(Stanza :: tuple()) -> ok.
 route(Stanza) ->
     ejabberd_router:route(xmpp:put_meta(Stanza, ?LEFT_BEHIND, true)),
-    gets_on({ends, receiver(Stanza)}).
+    gets_on(get(?MODULE)).
 
--spec gets_on(deed()) -> ok.
-gets_on(Deed) ->
-    try ets:update_element(?MODULE, {Deed, self()}, {2, now_ms()}) of
+-spec gets_on(user() | undefined) -> ok.
+gets_on(User) ->
+    try ets:update_element(?MODULE, {{ends, User}, self()}, {2, now_ms()}) of
         _ -> ok
     catch
         error:badarg -> ok
@@ -176,6 +182,7 @@ gets_on(Deed) ->
 %% @doc The calling process has sent on what it had.
 -spec ended(jid:jid()) -> ok.
 ended(Jid) ->
+    _ = erase(?MODULE),
     _ = forget({ends, user(Jid)}),
     ok.
 
@@ -184,22 +191,21 @@ ended(Jid) ->
 -spec before_fetching({Presence, State}) -> {Presence, State} when Presence :: tuple(), State :: map().
 before_fetching({_, #{jid := Jid} = State} = Result) ->
     User = user(Jid),
-    Until = now_ms() + ?LONGEST,
-    _ = is_map_key(pres_last, State) orelse await({ends, User}, Until),
-    await(User, Until),
+    _ = is_map_key(pres_last, State) orelse await({ends, User}, infinity),
+    await(User, now_ms() + ?PATIENCE),
     Result;
 before_fetching(Result) ->
     Result.
 
--spec await(deed(), Until :: integer()) -> ok.
+-spec await(deed(), Until :: integer() | infinity) -> ok.
 await(Deed, Until) ->
-    case others(Deed) =/= [] andalso now_ms() < Until of
+    case others(Deed) =/= [] andalso now_ms() < Until of  % as any number is less than an atom
         true -> receive after ?LOOK -> await(Deed, Until) end;
         false -> ok
     end.
 
-%% The processes that do this and get on, unless the calling one does. So two sessions of one user that end do not wait
-%% for each other.
+%% The processes that do this, unless the calling one does. So two sessions of one user that end do not wait for each
+%% other.
 -spec others(deed()) -> [pid()].
 others(Deed) ->
     Processes = [Process || Process <- processes(Deed), is_process_alive(Process)],
@@ -210,9 +216,14 @@ others(Deed) ->
 
 -spec processes(deed()) -> [pid()].
 processes(Deed) ->
-    try ets:select(?MODULE, [{{{Deed, '$1'}, '$2'}, [{'>', '$2', now_ms() - ?PATIENCE}], ['$1']}])
+    try ets:select(?MODULE, [{{{Deed, '$1'}, '$2', '$3'}, counts(Deed, now_ms()), ['$1']}])
     catch error:badarg -> []
     end.
+
+%% Whether somebody is waited for: any sender, and a session that gets on, and has not ended for too long.
+-spec counts(deed(), integer()) -> [Guard :: tuple()].
+counts({ends, _}, Now) -> [{'>', '$2', Now - ?PATIENCE}, {'>', '$3', Now - ?LONGEST}];
+counts(_, _) -> [].
 
 -spec now_ms() -> integer().
 now_ms() ->
@@ -281,7 +292,7 @@ handle_cast(_, none) ->
 %% @private
 -spec handle_info(term(), none) -> {noreply, none}.
 handle_info(sweep, none) ->
-    _ = ets:select_delete(?MODULE, [{{'_', '$1'}, [{'=<', '$1', now_ms() - ?SWEEP}], [true]}]),
+    _ = ets:select_delete(?MODULE, [{{'_', '$1', '_'}, [{'=<', '$1', now_ms() - ?SWEEP}], [true]}]),
     _ = erlang:send_after(?SWEEP, self(), sweep),
     {noreply, none};
 handle_info(_, none) ->

@@ -19,8 +19,8 @@ log(_, Text, Peer) ->
     ?WARNING_MSG("ECM link from ~ts is down: ~ts", [ecm_peer:name(Peer), Text]).
 
 %% @doc Leaves a link that resumes to its writer, and ends any other. One whose packet has crashed the reader (the
-%% reason is `crash') ends, too: it would crash the next one as well. When ejabberd stops, no session is left that could
-%% get something back, and nothing waits for a write.
+%% reason is `crash') ends, too: it would crash the next one as well. When ejabberd stops, its sessions
+%% have ended, and nobody waits for the writer.
 -spec leave(Reason :: term(), ecm_link_connection:connection(), ecm_link_writer:writer()) -> ok.
 leave(Reason, Connection, Writer) ->
     case ecm_link_connection:outlived(Connection) of

@@ -80,7 +80,7 @@ stop(Reader, Writer) ->
         lists:foreach(fun(Socket) -> ecm_link_writer:interrupt(Writer, Socket) end, Sockets)
     end.
 
-%% A reader that is killed cannot tell the writer that their socket is closed.
+%% A reader that is killed cannot tell the writer that their socket is closed. With TLS the socket is not the reader's.
 -spec sockets({links, [pid() | port()]} | undefined) -> [ecm_link_socket:socket()].
 sockets({links, Links}) -> [ecm_link_socket:tcp(Port) || Port <- Links, is_port(Port)];
 sockets(undefined) -> [].

@@ -1,7 +1,7 @@
 %% SPDX-License-Identifier: GPL-2.0-or-later
 
-%% @doc The messages on streams that ECM has not acknowledged, by connection, while a link has no connection to ECM.
-%% Those who would have got them may never come back: what is left then is for their sessions to route. Pure.
+%% @doc The messages on streams that ECM has not acknowledged, by connection, while a link has no connection to ECM, or
+%% ends. Those who would have got them may never come back: what is left then is for their sessions to route. Pure.
 
 -module(ecm_link_unsent).
 

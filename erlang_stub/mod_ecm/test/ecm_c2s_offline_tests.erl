@@ -18,7 +18,8 @@ waiting_test_() ->
       fun a_session_waits_until_a_former_one_has_ended/0,
       fun a_session_that_is_online_waits_for_no_other_one/0,
       {inparallel,
-       [fun a_session_waits_two_seconds_for_one_that_does_not_get_on/0,
+       [fun a_session_waits_two_seconds_for_a_sender/0,
+        fun a_session_waits_two_seconds_for_one_that_does_not_get_on/0,
         fun a_session_waits_for_one_that_gets_on/0,
         {timeout, 60, fun a_session_waits_ten_seconds_at_most/0}]},
       fun what_is_old_is_forgotten/0]}.
@@ -73,13 +74,19 @@ is_waiting(Session) ->
     {_, Stack} = process_info(Session, current_stacktrace),
     lists:keymember(ecm_c2s_offline, 1, Stack).
 
+a_session_waits_two_seconds_for_a_sender() ->
+    waits_two_seconds(<<"juliet">>, fun(User) -> User end).
+
 a_session_waits_two_seconds_for_one_that_does_not_get_on() ->
-    Sender = sender(fun() -> receive never -> ok end end),
-    note(?USER, Sender),
-    Waited = waited(#{}),
+    waits_two_seconds(<<"friar">>, fun(User) -> {ends, User} end).
+
+waits_two_seconds(User, Does) ->
+    Other = sender(fun() -> receive never -> ok end end),
+    note(Does({User, <<"chat.example">>}), Other),
+    Waited = waited(User, #{}),
     ?assert(Waited >= 1900),  % in milliseconds of another clock
     ?assert(Waited < 8000),
-    stop(Sender).
+    stop(Other).
 
 %% It sends on a stanza a second, three times, and ends.
 a_session_waits_for_one_that_gets_on() ->
@@ -93,6 +100,7 @@ a_session_waits_ten_seconds_at_most() ->
     Former = sends_on(<<"nurse">>, 1000),
     Waited = waited(<<"nurse">>, #{}),
     ?assert(Waited >= 9900),
+    ?assert(waited(<<"nurse">>, #{}) < 1500),  % for each session, not for each that waits
     stop(Former).
 
 %% Returns a session of the user that ends, and sends on so many stanzas.
@@ -116,7 +124,8 @@ send_on(Stanzas, Jid) ->
 
 what_is_old_is_forgotten() ->
     Now = erlang:monotonic_time(millisecond),
-    true = ets:insert(ecm_c2s_offline, [{{?USER, self()}, Now - 10000}, {{?USER, whereis(ecm_sup)}, Now}]),
+    Old = Now - 10000,
+    true = ets:insert(ecm_c2s_offline, [{{?USER, self()}, Old, Old}, {{?USER, whereis(ecm_sup)}, Now, Now}]),
     ecm_c2s_offline ! sweep,
     _ = sys:get_state(ecm_c2s_offline),
     ?assertNot(ets:member(ecm_c2s_offline, {?USER, self()})),
@@ -140,7 +149,8 @@ come_online(User, State) ->
     {presence, Known} = ecm_c2s_offline:before_fetching({presence, Known}).
 
 note(Deed, Sender) ->
-    ets:insert(ecm_c2s_offline, {{Deed, Sender}, erlang:monotonic_time(millisecond)}).
+    Now = erlang:monotonic_time(millisecond),
+    ets:insert(ecm_c2s_offline, {{Deed, Sender}, Now, Now}).
 
 sender(Does) ->
     spawn(Does).
