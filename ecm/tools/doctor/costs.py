@@ -80,10 +80,10 @@ def tcp_pages(deployment: Deployment) -> int:
 
 @attrs.frozen
 class Polls:
-    """Seconds of CPU: of a process each second, whatever comes; of each user each second, who takes
-    caches from the others; of each poll; and of each time that the process wakes up for polls,
-    which takes it so long that those of ``together`` seconds are done at once. Polls that come one
-    by one so take several times the CPU of those that come together."""
+    """Seconds of CPU: of a process each second, whatever comes; of each user each second; of each
+    poll; and of each time that the process wakes up for polls, which takes it so long that those of
+    ``together`` seconds are done at once. Polls that come one by one so take several times the CPU
+    of those that come together."""
 
     background: float
     user: float
