@@ -112,6 +112,7 @@ reached(User) ->
     case {online(User), others({ends, User})} of
         {[], [_ | _]} ->
             await({ends, User}, infinity),
+            note(User),  % so that its row stays while it stores
             online(User);
         {Sessions, _} ->
             Sessions
